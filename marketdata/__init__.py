@@ -1,0 +1,1 @@
+"""What happened: from the provider's wire to typed, stored market state."""

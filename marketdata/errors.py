@@ -1,0 +1,70 @@
+"""The error family of the market data room.
+
+Retry, set-aside and alert decisions need exactly one distinction: trouble with a
+connection, which passes (`Unavailable`), against content or configuration that
+will be just as wrong at the next attempt (`permanent` errors).
+"""
+
+
+class MarketDataError(Exception):
+    """Root of every error that this room raises on purpose."""
+
+    permanent: bool = False
+
+
+class ConfigurationError(MarketDataError):
+    """A setting is wrong. The message names the setting, its value and what is accepted."""
+
+    permanent = True
+
+
+class ContentError(MarketDataError):
+    """Bytes that are not what the protocol promises.
+
+    `reason` is one of a small fixed set of words: it becomes a metric label.
+    """
+
+    permanent = True
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class TransportError(MarketDataError):
+    """Root of the errors of the queue transports."""
+
+
+class TransportUnavailable(TransportError):
+    """The broker cannot be reached or has gone away; a later attempt may succeed."""
+
+
+class TopologyMismatch(TransportError):
+    """A queue exists with other properties than ours; only an operator can resolve it."""
+
+    permanent = True
+
+
+class OwnershipLost(TransportError):
+    """Another subscriber owns the shard now. State built for it here must be discarded."""
+
+
+class StoreUnavailable(MarketDataError):
+    """The cache (Redis or Valkey) cannot be reached; a later attempt may succeed."""
+
+
+class ProviderUnavailable(MarketDataError):
+    """The provider's feed or REST service cannot be reached; a later attempt may succeed."""
+
+
+class ProviderRefused(MarketDataError):
+    """The provider answered and said no: bad key, missing entitlement, too many connections.
+
+    `reason` is a word such as `auth_failed`, `max_connections` or `not_entitled`.
+    """
+
+    permanent = True
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason

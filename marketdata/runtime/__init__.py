@@ -1,0 +1,1 @@
+"""Start, signals, drain and stop for long-running commands."""

@@ -1,0 +1,1 @@
+"""Market data cache (MDC): every value, announcement and lease that lives in Redis or Valkey."""

@@ -1,0 +1,51 @@
+"""Every Redis key and channel of the platform with its lifetime: the one place that spells them.
+
+A channel bears the name of the key that it announces: who hears the news can read it there.
+The queues' own keys live in `marketdata.transport.redis_lists`, under `mdq:`.
+"""
+
+from typing import Final
+
+import msgspec
+
+TOP_GAINERS: Final = "scanners:top_gainers"
+TOP_GAPPERS: Final = "scanners:top_gappers"
+TOP_VOLUME: Final = "scanners:top_volume"
+BOARDS: Final = (TOP_GAINERS, TOP_GAPPERS, TOP_VOLUME)
+
+ROWS_TTL_SECONDS: Final = 24 * 3600
+BOARD_TTL_SECONDS: Final = 3 * 24 * 3600
+REFERENCE_TTL_SECONDS: Final = 24 * 3600
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Key and channel names under one prefix, so that tests and tenants can share a server.
+
+    With the default empty prefix the names are the ones that users of such platforms know.
+    """
+
+    prefix: str = ""
+
+    def rows(self, shard: int) -> str:
+        """Row block: value = all rows of a shard at its newest tick; channel = the changed rows of each tick."""
+        return f"{self.prefix}mdp:rows:{shard}"
+
+    def board(self, feed: str) -> str:
+        """Row block of a leaderboard in rank order (value and channel), e.g. `scanners:top_gainers`."""
+        return f"{self.prefix}{feed}"
+
+    def leaderboard(self, feed: str) -> str:
+        """Sorted set symbol -> score of a board, e.g. `leaderboard:top_gainers`."""
+        return f"{self.prefix}leaderboard:{feed.removeprefix('scanners:')}"
+
+    def reference(self) -> str:
+        """Row block of reference data for the whole market (value); channel = a new one was stored."""
+        return f"{self.prefix}mdc:reference"
+
+    def lease(self, name: str) -> str:
+        """Who holds a named single-owner role (`scanner`, `listener`, `reference`)."""
+        return f"{self.prefix}mdp:lease:{name}"
+
+    def service(self, name: str) -> str:
+        """Status of a service instance, JSON, refreshed while it lives."""
+        return f"{self.prefix}mdp:service:{name}"

@@ -1,0 +1,38 @@
+"""Queue names, shards and limits: the one place that spells them."""
+
+import enum
+import functools
+import zlib
+from typing import Final
+
+import msgspec
+
+DEFAULT_TTL_MS: Final = 5_000
+DEFAULT_MAX_BATCHES: Final = 20_000
+
+
+class QueueName(enum.StrEnum):
+    """The event classes that have a queue of their own."""
+
+    AGGREGATE = "aggregate"
+    TRADES = "trades"
+    QUOTES = "quotes"
+    HALTS = "halts"
+    UNKNOWN = "unknown"
+
+
+class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What bounds every queue, alike on both transports.
+
+    `ttl_ms`: a batch older than this (received time to now) is dropped and counted as expired.
+    `max_batches`: per queue and shard; when full, the *oldest* batch gives way and is counted as dropped.
+    """
+
+    ttl_ms: int = DEFAULT_TTL_MS
+    max_batches: int = DEFAULT_MAX_BATCHES
+
+
+@functools.lru_cache(maxsize=65_536)
+def shard_of(symbol: str, shard_count: int) -> int:
+    """The shard of a symbol: CRC-32 modulo the count, so the same in every process and on every machine."""
+    return zlib.crc32(symbol.encode()) % shard_count

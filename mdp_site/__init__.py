@@ -1,0 +1,1 @@
+"""Composition root: settings, login, entry points and the supervisor. Nobody imports it."""

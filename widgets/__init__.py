@@ -1,0 +1,1 @@
+"""What people see: from stored market state to the browser."""
