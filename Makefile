@@ -1,0 +1,54 @@
+# The commands of the project. Everything they need is installed by deploy/bootstrap.py, once, and
+# again only when what it depends on has changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit contract integration end-to-end client bench format clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: ## Install what is needed and run the whole platform on a synthetic market (PORT=8000)
+	@$(PYTHON) deploy/bootstrap.py demo
+	@exec $(BIN)/python -m mdp_site.demo
+
+test: ## Install what the tests need and run every check and test
+	@$(PYTHON) deploy/bootstrap.py test
+	@$(MAKE) --no-print-directory check client unit contract integration end-to-end
+
+check: ## Format, lint, types, import contracts, migrations
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+unit: ## Tests that need no network, in seconds
+	$(BIN)/pytest -q tests/unit tests/architecture
+
+contract: ## One suite per interface, on every implementation
+	$(BIN)/pytest -q tests/contract
+
+integration: ## Real Valkey, RabbitMQ, simulator and web server on private ports
+	$(BIN)/pytest -q tests/integration
+
+end-to-end: ## What `make demo` starts, seen through a browser
+	$(BIN)/pytest -q tests/end_to_end
+
+client: ## Types, lint and tests of the browser code
+	$(BIN)/python deploy/bootstrap.py npm run check
+	$(BIN)/python deploy/bootstrap.py npm run test
+
+bench: ## Measure against the machine's limits; BENCH=row,row for some. Writes bench.json
+	@$(PYTHON) deploy/bootstrap.py test
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+format: ## Rewrite the sources in house style
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+clean: ## Remove what was installed, built and stored (not a running demo)
+	rm -rf .venv .demo widgets/client/node_modules widgets/static/widgets staticfiles .mypy_cache .ruff_cache .pytest_cache

