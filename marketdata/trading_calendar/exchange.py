@@ -1,0 +1,80 @@
+"""Sessions and holidays of the New York Stock Exchange, read from `exchange_calendars` (calendar XNYS).
+
+That package loads pandas, which costs more than a second and some 60 MB: it is imported inside the
+functions, so that a process which never asks for the exchange's calendar does not pay for it.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from marketdata.trading_calendar.calendar import SessionBoundaries, SessionHours, TradingCalendar
+
+EXCHANGE: Final = "XNYS"
+DAYS_BEFORE: Final = 400
+DAYS_AFTER: Final = 360
+_NS_PER_MS: Final = 1_000_000
+
+
+class Holiday(msgspec.Struct, frozen=True, kw_only=True):
+    """A weekday without trading, or one that ends early: then `close_ms` and `open_ms` are set (epoch ms)."""
+
+    date: dt.date
+    name: str
+    open_ms: int | None = None
+    close_ms: int | None = None
+
+
+def exchange_sessions(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
+    """Every session from `first` to `last` with the instants of its regular open and close, ascending."""
+    schedule = _exchange_calendar(first, last).schedule
+    return tuple(
+        SessionHours(session.date(), opening.value // _NS_PER_MS, closing.value // _NS_PER_MS)
+        for session, opening, closing in zip(schedule.index, schedule["open"], schedule["close"], strict=True)
+    )
+
+
+def exchange_calendar(
+    first: dt.date, last: dt.date, boundaries: SessionBoundaries | None = None
+) -> TradingCalendar:
+    """The exchange's trading calendar from `first` to `last`; the last session only ends the one before."""
+    return TradingCalendar(exchange_sessions(first, last), boundaries)
+
+
+def exchange_calendar_around(
+    time_ns: int, boundaries: SessionBoundaries | None = None, *, days_before: int = DAYS_BEFORE
+) -> TradingCalendar:
+    """The exchange's trading calendar from `days_before` days before an instant to about a year after it."""
+    today = dt.datetime.fromtimestamp(time_ns / 1e9, tz=dt.UTC).date()
+    return exchange_calendar(
+        today - dt.timedelta(days=days_before), today + dt.timedelta(days=DAYS_AFTER), boundaries
+    )
+
+
+def exchange_holidays(first: dt.date, last: dt.date) -> Sequence[Holiday]:
+    """Scheduled holidays and early closes from `first` to `last`, ascending by date."""
+    calendar = _exchange_calendar(first, last)
+    closed = calendar.regular_holidays.holidays(first, last, return_name=True)
+    found = [Holiday(date=day.date(), name=name) for day, name in closed.items()]
+    for _close, rules in calendar.special_closes:
+        named = rules.holidays(first, last, return_name=True).items()
+        found += [_early_close(calendar, day, name) for day, name in named if calendar.is_session(day)]
+    return tuple(sorted(found, key=lambda holiday: holiday.date))
+
+
+def _early_close(calendar: Any, day: Any, name: str) -> Holiday:
+    hours = calendar.schedule.loc[day]
+    return Holiday(
+        date=day.date(),
+        name=name,
+        open_ms=hours["open"].value // _NS_PER_MS,
+        close_ms=hours["close"].value // _NS_PER_MS,
+    )
+
+
+def _exchange_calendar(first: dt.date, last: dt.date) -> Any:
+    import exchange_calendars  # noqa: PLC0415 - loads pandas, see the module's text
+
+    return exchange_calendars.get_calendar(EXCHANGE, start=first.isoformat(), end=last.isoformat())
