@@ -1,0 +1,168 @@
+"""The settings of a demo run: ports that are free, secrets that last, and the file that shares them.
+
+State lives in `.demo/`: `env` (the running demo's environment, for `set -a; . .demo/env`), `secrets.json`
+(made once, so that sessions survive a restart), the databases, and `logs/`.
+"""
+
+import json
+import os
+import secrets
+import shlex
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8000
+DEMO_USER: Final = "demo"
+SIMULATOR_KEY: Final = "demo"
+SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "IDENTITY_SECRET_KEY", "DEMO_PASSWORD")
+
+
+class DemoError(Exception):
+    """The demo cannot start; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where each process of the demo listens, all on the loopback address."""
+
+    web: int
+    identity: int
+    simulator: int
+    cache: int
+    simulator_health: int
+    listener_health: int
+    processor_health: int
+    scanner_health: int
+
+
+def choose_ports(environment: Mapping[str, str]) -> Ports:
+    """The port of the dashboard as asked for (`PORT`, 8000), every other one as usual or else any free one.
+
+    Raises:
+        DemoError: `PORT` is not a port, or is taken: an address that people have in their
+            bookmarks must not move silently.
+    """
+    web = _asked_port(environment)
+    taken = {web}
+
+    def usual_or_free(usual: int) -> int:
+        port = usual if usual not in taken and _is_free(usual) else _free_port(taken)
+        taken.add(port)
+        return port
+
+    return Ports(
+        web=web,
+        identity=usual_or_free(web + 1),
+        simulator=usual_or_free(9400),
+        cache=usual_or_free(6390),
+        simulator_health=usual_or_free(9401),
+        listener_health=usual_or_free(4200),
+        processor_health=usual_or_free(4201),
+        scanner_health=usual_or_free(4205),
+    )
+
+
+def _asked_port(environment: Mapping[str, str]) -> int:
+    text = environment.get("PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise DemoError(f"PORT={text!r} is not a port; accepted: a whole number from 1 to 65535")
+    port = int(text)
+    if not _is_free(port):
+        raise DemoError(f"Port {port} is taken. Choose another one: PORT={port + 10} make demo")
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a connection of an earlier run that is still closing does not make a port taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port(taken: set[int]) -> int:
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+        if port not in taken:
+            return port
+
+
+def load_secrets(state: Path) -> dict[str, str]:
+    """The demo's secrets, made at the first start and readable by their owner alone."""
+    path = state / "secrets.json"
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in SECRET_NAMES if name not in known]
+    if missing:
+        known |= {name: secrets.token_urlsafe(9 if name == "DEMO_PASSWORD" else 48) for name in missing}
+        write_private(path, json.dumps(known, indent=1))
+    return known
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    unfinished = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    unfinished.replace(path)
+
+
+def build_environment(
+    outer: Mapping[str, str], ports: Ports, known_secrets: Mapping[str, str], state: Path
+) -> dict[str, str]:
+    """The settings of every process of the demo. What the caller has set already keeps its value.
+
+    With `MASSIVE_API_KEY` (or `POLYGON_API_KEY`, or `MASSIVE_API_KEY_FILE`) set, the feed is the real one.
+    """
+    cache = f"redis://{LOOPBACK}:{ports.cache}"
+    site = f"http://{LOOPBACK}:{ports.web}"
+    settings = {
+        "PORT": str(ports.web),
+        "SITE_URL": site,
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "INSECURE_HTTP": "true",
+        "DATABASE_URL": f"sqlite:///{state / 'site.sqlite3'}",
+        "MDC_URL": f"{cache}/0",
+        "MDQ_URL": f"{cache}/1",
+        "OIDC_NAME": "Demo identity",
+        "OIDC_SERVER_URL": f"http://{LOOPBACK}:{ports.identity}",
+        "OIDC_CLIENT_ID": "market-data-platform",
+        "LISTENER_HEALTH_PORT": str(ports.listener_health),
+        "PROCESSOR_HEALTH_PORT": str(ports.processor_health),
+        "SCANNER_HEALTH_PORT": str(ports.scanner_health),
+        **known_secrets,
+    }
+    if not uses_real_feed(outer):
+        settings |= {
+            "MASSIVE_API_KEY": SIMULATOR_KEY,
+            "MASSIVE_FEED": f"{LOOPBACK}:{ports.simulator}",
+            "MASSIVE_SECURE": "false",
+            "MASSIVE_REST_URL": f"http://{LOOPBACK}:{ports.simulator}",
+        }
+    # The addresses of our own processes are ours to say: a variable that the shell still has from an
+    # earlier `.demo/env` must not send one process elsewhere than the others.
+    return {**settings, **{name: outer[name] for name in outer.keys() & _OVERRIDABLE}}
+
+
+_OVERRIDABLE: Final = frozenset(
+    {"ALLOWED_HOSTS", "MDQ_SHARDS", "PUBLISH_INTERVAL_MS", "LOG_LEVEL", "OIDC_NAME", "MASSIVE_SUBSCRIPTIONS"}
+)
+
+
+def uses_real_feed(outer: Mapping[str, str]) -> bool:
+    """Whether the caller brought a key of the provider (the simulator's own does not count)."""
+    keys = (outer.get("MASSIVE_API_KEY"), outer.get("POLYGON_API_KEY"), outer.get("MASSIVE_API_KEY_FILE"))
+    return any(key and key != SIMULATOR_KEY for key in keys)
+
+
+def write_environment_file(path: Path, settings: Mapping[str, str]) -> None:
+    """Write settings so that a shell can read them: `set -a; . .demo/env`."""
+    write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
