@@ -1,0 +1,5 @@
+/** What every page needs, with or without widgets: the stylesheet and the theme toggle. */
+import "./styles/site.css";
+import { bindThemeToggle } from "./theme";
+
+bindThemeToggle(document);
