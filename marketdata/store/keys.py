@@ -27,7 +27,7 @@ class Keys(msgspec.Struct, frozen=True):
     prefix: str = ""
 
     def rows(self, shard: int) -> str:
-        """Row block: value = all rows of a shard at its newest tick; channel = the changed rows of each tick."""
+        """Row block: value = all rows of a shard at its newest tick; channel = the rows changed at each."""
         return f"{self.prefix}mdp:rows:{shard}"
 
     def board(self, feed: str) -> str:

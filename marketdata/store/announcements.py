@@ -1,0 +1,132 @@
+"""Hearing the news: row blocks as they are published, over one connection that comes back by itself.
+
+Redis pub/sub delivers at most once. What was published while this reader was away (or
+too slow, whereupon the server cuts it off) is gone; `Resync` says so, and the stored wholes
+make up for it. A gap within a connection shows in the blocks' ticks.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Final, TypeAlias, TypedDict
+
+import msgspec
+import structlog
+from redis.asyncio.client import PubSub
+from redis.backoff import ExponentialWithJitterBackoff
+
+from marketdata.errors import ContentError, StoreUnavailable
+from marketdata.payloads import RowBlock, decode_row_block
+from marketdata.store.connection import connect, driver_errors
+
+SILENCE_SECONDS: Final = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """A block that was just stored; `channel` is the name of its key."""
+
+    channel: str
+    block: RowBlock
+
+
+class Resync(msgspec.Struct, frozen=True):
+    """A new connection: whatever was announced before may have been missed, so read the store again."""
+
+
+News: TypeAlias = Announcement | Resync
+
+
+class _Message(TypedDict):
+    """What the driver makes of a push from the server; `data` is a count for a confirmation."""
+
+    type: str
+    channel: bytes | None
+    data: bytes | int
+
+
+class AnnouncementReader:
+    """Iterates over announcements for ever; `StoreUnavailable` never comes out of it.
+
+    The first item of every connection is `Resync`. It is given after the server confirmed the
+    subscription, so nothing falls between the store's state and the first announcement.
+    Malformed messages are counted and skipped. Each iteration has a connection of its own,
+    which ends with the task that iterates.
+    """
+
+    def __init__(self, redis_url: str, channels: Sequence[str]) -> None:
+        self._url = redis_url
+        self._channels = tuple(channels)
+        self._malformed = 0
+
+    @property
+    def malformed(self) -> int:
+        """How many messages were skipped because they were not row blocks."""
+        return self._malformed
+
+    async def __aiter__(self) -> AsyncIterator[News]:
+        backoff = ExponentialWithJitterBackoff(base=0.1, cap=2.0)
+        failures = 0
+        while True:
+            try:
+                async with contextlib.aclosing(self._connection()) as news:
+                    async for item in news:
+                        yield item
+                        failures = 0 if isinstance(item, Announcement) else failures
+            except StoreUnavailable as error:
+                failures += 1
+                _log.warning("announcements_interrupted", error=str(error), failures=failures)
+            await asyncio.sleep(backoff.compute(failures))
+
+    async def _connection(self) -> AsyncGenerator[News, None]:
+        """One connection from subscription to failure, without the driver's silent reconnection."""
+        redis = connect(self._url, retries=0)
+        pubsub = redis.pubsub()
+        try:
+            with driver_errors():
+                await self._subscribe(pubsub)
+            yield Resync()
+            while True:
+                with driver_errors():
+                    message = await _next_message(pubsub)
+                if (item := self._decode(message)) is not None:
+                    yield item
+        finally:
+            with contextlib.suppress(StoreUnavailable), driver_errors():
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                await redis.aclose()
+
+    async def _subscribe(self, pubsub: PubSub) -> None:
+        """Returns when every channel is confirmed; what arrives meanwhile is covered by the `Resync`."""
+        await pubsub.subscribe(*self._channels)
+        unconfirmed = set(self._channels)
+        while unconfirmed:
+            message = await _next_message(pubsub)
+            if message["type"] == "subscribe" and message["channel"] is not None:
+                unconfirmed.discard(message["channel"].decode())
+
+    def _decode(self, message: _Message) -> Announcement | None:
+        channel, data = message["channel"], message["data"]
+        if message["type"] != "message" or channel is None or not isinstance(data, bytes):
+            return None
+        try:
+            return Announcement(channel.decode(), decode_row_block(data))
+        except ContentError as error:
+            self._malformed += 1
+            _log.warning("announcement_malformed", channel=channel.decode(), error=str(error))
+            return None
+
+
+async def _next_message(pubsub: PubSub) -> _Message:
+    """The next message of any type.
+
+    Raises:
+        TimeoutError: the server answered nothing for twice `SILENCE_SECONDS`, not even a ping.
+    """
+    for _ in range(2):
+        message: _Message | None = await pubsub.get_message(timeout=SILENCE_SECONDS)
+        if message is not None:
+            return message
+        await pubsub.ping()
+    raise TimeoutError(f"silent for {2 * SILENCE_SECONDS} s")

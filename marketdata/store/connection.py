@@ -1,0 +1,51 @@
+"""Connections to the cache, and its driver's errors in the words of the platform."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+
+from marketdata.errors import ConfigurationError, StoreUnavailable
+
+CONNECT_TIMEOUT_SECONDS: Final = 2.0
+OPERATION_TIMEOUT_SECONDS: Final = 5.0
+HEALTH_CHECK_INTERVAL_SECONDS: Final = 15
+RETRIES: Final = 2
+
+
+def connect(url: str, *, retries: int = RETRIES) -> Redis:
+    """A client for values as bytes, with bounded timeouts; it connects at its first command.
+
+    A command that fails is tried again up to `retries` times, so that a server that closed an idle
+    connection goes unnoticed. The RESP2 protocol is asked for on purpose: version 3 costs a
+    longer handshake and brings nothing that is used here.
+
+    Raises:
+        ConfigurationError: `url` is not an address of a Redis server.
+    """
+    backoff = ExponentialWithJitterBackoff(base=0.05, cap=0.5) if retries else NoBackoff()
+    try:
+        return Redis.from_url(
+            url,
+            protocol=2,
+            decode_responses=False,
+            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            socket_timeout=OPERATION_TIMEOUT_SECONDS,
+            health_check_interval=HEALTH_CHECK_INTERVAL_SECONDS if retries else 0,
+            retry=Retry(backoff, retries),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"cache address {url!r} is not accepted: {error}") from error
+
+
+@contextlib.contextmanager
+def driver_errors() -> Iterator[None]:
+    """Turns what the driver raises into `StoreUnavailable`, whose message names the cause."""
+    try:
+        yield
+    except (exceptions.RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error

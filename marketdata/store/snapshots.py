@@ -1,0 +1,36 @@
+"""Reading the newest stored state: what a process needs when it starts or has missed something."""
+
+from redis.asyncio import Redis
+
+from marketdata.payloads import RowBlock, decode_row_block
+from marketdata.store.connection import driver_errors
+from marketdata.store.keys import Keys
+
+
+class SnapshotReader:
+    """The stored row blocks. Every method gives None where nothing is stored.
+
+    All of them raise `StoreUnavailable` while the cache is away, and `ContentError` when the key
+    holds bytes that are not a row block of this version.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def rows(self, shard: int) -> RowBlock | None:
+        """All rows of a shard at its newest tick: also the checkpoint of the shard's processor."""
+        return await self._block(self._keys.rows(shard))
+
+    async def board(self, feed: str) -> RowBlock | None:
+        """A leaderboard in rank order, e.g. of feed `scanners:top_gainers`."""
+        return await self._block(self._keys.board(feed))
+
+    async def reference(self) -> RowBlock | None:
+        """Reference data of the whole market, one row per symbol."""
+        return await self._block(self._keys.reference())
+
+    async def _block(self, key: str) -> RowBlock | None:
+        with driver_errors():
+            stored = await self._redis.get(key)
+        return decode_row_block(stored) if isinstance(stored, bytes) else None

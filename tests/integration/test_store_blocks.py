@@ -1,0 +1,142 @@
+"""What is stored and announced can be read back, in this order, and errors are named."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
+from marketdata.payloads import RowBlock
+from marketdata.store.announcements import Announcement, AnnouncementReader, Resync
+from marketdata.store.connection import connect
+from marketdata.store.keys import TOP_VOLUME, Keys
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from tests.support.builders import block_rows, row_block
+
+pytestmark = pytest.mark.redis
+DEADLINE_SECONDS = 10.0
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"test-{uuid.uuid4().hex}:")
+
+
+@pytest_asyncio.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with connect(redis_url) as client:
+        yield client
+
+
+async def test_stored_rows_are_read_back(redis: Redis, keys: Keys) -> None:
+    whole = row_block({"AAPL": {"close": 1.5}, "MSFT": {"volume": 0.0}})
+    await BlockPublisher(redis, keys).publish_rows(3, whole, row_block({"AAPL": {"close": 1.5}}))
+
+    stored = await SnapshotReader(redis, keys).rows(3)
+
+    assert stored is not None
+    assert block_rows(stored) == {
+        "AAPL": {"close": 1.5, "volume": None},
+        "MSFT": {"close": None, "volume": 0.0},
+    }
+
+
+async def test_nothing_stored_reads_as_none(redis: Redis, keys: Keys) -> None:
+    reader = SnapshotReader(redis, keys)
+    assert await reader.rows(0) is None
+    assert await reader.board(TOP_VOLUME) is None
+    assert await reader.reference() is None
+
+
+async def test_every_stored_value_has_a_lifetime(redis: Redis, keys: Keys) -> None:
+    publisher = BlockPublisher(redis, keys)
+    block = row_block({"AAPL": {"rank": 1.0}})
+    await publisher.publish_rows(0, block, block)
+    await publisher.publish_board(TOP_VOLUME, block, {"AAPL": 7.0})
+    await publisher.publish_reference(block)
+
+    lifetimes = {key: await redis.ttl(key) async for key in redis.scan_iter(match=f"{keys.prefix}*")}
+
+    assert len(lifetimes) == 4
+    assert all(seconds > 0 for seconds in lifetimes.values()), lifetimes
+
+
+async def test_sorted_set_holds_exactly_the_newest_board(redis: Redis, keys: Keys) -> None:
+    publisher = BlockPublisher(redis, keys)
+    board = row_block({"A": {"rank": 1.0}}, producer=TOP_VOLUME)
+    await publisher.publish_board(TOP_VOLUME, board, {"A": 3.0, "B": 2.0})
+    await publisher.publish_board(TOP_VOLUME, board, {"C": 9.0, "A": 4.0})
+
+    ranked = await redis.zrevrange(keys.leaderboard(TOP_VOLUME), 0, -1, withscores=True)
+    assert [(bytes(symbol), score) for symbol, score in ranked] == [(b"C", 9.0), (b"A", 4.0)]
+
+    await publisher.publish_board(TOP_VOLUME, board, {})
+    assert await redis.exists(keys.leaderboard(TOP_VOLUME)) == 0
+
+
+async def test_foreign_bytes_are_named_as_such(redis: Redis, keys: Keys) -> None:
+    await redis.set(keys.reference(), b"not a block")
+    with pytest.raises(ContentError, match="row_block"):
+        await SnapshotReader(redis, keys).reference()
+
+
+async def test_an_absent_server_is_unavailable(unused_tcp_port: int, keys: Keys) -> None:
+    async with connect(f"redis://127.0.0.1:{unused_tcp_port}") as absent:
+        with pytest.raises(StoreUnavailable, match="ConnectionError"):
+            await SnapshotReader(absent, keys).rows(0)
+
+
+def test_an_address_of_another_kind_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="amqp://localhost"):
+        connect("amqp://localhost")
+
+
+async def test_whoever_hears_the_news_can_read_it(redis_url: str, redis: Redis, keys: Keys) -> None:
+    news = aiter(AnnouncementReader(redis_url, [keys.rows(0), keys.rows(1)]))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await anext(news) == Resync()
+        whole = row_block({"AAPL": {"close": 1.0}, "MSFT": {"close": 2.0}}, tick=5)
+        changed = row_block({"MSFT": {"close": 2.0}}, tick=5)
+        await BlockPublisher(redis, keys).publish_rows(1, whole, changed)
+        heard = await anext(news)
+
+    assert isinstance(heard, Announcement)
+    assert heard.channel == keys.rows(1)
+    assert (heard.block.tick, heard.block.symbols) == (5, ("MSFT",))
+    stored = await SnapshotReader(redis, keys).rows(1)
+    assert stored is not None
+    assert (stored.tick, stored.symbols) == (5, ("AAPL", "MSFT"))
+
+
+async def test_malformed_announcements_are_counted_and_skipped(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    reader = AnnouncementReader(redis_url, [keys.reference()])
+    news = aiter(reader)
+    block: RowBlock = row_block({"AAPL": {"avg_volume": 1.0}})
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await anext(news)
+        await redis.publish(keys.reference(), b"\xffgarbage")
+        await BlockPublisher(redis, keys).publish_reference(block)
+        heard = await anext(news)
+
+    assert isinstance(heard, Announcement)
+    assert heard.block.symbols == ("AAPL",)
+    assert reader.malformed == 1
+
+
+async def test_reader_comes_back_and_says_that_something_may_be_missing(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    news = aiter(AnnouncementReader(redis_url, [keys.rows(0)]))
+    block = row_block({"AAPL": {"close": 1.0}})
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert await anext(news) == Resync()
+        await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        assert await anext(news) == Resync()
+        await BlockPublisher(redis, keys).publish_rows(0, block, block)
+        assert isinstance(await anext(news), Announcement)

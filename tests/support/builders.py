@@ -1,0 +1,109 @@
+"""Events, bars and row blocks with sensible defaults: a test names only what it is about."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from marketdata.payloads import RowBlock
+
+NANOSECONDS_PER_MS = 1_000_000
+
+
+def row_block(
+    rows: Mapping[str, Mapping[str, float]],
+    *,
+    producer: str = "shard:0",
+    epoch: int = 1,
+    tick: int = 1,
+    published_ns: int = 2,
+    received_ns: int = 1,
+    market_time_ms: int = 0,
+    names: Sequence[str] | None = None,
+) -> RowBlock:
+    """A block of the given rows (symbol -> column -> value); what a row does not name is absent."""
+    columns = tuple(names) if names is not None else tuple(dict.fromkeys(n for r in rows.values() for n in r))
+    return RowBlock(
+        producer=producer,
+        epoch=epoch,
+        tick=tick,
+        published_ns=published_ns,
+        received_ns=received_ns,
+        market_time_ms=market_time_ms,
+        symbols=tuple(rows),
+        columns={
+            name: np.array([row.get(name, np.nan) for row in rows.values()], dtype=np.float64)
+            for name in columns
+        },
+    )
+
+
+def block_rows(block: RowBlock) -> dict[str, dict[str, float | None]]:
+    """The rows of a block by symbol, with None for absent values: what tests compare."""
+    return {
+        str(row["symbol"]): {n: v for n, v in row.items() if not isinstance(v, str)} for row in block.rows()
+    }
+
+
+def aggregate_wire(
+    symbol: str = "AAPL", *, start_ms: int = 0, ev: str = "A", **fields: object
+) -> dict[str, object]:
+    """A second (`A`) or minute (`AM`) aggregate as the wire has it."""
+    length_ms = 60_000 if ev == "AM" else 1_000
+    wire: dict[str, object] = {
+        "ev": ev,
+        "sym": symbol,
+        "v": 100,
+        "av": 1_000,
+        "op": 0,
+        "vw": 10.0,
+        "o": 10.0,
+        "c": 10.0,
+        "h": 10.0,
+        "l": 10.0,
+        "a": 10.0,
+        "z": 50,
+        "s": start_ms,
+        "e": start_ms + length_ms,
+    }
+    return wire | fields
+
+
+def trade_wire(symbol: str = "AAPL", *, timestamp_ms: int = 0, **fields: object) -> dict[str, object]:
+    """A trade as the wire has it."""
+    wire: dict[str, object] = {
+        "ev": "T",
+        "sym": symbol,
+        "x": 4,
+        "i": "1",
+        "z": 3,
+        "p": 10.0,
+        "s": 100,
+        "t": timestamp_ms,
+        "q": 1,
+    }
+    return wire | fields
+
+
+def quote_wire(symbol: str = "AAPL", *, timestamp_ms: int = 0, **fields: object) -> dict[str, object]:
+    """A best bid and offer as the wire has it."""
+    wire: dict[str, object] = {
+        "ev": "Q",
+        "sym": symbol,
+        "bx": 4,
+        "bp": 9.99,
+        "bs": 100,
+        "ax": 7,
+        "ap": 10.01,
+        "as": 200,
+        "c": 0,
+        "t": timestamp_ms,
+        "q": 1,
+        "z": 3,
+    }
+    return wire | fields
+
+
+def batch_body(events: Iterable[Mapping[str, object]]) -> bytes:
+    """The body of a batch: a JSON array."""
+    return json.dumps(list(events), separators=(",", ":")).encode()
