@@ -1,0 +1,130 @@
+"""The health endpoints of a long-running command: `/healthz`, `/readyz` and `/metrics`."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY as DEFAULT_REGISTRY
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.observability import metrics
+
+HEARTBEAT_INTERVAL_SECONDS: Final = 0.5
+STUCK_AFTER_SECONDS: Final = 5.0
+
+
+class LoopHeartbeat:
+    """Knows how late the event loop runs its timers.
+
+    A loop that is blocked cannot answer HTTP at all, and a probe then times out; one that is starved
+    (callback after callback) may answer, and is found out here.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._last_beat = self._clock.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Time since the last beat."""
+        return self._clock.monotonic() - self._last_beat
+
+    def beat(self) -> None:
+        """Note that the loop ran, and how late it was."""
+        metrics.EVENT_LOOP_LAG.observe(max(0.0, self.silent_seconds - HEARTBEAT_INTERVAL_SECONDS))
+        self._last_beat = self._clock.monotonic()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        self._last_beat = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(HEARTBEAT_INTERVAL_SECONDS)
+            self.beat()
+
+
+class HealthServer:
+    """Serves the three endpoints on an address of its own; an async context manager.
+
+    `/healthz` 200 while the loop is not stuck, no dependency is asked; `/readyz` 200 or 503 with a JSON
+    object of what is missing; `/metrics` the Prometheus text format.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        unready: Callable[[], Mapping[str, str]],
+        *,
+        host: str,
+        port: int,
+        heartbeat: LoopHeartbeat | None = None,
+        registry: CollectorRegistry = DEFAULT_REGISTRY,
+    ) -> None:
+        self._service = service
+        self._unready = unready
+        self._host = host
+        self._requested_port = port
+        self._heartbeat = heartbeat or LoopHeartbeat()
+        self._registry = registry
+        self._runner: web.AppRunner | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use, once started; with 0 requested, the one that the system chose."""
+        if self._runner is None or not self._runner.addresses:
+            return self._requested_port
+        return int(self._runner.addresses[0][1])
+
+    async def start(self) -> None:
+        """Bind and serve.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._requested_port).start()
+        self._beating = asyncio.create_task(self._heartbeat.run(), name="loop heartbeat")
+
+    async def close(self) -> None:
+        """Stop serving. May be called twice."""
+        if self._beating is not None:
+            self._beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beating
+            self._beating = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> "HealthServer":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        silent = self._heartbeat.silent_seconds
+        alive = silent < STUCK_AFTER_SECONDS
+        body = {"service": self._service, "alive": alive, "loop_silent_seconds": round(silent, 3)}
+        return web.json_response(body, status=200 if alive else 503)
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        unready = dict(self._unready())
+        metrics.SERVICE_READY.set(0 if unready else 1)
+        body = {"service": self._service, "ready": not unready, "unready": unready}
+        return web.json_response(body, status=503 if unready else 200)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        metrics.SERVICE_READY.set(0 if self._unready() else 1)
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )

@@ -1,0 +1,137 @@
+"""Structured logs: one line per happening on standard output, JSON for machines or plain text for people.
+
+Every logger of every library goes through the same renderer, so that a container's log has one format.
+"""
+
+import logging
+import sys
+import threading
+from collections import Counter
+from typing import Any, Final
+
+import structlog
+from structlog.typing import Processor
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.errors import ConfigurationError
+
+FORMATS: Final = ("json", "console")
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+# Chatty at INFO about every connection and request, and of no use to an operator there.
+QUIET_LOGGERS: Final = ("aio_pika", "aiormq", "aiohttp.access", "urllib3", "websockets", "asyncio")
+
+
+def configure_logging(service: str, level: str = "INFO", format: str = "json") -> None:  # noqa: A002 - the setting's word
+    """Send all logs of the process to standard output in one format; of several calls the last counts.
+
+    Raises:
+        ConfigurationError: for an unknown level or format.
+    """
+    level = level.upper()
+    if level not in LEVELS:
+        raise ConfigurationError(f"LOG_LEVEL is {level!r}; accepted are {', '.join(LEVELS)}")
+    if format not in FORMATS:
+        raise ConfigurationError(f"LOG_FORMAT is {format!r}; accepted are {', '.join(FORMATS)}")
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_formatter(service, format))
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level)
+    for name in list(logging.root.manager.loggerDict):
+        route_library_logger(name)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    logging.captureWarnings(capture=True)
+
+
+def route_library_logger(name: str) -> None:
+    """Take a library's own handlers off its logger, so that its lines come out once and in our format.
+
+    The provider's SDK attaches a standard output handler when it is imported, which may be after
+    `configure_logging`: whoever imports it calls this.
+    """
+    logger = logging.getLogger(name)
+    if any(type(handler) is logging.StreamHandler for handler in logger.handlers):
+        logger.handlers[:] = [
+            handler for handler in logger.handlers if type(handler) is not logging.StreamHandler
+        ]
+        logger.propagate = True
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The structured logger of a module: `log.info("service ready", port=1234)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+class RateLimitedLog:
+    """A warning for each reason at most once per interval, with how many were kept back since.
+
+    For happenings that may come by the thousand (malformed frames, dropped batches): the metric
+    counts them all, the log tells of them.
+
+    Concurrency: safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        logger: structlog.stdlib.BoundLogger,
+        *,
+        interval_seconds: float = 60.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._logger = logger
+        self._interval_seconds = interval_seconds
+        self._clock = clock or SystemClock()
+        self._next_at: dict[str, float] = {}
+        self._kept_back: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def warning(self, event: str, *, reason: str, **context: Any) -> None:
+        """Log `event` unless one with the same reason was logged within the interval."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if now < self._next_at.get(reason, now):
+                self._kept_back[reason] += 1
+                return
+            self._next_at[reason] = now + self._interval_seconds
+            kept_back = self._kept_back.pop(reason, 0)
+        self._logger.warning(event, reason=reason, similar_kept_back=kept_back, **context)
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _formatter(service: str, output_format: str) -> structlog.stdlib.ProcessorFormatter:
+    def add_service(
+        _logger: Any, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event.setdefault("service", service)
+        return event
+
+    last: list[Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if output_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared_processors(),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, add_service, *last],
+    )
