@@ -17,9 +17,9 @@ class Tracing:
     """Spans and trace contexts; the base class does nothing, and costs next to nothing."""
 
     @contextlib.contextmanager
-    def span(self, _name: str, *, parent: str = "", **_attributes: str | int | float) -> Iterator[None]:
+    def span(self, name: str, *, parent: str = "", **attributes: str | int | float) -> Iterator[None]:
         """A span around a batch or tick; `parent` is the traceparent of a received batch, or empty."""
-        del parent
+        del name, parent, attributes
         yield
 
     def traceparent(self) -> str:

@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run under a name. Output and errors are appended to `log_path`; `environment` is the whole of it."""
+    """What to run under a name. Output and errors go to the end of `log_path`; `environment` is all of it."""
 
     name: str
     argv: tuple[str, ...]
@@ -49,7 +49,7 @@ class ProcessState(enum.StrEnum):
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One child, as an operator sees it. `last_exit_code` is negative for a signal, None before the first end."""
+    """One child, as an operator sees it. `last_exit_code`: negative for a signal, None before the first end."""
 
     name: str
     state: ProcessState
@@ -67,8 +67,9 @@ class _RecordedProcess(msgspec.Struct, frozen=True):
 class ProcessManager:
     """Runs named children until `stop_all`. Not safe for concurrent calls.
 
-    Each child leads a process group of its own, so that a Ctrl-C in the terminal reaches the parent alone and
-    a child's own children end with it. A child that ends is started again with backoff, whatever its exit code.
+    Each child leads a process group of its own, so that a Ctrl-C in the terminal reaches the parent alone
+    and a child's own children end with it. A child that ends is started again with backoff, whatever its exit
+    code.
     """
 
     def __init__(self, pid_path: Path, *, stop_deadline_seconds: float = STOP_DEADLINE_SECONDS) -> None:
@@ -221,7 +222,7 @@ class _Child:
         try:
             await self.spawn()
         except OSError as error:
-            log.error("process cannot be started", process=self.spec.name, error=str(error))
+            log.error("process cannot be started", process=self.spec.name, error=str(error))  # noqa: TRY400
             return
         self._record()
         if self._stopping.is_set():

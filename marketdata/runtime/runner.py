@@ -35,8 +35,8 @@ def run_service(service: Service, *, health_host: str, health_port: int | None) 
 
     `health_port`: None serves no health endpoints, 0 takes a free port (it is logged).
 
-    The first signal sets the service's stopping event. A second signal, or a stop that takes longer than 10 s,
-    ends the process at once with exit code 1.
+    The first signal sets the service's stopping event. A second signal, or a stop that takes longer than
+    10 s, ends the process at once with exit code 1.
 
     Raises:
         SystemExit: with code 1 when the service failed, ended by itself, or its health port is taken.
@@ -58,9 +58,8 @@ async def _serve(service: Service, stop: "_StopRequest", health_host: str, healt
             try:
                 await stack.enter_async_context(server)
             except OSError as error:
-                log.error(
-                    "health endpoints cannot be served", host=health_host, port=health_port, error=str(error)
-                )
+                reason = str(error)
+                log.error("health port taken", host=health_host, port=health_port, reason=reason)  # noqa: TRY400
                 return 1
             log.info("health endpoints served", host=health_host, port=server.port)
         announcing = asyncio.create_task(_announce_ready(service, time.monotonic()), name="announce ready")
@@ -86,8 +85,8 @@ def _unready(service: Service, stopping: asyncio.Event) -> Mapping[str, str]:
 
 
 async def _announce_ready(service: Service, started: float) -> None:
-    """Wait for readiness, which a service can only be asked for, then say so once and settle the heap."""
-    while service.unready():
+    """Wait for readiness, then say so once and settle the heap."""
+    while service.unready():  # noqa: ASYNC110 - a service can be asked for readiness, it does not announce it
         await asyncio.sleep(READY_POLL_SECONDS)
     tune_garbage_collection()
     log.info(
@@ -96,7 +95,7 @@ async def _announce_ready(service: Service, started: float) -> None:
 
 
 def tune_garbage_collection() -> None:
-    """Take what lives for the whole process (modules, tables) out of all later collections; collect seldom."""
+    """Take what lives for the whole process (modules, tables) out of later collections; collect seldom."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
