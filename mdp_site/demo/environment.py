@@ -18,7 +18,7 @@ LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 DEMO_USER: Final = "demo"
 SIMULATOR_KEY: Final = "demo"
-SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "IDENTITY_SECRET_KEY", "DEMO_PASSWORD")
+SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "DEMO_PASSWORD")
 
 
 class DemoError(Exception):
@@ -128,7 +128,7 @@ def build_environment(
         "PORT": str(ports.web),
         "SITE_URL": site,
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
-        "INSECURE_HTTP": "true",
+        "STATE_DIR": str(state / "site"),
         "DATABASE_URL": f"sqlite:///{state / 'site.sqlite3'}",
         "MDC_URL": f"{cache}/0",
         "MDQ_URL": f"{cache}/1",

@@ -1,0 +1,35 @@
+"""`python -m mdp_site.demo`: run the demo until Ctrl-C. Exit code 0 when stopped, 1 when it could not start."""
+
+import asyncio
+import os
+import sys
+
+from mdp_site.demo.environment import (
+    DemoError,
+    build_environment,
+    choose_ports,
+    load_secrets,
+    write_environment_file,
+)
+from mdp_site.demo.plan import ROOT
+from mdp_site.demo.supervisor import Supervisor
+
+
+def main() -> int:
+    """Prepare the state directory, run, and turn a failure into one sentence."""
+    state = ROOT / ".demo"
+    state.mkdir(mode=0o700, exist_ok=True)
+    try:
+        ports = choose_ports(os.environ)
+        settings = build_environment(os.environ, ports, load_secrets(state), state)
+        write_environment_file(state / "env", settings)
+        asyncio.run(Supervisor(state, ports, os.environ, settings).run())
+    except* DemoError as errors:
+        for error in errors.exceptions:
+            print(f"\nThe demo cannot run: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

