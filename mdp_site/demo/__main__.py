@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from mdp_site.demo.environment import (
     DemoError,
@@ -16,9 +17,9 @@ from mdp_site.demo.supervisor import Supervisor
 
 
 def main() -> int:
-    """Prepare the state directory, run, and turn a failure into one sentence."""
-    state = ROOT / ".demo"
-    state.mkdir(mode=0o700, exist_ok=True)
+    """Prepare the state directory (`DEMO_STATE_DIR`, `.demo`), run, and turn a failure into one sentence."""
+    state = Path(os.environ.get("DEMO_STATE_DIR") or ROOT / ".demo").resolve()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         ports = choose_ports(os.environ)
         settings = build_environment(os.environ, ports, load_secrets(state), state)

