@@ -1,0 +1,175 @@
+"""System checks: settings that can be read but must not be run with.
+
+`mdp_site.env` refuses what is not a number, a URL or a known word; here stands what depends on several
+settings, on a grammar, or on the kind of deployment. Every message names the setting, its value (unless
+it is secret) and what is accepted. Management commands run these checks before they start; the web
+server runs them when it loads `mdp_site.asgi`.
+"""
+
+import ipaddress
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+
+from marketdata.errors import ConfigurationError
+
+TAG: Final = "mdp"
+
+# The commands for which the provider's settings matter.
+PROVIDER_COMMANDS: Final = ("run_listener", "check")
+QUEUE_PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+MINIMUM_SECRET_LENGTH: Final = 50
+
+
+def _error(number: int, setting: str, problem: str, accepted: str) -> checks.Error:
+    return checks.Error(
+        f"{setting} {problem}", hint=f"Accepted for {setting}: {accepted}.", id=f"mdp.E{number:03}"
+    )
+
+
+@checks.register(TAG)
+def check_queues(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Names, lives and intervals of the queues."""
+    del app_configs
+    found: list[checks.CheckMessage] = []
+    if not QUEUE_PREFIX.fullmatch(settings.MDQ_PREFIX):
+        accepted = "1 to 64 letters, digits, dots, colons, dashes and underscores, a letter or digit first"
+        found.append(_error(1, "MDQ_PREFIX", f"is {settings.MDQ_PREFIX!r}", accepted))
+    if settings.MARKET_DATA_MESSAGE_TTL <= settings.PUBLISH_INTERVAL_MS:
+        problem = f"is {settings.MARKET_DATA_MESSAGE_TTL} ms: events would expire before the next publication"
+        accepted = f"more than PUBLISH_INTERVAL_MS ({settings.PUBLISH_INTERVAL_MS} ms)"
+        found.append(_error(2, "MARKET_DATA_MESSAGE_TTL", problem, accepted))
+    return found
+
+
+@checks.register(TAG)
+def check_provider(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """The market data provider's feed and subscriptions and, for the listener, its key."""
+    del app_configs
+    command = running_command()
+    if command not in PROVIDER_COMMANDS:
+        return []
+    # The provider's SDK takes half a second to load, which only these commands should pay.
+    from marketdata.providers.massive.configuration import MassiveConfiguration  # noqa: PLC0415
+
+    try:
+        MassiveConfiguration(
+            api_key=settings.MASSIVE_API_KEY if command == "run_listener" else "not looked at",
+            feed=settings.MASSIVE_FEED,
+            market=settings.MASSIVE_MARKET,
+            subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
+        )
+    except ConfigurationError as error:
+        return [checks.Error(str(error), id="mdp.E003")]
+    return []
+
+
+def running_command() -> str:
+    """The management command of this process, or empty."""
+    return sys.argv[1] if len(sys.argv) > 1 else ""
+
+
+@checks.register(TAG)
+def check_jobs(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """A job that is retried while it still runs would run twice."""
+    del app_configs
+    timeout, retry = settings.Q_CLUSTER["timeout"], settings.Q_CLUSTER["retry"]
+    if retry > timeout:
+        return []
+    return [_error(4, "JOBS_RETRY_SECONDS", f"is {retry}", f"more than JOBS_TIMEOUT_SECONDS ({timeout})")]
+
+
+@checks.register(TAG)
+def check_networks(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Lists of addresses and networks."""
+    del app_configs
+    found: list[checks.CheckMessage] = []
+    for number, setting in ((5, "METRICS_NETWORKS"), (6, "TRUSTED_PROXIES")):
+        wrong = [each for each in getattr(settings, setting) if not _is_network(each)]
+        if wrong:
+            found.append(
+                _error(number, setting, f"contains {wrong!r}", "addresses and networks, such as 10.0.0.0/8")
+            )
+    return found
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+@checks.register(TAG)
+def check_login(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """The login provider: all of its settings or none."""
+    del app_configs
+    found: list[checks.CheckMessage] = []
+    if settings.OIDC_SERVER_URL:
+        for number, setting in ((7, "OIDC_CLIENT_ID"), (8, "OIDC_CLIENT_SECRET")):
+            if not getattr(settings, setting):
+                found.append(
+                    _error(
+                        number,
+                        setting,
+                        "is empty although OIDC_SERVER_URL is set",
+                        "what the provider issued",
+                    )
+                )
+    elif not settings.ADMIN_PASSWORD_LOGIN:
+        problem = "is empty and ADMIN_PASSWORD_LOGIN is off: nobody could log in"
+        found.append(
+            _error(9, "OIDC_SERVER_URL", problem, "the issuer's address, or ADMIN_PASSWORD_LOGIN=on")
+        )
+    return found
+
+
+@checks.register(TAG)
+def check_production(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """What is convenient on one machine and dangerous on the internet."""
+    del app_configs
+    return list(_production_errors()) if settings.PRODUCTION else []
+
+
+def _production_errors() -> Iterator[checks.CheckMessage]:
+    production = "with MDP_DEPLOYMENT=production"
+    if settings.DEBUG:
+        yield _error(20, "DEBUG", f"is on {production}: error pages would show settings and code", "off")
+    if len(settings.SECRET_KEY) < MINIMUM_SECRET_LENGTH:
+        problem = f"has {len(settings.SECRET_KEY)} characters {production}"
+        yield _error(21, "SECRET_KEY", problem, f"{MINIMUM_SECRET_LENGTH} or more random characters")
+    if not settings.SITE_URL.startswith("https://"):
+        yield _error(
+            22, "SITE_URL", f"is {settings.SITE_URL!r} {production}", "the site's public https:// address"
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield _error(
+            23, "ALLOWED_HOSTS", f"contains '*' {production}", "the names under which the site is reached"
+        )
+    if not settings.OIDC_SERVER_URL.startswith("https://"):
+        problem = f"is {settings.OIDC_SERVER_URL!r} {production}"
+        yield _error(24, "OIDC_SERVER_URL", problem, "the https:// address of the OpenID Connect issuer")
+    redis = "redis://, rediss:// or unix:// (MDC_URL counts for it when set)"
+    if "InMemory" in settings.CHANNEL_LAYERS["default"]["BACKEND"]:
+        problem = f"is empty {production}: a logout would not reach the other processes"
+        yield _error(25, "CHANNEL_LAYER_URL", problem, redis)
+    if "locmem" in settings.CACHES["default"]["BACKEND"]:
+        problem = f"is empty {production}: limits on failed logins would count in each process for itself"
+        yield _error(26, "CACHE_URL", problem, redis)
+
+
+def refuse_when_unsafe() -> None:
+    """Run the platform's own checks where no management command has done so.
+
+    Raises:
+        ConfigurationError: naming every wrong setting and what is accepted for it.
+    """
+    serious = [found for found in checks.run_checks(tags=[TAG]) if found.is_serious()]
+    if serious:
+        raise ConfigurationError("; ".join(f"{found.msg} ({found.hint})" for found in serious))

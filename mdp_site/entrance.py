@@ -1,0 +1,125 @@
+"""The door for WebSockets: a browser with a session, or a program with a token.
+
+A browser is let in by its session cookie and an `Origin` of the site; a program by
+`Authorization: Bearer <token>` and no `Origin`. Anything else gets HTTP 403 at the handshake,
+before the socket exists. What the consumers find in their scope: `user`, `auth` (`session` or `token`),
+`session_key` and `token_id` (the one that does not apply is None).
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from channels.auth import AuthMiddlewareStack
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from widgets.models import authenticate_token_async
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+REFUSED_ANONYMOUS: Final = (
+    "not logged in; accepted: the session of a logged-in user, or Authorization: Bearer <token>"
+)
+REFUSED_ORIGIN: Final = (
+    "foreign or missing Origin; accepted: a page of this site, or Authorization: Bearer <token>"
+)
+REFUSED_TOKEN: Final = (
+    "token unknown, expired or revoked; accepted: Authorization: Bearer <token>, without Origin"
+)
+
+
+class WebSocketEntrance:
+    """Decides by its headers through which of the two ways a handshake comes, and whether it may."""
+
+    def __init__(self, application: Application) -> None:
+        self._by_token = TokenEntrance(application)
+        self._by_session = AuthMiddlewareStack(SessionEntrance(application))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the handshake on, or refuse it."""
+        if "authorization" in _headers(scope):
+            await self._by_token(scope, receive, send)
+        elif origin_is_ours(scope):
+            await self._by_session(scope, receive, send)
+        else:
+            await refuse(scope, receive, send, REFUSED_ORIGIN)
+
+
+class SessionEntrance:
+    """The browser's way. Expects `user` and `session` in the scope."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse who is not logged in."""
+        if not scope["user"].is_authenticated:
+            await refuse(scope, receive, send, REFUSED_ANONYMOUS)
+            return
+        identity = {"auth": "session", "session_key": scope["session"].session_key, "token_id": None}
+        await self._application({**scope, **identity}, receive, send)
+
+
+class TokenEntrance:
+    """The program's way. A request with an `Origin` comes from a page, and pages have no tokens."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse who has no usable token."""
+        headers = _headers(scope)
+        scheme, _, raw = headers["authorization"].partition(" ")
+        usable = scheme.lower() == "bearer" and "origin" not in headers
+        token = await authenticate_token_async(raw.strip()) if usable else None
+        if token is None:
+            await refuse(scope, receive, send, REFUSED_TOKEN)
+            return
+        identity = {"user": token.user, "auth": "token", "session_key": None, "token_id": token.pk}
+        await self._application({**scope, **identity}, receive, send)
+
+
+def origin_is_ours(scope: Scope) -> bool:
+    """Whether the handshake's `Origin` is the site that it is addressed to, or a trusted one.
+
+    The rule of Django's CSRF protection: scheme, host and port of the request itself, where the host is one
+    of ALLOWED_HOSTS; or a member of CSRF_TRUSTED_ORIGINS. Without it any page could open a socket with the
+    visitor's cookie (cross-site WebSocket hijacking).
+    """
+    headers = _headers(scope)
+    origin, host = headers.get("origin", ""), headers.get("host", "")
+    domain, _port = split_domain_port(host)
+    if domain and validate_host(domain, settings.ALLOWED_HOSTS):
+        scheme = "https" if scope.get("scheme") == "wss" else "http"
+        if origin == f"{scheme}://{host}":
+            return True
+    return any(_matches(origin, pattern) for pattern in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def _matches(origin: str, pattern: str) -> bool:
+    """`https://*.example.com` stands for every subdomain, as in CSRF_TRUSTED_ORIGINS; else they must be equal."""
+    scheme, _, rest = pattern.partition("://")
+    if not rest.startswith("*"):
+        return origin == pattern
+    parts = urlsplit(origin)
+    return parts.scheme == scheme and parts.netloc.endswith(rest[1:])
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+    """Answer the handshake with HTTP 403; the body says why where the server can send one."""
+    await receive()  # the handshake itself, `websocket.connect`
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    body = f"{reason}\n".encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

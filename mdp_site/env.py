@@ -1,0 +1,166 @@
+"""Typed readers for environment variables.
+
+A value that cannot be read stops the process at start: the error names the setting, its
+value (never for a secret) and what is accepted. A secret comes from `NAME`, or from the
+file named by `NAME_FILE`, as container platforms mount them.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from marketdata.errors import ConfigurationError
+
+_Value = TypeVar("_Value")
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+
+
+def rejection(name: str, value: object, accepted: str) -> ConfigurationError:
+    """The error for a setting with a wrong value."""
+    return ConfigurationError(f"{name}={value!r} is not valid; accepted: {accepted}")
+
+
+class Environment:
+    """Reads settings out of a mapping, `os.environ` unless told otherwise.
+
+    A variable that is set to the empty string counts as absent. Every name that was asked for
+    is kept in `names`, so that a test can compare them with the documented ones.
+    """
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self.names: set[str] = set()
+
+    def given(self, name: str) -> bool:
+        """Whether the variable is set to something."""
+        self.names.add(name)
+        return bool(self._variables.get(name, "").strip())
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value without surrounding blanks."""
+        return self._read(name, default, str)
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        """A whole number within bounds, both included."""
+        accepted = f"a whole number from {minimum} to {maximum}"
+
+        def parse(raw: str) -> int:
+            try:
+                value = int(raw)
+            except ValueError:
+                raise rejection(name, raw, accepted) from None
+            if not minimum <= value <= maximum:
+                raise rejection(name, raw, accepted)
+            return value
+
+        return self._read(name, default, parse)
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """1, true, yes, on; or 0, false, no, off; in any case."""
+
+        def parse(raw: str) -> bool:
+            if raw.lower() in _TRUE | _FALSE:
+                return raw.lower() in _TRUE
+            raise rejection(name, raw, "one of " + ", ".join(sorted(_TRUE) + sorted(_FALSE)))
+
+        return self._read(name, default, parse)
+
+    def choice(self, name: str, default: str, *, accepted: tuple[str, ...]) -> str:
+        """One of the accepted words, exactly as written."""
+
+        def parse(raw: str) -> str:
+            if raw in accepted:
+                return raw
+            raise rejection(name, raw, "one of " + ", ".join(accepted))
+
+        return self._read(name, default, parse)
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """A list: JSON (`["a","b"]`) or separated by commas (`a,b`)."""
+        return self._read(name, list(default), lambda raw: _parse_words(name, raw))
+
+    def url(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
+        """A URL with one of the schemes. Its value is not repeated in an error: it may hold a password."""
+
+        def parse(raw: str) -> str:
+            try:
+                scheme = urlsplit(raw).scheme
+            except ValueError:
+                scheme = ""
+            if scheme not in schemes:
+                accepted = ", ".join(f"{each}://…" for each in schemes)
+                raise ConfigurationError(
+                    f"{name} has the scheme {scheme!r}, which is not valid; accepted: {accepted}"
+                )
+            return raw
+
+        return self._read(name, default, parse)
+
+    def path(self, name: str, default: Path) -> Path:
+        """A file or directory; `~` is the home directory."""
+        return self._read(name, default, lambda raw: Path(raw).expanduser().absolute())
+
+    def secret(self, name: str, default: str = "") -> str:
+        """The value of `name`, or the content of the file named by `name_FILE`. Never shown in errors."""
+        file_name = f"{name}_FILE"
+        if self.given(name):
+            if self.given(file_name):
+                raise ConfigurationError(f"{name} and {file_name} are both set; accepted: one of the two")
+            return self.text(name)
+        if not self.given(file_name):
+            return default
+        return _read_secret_file(file_name, Path(self.text(file_name)))
+
+    def _read(self, name: str, default: _Value, parse: Callable[[str], _Value]) -> _Value:
+        if not self.given(name):
+            return default
+        return parse(self._variables[name].strip())
+
+
+def _parse_words(name: str, raw: str) -> list[str]:
+    if not raw.startswith("["):
+        return [word.strip() for word in raw.split(",") if word.strip()]
+    try:
+        words = json.loads(raw)
+    except json.JSONDecodeError:
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise rejection(name, raw, 'a JSON list of strings (["a","b"]) or words separated by commas (a,b)')
+    return words
+
+
+def _read_secret_file(name: str, path: Path) -> str:
+    try:
+        content = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise rejection(name, str(path), f"the path of a readable text file ({error})") from None
+    if not content:
+        raise rejection(name, str(path), "the path of a file that is not empty")
+    return content
+
+
+def stored_secret(path: Path) -> str:
+    """A random secret that is made once and kept in a file which only its owner can read.
+
+    For machines without configuration. Two processes that start together agree: the file appears
+    with its content or not at all, and the second one reads what the first one wrote.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(64))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,79 @@
+"""`/healthz`, `/readyz` and `/metrics` of the web process."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Final
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from marketdata.observability.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+
+
+def _ask_cache() -> None:
+    key, value = f"readyz:{uuid4().hex}", uuid4().hex
+    cache.set(key, value, timeout=10)
+    if cache.get(key) != value:
+        raise ConnectionError("a value that was just stored did not come back")
+    cache.delete(key)
+
+
+DEPENDENCIES: Final[Mapping[str, Callable[[], None]]] = {"database": _ask_database, "cache": _ask_cache}
+
+
+@never_cache
+@require_safe
+def healthz(_request: HttpRequest) -> JsonResponse:
+    """The process answers. No dependency is asked: a restart would not bring one back."""
+    return JsonResponse({"service": "web", "alive": True})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the site can serve, else 503. Which dependency fails is for everyone; how it fails is for staff."""
+    failures = _failing_dependencies()
+    details = failures if _is_staff(request, failures) else dict.fromkeys(failures, "unavailable")
+    body = {"service": "web", "ready": not failures, "unready": details}
+    return JsonResponse(body, status=503 if failures else 200)
+
+
+def _failing_dependencies() -> dict[str, str]:
+    failures = {}
+    for name, ask in DEPENDENCIES.items():
+        try:
+            ask()
+        except Exception as error:  # noqa: BLE001 - every driver has its own errors; whatever it is, the answer is "unready"
+            failures[name] = f"{type(error).__name__}: {error}"
+            _log.warning("dependency unavailable", dependency=name, error=failures[name])
+    return failures
+
+
+def _is_staff(request: HttpRequest, failures: Mapping[str, str]) -> bool:
+    # The session is read from the database: without one nobody can be told from anybody.
+    return "database" not in failures and request.user.is_staff
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text format, for scrapers from `METRICS_NETWORKS` and for staff."""
+    address = ipaddress.ip_address(request.META["REMOTE_ADDR"])
+    inside = any(address in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS)
+    if not inside and not request.user.is_staff:
+        return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,369 @@
+"""All settings of the platform, read from the environment (`deploy/environment.example` explains each one).
+
+With no environment at all this is a *local* deployment: reachable under loopback names only, SQLite, plain
+HTTP, and a secret key that is made at the first start and kept in `STATE_DIR/secret_key`, readable by its
+owner only. `MDP_DEPLOYMENT=production` turns every convenience off: the secret key, HTTPS, a shared cache
+and a login provider must then be given. `mdp_site.checks` refuses to start when they are not.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, SELF
+
+from mdp_site.env import Environment, stored_secret
+from mdp_site.env import rejection as _rejection
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Environment()
+
+# --- Kind of deployment -------------------------------------------------------------------------------------
+
+MDP_DEPLOYMENT = env.choice("MDP_DEPLOYMENT", "local", accepted=("local", "production"))
+PRODUCTION = MDP_DEPLOYMENT == "production"
+DEBUG = env.boolean("DEBUG", default=False)
+STATE_DIR = env.path("STATE_DIR", BASE_DIR / "var")
+SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
+
+SECRET_KEY = env.secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+if not SECRET_KEY:
+    if PRODUCTION:
+        raise _rejection(
+            "SECRET_KEY",
+            "",
+            "50 or more random characters, in SECRET_KEY or in the file named by SECRET_KEY_FILE",
+        )
+    SECRET_KEY = stored_secret(STATE_DIR / "secret_key")
+
+_LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", (urlsplit(SITE_URL).hostname or "",))
+if not PRODUCTION:
+    ALLOWED_HOSTS += _LOOPBACK_NAMES
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+# Proxies whose X-Forwarded-* headers the web server believes: addresses or networks. The server then gives
+# Django the real scheme and client address, so no second mechanism (SECURE_PROXY_SSL_HEADER) is needed.
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ("127.0.0.1",))
+
+# --- Applications -------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # first, so that `runserver` speaks ASGI and WebSocket in development
+    "mdp_site.apps.SiteConfig",
+    "mdp_site.apps.SiteAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
+    "csp",
+    "django_q",
+    "django_vite",
+    "marketdata",
+    "scanners",
+    "widgets",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "mdp_site.middleware.MarketTimeZoneMiddleware",
+]
+
+ROOT_URLCONF = "mdp_site.urls"
+ASGI_APPLICATION = "mdp_site.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Databases, cache, channel layer, jobs ------------------------------------------------------------------
+
+DATABASE_URL = env.url(
+    "DATABASE_URL",
+    f"sqlite:///{STATE_DIR / 'db.sqlite3'}",
+    schemes=("sqlite", "postgres", "postgresql"),
+)
+_database = environ.Env.db_url_config(DATABASE_URL)
+if DATABASE_URL.startswith("sqlite:"):
+    Path(_database["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # WAL lets readers go on beside the one writer; IMMEDIATE makes a second writer wait for its turn (up to
+    # `timeout` seconds) instead of failing half-way through its transaction.
+    _database["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+else:
+    _database["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_LOCAL_REDIS = "redis://127.0.0.1:6379/0"
+
+MDC_URL = env.url("MDC_URL", _LOCAL_REDIS, schemes=_REDIS_SCHEMES)
+_shared_redis = MDC_URL if env.given("MDC_URL") else ""
+
+CACHE_URL = env.url("CACHE_URL", _shared_redis, schemes=_REDIS_SCHEMES)
+CACHES: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CACHE_URL,
+            "KEY_PREFIX": "site",
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        }
+        if CACHE_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    ),
+}
+
+# For control messages only (a session ended): market data never goes through the channel layer.
+CHANNEL_LAYER_URL = env.url("CHANNEL_LAYER_URL", _shared_redis, schemes=_REDIS_SCHEMES)
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [CHANNEL_LAYER_URL], "prefix": "site", "expiry": 60, "capacity": 1000},
+        }
+        if CHANNEL_LAYER_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    ),
+}
+
+JOBS_BROKER_URL = env.url("JOBS_BROKER_URL", schemes=_REDIS_SCHEMES)
+JOBS_WORKERS = env.integer("JOBS_WORKERS", 1, minimum=1, maximum=64)
+JOBS_TIMEOUT_SECONDS = env.integer("JOBS_TIMEOUT_SECONDS", 300, minimum=1, maximum=86_400)
+JOBS_RETRY_SECONDS = env.integer("JOBS_RETRY_SECONDS", 360, minimum=2, maximum=172_800)
+Q_CLUSTER: dict[str, Any] = {
+    "name": "market-data-platform",
+    "workers": JOBS_WORKERS,
+    "timeout": JOBS_TIMEOUT_SECONDS,
+    "retry": JOBS_RETRY_SECONDS,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "catch_up": False,
+    "bulk": 1,
+    "queue_limit": 50,
+    "save_limit": 500,
+    "recycle": 500,
+    "label": "Jobs",
+}
+if JOBS_BROKER_URL:
+    Q_CLUSTER["redis"] = JOBS_BROKER_URL
+else:
+    Q_CLUSTER |= {"orm": "default", "poll": 1}
+
+# --- Users and login ----------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "mdp_site.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ADMIN_PASSWORD_LOGIN = env.boolean("ADMIN_PASSWORD_LOGIN", default=True)
+
+OIDC_SERVER_URL = env.url("OIDC_SERVER_URL", schemes=("http", "https")).rstrip("/")
+OIDC_NAME = env.text("OIDC_NAME", "Single sign-on")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET")
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_STAFF_GROUP = env.text("OIDC_STAFF_GROUP")
+OIDC_ALLOWED_DOMAINS = env.words("OIDC_ALLOWED_DOMAINS")
+OIDC_ALLOWED_EMAILS = env.words("OIDC_ALLOWED_EMAILS")
+OIDC_SCOPES = env.words("OIDC_SCOPES", ("openid", "profile", "email"))
+
+# Browser users have no password here: the provider knows them, and asks for second factors where it wants.
+SOCIALACCOUNT_ONLY = True
+SOCIALACCOUNT_ADAPTER = "mdp_site.auth.OpenIDConnectAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "SCOPE": OIDC_SCOPES,
+        "APPS": (
+            [
+                {
+                    "provider_id": "oidc",
+                    "name": OIDC_NAME,
+                    "client_id": OIDC_CLIENT_ID,
+                    "secret": OIDC_CLIENT_SECRET,
+                    "settings": {"server_url": OIDC_SERVER_URL, "oauth_pkce_enabled": True},
+                }
+            ]
+            if OIDC_SERVER_URL
+            else []
+        ),
+    }
+}
+ACCOUNT_ADAPTER = "mdp_site.auth.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# An identity is the provider's subject. An address is only information about it, and never a way in.
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+USERSESSIONS_TRACK_ACTIVITY = False
+
+SESSION_COOKIE_NAME = "mdp_session"
+SESSION_COOKIE_AGE = env.integer("SESSION_MAX_AGE_SECONDS", 7 * 86_400, minimum=300, maximum=90 * 86_400)
+SESSION_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the session on the way back from the provider
+CSRF_COOKIE_NAME = "mdp_csrf"
+CSRF_COOKIE_SECURE = PRODUCTION
+
+# --- Security headers ---------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = PRODUCTION
+# Probes and scrapers come from inside, without the proxy that speaks TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = (
+    env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=63_072_000) if PRODUCTION else 0
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+VITE_DEV_SERVER_PORT = env.integer("VITE_DEV_SERVER_PORT", 0, minimum=0, maximum=65_535)
+_vite_origins = (
+    [f"http://localhost:{VITE_DEV_SERVER_PORT}", f"ws://localhost:{VITE_DEV_SERVER_PORT}"]
+    if VITE_DEV_SERVER_PORT
+    else []
+)
+# Browsers also check where a form's answer redirects to: the login form leads to the provider's page, and
+# some providers pass the browser on to further origins of theirs.
+OIDC_LOGIN_ORIGINS = env.words("OIDC_LOGIN_ORIGINS")
+_oidc = urlsplit(OIDC_SERVER_URL)
+_login_origins = ([f"{_oidc.scheme}://{_oidc.netloc}"] if OIDC_SERVER_URL else []) + OIDC_LOGIN_ORIGINS
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, *_vite_origins],
+        "style-src": [SELF, NONCE, *_vite_origins],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF, "data:"],
+        "connect-src": [SELF, *_vite_origins],
+        "object-src": ["'none'"],
+        "base-uri": [SELF],
+        "frame-ancestors": ["'none'"],
+        "form-action": [SELF, *_login_origins],
+    }
+}
+
+# --- Static files -------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if PRODUCTION
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+# Without a `collectstatic` step (local), files are served from where the applications keep them.
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+DJANGO_VITE = {
+    "default": {
+        "dev_mode": bool(VITE_DEV_SERVER_PORT),
+        "dev_server_port": VITE_DEV_SERVER_PORT or 5173,
+        "static_url_prefix": "widgets",
+        "manifest_path": BASE_DIR / "widgets" / "static" / "widgets" / "manifest.json",
+    }
+}
+
+# --- Language and time --------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+# What people read (admin, pages) is in the market's time: see `mdp_site.middleware`.
+DISPLAY_TIME_ZONE = "America/New_York"
+
+# --- Market data --------------------------------------------------------------------------------------------
+
+MDQ_URL = env.url("MDQ_URL", _LOCAL_REDIS, schemes=("redis", "rediss", "unix", "amqp", "amqps"))
+MDQ_PREFIX = env.text("MDQ_PREFIX", "mdq")
+MDQ_SHARDS = env.integer("MDQ_SHARDS", 2, minimum=1, maximum=256)
+MARKET_DATA_MESSAGE_TTL = env.integer("MARKET_DATA_MESSAGE_TTL", 5_000, minimum=100, maximum=3_600_000)
+MDQ_MAX_BATCHES = env.integer("MDQ_MAX_BATCHES", 20_000, minimum=1, maximum=10_000_000)
+MDQ_PUBLISHER_CONFIRMS = env.boolean("MDQ_PUBLISHER_CONFIRMS", default=True)
+MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")
+
+MASSIVE_API_KEY = env.text("MASSIVE_API_KEY") or env.text("POLYGON_API_KEY") or env.secret("MASSIVE_API_KEY")
+MASSIVE_FEED = env.text("MASSIVE_FEED", "RealTime")
+MASSIVE_MARKET = env.choice("MASSIVE_MARKET", "stocks", accepted=("stocks",))
+MASSIVE_SUBSCRIPTIONS = env.words("MASSIVE_SUBSCRIPTIONS", ("A.*", "T.*", "Q.*", "LULD.*"))
+MASSIVE_SECURE = env.boolean("MASSIVE_SECURE", default=True)
+MASSIVE_REST_URL = env.url("MASSIVE_REST_URL", "https://api.massive.com", schemes=("http", "https"))
+MASSIVE_MAX_RECONNECTS = env.integer("MASSIVE_MAX_RECONNECTS", 5, minimum=0, maximum=1_000)
+
+PUBLISH_INTERVAL_MS = env.integer("PUBLISH_INTERVAL_MS", 250, minimum=50, maximum=10_000)
+PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
+MAX_CONCURRENCY = env.integer("MAX_CONCURRENCY", 500, minimum=1, maximum=100_000)
+PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
+
+# --- Logs, health, traces -----------------------------------------------------------------------------------
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", accepted=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_FORMAT = env.choice("LOG_FORMAT", "json" if PRODUCTION else "console", accepted=("json", "console"))
+LOGGING_CONFIG = "mdp_site.logs.configure"
+LOGGING = {"service": "site", "level": LOG_LEVEL, "format": LOG_FORMAT}
+HEALTH_HOST = env.text("HEALTH_HOST", "127.0.0.1")
+METRICS_NETWORKS = env.words(
+    "METRICS_NETWORKS",
+    ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+)
