@@ -30,7 +30,6 @@ export function bindThemeToggle(page: Document): void {
     button.addEventListener("click", () => {
       const next: Theme = currentTheme(root, prefersLight.matches) === "dark" ? "light" : "dark";
       root.dataset["theme"] = next;
-      // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is absent in pages served over plain HTTP.
       page.cookie = themeCookie(next, location.protocol === "https:");
       label();
     });

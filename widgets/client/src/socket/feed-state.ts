@@ -1,0 +1,118 @@
+/**
+ * What one feed holds: rows by symbol, put together from a snapshot and the deltas that follow it.
+ *
+ * Pure: no socket, no clock. The caller passes its monotonic time, in milliseconds, with each message.
+ */
+import { type Delta, type Row, rowsFit, type Snapshot, type Value } from "./messages";
+
+/** A feed as widgets read it. */
+export interface FeedView {
+  readonly columns: readonly string[];
+  readonly rows: ReadonlyMap<string, Row>;
+  /** The market's own time of the newest data, epoch milliseconds; `null` before the first. */
+  readonly marketTimeMs: number | null;
+  /** Whether a snapshot has come: an empty feed is not one that is still loading. */
+  readonly loaded: boolean;
+  /** The value of column `name` in `row`; `null` when it is absent or the feed has no such column. */
+  value(row: Row, name: string): Value;
+  /** Age of the newest data at `nowMs` on the monotonic clock that the messages arrived by; `null` when unknown. */
+  ageMs(nowMs: number): number | null;
+}
+
+/** What changed since the last update. After `reset`, everything that a widget held must be compared anew. */
+export interface FeedUpdate {
+  readonly reset: boolean;
+  readonly changed: ReadonlySet<string>;
+  readonly removed: ReadonlySet<string>;
+}
+
+export class FeedState implements FeedView {
+  columns: readonly string[] = [];
+  rows = new Map<string, Row>();
+  marketTimeMs: number | null = null;
+  loaded = false;
+
+  #indexes = new Map<string, number>();
+  #epoch = "";
+  #seq = 0;
+  #follows = false;
+  #ageAtArrivalMs: number | null = null;
+  #arrivedAtMs = 0;
+  #reset = false;
+  #changed = new Set<string>();
+  #removed = new Set<string>();
+
+  value(row: Row, name: string): Value {
+    const index = this.#indexes.get(name);
+    return index === undefined ? null : ((row[index] as Value | undefined) ?? null);
+  }
+
+  ageMs(nowMs: number): number | null {
+    return this.#ageAtArrivalMs === null ? null : this.#ageAtArrivalMs + (nowMs - this.#arrivedAtMs);
+  }
+
+  /** Whether deltas are expected to follow what is held (false before the first snapshot and after a gap). */
+  get follows(): boolean {
+    return this.#follows;
+  }
+
+  /** Whether there is anything for `takeUpdate` to hand out. */
+  get dirty(): boolean {
+    return this.#reset || this.#changed.size > 0 || this.#removed.size > 0;
+  }
+
+  /** Forgets the place in the sequence, but not the rows: what was shown stays until a snapshot replaces it. */
+  expectSnapshot(): void {
+    this.#follows = false;
+  }
+
+  applySnapshot(message: Snapshot, nowMs: number): void {
+    this.columns = message.columns;
+    this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
+    this.rows = new Map(message.rows.map((row) => [row[0], row]));
+    this.loaded = true;
+    this.#follows = true;
+    this.#reset = true;
+    this.#changed.clear();
+    this.#removed.clear();
+    this.#advance(message, nowMs);
+  }
+
+  /** Applies a delta that follows what is held. Returns false, and changes nothing, where frames were missed. */
+  applyDelta(message: Delta, nowMs: number): boolean {
+    const next = message.epoch === this.#epoch && message.seq === this.#seq + 1;
+    if (!this.#follows || !next || !rowsFit(message.rows, this.columns.length)) {
+      this.#follows = false;
+      return false;
+    }
+    for (const symbol of message.removed) {
+      if (!this.rows.delete(symbol)) continue;
+      this.#changed.delete(symbol);
+      this.#removed.add(symbol);
+    }
+    for (const row of message.rows) {
+      this.rows.set(row[0], row);
+      this.#removed.delete(row[0]);
+      this.#changed.add(row[0]);
+    }
+    this.#advance(message, nowMs);
+    return true;
+  }
+
+  /** The changes since the last call, folded into one update: bounded by the number of symbols, not of frames. */
+  takeUpdate(): FeedUpdate {
+    const update = { reset: this.#reset, changed: this.#changed, removed: this.#removed };
+    this.#reset = false;
+    this.#changed = new Set();
+    this.#removed = new Set();
+    return update;
+  }
+
+  #advance(message: Snapshot | Delta, nowMs: number): void {
+    this.#epoch = message.epoch;
+    this.#seq = message.seq;
+    this.#ageAtArrivalMs = message.age_ms;
+    this.#arrivedAtMs = nowMs;
+    this.marketTimeMs = message.market_time_ms ?? this.marketTimeMs;
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The messages of docs/protocol.md (`mdp.v2`) as types, and the one place where a frame's text becomes one.
+ *
+ * Times end in `_ms` as on the wire; a row is the symbol followed by one value for each column, `null` where
+ * a value is absent (which is not zero).
+ */
+
+export const SUBPROTOCOL = "mdp.v2";
+/** The server refuses messages that name more feeds than this. */
+export const MAX_FEEDS_IN_MESSAGE = 200;
+
+export type Value = number | null;
+export type Row = readonly [symbol: string, ...values: Value[]];
+
+export interface Welcome {
+  readonly type: "welcome";
+  readonly user: string;
+}
+
+export interface Snapshot {
+  readonly type: "snapshot";
+  readonly feed: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly age_ms: number | null;
+  readonly market_time_ms: number | null;
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+export interface Delta {
+  readonly type: "delta";
+  readonly feed: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly age_ms: number | null;
+  readonly market_time_ms: number | null;
+  readonly rows: readonly Row[];
+  readonly removed: readonly string[];
+}
+
+export interface Unsubscribed {
+  readonly type: "unsubscribed";
+  readonly feed: string;
+}
+
+export interface Status {
+  readonly type: "status";
+  readonly state: "live" | "stale";
+  readonly age_ms: number | null;
+  readonly detail: string;
+}
+
+export interface ErrorMessage {
+  readonly type: "error";
+  readonly code: string;
+  readonly feed: string | null;
+  readonly message: string;
+}
+
+export interface Pong {
+  readonly type: "pong";
+  readonly id: number | null;
+}
+
+export type ServerMessage = Welcome | Snapshot | Delta | Unsubscribed | Status | ErrorMessage | Pong;
+
+export type ClientMessage =
+  | { readonly type: "subscribe" | "unsubscribe" | "resync"; readonly feeds: readonly string[] }
+  | { readonly type: "ping"; readonly id: number };
+
+/** A frame that is not a message of the protocol; `message` says which field is wrong. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The message in one text frame.
+ *
+ * Throws `ProtocolError` for anything that is not one; unknown extra fields are ignored, so that the server
+ * may add some.
+ */
+export function parseServerMessage(frame: unknown): ServerMessage {
+  const fields = parseObject(frame);
+  switch (fields["type"]) {
+    case "welcome":
+      return { type: "welcome", user: text(fields, "user") };
+    case "snapshot":
+      return parseSnapshot(fields);
+    case "delta":
+      return { type: "delta", ...frameHead(fields), rows: rows(fields), removed: texts(fields, "removed") };
+    case "unsubscribed":
+      return { type: "unsubscribed", feed: text(fields, "feed") };
+    case "status":
+      return parseStatus(fields);
+    case "error":
+      return {
+        type: "error",
+        code: text(fields, "code"),
+        feed: typeof fields["feed"] === "string" ? fields["feed"] : null,
+        message: text(fields, "message"),
+      };
+    case "pong":
+      return { type: "pong", id: optionalNumber(fields, "id") };
+    default:
+      throw new ProtocolError(`type: unknown message type ${JSON.stringify(fields["type"])}`);
+  }
+}
+
+/** True when each of `rows` has one value for each of `columnCount` columns. */
+export function rowsFit(rows: readonly Row[], columnCount: number): boolean {
+  return rows.every((row) => row.length === columnCount + 1);
+}
+
+function parseSnapshot(fields: Fields): Snapshot {
+  const columns = texts(fields, "columns");
+  const parsed = rows(fields);
+  if (!rowsFit(parsed, columns.length)) {
+    throw new ProtocolError(`rows: expected ${columns.length + 1} entries in each row`);
+  }
+  return { type: "snapshot", ...frameHead(fields), columns, rows: parsed };
+}
+
+function parseStatus(fields: Fields): Status {
+  const state = fields["state"];
+  if (state !== "live" && state !== "stale") throw new ProtocolError("state: expected live or stale");
+  const detail = typeof fields["detail"] === "string" ? fields["detail"] : "";
+  return { type: "status", state, age_ms: optionalNumber(fields, "age_ms"), detail };
+}
+
+function frameHead(fields: Fields) {
+  const seq = fields["seq"];
+  if (!Number.isSafeInteger(seq)) throw new ProtocolError("seq: expected an integer");
+  return {
+    feed: text(fields, "feed"),
+    epoch: text(fields, "epoch"),
+    seq: seq as number,
+    age_ms: optionalNumber(fields, "age_ms"),
+    market_time_ms: optionalNumber(fields, "market_time_ms"),
+  };
+}
+
+function parseObject(frame: unknown): Fields {
+  if (typeof frame !== "string") throw new ProtocolError("frame: expected text");
+  let value: unknown;
+  try {
+    value = JSON.parse(frame);
+  } catch {
+    throw new ProtocolError("frame: not JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ProtocolError("frame: expected a JSON object");
+  }
+  return value as Fields;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value !== "string") throw new ProtocolError(`${name}: expected a string`);
+  return value;
+}
+
+function texts(fields: Fields, name: string): readonly string[] {
+  const value = fields[name];
+  if (!Array.isArray(value) || !value.every((entry) => typeof entry === "string")) {
+    throw new ProtocolError(`${name}: expected a list of strings`);
+  }
+  return value;
+}
+
+function optionalNumber(fields: Fields, name: string): number | null {
+  const value = fields[name] ?? null;
+  if (value !== null && typeof value !== "number") {
+    throw new ProtocolError(`${name}: expected a number or null`);
+  }
+  return value;
+}
+
+function rows(fields: Fields): readonly Row[] {
+  const value = fields["rows"];
+  if (!Array.isArray(value) || !value.every(isRow)) {
+    throw new ProtocolError("rows: expected lists of a symbol and numbers or nulls");
+  }
+  return value;
+}
+
+function isRow(value: unknown): value is Row {
+  if (!Array.isArray(value) || typeof value[0] !== "string") return false;
+  for (let index = 1; index < value.length; index += 1) {
+    if (value[index] !== null && typeof value[index] !== "number") return false;
+  }
+  return true;
+}
