@@ -1,0 +1,226 @@
+"""The WebSocket protocol, version 2, as pure functions: `docs/protocol.md` is its specification.
+
+Client messages become structs or a `ProtocolError` that says what is accepted; server frames
+become text. Nothing here knows a socket, a feed's storage or a user. Version 1 (no
+subprotocol) will stand beside these structs with the same close codes.
+"""
+
+import enum
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+SUBPROTOCOL_V2: Final = "mdp.v2"
+
+LONGEST_MESSAGE_BYTES: Final = 64 * 1024
+MOST_FEEDS_PER_MESSAGE: Final = 200
+MOST_FEEDS_PER_CONNECTION: Final = 500
+LONGEST_ECHO: Final = 64
+
+
+class CloseCode(enum.IntEnum):
+    """Why the server ends a connection. The comment says what a client should do."""
+
+    GOING_AWAY = 1001  # reconnect with jittered backoff
+    RESTART = 1012  # reconnect with jittered backoff
+    SESSION_ENDED = 4401  # stop, and log in again
+    TOO_SLOW = 4408  # reconnect, subscribe to less
+    MESSAGE_TOO_LARGE = 4409  # stop: a defect of the client
+    TOO_MANY_CONNECTIONS = 4429  # stop, tell the user
+
+
+class ErrorCode(enum.StrEnum):
+    """What was wrong with a message. The socket stays open, except after `too_large`."""
+
+    BAD_MESSAGE = "bad_message"
+    UNKNOWN_FEED = "unknown_feed"
+    FORBIDDEN_FEED = "forbidden_feed"
+    TOO_MANY_FEEDS = "too_many_feeds"
+    TOO_LARGE = "too_large"
+
+
+class ProtocolError(ValueError):
+    """A message that cannot be followed; `code` goes to the client with the text."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# --- Client to server ---------------------------------------------------------------------------------------
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    """Asks for a snapshot of each feed, then its deltas."""
+
+    feeds: list[str]
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
+    """Ends feeds."""
+
+    feeds: list[str]
+
+
+class Resync(msgspec.Struct, frozen=True, tag="resync"):
+    """Asks for new snapshots of feeds that are subscribed to."""
+
+    feeds: list[str]
+
+
+# Integers that every client's JSON parser holds exactly.
+PingId: TypeAlias = (
+    Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+    | Annotated[str, msgspec.Meta(max_length=LONGEST_ECHO)]
+    | None
+)
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Asks for a `pong` with the same id."""
+
+    id: PingId = None
+
+
+ClientMessage: TypeAlias = Subscribe | Unsubscribe | Resync | Ping
+
+ACCEPTED: Final = (
+    'a JSON object in a text frame: {"type": "subscribe" | "unsubscribe" | "resync", "feeds": [text, ...]} '
+    'or {"type": "ping", "id": integer | text}'
+)
+
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+
+
+def parse_message(text: str) -> ClientMessage:
+    """The message in a text frame.
+
+    Raises:
+        ProtocolError: `too_large`, `bad_message`, or `too_many_feeds`; nothing of the message counts then.
+    """
+    if len(text) > LONGEST_MESSAGE_BYTES:  # a character is at least a byte: no need to encode a huge text
+        raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")
+    try:
+        data = text.encode()
+        message = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise ProtocolError(ErrorCode.BAD_MESSAGE, f"{error}; accepted is {ACCEPTED}") from error
+    if len(data) > LONGEST_MESSAGE_BYTES:
+        raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")
+    if not isinstance(message, Ping) and len(message.feeds) > MOST_FEEDS_PER_MESSAGE:
+        raise ProtocolError(
+            ErrorCode.TOO_MANY_FEEDS,
+            f"{len(message.feeds)} feeds in one message; at most {MOST_FEEDS_PER_MESSAGE} are accepted",
+        )
+    return message
+
+
+# --- Server to client: answers ------------------------------------------------------------------------------
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
+    """The first frame of a connection."""
+
+    protocol: str = SUBPROTOCOL_V2
+    server_time_ms: int
+    user: str
+
+
+class Unsubscribed(msgspec.Struct, frozen=True, tag="unsubscribed"):
+    """No frame of the feed follows, unless it is subscribed to again."""
+
+    feed: str
+
+
+class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
+    """Whether data comes in. `age_ms` is the age of the newest data, null before there is any."""
+
+    state: str
+    age_ms: int | None
+    detail: str
+
+
+class Error(msgspec.Struct, frozen=True, tag="error", kw_only=True, omit_defaults=True):
+    """What was wrong with a message, or with one feed of it."""
+
+    code: ErrorCode
+    feed: str | None = None
+    message: str
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    """The answer to a ping."""
+
+    id: PingId
+
+
+Answer: TypeAlias = Welcome | Unsubscribed | Status | Error | Pong
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_answer(answer: Answer) -> str:
+    """The frame's text."""
+    return _encoder.encode(answer).decode()
+
+
+def echo(name: str) -> str:
+    """A client's own words, short enough to be sent back."""
+    return name if len(name) <= LONGEST_ECHO else name[: LONGEST_ECHO - 1] + "…"
+
+
+# --- Server to client: rows ---------------------------------------------------------------------------------
+
+
+class FeedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a frame stands: `seq` counts the frames of a feed within an epoch; ages as in `Snapshot`."""
+
+    feed: str
+    epoch: str
+    seq: int
+    age_ms: int | None
+    market_time_ms: int
+
+
+class Snapshot(FeedPosition, frozen=True, tag="snapshot", kw_only=True):
+    """All rows of a feed; replaces whatever the client holds. `age_ms` is null before there was any data."""
+
+    columns: Sequence[str]
+    rows: msgspec.Raw
+
+
+class Delta(FeedPosition, frozen=True, tag="delta", kw_only=True):
+    """Whole rows that changed or are new, and the symbols that left."""
+
+    rows: msgspec.Raw
+    removed: Sequence[str]
+
+
+def encode_frame(frame: Snapshot | Delta) -> str:
+    """The frame's text; its encoded rows are copied in as they are."""
+    return _encoder.encode(frame).decode()
+
+
+def encode_rows(symbols: Sequence[str], values: NDArray[np.float64], decimals: Sequence[int]) -> msgspec.Raw:
+    """Rows as a JSON array of `[symbol, value, ...]`, from a matrix with one row per symbol.
+
+    NaN and infinities become null. Columns with 0 `decimals` hold integers; the others become the
+    shortest text that reads back as the same float64.
+    """
+    columns = [
+        _integers(values[:, index]) if places == 0 else values[:, index].tolist()
+        for index, places in enumerate(decimals)
+    ]
+    return msgspec.Raw(_encoder.encode(list(zip(symbols, *columns, strict=True))))
+
+
+def _integers(column: NDArray[np.float64]) -> list[int | None]:
+    present = np.isfinite(column)
+    integers: list[int | None] = np.where(present, column, 0.0).astype(np.int64).tolist()
+    if not present.all():
+        for index in np.flatnonzero(~present).tolist():
+            integers[index] = None
+    return integers
