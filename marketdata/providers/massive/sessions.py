@@ -1,0 +1,118 @@
+"""Why a session of the feed ended, and how long to wait before the next: pure decisions."""
+
+import enum
+from typing import Final
+
+import msgspec
+from massive.exceptions import AuthError
+from websockets.exceptions import ConnectionClosedError
+
+from marketdata.providers.base import StatusEvent
+from marketdata.runtime.backoff import Backoff
+
+
+class EndReason(enum.StrEnum):
+    """The words for the end of a session: metric label, log field and status."""
+
+    UNREACHABLE = "unreachable"
+    NOT_AUTHENTICATED = "authentication_unanswered"
+    NOT_SUBSCRIBED = "subscriptions_unanswered"
+    AUTH_FAILED = "auth_failed"
+    AUTH_TIMEOUT = "auth_timeout"
+    MAX_CONNECTIONS = "max_connections"
+    SLOW_CONSUMER = "slow_consumer"
+    FORCE_DISCONNECT = "force_disconnect"
+    CLOSED_BY_SERVER = "closed_by_server"
+    CONNECTION_LOST = "connection_lost"
+    SILENT = "silent"
+    PROTOCOL_ERROR = "protocol_error"
+
+
+# The provider said no; asking again soon cannot help, and repeated asking may harm: a second connection of
+# the same account makes the server end one of the two, and each new attempt may end the other again.
+REFUSALS: Final = frozenset({EndReason.AUTH_FAILED, EndReason.MAX_CONNECTIONS, EndReason.FORCE_DISCONNECT})
+
+# Statuses that the server sends just before it closes; the close itself does not say why.
+CLOSING_STATUSES: Final = {
+    "auth_failed": EndReason.AUTH_FAILED,
+    "auth_timeout": EndReason.AUTH_TIMEOUT,
+    "max_connections": EndReason.MAX_CONNECTIONS,
+    "slow_consumer": EndReason.SLOW_CONSUMER,
+    "force_disconnect": EndReason.FORCE_DISCONNECT,
+}
+
+
+class SessionEnd(msgspec.Struct, frozen=True, gc=False):
+    """How one session ended. `detail` is the provider's or the library's own text."""
+
+    reason: EndReason
+    detail: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether only a long wait makes sense."""
+        return self.reason in REFUSALS
+
+
+def end_from_status(event: StatusEvent) -> SessionEnd | None:
+    """The end that a status announces, or None when it announces none."""
+    reason = CLOSING_STATUSES.get(event.status)
+    return None if reason is None else SessionEnd(reason, event.message)
+
+
+def end_from_outcome(error: BaseException | None, announced: SessionEnd | None) -> SessionEnd:
+    """The end of a session whose `connect()` returned (no error: close code 1000 or 1001) or raised."""
+    if announced is not None:
+        return announced
+    if error is None:
+        return SessionEnd(EndReason.CLOSED_BY_SERVER, "close code 1000 or 1001")
+    if isinstance(error, AuthError):
+        return SessionEnd(EndReason.AUTH_FAILED, str(error))
+    if isinstance(error, ConnectionClosedError):
+        return SessionEnd(EndReason.CONNECTION_LOST, str(error))
+    return SessionEnd(EndReason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
+
+
+def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> SessionEnd:
+    """The end of a session that the watch gave up, by how far it had come."""
+    if answered:
+        return SessionEnd(EndReason.SILENT, "connected, but no frame for too long")
+    if not connected:
+        return SessionEnd(EndReason.UNREACHABLE, "no WebSocket connection could be opened")
+    if not subscribed:
+        return SessionEnd(EndReason.NOT_AUTHENTICATED, "the server did not complete the login")
+    return SessionEnd(EndReason.NOT_SUBSCRIBED, "the server answered none of the subscriptions")
+
+
+class RetryDelays:
+    """How long to wait before the next session.
+
+    Lost sessions are retried quickly, `quick_attempts` times in a row; then, and after a refusal at
+    once, only patiently. `reset` after a session that lasted.
+    """
+
+    def __init__(
+        self,
+        quick_attempts: int,
+        *,
+        quick: Backoff | None = None,
+        patient: Backoff | None = None,
+        refused: Backoff | None = None,
+    ) -> None:
+        self._quick_attempts = quick_attempts
+        self._quick = quick or Backoff(initial_seconds=0.5, maximum_seconds=15.0, minimum_seconds=0.1)
+        self._patient = patient or Backoff(initial_seconds=30.0, maximum_seconds=60.0, minimum_seconds=10.0)
+        self._refused = refused or Backoff(initial_seconds=60.0, maximum_seconds=300.0, minimum_seconds=30.0)
+
+    def next_delay_seconds(self, end: SessionEnd) -> float:
+        """The wait after this end; each call counts as an attempt."""
+        if end.refused:
+            return self._refused.next_delay_seconds()
+        if self._quick.attempts < self._quick_attempts:
+            return self._quick.next_delay_seconds()
+        return self._patient.next_delay_seconds()
+
+    def reset(self) -> None:
+        """Forget the failures so far."""
+        for backoff in (self._quick, self._patient, self._refused):
+            backoff.reset()
