@@ -9,7 +9,7 @@ import os
 import secrets
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,7 @@ def choose_ports(environment: Mapping[str, str]) -> Ports:
     taken = {web}
 
     def usual_or_free(usual: int) -> int:
-        port = usual if usual not in taken and _is_free(usual) else _free_port(taken)
+        port = usual if usual not in taken and _is_free(usual) else free_port(taken)
         taken.add(port)
         return port
 
@@ -87,7 +87,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port(taken: set[int]) -> int:
+def free_port(taken: Container[int] = ()) -> int:
+    """A port of the loopback address that nobody uses now, and none of those named."""
     while True:
         with socket.socket() as probe:
             probe.bind((LOOPBACK, 0))

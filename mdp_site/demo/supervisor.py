@@ -5,14 +5,11 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
-
-import aiohttp
 
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
-from mdp_site.demo.environment import DEMO_USER, LOOPBACK, DemoError, Ports, uses_real_feed
+from mdp_site.demo.environment import DEMO_USER, DemoError, Ports, uses_real_feed
 from mdp_site.demo.plan import (
     LOAD_REFERENCE,
     MIGRATE,
@@ -23,10 +20,7 @@ from mdp_site.demo.plan import (
     market,
     platform,
 )
-
-READY_WITHIN_SECONDS: Final = 90.0
-PROBE_INTERVAL_SECONDS: Final = 0.1
-PROBE_TIMEOUT: Final = aiohttp.ClientTimeout(total=2.0)
+from mdp_site.demo.readiness import until_listening, until_ready
 
 
 class Supervisor:
@@ -38,7 +32,7 @@ class Supervisor:
         self._state = state
         self._ports = ports
         self._settings = settings
-        self._environment = {**outer, **settings, "PATH": _path_with_our_python(outer)}
+        self._environment = child_environment(outer, settings)
         self._with_simulator = not uses_real_feed(outer)
         self._manager = ProcessManager(state / "pids.json")
         self._started = time.monotonic()
@@ -72,7 +66,7 @@ class Supervisor:
 
     async def _start(self) -> None:
         await self._start_all([cache_server(self._ports, self._state)])
-        await self._wait_until("cache", self._cache_answers)
+        await until_listening("cache", self._ports.cache)
         self._say("cache ready")
         world = [identity_provider(self._ports, self._state)]
         if self._with_simulator:
@@ -122,32 +116,16 @@ class Supervisor:
 
     async def _ready(self, processes: Iterable[PlannedProcess]) -> None:
         """Wait until all say that they are ready, with a line for each as it does."""
-        async with aiohttp.ClientSession(timeout=PROBE_TIMEOUT) as http, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             for process in processes:
-                group.create_task(self._ready_one(http, process))
+                group.create_task(self._ready_one(process))
 
-    async def _ready_one(self, http: aiohttp.ClientSession, process: PlannedProcess) -> None:
-        url = process.ready_url
-        if url is not None:
-            await self._wait_until(process.name, lambda: _answers_ok(http, url))
-        self._say(f"{process.name} ready")
-
-    async def _wait_until(self, name: str, condition: Callable[[], Awaitable[bool]]) -> None:
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
-        while not await condition():
-            if time.monotonic() > deadline:
-                raise DemoError(
-                    f"{name} was not ready within {READY_WITHIN_SECONDS:.0f} s; see {self._log_path(name)}"
-                )
-            await asyncio.sleep(PROBE_INTERVAL_SECONDS)
-
-    async def _cache_answers(self) -> bool:
+    async def _ready_one(self, process: PlannedProcess) -> None:
         try:
-            _, writer = await asyncio.open_connection(LOOPBACK, self._ports.cache)
-        except OSError:
-            return False
-        writer.close()
-        return True
+            await until_ready(process)
+        except DemoError as error:
+            raise DemoError(f"{error}\nIts log: {self._log_path(process.name)}") from error
+        self._say(f"{process.name} ready")
 
     def _log_path(self, name: str) -> Path:
         return self._state / "logs" / f"{name}.log"
@@ -165,17 +143,12 @@ class Supervisor:
         )
 
 
-def _path_with_our_python(outer: Mapping[str, str]) -> str:
-    """So that `python` in the Procfile is the one that runs this program."""
-    return f"{Path(sys.executable).parent}:{outer.get('PATH', '')}"
-
-
-async def _answers_ok(http: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with http.get(url) as answer:
-            return answer.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
+def child_environment(outer: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """What a process of the demo gets: the caller's environment, our settings over it, and a PATH on which
+    `python` in the Procfile is the one that runs this program.
+    """
+    path = f"{Path(sys.executable).parent}:{outer.get('PATH', '/usr/bin:/bin')}"
+    return {**outer, **settings, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 async def _first_of(task: "asyncio.Task[None]", other: Awaitable[object]) -> None:

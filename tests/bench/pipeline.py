@@ -1,0 +1,244 @@
+"""The whole pipeline under load: simulator socket to WebSocket client, every process real, all on this machine.
+
+`Pipeline` starts what `make demo` starts (without login) on a chosen transport and offered rate; `observe`
+reads the processes' own counters, and a program client with an API token hears the boards.
+"""
+
+import asyncio
+import contextlib
+import re
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+
+from marketdata.runtime.processes import ProcessManager, ProcessSpec
+from mdp_site.demo.environment import (
+    LOOPBACK,
+    Ports,
+    build_environment,
+    choose_ports,
+    free_port,
+    load_secrets,
+)
+from mdp_site.demo.plan import LOAD_REFERENCE, MANAGE, MIGRATE, ROOT, PlannedProcess, market, platform
+from mdp_site.demo.readiness import until_ready
+from mdp_site.demo.supervisor import child_environment
+from tests.support.services import RabbitMQServer, ValkeyServer
+
+BOARDS: Final = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
+START: Final = "2026-11-20T10:30"  # in the regular session, so that rates hold
+MIX: Final = "A:4,T:10,Q:40"
+_SAMPLE: Final = re.compile(r"^(mdp_\w+?)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Counters and processor time of all processes at one instant."""
+
+    at_seconds: float
+    received: float
+    processed: float
+    lost: Mapping[str, float]
+    cpu_seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What happened between two observations."""
+
+    seconds: float
+    received_per_second: float
+    processed_per_second: float
+    lost: Mapping[str, float]
+    cpu_share: Mapping[str, float]
+
+    @property
+    def total_lost(self) -> float:
+        """Batches or frames that did not make it, of all kinds."""
+        return sum(self.lost.values())
+
+
+def window_between(first: Observation, last: Observation) -> Window:
+    """Rates and losses from one observation to a later one."""
+    seconds = last.at_seconds - first.at_seconds
+    return Window(
+        seconds,
+        (last.received - first.received) / seconds,
+        (last.processed - first.processed) / seconds,
+        {
+            name: count - first.lost.get(name, 0)
+            for name, count in last.lost.items()
+            if count > first.lost.get(name, 0)
+        },
+        {
+            name: (spent - first.cpu_seconds.get(name, 0)) / seconds
+            for name, spent in last.cpu_seconds.items()
+        },
+    )
+
+
+class Pipeline:
+    """A running platform with its market; made by `running_pipeline`."""
+
+    def __init__(self, ports: Ports, manager: ProcessManager, token: str, servers: Mapping[str, int]) -> None:
+        self._ports = ports
+        self._manager = manager
+        self._token = token
+        self._servers = servers
+
+    async def observe(self) -> Observation:
+        """Read every process's counters and processor time now."""
+        async with aiohttp.ClientSession() as http:
+            listener = await _counters(http, self._ports.listener_health)
+            processor = await _counters(http, self._ports.processor_health)
+            simulator = await _counters(http, self._ports.simulator_health)
+        lost = {
+            "feed frames dropped": listener["mdp_provider_dropped_frames_total"],
+            "batches dropped unpublished": listener["mdp_listener_dropped_batches_total"],
+            "batches dropped by a full queue": listener["mdp_transport_dropped_batches_total"],
+            "batches expired": listener["mdp_transport_expired_batches_total"]
+            + processor["mdp_transport_expired_batches_total"],
+            "slow feed clients cut off": simulator["mdp_simulator_slow_consumers_total"],
+        }
+        return Observation(
+            time.monotonic(),
+            listener["mdp_listener_events_total"],
+            processor["mdp_processor_events_total"],
+            lost,
+            self._cpu_seconds(),
+        )
+
+    def _cpu_seconds(self) -> Mapping[str, float]:
+        pids = {status.name: status.pid for status in self._manager.statuses()} | dict(self._servers)
+        return {name: _cpu_of_tree(pid) for name, pid in pids.items() if pid is not None}
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncIterator[ClientConnection]:
+        """A program's connection to the Widget Data Service."""
+        async with connect(
+            f"ws://{LOOPBACK}:{self._ports.web}/ws/",
+            subprotocols=["mdp.v2"],  # type: ignore[list-item]
+            additional_headers={"Authorization": f"Bearer {self._token}"},
+            max_size=None,
+        ) as socket:
+            yield socket
+
+
+@contextlib.asynccontextmanager
+async def running_pipeline(transport: str, *, events_per_second: int) -> AsyncIterator[Pipeline]:
+    """The platform on `rabbitmq` or `redis` queues, with the simulator at a rate; stopped on the way out."""
+    with contextlib.ExitStack() as stack:
+        state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdp-bench-")))
+        cache = stack.enter_context(ValkeyServer())
+        servers = {"cache": cache.pid}
+        ports = choose_ports({"PORT": str(free_port())})
+        settings = build_environment({}, ports, load_secrets(state), state)
+        settings |= {"MDC_URL": f"{cache.url}/0", "MDQ_URL": f"{cache.url}/1", "LOG_FORMAT": "json"}
+        if transport == "rabbitmq":
+            broker = stack.enter_context(RabbitMQServer())
+            servers["rabbitmq"] = broker.pid
+            settings["MDQ_URL"] = broker.url
+        environment = child_environment({}, settings)
+        await asyncio.to_thread(_run, MIGRATE, environment)
+        token = await asyncio.to_thread(_make_token, environment)
+        manager = ProcessManager(state / "pids.json")
+        try:
+            simulator = market(ports)
+            load = ("--rate", str(events_per_second), "--mix", MIX, "--start", START)
+            await _start(
+                manager,
+                PlannedProcess("simulator", (*simulator.command, *load), simulator.ready_url),
+                state,
+                environment,
+            )
+            await until_ready(simulator)
+            await asyncio.to_thread(_run, LOAD_REFERENCE, environment)
+            ours = [process for process in platform(ports) if process.name != "jobs"]
+            for process in ours:
+                await _start(manager, process, state, environment)
+            await asyncio.gather(*map(until_ready, ours))
+            yield Pipeline(ports, manager, token, servers)
+        finally:
+            await manager.stop_all()
+
+
+async def board_updates(socket: ClientConnection, counts: Counter[str]) -> None:
+    """Subscribe to the boards and count their frames until cancelled.
+
+    Raises:
+        AssertionError: a frame does not follow the one before it: data was missed without a word.
+    """
+    await socket.send(msgspec.json.encode({"type": "subscribe", "feeds": BOARDS}).decode())
+    newest: dict[str, tuple[str, int]] = {}
+    async for text in socket:
+        frame: dict[str, Any] = msgspec.json.decode(text)
+        if frame["type"] not in {"snapshot", "delta"}:
+            continue
+        feed, epoch, sequence = frame["feed"], frame["epoch"], frame["seq"]
+        if frame["type"] == "delta" and newest.get(feed) != (epoch, sequence - 1):
+            raise AssertionError(f"{feed}: delta {sequence} after {newest.get(feed)}")
+        newest[feed] = (epoch, sequence)
+        counts[feed] += 1
+
+
+async def _start(
+    manager: ProcessManager, process: PlannedProcess, state: Path, environment: Mapping[str, str]
+) -> None:
+    await manager.start(
+        ProcessSpec(
+            name=process.name,
+            argv=process.command,
+            log_path=state / "logs" / f"{process.name}.log",
+            environment=environment,
+            working_directory=ROOT,
+        )
+    )
+
+
+async def _counters(http: aiohttp.ClientSession, port: int) -> Counter[str]:
+    """Every counter of a process, summed over its labels."""
+    async with http.get(f"http://{LOOPBACK}:{port}/metrics") as answer:
+        text = await answer.text()
+    sums: Counter[str] = Counter()
+    for name, value in _SAMPLE.findall(text):
+        sums[name] += float(value)  # type: ignore[assignment]
+    return sums
+
+
+def _cpu_of_tree(pid: int) -> float:
+    """Processor time of a process and its children, in seconds; 0 when it is gone."""
+    spent = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                spent += times.user + times.system
+    return spent
+
+
+def _run(command: Iterable[str], environment: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        list(command), env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def _make_token(environment: Mapping[str, str]) -> str:
+    create_user = (
+        "from django.contrib.auth import get_user_model; get_user_model().objects.create_user('bench')"
+    )
+    _run((*MANAGE, "shell", "--verbosity", "0", "--command", create_user), environment)
+    return _run((*MANAGE, "create_api_token", "bench"), environment).strip().splitlines()[-1].split()[-1]
