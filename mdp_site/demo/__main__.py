@@ -25,9 +25,8 @@ def main() -> int:
         settings = build_environment(os.environ, ports, load_secrets(state), state)
         write_environment_file(state / "env", settings)
         asyncio.run(Supervisor(state, ports, os.environ, settings).run())
-    except* DemoError as errors:
-        for error in errors.exceptions:
-            print(f"\nThe demo cannot run: {error}", file=sys.stderr)
+    except DemoError as error:
+        print(f"\nThe demo cannot run: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -116,9 +116,7 @@ class Supervisor:
 
     async def _ready(self, processes: Iterable[PlannedProcess]) -> None:
         """Wait until all say that they are ready, with a line for each as it does."""
-        async with asyncio.TaskGroup() as group:
-            for process in processes:
-                group.create_task(self._ready_one(process))
+        await asyncio.gather(*map(self._ready_one, processes))
 
     async def _ready_one(self, process: PlannedProcess) -> None:
         try:

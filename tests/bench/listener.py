@@ -28,7 +28,7 @@ _Header: TypeAlias = _SecondAggregate | _Trade | _Quote
 
 
 def listener_route() -> Row:
-    """Events routed per second against the bare work that routing cannot do without: split and header decode."""
+    """Events routed per second against what routing cannot do without: split and header decode."""
     frames = mixed_frames(FRAMES)
     slices, headers = msgspec.json.Decoder(list[msgspec.Raw]), msgspec.json.Decoder(list[_Header])
     router = FrameRouter(SHARDS)

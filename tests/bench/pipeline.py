@@ -1,4 +1,4 @@
-"""The whole pipeline under load: simulator socket to WebSocket client, every process real, all on this machine.
+"""The whole pipeline under load: simulator socket to WebSocket client, every process real, one machine.
 
 `Pipeline` starts what `make demo` starts (without login) on a chosen transport and offered rate; `observe`
 reads the processes' own counters, and a program client with an API token hears the boards.

@@ -65,7 +65,7 @@ def duration_row(
 def best_rate(work: Callable[[], object], *, items: int, repeats: int = 5) -> float:
     """Items per second of the fastest of some runs: what the code costs, not what else the machine did.
 
-    The garbage collector is off while the clock runs, as it is (frozen, with high thresholds) in our processes.
+    The garbage collector is off meanwhile, as it nearly is (frozen, high thresholds) in our processes.
     """
     work()
     best = float("inf")
