@@ -15,7 +15,7 @@ import msgspec
 Price: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1e9)]
 Shares: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1e14)]
 EpochMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
-EpochNs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**20)]
+EpochNs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=9 * 10**18)]
 Symbol: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 

@@ -1,0 +1,113 @@
+"""Bytes to events: the body of a batch becomes typed events, and rubbish is set aside with a reason.
+
+The fast path is one decode of the whole array. Only when it fails are the events decoded one by one, so that
+a bad event costs nothing but itself. Nothing here raises for bad content.
+"""
+
+import enum
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Generic, TypeVar, get_args
+
+import msgspec
+
+from marketdata.events import Aggregate, EventType, MarketEvent, PriceBands, Quote, Trade
+
+EventT = TypeVar("EventT", bound=MarketEvent)
+
+_CONTENT_ERRORS: Final = (ValueError, RecursionError)
+"""What msgspec raises: its own errors and those of UTF-8 are ValueErrors; too deep a nesting is the other."""
+
+_KNOWN_CODES: Final = frozenset(code.value for code in EventType)
+_BETWEEN_OBJECTS: Final = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
+
+
+class RejectReason(enum.StrEnum):
+    """Why an event was set aside; the values are metric labels.
+
+    Not JSON; JSON without an event code; a code that the platform does not know; one that does not belong
+    into this kind of batch; a field that is missing, of the wrong type or out of its bounds.
+    """
+
+    MALFORMED = "malformed"
+    NOT_AN_EVENT = "not_an_event"
+    UNKNOWN_TYPE = "unknown_type"
+    UNEXPECTED_TYPE = "unexpected_type"
+    INVALID_FIELD = "invalid_field"
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """One event that was set aside, byte for byte as it came."""
+
+    reason: RejectReason
+    raw: bytes
+
+
+class DecodedBatch(msgspec.Struct, Generic[EventT], frozen=True):
+    """The events of a batch in their order, and what was set aside."""
+
+    events: list[EventT]
+    rejected: tuple[Rejected, ...] = ()
+
+
+class _Header(msgspec.Struct, gc=False):
+    ev: str
+
+
+_header: Final = msgspec.json.Decoder(_Header)
+_raw_events: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class EventDecoder(Generic[EventT]):
+    """Decodes bodies that hold events of the given types (one struct, or a union of structs)."""
+
+    def __init__(self, event_types: Any) -> None:
+        self._batch: msgspec.json.Decoder[list[EventT]] = msgspec.json.Decoder(list[event_types])
+        self._event: msgspec.json.Decoder[EventT] = msgspec.json.Decoder(event_types)
+        structs = get_args(event_types) or (event_types,)
+        self._accepted = frozenset(struct.__struct_config__.tag for struct in structs)
+
+    def decode(self, body: bytes) -> DecodedBatch[EventT]:
+        """All good events of a body, a JSON array of objects, and every other piece of it with a reason."""
+        try:
+            return DecodedBatch(self._batch.decode(body))
+        except _CONTENT_ERRORS:
+            return self._decode_one_by_one(_pieces(body))
+
+    def _decode_one_by_one(self, pieces: Iterable[bytes]) -> DecodedBatch[EventT]:
+        events: list[EventT] = []
+        rejected: list[Rejected] = []
+        for piece in pieces:
+            try:
+                events.append(self._event.decode(piece))
+            except _CONTENT_ERRORS:
+                rejected.append(Rejected(self._reason(piece), piece))
+        return DecodedBatch(events, tuple(rejected))
+
+    def _reason(self, piece: bytes) -> RejectReason:
+        try:
+            code = _header.decode(piece).ev
+        except msgspec.ValidationError:
+            return RejectReason.NOT_AN_EVENT
+        except _CONTENT_ERRORS:
+            return RejectReason.MALFORMED
+        if code not in _KNOWN_CODES:
+            return RejectReason.UNKNOWN_TYPE
+        return RejectReason.INVALID_FIELD if code in self._accepted else RejectReason.UNEXPECTED_TYPE
+
+
+def _pieces(body: bytes) -> Sequence[bytes]:
+    """The elements of the array; of bytes that are not JSON, what stands between two objects.
+
+    There a string may be cut, too, but the quotes in its rest are escaped: that rest decodes to no event.
+    """
+    try:
+        return [bytes(raw) for raw in _raw_events.decode(body)]
+    except _CONTENT_ERRORS:
+        return _BETWEEN_OBJECTS.split(body.strip().removeprefix(b"[").removesuffix(b"]"))
+
+
+AGGREGATES: Final[EventDecoder[Aggregate]] = EventDecoder(Aggregate)
+TRADES: Final[EventDecoder[Trade]] = EventDecoder(Trade)
+QUOTES: Final[EventDecoder[Quote]] = EventDecoder(Quote)
+PRICE_BANDS: Final[EventDecoder[PriceBands]] = EventDecoder(PriceBands)
