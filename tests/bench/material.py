@@ -28,7 +28,8 @@ def aggregate(chance: random.Random, symbol: str, second: int) -> Event:
     start = START_MS + second * 1_000
     return {
         "ev": "A", "sym": symbol, "v": volume, "dv": f"{volume}.0", "av": accumulated,
-        "dav": f"{accumulated}.000000",        "op": price, "vw": price, "o": price, "c": round(price * 1.001, 4), "h": round(price * 1.002, 4),
+        "dav": f"{accumulated}.000000",
+        "op": price, "vw": price, "o": price, "c": round(price * 1.001, 4), "h": round(price * 1.002, 4),
         "l": round(price * 0.999, 4), "a": price, "z": 87, "s": start, "e": start + 1_000,
     }  # fmt: skip
 
