@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.conf import settings
 from django.contrib.admin import AdminSite
@@ -11,8 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-
-from allauth.account.adapter import get_adapter
 
 
 class RateLimitedAdminForm(AdminAuthenticationForm):

@@ -50,7 +50,7 @@ def in_staff_group(claims: Mapping[str, Any], *, claim: str, group: str) -> bool
 class AccountAdapter(DefaultAccountAdapter):
     """Local accounts exist for staff only, made by an operator."""
 
-    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - the signature is allauth's
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody signs up without the provider."""
         return False
 
@@ -58,7 +58,7 @@ class AccountAdapter(DefaultAccountAdapter):
 class OpenIDConnectAdapter(DefaultSocialAccountAdapter):
     """The policy of the site for identities of the login provider."""
 
-    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:  # noqa: ARG002 - as above
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Whoever got past `pre_social_login` becomes a user."""
         return True
 

@@ -28,7 +28,7 @@ REFUSED_ORIGIN: Final = (
     "foreign or missing Origin; accepted: a page of this site, or Authorization: Bearer <token>"
 )
 REFUSED_TOKEN: Final = (
-    "token unknown, expired or revoked; accepted: Authorization: Bearer <token>, without Origin"
+    "token unknown, expired or revoked; accepted: Authorization: Bearer <token>, without Origin"  # noqa: S105 - a message
 )
 
 
@@ -101,7 +101,7 @@ def origin_is_ours(scope: Scope) -> bool:
 
 
 def _matches(origin: str, pattern: str) -> bool:
-    """`https://*.example.com` stands for every subdomain, as in CSRF_TRUSTED_ORIGINS; else they must be equal."""
+    """`https://*.example.com` stands for every subdomain, as Django reads it; else equal."""
     scheme, _, rest = pattern.partition("://")
     if not rest.startswith("*"):
         return origin == pattern

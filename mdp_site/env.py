@@ -5,6 +5,7 @@ value (never for a secret) and what is accepted. A secret comes from `NAME`, or 
 file named by `NAME_FILE`, as container platforms mount them.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -145,22 +146,23 @@ def _read_secret_file(name: str, path: Path) -> str:
     return content
 
 
-def stored_secret(path: Path) -> str:
-    """A random secret that is made once and kept in a file which only its owner can read.
+def stored_secret(path: Path, *, byte_count: int = 64, make: Callable[[], str] | None = None) -> str:
+    """A secret that is made once and kept in a file which only its owner can read.
 
-    For machines without configuration. Two processes that start together agree: the file appears
-    with its content or not at all, and the second one reads what the first one wrote.
+    `make` produces it; without one it is random text of `byte_count` bytes of entropy. For machines
+    without configuration. Two processes that start together agree: the file appears with its content or
+    not at all, and the second one reads what the first one wrote.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(64))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _publish_atomically(path, make() if make else secrets.token_urlsafe(byte_count))
     return path.read_text().strip()
+
+
+def _publish_atomically(path: Path, content: str) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    with contextlib.suppress(FileExistsError):  # another process was faster: its content counts
+        os.link(draft, path)
+    draft.unlink()

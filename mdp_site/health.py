@@ -45,7 +45,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the site can serve, else 503. Which dependency fails is for everyone; how it fails is for staff."""
+    """200 when the site can serve, else 503. Which dependency fails is for all to see; how, for staff."""
     failures = _failing_dependencies()
     details = failures if _is_staff(request, failures) else dict.fromkeys(failures, "unavailable")
     body = {"service": "web", "ready": not failures, "unready": details}

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-TOKEN_SCHEME: Final = "mdp_"
+TOKEN_SCHEME: Final = "mdp_"  # noqa: S105 - how secrets begin, not one of them
 TOKEN_BYTES: Final = 32
 SHOWN_PREFIX_LENGTH: Final = 12
 MAX_TOKEN_LENGTH: Final = 128
@@ -68,6 +68,8 @@ class ApiToken(models.Model):
     objects = ApiTokenManager()
 
     class Meta:
+        """Newest first."""
+
         ordering = ("-created_at",)
         verbose_name = "API token"
 

@@ -1,0 +1,73 @@
+"""Brings the provider's database to the wanted state; running it again changes nothing more."""
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from allauth.account.models import EmailAddress
+from allauth.idp.oidc.models import Client
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.db import transaction
+
+from marketdata.errors import ConfigurationError
+
+DEMO_USER: Final = "demo"
+DEMO_EMAIL: Final = "demo@example.com"
+LOOPBACK_TWINS: Final = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
+
+
+def migrate() -> None:
+    """Create or update the tables."""
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def with_loopback_twins(uris: Iterable[str]) -> list[str]:
+    """The redirect URIs and, for a loopback one, the same under the other loopback name.
+
+    Raises:
+        ConfigurationError: something is not an http or https URL.
+    """
+    wanted: list[str] = []
+    for uri in uris:
+        parts = urlsplit(uri)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                f"--client-redirect-uri={uri!r} is not valid; accepted: an http(s):// URL"
+            )
+        wanted.append(uri)
+        if twin := LOOPBACK_TWINS.get(parts.hostname):
+            wanted.append(uri.replace(parts.hostname, twin, 1))
+    return list(dict.fromkeys(wanted))
+
+
+@transaction.atomic
+def provision_client(client_id: str, client_secret: str, redirect_uris: Iterable[str]) -> Client:
+    """The one client: the site. No consent page, since site and provider are the same party here."""
+    client = Client.objects.filter(pk=client_id).first() or Client(pk=client_id)
+    client.name = "Market Data Platform"
+    client.type = Client.Type.CONFIDENTIAL
+    client.skip_consent = True
+    client.set_secret(client_secret)
+    client.set_scopes(["openid", "profile", "email"])
+    client.set_grant_types([Client.GrantType.AUTHORIZATION_CODE])
+    client.set_response_types([Client.ResponseType.CODE])
+    client.set_redirect_uris(with_loopback_twins(redirect_uris))
+    client.save()
+    return client
+
+
+@transaction.atomic
+def provision_user(password: str, groups: Iterable[str] = ()) -> User:
+    """The demo user, with a verified address."""
+    user, _ = User.objects.get_or_create(
+        username=DEMO_USER, defaults={"email": DEMO_EMAIL, "first_name": "Demo", "last_name": "User"}
+    )
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+    EmailAddress.objects.update_or_create(
+        user=user, email=DEMO_EMAIL, defaults={"verified": True, "primary": True}
+    )
+    user.groups.set([Group.objects.get_or_create(name=name)[0] for name in groups])
+    return user

@@ -1,0 +1,29 @@
+"""`manage.py run_identity_provider`: the embedded OpenID Connect provider of the demo and the tests."""
+
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from mdp_site.identity.arguments import add_arguments
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve an OpenID Connect provider with one demo user, for machines without a provider of their own."
+    )
+    # Neither the site's settings nor its database matter to it.
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own way to say "none"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_arguments(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Become `python -m mdp_site.identity`: another Django, with settings and a database of its own."""
+        arguments = ["--host", options["host"], "--port", str(options["port"])]
+        arguments += ["--state-dir", str(options["state_dir"])]
+        for uri in options["client_redirect_uri"]:
+            arguments += ["--client-redirect-uri", uri]
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "mdp_site.identity", *arguments])  # noqa: S606 - no shell wanted

@@ -1,0 +1,28 @@
+"""`manage.py run_web`: pages, login, admin and the Widget Data Service, in one process."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from marketdata.observability.logs import configure_logging
+from mdp_site.web_server import WebServer
+
+
+class Command(BaseCommand):
+    help = "Serve the site and its WebSockets. Run several behind one proxy to scale out."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+        parser.add_argument("--access-log", action="store_true", help="log each HTTP request")
+
+    def handle(self, *_args: Any, host: str, port: int, access_log: bool, **_options: Any) -> None:
+        configure_logging("web", settings.LOG_LEVEL, settings.LOG_FORMAT)
+        WebServer(
+            "mdp_site.asgi:application",
+            host=host,
+            port=port,
+            trusted_proxies=settings.TRUSTED_PROXIES,
+            access_log=access_log,
+        ).serve_until_stopped()
