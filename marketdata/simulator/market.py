@@ -1,0 +1,293 @@
+"""The synthetic market in motion: each step of market time yields the events that happened in it.
+
+Volume and prices come from the day's closed-form path, so the state at any instant does not depend on how
+many events are sent; the rates only decide which symbols speak, and how often. The same universe, seed,
+start and sequence of steps give the same events, byte for byte.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.simulator.activity import Activity, Rates
+from marketdata.simulator.daily import Column, DailyPrices, round_price
+from marketdata.simulator.halts import Halt, draw_halts
+from marketdata.simulator.intraday import IntradayPath, activity_at
+from marketdata.simulator.price_band_events import PriceBandEvents
+from marketdata.simulator.prints import build_quote_pool, build_trade_pool
+from marketdata.simulator.state import Bars, MarketState
+from marketdata.simulator.universe import Universe
+from marketdata.simulator.wire import EventBlock
+from marketdata.trading_calendar import MarketSession, TradingCalendar, TradingDay
+
+_SECOND_MS: Final = 1_000
+_MINUTE_MS: Final = 60_000
+# Aggregates of a window are handed out over this time after its end, as the provider's servers do.
+_SECOND_BARS_SPREAD_MS: Final = 1_000
+_MINUTE_BARS_SPREAD_MS: Final = 2_000
+_NOISE: Final = 0.0003
+
+
+class Market:
+    """All symbols of a universe on the trading days of a calendar. Not safe for concurrent use."""
+
+    # These belong to the running day and are replaced together when the next one begins.
+    path: IntradayPath
+    state: MarketState
+    halts: Sequence[Halt]
+    _now_ms: int
+    _bands: PriceBandEvents
+
+    def __init__(
+        self,
+        universe: Universe,
+        calendar: TradingCalendar,
+        rates: Rates,
+        *,
+        seed: int,
+        start_ms: int,
+        speed: float = 1.0,
+    ) -> None:
+        """A market at `start_ms` (epoch milliseconds).
+
+        A start outside trading hours means the next session's day start. `speed` is how many market seconds
+        pass in a real one: rates are events per real second.
+
+        Raises:
+            CalendarRangeError: the calendar does not hold the start, or no session after it.
+        """
+        self.universe: Final = universe
+        self.calendar: Final = calendar
+        self.prices: Final = DailyPrices(universe, seed)
+        self._rates: Final = rates
+        self._seed: Final = seed
+        self._speed: Final = speed
+        self._symbols: Final = np.array(universe.symbols, dtype=object)
+        pool_rng = np.random.default_rng([seed, 5])
+        self._regular_trades: Final = build_trade_pool(pool_rng, extended_hours=False)
+        self._extended_trades: Final = build_trade_pool(pool_rng, extended_hours=True)
+        self._quotes: Final = build_quote_pool(pool_rng)
+        self._begin_day(_first_open_instant(calendar, start_ms))
+
+    @property
+    def now_ms(self) -> int:
+        """The market's own time, epoch milliseconds."""
+        return self._now_ms
+
+    @property
+    def day(self) -> TradingDay:
+        """The running trading day."""
+        return self.path.day
+
+    def step(self, duration_ms: int) -> Sequence[EventBlock]:
+        """Let market time pass; the blocks of what happened, each in order of time.
+
+        At the end of the after-hours session the next step begins the next session's day.
+        """
+        before_ms, now_ms = self._now_ms, self._now_ms + duration_ms
+        if before_ms >= self.day.after_hours_end_ms:
+            self._begin_day(self.day.next_day_start_ms)
+            return ()
+        self._now_ms = min(now_ms, self.day.after_hours_end_ms)
+        self._update_halts(before_ms)
+        for boundary_ms in range(_next_multiple(before_ms, _SECOND_MS), self._now_ms + 1, _SECOND_MS):
+            self._end_second(boundary_ms)
+        fair = self.path.prices_at(self._now_ms)
+        blocks = [*self._release(), *self._trade(fair, before_ms), *self._quote(fair, before_ms)]
+        blocks += self._bands.between(before_ms, self._now_ms, fair, self._due("LULD", before_ms))
+        return [block for block in blocks if len(block)]
+
+    def _begin_day(self, time_ms: int) -> None:
+        day = self.calendar.trading_day(time_ms)
+        previous_date = self.calendar.previous_sessions(day.date, 1)[0]
+        self.path = IntradayPath(self.universe, self.prices, day, previous_date, self._seed)
+        self.state = MarketState(self.path, time_ms)
+        self.halts = draw_halts(self.universe, self.path, self._seed)
+        self._now_ms = time_ms
+        self._rng = np.random.default_rng([self._seed, 6, time_ms])
+        trades_of_day = self.path.day_volume / self.universe.average_trade_shares
+        self._activity = Activity(trades_of_day, self._rng)
+        self._bands = PriceBandEvents(
+            self.universe, self.path, self.halts, activity=self._activity, rng=self._rng
+        )
+        self._silent: tuple[int, ...] = ()
+        self._held: list[_HeldBars] = []
+        self._carry: dict[str, float] = {}
+        self._sequence: dict[str, int] = {}
+
+    def _due(self, channel: str, before_ms: int) -> int:
+        """How many events of a channel fall into this step; what is left of a whole one is carried over."""
+        rate = {
+            "T": self._rates.trades_per_second,
+            "Q": self._rates.quotes_per_second,
+            "LULD": self._rates.price_bands_per_second,
+        }[channel]
+        seconds = (self._now_ms - before_ms) / _SECOND_MS / self._speed
+        exact = rate * seconds * self._busyness(before_ms) + self._carry.get(channel, 0.0)
+        self._carry[channel] = exact - int(exact)
+        return int(exact)
+
+    def _busyness(self, time_ms: int) -> float:
+        return activity_at(self.day, time_ms) if self._rates.follows_session else 1.0
+
+    def _update_halts(self, time_ms: int) -> None:
+        silent = tuple(halt.symbol_index for halt in self.halts if halt.start_ms <= time_ms < halt.end_ms)
+        if silent != self._silent:
+            self._silent = silent
+            self._activity.silence(np.array(silent, dtype=np.int64))
+
+    def _end_second(self, end_ms: int) -> None:
+        # The rate is looked up by the minute, since finding the chances of all symbols costs milliseconds.
+        busyness = self._busyness(max(self.day.day_start_ms, (end_ms - 1) // _MINUTE_MS * _MINUTE_MS))
+        rows = self._activity.traders(self._rates.aggregates_per_second * busyness / self._speed)
+        bars = self._second_bars(rows, end_ms)
+        opened = end_ms > self.day.regular_open_ms
+        in_session = opened and end_ms <= self.day.regular_close_ms
+        regular_open = self.path.official_open[rows] if in_session else None
+        self.state.fold(bars, end_ms, regular_open=regular_open)
+        self._hold("A", bars, end_ms, _SECOND_MS, _SECOND_BARS_SPREAD_MS)
+        if end_ms % _MINUTE_MS == 0:
+            self._hold("AM", self.state.end_minute(end_ms), end_ms, _MINUTE_MS, _MINUTE_BARS_SPREAD_MS)
+
+    def _second_bars(self, rows: NDArray[np.int64], end_ms: int) -> Bars:
+        fair = self.path.prices_at(end_ms)[rows]
+        noise = _NOISE * self._rng.standard_normal((4, len(rows)))
+        opening, closing = fair * (1 + noise[0]), fair * (1 + noise[1])
+        high = round_price(np.maximum(opening, closing) * (1 + np.abs(noise[2])))
+        low = round_price(np.minimum(opening, closing) * (1 - np.abs(noise[3])))
+        opening, closing = round_price(opening), round_price(closing)
+        before = self.state.accumulated_volume[rows]
+        accumulated = np.maximum(self.path.accumulated_volume_at(end_ms)[rows], before + 1)
+        volume = accumulated - before
+        vwap = np.clip(np.round((opening + high + low + closing) / 4, 4), low, high)
+        day_vwap = np.round((self.state.notional[rows] + volume * vwap) / accumulated, 4)
+        trades = np.maximum(1, (volume / self.universe.average_trade_shares[rows]).astype(np.int64))
+        return Bars(rows, opening, high, low, closing, vwap, volume, accumulated, day_vwap, trades)
+
+    def _hold(self, channel: str, bars: Bars, end_ms: int, window_ms: int, spread_ms: int) -> None:
+        columns: dict[str, NDArray[Any]] = {
+            "v": bars.volume,
+            "av": bars.accumulated_volume,
+            "vw": bars.vwap,
+            "o": bars.open,
+            "c": bars.close,
+            "h": bars.high,
+            "l": bars.low,
+            "a": bars.day_vwap,
+            "z": np.maximum(1, bars.volume // bars.trades),
+            "s": np.full(len(bars.rows), end_ms - window_ms),
+            "e": np.full(len(bars.rows), end_ms),
+        }
+        if end_ms > self.day.regular_open_ms:
+            columns["op"] = self.path.official_open[bars.rows]
+        block = EventBlock(channel, self._symbols, bars.rows, columns)
+        self._held.append(_HeldBars(block, end_ms, spread_ms))
+
+    def _release(self) -> Iterator[EventBlock]:
+        at_end = self._now_ms >= self.day.after_hours_end_ms
+        for held in self._held:
+            yield held.release(held.end_ms + held.spread_ms if at_end else self._now_ms)
+        self._held = [held for held in self._held if not held.is_empty]
+
+    def _trade(self, fair: Column, before_ms: int) -> Iterator[EventBlock]:
+        rows = self._activity.prints(self._due("T", before_ms))
+        regular = self.day.session_at(before_ms) is MarketSession.REGULAR
+        pool = self._regular_trades if regular else self._extended_trades
+        picked = self._rng.integers(0, len(pool), len(rows))
+        noise = 1 + _NOISE * self._rng.standard_normal(len(rows))
+        times, lag = self._times(len(rows), before_ms), self._rng.integers(0, 20, len(rows))
+        columns = {
+            "x": pool.exchange[picked],
+            "z": self.universe.tape[rows],
+            "p": round_price(fair[rows] * noise * pool.price_factor[picked]),
+            "s": pool.size[picked],
+            "t": times,
+            "pt": times - lag,
+            "q": self._numbers("T", len(rows)),
+            "c": pool.conditions[picked],
+            "ds": pool.exact_size[picked],
+            "trfi": pool.trf_id[picked],
+            "trft": _present_where(pool.is_off_exchange[picked], times - lag),
+        }
+        yield EventBlock("T", self._symbols, rows, columns)
+
+    def _quote(self, fair: Column, before_ms: int) -> Iterator[EventBlock]:
+        rows = self._activity.prints(self._due("Q", before_ms))
+        pool = self._quotes
+        picked = self._rng.integers(0, len(pool), len(rows))
+        middle = fair[rows]
+        bid, ask = quote_prices(middle, 1 + self._rng.random(len(rows)))
+        times = self._times(len(rows), before_ms)
+        columns = {
+            "bx": pool.bid_exchange[picked],
+            "bp": bid,
+            "bs": pool.bid_size[picked],
+            "ax": pool.ask_exchange[picked],
+            "ap": ask,
+            "as_": pool.ask_size[picked],
+            "t": times,
+            "pt": times,
+            "q": self._numbers("Q", len(rows)),
+            "z": self.universe.tape[rows],
+            "c": pool.condition[picked],
+            "i": pool.indicators[picked],
+        }
+        yield EventBlock("Q", self._symbols, rows, columns)
+
+    def _times(self, count: int, before_ms: int) -> NDArray[np.int64]:
+        """Event times of a step: evenly spread and ascending."""
+        return before_ms + np.arange(count) * (self._now_ms - before_ms) // max(1, count)
+
+    def _numbers(self, channel: str, count: int) -> NDArray[np.int64]:
+        """Sequence numbers: ascending with gaps, from the day's start."""
+        numbers: NDArray[np.int64] = self._sequence.get(channel, 0) + np.cumsum(
+            self._rng.integers(1, 4, count)
+        )
+        if count:
+            self._sequence[channel] = int(numbers[-1])
+        return numbers
+
+
+class _HeldBars:
+    """Aggregates of one window on their way out, evenly over `spread_ms` after the window's end."""
+
+    def __init__(self, block: EventBlock, end_ms: int, spread_ms: int) -> None:
+        self.end_ms: Final = end_ms
+        self.spread_ms: Final = spread_ms
+        self._block: Final = block
+        self._released = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self._released == len(self._block)
+
+    def release(self, now_ms: int) -> EventBlock:
+        part = min(1.0, (now_ms - self.end_ms) / self.spread_ms)
+        start, self._released = self._released, max(self._released, int(len(self._block) * part))
+        return self._block.part(start, self._released)
+
+
+def quote_prices(middle: Column, half_spread_ticks: Column) -> tuple[Column, Column]:
+    """Bid and ask around fair prices, on the tick and never crossed; at least two ticks apart."""
+    tick = np.where(middle >= 1, 0.01, 0.0001)
+    half_spread = np.maximum(tick * half_spread_ticks, 0.0004 * middle)
+    return round_price(np.maximum(middle - half_spread, tick)), round_price(middle + half_spread)
+
+
+def _present_where(mask: NDArray[np.bool_], values: NDArray[np.int64]) -> NDArray[Any]:
+    """An object column that holds the value where the mask is set, and nothing elsewhere."""
+    column = np.full(len(values), None, dtype=object)
+    column[mask] = values[mask]
+    return column
+
+
+def _first_open_instant(calendar: TradingCalendar, start_ms: int) -> int:
+    day = calendar.trading_day(start_ms)
+    return start_ms if start_ms < day.after_hours_end_ms else day.next_day_start_ms
+
+
+def _next_multiple(time_ms: int, unit_ms: int) -> int:
+    """The first multiple of the unit after an instant."""
+    return (time_ms // unit_ms + 1) * unit_ms
