@@ -1,2 +1,23 @@
-/** The dashboard's entry: registers the widgets. */
-export {};
+/** The dashboard's entry: registers the widgets, and gives every one on the page the same socket and selection. */
+import "./styles/dashboard.css";
+import { createFeedClient, type PageContext, readPageConfig, Selection } from "./page";
+import { BoardTabsElement } from "./widgets/board-tabs";
+import { ConnectionElement } from "./widgets/connection";
+import { LeaderboardElement } from "./widgets/leaderboard/element";
+import { QuoteElement } from "./widgets/quote";
+
+customElements.define("mdp-leaderboard", LeaderboardElement);
+customElements.define("mdp-board-tabs", BoardTabsElement);
+customElements.define("mdp-quote", QuoteElement);
+customElements.define("mdp-connection", ConnectionElement);
+
+const context: PageContext = {
+  client: createFeedClient(readPageConfig(document)),
+  selection: new Selection(),
+};
+
+type Widget = LeaderboardElement | QuoteElement | ConnectionElement;
+for (const widget of document.querySelectorAll<Widget>("mdp-leaderboard, mdp-quote, mdp-connection")) {
+  widget.context = context;
+}
+context.client.start();

@@ -1,0 +1,92 @@
+/**
+ * Numbers and times as a trader reads them.
+ *
+ * An absent value is an en dash and zero is 0; signs are written out, with the real minus, so that colour is never
+ * the only sign.
+ */
+import type { Value } from "./socket/messages";
+
+export const ABSENT = "–";
+const MINUS = "−";
+
+const MARKET_TIME = new Intl.DateTimeFormat("en-US", {
+  timeZone: "America/New_York",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+
+/** Dollars a share: cents, and four places below one dollar where a cent is a large step. */
+export function formatPrice(value: Value): string {
+  if (value === null) return ABSENT;
+  return value.toFixed(Math.abs(value) < 1 && value !== 0 ? 4 : 2);
+}
+
+/** A difference in dollars, with its sign. */
+export function formatChange(value: Value): string {
+  return value === null ? ABSENT : signed(value, Math.abs(value) < 1 && value !== 0 ? 4 : 2, "");
+}
+
+/** Percent as the feed states them: 12.5 means 12.5 %. */
+export function formatPercent(value: Value): string {
+  return value === null ? ABSENT : signed(value, Math.abs(value) >= 1000 ? 0 : 2, "%");
+}
+
+const COMPACT_STEPS = [
+  [1e12, "T"],
+  [1e9, "B"],
+  [1e6, "M"],
+  [1e3, "K"],
+] as const;
+
+/** Share counts: 950, 12.3K, 1.20M. Three significant places are what a glance can use. */
+export function formatCompact(value: Value): string {
+  if (value === null) return ABSENT;
+  const size = Math.abs(value);
+  for (const [step, suffix] of COMPACT_STEPS) {
+    // 999,950 would round up to 1000K: such a value belongs to the next step.
+    if (size >= step * 0.9995) return (value / step).toFixed(decimals(size / step)) + suffix;
+  }
+  return value.toFixed(0);
+}
+
+/** Relative volume: how many times the average; 3.2×. */
+export function formatMultiple(value: Value): string {
+  return value === null ? ABSENT : `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)}×`;
+}
+
+export function formatInteger(value: Value): string {
+  return value === null ? ABSENT : value.toFixed(0);
+}
+
+/** Time of day in New York, 24 hours. `epochMs` of 0 or `null` is absent. */
+export function formatMarketTime(epochMs: Value): string {
+  return epochMs ? MARKET_TIME.format(epochMs) : ABSENT;
+}
+
+/** How old data is: tenths below ten seconds, then seconds, minutes, hours. */
+export function formatAge(ageMs: number | null): string {
+  if (ageMs === null) return ABSENT;
+  const seconds = Math.max(0, ageMs) / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 99.5) return `${Math.round(seconds)} s`;
+  if (seconds < 5970) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}
+
+/** +1, 0 or −1 for a value and `null` for an absent one: the direction that colour and arrow show. */
+export function direction(value: Value): 1 | 0 | -1 | null {
+  return value === null ? null : (Math.sign(value) as 1 | 0 | -1);
+}
+
+function signed(value: number, places: number, unit: string): string {
+  const digits = Math.abs(value).toFixed(places);
+  const sign = value > 0 ? "+" : value < 0 ? MINUS : "";
+  return sign + digits + unit;
+}
+
+function decimals(size: number): number {
+  if (size < 9.995) return 2;
+  return size < 99.95 ? 1 : 0;
+}

@@ -1,0 +1,90 @@
+/** `<mdp-connection>`: whether the page shows live data, how old it is, and what time it is at the market. */
+import { html, LitElement } from "lit";
+import { formatAge, formatMarketTime } from "../format";
+import type { PageContext } from "../page";
+import { type ConnectionReport, describeConnection } from "../socket/connection-report";
+import { RateLimitedText } from "./rate-limited-text";
+
+const REFRESH_MS = 500;
+/** A screen reader is told of the state at most this often: a flapping connection must not talk without end. */
+const ANNOUNCE_EVERY_MS = 10_000;
+
+export class ConnectionElement extends LitElement {
+  static override properties = {
+    context: { attribute: false },
+    report: { state: true },
+    ageText: { state: true },
+    timeText: { state: true },
+    announced: { state: true },
+  };
+  declare context: PageContext | undefined;
+  declare private report: ConnectionReport;
+  declare private ageText: string;
+  declare private timeText: string;
+  declare private announced: string;
+
+  readonly #announcements = new RateLimitedText(ANNOUNCE_EVERY_MS);
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #endListening: (() => void) | null = null;
+
+  constructor() {
+    super();
+    this.report = { state: "connecting", label: "Connecting", detail: "" };
+    this.ageText = formatAge(null);
+    this.timeText = formatMarketTime(null);
+    this.announced = "";
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#timer = setInterval(() => this.#refresh(), REFRESH_MS);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.#timer);
+    this.#endListening?.();
+  }
+
+  protected override updated(changed: Map<PropertyKey, unknown>): void {
+    if (!changed.has("context") || !this.context) return;
+    this.#endListening?.();
+    this.#endListening = this.context.client.onConnectionChange(() => this.#refresh());
+    this.#refresh();
+  }
+
+  protected override render() {
+    const { state, label, detail } = this.report;
+    return html`
+      <div class="connection" data-state=${state}>
+        <span class="connection-state" title=${detail}><span class="connection-mark" aria-hidden="true"></span>${label}</span>
+        <span class="connection-item"><span class="label">Age</span> <span class="connection-age">${this.ageText}</span></span>
+        <span class="connection-item"><span class="label">Market</span> <span class="connection-time">${this.timeText}</span> <span class="label">ET</span></span>
+        ${this.#renderDetail()}
+        <span class="visually-hidden" role="status">${this.announced}</span>
+      </div>
+    `;
+  }
+
+  #renderDetail() {
+    const { state, detail } = this.report;
+    if (state === "logged_out")
+      return html`<a class="connection-detail" href=${location.pathname}>Log in again</a>`;
+    return html`<span class="connection-detail">${state === "live" ? "" : detail}</span>`;
+  }
+
+  #refresh(): void {
+    const client = this.context?.client;
+    if (client === undefined) return;
+    const now = performance.now();
+    this.report = describeConnection(client.facts, now);
+    this.ageText = formatAge(client.ageMs);
+    this.timeText = formatMarketTime(client.marketTimeMs);
+    // Without the detail, which counts seconds: only a change of state is worth a word.
+    this.announced = this.#announcements.offer(`Market data: ${this.report.label}`, now);
+  }
+}

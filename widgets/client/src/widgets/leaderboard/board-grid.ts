@@ -1,0 +1,192 @@
+/** AG Grid as a leaderboard needs it: modules, theme, columns, and row changes as transactions. */
+import {
+  ClientSideRowModelApiModule,
+  ClientSideRowModelModule,
+  type ColDef,
+  ColumnApiModule,
+  createGrid,
+  createTheme,
+  type GridApi,
+  ModuleRegistry,
+  RowApiModule,
+  RowSelectionModule,
+  RowStyleModule,
+} from "ag-grid-community";
+import type { FeedView } from "../../socket/feed-state";
+import type { Row } from "../../socket/messages";
+import type { RowChanges } from "./board-rows";
+import {
+  BOARD_COLUMNS,
+  type BoardColumn,
+  compareValues,
+  RANK,
+  RANK_COLUMN,
+  SYMBOL_WIDTH_PX,
+} from "./columns";
+import { NumberCell } from "./number-cell";
+
+// Only what is used: the whole of AG Grid would more than double the page's script.
+ModuleRegistry.registerModules([
+  ClientSideRowModelModule,
+  ClientSideRowModelApiModule,
+  ColumnApiModule,
+  RowApiModule,
+  RowSelectionModule,
+  RowStyleModule,
+]);
+
+const THEME = createTheme().withParams({
+  accentColor: "var(--accent)",
+  backgroundColor: "var(--surface)",
+  foregroundColor: "var(--text)",
+  borderColor: "var(--line)",
+  browserColorScheme: "inherit",
+  fontFamily: "inherit",
+  fontSize: "var(--font-size-small)",
+  rowHeight: 24,
+  headerHeight: 26,
+  headerBackgroundColor: "var(--surface-raised)",
+  headerTextColor: "var(--text-muted)",
+  headerFontWeight: 600,
+  cellHorizontalPadding: 6,
+  cellTextColor: "var(--text)",
+  oddRowBackgroundColor: "var(--surface)",
+  rowHoverColor: "var(--surface-hover)",
+  selectedRowBackgroundColor: "var(--surface-selected)",
+  rowBorder: { style: "solid", width: 1, color: "var(--line)" },
+  columnBorder: false,
+  pinnedColumnBorder: { style: "solid", width: 1, color: "var(--line)" },
+  wrapperBorder: false,
+  wrapperBorderRadius: 0,
+  spacing: 4,
+});
+
+export interface BoardGridOptions {
+  readonly container: HTMLElement;
+  readonly label: string;
+  readonly styleNonce: string;
+  isGone(symbol: string): boolean;
+  onSelect(symbol: string): void;
+}
+
+export class BoardGrid {
+  readonly #api: GridApi<Row>;
+  #view: FeedView | null = null;
+
+  constructor(options: BoardGridOptions) {
+    this.#api = createGrid<Row>(options.container, {
+      theme: THEME,
+      styleNonce: options.styleNonce,
+      columnDefs: this.#columns(),
+      defaultColDef: {
+        sortable: true,
+        resizable: false,
+        suppressMovable: true,
+        suppressHeaderMenuButton: true,
+      },
+      rowData: [],
+      getRowId: ({ data }) => data[0],
+      rowSelection: { mode: "singleRow", checkboxes: false, enableClickSelection: false },
+      rowClassRules: { "row-gone": ({ data }) => data !== undefined && options.isGone(data[0]) },
+      animateRows: false,
+      suppressCellFocus: false,
+      suppressNoRowsOverlay: true,
+      suppressDragLeaveHidesColumns: true,
+      onRowClicked: ({ data }) => data && options.onSelect(data[0]),
+      onCellFocused: ({ rowIndex }) => {
+        const row = rowIndex === null ? undefined : this.#api.getDisplayedRowAtIndex(rowIndex)?.data;
+        if (row) options.onSelect(row[0]);
+      },
+    });
+    this.#api.setGridAriaProperty("label", options.label);
+  }
+
+  /** The element that holds the rows without the header. */
+  static rowsElement(container: HTMLElement): HTMLElement | null {
+    return container.querySelector<HTMLElement>(".ag-body");
+  }
+
+  /** Values are read through `view` from now on. */
+  bind(view: FeedView): void {
+    this.#view = view;
+  }
+
+  apply(changes: RowChanges): void {
+    const { add, update, remove } = changes;
+    if (add.length + update.length + remove.length === 0) return;
+    this.#api.applyTransaction({ add: [...add], update: [...update], remove: [...remove] });
+  }
+
+  /** While held, updates change values but sort nothing. */
+  setHeld(held: boolean): void {
+    this.#api.setGridOption("suppressModelUpdateAfterUpdateTransaction", held);
+  }
+
+  /** Puts the rows in order after a hold in which they may have lost it. */
+  sort(): void {
+    this.#api.refreshClientSideRowModel("sort");
+  }
+
+  setCompact(compact: boolean): void {
+    const extra = BOARD_COLUMNS.filter((column) => !column.compact).map((column) => column.name);
+    this.#api.setColumnsVisible(extra, !compact);
+  }
+
+  /** Marks `symbol` as selected where this board shows it. */
+  select(symbol: string | null): void {
+    const node = symbol === null ? undefined : this.#api.getRowNode(symbol);
+    if (node) node.setSelected(true, true);
+    else for (const selected of this.#api.getSelectedNodes()) selected.setSelected(false);
+  }
+
+  /** The symbol in the first row; null on an empty board. */
+  firstSymbol(): string | null {
+    return this.#api.getDisplayedRowAtIndex(0)?.data?.[0] ?? null;
+  }
+
+  destroy(): void {
+    this.#api.destroy();
+  }
+
+  #columns(): ColDef<Row>[] {
+    const symbol: ColDef<Row> = {
+      colId: "symbol",
+      headerName: "Symbol",
+      pinned: "left",
+      width: SYMBOL_WIDTH_PX,
+      cellClass: "cell-symbol",
+      valueGetter: ({ data }) => data?.[0],
+      sortingOrder: ["asc", "desc"],
+    };
+    const rank: ColDef<Row> = {
+      ...this.#column(RANK_COLUMN),
+      pinned: "left",
+      width: RANK_COLUMN.widthPx,
+      sort: "asc",
+      sortingOrder: ["asc", "desc"],
+    };
+    const flexible = BOARD_COLUMNS.map((column) => ({
+      ...this.#column(column),
+      flex: column.widthPx,
+      minWidth: column.widthPx,
+    }));
+    return [rank, symbol, ...flexible];
+  }
+
+  #column(column: BoardColumn): ColDef<Row> {
+    const read = (row: Row | undefined, name: string) =>
+      row && this.#view ? this.#view.value(row, name) : null;
+    return {
+      colId: column.name,
+      headerName: column.title,
+      headerTooltip: column.description,
+      headerClass: "ag-right-aligned-header",
+      cellClass: column.name === RANK ? "cell-rank" : "cell-number",
+      valueGetter: ({ data }) => read(data, column.name),
+      comparator: (a, b, _nodeA, _nodeB, descending) => compareValues(a, b, descending),
+      sortingOrder: ["desc", "asc"],
+      cellRenderer: NumberCell,
+      cellRendererParams: { boardColumn: column, relativeVolume: (row: Row) => read(row, "relative_volume") },
+    };
+  }
+}

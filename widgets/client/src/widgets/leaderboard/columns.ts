@@ -1,0 +1,165 @@
+/** The columns of a leaderboard: names of the feed, how wide, how written. */
+import {
+  direction,
+  formatChange,
+  formatCompact,
+  formatInteger,
+  formatMultiple,
+  formatPercent,
+  formatPrice,
+} from "../../format";
+import type { Value } from "../../socket/messages";
+
+export interface BoardColumn {
+  /** The feed's name of the column. */
+  readonly name: string;
+  readonly title: string;
+  /** What the column means, for the header's tooltip and assistive technology. */
+  readonly description: string;
+  readonly widthPx: number;
+  readonly format: (value: Value) => string;
+  /** Colours the value by its sign. */
+  readonly signed?: boolean;
+  /** Shows the direction of the last change by an arrow. */
+  readonly tick?: boolean;
+  /** Draws a bar under the value, of the length of `relative_volume`. */
+  readonly bar?: boolean;
+  /** Shown where the board is too narrow for all. */
+  readonly compact?: boolean;
+}
+
+export const RANK = "rank";
+export const SYMBOL_WIDTH_PX = 74;
+
+/** The bar is full at five times the average volume; beyond that, only the number tells. */
+export const FULL_BAR_RELATIVE_VOLUME = 5;
+
+export const BOARD_COLUMNS: readonly BoardColumn[] = [
+  {
+    name: "close",
+    title: "Price",
+    description: "Price of the newest second, in dollars",
+    widthPx: 86,
+    format: formatPrice,
+    tick: true,
+    compact: true,
+  },
+  {
+    name: "change",
+    title: "Change",
+    description: "Price against the previous close, in dollars",
+    widthPx: 78,
+    format: formatChange,
+    signed: true,
+  },
+  {
+    name: "pct_change",
+    title: "Chg %",
+    description: "Price against the previous close, in percent",
+    widthPx: 80,
+    format: formatPercent,
+    signed: true,
+    compact: true,
+  },
+  {
+    name: "pct_change_since_open",
+    title: "Open %",
+    description: "Price against the official open, in percent",
+    widthPx: 80,
+    format: formatPercent,
+    signed: true,
+  },
+  {
+    name: "accumulated_volume",
+    title: "Volume",
+    description: "Shares traded today; the bar shows the relative volume, full at five times the average",
+    widthPx: 80,
+    format: formatCompact,
+    bar: true,
+    compact: true,
+  },
+  {
+    name: "free_float",
+    title: "Float",
+    description: "Shares that can be traded",
+    widthPx: 72,
+    format: formatCompact,
+  },
+  {
+    name: "relative_volume",
+    title: "Rel vol",
+    description: "Today's volume as a multiple of the average",
+    widthPx: 74,
+    format: formatMultiple,
+  },
+  {
+    name: "avg_volume",
+    title: "Avg vol",
+    description: "Average daily volume",
+    widthPx: 76,
+    format: formatCompact,
+  },
+  {
+    name: "day_high",
+    title: "High",
+    description: "High of the day, in dollars",
+    widthPx: 76,
+    format: formatPrice,
+  },
+  {
+    name: "day_low",
+    title: "Low",
+    description: "Low of the day, in dollars",
+    widthPx: 76,
+    format: formatPrice,
+  },
+  {
+    name: "vwap",
+    title: "VWAP",
+    description: "Volume-weighted average price of the day",
+    widthPx: 76,
+    format: formatPrice,
+  },
+  {
+    name: "prev_day_close",
+    title: "Prev close",
+    description: "Previous close, in dollars",
+    widthPx: 84,
+    format: formatPrice,
+  },
+  {
+    name: "official_open_price",
+    title: "Open",
+    description: "Official opening price, in dollars",
+    widthPx: 76,
+    format: formatPrice,
+  },
+];
+
+export const RANK_COLUMN: BoardColumn = {
+  name: RANK,
+  title: "#",
+  description: "Rank on this board",
+  widthPx: 44,
+  format: formatInteger,
+  compact: true,
+};
+
+/** Orders absent values last, whichever way a column is sorted. */
+export function compareValues(a: Value, b: Value, descending: boolean): number {
+  if (a === null && b === null) return 0;
+  if (a === null) return descending ? -1 : 1;
+  if (b === null) return descending ? 1 : -1;
+  return a - b;
+}
+
+/** Length of the relative-volume bar, 0 to 1. */
+export function barLength(relativeVolume: Value): number {
+  return Math.min(1, Math.max(0, (relativeVolume ?? 0) / FULL_BAR_RELATIVE_VOLUME));
+}
+
+/** The class of a signed value. */
+export function signClass(value: Value): string {
+  const sign = direction(value);
+  return sign === 1 ? "up" : sign === -1 ? "down" : "";
+}

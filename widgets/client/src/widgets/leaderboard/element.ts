@@ -1,0 +1,182 @@
+/** `<mdp-leaderboard feed="scanners:top_gainers" heading="Top gainers">`: one board of the scanner. */
+import { html, LitElement, nothing } from "lit";
+import { formatAge } from "../../format";
+import { type PageContext, styleNonce } from "../../page";
+import type { FeedUpdate, FeedView } from "../../socket/feed-state";
+import { BoardGrid } from "./board-grid";
+import { BoardRows, type RowChanges } from "./board-rows";
+import { OrderHold } from "./order-hold";
+
+/** Below this width a board shows its few most telling columns and no horizontal scroll. */
+const COMPACT_BELOW_PX = 440;
+/** A board whose data is older says so in its head. */
+const AGE_SHOWN_AFTER_MS = 5_000;
+
+export class LeaderboardElement extends LitElement {
+  static override properties = {
+    feed: { type: String },
+    heading: { type: String },
+    autoselect: { type: Boolean },
+    inactive: { type: Boolean, reflect: true },
+    context: { attribute: false },
+    phase: { state: true },
+    held: { state: true },
+    count: { state: true },
+    oldText: { state: true },
+  };
+  declare feed: string;
+  declare heading: string;
+  /** Selects the first row for the whole page when nothing is selected yet. */
+  declare autoselect: boolean;
+  /** Not on screen (another tab is): no subscription. */
+  declare inactive: boolean;
+  declare context: PageContext | undefined;
+  declare private phase: "loading" | "ready" | { readonly error: string };
+  declare private held: boolean;
+  declare private count: number;
+  declare private oldText: string;
+
+  readonly #rows = new BoardRows();
+  #grid: BoardGrid | null = null;
+  #view: FeedView | null = null;
+  #hold: OrderHold | null = null;
+  #cleanups: (() => void)[] = [];
+  #unsubscribe: (() => void) | null = null;
+
+  constructor() {
+    super();
+    this.feed = "";
+    this.heading = "";
+    this.autoselect = false;
+    this.inactive = false;
+    this.phase = "loading";
+    this.held = false;
+    this.count = 0;
+    this.oldText = "";
+  }
+
+  /** In the page's own tree: AG Grid then injects its styles once, and the page's stylesheet reserves the space early. */
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const cleanup of this.#cleanups) cleanup();
+    this.#cleanups = [];
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
+    this.#grid?.destroy();
+    this.#grid = null;
+    this.#view = null;
+  }
+
+  protected override updated(changed: Map<PropertyKey, unknown>): void {
+    if (!this.isConnected || !this.context) return;
+    if (this.#grid === null) this.#start(this.context);
+    if (changed.has("feed") || changed.has("inactive") || changed.has("context"))
+      this.#resubscribe(this.context);
+  }
+
+  protected override render() {
+    const headingId = `board-${this.feed.replace(/\W/g, "-")}`;
+    return html`
+      <section class="board" aria-labelledby=${headingId}>
+        <header class="board-head">
+          <h2 id=${headingId}>${this.heading}</h2>
+          <span class="board-held" ?data-shown=${this.held}>Order held</span>
+          <span class="board-age">${this.oldText}</span>
+          <span class="board-count">${this.count > 0 ? `${this.count} rows` : nothing}</span>
+        </header>
+        <div class="board-body">
+          <div class="board-grid"></div>
+          ${this.#renderOverlay()}
+        </div>
+      </section>
+    `;
+  }
+
+  #renderOverlay() {
+    if (typeof this.phase === "object") {
+      return html`<div class="board-overlay" role="alert"><p><strong>This board cannot be shown.</strong></p><p>${this.phase.error}</p></div>`;
+    }
+    if (this.phase === "loading") {
+      const lines = Array.from({ length: 12 }, () => html`<div class="skeleton"></div>`);
+      return html`<div class="board-overlay loading" aria-label="Loading" role="img">${lines}</div>`;
+    }
+    if (this.count > 0) return nothing;
+    return html`<div class="board-overlay"><p><strong>No symbol is on this board.</strong></p><p>Boards start empty at 04:00 New York and fill with the first trades.</p></div>`;
+  }
+
+  #start(context: PageContext): void {
+    const container = this.querySelector<HTMLElement>(".board-grid");
+    if (container === null) return;
+    this.#grid = new BoardGrid({
+      container,
+      label: this.heading,
+      styleNonce: styleNonce(document),
+      isGone: (symbol) => this.#rows.isGone(symbol),
+      onSelect: (symbol) => context.selection.select(symbol),
+    });
+    this.#hold = new OrderHold(container, (held) => this.#setHeld(held));
+    const size = new ResizeObserver(([entry]) => {
+      if (entry && entry.contentRect.width > 0)
+        this.#grid?.setCompact(entry.contentRect.width < COMPACT_BELOW_PX);
+    });
+    size.observe(container);
+    const ageTimer = setInterval(() => this.#showAge(), 1000);
+    this.#cleanups = [
+      () => size.disconnect(),
+      () => clearInterval(ageTimer),
+      () => this.#hold?.disconnect(),
+      context.selection.onChange((symbol) => this.#grid?.select(symbol)),
+    ];
+  }
+
+  #resubscribe(context: PageContext): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
+    if (this.inactive || this.feed === "") return;
+    this.phase = "loading";
+    this.#unsubscribe = context.client.subscribe(this.feed, {
+      onUpdate: (view, update) => this.#update(context, view, update),
+      onError: (error) => {
+        this.phase = { error };
+      },
+    });
+  }
+
+  #update(context: PageContext, view: FeedView, update: FeedUpdate): void {
+    this.#view = view;
+    this.#grid?.bind(view);
+    this.#apply(this.#rows.apply(view, update));
+    this.phase = "ready";
+    this.count = this.#rows.count;
+    if (this.autoselect && context.selection.symbol === null) {
+      const first = this.#grid?.firstSymbol() ?? null;
+      if (first !== null) context.selection.select(first);
+    }
+  }
+
+  #apply(changes: RowChanges): void {
+    this.#grid?.apply(changes);
+    // A symbol that comes (back) onto the board while it is the selected one must look selected.
+    if (changes.add.length > 0) this.#grid?.select(this.context?.selection.symbol ?? null);
+  }
+
+  #setHeld(held: boolean): void {
+    this.held = held;
+    this.#grid?.setHeld(held);
+    if (held) {
+      this.#rows.hold();
+      return;
+    }
+    this.#apply(this.#rows.release());
+    this.#grid?.sort();
+  }
+
+  #showAge(): void {
+    const age = this.#view?.ageMs(performance.now()) ?? null;
+    this.oldText = age !== null && age > AGE_SHOWN_AFTER_MS ? `${formatAge(age)} old` : "";
+  }
+}

@@ -1,0 +1,62 @@
+/** A numeric cell of a leaderboard: the text, the sign's colour, the last change's arrow, the bar. */
+import type { ICellRendererComp, ICellRendererParams } from "ag-grid-community";
+import type { Row, Value } from "../../socket/messages";
+import { type BoardColumn, barLength, signClass } from "./columns";
+import { flash } from "./flash";
+
+export interface NumberCellParams extends ICellRendererParams<Row, Value> {
+  readonly boardColumn: BoardColumn;
+  readonly relativeVolume: (row: Row) => Value;
+}
+
+/** AG Grid calls `refresh` only when the value differs from the one that is drawn. */
+export class NumberCell implements ICellRendererComp<Row> {
+  readonly #cell = document.createElement("span");
+  readonly #text = document.createTextNode("");
+  #bar: HTMLElement | null = null;
+  #value: Value = null;
+
+  init(params: NumberCellParams): void {
+    this.#cell.className = "cell";
+    this.#cell.append(this.#text);
+    if (params.boardColumn.bar) {
+      this.#bar = document.createElement("span");
+      this.#bar.className = "cell-bar";
+      this.#cell.append(this.#bar);
+    }
+    this.#draw(params);
+  }
+
+  getGui(): HTMLElement {
+    return this.#cell;
+  }
+
+  refresh(params: NumberCellParams): boolean {
+    const before = this.#value;
+    this.#draw(params);
+    if (before !== null && this.#value !== null && before !== this.#value)
+      this.#mark(params, this.#value > before);
+    return true;
+  }
+
+  #draw(params: NumberCellParams): void {
+    this.#value = params.value ?? null;
+    this.#text.data = params.boardColumn.format(this.#value);
+    if (params.boardColumn.signed) {
+      const sign = signClass(this.#value);
+      this.#cell.classList.toggle("up", sign === "up");
+      this.#cell.classList.toggle("down", sign === "down");
+    }
+    if (this.#bar !== null && params.data) {
+      this.#bar.style.transform = `scaleX(${barLength(params.relativeVolume(params.data)).toFixed(3)})`;
+    }
+  }
+
+  #mark(params: NumberCellParams, up: boolean): void {
+    if (params.boardColumn.tick) {
+      this.#cell.classList.toggle("tick-up", up);
+      this.#cell.classList.toggle("tick-down", !up);
+    }
+    flash(this.#cell, up);
+  }
+}

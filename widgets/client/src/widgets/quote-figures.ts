@@ -1,0 +1,76 @@
+/** What `<mdp-quote>` shows, derived from one row of the market table. Pure. */
+import type { Value } from "../socket/messages";
+
+export interface QuoteFigures {
+  readonly price: Value;
+  readonly change: Value;
+  readonly percentChange: Value;
+  readonly percentChangeSinceOpen: Value;
+  readonly bidPrice: Value;
+  readonly bidSize: Value;
+  readonly askPrice: Value;
+  readonly askSize: Value;
+  /** Ask less bid, dollars; absent while a side is empty, negative in a crossed market. */
+  readonly spread: Value;
+  /** Spread as percent of the middle of bid and ask. */
+  readonly spreadPercent: Value;
+  readonly low: Value;
+  readonly high: Value;
+  /** Where the price stands between low (0) and high (1). */
+  readonly rangePosition: Value;
+  readonly vwapPosition: Value;
+  readonly volume: Value;
+  readonly averageVolume: Value;
+  readonly relativeVolume: Value;
+  readonly float: Value;
+  readonly vwap: Value;
+  readonly open: Value;
+  readonly previousClose: Value;
+  readonly lastPrice: Value;
+  readonly lastSize: Value;
+  readonly lastTimeMs: Value;
+  readonly marketTimeMs: Value;
+}
+
+export function quoteFigures(value: (column: string) => Value, marketTimeMs: Value): QuoteFigures {
+  const price = value("close") ?? value("last_price");
+  // The feed states an empty side of the book as a price of 0.
+  const bidPrice = value("bid_price") || null;
+  const askPrice = value("ask_price") || null;
+  const spread = bidPrice === null || askPrice === null ? null : askPrice - bidPrice;
+  const low = value("day_low");
+  const high = value("day_high");
+  return {
+    price,
+    change: value("change"),
+    percentChange: value("pct_change"),
+    percentChangeSinceOpen: value("pct_change_since_open"),
+    bidPrice,
+    bidSize: bidPrice === null ? null : value("bid_size"),
+    askPrice,
+    askSize: askPrice === null ? null : value("ask_size"),
+    spread,
+    spreadPercent: spread === null ? null : (200 * spread) / ((bidPrice ?? 0) + (askPrice ?? 0)),
+    low,
+    high,
+    rangePosition: positionInRange(price, low, high),
+    vwapPosition: positionInRange(value("vwap"), low, high),
+    volume: value("accumulated_volume"),
+    averageVolume: value("avg_volume"),
+    relativeVolume: value("relative_volume"),
+    float: value("free_float"),
+    vwap: value("vwap"),
+    open: value("official_open_price"),
+    previousClose: value("prev_day_close"),
+    lastPrice: value("last_price"),
+    lastSize: value("last_size"),
+    lastTimeMs: value("last_timestamp"),
+    marketTimeMs,
+  };
+}
+
+/** 0 at `low`, 1 at `high`, kept within both; `null` when one is absent or the range has no width. */
+export function positionInRange(value: Value, low: Value, high: Value): Value {
+  if (value === null || low === null || high === null || high <= low) return null;
+  return Math.min(1, Math.max(0, (value - low) / (high - low)));
+}
