@@ -7,7 +7,7 @@ from mdp_site.models import User
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] - generic only in the stubs
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic only in the stubs
     """Everyone who has logged in, and the staff."""
 
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")

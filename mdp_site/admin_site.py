@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from django import forms
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -41,7 +40,7 @@ class ControlPlaneSite(AdminSite):
     site_title = "Market Data Platform"
     site_header = "Market Data Platform"
     index_title = "Control plane"
-    login_form: type[forms.Form] = RateLimitedAdminForm
+    login_form = RateLimitedAdminForm
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

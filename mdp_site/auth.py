@@ -47,7 +47,7 @@ def in_staff_group(claims: Mapping[str, Any], *, claim: str, group: str) -> bool
     return group == groups or (isinstance(groups, list) and group in groups)
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Local accounts exist for staff only, made by an operator."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -55,7 +55,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
 
-class OpenIDConnectAdapter(DefaultSocialAccountAdapter):
+class OpenIDConnectAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """The policy of the site for identities of the login provider."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:

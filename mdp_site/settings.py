@@ -263,9 +263,8 @@ CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = PRODUCTION
 # Probes and scrapers come from inside, without the proxy that speaks TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-SECURE_HSTS_SECONDS = (
-    env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=63_072_000) if PRODUCTION else 0
-)
+_hsts_seconds = env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=63_072_000)
+SECURE_HSTS_SECONDS = _hsts_seconds if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REFERRER_POLICY = "same-origin"

@@ -9,7 +9,7 @@ from widgets.models import ApiToken
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg] - generic only in the stubs
+class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
     """Who may come in by token. Secrets are shown once, by `manage.py create_api_token`, and never here."""
 
     list_display = (
@@ -30,7 +30,7 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg] - generic only 
     readonly_fields = ("user", "prefix", "created_at", "last_used_at", "revoked_at")
     actions = ("revoke",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - the signature is Django's
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody: a secret must not travel through a browser's history and screen."""
         return False
 

@@ -105,4 +105,5 @@ def authenticate_token(raw: str) -> ApiToken | None:
 
 async def authenticate_token_async(raw: str) -> ApiToken | None:
     """`authenticate_token` for coroutines; the database is asked in a thread."""
-    return await database_sync_to_async(authenticate_token)(raw)
+    token: ApiToken | None = await database_sync_to_async(authenticate_token)(raw)
+    return token

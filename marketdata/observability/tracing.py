@@ -40,6 +40,11 @@ class OpenTelemetryTracing(Tracing):
         self._tracer = provider.get_tracer("marketdata")
         self._propagator = TraceContextTextMapPropagator()
 
+    @property
+    def provider(self) -> Any:
+        """The SDK's tracer provider, for libraries that are instrumented with it."""
+        return self._provider
+
     @contextlib.contextmanager
     def span(self, name: str, *, parent: str = "", **attributes: str | int | float) -> Iterator[None]:
         """A span around a batch or tick; its sampling decision is the parent's when there is one."""

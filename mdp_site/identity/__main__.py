@@ -7,7 +7,7 @@ import sys
 import django
 
 from marketdata.errors import ConfigurationError
-from mdp_site.identity.arguments import DEFAULT_REDIRECT_URI, add_arguments
+from mdp_site.identity.arguments import CALLBACK_PATH, add_arguments
 from mdp_site.web_server import WebServer
 
 
@@ -20,8 +20,8 @@ def main() -> None:
     os.environ["IDENTITY_STATE_DIR"] = str(options.state_dir.absolute())
     try:
         django.setup()
-        _provision(options.client_redirect_uri or [DEFAULT_REDIRECT_URI])
-        _announce(options.host, options.port)
+        _provision(options.user, options.client_redirect_uri)
+        _announce(options.user, options.host, options.port)
         WebServer(
             "mdp_site.identity.asgi:application", host=options.host, port=options.port, trusted_proxies=[]
         ).serve_until_stopped()
@@ -29,24 +29,24 @@ def main() -> None:
         sys.exit(f"configuration error: {error}")
 
 
-def _provision(redirect_uris: list[str]) -> None:
-    from django.conf import settings  # noqa: PLC0415 - only after django.setup
+def _provision(user: str, redirect_uris: list[str]) -> None:
+    from mdp_site.identity import (
+        provision,
+        settings,
+    )
 
-    from mdp_site.identity import provision  # noqa: PLC0415
-
+    wanted = redirect_uris or [settings.SITE_URL.rstrip("/") + CALLBACK_PATH]
     provision.migrate()
-    provision.provision_client(settings.CLIENT_ID, settings.CLIENT_SECRET, redirect_uris)
-    provision.provision_user(settings.DEMO_PASSWORD, settings.DEMO_GROUPS)
+    provision.provision_client(settings.CLIENT_ID, settings.CLIENT_SECRET, wanted)
+    provision.provision_user(user, settings.DEMO_PASSWORD, settings.DEMO_GROUPS)
 
 
-def _announce(host: str, port: int) -> None:
-    from django.conf import settings  # noqa: PLC0415 - only after django.setup
-
-    from mdp_site.identity.provision import DEMO_USER  # noqa: PLC0415
+def _announce(user: str, host: str, port: int) -> None:
+    from mdp_site.identity import settings  # noqa: PLC0415 - reading it makes the state directory
 
     lines = (
         f"OpenID Connect provider at http://{host}:{port}",
-        f"log in as {DEMO_USER} with the password {settings.DEMO_PASSWORD}",
+        f"log in as {user} with the password {settings.DEMO_PASSWORD}",
         f"client {settings.CLIENT_ID}; state and generated secrets in {settings.STATE_DIR}",
     )
     sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 
-class NoSignupAdapter(DefaultAccountAdapter):
+class NoSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Its users are made at start; nobody adds one through the browser."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -17,7 +17,7 @@ class NoSignupAdapter(DefaultAccountAdapter):
         return False
 
 
-class GroupsAdapter(DefaultOIDCAdapter):
+class GroupsAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has no types
     """Adds the `groups` claim, as the providers of companies do, to what `profile` shows."""
 
     def get_claims(

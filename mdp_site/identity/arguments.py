@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-DEFAULT_REDIRECT_URI: Final = "http://127.0.0.1:8000/accounts/oidc/oidc/login/callback/"
+CALLBACK_PATH: Final = "/accounts/oidc/oidc/login/callback/"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,5 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="URI",
         help="where the site takes the browser back after a login; may be repeated; a loopback address "
-        f"counts under both its names, 127.0.0.1 and localhost (default: {DEFAULT_REDIRECT_URI})",
+        f"counts under both its names, 127.0.0.1 and localhost (default: SITE_URL{CALLBACK_PATH})",
     )
+    parser.add_argument("--user", default="demo", help="name of its one user (default: %(default)s)")

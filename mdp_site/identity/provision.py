@@ -12,8 +12,7 @@ from django.db import transaction
 
 from marketdata.errors import ConfigurationError
 
-DEMO_USER: Final = "demo"
-DEMO_EMAIL: Final = "demo@example.com"
+EMAIL_DOMAIN: Final = "example.com"
 LOOPBACK_TWINS: Final = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
 
 
@@ -58,16 +57,17 @@ def provision_client(client_id: str, client_secret: str, redirect_uris: Iterable
 
 
 @transaction.atomic
-def provision_user(password: str, groups: Iterable[str] = ()) -> User:
-    """The demo user, with a verified address."""
+def provision_user(name: str, password: str, groups: Iterable[str] = ()) -> User:
+    """The one user, with a verified address."""
+    email = f"{name}@{EMAIL_DOMAIN}"
     user, _ = User.objects.get_or_create(
-        username=DEMO_USER, defaults={"email": DEMO_EMAIL, "first_name": "Demo", "last_name": "User"}
+        username=name, defaults={"email": email, "first_name": name.capitalize(), "last_name": "User"}
     )
     if not user.check_password(password):
         user.set_password(password)
         user.save()
     EmailAddress.objects.update_or_create(
-        user=user, email=DEMO_EMAIL, defaults={"verified": True, "primary": True}
+        user=user, email=email, defaults={"verified": True, "primary": True}
     )
     user.groups.set([Group.objects.get_or_create(name=name)[0] for name in groups])
     return user

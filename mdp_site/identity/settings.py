@@ -15,6 +15,7 @@ env = Environment()
 STATE_DIR = env.path("IDENTITY_STATE_DIR", BASE_DIR / "var" / "identity")
 CLIENT_ID = env.text("OIDC_CLIENT_ID", "market-data-platform")
 CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET") or stored_secret(STATE_DIR / "client_secret")
+SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
 DEMO_PASSWORD = env.secret("DEMO_PASSWORD") or stored_secret(STATE_DIR / "demo_password", byte_count=12)
 DEMO_GROUPS = env.words("DEMO_GROUPS")
 

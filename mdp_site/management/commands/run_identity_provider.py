@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Become `python -m mdp_site.identity`: another Django, with settings and a database of its own."""
         arguments = ["--host", options["host"], "--port", str(options["port"])]
-        arguments += ["--state-dir", str(options["state_dir"])]
+        arguments += ["--state-dir", str(options["state_dir"]), "--user", options["user"]]
         for uri in options["client_redirect_uri"]:
             arguments += ["--client-redirect-uri", uri]
         sys.stdout.flush()
