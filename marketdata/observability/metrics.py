@@ -159,12 +159,25 @@ WIDGET_FRAME_AGE_SECONDS: Final = Histogram(
 HUB_TICK_SECONDS: Final = Histogram(
     "mdp_hub_tick_seconds", "Duration of one delta, encoding and hand-over", buckets=DURATION_BUCKETS
 )
+HUB_ENCODED_BYTES: Final = Counter(
+    "mdp_hub_encoded_bytes_total", "Bytes of feed frames encoded, before they are shared out", ["kind"]
+)
+HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "New starts of the hub after an unexpected error")
 HUB_RESYNCS: Final = Counter("mdp_hub_resyncs_total", "Blocks re-read from the store after a gap", ["reason"])
 
 # Simulator.
 SIMULATOR_CONNECTIONS: Final = Gauge("mdp_simulator_connections", "Open feed connections of the simulator")
+SIMULATOR_ENDED: Final = Counter(
+    "mdp_simulator_ended_connections_total",
+    "Feed connections of the simulator that ended, by why",
+    ["reason"],
+)
 SIMULATOR_EVENTS: Final = Counter(
-    "mdp_simulator_sent_events_total", "Events sent by the simulator", ["queue"]
+    "mdp_simulator_sent_events_total", "Events handed to clients, once for each client", ["channel"]
+)
+SIMULATOR_CLOCK_SLIPPED: Final = Counter(
+    "mdp_simulator_clock_slipped_seconds_total",
+    "Real time by which the simulated market fell behind its clock",
 )
 SIMULATOR_REQUESTS: Final = Counter(
     "mdp_simulator_requests_total", "REST calls answered by the simulator", ["status"]

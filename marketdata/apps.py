@@ -1,0 +1,29 @@
+"""The market data room as a Django application."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+class MarketDataConfig(AppConfig):
+    """Commands and jobs of the market data room."""
+
+    name = "marketdata"
+    verbose_name = "market data"
+
+    def ready(self) -> None:
+        """Have the schedules entered whenever the database was migrated."""
+        post_migrate.connect(_register_schedules, sender=self)
+
+
+def _register_schedules(using: str, **_signal: Any) -> None:
+    from django_q.models import Schedule  # noqa: PLC0415 - models exist only once all applications are loaded
+
+    from marketdata.jobs import register_schedules  # noqa: PLC0415
+
+    connection = connections[using]
+    # A partial migration may leave django-q2's tables for later; the next one enters the schedules.
+    if Schedule._meta.db_table in connection.introspection.table_names():  # noqa: SLF001 - Django's documented API
+        register_schedules(using)

@@ -1,0 +1,88 @@
+"""`manage.py run_listener`: one connection to the provider, events into the queues."""
+
+import os
+import socket
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata.clock import SystemClock
+from marketdata.errors import ConfigurationError
+from marketdata.listener import Listener
+from marketdata.observability.logs import configure_logging
+from marketdata.observability.tracing import configure_tracing
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.registry import create_provider
+from marketdata.runtime.runner import run_service
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.leases import Lease
+from marketdata.transport.queues import QueueLimits
+from marketdata.transport.registry import create_transport
+
+LEASE_TTL_MS = 6_000
+
+
+class Command(BaseCommand):
+    help = "Receive the provider's feed and put its events into the queues, until SIGTERM or Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--health-host", default=settings.HEALTH_HOST, help="address of the health endpoints"
+        )
+        parser.add_argument(
+            "--health-port",
+            type=int,
+            help="port of /healthz, /readyz and /metrics; 0 takes a free one; without it none are served",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        configure_logging("listener", settings.LOG_LEVEL, settings.LOG_FORMAT)
+        try:
+            listener = build_listener()
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
+        run_service(listener, health_host=options["health_host"], health_port=options["health_port"])
+
+
+def build_listener() -> Listener:
+    """The listener as the settings describe it; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the message names it.
+    """
+    clock = SystemClock()
+    # Unlike any earlier process of this machine: batches are numbered from 1 under this name.
+    source = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
+    provider = create_provider(
+        MassiveConfiguration(
+            api_key=settings.MASSIVE_API_KEY,
+            feed=settings.MASSIVE_FEED,
+            market=settings.MASSIVE_MARKET,
+            subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
+            secure=settings.MASSIVE_SECURE,
+            max_reconnects=settings.MASSIVE_MAX_RECONNECTS,
+        ),
+        clock=clock,
+    )
+    transport = create_transport(
+        settings.MDQ_URL,
+        prefix=settings.MDQ_PREFIX,
+        shard_count=settings.MDQ_SHARDS,
+        limits=QueueLimits(ttl_ms=settings.MARKET_DATA_MESSAGE_TTL, max_batches=settings.MDQ_MAX_BATCHES),
+        clock=clock,
+        publisher_confirms=settings.MDQ_PUBLISHER_CONFIRMS,
+    )
+    lease_key = Keys(settings.MDC_KEY_PREFIX).lease("listener")
+    return Listener(
+        provider,
+        transport,
+        shard_count=settings.MDQ_SHARDS,
+        source=source,
+        lease=Lease(connect(settings.MDC_URL), lease_key, source, LEASE_TTL_MS),
+        ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
+        clock=clock,
+        tracing=configure_tracing("listener"),
+    )
