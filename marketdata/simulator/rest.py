@@ -1,0 +1,145 @@
+"""The provider's REST calls, those that the platform makes: routes, keys, errors and pages.
+
+All answers are computed from the market's own state and time. Bodies and errors follow the provider's
+documentation; unknown paths answer 404 as text, as the provider's router does.
+"""
+
+import base64
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from aiohttp import web
+
+from marketdata.observability import metrics
+from marketdata.simulator.bars_rest import BarsRest
+from marketdata.simulator.faults import Faults
+from marketdata.simulator.market import Market
+from marketdata.simulator.protocol import ApiKey
+from marketdata.simulator.reference_rest import ReferenceRest
+from marketdata.simulator.rest_answers import Listing, Query, RestError
+from marketdata.simulator.snapshot_rest import SnapshotRest
+from marketdata.trading_calendar.exchange import Holiday
+
+Answer: TypeAlias = Mapping[str, Any] | Sequence[Any] | Listing
+Responder: TypeAlias = Callable[[Query], Answer]
+
+_ERROR_BODIES: Final[Mapping[int, Mapping[str, str]]] = {
+    401: {"status": "ERROR", "error": "Unknown API Key"},
+    403: {
+        "status": "NOT_AUTHORIZED",
+        "message": "You are not entitled to this data. Please upgrade your plan at https://massive.com/pricing",
+    },
+    404: {"status": "NOT_FOUND", "message": "Ticker not found."},
+    429: {
+        "status": "ERROR",
+        "error": "You've exceeded the maximum requests per minute, please wait or upgrade your subscription "
+        "to continue. https://massive.com/pricing",
+    },
+}
+_encoder: Final = msgspec.json.Encoder()
+
+
+def build_rest_routes(
+    app: web.Application,
+    market: Market,
+    keys: Mapping[str, ApiKey],
+    faults: Faults,
+    *,
+    holidays: Sequence[Holiday],
+) -> None:
+    """Add every REST route to the application."""
+    rest = _Rest(keys, faults)
+    snapshots, bars = SnapshotRest(market), BarsRest(market)
+    reference = ReferenceRest(market, holidays)
+    stocks = "/v2/snapshot/locale/us/markets/stocks"
+    responders: Mapping[str, Responder] = {
+        f"{stocks}/tickers": snapshots.all_tickers,
+        f"{stocks}/tickers/{{ticker}}": snapshots.one_ticker,
+        f"{stocks}/{{direction:gainers|losers}}": snapshots.movers,
+        "/v2/aggs/grouped/locale/us/market/stocks/{date}": bars.grouped_daily,
+        "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}": bars.range,
+        "/v2/aggs/ticker/{ticker}/prev": bars.previous_close,
+        "/v1/marketstatus/now": reference.market_status,
+        "/v1/marketstatus/upcoming": reference.upcoming_holidays,
+        "/stocks/vX/float": reference.floats,
+        "/v3/reference/tickers": reference.tickers,
+        "/v3/reference/tickers/{ticker}": reference.ticker_details,
+        "/stocks/v1/splits": reference.stock_splits,
+        "/v3/reference/splits": reference.splits,
+        "/v3/reference/conditions": reference.conditions,
+        "/v3/reference/exchanges": reference.exchanges,
+    }
+    for path, responder in responders.items():
+        app.router.add_get(path, rest.handler(responder))
+
+
+class _Rest:
+    """Turns a responder into an HTTP handler: checks the key, applies faults, pages, renders."""
+
+    def __init__(self, keys: Mapping[str, ApiKey], faults: Faults) -> None:
+        self._keys: Final = keys
+        self._faults: Final = faults
+        self._request_numbers: Final = itertools.count(1)
+
+    def handler(self, responder: Responder) -> Callable[[web.Request], Any]:
+        async def handle(request: web.Request) -> web.Response:
+            status, body = self._answer(request, responder)
+            metrics.SIMULATOR_REQUESTS.labels(str(status)).inc()
+            return web.Response(status=status, body=_encoder.encode(body), content_type="application/json")
+
+        return handle
+
+    def _answer(self, request: web.Request, responder: Responder) -> tuple[int, Answer]:
+        number = next(self._request_numbers)
+        try:
+            self._admit(request)
+            query = Query({**request.query, **_cursor(request), **request.match_info})
+            answer = responder(query)
+        except RestError as error:
+            body = error.body or _ERROR_BODIES.get(error.status, {"status": "ERROR", "error": "unavailable"})
+            return error.status, {"request_id": f"{number:032x}", **body}
+        if isinstance(answer, Listing):
+            return 200, _page(request, query, answer, number)
+        return 200, {"request_id": f"{number:032x}", **answer} if isinstance(answer, Mapping) else answer
+
+    def _admit(self, request: web.Request) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        key = token if scheme == "Bearer" else request.query.get("apiKey", "")
+        if key not in self._keys:
+            raise RestError(401)
+        status = self._faults.take_rest_status()
+        if status is not None:
+            raise RestError(status)
+
+
+def _page(request: web.Request, query: Query, listing: Listing, number: int) -> Mapping[str, Any]:
+    """One page of a listing, with the address of the next one while there is more."""
+    offset = query.integer("offset", 0, 0, len(listing.rows))
+    limit = query.integer("limit", listing.default_limit, 1, listing.max_limit)
+    rows = listing.rows[offset : offset + limit]
+    body: dict[str, Any] = {
+        "status": "OK",
+        "request_id": number if listing.integer_request_id else f"{number:032x}",
+        "count": len(rows),
+        "results": [listing.render(row) for row in rows],
+    }
+    if offset + limit < len(listing.rows):
+        following = {**request.query, **_cursor(request), "offset": str(offset + limit)}
+        following.pop("cursor", None)
+        following.pop("apiKey", None)
+        cursor = base64.urlsafe_b64encode(_encoder.encode(following)).decode()
+        body["next_url"] = str(request.url.with_query({"cursor": cursor}))
+    return body
+
+
+def _cursor(request: web.Request) -> Mapping[str, str]:
+    """The query that a cursor stands for."""
+    text = request.query.get("cursor")
+    if text is None:
+        return {}
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=dict[str, str])
+    except ValueError as error:
+        raise RestError.bad_request("cursor", "is not one that this server gave out") from error

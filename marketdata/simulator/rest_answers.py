@@ -1,0 +1,72 @@
+"""What REST answers are made of: queries read with bounds, listings that are paged, errors with a status."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+
+class RestError(Exception):
+    """An answer other than 200. Without a body the provider's documented one for the status is sent."""
+
+    def __init__(self, status: int, body: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status: Final = status
+        self.body: Final = body
+
+    @classmethod
+    def bad_request(cls, parameter: str, problem: str) -> "RestError":
+        """A 400 that names the parameter and what is wrong with it."""
+        return cls(400, {"status": "ERROR", "error": f"{parameter} {problem}"})
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that are handed out in pages. `render` makes the body of one row, so only a page's rows are made."""
+
+    rows: Sequence[Any]
+    render: Callable[[Any], Mapping[str, Any]]
+    default_limit: int
+    max_limit: int
+    integer_request_id: bool = False
+
+
+class Query:
+    """Path and query parameters of one call."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values: Final = values
+
+    def text(self, name: str, default: str = "") -> str:
+        """A parameter as it is, or the default."""
+        return self._values.get(name, default)
+
+    def names(self, name: str) -> frozenset[str] | None:
+        """A comma list, or None when the parameter is absent."""
+        text = self._values.get(name)
+        return frozenset(part.strip() for part in text.split(",")) if text else None
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number within bounds.
+
+        Raises:
+            RestError: 400, it is none.
+        """
+        text = self._values.get(name)
+        if text is None:
+            return default
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise RestError.bad_request(name, f"must be a whole number from {low} to {high}, got {text!r}")
+        return int(text)
+
+    def date(self, name: str) -> dt.date:
+        """A date as YYYY-MM-DD.
+
+        Raises:
+            RestError: 400, it is none.
+        """
+        text = self._values.get(name, "")
+        try:
+            return dt.date.fromisoformat(text)
+        except ValueError as error:
+            raise RestError.bad_request(name, f"must be a date YYYY-MM-DD, got {text!r}") from error

@@ -1,0 +1,155 @@
+"""The simulator as a long-running service: one port for the WebSocket feed and REST, one loop for the market."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.errors import ConfigurationError
+from marketdata.observability import metrics
+from marketdata.observability.logs import get_logger
+from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES, Rates
+from marketdata.simulator.faults import Faults
+from marketdata.simulator.feed import Feed
+from marketdata.simulator.market import Market
+from marketdata.simulator.pacing import Pacer
+from marketdata.simulator.protocol import ProtocolSettings
+from marketdata.simulator.rest import build_rest_routes
+from marketdata.simulator.universe import build_universe
+from marketdata.trading_calendar import TradingCalendar
+from marketdata.trading_calendar.exchange import Holiday
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 9400
+DEFAULT_SYMBOLS: Final = 11_000
+MIN_SPEED: Final = 1.0
+MAX_SPEED: Final = 60.0
+_STEP_SECONDS: Final = 0.1
+_MS_PER_SECOND: Final = 1_000
+_SHUTDOWN_SECONDS: Final = 5.0
+
+log = get_logger(__name__)
+
+
+class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What to simulate, and where to serve it.
+
+    `start_ms` is market time (epoch milliseconds) at the start of the process; `speed` is how many market
+    seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` feed the REST calendar only.
+
+    Raises:
+        ConfigurationError: the speed is out of range.
+    """
+
+    protocol: ProtocolSettings
+    start_ms: int
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    symbol_count: int = DEFAULT_SYMBOLS
+    seed: int = 7
+    speed: float = 1.0
+    rates: Rates = PROFILES[DEFAULT_PROFILE]
+    holidays: Sequence[Holiday] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a speed at which the steps would make no sense."""
+        if not MIN_SPEED <= self.speed <= MAX_SPEED:
+            raise ConfigurationError(f"speed must be {MIN_SPEED:g} to {MAX_SPEED:g}, got {self.speed:g}")
+
+
+class SimulatorService:
+    """Runs a `Market` in real time and serves it; implements the long-running service interface.
+
+    Side effects: binds a TCP port while it runs.
+    """
+
+    name: Final = "simulator"
+
+    def __init__(
+        self, config: SimulatorConfig, calendar: TradingCalendar, clock: Clock | None = None
+    ) -> None:
+        """Build the market.
+
+        Raises:
+            ConfigurationError: the configuration is out of range.
+            CalendarRangeError: the calendar does not hold the start.
+        """
+        self._config: Final = config
+        self._clock: Final = clock or SystemClock()
+        self.market: Final = Market(
+            build_universe(config.seed, config.symbol_count),
+            calendar,
+            config.rates,
+            seed=config.seed,
+            start_ms=config.start_ms,
+            speed=config.speed,
+        )
+        self._feed: Final = Feed(config.protocol, self.market.universe.index)
+        self._port: int | None = None
+        self.slipped_seconds = 0.0
+
+    @property
+    def faults(self) -> Faults:
+        """The switches for what goes wrong."""
+        return self._feed.faults
+
+    @property
+    def address(self) -> str:
+        """`host:port` in use; what the SDK takes as its feed."""
+        return f"{self._config.host}:{self._port or self._config.port}"
+
+    def unready(self) -> Mapping[str, str]:
+        """Not ready until the port is bound."""
+        return {} if self._port else {"simulator": "the port is not bound yet"}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._config.host, self._config.port).start()
+            self._port = int(runner.addresses[0][1])
+            log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
+            await self._run_market(stopping)
+        finally:
+            self._port = None
+            self._feed.close()
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/stocks", self._feed.handle)
+        build_rest_routes(
+            app, self.market, self._config.protocol.keys, self.faults, holidays=self._config.holidays
+        )
+        return app
+
+    async def _run_market(self, stopping: asyncio.Event) -> None:
+        pacer = Pacer(self._clock, _STEP_SECONDS)
+        step_ms = round(_STEP_SECONDS * self._config.speed * _MS_PER_SECOND)
+        while not stopping.is_set():
+            self._report_slip(pacer.take_slip())
+            if pacer.take_step():
+                self._feed.publish(self.market.step(step_ms))
+                await asyncio.sleep(0)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pacer.seconds_to_next())
+
+    def _report_slip(self, seconds: float) -> None:
+        if not seconds:
+            return
+        if not self.slipped_seconds:
+            log.warning(
+                "the simulated market cannot keep up with its clock", behind_seconds=round(seconds, 1)
+            )
+        self.slipped_seconds += seconds
+        metrics.SIMULATOR_CLOCK_SLIPPED.inc(seconds)
