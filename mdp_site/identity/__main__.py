@@ -30,10 +30,7 @@ def main() -> None:
 
 
 def _provision(user: str, redirect_uris: list[str]) -> None:
-    from mdp_site.identity import (
-        provision,
-        settings,
-    )
+    from mdp_site.identity import provision, settings  # noqa: PLC0415 - models and state exist only now
 
     wanted = redirect_uris or [settings.SITE_URL.rstrip("/") + CALLBACK_PATH]
     provision.migrate()

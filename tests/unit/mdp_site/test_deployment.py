@@ -1,0 +1,107 @@
+"""What an operator relies on at the command line: documented settings, a silent deployment check, clean failures."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "deploy" / "environment.example"
+# Read by the Procfile's shell lines and by OpenTelemetry itself, not by our settings.
+READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|HOST|PORT|[A-Z]+_HEALTH_PORT")
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with nothing of our environment but what finds the programs."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | variables
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def documented() -> dict[str, str]:
+    """Every name in the example file, with its value; commented-out ones count."""
+    lines = re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
+    return dict(lines)
+
+
+def production(tmp_path: Path) -> dict[str, str]:
+    """The lines of the example that are not commented out, with files and directories that exist."""
+    values = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
+    for name in values:
+        if name.endswith("_FILE"):
+            (tmp_path / name).write_text("s3cr3t-" * 10)
+            values[name] = str(tmp_path / name)
+    return values | {"STATE_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+
+
+@pytest.mark.parametrize("module", ["mdp_site.settings", "mdp_site.identity.settings"])
+def test_every_setting_is_documented(module: str, tmp_path: Path) -> None:
+    program = f"import {module} as module; print('\\n'.join(module.env.names))"
+    state = {"STATE_DIR": str(tmp_path), "IDENTITY_STATE_DIR": str(tmp_path)}
+    # A name that is set keeps its reader from asking for the alternative (POLYGON_API_KEY, NAME_FILE).
+    result = run("-c", program, **state)
+    assert result.returncode == 0, result.stderr
+    assert set(result.stdout.split()) - documented().keys() == set()
+
+
+def test_nothing_is_documented_that_nobody_reads(tmp_path: Path) -> None:
+    program = (
+        "import mdp_site.settings as site, mdp_site.identity.settings as identity;"
+        "print('\\n'.join(site.env.names | identity.env.names))"
+    )
+    result = run("-c", program, STATE_DIR=str(tmp_path), IDENTITY_STATE_DIR=str(tmp_path))
+    unread = documented().keys() - set(result.stdout.split())
+    assert {name for name in unread if not READ_ELSEWHERE.fullmatch(name)} == set()
+
+
+def test_the_deployment_check_has_nothing_to_say_about_the_example(tmp_path: Path) -> None:
+    result = run("manage.py", "check", "--deploy", "--fail-level", "DEBUG", **production(tmp_path))
+    nothing = "System check identified no issues (0 silenced).\n"
+    assert (result.returncode, result.stdout, result.stderr) == (0, nothing, "")
+
+
+def test_production_without_a_secret_key_is_one_readable_line(tmp_path: Path) -> None:
+    variables = production(tmp_path)
+    del variables["SECRET_KEY_FILE"]
+    result = run("manage.py", "check", **variables)
+    assert result.returncode == 1
+    assert result.stderr.startswith("configuration error: SECRET_KEY")
+    assert "SECRET_KEY_FILE" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_value_that_cannot_be_read_is_one_readable_line(tmp_path: Path) -> None:
+    result = run("manage.py", "check", STATE_DIR=str(tmp_path), MDQ_SHARDS="many")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "configuration error: MDQ_SHARDS='many' is not valid; accepted: a whole number from 1 to 256\n"
+    )
+
+
+def test_a_failed_check_ends_a_command_before_it_starts(tmp_path: Path) -> None:
+    result = run("manage.py", "migrate", STATE_DIR=str(tmp_path), JOBS_RETRY_SECONDS="10")
+    assert result.returncode == 1
+    assert "JOBS_RETRY_SECONDS is 10" in result.stderr
+    assert "more than JOBS_TIMEOUT_SECONDS (300)" in result.stderr
+
+
+def test_migrations_match_the_models(tmp_path: Path) -> None:
+    result = run("manage.py", "makemigrations", "--check", "--dry-run", STATE_DIR=str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_local_site_makes_its_own_secret_key_and_keeps_it(tmp_path: Path) -> None:
+    program = "from mdp_site import settings; print(settings.SECRET_KEY)"
+    first, second = (run("-c", program, STATE_DIR=str(tmp_path)).stdout for _ in range(2))
+    assert first == second
+    assert first.strip() == (tmp_path / "secret_key").read_text()

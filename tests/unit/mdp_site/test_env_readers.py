@@ -1,0 +1,132 @@
+"""Environment readers: typed values, and errors that name the setting and what is accepted."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketdata.errors import ConfigurationError
+from mdp_site.env import Environment, stored_secret
+
+Read = Callable[[Environment], Any]
+
+
+@pytest.mark.parametrize(
+    ("raw", "read", "expected"),
+    [
+        ("  text ", lambda env: env.text("NAME"), "text"),
+        ("12", lambda env: env.integer("NAME", 1, minimum=0, maximum=20), 12),
+        ("TRUE", lambda env: env.boolean("NAME", default=False), True),
+        ("off", lambda env: env.boolean("NAME", default=True), False),
+        ("False", lambda env: env.boolean("NAME", default=True), False),
+        ("b", lambda env: env.choice("NAME", "a", accepted=("a", "b")), "b"),
+        ('["A.*","T.*"]', lambda env: env.words("NAME"), ["A.*", "T.*"]),
+        ("A.*, T.* ,", lambda env: env.words("NAME"), ["A.*", "T.*"]),
+        ("redis://h/0", lambda env: env.url("NAME", schemes=("redis",)), "redis://h/0"),
+        ("/srv/x", lambda env: env.path("NAME", Path("y")), Path("/srv/x")),
+        ("s3cret", lambda env: env.secret("NAME"), "s3cret"),
+    ],
+)
+def test_values_are_read_as_their_type(raw: str, read: Read, expected: object) -> None:
+    assert read(Environment({"NAME": raw})) == expected
+
+
+@pytest.mark.parametrize("variables", [{}, {"NAME": ""}, {"NAME": "  "}])
+def test_absent_and_empty_mean_the_default(variables: dict[str, str]) -> None:
+    env = Environment(variables)
+    assert env.integer("NAME", 7, minimum=0, maximum=9) == 7
+    assert env.boolean("NAME", default=True) is True
+    assert env.words("NAME", ("a",)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "read", "accepted"),
+    [
+        ("many", lambda env: env.integer("NAME", 1, minimum=1, maximum=256), "a whole number from 1 to 256"),
+        ("1.5", lambda env: env.integer("NAME", 1, minimum=1, maximum=256), "a whole number from 1 to 256"),
+        ("0", lambda env: env.integer("NAME", 1, minimum=1, maximum=256), "a whole number from 1 to 256"),
+        ("257", lambda env: env.integer("NAME", 1, minimum=1, maximum=256), "a whole number from 1 to 256"),
+        (
+            "maybe",
+            lambda env: env.boolean("NAME", default=True),
+            "one of 1, on, true, yes, 0, false, no, off",
+        ),
+        ("c", lambda env: env.choice("NAME", "a", accepted=("a", "b")), "one of a, b"),
+        ("[1]", lambda env: env.words("NAME"), "a JSON list of strings"),
+        ('["a"', lambda env: env.words("NAME"), "a JSON list of strings"),
+        ("/no/such", lambda env: env.secret("NAME_OF"), "the path of a readable text file"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_accepted(raw: str, read: Read, accepted: str) -> None:
+    env = Environment({"NAME": raw, "NAME_OF_FILE": raw})
+    with pytest.raises(ConfigurationError) as caught:
+        read(env)
+    assert "NAME" in str(caught.value)
+    assert repr(raw) in str(caught.value)
+    assert accepted in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["mysql://user:hunter2@host/", "host:6379", "http://[hunter2", "hunter2"])
+def test_a_wrong_url_is_refused_without_repeating_a_password(raw: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Environment({"MDQ_URL": raw}).url("MDQ_URL", schemes=("redis", "amqp"))
+    assert "MDQ_URL" in str(caught.value)
+    assert "redis://…, amqp://…" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_comes_from_the_named_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from file\n")
+    assert Environment({"KEY_FILE": str(file)}).secret("KEY") == "from file"
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="KEY and KEY_FILE are both set"):
+        Environment({"KEY": "a", "KEY_FILE": str(tmp_path)}).secret("KEY")
+
+
+def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").touch()
+    with pytest.raises(ConfigurationError, match=r"KEY_FILE=.*not empty"):
+        Environment({"KEY_FILE": str(tmp_path / "secret")}).secret("KEY")
+
+
+@given(st.lists(st.text()))
+def test_any_list_written_as_json_comes_back(words: list[str]) -> None:
+    assert Environment({"NAME": json.dumps(words)}).words("NAME") == words
+
+
+@given(st.text())
+def test_any_text_is_a_number_within_bounds_or_a_configuration_error(raw: str) -> None:
+    try:
+        value = Environment({"NAME": raw}).integer("NAME", 5, minimum=1, maximum=9)
+    except ConfigurationError:
+        return
+    assert 1 <= value <= 9
+
+
+def test_a_stored_secret_is_made_once_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "secret_key"
+    first = stored_secret(path)
+    assert len(first) >= 50
+    assert stored_secret(path) == first
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_two_makers_of_a_secret_the_first_wins(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+
+    def slow() -> str:
+        stored_secret(path, make=lambda: "faster")
+        return "slower"
+
+    assert stored_secret(path, make=slow) == "faster"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,147 @@
+"""System checks: each message names the setting and what is accepted."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core import checks
+from pytest_django import Settings
+
+from marketdata.errors import ConfigurationError
+from mdp_site.checks import TAG, refuse_when_unsafe
+
+PRODUCTION: dict[str, Any] = {
+    "PRODUCTION": True,
+    "DEBUG": False,
+    "SECRET_KEY": "k" * 50,
+    "SITE_URL": "https://scanner.example.com",
+    "ALLOWED_HOSTS": ["scanner.example.com"],
+    "OIDC_SERVER_URL": "https://login.example.com",
+    "OIDC_CLIENT_ID": "id",
+    "OIDC_CLIENT_SECRET": "secret",
+    "CHANNEL_LAYERS": {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"}},
+    "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}},
+}
+
+
+@pytest.fixture
+def found(settings: Settings) -> Callable[..., list[checks.CheckMessage]]:
+    def run(**changes: Any) -> list[checks.CheckMessage]:
+        for name, value in changes.items():
+            setattr(settings, name, value)
+        return checks.run_checks(tags=[TAG])
+
+    return run
+
+
+def as_command(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["manage.py", name])
+
+
+def test_the_defaults_are_fine(found: Callable[..., list[checks.CheckMessage]]) -> None:
+    assert found() == []
+
+
+def test_a_complete_production_configuration_is_fine(found: Callable[..., list[checks.CheckMessage]]) -> None:
+    assert found(**PRODUCTION) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes", "accepted"),
+    [
+        ("MDQ_PREFIX", {"MDQ_PREFIX": "a b"}, "letters, digits"),
+        (
+            "MARKET_DATA_MESSAGE_TTL",
+            {"MARKET_DATA_MESSAGE_TTL": 250, "PUBLISH_INTERVAL_MS": 250},
+            "more than PUBLISH_INTERVAL_MS (250 ms)",
+        ),
+        (
+            "JOBS_RETRY_SECONDS",
+            {"Q_CLUSTER": {"timeout": 300, "retry": 300}},
+            "more than JOBS_TIMEOUT_SECONDS (300)",
+        ),
+        ("METRICS_NETWORKS", {"METRICS_NETWORKS": ["10.0.0.0/40"]}, "addresses and networks"),
+        ("TRUSTED_PROXIES", {"TRUSTED_PROXIES": ["proxy"]}, "addresses and networks"),
+        (
+            "OIDC_CLIENT_ID",
+            {"OIDC_SERVER_URL": "http://x", "OIDC_CLIENT_ID": "", "OIDC_CLIENT_SECRET": "s"},
+            "what the provider issued",
+        ),
+        (
+            "OIDC_CLIENT_SECRET",
+            {"OIDC_SERVER_URL": "http://x", "OIDC_CLIENT_ID": "i", "OIDC_CLIENT_SECRET": ""},
+            "what the provider issued",
+        ),
+        (
+            "OIDC_SERVER_URL",
+            {"OIDC_SERVER_URL": "", "ADMIN_PASSWORD_LOGIN": False},
+            "the issuer's address",
+        ),
+        ("DEBUG", PRODUCTION | {"DEBUG": True}, "off"),
+        ("SECRET_KEY", PRODUCTION | {"SECRET_KEY": "short"}, "50 or more random characters"),
+        ("SITE_URL", PRODUCTION | {"SITE_URL": "http://scanner.example.com"}, "https://"),
+        ("ALLOWED_HOSTS", PRODUCTION | {"ALLOWED_HOSTS": ["*"]}, "the names under which the site is reached"),
+        ("OIDC_SERVER_URL", PRODUCTION | {"OIDC_SERVER_URL": "http://login.example.com"}, "https://"),
+        (
+            "CHANNEL_LAYER_URL",
+            PRODUCTION | {"CHANNEL_LAYERS": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}},
+            "redis://",
+        ),
+        (
+            "CACHE_URL",
+            PRODUCTION
+            | {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}},
+            "redis://",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_accepted(
+    found: Callable[..., list[checks.CheckMessage]], setting: str, changes: dict[str, Any], accepted: str
+) -> None:
+    [message] = found(**changes)
+    assert message.is_serious()
+    assert message.msg.startswith(f"{setting} ")
+    assert message.hint is not None
+    assert message.hint.startswith(f"Accepted for {setting}: ")
+    assert accepted in message.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"MASSIVE_FEED": "Realtime"}, ("MASSIVE_FEED", "'Realtime'", "host:port", "RealTime")),
+        ({"MASSIVE_SUBSCRIPTIONS": ["X.*"]}, ("MASSIVE_SUBSCRIPTIONS", "'X.*'", "A, AM, T, Q, LULD")),
+        ({"MASSIVE_SUBSCRIPTIONS": ["A"]}, ("MASSIVE_SUBSCRIPTIONS", "'A'", "A, AM, T, Q, LULD")),
+        ({"MASSIVE_SUBSCRIPTIONS": []}, ("MASSIVE_SUBSCRIPTIONS", "A.*")),
+        ({"MASSIVE_API_KEY": "", "MASSIVE_FEED": "RealTime"}, ("MASSIVE_API_KEY", "RealTime")),
+    ],
+)
+def test_the_listener_does_not_start_with_wrong_provider_settings(
+    found: Callable[..., list[checks.CheckMessage]],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    expected: tuple[str, ...],
+) -> None:
+    as_command(monkeypatch, "run_listener")
+    [message] = found(**({"MASSIVE_API_KEY": "key"} | changes))
+    assert message.is_serious()
+    assert all(word in message.msg for word in expected), message.msg
+
+
+def test_only_the_listener_needs_the_key_and_a_simulator_needs_none(
+    found: Callable[..., list[checks.CheckMessage]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_command(monkeypatch, "check")
+    assert found(MASSIVE_API_KEY="", MASSIVE_FEED="RealTime") == []
+    as_command(monkeypatch, "run_listener")
+    assert found(MASSIVE_API_KEY="", MASSIVE_FEED="127.0.0.1:9400") == []
+
+
+def test_the_web_server_refuses_to_load_with_every_problem_named(settings: Settings) -> None:
+    settings.MDQ_PREFIX = ""
+    settings.METRICS_NETWORKS = ["nowhere"]
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_when_unsafe()
+    assert "MDQ_PREFIX" in str(caught.value)
+    assert "METRICS_NETWORKS" in str(caught.value)
