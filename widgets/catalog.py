@@ -215,6 +215,11 @@ class StoredFeeds:
         """Every channel on which feeds are announced: boards, then the rows of each shard."""
         return (*self.boards, *self.shards)
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Channel -> what people may read about it: keys are our own business."""
+        return {**self.boards, **{key: f"shard {shard}" for key, shard in self.shards.items()}}
+
     def shard(self, symbol: str) -> int:
         """The shard in whose rows a symbol is found."""
         return shard_of(symbol, self._shard_count)

@@ -40,8 +40,9 @@ class SentCounts(msgspec.Struct):
 class Outbox:
     """The frames that wait for one connection, and the loop that writes them.
 
-    `give_up` is called, once, when the client leaves more than `MOST_ANSWERS` answers unread: from then on
-    nothing is accepted any more, because an answer that is silently lost would leave the client in error.
+    `give_up` is called, once, by `abandon`: by whoever finds the writer stalled, or when the client leaves
+    more than `MOST_ANSWERS` answers unread. An answer that is silently lost would leave the client in error,
+    so from then on nothing is kept any more.
     """
 
     def __init__(self, clock: Clock, give_up: Callable[[], None]) -> None:
@@ -54,7 +55,7 @@ class Outbox:
         self._frames: dict[str, str | None] = {}
         self._waiting = asyncio.Event()
         self._sending_since: float | None = None
-        self._given_up = False
+        self._abandoned = False
         self._counts = SentCounts()
 
     def __len__(self) -> int:
@@ -63,38 +64,47 @@ class Outbox:
 
     def answer(self, text: str) -> None:
         """Send an answer, in order, ahead of all feeds."""
-        if self._given_up:
-            return
         if len(self._answers) >= MOST_ANSWERS:
-            self._given_up = True
-            self._give_up()
-            return
-        self._answers.append(text)
-        self._waiting.set()
+            self.abandon()
+        elif not self._abandoned:
+            self._answers.append(text)
+            self._waiting.set()
 
     def status(self, text: str) -> None:
         """Send a status in place of one that still waits."""
-        self._status = text
-        self._waiting.set()
+        if not self._abandoned:
+            self._status = text
+            self._waiting.set()
 
     def delta(self, feed: str, text: str) -> None:
         """Send a delta, or a fresh snapshot instead when a frame of this feed still waits."""
         if feed in self._frames:
             self._frames[feed] = None
             self._counts.conflated += 1
-        else:
+        elif not self._abandoned:
             self._frames[feed] = text
             self._waiting.set()
 
     def snapshot(self, feed: str) -> None:
         """Send a snapshot as fresh as it will be when its turn comes, in place of what waits of this feed."""
         self._counts.conflated += feed in self._frames
-        self._frames[feed] = None
-        self._waiting.set()
+        if not self._abandoned:
+            self._frames[feed] = None
+            self._waiting.set()
 
     def discard(self, feed: str) -> None:
         """Forget what waits of a feed: its subscription has ended."""
         self._frames.pop(feed, None)
+
+    def abandon(self) -> None:
+        """Forget everything and have the connection closed: its client does not take what it is sent."""
+        if self._abandoned:
+            return
+        self._abandoned = True
+        self._answers.clear()
+        self._frames.clear()
+        self._status = None
+        self._give_up()
 
     def take(self, render: Render) -> str | None:
         """Remove and give the next frame, or None when nothing waits.
@@ -119,6 +129,12 @@ class Outbox:
                 self._counts.snapshots += 1
                 return text
         return None
+
+    def last_answers(self) -> list[str]:
+        """Remove and give the answers that still wait, to be heard before the connection ends."""
+        answers = list(self._answers)
+        self._answers.clear()
+        return answers
 
     async def write(self, send: Send, render: Render) -> None:
         """Send what waits, for as long as the connection lives; `send` returns when the network took a frame.

@@ -1,0 +1,101 @@
+"""The rows of a feed as they go out, and what changed between two states of them."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.payloads import RowBlock
+from widgets.catalog import COLUMNS
+
+Matrix: TypeAlias = NDArray[np.float64]
+Positions: TypeAlias = NDArray[np.intp]
+
+
+class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one feed at one tick of their producer.
+
+    `values[i]` are the values of `symbols[i]`, one for each of `columns`, rounded to the precision in which
+    they are sent (so a change that nobody could see is none); NaN means absent. `epoch`, `tick` and the
+    times are those of the row block.
+    """
+
+    epoch: int
+    tick: int
+    received_ns: int
+    market_time_ms: int
+    symbols: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: Matrix
+
+    def only(self, position: int) -> "FeedRows":
+        """The one row at a position, as rows of a feed of its own."""
+        return msgspec.structs.replace(
+            self, symbols=(self.symbols[position],), values=self.values[position : position + 1]
+        )
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """From one state to the next: positions in the next one that differ or are new, and symbols that left."""
+
+    changed: Positions
+    removed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(len(self.changed) or self.removed)
+
+
+def decimals_of(columns: Sequence[str]) -> list[int]:
+    """The precision of each column on the wire."""
+    return [COLUMNS[name].decimals for name in columns]
+
+
+def select_rows(block: RowBlock, columns: Sequence[str], positions: Sequence[int] | None = None) -> FeedRows:
+    """The named columns of a block, as far as it has them: all rows, or those at `positions`."""
+    names = tuple(name for name in columns if name in block.columns)
+    if positions is None:
+        symbols = block.symbols
+        picked = [block.columns[name] for name in names]
+    else:
+        symbols = tuple(block.symbols[position] for position in positions)
+        rows = np.array(positions, dtype=np.intp)
+        picked = [block.columns[name][rows] for name in names]
+    values = np.empty((len(symbols), len(names)))
+    for index, column in enumerate(picked):
+        values[:, index] = column
+    return FeedRows(
+        epoch=block.epoch,
+        tick=block.tick,
+        received_ns=block.received_ns,
+        market_time_ms=block.market_time_ms,
+        symbols=symbols,
+        columns=names,
+        values=_rounded(values, decimals_of(names)),
+    )
+
+
+def _rounded(values: Matrix, decimals: Sequence[int]) -> Matrix:
+    scale = np.power(10.0, decimals)
+    rounded: Matrix = np.rint(values * scale) / scale + 0.0  # the zero turns -0.0 into 0.0
+    return rounded
+
+
+def compare(before: FeedRows, after: FeedRows) -> Changes:
+    """What a receiver of `before` must be told to hold `after`. Both have the same columns."""
+    if before.symbols == after.symbols:
+        return Changes(np.flatnonzero(_differ(before.values, after.values)), ())
+    known = {symbol: position for position, symbol in enumerate(before.symbols)}
+    origins = np.array([known.pop(symbol, -1) for symbol in after.symbols], dtype=np.intp)
+    changed = origins < 0
+    kept = ~changed
+    changed[kept] = _differ(before.values[origins[kept]], after.values[kept])
+    return Changes(np.flatnonzero(changed), tuple(known))
+
+
+def _differ(before: Matrix, after: Matrix) -> NDArray[np.bool_]:
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    differing: NDArray[np.bool_] = ~same.all(axis=1)
+    return differing

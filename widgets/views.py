@@ -1,0 +1,63 @@
+"""Pages with widgets."""
+
+from typing import Any, Final
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from widgets.catalog import BOARD_COLUMNS, BOARD_INFOS, COLUMNS, QUOTE_COLUMNS, QUOTE_PATTERN, STATUS_FEED
+
+WEBSOCKET_PATH: Final = "/ws/"
+
+
+@never_cache
+@require_safe
+@login_required
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The dashboard of whoever is logged in; `mdp_config` tells the widgets what there is."""
+    return render(request, "dashboard.html", {"mdp_config": widget_config(request.user)})
+
+
+def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
+    """What the page hands to its widgets, as plain JSON values.
+
+    `wsPath`; `user`: a name to show; `feeds`: what can be subscribed to, with the names of each feed's
+    columns; `columns`: by name, how a column is called, its unit and decimals, and what it says.
+    """
+    return {
+        "wsPath": WEBSOCKET_PATH,
+        "user": display_name(user),
+        "feeds": {
+            "boards": [
+                {
+                    "name": board.name,
+                    "label": board.label,
+                    "description": board.description,
+                    "columns": list(BOARD_COLUMNS),
+                }
+                for board in BOARD_INFOS.values()
+            ],
+            "quote": {"pattern": QUOTE_PATTERN, "columns": list(QUOTE_COLUMNS)},
+            "status": STATUS_FEED,
+        },
+        "columns": {
+            column.name: {
+                "name": column.name,
+                "label": column.label,
+                "unit": column.unit.value,
+                "decimals": column.decimals,
+                "description": column.description,
+            }
+            for column in COLUMNS.values()
+        },
+    }
+
+
+def display_name(user: AbstractUser | AnonymousUser) -> str:
+    """The person's name as the login provider gave it; else the user name."""
+    full_name = user.get_full_name() if isinstance(user, AbstractUser) else ""
+    return full_name or user.get_username()
