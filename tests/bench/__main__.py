@@ -1,0 +1,47 @@
+"""`python -m tests.bench [row,row]`: run the benchmarks, print one table, write `bench.json`.
+
+Exit code 0 when they ran, whatever they measured: a figure below its budget is a finding, not a failure.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.bench import listener, stages, system
+from tests.bench.rows import Row, to_json, to_table
+
+BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
+    "listener_route": listener.listener_route,
+    "processor_aggregates": stages.processor_aggregates,
+    "processor_trades": stages.processor_trades,
+    "processor_quotes": stages.processor_quotes,
+    "scanner_tick": stages.scanner_tick,
+    "latency": system.latency,
+    "pipeline": system.pipeline,
+    "pipeline_redis": system.pipeline_redis,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for, all by default."""
+    parser = argparse.ArgumentParser(
+        prog="make bench BENCH=row,row", description="Rows: " + ", ".join(BENCHMARKS)
+    )
+    parser.add_argument("rows", nargs="?", default=",".join(BENCHMARKS))
+    asked = parser.parse_args(arguments).rows.split(",")
+    if unknown := [name for name in asked if name not in BENCHMARKS]:
+        parser.error(f"unknown row {', '.join(unknown)}; accepted: {', '.join(BENCHMARKS)}")
+    rows: list[Row] = []
+    for name in asked:
+        print(f"  {name} ...", flush=True)
+        result = BENCHMARKS[name]()
+        rows += result if isinstance(result, list) else [result]
+    print("\n" + to_table(rows))
+    Path("bench.json").write_bytes(to_json(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
