@@ -77,6 +77,13 @@ class ShardSubscription(Protocol):
     def expired_batches(self) -> int:
         """Batches that this subscription dropped because of their age, since it was made."""
 
+    @property
+    def lost_batches(self) -> int:
+        """Batches that were published and never arrived here, since this subscription was made.
+
+        The broker expired them, or a full queue gave them up: the holes in `Batch.sequence` tell.
+        """
+
     async def acquire(self) -> None:
         """Wait, for as long as it takes, until this subscriber owns the shard.
 

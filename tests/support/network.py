@@ -1,0 +1,65 @@
+"""A stretch of network that a test can break without either end noticing."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+
+class CuttableLink:
+    """A TCP relay on a port of its own. Once `cut`, it carries nothing any more and closes nothing."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._carrying = asyncio.Event()
+        self._carrying.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where clients connect instead of to the target."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def cut(self) -> None:
+        """Swallow everything from now on, in both directions."""
+        self._carrying.clear()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._carry(reader, back))
+                    group.create_task(self._carry(there, writer))
+            finally:
+                back.close()
+                writer.close()
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            await self._carrying.wait()
+            sink.write(data)
+            await sink.drain()
+        sink.close()
