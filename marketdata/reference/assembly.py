@@ -39,7 +39,7 @@ def average_volumes(sessions: Sequence[Sequence[DailyBar]]) -> Mapping[str, floa
 
 
 def previous_session(sessions: Sequence[SessionBars]) -> Sequence[DailyBar]:
-    """The bars of the newest session; none when they could not be had, as an older one is not the previous."""
+    """The bars of the newest session; none when they could not be had: an older one is not the previous."""
     for bars in reversed(sessions):
         if bars is None:
             return ()

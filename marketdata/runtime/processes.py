@@ -49,7 +49,7 @@ class ProcessState(enum.StrEnum):
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One child, as an operator sees it. `last_exit_code`: negative for a signal, None before the first end."""
+    """One child, as an operator sees it. `last_exit_code`: negative for a signal, None before any end."""
 
     name: str
     state: ProcessState

@@ -1,0 +1,209 @@
+"""Frames taken apart: whole, in order, each event in one queue, and rubbish set aside with a reason."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketdata.providers.base import Routing, StatusEvent
+from marketdata.providers.massive.framing import (
+    MAX_FRAME_CHARACTERS,
+    FrameRouter,
+    statuses_of,
+)
+from marketdata.transport.queues import QueueName, shard_of
+from tests.support.builders import aggregate_wire, quote_wire, trade_wire
+
+SHARDS = 3
+QUEUE_OF = {
+    "A": QueueName.AGGREGATE,
+    "AM": QueueName.AGGREGATE,
+    "T": QueueName.TRADES,
+    "Q": QueueName.QUOTES,
+    "LULD": QueueName.HALTS,
+}
+
+
+def luld_wire(symbol: str = "AAPL") -> dict[str, object]:
+    return {"ev": "LULD", "h": 11.0, "l": 9.0, "i": [16], "z": 3, "T": symbol, "t": 1764086430905642800, "q": 1}
+
+
+def route(*frames: str | bytes, shard_count: int = SHARDS) -> Routing:
+    router = FrameRouter(shard_count)
+    for frame in frames:
+        router.add(frame)
+    return router.take()
+
+
+def events_by_queue(routing: Routing) -> Mapping[tuple[QueueName, int], Sequence[object]]:
+    return {(part.queue, part.shard): json.loads(part.body) for part in routing.parts}
+
+
+def frame_of(*events: object) -> str:
+    return json.dumps(events, separators=(",", ":"))
+
+
+symbols = st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ.kpé", min_size=1, max_size=8)
+known_events = st.one_of(
+    st.builds(aggregate_wire, symbols, ev=st.sampled_from(["A", "AM"])),
+    st.builds(trade_wire, symbols),
+    st.builds(quote_wire, symbols),
+    st.builds(luld_wire, symbols),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+odd_events = st.one_of(
+    json_values,
+    st.fixed_dictionaries({"ev": json_values}, optional={"sym": json_values, "T": json_values}),
+    st.fixed_dictionaries({"ev": st.sampled_from([*QUEUE_OF, "status", "NOI"])}, optional={"sym": json_values}),
+)
+
+
+def symbol_of(event: Mapping[str, object]) -> str:
+    return str(event["T"] if event["ev"] == "LULD" else event["sym"])
+
+
+@given(frames=st.lists(st.lists(known_events, max_size=12), max_size=4), as_bytes=st.booleans())
+def test_every_known_event_arrives_whole_in_its_queue_and_shard_in_order(
+    frames: list[list[dict[str, object]]], as_bytes: bool
+) -> None:
+    texts = [frame_of(*events) for events in frames]
+    routing = route(*(text.encode() if as_bytes else text for text in texts))
+
+    expected = defaultdict(list)
+    for event in (event for events in frames for event in events):
+        expected[QUEUE_OF[str(event["ev"])], shard_of(symbol_of(event), SHARDS)].append(event)
+    assert events_by_queue(routing) == expected
+    assert all(part.event_count == len(json.loads(part.body)) for part in routing.parts)
+    assert not routing.set_aside
+
+
+@given(events=st.lists(known_events | odd_events, max_size=12))
+def test_no_event_is_lost_or_doubled_whatever_stands_beside_it(events: list[object]) -> None:
+    routing = route(frame_of(*events))
+
+    routed = [event for part in routing.parts for event in json.loads(part.body)]
+    assert len(routed) + len(routing.statuses) == len(events)
+    assert sum(routing.set_aside.values()) == sum(
+        part.event_count for part in routing.parts if part.queue is QueueName.UNKNOWN
+    )
+    remaining = list(events)
+    for event in routed:
+        remaining.remove(event)
+    assert all(isinstance(event, dict) and event.get("ev") == "status" for event in remaining)
+
+
+@given(data=st.binary(max_size=200) | st.text(max_size=200))
+def test_rubbish_never_raises_and_is_set_aside(data: bytes | str) -> None:
+    routing = route(data, frame_of(trade_wire("IBM")))
+
+    assert [part.queue for part in routing.parts if part.queue is not QueueName.UNKNOWN] == [QueueName.TRADES]
+    for part in routing.parts:
+        assert len(json.loads(part.body)) == part.event_count
+
+
+@given(cut=st.integers(min_value=1, max_value=300))
+def test_a_truncated_frame_is_set_aside_as_a_whole(cut: int) -> None:
+    text = frame_of(trade_wire("IBM"), quote_wire("IBM"), aggregate_wire("IBM"))
+    routing = route(text[: -min(cut, len(text) - 1)])
+
+    assert dict(routing.set_aside) == {"not_json": 1}
+    (part,) = routing.parts
+    assert part.queue is QueueName.UNKNOWN
+
+
+def test_the_text_of_an_event_is_kept_byte_for_byte() -> None:
+    odd_spacing = '{ "p" : 10.50, "ev":"T",  "sym":"BRK.B", "s":1e2, "extra":{"deep":[1, 2]} }'
+
+    (part,) = route(f"[ {odd_spacing} , {odd_spacing}]").parts
+
+    assert part.body == f"[{odd_spacing},{odd_spacing}]".encode()
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"ev": "NOI", "T": "NTEST.Q"}, "unknown_event_type"),
+        ({"sym": "IBM"}, "no_event_type"),
+        ({"ev": 7, "sym": "IBM"}, "no_event_type"),
+        ("text", "no_event_type"),
+        ({"ev": "T", "p": 10.0}, "no_symbol"),
+        ({"ev": "T", "sym": None}, "no_symbol"),
+        ({"ev": "Q", "sym": ""}, "no_symbol"),
+        ({"ev": "A", "sym": "X" * 33}, "no_symbol"),
+        ({"ev": "LULD", "sym": "IBM"}, "no_symbol"),
+        ({"ev": "status"}, "malformed_status"),
+    ],
+)
+def test_an_event_that_cannot_be_routed_is_set_aside_alone_with_its_reason(event: object, reason: str) -> None:
+    routing = route(frame_of(trade_wire("IBM"), event, quote_wire("IBM")))
+
+    assert dict(routing.set_aside) == {reason: 1}
+    queues = events_by_queue(routing)
+    assert queues[QueueName.UNKNOWN, 0] == [event]
+    assert {queue for queue, _ in queues} == {QueueName.TRADES, QueueName.QUOTES, QueueName.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        ("", "not_json"),
+        ("no json", "not_json"),
+        (b"\xff\xfe", "not_json"),
+        ('["\ud800', "not_json"),
+        ('{"ev":"T","sym":"IBM"}', "not_an_array"),
+        ("17", "not_an_array"),
+        ("[" * 5_000, "not_json"),
+        ("[" + " " * MAX_FRAME_CHARACTERS + "]", "oversized_frame"),
+    ],
+    ids=["empty", "text", "bytes", "surrogate", "object", "number", "deep", "oversized"],
+)
+def test_a_frame_that_is_no_array_is_kept_as_an_excerpt(frame: str | bytes, reason: str) -> None:
+    routing = route(frame)
+
+    assert dict(routing.set_aside) == {reason: 1}
+    (part,) = routing.parts
+    (excerpt,) = json.loads(part.body)
+    assert isinstance(excerpt, str)
+    assert len(excerpt) <= 2_000
+
+
+def test_statuses_are_taken_out_and_go_into_no_queue() -> None:
+    status = {"ev": "status", "status": "success", "message": "subscribed to: T.*"}
+
+    routing = route(frame_of(trade_wire("IBM"), status))
+
+    assert routing.statuses == [StatusEvent("success", "subscribed to: T.*")]
+    assert [part.event_count for part in routing.parts] == [1]
+
+
+def test_what_was_taken_does_not_come_again() -> None:
+    router = FrameRouter(SHARDS)
+    router.add(frame_of(trade_wire("IBM"), {"ev": "nonsense"}))
+    router.take()
+
+    assert router.take() == Routing([], [], {})
+
+
+def test_a_flood_of_invented_symbols_is_routed_like_any_other() -> None:
+    names = [f"S{number}" for number in range(70_000)]
+    routing = route(frame_of(*({"ev": "T", "sym": name} for name in names)), shard_count=2)
+
+    assert sum(part.event_count for part in routing.parts) == len(names)
+    for part in routing.parts:
+        assert {shard_of(event["sym"], 2) for event in json.loads(part.body)} == {part.shard}
+
+
+def test_the_statuses_of_a_small_frame_can_be_had_before_routing() -> None:
+    frame = frame_of({"ev": "status", "status": "max_connections", "message": "too many"})
+
+    assert statuses_of(frame) == [StatusEvent("max_connections", "too many")]
+    assert statuses_of(frame.encode()) == [StatusEvent("max_connections", "too many")]
+    assert statuses_of(frame_of(trade_wire("IBM"))) == []
+    assert statuses_of('"status" but no array') == []
