@@ -1,0 +1,54 @@
+"""Starting and stopping: nothing is left behind, and a killed demo starts again without help."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mdp_site.demo.environment import free_port
+from tests.end_to_end.conftest import ROOT, STOPS_WITHIN_SECONDS, start_demo, stop
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "mdp_site.demo"],
+            cwd=ROOT,
+            env={**os.environ, "PORT": str(port), "DEMO_STATE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert "PORT=" in done.stderr
+    assert not (tmp_path / "pids.json").exists()
+
+
+def test_it_starts_again_after_a_kill_and_then_stops_cleanly_in_time(tmp_path: Path) -> None:
+    port = free_port()
+    first = start_demo(tmp_path, port)
+    family = psutil.Process(first.process.pid).children(recursive=True)
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait(timeout=5)
+
+    second = start_demo(tmp_path, port)
+    assert second.password == first.password
+    _, orphans = psutil.wait_procs(family, timeout=5)
+    assert orphans == []
+    started = time.monotonic()
+    code, left = stop(second.process)
+    assert time.monotonic() - started < STOPS_WITHIN_SECONDS
+    assert (code, left) == (0, [])

@@ -1,0 +1,146 @@
+"""What a newcomer sees: `make demo`, a login, and a market that moves."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
+
+from tests.end_to_end.conftest import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+BOARDS = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
+VERSION_2 = Subprotocol("mdp.v2")
+PROTOCOL_ADDRESS = re.compile(r"^http")
+
+
+def log_in(page: Page, demo: Demo) -> None:
+    """Through the provider's own pages, as a person would."""
+    page.goto(demo.address)
+    page.get_by_role("button", name="Continue with Demo identity").click()
+    page.get_by_label(re.compile("user", re.IGNORECASE)).fill(demo.user)
+    page.get_by_label(re.compile("password", re.IGNORECASE)).fill(demo.password)
+    page.get_by_role("button", name=re.compile("log in|sign in|continue", re.IGNORECASE)).click()
+    page.wait_for_url(demo.address)
+
+
+def cell_texts(page: Page, board: str) -> list[str]:
+    return page.locator(f'mdp-leaderboard[feed="{board}"] .ag-row [role="gridcell"]').all_inner_texts()
+
+
+def test_the_demo_says_what_it_does_while_it_starts(demo: Demo) -> None:
+    for name in (
+        "cache",
+        "identity",
+        "simulator",
+        "web",
+        "listener",
+        "processor",
+        "scanner",
+        "reference data",
+    ):
+        assert f"{name} ready" in demo.output
+
+
+def test_anonymous_visitors_are_sent_to_the_login(page: Page, demo: Demo) -> None:
+    page.goto(demo.address)
+    expect(page).to_have_url(re.compile(r"/accounts/login/"))
+
+
+def test_after_the_login_all_boards_fill_and_move(page: Page, demo: Demo) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    log_in(page, demo)
+    for board in BOARDS:
+        expect(page.locator(f'mdp-leaderboard[feed="{board}"] .ag-row').first).to_be_visible(timeout=20_000)
+    for board in BOARDS:
+        before = cell_texts(page, board)
+        page.wait_for_function(
+            """([feed, before]) => {
+                const cells = document.querySelectorAll(`mdp-leaderboard[feed="${feed}"] .ag-row [role="gridcell"]`);
+                return JSON.stringify([...cells].map((cell) => cell.innerText)) !== before;
+            }""",
+            arg=[board, json.dumps(before, separators=(",", ":"), ensure_ascii=False)],
+            timeout=20_000,
+        )
+    expect(page.locator("mdp-connection")).to_contain_text(re.compile("live", re.IGNORECASE))
+    assert complaints == []
+
+
+def test_the_quote_follows_the_clicked_row(page: Page, demo: Demo) -> None:
+    log_in(page, demo)
+    rows = page.locator('mdp-leaderboard[feed="scanners:top_volume"] .ag-row')
+    expect(rows.nth(3)).to_be_visible(timeout=20_000)
+    symbol = rows.nth(3).get_attribute("row-id")
+    assert symbol
+    page.locator(f'mdp-leaderboard[feed="scanners:top_volume"] .ag-row[row-id="{symbol}"]').first.click()
+    expect(page.locator("mdp-quote")).to_contain_text(symbol)
+    expect(page.locator("mdp-quote")).to_contain_text(re.compile("bid", re.IGNORECASE))
+
+
+def test_the_page_fits_a_phone_without_scrolling_sideways(context: BrowserContext, demo: Demo) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page, demo)
+    expect(page.locator(".ag-row").first).to_be_visible(timeout=20_000)
+    widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert widths[0] <= widths[1]
+
+
+def test_logging_out_ends_the_live_connection(page: Page, demo: Demo) -> None:
+    log_in(page, demo)
+    expect(page.locator("mdp-connection")).to_contain_text(re.compile("live", re.IGNORECASE), timeout=20_000)
+    second = page.context.new_page()
+    second.goto(demo.address)
+    second.get_by_role("button", name=re.compile("log out", re.IGNORECASE)).click()
+    expect(page.locator("mdp-connection")).to_contain_text(
+        re.compile("logged out|log in", re.IGNORECASE), timeout=10_000
+    )
+
+
+def test_a_program_with_a_token_hears_the_boards(demo: Demo) -> None:
+    token = demo.manage("create_api_token", demo.user).splitlines()[-1].split()[-1]
+    with connect(
+        demo.address.replace("http", "ws", 1) + "ws/",
+        subprotocols=[VERSION_2],
+        additional_headers={"Authorization": f"Bearer {token}"},
+    ) as socket:
+        socket.send(json.dumps({"type": "subscribe", "feeds": ["scanners:top_volume", "scanners:nope"]}))
+        frames = {}
+        while {"snapshot", "delta", "error"} - frames.keys():
+            frame = json.loads(socket.recv(timeout=20))
+            frames.setdefault(frame["type"], frame)
+    assert frames["error"]["code"] == "unknown_feed"
+    assert len(frames["snapshot"]["rows"]) > 100
+    assert frames["delta"]["feed"] == "scanners:top_volume"
+
+
+@pytest.mark.parametrize(
+    ("headers", "origin"),
+    [({}, None), ({"Authorization": "Bearer wrong"}, None), ({}, Origin("http://elsewhere.example"))],
+    ids=["anonymous", "wrong token", "foreign origin"],
+)
+def test_strangers_are_refused_at_the_handshake(
+    demo: Demo, headers: dict[str, str], origin: Origin | None
+) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        connect(
+            demo.address.replace("http", "ws", 1) + "ws/",
+            subprotocols=[VERSION_2],
+            additional_headers=headers,
+            origin=origin,
+        )
+    assert refusal.value.response.status_code == 403
+
+
+def test_health_says_that_all_is_well(demo: Demo) -> None:
+    for path in ("healthz", "readyz"):
+        with urllib.request.urlopen(demo.address + path, timeout=5) as answer:
+            assert answer.status == 200
