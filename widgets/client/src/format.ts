@@ -23,9 +23,14 @@ export function formatPrice(value: Value): string {
   return value.toFixed(Math.abs(value) < 1 && value !== 0 ? 4 : 2);
 }
 
-/** A difference in dollars, with its sign. */
+/** A difference in dollars, with its sign; four places where it is less than a cent. */
 export function formatChange(value: Value): string {
-  return value === null ? ABSENT : signed(value, Math.abs(value) < 1 && value !== 0 ? 4 : 2, "");
+  return value === null ? ABSENT : signed(value, differencePlaces(value), "");
+}
+
+/** A distance in dollars, such as a spread: no plus sign, places as for a change. */
+export function formatDistance(value: Value): string {
+  return value === null ? ABSENT : value.toFixed(differencePlaces(value)).replace("-", MINUS);
 }
 
 /** Percent as the feed states them: 12.5 means 12.5 %. */
@@ -49,6 +54,11 @@ export function formatCompact(value: Value): string {
     if (size >= step * 0.9995) return (value / step).toFixed(decimals(size / step)) + suffix;
   }
   return value.toFixed(0);
+}
+
+/** A share of a whole, in percent and without a sign. */
+export function formatShare(value: Value): string {
+  return value === null ? ABSENT : `${value.toFixed(value >= 100 ? 0 : 1)}%`;
 }
 
 /** Relative volume: how many times the average; 3.2×. */
@@ -78,6 +88,10 @@ export function formatAge(ageMs: number | null): string {
 /** +1, 0 or −1 for a value and `null` for an absent one: the direction that colour and arrow show. */
 export function direction(value: Value): 1 | 0 | -1 | null {
   return value === null ? null : (Math.sign(value) as 1 | 0 | -1);
+}
+
+function differencePlaces(value: number): number {
+  return value !== 0 && Math.abs(value) < 0.01 ? 4 : 2;
 }
 
 function signed(value: number, places: number, unit: string): string {

@@ -24,8 +24,7 @@ export function bindThemeToggle(page: Document): void {
   for (const button of page.querySelectorAll<HTMLButtonElement>("[data-theme-toggle]")) {
     const label = () => {
       const other = currentTheme(root, prefersLight.matches) === "dark" ? "light" : "dark";
-      button.textContent = other === "dark" ? "Dark" : "Light";
-      button.setAttribute("aria-label", `Switch to the ${other} theme`);
+      button.textContent = other === "dark" ? "Dark theme" : "Light theme";
     };
     button.addEventListener("click", () => {
       const next: Theme = currentTheme(root, prefersLight.matches) === "dark" ? "light" : "dark";

@@ -23,9 +23,15 @@ export interface QuoteFigures {
   readonly averageVolume: Value;
   readonly relativeVolume: Value;
   readonly float: Value;
+  /** Today's volume as percent of the float. */
+  readonly floatTraded: Value;
   readonly vwap: Value;
   readonly open: Value;
   readonly previousClose: Value;
+  readonly previousOpen: Value;
+  readonly previousHigh: Value;
+  readonly previousLow: Value;
+  readonly previousVolume: Value;
   readonly lastPrice: Value;
   readonly lastSize: Value;
   readonly lastTimeMs: Value;
@@ -59,14 +65,24 @@ export function quoteFigures(value: (column: string) => Value, marketTimeMs: Val
     averageVolume: value("avg_volume"),
     relativeVolume: value("relative_volume"),
     float: value("free_float"),
+    floatTraded: percentOf(value("accumulated_volume"), value("free_float")),
     vwap: value("vwap"),
     open: value("official_open_price"),
     previousClose: value("prev_day_close"),
+    previousOpen: value("prev_day_open"),
+    previousHigh: value("prev_day_high"),
+    previousLow: value("prev_day_low"),
+    previousVolume: value("prev_day_volume"),
     lastPrice: value("last_price"),
     lastSize: value("last_size"),
     lastTimeMs: value("last_timestamp"),
     marketTimeMs,
   };
+}
+
+/** `part` as percent of `whole`; `null` when one is absent or the whole is nothing. */
+export function percentOf(part: Value, whole: Value): Value {
+  return part === null || whole === null || whole <= 0 ? null : (100 * part) / whole;
 }
 
 /** 0 at `low`, 1 at `high`, kept within both; `null` when one is absent or the range has no width. */

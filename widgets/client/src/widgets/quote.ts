@@ -1,14 +1,15 @@
 /** `<mdp-quote>`: everything about the selected symbol. Follows the row that is clicked or reached by keyboard. */
 import { html, LitElement, nothing } from "lit";
-import { styleMap } from "lit/directives/style-map.js";
 import {
   ABSENT,
   formatChange,
   formatCompact,
+  formatDistance,
   formatMarketTime,
   formatMultiple,
   formatPercent,
   formatPrice,
+  formatShare,
 } from "../format";
 import type { PageContext } from "../page";
 import type { FeedView } from "../socket/feed-state";
@@ -91,13 +92,10 @@ export class QuoteElement extends LitElement {
   #renderFigures(figures: QuoteFigures) {
     return html`
       <div class="quote-book">
-        ${side("Bid", figures.bidPrice, figures.bidSize)}
-        <div class="quote-spread">
-          <span class="label">Spread</span>
-          <span>${figures.spread === null ? ABSENT : formatPrice(figures.spread)}</span>
-          <span class="muted">${figures.spreadPercent === null ? "" : `${figures.spreadPercent.toFixed(2)}%`}</span>
-        </div>
-        ${side("Ask", figures.askPrice, figures.askSize)}
+        ${cell("Bid", formatPrice(figures.bidPrice), sizeText(figures.bidSize))}
+        ${cell("Ask", formatPrice(figures.askPrice), sizeText(figures.askSize))}
+        ${cell("Spread", formatDistance(figures.spread), percentText(figures.spreadPercent))}
+        ${cell("Last trade", formatPrice(figures.lastPrice), lastTradeText(figures))}
       </div>
       <div class="quote-range">
         <div class="range-ends">
@@ -106,23 +104,33 @@ export class QuoteElement extends LitElement {
           <span><span class="label">High</span> ${formatPrice(figures.high)}</span>
         </div>
         <div class="range-bar" role="img" aria-label=${rangeText(figures)}>
-          ${marker("range-price", figures.rangePosition)} ${marker("range-vwap", figures.vwapPosition)}
+          ${marker("range-vwap", figures.vwapPosition)} ${marker("range-price", figures.rangePosition)}
         </div>
       </div>
-      <dl class="quote-figures">
-        ${figure("Volume", formatCompact(figures.volume))} ${figure("Average volume", formatCompact(figures.averageVolume))}
-        <div class="figure">
-          <dt>Relative volume</dt>
-          <dd>
-            ${formatMultiple(figures.relativeVolume)}
-            <span class="volume-bar"><span style=${styleMap({ transform: `scaleX(${barLength(figures.relativeVolume)})` })}></span></span>
-          </dd>
-        </div>
-        ${figure("Float", formatCompact(figures.float))} ${figure("VWAP", formatPrice(figures.vwap))}
-        ${figure("Open", formatPrice(figures.open))} ${figure("Previous close", formatPrice(figures.previousClose))}
-        ${figure("Since open", formatPercent(figures.percentChangeSinceOpen), signClass(figures.percentChangeSinceOpen))}
-        ${figure("Last trade", lastTradeText(figures))}
-      </dl>
+      <div class="quote-groups">
+        <dl class="quote-figures" aria-label="Today">
+          ${figure("Open", formatPrice(figures.open))}
+          ${figure("Since open", formatPercent(figures.percentChangeSinceOpen), signClass(figures.percentChangeSinceOpen))}
+          ${figure("VWAP", formatPrice(figures.vwap))}
+          ${figure("Float", formatCompact(figures.float))}
+          ${figure("Float traded", formatShare(figures.floatTraded))}
+        </dl>
+        <dl class="quote-figures" aria-label="Volume">
+          ${figure("Volume", formatCompact(figures.volume))}
+          ${figure("Average volume", formatCompact(figures.averageVolume))}
+          ${figure("Relative volume", formatMultiple(figures.relativeVolume))}
+          <div class="volume-bar" aria-hidden="true">
+            <span .style=${`transform: scaleX(${barLength(figures.relativeVolume)})`}></span>
+          </div>
+        </dl>
+        <dl class="quote-figures" aria-label="Previous day">
+          ${figure("Previous close", formatPrice(figures.previousClose))}
+          ${figure("Previous open", formatPrice(figures.previousOpen))}
+          ${figure("Previous high", formatPrice(figures.previousHigh))}
+          ${figure("Previous low", formatPrice(figures.previousLow))}
+          ${figure("Previous volume", formatCompact(figures.previousVolume))}
+        </dl>
+      </div>
     `;
   }
 
@@ -147,12 +155,12 @@ export class QuoteElement extends LitElement {
   }
 }
 
-function side(label: string, price: Value, size: Value) {
+function cell(label: string, value: string, detail: string) {
   return html`
-    <div class="quote-side">
+    <div class="book-cell">
       <span class="label">${label}</span>
-      <span class="side-price">${formatPrice(price)}</span>
-      <span class="muted">${size === null ? ABSENT : `× ${formatCompact(size)}`}</span>
+      <span class="book-value">${value}</span>
+      <span class="muted">${detail}</span>
     </div>
   `;
 }
@@ -161,9 +169,10 @@ function figure(label: string, value: string, className = "") {
   return html`<div class="figure"><dt>${label}</dt><dd class=${className}>${value}</dd></div>`;
 }
 
+// As a property and not as an attribute: the content security policy refuses style attributes.
 function marker(className: string, position: number | null) {
   if (position === null) return nothing;
-  return html`<span class=${className} style=${styleMap({ left: `${(position * 100).toFixed(1)}%` })}></span>`;
+  return html`<span class=${className} .style=${`left: ${(position * 100).toFixed(1)}%`}></span>`;
 }
 
 function rangeText(figures: QuoteFigures): string {
@@ -171,8 +180,15 @@ function rangeText(figures: QuoteFigures): string {
   return `The price stands at ${Math.round(figures.rangePosition * 100)} percent of the day's range`;
 }
 
+function sizeText(size: Value): string {
+  return size === null ? ABSENT : `× ${formatCompact(size)}`;
+}
+
+function percentText(value: Value): string {
+  return value === null ? ABSENT : `${value.toFixed(2)}%`;
+}
+
 function lastTradeText(figures: QuoteFigures): string {
   if (figures.lastPrice === null) return ABSENT;
-  const size = figures.lastSize === null ? "" : ` × ${formatCompact(figures.lastSize)}`;
-  return `${formatPrice(figures.lastPrice)}${size} at ${formatMarketTime(figures.lastTimeMs)}`;
+  return `${sizeText(figures.lastSize)} at ${formatMarketTime(figures.lastTimeMs)}`;
 }

@@ -8,6 +8,7 @@ import {
   createTheme,
   type GridApi,
   ModuleRegistry,
+  RenderApiModule,
   RowApiModule,
   RowSelectionModule,
   RowStyleModule,
@@ -19,10 +20,11 @@ import {
   BOARD_COLUMNS,
   type BoardColumn,
   compareValues,
-  RANK,
+  hiddenColumns,
   RANK_COLUMN,
   SYMBOL_WIDTH_PX,
 } from "./columns";
+import { HeaderLabel } from "./header-label";
 import { NumberCell } from "./number-cell";
 
 // Only what is used: the whole of AG Grid would more than double the page's script.
@@ -30,6 +32,7 @@ ModuleRegistry.registerModules([
   ClientSideRowModelModule,
   ClientSideRowModelApiModule,
   ColumnApiModule,
+  RenderApiModule,
   RowApiModule,
   RowSelectionModule,
   RowStyleModule,
@@ -101,11 +104,6 @@ export class BoardGrid {
     this.#api.setGridAriaProperty("label", options.label);
   }
 
-  /** The element that holds the rows without the header. */
-  static rowsElement(container: HTMLElement): HTMLElement | null {
-    return container.querySelector<HTMLElement>(".ag-body");
-  }
-
   /** Values are read through `view` from now on. */
   bind(view: FeedView): void {
     this.#view = view;
@@ -127,9 +125,12 @@ export class BoardGrid {
     this.#api.refreshClientSideRowModel("sort");
   }
 
-  setCompact(compact: boolean): void {
-    const extra = BOARD_COLUMNS.filter((column) => !column.compact).map((column) => column.name);
-    this.#api.setColumnsVisible(extra, !compact);
+  /** Shows the columns that a board of this width has room for. */
+  fitColumns(boardWidthPx: number): void {
+    const hidden = hiddenColumns(boardWidthPx);
+    const shown = BOARD_COLUMNS.map(({ name }) => name).filter((name) => !hidden.includes(name));
+    this.#api.setColumnsVisible(hidden, false);
+    this.#api.setColumnsVisible(shown, true);
   }
 
   /** Marks `symbol` as selected where this board shows it. */
@@ -154,7 +155,6 @@ export class BoardGrid {
       headerName: "Symbol",
       pinned: "left",
       width: SYMBOL_WIDTH_PX,
-      cellClass: "cell-symbol",
       valueGetter: ({ data }) => data?.[0],
       sortingOrder: ["asc", "desc"],
     };
@@ -179,9 +179,7 @@ export class BoardGrid {
     return {
       colId: column.name,
       headerName: column.title,
-      headerTooltip: column.description,
-      headerClass: "ag-right-aligned-header",
-      cellClass: column.name === RANK ? "cell-rank" : "cell-number",
+      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: column.description },
       valueGetter: ({ data }) => read(data, column.name),
       comparator: (a, b, _nodeA, _nodeB, descending) => compareValues(a, b, descending),
       sortingOrder: ["desc", "asc"],

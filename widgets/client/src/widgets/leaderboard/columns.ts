@@ -22,14 +22,18 @@ export interface BoardColumn {
   readonly signed?: boolean;
   /** Shows the direction of the last change by an arrow. */
   readonly tick?: boolean;
+  /** Flashes when it changes. Not every column: what changes with each trade would flash without end. */
+  readonly flash?: boolean;
   /** Draws a bar under the value, of the length of `relative_volume`. */
   readonly bar?: boolean;
-  /** Shown where the board is too narrow for all. */
-  readonly compact?: boolean;
+  /** The narrowest board, in pixels, that shows the column; without it, the column is shown on each board wider than a phone's. */
+  readonly fromBoardWidthPx?: number;
 }
 
 export const RANK = "rank";
-export const SYMBOL_WIDTH_PX = 74;
+export const SYMBOL_WIDTH_PX = 70;
+
+const WIDER_THAN_PHONE_PX = 440;
 
 /** The bar is full at five times the average volume; beyond that, only the number tells. */
 export const FULL_BAR_RELATIVE_VOLUME = 5;
@@ -39,27 +43,31 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
     name: "close",
     title: "Price",
     description: "Price of the newest second, in dollars",
-    widthPx: 86,
+    widthPx: 82,
     format: formatPrice,
     tick: true,
-    compact: true,
+    flash: true,
+    fromBoardWidthPx: 0,
   },
   {
     name: "change",
     title: "Change",
     description: "Price against the previous close, in dollars",
     widthPx: 78,
+    fromBoardWidthPx: 640,
     format: formatChange,
     signed: true,
+    flash: true,
   },
   {
     name: "pct_change",
     title: "Chg %",
     description: "Price against the previous close, in percent",
-    widthPx: 80,
+    widthPx: 78,
     format: formatPercent,
     signed: true,
-    compact: true,
+    flash: true,
+    fromBoardWidthPx: 0,
   },
   {
     name: "pct_change_since_open",
@@ -68,15 +76,16 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
     widthPx: 80,
     format: formatPercent,
     signed: true,
+    flash: true,
   },
   {
     name: "accumulated_volume",
     title: "Volume",
     description: "Shares traded today; the bar shows the relative volume, full at five times the average",
-    widthPx: 80,
+    widthPx: 74,
     format: formatCompact,
     bar: true,
-    compact: true,
+    fromBoardWidthPx: 0,
   },
   {
     name: "free_float",
@@ -140,10 +149,17 @@ export const RANK_COLUMN: BoardColumn = {
   name: RANK,
   title: "#",
   description: "Rank on this board",
-  widthPx: 44,
+  widthPx: 40,
   format: formatInteger,
-  compact: true,
+  fromBoardWidthPx: 0,
 };
+
+/** Names of the columns that do not fit on a board of `boardWidthPx`. */
+export function hiddenColumns(boardWidthPx: number): string[] {
+  const tooWide = ({ fromBoardWidthPx = WIDER_THAN_PHONE_PX }: BoardColumn) =>
+    boardWidthPx < fromBoardWidthPx;
+  return BOARD_COLUMNS.filter(tooWide).map(({ name }) => name);
+}
 
 /** Orders absent values last, whichever way a column is sorted. */
 export function compareValues(a: Value, b: Value, descending: boolean): number {

@@ -7,8 +7,6 @@ import { BoardGrid } from "./board-grid";
 import { BoardRows, type RowChanges } from "./board-rows";
 import { OrderHold } from "./order-hold";
 
-/** Below this width a board shows its few most telling columns and no horizontal scroll. */
-const COMPACT_BELOW_PX = 440;
 /** A board whose data is older says so in its head. */
 const AGE_SHOWN_AFTER_MS = 5_000;
 
@@ -86,7 +84,7 @@ export class LeaderboardElement extends LitElement {
           <h2 id=${headingId}>${this.heading}</h2>
           <span class="board-held" ?data-shown=${this.held}>Order held</span>
           <span class="board-age">${this.oldText}</span>
-          <span class="board-count">${this.count > 0 ? `${this.count} rows` : nothing}</span>
+          <span class="board-count">${this.count > 0 ? `${this.count} symbols` : nothing}</span>
         </header>
         <div class="board-body">
           <div class="board-grid"></div>
@@ -120,8 +118,7 @@ export class LeaderboardElement extends LitElement {
     });
     this.#hold = new OrderHold(container, (held) => this.#setHeld(held));
     const size = new ResizeObserver(([entry]) => {
-      if (entry && entry.contentRect.width > 0)
-        this.#grid?.setCompact(entry.contentRect.width < COMPACT_BELOW_PX);
+      if (entry && entry.contentRect.width > 0) this.#grid?.fitColumns(entry.contentRect.width);
     });
     size.observe(container);
     const ageTimer = setInterval(() => this.#showAge(), 1000);

@@ -57,6 +57,6 @@ export class NumberCell implements ICellRendererComp<Row> {
       this.#cell.classList.toggle("tick-up", up);
       this.#cell.classList.toggle("tick-down", !up);
     }
-    flash(this.#cell, up);
+    if (params.boardColumn.flash) flash(this.#cell, up);
   }
 }

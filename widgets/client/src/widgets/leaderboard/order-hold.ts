@@ -2,10 +2,10 @@
  * Holds the order of a board's rows while somebody is about to use them: a pointer over the rows, or the keyboard
  * in them. A click after which the row under the pointer was another one is the worst fault that a scanner can have.
  */
-import { BoardGrid } from "./board-grid";
+/** AG Grid's class of a data row; its header and scroll bars are outside. */
+const ROW = ".ag-row";
 
 export class OrderHold {
-  readonly #container: HTMLElement;
   readonly #changed: (held: boolean) => void;
   readonly #abort = new AbortController();
   #pointer = false;
@@ -13,16 +13,22 @@ export class OrderHold {
   #held = false;
 
   constructor(container: HTMLElement, changed: (held: boolean) => void) {
-    this.#container = container;
     this.#changed = changed;
-    const signal = this.#abort.signal;
-    const rows = BoardGrid.rowsElement(container);
-    rows?.addEventListener("pointerenter", () => this.#set({ pointer: true }), { signal });
-    rows?.addEventListener("pointerleave", () => this.#set({ pointer: false }), { signal });
-    rows?.addEventListener("pointercancel", () => this.#set({ pointer: false }), { signal });
-    container.addEventListener("focusin", () => this.#set({ keyboard: this.#focusIsInRows() }), { signal });
-    container.addEventListener("focusout", () => this.#set({ keyboard: false }), { signal });
-    container.addEventListener("keydown", (event) => this.#keyPressed(event), { signal });
+    const options = { signal: this.#abort.signal };
+    container.addEventListener(
+      "pointerover",
+      ({ target }) => this.#set({ pointer: isInRow(target) }),
+      options,
+    );
+    container.addEventListener("pointerleave", () => this.#set({ pointer: false }), options);
+    container.addEventListener("pointercancel", () => this.#set({ pointer: false }), options);
+    container.addEventListener(
+      "focusin",
+      ({ target }) => this.#set({ keyboard: showsFocusInRow(target) }),
+      options,
+    );
+    container.addEventListener("focusout", () => this.#set({ keyboard: false }), options);
+    container.addEventListener("keydown", (event) => this.#keyPressed(event), options);
   }
 
   disconnect(): void {
@@ -30,17 +36,8 @@ export class OrderHold {
   }
 
   #keyPressed(event: KeyboardEvent): void {
-    if (event.key === "Escape") this.#set({ keyboard: false });
-    else if (event.key.startsWith("Arrow") || event.key.startsWith("Page")) {
-      this.#set({ keyboard: this.#focusIsInRows() });
-    }
-  }
-
-  /** A click leaves focus behind as well; only focus that is shown, that of the keyboard, holds the order. */
-  #focusIsInRows(): boolean {
-    const rows = BoardGrid.rowsElement(this.#container);
-    const focused = document.activeElement;
-    return focused !== null && rows?.contains(focused) === true && focused.matches(":focus-visible");
+    // The grid has moved the focus by now: the event's own target is where it was before.
+    this.#set({ keyboard: event.key !== "Escape" && showsFocusInRow(document.activeElement) });
   }
 
   #set(change: { pointer?: boolean; keyboard?: boolean }): void {
@@ -51,4 +48,13 @@ export class OrderHold {
     this.#held = held;
     this.#changed(held);
   }
+}
+
+function isInRow(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(ROW) !== null;
+}
+
+/** A click leaves focus behind as well; only focus that is shown, that of the keyboard, holds the order. */
+function showsFocusInRow(target: EventTarget | null): boolean {
+  return isInRow(target) && (target as Element).matches(":focus-visible");
 }
