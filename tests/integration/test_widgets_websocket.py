@@ -1,0 +1,167 @@
+"""The WebSocket as a client sees it, through a real server and a real store."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+from pytest_django import Settings
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from marketdata.store.keys import TOP_GAINERS, Keys
+from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in
+from widgets.protocol import LONGEST_MESSAGE_BYTES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+async def site(redis_url: str, unique_prefix: str, settings: Settings) -> AsyncIterator[WidgetSite]:
+    settings.CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [redis_url], "prefix": unique_prefix},
+        }
+    }
+    async with WidgetSite(redis_url, Keys(f"{unique_prefix}:")) as running:
+        yield running
+
+
+async def test_a_board_comes_as_a_snapshot_and_then_as_what_changed(site: WidgetSite) -> None:
+    await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1, "close": 10.0}, "XYZ": {"rank": 2}})
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=[TOP_GAINERS])
+        snapshot = await client.of_type("snapshot", TOP_GAINERS)
+        assert snapshot["columns"] == ["rank", "close"]
+        assert snapshot["rows"] == [["AAPL", 1, 10.0], ["XYZ", 2, None]]
+        assert 0 <= snapshot["age_ms"] < 60_000
+
+        await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1, "close": 10.5}, "MSFT": {"rank": 2}})
+        delta = await client.of_type("delta", TOP_GAINERS)
+        assert delta["rows"] == [["AAPL", 1, 10.5], ["MSFT", 2, None]]
+        assert delta["removed"] == ["XYZ"]
+        assert (delta["epoch"], delta["seq"]) == (snapshot["epoch"], snapshot["seq"] + 1)
+
+
+async def test_a_quote_is_one_row_of_its_shard(site: WidgetSite) -> None:
+    await site.market.row("BRK.B", close=400.0, volume=7)
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=["quote:BRK.B", "quote:KIMpL"])
+        snapshot = await client.of_type("snapshot", "quote:BRK.B")
+        assert snapshot["columns"] == ["close", "volume"]
+        assert snapshot["rows"] == [["BRK.B", 400.0, 7]]
+
+        await site.market.row("BRK.B", close=401.5, volume=9)
+        assert (await client.of_type("delta", "quote:BRK.B"))["rows"] == [["BRK.B", 401.5, 9]]
+
+
+async def test_a_symbol_that_has_not_traded_has_a_snapshot_without_rows(site: WidgetSite) -> None:
+    async with site.heartbeats(), site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=["quote:QUIET"])
+        assert (await client.of_type("snapshot", "quote:QUIET"))["rows"] == []
+
+
+async def test_an_unknown_feed_is_named_in_an_error_and_nothing_else_is_lost(site: WidgetSite) -> None:
+    await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1}})
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=["scanners:nope", TOP_GAINERS])
+        error = await client.of_type("error")
+        assert (error["code"], error["feed"]) == ("unknown_feed", "scanners:nope")
+        assert TOP_GAINERS in error["message"]
+        assert (await client.of_type("snapshot", TOP_GAINERS))["rows"] == [["AAPL", 1]]
+
+
+async def test_what_is_no_message_is_answered_and_the_socket_stays_open(site: WidgetSite) -> None:
+    async with site.client(await logged_in("ada")) as client:
+        for wrong in ("not json", "[]", '{"type":"shout"}', b"\x00\x01"):
+            await client.connection.send(wrong)
+            assert (await client.of_type("error"))["code"] == "bad_message"
+        await client.say(type="ping", id=7)
+        assert (await client.of_type("pong"))["id"] == 7
+
+
+async def test_an_unsubscribed_feed_is_silent(site: WidgetSite) -> None:
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=[TOP_GAINERS])
+        await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1}})
+        await client.of_type("snapshot", TOP_GAINERS)
+        await client.say(type="unsubscribe", feeds=[TOP_GAINERS])
+        await client.of_type("unsubscribed", TOP_GAINERS)
+
+        await site.market.board(TOP_GAINERS, {"MSFT": {"rank": 1}})
+        await site.market.row("AAPL", close=1.0)
+        await client.say(type="subscribe", feeds=["quote:AAPL"])
+        frame = await client.frame(lambda frame: "feed" in frame)
+        assert frame["feed"] == "quote:AAPL"
+
+
+async def test_resync_brings_a_new_snapshot(site: WidgetSite) -> None:
+    await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1}})
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=[TOP_GAINERS])
+        first = await client.of_type("snapshot", TOP_GAINERS)
+        await client.say(type="resync", feeds=[TOP_GAINERS])
+        second = await client.of_type("snapshot", TOP_GAINERS)
+        assert second["rows"] == first["rows"]
+        await client.say(type="resync", feeds=["quote:AAPL"])
+        assert (await client.of_type("error"))["feed"] == "quote:AAPL"
+
+
+async def test_the_status_says_live_once_data_comes_in_and_stale_when_it_ends(site: WidgetSite) -> None:
+    async with site.client(await logged_in("ada")) as client:
+        async with site.heartbeats():
+            live = await client.frame(lambda frame: frame.get("state") == "live")
+            assert live["age_ms"] is not None
+        stale = await client.frame(lambda frame: frame.get("state") == "stale")
+        assert stale["detail"] == "no data for 1 s"
+
+
+@pytest.mark.parametrize(
+    ("logged_in_as", "options"),
+    [
+        pytest.param(None, {}, id="nobody logged in"),
+        pytest.param("ada", {"origin": "https://evil.example"}, id="a page of another site"),
+        pytest.param("ada", {"origin": None}, id="a cookie without an origin"),
+        pytest.param("ada", {"subprotocols": None}, id="no subprotocol"),
+        pytest.param("ada", {"subprotocols": [Subprotocol("mdp.v99")]}, id="another subprotocol"),
+    ],
+)
+async def test_a_handshake_is_refused(
+    site: WidgetSite, logged_in_as: str | None, options: dict[str, object]
+) -> None:
+    session_key = await logged_in(logged_in_as) if logged_in_as else None
+    with pytest.raises(InvalidStatus) as refused:
+        await site.connect(session_key, **options)
+    assert refused.value.response.status_code == 403
+
+
+async def test_a_message_that_is_too_large_is_answered_and_ends_the_socket(site: WidgetSite) -> None:
+    async with site.client(await logged_in("ada")) as client:
+        await client.connection.send(json.dumps({"type": "ping", "id": "x" * LONGEST_MESSAGE_BYTES}))
+        assert (await client.of_type("error"))["code"] == "too_large"
+        assert await client.closed() == 4409
+
+
+async def test_a_user_has_a_bounded_number_of_connections(site: WidgetSite) -> None:
+    session_key = await logged_in("ada")
+    other = await logged_in("bob")
+    connections = [await site.connect(session_key) for _ in range(MOST_CONNECTIONS)]
+    async with site.connect(session_key) as one_too_many:
+        await one_too_many.wait_closed()
+        assert one_too_many.close_code == 4429
+    async with site.client(other):
+        pass
+    for connection in connections:
+        await connection.close()
+    async with site.client(session_key):
+        pass
+
+
+async def test_more_feeds_than_a_connection_may_have_are_refused_one_by_one(site: WidgetSite) -> None:
+    names = [f"quote:{secrets.token_hex(4)}" for _ in range(501)]
+    async with site.client(await logged_in("ada")) as client:
+        for start in range(0, len(names), 200):
+            await client.say(type="subscribe", feeds=names[start : start + 200])
+        error = await client.of_type("error")
+        assert (error["code"], error["feed"]) == ("too_many_feeds", names[-1])

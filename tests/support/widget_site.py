@@ -1,0 +1,237 @@
+"""The widget data service on a real port, with a hub of its own and a market that tests publish by hand.
+
+async with WidgetSite(redis_url, Keys("test:")) as site:
+    await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1, "close": 10.0}})
+    async with site.connect(await logged_in("ada")) as client: ...
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final, Self
+
+import uvicorn
+from channels.db import database_sync_to_async
+from channels.routing import URLRouter
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import path
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from marketdata.clock import SystemClock
+from marketdata.store.announcements import AnnouncementReader
+from marketdata.store.connection import connect as connect_store
+from marketdata.store.keys import BOARDS, Keys
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from marketdata.transport.queues import shard_of
+from mdp_site.entrance import WebSocketEntrance
+from tests.support.builders import row_block
+from tests.support.deadlines import eventually, scaled
+from widgets.catalog import StoredFeeds
+from widgets.consumers import ConnectionLimit, WidgetConsumer
+from widgets.hub import Hub
+from widgets.protocol import SUBPROTOCOL_V2
+
+SHARDS: Final = 2
+MOST_CONNECTIONS: Final = 3
+HEARTBEAT_SECONDS: Final = 0.2
+SEND_BUFFER_BYTES: Final = 16_384
+"""Small, so that a client that does not read is felt after a few frames."""
+
+Rows = Mapping[str, Mapping[str, float]]
+Frame = dict[str, Any]
+
+
+class Market:
+    """What processors and scanner would publish: boards, and the rows of each shard."""
+
+    def __init__(self, redis_url: str, keys: Keys) -> None:
+        self._redis = connect_store(redis_url)
+        self._publisher = BlockPublisher(self._redis, keys)
+        self._epoch = time.time_ns()
+        self._tick = 0
+        self._boards: dict[str, Rows] = {board: {} for board in BOARDS}
+        self._shards: dict[int, dict[str, Mapping[str, float]]] = {shard: {} for shard in range(SHARDS)}
+
+    async def board(self, feed: str, rows: Rows) -> None:
+        """Store and announce a board."""
+        self._boards[feed] = rows
+        await self._publisher.publish_board(feed, row_block(rows, producer=feed, **self._stamp()), {})
+
+    async def row(self, symbol: str, **columns: float) -> None:
+        """Store and announce the row of a symbol in its shard."""
+        shard = shard_of(symbol, SHARDS)
+        self._shards[shard][symbol] = columns
+        await self._rows(shard, {symbol: columns})
+
+    async def heartbeat(self) -> None:
+        """One tick of everybody in which nothing changed."""
+        for feed, rows in self._boards.items():
+            await self.board(feed, rows)
+        for shard in self._shards:
+            await self._rows(shard, {})
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._redis.aclose()
+
+    async def _rows(self, shard: int, changed: Rows) -> None:
+        stamp = self._stamp()
+        names = tuple(dict.fromkeys(name for row in self._shards[shard].values() for name in row))
+        whole = row_block(self._shards[shard], names=names, **stamp)
+        await self._publisher.publish_rows(shard, whole, row_block(changed, names=names, **stamp))
+
+    def _stamp(self) -> dict[str, Any]:
+        self._tick += 1
+        now_ns = time.time_ns()
+        return {
+            "epoch": self._epoch, "tick": self._tick, "published_ns": now_ns, "received_ns": now_ns,
+            "market_time_ms": now_ns // 1_000_000,
+        }  # fmt: skip
+
+
+class WidgetClient:
+    """A program's end of one WebSocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def say(self, **message: Any) -> None:
+        """Send a message."""
+        await self.connection.send(json.dumps(message))
+
+    async def frame(self, matching: Callable[[Frame], bool], within_seconds: float = 5.0) -> Frame:
+        """The next frame that matches; the others are passed over."""
+        async with asyncio.timeout(scaled(within_seconds)):
+            while not matching(frame := json.loads(await self.connection.recv())):
+                pass
+        return frame
+
+    async def of_type(self, kind: str, feed: str | None = None, within_seconds: float = 5.0) -> Frame:
+        """The next frame of a type, of a feed."""
+        return await self.frame(
+            lambda frame: frame["type"] == kind and (feed is None or frame.get("feed") == feed),
+            within_seconds,
+        )
+
+    async def closed(self, within_seconds: float = 5.0) -> int | None:
+        """The close code, once the server has closed."""
+        async with asyncio.timeout(scaled(within_seconds)):
+            await self.connection.wait_closed()
+        return self.connection.close_code
+
+
+class WidgetSite:
+    """A uvicorn server in this event loop with the site's entrance, the consumer and a hub."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        keys: Keys,
+        *,
+        silent_after_seconds: float = 1.0,
+        longest_stall_seconds: float = 2.0,
+        recheck_seconds: float = 60.0,
+    ) -> None:
+        self.market = Market(redis_url, keys)
+        self._redis = connect_store(redis_url)
+        stored = StoredFeeds(keys, SHARDS)
+        self.hub = Hub(
+            announcements=AnnouncementReader(redis_url, stored.channels),
+            snapshots=SnapshotReader(self._redis, keys),
+            stored=stored,
+            clock=SystemClock(),
+            silent_after_seconds=silent_after_seconds,
+            longest_stall_seconds=longest_stall_seconds,
+        )
+        self._consumer = WidgetConsumer.as_asgi(
+            hub=self.hub,
+            connections=ConnectionLimit(MOST_CONNECTIONS),
+            clock=SystemClock(),
+            recheck_seconds=recheck_seconds,
+        )
+        self._listening = socket.socket()
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._listening.bind(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def origin(self) -> str:
+        """The origin of the site's own pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self, session_key: str | None, **options: Any) -> connect:
+        """A WebSocket as a page of the site opens it; `options` override what the client says."""
+        headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_key}"} if session_key else {}
+        arguments = {
+            "origin": self.origin,
+            "subprotocols": [Subprotocol(SUBPROTOCOL_V2)],
+            "additional_headers": headers,
+            "proxy": None,
+        }
+        return connect(f"ws://127.0.0.1:{self.port}/ws/", **(arguments | options))
+
+    @contextlib.asynccontextmanager
+    async def client(self, session_key: str, **options: Any) -> AsyncIterator[WidgetClient]:
+        """A client that has been welcomed."""
+        async with self.connect(session_key, **options) as connection:
+            client = WidgetClient(connection)
+            await client.of_type("welcome")
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def heartbeats(self) -> AsyncIterator[None]:
+        """The market ticks in the background, whether or not anything changes."""
+
+        async def beat() -> None:
+            while True:
+                await self.market.heartbeat()
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+
+        task = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def __aenter__(self) -> Self:
+        application = WebSocketEntrance(URLRouter([path("ws/", self._consumer)]))
+        config = uvicorn.Config(application, lifespan="off", log_config=None, ws_ping_interval=None)
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server.serve([self._listening]))
+        await eventually(lambda: self._server is not None and self._server.started, 5.0)
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        assert self._server is not None
+        assert self._serving is not None
+        self._server.should_exit = self._server.force_exit = True
+        await self._serving
+        await self.hub.stop()
+        await self._redis.aclose()
+        await self.market.close()
+        self._listening.close()
+
+
+async def logged_in(username: str) -> str:
+    """The session key of a user who has just logged in."""
+    return await database_sync_to_async(_log_in)(username)
+
+
+def _log_in(username: str) -> str:
+    user, _ = get_user_model().objects.get_or_create(username=username)
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    session_key = client.session.session_key
+    assert session_key is not None
+    return session_key
