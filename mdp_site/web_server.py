@@ -42,7 +42,7 @@ class WebServer(uvicorn.Server):
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,
-                lifespan="off",
+                lifespan="auto",
                 log_config=None,
                 access_log=access_log,
                 proxy_headers=bool(trusted_proxies),

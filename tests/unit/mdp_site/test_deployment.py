@@ -1,4 +1,4 @@
-"""What an operator relies on at the command line: documented settings, a silent deployment check, clean failures."""
+"""What an operator relies on at the command line: documented settings, silent checks, clean failures."""
 
 import os
 import re
