@@ -84,31 +84,33 @@ class IntradayPath:
         self._log_open: Final = np.log(self.official_open)
         self._log_close: Final = np.log(self.official_close)
 
-    def prices_at(self, time_ms: int) -> Column:
-        """Fair prices at an instant, not yet on the tick."""
+    def prices_at(self, time_ms: int, rows: slice = slice(None)) -> Column:
+        """Fair prices at an instant, of all symbols or some, not yet on the tick."""
         day = self.day
         if time_ms < day.regular_open_ms:
-            return self._pre_market(_fraction(time_ms, day.day_start_ms, day.regular_open_ms))
+            return self._pre_market(_fraction(time_ms, day.day_start_ms, day.regular_open_ms), rows)
         if time_ms <= day.regular_close_ms:
-            return self._regular(_fraction(time_ms, day.regular_open_ms, day.regular_close_ms))
-        return self._after_hours(_fraction(time_ms, day.regular_close_ms, day.after_hours_end_ms))
+            return self._regular(_fraction(time_ms, day.regular_open_ms, day.regular_close_ms), rows)
+        return self._after_hours(_fraction(time_ms, day.regular_close_ms, day.after_hours_end_ms), rows)
 
     def accumulated_volume_at(self, time_ms: int) -> NDArray[np.int64]:
         """Shares traded since the day's start, whole shares."""
         return (self.day_volume * volume_share(self.day, time_ms)).astype(np.int64)
 
-    def _pre_market(self, part: float) -> Column:
+    def _pre_market(self, part: float, rows: slice) -> Column:
         # Most of the night's news is in the first prints; the rest comes until the open.
         arrived = 0.7 + 0.3 * part
-        level = self._log_previous + (self._log_open - self._log_previous) * arrived
-        return np.exp(level + self._quiet_waves @ _wave_shapes(part))
+        previous = self._log_previous[rows]
+        level = previous + (self._log_open[rows] - previous) * arrived
+        return np.exp(level + self._quiet_waves[rows] @ _wave_shapes(part))
 
-    def _regular(self, part: float) -> Column:
-        level = self._log_open + (self._log_close - self._log_open) * part
-        return np.exp(level + self._waves @ _wave_shapes(part) + self._bumps @ _bump_shapes(part))
+    def _regular(self, part: float, rows: slice) -> Column:
+        opening = self._log_open[rows]
+        level = opening + (self._log_close[rows] - opening) * part
+        return np.exp(level + self._waves[rows] @ _wave_shapes(part) + self._bumps[rows] @ _bump_shapes(part))
 
-    def _after_hours(self, part: float) -> Column:
-        return np.exp(self._log_close + self._quiet_waves @ _wave_shapes(part))
+    def _after_hours(self, part: float, rows: slice) -> Column:
+        return np.exp(self._log_close[rows] + self._quiet_waves[rows] @ _wave_shapes(part))
 
 
 class RegularBars:

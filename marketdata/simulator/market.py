@@ -5,6 +5,7 @@ many events are sent; the rates only decide which symbols speak, and how often. 
 start and sequence of steps give the same events, byte for byte.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ class Market:
         self.calendar: Final = calendar
         self.prices: Final = DailyPrices(universe, seed)
         self._rates: Final = rates
-        self._seed: Final = seed
+        self.seed: Final = seed
         self._speed: Final = speed
         self._symbols: Final = np.array(universe.symbols, dtype=object)
         pool_rng = np.random.default_rng([seed, 5])
@@ -80,6 +81,16 @@ class Market:
     def day(self) -> TradingDay:
         """The running trading day."""
         return self.path.day
+
+    def path_of(self, date: dt.date) -> IntradayPath:
+        """The course of any session date, whether past or running.
+
+        Raises:
+            CalendarRangeError: the calendar does not hold the date and the session before it.
+        """
+        day = self.calendar.day(date)
+        previous_date = self.calendar.previous_sessions(date, 1)[0]
+        return IntradayPath(self.universe, self.prices, day, previous_date, self.seed)
 
     def step(self, duration_ms: int) -> Sequence[EventBlock]:
         """Let market time pass; the blocks of what happened, each in order of time.
@@ -101,12 +112,11 @@ class Market:
 
     def _begin_day(self, time_ms: int) -> None:
         day = self.calendar.trading_day(time_ms)
-        previous_date = self.calendar.previous_sessions(day.date, 1)[0]
-        self.path = IntradayPath(self.universe, self.prices, day, previous_date, self._seed)
+        self.path = self.path_of(day.date)
         self.state = MarketState(self.path, time_ms)
-        self.halts = draw_halts(self.universe, self.path, self._seed)
+        self.halts = draw_halts(self.universe, self.path, self.seed)
         self._now_ms = time_ms
-        self._rng = np.random.default_rng([self._seed, 6, time_ms])
+        self._rng = np.random.default_rng([self.seed, 6, time_ms])
         trades_of_day = self.path.day_volume / self.universe.average_trade_shares
         self._activity = Activity(trades_of_day, self._rng)
         self._bands = PriceBandEvents(

@@ -5,15 +5,16 @@ documentation; unknown paths answer 404 as text, as the provider's router does.
 """
 
 import base64
+import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from aiohttp import web
 
 from marketdata.observability import metrics
-from marketdata.simulator.bars_rest import BarsRest
+from marketdata.simulator.bars_rest import BarsRest, DailyBars
 from marketdata.simulator.faults import Faults
 from marketdata.simulator.market import Market
 from marketdata.simulator.protocol import ApiKey
@@ -23,7 +24,7 @@ from marketdata.simulator.snapshot_rest import SnapshotRest
 from marketdata.trading_calendar.exchange import Holiday
 
 Answer: TypeAlias = Mapping[str, Any] | Sequence[Any] | Listing
-Responder: TypeAlias = Callable[[Query], Answer]
+Responder: TypeAlias = Callable[[Query], Answer | Awaitable[Answer]]
 
 _ERROR_BODIES: Final[Mapping[int, Mapping[str, str]]] = {
     401: {"status": "ERROR", "error": "Unknown API Key"},
@@ -51,7 +52,8 @@ def build_rest_routes(
 ) -> None:
     """Add every REST route to the application."""
     rest = _Rest(keys, faults)
-    snapshots, bars = SnapshotRest(market), BarsRest(market)
+    daily = DailyBars(market)
+    snapshots, bars = SnapshotRest(market, daily), BarsRest(market, daily)
     reference = ReferenceRest(market, holidays)
     stocks = "/v2/snapshot/locale/us/markets/stocks"
     responders: Mapping[str, Responder] = {
@@ -85,18 +87,20 @@ class _Rest:
 
     def handler(self, responder: Responder) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            status, body = self._answer(request, responder)
+            status, body = await self._answer(request, responder)
             metrics.SIMULATOR_REQUESTS.labels(str(status)).inc()
             return web.Response(status=status, body=_encoder.encode(body), content_type="application/json")
 
         return handle
 
-    def _answer(self, request: web.Request, responder: Responder) -> tuple[int, Answer]:
+    async def _answer(self, request: web.Request, responder: Responder) -> tuple[int, Answer]:
         number = next(self._request_numbers)
         try:
             self._admit(request)
             query = Query({**request.query, **_cursor(request), **request.match_info})
             answer = responder(query)
+            if inspect.isawaitable(answer):
+                answer = await answer
         except RestError as error:
             body = error.body or _ERROR_BODIES.get(error.status, {"status": "ERROR", "error": "unavailable"})
             return error.status, {"request_id": f"{number:032x}", **body}
@@ -123,8 +127,10 @@ def _page(request: web.Request, query: Query, listing: Listing, number: int) -> 
         "status": "OK",
         "request_id": number if listing.integer_request_id else f"{number:032x}",
         "count": len(rows),
-        "results": [listing.render(row) for row in rows],
+        **listing.extra,
     }
+    if rows or not listing.omit_empty:
+        body["results"] = [listing.render(row) for row in rows]
     if offset + limit < len(listing.rows):
         following = {**request.query, **_cursor(request), "offset": str(offset + limit)}
         following.pop("cursor", None)

@@ -22,13 +22,18 @@ class RestError(Exception):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that are handed out in pages. `render` makes the body of one row, so only a page's rows are made."""
+    """Rows that are handed out in pages; `render` makes the body of one row, for the rows of a page only.
+
+    `extra` are further fields of the body; with `omit_empty` a body without rows has no `results` at all.
+    """
 
     rows: Sequence[Any]
     render: Callable[[Any], Mapping[str, Any]]
     default_limit: int
     max_limit: int
     integer_request_id: bool = False
+    extra: Mapping[str, Any] = {}
+    omit_empty: bool = False
 
 
 class Query:

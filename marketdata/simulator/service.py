@@ -1,4 +1,4 @@
-"""The simulator as a long-running service: one port for the WebSocket feed and REST, one loop for the market."""
+"""The simulator as a long-running service: one port for WebSocket and REST, one loop for the market."""
 
 import asyncio
 import contextlib

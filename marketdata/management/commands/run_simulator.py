@@ -1,0 +1,163 @@
+"""`manage.py run_simulator`: a synthetic market behind the provider's WebSocket and REST protocol."""
+
+import argparse
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from marketdata.clock import SystemClock
+from marketdata.errors import MarketDataError
+from marketdata.runtime.runner import run_service
+from marketdata.simulator.activity import DEFAULT_MIX, DEFAULT_PROFILE, PROFILES, Rates, rates_of_total
+from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
+from marketdata.simulator.service import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_SYMBOLS,
+    SimulatorConfig,
+    SimulatorService,
+)
+from marketdata.trading_calendar import TradingCalendar
+from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
+
+_DEFAULT_KEY: Final = "demo"
+_DEFAULT_START: Final = dt.time(9, 25)
+_EARLIEST_START_DAYS: Final = 3_650
+_MAX_PORT: Final = 65_535
+
+
+class Command(BaseCommand):
+    help = (
+        "Simulate the whole US stock market behind the provider's own WebSocket (/stocks) and REST protocol."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--port",
+            type=_port,
+            default=DEFAULT_PORT,
+            help="port for WebSocket and REST (default: %(default)s)",
+        )
+        parser.add_argument("--symbols", type=int, default=DEFAULT_SYMBOLS, help="default: %(default)s")
+        parser.add_argument("--seed", type=int, default=7, help="which market to draw (default: %(default)s)")
+        parser.add_argument(
+            "--start",
+            metavar="YYYY-MM-DDTHH:MM",
+            help="market time in New York to begin at (default: 09:25 of the last session before today)",
+        )
+        parser.add_argument("--speed", type=float, default=1.0, help="market seconds per second, 1 to 60")
+        load = parser.add_mutually_exclusive_group()
+        load.add_argument(
+            "--profile", choices=sorted(PROFILES), default=DEFAULT_PROFILE, help="default: %(default)s"
+        )
+        load.add_argument(
+            "--rate", type=float, metavar="EVENTS_PER_SECOND", help="constant total instead of a profile"
+        )
+        parser.add_argument(
+            "--mix", default=DEFAULT_MIX, help="shares of A, T and Q in --rate (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--api-key",
+            action="append",
+            metavar="KEY[:CHANNELS]",
+            help="accept this key, entitled to these channels (default: all); repeatable",
+        )
+        parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
+        parser.add_argument(
+            "--evict",
+            choices=[policy.value for policy in EvictionPolicy],
+            default=EvictionPolicy.OLDEST.value,
+            help="which connection ends when a key has too many (default: %(default)s)",
+        )
+        parser.add_argument("--compression", action="store_true", help="accept permessage-deflate")
+        parser.add_argument("--health-port", type=_port, help="serve /healthz, /readyz and /metrics here")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            service = build_service(options, default_key=getattr(settings, "SIMULATOR_API_KEY", ""))
+        except MarketDataError as error:
+            raise CommandError(str(error)) from error
+        run_service(service, health_host=settings.HEALTH_HOST, health_port=options["health_port"])
+
+
+def build_service(options: dict[str, Any], *, default_key: str) -> SimulatorService:
+    """The service that the command's options describe.
+
+    Raises:
+        MarketDataError: an option is out of range; the message names it.
+        CommandError: the start is not a time.
+    """
+    if options["seed"] < 0:
+        raise CommandError(f"--seed must be 0 or more, got {options['seed']}")
+    now_ns = SystemClock().time_ns()
+    start = _parse_start(options["start"]) if options["start"] else None
+    calendar = exchange_calendar_around(now_ns, days_before=_days_before(now_ns, start))
+    today = calendar.local_time(now_ns // 1_000_000).date()
+    holidays = exchange_holidays(calendar.dates[0], calendar.dates[-1])
+    config = SimulatorConfig(
+        protocol=ProtocolSettings(
+            api_keys=tuple(map(ApiKey.parse, options["api_key"] or [default_key or _DEFAULT_KEY])),
+            max_connections=options["max_connections"],
+            eviction=EvictionPolicy(options["evict"]),
+            compression=options["compression"],
+        ),
+        start_ms=_start_ms(calendar, start or default_start(calendar.dates, today)),
+        host=options["host"],
+        port=options["port"],
+        symbol_count=options["symbols"],
+        seed=options["seed"],
+        speed=options["speed"],
+        rates=_rates(options),
+        holidays=holidays,
+    )
+    return SimulatorService(config, calendar)
+
+
+def default_start(sessions: Sequence[dt.date], today: dt.date) -> dt.datetime:
+    """09:25 of the last session before today, so that the open is five minutes away."""
+    return dt.datetime.combine(max(date for date in sessions if date < today), _DEFAULT_START)
+
+
+def _start_ms(calendar: TradingCalendar, start: dt.datetime) -> int:
+    return calendar.instant_ms(start.date(), start.time())
+
+
+def _parse_start(text: str) -> dt.datetime:
+    try:
+        start = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"--start {text!r} is not a time such as 2026-11-20T09:28") from error
+    if start.tzinfo is not None:
+        raise CommandError(f"--start {text!r} carries a time zone; it is New York time by definition")
+    return start
+
+
+def _days_before(now_ns: int, start: dt.datetime | None) -> int:
+    """How far back the calendar must reach, so that past days can be asked for."""
+    if start is None:
+        return 400
+    today = dt.datetime.fromtimestamp(now_ns / 1e9, tz=dt.UTC).date()
+    days = (today - start.date()).days + 400
+    if not 0 < days <= _EARLIEST_START_DAYS:
+        raise CommandError(
+            f"--start {start.isoformat()} is out of range: at most nine years back, not a year ahead"
+        )
+    return max(400, days)
+
+
+def _rates(options: dict[str, Any]) -> Rates:
+    if options["rate"] is None:
+        return PROFILES[options["profile"]]
+    return rates_of_total(options["rate"], options["mix"], options["symbols"])
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")
+    return int(text)

@@ -1,0 +1,221 @@
+"""Reference data by REST: market status, holidays, tickers, floats, splits, conditions, exchanges."""
+
+import datetime as dt
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from marketdata.simulator.condition_codes import CONDITIONS, EXCHANGES
+from marketdata.simulator.market import Market
+from marketdata.simulator.rest_answers import Listing, Query, RestError
+from marketdata.trading_calendar import MarketSession
+from marketdata.trading_calendar.exchange import Holiday
+
+_COMPARISONS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "": operator.eq,
+    ".gt": operator.gt,
+    ".gte": operator.ge,
+    ".lt": operator.lt,
+    ".lte": operator.le,
+}
+_STATUS: Final = {
+    MarketSession.CLOSED: "closed",
+    MarketSession.PRE_MARKET: "extended-hours",
+    MarketSession.AFTER_HOURS: "extended-hours",
+    MarketSession.REGULAR: "open",
+}
+_HOLIDAY_EXCHANGES: Final = ("NYSE", "NASDAQ", "OTC")
+_HOLIDAY_HORIZON: Final = dt.timedelta(days=270)
+_SPLITS: Final = 40
+_SPLIT_DAYS: Final = 200
+_SPLIT_RATIOS: Final = ((1, 2), (1, 3), (1, 4), (1, 10), (10, 1), (20, 1), (25, 1), (8, 1))
+
+
+class ReferenceRest:
+    """Answers from the universe, the calendar and the market's own time."""
+
+    def __init__(self, market: Market, holidays: Sequence[Holiday]) -> None:
+        self._market: Final = market
+        self._holidays: Final = holidays
+        self._splits: Final = tuple(_draw_splits(market))
+
+    def market_status(self, _query: Query) -> Mapping[str, Any]:
+        """What the market does now; `serverTime` is market time with the Eastern offset."""
+        market = self._market
+        session = market.day.session_at(market.now_ms)
+        state = _STATUS[session]
+        return {
+            "market": state,
+            "earlyHours": session is MarketSession.PRE_MARKET,
+            "afterHours": session is MarketSession.AFTER_HOURS,
+            "serverTime": market.calendar.local_time(market.now_ms).isoformat(timespec="seconds"),
+            "exchanges": {"nyse": state, "nasdaq": state, "otc": "open" if state == "open" else "closed"},
+            "currencies": {"fx": "open", "crypto": "open"},
+        }
+
+    def upcoming_holidays(self, _query: Query) -> Sequence[Mapping[str, Any]]:
+        """A bare array with one row per exchange and day, for some months ahead."""
+        today = self._market.day.date
+        return [
+            {"exchange": exchange, "name": holiday.name, "date": holiday.date.isoformat(), **_hours(holiday)}
+            for holiday in self._holidays
+            if today <= holiday.date <= today + _HOLIDAY_HORIZON
+            for exchange in _HOLIDAY_EXCHANGES
+        ]
+
+    def floats(self, query: Query) -> Listing:
+        """Free float of the tickers that have a row. The request id is an integer here, unlike elsewhere."""
+        universe = self._market.universe
+        listed = (row for row in self._listed(query) if universe.has_float[row])
+        return Listing(
+            rows=list(listed), render=self._float, default_limit=100, max_limit=5_000, integer_request_id=True
+        )
+
+    def tickers(self, query: Query) -> Listing:
+        """Listed tickers, filtered by ticker, type, exchange and market."""
+        universe, wanted_type, wanted_exchange = (
+            self._market.universe,
+            query.text("type"),
+            query.text("exchange"),
+        )
+        rows = [
+            row
+            for row in self._listed(query)
+            if wanted_type in {"", universe.security_types[row]}
+            and wanted_exchange in {"", universe.primary_exchanges[row]}
+        ]
+        nothing = query.text("market", "stocks") != "stocks" or query.text("active", "true") != "true"
+        return Listing(rows=[] if nothing else rows, render=self._ticker, default_limit=100, max_limit=1_000)
+
+    def ticker_details(self, query: Query) -> Mapping[str, Any]:
+        """All that is known about one ticker; 404 when it is not listed."""
+        row = self._market.universe.index.get(query.text("ticker"))
+        if row is None:
+            raise RestError(404)
+        universe = self._market.universe
+        outstanding = int(universe.shares_outstanding[row])
+        details = {
+            **self._ticker(row),
+            "market_cap": round(outstanding * float(self._market.path.previous_close[row]), 2),
+            "share_class_shares_outstanding": outstanding,
+            "weighted_shares_outstanding": outstanding,
+            "ticker_root": universe.symbols[row].partition(".")[0],
+            "round_lot": 100,
+            "description": "A company of the simulated market.",
+        }
+        return {"status": "OK", "results": details}
+
+    def stock_splits(self, query: Query) -> Listing:
+        """Splits with their kind and adjustment factor, the newest first."""
+        return Listing(
+            rows=list(self._chosen_splits(query)),
+            render=lambda split: split,
+            default_limit=100,
+            max_limit=5_000,
+        )
+
+    def splits(self, query: Query) -> Listing:
+        """Splits in the older form, the newest first."""
+        names = ("id", "ticker", "execution_date", "split_from", "split_to")
+        return Listing(
+            rows=list(self._chosen_splits(query)),
+            render=lambda split: {name: split[name] for name in names},
+            default_limit=10,
+            max_limit=1_000,
+        )
+
+    def conditions(self, query: Query) -> Listing:
+        """Trade and quote conditions; ids are unique only within a data type."""
+        data_type = query.text("data_type")
+        rows = [row for row in CONDITIONS if not data_type or data_type in row["data_types"]]
+        if query.text("asset_class", "stocks") != "stocks":
+            rows = []
+        return Listing(rows=rows, render=lambda row: row, default_limit=10, max_limit=1_000)
+
+    def exchanges(self, query: Query) -> Mapping[str, Any]:
+        """Exchange ids of the stock market, in one answer."""
+        rows = EXCHANGES if query.text("asset_class", "stocks") == "stocks" else ()
+        return {"status": "OK", "count": len(rows), "results": rows}
+
+    def _listed(self, query: Query) -> Iterator[int]:
+        """Rows of the universe that the ticker filters let through, in order of ticker."""
+        any_of = query.names("ticker.any_of")
+        accepts = _comparison(query, "ticker")
+        symbols = self._market.universe.symbols
+        rows = range(len(symbols) - 1, -1, -1) if query.text("order") == "desc" else range(len(symbols))
+        return (row for row in rows if (any_of is None or symbols[row] in any_of) and accepts(symbols[row]))
+
+    def _chosen_splits(self, query: Query) -> Iterator[Mapping[str, Any]]:
+        by_ticker, by_date = _comparison(query, "ticker"), _comparison(query, "execution_date")
+        return (
+            split for split in self._splits if by_ticker(split["ticker"]) and by_date(split["execution_date"])
+        )
+
+    def _float(self, row: int) -> Mapping[str, Any]:
+        universe = self._market.universe
+        free, outstanding = int(universe.free_float_shares[row]), int(universe.shares_outstanding[row])
+        return {
+            "ticker": universe.symbols[row],
+            "effective_date": self._market.day.date.replace(day=1).isoformat(),
+            "free_float": free,
+            "free_float_percent": round(100 * free / outstanding, 2),
+        }
+
+    def _ticker(self, row: int) -> Mapping[str, Any]:
+        universe = self._market.universe
+        return {
+            "ticker": universe.symbols[row],
+            "name": universe.names[row],
+            "market": "stocks",
+            "locale": "us",
+            "primary_exchange": universe.primary_exchanges[row],
+            "type": universe.security_types[row],
+            "active": True,
+            "currency_name": "usd",
+            "last_updated_utc": f"{self._market.day.date.isoformat()}T00:00:00Z",
+        }
+
+
+def _comparison(query: Query, field: str) -> Callable[[str], bool]:
+    """The test that the parameters `field`, `field.gt`, `field.gte`, `field.lt` and `field.lte` ask for."""
+    tests = [
+        (compare, query.text(field + suffix))
+        for suffix, compare in _COMPARISONS.items()
+        if query.text(field + suffix)
+    ]
+    return lambda value: all(compare(value, bound) for compare, bound in tests)
+
+
+def _hours(holiday: Holiday) -> Mapping[str, str]:
+    if holiday.open_ms is None or holiday.close_ms is None:
+        return {"status": "closed"}
+    return {"status": "early-close", "open": _utc(holiday.open_ms), "close": _utc(holiday.close_ms)}
+
+
+def _utc(time_ms: int) -> str:
+    instant = dt.datetime.fromtimestamp(time_ms / 1000, tz=dt.UTC)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _draw_splits(market: Market) -> Iterator[dict[str, Any]]:
+    """Splits of the last months, the newest first. Simulated prices are adjusted for all of them."""
+    universe, count = market.universe, min(_SPLITS, len(market.universe))
+    rng = np.random.default_rng([market.seed, 7])
+    days = np.sort(rng.integers(1, _SPLIT_DAYS, count))
+    rows = rng.choice(len(universe), size=count, replace=False)
+    for day, row, kind in zip(
+        days.tolist(), rows.tolist(), rng.integers(0, len(_SPLIT_RATIOS), count), strict=True
+    ):
+        split_from, split_to = _SPLIT_RATIOS[kind]
+        date = market.day.date - dt.timedelta(days=day)
+        yield {
+            "id": f"S{date:%Y%m%d}{row}",
+            "ticker": universe.symbols[row],
+            "execution_date": date.isoformat(),
+            "split_from": split_from,
+            "split_to": split_to,
+            "adjustment_type": "forward_split" if split_to > split_from else "reverse_split",
+            "historical_adjustment_factor": split_from / split_to,
+        }
