@@ -28,7 +28,16 @@ QUEUE_OF = {
 
 
 def luld_wire(symbol: str = "AAPL") -> dict[str, object]:
-    return {"ev": "LULD", "h": 11.0, "l": 9.0, "i": [16], "z": 3, "T": symbol, "t": 1764086430905642800, "q": 1}
+    return {
+        "ev": "LULD",
+        "h": 11.0,
+        "l": 9.0,
+        "i": [16],
+        "z": 3,
+        "T": symbol,
+        "t": 1764086430905642800,
+        "q": 1,
+    }
 
 
 def route(*frames: str | bytes, shard_count: int = SHARDS) -> Routing:
@@ -61,7 +70,9 @@ json_values = st.recursive(
 odd_events = st.one_of(
     json_values,
     st.fixed_dictionaries({"ev": json_values}, optional={"sym": json_values, "T": json_values}),
-    st.fixed_dictionaries({"ev": st.sampled_from([*QUEUE_OF, "status", "NOI"])}, optional={"sym": json_values}),
+    st.fixed_dictionaries(
+        {"ev": st.sampled_from([*QUEUE_OF, "status", "NOI"])}, optional={"sym": json_values}
+    ),
 )
 
 
@@ -141,7 +152,9 @@ def test_the_text_of_an_event_is_kept_byte_for_byte() -> None:
         ({"ev": "status"}, "malformed_status"),
     ],
 )
-def test_an_event_that_cannot_be_routed_is_set_aside_alone_with_its_reason(event: object, reason: str) -> None:
+def test_an_event_that_cannot_be_routed_is_set_aside_alone_with_its_reason(
+    event: object, reason: str
+) -> None:
     routing = route(frame_of(trade_wire("IBM"), event, quote_wire("IBM")))
 
     assert dict(routing.set_aside) == {reason: 1}

@@ -1,0 +1,264 @@
+"""From frames to batches: what a listener publishes, keeps and gives up."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import pytest
+
+from marketdata.errors import TopologyMismatch, TransportUnavailable
+from marketdata.listener import BatchMaker, Listener
+from marketdata.observability import metrics
+from marketdata.observability.tracing import Tracing
+from marketdata.providers.base import Frame, ProviderState, ProviderStatus, StatusEvent
+from marketdata.providers.frame_buffer import FrameBuffer
+from marketdata.providers.massive.framing import FrameRouter
+from marketdata.runtime.backoff import Backoff
+from marketdata.transport.base import Batch, QueueDepth, ShardSubscription
+from marketdata.transport.queues import QueueName, shard_of
+from tests.support.builders import batch_body, quote_wire, trade_wire
+from tests.support.deadlines import eventually
+from tests.support.manual_clock import ManualClock
+
+SHARDS = 2
+TTL_MS = 5_000
+
+
+class FakeProvider:
+    """A provider whose frames the test puts in."""
+
+    def __init__(self) -> None:
+        self.buffer = FrameBuffer()
+        self.status = ProviderStatus(ProviderState.CONNECTING)
+        self.noticed: list[StatusEvent] = []
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        self.buffer.open()
+        self.status = ProviderStatus(ProviderState.LIVE)
+        await stopping.wait()
+        self.status = ProviderStatus(ProviderState.STOPPED)
+        self.buffer.close()
+
+    async def frames(self) -> Sequence[Frame]:
+        return await self.buffer.take()
+
+    def router(self, shard_count: int) -> FrameRouter:
+        return FrameRouter(shard_count)
+
+    def notice(self, statuses: Sequence[StatusEvent]) -> None:
+        self.noticed += statuses
+
+
+class FakeTransport:
+    """A broker that can be away; keeps what was published."""
+
+    def __init__(self) -> None:
+        self.published: list[Batch] = []
+        self.away = False
+        self.attempts = 0
+        self.closed = False
+        self.mismatched = False
+
+    async def open(self) -> None:
+        if self.mismatched:
+            raise TopologyMismatch("queue mdq.trades.0 has another TTL")
+        self._check()
+
+    async def publish(self, batches: Iterable[Batch]) -> None:
+        self._check()
+        self.published += batches
+
+    def _check(self) -> None:
+        self.attempts += 1
+        if self.away:
+            raise TransportUnavailable("broker away")
+
+    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> ShardSubscription:
+        raise NotImplementedError
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        return []
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def __aenter__(self) -> "FakeTransport":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+
+class Rig:
+    """A listener between a fake provider and a fake broker."""
+
+    def __init__(self) -> None:
+        self.provider = FakeProvider()
+        self.transport = FakeTransport()
+        self.clock = ManualClock()
+        self.listener = Listener(
+            self.provider,
+            self.transport,
+            shard_count=SHARDS,
+            source="listener:1",
+            ttl_ms=TTL_MS,
+            clock=self.clock,
+            broker_backoff=Backoff(initial_seconds=0.01, maximum_seconds=0.02),
+        )
+
+    def receive(self, *events: dict[str, object]) -> None:
+        self.provider.buffer.append(Frame(batch_body(events), self.clock.time_ns()))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Rig"]:
+        stopping = asyncio.Event()
+        async with asyncio.timeout(10):
+            task = asyncio.create_task(self.listener.run(stopping))
+            try:
+                yield self
+            finally:
+                stopping.set()
+                await task
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def events_of(batches: Iterable[Batch]) -> list[object]:
+    return [event for batch in batches for event in json.loads(batch.body)]
+
+
+def make_batches(*frames: Frame) -> Sequence[Batch]:
+    return BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing()).batches(frames)
+
+
+def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> None:
+    first = Frame(batch_body([trade_wire("IBM", q=1), quote_wire("IBM")]), received_ns=7)
+    second = Frame(batch_body([trade_wire("IBM", q=2)]), received_ns=9)
+
+    trades, quotes = sorted(make_batches(second, first), key=lambda batch: batch.queue, reverse=True)
+
+    assert (trades.queue, quotes.queue) == (QueueName.TRADES, QueueName.QUOTES)
+    assert trades.event_count == 2
+    assert [event["q"] for event in json.loads(trades.body)] == [2, 1]
+    assert trades.shard == quotes.shard == shard_of("IBM", SHARDS)
+    assert trades.received_ns == 7
+
+
+def test_batches_are_numbered_from_one_in_each_queue_and_shard() -> None:
+    maker = BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing())
+    frame = Frame(batch_body([trade_wire("IBM"), quote_wire("IBM")]), received_ns=1)
+    only_trade = Frame(batch_body([trade_wire("IBM")]), received_ns=1)
+
+    made = [*maker.batches([frame]), *maker.batches([only_trade]), *maker.batches([frame])]
+
+    by_queue = {queue: [b.sequence for b in made if b.queue is queue] for queue in QueueName}
+    assert by_queue[QueueName.TRADES] == [1, 2, 3]
+    assert by_queue[QueueName.QUOTES] == [1, 2]
+    assert {batch.source for batch in made} == {"listener:1"}
+
+
+async def test_events_reach_the_broker_and_statuses_the_provider(rig: Rig) -> None:
+    async with rig.running():
+        rig.receive(trade_wire("IBM"), {"ev": "status", "status": "error", "message": "not authorized"})
+        await eventually(lambda: rig.transport.published, 5)
+
+        assert rig.listener.unready() == {}
+        assert rig.provider.noticed == [StatusEvent("error", "not authorized")]
+    assert rig.transport.closed
+
+
+async def test_what_was_received_before_the_stop_is_still_published(rig: Rig) -> None:
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.receive(trade_wire("IBM"))
+    assert events_of(rig.transport.published) == [trade_wire("IBM")]
+
+
+async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Rig) -> None:
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.transport.away = True
+        for number in range(1, 6):
+            rig.receive(trade_wire("IBM", q=number))
+            await eventually(lambda: len(rig.provider.buffer) <= 3, 5)
+        await eventually(lambda: rig.listener.unready().get("broker") == "broker away", 5)
+        rig.transport.away = False
+        await eventually(lambda: len(events_of(rig.transport.published)) == 5, 5)
+
+        sequences = [batch.sequence for batch in rig.transport.published]
+        assert sequences == sorted(sequences)
+        assert rig.listener.unready() == {}
+
+
+async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_published_late(rig: Rig) -> None:
+    dropped = metrics.LISTENER_DROPPED_EVENTS.labels(reason="expired")
+    before = dropped._value.get()
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.transport.away = True
+        rig.receive(trade_wire("OLD"), trade_wire("OLD"))
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
+        rig.clock.advance(TTL_MS / 1_000 + 1)
+        rig.receive(trade_wire("NEW"))
+        rig.transport.away = False
+        await eventually(lambda: rig.transport.published, 5)
+
+    assert events_of(rig.transport.published) == [trade_wire("NEW")]
+    assert dropped._value.get() - before == 2
+
+
+async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:
+    rig.provider.buffer = FrameBuffer(capacity_characters=2_000)
+    dropped = metrics.PROVIDER_FRAMES_DROPPED.labels(reason="buffer_full")
+    before = dropped._value.get()
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.transport.away = True
+        await eventually(lambda: _full(rig, dropped._value.get() - before), 5)
+        rig.transport.away = False
+        await eventually(lambda: trade_wire("IBM", q=-1) in events_of(rig.transport.published), 5)
+
+
+def _full(rig: Rig, dropped: float) -> bool:
+    rig.receive(trade_wire("IBM", q=-1))
+    return dropped > 0
+
+
+async def test_a_broker_away_at_the_start_is_waited_for(rig: Rig) -> None:
+    rig.transport.away = True
+    async with rig.running():
+        await eventually(lambda: rig.transport.attempts > 2, 5)
+        assert rig.listener.unready()["broker"] == "broker away"
+        rig.transport.away = False
+        await eventually(lambda: not rig.listener.unready(), 5)
+
+
+async def test_a_stop_does_not_wait_for_a_broker_that_is_away(rig: Rig) -> None:
+    given_up = metrics.LISTENER_DROPPED.labels(reason="stopping")
+    before = given_up._value.get()
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.transport.away = True
+        rig.receive(trade_wire("IBM"))
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
+    assert given_up._value.get() == before + 1
+    assert rig.transport.closed
+
+
+async def test_queues_of_other_properties_end_the_service_with_the_reason(rig: Rig) -> None:
+    rig.transport.mismatched = True
+    with pytest.raises(TopologyMismatch, match=r"mdq\.trades\.0"):
+        await rig.listener.run(asyncio.Event())
+    assert rig.transport.closed
+
+
+async def test_rubbish_goes_to_the_unknown_queue_and_the_feed_goes_on(rig: Rig) -> None:
+    async with rig.running():
+        rig.provider.buffer.append(Frame("no json", rig.clock.time_ns()))
+        rig.receive(trade_wire("IBM"))
+        await eventually(lambda: len(rig.transport.published) == 2, 5)
+    assert {batch.queue for batch in rig.transport.published} == {QueueName.UNKNOWN, QueueName.TRADES}
