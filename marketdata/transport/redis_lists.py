@@ -173,7 +173,7 @@ class RedisListTransport:
 
     async def open(self) -> None:
         """Check that the server is there; lists need no declaration."""
-        await self._server.command("PING")
+        await self._server.ping()
 
     async def publish(self, batches: Iterable[Batch]) -> None:
         """Append to all queues in one round trip."""
@@ -314,9 +314,18 @@ class RedisListSubscription:
                 await self._server.script(_RELEASE, self._keys, self._owner, self._ttl_ms)
 
     async def _take(self) -> list[Delivery]:
-        answer = await self._as_owner(
-            _TAKE, self._keys, self._prefetch, MOST_BATCHES_A_QUEUE, self._ttl_ms, self._next_number
-        )
+        """What may be handed out of what waits; goes on while all that came was too old."""
+        deliveries: list[Delivery] = []
+        came = True
+        while came and not deliveries:
+            answer = await self._as_owner(
+                _TAKE, self._keys, self._prefetch, MOST_BATCHES_A_QUEUE, self._ttl_ms, self._next_number
+            )
+            came = any(answer)
+            deliveries = await self._sorted_out(answer)
+        return deliveries
+
+    async def _sorted_out(self, answer: Sequence[Sequence[Any]]) -> list[Delivery]:
         deliveries: list[Delivery] = []
         refused: list[_Loan] = []
         for queue, taken in zip(self._queues, answer, strict=True):
@@ -354,7 +363,7 @@ class RedisListSubscription:
         # Until the answer is here ownership is in doubt: a batch on loan whose delivery was cut off
         # comes back only through `acquire`.
         self._owned = False
-        answer = await self._server.script(script, keys, self._owner, *arguments)
+        answer = await self._server.script_once(script, keys, self._owner, *arguments)
         if answer in (None, 0):
             raise OwnershipLost(f"the lease of shard {self._shard} ran out or went to another owner")
         self._owned = True
@@ -400,35 +409,48 @@ class _Names:
         return f"{self._prefix}:owner:{shard}"
 
 
-class _Server:
-    """The Redis client, with our timeouts and our errors.
+def _client(url: str, timeout_seconds: float, *, retries: int) -> Any:
+    # Any: the library's types unite the sync and async answers of every command.
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), retries),
+    )
 
-    It does not repeat failed commands: a repeated script would move a second lot of batches on loan.
+
+class _Server:
+    """Redis clients with our timeouts and our errors.
+
+    What may run twice is repeated once on a new connection, since the pool notices only by failing that a
+    server was restarted. An owner's script is not: repeated, it would put a second lot of batches on loan.
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
         try:
-            # Any: the library's types unite the sync and async answers of every command.
-            self._redis: Any = Redis.from_url(
-                url,
-                socket_timeout=timeout_seconds,
-                socket_connect_timeout=timeout_seconds,
-                retry=Retry(NoBackoff(), 0),
-            )
+            self._repeating = _client(url, timeout_seconds, retries=1)
+            self._once = _client(url, timeout_seconds, retries=0)
         except ValueError as error:
             raise ConfigurationError(f"MDQ_URL is not a Redis address: {error}") from error
 
-    async def command(self, *words: Any) -> Any:
-        async with self._translated_errors(self._timeout_seconds):
-            return await self._redis.execute_command(*words)
+    async def ping(self) -> None:
+        async with self._translated_errors():
+            await self._repeating.execute_command("PING")
 
     async def script(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
-        return await self.command("EVAL", script, len(keys), *keys, *arguments)
+        """Run a script that may run twice."""
+        async with self._translated_errors():
+            return await self._repeating.execute_command("EVAL", script, len(keys), *keys, *arguments)
+
+    async def script_once(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
+        """Run a script that must not run twice."""
+        async with self._translated_errors():
+            return await self._once.execute_command("EVAL", script, len(keys), *keys, *arguments)
 
     async def pipeline(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
-        async with self._translated_errors(self._timeout_seconds):
-            pipeline = self._redis.pipeline(transaction=False)
+        async with self._translated_errors():
+            pipeline = self._repeating.pipeline(transaction=False)
             for words in commands:
                 pipeline.execute_command(*words)
             answers: list[Any] = await pipeline.execute()
@@ -437,17 +459,18 @@ class _Server:
     async def wait_for_token(self, key: str, seconds: float) -> None:
         """Return when there is a token, or after that time."""
         seconds = min(seconds, self._timeout_seconds / 2)
-        async with self._translated_errors(self._timeout_seconds):
-            await self._redis.execute_command("BLPOP", key, f"{max(seconds, 0.001):.3f}")
+        async with self._translated_errors():
+            await self._once.execute_command("BLPOP", key, f"{max(seconds, 0.001):.3f}")
 
     async def close(self) -> None:
         with contextlib.suppress(RedisError, OSError):
-            await self._redis.aclose()
+            await self._repeating.aclose()
+            await self._once.aclose()
 
     @contextlib.asynccontextmanager
-    async def _translated_errors(self, timeout_seconds: float) -> AsyncIterator[None]:
+    async def _translated_errors(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 yield
         except (AuthenticationError, NoPermissionError) as error:
             raise ConfigurationError(f"the Redis server of MDQ_URL refuses us: {error}") from error

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 
 from marketdata.clock import SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
-from marketdata.transport.base import Transport
+from marketdata.transport.base import ShardSubscription, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.deadlines import eventually, scaled
 from tests.support.transports import (
@@ -261,8 +261,9 @@ async def test_a_standby_takes_over_from_an_owner_whose_connection_went_silent(q
 
 
 @contextlib.asynccontextmanager
-async def standby(subscription: object) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.create_task(subscription.acquire())  # type: ignore[attr-defined]
+async def standby(subscription: ShardSubscription) -> AsyncIterator["asyncio.Task[None]"]:
+    """A subscription that waits for the shard in the background."""
+    task = asyncio.create_task(subscription.acquire())
     try:
         yield task
     finally:
@@ -298,8 +299,7 @@ async def test_acknowledging_nothing_is_nothing(queues: Queues) -> None:
     transport = await queues.transport()
     subscription = transport.subscribe(0, TRADES, prefetch=PREFETCH)
     await subscription.acquire()
-    nothing: Sequence[object] = []
-    await subscription.acknowledge(nothing)  # type: ignore[arg-type]
+    await subscription.acknowledge([])
 
 
 async def test_open_and_close_may_be_called_twice(queues: Queues) -> None:

@@ -9,7 +9,7 @@ import inspect
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -22,7 +22,11 @@ def scaled(seconds: float) -> float:
     return seconds * TIME_FACTOR
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], within_seconds: float) -> T:
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], within_seconds: float) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], within_seconds: float) -> T: ...
+async def eventually(condition: Callable[[], object], within_seconds: float) -> object:
     """Ask `condition` (plain or async) until its answer is truthy, and return that answer.
 
     Raises:
@@ -31,7 +35,7 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], within_seconds: 
     deadline = time.monotonic() + scaled(within_seconds)
     while True:
         answer = condition()
-        value: T = await answer if inspect.isawaitable(answer) else answer
+        value: object = await answer if inspect.isawaitable(answer) else answer
         if value:
             return value
         _check(deadline, condition, value, within_seconds)

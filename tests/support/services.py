@@ -42,7 +42,7 @@ class ServiceFailedError(Exception):
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on."""
     while True:
-        port = random.choice(PRIVATE_PORTS)  # noqa: S311
+        port = random.choice(PRIVATE_PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -195,6 +195,7 @@ class RabbitMQServer(Server):
         self._distribution_port = free_port()
         self._epmd_port = free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._node = f"mdp-test-{self.port}@localhost"
         self._write_configuration()
 
     @property
@@ -211,6 +212,12 @@ class RabbitMQServer(Server):
                 [_program("epmd"), "-address", "127.0.0.1", "-port", str(self._epmd_port)]
             )
         super().launch()
+
+    def control(self, *arguments: str) -> None:
+        """Run `rabbitmqctl` against this node, for example `control("delete_queue", "name")`."""
+        program = str(Path(rabbitmq_program()).with_name("rabbitmqctl"))
+        command = [program, "--node", self._node, "--quiet", *arguments]
+        subprocess.run(command, env=self._environment(), cwd=self.directory, check=True, capture_output=True)
 
     def close(self) -> None:
         """Stop the node and its port mapper for good and remove the directory."""
@@ -235,7 +242,7 @@ class RabbitMQServer(Server):
             "HOME": directory,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(self._epmd_port),
-            "RABBITMQ_NODENAME": f"mdp-test-{self.port}@localhost",
+            "RABBITMQ_NODENAME": self._node,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
             "RABBITMQ_MNESIA_BASE": f"{directory}/mnesia",
