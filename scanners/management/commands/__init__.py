@@ -1,0 +1,1 @@
+"""`manage.py run_processor` and `manage.py run_scanner`."""

@@ -1,0 +1,1 @@
+"""Analyzers: pure functions from events to columns of the market table."""

@@ -1,0 +1,159 @@
+"""What the leaderboards rank and show: the newest bar of each symbol, the day's range, and changes.
+
+Aggregates carry cumulative fields, so the newest bar says it all: the one that ends last, and of those
+the one that starts last. A late bar changes nothing but the day's range, and a bar that is sent
+again (same start and end) replaces the one before.
+
+"Since open" compares with the open of the day's first bar from 04:00 New York on. At 09:30 it starts anew:
+from then on with the official open, and until that is known with the open of the first bar
+that starts at 09:30 or later.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.events import Aggregate
+from marketdata.payloads import Column
+from scanners.analyzers.base import MarketPhase
+from scanners.analyzers.columns import Instants, float_columns, newest_per_row, quotient, whole_numbers
+from scanners.table import MarketTable, Rows
+
+BAR_COLUMNS: Final = (
+    "volume",
+    "accumulated_volume",
+    "vwap",
+    "open",
+    "close",
+    "high",
+    "low",
+    "aggregate_vwap",
+    "average_size",
+    "start_timestamp",
+    "end_timestamp",
+)
+OPEN_COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
+RANGE_COLUMNS: Final = ("day_high", "day_low")
+DERIVED_COLUMNS: Final = (
+    "change",
+    "pct_change",
+    "change_since_open",
+    "pct_change_since_open",
+    "relative_volume",
+)
+
+_LINES: Final = (*BAR_COLUMNS, "official_open_price")
+_OPEN, _HIGH, _LOW, _START, _END, _OFFICIAL_OPEN = map(
+    _LINES.index, ("open", "high", "low", "start_timestamp", "end_timestamp", "official_open_price")
+)
+
+Bars = NDArray[np.float64]
+"""One line for each of `_LINES`, one column for each event."""
+
+
+def event_times_ms(events: Sequence[Aggregate]) -> Instants:
+    """When each bar happened: its last millisecond, so that none reaches into the next session."""
+    return whole_numbers([event.end_timestamp for event in events]) - 1
+
+
+class LeaderboardAnalyzer:
+    """Second and minute aggregates to bars, ranges and changes. See `scanners.analyzers.base.Analyzer`."""
+
+    name: Final = "leaderboard"
+    columns: Final = BAR_COLUMNS + OPEN_COLUMNS + RANGE_COLUMNS + DERIVED_COLUMNS
+
+    def update(
+        self, table: MarketTable, events: Sequence[Aggregate], times_ms: Instants, phase: MarketPhase
+    ) -> None:
+        """Apply bars of the current trading day."""
+        bars = _bars(events, times_ms)
+        rows = table.rows([event.symbol for event in events])
+        _widen_day_range(table, rows, bars)
+        _note_session_open(table, rows, bars, phase)
+        held = (table["end_timestamp"], table["start_timestamp"])
+        newest = newest_per_row(rows, (bars[_END], bars[_START]), held)
+        table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:_OFFICIAL_OPEN, newest])
+        _note_official_open(table, rows, bars, newest, phase)
+
+    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+        """Changes against the previous close and since the open (in percent too), and relative volume."""
+        close = table["close"][rows]
+        previous_close = table["prev_day_close"][rows]
+        opened_at = _open_price(table, rows, phase)
+        table["change"][rows] = close - previous_close
+        table["pct_change"][rows] = 100 * quotient(close - previous_close, previous_close)
+        table["change_since_open"][rows] = close - opened_at
+        table["pct_change_since_open"][rows] = 100 * quotient(close - opened_at, opened_at)
+        table["relative_volume"][rows] = quotient(
+            table["accumulated_volume"][rows], table["avg_volume"][rows]
+        )
+
+    def start_day(self, table: MarketTable) -> None:
+        """Bars, volumes, ranges and opens of the day before are gone."""
+        table.clear(self.columns)
+
+    def start_regular_session(self, table: MarketTable) -> None:
+        """Changes since the open start anew; the pre-market's volume, high and low stay."""
+        table.clear(OPEN_COLUMNS)
+
+
+def _bars(events: Sequence[Aggregate], times_ms: Instants) -> Bars:
+    """All fields of all events in one pass; an official open that is not yet known is 0."""
+    values: list[float] = []
+    append = values.extend
+    for event in events:
+        append(
+            (
+                event.volume,
+                event.accumulated_volume,
+                event.vwap,
+                event.open,
+                event.close,
+                event.high,
+                event.low,
+                event.aggregate_vwap,
+                event.average_size,
+                event.official_open_price or 0.0,
+            )
+        )
+    floats = float_columns(values, len(_LINES) - 2)
+    starts = whole_numbers([event.start_timestamp for event in events])
+    return np.vstack((floats[:_START], starts, times_ms + 1, floats[_START:]))
+
+
+def _widen_day_range(table: MarketTable, rows: Rows, bars: Bars) -> None:
+    """High and low over every bar of the day, late ones included, so that their order does not matter."""
+    day_high, day_low = table["day_high"], table["day_low"]
+    wider = ~((bars[_HIGH] <= day_high[rows]) & (bars[_LOW] >= day_low[rows]))
+    np.fmax.at(day_high, rows[wider], bars[_HIGH, wider])
+    np.fmin.at(day_low, rows[wider], bars[_LOW, wider])
+    table.mark(rows[wider])
+
+
+def _note_session_open(table: MarketTable, rows: Rows, bars: Bars, phase: MarketPhase) -> None:
+    """Keep the open of the earliest bar since the last reset; the same bar sent again replaces it."""
+    start = bars[_START]
+    earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
+    if not earlier.any():
+        return
+    candidates = np.flatnonzero(earlier)
+    candidates = candidates[np.argsort(-start[candidates], kind="stable")]
+    table["session_open_price"][rows[candidates]] = bars[_OPEN, candidates]
+    table["session_open_timestamp"][rows[candidates]] = start[candidates]
+    table.mark(rows[candidates])
+
+
+def _note_official_open(table: MarketTable, rows: Rows, bars: Bars, newest: Rows, phase: MarketPhase) -> None:
+    """Keep the official open of the newest bars that carry one; before 09:30 it would be another day's."""
+    known = newest[(bars[_OFFICIAL_OPEN, newest] > 0) & (bars[_START, newest] >= phase.day.regular_open_ms)]
+    table["official_open_price"][rows[known]] = bars[_OFFICIAL_OPEN, known]
+
+
+def _open_price(table: MarketTable, rows: Rows, phase: MarketPhase) -> Column:
+    """What "since open" compares with; absent for a symbol that has not traded since the last reset."""
+    official = table["official_open_price"][rows]
+    price = np.where(np.isnan(official), table["session_open_price"][rows], official)
+    price[~(table["start_timestamp"][rows] >= phase.open_reset_ms)] = np.nan
+    return price

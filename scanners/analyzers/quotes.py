@@ -1,0 +1,71 @@
+"""The best bid and offer of each symbol: the quote with the newest timestamp, then sequence number.
+
+A price of 0 on the wire says that nobody bids or offers: that side is absent, price and size.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.events import Quote
+from scanners.analyzers.base import MarketPhase
+from scanners.analyzers.columns import Instants, float_columns, newest_per_row, whole_numbers
+from scanners.table import MarketTable, Rows
+
+QUOTE_COLUMNS: Final = (
+    "bid_price",
+    "bid_size",
+    "ask_price",
+    "ask_size",
+    "quote_timestamp",
+    "quote_sequence_number",
+)
+_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(QUOTE_COLUMNS))
+
+
+def event_times_ms(events: Sequence[Quote]) -> Instants:
+    """When each quote was made, by the securities information processor's clock."""
+    return whole_numbers([event.timestamp for event in events])
+
+
+class QuotesAnalyzer:
+    """Quotes to the newest bid and offer. See `scanners.analyzers.base.Analyzer`."""
+
+    name: Final = "quotes"
+    columns: Final = QUOTE_COLUMNS
+
+    def update(
+        self, table: MarketTable, events: Sequence[Quote], times_ms: Instants, phase: MarketPhase
+    ) -> None:
+        """Apply quotes of the current trading day."""
+        rows = table.rows([event.symbol for event in events])
+        quotes = _quotes(events, times_ms)
+        held = (table["quote_timestamp"], table["quote_sequence_number"])
+        newest = newest_per_row(rows, (quotes[_TIMESTAMP], quotes[_SEQUENCE_NUMBER]), held)
+        chosen = quotes[:, newest]
+        for price, size in ((_BID_PRICE, _BID_SIZE), (_ASK_PRICE, _ASK_SIZE)):
+            empty = chosen[price] == 0
+            chosen[price, empty] = chosen[size, empty] = np.nan
+        table.write(table.columns(QUOTE_COLUMNS), rows[newest], chosen)
+
+    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+        """Nothing follows from quotes."""
+
+    def start_day(self, table: MarketTable) -> None:
+        """Quotes of the day before are gone."""
+        table.clear(self.columns)
+
+    def start_regular_session(self, table: MarketTable) -> None:
+        """Quotes do not count from the open."""
+
+
+def _quotes(events: Sequence[Quote], times_ms: Instants) -> NDArray[np.float64]:
+    """One line for each of `QUOTE_COLUMNS`, one column for each event."""
+    values: list[float] = []
+    append = values.extend
+    for event in events:
+        append((event.bid_price, event.bid_size, event.ask_price, event.ask_size))
+    sequence_numbers = whole_numbers([event.sequence_number for event in events])
+    return np.vstack((float_columns(values, _TIMESTAMP), times_ms, sequence_numbers))

@@ -1,0 +1,241 @@
+"""One shard's turn-taking: stand by, own, work, lose, and stand by again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from marketdata.clock import Clock
+from marketdata.errors import ContentError, OwnershipLost, StoreUnavailable, TransportUnavailable
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.observability.tracing import Tracing
+from marketdata.payloads import RowBlock
+from marketdata.runtime.backoff import Backoff
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from marketdata.transport.base import Delivery, ShardSubscription, Transport
+from scanners.processor.shard import Outcome, ShardProcessor
+
+MAX_EVENTS_AT_ONCE: Final = 20_000
+"""How many events are applied before the event loop runs again: some 20 ms of work."""
+
+HEARTBEAT_NS: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
+NS_PER_SECOND: Final = 1_000_000_000
+MAX_BACKOFF_SECONDS: Final = 1.0
+
+log = get_logger(__name__)
+
+
+class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a processor is told by its settings."""
+
+    shards: tuple[int, ...]
+    publish_interval_ms: int = 250
+    prefetch: int = 500
+
+
+class ShardOwner:
+    """Owns one shard whenever the transport lets it, and keeps its state in the store.
+
+    What has been received is acknowledged only after the tick that stored its effect. So whoever owns the
+    shard next finds in the store everything that was acknowledged, and is sent the rest again.
+
+    Concurrency: `run` is one task; nothing else calls into it except `use_reference`.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        *,
+        make_processor: Callable[[int], ShardProcessor],
+        transport: Transport,
+        snapshots: SnapshotReader,
+        publisher: BlockPublisher,
+        configuration: ProcessorConfiguration,
+        clock: Clock,
+        tracing: Tracing,
+    ) -> None:
+        self.shard = shard
+        self._make_processor = make_processor
+        self._transport = transport
+        self._snapshots = snapshots
+        self._publisher = publisher
+        self._prefetch = configuration.prefetch
+        self._interval_ns = configuration.publish_interval_ms * NS_PER_MS
+        self._clock = clock
+        self._tracing = tracing
+        self._processor = make_processor(clock.time_ns())
+        self._reference: RowBlock | None = None
+        self._on_loan: list[Delivery] = []
+        self._next_tick_ns = 0
+        self._published_ns = 0
+        self._troubles: dict[str, str] = {}
+        self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
+        self._rejections = RateLimitedLog(log, clock=clock)
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """What keeps it from working: dependency -> reason. Standing by is no trouble."""
+        return self._troubles
+
+    def use_reference(self, block: RowBlock) -> None:
+        """Take new reference data; the next tick publishes its effect."""
+        self._reference = block
+        self._processor.apply_reference(block)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Own the shard again and again until told to stop; then publish and acknowledge what was applied."""
+        backoff = Backoff(initial_seconds=0.1, maximum_seconds=MAX_BACKOFF_SECONDS)
+        while not stopping.is_set():
+            subscription = self._transport.subscribe(
+                self.shard, self._processor.queues, prefetch=self._prefetch
+            )
+            try:
+                if await _finished_before(stopping, subscription.acquire()):
+                    self._troubles.pop("queues", None)
+                    await self._work(subscription, stopping, backoff)
+                    continue
+            except OwnershipLost:
+                log.warning("shard lost to another owner", shard=self.shard)
+            except (TransportUnavailable, StoreUnavailable) as error:
+                dependency = "cache" if isinstance(error, StoreUnavailable) else "queues"
+                self._troubles[dependency] = str(error)
+                log.warning("shard interrupted", shard=self.shard, dependency=dependency, error=str(error))
+            finally:
+                self._owned.set(0)
+                self._on_loan.clear()
+                await subscription.close()
+            await backoff.wait(stopping)
+
+    async def _work(self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff) -> None:
+        await self._continue_from_the_store()
+        self._owned.set(1)
+        while not stopping.is_set():
+            deliveries = await subscription.receive(wait_seconds=self._seconds_to_tick())
+            backoff.reset()
+            for group in _groups(deliveries):
+                self._apply(group)
+                if self._is_tick_due():
+                    await self._tick(subscription)
+                await asyncio.sleep(0)
+            if self._is_tick_due():
+                await self._tick(subscription)
+        await self._publish(subscription)
+
+    async def _continue_from_the_store(self) -> None:
+        """Begin with the newest stored state, which is our own if nobody else wrote since.
+
+        Our own state in memory is at least as new as that, and all there is when the cache has
+        restarted empty. Anything else is of another owner, and then ours is out of date.
+        """
+        stored = await self._stored()
+        self._troubles.pop("cache", None)
+        if stored is not None and stored.epoch != self._processor.epoch:
+            self._processor = self._make_processor(self._clock.time_ns())
+            self._processor.restore(stored)
+            if self._reference is not None:
+                self._processor.apply_reference(self._reference)
+        outcome = "empty" if stored is None else "restored"
+        metrics.PROCESSOR_RESTORES.labels(outcome).inc()
+        log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
+
+    async def _stored(self) -> RowBlock | None:
+        try:
+            return await self._snapshots.rows(self.shard)
+        except ContentError as error:
+            metrics.STORE_MALFORMED.labels(error.reason).inc()
+            log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
+            return None
+
+    def _apply(self, deliveries: Sequence[Delivery]) -> None:
+        outcome = self._processor.apply([delivery.batch for delivery in deliveries])
+        self._on_loan.extend(deliveries)
+        now_ns = self._clock.time_ns()
+        for delivery in deliveries:
+            batch = delivery.batch
+            age_seconds = max(0, now_ns - batch.received_ns) / NS_PER_SECOND
+            metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(batch.queue).observe(age_seconds)
+        self._count(outcome, Counter(delivery.batch.queue for delivery in deliveries))
+
+    def _count(self, outcome: Outcome, batches: Counter[str]) -> None:
+        for queue, count in batches.items():
+            metrics.PROCESSOR_BATCHES.labels(queue).inc(count)
+        for queue, count in outcome.applied.items():
+            metrics.PROCESSOR_EVENTS.labels(queue).inc(count)
+        for reason, count in outcome.ignored.items():
+            metrics.PROCESSOR_IGNORED.labels(reason).inc(count)
+        for reason, count in outcome.rejected.items():
+            metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
+            self._rejections.warning("events set aside", reason=reason, shard=self.shard, events=count)
+
+    def _seconds_to_tick(self) -> float:
+        return min(max(0, self._next_tick_ns - self._clock.time_ns()), self._interval_ns) / NS_PER_SECOND
+
+    def _is_tick_due(self) -> bool:
+        """Ticks fall on multiples of the interval, so that all shards tick together."""
+        now_ns = self._clock.time_ns()
+        clock_went_back = now_ns < self._next_tick_ns - self._interval_ns
+        return now_ns >= self._next_tick_ns or clock_went_back
+
+    async def _tick(self, subscription: ShardSubscription) -> None:
+        now_ns = self._clock.time_ns()
+        self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
+        heartbeat_due = now_ns - self._published_ns >= HEARTBEAT_NS
+        if self._on_loan or self._processor.has_changes or heartbeat_due:
+            await self._publish(subscription)
+
+    async def _publish(self, subscription: ShardSubscription) -> None:
+        """Store and announce, then acknowledge. While the cache is away everything stays on loan."""
+        started = self._clock.monotonic()
+        parent = self._on_loan[-1].batch.trace_context if self._on_loan else ""
+        try:
+            with self._tracing.span("processor tick", parent=parent, shard=self.shard):
+                blocks = self._processor.tick(self._clock.time_ns())
+                await self._publisher.publish_rows(self.shard, blocks.whole, blocks.changed)
+        except StoreUnavailable as error:
+            metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
+            self._troubles["cache"] = str(error)
+            self._rejections.warning("tick not published", reason="cache", shard=self.shard, error=str(error))
+            return
+        self._troubles.pop("cache", None)
+        self._published_ns = blocks.whole.published_ns
+        metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
+        metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(blocks.whole))
+        metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)
+        if self._on_loan:
+            await subscription.acknowledge(self._on_loan)
+            self._on_loan.clear()
+
+
+def _groups(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+    """The deliveries in their order, in groups of at most `MAX_EVENTS_AT_ONCE` events or of one batch."""
+    group: list[Delivery] = []
+    events = 0
+    for delivery in deliveries:
+        if group and events + delivery.batch.event_count > MAX_EVENTS_AT_ONCE:
+            yield group
+            group, events = [], 0
+        group.append(delivery)
+        events += delivery.batch.event_count
+    if group:
+        yield group
+
+
+async def _finished_before(stopping: asyncio.Event, waiting: Coroutine[None, None, None]) -> bool:
+    """Await what may take for ever; False when `stopping` was set first. Raises what it raises."""
+    work = asyncio.create_task(waiting)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+            return True
+        return False
+    finally:
+        stop.cancel()
+        work.cancel()
+        await asyncio.gather(work, stop, return_exceptions=True)

@@ -1,0 +1,29 @@
+"""Reference data beside the market table: whole columns are joined by symbol."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from marketdata.payloads import RowBlock
+from scanners.registry import REFERENCE_COLUMNS
+from scanners.table import MarketTable, Rows
+
+
+class ReferenceData:
+    """The newest reference block, indexed by symbol."""
+
+    def __init__(self, block: RowBlock) -> None:
+        self._index = {symbol: index for index, symbol in enumerate(block.symbols)}
+        absent = np.full(len(block), np.nan)
+        columns = [block.columns.get(name, absent) for name in REFERENCE_COLUMNS]
+        # One more row, all absent, is what the index -1 of an unknown symbol points at.
+        self._matrix = np.full((len(REFERENCE_COLUMNS), len(block) + 1), np.nan)
+        self._matrix[:, :-1] = columns
+
+    def fill(self, table: MarketTable, rows: Rows) -> None:
+        """Write the reference columns of the rows and mark these; a symbol that is unknown here has none."""
+        found = self._find([table.symbols[row] for row in rows.tolist()])
+        table.write(table.columns(REFERENCE_COLUMNS), rows, self._matrix[:, found])
+
+    def _find(self, symbols: Sequence[str]) -> Rows:
+        return np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.intp)

@@ -1,0 +1,127 @@
+"""The processor as a long-running process: its shards side by side, and reference data for all of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from marketdata.clock import Clock
+from marketdata.errors import ContentError, StoreUnavailable, TransportUnavailable
+from marketdata.observability import metrics
+from marketdata.observability.logs import get_logger
+from marketdata.observability.tracing import Tracing
+from marketdata.payloads import RowBlock
+from marketdata.runtime.backoff import Backoff
+from marketdata.store.announcements import Announcement, AnnouncementReader
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from marketdata.trading_calendar import TradingCalendar
+from marketdata.transport.base import Transport
+from scanners.processor.owner import ProcessorConfiguration, ShardOwner
+from scanners.processor.shard import ShardProcessor
+from scanners.registry import Route, routes
+
+log = get_logger(__name__)
+
+
+class Processor:
+    """Runs the configured shards in one process. See `marketdata.runtime.service.Service`.
+
+    `reference_news` must be subscribed to the reference channel alone.
+    """
+
+    name: Final = "processor"
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        snapshots: SnapshotReader,
+        publisher: BlockPublisher,
+        reference_news: AnnouncementReader,
+        calendar: TradingCalendar,
+        configuration: ProcessorConfiguration,
+        clock: Clock,
+        tracing: Tracing | None = None,
+        make_routes: Callable[[], Sequence[Route]] = routes,
+    ) -> None:
+        self._transport = transport
+        self._snapshots = snapshots
+        self._reference_news = reference_news
+        self._tracing = tracing or Tracing()
+        self._opening_trouble = "not yet connected"
+        self._owners = tuple(
+            ShardOwner(
+                shard,
+                make_processor=_shard_maker(shard, calendar, make_routes),
+                transport=transport,
+                snapshots=snapshots,
+                publisher=publisher,
+                configuration=configuration,
+                clock=clock,
+                tracing=self._tracing,
+            )
+            for shard in configuration.shards
+        )
+
+    def unready(self) -> Mapping[str, str]:
+        """Which dependency keeps a shard from being worked on."""
+        if self._opening_trouble:
+            return {"queues": self._opening_trouble}
+        return {name: reason for owner in self._owners for name, reason in owner.troubles.items()}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work on every shard that this process comes to own, until told to stop."""
+        try:
+            if not await self._open(stopping):
+                return
+            async with asyncio.TaskGroup() as tasks:
+                reference = tasks.create_task(self._follow_reference(), name="reference")
+                owners = [tasks.create_task(owner.run(stopping)) for owner in self._owners]
+                await asyncio.wait(owners)
+                reference.cancel()
+        finally:
+            await self._transport.close()
+            self._tracing.close()
+
+    async def _open(self, stopping: asyncio.Event) -> bool:
+        """Connect to the queues, however long that takes; False when told to stop first."""
+        backoff = Backoff(initial_seconds=0.1, maximum_seconds=2.0)
+        while not stopping.is_set():
+            try:
+                await self._transport.open()
+            except TransportUnavailable as error:
+                self._opening_trouble = str(error)
+                log.warning("queues not reachable", error=str(error))
+                await backoff.wait(stopping)
+            else:
+                self._opening_trouble = ""
+                return True
+        return False
+
+    async def _follow_reference(self) -> None:
+        async for news in self._reference_news:
+            block = news.block if isinstance(news, Announcement) else await self._stored_reference()
+            if block is not None:
+                log.info("reference data taken", symbols=len(block))
+                for owner in self._owners:
+                    owner.use_reference(block)
+
+    async def _stored_reference(self) -> RowBlock | None:
+        """What is stored; None also when it cannot be read: then the next announcement brings it."""
+        try:
+            return await self._snapshots.reference()
+        except ContentError as error:
+            metrics.STORE_MALFORMED.labels(error.reason).inc()
+            log.warning("stored reference data cannot be read", error=str(error))
+        except StoreUnavailable as error:
+            log.warning("reference data not read", error=str(error))
+        return None
+
+
+def _shard_maker(
+    shard: int, calendar: TradingCalendar, make_routes: Callable[[], Sequence[Route]]
+) -> Callable[[int], ShardProcessor]:
+    def make(epoch: int) -> ShardProcessor:
+        return ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=epoch)
+
+    return make

@@ -1,0 +1,51 @@
+"""Which queue holds which events, and which analyzers take them: the one place to add an analyzer."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from marketdata.codec import AGGREGATES, QUOTES, TRADES, EventDecoder
+from marketdata.transport.queues import QueueName
+from scanners.analyzers import leaderboard, quotes, trades
+from scanners.analyzers.base import Analyzer
+from scanners.analyzers.columns import Instants
+
+
+class Route(msgspec.Struct, frozen=True):
+    """The way of a queue's events: how they are decoded, when they happened, who analyses them."""
+
+    queue: QueueName
+    decoder: EventDecoder[Any]
+    event_times_ms: Callable[[Sequence[Any]], Instants]
+    analyzers: tuple[Analyzer[Any], ...]
+
+
+REFERENCE_COLUMNS = (
+    "prev_day_open",
+    "prev_day_high",
+    "prev_day_low",
+    "prev_day_close",
+    "prev_day_volume",
+    "prev_day_vwap",
+    "avg_volume",
+    "free_float",
+)
+"""Columns of the market table that the reference data fills; no analyzer owns them."""
+
+
+def routes() -> Sequence[Route]:
+    """All routes, with analyzers of their own."""
+    return (
+        Route(
+            QueueName.AGGREGATE, AGGREGATES, leaderboard.event_times_ms, (leaderboard.LeaderboardAnalyzer(),)
+        ),
+        Route(QueueName.TRADES, TRADES, trades.event_times_ms, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, QUOTES, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+    )
+
+
+def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
+    """The schema of the market table: the columns of each analyzer side by side, then reference data."""
+    owned = [name for route in all_routes for analyzer in route.analyzers for name in analyzer.columns]
+    return (*owned, *REFERENCE_COLUMNS)

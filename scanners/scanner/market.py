@@ -1,0 +1,144 @@
+"""The whole market in one table: merging the shards' rows, and ranking the boards. No I/O."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from marketdata.payloads import RowBlock
+from scanners.ranking import BOARDS, Board, rank
+from scanners.registry import routes, table_columns
+from scanners.table import MarketTable, Rows
+
+BOARD_COLUMNS: Final = (
+    "volume",
+    "free_float",
+    "accumulated_volume",
+    "relative_volume",
+    "official_open_price",
+    "vwap",
+    "open",
+    "close",
+    "high",
+    "low",
+    "aggregate_vwap",
+    "average_size",
+    "avg_volume",
+    "prev_day_close",
+    "prev_day_open",
+    "prev_day_high",
+    "prev_day_low",
+    "prev_day_volume",
+    "prev_day_vwap",
+    "change",
+    "pct_change",
+    "change_since_open",
+    "pct_change_since_open",
+    "start_timestamp",
+    "end_timestamp",
+)
+"""What a row of a board shows after its rank, in the order of the version 1 protocol."""
+
+
+class Merge(enum.Enum):
+    """What became of an announced block."""
+
+    APPLIED = "applied"
+    KNOWN = "known"
+    GAP = "gap"
+
+
+class RankedBoard(msgspec.Struct, frozen=True):
+    """A board to publish: its block in rank order, and the score of each symbol in it."""
+
+    feed: str
+    block: RowBlock
+    scores: Mapping[str, float]
+
+
+class _ShardPosition(msgspec.Struct, frozen=True):
+    """How far the table has followed one shard."""
+
+    epoch: int
+    tick: int
+    rows: Rows
+
+
+class MarketScanner:
+    """Merges the row blocks of all shards and ranks the boards over them.
+
+    `epoch` names this scanner (its start in epoch nanoseconds); its blocks count their ticks from 1.
+    """
+
+    def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
+        self._epoch = epoch
+        self._boards = tuple(boards)
+        self._table = MarketTable(table_columns(routes()))
+        self._positions: dict[int, _ShardPosition] = {}
+        self._received_ns = 0
+        self._market_time_ms = 0
+        self._tick = 0
+
+    @property
+    def row_count(self) -> int:
+        """How many symbols the market has."""
+        return len(self._table)
+
+    def apply_changed(self, shard: int, block: RowBlock) -> Merge:
+        """Merge the changed rows of a shard's tick, if that is the one that follows.
+
+        `GAP` means that ticks were missed, or that another process owns the shard now: nothing was
+        merged, and the stored whole must be read. `KNOWN` means that a whole already covered it.
+        """
+        position = self._positions.get(shard)
+        if position is None or position.epoch != block.epoch or block.tick > position.tick + 1:
+            return Merge.GAP
+        if block.tick <= position.tick:
+            return Merge.KNOWN
+        known_rows = len(self._table)
+        rows = self._table.apply(block)
+        self._follow(shard, block, np.concatenate((position.rows, np.unique(rows[rows >= known_rows]))))
+        return Merge.APPLIED
+
+    def apply_whole(self, shard: int, block: RowBlock) -> None:
+        """Replace what is known of a shard: rows that the block does not have become absent."""
+        position = self._positions.get(shard)
+        if position is not None:
+            self._table.clear(self._table.names, position.rows)
+        self._follow(shard, block, self._table.apply(block))
+
+    def rank_boards(self, published_ns: int) -> Sequence[RankedBoard]:
+        """All boards as of now."""
+        self._tick += 1
+        self._table.take_changed()
+        return [self._rank(board, published_ns) for board in self._boards]
+
+    def _follow(self, shard: int, block: RowBlock, rows: Rows) -> None:
+        self._positions[shard] = _ShardPosition(block.epoch, block.tick, rows)
+        self._received_ns = max(self._received_ns, block.received_ns)
+        self._market_time_ms = max(self._market_time_ms, block.market_time_ms)
+
+    def _rank(self, board: Board, published_ns: int) -> RankedBoard:
+        values = self._table[board.column]
+        rows = rank(
+            values,
+            board.eligible(values),
+            depth=board.depth,
+            tie_order=self._table.alphabetic_positions(),
+            direction=board.direction,
+        )
+        symbols = tuple([self._table.symbols[row] for row in rows.tolist()])
+        ranks = np.arange(1, len(rows) + 1, dtype=np.float64)
+        block = RowBlock(
+            producer=board.feed,
+            epoch=self._epoch,
+            tick=self._tick,
+            published_ns=published_ns,
+            received_ns=self._received_ns,
+            market_time_ms=self._market_time_ms,
+            symbols=symbols,
+            columns={"rank": ranks, **self._table.copy_columns(rows, BOARD_COLUMNS)},
+        )
+        return RankedBoard(board.feed, block, dict(zip(symbols, values[rows].tolist(), strict=True)))

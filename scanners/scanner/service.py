@@ -1,0 +1,163 @@
+"""The scanner as a long-running process: one leads, others stand by."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from marketdata.clock import Clock
+from marketdata.errors import ContentError, StoreUnavailable
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.payloads import RowBlock
+from marketdata.runtime.backoff import Backoff, stopped_within
+from marketdata.store.announcements import Announcement, AnnouncementReader, News
+from marketdata.store.keys import Keys
+from marketdata.store.leases import Lease
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from scanners.scanner.market import MarketScanner, Merge
+
+LEASE_TTL_MS: Final = 3_000
+STANDBY_POLL_SECONDS: Final = 0.5
+MAX_WAITING_NEWS: Final = 1_000
+
+log = get_logger(__name__)
+
+
+class Scanner:
+    """Ranks the market while it holds the lease. See `marketdata.runtime.service.Service`.
+
+    A standby asks for the lease every half second and the lease ends 3 s after its last renewal, so a
+    scanner that dies is replaced within 4 s. `rows_news` must be subscribed to the rows of all shards.
+    """
+
+    name: Final = "scanner"
+
+    def __init__(
+        self,
+        *,
+        lease: Lease,
+        rows_news: AnnouncementReader,
+        snapshots: SnapshotReader,
+        publisher: BlockPublisher,
+        keys: Keys,
+        shard_count: int,
+        clock: Clock,
+    ) -> None:
+        self._lease = lease
+        self._rows_news = rows_news
+        self._snapshots = snapshots
+        self._publisher = publisher
+        self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
+        self._clock = clock
+        self._leads_until = 0.0
+        self._trouble = ""
+        self._limited_log = RateLimitedLog(log, clock=clock)
+
+    def unready(self) -> Mapping[str, str]:
+        """Why nothing can be ranked right now; standing by is no trouble."""
+        return {"cache": self._trouble} if self._trouble else {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Lead whenever the lease is free, until told to stop; then give the lease up."""
+        backoff = Backoff(initial_seconds=0.1, maximum_seconds=1.0)
+        while not stopping.is_set():
+            try:
+                if await self._renew():
+                    await self._lead(stopping)
+                elif await stopped_within(stopping, STANDBY_POLL_SECONDS):
+                    break
+                backoff.reset()
+            except StoreUnavailable as error:
+                self._report(error)
+                await backoff.wait(stopping)
+        with contextlib.suppress(StoreUnavailable):
+            await self._lease.release()
+
+    async def _renew(self) -> bool:
+        """Whether this scanner leads, which then holds until `_leads_until` whatever happens to the cache."""
+        asked_at = self._clock.monotonic()
+        held = await self._lease.renew()
+        self._trouble = ""
+        self._leads_until = asked_at + self._lease.ttl_ms / 1_000 if held else 0.0
+        return held
+
+    async def _lead(self, stopping: asyncio.Event) -> None:
+        """Scan until stopped or until another scanner may have taken over."""
+        log.info("scanner leads")
+        metrics.SCANNER_ACTIVE.set(1)
+        scanning = asyncio.create_task(self._scan(), name="scan")
+        try:
+            while self._clock.monotonic() < self._leads_until and not scanning.done():
+                if await stopped_within(stopping, self._lease.ttl_ms / 3_000):
+                    return
+                try:
+                    await self._renew()
+                except StoreUnavailable as error:
+                    self._report(error)
+            log.warning("scanner lost its lease")
+        finally:
+            metrics.SCANNER_ACTIVE.set(0)
+            scanning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await scanning
+
+    async def _scan(self) -> None:
+        """Merge what is announced, and rank once for all that waits."""
+        market = MarketScanner(epoch=self._clock.time_ns())
+        waiting: asyncio.Queue[News] = asyncio.Queue(MAX_WAITING_NEWS)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(waiting), name="listen")
+            while True:
+                news = [await waiting.get()]
+                while not waiting.empty():
+                    news.append(waiting.get_nowait())
+                try:
+                    await self._scan_once(market, news)
+                except StoreUnavailable as error:
+                    self._report(error)
+
+    async def _listen(self, waiting: "asyncio.Queue[News]") -> None:
+        async for item in self._rows_news:
+            await waiting.put(item)
+
+    async def _scan_once(self, market: MarketScanner, news: Sequence[News]) -> None:
+        started = self._clock.monotonic()
+        await self._merge(market, news)
+        for board in market.rank_boards(self._clock.time_ns()):
+            if self._clock.monotonic() >= self._leads_until:
+                return
+            await self._publisher.publish_board(board.feed, board.block, board.scores)
+            metrics.SCANNER_BOARDS.inc()
+        metrics.SCANNER_ROWS.set(market.row_count)
+        metrics.SCANNER_TICKS.inc()
+        metrics.SCANNER_TICK_SECONDS.observe(self._clock.monotonic() - started)
+
+    async def _merge(self, market: MarketScanner, news: Sequence[News]) -> None:
+        """Apply the news in order; what was missed is read from the store, once for each shard."""
+        missed: set[int] = set()
+        for item in news:
+            if not isinstance(item, Announcement):
+                missed.update(self._shard_of_channel.values())
+                continue
+            shard = self._shard_of_channel[item.channel]
+            if shard not in missed and market.apply_changed(shard, item.block) is Merge.GAP:
+                metrics.SCANNER_GAPS.labels(str(shard)).inc()
+                missed.add(shard)
+        for shard in sorted(missed):
+            whole = await self._stored_rows(shard)
+            if whole is not None:
+                market.apply_whole(shard, whole)
+
+    async def _stored_rows(self, shard: int) -> RowBlock | None:
+        try:
+            return await self._snapshots.rows(shard)
+        except ContentError as error:
+            metrics.STORE_MALFORMED.labels(error.reason).inc()
+            self._limited_log.warning("stored rows cannot be read", reason=error.reason, shard=shard)
+            return None
+
+    def _report(self, error: StoreUnavailable) -> None:
+        self._trouble = str(error)
+        self._limited_log.warning("cache not reachable", reason="cache", error=str(error))
