@@ -1,11 +1,16 @@
 """Events, bars and row blocks with sensible defaults: a test names only what it is about."""
 
+import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from marketdata.payloads import RowBlock
+from marketdata.trading_calendar import SessionHours, TradingCalendar
+from marketdata.transport.base import Batch
+from marketdata.transport.queues import QueueName
 
 NANOSECONDS_PER_MS = 1_000_000
 
@@ -107,3 +112,43 @@ def quote_wire(symbol: str = "AAPL", *, timestamp_ms: int = 0, **fields: object)
 def batch_body(events: Iterable[Mapping[str, object]]) -> bytes:
     """The body of a batch: a JSON array."""
     return json.dumps(list(events), separators=(",", ":")).encode()
+
+
+def new_york_ms(date: str, time_of_day: str) -> int:
+    """Epoch milliseconds of a New York wall clock time, e.g. `new_york_ms("2026-11-23", "09:30:00")`."""
+    local = dt.datetime.fromisoformat(f"{date}T{time_of_day}").replace(tzinfo=ZoneInfo("America/New_York"))
+    return round(local.timestamp() * 1000)
+
+
+def calendar_of(*dates: str, early_closes: Collection[str] = ()) -> TradingCalendar:
+    """A calendar of sessions from 09:30 to 16:00 (13:00 on early closes), and one more that ends it."""
+    last = dt.date.fromisoformat(dates[-1]) + dt.timedelta(days=1)
+    return TradingCalendar(
+        SessionHours(
+            dt.date.fromisoformat(date),
+            new_york_ms(date, "09:30"),
+            new_york_ms(date, "13:00" if date in early_closes else "16:00"),
+        )
+        for date in (*dates, last.isoformat())
+    )
+
+
+def batch(
+    queue: QueueName,
+    events: Iterable[Mapping[str, object]] | bytes,
+    *,
+    shard: int = 0,
+    sequence: int = 1,
+    received_ns: int = 1,
+) -> Batch:
+    """A batch of wire events, or of a body as it is."""
+    wire = list(events) if not isinstance(events, bytes) else []
+    return Batch(
+        queue=queue,
+        shard=shard,
+        source="test",
+        sequence=sequence,
+        received_ns=received_ns,
+        event_count=max(1, len(wire)),
+        body=events if isinstance(events, bytes) else batch_body(wire),
+    )
