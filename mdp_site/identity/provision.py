@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 from allauth.account.models import EmailAddress
 from allauth.idp.oidc.models import Client
@@ -10,34 +9,14 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import transaction
 
-from marketdata.errors import ConfigurationError
+from mdp_site.identity.redirects import with_loopback_twins
 
 EMAIL_DOMAIN: Final = "example.com"
-LOOPBACK_TWINS: Final = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
 
 
 def migrate() -> None:
     """Create or update the tables."""
     call_command("migrate", interactive=False, verbosity=0)
-
-
-def with_loopback_twins(uris: Iterable[str]) -> list[str]:
-    """The redirect URIs and, for a loopback one, the same under the other loopback name.
-
-    Raises:
-        ConfigurationError: something is not an http or https URL.
-    """
-    wanted: list[str] = []
-    for uri in uris:
-        parts = urlsplit(uri)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                f"--client-redirect-uri={uri!r} is not valid; accepted: an http(s):// URL"
-            )
-        wanted.append(uri)
-        if twin := LOOPBACK_TWINS.get(parts.hostname):
-            wanted.append(uri.replace(parts.hostname, twin, 1))
-    return list(dict.fromkeys(wanted))
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Login from end to end: a visitor, the site and the embedded provider, each a process of its own."""
 
+import stat
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -212,3 +213,24 @@ async def test_the_site_says_that_it_is_ready_and_shows_its_metrics(site: Site, 
     assert (visitor.status, visitor.page) == (200, '{"service": "web", "ready": true, "unready": {}}')
     await visitor.open(f"{site.url}/metrics")
     assert "# TYPE" in visitor.page
+
+
+async def test_the_provider_remembers_its_visitors_over_a_restart(
+    site: Site, provider: IdentityProvider, visitor: Visitor
+) -> None:
+    await visitor.log_in(site.url)
+    await visitor.open(f"{site.url}/accounts/logout/")
+    await visitor.send_form()
+    provider.restart()
+    await visitor.open(f"{site.url}/")
+    await visitor.send_form()
+    assert (visitor.status, visitor.url) == (200, URL(f"{site.url}/"))
+
+
+def test_a_provider_without_secrets_makes_its_own_and_says_how_to_log_in(site_port: int) -> None:
+    with IdentityProvider(site_port, OIDC_CLIENT_SECRET="", DEMO_PASSWORD="") as unconfigured:
+        state = unconfigured.directory / "state"
+        password = (state / "demo_password").read_text()
+        assert f"log in as demo with the password {password}" in unconfigured.log
+        for name in ("client_secret", "demo_password", "secret_key", "signing_key.pem"):
+            assert stat.S_IMODE((state / name).stat().st_mode) == 0o600

@@ -34,6 +34,11 @@ class WebProcess(Server):
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self._log_path.read_text()
+
     def end(self) -> int:
         """Send SIGTERM and wait: the exit code.
 
@@ -55,8 +60,9 @@ class WebProcess(Server):
 class IdentityProvider(WebProcess):
     """`manage.py run_identity_provider` with one user, a member of `GROUP`."""
 
-    def __init__(self, site_port: int) -> None:
+    def __init__(self, site_port: int, **settings: str) -> None:
         super().__init__()
+        self._settings = settings
         self._redirect_uri = f"http://127.0.0.1:{site_port}/accounts/oidc/oidc/login/callback/"
 
     def _command(self) -> list[str]:
@@ -70,6 +76,7 @@ class IdentityProvider(WebProcess):
             "OIDC_CLIENT_SECRET": CLIENT_SECRET,
             "DEMO_PASSWORD": PASSWORD,
             "DEMO_GROUPS": GROUP,
+            **self._settings,
         }
 
 
@@ -96,6 +103,11 @@ class Site(WebProcess):
         """Make the tables, start, and wait until pages are served."""
         self.manage("migrate", "--verbosity", "0")
         super().start()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that it runs with."""
+        return self._environment()
 
     def manage(self, *arguments: str) -> str:
         """What a management command prints.
