@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db import connections
 from django.db.models.signals import post_migrate
 
@@ -15,7 +15,8 @@ class MarketDataConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the schedules entered whenever the database was migrated."""
-        post_migrate.connect(_register_schedules, sender=self)
+        # Django sends the signal for applications with models, so it is the schedules' own that is heard.
+        post_migrate.connect(_register_schedules, sender=apps.get_app_config("django_q"))
 
 
 def _register_schedules(using: str, **_signal: Any) -> None:

@@ -57,8 +57,9 @@ class OpenTelemetryTracing(Tracing):
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
         header = carrier.get(TRACEPARENT, "")
-        # The flags end the header; an unsampled parent is not worth 55 bytes in every envelope.
-        return header if header.endswith("01") else ""
+        # The header ends with the flags, two hexadecimal digits whose lowest bit means "sampled": a parent
+        # that is not sampled is not worth 55 bytes in every envelope.
+        return header if header and int(header[-2:], 16) & 1 else ""
 
     def close(self) -> None:
         """Send what is still buffered."""

@@ -175,6 +175,9 @@ class _Child:
         self.recorded = _record_of(self.spec.name, self._process.pid)
 
     async def _execute(self, output: IO[bytes]) -> asyncio.subprocess.Process:
+        environment = os.environ if self.spec.environment is None else self.spec.environment
+        if shutil.which(self.spec.argv[0], path=environment.get("PATH")) is None:
+            raise FileNotFoundError(f"command {self.spec.argv[0]!r} not found")
         return await asyncio.create_subprocess_exec(
             *_ending_with_parent(self.spec.argv),
             stdin=asyncio.subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
 
-from marketdata.errors import TopologyMismatch, TransportUnavailable
+from marketdata.errors import TopologyMismatch
 from marketdata.listener import BatchMaker, Listener
 from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
@@ -15,11 +15,12 @@ from marketdata.providers.base import Frame, ProviderState, ProviderStatus, Stat
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.runtime.backoff import Backoff
-from marketdata.transport.base import Batch, QueueDepth, ShardSubscription
+from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName, shard_of
 from tests.support.builders import batch_body, quote_wire, trade_wire
 from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
+from tests.support.memory_transport import MemoryBroker, MemoryTransport
 
 SHARDS = 2
 TTL_MS = 5_000
@@ -50,44 +51,11 @@ class FakeProvider:
         self.noticed += statuses
 
 
-class FakeTransport:
-    """A broker that can be away; keeps what was published."""
-
-    def __init__(self) -> None:
-        self.published: list[Batch] = []
-        self.away = False
-        self.attempts = 0
-        self.closed = False
-        self.mismatched = False
+class ForeignQueues(MemoryTransport):
+    """A broker whose queues have other properties than ours."""
 
     async def open(self) -> None:
-        if self.mismatched:
-            raise TopologyMismatch("queue mdq.trades.0 has another TTL")
-        self._check()
-
-    async def publish(self, batches: Iterable[Batch]) -> None:
-        self._check()
-        self.published += batches
-
-    def _check(self) -> None:
-        self.attempts += 1
-        if self.away:
-            raise TransportUnavailable("broker away")
-
-    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> ShardSubscription:
-        raise NotImplementedError
-
-    async def depths(self) -> Sequence[QueueDepth]:
-        return []
-
-    async def close(self) -> None:
-        self.closed = True
-
-    async def __aenter__(self) -> "FakeTransport":
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
+        raise TopologyMismatch("queue mdq.trades.0 has another TTL")
 
 
 class Rig:
@@ -95,8 +63,9 @@ class Rig:
 
     def __init__(self) -> None:
         self.provider = FakeProvider()
-        self.transport = FakeTransport()
         self.clock = ManualClock()
+        self.broker = MemoryBroker()
+        self.transport = MemoryTransport(self.broker, shard_count=SHARDS, clock=self.clock)
         self.listener = Listener(
             self.provider,
             self.transport,
@@ -106,6 +75,10 @@ class Rig:
             clock=self.clock,
             broker_backoff=Backoff(initial_seconds=0.01, maximum_seconds=0.02),
         )
+
+    @property
+    def published(self) -> list[Batch]:
+        return [batch for queue in self.broker.waiting.values() for batch in queue]
 
     def receive(self, *events: dict[str, object]) -> None:
         self.provider.buffer.append(Frame(batch_body(events), self.clock.time_ns()))
@@ -164,32 +137,31 @@ def test_batches_are_numbered_from_one_in_each_queue_and_shard() -> None:
 async def test_events_reach_the_broker_and_statuses_the_provider(rig: Rig) -> None:
     async with rig.running():
         rig.receive(trade_wire("IBM"), {"ev": "status", "status": "error", "message": "not authorized"})
-        await eventually(lambda: rig.transport.published, 5)
+        await eventually(lambda: rig.published, 5)
 
         assert rig.listener.unready() == {}
         assert rig.provider.noticed == [StatusEvent("error", "not authorized")]
-    assert rig.transport.closed
 
 
 async def test_what_was_received_before_the_stop_is_still_published(rig: Rig) -> None:
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.receive(trade_wire("IBM"))
-    assert events_of(rig.transport.published) == [trade_wire("IBM")]
+    assert events_of(rig.published) == [trade_wire("IBM")]
 
 
 async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Rig) -> None:
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
-        rig.transport.away = True
+        rig.broker.go_away()
         for number in range(1, 6):
             rig.receive(trade_wire("IBM", q=number))
             await eventually(lambda: len(rig.provider.buffer) <= 3, 5)
-        await eventually(lambda: rig.listener.unready().get("broker") == "broker away", 5)
-        rig.transport.away = False
-        await eventually(lambda: len(events_of(rig.transport.published)) == 5, 5)
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
+        rig.broker.come_back()
+        await eventually(lambda: len(events_of(rig.published)) == 5, 5)
 
-        sequences = [batch.sequence for batch in rig.transport.published]
+        sequences = [batch.sequence for batch in rig.published]
         assert sequences == sorted(sequences)
         assert rig.listener.unready() == {}
 
@@ -199,15 +171,15 @@ async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_publis
     before = dropped._value.get()
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
-        rig.transport.away = True
+        rig.broker.go_away()
         rig.receive(trade_wire("OLD"), trade_wire("OLD"))
         await eventually(lambda: rig.listener.unready().get("broker"), 5)
         rig.clock.advance(TTL_MS / 1_000 + 1)
         rig.receive(trade_wire("NEW"))
-        rig.transport.away = False
-        await eventually(lambda: rig.transport.published, 5)
+        rig.broker.come_back()
+        await eventually(lambda: rig.published, 5)
 
-    assert events_of(rig.transport.published) == [trade_wire("NEW")]
+    assert events_of(rig.published) == [trade_wire("NEW")]
     assert dropped._value.get() - before == 2
 
 
@@ -217,10 +189,10 @@ async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:
     before = dropped._value.get()
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
-        rig.transport.away = True
+        rig.broker.go_away()
         await eventually(lambda: _full(rig, dropped._value.get() - before), 5)
-        rig.transport.away = False
-        await eventually(lambda: trade_wire("IBM", q=-1) in events_of(rig.transport.published), 5)
+        rig.broker.come_back()
+        await eventually(lambda: trade_wire("IBM", q=-1) in events_of(rig.published), 5)
 
 
 def _full(rig: Rig, dropped: float) -> bool:
@@ -229,11 +201,10 @@ def _full(rig: Rig, dropped: float) -> bool:
 
 
 async def test_a_broker_away_at_the_start_is_waited_for(rig: Rig) -> None:
-    rig.transport.away = True
+    rig.broker.go_away()
     async with rig.running():
-        await eventually(lambda: rig.transport.attempts > 2, 5)
-        assert rig.listener.unready()["broker"] == "broker away"
-        rig.transport.away = False
+        await eventually(lambda: "away" in rig.listener.unready()["broker"], 5)
+        rig.broker.come_back()
         await eventually(lambda: not rig.listener.unready(), 5)
 
 
@@ -242,23 +213,21 @@ async def test_a_stop_does_not_wait_for_a_broker_that_is_away(rig: Rig) -> None:
     before = given_up._value.get()
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
-        rig.transport.away = True
+        rig.broker.go_away()
         rig.receive(trade_wire("IBM"))
         await eventually(lambda: rig.listener.unready().get("broker"), 5)
     assert given_up._value.get() == before + 1
-    assert rig.transport.closed
 
 
-async def test_queues_of_other_properties_end_the_service_with_the_reason(rig: Rig) -> None:
-    rig.transport.mismatched = True
+async def test_queues_of_other_properties_end_the_service_with_the_reason() -> None:
+    listener = Listener(FakeProvider(), ForeignQueues(), shard_count=SHARDS, source="listener:1")
     with pytest.raises(TopologyMismatch, match=r"mdq\.trades\.0"):
-        await rig.listener.run(asyncio.Event())
-    assert rig.transport.closed
+        await listener.run(asyncio.Event())
 
 
 async def test_rubbish_goes_to_the_unknown_queue_and_the_feed_goes_on(rig: Rig) -> None:
     async with rig.running():
         rig.provider.buffer.append(Frame("no json", rig.clock.time_ns()))
         rig.receive(trade_wire("IBM"))
-        await eventually(lambda: len(rig.transport.published) == 2, 5)
-    assert {batch.queue for batch in rig.transport.published} == {QueueName.UNKNOWN, QueueName.TRADES}
+        await eventually(lambda: len(rig.published) == 2, 5)
+    assert {batch.queue for batch in rig.published} == {QueueName.UNKNOWN, QueueName.TRADES}
