@@ -1,0 +1,91 @@
+"""Batches to bytes and back, ages, and the holes in sequence numbers."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketdata.errors import ContentError
+from marketdata.transport.base import Batch
+from marketdata.transport.envelope import SequenceGaps, decode, encode, is_expired, oldest_received_ms
+from marketdata.transport.queues import QueueLimits, QueueName
+from tests.support.transports import batches
+
+LIMITS = QueueLimits(ttl_ms=5_000)
+SECOND_NS = 10**9
+
+any_batch = st.builds(
+    Batch,
+    queue=st.sampled_from(QueueName),
+    shard=st.integers(0, 1_000),
+    source=st.text(max_size=50),
+    sequence=st.integers(1, 2**63 - 1),
+    received_ns=st.integers(0, 2**63 - 1),
+    event_count=st.integers(0, 10**6),
+    body=st.binary(max_size=500),
+    trace_context=st.text(max_size=60),
+)
+
+
+@given(any_batch)
+def test_a_batch_survives_the_journey(batch: Batch) -> None:
+    assert decode(encode(batch)) == batch
+
+
+@given(any_batch)
+def test_the_received_time_stands_in_front_where_the_queue_reads_it(batch: Batch) -> None:
+    assert int.from_bytes(encode(batch)[:8], "big") == batch.received_ns // 1_000_000
+
+
+@given(st.binary(max_size=200))
+def test_foreign_bytes_are_malformed_and_nothing_else(data: bytes) -> None:
+    with pytest.raises(ContentError) as error:
+        decode(data)
+    assert error.value.reason == "malformed_batch"
+
+
+@given(any_batch, st.data())
+def test_a_truncated_batch_is_malformed(batch: Batch, data: st.DataObject) -> None:
+    whole = encode(batch)
+    with pytest.raises(ContentError):
+        decode(whole[: data.draw(st.integers(0, len(whole) - 1))])
+
+
+@pytest.mark.parametrize(
+    ("age_ns", "expired"),
+    [(0, False), (5 * SECOND_NS, False), (5 * SECOND_NS + 1, True), (-SECOND_NS, False)],
+)
+def test_a_batch_expires_after_the_limit_and_not_at_it(age_ns: int, expired: bool) -> None:
+    (batch,) = batches(1)
+    assert is_expired(batch, batch.received_ns + age_ns, LIMITS) is expired
+
+
+def test_the_queue_and_the_reader_draw_the_same_line() -> None:
+    (batch,) = batches(1)
+    at_the_limit_ns = batch.received_ns + 5 * SECOND_NS
+    assert batch.received_ns // 1_000_000 >= oldest_received_ms(at_the_limit_ns, LIMITS)
+    assert not is_expired(batch, at_the_limit_ns, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("arriving", "missing"),
+    [
+        ([1, 2, 3], 0),
+        ([5, 6], 0),
+        ([1, 5], 3),
+        ([1, 3, 6], 3),
+        ([4, 5, 4, 5, 6], 0),
+        ([8, 9, 1, 2], 0),
+    ],
+    ids=["none", "begins late", "one hole", "two holes", "redelivery", "restarted publisher"],
+)
+def test_holes_in_the_sequence_are_losses(arriving: list[int], missing: int) -> None:
+    gaps = SequenceGaps()
+    assert sum(gaps.missing_before(batch) for batch in batches(*arriving)) == missing
+
+
+def test_queues_and_sources_are_numbered_apart() -> None:
+    gaps = SequenceGaps()
+    (trade,), (quote,) = batches(1), batches(5, queue=QueueName.QUOTES)
+    other_source = msgspec.structs.replace(trade, source="listener-2", sequence=9)
+    assert [gaps.missing_before(batch) for batch in (trade, quote, other_source)] == [0, 0, 0]
