@@ -334,7 +334,7 @@ async def test_a_listener_that_takes_nothing_does_not_hold_up_the_socket() -> No
 async def test_stopping_ends_a_session_in_every_phase() -> None:
     for script in (never_greet, never_answer_subscriptions, stream):
         async with ScriptedFeed(script) as feed, running(make_provider(feed.address)):
-            await eventually(lambda feed=feed: feed.connections, 5)
+            await eventually(feed.has_connections, 5)
         assert feed.connections[0].socket.close_code is not None
 
 

@@ -62,7 +62,10 @@ class Command:
             self.lines.append(line.decode().rstrip())
 
     async def logged(self, event: str) -> Mapping[str, object]:
-        return await eventually(lambda: self.find(event), 20)
+        await eventually(lambda: self.find(event) is not None, 20)
+        found = self.find(event)
+        assert found is not None
+        return found
 
     def find(self, event: str) -> Mapping[str, object] | None:
         entries = [json.loads(line) for line in self.lines if line.startswith("{")]

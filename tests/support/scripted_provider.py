@@ -83,6 +83,10 @@ class ScriptedFeed:
         assert self._server is not None
         return f"127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
 
+    def has_connections(self) -> bool:
+        """Whether anybody ever connected."""
+        return bool(self.connections)
+
     async def __aenter__(self) -> Self:
         self._server = await serve(self._play, "127.0.0.1", 0, process_request=self._let_in, max_size=None)
         return self

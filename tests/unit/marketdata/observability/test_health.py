@@ -9,7 +9,7 @@ from marketdata.observability.health import STUCK_AFTER_SECONDS, HealthServer, L
 from tests.integration.test_runtime_service import get
 from tests.support.manual_clock import ManualClock
 
-ALLOWED_LABELS = {"queue", "reason", "shard", "status", "outcome", "endpoint", "kind"}
+ALLOWED_LABELS = {"queue", "reason", "shard", "status", "outcome", "endpoint", "kind", "channel"}
 
 
 async def test_a_loop_that_no_longer_runs_its_timers_is_not_alive() -> None:

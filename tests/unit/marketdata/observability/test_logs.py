@@ -84,10 +84,7 @@ def test_the_level_holds_back_what_is_below(capsys: pytest.CaptureFixture[str]) 
 
 def test_an_exception_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("listener", "INFO", "json")
-    try:
-        raise ValueError("no luck")
-    except ValueError:
-        get_logger("ours").exception("failed")
+    get_logger("ours").error("failed", exc_info=ValueError("no luck"))
     (line,) = lines(capsys)
     assert "no luck" in json.dumps(line["exception"])
 

@@ -77,7 +77,7 @@ def test_a_page_of_floats_names_the_parameters_of_the_next() -> None:
 def test_foreign_bytes_are_an_error_of_content_and_nothing_else(body: bytes) -> None:
     for read in (read_daily_bars, read_float_page, read_market_time_ms):
         try:
-            read(body)  # type: ignore[operator]
+            read(body)
         except ContentError:
             continue
 

@@ -160,7 +160,7 @@ async def test_other_failures_are_raised_as_they_are(error: ProviderRefused) -> 
 
 async def test_no_data_at_all_is_an_error_and_never_an_empty_block() -> None:
     source = FakeSource()
-    source.default = source.free_floats = ()  # type: ignore[assignment]
+    source.default = source.free_floats = ()
     with pytest.raises(ContentError, match="no_reference_data"):
         await loader_for(source).load()
 
