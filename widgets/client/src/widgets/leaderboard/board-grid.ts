@@ -22,6 +22,7 @@ import {
   compareValues,
   hiddenColumns,
   RANK_COLUMN,
+  SYMBOL,
   SYMBOL_WIDTH_PX,
 } from "./columns";
 import { HeaderLabel } from "./header-label";
@@ -74,6 +75,7 @@ export interface BoardGridOptions {
 
 export class BoardGrid {
   readonly #api: GridApi<Row>;
+  #pinned = false;
   #view: FeedView | null = null;
 
   constructor(options: BoardGridOptions) {
@@ -92,9 +94,11 @@ export class BoardGrid {
       rowSelection: { mode: "singleRow", checkboxes: false, enableClickSelection: false },
       rowClassRules: { "row-gone": ({ data }) => data !== undefined && options.isGone(data[0]) },
       animateRows: false,
+      suppressRowTransform: true, // Rows jump to their place, and `top` costs less than a transform for each row.
       suppressCellFocus: false,
       suppressNoRowsOverlay: true,
       suppressDragLeaveHidesColumns: true,
+      onBodyScroll: ({ direction, left }) => direction === "horizontal" && this.#pinIdentity(left > 0),
       onRowClicked: ({ data }) => data && options.onSelect(data[0]),
       onCellFocused: ({ rowIndex }) => {
         const row = rowIndex === null ? undefined : this.#api.getDisplayedRowAtIndex(rowIndex)?.data;
@@ -149,18 +153,26 @@ export class BoardGrid {
     this.#api.destroy();
   }
 
+  /**
+   * Keeps rank and symbol in sight while the board is scrolled sideways, and only then: pinned cells cost the browser
+   * a layer for each row, twice the time of the whole update.
+   */
+  #pinIdentity(pinned: boolean): void {
+    if (pinned === this.#pinned) return;
+    this.#pinned = pinned;
+    this.#api.setColumnsPinned([RANK_COLUMN.name, SYMBOL], pinned ? "left" : null);
+  }
+
   #columns(): ColDef<Row>[] {
     const symbol: ColDef<Row> = {
-      colId: "symbol",
+      colId: SYMBOL,
       headerName: "Symbol",
-      pinned: "left",
       width: SYMBOL_WIDTH_PX,
       valueGetter: ({ data }) => data?.[0],
       sortingOrder: ["asc", "desc"],
     };
     const rank: ColDef<Row> = {
       ...this.#column(RANK_COLUMN),
-      pinned: "left",
       width: RANK_COLUMN.widthPx,
       sort: "asc",
       sortingOrder: ["asc", "desc"],

@@ -31,6 +31,7 @@ export interface BoardColumn {
 }
 
 export const RANK = "rank";
+export const SYMBOL = "symbol";
 export const SYMBOL_WIDTH_PX = 70;
 
 const WIDER_THAN_PHONE_PX = 440;
