@@ -72,8 +72,14 @@ def _is_staff(request: HttpRequest, failures: Mapping[str, str]) -> bool:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format, for scrapers from `METRICS_NETWORKS` and for staff."""
-    address = ipaddress.ip_address(request.META["REMOTE_ADDR"])
-    inside = any(address in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS)
-    if not inside and not request.user.is_staff:
+    if not _is_inside(request.META.get("REMOTE_ADDR", "")) and not request.user.is_staff:
         return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_inside(address: str) -> bool:
+    """Whether the address is in `METRICS_NETWORKS`; a connection without one came over a local socket."""
+    if not address:
+        return True
+    client = ipaddress.ip_address(address)
+    return any(client in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS)

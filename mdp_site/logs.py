@@ -1,18 +1,14 @@
 """Bridge from Django's `LOGGING_CONFIG` to the platform's one log format."""
 
-from typing import TypedDict
+from collections.abc import Mapping
 
 from marketdata.observability.logs import configure_logging
 
 
-class LogSettings(TypedDict):
-    """What the `LOGGING` setting holds here."""
+def configure(settings: Mapping[str, str]) -> None:
+    """Called by Django with `LOGGING` (service, level, format) during `django.setup()`.
 
-    service: str
-    level: str
-    format: str
-
-
-def configure(settings: LogSettings) -> None:
-    """Called by Django with `LOGGING` during `django.setup()`."""
+    Raises:
+        ConfigurationError: for an unknown level or format.
+    """
     configure_logging(settings["service"], settings["level"], settings["format"])

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 TRACEPARENT: Final = "traceparent"
 DEFAULT_SAMPLING_RATIO: Final = "0.01"
+EXPORT_TIMEOUT_SECONDS: Final = 3.0
 
 
 class Tracing:
@@ -89,7 +90,9 @@ def configure_tracing(service: str, environment: Mapping[str, str] | None = None
     provider = TracerProvider(
         resource=Resource.create({"service.name": service}), sampler=_sampler(environment)
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    # Retries must end well before a supervisor's patience with a process that it stops.
+    timeout = None if environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") else EXPORT_TIMEOUT_SECONDS
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=timeout)))
     return OpenTelemetryTracing(provider)
 
 

@@ -37,7 +37,7 @@ async def visitor() -> AsyncIterator[Visitor]:
         yield one
 
 
-async def close_code_of(socket: aiohttp.ClientWebSocketResponse) -> int | None:
+async def close_code_of(socket: aiohttp.ClientWebSocketResponse[bool]) -> int | None:
     """Read on until the server closes the socket."""
     while not socket.closed:
         await socket.receive(timeout=scaled(5))

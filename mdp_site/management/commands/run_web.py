@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from marketdata.observability.logs import configure_logging
+from mdp_site.logs import configure
 from mdp_site.web_server import WebServer
 
 
@@ -18,7 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("--access-log", action="store_true", help="log each HTTP request")
 
     def handle(self, *_args: Any, host: str, port: int, access_log: bool, **_options: Any) -> None:
-        configure_logging("web", settings.LOG_LEVEL, settings.LOG_FORMAT)
+        # Loading the application sets Django up once more, which would bring the general name back.
+        settings.LOGGING["service"] = "web"
+        configure(settings.LOGGING)
         WebServer(
             "mdp_site.asgi:application",
             host=host,

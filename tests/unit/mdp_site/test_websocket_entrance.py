@@ -1,5 +1,6 @@
 """Who gets through the WebSocket entrance, and as whom."""
 
+from collections.abc import MutableMapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ SITE = "http://127.0.0.1:8000"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def application(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+async def application(scope: MutableMapping[str, Any], _receive: Any, send: Any) -> None:
     """Accepts, and shows in the subprotocol who has come in."""
     identity = f"{scope['user'].username}:{scope['auth']}:{scope['session_key']}:{scope['token_id']}"
     await send({"type": "websocket.accept", "subprotocol": identity})
@@ -44,7 +45,8 @@ async def answer(**headers: Any) -> dict[str, Any]:
     await communicator.send_input({"type": "websocket.connect"})
     first: dict[str, Any] = await communicator.receive_output()
     if first["type"] == "websocket.http.response.start":
-        return first | await communicator.receive_output()
+        body: dict[str, Any] = await communicator.receive_output()
+        return first | body
     return first
 
 

@@ -1,0 +1,72 @@
+"""`/healthz`, `/readyz` and `/metrics` of the web process, and whom they tell what."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from pytest_django import Settings
+
+from mdp_site import health
+
+pytestmark = pytest.mark.django_db
+
+BROKEN = "connection to secret-host refused"
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(
+        get_user_model().objects.create_user("root", is_staff=True),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    return client
+
+
+def broken() -> None:
+    raise ConnectionError(BROKEN)
+
+
+def readiness(client: Client) -> tuple[int, dict[str, Any]]:
+    answer = client.get("/readyz")
+    return answer.status_code, answer.json()["unready"]
+
+
+def test_ready_when_everything_answers() -> None:
+    assert readiness(Client()) == (200, {})
+
+
+@pytest.mark.parametrize("dependency", ["database", "cache"])
+def test_which_dependency_fails_is_for_all_to_see(monkeypatch: pytest.MonkeyPatch, dependency: str) -> None:
+    monkeypatch.setitem(health.DEPENDENCIES, dependency, broken)
+    assert readiness(Client()) == (503, {dependency: "unavailable"})
+    assert Client().get("/healthz").json() == {"service": "web", "alive": True}
+
+
+def test_how_it_fails_is_for_staff(monkeypatch: pytest.MonkeyPatch, staff: Client) -> None:
+    monkeypatch.setitem(health.DEPENDENCIES, "cache", broken)
+    assert readiness(staff) == (503, {"cache": f"ConnectionError: {BROKEN}"})
+
+
+def test_without_a_database_nobody_is_known_as_staff(monkeypatch: pytest.MonkeyPatch, staff: Client) -> None:
+    monkeypatch.setitem(health.DEPENDENCIES, "database", broken)
+    assert readiness(staff) == (503, {"database": "unavailable"})
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1", 200), ("10.1.2.3", 200), ("", 200), ("::1", 200), ("8.8.8.8", 403), ("2001:db8::1", 403)],
+)
+def test_metrics_are_for_inside(address: str, status: int) -> None:
+    assert Client(REMOTE_ADDR=address).get("/metrics").status_code == status
+
+
+def test_metrics_are_for_staff_from_anywhere(settings: Settings, staff: Client) -> None:
+    settings.METRICS_NETWORKS = []
+    assert staff.get("/metrics").status_code == 200
+    assert Client().get("/metrics").status_code == 403
+
+
+def test_only_reading_is_allowed() -> None:
+    assert {Client().post(path).status_code for path in ("/healthz", "/readyz", "/metrics")} == {405}
