@@ -109,9 +109,10 @@ class WidgetClient:
     async def frame(self, matching: Callable[[Frame], bool], within_seconds: float = 5.0) -> Frame:
         """The next frame that matches; the others are passed over."""
         async with asyncio.timeout(scaled(within_seconds)):
-            while not matching(frame := json.loads(await self.connection.recv())):
-                pass
-        return frame
+            while True:
+                frame: Frame = json.loads(await self.connection.recv())
+                if matching(frame):
+                    return frame
 
     async def of_type(self, kind: str, feed: str | None = None, within_seconds: float = 5.0) -> Frame:
         """The next frame of a type, of a feed."""
@@ -207,9 +208,9 @@ class WidgetSite:
     async def __aenter__(self) -> Self:
         application = WebSocketEntrance(URLRouter([path("ws/", self._consumer)]))
         config = uvicorn.Config(application, lifespan="off", log_config=None, ws_ping_interval=None)
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.create_task(self._server.serve([self._listening]))
-        await eventually(lambda: self._server is not None and self._server.started, 5.0)
+        self._server = server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(server.serve([self._listening]))
+        await eventually(lambda: server.started, 5.0)
         return self
 
     async def __aexit__(self, *_exc_info: object) -> None:
@@ -225,13 +226,12 @@ class WidgetSite:
 
 async def logged_in(username: str) -> str:
     """The session key of a user who has just logged in."""
-    return await database_sync_to_async(_log_in)(username)
+    session_key: str = await database_sync_to_async(_log_in)(username)
+    return session_key
 
 
 def _log_in(username: str) -> str:
     user, _ = get_user_model().objects.get_or_create(username=username)
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    session_key = client.session.session_key
-    assert session_key is not None
-    return session_key
+    return str(client.session.session_key)

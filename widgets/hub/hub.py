@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from marketdata.clock import Clock
@@ -119,6 +119,10 @@ class Hub:
         if text is not None:
             metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(text))
         return text
+
+    def pending_frames(self) -> Sequence[int]:
+        """How many frames wait for each connection."""
+        return [len(outbox) for outbox in self._outboxes]
 
     # --- Life -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,168 @@
+"""What clients live through when something fails: slow readers, a store that goes away, logins that end."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from pytest_django import Settings
+from websockets.client import ClientProtocol
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
+
+from marketdata.observability import metrics
+from marketdata.store.keys import TOP_GAINERS, Keys
+from tests.support.deadlines import POLL_SECONDS, eventually, scaled
+from tests.support.services import ValkeyServer
+from tests.support.widget_site import Rows, WidgetSite, logged_in
+from widgets.protocol import SUBPROTOCOL_V2
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def use_layer(settings: Settings, redis_url: str, prefix: str) -> None:
+    layer = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [redis_url], "prefix": prefix},
+    }
+    settings.CHANNEL_LAYERS = {"default": layer}
+
+
+@pytest.fixture
+async def site(redis_url: str, unique_prefix: str, settings: Settings) -> AsyncIterator[WidgetSite]:
+    use_layer(settings, redis_url, unique_prefix)
+    async with WidgetSite(redis_url, Keys(f"{unique_prefix}:"), recheck_seconds=1.0) as running:
+        yield running
+
+
+@pytest.fixture
+def private_store() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+def full_board(generation: int) -> Rows:
+    return {f"S{i:03}": {"rank": i + 1, "close": generation + i / 8, "avg_volume": 1e9} for i in range(500)}
+
+
+def closed_as(reason: str) -> float:
+    return float(metrics.WIDGET_CLOSED.labels(reason)._value.get())
+
+
+class NeverReadingClient:
+    """Opens a WebSocket, subscribes, and never reads a byte after the handshake."""
+
+    def __init__(self, site: WidgetSite, session_key: str) -> None:
+        self._site = site
+        self._session_key = session_key
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+
+    async def subscribe(self, feed: str) -> None:
+        loop = asyncio.get_running_loop()
+        protocol = ClientProtocol(
+            parse_uri(f"ws://127.0.0.1:{self._site.port}/ws/"),
+            origin=Origin(self._site.origin),
+            subprotocols=[Subprotocol(SUBPROTOCOL_V2)],
+        )
+        handshake = protocol.connect()
+        handshake.headers["Cookie"] = f"mdp_session={self._session_key}"
+        protocol.send_request(handshake)
+        self._socket.setblocking(False)
+        await loop.sock_connect(self._socket, ("127.0.0.1", self._site.port))
+        await loop.sock_sendall(self._socket, b"".join(protocol.data_to_send()))
+        while protocol.handshake_exc is None and protocol.state.name == "CONNECTING":
+            protocol.receive_data(await loop.sock_recv(self._socket, 256))
+        protocol.send_text(f'{{"type":"subscribe","feeds":["{feed}"]}}'.encode())
+        await loop.sock_sendall(self._socket, b"".join(protocol.data_to_send()))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+async def test_a_client_that_never_reads_is_bounded_closed_and_delays_nobody(site: WidgetSite) -> None:
+    session_key = await logged_in("ada")
+    never_reading = NeverReadingClient(site, session_key)
+    closed_before = closed_as("too_slow")
+    async with site.client(session_key) as healthy:
+        await never_reading.subscribe(TOP_GAINERS)
+        await healthy.say(type="subscribe", feeds=[TOP_GAINERS])
+        await eventually(lambda: len(site.hub.pending_frames()) == 2, 5.0)
+        generation, slowest = 0, 0.0
+        while closed_as("too_slow") == closed_before:
+            generation += 1
+            assert generation < 200, "the client that never reads was not closed"
+            await site.market.board(TOP_GAINERS, full_board(generation))
+            frame = await healthy.frame(lambda frame: frame.get("feed") == TOP_GAINERS)
+            slowest = max(slowest, frame["age_ms"])
+            assert max(site.hub.pending_frames()) <= 2  # one of the feed, one status
+        assert slowest < scaled(1_000)
+        await eventually(lambda: len(site.hub.pending_frames()) == 1, 10.0)
+    never_reading.close()
+
+
+async def test_a_store_that_restarts_empty_makes_feeds_stale_then_fresh_on_the_same_socket(
+    private_store: ValkeyServer, settings: Settings
+) -> None:
+    use_layer(settings, private_store.url, "site")
+    async with (
+        WidgetSite(private_store.url, Keys(), recheck_seconds=0.5) as site,
+        site.client(await logged_in("ada")) as client,
+    ):
+        await client.say(type="subscribe", feeds=[TOP_GAINERS, "quote:AAPL"])
+        await site.market.row("AAPL", close=1.0)
+        await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1, "close": 1.0}})
+        await client.of_type("snapshot", TOP_GAINERS)
+        async with site.heartbeats():
+            await client.frame(lambda frame: frame.get("state") == "live")
+
+        await asyncio.to_thread(private_store.stop)
+        await client.frame(lambda frame: frame.get("state") == "stale", within_seconds=10.0)
+        await asyncio.to_thread(private_store.start)
+
+        async with site.heartbeats():
+            await client.frame(lambda frame: frame.get("state") == "live", within_seconds=15.0)
+            await site.market.row("AAPL", close=2.0)
+            quote = await client.of_type("snapshot", "quote:AAPL")
+            assert quote["rows"] == [["AAPL", 2.0]]
+            await site.market.board(TOP_GAINERS, {"MSFT": {"rank": 1, "close": 2.0}})
+            board = await client.frame(
+                lambda frame: frame.get("feed") == TOP_GAINERS and ["MSFT", 1, 2.0] in frame["rows"]
+            )
+            assert board["seq"] > 1
+        await client.say(type="ping", id=1)
+        await client.of_type("pong")
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["this session", "all of the user"])
+async def test_a_notice_that_the_session_ended_closes_its_connections(
+    site: WidgetSite, everything: bool
+) -> None:
+    session_key, same_users_other = await logged_in("ada"), await logged_in("ada")
+    async with site.client(session_key) as client, site.client(same_users_other) as other:
+        user = await database_sync_to_async(get_user_model().objects.get)(username="ada")
+        notice = {
+            "type": "session.ended",
+            "session_key": None if everything else session_key,
+            "token_id": None,
+        }
+        async with asyncio.timeout(scaled(5.0)):
+            while client.connection.close_code != 4401:  # the connection may still be joining its group
+                await get_channel_layer().group_send(f"user.{user.pk}", notice)
+                await asyncio.sleep(POLL_SECONDS)
+        if everything:
+            assert await other.closed() == 4401
+        else:
+            await other.say(type="ping", id=1)
+            await other.of_type("pong")
+
+
+async def test_a_session_that_ended_without_a_notice_is_found_out(site: WidgetSite) -> None:
+    session_key = await logged_in("ada")
+    async with site.client(session_key) as client:
+        await database_sync_to_async(Session.objects.all().delete)()
+        assert await client.closed() == 4401

@@ -1,0 +1,105 @@
+"""Stand-ins for what the hub is given: announcements and a store, moved by hand, and correct clients."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from marketdata.errors import StoreUnavailable
+from marketdata.payloads import RowBlock
+from marketdata.store.announcements import Announcement, News, Resync
+from tests.support.manual_clock import ManualClock
+from widgets.outbox import Outbox
+
+
+class MemoryAnnouncements:
+    """Announcements by hand, with the promises of `AnnouncementReader`: `Resync` comes first."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Queue[News | Exception] = asyncio.Queue()
+        self.readers = 0
+
+    def announce(self, channel: str, block: RowBlock) -> None:
+        self._news.put_nowait(Announcement(channel, block))
+
+    def reconnect(self) -> None:
+        self._news.put_nowait(Resync())
+
+    def fail(self, error: Exception) -> None:
+        """Make the reader raise what it never should."""
+        self._news.put_nowait(error)
+
+    async def __aiter__(self) -> AsyncIterator[News]:
+        self.readers += 1
+        yield Resync()
+        while True:
+            news = await self._news.get()
+            if isinstance(news, Exception):
+                raise news
+            yield news
+
+
+class MemorySnapshots:
+    """The stored wholes, with the promises of `SnapshotReader`.
+
+    While `released` is not set, a shard that was read is on its way and does not arrive.
+    """
+
+    def __init__(self) -> None:
+        self.shards: dict[int, RowBlock] = {}
+        self.boards: dict[str, RowBlock] = {}
+        self.reads: list[int | str] = []
+        self.away = False
+        self.released = asyncio.Event()
+        self.released.set()
+
+    async def rows(self, shard: int) -> RowBlock | None:
+        block = self.shards.get(shard)
+        self._answer(shard)
+        await self.released.wait()
+        return block
+
+    async def board(self, feed: str) -> RowBlock | None:
+        self._answer(feed)
+        return self.boards.get(feed)
+
+    def _answer(self, what: int | str) -> None:
+        self.reads.append(what)
+        if self.away:
+            raise StoreUnavailable("ConnectionError: refused")
+
+
+class FeedCopy:
+    """What a correct client makes of the frames of one feed; it refuses frames that do not follow."""
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.seq = 0
+        self.columns: list[str] = []
+        self.rows: dict[str, list[Any]] = {}
+        self.snapshots = 0
+
+    def apply(self, text: str) -> None:
+        frame = json.loads(text)
+        if frame["type"] == "snapshot":
+            self.epoch, self.columns, self.rows = frame["epoch"], frame["columns"], {}
+            self.snapshots += 1
+        else:
+            assert (frame["epoch"], frame["seq"]) == (self.epoch, self.seq + 1)
+        self.seq = frame["seq"]
+        for symbol in frame.get("removed", ()):
+            del self.rows[symbol]
+        for symbol, *values in frame["rows"]:
+            assert len(values) == len(self.columns)
+            self.rows[symbol] = values
+
+
+class ReadingClient:
+    """An outbox with somebody who reads it whenever the test says so."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.given_up = 0
+        self.outbox = Outbox(clock, self._give_up)
+
+    def _give_up(self) -> None:
+        self.given_up += 1

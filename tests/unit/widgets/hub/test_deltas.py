@@ -1,0 +1,170 @@
+"""Snapshots and deltas always add up to the newest state, whatever is dropped or conflated in between."""
+
+import json
+import math
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketdata.payloads import RowBlock
+from marketdata.store.keys import TOP_GAINERS
+from tests.support.builders import row_block
+from tests.support.manual_clock import ManualClock
+from tests.unit.widgets.fakes import FeedCopy, ReadingClient
+from widgets.catalog import BOARD_COLUMNS, feed_of
+from widgets.hub.rows import compare, select_rows
+from widgets.hub.stream import FRAME_INTERVAL_SECONDS, FeedStream, Fresh
+
+Rows = Mapping[str, Mapping[str, float]]
+
+NAMES = ("rank", "close", "avg_volume")
+numbers = st.one_of(
+    st.just(math.nan), st.sampled_from([0.0, -0.0, 1.0, 1.00004, 1.00006]), st.floats(-1e6, 1e6)
+)
+boards = st.dictionaries(
+    st.sampled_from(["AAPL", "MSFT", "BRK.B", "KIMpL", "XYZ"]),
+    st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
+)
+
+
+def block(rows: Rows, tick: int = 1, epoch: int = 1) -> RowBlock:
+    return row_block(rows, names=NAMES, tick=tick, epoch=epoch)
+
+
+def board_stream(clock: ManualClock | None = None) -> FeedStream:
+    return FeedStream(feed_of(TOP_GAINERS), "1", clock or ManualClock())
+
+
+def offer(stream: FeedStream, rows: Rows, tick: int = 1, epoch: int = 1) -> bool:
+    return stream.offer(select_rows(block(rows, tick, epoch), BOARD_COLUMNS))
+
+
+def sent(value: float, decimals: int) -> float | None:
+    return None if math.isnan(value) else round(value * 10**decimals) / 10**decimals
+
+
+def as_received(rows: Rows) -> dict[str, list[float | None]]:
+    return {
+        symbol: [sent(row["rank"], 0), sent(row["close"], 4), sent(row["avg_volume"], 0)]
+        for symbol, row in rows.items()
+    }
+
+
+@given(st.lists(st.tuples(boards, st.sampled_from(["emit", "skip"]), st.booleans()), max_size=12))
+def test_a_client_that_reads_now_and_then_always_ends_at_the_newest_board(
+    history: list[tuple[Rows, str, bool]],
+) -> None:
+    """Neither ticks that never go out ("skip") nor reads that come late (conflation) lose anything."""
+    clock, stream, copy = ManualClock(), board_stream(), FeedCopy()
+    client = ReadingClient(clock)
+    stream.subscribers.add(client.outbox)
+
+    def read() -> None:
+        while (text := client.outbox.take(lambda _feed: stream.snapshot())) is not None:
+            copy.apply(text)
+
+    newest: Rows | None = None
+    for tick, (rows, what, reads) in enumerate(history, 1):
+        newest = rows
+        assert offer(stream, rows, tick)
+        if what == "emit":
+            hand_over(stream, client)
+        if reads:
+            read()
+    hand_over(stream, client)
+    read()
+    assert copy.rows == ({} if newest is None else as_received(newest))
+
+
+def hand_over(stream: FeedStream, client: ReadingClient) -> None:
+    emission = stream.emit()
+    if emission is Fresh.SNAPSHOT:
+        client.outbox.snapshot(stream.feed.name)
+    elif isinstance(emission, str):
+        client.outbox.delta(stream.feed.name, emission)
+
+
+@given(boards, boards)
+def test_a_delta_names_exactly_what_differs(before: Rows, after: Rows) -> None:
+    changes = compare(select_rows(block(before), NAMES), select_rows(block(after), NAMES))
+    held, wanted = as_received(before), as_received(after)
+    changed = {list(after)[position] for position in changes.changed}
+    assert changed == {symbol for symbol, row in wanted.items() if held.get(symbol) != row}
+    assert set(changes.removed) == set(held) - set(wanted)
+
+
+def test_nothing_is_sent_when_nothing_that_can_be_seen_changed() -> None:
+    stream = board_stream()
+    offer(stream, {"AAPL": {"close": 1.0, "rank": 1, "avg_volume": math.nan}}, tick=1)
+    assert stream.emit() is Fresh.SNAPSHOT
+    offer(stream, {"AAPL": {"close": 1.000_01, "rank": 1, "avg_volume": math.nan}}, tick=2)
+    assert stream.emit() is None
+
+
+def test_an_older_or_repeated_tick_is_not_taken_and_another_epoch_is() -> None:
+    stream = board_stream()
+    assert offer(stream, {}, tick=5)
+    assert not offer(stream, {}, tick=5)
+    assert not offer(stream, {}, tick=4)
+    assert offer(stream, {}, tick=1, epoch=2)
+
+
+def test_a_snapshot_is_what_was_emitted_and_not_what_waits() -> None:
+    stream = board_stream()
+    offer(stream, {"AAPL": {"close": 1.0}}, tick=1)
+    assert stream.snapshot() is None
+    stream.emit()
+    offer(stream, {"AAPL": {"close": 2.0}}, tick=2)
+    snapshot = json.loads(stream.snapshot() or "")
+    assert (snapshot["seq"], snapshot["rows"][0][2]) == (1, 1.0)
+
+
+def test_columns_that_come_or_go_need_a_snapshot() -> None:
+    stream = board_stream()
+    offer(stream, {"AAPL": {"close": 1.0}}, tick=1)
+    stream.emit()
+    stream.offer(select_rows(row_block({"AAPL": {"close": 1.0}}, tick=2), BOARD_COLUMNS))
+    assert stream.emit() is Fresh.SNAPSHOT
+
+
+def test_columns_are_those_of_the_feed_in_its_order() -> None:
+    rows = select_rows(row_block({"AAPL": {"close": 1.0, "secret": 2.0, "rank": 1.0}}), BOARD_COLUMNS)
+    assert rows.columns == ("rank", "close")
+
+
+def test_the_age_of_a_cached_snapshot_is_that_of_the_moment() -> None:
+    clock = ManualClock()
+    stream = board_stream(clock)
+    stream.offer(select_rows(row_block({}, received_ns=clock.time_ns()), BOARD_COLUMNS))
+    stream.emit()
+    for age_ms in (0, 1_500):
+        assert json.loads(stream.snapshot() or "")["age_ms"] == age_ms
+        clock.advance(1.5)
+
+
+@pytest.mark.parametrize("spacing", [0.05, 0.25, 0.4])
+def test_a_feed_sends_at_most_four_frames_a_second_however_fast_its_ticks(spacing: float) -> None:
+    clock = ManualClock()
+    stream = board_stream(clock)
+    frames = 0
+    for tick in range(1, round(10 / spacing) + 1):
+        offer(stream, {"AAPL": {"close": float(tick)}}, tick=tick)
+        if stream.seconds_until_due() == 0:
+            assert stream.emit() is not None
+            frames += 1
+        clock.advance(spacing)
+    assert frames == pytest.approx(10 / max(spacing, FRAME_INTERVAL_SECONDS), abs=2)
+
+
+def test_one_late_tick_does_not_make_the_later_ones_late() -> None:
+    clock = ManualClock()
+    stream = board_stream(clock)
+    waits = []
+    for tick, pause in enumerate([0.25, 0.4, 0.1, 0.25, 0.25], 1):
+        clock.advance(pause)
+        offer(stream, {"AAPL": {"close": float(tick)}}, tick=tick)
+        waits.append(stream.seconds_until_due())
+        stream.emit()
+    assert waits == [0, 0, 0, 0, 0]

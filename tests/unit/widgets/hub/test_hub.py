@@ -1,0 +1,264 @@
+"""The hub between announcements and outboxes: joining, gaps, reconnection, defects, and the status."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from marketdata.payloads import RowBlock
+from marketdata.store.keys import BOARDS, TOP_GAINERS, Keys
+from marketdata.transport.queues import shard_of
+from tests.support.builders import row_block
+from tests.support.deadlines import eventually
+from tests.support.manual_clock import ManualClock
+from tests.unit.widgets.fakes import FeedCopy, MemoryAnnouncements, MemorySnapshots, ReadingClient
+from widgets.catalog import Feed, StoredFeeds, feed_of
+from widgets.hub import Hub
+
+SHARDS = 2
+STORED = StoredFeeds(Keys(), SHARDS)
+BOARD = feed_of(TOP_GAINERS)
+QUOTE = feed_of("quote:AAPL")
+SHARD = shard_of("AAPL", SHARDS)
+ROWS = STORED.key(QUOTE)
+
+
+class Desk:
+    """A hub, what feeds it, and one client that can be told to read."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.announcements = MemoryAnnouncements()
+        self.snapshots = MemorySnapshots()
+        self.hub = Hub(
+            announcements=self.announcements, snapshots=self.snapshots, stored=STORED, clock=self.clock
+        )
+        self.client = ReadingClient(self.clock)
+        self.copies: dict[str, FeedCopy] = {}
+        self.statuses: list[dict[str, Any]] = []
+        self._attached = False
+
+    def attach(self) -> None:
+        """Connect the client, which starts the hub."""
+        if not self._attached:
+            self._attached = True
+            self.hub.attach(self.client.outbox)
+
+    def subscribe(self, feed: Feed) -> None:
+        """What the client says."""
+        self.attach()
+        self.hub.subscribe(self.client.outbox, feed)
+
+    def read(self) -> None:
+        """Take all frames; a frame that does not follow fails the test."""
+        while (text := self.client.outbox.take(self.hub.snapshot)) is not None:
+            frame = json.loads(text)
+            if frame["type"] == "status":
+                self.statuses.append(frame)
+            else:
+                self.copies.setdefault(frame["feed"], FeedCopy()).apply(text)
+
+    def holds(self, feed: str, rows: dict[str, list[Any]]) -> Callable[[], bool]:
+        """A condition: the client, reading on, holds exactly these rows."""
+
+        def condition() -> bool:
+            self.clock.advance(0.25)
+            self.read()
+            return feed in self.copies and self.copies[feed].rows == rows
+
+        return condition
+
+    def board(self, close: float, tick: int, epoch: int = 1) -> None:
+        self.announcements.announce(TOP_GAINERS, quotes({"AAPL": close}, tick, epoch))
+
+    def rows(self, closes: dict[str, float], tick: int, epoch: int = 1) -> None:
+        self.announcements.announce(ROWS, quotes(closes, tick, epoch))
+
+    def store(self, closes: dict[str, float], tick: int, epoch: int = 1) -> None:
+        self.snapshots.shards[SHARD] = quotes(closes, tick, epoch)
+
+
+def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
+    rows = {symbol: {"close": close} for symbol, close in closes.items()}
+    return row_block(rows, names=("close",), tick=tick, epoch=epoch)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    desk = Desk()
+    yield desk
+    await desk.hub.stop()
+
+
+async def test_a_board_is_read_from_the_store_and_then_followed(desk: Desk) -> None:
+    desk.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 1.0}, tick=7)
+    desk.subscribe(BOARD)
+    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    desk.board(2.0, tick=8)
+    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
+    assert desk.copies[TOP_GAINERS].snapshots == 1
+
+
+async def test_every_subscriber_gets_the_very_same_text(desk: Desk) -> None:
+    other = ReadingClient(desk.clock)
+    desk.hub.attach(other.outbox)
+    desk.subscribe(BOARD)
+    desk.hub.subscribe(other.outbox, BOARD)
+    desk.board(1.0, tick=1)
+    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    while other.outbox.take(desk.hub.snapshot) is not None:
+        pass
+    desk.board(2.0, tick=2)
+    await eventually(lambda: len(other.outbox) == 1, 2.0)
+    texts = [outbox.take(desk.hub.snapshot) for outbox in (desk.client.outbox, other.outbox)]
+    assert texts[0] is not None
+    assert texts[0] is texts[1]
+
+
+async def test_rows_announced_while_the_store_is_read_are_newer_than_what_it_held(desk: Desk) -> None:
+    """The race on purpose: the stored whole of tick 5 arrives after the announcement of tick 6."""
+    desk.store({"AAPL": 5.0, "MSFT": 5.0}, tick=5)
+    desk.snapshots.released.clear()
+    desk.subscribe(QUOTE)
+    await eventually(lambda: SHARD in desk.snapshots.reads, 2.0)
+    desk.rows({"AAPL": 6.0}, tick=6)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [6.0]}), 2.0)
+    desk.snapshots.released.set()
+    desk.rows({"AAPL": 7.0}, tick=7)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [7.0]}), 2.0)
+
+
+async def test_a_quote_that_joins_while_the_store_is_read_waits_for_a_read_of_its_own(desk: Desk) -> None:
+    """Tick 6 came before the second quote was watched, and the read of tick 5 does not contain it."""
+    second = next(s for s in ("MSFT", "IBM", "KO", "GE") if shard_of(s, SHARDS) == SHARD)
+    desk.store({"AAPL": 5.0, second: 5.0}, tick=5)
+    desk.snapshots.released.clear()
+    desk.subscribe(QUOTE)
+    await eventually(lambda: SHARD in desk.snapshots.reads, 2.0)
+    desk.rows({"AAPL": 6.0, second: 6.0}, tick=6)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [6.0]}), 2.0)
+    desk.subscribe(feed_of(f"quote:{second}"))
+    desk.store({"AAPL": 6.0, second: 6.0}, tick=6)
+    desk.snapshots.released.set()
+    await eventually(desk.holds(f"quote:{second}", {second: [6.0]}), 2.0)
+    assert desk.copies[f"quote:{second}"].seq == 1, "a state from before it was watched went out first"
+
+
+async def test_many_quotes_of_a_shard_share_one_read(desk: Desk) -> None:
+    desk.store({"AAPL": 1.0}, tick=1)
+    desk.attach()
+    await eventually(lambda: len(desk.snapshots.reads) >= len(BOARDS), 2.0)
+    desk.snapshots.reads.clear()
+    symbols = [s for s in map("S{}".format, range(200)) if shard_of(s, SHARDS) == SHARD]
+    for symbol in symbols:
+        desk.subscribe(feed_of(f"quote:{symbol}"))
+    await eventually(desk.holds(f"quote:{symbols[-1]}", {}), 2.0)
+    assert desk.snapshots.reads == [SHARD]
+
+
+async def test_a_gap_in_the_ticks_is_healed_from_the_store(desk: Desk) -> None:
+    desk.store({"AAPL": 1.0}, tick=1)
+    desk.subscribe(QUOTE)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
+    desk.store({"AAPL": 2.0, "MSFT": 3.0}, tick=3)
+    desk.rows({"MSFT": 3.0}, tick=3)  # tick 2, with the change of AAPL, was missed
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [2.0]}), 2.0)
+    assert desk.copies[QUOTE.name].snapshots == 2
+
+
+async def test_after_a_reconnection_everything_is_read_again_and_sent_whole(desk: Desk) -> None:
+    desk.store({"AAPL": 1.0}, tick=1)
+    desk.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 1.0}, tick=1)
+    for feed in (QUOTE, BOARD):
+        desk.subscribe(feed)
+        await eventually(desk.holds(feed.name, {"AAPL": [1.0]}), 2.0)
+    desk.store({"AAPL": 9.0}, tick=9)
+    desk.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 9.0}, tick=9)
+    desk.announcements.reconnect()
+    for feed in (QUOTE, BOARD):
+        await eventually(desk.holds(feed.name, {"AAPL": [9.0]}), 2.0)
+        assert desk.copies[feed.name].snapshots == 2
+
+
+async def test_a_symbol_that_left_its_shard_leaves_the_feed(desk: Desk) -> None:
+    desk.store({"AAPL": 1.0}, tick=1)
+    desk.subscribe(QUOTE)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
+    desk.store({}, tick=1, epoch=2)
+    desk.rows({}, tick=1, epoch=2)
+    await eventually(desk.holds(QUOTE.name, {}), 2.0)
+
+
+async def test_a_quote_is_answered_once_the_store_has_its_shard(desk: Desk) -> None:
+    desk.subscribe(QUOTE)
+    await eventually(lambda: SHARD in desk.snapshots.reads, 2.0)
+    desk.read()
+    assert QUOTE.name not in desk.copies
+    desk.store({}, tick=1)
+    desk.rows({}, tick=1)
+    await eventually(desk.holds(QUOTE.name, {}), 2.0)
+
+
+async def test_a_defect_is_survived_by_starting_over_with_a_new_epoch(desk: Desk) -> None:
+    desk.subscribe(BOARD)
+    desk.board(1.0, tick=1)
+    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    epoch = desk.copies[TOP_GAINERS].epoch
+    desk.announcements.fail(LookupError("a defect"))
+    await eventually(lambda: "a defect" in desk.hub.unready().get("hub", ""), 2.0)
+    await eventually(lambda: desk.announcements.readers == 2, 5.0)
+    assert desk.hub.unready() == {}
+    desk.board(2.0, tick=2)
+    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
+    assert desk.copies[TOP_GAINERS].epoch != epoch
+
+
+async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgotten(desk: Desk) -> None:
+    desk.store({"AAPL": 1.0}, tick=1)
+    for feed in (QUOTE, BOARD):
+        desk.subscribe(feed)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
+    desk.hub.detach(desk.client.outbox)
+    assert desk.hub.pending_frames() == []
+    assert desk.hub.snapshot(QUOTE.name) is None
+    other = ReadingClient(desk.clock)
+    desk.hub.attach(other.outbox)
+    desk.hub.subscribe(other.outbox, BOARD)
+    desk.board(1.0, tick=1)
+    await eventually(lambda: desk.hub.snapshot(TOP_GAINERS) is not None, 2.0)
+    assert len(desk.client.outbox) == 0
+
+
+async def test_a_client_that_stalls_is_given_up(desk: Desk) -> None:
+    class Stalled(ReadingClient):
+        def __init__(self, clock: ManualClock) -> None:
+            super().__init__(clock)
+            self.outbox.stalled_seconds = lambda: 31.0  # type: ignore[method-assign]
+
+    desk.attach()
+    stalled = Stalled(desk.clock)
+    desk.hub.attach(stalled.outbox)
+    await eventually(lambda: stalled.given_up == 1, 3.0)
+    assert desk.client.given_up == 0
+
+
+async def test_a_store_that_is_away_makes_feeds_stale_until_it_answers(desk: Desk) -> None:
+    desk.snapshots.away = True
+    desk.attach()
+    await eventually(lambda: "store" in desk.hub.unready(), 2.0)
+    for channel in STORED.channels:
+        desk.announcements.announce(channel, quotes({}, tick=1))
+
+    def last_status_is(state: str, detail: str) -> bool:
+        desk.read()
+        last = desk.statuses[-1] if desk.statuses else {}
+        return (last.get("state"), last.get("detail")) == (state, detail)
+
+    desk.clock.advance(6)
+    for channel in STORED.channels:
+        desk.announcements.announce(channel, quotes({}, tick=2))
+    await eventually(lambda: last_status_is("stale", "the store cannot be reached"), 3.0)
+    desk.snapshots.away = False
+    await eventually(lambda: last_status_is("live", "data comes in"), 5.0)
+    assert desk.hub.unready() == {}
