@@ -16,9 +16,11 @@ Ownership
     A heartbeat of one second makes the broker notice a vanished peer in 2 to 3 s; the owner asks the
     broker itself at least once a second whether the lock stands before it hands out what it has prefetched.
 Connections
-    Plain, not aio-pika's robust ones: those restore channels and consumers behind our back, also for
-    an owner that meanwhile lost its shard, and calls made during the restoration wait for it without
-    bound. Here a connection that failed is dropped; the next call makes a new one and declares all again.
+    Plain, not aio-pika's robust ones. Those of 10.2 do come back with their consumers after the broker was
+    killed or restarted (tried; earlier ones had a history of hanging without), but by themselves: an
+    owner that lost its shard would consume again, and declare its lock again, without having acquired.
+    Here a connection that failed is dropped; the next call makes a new one and declares all again.
+    All queues of a shard share one channel: one for each was no faster (measured with 170 kB batches).
 """
 
 import asyncio
