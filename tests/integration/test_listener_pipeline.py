@@ -1,0 +1,194 @@
+"""The listener between a real feed socket and real queues: takeover, outage, and the command itself."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from marketdata.clock import SystemClock
+from marketdata.listener import Listener
+from marketdata.providers.massive.client import MassiveProvider
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.runtime.backoff import Backoff
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.leases import Lease
+from marketdata.transport.base import Transport
+from marketdata.transport.queues import QueueLimits, QueueName, shard_of
+from marketdata.transport.registry import create_transport
+from tests.support.builders import quote_wire, trade_wire
+from tests.support.deadlines import eventually, scaled
+from tests.support.scripted_provider import FeedConnection, ScriptedFeed
+from tests.support.services import ValkeyServer, free_port
+
+SHARDS = 2
+LEASE_TTL_MS = 600
+
+
+def make_transport(url: str, prefix: str) -> Transport:
+    return create_transport(
+        url,
+        prefix=prefix,
+        shard_count=SHARDS,
+        limits=QueueLimits(),
+        clock=SystemClock(),
+        operation_timeout_seconds=2.0,
+    )
+
+
+def make_listener(feed: ScriptedFeed, queues: str, cache: Redis, prefix: str, name: str) -> Listener:
+    configuration = MassiveConfiguration(api_key="key", feed=feed.address, secure=False)
+    delays = RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02))
+    return Listener(
+        MassiveProvider(configuration, delays=delays),
+        make_transport(queues, prefix),
+        shard_count=SHARDS,
+        source=name,
+        lease=Lease(cache, Keys(f"{prefix}:").lease("listener"), name, LEASE_TTL_MS),
+        broker_backoff=Backoff(initial_seconds=0.05, maximum_seconds=0.1),
+    )
+
+
+@pytest.fixture
+async def cache(redis_url: str) -> AsyncIterator[Redis]:
+    async with connect(redis_url) as redis:
+        yield redis
+
+
+@contextlib.asynccontextmanager
+async def running(listener: Listener) -> AsyncIterator[asyncio.Task[None]]:
+    stopping = asyncio.Event()
+    task = asyncio.create_task(listener.run(stopping))
+    try:
+        yield task
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, scaled(15))
+
+
+async def tick_for_ever(connection: FeedConnection) -> None:
+    await connection.subscribe()
+    number = 0
+    while True:
+        number += 1
+        await connection.send(trade_wire("IBM", q=number), quote_wire("IBM", q=number))
+        await asyncio.sleep(0.01)
+
+
+async def receive_trades(transport: Transport, at_least: int) -> list[int]:
+    """Sequence numbers of the trades that a processor would see, in the order of receiving."""
+    numbers: list[int] = []
+    subscription = transport.subscribe(shard_of("IBM", SHARDS), [QueueName.TRADES], prefetch=100)
+    async with asyncio.timeout(scaled(15)):
+        await subscription.acquire()
+        while len(numbers) < at_least:
+            deliveries = await subscription.receive(wait_seconds=0.5)
+            numbers += [
+                int(event["q"]) for delivery in deliveries for event in json.loads(delivery.batch.body)
+            ]
+            await subscription.acknowledge(deliveries)
+    await subscription.close()
+    return numbers
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+async def test_events_of_the_feed_arrive_in_the_queues_in_order(
+    broker: str, request: pytest.FixtureRequest, redis_url: str, cache: Redis, unique_prefix: str
+) -> None:
+    queues = redis_url if broker == "redis" else request.getfixturevalue("rabbitmq_url")
+    async with ScriptedFeed(tick_for_ever) as feed:
+        listener = make_listener(feed, queues, cache, unique_prefix, "first")
+        async with running(listener), make_transport(queues, unique_prefix) as transport:
+            numbers = await receive_trades(transport, at_least=50)
+            assert listener.unready() == {}
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_a_second_listener_stands_by_and_takes_over(
+    redis_url: str, cache: Redis, unique_prefix: str
+) -> None:
+    async with ScriptedFeed(tick_for_ever) as feed:
+        first = make_listener(feed, redis_url, cache, unique_prefix, "first")
+        second = make_listener(feed, redis_url, cache, unique_prefix, "second")
+        async with running(first):
+            await eventually(lambda: not first.unready(), 10)
+            async with running(second) as standby:
+                await eventually(lambda: second.unready().get("lease") == "another listener holds it", 10)
+                assert len(feed.connections) == 1
+                # What a pause longer than the lease comes to: the other one holds it now.
+                await cache.set(Keys(f"{unique_prefix}:").lease("listener"), "second", px=LEASE_TTL_MS)
+                await eventually(lambda: not second.unready(), 10)
+                await eventually(lambda: first.unready().get("lease") == "another listener holds it", 10)
+                assert not standby.done()
+                assert feed.connections[0].socket.close_code is not None
+
+
+async def test_a_stopped_listener_leaves_its_role_at_once(
+    redis_url: str, cache: Redis, unique_prefix: str
+) -> None:
+    async with ScriptedFeed(tick_for_ever) as feed:
+        first = make_listener(feed, redis_url, cache, unique_prefix, "first")
+        async with running(first):
+            await eventually(lambda: not first.unready(), 10)
+        assert await cache.get(Keys(f"{unique_prefix}:").lease("listener")) is None
+
+
+async def test_a_restart_of_broker_and_cache_interrupts_and_does_not_end_the_flow(unique_prefix: str) -> None:
+    with ValkeyServer() as server:
+        async with ScriptedFeed(tick_for_ever) as feed, connect(server.url) as redis:
+            listener = make_listener(feed, server.url, redis, unique_prefix, "first")
+            async with running(listener):
+                await eventually(lambda: not listener.unready(), 10)
+                await asyncio.to_thread(server.kill)
+                await eventually(lambda: listener.unready().get("broker"), 10)
+                await asyncio.to_thread(server.start)
+                await eventually(lambda: not listener.unready(), 15)
+                async with make_transport(server.url, unique_prefix) as transport:
+                    assert await receive_trades(transport, at_least=10)
+                assert len(feed.connections) == 1, "the feed was never let go"
+
+
+async def test_the_command_becomes_ready_and_stops_in_order(redis_url: str, unique_prefix: str) -> None:
+    port = free_port()
+    async with ScriptedFeed(tick_for_ever) as feed:
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "mdp_site.settings",
+            "MDQ_URL": redis_url,
+            "MDC_URL": redis_url,
+            "MDQ_PREFIX": unique_prefix,
+            "MDC_KEY_PREFIX": f"{unique_prefix}:",
+            "MASSIVE_FEED": feed.address,
+            "MASSIVE_SECURE": "false",
+            "MASSIVE_API_KEY": "key",
+            "LOG_FORMAT": "json",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "manage.py", "run_listener", "--health-port", str(port), env=environment
+        )
+        try:
+            await eventually(lambda: answers_ready(port), 30)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), scaled(15)) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def answers_ready(port: int) -> bool:
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/readyz") as answer,
+        ):
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
