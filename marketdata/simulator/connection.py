@@ -49,6 +49,11 @@ class Connection:
         """Whether the client is authenticated and the connection is not ending."""
         return self.conversation.api_key is not None and not self._ended
 
+    @property
+    def pending_bytes(self) -> int:
+        """What waits to be sent, beyond the operating system's own buffers."""
+        return self._pending_bytes
+
     def send(self, frame: bytes) -> None:
         """Buffer a frame; a client that reads too slowly is dropped instead."""
         if self._ended:

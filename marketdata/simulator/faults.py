@@ -15,7 +15,7 @@ class Faults:
     `abort_before_auth_reply`, `abort_after_subscribe`: cut the next so many connections at that point.
     `stalled`: accept everything, answer pings, but send no market data.
     `rest_status`: answer REST calls with this HTTP status and its documented body; `rest_failures` bounds
-    how many of them (None: all).
+    how many of them (None: all). `connections()` are the open ones, the oldest first.
     """
 
     def __init__(self, connections: Callable[[], Collection[Connection]]) -> None:
@@ -25,7 +25,7 @@ class Faults:
         self.stalled = False
         self.rest_status: int | None = None
         self.rest_failures: int | None = None
-        self._connections: Final = connections
+        self.connections: Final = connections
 
     def take_abort_before_auth_reply(self) -> bool:
         """Whether this connection is to be cut now; counts down."""
@@ -49,17 +49,17 @@ class Faults:
 
     def close_all(self, code: int) -> None:
         """Close every connection in good order with a code, such as 1000, 1001, 1008 or 1011."""
-        for connection in list(self._connections()):
+        for connection in list(self.connections()):
             connection.finish(None, code, "fault")
 
     def abort_all(self) -> None:
         """Reset every TCP connection without a word."""
-        for connection in list(self._connections()):
+        for connection in list(self.connections()):
             connection.abort("fault")
 
     def send_raw(self, frame: bytes) -> None:
         """Send these bytes as one text frame to every live client."""
-        for connection in list(self._connections()):
+        for connection in list(self.connections()):
             if connection.is_live:
                 connection.send(frame)
 

@@ -1,0 +1,69 @@
+"""A simulator on a free port, small enough for tests and busy enough that nobody waits."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import Final
+
+from marketdata.simulator.activity import Rates
+from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from marketdata.simulator.service import SimulatorConfig, SimulatorService
+from marketdata.trading_calendar import TradingCalendar
+from marketdata.trading_calendar.exchange import exchange_calendar, exchange_holidays
+from tests.support.deadlines import eventually, scaled
+
+FULL_KEY: Final = "full-plan"
+NO_LULD_KEY: Final = "small-plan"
+SETTINGS: Final = ProtocolSettings(
+    api_keys=(ApiKey(FULL_KEY), ApiKey(NO_LULD_KEY, frozenset({"A", "AM", "T", "Q"}))), max_connections=5
+)
+RATES: Final = Rates(
+    aggregates_per_second=150,
+    trades_per_second=300,
+    quotes_per_second=500,
+    price_bands_per_second=30,
+    follows_session=False,
+)
+FIRST_DATE: Final = dt.date(2026, 8, 3)
+LAST_DATE: Final = dt.date(2027, 3, 31)
+
+
+@cache
+def trading_calendar() -> TradingCalendar:
+    """The exchange's sessions around November 2026."""
+    return exchange_calendar(FIRST_DATE, LAST_DATE)
+
+
+def simulator_config(
+    settings: ProtocolSettings = SETTINGS, *, start: str = "2026-11-20T10:59:58"
+) -> SimulatorConfig:
+    """300 symbols on a free port; `start` is New York time, by default just before the end of a minute."""
+    calendar = trading_calendar()
+    local = dt.datetime.fromisoformat(start)
+    return SimulatorConfig(
+        protocol=settings,
+        start_ms=calendar.instant_ms(local.date(), local.time()),
+        port=0,
+        symbol_count=300,
+        rates=RATES,
+        holidays=exchange_holidays(FIRST_DATE, LAST_DATE),
+    )
+
+
+@contextlib.asynccontextmanager
+async def running_simulator(
+    settings: ProtocolSettings = SETTINGS, *, start: str = "2026-11-20T10:59:58"
+) -> AsyncIterator[SimulatorService]:
+    """A simulator that serves; stopped, and checked to stop in time, at the end."""
+    service = SimulatorService(simulator_config(settings, start=start), trading_calendar())
+    stopping = asyncio.Event()
+    running = asyncio.create_task(service.run(stopping))
+    try:
+        await eventually(lambda: not service.unready() or running.done(), 10)
+        yield service
+    finally:
+        stopping.set()
+        async with asyncio.timeout(scaled(10)):
+            await running
