@@ -18,5 +18,5 @@ export default defineConfig({
     target: ["chrome123", "edge123", "firefox121", "safari17.5"],
   },
   server: { host: "127.0.0.1" },
-  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"] },
+  test: { include: ["tests/**/*.test.ts"] },
 });

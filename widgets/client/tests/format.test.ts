@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  formatAge,
+  formatChange,
+  formatCompact,
+  formatDistance,
+  formatMarketTime,
+  formatMultiple,
+  formatPercent,
+  formatPrice,
+} from "../src/format";
+
+describe("numbers as a trader reads them", () => {
+  it.each([
+    [formatPrice, 12.3, "12.30"],
+    [formatPrice, 0.1234, "0.1234"],
+    [formatPrice, 0, "0.00"],
+    [formatChange, 1.5, "+1.50"],
+    [formatChange, -0.004, "−0.0040"],
+    [formatChange, 0, "0.00"],
+    [formatDistance, 0.02, "0.02"],
+    [formatDistance, -0.02, "−0.02"],
+    [formatPercent, 12.5, "+12.50%"],
+    [formatPercent, -3.456, "−3.46%"],
+    [formatPercent, 1234.56, "+1235%"],
+    [formatCompact, 0, "0"],
+    [formatCompact, 950, "950"],
+    [formatCompact, 12_345, "12.3K"],
+    [formatCompact, 999_949, "1.00M"],
+    [formatCompact, 1_200_000, "1.20M"],
+    [formatCompact, 3_400_000_000, "3.40B"],
+    [formatMultiple, 3.214, "3.21×"],
+    [formatMultiple, 31.24, "31.2×"],
+  ])("%o(%d) is %s", (format, value, text) => {
+    expect(format(value)).toBe(text);
+  });
+
+  it("absent is a dash, never a number", () => {
+    for (const format of [
+      formatPrice,
+      formatChange,
+      formatPercent,
+      formatCompact,
+      formatMultiple,
+      formatDistance,
+    ]) {
+      expect(format(null)).toBe("–");
+    }
+    expect([formatMarketTime(null), formatMarketTime(0), formatAge(null)]).toEqual(["–", "–", "–"]);
+  });
+
+  it("share counts stay within six characters", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e14, noNaN: true }), (shares) => {
+        expect(formatCompact(shares).length).toBeLessThanOrEqual(6);
+      }),
+    );
+  });
+});
+
+describe("times", () => {
+  it.each([
+    [Date.UTC(2026, 6, 1, 13, 30, 0), "09:30:00"],
+    [Date.UTC(2026, 11, 1, 14, 30, 5), "09:30:05"],
+    [Date.UTC(2026, 6, 1, 4, 0, 0), "00:00:00"],
+  ])("%d is %s in New York, in summer and winter", (epochMs, text) => {
+    expect(formatMarketTime(epochMs)).toBe(text);
+  });
+
+  it.each([
+    [-5, "0.0 s"],
+    [240, "0.2 s"],
+    [9_949, "9.9 s"],
+    [9_951, "10 s"],
+    [99_400, "99 s"],
+    [99_600, "2 min"],
+    [7_200_000, "2 h"],
+  ])("an age of %d ms is %s", (ageMs, text) => {
+    expect(formatAge(ageMs)).toBe(text);
+  });
+});

@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ProtocolError, parseServerMessage } from "../../src/socket/messages";
+import { delta, snapshot } from "./builders";
+
+describe("a frame's text becomes a message", () => {
+  it.each([
+    snapshot(),
+    delta(2, [["BBB", 1, null]], ["AAA"]),
+    { type: "unsubscribed", feed: "quote:AAPL" },
+    { type: "status", state: "stale", age_ms: 12_000, detail: "The feed is silent." },
+    { type: "error", code: "unknown_feed", feed: "scanners:nope", message: "no such feed" },
+    { type: "pong", id: 7 },
+  ])("keeps every field of $type", (message) => {
+    expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
+  });
+
+  it("reads the welcome and leaves alone what it does not know", () => {
+    const frame = { type: "welcome", protocol: "mdp.v2", server_time_ms: 1, user: "demo", later: {} };
+    expect(parseServerMessage(JSON.stringify(frame))).toEqual({ type: "welcome", user: "demo" });
+  });
+
+  it("keeps zero apart from absent", () => {
+    const message = parseServerMessage(JSON.stringify(snapshot({ rows: [["AAA", 0, null]] })));
+    expect(message).toMatchObject({ rows: [["AAA", 0, null]] });
+  });
+});
+
+describe("anything else is refused with the field that is wrong", () => {
+  it.each([
+    ["not JSON", "{", /frame: not JSON/],
+    ["a list", "[]", /expected a JSON object/],
+    ["an unknown type", '{"type":"rumour"}', /unknown message type "rumour"/],
+    ["a fractional sequence", JSON.stringify({ ...delta(1), seq: 1.5 }), /seq/],
+    ["a text where a number belongs", JSON.stringify({ ...delta(1), rows: [["AAA", "1", 2]] }), /rows/],
+    ["a row without symbol", JSON.stringify({ ...delta(1), rows: [[1, 2]] }), /rows/],
+    [
+      "a row that does not fit the columns",
+      JSON.stringify(snapshot({ rows: [["AAA", 1]] })),
+      /expected 3 entries/,
+    ],
+    ["an unknown state", '{"type":"status","state":"asleep"}', /live or stale/],
+    ["bytes", new ArrayBuffer(2), /expected text/],
+  ])("%s", (_name, frame, complaint) => {
+    expect(() => parseServerMessage(frame)).toThrow(ProtocolError);
+    expect(() => parseServerMessage(frame)).toThrow(complaint);
+  });
+
+  it("never fails in another way, whatever arrives", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), fc.string()), (frame) => {
+        try {
+          parseServerMessage(frame);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,138 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type PageContext, readPageConfig, Selection } from "../../src/page";
+import { FeedClient } from "../../src/socket/feed-client";
+import { bindThemeToggle } from "../../src/theme";
+import { ConnectionElement } from "../../src/widgets/connection";
+import { QuoteElement } from "../../src/widgets/quote";
+import { FakeBrowser } from "../socket/fake-browser";
+
+customElements.define("mdp-connection", ConnectionElement);
+customElements.define("mdp-quote", QuoteElement);
+
+let browser: FakeBrowser;
+let context: PageContext;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  browser = new FakeBrowser();
+  context = { client: new FeedClient(browser), selection: new Selection() };
+  context.client.start();
+  browser.socket.accept();
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  vi.useRealTimers();
+});
+
+async function show<E extends ConnectionElement | QuoteElement>(element: E): Promise<E> {
+  element.context = context;
+  document.body.append(element);
+  await element.updateComplete;
+  return element;
+}
+
+const textOf = (element: Element | null) => (element?.textContent ?? "").replace(/\s+/g, " ").trim();
+
+describe("the quote", () => {
+  const quote = (symbol: string, row: (number | null)[] | null) => ({
+    type: "snapshot",
+    feed: `quote:${symbol}`,
+    epoch: "e1",
+    seq: 1,
+    age_ms: 5,
+    market_time_ms: Date.UTC(2026, 6, 1, 13, 30, 0),
+    columns: ["close", "change", "bid_price", "ask_price"],
+    rows: row === null ? [] : [[symbol, ...row]],
+  });
+
+  it("follows the selection and leaves the symbol before", async () => {
+    const element = await show(new QuoteElement());
+    expect(textOf(element)).toContain("Select a row");
+    context.selection.select("AAA");
+    context.selection.select("BBB");
+    await browser.pass();
+    expect(browser.socket.feeds("subscribe")).toEqual(["quote:BBB"]);
+    browser.socket.deliver(quote("BBB", [10.5, -0.25, 10.49, 10.51]));
+    browser.drawFrame();
+    await element.updateComplete;
+    expect(textOf(element.querySelector(".quote-head"))).toBe("Quote BBB 10.50 −0.25 – 09:30:00 ET");
+  });
+
+  it("says so when the symbol has not traded, and when the feed is refused", async () => {
+    const element = await show(new QuoteElement());
+    context.selection.select("QQQQ");
+    browser.socket.deliver(quote("QQQQ", null));
+    browser.drawFrame();
+    await element.updateComplete;
+    expect(textOf(element)).toContain("QQQQ has not traded today");
+    browser.socket.deliver({
+      type: "error",
+      code: "forbidden_feed",
+      feed: "quote:QQQQ",
+      message: "Not for you.",
+    });
+    await element.updateComplete;
+    expect(textOf(element.querySelector("[role=alert]"))).toBe("Not for you.");
+  });
+});
+
+describe("the connection", () => {
+  const status = (state: string, age_ms: number) => ({
+    type: "status",
+    state,
+    age_ms,
+    detail: "The feed is silent.",
+  });
+
+  it("shows state and age, and leads to the login when the session ends", async () => {
+    const element = await show(new ConnectionElement());
+    expect(textOf(element)).toContain("Connecting");
+    browser.socket.deliver(status("live", 300));
+    await element.updateComplete;
+    expect(textOf(element)).toContain("Live Age 0.3 s");
+    browser.socket.lose(4401);
+    await element.updateComplete;
+    expect(textOf(element)).toContain("Logged out");
+    expect(element.querySelector("a")?.textContent).toBe("Log in again");
+  });
+
+  it("announces a flapping state at most once in ten seconds, and the last state in the end", async () => {
+    const element = await show(new ConnectionElement());
+    const region = () => textOf(element.querySelector("[role=status]"));
+    const heard = new Set([region()]);
+    for (let round = 0; round < 9; round += 1) {
+      browser.socket.deliver(status(round % 2 ? "live" : "stale", 10));
+      await browser.pass(500);
+      heard.add(region());
+    }
+    expect(heard.size).toBe(1);
+    await browser.pass(10_000);
+    expect(region()).toBe("Market data: Stale");
+  });
+});
+
+describe("the page", () => {
+  it("reads its configuration and says what is wrong with it", () => {
+    const page = (config: string) => {
+      document.body.innerHTML = `<script id="mdp-config" type="application/json">${config}</script>`;
+      return document;
+    };
+    expect(readPageConfig(page('{"wsPath": "/ws/", "user": "demo"}'))).toEqual({ wsPath: "/ws/" });
+    expect(() => readPageConfig(page('{"wsPath": 7}'))).toThrow("wsPath must be a string");
+    document.body.replaceChildren();
+    expect(() => readPageConfig(document)).toThrow("#mdp-config");
+  });
+
+  it("switches the theme and remembers it in a cookie for the server", () => {
+    document.body.innerHTML = "<button data-theme-toggle hidden>Theme</button>";
+    document.documentElement.dataset["theme"] = "dark"; // As the server renders it for a visitor who chose dark.
+    const button = document.querySelector("button") as HTMLButtonElement;
+    bindThemeToggle(document);
+    expect([button.hidden, button.textContent]).toEqual([false, "Light theme"]);
+    button.click();
+    expect([document.documentElement.dataset["theme"], button.textContent]).toEqual(["light", "Dark theme"]);
+    expect(document.cookie).toContain("mdp_theme=light");
+  });
+});
