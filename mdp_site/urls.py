@@ -1,11 +1,20 @@
 """HTTP entry points."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponseRedirect
+from django.templatetags.static import static
 from django.urls import include, path
 
 from mdp_site import health
 
+
+def favicon(_request: HttpRequest) -> HttpResponseRedirect:
+    """For pages that name no icon, such as the admin's."""
+    return HttpResponseRedirect(static("widgets/favicon.svg"))
+
+
 urlpatterns = [
+    path("favicon.ico", favicon),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

@@ -1,6 +1,7 @@
 """How the web processes are served: uvicorn on uvloop, one process, bounded shutdown."""
 
 import signal
+import socket
 from types import FrameType
 from typing import Final
 
@@ -8,9 +9,12 @@ import uvicorn
 from uvicorn._types import ASGIApplication
 
 from marketdata.errors import ConfigurationError
+from marketdata.observability.logs import get_logger
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
 MAX_MESSAGE_BYTES: Final = 64 * 1024
+
+_log = get_logger(__name__)
 
 
 class WebServer(uvicorn.Server):
@@ -30,6 +34,7 @@ class WebServer(uvicorn.Server):
         host: str,
         port: int,
         trusted_proxies: list[str],
+        lifespan: bool = False,
         access_log: bool = False,
     ) -> None:
         super().__init__(
@@ -42,8 +47,9 @@ class WebServer(uvicorn.Server):
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,
-                lifespan="auto",
+                lifespan="on" if lifespan else "off",
                 log_config=None,
+                log_level="warning",  # at "info" it has three lines for each WebSocket
                 access_log=access_log,
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=trusted_proxies,
@@ -51,6 +57,12 @@ class WebServer(uvicorn.Server):
                 timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            _log.info("serving", host=self.config.host, port=self.config.port)
 
     def serve_until_stopped(self) -> None:
         """Serve in the calling thread until a signal arrives.

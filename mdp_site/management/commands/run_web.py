@@ -26,5 +26,6 @@ class Command(BaseCommand):
             host=host,
             port=port,
             trusted_proxies=settings.TRUSTED_PROXIES,
+            lifespan=True,
             access_log=access_log,
         ).serve_until_stopped()
