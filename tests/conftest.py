@@ -11,6 +11,7 @@ from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeySe
 _RABBITMQ = pytest.StashKey[RabbitMQServer]()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server, so that `-m "not rabbitmq"` chooses by need."""
     for item in items:

@@ -39,7 +39,7 @@ class Intake:
         missing = self._gaps.missing_before(batch)
         if missing:
             self.lost_batches += missing
-            TRANSPORT_DROPPED.labels(reason="lost_in_queue").inc(missing)
+            TRANSPORT_DROPPED.labels(reason="missing_in_sequence").inc(missing)
         if is_expired(batch, self._clock.time_ns(), self._limits):
             self.expired_batches += 1
             TRANSPORT_EXPIRED.labels(queue=batch.queue).inc()

@@ -26,6 +26,7 @@ Connections
 import asyncio
 import contextlib
 import re
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Self
@@ -98,9 +99,10 @@ class RabbitMQTransport:
         self._timeout_seconds = operation_timeout_seconds
         self._link = _Link(url, PUBLISHER_HEARTBEAT_SECONDS, operation_timeout_seconds)
         self._confirms = publisher_confirms
+        self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
-        self._subscriptions: list[RabbitMQSubscription] = []
+        self._subscriptions: weakref.WeakSet[RabbitMQSubscription] = weakref.WeakSet()
 
     async def open(self) -> None:
         """Connect and declare the queues of all shards."""
@@ -134,7 +136,7 @@ class RabbitMQTransport:
             prefetch=prefetch,
             intake=Intake(self._limits, self._clock),
         )
-        self._subscriptions.append(subscription)
+        self._subscriptions.add(subscription)
         return subscription
 
     async def depths(self) -> Sequence[QueueDepth]:
@@ -153,7 +155,7 @@ class RabbitMQTransport:
 
     async def close(self) -> None:
         """Close the subscriptions and disconnect."""
-        for subscription in self._subscriptions:
+        for subscription in list(self._subscriptions):
             await subscription.close()
         await self._link.close()
 
@@ -166,18 +168,24 @@ class RabbitMQTransport:
 
     async def _publishing_channel(self) -> AbstractChannel:
         async with self._opening:
-            if self._channel is None or self._channel.is_closed:
-                connection = await self._link.connection()
-                channel = connection.channel(
-                    publisher_confirms=self._confirms, on_return_raises=self._confirms
-                )
-                await channel.initialize()
-                for shard in range(self._shard_count):
-                    await self._topology.declare(channel, shard, QueueName)
-                # Without confirms this is how we learn that someone deleted a queue: declare them again.
-                channel.return_callbacks.add(lambda *_: self._link.drop())
-                self._channel = channel
+            connection = await self._link.connection()
+            if self._channel is None or self._channel.is_closed or self._connection is not connection:
+                self._channel = await self._opened_channel(connection)
+                self._connection = connection
             return self._channel
+
+    async def _opened_channel(self, connection: AbstractConnection) -> AbstractChannel:
+        channel = connection.channel(publisher_confirms=self._confirms, on_return_raises=self._confirms)
+        await channel.initialize()
+        for shard in range(self._shard_count):
+            await self._topology.declare(channel, shard, QueueName)
+        # Without confirms this is how we learn that someone deleted a queue: declare them again.
+        channel.return_callbacks.add(lambda *_: self._on_return(channel))
+        return channel
+
+    def _on_return(self, channel: AbstractChannel) -> None:
+        if channel is self._channel:
+            self._link.drop()
 
 
 class RabbitMQSubscription:
@@ -202,6 +210,8 @@ class RabbitMQSubscription:
         self._lock = topology.lock(shard)
         self._term = 0
         self._channel: AbstractChannel | None = None
+        self._lost = False
+        self._in_doubt = False
         self._owned_until = 0.0
         self._waiting: dict[QueueName, deque[AbstractIncomingMessage]] = {}
         self._on_loan: dict[int, AbstractIncomingMessage] = {}
@@ -220,6 +230,7 @@ class RabbitMQSubscription:
     async def acquire(self) -> None:
         """Wait for the lock, then consume every queue of the shard on one channel."""
         self._forget()
+        self._link.drop()
         while not await self._locked():  # noqa: ASYNC110 - the other owner is another process
             await asyncio.sleep(STANDBY_POLL_SECONDS)
         self._term += 1
@@ -228,9 +239,10 @@ class RabbitMQSubscription:
             channel = connection.channel(publisher_confirms=False)
             await channel.initialize()
             await self._topology.declare(channel, self._shard, self._queues)
-            await self._consume(channel)
-            channel.close_callbacks.add(self._on_loss)
             self._channel = channel
+            self._in_doubt = True
+            await self._consume(channel)
+            self._in_doubt = False
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
         """Drain what has arrived, after making sure once a second that the shard is still ours."""
@@ -258,14 +270,18 @@ class RabbitMQSubscription:
 
     def _forget(self) -> None:
         self._channel = None
+        self._lost = False
+        self._in_doubt = False
         self._owned_until = 0.0
         self._on_loan = {}
         self._waiting = {queue: deque() for queue in self._queues}
         self._stirred.set()
 
-    def _on_loss(self, *_: object) -> None:
-        self._link.drop()
-        self._stirred.set()
+    def _on_loss(self, channel: AbstractChannel) -> None:
+        """The channel was closed, or the broker cancelled a consumer since someone deleted its queue."""
+        if channel is self._channel:
+            self._lost = True
+            self._stirred.set()
 
     async def _locked(self) -> bool:
         """Try once to declare the exclusive queue; the broker closes the channel of who comes second."""
@@ -281,26 +297,30 @@ class RabbitMQSubscription:
     async def _confirm_ownership(self) -> None:
         """Raise unless the broker said within the last second, or says now, that the lock is ours."""
         channel = self._channel
-        if channel is None:
+        if channel is None or self._in_doubt:
             raise OwnershipLost(f"shard {self._shard} is not owned here: acquire it first")
+        if self._lost or channel.is_closed:
+            self._forget()
+            self._link.drop()
+            raise TransportUnavailable(f"the consumers of shard {self._shard} are gone")
         asked_at = asyncio.get_running_loop().time()
-        if asked_at < self._owned_until and not channel.is_closed:
+        if asked_at < self._owned_until:
             return
-        # In doubt until the answer is here, also when this call is cancelled.
-        self._channel = None
+        self._in_doubt = True  # until the answer is here, also when this call is cancelled
         try:
             async with self._link.translated_errors():
                 await channel.declare_queue(self._lock, exclusive=True)
         except TransportUnavailable:
             self._forget()
             raise
-        self._channel = channel
+        self._in_doubt = False
         self._owned_until = asked_at + OWNERSHIP_VALID_SECONDS
 
     async def _consume(self, channel: AbstractChannel) -> None:
         await channel.set_qos(prefetch_count=self._prefetch)
         underlying = await channel.get_underlay_channel()
-        underlying.on_consumer_cancel_callbacks.add(self._on_loss)
+        underlying.on_consumer_cancel_callbacks.add(lambda _: self._on_loss(channel))
+        channel.close_callbacks.add(lambda *_: self._on_loss(channel))
         for queue in self._queues:
             declared = await channel.get_queue(self._topology.queue(queue, self._shard), ensure=False)
             await declared.consume(_Inbox(self._waiting[queue], self._on_loan, self._stirred).put)

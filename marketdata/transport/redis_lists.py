@@ -20,6 +20,7 @@ their own clock: machines that share queues need theirs synchronised (NTP) to a 
 import asyncio
 import contextlib
 import secrets
+import weakref
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Self, cast
 
@@ -169,7 +170,7 @@ class RedisListTransport:
         self._limits = limits
         self._clock = clock
         self._server = _Server(url, operation_timeout_seconds)
-        self._subscriptions: list[RedisListSubscription] = []
+        self._subscriptions: weakref.WeakSet[RedisListSubscription] = weakref.WeakSet()
 
     async def open(self) -> None:
         """Check that the server is there; lists need no declaration."""
@@ -204,7 +205,7 @@ class RedisListTransport:
             ttl_ms=self._limits.ttl_ms,
             intake=Intake(self._limits, self._clock),
         )
-        self._subscriptions.append(subscription)
+        self._subscriptions.add(subscription)
         return subscription
 
     async def depths(self) -> Sequence[QueueDepth]:
@@ -220,7 +221,7 @@ class RedisListTransport:
 
     async def close(self) -> None:
         """Release the leases of open subscriptions and disconnect."""
-        for subscription in self._subscriptions:
+        for subscription in list(self._subscriptions):
             await subscription.close()
         await self._server.close()
 

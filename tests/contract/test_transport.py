@@ -295,6 +295,21 @@ async def test_a_loan_ends_with_the_ownership_under_which_it_was_made(queues: Qu
     assert sequences(await receive(subscription, 2)) == [1, 2]
 
 
+async def test_acquiring_again_begins_anew_with_what_was_on_loan(queues: Queues) -> None:
+    transport = await queues.transport()
+    subscription = transport.subscribe(0, TRADES, prefetch=2)
+    await subscription.acquire()
+    await transport.publish(batches(1, 2, 3))
+    held = await receive(subscription, 2)
+    async with asyncio.timeout(scaled(TAKEOVER_SECONDS)):
+        await subscription.acquire()
+    with pytest.raises(OwnershipLost):
+        await subscription.acknowledge(held)
+    again = await receive(subscription, 2)
+    await subscription.acknowledge(again)
+    assert sequences(again + await receive(subscription, 1)) == [1, 2, 3]
+
+
 async def test_acknowledging_nothing_is_nothing(queues: Queues) -> None:
     transport = await queues.transport()
     subscription = transport.subscribe(0, TRADES, prefetch=PREFETCH)

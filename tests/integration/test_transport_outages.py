@@ -18,6 +18,7 @@ from tests.support.transports import batches, receive, sequences
 TRADES = (QueueName.TRADES,)
 TIMEOUT_SECONDS = 1.0
 MARGIN_SECONDS = 1.0
+pytestmark = pytest.mark.timeout(scaled(150))  # RabbitMQ boots several times, slowly on a busy machine
 
 
 @pytest.fixture(

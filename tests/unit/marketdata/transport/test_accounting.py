@@ -37,11 +37,11 @@ def test_old_batches_are_refused_and_counted() -> None:
 def test_lost_batches_are_counted_also_when_what_arrives_is_too_old() -> None:
     first, fifth = batches(1, 5)
     intake = Intake(QueueLimits(ttl_ms=1_000), FixedClock(first.received_ns + 2_000_000_000))
-    before = sample("mdp_transport_dropped_batches_total", reason="lost_in_queue")
+    before = sample("mdp_transport_dropped_batches_total", reason="missing_in_sequence")
     intake.admit(first)
     intake.admit(fifth)
     assert (intake.expired_batches, intake.lost_batches) == (2, 3)
-    assert sample("mdp_transport_dropped_batches_total", reason="lost_in_queue") == before + 3
+    assert sample("mdp_transport_dropped_batches_total", reason="missing_in_sequence") == before + 3
 
 
 def test_foreign_messages_are_counted_by_reason() -> None:
