@@ -75,6 +75,11 @@ def build_rest_routes(
     }
     for path, responder in responders.items():
         app.router.add_get(path, rest.handler(responder))
+    app.router.add_get("/{unrouted:.*}", _not_found)
+
+
+async def _not_found(_request: web.Request) -> web.Response:
+    return web.Response(status=404, text="404 page not found")
 
 
 class _Rest:
@@ -101,11 +106,11 @@ class _Rest:
             answer = responder(query)
             if inspect.isawaitable(answer):
                 answer = await answer
+            if isinstance(answer, Listing):
+                return 200, _page(request, query, answer, number)
         except RestError as error:
             body = error.body or _ERROR_BODIES.get(error.status, {"status": "ERROR", "error": "unavailable"})
             return error.status, {"request_id": f"{number:032x}", **body}
-        if isinstance(answer, Listing):
-            return 200, _page(request, query, answer, number)
         return 200, {"request_id": f"{number:032x}", **answer} if isinstance(answer, Mapping) else answer
 
     def _admit(self, request: web.Request) -> None:

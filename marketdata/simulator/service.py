@@ -19,7 +19,7 @@ from marketdata.simulator.market import Market
 from marketdata.simulator.pacing import Pacer
 from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.simulator.rest import build_rest_routes
-from marketdata.simulator.universe import build_universe
+from marketdata.simulator.universe import build_universe, check_symbol_count
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import Holiday
 
@@ -42,7 +42,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` feed the REST calendar only.
 
     Raises:
-        ConfigurationError: the speed is out of range.
+        ConfigurationError: the speed or the number of symbols is out of range.
     """
 
     protocol: ProtocolSettings
@@ -56,7 +56,8 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     holidays: Sequence[Holiday] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a speed at which the steps would make no sense."""
+        """Refuse what could not be simulated."""
+        check_symbol_count(self.symbol_count)
         if not MIN_SPEED <= self.speed <= MAX_SPEED:
             raise ConfigurationError(f"speed must be {MIN_SPEED:g} to {MAX_SPEED:g}, got {self.speed:g}")
 

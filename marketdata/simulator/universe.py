@@ -80,8 +80,7 @@ def build_universe(seed: int, symbol_count: int) -> Universe:
     Raises:
         ConfigurationError: the number of symbols is out of range.
     """
-    if not MIN_SYMBOLS <= symbol_count <= MAX_SYMBOLS:
-        raise ConfigurationError(f"symbols must be {MIN_SYMBOLS} to {MAX_SYMBOLS}, got {symbol_count}")
+    check_symbol_count(symbol_count)
     rng = np.random.default_rng([seed, 1])
     symbols = _draw_symbols(rng, symbol_count)
     listing = rng.choice(len(_LISTINGS), size=symbol_count, p=[share for _, _, share in _LISTINGS])
@@ -105,6 +104,16 @@ def build_universe(seed: int, symbol_count: int) -> Universe:
         has_float=rng.random(symbol_count) < _FLOAT_ROW_SHARE,
         index={symbol: position for position, symbol in enumerate(symbols)},
     )
+
+
+def check_symbol_count(symbol_count: int) -> None:
+    """Refuse a universe that is too small to have movers, or larger than any real one.
+
+    Raises:
+        ConfigurationError: the number of symbols is out of range.
+    """
+    if not MIN_SYMBOLS <= symbol_count <= MAX_SYMBOLS:
+        raise ConfigurationError(f"symbols must be {MIN_SYMBOLS} to {MAX_SYMBOLS}, got {symbol_count}")
 
 
 def _draw_symbols(rng: np.random.Generator, count: int) -> tuple[str, ...]:

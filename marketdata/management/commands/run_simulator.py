@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from msgspec import structs
 
 from marketdata.clock import SystemClock
 from marketdata.errors import MarketDataError
@@ -20,7 +21,6 @@ from marketdata.simulator.service import (
     SimulatorConfig,
     SimulatorService,
 )
-from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
 
 _DEFAULT_KEY: Final = "demo"
@@ -93,39 +93,42 @@ def build_service(options: dict[str, Any], *, default_key: str) -> SimulatorServ
         MarketDataError: an option is out of range; the message names it.
         CommandError: the start is not a time.
     """
-    if options["seed"] < 0:
-        raise CommandError(f"--seed must be 0 or more, got {options['seed']}")
+    config = _config(options, default_key)  # first, since loading the calendar takes seconds
     now_ns = SystemClock().time_ns()
     start = _parse_start(options["start"]) if options["start"] else None
     calendar = exchange_calendar_around(now_ns, days_before=_days_before(now_ns, start))
-    today = calendar.local_time(now_ns // 1_000_000).date()
-    holidays = exchange_holidays(calendar.dates[0], calendar.dates[-1])
-    config = SimulatorConfig(
-        protocol=ProtocolSettings(
-            api_keys=tuple(map(ApiKey.parse, options["api_key"] or [default_key or _DEFAULT_KEY])),
-            max_connections=options["max_connections"],
-            eviction=EvictionPolicy(options["evict"]),
-            compression=options["compression"],
-        ),
-        start_ms=_start_ms(calendar, start or default_start(calendar.dates, today)),
+    if start is None:
+        start = default_start(calendar.dates, calendar.local_time(now_ns // 1_000_000).date())
+    start_ms = calendar.instant_ms(start.date(), start.time())
+    holidays = exchange_holidays(start.date(), calendar.dates[-1])
+    return SimulatorService(structs.replace(config, start_ms=start_ms, holidays=holidays), calendar)
+
+
+def _config(options: dict[str, Any], default_key: str) -> SimulatorConfig:
+    """All but the start, which needs the calendar."""
+    if options["seed"] < 0:
+        raise CommandError(f"--seed must be 0 or more, got {options['seed']}")
+    protocol = ProtocolSettings(
+        api_keys=tuple(map(ApiKey.parse, options["api_key"] or [default_key or _DEFAULT_KEY])),
+        max_connections=options["max_connections"],
+        eviction=EvictionPolicy(options["evict"]),
+        compression=options["compression"],
+    )
+    return SimulatorConfig(
+        protocol=protocol,
+        start_ms=0,
         host=options["host"],
         port=options["port"],
         symbol_count=options["symbols"],
         seed=options["seed"],
         speed=options["speed"],
         rates=_rates(options),
-        holidays=holidays,
     )
-    return SimulatorService(config, calendar)
 
 
 def default_start(sessions: Sequence[dt.date], today: dt.date) -> dt.datetime:
     """09:25 of the last session before today, so that the open is five minutes away."""
     return dt.datetime.combine(max(date for date in sessions if date < today), _DEFAULT_START)
-
-
-def _start_ms(calendar: TradingCalendar, start: dt.datetime) -> int:
-    return calendar.instant_ms(start.date(), start.time())
 
 
 def _parse_start(text: str) -> dt.datetime:

@@ -1,0 +1,115 @@
+"""`manage.py run_simulator`: its options, and its life as a process."""
+
+import datetime as dt
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from marketdata.management.commands.run_simulator import build_service, default_start
+from tests.support.deadlines import eventually_sync, scaled
+
+PROJECT = Path(__file__).resolve().parents[2]
+OPTIONS: dict[str, Any] = {
+    "host": "127.0.0.1",
+    "port": 0,
+    "symbols": 200,
+    "seed": 3,
+    "start": "2026-11-20T09:28",
+    "speed": 2.0,
+    "profile": "quiet",
+    "rate": None,
+    "mix": "A:4,T:10,Q:40",
+    "api_key": None,
+    "max_connections": 1,
+    "evict": "oldest",
+    "compression": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--speed", "61"], "speed must be 1 to 60"),
+        (["--speed", "nan"], "speed must be 1 to 60"),
+        (["--symbols", "3"], "symbols must be 10 to 20000"),
+        (["--rate", "0"], "rate must be above 0"),
+        (["--rate", "10", "--mix", "X:1"], "is not TYPE:SHARE"),
+        (["--start", "tomorrow"], "'tomorrow' is not a time"),
+        (["--start", "2026-11-20T09:28Z"], "carries a time zone"),
+        (["--start", "1990-01-01T09:28"], "out of range"),
+        (["--api-key", "key:A,ZZ"], "is not KEY or KEY:CHANNELS"),
+        (["--max-connections", "0"], "one connection"),
+        (["--seed", "-1"], "--seed must be 0 or more"),
+        (["--port", "70000"], "is not a port"),
+        (["--rate", "10", "--profile", "busy"], "not allowed with"),
+    ],
+)
+def test_a_bad_option_is_named_before_anything_starts(options: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("run_simulator", *options)
+
+
+def test_the_default_start_is_shortly_before_the_open_of_the_last_session() -> None:
+    sessions = [dt.date(2026, 11, 19), dt.date(2026, 11, 20), dt.date(2026, 11, 23)]
+    for today in (dt.date(2026, 11, 22), dt.date(2026, 11, 23)):
+        assert default_start(sessions, today) == dt.datetime(2026, 11, 20, 9, 25)  # noqa: DTZ001 - New York's wall clock
+
+
+def test_a_start_in_new_york_becomes_market_time() -> None:
+    market = build_service(OPTIONS, default_key="").market
+    assert market.calendar.local_time(market.now_ms).isoformat() == "2026-11-20T09:28:00-05:00"
+
+
+def test_the_process_serves_and_stops_in_good_order(unused_port: int) -> None:
+    command = [sys.executable, "manage.py", "run_simulator", "--symbols", "200", "--port", str(unused_port)]
+    command += ["--api-key", "one", "--api-key", "two:A", "--start", "2026-11-20T09:28"]
+    url = f"http://127.0.0.1:{unused_port}/v1/marketstatus/now?apiKey=two"
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            status = eventually_sync(lambda: _status(url) or process.poll() is not None, 30)
+            assert isinstance(status, dict)
+            assert status["serverTime"].startswith("2026-11-20T09:28")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(scaled(10)) == 0
+        finally:
+            process.kill()
+
+
+def test_a_taken_port_ends_the_process_with_an_error(unused_port: int) -> None:
+    with socket.create_server(("127.0.0.1", unused_port)):
+        command = [
+            sys.executable,
+            "manage.py",
+            "run_simulator",
+            "--symbols",
+            "50",
+            "--port",
+            str(unused_port),
+        ]
+        ended = subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=scaled(30), check=False)
+    assert ended.returncode == 1
+
+
+def _status(url: str) -> dict[str, Any] | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own server
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except OSError:
+        return None
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
