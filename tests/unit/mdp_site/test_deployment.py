@@ -100,6 +100,16 @@ def test_migrations_match_the_models(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_channel_layers_driver_waits_longer_than_the_layer(tmp_path: Path) -> None:
+    program = (
+        "from mdp_site import settings; from channels_redis.core import RedisChannelLayer as Layer;"
+        "[host] = settings.CHANNEL_LAYERS['default']['CONFIG']['hosts'];"
+        "print(host['address'], host['socket_timeout'] > Layer.brpop_timeout)"
+    )
+    result = run("-c", program, STATE_DIR=str(tmp_path), MDC_URL="redis://127.0.0.1:1/3")
+    assert result.stdout == "redis://127.0.0.1:1/3 True\n"
+
+
 def test_a_local_site_makes_its_own_secret_key_and_keeps_it(tmp_path: Path) -> None:
     program = "from mdp_site import settings; print(settings.SECRET_KEY)"
     first, second = (run("-c", program, STATE_DIR=str(tmp_path)).stdout for _ in range(2))
