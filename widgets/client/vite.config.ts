@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
-  // Django serves the files under STATIC_URL/widgets/; relative addresses inside them need no knowledge of STATIC_URL.
-  base: "./",
+export default defineConfig(({ command }) => ({
+  // Built files name each other relatively and need no knowledge of STATIC_URL; django-vite asks the
+  // development server for the address below STATIC_URL.
+  base: command === "build" ? "./" : "/static/widgets/",
   build: {
     outDir: "../static/widgets",
     emptyOutDir: true,
@@ -17,6 +18,6 @@ export default defineConfig({
     // Browsers of the last two years: light-dark() and nesting stay as written.
     target: ["chrome123", "edge123", "firefox121", "safari17.5"],
   },
-  server: { host: "127.0.0.1" },
+  server: { host: "localhost" },
   test: { include: ["tests/**/*.test.ts"] },
-});
+}));

@@ -12,7 +12,7 @@ const COLUMNS = [
   "avg_volume",
   "day_high",
   "day_low",
-  "vwap",
+  "aggregate_vwap",
   "prev_day_close",
   "prev_day_open",
   "prev_day_high",

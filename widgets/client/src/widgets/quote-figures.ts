@@ -25,6 +25,7 @@ export interface QuoteFigures {
   readonly float: Value;
   /** Today's volume as percent of the float. */
   readonly floatTraded: Value;
+  /** Of the day: the feed's column `vwap` is that of the newest second. */
   readonly vwap: Value;
   readonly open: Value;
   readonly previousClose: Value;
@@ -60,13 +61,13 @@ export function quoteFigures(value: (column: string) => Value, marketTimeMs: Val
     low,
     high,
     rangePosition: positionInRange(price, low, high),
-    vwapPosition: positionInRange(value("vwap"), low, high),
+    vwapPosition: positionInRange(value("aggregate_vwap"), low, high),
     volume: value("accumulated_volume"),
     averageVolume: value("avg_volume"),
     relativeVolume: value("relative_volume"),
     float: value("free_float"),
     floatTraded: percentOf(value("accumulated_volume"), value("free_float")),
-    vwap: value("vwap"),
+    vwap: value("aggregate_vwap"),
     open: value("official_open_price"),
     previousClose: value("prev_day_close"),
     previousOpen: value("prev_day_open"),

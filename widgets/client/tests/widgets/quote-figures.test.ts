@@ -28,6 +28,10 @@ describe("the figures of a quote", () => {
     expect(figures({ last_price: 7, close: 8 }).price).toBe(8);
   });
 
+  it("show the VWAP of the day, not that of the newest second", () => {
+    expect(figures({ vwap: 9, aggregate_vwap: 10 }).vwap).toBe(10);
+  });
+
   it("keep zero as a value", () => {
     expect(figures({ accumulated_volume: 0, change: 0 })).toMatchObject({
       volume: 0,

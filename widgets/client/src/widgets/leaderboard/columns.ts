@@ -124,7 +124,7 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
     format: formatPrice,
   },
   {
-    name: "vwap",
+    name: "aggregate_vwap",
     title: "VWAP",
     description: "Volume-weighted average price of the day",
     widthPx: 76,
