@@ -261,7 +261,8 @@ class LeaseKeeper:
         """Renew the lease, and set `ending` when `stopping` is set or another listener took it.
 
         A cache that is away takes nothing from us: no other listener can get the lease from it
-        either, and the feed goes on.
+        either, and the feed goes on. (Where only the other one still reaches the cache, the provider
+        ends one of the two connections, and that listener waits as after any refusal.)
         """
         try:
             while not await stopped_within(stopping, self._renewal_seconds):

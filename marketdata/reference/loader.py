@@ -89,7 +89,8 @@ class ReferenceLoader:
         if stored is None:
             return False
         market_time_ms = await self._source.market_time_ms()
-        return self._trading_day(market_time_ms)[1].contains(stored.market_time_ms)
+        _, today = await asyncio.to_thread(self._trading_day, market_time_ms)
+        return today.contains(stored.market_time_ms)
 
     async def load(self) -> Loaded:
         """Ask for everything and assemble it; what the plan does not include is left absent.

@@ -70,7 +70,7 @@ async def _serve(service: Service, stop: "_StopRequest", health_host: str, healt
 async def _run_to_the_end(service: Service, stopping: asyncio.Event) -> int:
     try:
         await service.run(stopping)
-    except Exception:  # the process boundary: whatever it was, say it once and exit
+    except Exception:  # the process boundary - whatever it was is said once, and the exit code tells
         log.exception("service failed", service=service.name)
         return 1
     if not stopping.is_set():

@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from pytest_django.fixtures import Settings
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
+from marketdata.errors import ConfigurationError
 from marketdata.listener import Listener
+from marketdata.management.commands.run_listener import build_listener
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
@@ -154,6 +157,19 @@ async def test_a_restart_of_broker_and_cache_interrupts_and_does_not_end_the_flo
                 async with make_transport(server.url, unique_prefix) as transport:
                     assert await receive_trades(transport, at_least=10)
                 assert len(feed.connections) == 1, "the feed was never let go"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("MASSIVE_FEED", "Realtime"), ("MASSIVE_SUBSCRIPTIONS", ["ZZ.*"]), ("MDQ_URL", "http://127.0.0.1")],
+)
+def test_a_wrong_setting_is_refused_by_name_before_anything_connects(
+    setting: str, value: object, settings: Settings
+) -> None:
+    settings.MASSIVE_FEED = "127.0.0.1:1"
+    setattr(settings, setting, value)
+    with pytest.raises(ConfigurationError, match=setting):
+        build_listener()
 
 
 async def test_the_command_becomes_ready_and_stops_in_order(redis_url: str, unique_prefix: str) -> None:

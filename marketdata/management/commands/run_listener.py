@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -22,7 +22,7 @@ from marketdata.store.leases import Lease
 from marketdata.transport.queues import QueueLimits
 from marketdata.transport.registry import create_transport
 
-LEASE_TTL_MS = 6_000
+LEASE_TTL_MS: Final = 3_000  # a standby listens within 4 s of a kill
 
 
 class Command(BaseCommand):

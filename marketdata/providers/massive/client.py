@@ -96,7 +96,9 @@ class MassiveProvider:
             known = event.status if event.status in KNOWN_STATUSES else "other"
             metrics.PROVIDER_STATUSES.labels(status=known).inc()
             if event.status != "success":
-                self._status_log.warning("feed status", reason=event.status, message=event.message)
+                self._status_log.warning(
+                    "feed status", reason=known, status=event.status, message=event.message
+                )
 
     async def _run_session(self, stopping: asyncio.Event) -> SessionEnd | None:
         """One connection from dialling to its end; None when it ended because of `stopping`."""
