@@ -117,8 +117,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     async def disconnect(self, code: int) -> None:
         """Count connections that the client, or the network, has ended."""
-        if self._writer is not None and not self._ended:
-            metrics.WIDGET_CLOSED.labels("client").inc()
+        if self._writer is not None:
+            self._note_end("client")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Follow a message; a wrong one gets an answer that says what is accepted."""
@@ -205,6 +205,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             await self._outbox.write(self._send_text, self._hub.snapshot)
         except Exception as error:  # noqa: BLE001 - whatever a server raises for a connection that is gone
             _log.info("websocket gone", error=f"{type(error).__name__}: {error}")
+            self._note_end("client")
             self._cut_off()
 
     async def _send_text(self, text: str) -> None:
@@ -219,10 +220,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     async def _end(self, code: CloseCode) -> None:
         """Close with a code. A client that reads nothing cannot be told either: then it is just cut off."""
-        if self._ended:
+        if not self._note_end(code.name.lower()):
             return
-        self._ended = True
-        metrics.WIDGET_CLOSED.labels(code.name.lower()).inc()
         _log.info("websocket closed", code=code.value, reason=code.name.lower())
         if self._writer is not None:
             self._writer.cancel()
@@ -233,6 +232,14 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
                 await self.close(code.value)
         except TimeoutError:
             self._cut_off()
+
+    def _note_end(self, reason: str) -> bool:
+        """Count the end of this connection; False when it had ended already."""
+        if self._ended:
+            return False
+        self._ended = True
+        metrics.WIDGET_CLOSED.labels(reason).inc()
+        return True
 
     def _cut_off(self) -> None:
         self._cut = True

@@ -1,6 +1,8 @@
 """One per web process: stored market state comes in once and goes out to every connection.
 
-`rows` and `stream` decide (pure), `shard` and `liveness` keep track (pure), `hub` runs the tasks.
+From the bottom up: `rows` compares states, `stream` turns them into the frames of one feed, `shard` follows
+the rows of watched quotes, `switchboard` joins feeds and connections, `liveness` judges; all of these
+only decide. `hub` runs the tasks around them.
 Nothing here knows Django, Channels or a socket: connections hand in their outboxes.
 """
 
