@@ -36,6 +36,7 @@ KNOWN_STATUSES: Final = frozenset(
 # A session that lasted so long was a good one: the next loss starts from short delays again.
 STABLE_AFTER_SECONDS: Final = 30.0
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
+WATCH_INTERVAL_SECONDS: Final = 0.25
 
 # The SDK attached its own handlers when it was imported above.
 route_library_logger("WebSocketClient")
@@ -155,15 +156,16 @@ class MassiveProvider:
         stopped = asyncio.create_task(stopping.wait())
         try:
             while True:
-                patience = self._patience_seconds()
                 done, _ = await asyncio.wait(
-                    {receiving, stopped}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                    {receiving, stopped},
+                    timeout=WATCH_INTERVAL_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
                 if stopped in done:
                     return None
                 if receiving in done:
                     return end_from_outcome(receiving.exception(), self._session.announced)
-                if self._patience_seconds() == 0:
+                if self._is_too_quiet():
                     return end_from_silence(
                         connected=client.websocket is not None,
                         subscribed=bool(client.subs),
@@ -172,17 +174,15 @@ class MassiveProvider:
         finally:
             stopped.cancel()
 
-    def _patience_seconds(self) -> float | None:
-        """How much longer the session may stay without a frame; None when for ever."""
+    def _is_too_quiet(self) -> bool:
+        """Whether the session has been without a frame for longer than it may."""
         session, configuration = self._session, self._configuration
         allowed = (
             configuration.silence_timeout_seconds
             if session.answered
             else configuration.answer_timeout_seconds
         )
-        if allowed is None:
-            return None
-        return max(0.0, session.last_frame_at + allowed - self._clock.monotonic())
+        return allowed is not None and self._clock.monotonic() - session.last_frame_at >= allowed
 
     async def _wait_after(self, end: SessionEnd, stopping: asyncio.Event) -> bool:
         """Wait before the next session; True when `stopping` came first."""
