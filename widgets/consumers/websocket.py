@@ -122,6 +122,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Follow a message; a wrong one gets an answer that says what is accepted."""
+        if self._ended:
+            return  # some servers still hand in what a client had sent before it learnt of the end
         if text_data is None:
             size = len(bytes_data or b"")
             self._reject(ErrorCode.BAD_MESSAGE, f"a binary frame of {size} bytes; accepted is {ACCEPTED}")
