@@ -80,12 +80,12 @@ class Connection:
         self._transport.abort()
 
     async def abort_after(self, frames: tuple[bytes, ...], reason: str) -> None:
-        """Send these frames past the buffer, then abort."""
+        """Send these frames past the buffer, then end the TCP connection without a closing handshake."""
         with contextlib.suppress(ConnectionError):
             for frame in frames:
                 await self._socket.send_frame(frame, WSMsgType.TEXT)
         self._ended, self.end_reason = True, reason
-        # Half-closing first lets the frames out of the local buffers before the reset.
+        # Unlike abort(), this lets the frames out of the local buffers first.
         self._transport.close()
 
     async def write(self) -> None:

@@ -143,6 +143,7 @@ class _MinuteColumns:
 def _mean_price(path: IntradayPath, time_ms: int) -> Column:
     """Prices from the day's start to an instant, weighted by the volume profile."""
     before = volume_share(path.day, path.day.day_start_ms)
+    # The first price has next to no weight, but is the answer at the day's very start.
     weighted, total = path.prices_at(path.day.day_start_ms) * 1e-12, 1e-12
     for instant in grid(path.day.day_start_ms, time_ms, _GRID_POINTS):
         share = volume_share(path.day, instant)
