@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.transport.rabbitmq import acknowledgement_frames
+from marketdata.transport.rabbitmq.subscription import acknowledgement_frames
 
 
 @pytest.mark.parametrize(

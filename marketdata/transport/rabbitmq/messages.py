@@ -1,0 +1,60 @@
+"""A batch as an AMQP message and back. Pure functions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aio_pika
+import msgspec
+
+from marketdata.errors import ContentError
+from marketdata.transport.base import Batch
+from marketdata.transport.queues import QueueName
+
+
+class _Headers(msgspec.Struct, frozen=True, kw_only=True):
+    """What travels beside the body; queue and shard are those of the queue itself."""
+
+    source: str
+    sequence: int
+    received_ns: int
+    event_count: int
+    trace_context: str = ""
+
+
+def message_of(batch: Batch) -> aio_pika.Message:
+    """The body as it is, and the rest of the batch in headers."""
+    headers = {
+        "source": batch.source,
+        "sequence": batch.sequence,
+        "received_ns": batch.received_ns,
+        "event_count": batch.event_count,
+        "trace_context": batch.trace_context,
+    }
+    return aio_pika.Message(
+        batch.body,
+        headers=headers,  # type: ignore[arg-type]
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT,
+    )
+
+
+def batch_of(queue: QueueName, shard: int, body: bytes, headers: Mapping[str, Any]) -> Batch:
+    """The batch in a message that arrived in this queue.
+
+    Raises:
+        ContentError: reason `malformed_batch`; someone else published there.
+    """
+    try:
+        values = msgspec.convert(headers, _Headers)
+    except msgspec.ValidationError as error:
+        raise ContentError("malformed_batch", str(error)) from error
+    return Batch(
+        queue=queue,
+        shard=shard,
+        source=values.source,
+        sequence=values.sequence,
+        received_ns=values.received_ns,
+        event_count=values.event_count,
+        trace_context=values.trace_context,
+        body=body,
+    )

@@ -1,0 +1,71 @@
+"""Names, arguments and declarations of the queues."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelPreconditionFailed
+
+from marketdata.errors import TopologyMismatch
+from marketdata.transport.queues import QueueLimits, QueueName
+
+_INEQUIVALENT: Final = re.compile(
+    r"inequivalent arg '(?P<argument>[^']+)' for queue '(?P<queue>[^']+)'.*"
+    r"received (?P<ours>.+?) but current is (?P<theirs>.+)"
+)
+
+
+class Topology:
+    """Names and arguments of the queues under one prefix."""
+
+    def __init__(self, prefix: str, limits: QueueLimits) -> None:
+        self._prefix = prefix
+        self._arguments: Any = {
+            "x-message-ttl": limits.ttl_ms,
+            "x-max-length": limits.max_batches,
+            "x-overflow": "drop-head",
+            "x-single-active-consumer": True,
+        }
+
+    def queue(self, queue: QueueName, shard: int) -> str:
+        """The queue of an event class and shard; also its routing key."""
+        return f"{self._prefix}.{queue}.{shard}"
+
+    def lock(self, shard: int) -> str:
+        """The exclusive queue that the owner of a shard holds."""
+        return f"{self._prefix}.owner.{shard}"
+
+    async def declare(self, channel: AbstractChannel, shard: int, queues: Iterable[QueueName]) -> None:
+        """Make sure that the queues are there.
+
+        Raises:
+            TopologyMismatch: one is there with other arguments.
+        """
+        for queue in queues:
+            try:
+                await channel.declare_queue(self.queue(queue, shard), durable=True, arguments=self._arguments)
+            except ChannelPreconditionFailed as error:
+                raise TopologyMismatch(_explain(self.queue(queue, shard), str(error))) from error
+
+    async def depth(self, channel: AbstractChannel, queue: QueueName, shard: int) -> int:
+        """How many batches wait in a queue."""
+        declared = await channel.declare_queue(
+            self.queue(queue, shard), durable=True, arguments=self._arguments
+        )
+        return declared.declaration_result.message_count or 0
+
+
+def _explain(queue: str, refusal: str) -> str:
+    """The broker's refusal of a declaration in an operator's words."""
+    found = _INEQUIVALENT.search(refusal)
+    difference = (
+        f"{found['argument']} is {found['theirs']} there and {found['ours']} in our settings"
+        if found
+        else refusal
+    )
+    return (
+        f"the queue {queue} exists with other properties: {difference}. Delete the queue "
+        f"(rabbitmqctl delete_queue {queue}), choose another MDQ_PREFIX, or set MARKET_DATA_MESSAGE_TTL "
+        "and MDQ_MAX_BATCHES back"
+    )

@@ -1,0 +1,131 @@
+"""The publishing side, and the maker of subscriptions."""
+
+import asyncio
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Final, Self
+
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from marketdata.clock import Clock
+from marketdata.transport.accounting import Intake, count_published, note_depths
+from marketdata.transport.base import Batch, QueueDepth
+from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.rabbitmq.connection import Link
+from marketdata.transport.rabbitmq.messages import message_of
+from marketdata.transport.rabbitmq.subscription import RabbitMQSubscription
+from marketdata.transport.rabbitmq.topology import Topology
+
+PUBLISHER_HEARTBEAT_SECONDS: Final = 10
+OWNER_HEARTBEAT_SECONDS: Final = 1
+
+
+class RabbitMQTransport:
+    """One publishing connection to the broker; see `base.Transport` for what it promises."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str,
+        shard_count: int,
+        limits: QueueLimits,
+        clock: Clock,
+        publisher_confirms: bool = True,
+        operation_timeout_seconds: float = 5.0,
+    ) -> None:
+        self._url = url
+        self._topology = Topology(prefix, limits)
+        self._shard_count = shard_count
+        self._limits = limits
+        self._clock = clock
+        self._timeout_seconds = operation_timeout_seconds
+        self._link = Link(url, PUBLISHER_HEARTBEAT_SECONDS, operation_timeout_seconds)
+        self._confirms = publisher_confirms
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+        self._subscriptions: weakref.WeakSet[RabbitMQSubscription] = weakref.WeakSet()
+
+    async def open(self) -> None:
+        """Connect and declare the queues of all shards."""
+        async with self._link.translated_errors():
+            await self._publishing_channel()
+
+    async def publish(self, batches: Iterable[Batch]) -> None:
+        """Publish all at once; with publisher confirms, wait until the broker has confirmed each."""
+        batches = list(batches)
+        async with self._link.translated_errors():
+            channel = await self._publishing_channel()
+            outcomes = await asyncio.gather(
+                *(self._publish_one(channel, batch) for batch in batches), return_exceptions=True
+            )
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+        count_published(batches)
+
+    async def _publish_one(self, channel: AbstractChannel, batch: Batch) -> None:
+        name = self._topology.queue(batch.queue, batch.shard)
+        await channel.default_exchange.publish(message_of(batch), name, mandatory=True)
+
+    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RabbitMQSubscription:
+        """A subscription with a connection of its own."""
+        subscription = RabbitMQSubscription(
+            Link(self._url, OWNER_HEARTBEAT_SECONDS, self._timeout_seconds),
+            self._topology,
+            shard,
+            queues,
+            prefetch=prefetch,
+            intake=Intake(self._limits, self._clock),
+        )
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        """Ask the broker for each queue in turn."""
+        places = [(queue, shard) for shard in range(self._shard_count) for queue in QueueName]
+        async with self._link.translated_errors():
+            channel = await self._publishing_channel()
+            depths = [
+                QueueDepth(
+                    queue=queue, shard=shard, batches=await self._topology.depth(channel, queue, shard)
+                )
+                for queue, shard in places
+            ]
+        note_depths(depths)
+        return depths
+
+    async def close(self) -> None:
+        """Close the subscriptions and disconnect."""
+        for subscription in list(self._subscriptions):
+            await subscription.close()
+        await self._link.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def _publishing_channel(self) -> AbstractChannel:
+        async with self._opening:
+            connection = await self._link.connection()
+            if self._channel is None or self._channel.is_closed or self._connection is not connection:
+                self._channel = await self._opened_channel(connection)
+                self._connection = connection
+            return self._channel
+
+    async def _opened_channel(self, connection: AbstractConnection) -> AbstractChannel:
+        channel = connection.channel(publisher_confirms=self._confirms, on_return_raises=self._confirms)
+        await channel.initialize()
+        for shard in range(self._shard_count):
+            await self._topology.declare(channel, shard, QueueName)
+        # Without confirms this is how we learn that someone deleted a queue: declare them again.
+        channel.return_callbacks.add(lambda *_: self._on_return(channel))
+        return channel
+
+    def _on_return(self, channel: AbstractChannel) -> None:
+        if channel is self._channel:
+            self._link.drop()

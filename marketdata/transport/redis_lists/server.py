@@ -1,0 +1,101 @@
+"""The Redis clients, with our timeouts and our errors."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from marketdata.errors import ConfigurationError, TopologyMismatch, TransportUnavailable
+from marketdata.observability.metrics import TRANSPORT_ERRORS
+
+
+def _client(url: str, timeout_seconds: float, *, retries: int) -> Any:
+    # Any: the library's types unite the sync and async answers of every command.
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), retries),
+    )
+
+
+class Server:
+    """Redis clients with our timeouts and our errors.
+
+    What may run twice is repeated once on a new connection, since the pool notices only by failing that a
+    server was restarted. An owner's script is not: repeated, it would put a second lot of batches on loan.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        try:
+            self._repeating = _client(url, timeout_seconds, retries=1)
+            self._once = _client(url, timeout_seconds, retries=0)
+        except ValueError as error:
+            raise ConfigurationError(f"MDQ_URL is not a Redis address: {error}") from error
+
+    async def ping(self) -> None:
+        """Raise unless the server answers."""
+        async with self._translated_errors():
+            await self._repeating.execute_command("PING")
+
+    async def script(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
+        """Run a script that may run twice."""
+        async with self._translated_errors():
+            return await self._repeating.execute_command("EVAL", script, len(keys), *keys, *arguments)
+
+    async def script_once(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
+        """Run a script that must not run twice."""
+        async with self._translated_errors():
+            return await self._once.execute_command("EVAL", script, len(keys), *keys, *arguments)
+
+    async def pipeline(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Send all commands in one go; their answers, or the first error."""
+        async with self._translated_errors():
+            pipeline = self._repeating.pipeline(transaction=False)
+            for words in commands:
+                pipeline.execute_command(*words)
+            answers: list[Any] = await pipeline.execute()
+            return answers
+
+    async def wait_for_token(self, key: str, seconds: float) -> None:
+        """Return when there is a token, or after that time."""
+        seconds = min(seconds, self._timeout_seconds / 2)
+        async with self._translated_errors():
+            await self._once.execute_command("BLPOP", key, f"{max(seconds, 0.001):.3f}")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._repeating.aclose()
+            await self._once.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _translated_errors(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                yield
+        except (AuthenticationError, NoPermissionError) as error:
+            raise ConfigurationError(f"the Redis server of MDQ_URL refuses us: {error}") from error
+        except (
+            RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError, TimeoutError
+        ) as error:  # fmt: skip
+            TRANSPORT_ERRORS.labels(reason="unavailable").inc()
+            raise TransportUnavailable(f"the Redis server of MDQ_URL is not available: {error!r}") from error
+        except RedisError as error:
+            TRANSPORT_ERRORS.labels(reason="refused").inc()
+            msg = f"a key under the prefix MDQ_PREFIX holds something else than a queue; remove it: {error}"
+            raise TopologyMismatch(msg) from error

@@ -1,0 +1,96 @@
+"""The publishing side, and the maker of subscriptions."""
+
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+from marketdata.clock import Clock
+from marketdata.transport.accounting import Intake, count_published, note_depths
+from marketdata.transport.base import Batch, QueueDepth
+from marketdata.transport.envelope import encode, oldest_received_ms
+from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.redis_lists.keys import Names
+from marketdata.transport.redis_lists.scripts import BOUND
+from marketdata.transport.redis_lists.server import Server
+from marketdata.transport.redis_lists.subscription import RedisListSubscription
+
+
+class RedisListTransport:
+    """One connection pool to the lists; see `base.Transport` for what it promises."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str,
+        shard_count: int,
+        limits: QueueLimits,
+        clock: Clock,
+        operation_timeout_seconds: float = 5.0,
+    ) -> None:
+        self._names = Names(prefix)
+        self._shard_count = shard_count
+        self._limits = limits
+        self._clock = clock
+        self._server = Server(url, operation_timeout_seconds)
+        self._subscriptions: weakref.WeakSet[RedisListSubscription] = weakref.WeakSet()
+
+    async def open(self) -> None:
+        """Check that the server is there; lists need no declaration."""
+        await self._server.ping()
+
+    async def publish(self, batches: Iterable[Batch]) -> None:
+        """Append to all queues in one round trip."""
+        batches = list(batches)
+        grouped: dict[tuple[QueueName, int], list[bytes]] = {}
+        for batch in batches:
+            grouped.setdefault((batch.queue, batch.shard), []).append(encode(batch))
+        if grouped:
+            await self._server.pipeline(self._appending(grouped))
+            count_published(batches)
+
+    def _appending(self, grouped: dict[tuple[QueueName, int], list[bytes]]) -> Iterable[tuple[Any, ...]]:
+        oldest = oldest_received_ms(self._clock.time_ns(), self._limits)
+        bounds = (oldest, self._limits.max_batches, self._limits.ttl_ms)
+        for (queue, shard), values in grouped.items():
+            key = self._names.queue(queue, shard)
+            yield "RPUSH", key, *values
+            yield "EVAL", BOUND, 2, key, self._names.wake(shard), *bounds
+
+    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RedisListSubscription:
+        """A subscription under a lease of its own."""
+        subscription = RedisListSubscription(
+            self._server,
+            self._names,
+            shard,
+            queues,
+            prefetch=prefetch,
+            ttl_ms=self._limits.ttl_ms,
+            intake=Intake(self._limits, self._clock),
+        )
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        """The lengths of all lists, in one round trip."""
+        places = [(queue, shard) for shard in range(self._shard_count) for queue in QueueName]
+        lengths = await self._server.pipeline(("LLEN", self._names.queue(*place)) for place in places)
+        depths = [
+            QueueDepth(queue=queue, shard=shard, batches=length)
+            for (queue, shard), length in zip(places, lengths, strict=True)
+        ]
+        note_depths(depths)
+        return depths
+
+    async def close(self) -> None:
+        """Release the leases of open subscriptions and disconnect."""
+        for subscription in list(self._subscriptions):
+            await subscription.close()
+        await self._server.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
