@@ -30,7 +30,7 @@ class SnapshotRest:
     async def all_tickers(self, query: Query) -> Mapping[str, Any]:
         """Every ticker, or those of the `tickers` list, in one answer without pages.
 
-        The market goes on in between: each ticker is consistent in itself, but they need not be of one instant.
+        The market goes on in between: each ticker is consistent in itself, but not all are of one instant.
         """
         wanted = query.names("tickers")
         rows = np.arange(len(self._market.universe))
