@@ -11,10 +11,8 @@ customElements.define("mdp-board-tabs", BoardTabsElement);
 customElements.define("mdp-quote", QuoteElement);
 customElements.define("mdp-connection", ConnectionElement);
 
-const context: PageContext = {
-  client: createFeedClient(readPageConfig(document)),
-  selection: new Selection(),
-};
+const config = readPageConfig(document);
+const context: PageContext = { config, client: createFeedClient(config), selection: new Selection() };
 
 type Widget = LeaderboardElement | QuoteElement | ConnectionElement;
 for (const widget of document.querySelectorAll<Widget>("mdp-leaderboard, mdp-quote, mdp-connection")) {

@@ -4,9 +4,12 @@ import { SUBPROTOCOL } from "./socket/messages";
 
 export interface PageConfig {
   readonly wsPath: string;
+  /** What each column says, by the feed's name of it: the server's catalog is the only place that spells it out. */
+  readonly columnDescriptions: ReadonlyMap<string, string>;
 }
 
 export interface PageContext {
+  readonly config: PageConfig;
   readonly client: FeedClient;
   readonly selection: Selection;
 }
@@ -36,16 +39,16 @@ export class Selection {
 export function readPageConfig(page: Document): PageConfig {
   const source = page.getElementById("mdp-config");
   if (source === null) throw new Error("The page has no element #mdp-config");
-  const config: unknown = JSON.parse(source.textContent ?? "");
-  if (
-    typeof config !== "object" ||
-    config === null ||
-    !("wsPath" in config) ||
-    typeof config.wsPath !== "string"
-  ) {
-    throw new Error("#mdp-config: wsPath must be a string");
-  }
-  return { wsPath: config.wsPath };
+  const config = JSON.parse(source.textContent ?? "") as {
+    wsPath?: unknown;
+    columns?: Record<string, { description: string }>;
+  };
+  if (typeof config.wsPath !== "string") throw new Error("#mdp-config: wsPath must be a string");
+  const columns = Object.entries(config.columns ?? {});
+  return {
+    wsPath: config.wsPath,
+    columnDescriptions: new Map(columns.map(([name, { description }]) => [name, description])),
+  };
 }
 
 /** The nonce that lets run-time style elements through the content security policy; empty without a policy. */

@@ -10,10 +10,11 @@ const NARROW = "(max-width: 719px)";
 export class BoardTabsElement extends HTMLElement {
   readonly #narrow = matchMedia(NARROW);
   readonly #tablist = document.createElement("div");
-  readonly #abort = new AbortController();
+  #abort = new AbortController();
   #selected = 0;
 
   connectedCallback(): void {
+    this.#abort = new AbortController();
     this.#tablist.className = "board-tablist";
     this.#tablist.setAttribute("role", "tablist");
     this.#tablist.setAttribute("aria-label", "Boards");
@@ -35,10 +36,12 @@ export class BoardTabsElement extends HTMLElement {
     board.id ||= `board-${index}`;
     const tab = document.createElement("button");
     tab.type = "button";
+    tab.id = `${board.id}-tab`;
     tab.className = "board-tab";
     tab.textContent = board.getAttribute("heading");
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", board.id);
+    board.setAttribute("aria-labelledby", tab.id);
     tab.addEventListener("click", () => this.#select(index));
     tab.addEventListener("keydown", (event) => this.#keyPressed(event));
     return tab;

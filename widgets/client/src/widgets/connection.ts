@@ -41,6 +41,7 @@ export class ConnectionElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.requestUpdate("context"); // Listens anew after it was taken out of the page.
     this.#timer = setInterval(() => this.#refresh(), REFRESH_MS);
   }
 

@@ -53,6 +53,11 @@ export class QuoteElement extends LitElement {
     if (context.selection.symbol !== null) this.#follow(context, context.selection.symbol);
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.requestUpdate("context"); // Follows the selection anew after it was taken out of the page.
+  }
+
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#unsubscribe?.();

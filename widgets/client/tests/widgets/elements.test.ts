@@ -16,7 +16,11 @@ let context: PageContext;
 beforeEach(() => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
-  context = { client: new FeedClient(browser), selection: new Selection() };
+  context = {
+    config: { wsPath: "/ws/", columnDescriptions: new Map() },
+    client: new FeedClient(browser),
+    selection: new Selection(),
+  };
   context.client.start();
   browser.socket.accept();
 });
@@ -58,6 +62,18 @@ describe("the quote", () => {
     browser.drawFrame();
     await element.updateComplete;
     expect(textOf(element.querySelector(".quote-head"))).toBe("Quote BBB 10.50 −0.25 – 09:30:00 ET");
+  });
+
+  it("gives its feed up when it is taken out of the page, and asks for it again when it is put back", async () => {
+    const element = await show(new QuoteElement());
+    context.selection.select("AAA");
+    await browser.pass();
+    element.remove();
+    await browser.pass();
+    expect(browser.socket.feeds("unsubscribe")).toEqual(["quote:AAA"]);
+    document.body.append(element);
+    await browser.pass();
+    expect(browser.socket.feeds("subscribe")).toEqual(["quote:AAA", "quote:AAA"]);
   });
 
   it("says so when the symbol has not traded, and when the feed is refused", async () => {
@@ -119,7 +135,11 @@ describe("the page", () => {
       document.body.innerHTML = `<script id="mdp-config" type="application/json">${config}</script>`;
       return document;
     };
-    expect(readPageConfig(page('{"wsPath": "/ws/", "user": "demo"}'))).toEqual({ wsPath: "/ws/" });
+    const config = page('{"wsPath": "/ws/", "columns": {"close": {"description": "Price"}}}');
+    expect(readPageConfig(config)).toEqual({
+      wsPath: "/ws/",
+      columnDescriptions: new Map([["close", "Price"]]),
+    });
     expect(() => readPageConfig(page('{"wsPath": 7}'))).toThrow("wsPath must be a string");
     document.body.replaceChildren();
     expect(() => readPageConfig(document)).toThrow("#mdp-config");

@@ -69,16 +69,20 @@ export interface BoardGridOptions {
   readonly container: HTMLElement;
   readonly label: string;
   readonly styleNonce: string;
+  /** What a column says, for its header's tooltip. */
+  describe(column: string): string;
   isGone(symbol: string): boolean;
   onSelect(symbol: string): void;
 }
 
 export class BoardGrid {
   readonly #api: GridApi<Row>;
+  readonly #describe: BoardGridOptions["describe"];
   #pinned = false;
   #view: FeedView | null = null;
 
   constructor(options: BoardGridOptions) {
+    this.#describe = options.describe;
     this.#api = createGrid<Row>(options.container, {
       theme: THEME,
       styleNonce: options.styleNonce,
@@ -191,7 +195,7 @@ export class BoardGrid {
     return {
       colId: column.name,
       headerName: column.title,
-      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: column.description },
+      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: this.#describe(column.name) },
       valueGetter: ({ data }) => read(data, column.name),
       comparator: (a, b, _nodeA, _nodeB, descending) => compareValues(a, b, descending),
       sortingOrder: ["desc", "asc"],

@@ -14,8 +14,6 @@ export interface BoardColumn {
   /** The feed's name of the column. */
   readonly name: string;
   readonly title: string;
-  /** What the column means, for the header's tooltip and assistive technology. */
-  readonly description: string;
   readonly widthPx: number;
   readonly format: (value: Value) => string;
   /** Colours the value by its sign. */
@@ -43,7 +41,6 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "close",
     title: "Price",
-    description: "Price of the newest second, in dollars",
     widthPx: 82,
     format: formatPrice,
     tick: true,
@@ -53,7 +50,6 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "change",
     title: "Change",
-    description: "Price against the previous close, in dollars",
     widthPx: 78,
     fromBoardWidthPx: 640,
     format: formatChange,
@@ -63,7 +59,6 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "pct_change",
     title: "Chg %",
-    description: "Price against the previous close, in percent",
     widthPx: 78,
     format: formatPercent,
     signed: true,
@@ -73,7 +68,6 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "pct_change_since_open",
     title: "Open %",
-    description: "Price against the official open, in percent",
     widthPx: 80,
     format: formatPercent,
     signed: true,
@@ -82,7 +76,6 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "accumulated_volume",
     title: "Volume",
-    description: "Shares traded today; the bar shows the relative volume, full at five times the average",
     widthPx: 74,
     format: formatCompact,
     bar: true,
@@ -91,56 +84,48 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "free_float",
     title: "Float",
-    description: "Shares that can be traded",
     widthPx: 72,
     format: formatCompact,
   },
   {
     name: "relative_volume",
     title: "Rel vol",
-    description: "Today's volume as a multiple of the average",
     widthPx: 74,
     format: formatMultiple,
   },
   {
     name: "avg_volume",
     title: "Avg vol",
-    description: "Average daily volume",
     widthPx: 76,
     format: formatCompact,
   },
   {
     name: "day_high",
     title: "High",
-    description: "High of the day, in dollars",
     widthPx: 76,
     format: formatPrice,
   },
   {
     name: "day_low",
     title: "Low",
-    description: "Low of the day, in dollars",
     widthPx: 76,
     format: formatPrice,
   },
   {
     name: "aggregate_vwap",
     title: "VWAP",
-    description: "Volume-weighted average price of the day",
     widthPx: 76,
     format: formatPrice,
   },
   {
     name: "prev_day_close",
     title: "Prev close",
-    description: "Previous close, in dollars",
     widthPx: 84,
     format: formatPrice,
   },
   {
     name: "official_open_price",
     title: "Open",
-    description: "Official opening price, in dollars",
     widthPx: 76,
     format: formatPrice,
   },
@@ -149,7 +134,6 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
 export const RANK_COLUMN: BoardColumn = {
   name: RANK,
   title: "#",
-  description: "Rank on this board",
   widthPx: 40,
   format: formatInteger,
   fromBoardWidthPx: 0,

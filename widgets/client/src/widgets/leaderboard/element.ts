@@ -34,7 +34,7 @@ export class LeaderboardElement extends LitElement {
   declare private count: number;
   declare private oldText: string;
 
-  readonly #rows = new BoardRows();
+  #rows = new BoardRows();
   #grid: BoardGrid | null = null;
   #view: FeedView | null = null;
   #hold: OrderHold | null = null;
@@ -56,6 +56,11 @@ export class LeaderboardElement extends LitElement {
   /** In the page's own tree: AG Grid then injects its styles once, and the page's stylesheet reserves the space early. */
   protected override createRenderRoot(): HTMLElement {
     return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.requestUpdate("context"); // Starts anew after it was taken out of the page.
   }
 
   override disconnectedCallback(): void {
@@ -109,10 +114,12 @@ export class LeaderboardElement extends LitElement {
   #start(context: PageContext): void {
     const container = this.querySelector<HTMLElement>(".board-grid");
     if (container === null) return;
+    this.#rows = new BoardRows();
     this.#grid = new BoardGrid({
       container,
       label: this.heading,
       styleNonce: styleNonce(document),
+      describe: (column) => context.config.columnDescriptions.get(column) ?? "",
       isGone: (symbol) => this.#rows.isGone(symbol),
       onSelect: (symbol) => context.selection.select(symbol),
     });
