@@ -6,6 +6,7 @@ subprotocol) will stand beside these structs with the same close codes.
 """
 
 import enum
+import math
 from collections.abc import Sequence
 from typing import Annotated, Final, TypeAlias
 
@@ -210,17 +211,8 @@ def encode_rows(symbols: Sequence[str], values: NDArray[np.float64], decimals: S
     NaN and infinities become null. Columns with 0 `decimals` hold integers; the others become the
     shortest text that reads back as the same float64.
     """
-    columns = [
-        _integers(values[:, index]) if places == 0 else values[:, index].tolist()
-        for index, places in enumerate(decimals)
-    ]
+    columns = values.T.tolist()
+    for index, places in enumerate(decimals):
+        if places == 0:
+            columns[index] = [int(number) if math.isfinite(number) else None for number in columns[index]]
     return msgspec.Raw(_encoder.encode(list(zip(symbols, *columns, strict=True))))
-
-
-def _integers(column: NDArray[np.float64]) -> list[int | None]:
-    present = np.isfinite(column)
-    integers: list[int | None] = np.where(present, column, 0.0).astype(np.int64).tolist()
-    if not present.all():
-        for index in np.flatnonzero(~present).tolist():
-            integers[index] = None
-    return integers

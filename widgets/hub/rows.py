@@ -1,5 +1,6 @@
 """The rows of a feed as they go out, and what changed between two states of them."""
 
+import functools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -48,9 +49,10 @@ class Changes(msgspec.Struct, frozen=True):
         return bool(len(self.changed) or self.removed)
 
 
-def decimals_of(columns: Sequence[str]) -> list[int]:
+@functools.lru_cache(maxsize=64)
+def decimals_of(columns: tuple[str, ...]) -> tuple[int, ...]:
     """The precision of each column on the wire."""
-    return [COLUMNS[name].decimals for name in columns]
+    return tuple(COLUMNS[name].decimals for name in columns)
 
 
 def select_rows(block: RowBlock, columns: Sequence[str], positions: Sequence[int] | None = None) -> FeedRows:
