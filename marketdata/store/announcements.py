@@ -7,21 +7,22 @@ make up for it. A gap within a connection shows in the blocks' ticks.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, TypeAlias, TypedDict
 
 import msgspec
-import structlog
 from redis.asyncio.client import PubSub
 from redis.backoff import ExponentialWithJitterBackoff
 
 from marketdata.errors import ContentError, StoreUnavailable
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock, decode_row_block
 from marketdata.store.connection import connect, driver_errors
 
 SILENCE_SECONDS: Final = 2.0
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -59,13 +60,14 @@ class AnnouncementReader:
         self._url = redis_url
         self._channels = tuple(channels)
         self._malformed = 0
+        self._malformed_log = RateLimitedLog(_log)
 
     @property
     def malformed(self) -> int:
         """How many messages were skipped because they were not row blocks."""
         return self._malformed
 
-    async def __aiter__(self) -> AsyncIterator[News]:
+    async def __aiter__(self) -> AsyncGenerator[News, None]:
         backoff = ExponentialWithJitterBackoff(base=0.1, cap=2.0)
         failures = 0
         while True:
@@ -76,7 +78,8 @@ class AnnouncementReader:
                         failures = 0 if isinstance(item, Announcement) else failures
             except StoreUnavailable as error:
                 failures += 1
-                _log.warning("announcements_interrupted", error=str(error), failures=failures)
+                metrics.STORE_RECONNECTS.inc()
+                _log.warning("announcements interrupted", error=str(error), failures=failures)
             await asyncio.sleep(backoff.compute(failures))
 
     async def _connection(self) -> AsyncGenerator[News, None]:
@@ -111,11 +114,16 @@ class AnnouncementReader:
         if message["type"] != "message" or channel is None or not isinstance(data, bytes):
             return None
         try:
-            return Announcement(channel.decode(), decode_row_block(data))
+            announcement = Announcement(channel.decode(), decode_row_block(data))
         except ContentError as error:
             self._malformed += 1
-            _log.warning("announcement_malformed", channel=channel.decode(), error=str(error))
+            metrics.STORE_MALFORMED.labels(error.reason).inc()
+            self._malformed_log.warning(
+                "announcement malformed", reason=error.reason, channel=channel.decode()
+            )
             return None
+        metrics.STORE_ANNOUNCEMENTS.inc()
+        return announcement
 
 
 async def _next_message(pubsub: PubSub) -> _Message:

@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 
 from marketdata.errors import ConfigurationError, StoreUnavailable
+from marketdata.observability import metrics
 
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 OPERATION_TIMEOUT_SECONDS: Final = 5.0
@@ -47,5 +48,6 @@ def driver_errors() -> Iterator[None]:
     """Turns what the driver raises into `StoreUnavailable`, whose message names the cause."""
     try:
         yield
-    except (exceptions.RedisError, OSError, TimeoutError) as error:
+    except (exceptions.RedisError, OSError) as error:
+        metrics.STORE_ERRORS.labels(type(error).__name__).inc()
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from redis.asyncio import Redis
 
+from marketdata.observability import metrics
 from marketdata.payloads import RowBlock, encode_row_block
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import BOARD_TTL_SECONDS, REFERENCE_TTL_SECONDS, ROWS_TTL_SECONDS, Keys
@@ -41,6 +42,7 @@ class BlockPublisher:
                     pipeline.expire(sorted_set, BOARD_TTL_SECONDS)
                 pipeline.publish(key, encoded)
                 await pipeline.execute()
+        metrics.STORE_PUBLISHED_BYTES.inc(2 * len(encoded))
 
     async def publish_reference(self, block: RowBlock) -> None:
         """Store and announce reference data of the whole market."""
@@ -53,3 +55,4 @@ class BlockPublisher:
                 pipeline.set(key, stored, ex=ttl_seconds)
                 pipeline.publish(key, announced)
                 await pipeline.execute()
+        metrics.STORE_PUBLISHED_BYTES.inc(len(stored) + len(announced))

@@ -185,7 +185,8 @@ class ShardOwner:
         now_ns = self._clock.time_ns()
         self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
         heartbeat_due = now_ns - self._published_ns >= HEARTBEAT_NS
-        if self._on_loan or self._processor.has_changes or heartbeat_due:
+        unpublished = self._on_loan or self._processor.has_changes or "cache" in self._troubles
+        if unpublished or heartbeat_due:
             await self._publish(subscription)
 
     async def _publish(self, subscription: ShardSubscription) -> None:

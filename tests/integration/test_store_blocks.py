@@ -1,6 +1,7 @@
 """What is stored and announced can be read back, in this order, and errors are named."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 
@@ -9,7 +10,6 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
-from marketdata.payloads import RowBlock
 from marketdata.store.announcements import Announcement, AnnouncementReader, Resync
 from marketdata.store.connection import connect
 from marketdata.store.keys import TOP_VOLUME, Keys
@@ -96,8 +96,8 @@ def test_an_address_of_another_kind_is_refused() -> None:
 
 
 async def test_whoever_hears_the_news_can_read_it(redis_url: str, redis: Redis, keys: Keys) -> None:
-    news = aiter(AnnouncementReader(redis_url, [keys.rows(0), keys.rows(1)]))
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    reader = AnnouncementReader(redis_url, [keys.rows(0), keys.rows(1)])
+    async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
         assert await anext(news) == Resync()
         whole = row_block({"AAPL": {"close": 1.0}, "MSFT": {"close": 2.0}}, tick=5)
         changed = row_block({"MSFT": {"close": 2.0}}, tick=5)
@@ -116,9 +116,8 @@ async def test_malformed_announcements_are_counted_and_skipped(
     redis_url: str, redis: Redis, keys: Keys
 ) -> None:
     reader = AnnouncementReader(redis_url, [keys.reference()])
-    news = aiter(reader)
-    block: RowBlock = row_block({"AAPL": {"avg_volume": 1.0}})
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    block = row_block({"AAPL": {"avg_volume": 1.0}})
+    async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
         await anext(news)
         await redis.publish(keys.reference(), b"\xffgarbage")
         await BlockPublisher(redis, keys).publish_reference(block)
@@ -132,9 +131,9 @@ async def test_malformed_announcements_are_counted_and_skipped(
 async def test_reader_comes_back_and_says_that_something_may_be_missing(
     redis_url: str, redis: Redis, keys: Keys
 ) -> None:
-    news = aiter(AnnouncementReader(redis_url, [keys.rows(0)]))
+    reader = AnnouncementReader(redis_url, [keys.rows(0)])
     block = row_block({"AAPL": {"close": 1.0}})
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
         assert await anext(news) == Resync()
         await redis.client_kill_filter(_type="pubsub")
         assert await anext(news) == Resync()

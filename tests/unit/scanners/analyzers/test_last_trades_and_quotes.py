@@ -50,7 +50,7 @@ def test_conditions_decide_over_the_last_price(
     time_of_day: str, conditions: list[int] | None, sets_last: bool
 ) -> None:
     fields: dict[str, object] = {} if conditions is None else {"c": conditions}
-    event = trade_wire(timestamp_ms=new_york_ms(DAY, time_of_day), p=42.0, **fields)
+    event = trade_wire(timestamp_ms=new_york_ms(DAY, time_of_day), p=42.0) | fields
     assert last_row(QueueName.TRADES, [event])["last_price"] == (42.0 if sets_last else None)
 
 
@@ -82,7 +82,7 @@ moments = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, 
 
 @given(moments=moments, cut=st.integers(0, 20))
 def test_the_newest_wins_in_any_order(moments: list[tuple[int, int]], cut: int) -> None:
-    """Each event bears its place as its price; of those with equal time and sequence the last to come counts."""
+    """Each event bears its place as its price; of equal times and numbers the last to come counts."""
     opens_ms = new_york_ms(DAY, "09:30")
     newest = max(range(len(moments)), key=lambda place: (moments[place], place))
     for queue, wire, price, column in (
@@ -90,7 +90,7 @@ def test_the_newest_wins_in_any_order(moments: list[tuple[int, int]], cut: int) 
         (QueueName.QUOTES, quote_wire, "bp", "bid_price"),
     ):
         events = [
-            wire(timestamp_ms=opens_ms + moment, q=number, **{price: place + 1})
+            wire(timestamp_ms=opens_ms + moment, q=number) | {price: place + 1}
             for place, (moment, number) in enumerate(moments)
         ]
         assert last_row(queue, events[:cut], events[cut:])[column] == newest + 1

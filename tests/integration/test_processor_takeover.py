@@ -1,0 +1,308 @@
+"""A processor's state outlives its process, and the cache's restart, without a difference."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from marketdata.clock import SystemClock
+from marketdata.payloads import RowBlock
+from marketdata.store.announcements import Announcement, AnnouncementReader
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from marketdata.transport.base import Batch, Transport
+from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.registry import create_transport
+from scanners.processor import Processor, ShardProcessor
+from scanners.processor.owner import ProcessorConfiguration
+from scanners.registry import routes
+from tests.support.builders import (
+    aggregate_wire,
+    batch,
+    block_rows,
+    calendar_of,
+    new_york_ms,
+    row_block,
+    trade_wire,
+)
+from tests.support.deadlines import eventually
+from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.services import ValkeyServer
+
+pytestmark = pytest.mark.redis
+
+DAY = "2026-11-23"
+CALENDAR = calendar_of(DAY)
+OPENS_MS = new_york_ms(DAY, "09:30")
+INTERVAL_MS = 20
+TAKEOVER_SECONDS = 5.0
+SHARD = 0
+
+
+@pytest.fixture
+def keys(unique_prefix: str) -> Keys:
+    return Keys(f"{unique_prefix}:")
+
+
+@pytest_asyncio.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with connect(redis_url) as client:
+        yield client
+
+
+class Running:
+    """A processor of one shard in a task of this process."""
+
+    def __init__(self, url: str, keys: Keys, transport: Transport) -> None:
+        self.redis = connect(url)
+        self.snapshots = SnapshotReader(self.redis, keys)
+        self.transport = transport
+        self.stopping = asyncio.Event()
+        self.processor = Processor(
+            transport=transport,
+            snapshots=self.snapshots,
+            publisher=BlockPublisher(self.redis, keys),
+            reference_news=AnnouncementReader(url, [keys.reference()]),
+            calendar=CALENDAR,
+            configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=INTERVAL_MS),
+            clock=SystemClock(),
+        )
+        self.task = asyncio.create_task(self.processor.run(self.stopping))
+
+    async def stop(self) -> None:
+        """As SIGTERM does."""
+        self.stopping.set()
+        async with asyncio.timeout(10):
+            await self.task
+        await self.redis.aclose()
+
+    async def kill(self) -> None:
+        """As SIGKILL does: nothing of its own runs any more, and its connections are gone."""
+        if isinstance(self.transport, MemoryTransport):
+            self.transport.cut()
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+        await self.redis.aclose()
+
+
+Launch = Callable[[Transport], Running]
+
+
+@pytest_asyncio.fixture
+async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
+    """Starts processors, and ends those that the test did not."""
+    launched: list[Running] = []
+
+    def start(transport: Transport) -> Running:
+        launched.append(Running(redis_url, keys, transport))
+        return launched[-1]
+
+    yield start
+    for running in launched:
+        await running.kill()
+
+
+def received_now(queue: QueueName, events: Sequence[dict[str, object]], sequence: int) -> Batch:
+    return batch(queue, events, shard=SHARD, sequence=sequence, received_ns=SystemClock().time_ns())
+
+
+def bars(second: int) -> Batch:
+    """One bar of each of three symbols; symbol `S2` falls silent after the first second."""
+    events = [
+        aggregate_wire(
+            f"S{index}",
+            start_ms=OPENS_MS + second * 1_000,
+            o=10.0 + index,
+            c=10.0 + second,
+            h=20.0 - second,
+            av=100 * second,
+        )
+        for index in range(3 if second == 0 else 2)
+    ]
+    return received_now(QueueName.AGGREGATE, events, second + 1)
+
+
+def undisturbed(batches: Sequence[Batch]) -> dict[str, dict[str, float | None]]:
+    shard = ShardProcessor(SHARD, routes=routes(), calendar=CALENDAR, epoch=1)
+    shard.apply(batches)
+    return block_rows(shard.tick(published_ns=1).whole)
+
+
+async def stored_rows(reader: SnapshotReader) -> dict[str, dict[str, float | None]]:
+    block = await reader.rows(SHARD)
+    return {} if block is None else block_rows(block)
+
+
+async def until_accumulated(reader: SnapshotReader, volume: float) -> RowBlock:
+    async def newest() -> RowBlock | None:
+        block = await reader.rows(SHARD)
+        rows = {} if block is None else block_rows(block)
+        return block if rows.get("S0", {}).get("accumulated_volume") == volume else None
+
+    block = await eventually(newest, TAKEOVER_SECONDS)
+    assert block is not None
+    return block
+
+
+async def test_events_become_stored_rows_and_are_acknowledged(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    broker = MemoryBroker()
+    running = launch(MemoryTransport(broker))
+    publisher = MemoryTransport(broker)
+    trade = trade_wire("S0", timestamp_ms=OPENS_MS, p=3.5)
+    await publisher.publish([bars(0), received_now(QueueName.TRADES, [trade], 1)])
+
+    async def last_price() -> bool:
+        return (await stored_rows(running.snapshots)).get("S0", {}).get("last_price") == 3.5
+
+    await eventually(last_price, TAKEOVER_SECONDS)
+    assert running.processor.unready() == {}
+    await running.stop()
+    successor = launch(MemoryTransport(broker))
+    await publisher.publish([bars(1)])
+    await until_accumulated(successor.snapshots, 100)
+    await successor.stop()
+
+
+async def test_a_killed_processor_is_replaced_and_its_rows_equal_an_undisturbed_run(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    day = [bars(second) for second in range(6)]
+    first = launch(MemoryTransport(broker))
+    await publisher.publish(day[:2])
+    before = await until_accumulated(first.snapshots, 100)
+    standby = launch(MemoryTransport(broker))
+
+    await publisher.publish(day[2:4])
+    await first.kill()
+    await publisher.publish(day[4:])
+    after = await until_accumulated(standby.snapshots, 500)
+    await standby.stop()
+
+    assert after.epoch != before.epoch
+    assert await stored_rows(SnapshotReader(redis, keys)) == undisturbed(day)
+
+
+async def test_a_processor_takes_over_through_redis_lists(
+    launch: Launch, redis_url: str, keys: Keys, redis: Redis
+) -> None:
+    async def transport() -> Transport:
+        made = create_transport(
+            redis_url,
+            prefix=keys.prefix,
+            shard_count=2,
+            limits=QueueLimits(),
+            clock=SystemClock(),
+        )
+        await made.open()
+        return made
+
+    publisher = await transport()
+    first = launch(await transport())
+    await publisher.publish([bars(0), bars(1)])
+    await until_accumulated(first.snapshots, 100)
+    standby = launch(await transport())
+    await first.stop()
+    await publisher.publish([bars(2)])
+    await until_accumulated(standby.snapshots, 200)
+    await standby.stop()
+    await publisher.close()
+    assert await stored_rows(SnapshotReader(redis, keys)) == undisturbed([bars(0), bars(1), bars(2)])
+
+
+async def test_reference_data_reaches_rows_that_exist_and_rows_to_come(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    references = BlockPublisher(redis, keys)
+    await references.publish_reference(row_block({"S0": {"prev_day_close": 5.0}}))
+    running = launch(MemoryTransport(broker))
+
+    async def previous_closes() -> dict[str, float | None]:
+        return {
+            symbol: row["prev_day_close"] for symbol, row in (await stored_rows(running.snapshots)).items()
+        }
+
+    async def expect(expected: dict[str, float | None]) -> None:
+        async def reached() -> bool:
+            return await previous_closes() == expected
+
+        await eventually(reached, TAKEOVER_SECONDS)
+
+    await publisher.publish([bars(0)])
+    await expect({"S0": 5.0, "S1": None, "S2": None})
+    await references.publish_reference(row_block({"S1": {"prev_day_close": 4.0}}))
+    await expect({"S0": None, "S1": 4.0, "S2": None})
+    await running.stop()
+
+
+async def test_a_cache_that_restarts_empty_gets_the_whole_shard_at_once(keys: Keys) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    with ValkeyServer() as server:
+        running = Running(server.url, keys, MemoryTransport(broker))
+        try:
+            await publisher.publish([bars(0), bars(1)])
+            await until_accumulated(running.snapshots, 100)
+            server.stop()
+            await eventually(lambda: "cache" in running.processor.unready(), TAKEOVER_SECONDS)
+            server.start()
+            await until_accumulated(running.snapshots, 100)
+            assert await stored_rows(running.snapshots) == undisturbed([bars(0), bars(1)])
+            await eventually(lambda: not running.processor.unready(), TAKEOVER_SECONDS)
+        finally:
+            await running.kill()
+
+
+async def test_queues_that_go_away_leave_the_rows_alone(launch: Launch, keys: Keys, redis: Redis) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    running = launch(MemoryTransport(broker))
+    await publisher.publish([bars(0), bars(1)])
+    before = await until_accumulated(running.snapshots, 100)
+    broker.go_away()
+    await eventually(lambda: "queues" in running.processor.unready(), TAKEOVER_SECONDS)
+    broker.come_back()
+    await publisher.publish([bars(2)])
+    after = await until_accumulated(running.snapshots, 200)
+    await running.stop()
+    assert after.epoch == before.epoch
+    assert block_rows(after) == undisturbed([bars(0), bars(1), bars(2)])
+
+
+async def test_a_stop_publishes_what_was_applied(launch: Launch, keys: Keys, redis: Redis) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    running = launch(MemoryTransport(broker))
+    await publisher.publish([bars(0)])
+    await until_accumulated(running.snapshots, 0)
+    await publisher.publish([bars(1)])
+    await eventually(lambda: not broker.queue(QueueName.AGGREGATE, SHARD), TAKEOVER_SECONDS)
+    await running.stop()
+    assert await stored_rows(SnapshotReader(redis, keys)) == undisturbed([bars(0), bars(1)])
+
+
+async def test_a_quiet_shard_still_gives_a_sign_of_life(launch: Launch, redis_url: str, keys: Keys) -> None:
+    launch(MemoryTransport(MemoryBroker()))
+    ticks: list[int] = []
+
+    async def listen() -> None:
+        async for item in AnnouncementReader(redis_url, [keys.rows(SHARD)]):
+            if isinstance(item, Announcement):
+                ticks.append(item.block.tick)  # noqa: PERF401 - the test watches the list grow
+
+    listening = asyncio.create_task(listen())
+    await eventually(lambda: len(ticks) >= 2, TAKEOVER_SECONDS)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert ticks[1] == ticks[0] + 1

@@ -1,0 +1,189 @@
+"""Boards in the cache follow the rows in the cache, whatever was missed and whoever leads."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from marketdata.clock import SystemClock
+from marketdata.payloads import RowBlock
+from marketdata.store.announcements import AnnouncementReader
+from marketdata.store.connection import connect
+from marketdata.store.keys import TOP_VOLUME, Keys
+from marketdata.store.leases import Lease
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.snapshots import SnapshotReader
+from scanners.scanner import Scanner
+from scanners.scanner.service import LEASE_TTL_MS
+from tests.support.builders import row_block
+from tests.support.deadlines import eventually
+from tests.support.services import ValkeyServer
+
+pytestmark = pytest.mark.redis
+
+TAKEOVER_SECONDS = 5.0
+SHARDS = 2
+
+
+class Running:
+    """A scanner in a task of this process."""
+
+    def __init__(self, url: str, keys: Keys, owner: str) -> None:
+        self.redis = connect(url)
+        self.stopping = asyncio.Event()
+        self.scanner = Scanner(
+            lease=Lease(self.redis, keys.lease("scanner"), owner, LEASE_TTL_MS),
+            rows_news=AnnouncementReader(url, [keys.rows(shard) for shard in range(SHARDS)]),
+            snapshots=SnapshotReader(self.redis, keys),
+            publisher=BlockPublisher(self.redis, keys),
+            keys=keys,
+            shard_count=SHARDS,
+            clock=SystemClock(),
+        )
+        self.task = asyncio.create_task(self.scanner.run(self.stopping))
+
+    async def stop(self) -> None:
+        """As SIGTERM does."""
+        self.stopping.set()
+        async with asyncio.timeout(10):
+            await self.task
+
+    async def kill(self) -> None:
+        """As SIGKILL does: the lease is not given up."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.redis.aclose()
+
+
+Launch = Callable[[str], Running]
+
+
+@pytest.fixture
+def keys(unique_prefix: str) -> Keys:
+    return Keys(f"{unique_prefix}:")
+
+
+@pytest_asyncio.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with connect(redis_url) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
+    """Starts scanners by name, and ends those that the test did not."""
+    launched: list[Running] = []
+
+    def start(owner: str) -> Running:
+        launched.append(Running(redis_url, keys, owner))
+        return launched[-1]
+
+    yield start
+    for running in launched:
+        await running.kill()
+
+
+def rows(volumes: Mapping[str, float], *, shard: int = 0, tick: int = 1, epoch: int = 1) -> RowBlock:
+    return row_block(
+        {symbol: {"accumulated_volume": volume} for symbol, volume in volumes.items()},
+        producer=f"shard:{shard}",
+        tick=tick,
+        epoch=epoch,
+    )
+
+
+async def until_board(reader: SnapshotReader, *symbols: str) -> RowBlock:
+    async def reached() -> RowBlock | None:
+        block = await reader.board(TOP_VOLUME)
+        return block if block is not None and block.symbols == symbols else None
+
+    block = await eventually(reached, TAKEOVER_SECONDS)
+    assert block is not None
+    return block
+
+
+async def test_stored_and_announced_rows_make_a_board(launch: Launch, keys: Keys, redis: Redis) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    stored = rows({"A": 1.0})
+    await publisher.publish_rows(0, stored, stored)
+    running = launch("only")
+    await until_board(reader, "A")
+
+    await publisher.publish_rows(1, rows({"B": 2.0}, shard=1), rows({"B": 2.0}, shard=1))
+    await publisher.publish_rows(0, rows({"A": 3.0}, tick=2), rows({"A": 3.0}, tick=2))
+    await until_board(reader, "A", "B")
+
+    assert await redis.zrevrange(keys.leaderboard(TOP_VOLUME), 0, -1) == [b"A", b"B"]
+    assert running.scanner.unready() == {}
+    await running.stop()
+    assert await redis.exists(keys.lease("scanner")) == 0
+
+
+async def test_missed_ticks_are_read_from_the_store(launch: Launch, keys: Keys, redis: Redis) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    await publisher.publish_rows(0, rows({"A": 1.0}), rows({"A": 1.0}))
+    launch("only")
+    await until_board(reader, "A")
+
+    whole = rows({"A": 1.0, "MISSED": 9.0, "B": 2.0}, tick=7)
+    await publisher.publish_rows(0, whole, rows({"B": 2.0}, tick=7))
+
+    await until_board(reader, "MISSED", "B", "A")
+
+
+async def test_a_new_owner_of_a_shard_replaces_its_rows(launch: Launch, keys: Keys, redis: Redis) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    await publisher.publish_rows(0, rows({"A": 1.0, "OLD": 5.0}), rows({"A": 1.0}))
+    launch("only")
+    await until_board(reader, "OLD", "A")
+    whole = rows({"A": 1.0}, epoch=2)
+    await publisher.publish_rows(0, whole, whole)
+    await until_board(reader, "A")
+
+
+async def test_a_standby_takes_over_from_a_killed_scanner(launch: Launch, keys: Keys, redis: Redis) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    await publisher.publish_rows(0, rows({"A": 1.0}), rows({"A": 1.0}))
+    first = launch("first")
+    before = await until_board(reader, "A")
+    launch("standby")
+
+    await first.kill()
+    whole = rows({"A": 1.0, "B": 2.0}, tick=2)
+    await publisher.publish_rows(0, whole, rows({"B": 2.0}, tick=2))
+
+    after = await until_board(reader, "B", "A")
+    assert after.epoch > before.epoch
+    assert await redis.get(keys.lease("scanner")) == b"standby"
+
+
+async def test_only_one_scanner_publishes(launch: Launch, keys: Keys, redis: Redis) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    launch("first")
+    launch("second")
+    epochs = set()
+    for tick in range(1, 4):
+        symbols = {f"S{number}": float(-number + 10) for number in range(tick)}
+        await publisher.publish_rows(0, rows(symbols, tick=tick), rows(symbols, tick=tick))
+        epochs.add((await until_board(reader, *symbols)).epoch)
+    assert len(epochs) == 1
+
+
+async def test_a_cache_that_restarts_empty_gets_the_boards_back(keys: Keys) -> None:
+    with ValkeyServer() as server:
+        running = Running(server.url, keys, "only")
+        try:
+            async with connect(server.url) as redis:
+                publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+                await publisher.publish_rows(0, rows({"A": 1.0}), rows({"A": 1.0}))
+                await until_board(reader, "A")
+                server.stop()
+                await eventually(running.scanner.unready, TAKEOVER_SECONDS)
+                server.start()
+                await publisher.publish_rows(0, rows({"A": 1.0}, tick=2), rows({}, tick=2))
+                await until_board(reader, "A")
+                await eventually(lambda: not running.scanner.unready(), TAKEOVER_SECONDS)
+        finally:
+            await running.kill()

@@ -1,0 +1,60 @@
+"""The whole market's boards follow the shards' rows, and a missed tick is noticed."""
+
+from marketdata.store.keys import TOP_GAINERS, TOP_GAPPERS, TOP_VOLUME
+from scanners.scanner.market import BOARD_COLUMNS, MarketScanner, Merge, RankedBoard
+from tests.support.builders import block_rows, row_block
+
+
+def boards(market: MarketScanner) -> dict[str, RankedBoard]:
+    return {board.feed: board for board in market.rank_boards(published_ns=9)}
+
+
+def test_boards_rank_over_all_shards() -> None:
+    market = MarketScanner(epoch=7)
+    market.apply_whole(0, row_block({"A": {"accumulated_volume": 5.0, "pct_change": 1.0}}, received_ns=3))
+    market.apply_whole(
+        1, row_block({"B": {"accumulated_volume": 9.0}, "C": {"pct_change": 2.0}}, market_time_ms=4)
+    )
+
+    ranked = boards(market)
+
+    assert ranked[TOP_VOLUME].block.symbols == ("B", "A")
+    assert ranked[TOP_GAPPERS].block.symbols == ("C", "A")
+    assert ranked[TOP_GAINERS].block.symbols == ()
+    block = ranked[TOP_VOLUME].block
+    assert tuple(block.columns) == ("rank", *BOARD_COLUMNS)
+    assert [row["rank"] for row in block_rows(block).values()] == [1.0, 2.0]
+    assert ranked[TOP_VOLUME].scores == {"B": 9.0, "A": 5.0}
+    assert (block.producer, block.epoch, block.tick) == (TOP_VOLUME, 7, 1)
+    assert (block.published_ns, block.received_ns, block.market_time_ms) == (9, 3, 4)
+    assert boards(market)[TOP_VOLUME].block.tick == 2
+
+
+def test_changed_rows_are_merged_in_the_order_of_ticks() -> None:
+    market = MarketScanner(epoch=1)
+    market.apply_whole(0, row_block({"A": {"accumulated_volume": 5.0}}, tick=4))
+    changed = row_block({"B": {"accumulated_volume": 6.0}}, tick=5)
+    assert market.apply_changed(0, changed) is Merge.APPLIED
+    assert market.apply_changed(0, changed) is Merge.KNOWN
+    assert boards(market)[TOP_VOLUME].block.symbols == ("B", "A")
+
+
+def test_a_gap_or_another_owner_asks_for_the_whole() -> None:
+    market = MarketScanner(epoch=1)
+    rows = {"A": {"accumulated_volume": 5.0}}
+    assert market.apply_changed(0, row_block(rows, tick=1)) is Merge.GAP, "nothing is known yet"
+    market.apply_whole(0, row_block(rows, tick=4))
+    assert market.apply_changed(0, row_block(rows, tick=6)) is Merge.GAP
+    assert market.apply_changed(0, row_block(rows, tick=5, epoch=2)) is Merge.GAP
+    assert market.apply_changed(0, row_block(rows, tick=5)) is Merge.APPLIED
+
+
+def test_rows_that_a_new_whole_does_not_have_leave_the_boards() -> None:
+    market = MarketScanner(epoch=1)
+    market.apply_whole(0, row_block({"A": {"accumulated_volume": 5.0}, "B": {"accumulated_volume": 4.0}}))
+    market.apply_changed(0, row_block({"C": {"accumulated_volume": 3.0}}, tick=2))
+    market.apply_whole(1, row_block({"Z": {"accumulated_volume": 1.0}}))
+
+    market.apply_whole(0, row_block({"B": {"accumulated_volume": 4.0}}, epoch=2))
+
+    assert boards(market)[TOP_VOLUME].block.symbols == ("B", "Z")
