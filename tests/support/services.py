@@ -19,6 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Final, Self
 
+import psutil
+
 from tests.support.deadlines import eventually_sync, scaled
 
 PRIVATE_PORTS: Final = range(20_000, 32_000)
@@ -101,10 +103,13 @@ class Server:
         """End the server and its children at once (SIGKILL); what clients had sent is lost."""
         if self._process is None:
             return
+        family = _family(self._process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
+        # A server that is still dying holds its port and its name.
+        eventually_sync(lambda: not any(map(_lives, family)), STOP_SECONDS)
 
     def restart(self) -> None:
         """Stop, and start again on the same port."""
@@ -254,6 +259,20 @@ class RabbitMQServer(Server):
 
     def _ready(self) -> bool:
         return self._answers(AMQP_GREETING, b"\x01\x00\x00")
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process and its descendants."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    return []
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def valkey_binary() -> str:

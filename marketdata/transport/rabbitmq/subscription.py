@@ -81,6 +81,7 @@ class RabbitMQSubscription:
         """Drain what has arrived, after making sure once a second that the shard is still ours."""
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
+            self._stirred.clear()  # before looking: what comes from here on ends the wait
             await self._confirm_ownership()
             deliveries = await self._drain()
             remaining = deadline - asyncio.get_running_loop().time()
@@ -159,7 +160,6 @@ class RabbitMQSubscription:
             await declared.consume(_Inbox(self._waiting[queue], self._on_loan, self._stirred).put)
 
     async def _wait(self, seconds: float) -> None:
-        self._stirred.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stirred.wait()
