@@ -29,6 +29,7 @@ from marketdata.transport.queues import QueueLimits, QueueName, shard_of
 from marketdata.transport.registry import create_transport
 from tests.support.builders import quote_wire, trade_wire
 from tests.support.deadlines import eventually, scaled
+from tests.support.health_client import probe
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed
 from tests.support.services import ValkeyServer, free_port
 
@@ -201,10 +202,7 @@ async def test_the_command_becomes_ready_and_stops_in_order(redis_url: str, uniq
 
 async def answers_ready(port: int) -> bool:
     try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{port}/readyz") as answer,
-        ):
-            return answer.status == 200
+        status, _ = await probe(port, "/readyz")
     except aiohttp.ClientError:
         return False
+    return status == 200

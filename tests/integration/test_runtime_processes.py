@@ -108,6 +108,25 @@ async def test_an_unknown_command_is_told_to_the_caller(manager: ProcessManager,
     assert manager.statuses() == []
 
 
+async def test_a_command_that_is_gone_for_a_while_is_started_once_it_is_back(
+    manager: ProcessManager, tmp_path: Path
+) -> None:
+    command = tmp_path / "command"
+    command.write_text("#!/bin/sh\necho up\nexec sleep 600\n")
+    command.chmod(0o755)
+    await manager.start(ProcessSpec(name="child", argv=(str(command),), log_path=tmp_path / "child.log"))
+    first = status_of(manager, "child").pid
+    assert first is not None
+
+    command.rename(tmp_path / "elsewhere")
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: status_of(manager, "child").restarts >= 1, 10)
+    assert status_of(manager, "child").state is ProcessState.WAITING
+    (tmp_path / "elsewhere").rename(command)
+
+    await eventually(lambda: status_of(manager, "child").state is ProcessState.RUNNING, 20)
+
+
 async def test_a_name_is_given_once(manager: ProcessManager, tmp_path: Path) -> None:
     await manager.start(spec(tmp_path, "child", UNTIL_TERMINATED))
     with pytest.raises(ValueError, match="child"):

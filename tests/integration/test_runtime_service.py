@@ -9,10 +9,10 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Mapping
 
-import aiohttp
 import pytest
 
 from tests.support.deadlines import eventually, scaled
+from tests.support.health_client import probe
 
 PROGRAM = """
     import asyncio, sys, time
@@ -98,19 +98,14 @@ async def command(
         await process.wait()
 
 
-async def get(port: object, path: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
-        return response.status, await response.text()
-
-
 async def test_a_ready_service_says_so_once_and_serves_its_health() -> None:
     async with command("ready") as service:
         port = (await service.logged("health endpoints served"))["port"]
         await service.logged("service ready")
 
-        assert await get(port, "/readyz") == (200, '{"service": "example", "ready": true, "unready": {}}')
-        assert (await get(port, "/healthz"))[0] == 200
-        status, text = await get(port, "/metrics")
+        assert await probe(port, "/readyz") == (200, '{"service": "example", "ready": true, "unready": {}}')
+        assert (await probe(port, "/healthz"))[0] == 200
+        status, text = await probe(port, "/metrics")
         assert status == 200
         assert "mdp_service_ready 1.0" in text
         assert "mdp_event_loop_lag_seconds_bucket" in text
@@ -120,10 +115,10 @@ async def test_a_service_that_waits_for_something_is_alive_and_not_ready() -> No
     async with command("waits") as service:
         port = (await service.logged("health endpoints served"))["port"]
 
-        status, text = await get(port, "/readyz")
+        status, text = await probe(port, "/readyz")
         assert status == 503
         assert json.loads(text)["unready"] == {"broker": "not connected yet"}
-        assert (await get(port, "/healthz"))[0] == 200
+        assert (await probe(port, "/healthz"))[0] == 200
         assert service.find("service ready") is None
 
 

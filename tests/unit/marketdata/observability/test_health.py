@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from marketdata.observability import metrics
 from marketdata.observability.health import STUCK_AFTER_SECONDS, HealthServer, LoopHeartbeat
-from tests.integration.test_runtime_service import get
+from tests.support.health_client import probe
 from tests.support.manual_clock import ManualClock
 
 ALLOWED_LABELS = {"queue", "reason", "shard", "status", "outcome", "endpoint", "kind", "channel"}
@@ -16,11 +16,11 @@ async def test_a_loop_that_no_longer_runs_its_timers_is_not_alive() -> None:
     clock = ManualClock()
     heartbeat = LoopHeartbeat(clock)
     async with HealthServer("example", dict, host="127.0.0.1", port=0, heartbeat=heartbeat) as server:
-        assert (await get(server.port, "/healthz"))[0] == 200
+        assert (await probe(server.port, "/healthz"))[0] == 200
         clock.advance(STUCK_AFTER_SECONDS + 1)
-        assert (await get(server.port, "/healthz"))[0] == 503
+        assert (await probe(server.port, "/healthz"))[0] == 503
         heartbeat.beat()
-        assert (await get(server.port, "/healthz"))[0] == 200
+        assert (await probe(server.port, "/healthz"))[0] == 200
 
 
 async def test_a_server_can_be_closed_twice() -> None:
