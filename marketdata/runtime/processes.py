@@ -6,6 +6,7 @@ earlier one left behind, and only that: a recorded process counts as ours when i
 """
 
 import asyncio
+import contextlib
 import enum
 import os
 import shutil
@@ -232,9 +233,10 @@ class _Child:
             self.terminate()
 
     def terminate(self) -> None:
+        """Ask the child itself to stop: how its own children end in order is its business."""
         self._stopping.set()
         if self._process is not None:
-            _signal_group(self._process.pid, signal.SIGTERM)
+            self._process.terminate()
 
     async def ended_within(self, seconds: float) -> bool:
         if self._supervision is None:
@@ -275,7 +277,8 @@ def _is_still_running(record: _RecordedProcess) -> bool:
 def _end_groups(pids: Sequence[int], deadline_seconds: float) -> None:
     processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     for process in processes:
-        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
     psutil.wait_procs(processes, timeout=deadline_seconds)
     for process in processes:
         _signal_group(process.pid, signal.SIGKILL)
