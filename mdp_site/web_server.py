@@ -12,7 +12,9 @@ from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import get_logger
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
-MAX_MESSAGE_BYTES: Final = 64 * 1024
+# Well above the protocol's own limit, so that a client that exceeds that one hears `too_large` and 4409 from
+# the consumer; beyond this one the server closes with 1009 before anybody reads the message.
+MAX_MESSAGE_BYTES: Final = 256 * 1024
 
 _log = get_logger(__name__)
 
