@@ -90,17 +90,25 @@ def market(ports: Ports) -> PlannedProcess:
 
 
 def platform(ports: Ports) -> tuple[PlannedProcess, ...]:
-    """The platform's own processes, as the Procfile lists them."""
+    """The platform's own processes that serve from the start, as the Procfile lists them."""
     ready_ports = {
         "web": ports.web,
         "listener": ports.listener_health,
         "processor": ports.processor_health,
         "scanner": ports.scanner_health,
     }
-    processes = []
-    for line in (ROOT / "Procfile").read_text().splitlines():
-        name, _, command = line.partition(": ")
-        port = ready_ports.get(name)
-        url = f"http://{LOOPBACK}:{port}/readyz" if port else None
-        processes.append(PlannedProcess(name, ("/bin/sh", "-c", command), url))
-    return tuple(processes)
+    commands = _procfile()
+    return tuple(
+        PlannedProcess(name, commands[name], f"http://{LOOPBACK}:{port}/readyz")
+        for name, port in ready_ports.items()
+    )
+
+
+def background_jobs() -> tuple[PlannedProcess, ...]:
+    """The platform's processes for scheduled work, as the Procfile lists them."""
+    return (PlannedProcess("jobs", _procfile()["jobs"]),)
+
+
+def _procfile() -> dict[str, tuple[str, ...]]:
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {name: ("/bin/sh", "-c", command) for name, _, command in (line.partition(": ") for line in lines)}

@@ -15,6 +15,7 @@ from mdp_site.demo.plan import (
     MIGRATE,
     ROOT,
     PlannedProcess,
+    background_jobs,
     cache_server,
     identity_provider,
     market,
@@ -76,8 +77,10 @@ class Supervisor:
         await self._ready(world)
         ours = platform(self._ports)
         await self._start_all(ours)
-        await self._step("reference data", LOAD_REFERENCE)
-        await self._ready(ours)
+        await asyncio.gather(self._ready(ours), self._step("reference data", LOAD_REFERENCE))
+        # The jobs would find the reference data missing, and load it a second time beside the step.
+        await self._start_all(jobs := background_jobs())
+        await self._ready(jobs)
 
     async def _start_all(self, processes: Iterable[PlannedProcess]) -> None:
         for process in processes:

@@ -108,7 +108,8 @@ class Pipeline:
             "batches dropped by a full queue": listener["mdp_transport_dropped_batches_total"],
             "batches expired": listener["mdp_transport_expired_batches_total"]
             + processor["mdp_transport_expired_batches_total"],
-            "slow feed clients cut off": simulator["mdp_simulator_slow_consumers_total"],
+            "feed connections cut off": simulator["mdp_simulator_ended_connections_total"],
+            "market seconds not simulated": simulator["mdp_simulator_clock_slipped_seconds_total"],
         }
         return Observation(
             time.monotonic(),
@@ -163,7 +164,7 @@ async def running_pipeline(transport: str, *, events_per_second: int) -> AsyncIt
             )
             await until_ready(simulator)
             await asyncio.to_thread(_run, LOAD_REFERENCE, environment)
-            ours = [process for process in platform(ports) if process.name != "jobs"]
+            ours = platform(ports)
             for process in ours:
                 await _start(manager, process, state, environment)
             await asyncio.gather(*map(until_ready, ours))
