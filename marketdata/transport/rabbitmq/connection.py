@@ -64,11 +64,19 @@ class Link:
         except (AuthenticationError, ProbableAuthenticationError) as error:
             self.drop()
             raise ConfigurationError(f"the RabbitMQ broker of MDQ_URL refuses us: {error}") from error
-        except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
+        except (*CONNECTION_EXCEPTIONS, TimeoutError, asyncio.CancelledError) as error:
             self.drop()
+            # A connection that breaks cancels the library's own tasks, and we see it without being cancelled.
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
             msg = f"the RabbitMQ broker of MDQ_URL is away or blocks publishers: {error!r}"
             raise TransportUnavailable(msg) from error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _close(connection: AbstractConnection) -> None:
