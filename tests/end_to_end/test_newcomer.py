@@ -3,6 +3,7 @@
 import json
 import re
 import urllib.request
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -112,7 +113,7 @@ def test_a_program_with_a_token_hears_the_boards(demo: Demo) -> None:
         additional_headers={"Authorization": f"Bearer {token}"},
     ) as socket:
         socket.send(json.dumps({"type": "subscribe", "feeds": ["scanners:top_volume", "scanners:nope"]}))
-        frames = {}
+        frames: dict[str, Any] = {}
         while {"snapshot", "delta", "error"} - frames.keys():
             frame = json.loads(socket.recv(timeout=20))
             frames.setdefault(frame["type"], frame)
