@@ -95,7 +95,7 @@ def encode_row_block(block: RowBlock) -> bytes:
             block.market_time_ms,
             block.symbols,
             names,
-            matrix.tobytes(),
+            matrix.ravel().view(np.uint8).data,  # type: ignore[arg-type] # encoded like bytes, without a copy
         )
     )
 

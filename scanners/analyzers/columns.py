@@ -46,14 +46,16 @@ def newest_per_row(
     Events compare by `order_key`, first part first; of equal ones the last to arrive wins, and it also
     replaces an equal one that the row holds (`held_key`: two whole columns; NaN is older than everything).
     """
-    major, minor = order_key
-    order = np.arange(len(rows)) if _ascends(major, minor) else np.lexsort((minor, major))
+    arrival = np.arange(len(rows))
     newest = np.empty(len(held_key[0]), dtype=np.intp)
-    newest[rows[order]] = order  # of several assignments to one element NumPy keeps the last
-    newest = newest[rows[newest[rows] == np.arange(len(rows))]]
-    held_major, held_minor = (held[rows[newest]] for held in held_key)
-    older = (major[newest] < held_major) | ((major[newest] == held_major) & (minor[newest] < held_minor))
-    fresh: NDArray[np.intp] = newest[~older]
+    newest[rows] = arrival  # of several assignments to one element NumPy keeps the last
+    picked = newest[rows]
+    if _precedes(_at(order_key, picked), order_key).any():  # the last to arrive is not the newest: rare
+        order = np.lexsort((order_key[1], order_key[0]))
+        newest[rows[order]] = order
+        picked = newest[rows]
+    picked = picked[picked == arrival]
+    fresh: NDArray[np.intp] = picked[~_precedes(_at(order_key, picked), _at(held_key, rows[picked]))]
     return fresh
 
 
@@ -64,6 +66,11 @@ def quotient(dividend: Column, divisor: Column) -> Column:
     return result
 
 
-def _ascends(major: Column, minor: Column) -> bool:
-    later = major[1:] > major[:-1]
-    return bool((later | ((major[1:] == major[:-1]) & (minor[1:] >= minor[:-1]))).all())
+def _at(key: tuple[Column, Column], index: Rows) -> tuple[Column, Column]:
+    return key[0][index], key[1][index]
+
+
+def _precedes(left: tuple[Column, Column], right: tuple[Column, Column]) -> NDArray[np.bool_]:
+    """Where `left` is older than `right`; nowhere where either is absent."""
+    older: NDArray[np.bool_] = (left[0] < right[0]) | ((left[0] == right[0]) & (left[1] < right[1]))
+    return older
