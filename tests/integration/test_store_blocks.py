@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -22,8 +21,8 @@ DEADLINE_SECONDS = 10.0
 
 
 @pytest.fixture
-def keys() -> Keys:
-    return Keys(f"test-{uuid.uuid4().hex}:")
+def keys(unique_prefix: str) -> Keys:
+    return Keys(f"{unique_prefix}:")
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,5 @@
 """A role has one holder at a time, and another takes over when it stops renewing."""
 
-import asyncio
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,13 +9,14 @@ from redis.asyncio import Redis
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
+from tests.support.deadlines import eventually
 
 pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def key() -> str:
-    return Keys(f"test-{uuid.uuid4().hex}:").lease("scanner")
+def key(unique_prefix: str) -> str:
+    return Keys(f"{unique_prefix}:").lease("scanner")
 
 
 @pytest_asyncio.fixture
@@ -42,9 +41,7 @@ async def test_a_second_owner_waits_until_the_first_releases(redis: Redis, key: 
 async def test_a_lease_that_is_not_renewed_passes_on(redis: Redis, key: str) -> None:
     first, second = Lease(redis, key, "first", 50), Lease(redis, key, "second", 60_000)
     assert await first.acquire()
-    async with asyncio.timeout(5):
-        while not await second.acquire():  # noqa: ASYNC110 - the server tells nobody that a key expired
-            await asyncio.sleep(0.01)
+    await eventually(second.acquire, within_seconds=5)
     assert not await first.renew()
 
 
