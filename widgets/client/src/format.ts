@@ -91,7 +91,8 @@ export function direction(value: Value): 1 | 0 | -1 | null {
 }
 
 function differencePlaces(value: number): number {
-  return value !== 0 && Math.abs(value) < 0.01 ? 4 : 2;
+  // 9.99 less 9.98 is 0.0099999 in binary, and a cent to everybody.
+  return value !== 0 && Math.abs(value) < 0.009_95 ? 4 : 2;
 }
 
 function signed(value: number, places: number, unit: string): string {

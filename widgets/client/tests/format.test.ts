@@ -20,6 +20,7 @@ describe("numbers as a trader reads them", () => {
     [formatChange, -0.004, "−0.0040"],
     [formatChange, 0, "0.00"],
     [formatDistance, 0.02, "0.02"],
+    [formatDistance, 9.99 - 9.98, "0.01"],
     [formatDistance, -0.02, "−0.02"],
     [formatPercent, 12.5, "+12.50%"],
     [formatPercent, -3.456, "−3.46%"],

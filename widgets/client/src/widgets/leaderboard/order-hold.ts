@@ -10,6 +10,8 @@ export class OrderHold {
   readonly #abort = new AbortController();
   #pointer = false;
   #keyboard = false;
+  /** Escape was the last key: the grid focuses its cell anew when rows move, which must not bring the hold back. */
+  #dismissed = false;
   #held = false;
 
   constructor(container: HTMLElement, changed: (held: boolean) => void) {
@@ -22,12 +24,8 @@ export class OrderHold {
     );
     container.addEventListener("pointerleave", () => this.#set({ pointer: false }), options);
     container.addEventListener("pointercancel", () => this.#set({ pointer: false }), options);
-    container.addEventListener(
-      "focusin",
-      ({ target }) => this.#set({ keyboard: showsFocusInRow(target) }),
-      options,
-    );
-    container.addEventListener("focusout", () => this.#set({ keyboard: false }), options);
+    container.addEventListener("focusin", () => this.#followFocus(), options);
+    container.addEventListener("focusout", ({ relatedTarget }) => this.#focusLeft(relatedTarget), options);
     container.addEventListener("keydown", (event) => this.#keyPressed(event), options);
   }
 
@@ -36,8 +34,18 @@ export class OrderHold {
   }
 
   #keyPressed(event: KeyboardEvent): void {
-    // The grid has moved the focus by now: the event's own target is where it was before.
-    this.#set({ keyboard: event.key !== "Escape" && showsFocusInRow(document.activeElement) });
+    this.#dismissed = event.key === "Escape";
+    this.#followFocus();
+  }
+
+  /** From row to row is no leaving: a release between two arrow keys would sort the next row away. */
+  #focusLeft(next: EventTarget | null): void {
+    if (!isInRow(next)) this.#set({ keyboard: false });
+  }
+
+  #followFocus(): void {
+    // The grid moves the focus before a key event arrives here, so the event's own target would be the cell before.
+    this.#set({ keyboard: !this.#dismissed && showsFocusInRow(document.activeElement) });
   }
 
   #set(change: { pointer?: boolean; keyboard?: boolean }): void {
