@@ -1,5 +1,6 @@
 """Middleware of the HTTP side."""
 
+import contextlib
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +20,15 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whit
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
         """The file, or the part or the notice that the request's headers ask for."""
-        streamed = WhiteNoiseMiddleware.serve(static_file, request)
-        response = HttpResponse(b"".join(streamed.streaming_content), status=streamed.status_code)
-        streamed.close()
-        response.headers = streamed.headers
+        answer = static_file.get_response(request.method, request.META)
+        content = b""
+        if answer.file is not None:
+            with contextlib.closing(answer.file):
+                content = answer.file.read()
+        response = HttpResponse(content, status=int(answer.status))
+        del response["Content-Type"]  # a 304 has none, and everything else brings its own
+        for name, value in answer.headers:
+            response[name] = value
         return response
 
 
