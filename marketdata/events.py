@@ -15,6 +15,7 @@ import msgspec
 Price: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1e9)]
 Shares: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1e14)]
 EpochMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
+SequenceNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 EpochNs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=9 * 10**18)]
 Symbol: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
@@ -58,7 +59,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="T"):
     price: Price = msgspec.field(name="p")
     size: Shares = msgspec.field(name="s")
     timestamp: EpochMs = msgspec.field(name="t")
-    sequence_number: int = msgspec.field(name="q", default=0)
+    sequence_number: SequenceNumber = msgspec.field(name="q", default=0)
     exchange: int = msgspec.field(name="x", default=0)
     id: str = msgspec.field(name="i", default="")
     tape: int = msgspec.field(name="z", default=0)
@@ -76,7 +77,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="Q"):
     bid_size: Shares = msgspec.field(name="bs", default=0.0)
     ask_price: Price = msgspec.field(name="ap", default=0.0)
     ask_size: Shares = msgspec.field(name="as", default=0.0)
-    sequence_number: int = msgspec.field(name="q", default=0)
+    sequence_number: SequenceNumber = msgspec.field(name="q", default=0)
 
 
 class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="LULD"):
@@ -91,7 +92,7 @@ class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="LUL
     timestamp_ns: EpochNs = msgspec.field(name="t")
     indicators: tuple[int, ...] = msgspec.field(name="i", default=())
     tape: int = msgspec.field(name="z", default=0)
-    sequence_number: int = msgspec.field(name="q", default=0)
+    sequence_number: SequenceNumber = msgspec.field(name="q", default=0)
 
 
 Aggregate: TypeAlias = SecondAggregate | MinuteAggregate

@@ -78,7 +78,11 @@ class Processor:
                 reference = tasks.create_task(self._follow_reference(), name="reference")
                 owners = [tasks.create_task(owner.run(stopping)) for owner in self._owners]
                 await asyncio.wait(owners)
-                reference.cancel()
+                while (
+                    not reference.done()
+                ):  # the driver may swallow a cancellation: `wait_for` of Python 3.11
+                    reference.cancel()
+                    await asyncio.wait((reference,), timeout=1.0)
         finally:
             await self._transport.close()
             self._tracing.close()

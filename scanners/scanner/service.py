@@ -99,9 +99,11 @@ class Scanner:
             log.warning("scanner lost its lease")
         finally:
             metrics.SCANNER_ACTIVE.set(0)
-            scanning.cancel()
+            while not scanning.done():  # the driver may swallow a cancellation: `wait_for` of Python 3.11
+                scanning.cancel()
+                await asyncio.wait((scanning,), timeout=1.0)
             with contextlib.suppress(asyncio.CancelledError):
-                await scanning
+                scanning.result()
 
     async def _scan(self) -> None:
         """Merge what is announced, and rank once for all that waits."""

@@ -1,7 +1,6 @@
 """A processor's state outlives its process, and the cache's restart, without a difference."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
@@ -85,9 +84,9 @@ class Running:
         """As SIGKILL does: nothing of its own runs any more, and its connections are gone."""
         if isinstance(self.transport, MemoryTransport):
             self.transport.cut()
-        self.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.task
+        while not self.task.done():
+            self.task.cancel()
+            await asyncio.wait((self.task,), timeout=1.0)
         await self.redis.aclose()
 
 

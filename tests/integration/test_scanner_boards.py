@@ -52,8 +52,9 @@ class Running:
 
     async def kill(self) -> None:
         """As SIGKILL does: the lease is not given up."""
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        while not self.task.done():
+            self.task.cancel()
+            await asyncio.wait((self.task,), timeout=1.0)
         await self.redis.aclose()
 
 
