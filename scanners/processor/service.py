@@ -78,9 +78,7 @@ class Processor:
                 reference = tasks.create_task(self._follow_reference(), name="reference")
                 owners = [tasks.create_task(owner.run(stopping)) for owner in self._owners]
                 await asyncio.wait(owners)
-                while (
-                    not reference.done()
-                ):  # the driver may swallow a cancellation: `wait_for` of Python 3.11
+                while not reference.done():  # `wait_for` of Python 3.11 may swallow a cancellation
                     reference.cancel()
                     await asyncio.wait((reference,), timeout=1.0)
         finally:
