@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketdata.observability.logs import get_logger
+from widgets.routing import hub
 
 _log = get_logger(__name__)
 
@@ -53,7 +54,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _failing_dependencies() -> dict[str, str]:
-    failures = {}
+    failures = dict(hub.unready())
     for name, ask in DEPENDENCIES.items():
         try:
             ask()

@@ -34,6 +34,11 @@ REFERENCE_COLUMNS = (
 """Columns of the market table that the reference data fills; no analyzer owns them."""
 
 
+RECEIVED_COLUMN = "received_timestamp"
+"""When the newest event that a row reflects came from the provider, epoch ms. Of events that were applied
+together it is the oldest: freshness is understated rather than overstated."""
+
+
 def routes() -> Sequence[Route]:
     """All routes, with analyzers of their own."""
     return (
@@ -46,6 +51,6 @@ def routes() -> Sequence[Route]:
 
 
 def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
-    """The schema of the market table: the columns of each analyzer side by side, then reference data."""
+    """The schema of the market table: each analyzer's columns side by side, reference data, the stamp."""
     owned = [name for route in all_routes for analyzer in route.analyzers for name in analyzer.columns]
-    return (*owned, *REFERENCE_COLUMNS)
+    return (*owned, *REFERENCE_COLUMNS, RECEIVED_COLUMN)

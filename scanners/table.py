@@ -30,6 +30,7 @@ class MarketTable:
             raise ValueError(f"column names must differ: {self.names}")
         self._matrix = np.full((len(self.names), capacity), np.nan)
         self._changed = np.zeros(capacity, dtype=np.bool_)
+        self._unstamped = np.zeros(capacity, dtype=np.bool_)
         self._row_of_symbol: dict[str, int] = {}
         self._symbols: list[str] = []
         self._alphabetic = np.empty(0, dtype=np.intp)
@@ -59,6 +60,7 @@ class MarketTable:
         """Set `columns` of `rows` to `values` (one line per column) and mark the rows. Rows must differ."""
         self._matrix[columns, rows] = values
         self._changed[rows] = True
+        self._unstamped[rows] = True
 
     def rows(self, symbols: Sequence[str]) -> Rows:
         """The row of each symbol; a symbol that is new gets a row of NaN, which is marked."""
@@ -76,6 +78,12 @@ class MarketTable:
     def mark(self, rows: Rows | slice) -> None:
         """Note that the rows changed."""
         self._changed[: len(self._symbols)][rows] = True
+
+    def stamp(self, name: str, value: float) -> None:
+        """Set a column in the rows that were written since the last stamp: where their news is from."""
+        rows = np.flatnonzero(self._unstamped)
+        self[name][rows] = value
+        self._unstamped[rows] = False
 
     def changed(self) -> Rows:
         """The marked rows, ascending."""
@@ -138,6 +146,11 @@ class MarketTable:
             capacity *= 2
         matrix = np.full((len(self.names), capacity), np.nan)
         matrix[:, : self._matrix.shape[1]] = self._matrix
-        changed = np.zeros(capacity, dtype=np.bool_)
-        changed[: len(self._changed)] = self._changed
-        self._matrix, self._changed = matrix, changed
+        self._matrix = matrix
+        self._changed, self._unstamped = (_grown(mask, capacity) for mask in (self._changed, self._unstamped))
+
+
+def _grown(mask: NDArray[np.bool_], capacity: int) -> NDArray[np.bool_]:
+    grown = np.zeros(capacity, dtype=np.bool_)
+    grown[: len(mask)] = mask
+    return grown

@@ -116,6 +116,9 @@ _SHOWN: Final = (
     ColumnInfo("average_size", "Trade size", Unit.SHARES, "Average shares of a trade in the second"),
     ColumnInfo("start_timestamp", "Second start", Unit.EPOCH_MS, "Start of the newest second of trading"),
     ColumnInfo("end_timestamp", "Updated", Unit.EPOCH_MS, "End of the newest second of trading"),
+    ColumnInfo(
+        "received_timestamp", "Received", Unit.EPOCH_MS, "When the newest data came from the provider"
+    ),
 )
 COLUMNS: Final[Mapping[str, ColumnInfo]] = {column.name: column for column in _SHOWN}
 

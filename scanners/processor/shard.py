@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain, groupby
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -15,8 +15,11 @@ from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
-from scanners.registry import Route, table_columns
+from scanners.registry import RECEIVED_COLUMN, Route, table_columns
 from scanners.table import MarketTable, Rows
+
+_NS_PER_MS: Final = 1_000_000
+_NEVER_NS: Final = 2**63 - 1
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -94,13 +97,16 @@ class ShardProcessor:
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             events: list[Any] = []
+            oldest_ns = _NEVER_NS
             for batch in group:
                 decoded = self._routes[queue].decoder.decode(batch.body)
                 events += decoded.events
                 outcome.rejected.update(rejected.reason.value for rejected in decoded.rejected)
                 self._received_ns = max(self._received_ns, batch.received_ns)
+                oldest_ns = min(oldest_ns, batch.received_ns)
             if events:
                 self._analyse(self._routes[queue], events, outcome)
+                self._table.stamp(RECEIVED_COLUMN, oldest_ns // _NS_PER_MS)
         return outcome
 
     def tick(self, published_ns: int) -> TickBlocks:
@@ -141,6 +147,8 @@ class ShardProcessor:
                 analyzer.start_day(self._table)
             if advance.regular_session_started:
                 analyzer.start_regular_session(self._table)
+        if advance.day_started:
+            self._table.clear((RECEIVED_COLUMN,))
 
     def _fill_reference(self) -> None:
         """Only rows without it: new ones, and all of them after new reference data or a restore."""

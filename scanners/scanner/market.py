@@ -38,8 +38,10 @@ BOARD_COLUMNS: Final = (
     "pct_change_since_open",
     "start_timestamp",
     "end_timestamp",
+    "day_high",
+    "day_low",
 )
-"""What a row of a board shows after its rank, in the order of the version 1 protocol."""
+"""What a row of a board shows after its rank: version 1 of the protocol in its order, then ours."""
 
 
 class Merge(enum.Enum):

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from marketdata.clock import Clock
@@ -21,6 +21,7 @@ from scanners.scanner.market import MarketScanner, Merge
 LEASE_TTL_MS: Final = 3_000
 STANDBY_POLL_SECONDS: Final = 0.5
 MAX_WAITING_NEWS: Final = 1_000
+GATHER_SECONDS: Final = 0.03
 
 log = get_logger(__name__)
 
@@ -112,13 +113,27 @@ class Scanner:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(waiting), name="listen")
             while True:
-                news = [await waiting.get()]
-                while not waiting.empty():
-                    news.append(waiting.get_nowait())
                 try:
-                    await self._scan_once(market, news)
+                    await self._scan_once(market, await self._tick_of_all_shards(waiting))
                 except StoreUnavailable as error:
                     self._report(error)
+
+    async def _tick_of_all_shards(self, waiting: "asyncio.Queue[News]") -> Sequence[News]:
+        """What waits, once every shard has spoken or `GATHER_SECONDS` after the first.
+
+        Shards tick together, so ranking waits for the last of them: a ranking for each would
+        publish every board twice, the first time half old.
+        """
+        news = [await waiting.get()]
+        missing = set(self._shard_of_channel) - _channels(news)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                while missing:
+                    news.append(await waiting.get())
+                    missing -= _channels(news[-1:])
+        while not waiting.empty():
+            news.append(waiting.get_nowait())
+        return news
 
     async def _listen(self, waiting: "asyncio.Queue[News]") -> None:
         async for item in self._rows_news:
@@ -163,3 +178,7 @@ class Scanner:
     def _report(self, error: StoreUnavailable) -> None:
         self._trouble = str(error)
         self._limited_log.warning("cache not reachable", reason="cache", error=str(error))
+
+
+def _channels(news: Iterable[News]) -> set[str]:
+    return {item.channel for item in news if isinstance(item, Announcement)}

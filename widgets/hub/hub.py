@@ -118,6 +118,7 @@ class Hub:
     def start(self) -> None:
         """Start the tasks, unless they run."""
         if self._task is None:
+            self._liveness.begin()
             self._task = asyncio.get_running_loop().create_task(self._supervise(), name="hub")
 
     async def stop(self) -> None:
@@ -217,9 +218,12 @@ class Hub:
     # --- Status ---------------------------------------------------------------------------------------------
 
     def _send_status(self, outbox: Outbox) -> None:
-        outbox.status(encode_answer(self._liveness.status()))
+        if self._liveness.is_known:
+            outbox.status(encode_answer(self._liveness.status()))
 
     def _send_status_when_due(self) -> None:
+        if not self._liveness.is_known:
+            return
         status, now = self._liveness.status(), self._clock.monotonic()
         if status.state == self._status_state and now - self._status_sent_at < STATUS_INTERVAL_SECONDS:
             return

@@ -30,11 +30,22 @@ class Liveness:
         self._heard_at: dict[str, float | None] = dict.fromkeys(labels)
         self._newest_received_ns = 0
         self._store_trouble = ""
+        self._began_at = clock.monotonic()
 
     @property
     def store_trouble(self) -> str:
         """Why the store cannot be read; empty when it can."""
         return self._store_trouble
+
+    def begin(self) -> None:
+        """Listening starts now: until every channel had the time to speak, silence is no verdict."""
+        self._began_at = self._clock.monotonic()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a verdict: every channel was heard once, or had the time to speak."""
+        had_the_time = self._clock.monotonic() >= self._began_at + self._silent_after_seconds
+        return had_the_time or bool(self._store_trouble) or None not in self._heard_at.values()
 
     def heard(self, channel: str, received_ns: int) -> None:
         """Note an announcement and the age of the data behind it."""
