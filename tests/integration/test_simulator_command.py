@@ -61,7 +61,7 @@ def test_a_bad_option_is_named_before_anything_starts(options: list[str], messag
 def test_the_default_start_is_shortly_before_the_open_of_the_last_session() -> None:
     sessions = [dt.date(2026, 11, 19), dt.date(2026, 11, 20), dt.date(2026, 11, 23)]
     for today in (dt.date(2026, 11, 22), dt.date(2026, 11, 23)):
-        assert default_start(sessions, today) == dt.datetime(2026, 11, 20, 9, 25)  # noqa: DTZ001 - New York's wall clock
+        assert default_start(sessions, today) == dt.datetime(2026, 11, 20, 9, 29)  # noqa: DTZ001 - New York's wall clock
 
 
 def test_a_start_in_new_york_becomes_market_time() -> None:

@@ -24,7 +24,7 @@ from marketdata.simulator.service import (
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
 
 _DEFAULT_KEY: Final = "demo"
-_DEFAULT_START: Final = dt.time(9, 25)
+_DEFAULT_START: Final = dt.time(9, 29)
 _EARLIEST_START_DAYS: Final = 3_650
 _MAX_PORT: Final = 65_535
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--start",
             metavar="YYYY-MM-DDTHH:MM",
-            help="market time in New York to begin at (default: 09:25 of the last session before today)",
+            help="market time in New York to begin at (default: 09:29 of the last session before today)",
         )
         parser.add_argument("--speed", type=float, default=1.0, help="market seconds per second, 1 to 60")
         load = parser.add_mutually_exclusive_group()
@@ -127,7 +127,7 @@ def _config(options: dict[str, Any], default_key: str) -> SimulatorConfig:
 
 
 def default_start(sessions: Sequence[dt.date], today: dt.date) -> dt.datetime:
-    """09:25 of the last session before today, so that the open is five minutes away."""
+    """09:29 of the last session before today: the open, the busiest minute, is the first that people see."""
     return dt.datetime.combine(max(date for date in sessions if date < today), _DEFAULT_START)
 
 
