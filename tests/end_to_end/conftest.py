@@ -84,8 +84,9 @@ def _output_until(process: subprocess.Popen[str], marker: str) -> str:
 
     def read() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
+        with process.stdout as printed:
+            for line in printed:
+                lines.put(line)
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
