@@ -4,9 +4,14 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer
+
+# How long an example takes depends on what else the machine does; `timeout` bounds the test as a whole.
+hypothesis.settings.register_profile("mdp", deadline=None)
+hypothesis.settings.load_profile("mdp")
 
 _RABBITMQ = pytest.StashKey[RabbitMQServer]()
 
