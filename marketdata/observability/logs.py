@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any, Final
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 from marketdata.clock import Clock, SystemClock
@@ -126,10 +127,16 @@ def _formatter(service: str, output_format: str) -> structlog.stdlib.ProcessorFo
         event.setdefault("service", service)
         return event
 
+    # Tracebacks without local variables: those hold keys and passwords, and to render the frames of a driver
+    # with all of theirs was measured to stop the event loop for two seconds.
+    plain = structlog.dev.plain_traceback
     last: list[Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(),
+        ]
         if output_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared_processors(),

@@ -123,3 +123,24 @@ def test_a_reason_is_logged_once_a_minute_with_the_number_kept_back(
         ("no_symbol", 0),
         ("not_json", 999),
     ]
+
+
+@pytest.mark.parametrize("output_format", ["json", "console"])
+def test_a_traceback_tells_the_way_and_no_value_on_it(
+    output_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("listener", "INFO", output_format)
+    password = "hunter2"
+
+    def broken() -> None:
+        raise ConfigurationError(f"the password has {len(password)} characters")
+
+    try:
+        broken()
+    except ConfigurationError:
+        get_logger("ours").exception("service failed")
+
+    printed = capsys.readouterr().out
+    assert "in broken" in printed or '"name": "broken"' in printed
+    assert "the password has 7 characters" in printed
+    assert "hunter2" not in printed
