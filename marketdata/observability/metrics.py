@@ -28,6 +28,9 @@ PROVIDER_BYTES: Final = Counter(
 PROVIDER_FRAMES_DROPPED: Final = Counter(
     "mdp_provider_dropped_frames_total", "Frames given up before they were routed", ["reason"]
 )
+PROVIDER_EVENTS_DROPPED: Final = Counter(
+    "mdp_provider_dropped_events_total", "Events in frames given up before they were routed", ["reason"]
+)
 PROVIDER_SESSIONS_ENDED: Final = Counter(
     "mdp_provider_ended_sessions_total", "Feed connections that ended, by why", ["reason"]
 )
@@ -37,6 +40,12 @@ PROVIDER_STATUSES: Final = Counter("mdp_provider_statuses_total", "Status events
 LISTENER_EVENTS: Final = Counter("mdp_listener_events_total", "Events routed", ["queue"])
 LISTENER_UNKNOWN: Final = Counter(
     "mdp_listener_unknown_events_total", "Events set aside in the unknown queue, by why", ["reason"]
+)
+LISTENER_PUBLISHED_EVENTS: Final = Counter(
+    "mdp_listener_published_events_total", "Events in batches that the broker took"
+)
+LISTENER_PENDING_EVENTS: Final = Gauge(
+    "mdp_listener_pending_events", "Events routed and neither published nor given up yet"
 )
 LISTENER_BATCHES: Final = Counter("mdp_listener_batches_total", "Batches made", ["queue"])
 LISTENER_PUBLISHED: Final = Counter("mdp_listener_published_batches_total", "Batches that the broker took")
@@ -49,6 +58,12 @@ LISTENER_DROPPED_EVENTS: Final = Counter(
 LISTENER_PENDING: Final = Gauge("mdp_listener_pending_batches", "Batches made and not yet published")
 LISTENER_PUBLISH_SECONDS: Final = Histogram(
     "mdp_listener_publish_seconds", "Duration of one publication to the broker", buckets=DURATION_BUCKETS
+)
+
+# Recorder: the feed to disk.
+RECORDER_FRAMES: Final = Counter("mdp_recorder_frames_total", "Frames written to a recording")
+RECORDER_DROPPED: Final = Counter(
+    "mdp_recorder_dropped_frames_total", "Frames that could not be recorded", ["reason"]
 )
 
 # Transport: the queues.

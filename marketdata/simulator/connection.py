@@ -38,7 +38,7 @@ class Connection:
         self._socket: Final = socket
         self._transport: Final = transport
         self._settings: Final = settings
-        self._frames: Final[deque[bytes]] = deque()
+        self._frames: Final[deque[tuple[bytes, WSMsgType]]] = deque()
         self._pending_bytes = 0
         self._wake: Final = asyncio.Event()
         self._close_code: int | None = None
@@ -54,14 +54,14 @@ class Connection:
         """What waits to be sent, beyond the operating system's own buffers."""
         return self._pending_bytes
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: bytes, message_type: WSMsgType = WSMsgType.TEXT) -> None:
         """Buffer a frame; a client that reads too slowly is dropped instead."""
         if self._ended:
             return
         if self._pending_bytes + len(frame) > self._settings.send_buffer_bytes:
             self._drop_slow_consumer()
             return
-        self._push(frame)
+        self._push(frame, message_type)
 
     def finish(self, frame: bytes | None, code: int, reason: str) -> None:
         """Send what waits and this last frame, then close with a code; abort if that takes over 5 s."""
@@ -96,13 +96,13 @@ class Connection:
                     self._wake.clear()
                     await self._wake.wait()
                     continue
-                frame = self._frames.popleft()
-                await self._socket.send_frame(frame, WSMsgType.TEXT)
+                frame, message_type = self._frames.popleft()
+                await self._socket.send_frame(frame, message_type)
                 self._pending_bytes -= len(frame)
             await self._socket.close(code=self._close_code)
 
-    def _push(self, frame: bytes) -> None:
-        self._frames.append(frame)
+    def _push(self, frame: bytes, message_type: WSMsgType = WSMsgType.TEXT) -> None:
+        self._frames.append((frame, message_type))
         self._pending_bytes += len(frame)
         self._wake.set()
 

@@ -44,16 +44,9 @@ class ReferenceRest:
     def market_status(self, _query: Query) -> Mapping[str, Any]:
         """What the market does now; `serverTime` is market time with the Eastern offset."""
         market = self._market
-        session = market.day.session_at(market.now_ms)
-        state = _STATUS[session]
-        return {
-            "market": state,
-            "earlyHours": session is MarketSession.PRE_MARKET,
-            "afterHours": session is MarketSession.AFTER_HOURS,
-            "serverTime": market.calendar.local_time(market.now_ms).isoformat(timespec="seconds"),
-            "exchanges": {"nyse": state, "nasdaq": state, "otc": "open" if state == "open" else "closed"},
-            "currencies": {"fx": "open", "crypto": "open"},
-        }
+        return status_of_market(
+            market.day.session_at(market.now_ms), market.calendar.local_time(market.now_ms)
+        )
 
     def upcoming_holidays(self, _query: Query) -> Sequence[Mapping[str, Any]]:
         """A bare array with one row per exchange and day, for some months ahead."""
@@ -176,6 +169,19 @@ class ReferenceRest:
             "currency_name": "usd",
             "last_updated_utc": f"{self._market.day.date.isoformat()}T00:00:00Z",
         }
+
+
+def status_of_market(session: MarketSession, local_time: dt.datetime) -> Mapping[str, Any]:
+    """The body of the market status: what the market does, and the time in New York with its offset."""
+    state = _STATUS[session]
+    return {
+        "market": state,
+        "earlyHours": session is MarketSession.PRE_MARKET,
+        "afterHours": session is MarketSession.AFTER_HOURS,
+        "serverTime": local_time.isoformat(timespec="seconds"),
+        "exchanges": {"nyse": state, "nasdaq": state, "otc": "open" if state == "open" else "closed"},
+        "currencies": {"fx": "open", "crypto": "open"},
+    }
 
 
 def _comparison(query: Query, field: str) -> Callable[[str], bool]:

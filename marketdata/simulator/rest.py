@@ -51,12 +51,16 @@ def build_rest_routes(
     holidays: Sequence[Holiday],
 ) -> None:
     """Add every REST route to the application."""
-    rest = _Rest(keys, faults)
+    add_rest_routes(app, market_responders(market, holidays), keys, faults)
+
+
+def market_responders(market: Market, holidays: Sequence[Holiday]) -> Mapping[str, Responder]:
+    """What answers for a market, by path."""
     daily = DailyBars(market)
     snapshots, bars = SnapshotRest(market, daily), BarsRest(market, daily)
     reference = ReferenceRest(market, holidays)
     stocks = "/v2/snapshot/locale/us/markets/stocks"
-    responders: Mapping[str, Responder] = {
+    return {
         f"{stocks}/tickers": snapshots.all_tickers,
         f"{stocks}/tickers/{{ticker}}": snapshots.one_ticker,
         f"{stocks}/{{direction:gainers|losers}}": snapshots.movers,
@@ -73,6 +77,13 @@ def build_rest_routes(
         "/v3/reference/conditions": reference.conditions,
         "/v3/reference/exchanges": reference.exchanges,
     }
+
+
+def add_rest_routes(
+    app: web.Application, responders: Mapping[str, Responder], keys: Mapping[str, ApiKey], faults: Faults
+) -> None:
+    """Answer these paths to whoever has a key, and every other one with 404."""
+    rest = _Rest(keys, faults)
     for path, responder in responders.items():
         app.router.add_get(path, rest.handler(responder))
     app.router.add_get("/{unrouted:.*}", _not_found)
