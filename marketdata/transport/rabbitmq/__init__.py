@@ -20,7 +20,10 @@ Connections
     killed or restarted (tried; earlier ones had a history of hanging without), but by themselves: an
     owner that lost its shard would consume again, and declare its lock again, without having acquired.
     Here a connection that failed is dropped; the next call makes a new one and declares all again.
-    All queues of a shard share one channel: one for each was no faster (measured with 170 kB batches).
+    All queues share one channel for publishing, and all queues of a shard one for consuming. A channel for
+    each queue was measured beside that, six batches of 170 kB at a time with confirms: the same work for us
+    (1.8 ms of processor time) and a third more for the broker (2.0 against 1.5 ms), 1.1 against 1.4 million
+    events/s. What a failing channel would isolate is nothing here: any failure renews the connection.
 """
 
 from marketdata.transport.rabbitmq.transport import RabbitMQTransport

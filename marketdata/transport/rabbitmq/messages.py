@@ -5,10 +5,13 @@ from typing import Any
 
 import aio_pika
 import msgspec
+from aiormq import spec
 
 from marketdata.errors import ContentError
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+
+Properties = spec.Basic.Properties
 
 
 class _Headers(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,20 +24,17 @@ class _Headers(msgspec.Struct, frozen=True, kw_only=True):
     trace_context: str = ""
 
 
-def message_of(batch: Batch) -> aio_pika.Message:
-    """The body as it is, and the rest of the batch in headers."""
-    headers = {
+def properties_of(batch: Batch) -> Properties:
+    """What travels beside the body, which is the batch's as it is: the rest of the batch in headers."""
+    headers: Any = {
         "source": batch.source,
         "sequence": batch.sequence,
         "received_ns": batch.received_ns,
         "event_count": batch.event_count,
         "trace_context": batch.trace_context,
     }
-    return aio_pika.Message(
-        batch.body,
-        headers=headers,  # type: ignore[arg-type]
-        content_type="application/json",
-        delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT,
+    return Properties(
+        headers=headers, content_type="application/json", delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT
     )
 
 
