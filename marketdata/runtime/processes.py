@@ -180,7 +180,7 @@ class _Child:
         if shutil.which(self.spec.argv[0], path=environment.get("PATH")) is None:
             raise FileNotFoundError(f"command {self.spec.argv[0]!r} not found")
         return await asyncio.create_subprocess_exec(
-            *_ending_with_parent(self.spec.argv),
+            *ending_with_parent(self.spec.argv),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
@@ -251,7 +251,7 @@ class _Child:
             await self._supervision
 
 
-def _ending_with_parent(argv: Sequence[str]) -> Sequence[str]:
+def ending_with_parent(argv: Sequence[str]) -> Sequence[str]:
     """The command with the kernel's promise to send it SIGTERM when its parent dies, where it can be had."""
     setpriv = shutil.which("setpriv")
     return argv if setpriv is None else (setpriv, "--pdeathsig", "TERM", "--", *argv)

@@ -2,7 +2,8 @@
 
 Each server lives in a temporary directory of its own, listens on 127.0.0.1 only, and touches no
 server of the system. It keeps its port over `kill` and `restart`, so that tests can take it away
-from under a client. Usable from fixtures and from plain programs alike:
+from under a client. It ends with the program that started it, also where that is killed.
+Usable from fixtures and from plain programs alike:
 
     with ValkeyServer() as valkey, RabbitMQServer() as rabbitmq:
         print(valkey.url, rabbitmq.url)
@@ -16,11 +17,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
 import psutil
 
+from marketdata.runtime.processes import ending_with_parent
 from tests.support.deadlines import eventually_sync, scaled
 
 PRIVATE_PORTS: Final = range(20_000, 32_000)
@@ -31,6 +34,9 @@ RABBITMQ_START_SECONDS: Final = 45.0
 STOP_SECONDS: Final = 10.0
 DEBIAN_RABBITMQ: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 AMQP_GREETING: Final = b"AMQP\x00\x00\x09\x01"
+
+# The kernel ends a child when the *thread* that started it ends, so one thread that stays starts them all.
+_spawner: Final = ThreadPoolExecutor(1, thread_name_prefix="test servers")
 
 
 class ServiceMissingError(Exception):
@@ -139,15 +145,16 @@ class Server:
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self._log_path.open("ab") as log:
-            return subprocess.Popen(
-                command,
+            return _spawner.submit(
+                subprocess.Popen,
+                ending_with_parent(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._environment(),
                 cwd=self.directory,
                 start_new_session=True,
-            )
+            ).result()
 
     def _ready_or_dead(self) -> bool:
         assert self._process is not None
