@@ -66,6 +66,9 @@ RECORDER_DROPPED: Final = Counter(
     "mdp_recorder_dropped_frames_total", "Frames that could not be recorded", ["reason"]
 )
 
+# Replay: a recording to its clients.
+REPLAY_FRAMES: Final = Counter("mdp_replay_frames_total", "Recorded frames played")
+
 # Transport: the queues.
 TRANSPORT_PUBLISHED: Final = Counter("mdp_transport_published_batches_total", "Batches published", ["queue"])
 TRANSPORT_PUBLISHED_BYTES: Final = Counter("mdp_transport_published_bytes_total", "Bytes published")

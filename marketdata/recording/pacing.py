@@ -1,0 +1,40 @@
+"""When a recorded frame is due."""
+
+from typing import Final
+
+from marketdata.clock import Clock
+from marketdata.errors import ConfigurationError
+
+MIN_SPEED: Final = 0.1
+MAX_SPEED: Final = 1_000.0
+_NANOSECONDS_PER_SECOND: Final = 1e9
+
+
+class Pacing:
+    """Gaps between received times, divided by `speed`; None keeps none. Pure arithmetic over a clock.
+
+    Raises:
+        ConfigurationError: the speed is out of range.
+    """
+
+    def __init__(self, clock: Clock, speed: float | None) -> None:
+        if speed is not None and not MIN_SPEED <= speed <= MAX_SPEED:
+            raise ConfigurationError(f"speed must be max or {MIN_SPEED:g} to {MAX_SPEED:g}, got {speed:g}")
+        self._clock = clock
+        self._speed = speed
+        self._origin: tuple[int, float] | None = None
+
+    def restart(self) -> None:
+        """Let the next frame be due at once, and count from it."""
+        self._origin = None
+
+    def seconds_until(self, received_ns: int) -> float:
+        """How long to wait before a frame; 0 when it is due."""
+        if self._speed is None:
+            return 0.0
+        now = self._clock.monotonic()
+        if self._origin is None:
+            self._origin = (received_ns, now)
+        first_ns, started = self._origin
+        due = started + (received_ns - first_ns) / _NANOSECONDS_PER_SECOND / self._speed
+        return max(0.0, due - now)

@@ -1,0 +1,213 @@
+"""The replay as a long-running service: a recording behind the provider's WebSocket and REST protocol."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.observability import metrics
+from marketdata.observability.logs import get_logger
+from marketdata.providers.base import Frame
+from marketdata.recording.fan_out import FanOut, recorded_channels
+from marketdata.recording.pacing import Pacing
+from marketdata.recording.rest import build_replay_routes, common_metadata
+from marketdata.recording.selection import Selection
+from marketdata.recording.wire_events import market_time_ms
+from marketdata.runtime.backoff import stopped_within
+from marketdata.simulator.connection import Connection
+from marketdata.simulator.feed import Feed
+from marketdata.simulator.protocol import ProtocolSettings
+from marketdata.trading_calendar import TradingCalendar
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 9400
+# A client may be behind by so much before the replay waits for it: nothing of a recording needs to be lost.
+PENDING_BYTES: Final = 4 * 2**20
+STALLED_AFTER_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.02
+_DRAIN_LOOK_SECONDS: Final = 0.002
+_SHUTDOWN_SECONDS: Final = 5.0
+
+log = get_logger(__name__)
+
+
+class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve a recording. `speed` None is as fast as the clients read; `symbols` None is all."""
+
+    protocol: ProtocolSettings
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    speed: float | None = 1.0
+    symbols: frozenset[str] | None = None
+    loop: bool = False
+
+
+class ReplayService:
+    """Plays a selection to whoever subscribes; implements the long-running service interface.
+
+    The recording stands still while nobody is subscribed, and waits for a client that reads too slowly. After
+    its end the clients stay connected, and hear nothing more. `progress` is called in the event loop with
+    the number of frames played since the last call.
+
+    Side effects: binds a TCP port while it runs.
+
+    Raises:
+        ConfigurationError: the speed is out of range, or the files do not belong together.
+    """
+
+    name: Final = "replay"
+
+    def __init__(
+        self,
+        config: ReplayConfig,
+        selection: Selection,
+        calendar: TradingCalendar,
+        *,
+        clock: Clock | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        self._config = config
+        self._selection = selection
+        self._calendar = calendar
+        self._metadata = common_metadata([reader.metadata for reader in selection.readers])
+        self._pacing = Pacing(clock or SystemClock(), config.speed)
+        self._fan_out = FanOut(recorded_channels(self._metadata.subscriptions), config.symbols)
+        self._feed = Feed(config.protocol, {})
+        self._progress = progress
+        self._market_time_ms = selection.first_market_time_ms
+        self._last_frame: Frame | None = None
+        self._port: int | None = None
+        self.finished = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        """`host:port` in use; what the SDK takes as its feed."""
+        return f"{self._config.host}:{self._port or self._config.port}"
+
+    def unready(self) -> Mapping[str, str]:
+        """Not ready until the port is bound."""
+        return {} if self._port else {"replay": "the port is not bound yet"}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._config.host, self._config.port).start()
+            self._port = int(runner.addresses[0][1])
+            log.info("replay serves", address=self.address, frames=self._selection.frame_count)
+            await self._play_all(stopping)
+            await stopping.wait()
+        finally:
+            self._port = None
+            self._feed.close()
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get(f"/{self._metadata.market}", self._feed.handle)
+        build_replay_routes(
+            app,
+            self._metadata,
+            self._calendar,
+            self._config.protocol.keys,
+            self._feed.faults,
+            start_ms=self._selection.first_market_time_ms,
+            market_time_ms=self._now_ms,
+        )
+        return app
+
+    async def _play_all(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            self._pacing.restart()
+            blocks = self._selection.blocks()
+            while (frames := await asyncio.to_thread(_next_block, blocks)) is not None:
+                if not await self._play(frames, stopping):
+                    return
+                if self._progress is not None:
+                    self._progress(len(frames))
+            if not self._config.loop:
+                break
+        if not stopping.is_set():
+            self._tell_end()
+
+    async def _play(self, frames: Sequence[Frame], stopping: asyncio.Event) -> bool:
+        """Send each frame when it is due; False as soon as the service is to stop."""
+        for frame in frames:
+            audience = self._audience()
+            if not audience:
+                if not await self._find_audience(stopping):
+                    return False
+                self._pacing.restart()
+            seconds = self._pacing.seconds_until(frame.received_ns)
+            if seconds and await stopped_within(stopping, seconds):
+                return False
+            self._send(frame)
+            if not await self._let_drain(stopping):
+                return False
+        return not stopping.is_set()
+
+    def _audience(self) -> Sequence[Connection]:
+        return [
+            connection
+            for connection in self._feed.connections()
+            if connection.is_live and len(connection.conversation.subscriptions)
+        ]
+
+    async def _find_audience(self, stopping: asyncio.Event) -> bool:
+        while not self._audience():
+            if await stopped_within(stopping, _LOOK_SECONDS):
+                return False
+        return True
+
+    def _send(self, frame: Frame) -> None:
+        outgoing = self._fan_out.outgoing(frame.data)
+        message_type = WSMsgType.BINARY if isinstance(frame.data, bytes) else WSMsgType.TEXT
+        for connection in self._audience():
+            part = outgoing.part_for(connection.conversation.subscriptions)
+            if part is not None:
+                connection.send(part, message_type)
+        self._last_frame = frame
+        metrics.REPLAY_FRAMES.inc()
+
+    async def _let_drain(self, stopping: asyncio.Event) -> bool:
+        """Wait for clients that are behind; one that takes nothing at all is dropped. False: stop."""
+        waited = 0.0
+        while behind := [client for client in self._audience() if client.pending_bytes > PENDING_BYTES]:
+            if await stopped_within(stopping, _DRAIN_LOOK_SECONDS):
+                return False
+            waited += _DRAIN_LOOK_SECONDS
+            if waited >= STALLED_AFTER_SECONDS:
+                for client in behind:
+                    client.abort("slow_consumer")
+        return True
+
+    def _now_ms(self) -> int:
+        """Market time of the last frame sent that has one."""
+        if self._last_frame is not None:
+            self._market_time_ms = market_time_ms(self._last_frame.data) or self._market_time_ms
+        return self._market_time_ms
+
+    def _tell_end(self) -> None:
+        self.finished.set()
+        for path, damage in self._selection.damage:
+            log.warning(
+                "recording damaged",
+                path=str(path),
+                reason=damage.reason,
+                lost_bytes=damage.lost_bytes,
+                lost_frames=damage.lost_frames,
+            )
+        log.info("replay finished")
+
+
+def _next_block(blocks: Iterator[Sequence[Frame]]) -> Sequence[Frame] | None:
+    """In a thread, since a block takes milliseconds to read and decompress."""
+    return next(blocks, None)

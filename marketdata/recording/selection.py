@@ -1,0 +1,144 @@
+"""The part of some recordings between two market times, block by block."""
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from marketdata.errors import ConfigurationError, ContentError
+from marketdata.providers.base import Frame
+from marketdata.recording.format import IndexEntry
+from marketdata.recording.reader import Damage, RecordingReader
+from marketdata.recording.trading_days import new_york_date, new_york_instant_ms, new_york_time
+from marketdata.recording.wire_events import market_time_ms
+
+
+class _Block(msgspec.Struct, frozen=True):
+    reader: RecordingReader
+    entry: IndexEntry
+    market_time_ms: int
+
+
+class Selection:
+    """Frames of some files in order of time, from one market time up to another. A context manager.
+
+    Market time is the events' own, so that a recording of a simulator or of a delayed feed is cut where
+    its market was. `start` and `end` are New York times, `09:25`, or with a date, `2026-11-20T09:25`;
+    without a date they are of the recording's first day. The index leads to `start`: nothing before its block
+    is decompressed.
+
+    Raises:
+        ConfigurationError: a file cannot be read, a time is none, or nothing is left to select.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, start: str | None = None, end: str | None = None) -> None:
+        self._open_files = contextlib.ExitStack()
+        with contextlib.ExitStack() as opening:
+            self.readers = sorted((opening.enter_context(_open(path)) for path in paths), key=_first_ns)
+            blocks = _with_market_times(self.readers)
+            if not blocks:
+                raise ConfigurationError(f"no frame can be read in {', '.join(map(str, paths))}")
+            date = new_york_date(blocks[0].market_time_ms)
+            self._start_ms = _instant_ms(start, date)
+            self._end_ms = _instant_ms(end, date)
+            self._blocks = [block for block in blocks if self._may_matter(block)]
+            if not self._blocks or (self._end_ms or self._start_ms or 0) < (self._start_ms or 0):
+                raise ConfigurationError(_nothing_selected(blocks, start, end))
+            self._open_files = opening.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._open_files.close()
+
+    @property
+    def frame_count(self) -> int:
+        """Frames in the blocks that hold the selection: a little more than the selection itself."""
+        return sum(block.entry.header.frame_count for block in self._blocks)
+
+    @property
+    def first_market_time_ms(self) -> int:
+        """Where market time stands before the first frame."""
+        return self._start_ms or self._blocks[0].market_time_ms
+
+    @property
+    def damage(self) -> Sequence[tuple[Path, Damage]]:
+        """What turned out to be unreadable so far."""
+        return [(reader.path, damage) for reader in self.readers for damage in reader.damage]
+
+    def blocks(self) -> Iterator[Sequence[Frame]]:
+        """The selected frames, block by block; each block is read when it is asked for."""
+        started = self._start_ms is None
+        for block in self._blocks:
+            frames = block.reader.read(block.entry)
+            if not started:
+                frames = self._from_start(frames)
+                started = bool(frames)
+            if self._end_ms is not None and block.market_time_ms >= self._end_ms:
+                yield self._up_to_end(frames)
+                return
+            yield frames
+
+    def _from_start(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        start_ms = self._start_ms or 0
+        for index, frame in enumerate(frames):
+            if market_time_ms(frame.data) >= start_ms:
+                return frames[index:]
+        return ()
+
+    def _up_to_end(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        for index, frame in enumerate(frames):
+            if self._end_ms is not None and market_time_ms(frame.data) >= self._end_ms:
+                return frames[:index]
+        return frames
+
+    def _may_matter(self, block: _Block) -> bool:
+        return self._start_ms is None or block.market_time_ms >= self._start_ms
+
+
+def _open(path: Path) -> RecordingReader:
+    try:
+        return RecordingReader(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ContentError as error:
+        raise ConfigurationError(f"{path} is not a recording that can be read: {error}") from error
+
+
+def _first_ns(reader: RecordingReader) -> int:
+    return reader.entries[0].header.first_ns if reader.entries else 0
+
+
+def _with_market_times(readers: Sequence[RecordingReader]) -> list[_Block]:
+    """All blocks; one without events (statuses only) has the market time of the one before it."""
+    blocks: list[_Block] = []
+    time_ms = 0
+    for reader in readers:
+        for entry in reader.entries:
+            time_ms = entry.header.market_time_ms or time_ms or entry.header.first_ns // 1_000_000
+            blocks.append(_Block(reader, entry, time_ms))
+    return blocks
+
+
+def _instant_ms(text: str | None, date: dt.date) -> int | None:
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return new_york_instant_ms(date, dt.time.fromisoformat(text))
+    with contextlib.suppress(ValueError):
+        local = dt.datetime.fromisoformat(text)
+        if local.tzinfo is None:
+            return new_york_instant_ms(local.date(), local.time())
+    raise ConfigurationError(f"{text!r} is not a New York time such as 09:25 or 2026-11-20T09:25:30")
+
+
+def _nothing_selected(blocks: Sequence[_Block], start: str | None, end: str | None) -> str:
+    first, last = (new_york_time(block.market_time_ms) for block in (blocks[0], blocks[-1]))
+    return (
+        f"nothing is recorded from {start or 'the beginning'} to {end or 'the end'}: "
+        f"the recording goes from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} New York time"
+    )

@@ -1,0 +1,119 @@
+"""One recording file while it is written. Synchronous: it belongs into a thread.
+
+What is promised to the disk: every block is handed to the operating system as soon as it is complete, so
+that a crash of the process costs the frames of one unfinished block; `sync` and `finish` force it to the
+disk, so that a loss of power costs what came after the last of them.
+"""
+
+import contextlib
+import datetime as dt
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from marketdata.providers.base import Frame
+from marketdata.recording.format import (
+    IndexEntry,
+    Metadata,
+    encode_block,
+    encode_file_header,
+    encode_index,
+)
+from marketdata.recording.wire_events import last_market_time_ms
+
+SUFFIX: Final = ".mdprec"
+UNFINISHED_SUFFIX: Final = ".mdprec.part"
+
+
+class RecordingWriter:
+    """Appends blocks to a new file. Raises `OSError` where the disk does; the file still ends with a whole block.
+
+    Attributes: `path` (the unfinished file's), `size_bytes`, `frame_count`.
+    """
+
+    def __init__(self, directory: Path, metadata: Metadata, started_ns: int) -> None:
+        self.path, self._descriptor = _create(directory, metadata.market, started_ns)
+        self.size_bytes = 0
+        self.frame_count = 0
+        self._entries: list[IndexEntry] = []
+        self._synced_bytes = 0
+        try:
+            self._append(encode_file_header(metadata))
+        except OSError:
+            self.abandon()
+            raise
+
+    def write(self, frames: Sequence[Frame], *, dropped_frames: int = 0) -> None:
+        """Append a block of frames, at least one."""
+        header, data = encode_block(
+            frames,
+            first_frame=self.frame_count,
+            market_time_ms=last_market_time_ms(frames),
+            dropped_frames=dropped_frames,
+        )
+        offset = self.size_bytes
+        self._append(data)
+        self._entries.append(IndexEntry(offset, header))
+        self.frame_count += len(frames)
+
+    def sync(self) -> None:
+        """Force what was written to the disk."""
+        if self._synced_bytes < self.size_bytes:
+            os.fdatasync(self._descriptor)
+            self._synced_bytes = self.size_bytes
+
+    def finish(self) -> Path:
+        """Append the index, force everything to the disk, and give the file its final name at once.
+
+        Without room for the index the file is finished all the same: readers find the blocks by themselves.
+        """
+        try:
+            with contextlib.suppress(OSError):
+                self._append(encode_index(self._entries, self.size_bytes))
+            os.fsync(self._descriptor)
+        finally:
+            os.close(self._descriptor)
+        final = self.path.with_name(self.path.name.removesuffix(UNFINISHED_SUFFIX) + SUFFIX)
+        self.path.rename(final)
+        _sync_directory(final.parent)
+        return final
+
+    def abandon(self) -> None:
+        """Let go of the file; what is in it stays, under its unfinished name, unless that is nothing."""
+        os.close(self._descriptor)
+        if not self._entries:
+            self.path.unlink(missing_ok=True)
+
+    def _append(self, data: bytes) -> None:
+        """All of `data` or, when the disk refuses, nothing: half a block would only be damage."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            os.lseek(self._descriptor, self.size_bytes, os.SEEK_SET)
+            raise
+        self.size_bytes += len(data)
+
+
+def _create(directory: Path, market: str, started_ns: int) -> tuple[Path, int]:
+    """A new file named after the first received time; a name that is taken moves on by a microsecond."""
+    started = dt.datetime.fromtimestamp(started_ns // 1_000 / 1e6, tz=dt.UTC)
+    while True:
+        stem = f"{market}-{started:%Y%m%dT%H%M%S.%fZ}"
+        path = directory / (stem + UNFINISHED_SUFFIX)
+        if not (directory / (stem + SUFFIX)).exists():
+            with contextlib.suppress(FileExistsError):
+                return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        started += dt.timedelta(microseconds=1)
+
+
+def _sync_directory(directory: Path) -> None:
+    """A new name survives a loss of power only once its directory is on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
