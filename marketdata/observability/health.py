@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -45,11 +45,25 @@ class LoopHeartbeat:
             self.beat()
 
 
+class Workers(Protocol):
+    """The worker processes that a parent answers for."""
+
+    def statuses(self) -> Sequence[Mapping[str, object]]:
+        """Each worker as an operator sees it, ready for JSON."""
+
+    def stuck(self) -> Mapping[str, str]:
+        """Which workers run and no longer answer: name -> for how long."""
+
+    async def with_metrics(self, own: bytes) -> bytes:
+        """The parent's metrics page together with those of its workers."""
+
+
 class HealthServer:
     """Serves the three endpoints on an address of its own; an async context manager.
 
-    `/healthz` 200 while the loop is not stuck, no dependency is asked; `/readyz` 200 or 503 with a JSON
-    object of what is missing; `/metrics` the Prometheus text format.
+    `/healthz` 200 while the loop is not stuck (nor any worker's), no dependency is asked; `/readyz` 200 or
+    503 with a JSON object of what is missing; `/metrics` the Prometheus text format. A parent of `workers`
+    answers for them, too.
     """
 
     def __init__(
@@ -61,6 +75,7 @@ class HealthServer:
         port: int,
         heartbeat: LoopHeartbeat | None = None,
         registry: CollectorRegistry = DEFAULT_REGISTRY,
+        workers: Workers | None = None,
     ) -> None:
         self._service = service
         self._unready = unready
@@ -68,6 +83,7 @@ class HealthServer:
         self._requested_port = port
         self._heartbeat = heartbeat or LoopHeartbeat()
         self._registry = registry
+        self._workers = workers
         self._runner: web.AppRunner | None = None
         self._beating: asyncio.Task[None] | None = None
 
@@ -113,8 +129,15 @@ class HealthServer:
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         silent = self._heartbeat.silent_seconds
-        alive = silent < STUCK_AFTER_SECONDS
-        body = {"service": self._service, "alive": alive, "loop_silent_seconds": round(silent, 3)}
+        stuck = {} if self._workers is None else self._workers.stuck()
+        alive = silent < STUCK_AFTER_SECONDS and not stuck
+        body: dict[str, object] = {
+            "service": self._service,
+            "alive": alive,
+            "loop_silent_seconds": round(silent, 3),
+        }
+        if self._workers is not None:
+            body |= {"stuck": dict(stuck), "workers": list(self._workers.statuses())}
         return web.json_response(body, status=200 if alive else 503)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
@@ -125,6 +148,7 @@ class HealthServer:
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         metrics.SERVICE_READY.set(0 if self._unready() else 1)
-        return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        page = generate_latest(self._registry)
+        if self._workers is not None:
+            page = await self._workers.with_metrics(page)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 TRACEPARENT: Final = "traceparent"
+TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
 DEFAULT_SAMPLING_RATIO: Final = "0.01"
 EXPORT_TIMEOUT_SECONDS: Final = 3.0
 
@@ -65,6 +66,12 @@ class OpenTelemetryTracing(Tracing):
     def close(self) -> None:
         """Send what is still buffered."""
         self._provider.shutdown()
+
+
+def inherited_traceparent(environment: Mapping[str, str] | None = None) -> str:
+    """The traceparent that the process was started under (variable `TRACEPARENT`), or empty."""
+    environment = os.environ if environment is None else environment
+    return environment.get(TRACEPARENT_VARIABLE, "")
 
 
 def configure_tracing(service: str, environment: Mapping[str, str] | None = None) -> Tracing:

@@ -32,11 +32,14 @@ log = get_logger(__name__)
 
 
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run under a name. Output and errors go to the end of `log_path`; `environment` is all of it."""
+    """What to run under a name; `environment` is all of it, None that of the parent.
+
+    Output and errors go to the end of `log_path`; None: to wherever the parent's go.
+    """
 
     name: str
     argv: tuple[str, ...]
-    log_path: Path
+    log_path: Path | None = None
     environment: Mapping[str, str] | None = None
     working_directory: Path | None = None
 
@@ -70,10 +73,12 @@ class ProcessManager:
 
     Each child leads a process group of its own, so that a Ctrl-C in the terminal reaches the parent alone
     and a child's own children end with it. A child that ends is started again with backoff, whatever its exit
-    code.
+    code. Without a `pid_path` nothing is recorded, and the kernel alone ends the children of a killed parent.
     """
 
-    def __init__(self, pid_path: Path, *, stop_deadline_seconds: float = STOP_DEADLINE_SECONDS) -> None:
+    def __init__(
+        self, pid_path: Path | None = None, *, stop_deadline_seconds: float = STOP_DEADLINE_SECONDS
+    ) -> None:
         self._pid_path = pid_path
         self._stop_deadline_seconds = stop_deadline_seconds
         self._children: dict[str, _Child] = {}
@@ -86,7 +91,7 @@ class ProcessManager:
             await asyncio.to_thread(
                 _end_groups, [record.pid for record in leftovers], self._stop_deadline_seconds
             )
-        self._pid_path.unlink(missing_ok=True)
+        self._forget_record()
         return [record.name for record in leftovers]
 
     async def start(self, spec: ProcessSpec) -> None:
@@ -108,15 +113,16 @@ class ProcessManager:
         """Every child in the order of starting."""
         return [child.status() for child in self._children.values()]
 
-    async def stop_all(self) -> None:
+    async def stop_all(self, *, together: bool = False) -> None:
         """Stop the newest child first, since later ones depend on earlier ones; SIGKILL after the deadline.
 
         Each child gets a head start before the next older one is told, not an unbounded wait: one that hangs
-        must not cost the others their orderly stop.
+        must not cost the others their orderly stop. `together` tells all at once: for children of one kind,
+        of which none should take over the work of another for the last second.
         """
         children = list(reversed(self._children.values()))
         deadline = time.monotonic() + self._stop_deadline_seconds
-        head_start = self._stop_deadline_seconds / (2 * max(1, len(children)))
+        head_start = 0.0 if together else self._stop_deadline_seconds / (2 * max(1, len(children)))
         for child in children:
             child.terminate()
             await child.ended_within(head_start)
@@ -125,9 +131,15 @@ class ProcessManager:
                 log.warning("process killed", process=child.spec.name, reason="stop deadline")
                 await child.kill()
         self._children.clear()
-        self._pid_path.unlink(missing_ok=True)
+        self._forget_record()
+
+    def _forget_record(self) -> None:
+        if self._pid_path is not None:
+            self._pid_path.unlink(missing_ok=True)
 
     def _record(self) -> None:
+        if self._pid_path is None:
+            return
         records = [child.recorded for child in self._children.values() if child.recorded is not None]
         self._pid_path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._pid_path.with_suffix(".partial")
@@ -135,6 +147,8 @@ class ProcessManager:
         partial.replace(self._pid_path)
 
     def _recorded(self) -> Sequence[_RecordedProcess]:
+        if self._pid_path is None:
+            return []
         try:
             return msgspec.json.decode(self._pid_path.read_bytes(), type=list[_RecordedProcess])
         except FileNotFoundError:
@@ -170,12 +184,15 @@ class _Child:
         )
 
     async def spawn(self) -> None:
-        self.spec.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.spec.log_path.open("ab") as output:
-            self._process = await self._execute(output)
+        if self.spec.log_path is None:
+            self._process = await self._execute(None)
+        else:
+            self.spec.log_path.parent.mkdir(parents=True, exist_ok=True)
+            with self.spec.log_path.open("ab") as output:
+                self._process = await self._execute(output)
         self.recorded = _record_of(self.spec.name, self._process.pid)
 
-    async def _execute(self, output: IO[bytes]) -> asyncio.subprocess.Process:
+    async def _execute(self, output: IO[bytes] | None) -> asyncio.subprocess.Process:
         environment = os.environ if self.spec.environment is None else self.spec.environment
         if shutil.which(self.spec.argv[0], path=environment.get("PATH")) is None:
             raise FileNotFoundError(f"command {self.spec.argv[0]!r} not found")
@@ -183,7 +200,7 @@ class _Child:
             *ending_with_parent(self.spec.argv),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=None if output is None else asyncio.subprocess.STDOUT,
             env=self.spec.environment,
             cwd=self.spec.working_directory,
             start_new_session=True,
@@ -203,7 +220,7 @@ class _Child:
                 process=self.spec.name,
                 exit_code=self._last_exit_code,
                 restart_in_seconds=round(delay, 1),
-                log=str(self.spec.log_path),
+                log="here" if self.spec.log_path is None else str(self.spec.log_path),
             )
             if await stopped_within(self._stopping, delay):
                 return

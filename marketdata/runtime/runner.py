@@ -15,7 +15,7 @@ from typing import Final
 
 import uvloop
 
-from marketdata.observability.health import HealthServer
+from marketdata.observability.health import HealthServer, Workers
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.service import Service
 
@@ -30,10 +30,13 @@ GC_THRESHOLDS: Final = (50_000, 20, 50)
 log = get_logger(__name__)
 
 
-def run_service(service: Service, *, health_host: str, health_port: int | None) -> None:
+def run_service(
+    service: Service, *, health_host: str, health_port: int | None, workers: Workers | None = None
+) -> None:
     """Run the service until SIGTERM or SIGINT; returns after an orderly stop.
 
     `health_port`: None serves no health endpoints, 0 takes a free port (it is logged).
+    `workers`: the processes that the health endpoints answer for besides this one.
 
     The first signal sets the service's stopping event. A second signal, or a stop that takes longer than
     10 s, ends the process at once with exit code 1.
@@ -43,18 +46,24 @@ def run_service(service: Service, *, health_host: str, health_port: int | None) 
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stop = _StopRequest(service.name)
-        exit_code = runner.run(_serve(service, stop, health_host, health_port))
+        exit_code = runner.run(_serve(service, stop, health_host, health_port, workers))
     stop.completed()
     if exit_code:
         sys.exit(exit_code)
 
 
-async def _serve(service: Service, stop: "_StopRequest", health_host: str, health_port: int | None) -> int:
+async def _serve(
+    service: Service,
+    stop: "_StopRequest",
+    health_host: str,
+    health_port: int | None,
+    workers: Workers | None,
+) -> int:
     stop.listen_for_signals()
     async with contextlib.AsyncExitStack() as stack:
         if health_port is not None:
             unready = functools.partial(_unready, service, stop.event)
-            server = HealthServer(service.name, unready, host=health_host, port=health_port)
+            server = HealthServer(service.name, unready, host=health_host, port=health_port, workers=workers)
             try:
                 await stack.enter_async_context(server)
             except OSError as error:

@@ -30,6 +30,7 @@ class Lease:
     """
 
     def __init__(self, redis: Redis, key: str, owner: str, ttl_ms: int) -> None:
+        self._redis = redis
         self._key = key
         self._owner = owner
         self._ttl_ms = ttl_ms
@@ -49,6 +50,11 @@ class Lease:
         """Prolong the lease; one that expired unnoticed is taken again. False: another owner holds it."""
         with driver_errors():
             return bool(await self._renew(keys=[self._key], args=[self._owner, self._ttl_ms]))
+
+    async def is_held(self) -> bool:
+        """Whether anybody holds the lease right now."""
+        with driver_errors():
+            return bool(await self._redis.exists(self._key))
 
     async def release(self) -> None:
         """Give the lease up, so that a standby need not wait for its end. No effect if it is not ours."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -14,13 +14,24 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.cancellation import finished_before
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from scanners.processor.shard import Outcome, ShardProcessor
+from scanners.processor.turn import Turn
 
-MAX_EVENTS_AT_ONCE: Final = 20_000
-"""How many events are applied before the event loop runs again: some 20 ms of work."""
+GROUP_EVENTS: Final = 20_000
+"""How many events are applied together, before the event loop runs again: some 20 ms of work.
+
+An event of a group of 500 costs twice as much as one of 20,000, and nobody sees its
+effect before the tick."""
+
+GATHER_SECONDS: Final = 0.02
+"""How long to let batches gather once there is less than a group: saves asking for each one by itself."""
+
+QUEUES_ANSWER_SECONDS: Final = 6.0
+"""Longer than the transport waits for the broker: who has stood by for so long stands before a living one."""
 
 HEARTBEAT_NS: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
@@ -58,6 +69,7 @@ class ShardOwner:
         configuration: ProcessorConfiguration,
         clock: Clock,
         tracing: Tracing,
+        turn: Turn,
     ) -> None:
         self.shard = shard
         self._make_processor = make_processor
@@ -68,13 +80,18 @@ class ShardOwner:
         self._interval_ns = configuration.publish_interval_ms * NS_PER_MS
         self._clock = clock
         self._tracing = tracing
+        self._turn = turn
         self._processor = make_processor(clock.time_ns())
         self._reference: RowBlock | None = None
+        self._gathered: list[Delivery] = []
         self._on_loan: list[Delivery] = []
         self._next_tick_ns = 0
         self._published_ns = 0
         self._troubles: dict[str, str] = {}
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
+        self._ages = {
+            queue: metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(queue) for queue in self._processor.queues
+        }
         self._rejections = RateLimitedLog(log, clock=clock)
 
     @property
@@ -88,17 +105,25 @@ class ShardOwner:
         self._processor.apply_reference(block)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Own the shard again and again until told to stop; then publish and acknowledge what was applied."""
+        """Own the shard again and again until told to stop; then publish and acknowledge what came."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._turn.run(stopping, self._is_able), name=f"turn at shard {self.shard}")
+            await self._take_turns(stopping)
+
+    def _is_able(self) -> bool:
+        return "queues" not in self._troubles
+
+    async def _take_turns(self, stopping: asyncio.Event) -> None:
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=MAX_BACKOFF_SECONDS)
         while not stopping.is_set():
+            await self._turn.come(stopping)
             subscription = self._transport.subscribe(
                 self.shard, self._processor.queues, prefetch=self._prefetch
             )
             try:
-                if await _finished_before(stopping, subscription.acquire()):
-                    self._troubles.pop("queues", None)
+                if await self._acquired(subscription, stopping):
                     await self._work(subscription, stopping, backoff)
-                    continue
+                continue
             except OwnershipLost:
                 log.warning("shard lost to another owner", shard=self.shard)
             except (TransportUnavailable, StoreUnavailable) as error:
@@ -107,24 +132,39 @@ class ShardOwner:
                 log.warning("shard interrupted", shard=self.shard, dependency=dependency, error=str(error))
             finally:
                 self._owned.set(0)
+                self._gathered.clear()
                 self._on_loan.clear()
                 await subscription.close()
             await backoff.wait(stopping)
 
+    async def _acquired(self, subscription: ShardSubscription, stopping: asyncio.Event) -> bool:
+        """Stand by until the shard is ours; False when told to stop, or when the turn is over."""
+        answer = asyncio.get_running_loop().call_later(
+            QUEUES_ANSWER_SECONDS, self._troubles.pop, "queues", None
+        )
+        try:
+            if not await finished_before(subscription.acquire(), stopping, self._turn.over):
+                return False
+        finally:
+            answer.cancel()
+        self._troubles.pop("queues", None)
+        return True
+
     async def _work(self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff) -> None:
         await self._continue_from_the_store()
         self._owned.set(1)
-        while not stopping.is_set():
-            deliveries = await subscription.receive(wait_seconds=self._seconds_to_tick())
+        while not stopping.is_set() and not self._turn.over.is_set():
+            self._gathered += await subscription.receive(wait_seconds=self._seconds_to_tick())
             backoff.reset()
-            for group in _groups(deliveries):
-                self._apply(group)
-                if self._is_tick_due():
-                    await self._tick(subscription)
+            while _event_count(self._gathered) >= GROUP_EVENTS:
+                self._apply_group()
+                await self._tick_if_due(subscription)
                 await asyncio.sleep(0)
-            if self._is_tick_due():
-                await self._tick(subscription)
+            await self._tick_if_due(subscription)
+            await asyncio.sleep(min(GATHER_SECONDS, self._seconds_to_tick()))
         await self._publish(subscription)
+        if not stopping.is_set():
+            log.info("shard given back to its preferred worker", shard=self.shard)
 
     async def _continue_from_the_store(self) -> None:
         """Begin with the newest stored state, which is our own if nobody else wrote since.
@@ -151,6 +191,12 @@ class ShardOwner:
             log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
             return None
 
+    def _apply_group(self) -> None:
+        """Apply as many of the gathered deliveries, oldest first, as make up a group."""
+        size = _group_size(self._gathered)
+        self._apply(self._gathered[:size])
+        del self._gathered[:size]
+
     def _apply(self, deliveries: Sequence[Delivery]) -> None:
         outcome = self._processor.apply([delivery.batch for delivery in deliveries])
         self._on_loan.extend(deliveries)
@@ -158,7 +204,7 @@ class ShardOwner:
         for delivery in deliveries:
             batch = delivery.batch
             age_seconds = max(0, now_ns - batch.received_ns) / NS_PER_SECOND
-            metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(batch.queue).observe(age_seconds)
+            self._ages[batch.queue].observe(age_seconds)
         self._count(outcome, Counter(delivery.batch.queue for delivery in deliveries))
 
     def _count(self, outcome: Outcome, batches: Counter[str]) -> None:
@@ -181,16 +227,26 @@ class ShardOwner:
         clock_went_back = now_ns < self._next_tick_ns - self._interval_ns
         return now_ns >= self._next_tick_ns or clock_went_back
 
-    async def _tick(self, subscription: ShardSubscription) -> None:
+    async def _tick_if_due(self, subscription: ShardSubscription) -> None:
+        if not self._is_tick_due():
+            return
         now_ns = self._clock.time_ns()
         self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
         heartbeat_due = now_ns - self._published_ns >= HEARTBEAT_NS
-        unpublished = self._on_loan or self._processor.has_changes or "cache" in self._troubles
+        unpublished = (
+            self._gathered or self._on_loan or self._processor.has_changes or "cache" in self._troubles
+        )
         if unpublished or heartbeat_due:
             await self._publish(subscription)
 
     async def _publish(self, subscription: ShardSubscription) -> None:
-        """Store and announce, then acknowledge. While the cache is away everything stays on loan."""
+        """Apply what has gathered, store and announce, then acknowledge.
+
+        While the cache is away everything stays on loan.
+        """
+        while self._gathered:
+            self._apply_group()
+            await asyncio.sleep(0)
         started = self._clock.monotonic()
         parent = self._on_loan[-1].batch.trace_context if self._on_loan else ""
         try:
@@ -212,31 +268,15 @@ class ShardOwner:
             self._on_loan.clear()
 
 
-def _groups(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
-    """The deliveries in their order, in groups of at most `MAX_EVENTS_AT_ONCE` events or of one batch."""
-    group: list[Delivery] = []
+def _event_count(deliveries: Iterable[Delivery]) -> int:
+    return sum([delivery.batch.event_count for delivery in deliveries])
+
+
+def _group_size(deliveries: Sequence[Delivery]) -> int:
+    """How many deliveries from the first on hold at most `GROUP_EVENTS` events; one at least."""
     events = 0
-    for delivery in deliveries:
-        if group and events + delivery.batch.event_count > MAX_EVENTS_AT_ONCE:
-            yield group
-            group, events = [], 0
-        group.append(delivery)
+    for index, delivery in enumerate(deliveries):
         events += delivery.batch.event_count
-    if group:
-        yield group
-
-
-async def _finished_before(stopping: asyncio.Event, waiting: Coroutine[None, None, None]) -> bool:
-    """Await what may take for ever; False when `stopping` was set first. Raises what it raises."""
-    work = asyncio.create_task(waiting)
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            work.result()
-            return True
-        return False
-    finally:
-        stop.cancel()
-        work.cancel()
-        await asyncio.gather(work, stop, return_exceptions=True)
+        if events > GROUP_EVENTS:
+            return max(1, index)
+    return len(deliveries)

@@ -11,6 +11,7 @@ from marketdata.observability.logs import get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
@@ -18,6 +19,7 @@ from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Transport
 from scanners.processor.owner import ProcessorConfiguration, ShardOwner
 from scanners.processor.shard import ShardProcessor
+from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import Route, routes
 
 log = get_logger(__name__)
@@ -26,7 +28,8 @@ log = get_logger(__name__)
 class Processor:
     """Runs the configured shards in one process. See `marketdata.runtime.service.Service`.
 
-    `reference_news` must be subscribed to the reference channel alone.
+    `reference_news` must be subscribed to the reference channel alone. `turn_at` says when this process may
+    ask for a shard, `started_under` is the traceparent of whoever started it, or empty.
     """
 
     name: Final = "processor"
@@ -43,11 +46,14 @@ class Processor:
         clock: Clock,
         tracing: Tracing | None = None,
         make_routes: Callable[[], Sequence[Route]] = routes,
+        turn_at: Callable[[int], Turn] = lambda _shard: AnyTurn(),
+        started_under: str = "",
     ) -> None:
         self._transport = transport
         self._snapshots = snapshots
         self._reference_news = reference_news
         self._tracing = tracing or Tracing()
+        self._started_under = started_under
         self._opening_trouble = "not yet connected"
         self._owners = tuple(
             ShardOwner(
@@ -59,6 +65,7 @@ class Processor:
                 configuration=configuration,
                 clock=clock,
                 tracing=self._tracing,
+                turn=turn_at(shard),
             )
             for shard in configuration.shards
         )
@@ -72,15 +79,14 @@ class Processor:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work on every shard that this process comes to own, until told to stop."""
         try:
-            if not await self._open(stopping):
-                return
+            with self._tracing.span("processor start", parent=self._started_under):
+                if not await self._open(stopping):
+                    return
             async with asyncio.TaskGroup() as tasks:
                 reference = tasks.create_task(self._follow_reference(), name="reference")
                 owners = [tasks.create_task(owner.run(stopping)) for owner in self._owners]
                 await asyncio.wait(owners)
-                while not reference.done():  # `wait_for` of Python 3.11 may swallow a cancellation
-                    reference.cancel()
-                    await asyncio.wait((reference,), timeout=1.0)
+                await end(reference)
         finally:
             await self._transport.close()
             self._tracing.close()

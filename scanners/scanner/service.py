@@ -11,6 +11,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff, stopped_within
+from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
@@ -100,9 +101,7 @@ class Scanner:
             log.warning("scanner lost its lease")
         finally:
             metrics.SCANNER_ACTIVE.set(0)
-            while not scanning.done():  # the driver may swallow a cancellation: `wait_for` of Python 3.11
-                scanning.cancel()
-                await asyncio.wait((scanning,), timeout=1.0)
+            await end(scanning)
             with contextlib.suppress(asyncio.CancelledError):
                 scanning.result()
 

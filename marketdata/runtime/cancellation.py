@@ -1,0 +1,44 @@
+"""Waiting for what comes first, and ending the rest for certain."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+REPEAT_SECONDS: Final = 1.0
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks, again and again until each is done; what they raised is for the caller to ask.
+
+    Once is not enough: `asyncio.wait_for` of Python 3.11 swallows a cancellation that comes together with the
+    result that it waits for, and a driver's loop built on it goes on as if nothing had been said.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=REPEAT_SECONDS)
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    if any(event.is_set() for event in events):
+        return
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(*waiting)
+
+
+async def finished_before(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
+    """Await what may take for ever; False when one of the events was set first. Raises what it raises."""
+    task = asyncio.create_task(work)
+    interruption = asyncio.create_task(first_of(*events))
+    try:
+        await asyncio.wait((task, interruption), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            return False
+        task.result()
+        return True
+    finally:
+        await end(task, interruption)

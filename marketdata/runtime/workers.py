@@ -1,0 +1,177 @@
+"""Several processes of one command under a parent that starts, watches and stops them and answers for all."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from marketdata.observability.health import STUCK_AFTER_SECONDS
+from marketdata.observability.logs import get_logger
+from marketdata.observability.tracing import TRACEPARENT_VARIABLE, Tracing, inherited_traceparent
+from marketdata.observability.worker_metrics import merged_pages
+from marketdata.runtime.backoff import stopped_within
+from marketdata.runtime.processes import ProcessManager, ProcessSpec, ProcessState, ProcessStatus
+
+PROBE_INTERVAL_SECONDS: Final = 0.5
+PROBE_TIMEOUT_SECONDS: Final = 2.0
+STOP_DEADLINE_SECONDS: Final = 8.0
+"""Less than the parent's own deadline: who hangs is killed by the parent, not left behind by it."""
+
+log = get_logger(__name__)
+
+
+class WorkerCommand(msgspec.Struct, frozen=True):
+    """What a worker runs, and where on this machine its health endpoints will be."""
+
+    argv: tuple[str, ...]
+    health_port: int
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """What a worker process last said about itself."""
+
+    pid: int
+    at_seconds: float
+    unready: Mapping[str, str]
+
+
+class _Readiness(msgspec.Struct):
+    unready: dict[str, str]
+
+
+class WorkerPool:
+    """Runs the workers until told to stop. See `marketdata.runtime.service.Service` and `health.Workers`.
+
+    Ready when every worker is. A worker that ends is started again with backoff. Output goes to the
+    parent's, and the trace context in which the workers were started to their `TRACEPARENT`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        commands: Sequence[WorkerCommand],
+        *,
+        health_host: str,
+        tracing: Tracing | None = None,
+    ) -> None:
+        self._name = name
+        self._commands = {f"{name}-{index}": command for index, command in enumerate(commands)}
+        self._health_host = health_host
+        self._tracing = tracing or Tracing()
+        self._manager = ProcessManager(stop_deadline_seconds=STOP_DEADLINE_SECONDS)
+        self._reports: dict[str, _Report] = {}
+
+    @property
+    def name(self) -> str:
+        """What the workers are called, without their numbers."""
+        return self._name
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Keep the workers running; when told to stop, stop them all together.
+
+        Raises:
+            OSError: the command cannot be started.
+        """
+        try:
+            await self._start()
+            async with self._http() as http:
+                while not await stopped_within(stopping, PROBE_INTERVAL_SECONDS):
+                    await asyncio.gather(*(self._probe(http, worker) for worker in self._manager.statuses()))
+        finally:
+            await self._manager.stop_all(together=True)
+            self._tracing.close()
+
+    def unready(self) -> Mapping[str, str]:
+        """What keeps which worker from its work."""
+        workers = self._manager.statuses()
+        if len(workers) < len(self._commands):
+            return {self._name: "workers are starting"}
+        return {what: reason for worker in workers for what, reason in self._unready_of(worker).items()}
+
+    def statuses(self) -> Sequence[Mapping[str, object]]:
+        """Each worker: name, state, pid, restarts, last exit code."""
+        return [msgspec.to_builtins(worker) for worker in self._manager.statuses()]
+
+    def stuck(self) -> Mapping[str, str]:
+        """Which workers run, have answered before, and no longer do."""
+        now = time.monotonic()
+        silent_seconds = {
+            worker.name: now - report.at_seconds
+            for worker in self._manager.statuses()
+            if (report := self._report_of(worker)) is not None
+        }
+        return {
+            name: f"silent for {seconds:.1f} s"
+            for name, seconds in silent_seconds.items()
+            if seconds >= STUCK_AFTER_SECONDS
+        }
+
+    async def with_metrics(self, own: bytes) -> bytes:
+        """The parent's page with those of all workers that answer, told apart by the label `worker`."""
+        async with self._http() as http:
+            pages = await asyncio.gather(*(self._metrics_of(http, name) for name in self._commands))
+        answered = zip(self._commands, pages, strict=True)
+        return merged_pages(own, {name: page for name, page in answered if page is not None})
+
+    async def _start(self) -> None:
+        with self._tracing.span(f"{self._name} workers start", parent=inherited_traceparent()):
+            environment = dict(os.environ)
+            if traceparent := self._tracing.traceparent():
+                environment[TRACEPARENT_VARIABLE] = traceparent
+            for name, command in self._commands.items():
+                await self._manager.start(ProcessSpec(name=name, argv=command.argv, environment=environment))
+        log.info("workers started", service=self._name, workers=len(self._commands))
+
+    def _unready_of(self, worker: ProcessStatus) -> Mapping[str, str]:
+        if worker.state is not ProcessState.RUNNING:
+            return {worker.name: f"{worker.state}, last exit code {worker.last_exit_code}"}
+        report = self._report_of(worker)
+        if report is None:
+            return {worker.name: "starting"}
+        return {f"{worker.name} {what}": reason for what, reason in report.unready.items()}
+
+    def _report_of(self, worker: ProcessStatus) -> _Report | None:
+        """Its newest report, unless that is of a process before it."""
+        report = self._reports.get(worker.name)
+        return report if report is not None and report.pid == worker.pid else None
+
+    async def _probe(self, http: aiohttp.ClientSession, worker: ProcessStatus) -> None:
+        if worker.pid is None:
+            return
+        try:
+            async with http.get(self._url(worker.name, "/readyz")) as answer:
+                unready = msgspec.json.decode(await answer.read(), type=_Readiness).unready
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
+            return  # no report: either it has not begun, or it is getting stuck
+        self._reports[worker.name] = _Report(worker.pid, time.monotonic(), unready)
+
+    async def _metrics_of(self, http: aiohttp.ClientSession, name: str) -> bytes | None:
+        try:
+            async with http.get(self._url(name, "/metrics")) as answer:
+                return await answer.read()
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    def _url(self, name: str, path: str) -> str:
+        return f"http://{self._health_host}:{self._commands[name].health_port}{path}"
+
+    @staticmethod
+    def _http() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_TIMEOUT_SECONDS))
+
+
+def free_ports(host: str, count: int) -> Sequence[int]:
+    """Ports that nobody listens on right now; all are held until the last is found, so that they differ.
+
+    Raises:
+        OSError: the host is no address of this machine.
+    """
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server((host, 0))) for _ in range(count)]
+        return [listening.getsockname()[1] for listening in sockets]
