@@ -77,7 +77,11 @@ TRANSPORT_EXPIRED: Final = Counter(
     "mdp_transport_expired_batches_total", "Batches dropped because of their age", ["queue"]
 )
 TRANSPORT_DROPPED: Final = Counter(
-    "mdp_transport_dropped_batches_total", "Batches dropped for another cause than age", ["reason"]
+    "mdp_transport_dropped_batches_total", "Batches dropped for another cause than age", ["queue", "reason"]
+)
+# Of RabbitMQ's queues this tells what they expired or gave up when full; Redis' publisher counts those itself.
+TRANSPORT_MISSING: Final = Counter(
+    "mdp_transport_missing_batches_total", "Batches that never arrived, by the holes in numbering", ["queue"]
 )
 TRANSPORT_ERRORS: Final = Counter("mdp_transport_errors_total", "Failed broker operations", ["reason"])
 TRANSPORT_RECONNECTS: Final = Counter(
@@ -192,6 +196,11 @@ SIMULATOR_ENDED: Final = Counter(
 )
 SIMULATOR_EVENTS: Final = Counter(
     "mdp_simulator_sent_events_total", "Events handed to clients, once for each client", ["channel"]
+)
+SIMULATOR_DEFECTS: Final = Counter(
+    "mdp_simulator_sent_defects_total",
+    "Bad events and frames handed to clients in scenario bad, once for each client",
+    ["kind"],
 )
 SIMULATOR_CLOCK_SLIPPED: Final = Counter(
     "mdp_simulator_clock_slipped_seconds_total",

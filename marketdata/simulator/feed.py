@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,9 @@ from aiohttp import WSMsgType, web
 
 from marketdata.observability import metrics
 from marketdata.simulator.connection import Connection
+from marketdata.simulator.defects import Defect, Injection
 from marketdata.simulator.faults import Faults
+from marketdata.simulator.prebuilt import Block
 from marketdata.simulator.protocol import (
     AUTH_TIMEOUT,
     CONNECTED,
@@ -20,7 +23,7 @@ from marketdata.simulator.protocol import (
     Outcome,
     ProtocolSettings,
 )
-from marketdata.simulator.wire import EventBlock, Message, frames
+from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME, Message, frames
 
 _MAX_CLIENT_MESSAGE_BYTES: Final = 1 << 20
 _SERVER_GOES_AWAY: Final = 1001
@@ -33,8 +36,15 @@ class Feed:
     single tickers get frames of their own, in which channels are mixed.
     """
 
-    def __init__(self, settings: ProtocolSettings, symbol_index: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        settings: ProtocolSettings,
+        symbol_index: Mapping[str, int],
+        events_per_frame: int = DEFAULT_EVENTS_PER_FRAME,
+    ) -> None:
         self._settings: Final = settings
+        self._events_per_frame: Final = events_per_frame
+        self.sent_defects: Final[Counter[Defect]] = Counter()
         self._symbol_index: Final = symbol_index
         self._connections: Final[dict[Connection, None]] = {}
         self.faults: Final = Faults(self.connections)
@@ -65,13 +75,22 @@ class Feed:
             metrics.SIMULATOR_ENDED.labels(connection.end_reason).inc()
         return socket
 
-    def publish(self, blocks: Sequence[EventBlock]) -> None:
-        """Hand the events to everybody who wants them; never waits for a client."""
+    def publish(self, blocks: Sequence[Block], injections: Sequence[Injection] = ()) -> None:
+        """Hand the events to everybody who wants them; never waits for a client.
+
+        Bad events go to whoever wants their whole channel, bad frames to whoever wants any whole channel.
+        """
         live = [connection for connection in self._connections if connection.is_live]
         if not live or self.faults.stalled:
             return
+        riders = [injection for injection in injections if injection.channel is not None]
         for block in blocks:
-            self._publish_whole(block, live)
+            joining = [rider for rider in riders if rider.channel == block.channel]
+            riders = [rider for rider in riders if rider.channel != block.channel]
+            self._publish_whole(block, live, joining)
+        for injection in injections:
+            if injection.channel is None:
+                self._publish_bad_frame(injection, live)
         for connection in live:
             if connection.symbol_indexes:
                 self._publish_tickers(blocks, connection)
@@ -141,7 +160,7 @@ class Feed:
             for channel, tickers in connection.conversation.subscriptions.tickers().items()
         }
 
-    def _publish_whole(self, block: EventBlock, live: Sequence[Connection]) -> None:
+    def _publish_whole(self, block: Block, live: Sequence[Connection], riders: Sequence[Injection]) -> None:
         wanting = [
             connection
             for connection in live
@@ -149,17 +168,39 @@ class Feed:
         ]
         if not wanting:
             return
-        for frame in frames(block.messages()):
+        for frame in _with_riders(block.frames(self._events_per_frame), riders):
             for connection in wanting:
                 connection.send(frame)
         metrics.SIMULATOR_EVENTS.labels(block.channel).inc(len(block) * len(wanting))
+        for rider in riders:
+            self._count(rider, len(wanting))
 
-    def _publish_tickers(self, blocks: Sequence[EventBlock], connection: Connection) -> None:
+    def _publish_bad_frame(self, injection: Injection, live: Sequence[Connection]) -> None:
+        wanting = [
+            connection for connection in live if connection.conversation.subscriptions.wants_any_whole()
+        ]
+        for connection in wanting:
+            connection.send(injection.data, WSMsgType.BINARY if injection.is_binary else WSMsgType.TEXT)
+        self._count(injection, len(wanting))
+
+    def _count(self, injection: Injection, clients: int) -> None:
+        self.sent_defects[injection.defect] += clients
+        metrics.SIMULATOR_DEFECTS.labels(injection.defect.value).inc(clients)
+
+    def _publish_tickers(self, blocks: Sequence[Block], connection: Connection) -> None:
         messages: list[Message] = []
         for block in blocks:
             indexes = connection.symbol_indexes.get(block.channel)
             if indexes is not None:
                 messages += (wanted := block.messages(block.rows_of(indexes)))
                 metrics.SIMULATOR_EVENTS.labels(block.channel).inc(len(wanted))
-        for frame in frames(messages):
+        for frame in frames(messages, self._events_per_frame):
             connection.send(frame)
+
+
+def _with_riders(rendered: Iterator[bytes], riders: Sequence[Injection]) -> Iterator[bytes]:
+    """The frames, with bad events at the end of the first one, behind the good ones that they copy."""
+    if riders:
+        first = next(rendered)
+        yield first[:-1] + b"".join(b"," + rider.data for rider in riders) + b"]"
+    yield from rendered

@@ -8,12 +8,14 @@ matrix product, whatever came before it: a simulator that starts at noon is in t
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.simulator.daily import Column, DailyPrices, round_price
+from marketdata.simulator.price_moves import PriceMove, extra_shares, price_factors
 from marketdata.simulator.universe import Universe
 from marketdata.trading_calendar import MarketSession, TradingDay
 
@@ -69,6 +71,7 @@ class IntradayPath:
         self, universe: Universe, prices: DailyPrices, day: TradingDay, previous_date: dt.date, seed: int
     ) -> None:
         self.day: Final = day
+        self.moves: Sequence[PriceMove] = ()  # what a scenario lays over the day
         self.previous_close: Final = prices.closes(previous_date)
         self.official_open: Final = prices.opens(day.date, previous_date)
         self.official_close: Final = prices.closes(day.date)
@@ -86,16 +89,23 @@ class IntradayPath:
 
     def prices_at(self, time_ms: int, rows: slice = slice(None)) -> Column:
         """Fair prices at an instant, of all symbols or some, not yet on the tick."""
+        prices = self._ordinary_prices_at(time_ms, rows)
+        if self.moves:
+            prices *= price_factors(self.moves, time_ms, len(self.day_volume))[rows]
+        return prices
+
+    def accumulated_volume_at(self, time_ms: int) -> NDArray[np.int64]:
+        """Shares traded since the day's start, whole shares."""
+        shares = (self.day_volume * volume_share(self.day, time_ms)).astype(np.int64)
+        return shares + extra_shares(self.moves, time_ms, len(shares)) if self.moves else shares
+
+    def _ordinary_prices_at(self, time_ms: int, rows: slice) -> Column:
         day = self.day
         if time_ms < day.regular_open_ms:
             return self._pre_market(_fraction(time_ms, day.day_start_ms, day.regular_open_ms), rows)
         if time_ms <= day.regular_close_ms:
             return self._regular(_fraction(time_ms, day.regular_open_ms, day.regular_close_ms), rows)
         return self._after_hours(_fraction(time_ms, day.regular_close_ms, day.after_hours_end_ms), rows)
-
-    def accumulated_volume_at(self, time_ms: int) -> NDArray[np.int64]:
-        """Shares traded since the day's start, whole shares."""
-        return (self.day_volume * volume_share(self.day, time_ms)).astype(np.int64)
 
     def _pre_market(self, part: float, rows: slice) -> Column:
         # Most of the night's news is in the first prints; the rest comes until the open.

@@ -13,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.simulator.activity import Activity, Rates
+from marketdata.simulator.casting import Cast, cast_scenario
 from marketdata.simulator.daily import Column, DailyPrices, round_price
 from marketdata.simulator.halts import Halt, draw_halts
 from marketdata.simulator.intraday import IntradayPath, activity_at
+from marketdata.simulator.prebuilt import Block, RepeatedBlock
 from marketdata.simulator.price_band_events import PriceBandEvents
 from marketdata.simulator.prints import build_quote_pool, build_trade_pool
+from marketdata.simulator.scenarios import ORDINARY, Scenario
 from marketdata.simulator.state import Bars, MarketState
 from marketdata.simulator.universe import Universe
-from marketdata.simulator.wire import EventBlock
+from marketdata.simulator.wire import EventBlock, present_where
 from marketdata.trading_calendar import MarketSession, TradingCalendar, TradingDay
 
 _SECOND_MS: Final = 1_000
@@ -29,6 +32,10 @@ _MINUTE_MS: Final = 60_000
 _SECOND_BARS_SPREAD_MS: Final = 1_000
 _MINUTE_BARS_SPREAD_MS: Final = 2_000
 _NOISE: Final = 0.0003
+# So many trades, and quotes, of a step are drawn one by one; beyond that they repeat each other's details.
+MAX_PROTOTYPES: Final = 2_000
+# Activity of a symbol that a scenario brings into demand, as a fraction of the most traded symbol's.
+_DEMAND: Final = 0.3
 
 
 class Market:
@@ -50,11 +57,12 @@ class Market:
         seed: int,
         start_ms: int,
         speed: float = 1.0,
+        scenario: Scenario = ORDINARY,
     ) -> None:
         """A market at `start_ms` (epoch milliseconds).
 
         A start outside trading hours means the next session's day start. `speed` is how many market seconds
-        pass in a real one: rates are events per real second.
+        pass in a real one: rates are events per real second. A scenario lasts until the end of its first day.
 
         Raises:
             CalendarRangeError: the calendar does not hold the start, or no session after it.
@@ -65,12 +73,15 @@ class Market:
         self._rates: Final = rates
         self.seed: Final = seed
         self._speed: Final = speed
+        self._scenario: Final = scenario
         self._symbols: Final = np.array(universe.symbols, dtype=object)
         pool_rng = np.random.default_rng([seed, 5])
         self._regular_trades: Final = build_trade_pool(pool_rng, extended_hours=False)
         self._extended_trades: Final = build_trade_pool(pool_rng, extended_hours=True)
         self._quotes: Final = build_quote_pool(pool_rng)
-        self._begin_day(_first_open_instant(calendar, start_ms))
+        self.start_ms: Final = _first_open_instant(calendar, start_ms)
+        self._scenario_date: Final = calendar.trading_day(self.start_ms).date
+        self._begin_day(self.start_ms)
 
     @property
     def now_ms(self) -> int:
@@ -90,9 +101,11 @@ class Market:
         """
         day = self.calendar.day(date)
         previous_date = self.calendar.previous_sessions(date, 1)[0]
-        return IntradayPath(self.universe, self.prices, day, previous_date, self.seed)
+        path = IntradayPath(self.universe, self.prices, day, previous_date, self.seed)
+        path.moves = self._cast(path).moves
+        return path
 
-    def step(self, duration_ms: int) -> Sequence[EventBlock]:
+    def step(self, duration_ms: int) -> Sequence[Block]:
         """Let market time pass; the blocks of what happened, each in order of time.
 
         At the end of the after-hours session the next step begins the next session's day.
@@ -106,18 +119,21 @@ class Market:
         for boundary_ms in range(_next_multiple(before_ms, _SECOND_MS), self._now_ms + 1, _SECOND_MS):
             self._end_second(boundary_ms)
         fair = self.path.prices_at(self._now_ms)
-        blocks = [*self._release(), *self._trade(fair, before_ms), *self._quote(fair, before_ms)]
-        blocks += self._bands.between(before_ms, self._now_ms, fair, self._due("LULD", before_ms))
+        blocks: list[Block] = [*self._release(), *self._trade(fair, before_ms), *self._quote(fair, before_ms)]
+        updates = self._due("LULD", before_ms)
+        blocks += self._bands.between(before_ms, self._now_ms, self.path.prices_at, updates)
         return [block for block in blocks if len(block)]
 
     def _begin_day(self, time_ms: int) -> None:
         day = self.calendar.trading_day(time_ms)
         self.path = self.path_of(day.date)
         self.state = MarketState(self.path, time_ms)
-        self.halts = draw_halts(self.universe, self.path, self.seed)
+        cast = self._cast(self.path)
+        self.halts = self._halts(cast)
         self._now_ms = time_ms
         self._rng = np.random.default_rng([self.seed, 6, time_ms])
         trades_of_day = self.path.day_volume / self.universe.average_trade_shares
+        trades_of_day[list(cast.in_demand)] = trades_of_day.max() * _DEMAND
         self._activity = Activity(trades_of_day, self._rng)
         self._bands = PriceBandEvents(
             self.universe, self.path, self.halts, activity=self._activity, rng=self._rng
@@ -126,6 +142,18 @@ class Market:
         self._held: list[_HeldBars] = []
         self._carry: dict[str, float] = {}
         self._sequence: dict[str, int] = {}
+
+    def _cast(self, path: IntradayPath) -> Cast:
+        """The scenario's cast on its own day, and nobody on any other."""
+        if path.day.date != self._scenario_date:
+            return Cast()
+        return cast_scenario(self._scenario, self.universe, path, self.start_ms)
+
+    def _halts(self, cast: Cast) -> Sequence[Halt]:
+        if cast.pauses is not None:
+            return cast.pauses
+        drawn = draw_halts(self.universe, self.path, self.seed)
+        return tuple(halt for halt in drawn if halt.symbol_index not in cast.in_demand)
 
     def _due(self, channel: str, before_ms: int) -> int:
         """How many events of a channel fall into this step; what is left of a whole one is carried over."""
@@ -140,6 +168,8 @@ class Market:
         return int(exact)
 
     def _busyness(self, time_ms: int) -> float:
+        if self._scenario.course is not None and self.day.date == self._scenario_date:
+            return self._scenario.course.factor_at(time_ms, self.start_ms, self.day)
         return activity_at(self.day, time_ms) if self._rates.follows_session else 1.0
 
     def _update_halts(self, time_ms: int) -> None:
@@ -149,8 +179,9 @@ class Market:
             self._activity.silence(np.array(silent, dtype=np.int64))
 
     def _end_second(self, end_ms: int) -> None:
-        # The rate is looked up by the minute, since finding the chances of all symbols costs milliseconds.
-        busyness = self._busyness(max(self.day.day_start_ms, (end_ms - 1) // _MINUTE_MS * _MINUTE_MS))
+        # A session's rate is looked up by the minute: finding the chances of all symbols costs milliseconds.
+        unit_ms = _MINUTE_MS if self._scenario.course is None else _SECOND_MS
+        busyness = self._busyness(max(self.day.day_start_ms, (end_ms - 1) // unit_ms * unit_ms))
         rows = self._activity.traders(self._rates.aggregates_per_second * busyness / self._speed)
         bars = self._second_bars(rows, end_ms)
         opened = end_ms > self.day.regular_open_ms
@@ -201,13 +232,15 @@ class Market:
             yield held.release(held.end_ms + held.spread_ms if at_end else self._now_ms)
         self._held = [held for held in self._held if not held.is_empty]
 
-    def _trade(self, fair: Column, before_ms: int) -> Iterator[EventBlock]:
-        rows = self._activity.prints(self._due("T", before_ms))
+    def _trade(self, fair: Column, before_ms: int) -> Iterator[Block]:
+        count = self._due("T", before_ms)
+        rows = self._activity.prints(prototype_count(count))
         regular = self.day.session_at(before_ms) is MarketSession.REGULAR
         pool = self._regular_trades if regular else self._extended_trades
         picked = self._rng.integers(0, len(pool), len(rows))
         noise = 1 + _NOISE * self._rng.standard_normal(len(rows))
-        times, lag = self._times(len(rows), before_ms), self._rng.integers(0, 20, len(rows))
+        all_times, numbers = self._times(count, before_ms), self._numbers("T", count)
+        times, lag = all_times[: len(rows)], self._rng.integers(0, 20, len(rows))
         columns = {
             "x": pool.exchange[picked],
             "z": self.universe.tape[rows],
@@ -215,21 +248,23 @@ class Market:
             "s": pool.size[picked],
             "t": times,
             "pt": times - lag,
-            "q": self._numbers("T", len(rows)),
+            "q": numbers[: len(rows)],
             "c": pool.conditions[picked],
             "ds": pool.exact_size[picked],
             "trfi": pool.trf_id[picked],
-            "trft": _present_where(pool.is_off_exchange[picked], times - lag),
+            "trft": present_where(pool.is_off_exchange[picked], times - lag),
         }
-        yield EventBlock("T", self._symbols, rows, columns)
+        yield _repeated(EventBlock("T", self._symbols, rows, columns), all_times, numbers)
 
-    def _quote(self, fair: Column, before_ms: int) -> Iterator[EventBlock]:
-        rows = self._activity.prints(self._due("Q", before_ms))
+    def _quote(self, fair: Column, before_ms: int) -> Iterator[Block]:
+        count = self._due("Q", before_ms)
+        rows = self._activity.prints(prototype_count(count))
         pool = self._quotes
         picked = self._rng.integers(0, len(pool), len(rows))
         middle = fair[rows]
         bid, ask = quote_prices(middle, 1 + self._rng.random(len(rows)))
-        times = self._times(len(rows), before_ms)
+        all_times, numbers = self._times(count, before_ms), self._numbers("Q", count)
+        times = all_times[: len(rows)]
         columns = {
             "bx": pool.bid_exchange[picked],
             "bp": bid,
@@ -239,24 +274,26 @@ class Market:
             "as_": pool.ask_size[picked],
             "t": times,
             "pt": times,
-            "q": self._numbers("Q", len(rows)),
+            "q": numbers[: len(rows)],
             "z": self.universe.tape[rows],
             "c": pool.condition[picked],
             "i": pool.indicators[picked],
         }
-        yield EventBlock("Q", self._symbols, rows, columns)
+        yield _repeated(EventBlock("Q", self._symbols, rows, columns), all_times, numbers)
 
     def _times(self, count: int, before_ms: int) -> NDArray[np.int64]:
         """Event times of a step: evenly spread and ascending."""
         return before_ms + np.arange(count) * (self._now_ms - before_ms) // max(1, count)
 
     def _numbers(self, channel: str, count: int) -> NDArray[np.int64]:
-        """Sequence numbers: ascending with gaps, from the day's start."""
-        numbers: NDArray[np.int64] = self._sequence.get(channel, 0) + np.cumsum(
-            self._rng.integers(1, 4, count)
-        )
-        if count:
-            self._sequence[channel] = int(numbers[-1])
+        """Sequence numbers: ascending with gaps, from the day's start, and of equal length within a step."""
+        steps: NDArray[np.int64] = np.cumsum(self._rng.integers(1, 4, count))
+        if not count:
+            return steps
+        numbers = self._sequence.get(channel, 0) + steps
+        if len(str(numbers[0])) != len(str(numbers[-1])):
+            numbers = 10 ** len(str(numbers[-1])) + steps
+        self._sequence[channel] = int(numbers[-1])
         return numbers
 
 
@@ -279,18 +316,21 @@ class _HeldBars:
         return self._block.part(start, self._released)
 
 
+def prototype_count(events: int) -> int:
+    """How many of a step's events are drawn one by one, so that the rest repeat them about equally often."""
+    repeats = -(-events // MAX_PROTOTYPES)
+    return -(-events // repeats) if repeats else 0
+
+
+def _repeated(prototypes: EventBlock, times: NDArray[np.int64], numbers: NDArray[np.int64]) -> Block:
+    return RepeatedBlock(prototypes, times, numbers) if len(times) > len(prototypes) else prototypes
+
+
 def quote_prices(middle: Column, half_spread_ticks: Column) -> tuple[Column, Column]:
     """Bid and ask around fair prices, on the tick and never crossed; at least two ticks apart."""
     tick = np.where(middle >= 1, 0.01, 0.0001)
     half_spread = np.maximum(tick * half_spread_ticks, 0.0004 * middle)
     return round_price(np.maximum(middle - half_spread, tick)), round_price(middle + half_spread)
-
-
-def _present_where(mask: NDArray[np.bool_], values: NDArray[np.int64]) -> NDArray[Any]:
-    """An object column that holds the value where the mask is set, and nothing elsewhere."""
-    column = np.full(len(values), None, dtype=object)
-    column[mask] = values[mask]
-    return column
 
 
 def _first_open_instant(calendar: TradingCalendar, start_ms: int) -> int:

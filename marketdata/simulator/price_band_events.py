@@ -1,6 +1,6 @@
 """The limit-up/limit-down channel: halts and reopenings when they are due, band updates all the time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,8 @@ from marketdata.simulator.universe import Universe
 from marketdata.simulator.wire import EventBlock
 
 _NS_PER_MS: Final = 1_000_000
+# The reference price is the mean of five minutes and so lags behind a fast move: bands can be run into.
+_REFERENCE_AGE_MS: Final = 60_000
 
 
 class PriceBandEvents:
@@ -39,7 +41,9 @@ class PriceBandEvents:
         self._rng: Final = rng
         self._sequence = 0
 
-    def between(self, before_ms: int, now_ms: int, fair: Column, updates: int) -> Iterator[EventBlock]:
+    def between(
+        self, before_ms: int, now_ms: int, prices_at: Callable[[int], Column], updates: int
+    ) -> Iterator[EventBlock]:
         """The events from `before_ms` up to `now_ms`, among them `updates` plain band updates."""
         events = [
             *self._halt_events(before_ms, now_ms),
@@ -49,7 +53,7 @@ class PriceBandEvents:
             return
         events.sort()
         times, rows, codes = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-        high, low = halts.price_bands(fair[rows], self._percentage[rows])
+        high, low = halts.price_bands(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], self._percentage[rows])
         is_halt = codes == halts.HALTED
         columns = {
             "h": np.where(is_halt, 0.0, high),

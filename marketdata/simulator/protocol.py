@@ -101,6 +101,10 @@ class Subscriptions:
         """Whether the whole channel is wanted."""
         return (channel, ALL_TICKERS) in self._entries
 
+    def wants_any_whole(self) -> bool:
+        """Whether any channel is wanted as a whole."""
+        return any(ticker == ALL_TICKERS for _, ticker in self._entries)
+
     def tickers(self) -> Mapping[str, frozenset[str]]:
         """Single tickers by channel, for channels that are not wanted as a whole."""
         channels = {channel for channel, _ in self._entries if not self.wants_all(channel)}

@@ -13,13 +13,16 @@ from marketdata.errors import ConfigurationError
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES, Rates
+from marketdata.simulator.defects import Defect, DefectInjector, DefectSchedule
 from marketdata.simulator.faults import Faults
 from marketdata.simulator.feed import Feed
 from marketdata.simulator.market import Market
 from marketdata.simulator.pacing import Pacer
 from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.simulator.rest import build_rest_routes
+from marketdata.simulator.scenarios import ORDINARY, Scenario
 from marketdata.simulator.universe import build_universe, check_symbol_count
+from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME, MAX_EVENTS_PER_FRAME
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import Holiday
 
@@ -40,9 +43,10 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `start_ms` is market time (epoch milliseconds) at the start of the process; `speed` is how many market
     seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` feed the REST calendar only.
+    A frame holds at most `events_per_frame` events.
 
     Raises:
-        ConfigurationError: the speed or the number of symbols is out of range.
+        ConfigurationError: the speed, the number of symbols or the size of frames is out of range.
     """
 
     protocol: ProtocolSettings
@@ -53,6 +57,8 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 7
     speed: float = 1.0
     rates: Rates = PROFILES[DEFAULT_PROFILE]
+    scenario: Scenario = ORDINARY
+    events_per_frame: int = DEFAULT_EVENTS_PER_FRAME
     holidays: Sequence[Holiday] = ()
 
     def __post_init__(self) -> None:
@@ -60,6 +66,10 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
         check_symbol_count(self.symbol_count)
         if not MIN_SPEED <= self.speed <= MAX_SPEED:
             raise ConfigurationError(f"speed must be {MIN_SPEED:g} to {MAX_SPEED:g}, got {self.speed:g}")
+        if not 1 <= self.events_per_frame <= MAX_EVENTS_PER_FRAME:
+            raise ConfigurationError(
+                f"events per frame must be 1 to {MAX_EVENTS_PER_FRAME}, got {self.events_per_frame}"
+            )
 
 
 class SimulatorService:
@@ -88,8 +98,12 @@ class SimulatorService:
             seed=config.seed,
             start_ms=config.start_ms,
             speed=config.speed,
+            scenario=config.scenario,
         )
-        self._feed: Final = Feed(config.protocol, self.market.universe.index)
+        self._feed: Final = Feed(config.protocol, self.market.universe.index, config.events_per_frame)
+        self._injector: Final = DefectInjector(
+            DefectSchedule(config.scenario.defects, seed=config.seed, start_ms=self.market.start_ms)
+        )
         self._port: int | None = None
         self.slipped_seconds = 0.0
 
@@ -97,6 +111,11 @@ class SimulatorService:
     def faults(self) -> Faults:
         """The switches for what goes wrong."""
         return self._feed.faults
+
+    @property
+    def sent_defects(self) -> Mapping[Defect, int]:
+        """How many of each kind of bad input clients were handed, once for each client."""
+        return self._feed.sent_defects
 
     @property
     def address(self) -> str:
@@ -139,7 +158,8 @@ class SimulatorService:
         while not stopping.is_set():
             self._report_slip(pacer.take_slip())
             if pacer.take_step():
-                self._feed.publish(self.market.step(step_ms))
+                blocks = self.market.step(step_ms)
+                self._feed.publish(blocks, self._injector.step(blocks, self.market.now_ms))
                 await asyncio.sleep(0)
                 continue
             with contextlib.suppress(TimeoutError):

@@ -12,7 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_EVENTS_PER_FRAME: Final = 1_000
+# The provider packs several events into a frame and does not say how many. Here a frame holds what a step had
+# of a channel, up to a bound; clients refuse frames above 1 MiB, which the largest events reach at 4,500.
+DEFAULT_EVENTS_PER_FRAME: Final = 1_000
+MAX_EVENTS_PER_FRAME: Final = 4_000
 
 EventColumn: TypeAlias = NDArray[Any]
 
@@ -149,10 +152,22 @@ class EventBlock:
                 values.append([f"{number}{ending}" for number in self.columns[source][rows].tolist()])
         return list(map(message_type, *values))
 
+    def frames(self, events_per_frame: int) -> Iterator[bytes]:
+        """All events as server frames of at most so many events each."""
+        return frames(self.messages(), events_per_frame)
+
     def part(self, start: int, stop: int) -> "EventBlock":
         """The events from `start` up to `stop`, as views."""
         rows = slice(start, stop)
         columns = {name: column[rows] for name, column in self.columns.items()}
+        return EventBlock(self.channel, self._symbols, self.symbol_index[rows], columns)
+
+    def picked(self, rows: NDArray[np.int64], replaced: Mapping[str, EventColumn]) -> "EventBlock":
+        """The chosen events, any of them any number of times, with some columns replaced."""
+        columns = {
+            name: replaced[name] if name in replaced else column[rows]
+            for name, column in self.columns.items()
+        }
         return EventBlock(self.channel, self._symbols, self.symbol_index[rows], columns)
 
     def rows_of(self, symbol_indexes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -160,7 +175,14 @@ class EventBlock:
         return np.flatnonzero(np.isin(self.symbol_index, symbol_indexes))
 
 
-def frames(messages: Sequence[Message]) -> Iterator[bytes]:
-    """JSON arrays of at most `MAX_EVENTS_PER_FRAME` events each (some 250 kB, far below the 1 MiB limit)."""
-    for start in range(0, len(messages), MAX_EVENTS_PER_FRAME):
-        yield _encoder.encode(messages[start : start + MAX_EVENTS_PER_FRAME])
+def frames(messages: Sequence[Message], events_per_frame: int = DEFAULT_EVENTS_PER_FRAME) -> Iterator[bytes]:
+    """JSON arrays of at most so many events each."""
+    for start in range(0, len(messages), events_per_frame):
+        yield _encoder.encode(messages[start : start + events_per_frame])
+
+
+def present_where(mask: NDArray[np.bool_], values: NDArray[np.int64]) -> EventColumn:
+    """An object column that holds the value where the mask is set, and nothing elsewhere."""
+    column = np.full(len(values), None, dtype=object)
+    column[mask] = values[mask]
+    return column

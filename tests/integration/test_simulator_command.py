@@ -32,6 +32,8 @@ OPTIONS: dict[str, Any] = {
     "max_connections": 1,
     "evict": "oldest",
     "compression": False,
+    "scenario": None,
+    "frame_events": 1_000,
 }
 
 

@@ -14,6 +14,7 @@ from marketdata.errors import MarketDataError
 from marketdata.runtime.runner import run_service
 from marketdata.simulator.activity import DEFAULT_MIX, DEFAULT_PROFILE, PROFILES, Rates, rates_of_total
 from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
+from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
 from marketdata.simulator.service import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -21,10 +22,10 @@ from marketdata.simulator.service import (
     SimulatorConfig,
     SimulatorService,
 )
+from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
 
 _DEFAULT_KEY: Final = "demo"
-_DEFAULT_START: Final = dt.time(9, 29)
 _EARLIEST_START_DAYS: Final = 3_650
 _MAX_PORT: Final = 65_535
 
@@ -49,7 +50,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--start",
             metavar="YYYY-MM-DDTHH:MM",
-            help="market time in New York to begin at (default: 09:29 of the last session before today)",
+            help="market time in New York to begin at (default: 09:29, or the scenario's time, of the last "
+            "session before today)",
+        )
+        parser.add_argument(
+            "--scenario",
+            choices=sorted(SCENARIOS),
+            help="; ".join(f"{name}: {scenario.summary}" for name, scenario in SCENARIOS.items()),
         )
         parser.add_argument("--speed", type=float, default=1.0, help="market seconds per second, 1 to 60")
         load = parser.add_mutually_exclusive_group()
@@ -61,6 +68,13 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--mix", default=DEFAULT_MIX, help="shares of A, T and Q in --rate (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--frame-events",
+            type=int,
+            metavar="EVENTS",
+            default=DEFAULT_EVENTS_PER_FRAME,
+            help="at most so many events in a frame, 1 to 4000 (default: %(default)s)",
         )
         parser.add_argument(
             "--api-key",
@@ -98,7 +112,8 @@ def build_service(options: dict[str, Any], *, default_key: str) -> SimulatorServ
     start = _parse_start(options["start"]) if options["start"] else None
     calendar = exchange_calendar_around(now_ns, days_before=_days_before(now_ns, start))
     if start is None:
-        start = default_start(calendar.dates, calendar.local_time(now_ns // 1_000_000).date())
+        today = calendar.local_time(now_ns // 1_000_000).date()
+        start = default_start(calendar.dates, today, config.scenario)
     start_ms = calendar.instant_ms(start.date(), start.time())
     holidays = exchange_holidays(start.date(), calendar.dates[-1])
     return SimulatorService(structs.replace(config, start_ms=start_ms, holidays=holidays), calendar)
@@ -123,12 +138,17 @@ def _config(options: dict[str, Any], default_key: str) -> SimulatorConfig:
         seed=options["seed"],
         speed=options["speed"],
         rates=_rates(options),
+        scenario=scenario_named(options["scenario"]) if options["scenario"] else ORDINARY,
+        events_per_frame=options["frame_events"],
     )
 
 
-def default_start(sessions: Sequence[dt.date], today: dt.date) -> dt.datetime:
-    """09:29 of the last session before today: the open, the busiest minute, is the first that people see."""
-    return dt.datetime.combine(max(date for date in sessions if date < today), _DEFAULT_START)
+def default_start(sessions: Sequence[dt.date], today: dt.date, scenario: Scenario = ORDINARY) -> dt.datetime:
+    """The scenario's time of the last session before today.
+
+    For the ordinary market 09:29: the open, the busiest minute, is then the first that people see.
+    """
+    return dt.datetime.combine(max(date for date in sessions if date < today), scenario.start)
 
 
 def _parse_start(text: str) -> dt.datetime:

@@ -13,7 +13,7 @@ from marketdata import events
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.halts import HALTED, REOPENED
 from marketdata.simulator.wire import (
-    MAX_EVENTS_PER_FRAME,
+    DEFAULT_EVENTS_PER_FRAME,
     MinuteAggregateMessage,
     PriceBandsMessage,
     QuoteMessage,
@@ -234,5 +234,5 @@ def test_frames_hold_several_events_and_stay_far_below_a_mebibyte() -> None:
     )
     block = next(iter(run(market("2026-11-20T11:00", rates), 0.1)))
     rendered = list(frames(block.messages()))
-    assert [len(msgspec.json.decode(frame)) for frame in rendered] == [MAX_EVENTS_PER_FRAME] * 4
+    assert [len(msgspec.json.decode(frame)) for frame in rendered] == [DEFAULT_EVENTS_PER_FRAME] * 4
     assert max(map(len, rendered)) < 1 << 19
