@@ -7,7 +7,8 @@ Recording: `directory.py` (whether it can be), `recorder.py` (a thread that writ
 anybody up), `trading_days.py` (when a day ends), `service.py` (a recorder with a connection of its own).
 
 Replay: `wire_events.py` (what a frame holds), `fan_out.py` (who gets what of it), `pacing.py` (when),
-`rest.py` (the REST calls) and `replay.py` (the whole as a service). `summary.py` says what is in a file.
+`rest.py` (the REST calls) and `replay.py` (the whole as a service). `summary.py` says what is in a file, and
+`progress.py` how far some long work has come.
 
 The format is described in docs/recording.md.
 """

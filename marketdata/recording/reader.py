@@ -82,6 +82,11 @@ class RecordingReader:
         return sum(entry.header.frame_count for entry in self.entries)
 
     @property
+    def stored_bytes(self) -> int:
+        """Compressed bytes of those blocks."""
+        return sum(entry.header.stored_bytes for entry in self.entries)
+
+    @property
     def dropped_frames(self) -> int:
         """Frames that the recorder received and could not keep."""
         return sum(entry.header.dropped_frames for entry in self.entries)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from marketdata.listener import LeaseKeeper
+from marketdata.listener.lease import LeaseKeeper
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import Provider, ProviderState
 from marketdata.recording.recorder import Recorder

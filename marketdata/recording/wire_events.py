@@ -52,7 +52,7 @@ _NOT_DECODABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
 def events_of(data: str | bytes) -> FrameEvents | None:
-    """The events of a frame, or None when it is no JSON array. An event that is not understood has no type."""
+    """The events of a frame, or None when it is no JSON array. An event not understood has no type."""
     try:
         texts = _texts.decode(data)
     except _NOT_DECODABLE:

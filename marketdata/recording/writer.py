@@ -27,7 +27,7 @@ UNFINISHED_SUFFIX: Final = ".mdprec.part"
 
 
 class RecordingWriter:
-    """Appends blocks to a new file. Raises `OSError` where the disk does; the file still ends with a whole block.
+    """Appends blocks to a new file. Raises `OSError` where the disk does; whole blocks stay whole.
 
     Attributes: `path` (the unfinished file's), `size_bytes`, `frame_count`.
     """

@@ -1,0 +1,105 @@
+"""`manage.py replay_feed`: a recording behind the provider's WebSocket and REST protocol."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata.errors import ConfigurationError
+from marketdata.observability.logs import configure_logging
+from marketdata.recording.progress import progress_bar
+from marketdata.recording.replay import DEFAULT_HOST, DEFAULT_PORT, ReplayConfig, ReplayService
+from marketdata.recording.selection import Selection
+from marketdata.runtime.runner import run_service
+from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from marketdata.trading_calendar.exchange import exchange_calendar_around
+
+_DEFAULT_KEY: Final = "demo"
+_NANOSECONDS_PER_MS: Final = 1_000_000
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve recordings through the provider's own protocol, so that the platform runs on them: set "
+        "MASSIVE_FEED to the address, MASSIVE_SECURE to off and MASSIVE_REST_URL to http://ADDRESS. "
+        "Begins when the first client has subscribed, and stands still while none is."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="played in order of time")
+        parser.add_argument(
+            "--speed", type=_speed, default=1.0, help="1, 10, …, or max: as fast as it is read (default: 1)"
+        )
+        parser.add_argument(
+            "--from", dest="start", metavar="HH:MM", help="New York market time, or YYYY-MM-DDTHH:MM[:SS]"
+        )
+        parser.add_argument("--to", dest="end", metavar="HH:MM", help="likewise; this instant is left out")
+        parser.add_argument("--symbols", help="comma list; everything else is left out")
+        parser.add_argument("--loop", action="store_true", help="begin again at the end")
+        parser.add_argument("--host", default=DEFAULT_HOST, help="default: %(default)s")
+        parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s; 0: any")
+        parser.add_argument(
+            "--api-key",
+            action="append",
+            metavar="KEY[:CHANNELS]",
+            help="accept this key, entitled to these channels (default: all); repeatable",
+        )
+        parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
+        parser.add_argument("--health-port", type=int, help="serve /healthz, /readyz and /metrics here")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        configure_logging("replay", settings.LOG_LEVEL, settings.LOG_FORMAT)
+        default_key = getattr(settings, "SIMULATOR_API_KEY", "") or _DEFAULT_KEY
+        try:
+            with build_replay(options, default_key=default_key) as service:
+                run_service(service, health_host=settings.HEALTH_HOST, health_port=options["health_port"])
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
+
+
+@contextlib.contextmanager
+def build_replay(options: dict[str, Any], *, default_key: str) -> Iterator[ReplayService]:
+    """The service that the command's options describe, with its files open.
+
+    Raises:
+        ConfigurationError: an option or a file is wrong; the message names it.
+    """
+    config = ReplayConfig(
+        protocol=ProtocolSettings(
+            api_keys=tuple(map(ApiKey.parse, options["api_key"] or [default_key])),
+            max_connections=options["max_connections"],
+        ),
+        host=options["host"],
+        port=options["port"],
+        speed=options["speed"],
+        symbols=_symbols(options["symbols"]),
+        loop=options["loop"],
+    )
+    with Selection(options["files"], start=options["start"], end=options["end"]) as selection:
+        calendar = exchange_calendar_around(selection.first_market_time_ms * _NANOSECONDS_PER_MS)
+        total = None if config.loop else selection.frame_count
+        with progress_bar("replay", total, unit="frames", stream=sys.stderr) as progress:
+            yield ReplayService(config, selection, calendar, progress=progress)
+
+
+def _symbols(text: str | None) -> frozenset[str] | None:
+    if text is None:
+        return None
+    symbols = frozenset(entry.strip() for entry in text.split(",") if entry.strip())
+    if not symbols:
+        raise ConfigurationError("--symbols is empty; an example: AAPL,MSFT")
+    return symbols
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: a number such as 10, or max") from error
