@@ -8,6 +8,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.metrics import (
     TRANSPORT_DROPPED,
     TRANSPORT_EXPIRED,
+    TRANSPORT_MISSING,
     TRANSPORT_PUBLISHED,
     TRANSPORT_PUBLISHED_BYTES,
     TRANSPORT_QUEUE_DEPTH,
@@ -39,7 +40,7 @@ class Intake:
         missing = self._gaps.missing_before(batch)
         if missing:
             self.lost_batches += missing
-            TRANSPORT_DROPPED.labels(reason="missing_in_sequence").inc(missing)
+            TRANSPORT_MISSING.labels(queue=batch.queue).inc(missing)
         if is_expired(batch, self._clock.time_ns(), self._limits):
             self.expired_batches += 1
             TRANSPORT_EXPIRED.labels(queue=batch.queue).inc()
@@ -49,7 +50,7 @@ class Intake:
 
     def refuse(self, queue: QueueName, shard: int, error: ContentError) -> None:
         """Note a message that is not a batch; nothing else is lost with it."""
-        TRANSPORT_DROPPED.labels(reason=error.reason).inc()
+        TRANSPORT_DROPPED.labels(queue=queue, reason=error.reason).inc()
         log.warning(
             "foreign message in a queue", reason=error.reason, queue=queue, shard=shard, detail=str(error)
         )
@@ -60,6 +61,19 @@ def count_published(batches: Iterable[Batch]) -> None:
     for batch in batches:
         TRANSPORT_PUBLISHED.labels(queue=batch.queue).inc()
         TRANSPORT_PUBLISHED_BYTES.inc(len(batch.body))
+
+
+def count_given_up(queue: QueueName, *, surplus: int, expired: int) -> None:
+    """Note batches that left a queue unread: it was full, or their time was over."""
+    if surplus:
+        TRANSPORT_DROPPED.labels(queue=queue, reason="queue_full").inc(surplus)
+    if expired:
+        TRANSPORT_EXPIRED.labels(queue=queue).inc(expired)
+
+
+def forget_depths() -> None:
+    """Show no depths: the broker does not tell them at present."""
+    TRANSPORT_QUEUE_DEPTH.clear()
 
 
 def note_depths(depths: Iterable[QueueDepth]) -> None:

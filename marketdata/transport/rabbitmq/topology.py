@@ -1,13 +1,14 @@
 """Names, arguments and declarations of the queues."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
 
 from marketdata.errors import TopologyMismatch
+from marketdata.transport.base import QueueDepth
 from marketdata.transport.queues import QueueLimits, QueueName
 
 _INEQUIVALENT: Final = re.compile(
@@ -36,24 +37,23 @@ class Topology:
         """The exclusive queue that the owner of a shard holds."""
         return f"{self._prefix}.owner.{shard}"
 
-    async def declare(self, channel: AbstractChannel, shard: int, queues: Iterable[QueueName]) -> None:
-        """Make sure that the queues are there.
+    async def declare(
+        self, channel: AbstractChannel, shard: int, queues: Iterable[QueueName]
+    ) -> Sequence[QueueDepth]:
+        """Make sure that the queues are there; how many batches wait in each.
 
         Raises:
             TopologyMismatch: one is there with other arguments.
         """
-        for queue in queues:
-            try:
-                await channel.declare_queue(self.queue(queue, shard), durable=True, arguments=self._arguments)
-            except ChannelPreconditionFailed as error:
-                raise TopologyMismatch(_explain(self.queue(queue, shard), str(error))) from error
+        return [await self._declare(channel, queue, shard) for queue in queues]
 
-    async def depth(self, channel: AbstractChannel, queue: QueueName, shard: int) -> int:
-        """How many batches wait in a queue."""
-        declared = await channel.declare_queue(
-            self.queue(queue, shard), durable=True, arguments=self._arguments
-        )
-        return declared.declaration_result.message_count or 0
+    async def _declare(self, channel: AbstractChannel, queue: QueueName, shard: int) -> QueueDepth:
+        name = self.queue(queue, shard)
+        try:
+            declared = await channel.declare_queue(name, durable=True, arguments=self._arguments)
+        except ChannelPreconditionFailed as error:
+            raise TopologyMismatch(_explain(name, str(error))) from error
+        return QueueDepth(queue=queue, shard=shard, batches=declared.declaration_result.message_count or 0)
 
 
 def _explain(queue: str, refusal: str) -> str:

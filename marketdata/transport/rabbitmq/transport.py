@@ -42,6 +42,7 @@ class RabbitMQTransport:
         self._clock = clock
         self._timeout_seconds = operation_timeout_seconds
         self._link = Link(url, PUBLISHER_HEARTBEAT_SECONDS, operation_timeout_seconds)
+        self._observation_link = Link(url, PUBLISHER_HEARTBEAT_SECONDS, operation_timeout_seconds)
         self._confirms = publisher_confirms
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
@@ -96,16 +97,13 @@ class RabbitMQTransport:
         return subscription
 
     async def depths(self) -> Sequence[QueueDepth]:
-        """Ask the broker for each queue in turn."""
-        places = [(queue, shard) for shard in range(self._shard_count) for queue in QueueName]
-        async with self._link.translated_errors():
-            channel = await self._publishing_channel()
-            depths = [
-                QueueDepth(
-                    queue=queue, shard=shard, batches=await self._topology.depth(channel, queue, shard)
-                )
-                for queue, shard in places
-            ]
+        """Ask the broker for each queue in turn, over a connection that a memory alarm does not block."""
+        depths: list[QueueDepth] = []
+        async with self._observation_link.translated_errors():
+            connection = await self._observation_link.connection()
+            async with connection.channel(publisher_confirms=False) as channel:
+                for shard in range(self._shard_count):
+                    depths += await self._topology.declare(channel, shard, QueueName)
         note_depths(depths)
         return depths
 
@@ -113,6 +111,7 @@ class RabbitMQTransport:
         """Close the subscriptions and disconnect."""
         for subscription in list(self._subscriptions):
             await subscription.close()
+        await self._observation_link.close()
         await self._link.close()
 
     async def __aenter__(self) -> Self:

@@ -4,18 +4,22 @@ from typing import Final
 
 # Bounds one queue and wakes its reader.
 # KEYS: queue, wake-up list. ARGV: oldest received ms, most batches, lifetime ms.
+# Answers how many batches gave way because the queue was full, and how many since they were too old.
 BOUND: Final = """
-local surplus = redis.call('LLEN', KEYS[1]) - tonumber(ARGV[2])
+local surplus = math.max(redis.call('LLEN', KEYS[1]) - tonumber(ARGV[2]), 0)
 if surplus > 0 then redis.call('LTRIM', KEYS[1], surplus, -1) end
 local oldest = tonumber(ARGV[1])
 local head = redis.call('LINDEX', KEYS[1], 0)
+local expired = 0
 while head and (#head < 8 or struct.unpack('>I8', head) < oldest) do
   redis.call('LTRIM', KEYS[1], 1, -1)
+  expired = expired + 1
   head = redis.call('LINDEX', KEYS[1], 0)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('RPUSH', KEYS[2], '1') end
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return {surplus, expired}
 """
 
 # Puts what is on loan back to the head of its queue, in order.

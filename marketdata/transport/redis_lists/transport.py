@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from marketdata.clock import Clock
-from marketdata.transport.accounting import Intake, count_published, note_depths
+from marketdata.transport.accounting import Intake, count_given_up, count_published, note_depths
 from marketdata.transport.base import Batch, QueueDepth
 from marketdata.transport.envelope import encode, oldest_received_ms
 from marketdata.transport.queues import QueueLimits, QueueName
@@ -46,8 +46,10 @@ class RedisListTransport:
         for batch in batches:
             grouped.setdefault((batch.queue, batch.shard), []).append(encode(batch))
         if grouped:
-            await self._server.pipeline(self._appending(grouped))
+            answers = await self._server.pipeline(self._appending(grouped))
             count_published(batches)
+            for (queue, _), (surplus, expired) in zip(grouped, answers[1::2], strict=True):
+                count_given_up(queue, surplus=surplus, expired=expired)
 
     def _appending(self, grouped: dict[tuple[QueueName, int], list[bytes]]) -> Iterable[tuple[Any, ...]]:
         oldest = oldest_received_ms(self._clock.time_ns(), self._limits)

@@ -37,15 +37,17 @@ def test_old_batches_are_refused_and_counted() -> None:
 def test_lost_batches_are_counted_also_when_what_arrives_is_too_old() -> None:
     first, fifth = batches(1, 5)
     intake = Intake(QueueLimits(ttl_ms=1_000), FixedClock(first.received_ns + 2_000_000_000))
-    before = sample("mdp_transport_dropped_batches_total", reason="missing_in_sequence")
+    before = sample("mdp_transport_missing_batches_total", queue="trades")
     intake.admit(first)
     intake.admit(fifth)
     assert (intake.expired_batches, intake.lost_batches) == (2, 3)
-    assert sample("mdp_transport_dropped_batches_total", reason="missing_in_sequence") == before + 3
+    assert sample("mdp_transport_missing_batches_total", queue="trades") == before + 3
 
 
 def test_foreign_messages_are_counted_by_reason() -> None:
     intake = Intake(QueueLimits(), SystemClock())
-    before = sample("mdp_transport_dropped_batches_total", reason="malformed_batch")
+    before = sample("mdp_transport_dropped_batches_total", queue="trades", reason="malformed_batch")
     intake.refuse(QueueName.TRADES, 0, ContentError("malformed_batch", "not ours"))
-    assert sample("mdp_transport_dropped_batches_total", reason="malformed_batch") == before + 1
+    assert (
+        sample("mdp_transport_dropped_batches_total", queue="trades", reason="malformed_batch") == before + 1
+    )
