@@ -353,7 +353,7 @@ MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")
 
 MASSIVE_API_KEY = env.text("MASSIVE_API_KEY") or env.text("POLYGON_API_KEY") or env.secret("MASSIVE_API_KEY")
 MASSIVE_FEED = env.text("MASSIVE_FEED", "RealTime")
-MASSIVE_MARKET = env.choice("MASSIVE_MARKET", "stocks", accepted=("stocks",))
+MASSIVE_MARKET = env.choice("MASSIVE_MARKET", "stocks", accepted=("stocks", "options", "indices"))
 MASSIVE_SUBSCRIPTIONS = env.words("MASSIVE_SUBSCRIPTIONS", ("A.*", "T.*", "Q.*", "LULD.*"))
 MASSIVE_SECURE = env.boolean("MASSIVE_SECURE", default=True)
 MASSIVE_REST_URL = env.url("MASSIVE_REST_URL", "https://api.massive.com", schemes=("http", "https"))

@@ -27,8 +27,21 @@ class ProviderState(enum.StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     WAITING = "waiting to reconnect"
+    MARKET_CLOSED = "waiting for the market to open"
     REFUSED = "refused"
     STOPPED = "stopped"
+
+
+class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """What to listen to, in the words of the `MASSIVE_*` settings.
+
+    `session`: a number that has changed asks for a new connection although nothing else changed.
+    """
+
+    feed: str
+    market: str
+    subscriptions: tuple[str, ...]
+    session: int = 0
 
 
 class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +50,32 @@ class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
     state: ProviderState
     reason: str = ""
     detail: str = ""
+
+
+class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the newest connection: the how-many-eth since the start, and since when it works.
+
+    `live_since_ns` is 0 until it does. `confirmed` are the subscriptions that the provider acknowledged,
+    and `complaint` is the last thing that it refused without ending the connection.
+    """
+
+    number: int = 0
+    live_since_ns: int = 0
+    confirmed: tuple[str, ...] = ()
+    complaint: str = ""
+
+
+class BufferCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The books of a provider's buffer: `frames_received = frames_taken + frames_dropped + frames_waiting`.
+
+    `events_dropped` counts by reason the events of the frames that gave way, each exactly.
+    """
+
+    frames_received: int
+    frames_taken: int
+    frames_dropped: int
+    frames_waiting: int
+    events_dropped: Mapping[str, int]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +119,24 @@ class Provider(Protocol):
     def status(self) -> ProviderStatus:
         """The state of the connection now."""
 
+    @property
+    def session(self) -> SessionReport:
+        """What the newest connection has come to."""
+
+    @property
+    def counts(self) -> BufferCounts:
+        """What arrived, and what became of it before it was taken."""
+
+    def aim(self, target: FeedTarget | None) -> None:
+        """Listen to this from now on; None disconnects until the next call.
+
+        Other subscriptions are asked for on the open connection; another feed, market or session number
+        ends it and begins a new one at once.
+
+        Raises:
+            ConfigurationError: the target is not accepted, and nothing has changed.
+        """
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the feed connected until `stopping`; trouble is waited out, and told in `status`."""
 
@@ -89,6 +146,9 @@ class Provider(Protocol):
         What nobody takes is bounded: the oldest frames give way, and are counted. Empty means that `run`
         has ended and nothing is left.
         """
+
+    def discard(self, reason: str) -> None:
+        """Give up the frames that wait, and count them under `reason`."""
 
     def router(self, shard_count: int) -> EventRouter:
         """A router for this provider's frames."""

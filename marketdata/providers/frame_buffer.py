@@ -1,27 +1,38 @@
 """Frames between the socket, which must never wait, and whoever takes them."""
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from marketdata.observability import metrics
-from marketdata.providers.base import Frame
+from marketdata.providers.base import BufferCounts, Frame
 
 DEFAULT_CAPACITY_CHARACTERS: Final = 64 * 2**20
 TAKE_CHARACTERS: Final = 2**20
 
 
 class FrameBuffer:
-    """First in, first out, bounded by text size; when full, the oldest frame gives way and is counted.
+    """First in, first out, bounded by text size; when full, the oldest frames give way and are counted.
+
+    `count_events` tells how many events a frame holds. It is asked only about frames that give way: they are
+    gone in a fraction of the time that routing them would take, and still every event is accounted for.
 
     Concurrency: one event loop; any number of writers, one reader.
     """
 
-    def __init__(self, capacity_characters: int = DEFAULT_CAPACITY_CHARACTERS) -> None:
+    def __init__(
+        self,
+        count_events: Callable[[str | bytes], int],
+        capacity_characters: int = DEFAULT_CAPACITY_CHARACTERS,
+    ) -> None:
+        self._count_events = count_events
         self._capacity = capacity_characters
         self._frames: deque[Frame] = deque()
         self._characters = 0
+        self._received = 0
+        self._frames_dropped = 0
+        self._events_dropped: Counter[str] = Counter()
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -29,12 +40,25 @@ class FrameBuffer:
         """Frames that wait."""
         return len(self._frames)
 
+    @property
+    def counts(self) -> BufferCounts:
+        """What came in, and what became of it."""
+        waiting = len(self._frames)
+        return BufferCounts(
+            frames_received=self._received,
+            frames_taken=self._received - self._frames_dropped - waiting,
+            frames_dropped=self._frames_dropped,
+            frames_waiting=waiting,
+            events_dropped=dict(self._events_dropped),
+        )
+
     def append(self, frame: Frame) -> None:
         """Add a frame; never waits. One frame larger than the whole capacity is dropped itself."""
         self._frames.append(frame)
+        self._received += 1
         self._characters += len(frame.data)
         if self._characters > self._capacity:
-            self._drop_oldest()
+            self._drop_oldest("buffer_full", self._capacity)
         self._changed.set()
 
     def open(self) -> None:
@@ -60,9 +84,18 @@ class FrameBuffer:
         self._characters -= size
         return taken
 
-    def _drop_oldest(self) -> None:
-        dropped = 0
-        while self._characters > self._capacity:
-            self._characters -= len(self._frames.popleft().data)
-            dropped += 1
-        metrics.PROVIDER_FRAMES_DROPPED.labels(reason="buffer_full").inc(dropped)
+    def discard(self, reason: str) -> None:
+        """Give up all frames that wait."""
+        self._drop_oldest(reason, 0)
+
+    def _drop_oldest(self, reason: str, remaining_characters: int) -> None:
+        frames = events = 0
+        while self._frames and self._characters > remaining_characters:
+            data = self._frames.popleft().data
+            self._characters -= len(data)
+            frames += 1
+            events += self._count_events(data)
+        self._frames_dropped += frames
+        self._events_dropped[reason] += events
+        metrics.PROVIDER_FRAMES_DROPPED.labels(reason=reason).inc(frames)
+        metrics.PROVIDER_EVENTS_DROPPED.labels(reason=reason).inc(events)

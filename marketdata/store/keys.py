@@ -49,3 +49,7 @@ class Keys(msgspec.Struct, frozen=True):
     def service(self, name: str) -> str:
         """Status of a service instance, JSON, refreshed while it lives."""
         return f"{self.prefix}mdp:service:{name}"
+
+    def wanted(self, name: str) -> str:
+        """Wanted state of a service, JSON (value, without an end); channel = another one was stored."""
+        return f"{self.prefix}mdp:wanted:{name}"

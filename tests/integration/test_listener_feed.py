@@ -15,6 +15,7 @@ from marketdata.providers.base import ProviderState
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.framing import count_events
 from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from tests.support.builders import trade_wire
@@ -323,7 +324,7 @@ async def test_a_listener_that_takes_nothing_does_not_hold_up_the_socket() -> No
         sent.set()
         await connection.until_closed()
 
-    buffer = FrameBuffer(capacity_characters=1_000_000)
+    buffer = FrameBuffer(count_events, capacity_characters=1_000_000)
     async with ScriptedFeed(flood) as feed, running(make_provider(feed.address, buffer=buffer)) as provider:
         await asyncio.wait_for(sent.wait(), 10)
         await eventually(lambda: provider.status.state is ProviderState.LIVE, 5)

@@ -8,17 +8,21 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketdata.clock import SystemClock
+from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.listener import Listener
+from marketdata.listener.wanted import SERVICE, ListenerWanted
 from marketdata.observability.logs import configure_logging
 from marketdata.observability.tracing import configure_tracing
+from marketdata.providers.base import Provider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.registry import create_provider
 from marketdata.runtime.runner import run_service
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
+from marketdata.store.service_records import ServiceRecords
+from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.transport.queues import QueueLimits
 from marketdata.transport.registry import create_transport
 
@@ -56,17 +60,6 @@ def build_listener() -> Listener:
     clock = SystemClock()
     # Unlike any earlier process of this machine: batches are numbered from 1 under this name.
     source = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-    provider = create_provider(
-        MassiveConfiguration(
-            api_key=settings.MASSIVE_API_KEY,
-            feed=settings.MASSIVE_FEED,
-            market=settings.MASSIVE_MARKET,
-            subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
-            secure=settings.MASSIVE_SECURE,
-            max_reconnects=settings.MASSIVE_MAX_RECONNECTS,
-        ),
-        clock=clock,
-    )
     transport = create_transport(
         settings.MDQ_URL,
         prefix=settings.MDQ_PREFIX,
@@ -75,14 +68,39 @@ def build_listener() -> Listener:
         clock=clock,
         publisher_confirms=settings.MDQ_PUBLISHER_CONFIRMS,
     )
-    lease_key = Keys(settings.MDC_KEY_PREFIX).lease("listener")
+    redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
     return Listener(
-        provider,
+        _provider(clock),
         transport,
         shard_count=settings.MDQ_SHARDS,
         source=source,
-        lease=Lease(connect(settings.MDC_URL), lease_key, source, LEASE_TTL_MS),
+        lease=Lease(redis, keys.lease(SERVICE), source, LEASE_TTL_MS),
+        records=ServiceRecords(redis, keys, SERVICE),
+        wanted=wanted_by_settings(),
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         clock=clock,
         tracing=configure_tracing("listener"),
     )
+
+
+def wanted_by_settings() -> ListenerWanted:
+    """What holds until an operator says otherwise."""
+    return ListenerWanted(
+        running=True,
+        feed=settings.MASSIVE_FEED,
+        market=settings.MASSIVE_MARKET,
+        subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
+    )
+
+
+def _provider(clock: Clock) -> Provider:
+    configuration = MassiveConfiguration(
+        api_key=settings.MASSIVE_API_KEY,
+        feed=settings.MASSIVE_FEED,
+        market=settings.MASSIVE_MARKET,
+        subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
+        rest_url=settings.MASSIVE_REST_URL,
+        secure=settings.MASSIVE_SECURE,
+        max_reconnects=settings.MASSIVE_MAX_RECONNECTS,
+    )
+    return create_provider(configuration, load_calendar=exchange_calendar_around, clock=clock)

@@ -2,49 +2,52 @@
 
 The SDK reconnects without a pause, counts reconnections over its whole life, can lose its subscriptions
 in a reconnection, takes a clean close for the end of all work, and retries a refused connection for ever
-in silence. So it is told not to reconnect at all: each session is a new client, given all channels at once
-(its `subscribe` drops channels whose name begins with another's), watched for answers and silence, and
-followed by a wait with backoff. What the server does is told in `status`.
+in silence. So it is told not to reconnect at all: each session is a new client, given all channels at once,
+watched for answers and silence (`session.py`), and followed by a wait with backoff, or for the market's
+open. What the server does is told in `status` and `session`. See docs/provider.md.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
-from typing import Final
-
-from massive import WebSocketClient
+from collections.abc import Awaitable, Sequence
+from typing import Final, TypeVar
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.observability import metrics
-from marketdata.observability.logs import RateLimitedLog, get_logger, route_library_logger
-from marketdata.providers.base import Frame, ProviderState, ProviderStatus, StatusEvent
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.providers.base import (
+    BufferCounts,
+    FeedTarget,
+    Frame,
+    ProviderState,
+    ProviderStatus,
+    SessionReport,
+    StatusEvent,
+)
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.framing import FrameRouter, statuses_of
-from marketdata.providers.massive.sessions import (
-    RetryDelays,
-    SessionEnd,
-    end_from_outcome,
-    end_from_silence,
-    end_from_status,
-)
-from marketdata.runtime.backoff import stopped_within
+from marketdata.providers.massive.framing import FrameRouter, count_events
+from marketdata.providers.massive.market_hours import MarketHours
+from marketdata.providers.massive.session import Session
+from marketdata.providers.massive.sessions import RetryDelays, SessionEnd
 
 KNOWN_STATUSES: Final = frozenset(
     {"success", "error", "auth_timeout", "max_connections", "slow_consumer", "force_disconnect"}
 )
 # A session that lasted so long was a good one: the next loss starts from short delays again.
 STABLE_AFTER_SECONDS: Final = 30.0
-CLOSE_TIMEOUT_SECONDS: Final = 2.0
-WATCH_INTERVAL_SECONDS: Final = 0.25
+# Attempts in quick succession need not ask for the market's status each time.
+RECENT_SECONDS: Final = 10.0
+TURNING: Final = ProviderStatus(ProviderState.CONNECTING, "wanted", "a change is under way")
+STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "wanted", "an operator stopped it")
 
-# The SDK attached its own handlers when it was imported above.
-route_library_logger("WebSocketClient")
+T = TypeVar("T")
 log = get_logger(__name__)
 
 
 class MassiveProvider:
     """See `marketdata.providers.base.Provider`.
+
+    Without `market_hours` the market is taken to be always open.
 
     Concurrency: one event loop. The socket is read whatever happens downstream: a slow reader would be
     closed by the server, so frames that nobody takes give way in the buffer instead.
@@ -57,28 +60,63 @@ class MassiveProvider:
         clock: Clock | None = None,
         buffer: FrameBuffer | None = None,
         delays: RetryDelays | None = None,
+        market_hours: MarketHours | None = None,
     ) -> None:
         self._configuration = configuration
         self._clock = clock or SystemClock()
-        self._buffer = buffer or FrameBuffer()
+        self._buffer = FrameBuffer(count_events) if buffer is None else buffer
         self._delays = delays or RetryDelays(configuration.max_reconnects)
+        self._market_hours = market_hours
+        self._target: FeedTarget | None = FeedTarget(
+            feed=configuration.feed, market=configuration.market, subscriptions=configuration.subscriptions
+        )
+        self._turning = asyncio.Event()
         self._status = ProviderStatus(ProviderState.STOPPED)
         self._status_log = RateLimitedLog(log)
-        self._session = _Session(self._clock.monotonic())
+        self._session: Session | None = None
+        self._sessions = 0
 
     @property
     def status(self) -> ProviderStatus:
         """The state of the connection now."""
         return self._status
 
+    @property
+    def session(self) -> SessionReport:
+        """What the newest connection has come to."""
+        return SessionReport() if self._session is None else self._session.report(self._sessions)
+
+    @property
+    def counts(self) -> BufferCounts:
+        """What arrived, and what became of it before it was taken."""
+        return self._buffer.counts
+
+    def aim(self, target: FeedTarget | None) -> None:
+        """Listen to this from now on; see `marketdata.providers.base.Provider.aim`."""
+        before, session = self._target, self._session
+        if target == before:
+            return
+        if target is not None:
+            self._configuration = self._configuration.aimed_at(target)
+        self._target = target
+        if session is not None and before is not None and _differ_in_subscriptions_only(before, target):
+            session.subscribe_to(self._configuration)
+        else:
+            self._session = None
+            self._enter(TURNING)
+            self._turning.set()
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the feed connected until `stopping`."""
         self._buffer.open()
         try:
             while not stopping.is_set():
-                end = await self._run_session(stopping)
-                if end is None or await self._wait_after(end, stopping):
-                    break
+                self._turning.clear()
+                if self._target is None:
+                    self._enter(STOPPED_BY_OPERATOR)
+                    await self._undisturbed(asyncio.Event().wait(), stopping)
+                elif (end := await self._run_session(stopping)) is not None:
+                    await self._wait_after(end, stopping)
         finally:
             self._buffer.close()
             self._enter(ProviderStatus(ProviderState.STOPPED))
@@ -86,6 +124,10 @@ class MassiveProvider:
     async def frames(self) -> Sequence[Frame]:
         """Wait for frames and hand over those that wait, oldest first; none when stopped and empty."""
         return await self._buffer.take()
+
+    def discard(self, reason: str) -> None:
+        """Give up the frames that wait, and count them under `reason`."""
+        self._buffer.discard(reason)
 
     def router(self, shard_count: int) -> FrameRouter:
         """A router for Massive's frames."""
@@ -102,92 +144,26 @@ class MassiveProvider:
                 )
 
     async def _run_session(self, stopping: asyncio.Event) -> SessionEnd | None:
-        """One connection from dialling to its end; None when it ended because of `stopping`."""
+        """One connection from dialling to its end; None when we ended it, to stop or to turn elsewhere."""
         self._enter(ProviderStatus(ProviderState.CONNECTING, self._status.reason, self._status.detail))
-        self._session = _Session(self._clock.monotonic())
-        client = self._make_client()
-        receiving = asyncio.create_task(
-            client.connect(self._receive, max_size=None, compression=None), name="feed session"
+        self._sessions += 1
+        self._session = session = Session(
+            self._configuration, self._clock, self._buffer.append, self._learn, self._market_hours
         )
         try:
-            return await self._watch(client, receiving, stopping)
+            return await self._undisturbed(session.run(), stopping)
         finally:
-            await _close(client, receiving)
+            await session.close()
 
-    def _make_client(self) -> WebSocketClient:
-        configuration = self._configuration
-        return WebSocketClient(
-            api_key=configuration.api_key,
-            feed=configuration.host,
-            market=configuration.market,
-            raw=True,
-            subscriptions=list(configuration.subscriptions),
-            max_reconnects=0,
-            secure=configuration.secure,
-        )
+    def _learn(self, state: ProviderState, reason: str, detail: str) -> None:
+        """Take over what the session found out about itself, unless it is being left."""
+        if not self._turning.is_set() and self._status.state is not state:
+            self._enter(ProviderStatus(state, reason, detail))
 
-    async def _receive(self, data: str | bytes) -> None:
-        """The SDK awaits this before it reads on, so it only takes note and returns."""
-        metrics.PROVIDER_FRAMES.inc()
-        metrics.PROVIDER_BYTES.inc(len(data))
-        self._session.last_frame_at = self._clock.monotonic()
-        self._learn_from(statuses_of(data))
-        self._buffer.append(Frame(data, self._clock.time_ns()))
-
-    def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
-        """Draw from a frame what it says of the session; a frame of data says that it works.
-
-        The status that explains a close comes right before it, too late to wait for its routing.
-        """
-        session = self._session
-        session.answered = True
-        for event in statuses:
-            session.announced = session.announced or end_from_status(event)
-        if self._status.state is ProviderState.LIVE or session.announced is not None:
-            return
-        if not statuses or any(event.status == "success" for event in statuses):
-            self._enter(ProviderStatus(ProviderState.LIVE))
-        else:
-            self._enter(ProviderStatus(ProviderState.REFUSED, statuses[0].status, statuses[0].message))
-
-    async def _watch(
-        self, client: WebSocketClient, receiving: asyncio.Task[None], stopping: asyncio.Event
-    ) -> SessionEnd | None:
-        stopped = asyncio.create_task(stopping.wait())
-        try:
-            while True:
-                done, _ = await asyncio.wait(
-                    {receiving, stopped},
-                    timeout=WATCH_INTERVAL_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if stopped in done:
-                    return None
-                if receiving in done:
-                    return end_from_outcome(receiving.exception(), self._session.announced)
-                if self._is_too_quiet():
-                    return end_from_silence(
-                        connected=client.websocket is not None,
-                        subscribed=bool(client.subs),
-                        answered=self._session.answered,
-                    )
-        finally:
-            stopped.cancel()
-
-    def _is_too_quiet(self) -> bool:
-        """Whether the session has been without a frame for longer than it may."""
-        session, configuration = self._session, self._configuration
-        allowed = (
-            configuration.silence_timeout_seconds
-            if session.answered
-            else configuration.answer_timeout_seconds
-        )
-        return allowed is not None and self._clock.monotonic() - session.last_frame_at >= allowed
-
-    async def _wait_after(self, end: SessionEnd, stopping: asyncio.Event) -> bool:
-        """Wait before the next session; True when `stopping` came first."""
+    async def _wait_after(self, end: SessionEnd, stopping: asyncio.Event) -> None:
+        """Wait before the next session; a new target ends the wait."""
         metrics.PROVIDER_SESSIONS_ENDED.labels(reason=end.reason).inc()
-        if self._session.answered and self._session.age_seconds(self._clock) >= STABLE_AFTER_SECONDS:
+        if self._session is not None and self._session.live_seconds >= STABLE_AFTER_SECONDS:
             self._delays.reset()
         delay = self._delays.next_delay_seconds(end)
         state = ProviderState.REFUSED if end.refused else ProviderState.WAITING
@@ -195,7 +171,39 @@ class MassiveProvider:
         log.warning(
             "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
         )
-        return await stopped_within(stopping, delay)
+        await self._undisturbed(self._until_worth_trying(end, delay), stopping)
+        if self._turning.is_set():
+            self._delays.reset()
+
+    async def _until_worth_trying(self, end: SessionEnd, delay_seconds: float) -> None:
+        """The delay; and, after anything but a refusal, the market's next open if it is closed."""
+        if self._market_hours is None or end.refused:
+            await asyncio.sleep(delay_seconds)
+            return
+        _, view = await asyncio.gather(
+            asyncio.sleep(delay_seconds), self._market_hours.look(fresh_seconds=RECENT_SECONDS)
+        )
+        while view.is_closed:
+            status = ProviderStatus(
+                ProviderState.MARKET_CLOSED, end.reason, f"closed according to the {view.source}"
+            )
+            if status != self._status:
+                log.info("feed waits for the market", reason=end.reason, source=view.source)
+                self._enter(status)
+            await asyncio.sleep(max(view.ask_again_seconds, delay_seconds))
+            view = await self._market_hours.look(fresh_seconds=0)
+
+    async def _undisturbed(self, work: Awaitable[T], stopping: asyncio.Event) -> T | None:
+        """What the work gives; None, and the work is cancelled, as soon as we stop or turn elsewhere."""
+        working = asyncio.ensure_future(work)
+        disturbances = [asyncio.create_task(event.wait()) for event in (stopping, self._turning)]
+        try:
+            await asyncio.wait([working, *disturbances], return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            for task in (working, *disturbances):
+                task.cancel()
+            await asyncio.wait([working, *disturbances])
 
     def _enter(self, status: ProviderStatus) -> None:
         if status.state is ProviderState.LIVE:
@@ -206,26 +214,9 @@ class MassiveProvider:
         self._status = status
 
 
-class _Session:
-    """What is known of the session under way."""
-
-    __slots__ = ("announced", "answered", "last_frame_at", "started_at")
-
-    def __init__(self, now: float) -> None:
-        self.started_at = now
-        self.last_frame_at = now
-        self.answered = False
-        self.announced: SessionEnd | None = None
-
-    def age_seconds(self, clock: Clock) -> float:
-        return clock.monotonic() - self.started_at
-
-
-async def _close(client: WebSocketClient, receiving: asyncio.Task[None]) -> None:
-    """End the session without leaving a task or a socket, however the peer behaves."""
-    if not receiving.done() and client.websocket is not None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                await client.close()
-    receiving.cancel()
-    await asyncio.wait([receiving], timeout=CLOSE_TIMEOUT_SECONDS)
+def _differ_in_subscriptions_only(before: FeedTarget, after: FeedTarget | None) -> bool:
+    return after is not None and (before.feed, before.market, before.session) == (
+        after.feed,
+        after.market,
+        after.session,
+    )

@@ -1,33 +1,53 @@
 """What the Massive provider must be told, checked before anything is connected."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
+from marketdata.providers.base import FeedTarget
 
-MARKETS: Final = ("stocks",)
-CHANNELS: Final = ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV")
+BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
+_SYMBOL: Final = re.compile(r"\*|[^\s,*]+")
+
+# The channels of each market, as the provider documents them; what has no queue of its own goes to `unknown`.
+CHANNELS: Final[Mapping[str, Sequence[str]]] = {
+    "stocks": ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV"),
+    "options": ("A", "AM", "T", "Q", "FMV", "LV"),
+    "indices": ("A", "AM", "V", "LV"),
+}
+MARKETS: Final = tuple(CHANNELS)
 
 
 class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """Connection settings; the names follow the `MASSIVE_*` settings.
 
     `feed`: a member name of the SDK's `Feed` (`RealTime`, `Delayed`, …) or `host:port`.
+    `secure`: whether a feed at `host:port` is encrypted; the vendor's own always are.
     `max_reconnects`: consecutive lost sessions that are retried quickly, before waits of a minute begin.
     `answer_timeout_seconds`: from dialling to the first answer to the subscriptions.
-    `silence_timeout_seconds`: a connection without a single frame for so long is given up; None never does.
+    `silence_timeout_seconds`: in the regular session, a connection on which a whole busy channel was asked
+    for and no frame comes for so long is given up; None never gives one up.
+    `quiet_silence_timeout_seconds`: the same outside the regular session, and for single symbols. Longer
+    than 15 minutes, as the delayed feeds are silent for so long at the beginning of a day.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message names its setting and what is accepted.
     """
 
     api_key: str
     feed: str = "RealTime"
     market: str = "stocks"
     subscriptions: tuple[str, ...] = ("A.*", "T.*", "Q.*", "LULD.*")
+    rest_url: str = "https://api.massive.com"
     secure: bool = True
     max_reconnects: int = 5
     answer_timeout_seconds: float = 15.0
-    silence_timeout_seconds: float | None = 300.0
+    silence_timeout_seconds: float | None = 30.0
+    quiet_silence_timeout_seconds: float = 1_200.0
 
     def __post_init__(self) -> None:
         if self.market not in MARKETS:
@@ -35,9 +55,29 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         if not self.subscriptions:
             raise ConfigurationError('MASSIVE_SUBSCRIPTIONS is empty; an example: ["A.*", "T.*"]')
         for subscription in self.subscriptions:
-            _check_subscription(subscription)
+            _check_subscription(subscription, self.market)
         if _is_vendor_feed(self.feed) and not self.api_key:
             raise ConfigurationError(f"MASSIVE_API_KEY is empty, and the feed {self.feed} needs a key")
+
+    def aimed_at(self, target: FeedTarget) -> "MassiveConfiguration":
+        """The same with the target's feed, market and subscriptions.
+
+        Raises:
+            ConfigurationError: see the class.
+        """
+        return msgspec.structs.replace(
+            self, feed=target.feed, market=target.market, subscriptions=target.subscriptions
+        )
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted: always towards the vendor, who is sent the key."""
+        return self.secure or _is_vendor_feed(self.feed)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether in the regular session some event is due every few seconds."""
+        return not BUSY_SUBSCRIPTIONS.isdisjoint(self.subscriptions)
 
     @property
     def host(self) -> str:
@@ -55,12 +95,11 @@ def _is_vendor_feed(feed: str) -> bool:
     )
 
 
-def _check_subscription(subscription: str) -> None:
+def _check_subscription(subscription: str, market: str) -> None:
     """The server silently ignores what it does not know, so a mistake must be found here."""
-    channel, dot, symbol = subscription.partition(".")
-    if channel not in CHANNELS or not dot or not symbol or "," in symbol:
-        channels = ", ".join(CHANNELS)
+    channel, _, symbol = subscription.partition(".")
+    if channel not in CHANNELS[market] or not _SYMBOL.fullmatch(symbol):
         raise ConfigurationError(
             f"MASSIVE_SUBSCRIPTIONS has {subscription!r}; accepted: <channel>.* or <channel>.<symbol> "
-            f"with a channel of {channels}"
+            f"with a channel of {', '.join(CHANNELS[market])} (market {market})"
         )

@@ -8,6 +8,7 @@ over the whole frame (slices, headers) and one loop sort it, about 0.7 µs an ev
 else in it takes the second way, event by event, which knows the reason for everything it sets aside.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final, TypeAlias
@@ -29,8 +30,9 @@ UNKNOWN_SHARD: Final = 0
 MAX_FRAME_CHARACTERS: Final = 16 * 2**20
 # Of text that is not JSON at all only the beginning is kept, as a JSON string: enough to see what it was.
 MALFORMED_EXCERPT_CHARACTERS: Final = 2_000
-# Statuses come in small frames of their own; only those are worth a look before they are routed.
+# Statuses come in frames of their own: small ones, or long ones (acknowledgements) that begin with one.
 STATUS_FRAME_CHARACTERS: Final = 16_384
+STATUS_HEAD_CHARACTERS: Final = 64
 KNOWN_SYMBOLS_LIMIT: Final = 65_536
 
 _Symbol: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
@@ -167,15 +169,27 @@ class FrameRouter:
 
 
 def statuses_of(data: str | bytes) -> list[StatusEvent]:
-    """The statuses in a small frame; none for a large one or for anything that is not understood."""
-    if len(data) > STATUS_FRAME_CHARACTERS:
-        return []
-    mentions_status = b'"status"' in data if isinstance(data, bytes) else '"status"' in data
-    if not mentions_status:
+    """The statuses in a frame of statuses; none for a large frame of data, or what is not understood."""
+    is_long = len(data) > STATUS_FRAME_CHARACTERS
+    if not _mentions_status(data[:STATUS_HEAD_CHARACTERS] if is_long else data):
         return []
     router = FrameRouter(shard_count=1)
     router.add(data)
     return list(router.take().statuses)
+
+
+def count_events(data: str | bytes) -> int:
+    """How many events routing the frame would give; three times as fast, for frames that are given up."""
+    if len(data) <= MAX_FRAME_CHARACTERS and not _mentions_status(data):
+        with contextlib.suppress(*_NOT_DECODABLE):
+            return len(_slices.decode(data))
+    router = FrameRouter(shard_count=1)
+    router.add(data)
+    return sum(part.event_count for part in router.take().parts)
+
+
+def _mentions_status(data: str | bytes) -> bool:
+    return b'"status"' in data if isinstance(data, bytes) else '"status"' in data
 
 
 class _ShardOfSymbol(dict[str, int]):

@@ -1,7 +1,8 @@
 """Why a session of the feed ended, and how long to wait before the next: pure decisions."""
 
 import enum
-from typing import Final
+import sys
+from typing import Final, NoReturn
 
 import msgspec
 from massive.exceptions import AuthError
@@ -68,9 +69,25 @@ def end_from_outcome(error: BaseException | None, announced: SessionEnd | None) 
         return SessionEnd(EndReason.CLOSED_BY_SERVER, "close code 1000 or 1001")
     if isinstance(error, AuthError):
         return SessionEnd(EndReason.AUTH_FAILED, str(error))
+    if isinstance(error, Undialled):
+        return SessionEnd(EndReason.UNREACHABLE, str(error))
     if isinstance(error, ConnectionClosedError):
         return SessionEnd(EndReason.CONNECTION_LOST, str(error))
     return SessionEnd(EndReason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
+
+
+class Undialled(Exception):
+    """The WebSocket could not be opened. Raised to keep the `websockets` library from trying for ever."""
+
+
+def no_further_dialling() -> NoReturn:
+    """For `connect(reconnect_delays=…)`: what is asked for a delay after a failed attempt.
+
+    Raises:
+        Undialled: always, so that `connect` ends; the message is that of the failure.
+    """
+    failure = sys.exception()
+    raise Undialled(f"{type(failure).__name__}: {failure}")
 
 
 def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> SessionEnd:
@@ -85,10 +102,11 @@ def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> Se
 
 
 class RetryDelays:
-    """How long to wait before the next session.
+    """How long to wait before the next session, while the market is open.
 
-    Lost sessions are retried quickly, `quick_attempts` times in a row; then, and after a refusal at
-    once, only patiently. `reset` after a session that lasted.
+    A server that cannot be reached at all is asked again within 4 s for as long as it takes: the attempt
+    costs nothing, and it comes back unannounced. Lost sessions are retried quickly `quick_attempts` times
+    in a row; then, and after a refusal at once, only patiently. `reset` after a session that lasted.
     """
 
     def __init__(
@@ -98,21 +116,27 @@ class RetryDelays:
         quick: Backoff | None = None,
         patient: Backoff | None = None,
         refused: Backoff | None = None,
+        unreachable: Backoff | None = None,
     ) -> None:
         self._quick_attempts = quick_attempts
         self._quick = quick or Backoff(initial_seconds=0.5, maximum_seconds=15.0, minimum_seconds=0.1)
         self._patient = patient or Backoff(initial_seconds=30.0, maximum_seconds=60.0, minimum_seconds=10.0)
         self._refused = refused or Backoff(initial_seconds=60.0, maximum_seconds=300.0, minimum_seconds=30.0)
+        self._unreachable = unreachable or Backoff(
+            initial_seconds=0.5, maximum_seconds=4.0, minimum_seconds=0.2
+        )
 
     def next_delay_seconds(self, end: SessionEnd) -> float:
         """The wait after this end; each call counts as an attempt."""
         if end.refused:
             return self._refused.next_delay_seconds()
+        if end.reason is EndReason.UNREACHABLE:
+            return self._unreachable.next_delay_seconds()
         if self._quick.attempts < self._quick_attempts:
             return self._quick.next_delay_seconds()
         return self._patient.next_delay_seconds()
 
     def reset(self) -> None:
         """Forget the failures so far."""
-        for backoff in (self._quick, self._patient, self._refused):
+        for backoff in (self._quick, self._patient, self._refused, self._unreachable):
             backoff.reset()

@@ -8,12 +8,22 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import pytest
 
 from marketdata.errors import TopologyMismatch
-from marketdata.listener import BatchMaker, Listener
+from marketdata.listener import Listener
+from marketdata.listener.batches import BatchMaker
+from marketdata.listener.ledger import Ledger
 from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import Frame, ProviderState, ProviderStatus, StatusEvent
+from marketdata.providers.base import (
+    BufferCounts,
+    FeedTarget,
+    Frame,
+    ProviderState,
+    ProviderStatus,
+    SessionReport,
+    StatusEvent,
+)
 from marketdata.providers.frame_buffer import FrameBuffer
-from marketdata.providers.massive.framing import FrameRouter
+from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName, shard_of
@@ -30,7 +40,9 @@ class FakeProvider:
     """A provider whose frames the test puts in."""
 
     def __init__(self) -> None:
-        self.buffer = FrameBuffer()
+        self.buffer = FrameBuffer(count_events)
+        self.target: FeedTarget | None = None
+        self.session = SessionReport()
         self.status = ProviderStatus(ProviderState.CONNECTING)
         self.noticed: list[StatusEvent] = []
 
@@ -40,6 +52,16 @@ class FakeProvider:
         await stopping.wait()
         self.status = ProviderStatus(ProviderState.STOPPED)
         self.buffer.close()
+
+    @property
+    def counts(self) -> BufferCounts:
+        return self.buffer.counts
+
+    def aim(self, target: FeedTarget | None) -> None:
+        self.target = target
+
+    def discard(self, reason: str) -> None:
+        self.buffer.discard(reason)
 
     async def frames(self) -> Sequence[Frame]:
         return await self.buffer.take()
@@ -105,7 +127,7 @@ def events_of(batches: Iterable[Batch]) -> list[object]:
 
 
 def make_batches(*frames: Frame) -> Sequence[Batch]:
-    return BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing()).batches(frames)
+    return BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing(), Ledger()).batches(frames)
 
 
 def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> None:
@@ -122,7 +144,7 @@ def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> Non
 
 
 def test_batches_are_numbered_from_one_in_each_queue_and_shard() -> None:
-    maker = BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing())
+    maker = BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing(), Ledger())
     frame = Frame(batch_body([trade_wire("IBM"), quote_wire("IBM")]), received_ns=1)
     only_trade = Frame(batch_body([trade_wire("IBM")]), received_ns=1)
 
@@ -184,7 +206,7 @@ async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_publis
 
 
 async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:
-    rig.provider.buffer = FrameBuffer(capacity_characters=2_000)
+    rig.provider.buffer = FrameBuffer(count_events, capacity_characters=2_000)
     dropped = metrics.PROVIDER_FRAMES_DROPPED.labels(reason="buffer_full")
     before = dropped._value.get()
     async with rig.running():

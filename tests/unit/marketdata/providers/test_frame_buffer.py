@@ -6,7 +6,12 @@ import pytest
 
 from marketdata.observability import metrics
 from marketdata.providers.base import Frame
-from marketdata.providers.frame_buffer import TAKE_CHARACTERS, FrameBuffer
+from marketdata.providers.frame_buffer import DEFAULT_CAPACITY_CHARACTERS, TAKE_CHARACTERS, FrameBuffer
+
+
+def make_buffer(capacity_characters: int = DEFAULT_CAPACITY_CHARACTERS) -> FrameBuffer:
+    """A buffer of frames whose every character is an event."""
+    return FrameBuffer(len, capacity_characters)
 
 
 def frame(text: str) -> Frame:
@@ -14,7 +19,7 @@ def frame(text: str) -> Frame:
 
 
 async def test_frames_come_out_in_the_order_of_arrival() -> None:
-    buffer = FrameBuffer()
+    buffer = make_buffer()
     for text in "abc":
         buffer.append(frame(text))
 
@@ -22,7 +27,7 @@ async def test_frames_come_out_in_the_order_of_arrival() -> None:
 
 
 async def test_taking_waits_for_the_first_frame() -> None:
-    buffer = FrameBuffer()
+    buffer = make_buffer()
     taking = asyncio.create_task(buffer.take())
     await asyncio.sleep(0)
     assert not taking.done()
@@ -33,7 +38,7 @@ async def test_taking_waits_for_the_first_frame() -> None:
 
 
 async def test_one_taking_is_bounded_by_text_size() -> None:
-    buffer = FrameBuffer()
+    buffer = make_buffer()
     half = "x" * (TAKE_CHARACTERS // 2)
     for _ in range(3):
         buffer.append(frame(half))
@@ -45,7 +50,7 @@ async def test_one_taking_is_bounded_by_text_size() -> None:
 async def test_a_full_buffer_gives_up_its_oldest_frames_and_counts_them() -> None:
     dropped = metrics.PROVIDER_FRAMES_DROPPED.labels(reason="buffer_full")
     before = dropped._value.get()
-    buffer = FrameBuffer(capacity_characters=10)
+    buffer = make_buffer(10)
     for text in ("aaaa", "bbbb", "cccc", "dddd"):
         buffer.append(frame(text))
 
@@ -54,7 +59,7 @@ async def test_a_full_buffer_gives_up_its_oldest_frames_and_counts_them() -> Non
 
 
 async def test_a_frame_larger_than_the_buffer_leaves_it_usable() -> None:
-    buffer = FrameBuffer(capacity_characters=10)
+    buffer = make_buffer(10)
     buffer.append(frame("x" * 11))
     assert len(buffer) == 0
 
@@ -64,7 +69,7 @@ async def test_a_frame_larger_than_the_buffer_leaves_it_usable() -> None:
 
 @pytest.mark.parametrize("waiting", [0, 2])
 async def test_a_closed_buffer_hands_over_what_is_left_and_then_nothing(waiting: int) -> None:
-    buffer = FrameBuffer()
+    buffer = make_buffer()
     for _ in range(waiting):
         buffer.append(frame("x"))
     buffer.close()
@@ -75,7 +80,7 @@ async def test_a_closed_buffer_hands_over_what_is_left_and_then_nothing(waiting:
 
 
 async def test_an_opened_buffer_waits_again() -> None:
-    buffer = FrameBuffer()
+    buffer = make_buffer()
     buffer.close()
     assert await buffer.take() == []
     buffer.open()

@@ -1,0 +1,70 @@
+"""From frames to batches: routing, numbering and counting. No I/O."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from marketdata.listener.ledger import Ledger
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.observability.tracing import Tracing
+from marketdata.providers.base import Frame, Provider
+from marketdata.transport.base import Batch
+from marketdata.transport.queues import QueueName
+
+log = get_logger(__name__)
+
+
+class BatchMaker:
+    """Frames to batches.
+
+    `source` names this listener instance; sequences start at 1 with it, so it must be new for each process.
+    """
+
+    def __init__(
+        self, provider: Provider, shard_count: int, source: str, tracing: Tracing, ledger: Ledger
+    ) -> None:
+        self._provider = provider
+        self._router = provider.router(shard_count)
+        self._source = source
+        self._tracing = tracing
+        self._ledger = ledger
+        self._sequences: defaultdict[tuple[QueueName, int], int] = defaultdict(int)
+        self._log = RateLimitedLog(log)
+
+    def batches(self, frames: Sequence[Frame]) -> Sequence[Batch]:
+        """One batch for each (queue, shard) that the frames have events for."""
+        with self._tracing.span("listener.route", frames=len(frames)):
+            for frame in frames:
+                self._router.add(frame.data)
+            routing = self._router.take()
+            self._provider.notice(routing.statuses)
+            self._count_set_aside(routing.set_aside)
+            received_ns = min(frame.received_ns for frame in frames)
+            traceparent = self._tracing.traceparent()
+            batches = [
+                Batch(
+                    queue=part.queue,
+                    shard=part.shard,
+                    source=self._source,
+                    sequence=self._next_sequence(part.queue, part.shard),
+                    received_ns=received_ns,
+                    event_count=part.event_count,
+                    body=part.body,
+                    trace_context=traceparent,
+                )
+                for part in routing.parts
+            ]
+        for batch in batches:
+            metrics.LISTENER_EVENTS.labels(queue=batch.queue).inc(batch.event_count)
+            metrics.LISTENER_BATCHES.labels(queue=batch.queue).inc()
+        self._ledger.routed(batches)
+        return batches
+
+    def _next_sequence(self, queue: QueueName, shard: int) -> int:
+        self._sequences[queue, shard] += 1
+        return self._sequences[queue, shard]
+
+    def _count_set_aside(self, reasons: Mapping[str, int]) -> None:
+        for reason, count in reasons.items():
+            metrics.LISTENER_UNKNOWN.labels(reason=reason).inc(count)
+            self._log.warning("events set aside", reason=reason, events=count)

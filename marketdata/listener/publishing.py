@@ -1,0 +1,131 @@
+"""The way of batches into the broker: a short queue of groups, patience, and an end to it."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from marketdata.clock import Clock
+from marketdata.errors import TransportUnavailable
+from marketdata.listener.ledger import Ledger
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.observability.tracing import Tracing
+from marketdata.runtime.backoff import Backoff
+from marketdata.transport.base import Batch, Transport
+
+GROUPS_UNDER_WAY: Final = 2
+NANOSECONDS_PER_MS: Final = 1_000_000
+
+log = get_logger(__name__)
+
+
+class Publishing:
+    """Publishes groups of batches in order; one event loop, one task in `run`, one that calls `put`.
+
+    A group is tried until the broker took it or it is too old to be of use to anybody.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        ledger: Ledger,
+        *,
+        ttl_ms: int,
+        clock: Clock,
+        tracing: Tracing,
+        backoff: Backoff,
+    ) -> None:
+        self._transport = transport
+        self._ledger = ledger
+        self._ttl_ms = ttl_ms
+        self._clock = clock
+        self._tracing = tracing
+        self._backoff = backoff
+        self._groups: asyncio.Queue[Sequence[Batch] | None] = asyncio.Queue(GROUPS_UNDER_WAY)
+        self._log = RateLimitedLog(log)
+        self.trouble = "not connected yet"
+
+    async def open(self, stopping: asyncio.Event) -> bool:
+        """Connect to the broker, for as long as it takes; False when `stopping` came first."""
+        while True:
+            try:
+                await self._transport.open()
+            except TransportUnavailable as error:
+                self._note_trouble(error)
+                if not await self._backoff.wait(stopping):
+                    return False
+            else:
+                self._note_well()
+                return True
+
+    async def put(self, batches: Sequence[Batch]) -> None:
+        """Hand over a group; waits while the broker is behind. Counted as dropped if cancelled."""
+        try:
+            await self._groups.put(batches)
+        except asyncio.CancelledError:
+            self._drop(batches, "stopping")
+            raise
+
+    async def finish(self) -> None:
+        """No more groups will come: `run` returns after those that wait."""
+        await self._groups.put(None)
+
+    async def run(self) -> None:
+        """Publish until `finish`."""
+        while (group := await self._groups.get()) is not None:
+            await self._publish(group)
+
+    def give_up(self, reason: str) -> None:
+        """Drop what a cancelled `run` left, so that the next one starts clean."""
+        with contextlib.suppress(asyncio.QueueEmpty):
+            while True:
+                self._drop(self._groups.get_nowait() or (), reason)
+
+    async def _publish(self, group: Sequence[Batch]) -> None:
+        """Try until the broker took it. Counted as dropped when the time to drain is over first."""
+        try:
+            while group := self._young_enough(group):
+                if await self._attempt(group):
+                    return
+                await asyncio.sleep(self._backoff.next_delay_seconds())
+        except asyncio.CancelledError:
+            self._drop(group, "stopping")
+            raise
+
+    async def _attempt(self, group: Sequence[Batch]) -> bool:
+        try:
+            with (
+                self._tracing.span("listener.publish", batches=len(group)),
+                metrics.LISTENER_PUBLISH_SECONDS.time(),
+            ):
+                await self._transport.publish(group)
+        except TransportUnavailable as error:
+            self._note_trouble(error)
+            return False
+        self._ledger.published(group)
+        self._note_well()
+        return True
+
+    def _young_enough(self, group: Sequence[Batch]) -> Sequence[Batch]:
+        oldest_ns = self._clock.time_ns() - self._ttl_ms * NANOSECONDS_PER_MS
+        young = [batch for batch in group if batch.received_ns >= oldest_ns]
+        if len(young) < len(group):
+            self._drop([batch for batch in group if batch.received_ns < oldest_ns], "expired")
+        return young
+
+    def _drop(self, batches: Sequence[Batch], reason: str) -> None:
+        if not batches:
+            return
+        events = self._ledger.dropped(batches, reason)
+        by_queue = Counter(str(batch.queue) for batch in batches)
+        self._log.warning("batches dropped", reason=reason, events=events, batches=dict(by_queue))
+
+    def _note_trouble(self, error: TransportUnavailable) -> None:
+        self.trouble = str(error) or type(error).__name__
+        self._log.warning("broker unavailable", reason="broker_unavailable", error=self.trouble)
+
+    def _note_well(self) -> None:
+        self._backoff.reset()
+        self.trouble = ""

@@ -1,0 +1,105 @@
+"""What operators want of the listener, and what it reports back: the two sides of its control.
+
+Both are JSON in the cache. Neither holds a secret: keys and addresses of brokers stay in the settings.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from marketdata.errors import ContentError
+from marketdata.listener.ledger import ListenerCounters
+from marketdata.providers.base import FeedTarget, ProviderState
+
+SERVICE: Final = "listener"
+
+_Whole = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ListenerWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The wanted state. `version` rises with each change; 0 is what the settings say.
+
+    `session`: a number that rises asks for a new connection although nothing else changes (a restart).
+    """
+
+    running: bool
+    feed: str
+    market: str
+    subscriptions: tuple[str, ...]
+    session: _Whole = 0
+    version: _Whole = 0
+
+    @property
+    def target(self) -> FeedTarget | None:
+        """What the provider is to listen to; None while the listener is wanted to stop."""
+        if not self.running:
+            return None
+        return FeedTarget(
+            feed=self.feed, market=self.market, subscriptions=self.subscriptions, session=self.session
+        )
+
+
+class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):
+    """The actual state, as the listener that holds the role last told it.
+
+    `applied` is the newest wanted state that took effect or is taking it; `refused_version` and `refusal`
+    tell of one that was not accepted. `session` counts the connections of this process, `live_since_ms` is 0
+    before the current one works. `unconfirmed` are subscriptions that the provider has not begun, or not
+    ended, with an acknowledgement (yet).
+    """
+
+    source: str
+    reported_at_ms: int
+    applied: ListenerWanted
+    state: ProviderState
+    reason: str
+    detail: str
+    session: int
+    live_since_ms: int
+    unconfirmed: Sequence[str]
+    counters: ListenerCounters
+    refused_version: int = 0
+    refusal: str = ""
+
+    def has_effect(self, version: int) -> bool:
+        """Whether the wanted state of this version (or a later one) is how things are."""
+        if self.applied.version < version:
+            return False
+        if not self.applied.running:
+            return self.state is ProviderState.STOPPED
+        return self.state is ProviderState.LIVE and not self.unconfirmed
+
+
+_encoder: Final = msgspec.json.Encoder()
+_wanted: Final = msgspec.json.Decoder(ListenerWanted)
+_actual: Final = msgspec.json.Decoder(ListenerActual)
+
+
+def encode(record: ListenerWanted | ListenerActual) -> bytes:
+    """The record as JSON that `read_wanted` or `read_actual` reads."""
+    return _encoder.encode(record)
+
+
+def read_wanted(value: bytes) -> ListenerWanted:
+    """The wanted state in a stored value.
+
+    Raises:
+        ContentError: reason `wanted_state`; something else wrote there.
+    """
+    try:
+        return _wanted.decode(value)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise ContentError("wanted_state", str(error)) from error
+
+
+def read_actual(value: bytes) -> ListenerActual:
+    """The actual state in a stored value.
+
+    Raises:
+        ContentError: reason `actual_state`; something else wrote there.
+    """
+    try:
+        return _actual.decode(value)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise ContentError("actual_state", str(error)) from error

@@ -1,0 +1,133 @@
+"""`manage.py listener`: start, stop, restart and turn the listener while it runs, and see the effect."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata.clock import SystemClock
+from marketdata.control import ListenerControl
+from marketdata.errors import MarketDataError
+from marketdata.listener.wanted import SERVICE, ListenerActual, ListenerWanted
+from marketdata.management.commands.run_listener import wanted_by_settings
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.service_records import ServiceRecords
+
+DEADLINE_SECONDS: Final = 15.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Say what the listener is to do, and wait until it does: status, start, stop, restart, set. "
+        "Exit code 1 when the effect did not come about in time."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", choices=["status", "start", "stop", "restart", "set"])
+        parser.add_argument("--feed", help="RealTime, Delayed, another of the provider's feeds, or host:port")
+        parser.add_argument("--market", help="stocks, options or indices")
+        parser.add_argument(
+            "--subscriptions", help="words separated by commas, such as A.*,T.*,Q.AAPL; replaces all"
+        )
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=DEADLINE_SECONDS,
+            metavar="SECONDS",
+            help="how long to wait for the effect (default: %(default)s)",
+        )
+
+    def handle(self, *_args: Any, action: str, wait: float, **options: Any) -> None:
+        changes = _changes(options)
+        if action == "set" and not changes:
+            raise CommandError("set needs one of --feed, --market, --subscriptions")
+        if action != "set" and changes:
+            raise CommandError(f"{action} takes no --{next(iter(changes))}; use set")
+        if wait < 0:
+            raise CommandError(f"--wait is {wait:g}; accepted are seconds from 0")
+        with _refusals_as_command_errors():
+            asyncio.run(self._run(action, changes, wait))
+
+    async def _run(self, action: str, changes: dict[str, Any], wait_seconds: float) -> None:
+        async with connect(settings.MDC_URL) as redis:
+            records = ServiceRecords(redis, Keys(settings.MDC_KEY_PREFIX), SERVICE)
+            control = ListenerControl(records, wanted_by_settings(), SystemClock())
+            if action == "status":
+                self._tell(await control.wanted(), await control.actual())
+                return
+            wanted = await control.change(**_CHANGE_OF[action], **changes)
+            effect = await control.effect(wanted, deadline_seconds=wait_seconds)
+            self._tell(wanted, effect.actual)
+            if not effect.achieved:
+                raise CommandError(f"{action} has had no effect: {effect.account}")
+            self.stdout.write(self.style.SUCCESS(f"{action}: {effect.account}"))
+
+    def _tell(self, wanted: ListenerWanted, actual: ListenerActual | None) -> None:
+        self.stdout.write(f"wanted  {_describe(wanted)}")
+        if actual is None:
+            self.stdout.write("actual  no listener tells its state")
+            return
+        words = [word for word in (actual.state, actual.reason, actual.detail) if word]
+        since = f" since {_instant(actual.live_since_ms)}" if actual.live_since_ms else ""
+        self.stdout.write(f"actual  {': '.join(words)}{since}, connection {actual.session}, {actual.source}")
+        if actual.applied != wanted:
+            self.stdout.write(f"        still at {_describe(actual.applied)}")
+        if actual.unconfirmed:
+            self.stdout.write(f"        not confirmed by the provider: {', '.join(actual.unconfirmed)}")
+        if actual.refusal:
+            self.stdout.write(f"        version {actual.refused_version} refused: {actual.refusal}")
+        counters = actual.counters
+        dropped = ", ".join(f"{count} {reason}" for reason, count in counters.events_dropped.items() if count)
+        self.stdout.write(
+            f"events  {counters.events_received} received, {counters.events_published} published, "
+            f"{counters.events_in_flight} in flight, dropped: {dropped or 'none'}"
+        )
+
+
+_CHANGE_OF: Final[dict[str, dict[str, Any]]] = {
+    "start": {"running": True},
+    "stop": {"running": False},
+    "restart": {"running": True, "new_session": True},
+    "set": {},
+}
+
+
+def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    changes = {name: options[name] for name in ("feed", "market") if options[name] is not None}
+    if options["subscriptions"] is not None:
+        changes["subscriptions"] = _words(options["subscriptions"])
+    return changes
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """A list as the settings take it: JSON, or words separated by commas."""
+    if text.lstrip().startswith("["):
+        try:
+            return tuple(str(word) for word in json.loads(text))
+        except ValueError as error:
+            raise CommandError(f"--subscriptions {text!r} is no JSON list: {error}") from error
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _describe(wanted: ListenerWanted) -> str:
+    running = "running" if wanted.running else "stopped"
+    subscriptions = ",".join(wanted.subscriptions)
+    return f"version {wanted.version}: {running}, {wanted.feed} {wanted.market} {subscriptions}"
+
+
+def _instant(epoch_ms: int) -> str:
+    return dt.datetime.fromtimestamp(epoch_ms / 1_000, dt.UTC).isoformat(timespec="seconds")
+
+
+@contextlib.contextmanager
+def _refusals_as_command_errors() -> Iterator[None]:
+    try:
+        yield
+    except MarketDataError as error:
+        raise CommandError(str(error)) from error

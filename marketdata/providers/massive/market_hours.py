@@ -1,0 +1,140 @@
+"""Whether the market is open, to decide about the connection: the provider's word, else the calendar's."""
+
+import asyncio
+import enum
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.errors import ContentError, ProviderUnavailable
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.providers.massive.market_status import MarketStatus
+from marketdata.trading_calendar import CalendarRangeError, MarketSession, TradingCalendar
+
+FRESH_SECONDS: Final = 60.0
+CLOSED_POLL_SECONDS: Final = 60.0
+# The calendar says open and the provider does not (yet): either it is late by a little, or the day is off.
+UNCONFIRMED_POLL_SECONDS: Final = 5.0
+NANOSECONDS_PER_MS: Final = 1_000_000
+MS_PER_SECOND: Final = 1_000
+
+log = get_logger(__name__)
+
+
+class ViewSource(enum.StrEnum):
+    """Whose word a view is."""
+
+    REST = "rest"
+    CALENDAR = "calendar"
+    ASSUMED = "assumed"
+
+
+class MarketView(msgspec.Struct, frozen=True, gc=False):
+    """The market at an instant. `ask_again_seconds` is how long a closed market is worth no other look."""
+
+    session: MarketSession
+    source: ViewSource
+    ask_again_seconds: float = CLOSED_POLL_SECONDS
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no event is to be expected."""
+        return self.session is MarketSession.CLOSED
+
+
+def view_of(calendar: TradingCalendar | None, market_time_ms: int, told: MarketStatus | None) -> MarketView:
+    """What the provider told decides; the calendar stands in for it, and says when to look again.
+
+    Where neither knows, the market is taken to be open: a needless attempt costs less than a missed day.
+    """
+    planned = _planned_session(calendar, market_time_ms)
+    if told is None:
+        session, source = (
+            (planned, ViewSource.CALENDAR) if planned else (MarketSession.REGULAR, ViewSource.ASSUMED)
+        )
+    else:
+        session, source = told.session, ViewSource.REST
+    if session is not MarketSession.CLOSED:
+        return MarketView(session, source)
+    if planned and planned is not MarketSession.CLOSED:
+        return MarketView(session, source, UNCONFIRMED_POLL_SECONDS)
+    until_open = _seconds_until_open(calendar, market_time_ms)
+    return MarketView(session, source, min(CLOSED_POLL_SECONDS, until_open))
+
+
+def _planned_session(calendar: TradingCalendar | None, market_time_ms: int) -> MarketSession | None:
+    if calendar is None:
+        return None
+    try:
+        return calendar.session_at(market_time_ms)
+    except CalendarRangeError:
+        return None
+
+
+def _seconds_until_open(calendar: TradingCalendar | None, market_time_ms: int) -> float:
+    """Until the pre-market of the next trading day begins; a day lasts until then."""
+    if calendar is None:
+        return CLOSED_POLL_SECONDS
+    try:
+        opens_ms = calendar.trading_day(market_time_ms).next_day_start_ms
+    except CalendarRangeError:
+        return CLOSED_POLL_SECONDS
+    return (opens_ms - market_time_ms) / MS_PER_SECOND
+
+
+class MarketHours:
+    """Knows the market's hours without ever holding up the event loop: `ask` and `load` run in threads.
+
+    `ask` gives the provider's word (see `market_status`), `load` the calendar around an instant (epoch ns);
+    it is loaded at the first look. The provider's clock need not be ours (a simulated market has a day of
+    its own), so the calendar is asked about the provider's time as last told.
+
+    Concurrency: one event loop, one call of `look` at a time.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], MarketStatus],
+        load: Callable[[int], TradingCalendar],
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self._ask = ask
+        self._load = load
+        self._clock = clock or SystemClock()
+        self._calendar: TradingCalendar | None = None
+        self._offset_ms = 0
+        self._view: MarketView | None = None
+        self._looked_at = 0.0
+        self._log = RateLimitedLog(log)
+
+    async def look(self, *, fresh_seconds: float = FRESH_SECONDS) -> MarketView:
+        """The market now; an answer younger than `fresh_seconds` is given again."""
+        now = self._clock.monotonic()
+        if self._view is None or now - self._looked_at >= fresh_seconds:
+            self._view = await self._look_anew()
+            self._looked_at = now
+        return self._view
+
+    async def _look_anew(self) -> MarketView:
+        told = await self._told()
+        if told is not None:
+            self._offset_ms = told.market_time_ms - self._now_ms()
+        market_time_ms = self._now_ms() + self._offset_ms
+        if _planned_session(self._calendar, market_time_ms) is None:
+            self._calendar = await asyncio.to_thread(self._load, market_time_ms * NANOSECONDS_PER_MS)
+        return view_of(self._calendar, market_time_ms, told)
+
+    async def _told(self) -> MarketStatus | None:
+        try:
+            return await asyncio.to_thread(self._ask)
+        except (ProviderUnavailable, ContentError) as error:
+            self._log.warning(
+                "market status unknown", reason="rest_failed", error=str(error), instead="calendar"
+            )
+            return None
+
+    def _now_ms(self) -> int:
+        return self._clock.time_ns() // NANOSECONDS_PER_MS

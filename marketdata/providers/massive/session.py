@@ -1,0 +1,201 @@
+"""One session of the feed: an SDK client from dialling to its end, and what is learned meanwhile."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from massive import WebSocketClient
+
+from marketdata.clock import Clock
+from marketdata.observability import metrics
+from marketdata.observability.logs import get_logger, route_library_logger
+from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.framing import statuses_of
+from marketdata.providers.massive.market_hours import MarketHours
+from marketdata.providers.massive.sessions import (
+    SessionEnd,
+    end_from_outcome,
+    end_from_silence,
+    end_from_status,
+    no_further_dialling,
+)
+from marketdata.trading_calendar import MarketSession
+
+CLOSE_TIMEOUT_SECONDS: Final = 2.0
+WATCH_INTERVAL_SECONDS: Final = 0.25
+SUBSCRIBED: Final = "subscribed to: "
+UNSUBSCRIBED: Final = "unsubscribed to: "
+
+Learn: TypeAlias = Callable[[ProviderState, str, str], None]
+
+# The SDK attached its own handlers when it was imported above.
+route_library_logger("WebSocketClient")
+log = get_logger(__name__)
+
+
+class Session:
+    """One connection; runs once.
+
+    `keep` takes each frame and must not wait; `learn` hears the state, its reason and the server's own text
+    when the session goes live or is refused.
+    """
+
+    def __init__(
+        self,
+        configuration: MassiveConfiguration,
+        clock: Clock,
+        keep: Callable[[Frame], None],
+        learn: Learn,
+        market_hours: MarketHours | None,
+    ) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self._keep = keep
+        self._learn = learn
+        self._market_hours = market_hours
+        self._client = WebSocketClient(
+            api_key=configuration.api_key,
+            feed=configuration.host,
+            market=configuration.market,
+            raw=True,
+            subscriptions=list(configuration.subscriptions),
+            max_reconnects=0,
+            secure=configuration.uses_tls,
+        )
+        self._receiving: asyncio.Task[None] | None = None
+        self._last_frame_at = clock.monotonic()
+        self._answered = False
+        self._live_since_ns = 0
+        self._live_at: float | None = None
+        self._announced: SessionEnd | None = None
+        self._confirmed: set[str] = set()
+        self._complaint = ""
+        self._told_of_closed_market = False
+
+    @property
+    def live_seconds(self) -> float:
+        """How long the session has been live; 0 before."""
+        return 0.0 if self._live_at is None else self._clock.monotonic() - self._live_at
+
+    def report(self, number: int) -> SessionReport:
+        """What the session has come to; `number` is which one it is."""
+        return SessionReport(
+            number=number,
+            live_since_ns=self._live_since_ns,
+            confirmed=tuple(sorted(self._confirmed)),
+            complaint=self._complaint,
+        )
+
+    def subscribe_to(self, configuration: MassiveConfiguration) -> None:
+        """Ask for other subscriptions on the open connection.
+
+        Not through the SDK's `subscribe`, which drops `AM.*` together with `A.*`: the set is replaced as a
+        whole, between two reconciliations of the SDK (one that changes under way is forgotten). The SDK
+        sends the difference at its next turn, within a second.
+        """
+        self._configuration = configuration
+        self._complaint = ""
+
+    async def run(self) -> SessionEnd:
+        """Connect, and receive until the session ends or is given up."""
+        self._receiving = asyncio.create_task(
+            self._client.connect(
+                self._receive,
+                max_size=None,  # frames above 1 MiB would end the connection
+                compression=None,
+                reconnect_delays=no_further_dialling,
+            ),
+            name="feed session",
+        )
+        while True:
+            done, _ = await asyncio.wait({self._receiving}, timeout=WATCH_INTERVAL_SECONDS)
+            if done:
+                return end_from_outcome(self._receiving.exception(), self._announced)
+            self._schedule_subscriptions()
+            if await self._is_too_quiet():
+                return end_from_silence(
+                    connected=self._client.websocket is not None,
+                    subscribed=bool(self._client.subs),
+                    answered=self._answered,
+                )
+
+    async def close(self) -> None:
+        """End the session without leaving a task or a socket, however the peer behaves."""
+        if self._receiving is None:
+            return
+        if not self._receiving.done() and self._client.websocket is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                    await self._client.close()
+        self._receiving.cancel()
+        await asyncio.wait([self._receiving], timeout=CLOSE_TIMEOUT_SECONDS)
+
+    def _schedule_subscriptions(self) -> None:
+        wanted = set(self._configuration.subscriptions)
+        if wanted != self._client.scheduled_subs and not self._client.schedule_resub:
+            self._client.scheduled_subs = wanted
+            self._client.schedule_resub = True
+
+    async def _receive(self, data: str | bytes) -> None:
+        """The SDK awaits this before it reads on, so it only takes note and returns."""
+        metrics.PROVIDER_FRAMES.inc()
+        metrics.PROVIDER_BYTES.inc(len(data))
+        self._last_frame_at = self._clock.monotonic()
+        if (statuses := statuses_of(data)) or not self._live_since_ns:
+            self._learn_from(statuses)
+        self._keep(Frame(data, self._clock.time_ns()))
+
+    def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
+        """Draw from a frame what it says of the session; a frame of data says that it works.
+
+        The status that explains a close comes right before it, too late to wait for its routing.
+        """
+        self._answered = True
+        for event in statuses:
+            self._announced = self._announced or end_from_status(event)
+            self._note(event)
+        if self._live_since_ns or self._announced is not None:
+            return
+        if not statuses or any(event.status == "success" for event in statuses):
+            self._live_since_ns = self._clock.time_ns()
+            self._live_at = self._clock.monotonic()
+            self._learn(ProviderState.LIVE, "", "")
+        else:
+            self._learn(ProviderState.REFUSED, statuses[0].status, statuses[0].message)
+
+    def _note(self, event: StatusEvent) -> None:
+        """An acknowledgement names its channel; a refusal of one does not."""
+        if event.status != "success":
+            self._complaint = f"{event.status}: {event.message}"
+        elif event.message.startswith(UNSUBSCRIBED):
+            self._confirmed.discard(event.message.removeprefix(UNSUBSCRIBED))
+        elif event.message.startswith(SUBSCRIBED):
+            self._confirmed.add(event.message.removeprefix(SUBSCRIBED))
+
+    async def _is_too_quiet(self) -> bool:
+        """Whether the session has been without a frame for longer than it may."""
+        if not self._answered:
+            return self._silence_seconds >= self._configuration.answer_timeout_seconds
+        shortest = self._configuration.silence_timeout_seconds
+        if shortest is None or self._silence_seconds < shortest:
+            return False
+        return self._silence_seconds >= await self._longest_silence_seconds(shortest)
+
+    async def _longest_silence_seconds(self, shortest: float) -> float:
+        """How long a session of this market may be without a frame now."""
+        if self._market_hours is None:
+            return shortest
+        view = await self._market_hours.look()
+        if view.is_closed:
+            self._last_frame_at = self._clock.monotonic()  # silence counts from the open
+            if not self._told_of_closed_market:
+                log.info("feed silent", reason="market_closed", source=view.source)
+        self._told_of_closed_market = view.is_closed
+        is_busy = view.session is MarketSession.REGULAR and self._configuration.is_busy
+        return shortest if is_busy else self._configuration.quiet_silence_timeout_seconds
+
+    @property
+    def _silence_seconds(self) -> float:
+        return self._clock.monotonic() - self._last_frame_at
