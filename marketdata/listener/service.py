@@ -1,7 +1,7 @@
 """The service behind `manage.py run_listener`: who runs when, from acquiring the role to losing it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
@@ -12,7 +12,7 @@ from marketdata.listener.publishing import Publishing
 from marketdata.listener.steering import Steering
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import Provider, ProviderState
+from marketdata.providers.base import Frame, Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
@@ -30,6 +30,7 @@ class Listener:
 
     With a lease, a second listener waits as a standby: two connections of one account end each other.
     With records, it follows the wanted state that operators store, from `wanted` on.
+    `tap` sees the frames, before they are routed, as they are taken: once for each group, in the event loop.
     """
 
     name = "listener"
@@ -48,9 +49,11 @@ class Listener:
         clock: Clock | None = None,
         tracing: Tracing | None = None,
         broker_backoff: Backoff | None = None,
+        tap: Callable[[Sequence[Frame]], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
+        self._tap = tap
         self._transport = transport
         self._lease = LeaseKeeper(lease)
         self._ledger = Ledger()
@@ -116,6 +119,8 @@ class Listener:
 
     async def _make_groups(self) -> None:
         while frames := await self._provider.frames():
+            if self._tap is not None:
+                self._tap(frames)
             if batches := self._batch_maker.batches(frames):
                 await self._publishing.put(batches)
         await self._publishing.finish()
