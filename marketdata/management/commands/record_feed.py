@@ -23,6 +23,7 @@ from marketdata.runtime.runner import run_service
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
+from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 LEASE_TTL_MS: Final = 3_000
 _SIZE: Final = re.compile(r"(\d+)\s*([KMGT]?)B?", re.IGNORECASE)
@@ -57,10 +58,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        configure_logging("recorder", settings.LOG_LEVEL, settings.LOG_FORMAT)
         try:
             feed = _configuration(options)
             with Recorder(_recorder_config(feed, options)) as recorder:
+                configure_logging("recorder", settings.LOG_LEVEL, settings.LOG_FORMAT)
                 run_service(
                     build_recorder(feed, recorder),
                     health_host=options["health_host"],
@@ -103,7 +104,7 @@ def build_recorder(feed: MassiveConfiguration, recorder: Recorder) -> FeedRecord
     """The service that connects to the feed under the listener's lease; nothing is connected yet."""
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
     return FeedRecorder(
-        create_provider(feed, clock=SystemClock()),
+        create_provider(feed, load_calendar=exchange_calendar_around, clock=SystemClock()),
         recorder,
         lease=Lease(
             connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX).lease("listener"), owner, LEASE_TTL_MS
@@ -123,6 +124,7 @@ def _configuration(options: dict[str, Any]) -> MassiveConfiguration:
         feed=options["feed"],
         market=settings.MASSIVE_MARKET,
         subscriptions=tuple(subscriptions),
+        rest_url=settings.MASSIVE_REST_URL,
         secure=settings.MASSIVE_SECURE,
         max_reconnects=settings.MASSIVE_MAX_RECONNECTS,
     )

@@ -53,10 +53,10 @@ class Command(BaseCommand):
         parser.add_argument("--health-port", type=int, help="serve /healthz, /readyz and /metrics here")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        configure_logging("replay", settings.LOG_LEVEL, settings.LOG_FORMAT)
         default_key = getattr(settings, "SIMULATOR_API_KEY", "") or _DEFAULT_KEY
         try:
             with build_replay(options, default_key=default_key) as service:
+                configure_logging("replay", settings.LOG_LEVEL, settings.LOG_FORMAT)
                 run_service(service, health_host=settings.HEALTH_HOST, health_port=options["health_port"])
         except ConfigurationError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,242 @@
+"""A recorded market, replayed: the rest of the platform cannot tell it from the first time."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from marketdata.errors import ContentError
+from marketdata.listener import Listener
+from marketdata.providers.base import Frame
+from marketdata.providers.massive.client import MassiveProvider
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.recording.format import Metadata
+from marketdata.recording.reader import RecordingReader
+from marketdata.recording.recorder import Recorder, RecorderConfig
+from marketdata.recording.replay import ReplayConfig, ReplayService
+from marketdata.recording.selection import Selection
+from marketdata.reference.loader import ReferenceLoader
+from marketdata.reference.rest import RestSource
+from marketdata.runtime.service import Service
+from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from marketdata.simulator.service import SimulatorService
+from marketdata.transport.queues import QueueLimits, QueueName
+from tests.support.deadlines import eventually, scaled
+from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.simulator import simulator_config, trading_calendar
+from tests.unit.marketdata.recording.recordings import OPENING_MS, frames_from, write_recording
+
+KEY = "full-plan"
+PROTOCOL = ProtocolSettings(api_keys=(ApiKey(KEY),))
+SUBSCRIPTIONS = ("A.*", "AM.*", "T.*", "Q.*", "LULD.*")
+SHARDS = 2
+SIMULATED_SECONDS_PER_SECOND = 20.0
+MARKET_MINUTE_MS = 60_000
+KEPT = QueueLimits(ttl_ms=3_600_000, max_batches=1_000_000)
+Contents = dict[tuple[QueueName, int], bytes]
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
+    task = asyncio.create_task(service.run(stopping))
+    try:
+        await eventually(lambda: not service.unready() or task.done(), 20)
+        yield
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, scaled(15))
+
+
+def listener_of(
+    address: str, broker: MemoryBroker, tap: Callable[[Sequence[Frame]], object] | None = None
+) -> Listener:
+    configuration = MassiveConfiguration(api_key=KEY, feed=address, secure=False, subscriptions=SUBSCRIPTIONS)
+    transport = MemoryTransport(broker, shard_count=SHARDS, limits=KEPT)
+    return Listener(
+        MassiveProvider(configuration),
+        transport,
+        shard_count=SHARDS,
+        source="listener",
+        ttl_ms=KEPT.ttl_ms,
+        tap=tap,
+    )
+
+
+def contents(broker: MemoryBroker) -> Contents:
+    """The events of each queue and shard, byte for byte: how they were grouped into batches is chance."""
+    return {
+        place: b",".join(batch.body[1:-1] for batch in batches) for place, batches in broker.waiting.items()
+    }
+
+
+def events(broker: MemoryBroker) -> int:
+    return sum(batch.event_count for batches in broker.waiting.values() for batch in batches)
+
+
+async def record_a_minute(directory: Path) -> Contents:
+    """The queues' contents after a minute of a simulated market that crosses the end of a minute."""
+    config = msgspec.structs.replace(
+        simulator_config(PROTOCOL, start="2026-11-20T10:59:30"), speed=SIMULATED_SECONDS_PER_SECOND
+    )
+    simulator = SimulatorService(config, trading_calendar())
+    broker = MemoryBroker()
+    metadata = Metadata(
+        feed="simulator",
+        subscriptions=SUBSCRIPTIONS,
+        simulator_seed=config.seed,
+        simulator_symbols=config.symbol_count,
+    )
+    async with running(simulator):
+        with Recorder(RecorderConfig(directory=directory, metadata=metadata)) as recorder:
+            async with running(listener_of(simulator.address, broker, recorder.record)):
+                end_ms = simulator.market.now_ms + MARKET_MINUTE_MS
+                await eventually(lambda: simulator.market.now_ms >= end_ms, 30)
+    return contents(broker)
+
+
+@pytest.fixture(scope="module")
+def recorded_minute(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
+    directory = tmp_path_factory.mktemp("recordings")
+    expected = asyncio.run(record_a_minute(directory))
+    (path,) = directory.iterdir()
+    return path, expected
+
+
+async def test_a_recorded_minute_fills_the_queues_with_the_same_bytes(
+    recorded_minute: tuple[Path, Contents],
+) -> None:
+    path, expected = recorded_minute
+    assert {queue for queue, _ in expected} >= {QueueName.AGGREGATE, QueueName.TRADES, QueueName.QUOTES}
+    broker = MemoryBroker()
+    with Selection([path]) as selection:
+        replay = ReplayService(
+            ReplayConfig(protocol=PROTOCOL, port=0, speed=None), selection, trading_calendar()
+        )
+        async with running(replay), running(listener_of(replay.address, broker)):
+            await asyncio.wait_for(replay.finished.wait(), scaled(30))
+            await eventually(lambda: _sizes(contents(broker)) == _sizes(expected), 15)
+    assert contents(broker) == expected
+
+
+def _sizes(found: Contents) -> dict[tuple[QueueName, int], int]:
+    return {place: len(body) for place, body in found.items()}
+
+
+async def test_reference_data_of_a_recorded_simulator_is_that_of_its_market(
+    recorded_minute: tuple[Path, Contents],
+) -> None:
+    path, _ = recorded_minute
+    simulator = SimulatorService(simulator_config(PROTOCOL, start="2026-11-20T10:59:30"), trading_calendar())
+    async with running(simulator):
+        expected = await load_reference(simulator.address)
+    with Selection([path]) as selection:
+        replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
+        async with running(replay):
+            loaded = await load_reference(replay.address)
+    assert loaded == expected
+    assert loaded[0] == dt.date(2026, 11, 20)
+
+
+async def load_reference(address: str) -> tuple[dt.date, dict[str, list[float]]]:
+    async with RestSource(f"http://{address}", KEY) as source:
+        loaded = await ReferenceLoader(source, lambda _ns: trading_calendar()).load()
+    columns = {name: column.tolist() for name, column in loaded.block.columns.items()}
+    return loaded.date, {
+        name: [value for value in values if not math.isnan(value)] for name, values in columns.items()
+    }
+
+
+@pytest.fixture
+def real_feed(tmp_path: Path) -> Path:
+    """Twenty frames from 09:30 on, without a word about a synthetic market."""
+    return write_recording(tmp_path, [frames_from(OPENING_MS, 20)])
+
+
+async def test_without_a_seed_reference_data_is_refused_as_not_in_the_plan(real_feed: Path) -> None:
+    with Selection([real_feed]) as selection:
+        replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
+        async with running(replay):
+            with pytest.raises(ContentError, match=r"no_reference_data: .* before 2026-11-20"):
+                await load_reference(replay.address)
+            answers = [await ask(replay.address, path) for path in ("/v3/reference/tickers", "/nowhere")]
+    assert [status for status, _ in answers] == [403, 404]
+    assert b"NOT_AUTHORIZED" in answers[0][1]
+
+
+async def ask(address: str, path: str) -> tuple[int, bytes]:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}{path}", headers=headers) as answer,
+    ):
+        return answer.status, await answer.read()
+
+
+async def test_the_market_status_follows_the_recorded_time(real_feed: Path) -> None:
+    with Selection([real_feed]) as selection:
+        config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
+        replay = ReplayService(config, selection, trading_calendar())
+        async with running(replay):
+            _, before = await ask(replay.address, "/v1/marketstatus/now")
+            async with running(listener_of(replay.address, MemoryBroker())):
+                await asyncio.wait_for(replay.finished.wait(), scaled(10))
+            _, after = await ask(replay.address, "/v1/marketstatus/now")
+    statuses = [msgspec.json.decode(body) for body in (before, after)]
+    assert [status["market"] for status in statuses] == ["open", "open"]
+    assert statuses[1]["serverTime"] == "2026-11-20T09:30:19-05:00"
+
+
+async def test_a_recording_stands_still_while_nobody_is_subscribed(tmp_path: Path) -> None:
+    frames = frames_from(OPENING_MS, 40, step_ms=50)
+    first, second = MemoryBroker(), MemoryBroker()
+    with Selection([write_recording(tmp_path, [frames])]) as selection:
+        replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
+        async with running(replay):
+            async with running(listener_of(replay.address, first)):
+                await eventually(lambda: events(first) >= 20, 10)
+            assert not replay.finished.is_set()
+            async with running(listener_of(replay.address, second)):
+                await asyncio.wait_for(replay.finished.wait(), scaled(10))
+                # A frame that was on its way to the first client when it left is gone with it.
+                await eventually(lambda: events(first) + events(second) >= 2 * len(frames) - 2, 5)
+    assert events(first) + events(second) <= 2 * len(frames)
+
+
+async def test_symbols_reach_the_queues_alone(recorded_minute: tuple[Path, Contents]) -> None:
+    path, expected = recorded_minute
+    with RecordingReader(path) as reader:
+        trades = [
+            event
+            for block in reader.blocks()
+            for frame in block
+            for event in msgspec.json.decode(frame.data)
+            if event["ev"] == "T"
+        ]
+    symbol = trades[0]["sym"]
+    broker = MemoryBroker()
+    config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None, symbols=frozenset({symbol}))
+    with Selection([path]) as selection:
+        replay = ReplayService(config, selection, trading_calendar())
+        async with running(replay), running(listener_of(replay.address, broker)):
+            await asyncio.wait_for(replay.finished.wait(), scaled(30))
+            wanted = [event for event in trades if event["sym"] == symbol]
+            await eventually(lambda: len(trades_in(broker)) == len(wanted), 10)
+    assert trades_in(broker) == wanted
+    assert contents(broker) != expected
+
+
+def trades_in(broker: MemoryBroker) -> list[dict[str, object]]:
+    return [
+        event
+        for (queue, _), batches in broker.waiting.items()
+        if queue is QueueName.TRADES
+        for batch in batches
+        for event in msgspec.json.decode(batch.body)
+    ]
