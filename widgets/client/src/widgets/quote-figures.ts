@@ -20,6 +20,8 @@ export interface QuoteFigures {
   readonly rangePosition: Value;
   readonly vwapPosition: Value;
   readonly volume: Value;
+  /** Shares traded today times their average price: what they cost. */
+  readonly dollarVolume: Value;
   readonly averageVolume: Value;
   readonly relativeVolume: Value;
   readonly float: Value;
@@ -32,7 +34,15 @@ export interface QuoteFigures {
   readonly previousOpen: Value;
   readonly previousHigh: Value;
   readonly previousLow: Value;
+  readonly previousVwap: Value;
   readonly previousVolume: Value;
+  /** The newest second in which the symbol traded. */
+  readonly secondOpen: Value;
+  readonly secondHigh: Value;
+  readonly secondLow: Value;
+  readonly secondVwap: Value;
+  readonly secondVolume: Value;
+  readonly secondTradeSize: Value;
   readonly lastPrice: Value;
   readonly lastSize: Value;
   readonly lastTimeMs: Value;
@@ -63,6 +73,7 @@ export function quoteFigures(value: (column: string) => Value, marketTimeMs: Val
     rangePosition: positionInRange(price, low, high),
     vwapPosition: positionInRange(value("aggregate_vwap"), low, high),
     volume: value("accumulated_volume"),
+    dollarVolume: product(value("accumulated_volume"), value("aggregate_vwap")),
     averageVolume: value("avg_volume"),
     relativeVolume: value("relative_volume"),
     float: value("free_float"),
@@ -73,12 +84,24 @@ export function quoteFigures(value: (column: string) => Value, marketTimeMs: Val
     previousOpen: value("prev_day_open"),
     previousHigh: value("prev_day_high"),
     previousLow: value("prev_day_low"),
+    previousVwap: value("prev_day_vwap"),
     previousVolume: value("prev_day_volume"),
+    secondOpen: value("open"),
+    secondHigh: value("high"),
+    secondLow: value("low"),
+    secondVwap: value("vwap"),
+    secondVolume: value("volume"),
+    secondTradeSize: value("average_size"),
     lastPrice: value("last_price"),
     lastSize: value("last_size"),
     lastTimeMs: value("last_timestamp"),
     marketTimeMs,
   };
+}
+
+/** Absent while a factor is. */
+function product(a: Value, b: Value): Value {
+  return a === null || b === null ? null : a * b;
 }
 
 /** `part` as percent of `whole`; `null` when one is absent or the whole is nothing. */

@@ -122,18 +122,25 @@ export class QuoteElement extends LitElement {
         </dl>
         <dl class="quote-figures" aria-label="Volume">
           ${figure("Volume", formatCompact(figures.volume))}
-          ${figure("Average volume", formatCompact(figures.averageVolume))}
-          ${figure("Relative volume", formatMultiple(figures.relativeVolume))}
-          <div class="volume-bar" aria-hidden="true">
-            <span .style=${`transform: scaleX(${barLength(figures.relativeVolume)})`}></span>
-          </div>
+          ${figure("Avg volume", formatCompact(figures.averageVolume))}
+          ${figure("Rel volume", formatMultiple(figures.relativeVolume), "", barLength(figures.relativeVolume))}
+          ${figure("Prev volume", formatCompact(figures.previousVolume))}
+          ${figure("Dollar volume", formatCompact(figures.dollarVolume))}
         </dl>
         <dl class="quote-figures" aria-label="Previous day">
-          ${figure("Previous close", formatPrice(figures.previousClose))}
-          ${figure("Previous open", formatPrice(figures.previousOpen))}
-          ${figure("Previous high", formatPrice(figures.previousHigh))}
-          ${figure("Previous low", formatPrice(figures.previousLow))}
-          ${figure("Previous volume", formatCompact(figures.previousVolume))}
+          ${figure("Prev close", formatPrice(figures.previousClose))}
+          ${figure("Prev open", formatPrice(figures.previousOpen))}
+          ${figure("Prev high", formatPrice(figures.previousHigh))}
+          ${figure("Prev low", formatPrice(figures.previousLow))}
+          ${figure("Prev VWAP", formatPrice(figures.previousVwap))}
+        </dl>
+        <dl class="quote-figures quote-second" aria-label="Newest second of trading">
+          ${figure("1 s open", formatPrice(figures.secondOpen))}
+          ${figure("1 s high", formatPrice(figures.secondHigh))}
+          ${figure("1 s low", formatPrice(figures.secondLow))}
+          ${figure("1 s VWAP", formatPrice(figures.secondVwap))}
+          ${figure("1 s volume", formatCompact(figures.secondVolume))}
+          ${figure("1 s trade size", formatCompact(figures.secondTradeSize))}
         </dl>
       </div>
     `;
@@ -170,8 +177,13 @@ function cell(label: string, value: string, detail: string) {
   `;
 }
 
-function figure(label: string, value: string, className = "") {
-  return html`<div class="figure"><dt>${label}</dt><dd class=${className}>${value}</dd></div>`;
+/** With `bar`, from 0 to 1, the line below the figure fills to that length. */
+function figure(label: string, value: string, className = "", bar?: number) {
+  const filled =
+    bar === undefined
+      ? nothing
+      : html`<span class="figure-bar" .style=${`width: ${(100 * bar).toFixed(0)}%`}></span>`;
+  return html`<div class="figure"><dt>${label}</dt><dd class=${className}>${value}${filled}</dd></div>`;
 }
 
 // As a property and not as an attribute: the content security policy refuses style attributes.

@@ -1,9 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   BOARD_COLUMNS,
   barLength,
   compareValues,
-  hiddenColumns,
+  fittingColumns,
   RANK_COLUMN,
   SYMBOL_WIDTH_PX,
 } from "../../src/widgets/leaderboard/columns";
@@ -17,19 +18,36 @@ describe("sorting by a column", () => {
 });
 
 describe("the columns of a board", () => {
-  it("fit a phone of 360 pixels with its scroll bar, without scrolling sideways", () => {
-    const hidden = new Set(hiddenColumns(360));
-    const shown = BOARD_COLUMNS.filter(({ name }) => !hidden.has(name));
-    const widthPx = shown.reduce(
-      (sum, column) => sum + column.widthPx,
-      RANK_COLUMN.widthPx + SYMBOL_WIDTH_PX,
+  const SCROLL_BAR_PX = 15;
+  const names = (boardWidthPx: number) =>
+    fittingColumns(boardWidthPx - SCROLL_BAR_PX).map(({ name }) => name);
+  const KEY = ["close", "pct_change", "accumulated_volume", "free_float", "relative_volume"];
+
+  it("never need more room than there is", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 320, max: 4000 }), (boardWidthPx) => {
+        const fixedPx = RANK_COLUMN.widthPx + SYMBOL_WIDTH_PX;
+        const widthPx = fittingColumns(boardWidthPx).reduce((sum, column) => sum + column.widthPx, fixedPx);
+        expect(widthPx).toBeLessThanOrEqual(boardWidthPx);
+      }),
     );
-    expect(shown.map(({ name }) => name)).toEqual(["close", "pct_change", "accumulated_volume"]);
-    expect(widthPx).toBeLessThanOrEqual(360 - 15);
+  });
+
+  it.each([
+    ["two boards in 1440", 719],
+    ["two boards in 1024", 511],
+    ["three boards in 1920", 525],
+  ])("hold price, percent, volume, float and relative volume with %s", (_name, boardWidthPx) => {
+    expect(names(boardWidthPx)).toEqual(expect.arrayContaining(KEY));
+  });
+
+  it("of a phone are price, percent and volume, and the percent that gainers are ranked by", () => {
+    expect(names(360)).toEqual(["close", "pct_change", "accumulated_volume"]);
+    expect(names(390)).toEqual(["close", "pct_change", "pct_change_since_open", "accumulated_volume"]);
   });
 
   it("are all there on a wide board", () => {
-    expect(hiddenColumns(700)).toEqual([]);
+    expect(fittingColumns(1200)).toEqual(BOARD_COLUMNS);
   });
 });
 

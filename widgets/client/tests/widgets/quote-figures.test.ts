@@ -12,6 +12,11 @@ describe("the figures of a quote", () => {
     expect(quote.floatTraded).toBe(25);
   });
 
+  it("derive what today's shares cost", () => {
+    expect(figures({ accumulated_volume: 50, aggregate_vwap: 3 }).dollarVolume).toBe(150);
+    expect(figures({ accumulated_volume: 50 }).dollarVolume).toBeNull();
+  });
+
   it("treat a price of 0 as an empty side, with neither size nor spread", () => {
     const quote = figures({ bid_price: 0, bid_size: 300, ask_price: 10, ask_size: 200 });
     expect([quote.bidPrice, quote.bidSize, quote.spread, quote.spreadPercent]).toEqual([

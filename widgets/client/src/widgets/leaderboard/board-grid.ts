@@ -20,7 +20,7 @@ import {
   BOARD_COLUMNS,
   type BoardColumn,
   compareValues,
-  hiddenColumns,
+  fittingColumns,
   RANK_COLUMN,
   SYMBOL,
   SYMBOL_WIDTH_PX,
@@ -78,7 +78,7 @@ export interface BoardGridOptions {
 export class BoardGrid {
   readonly #api: GridApi<Row>;
   readonly #describe: BoardGridOptions["describe"];
-  #pinned = false;
+  readonly #size: ResizeObserver;
   #view: FeedView | null = null;
 
   constructor(options: BoardGridOptions) {
@@ -99,10 +99,10 @@ export class BoardGrid {
       rowClassRules: { "row-gone": ({ data }) => data !== undefined && options.isGone(data[0]) },
       animateRows: false,
       suppressRowTransform: true, // Rows jump to their place, and `top` costs less than a transform for each row.
+      alwaysShowVerticalScroll: true, // So that the room for columns does not depend on the number of rows.
       suppressCellFocus: false,
       suppressNoRowsOverlay: true,
       suppressDragLeaveHidesColumns: true,
-      onBodyScroll: ({ direction, left }) => direction === "horizontal" && this.#pinIdentity(left > 0),
       onRowClicked: ({ data }) => data && options.onSelect(data[0]),
       onCellFocused: ({ rowIndex }) => {
         const row = rowIndex === null ? undefined : this.#api.getDisplayedRowAtIndex(rowIndex)?.data;
@@ -110,6 +110,11 @@ export class BoardGrid {
       },
     });
     this.#api.setGridAriaProperty("label", options.label);
+    this.#size = new ResizeObserver(([entry]) => {
+      const widthPx = entry?.contentRect.width ?? 0;
+      if (widthPx > 0) this.#fitColumns(widthPx - scrollBarWidthPx(options.container));
+    });
+    this.#size.observe(options.container);
   }
 
   /** Values are read through `view` from now on. */
@@ -133,12 +138,14 @@ export class BoardGrid {
     this.#api.refreshClientSideRowModel("sort");
   }
 
-  /** Shows the columns that a board of this width has room for. */
-  fitColumns(boardWidthPx: number): void {
-    const hidden = hiddenColumns(boardWidthPx);
-    const shown = BOARD_COLUMNS.map(({ name }) => name).filter((name) => !hidden.includes(name));
+  /** Shows the columns that there is room for. */
+  #fitColumns(widthPx: number): void {
+    const shown = fittingColumns(widthPx).map(({ name }) => name);
+    const hidden = BOARD_COLUMNS.map(({ name }) => name).filter((name) => !shown.includes(name));
     this.#api.setColumnsVisible(hidden, false);
     this.#api.setColumnsVisible(shown, true);
+    // An order that no header explains would look like none.
+    if (hidden.some((name) => this.#api.getColumn(name)?.getSort())) this.#sortByRank();
   }
 
   /** Marks `symbol` as selected where this board shows it. */
@@ -154,17 +161,15 @@ export class BoardGrid {
   }
 
   destroy(): void {
+    this.#size.disconnect();
     this.#api.destroy();
   }
 
-  /**
-   * Keeps rank and symbol in sight while the board is scrolled sideways, and only then: pinned cells cost the browser
-   * a layer for each row, twice the time of the whole update.
-   */
-  #pinIdentity(pinned: boolean): void {
-    if (pinned === this.#pinned) return;
-    this.#pinned = pinned;
-    this.#api.setColumnsPinned([RANK_COLUMN.name, SYMBOL], pinned ? "left" : null);
+  #sortByRank(): void {
+    this.#api.applyColumnState({
+      state: [{ colId: RANK_COLUMN.name, sort: "asc" }],
+      defaultState: { sort: null },
+    });
   }
 
   #columns(): ColDef<Row>[] {
@@ -177,6 +182,8 @@ export class BoardGrid {
     };
     const rank: ColDef<Row> = {
       ...this.#column(RANK_COLUMN),
+      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: "Place on the board, from 1" },
+      valueGetter: ({ data }) => (data && this.#view ? this.#view.rank(data[0]) : null),
       width: RANK_COLUMN.widthPx,
       sort: "asc",
       sortingOrder: ["asc", "desc"],
@@ -203,4 +210,10 @@ export class BoardGrid {
       cellRendererParams: { boardColumn: column, relativeVolume: (row: Row) => read(row, "relative_volume") },
     };
   }
+}
+
+/** What the grid sets aside for its scroll bar: nothing where the system lays scroll bars over the content. */
+function scrollBarWidthPx(container: HTMLElement): number {
+  const bar = container.querySelector<HTMLElement>(".ag-body-vertical-scroll:not(.ag-scrollbar-invisible)");
+  return bar?.offsetWidth ?? 0;
 }

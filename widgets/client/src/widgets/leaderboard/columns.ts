@@ -14,6 +14,7 @@ export interface BoardColumn {
   /** The feed's name of the column. */
   readonly name: string;
   readonly title: string;
+  /** The least width; what is left of a board is shared out in proportion. */
   readonly widthPx: number;
   readonly format: (value: Value) => string;
   /** Colours the value by its sign. */
@@ -24,15 +25,10 @@ export interface BoardColumn {
   readonly flash?: boolean;
   /** Draws a bar under the value, of the length of `relative_volume`. */
   readonly bar?: boolean;
-  /** The narrowest board, in pixels, that shows the column; without it, the column is shown on each board wider than a phone's. */
-  readonly fromBoardWidthPx?: number;
 }
 
-export const RANK = "rank";
 export const SYMBOL = "symbol";
-export const SYMBOL_WIDTH_PX = 70;
-
-const WIDER_THAN_PHONE_PX = 440;
+export const SYMBOL_WIDTH_PX = 66;
 
 /** The bar is full at five times the average volume; beyond that, only the number tells. */
 export const FULL_BAR_RELATIVE_VOLUME = 5;
@@ -41,17 +37,15 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "close",
     title: "Price",
-    widthPx: 82,
+    widthPx: 72,
     format: formatPrice,
     tick: true,
     flash: true,
-    fromBoardWidthPx: 0,
   },
   {
     name: "change",
     title: "Change",
-    widthPx: 78,
-    fromBoardWidthPx: 640,
+    widthPx: 70,
     format: formatChange,
     signed: true,
     flash: true,
@@ -59,16 +53,15 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "pct_change",
     title: "Chg %",
-    widthPx: 78,
+    widthPx: 72,
     format: formatPercent,
     signed: true,
     flash: true,
-    fromBoardWidthPx: 0,
   },
   {
     name: "pct_change_since_open",
     title: "Open %",
-    widthPx: 80,
+    widthPx: 66,
     format: formatPercent,
     signed: true,
     flash: true,
@@ -76,74 +69,95 @@ export const BOARD_COLUMNS: readonly BoardColumn[] = [
   {
     name: "accumulated_volume",
     title: "Volume",
-    widthPx: 74,
+    widthPx: 62,
     format: formatCompact,
     bar: true,
-    fromBoardWidthPx: 0,
   },
   {
     name: "free_float",
     title: "Float",
-    widthPx: 72,
+    widthPx: 58,
     format: formatCompact,
   },
   {
     name: "relative_volume",
     title: "Rel vol",
-    widthPx: 74,
+    widthPx: 60,
     format: formatMultiple,
   },
   {
     name: "avg_volume",
     title: "Avg vol",
-    widthPx: 76,
+    widthPx: 66,
     format: formatCompact,
   },
   {
     name: "day_high",
     title: "High",
-    widthPx: 76,
+    widthPx: 70,
     format: formatPrice,
   },
   {
     name: "day_low",
     title: "Low",
-    widthPx: 76,
+    widthPx: 70,
     format: formatPrice,
   },
   {
     name: "aggregate_vwap",
     title: "VWAP",
-    widthPx: 76,
+    widthPx: 70,
     format: formatPrice,
   },
   {
     name: "prev_day_close",
     title: "Prev close",
-    widthPx: 84,
+    widthPx: 78,
     format: formatPrice,
   },
   {
     name: "official_open_price",
     title: "Open",
-    widthPx: 76,
+    widthPx: 70,
     format: formatPrice,
   },
 ];
 
+/** Not a column of the feed, whose order it is. */
 export const RANK_COLUMN: BoardColumn = {
-  name: RANK,
+  name: "rank",
   title: "#",
-  widthPx: 40,
+  widthPx: 34,
   format: formatInteger,
-  fromBoardWidthPx: 0,
 };
 
-/** Names of the columns that do not fit on a board of `boardWidthPx`. */
-export function hiddenColumns(boardWidthPx: number): string[] {
-  const tooWide = ({ fromBoardWidthPx = WIDER_THAN_PHONE_PX }: BoardColumn) =>
-    boardWidthPx < fromBoardWidthPx;
-  return BOARD_COLUMNS.filter(tooWide).map(({ name }) => name);
+/** Who comes first where there is not room for all; the quote shows the others of the selected symbol. */
+const BY_IMPORTANCE: readonly string[] = [
+  "close",
+  "pct_change",
+  "accumulated_volume",
+  "pct_change_since_open",
+  "relative_volume",
+  "free_float",
+  "change",
+  "avg_volume",
+  "aggregate_vwap",
+  "day_high",
+  "day_low",
+  "prev_day_close",
+  "official_open_price",
+];
+
+/** The most important columns that fit `widthPx` as a whole beside rank and symbol, in the order of the board. */
+export function fittingColumns(widthPx: number): BoardColumn[] {
+  let leftPx = widthPx - RANK_COLUMN.widthPx - SYMBOL_WIDTH_PX;
+  const fitting = new Set<string>();
+  for (const name of BY_IMPORTANCE) {
+    leftPx -= BOARD_COLUMNS.find((column) => column.name === name)?.widthPx ?? 0;
+    if (leftPx < 0) break;
+    fitting.add(name);
+  }
+  return BOARD_COLUMNS.filter(({ name }) => fitting.has(name));
 }
 
 /** Orders absent values last, whichever way a column is sorted. */

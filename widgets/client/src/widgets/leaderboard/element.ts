@@ -124,13 +124,8 @@ export class LeaderboardElement extends LitElement {
       onSelect: (symbol) => context.selection.select(symbol),
     });
     this.#hold = new OrderHold(container, (held) => this.#setHeld(held));
-    const size = new ResizeObserver(([entry]) => {
-      if (entry && entry.contentRect.width > 0) this.#grid?.fitColumns(entry.contentRect.width);
-    });
-    size.observe(container);
     const ageTimer = setInterval(() => this.#showAge(), 1000);
     this.#cleanups = [
-      () => size.disconnect(),
       () => clearInterval(ageTimer),
       () => this.#hold?.disconnect(),
       context.selection.onChange((symbol) => this.#grid?.select(symbol)),
