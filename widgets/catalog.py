@@ -47,7 +47,6 @@ class Permission(enum.StrEnum):
 class Unit(enum.StrEnum):
     """What the numbers of a column are; a client formats by it."""
 
-    RANK = "rank"
     DOLLARS = "dollars"
     PERCENT = "percent"
     RATIO = "ratio"
@@ -56,7 +55,6 @@ class Unit(enum.StrEnum):
 
 
 _DECIMALS: Final[Mapping[Unit, int]] = {
-    Unit.RANK: 0,
     Unit.DOLLARS: 4,
     Unit.PERCENT: 2,
     Unit.RATIO: 2,
@@ -80,7 +78,6 @@ class ColumnInfo(msgspec.Struct, frozen=True):
 
 
 _SHOWN: Final = (
-    ColumnInfo("rank", "Rank", Unit.RANK, "Place on the board, from 1"),
     ColumnInfo("close", "Price", Unit.DOLLARS, "Price of the newest second of trading"),
     ColumnInfo("change", "Change", Unit.DOLLARS, "Price less the previous day's close"),
     ColumnInfo("pct_change", "Change %", Unit.PERCENT, "Change in percent of the previous day's close"),
@@ -124,8 +121,8 @@ COLUMNS: Final[Mapping[str, ColumnInfo]] = {column.name: column for column in _S
 
 # A row goes out again whenever one of its values moved: a board therefore leaves out the bid and offer and
 # the detail of the newest second, which nobody ranks by and which move with every tick. `quote:` has them.
+# Nor has it the rank, which is the place of the row: one symbol that rises moves the ranks of all it passes.
 BOARD_COLUMNS: Final = (
-    "rank",
     "close",
     "change",
     "pct_change",
@@ -143,7 +140,7 @@ BOARD_COLUMNS: Final = (
     "prev_day_volume",
     "prev_day_vwap",
 )
-QUOTE_COLUMNS: Final = tuple(name for name in COLUMNS if name != "rank")
+QUOTE_COLUMNS: Final = tuple(COLUMNS)
 
 
 class BoardInfo(msgspec.Struct, frozen=True):

@@ -193,11 +193,12 @@ class Snapshot(FeedPosition, frozen=True, tag="snapshot", kw_only=True):
     rows: msgspec.Raw
 
 
-class Delta(FeedPosition, frozen=True, tag="delta", kw_only=True):
-    """Whole rows that changed or are new, and the symbols that left."""
+class Delta(FeedPosition, frozen=True, tag="delta", kw_only=True, omit_defaults=True):
+    """Whole rows that changed or are new, the symbols that left, and all symbols where their order changed."""
 
     rows: msgspec.Raw
     removed: Sequence[str]
+    order: Sequence[str] | None = None
 
 
 def encode_frame(frame: Snapshot | Delta) -> str:

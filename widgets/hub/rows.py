@@ -16,7 +16,7 @@ Positions: TypeAlias = NDArray[np.intp]
 
 
 class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one feed at one tick of their producer.
+    """Rows of one feed at one tick of their producer, in their order.
 
     `values[i]` are the values of `symbols[i]`, one for each of `columns`, rounded to the precision in which
     they are sent (so a change that nobody could see is none); NaN means absent. `epoch`, `tick` and the
@@ -39,14 +39,18 @@ class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """From one state to the next: positions in the next one that differ or are new, and symbols that left."""
+    """From one state to the next: positions in the next one that differ or are new, and symbols that left.
+
+    `reordered`: the next one's symbols are not those of the one before, in the same order.
+    """
 
     changed: Positions
     removed: tuple[str, ...]
+    reordered: bool
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return bool(len(self.changed) or self.removed)
+        return bool(len(self.changed) or self.reordered)
 
 
 @functools.lru_cache(maxsize=64)
@@ -88,13 +92,13 @@ def _rounded(values: Matrix, decimals: Sequence[int]) -> Matrix:
 def compare(before: FeedRows, after: FeedRows) -> Changes:
     """What a receiver of `before` must be told to hold `after`. Both have the same columns."""
     if before.symbols == after.symbols:
-        return Changes(np.flatnonzero(_differ(before.values, after.values)), ())
+        return Changes(np.flatnonzero(_differ(before.values, after.values)), (), reordered=False)
     known = {symbol: position for position, symbol in enumerate(before.symbols)}
     origins = np.array([known.pop(symbol, -1) for symbol in after.symbols], dtype=np.intp)
     changed = origins < 0
     kept = ~changed
     changed[kept] = _differ(before.values[origins[kept]], after.values[kept])
-    return Changes(np.flatnonzero(changed), tuple(known))
+    return Changes(np.flatnonzero(changed), tuple(known), reordered=True)
 
 
 def _differ(before: Matrix, after: Matrix) -> NDArray[np.bool_]:

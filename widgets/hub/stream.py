@@ -129,6 +129,7 @@ class FeedStream:
                 market_time_ms=after.market_time_ms,
                 rows=rows,
                 removed=changes.removed,
+                order=after.symbols if changes.reordered else None,
             )
         )
 

@@ -77,6 +77,7 @@ class FeedCopy:
         self.seq = 0
         self.columns: list[str] = []
         self.rows: dict[str, list[Any]] = {}
+        self.order: list[str] = []
         self.snapshots = 0
 
     def apply(self, text: str) -> None:
@@ -84,6 +85,7 @@ class FeedCopy:
         if frame["type"] == "snapshot":
             self.epoch, self.columns, self.rows = frame["epoch"], frame["columns"], {}
             self.snapshots += 1
+            self.order = [row[0] for row in frame["rows"]]
         else:
             assert (frame["epoch"], frame["seq"]) == (self.epoch, self.seq + 1)
         self.seq = frame["seq"]
@@ -92,6 +94,8 @@ class FeedCopy:
         for symbol, *values in frame["rows"]:
             assert len(values) == len(self.columns)
             self.rows[symbol] = values
+        self.order = frame.get("order", self.order)
+        assert set(self.order) == set(self.rows)
 
 
 class ReadingClient:

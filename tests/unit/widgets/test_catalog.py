@@ -64,7 +64,6 @@ def test_a_quote_has_its_own_symbol_or_none(name: str) -> None:
 
 def test_all_columns_of_feeds_are_described() -> None:
     assert set(BOARD_COLUMNS) | set(QUOTE_COLUMNS) <= set(COLUMNS)
-    assert BOARD_COLUMNS[0] == "rank"
 
 
 def test_feeds_are_found_under_the_prefix_and_in_the_shard_of_their_symbol() -> None:

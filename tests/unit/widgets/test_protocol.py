@@ -142,14 +142,16 @@ def test_answers_have_the_names_of_the_specification() -> None:
 def test_frames_of_rows_have_the_names_of_the_specification() -> None:
     rows = encode_rows(["AAPL"], np.array([[1.0, 190.2]]), [0, 4])
     position: dict[str, Any] = {"feed": "f", "epoch": "9", "seq": 2, "age_ms": 3, "market_time_ms": 4}
-    snapshot = encode_frame(Snapshot(**position, columns=("rank", "close"), rows=rows))
+    snapshot = encode_frame(Snapshot(**position, columns=("volume", "close"), rows=rows))
     assert json.loads(snapshot) == {
-        "type": "snapshot", **position, "columns": ["rank", "close"], "rows": [["AAPL", 1, 190.2]],
+        "type": "snapshot", **position, "columns": ["volume", "close"], "rows": [["AAPL", 1, 190.2]],
     }  # fmt: skip
     delta = encode_frame(Delta(**position, rows=rows, removed=("XYZ",)))
     assert json.loads(delta) == {
         "type": "delta", **position, "rows": [["AAPL", 1, 190.2]], "removed": ["XYZ"],
     }  # fmt: skip
+    reordered = encode_frame(Delta(**position, rows=rows, removed=(), order=("MSFT", "AAPL")))
+    assert json.loads(reordered)["order"] == ["MSFT", "AAPL"]
 
 
 def text_of(rows: msgspec.Raw) -> str:

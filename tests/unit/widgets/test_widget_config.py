@@ -14,7 +14,7 @@ def test_every_column_of_every_feed_is_described() -> None:
     used = {name for feed in (*boards, config["feeds"]["quote"]) for name in feed["columns"]}
     assert used <= set(config["columns"])
     assert config["columns"]["pct_change"]["unit"] == "percent"
-    assert config["columns"]["rank"]["decimals"] == 0
+    assert config["columns"]["free_float"]["decimals"] == 0
     assert config["wsPath"] == "/ws/"
 
 

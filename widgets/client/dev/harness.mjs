@@ -127,8 +127,10 @@ function sendDelta(socket, subscribed, feed, rows) {
     .filter(([symbol, text]) => before.get(symbol) !== text)
     .map(([, text]) => JSON.parse(text));
   const removed = [...before.keys()].filter((symbol) => !now.has(symbol));
+  const order = [...now.keys()];
+  const reordered = order.join() !== [...before.keys()].join();
   subscribed.set(feed, now);
-  send(socket, { type: "delta", ...head(feed), rows: changed, removed });
+  send(socket, { type: "delta", ...head(feed), rows: changed, removed, ...(reordered && { order }) });
 }
 
 function statusMessage() {

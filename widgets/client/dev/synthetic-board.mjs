@@ -1,7 +1,6 @@
 // A synthetic market for the harness: symbols with a random walk, ranked into the three boards. No real data.
 
 const COLUMNS = [
-  "rank",
   "close",
   "change",
   "pct_change",
@@ -58,12 +57,12 @@ export class SyntheticMarket {
   rows(feed) {
     if (feed.startsWith("quote:")) {
       const stock = this.stocks.find(({ symbol }) => symbol === feed.slice(6));
-      return stock ? [row(stock, null)] : [];
+      return stock ? [row(stock)] : [];
     }
     const key = RANK_BY[feed];
     if (key === undefined) return null;
     const ranked = [...this.stocks].sort((a, b) => key(b) - key(a)).slice(0, this.boardSize);
-    return ranked.map((stock, index) => row(stock, index + 1));
+    return ranked.map(row);
   }
 }
 
@@ -96,12 +95,11 @@ function trade(stock, timeMs) {
   stock.lastTimeMs = timeMs;
 }
 
-function row(stock, rank) {
+function row(stock) {
   const price = cents(stock.close);
   const spread = Math.max(0.01, price * 0.0008);
   return [
     stock.symbol,
-    rank,
     price,
     cents(price - stock.previousClose),
     (price / stock.previousClose - 1) * 100,

@@ -19,14 +19,17 @@ from widgets.hub.stream import FRAME_INTERVAL_SECONDS, FeedStream, Fresh
 
 Rows = Mapping[str, Mapping[str, float]]
 
-NAMES = ("rank", "close", "avg_volume")
+NAMES = ("close", "avg_volume")
 numbers = st.one_of(
     st.just(math.nan), st.sampled_from([0.0, -0.0, 1.0, 1.00004, 1.00006]), st.floats(-1e6, 1e6)
 )
-boards = st.dictionaries(
-    st.sampled_from(["AAPL", "MSFT", "BRK.B", "KIMpL", "XYZ"]),
-    st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
-)
+boards = st.lists(
+    st.tuples(
+        st.sampled_from(["AAPL", "MSFT", "BRK.B", "KIMpL", "XYZ"]),
+        st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
+    ),
+    unique_by=lambda row: row[0],
+).map(dict)
 
 
 def block(rows: Rows, tick: int = 1, epoch: int = 1) -> RowBlock:
@@ -47,7 +50,7 @@ def sent(value: float, decimals: int) -> float | None:
 
 def as_received(rows: Rows) -> dict[str, list[float | None]]:
     return {
-        symbol: [sent(row["rank"], 0), sent(row["close"], 4), sent(row["avg_volume"], 0)]
+        symbol: [sent(row["close"], 4), sent(row["avg_volume"], 0)]
         for symbol, row in rows.items()
     }
 
@@ -76,6 +79,7 @@ def test_a_client_that_reads_now_and_then_always_ends_at_the_newest_board(
     hand_over(stream, client)
     read()
     assert copy.rows == ({} if newest is None else as_received(newest))
+    assert copy.order == list(newest or ())
 
 
 def hand_over(stream: FeedStream, client: ReadingClient) -> None:
@@ -93,13 +97,26 @@ def test_a_delta_names_exactly_what_differs(before: Rows, after: Rows) -> None:
     changed = {list(after)[position] for position in changes.changed}
     assert changed == {symbol for symbol, row in wanted.items() if held.get(symbol) != row}
     assert set(changes.removed) == set(held) - set(wanted)
+    assert changes.reordered == (list(before) != list(after))
+
+
+def test_the_order_goes_alone_when_symbols_change_places_and_not_at_all_when_they_do_not() -> None:
+    stream = board_stream()
+    rows = {"AAPL": {"close": 1.0}, "MSFT": {"close": 2.0}}
+    offer(stream, rows, tick=1)
+    stream.emit()
+    offer(stream, {"MSFT": {"close": 2.0}, "AAPL": {"close": 1.0}}, tick=2)
+    swapped = json.loads(str(stream.emit()))
+    assert (swapped["rows"], swapped["removed"], swapped["order"]) == ([], [], ["MSFT", "AAPL"])
+    offer(stream, {"MSFT": {"close": 3.0}, "AAPL": {"close": 1.0}}, tick=3)
+    assert "order" not in json.loads(str(stream.emit()))
 
 
 def test_nothing_is_sent_when_nothing_that_can_be_seen_changed() -> None:
     stream = board_stream()
-    offer(stream, {"AAPL": {"close": 1.0, "rank": 1, "avg_volume": math.nan}}, tick=1)
+    offer(stream, {"AAPL": {"close": 1.0, "avg_volume": math.nan}}, tick=1)
     assert stream.emit() is Fresh.SNAPSHOT
-    offer(stream, {"AAPL": {"close": 1.000_01, "rank": 1, "avg_volume": math.nan}}, tick=2)
+    offer(stream, {"AAPL": {"close": 1.000_01, "avg_volume": math.nan}}, tick=2)
     assert stream.emit() is None
 
 
@@ -118,7 +135,7 @@ def test_a_snapshot_is_what_was_emitted_and_not_what_waits() -> None:
     stream.emit()
     offer(stream, {"AAPL": {"close": 2.0}}, tick=2)
     snapshot = json.loads(stream.snapshot() or "")
-    assert (snapshot["seq"], snapshot["rows"][0][2]) == (1, 1.0)
+    assert (snapshot["seq"], snapshot["rows"][0][1]) == (1, 1.0)
 
 
 def test_columns_that_come_or_go_need_a_snapshot() -> None:
@@ -130,8 +147,8 @@ def test_columns_that_come_or_go_need_a_snapshot() -> None:
 
 
 def test_columns_are_those_of_the_feed_in_its_order() -> None:
-    rows = select_rows(row_block({"AAPL": {"close": 1.0, "secret": 2.0, "rank": 1.0}}), BOARD_COLUMNS)
-    assert rows.columns == ("rank", "close")
+    rows = select_rows(row_block({"AAPL": {"close": 1.0, "secret": 2.0, "avg_volume": 1.0}}), BOARD_COLUMNS)
+    assert rows.columns == ("close", "avg_volume")
 
 
 def test_the_age_of_a_cached_snapshot_is_that_of_the_moment() -> None:

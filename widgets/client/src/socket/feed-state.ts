@@ -13,6 +13,8 @@ export interface FeedView {
   readonly marketTimeMs: number | null;
   /** Whether a snapshot has come: an empty feed is not one that is still loading. */
   readonly loaded: boolean;
+  /** The place of `symbol` in the feed's order, from 1; `null` when it is not in the feed. */
+  rank(symbol: string): number | null;
   /** The value of column `name` in `row`; `null` when it is absent or the feed has no such column. */
   value(row: Row, name: string): Value;
   /** Age of the newest data at `nowMs` on the monotonic clock that the messages arrived by; `null` when unknown. */
@@ -33,6 +35,7 @@ export class FeedState implements FeedView {
   loaded = false;
 
   #indexes = new Map<string, number>();
+  #ranks: ReadonlyMap<string, number> = new Map();
   #epoch = "";
   #seq = 0;
   #follows = false;
@@ -41,6 +44,10 @@ export class FeedState implements FeedView {
   #reset = false;
   #changed = new Set<string>();
   #removed = new Set<string>();
+
+  rank(symbol: string): number | null {
+    return this.#ranks.get(symbol) ?? null;
+  }
 
   value(row: Row, name: string): Value {
     const index = this.#indexes.get(name);
@@ -70,6 +77,7 @@ export class FeedState implements FeedView {
     this.columns = message.columns;
     this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
     this.rows = new Map(message.rows.map((row) => [row[0], row]));
+    this.#ranks = new Map(message.rows.map(([symbol], index) => [symbol, index + 1]));
     this.loaded = true;
     this.#follows = true;
     this.#reset = true;
@@ -95,6 +103,7 @@ export class FeedState implements FeedView {
       this.#removed.delete(row[0]);
       this.#changed.add(row[0]);
     }
+    if (message.order !== null) this.#reorder(message.order);
     this.#advance(message, nowMs);
     return true;
   }
@@ -106,6 +115,15 @@ export class FeedState implements FeedView {
     this.#changed = new Set();
     this.#removed = new Set();
     return update;
+  }
+
+  /** A symbol whose rank changed has changed, although its values have not. */
+  #reorder(order: readonly string[]): void {
+    const before = this.#ranks;
+    this.#ranks = new Map(order.map((symbol, index) => [symbol, index + 1]));
+    for (const [symbol, rank] of this.#ranks) {
+      if (rank !== before.get(symbol)) this.#changed.add(symbol);
+    }
   }
 
   #advance(message: Snapshot | Delta, nowMs: number): void {

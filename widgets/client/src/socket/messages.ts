@@ -37,6 +37,8 @@ export interface Delta {
   readonly market_time_ms: number | null;
   readonly rows: readonly Row[];
   readonly removed: readonly string[];
+  /** All symbols in their order, where it is not the one before; else `null`. */
+  readonly order: readonly string[] | null;
 }
 
 export interface Unsubscribed {
@@ -90,7 +92,7 @@ export function parseServerMessage(frame: unknown): ServerMessage {
     case "snapshot":
       return parseSnapshot(fields);
     case "delta":
-      return { type: "delta", ...frameHead(fields), rows: rows(fields), removed: texts(fields, "removed") };
+      return parseDelta(fields);
     case "unsubscribed":
       return { type: "unsubscribed", feed: text(fields, "feed") };
     case "status":
@@ -121,6 +123,17 @@ function parseSnapshot(fields: Fields): Snapshot {
     throw new ProtocolError(`rows: expected ${columns.length + 1} entries in each row`);
   }
   return { type: "snapshot", ...frameHead(fields), columns, rows: parsed };
+}
+
+function parseDelta(fields: Fields): Delta {
+  const order = (fields["order"] ?? null) === null ? null : texts(fields, "order");
+  return {
+    type: "delta",
+    ...frameHead(fields),
+    rows: rows(fields),
+    removed: texts(fields, "removed"),
+    order,
+  };
 }
 
 function parseStatus(fields: Fields): Status {

@@ -21,6 +21,7 @@ export function delta(
   rows: readonly Row[] = [],
   removed: readonly string[] = [],
   epoch = "e1",
+  order: readonly string[] | null = null,
 ): Delta {
   return {
     type: "delta",
@@ -31,5 +32,6 @@ export function delta(
     market_time_ms: 1_795_000_000_250,
     rows,
     removed,
+    order,
   };
 }

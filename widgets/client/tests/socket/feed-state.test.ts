@@ -57,6 +57,29 @@ describe("a feed is its snapshot and the deltas that follow", () => {
   });
 });
 
+describe("the rank of a symbol is its place", () => {
+  it("in the snapshot, then in the newest order", () => {
+    const state = new FeedState();
+    const rows: Row[] = ["AAA", "BBB", "CCC"].map((symbol) => [symbol, 1, 1]);
+    state.applySnapshot(snapshot({ rows }), 0);
+    expect(["AAA", "BBB", "CCC", "ZZZ"].map((symbol) => state.rank(symbol))).toEqual([1, 2, 3, null]);
+    state.applyDelta(delta(2, [["DDD", 1, 1]], ["BBB"], "e1", ["CCC", "DDD", "AAA"]), 0);
+    expect(["AAA", "BBB", "CCC", "DDD"].map((symbol) => state.rank(symbol))).toEqual([3, null, 1, 2]);
+  });
+
+  it("stays when nothing is said of it, and changes the symbol when it changes", () => {
+    const state = new FeedState();
+    const rows: Row[] = ["AAA", "BBB", "CCC"].map((symbol) => [symbol, 1, 1]);
+    state.applySnapshot(snapshot({ rows }), 0);
+    state.takeUpdate();
+    state.applyDelta(delta(2, [["CCC", 2, 2]]), 0);
+    expect(state.rank("CCC")).toBe(3);
+    expect(state.takeUpdate().changed).toEqual(new Set(["CCC"]));
+    state.applyDelta(delta(3, [], [], "e1", ["BBB", "AAA", "CCC"]), 0);
+    expect(state.takeUpdate().changed).toEqual(new Set(["AAA", "BBB"]));
+  });
+});
+
 describe("age is what the server said plus the time since, on one monotonic clock", () => {
   it("grows between frames and falls back with each", () => {
     const state = new FeedState();

@@ -7,6 +7,7 @@ describe("a frame's text becomes a message", () => {
   it.each([
     snapshot(),
     delta(2, [["BBB", 1, null]], ["AAA"]),
+    delta(2, [], [], "e1", ["BBB", "AAA"]),
     { type: "unsubscribed", feed: "quote:AAPL" },
     { type: "status", state: "stale", age_ms: 12_000, detail: "The feed is silent." },
     { type: "error", code: "unknown_feed", feed: "scanners:nope", message: "no such feed" },
@@ -33,6 +34,7 @@ describe("anything else is refused with the field that is wrong", () => {
     ["an unknown type", '{"type":"rumour"}', /unknown message type "rumour"/],
     ["a fractional sequence", JSON.stringify({ ...delta(1), seq: 1.5 }), /seq/],
     ["a text where a number belongs", JSON.stringify({ ...delta(1), rows: [["AAA", "1", 2]] }), /rows/],
+    ["an order that is no list", JSON.stringify({ ...delta(1), order: "AAA" }), /order/],
     ["a row without symbol", JSON.stringify({ ...delta(1), rows: [[1, 2]] }), /rows/],
     [
       "a row that does not fit the columns",
