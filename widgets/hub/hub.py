@@ -15,7 +15,7 @@ from widgets.catalog import Feed, FeedKind, StoredFeeds
 from widgets.hub.liveness import LIVE, SILENT_AFTER_SECONDS, Liveness
 from widgets.hub.switchboard import Switchboard
 from widgets.outbox import Outbox
-from widgets.protocol import encode_answer
+from widgets.protocol import Status, encode_answer
 
 STATUS_INTERVAL_SECONDS: Final = 5.0
 HOUSEKEEPING_SECONDS: Final = 1.0
@@ -71,7 +71,7 @@ class Hub:
         self._longest_stall_seconds = longest_stall_seconds
         self._liveness = Liveness(stored.labels, clock, silent_after_seconds)
         self._outboxes: dict[Outbox, set[str]] = {}
-        self._status_state = ""
+        self._status: Status | None = None
         self._status_sent_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -157,7 +157,7 @@ class Hub:
             if isinstance(news, Announcement):
                 self._liveness.heard(news.channel, news.block.received_ns)
                 self._switchboard.take(news.channel, news.block)
-                if self._status_state != LIVE:
+                if self._status is None or self._status.state != LIVE:
                     self._send_status_when_due()
             else:
                 self._switchboard.missed()
@@ -224,12 +224,15 @@ class Hub:
     def _send_status_when_due(self) -> None:
         if not self._liveness.is_known:
             return
-        status, now = self._liveness.status(), self._clock.monotonic()
-        if status.state == self._status_state and now - self._status_sent_at < STATUS_INTERVAL_SECONDS:
-            return
-        if status.state != self._status_state:
+        status, before, now = self._liveness.status(), self._status, self._clock.monotonic()
+        if before is not None and status.state == before.state:
+            # Other words for the same state come with the housekeeping, not with each announcement.
+            same = status.detail == before.detail
+            if now - self._status_sent_at < (STATUS_INTERVAL_SECONDS if same else HOUSEKEEPING_SECONDS):
+                return
+        else:
             _log.info("market data status", state=status.state, detail=status.detail)
-        self._status_state, self._status_sent_at = status.state, now
+        self._status, self._status_sent_at = status, now
         text = encode_answer(status)
         for outbox in self._outboxes:
             outbox.status(text)
