@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from massive import WebSocketClient
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
@@ -112,6 +114,7 @@ class Session:
         while True:
             done, _ = await asyncio.wait({self._receiving}, timeout=WATCH_INTERVAL_SECONDS)
             if done:
+                await self._take_what_is_left()
                 return end_from_outcome(self._receiving.exception(), self._announced)
             self._schedule_subscriptions()
             if await self._is_too_quiet():
@@ -131,6 +134,18 @@ class Session:
                     await self._client.close()
         self._receiving.cancel()
         await asyncio.wait([self._receiving], timeout=CLOSE_TIMEOUT_SECONDS)
+
+    async def _take_what_is_left(self) -> None:
+        """Frames that arrived before the end and that the SDK did not read any more, often the reason for it.
+
+        So it is when the server closes while the SDK sends: its subscriptions fail, and it gives up.
+        """
+        websocket = self._client.websocket
+        if websocket is None or websocket.state is not State.CLOSED:
+            return
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._receive(await websocket.recv())
 
     def _schedule_subscriptions(self) -> None:
         wanted = set(self._configuration.subscriptions)

@@ -23,6 +23,7 @@ class EndReason(enum.StrEnum):
     MAX_CONNECTIONS = "max_connections"
     SLOW_CONSUMER = "slow_consumer"
     FORCE_DISCONNECT = "force_disconnect"
+    POLICY_VIOLATION = "policy_violation"
     CLOSED_BY_SERVER = "closed_by_server"
     CONNECTION_LOST = "connection_lost"
     SILENT = "silent"
@@ -31,7 +32,16 @@ class EndReason(enum.StrEnum):
 
 # The provider said no; asking again soon cannot help, and repeated asking may harm: a second connection of
 # the same account makes the server end one of the two, and each new attempt may end the other again.
-REFUSALS: Final = frozenset({EndReason.AUTH_FAILED, EndReason.MAX_CONNECTIONS, EndReason.FORCE_DISCONNECT})
+REFUSALS: Final = frozenset(
+    {
+        EndReason.AUTH_FAILED,
+        EndReason.MAX_CONNECTIONS,
+        EndReason.FORCE_DISCONNECT,
+        EndReason.POLICY_VIOLATION,
+    }
+)
+# What the provider closes with after `max_connections`; the SDK swallows that status during the login.
+POLICY_VIOLATION_CODE: Final = 1008
 
 # Statuses that the server sends just before it closes; the close itself does not say why.
 CLOSING_STATUSES: Final = {
@@ -67,13 +77,20 @@ def end_from_outcome(error: BaseException | None, announced: SessionEnd | None) 
         return announced
     if error is None:
         return SessionEnd(EndReason.CLOSED_BY_SERVER, "close code 1000 or 1001")
+    reason = _reason_of(error)
+    detail = f"{type(error).__name__}: {error}" if reason is EndReason.PROTOCOL_ERROR else str(error)
+    return SessionEnd(reason, detail)
+
+
+def _reason_of(error: BaseException) -> EndReason:
     if isinstance(error, AuthError):
-        return SessionEnd(EndReason.AUTH_FAILED, str(error))
+        return EndReason.AUTH_FAILED
     if isinstance(error, Undialled):
-        return SessionEnd(EndReason.UNREACHABLE, str(error))
-    if isinstance(error, ConnectionClosedError):
-        return SessionEnd(EndReason.CONNECTION_LOST, str(error))
-    return SessionEnd(EndReason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
+        return EndReason.UNREACHABLE
+    if not isinstance(error, ConnectionClosedError):
+        return EndReason.PROTOCOL_ERROR
+    by_policy = error.rcvd is not None and error.rcvd.code == POLICY_VIOLATION_CODE
+    return EndReason.POLICY_VIOLATION if by_policy else EndReason.CONNECTION_LOST
 
 
 class Undialled(Exception):

@@ -1,0 +1,301 @@
+"""Operators steer a running listener: what is wanted becomes what is, and what is gets told."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from marketdata.clock import SystemClock
+from marketdata.control import ListenerControl
+from marketdata.errors import ConfigurationError
+from marketdata.listener import Listener
+from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
+from marketdata.providers.base import ProviderState
+from marketdata.providers.massive.client import MassiveProvider
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.runtime.backoff import Backoff
+from marketdata.simulator.service import SimulatorService
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.leases import Lease
+from marketdata.store.service_records import ServiceRecords
+from tests.support.deadlines import eventually, scaled
+from tests.support.memory_transport import MemoryTransport
+from tests.support.simulator import FULL_KEY, NO_LULD_KEY, running_simulator
+
+SUBSCRIPTIONS = ("A.*", "T.*")
+DEADLINE = scaled(15)
+
+
+def default_for(market: SimulatorService) -> ListenerWanted:
+    return ListenerWanted(running=True, feed=market.address, market="stocks", subscriptions=SUBSCRIPTIONS)
+
+
+class Rig:
+    """A listener on the simulated feed, and the control of it."""
+
+    def __init__(self, market: SimulatorService, redis: Redis, prefix: str, *, key: str = FULL_KEY) -> None:
+        self.market = market
+        keys = Keys(f"{prefix}:")
+        self.wanted_key = keys.wanted(SERVICE)
+        self.redis = redis
+        records = ServiceRecords(redis, keys, SERVICE)
+        default = default_for(market)
+        self.control = ListenerControl(records, default, SystemClock())
+        self.provider = MassiveProvider(
+            MassiveConfiguration(api_key=key, feed=market.address, secure=False, subscriptions=SUBSCRIPTIONS),
+            delays=RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),
+        )
+        self.listener = Listener(
+            self.provider,
+            MemoryTransport(),
+            shard_count=2,
+            source=prefix,
+            lease=Lease(redis, keys.lease(SERVICE), prefix, 3_000),
+            records=records,
+            wanted=default,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Rig"]:
+        stopping = asyncio.Event()
+        task = asyncio.create_task(self.listener.run(stopping))
+        try:
+            await eventually(self.control.actual, 15)
+            yield self
+        finally:
+            stopping.set()
+            await asyncio.wait_for(task, scaled(15))
+
+
+@pytest.fixture
+async def cache(redis_url: str) -> AsyncIterator[Redis]:
+    async with connect(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[SimulatorService]:
+    async with running_simulator() as service:
+        yield service
+
+
+@pytest.fixture
+async def rig(market: SimulatorService, cache: Redis, unique_prefix: str) -> AsyncIterator[Rig]:
+    async with Rig(market, cache, unique_prefix).running() as running:
+        await eventually(lambda: not running.listener.unready(), 15)
+        yield running
+
+
+async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) -> None:
+    wanted = await rig.control.change(subscriptions=("AM.*", "Q.*", "LULD.*"))
+    effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
+
+    assert effect.achieved, effect.account
+    assert effect.actual is not None
+    assert effect.actual.session == 1
+    (connection,) = rig.market.faults.connections()
+    assert connection.conversation.subscriptions.wants_all("AM")
+    assert not connection.conversation.subscriptions.wants_all("A")
+
+
+async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_again(rig: Rig) -> None:
+    stopped = await rig.control.effect(await rig.control.stop(), deadline_seconds=DEADLINE)
+
+    assert stopped.achieved, stopped.account
+    await eventually(lambda: not rig.market.faults.connections(), 5)
+    assert "an operator stopped it" in rig.listener.unready()["provider"]
+    assert await rig.control.actual() is not None
+
+    started = await rig.control.effect(await rig.control.start(), deadline_seconds=DEADLINE)
+
+    assert started.achieved, started.account
+    assert not rig.listener.unready()
+
+
+async def test_a_restart_is_a_new_connection_and_is_not_taken_for_done_before(rig: Rig) -> None:
+    before = await rig.control.actual()
+    effect = await rig.control.effect(await rig.control.restart(), deadline_seconds=DEADLINE)
+
+    assert effect.achieved, effect.account
+    assert before is not None
+    assert effect.actual is not None
+    assert effect.actual.session == before.session + 1
+    assert effect.actual.live_since_ms > before.live_since_ms
+
+
+async def test_another_feed_is_connected_to_while_the_process_runs(rig: Rig) -> None:
+    async with running_simulator() as other:
+        wanted = await rig.control.change(feed=other.address)
+        effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
+
+        assert effect.achieved, effect.account
+        assert len(other.faults.connections()) == 1
+
+
+async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_as_done(
+    market: SimulatorService, cache: Redis, unique_prefix: str
+) -> None:
+    async with Rig(market, cache, unique_prefix, key=NO_LULD_KEY).running() as rig:
+        wanted = await rig.control.change(subscriptions=("T.*", "LULD.*"))
+        effect = await rig.control.effect(wanted, deadline_seconds=3)
+
+    assert not effect.achieved
+    assert "has not confirmed LULD.*" in effect.account
+    assert "not authorized" in effect.account
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({"feed": "Realtime"}, "RealTime"),
+        ({"market": "crypto"}, "stocks, options, indices"),
+        ({"subscriptions": ("ZZ.*",)}, r"<channel>\.\*"),
+        ({"subscriptions": ()}, "MASSIVE_SUBSCRIPTIONS is empty"),
+        ({"market": "indices", "subscriptions": ("T.*",)}, "market indices"),
+    ],
+)
+async def test_a_bad_value_is_refused_with_what_is_accepted_and_changes_nothing(
+    changes: dict[str, object], accepted: str, rig: Rig
+) -> None:
+    before = await rig.control.wanted()
+    with pytest.raises(ConfigurationError, match=accepted):
+        await rig.control.change(**changes)
+    assert await rig.control.wanted() == before
+
+
+async def test_rubbish_in_the_record_is_refused_and_the_feed_goes_on(rig: Rig) -> None:
+    await rig.redis.set(rig.wanted_key, b"rubbish")
+
+    async def refusal() -> str:
+        actual = await rig.control.actual()
+        return actual.refusal if actual else ""
+
+    assert "wanted_state" in await eventually(refusal, 10)
+    assert not rig.listener.unready()
+
+
+async def test_what_another_program_wrote_and_the_provider_cannot_do_is_refused_with_the_reason(
+    rig: Rig,
+) -> None:
+    wanted = ListenerWanted(running=True, feed="nowhere", market="stocks", subscriptions=("T.*",), version=7)
+    await rig.redis.set(rig.wanted_key, encode(wanted))
+
+    effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
+
+    assert not effect.achieved
+    assert "MASSIVE_FEED is 'nowhere'" in effect.account
+    assert not rig.listener.unready()
+
+
+async def test_a_cache_that_lost_the_wanted_state_gets_it_back_so_that_stopped_stays_stopped(
+    rig: Rig,
+) -> None:
+    wanted = await rig.control.stop()
+    await rig.control.effect(wanted, deadline_seconds=DEADLINE)
+    await rig.redis.delete(rig.wanted_key)
+
+    async def restored() -> bool:
+        return await rig.redis.get(rig.wanted_key) == encode(wanted)
+
+    await eventually(restored, 10)
+    assert rig.provider.status.state is ProviderState.STOPPED
+
+
+async def test_a_listener_that_starts_finds_what_is_wanted_before_it_connects(
+    market: SimulatorService, cache: Redis, unique_prefix: str
+) -> None:
+    rig = Rig(market, cache, unique_prefix)
+    await rig.control.stop()
+    async with rig.running():
+        await eventually(lambda: "an operator" in rig.listener.unready().get("provider", ""), 10)
+        assert rig.provider.session.number == 0
+
+
+async def test_changes_by_two_operators_at_once_are_both_kept(rig: Rig) -> None:
+    await asyncio.gather(
+        rig.control.change(subscriptions=("Q.*",)), rig.control.restart(), rig.control.restart()
+    )
+    wanted = await rig.control.wanted()
+
+    assert (wanted.subscriptions, wanted.session, wanted.version) == (("Q.*",), 2, 3)
+
+
+async def test_the_actual_state_carries_books_that_balance_and_ends_with_the_listener(
+    market: SimulatorService, cache: Redis, unique_prefix: str
+) -> None:
+    rig = Rig(market, cache, unique_prefix)
+    async with rig.running():
+
+        async def published() -> bool:
+            actual = await rig.control.actual()
+            return actual is not None and actual.counters.events_published > 100
+
+        await eventually(published, 15)
+        actual = await rig.control.actual()
+        assert actual is not None
+        assert actual.counters.unaccounted_events == 0
+        assert actual.counters.unaccounted_frames == 0
+    await eventually(lambda: _gone(rig), 10)
+
+
+async def _gone(rig: Rig) -> bool:
+    return await rig.control.actual() is None
+
+
+async def manage(*arguments: str, environment: dict[str, str]) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "manage.py", "listener", *arguments,
+        env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), scaled(50))
+    return process.returncode, output.decode()
+
+
+def environment_of(rig: Rig, redis_url: str, prefix: str) -> dict[str, str]:
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "mdp_site.settings",
+        "MDC_URL": redis_url,
+        "MDC_KEY_PREFIX": f"{prefix}:",
+        "MASSIVE_FEED": rig.market.address,
+        "MASSIVE_SUBSCRIPTIONS": ",".join(SUBSCRIPTIONS),
+    }
+
+
+@pytest.mark.timeout(120)
+async def test_the_command_changes_waits_and_says_what_happened(
+    rig: Rig, redis_url: str, unique_prefix: str
+) -> None:
+    environment = environment_of(rig, redis_url, unique_prefix)
+
+    code, output = await manage("set", "--subscriptions", "T.*,Q.AAPL", environment=environment)
+    assert code == 0, output
+    assert "set: live" in output
+    assert f"version 1: running, {rig.market.address} stocks T.*,Q.AAPL" in output
+
+    code, output = await manage("set", "--market", "crypto", environment=environment)
+    assert code == 1
+    assert "accepted: stocks, options, indices" in output
+
+    code, output = await manage("status", environment=environment)
+    assert code == 0, output
+    assert "actual  live since" in output
+    assert "dropped: none" in output
+
+
+@pytest.mark.timeout(120)
+async def test_the_command_fails_with_the_reason_when_no_listener_runs(
+    market: SimulatorService, cache: Redis, redis_url: str, unique_prefix: str
+) -> None:
+    rig = Rig(market, cache, unique_prefix)
+    environment = environment_of(rig, redis_url, unique_prefix)
+
+    code, output = await manage("restart", "--wait", "0.2", environment=environment)
+
+    assert code == 1
+    assert "no listener tells its state" in output

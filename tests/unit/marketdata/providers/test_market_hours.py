@@ -1,0 +1,154 @@
+"""Is the market open? The provider's word, the calendar's where there is none, and when to ask again."""
+
+import datetime as dt
+import threading
+
+import pytest
+
+from marketdata.errors import ContentError, ProviderUnavailable
+from marketdata.providers.massive.market_hours import (
+    CLOSED_POLL_SECONDS,
+    UNCONFIRMED_POLL_SECONDS,
+    MarketHours,
+    ViewSource,
+    view_of,
+)
+from marketdata.providers.massive.market_status import MarketStatus, read_market_status
+from marketdata.trading_calendar import MarketSession, TradingCalendar
+from tests.support.manual_clock import ManualClock
+from tests.support.simulator import trading_calendar
+
+FRIDAY = dt.date(2026, 11, 20)
+MONDAY = dt.date(2026, 11, 23)
+
+
+def at(date: dt.date, hour: int, minute: int = 0) -> int:
+    return trading_calendar().instant_ms(date, dt.time(hour, minute))
+
+
+def told(session: MarketSession, time_ms: int) -> MarketStatus:
+    return MarketStatus(session, time_ms)
+
+
+@pytest.mark.parametrize(
+    ("hour", "session"),
+    [
+        (3, MarketSession.CLOSED),
+        (4, MarketSession.PRE_MARKET),
+        (10, MarketSession.REGULAR),
+        (17, MarketSession.AFTER_HOURS),
+        (21, MarketSession.CLOSED),
+    ],
+)
+def test_without_the_providers_word_the_calendar_decides(hour: int, session: MarketSession) -> None:
+    view = view_of(trading_calendar(), at(FRIDAY, hour), None)
+
+    assert (view.session, view.source) == (session, ViewSource.CALENDAR)
+
+
+def test_the_providers_word_overrules_the_calendar_both_ways() -> None:
+    noon, midnight = at(FRIDAY, 12), at(FRIDAY, 0)
+
+    assert view_of(trading_calendar(), noon, told(MarketSession.CLOSED, noon)).is_closed
+    assert not view_of(trading_calendar(), midnight, told(MarketSession.REGULAR, midnight)).is_closed
+
+
+def test_a_closed_market_is_asked_about_slowly_and_exactly_at_the_pre_markets_start() -> None:
+    saturday = view_of(trading_calendar(), at(FRIDAY + dt.timedelta(days=1), 12), None)
+    before_open = view_of(trading_calendar(), at(MONDAY, 4) - 2_500, None)
+
+    assert saturday.ask_again_seconds == CLOSED_POLL_SECONDS
+    assert before_open.is_closed
+    assert before_open.ask_again_seconds == 2.5
+
+
+def test_an_open_that_the_provider_does_not_confirm_is_asked_about_soon() -> None:
+    opening = at(MONDAY, 4)
+
+    view = view_of(trading_calendar(), opening, told(MarketSession.CLOSED, opening))
+
+    assert view.is_closed
+    assert view.ask_again_seconds == UNCONFIRMED_POLL_SECONDS
+
+
+@pytest.mark.parametrize("calendar", [None, trading_calendar()])
+def test_where_nobody_knows_the_market_is_taken_to_be_open(calendar: TradingCalendar | None) -> None:
+    beyond = at(dt.date(2031, 1, 1), 12)
+    view = view_of(calendar, beyond, None)
+
+    assert not view.is_closed
+    assert view.source is ViewSource.ASSUMED
+
+
+class Provider:
+    """The REST service: a callable that answers, or fails."""
+
+    def __init__(self, answer: MarketStatus | Exception) -> None:
+        self.answer = answer
+        self.asked_in: list[threading.Thread] = []
+
+    def __call__(self) -> MarketStatus:
+        self.asked_in.append(threading.current_thread())
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+async def test_asking_never_happens_on_the_loops_thread_and_not_again_while_the_answer_is_fresh() -> None:
+    clock = ManualClock(at(FRIDAY, 10))
+    provider = Provider(told(MarketSession.REGULAR, at(FRIDAY, 10)))
+    hours = MarketHours(provider, lambda _ns: trading_calendar(), clock=clock)
+
+    for _ in range(3):
+        assert (await hours.look()).session is MarketSession.REGULAR
+    assert len(provider.asked_in) == 1
+    assert threading.current_thread() not in provider.asked_in
+
+    clock.advance(61)
+    await hours.look()
+    assert len(provider.asked_in) == 2
+
+
+@pytest.mark.parametrize("failure", [ProviderUnavailable("away"), ContentError("market_status")])
+async def test_when_rest_fails_the_calendar_is_asked_about_the_providers_own_time(failure: Exception) -> None:
+    clock = ManualClock(at(FRIDAY, 22))
+    provider = Provider(told(MarketSession.REGULAR, at(FRIDAY, 10)))
+    hours = MarketHours(provider, lambda _ns: trading_calendar(), clock=clock)
+    await hours.look()
+
+    provider.answer = failure
+    clock.advance(90)
+    view = await hours.look()
+
+    assert (view.session, view.source) == (MarketSession.REGULAR, ViewSource.CALENDAR)
+
+
+@pytest.mark.parametrize(
+    ("body", "session"),
+    [
+        (b'"market":"open","earlyHours":false', MarketSession.REGULAR),
+        (b'"market":"extended-hours","earlyHours":true', MarketSession.PRE_MARKET),
+        (b'"market":"extended-hours","earlyHours":false', MarketSession.AFTER_HOURS),
+        (b'"market":"closed"', MarketSession.CLOSED),
+    ],
+)
+def test_the_providers_answer_is_understood(body: bytes, session: MarketSession) -> None:
+    status = read_market_status(b'{%s,"serverTime":"2020-11-10T17:37:37-05:00","extra":[]}' % body)
+
+    assert status == MarketStatus(session, 1_605_047_857_000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no json",
+        b"[]",
+        b'{"market":"ajar","serverTime":"2020-11-10T17:37:37-05:00"}',
+        b'{"market":"open","serverTime":"2020-11-10T17:37:37"}',
+        b'{"market":"open"}',
+        b"\xff",
+    ],
+)
+def test_another_answer_is_content_that_is_not_understood(body: bytes) -> None:
+    with pytest.raises(ContentError, match="market_status"):
+        read_market_status(body)
