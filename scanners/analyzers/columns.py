@@ -15,6 +15,8 @@ Instants = NDArray[np.int64]
 _packer: Final = msgspec.msgpack.Encoder()
 _FLOAT_MARKER: Final = 0xCB
 _FLOAT_BYTES: Final = 9
+_SHORT_ARRAY_MARKER: Final = 0x90
+_LONGEST_SHORT_ARRAY: Final = 15
 
 
 def float_columns(values: Sequence[float], width: int) -> NDArray[np.float64]:
@@ -31,6 +33,28 @@ def float_columns(values: Sequence[float], width: int) -> NDArray[np.float64]:
         flat = np.ndarray((len(values),), dtype=">f8", buffer=packed, offset=header + 1, strides=(9,))
         return flat.astype(np.float64).reshape(-1, width).T
     return np.array(values, dtype=np.float64).reshape(-1, width).T
+
+
+def write_float_lines(lines: NDArray[np.float64], rows: Sequence[tuple[float, ...]]) -> None:
+    """Write one tuple for each event into an array with one line for each column.
+
+    As `float_columns`, for wide rows: a packed tuple of up to 15 floats is a marker and then the floats, so
+    all take the same space, and the tuples need not first become one long list.
+    """
+    width = len(lines)
+    stride = 1 + _FLOAT_BYTES * width
+    packed = _packer.encode(rows)
+    header = len(packed) - stride * len(rows)
+    if width <= _LONGEST_SHORT_ARRAY and header > 0:
+        markers = np.frombuffer(packed, dtype=np.uint8, offset=header).reshape(len(rows), stride)
+        if (markers[:, 0] == _SHORT_ARRAY_MARKER | width).all() and (
+            markers[:, 1::_FLOAT_BYTES] == _FLOAT_MARKER
+        ).all():
+            lines[:] = np.ndarray(
+                lines.shape, dtype=">f8", buffer=packed, offset=header + 2, strides=(_FLOAT_BYTES, stride)
+            )
+            return
+    lines[:] = np.array(rows, dtype=np.float64).T
 
 
 def whole_numbers(values: Sequence[int]) -> Instants:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
 from scanners.analyzers.base import MarketPhase
-from scanners.analyzers.columns import Instants, float_columns, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers, write_float_lines
 from scanners.table import MarketTable, Rows
 
 BAR_COLUMNS: Final = (
@@ -48,6 +48,9 @@ _LINES: Final = (*BAR_COLUMNS, "official_open_price")
 _OPEN, _HIGH, _LOW, _START, _END, _OFFICIAL_OPEN = map(
     _LINES.index, ("open", "high", "low", "start_timestamp", "end_timestamp", "official_open_price")
 )
+
+_EVENTS_AT_ONCE: Final = 1_000
+"""How many bars become numbers together: few enough to stay in the processor's cache from step to step."""
 
 Bars = NDArray[np.float64]
 """One line for each of `_LINES`, one column for each event."""
@@ -100,11 +103,13 @@ class LeaderboardAnalyzer:
 
 
 def _bars(events: Sequence[Aggregate], times_ms: Instants) -> Bars:
-    """All fields of all events in one pass; an official open that is not yet known is 0."""
-    values: list[float] = []
-    append = values.extend
-    for event in events:
-        append(
+    """All fields of all events; an official open that is not yet known is 0."""
+    bars = np.empty((len(_LINES), len(events)))
+    floats = np.empty((len(_LINES) - 2, min(len(events), _EVENTS_AT_ONCE)))
+    for first in range(0, len(events), _EVENTS_AT_ONCE):
+        part = slice(first, min(first + _EVENTS_AT_ONCE, len(events)))
+        lines = floats[:, : part.stop - first]
+        rows = [
             (
                 event.volume,
                 event.accumulated_volume,
@@ -117,10 +122,13 @@ def _bars(events: Sequence[Aggregate], times_ms: Instants) -> Bars:
                 event.average_size,
                 event.official_open_price or 0.0,
             )
-        )
-    floats = float_columns(values, len(_LINES) - 2)
-    starts = whole_numbers([event.start_timestamp for event in events])
-    return np.vstack((floats[:_START], starts, times_ms + 1, floats[_START:]))
+            for event in events[part]
+        ]
+        write_float_lines(lines, rows)
+        bars[:_START, part], bars[_OFFICIAL_OPEN, part] = lines[:_START], lines[_START]
+    bars[_START] = whole_numbers([event.start_timestamp for event in events])
+    bars[_END] = times_ms + 1
+    return bars
 
 
 def _widen_day_range(table: MarketTable, rows: Rows, bars: Bars) -> None:
