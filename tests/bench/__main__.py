@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.bench import listener, stages, system
+from tests.bench import listener, listener_publish, memory, stages, system
 from tests.bench.rows import Row, to_json, to_table
 
 BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "listener_route": listener.listener_route,
+    "listener_publish_rabbitmq": listener_publish.listener_publish_rabbitmq,
+    "listener_publish_redis": listener_publish.listener_publish_redis,
     "processor_aggregates": stages.processor_aggregates,
     "processor_trades": stages.processor_trades,
     "processor_quotes": stages.processor_quotes,
@@ -21,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "latency": system.latency,
     "pipeline": system.pipeline,
     "pipeline_redis": system.pipeline_redis,
+    "memory": memory.memory,
 }
 
 

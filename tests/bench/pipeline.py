@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,10 +90,12 @@ def window_between(first: Observation, last: Observation) -> Window:
 class Pipeline:
     """A running platform with its market; made by `running_pipeline`."""
 
-    def __init__(self, ports: Ports, manager: ProcessManager, token: str, servers: Mapping[str, int]) -> None:
+    def __init__(
+        self, ports: Ports, manager: ProcessManager, tokens: Sequence[str], servers: Mapping[str, int]
+    ) -> None:
         self._ports = ports
         self._manager = manager
-        self._token = token
+        self._tokens = tokens
         self._servers = servers
 
     async def observe(self) -> Observation:
@@ -108,6 +110,7 @@ class Pipeline:
             "batches dropped by a full queue": listener["mdp_transport_dropped_batches_total"],
             "batches expired": listener["mdp_transport_expired_batches_total"]
             + processor["mdp_transport_expired_batches_total"],
+            "batches that never arrived": processor["mdp_transport_missing_batches_total"],
             "feed connections cut off": simulator["mdp_simulator_ended_connections_total"],
             "market seconds not simulated": simulator["mdp_simulator_clock_slipped_seconds_total"],
         }
@@ -121,22 +124,24 @@ class Pipeline:
 
     def _cpu_seconds(self) -> Mapping[str, float]:
         pids = {status.name: status.pid for status in self._manager.statuses()} | dict(self._servers)
-        return {name: _cpu_of_tree(pid) for name, pid in pids.items() if pid is not None}
+        return {name: cpu_of_tree(pid) for name, pid in pids.items() if pid is not None}
 
     @contextlib.asynccontextmanager
-    async def client(self) -> AsyncIterator[ClientConnection]:
-        """A program's connection to the Widget Data Service."""
+    async def client(self, user: int = 0) -> AsyncIterator[ClientConnection]:
+        """A program's connection to the Widget Data Service, on behalf of one of the users."""
         async with connect(
             f"ws://{LOOPBACK}:{self._ports.web}/ws/",
             subprotocols=["mdp.v2"],  # type: ignore[list-item]
-            additional_headers={"Authorization": f"Bearer {self._token}"},
+            additional_headers={"Authorization": f"Bearer {self._tokens[user]}"},
             max_size=None,
         ) as socket:
             yield socket
 
 
 @contextlib.asynccontextmanager
-async def running_pipeline(transport: str, *, events_per_second: int) -> AsyncIterator[Pipeline]:
+async def running_pipeline(
+    transport: str, *, events_per_second: int, users: int = 1
+) -> AsyncIterator[Pipeline]:
     """The platform on `rabbitmq` or `redis` queues, with the simulator at a rate; stopped on the way out."""
     with contextlib.ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdp-bench-")))
@@ -151,7 +156,7 @@ async def running_pipeline(transport: str, *, events_per_second: int) -> AsyncIt
             settings["MDQ_URL"] = broker.url
         environment = child_environment({}, settings)
         await asyncio.to_thread(_run, MIGRATE, environment)
-        token = await asyncio.to_thread(_make_token, environment)
+        tokens = [await asyncio.to_thread(_make_token, f"bench{n}", environment) for n in range(users)]
         manager = ProcessManager(state / "pids.json")
         try:
             simulator = market(ports)
@@ -168,7 +173,7 @@ async def running_pipeline(transport: str, *, events_per_second: int) -> AsyncIt
             for process in ours:
                 await _start(manager, process, state, environment)
             await asyncio.gather(*map(until_ready, ours))
-            yield Pipeline(ports, manager, token, servers)
+            yield Pipeline(ports, manager, tokens, servers)
         finally:
             await manager.stop_all()
 
@@ -216,7 +221,7 @@ async def _counters(http: aiohttp.ClientSession, port: int) -> Counter[str]:
     return sums
 
 
-def _cpu_of_tree(pid: int) -> float:
+def cpu_of_tree(pid: int) -> float:
     """Processor time of a process and its children, in seconds; 0 when it is gone."""
     spent = 0.0
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -237,9 +242,9 @@ def _run(command: Iterable[str], environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def _make_token(environment: Mapping[str, str]) -> str:
+def _make_token(user: str, environment: Mapping[str, str]) -> str:
     create_user = (
-        "from django.contrib.auth import get_user_model; get_user_model().objects.create_user('bench')"
+        f"from django.contrib.auth import get_user_model; get_user_model().objects.create_user({user!r})"
     )
     _run((*MANAGE, "shell", "--verbosity", "0", "--command", create_user), environment)
-    return _run((*MANAGE, "create_api_token", "bench"), environment).strip().splitlines()[-1].split()[-1]
+    return _run((*MANAGE, "create_api_token", user), environment).strip().splitlines()[-1].split()[-1]
