@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from marketdata.clock import Clock, SystemClock
@@ -16,9 +17,11 @@ from tests.support.transports import batches, receive, sequences
 TRADES = (QueueName.TRADES,)
 
 
-def make(url: str, prefix: str, clock: Clock | None = None) -> RedisListTransport:
+def make(
+    url: str, prefix: str, clock: Clock | None = None, *, limits: QueueLimits | None = None
+) -> RedisListTransport:
     return RedisListTransport(
-        url, prefix=prefix, shard_count=1, limits=QueueLimits(), clock=clock or SystemClock()
+        url, prefix=prefix, shard_count=1, limits=limits or QueueLimits(), clock=clock or SystemClock()
     )
 
 
@@ -54,8 +57,26 @@ class LaterClock(SystemClock):
         return super().time_ns() + 10 * 10**9
 
 
-async def test_what_grew_too_old_goes_when_something_is_published(redis_url: str, unique_prefix: str) -> None:
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_the_publisher_counts_what_a_full_queue_gave_up(redis_url: str, unique_prefix: str) -> None:
+    cause = {"queue": "trades", "reason": "queue_full"}
+    before = sample("mdp_transport_dropped_batches_total", **cause)
+    limits = QueueLimits(max_batches=10)
+    async with make(redis_url, unique_prefix, limits=limits) as transport:
+        await transport.publish(batches(*range(1, 11)))
+        assert sample("mdp_transport_dropped_batches_total", **cause) == before
+        await transport.publish(batches(*range(11, 14)))
+    assert sample("mdp_transport_dropped_batches_total", **cause) == before + 3
+
+
+async def test_what_grew_too_old_goes_and_is_counted_when_something_is_published(
+    redis_url: str, unique_prefix: str
+) -> None:
     clock = LaterClock()
+    expired = sample("mdp_transport_expired_batches_total", queue="trades")
     async with make(redis_url, unique_prefix) as now, make(redis_url, unique_prefix, clock) as later:
         await now.publish(batches(1, 2))
         await later.publish([msgspec.structs.replace(batches(3)[0], received_ns=clock.time_ns())])
@@ -63,6 +84,7 @@ async def test_what_grew_too_old_goes_when_something_is_published(redis_url: str
         await subscription.acquire()
         assert sequences(await receive(subscription, 1)) == [3]
         assert subscription.expired_batches == 0
+    assert sample("mdp_transport_expired_batches_total", queue="trades") == expired + 2
 
 
 async def test_a_backlog_that_grew_too_old_is_passed_over_in_one_call(
