@@ -152,6 +152,33 @@ async def test_a_recorder_waits_for_the_one_connection_and_says_how_to_record_be
             await eventually(lambda: unfinished(tmp_path), 20)
 
 
+async def test_a_listener_records_what_it_receives(
+    redis_url: str, unique_prefix: str, tmp_path: Path
+) -> None:
+    async with (
+        running_simulator() as simulator,
+        command(
+            "run_listener",
+            "--record",
+            tmp_path,
+            MDC_URL=redis_url,
+            MDQ_URL=redis_url,
+            MDQ_PREFIX=unique_prefix,
+            MDC_KEY_PREFIX=f"{unique_prefix}:",
+            MASSIVE_FEED=simulator.address,
+            MASSIVE_REST_URL=f"http://{simulator.address}",
+            MASSIVE_SECURE="false",
+            MASSIVE_API_KEY=FULL_KEY,
+        ) as process,
+    ):
+        (path,) = await eventually(lambda: unfinished(tmp_path), 40)
+        await eventually(lambda: frames_in(path) > 20, 20)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), scaled(15)) == 0
+    (path,) = finished(tmp_path)
+    assert frames_in(path) > 20
+
+
 async def test_a_replay_process_serves_a_listener_and_stops_in_order(tmp_path: Path) -> None:
     frames = frames_from(OPENING_MS, 60)
     path = write_recording(tmp_path, list(in_pairs(frames)))

@@ -1,8 +1,6 @@
 """`manage.py record_feed`: the provider's feed to disk, over a connection of its own."""
 
-import argparse
 import os
-import re
 import socket
 import time
 from pathlib import Path
@@ -13,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
+from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.observability.logs import configure_logging
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.registry import create_provider
-from marketdata.recording.format import Metadata
-from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, Recorder, RecorderConfig
+from marketdata.recording.recorder import Recorder
 from marketdata.recording.service import FeedRecorder
 from marketdata.runtime.runner import run_service
 from marketdata.store.connection import connect
@@ -26,8 +24,6 @@ from marketdata.store.leases import Lease
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 LEASE_TTL_MS: Final = 3_000
-_SIZE: Final = re.compile(r"(\d+)\s*([KMGT]?)B?", re.IGNORECASE)
-_SIZE_UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class Command(BaseCommand):
@@ -38,16 +34,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_recording_arguments(parser)
+        add_recording_options(parser)
         parser.add_argument("--directory", type=Path, required=True, help="where the files go")
         parser.add_argument("--feed", default=settings.MASSIVE_FEED, help="default: MASSIVE_FEED")
         parser.add_argument(
             "--subscriptions", help="comma list such as A.*,T.AAPL (default: MASSIVE_SUBSCRIPTIONS)"
         )
-        parser.add_argument(
-            "--simulator-seed", type=int, help="of a recorded simulator: a replay then has its reference data"
-        )
-        parser.add_argument("--simulator-symbols", type=int, default=11_000, help="default: %(default)s")
         parser.add_argument(
             "--health-host", default=settings.HEALTH_HOST, help="address of the health endpoints"
         )
@@ -60,7 +52,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             feed = _configuration(options)
-            with Recorder(_recorder_config(feed, options)) as recorder:
+            with Recorder(recorder_config(options["directory"], feed, options)) as recorder:
                 configure_logging("recorder", settings.LOG_LEVEL, settings.LOG_FORMAT)
                 run_service(
                     build_recorder(feed, recorder),
@@ -69,35 +61,6 @@ class Command(BaseCommand):
                 )
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
-
-
-def add_recording_arguments(parser: CommandParser) -> None:
-    """When a new file begins; the same for every command that records."""
-    parser.add_argument(
-        "--rotate-size",
-        type=parse_size,
-        default=DEFAULT_ROTATE_BYTES,
-        metavar="SIZE",
-        help="begin a new file at this size, such as 512MB (default)",
-    )
-    parser.add_argument(
-        "--rotate-daily",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="begin a new file at 04:00 New York, when a trading day starts (default)",
-    )
-
-
-def parse_size(text: str) -> int:
-    """Bytes of a text such as `512MB`, `2G` or `1048576`; units are powers of 1024.
-
-    Raises:
-        argparse.ArgumentTypeError: it is no size.
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512MB, 2GB or 1048576")
-    return int(match[1]) * _SIZE_UNITS[match[2].upper()]
 
 
 def build_recorder(feed: MassiveConfiguration, recorder: Recorder) -> FeedRecorder:
@@ -127,20 +90,4 @@ def _configuration(options: dict[str, Any]) -> MassiveConfiguration:
         rest_url=settings.MASSIVE_REST_URL,
         secure=settings.MASSIVE_SECURE,
         max_reconnects=settings.MASSIVE_MAX_RECONNECTS,
-    )
-
-
-def _recorder_config(feed: MassiveConfiguration, options: dict[str, Any]) -> RecorderConfig:
-    seed = options["simulator_seed"]
-    return RecorderConfig(
-        directory=options["directory"],
-        rotate_bytes=options["rotate_size"],
-        rotate_daily=options["rotate_daily"],
-        metadata=Metadata(
-            feed=feed.feed,
-            market=feed.market,
-            subscriptions=feed.subscriptions,
-            simulator_seed=seed,
-            simulator_symbols=None if seed is None else options["simulator_symbols"],
-        ),
     )

@@ -1,8 +1,11 @@
 """`manage.py run_listener`: one connection to the provider, events into the queues."""
 
+import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,11 +15,13 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted
+from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.observability.logs import configure_logging
 from marketdata.observability.tracing import configure_tracing
-from marketdata.providers.base import Provider
+from marketdata.providers.base import Frame, Provider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.registry import create_provider
+from marketdata.recording.recorder import Recorder
 from marketdata.runtime.runner import run_service
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -34,6 +39,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
+            "--record",
+            type=Path,
+            metavar="DIRECTORY",
+            help="also record what is received; see `replay_feed` and docs/recording.md",
+        )
+        add_recording_options(parser)
+        parser.add_argument(
             "--health-host", default=settings.HEALTH_HOST, help="address of the health endpoints"
         )
         parser.add_argument(
@@ -44,15 +56,17 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         configure_logging("listener", settings.LOG_LEVEL, settings.LOG_FORMAT)
-        try:
-            listener = build_listener()
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
-        run_service(listener, health_host=options["health_host"], health_port=options["health_port"])
+        with contextlib.ExitStack() as stack:
+            try:
+                tap = stack.enter_context(_recorder(options)).record if options["record"] else None
+                listener = build_listener(tap=tap)
+            except ConfigurationError as error:
+                raise CommandError(str(error)) from error
+            run_service(listener, health_host=options["health_host"], health_port=options["health_port"])
 
 
-def build_listener() -> Listener:
-    """The listener as the settings describe it; nothing is connected yet.
+def build_listener(tap: Callable[[Sequence[Frame]], object] | None = None) -> Listener:
+    """The listener as the settings describe it; nothing is connected yet. `tap`: see `Listener`.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names it.
@@ -80,6 +94,7 @@ def build_listener() -> Listener:
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         clock=clock,
         tracing=configure_tracing("listener"),
+        tap=tap,
     )
 
 
@@ -94,7 +109,15 @@ def wanted_by_settings() -> ListenerWanted:
 
 
 def _provider(clock: Clock) -> Provider:
-    configuration = MassiveConfiguration(
+    return create_provider(_configuration(), load_calendar=exchange_calendar_around, clock=clock)
+
+
+def _recorder(options: dict[str, Any]) -> Recorder:
+    return Recorder(recorder_config(options["record"], _configuration(), options))
+
+
+def _configuration() -> MassiveConfiguration:
+    return MassiveConfiguration(
         api_key=settings.MASSIVE_API_KEY,
         feed=settings.MASSIVE_FEED,
         market=settings.MASSIVE_MARKET,
@@ -103,4 +126,3 @@ def _provider(clock: Clock) -> Provider:
         secure=settings.MASSIVE_SECURE,
         max_reconnects=settings.MASSIVE_MAX_RECONNECTS,
     )
-    return create_provider(configuration, load_calendar=exchange_calendar_around, clock=clock)

@@ -1,0 +1,76 @@
+"""What every command that records can be told."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.recording.format import Metadata
+from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, RecorderConfig
+
+_SIZE: Final = re.compile(r"(\d+)\s*([KMGT]?)B?", re.IGNORECASE)
+_SIZE_UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_DEFAULT_SIMULATOR_SYMBOLS: Final = 11_000
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """When a new file begins, and what is known of a recorded simulator."""
+    parser.add_argument(
+        "--rotate-size",
+        type=parse_size,
+        default=DEFAULT_ROTATE_BYTES,
+        metavar="SIZE",
+        help="begin a new recording at this size, such as 512MB (default)",
+    )
+    parser.add_argument(
+        "--rotate-daily",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="begin a new recording at 04:00 New York, when a trading day starts (default)",
+    )
+    parser.add_argument(
+        "--simulator-seed",
+        type=int,
+        help="seed of a recorded simulator, so that a replay can answer for its reference data",
+    )
+    parser.add_argument(
+        "--simulator-symbols",
+        type=int,
+        default=_DEFAULT_SIMULATOR_SYMBOLS,
+        help="its number of symbols (default: %(default)s)",
+    )
+
+
+def recorder_config(directory: Path, feed: MassiveConfiguration, options: dict[str, Any]) -> RecorderConfig:
+    """The recorder that the options describe, for this feed.
+
+    Raises:
+        ConfigurationError: an option is out of range; the message names it.
+    """
+    seed = options["simulator_seed"]
+    metadata = Metadata(
+        feed=feed.feed,
+        market=feed.market,
+        subscriptions=feed.subscriptions,
+        simulator_seed=seed,
+        simulator_symbols=None if seed is None else options["simulator_symbols"],
+    )
+    return RecorderConfig(
+        directory=directory,
+        metadata=metadata,
+        rotate_bytes=options["rotate_size"],
+        rotate_daily=options["rotate_daily"],
+    )
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a text such as `512MB`, `2G` or `1048576`; units are powers of 1024.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 512MB, 2GB or 1048576")
+    return int(match[1]) * _SIZE_UNITS[match[2].upper()]
