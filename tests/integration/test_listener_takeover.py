@@ -1,0 +1,88 @@
+"""Two listener processes, one connection: the standby takes over when the other is killed."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+
+import aiohttp
+import pytest
+
+from marketdata.management.commands.run_listener import LEASE_TTL_MS
+from marketdata.observability import metrics
+from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from tests.support.deadlines import eventually
+from tests.support.health_client import probe
+from tests.support.services import free_port
+from tests.support.simulator import FULL_KEY, running_simulator
+
+ONE_CONNECTION = ProtocolSettings(api_keys=(ApiKey(FULL_KEY),), max_connections=1)
+TAKEOVER_SECONDS = 5.0
+
+
+@contextlib.asynccontextmanager
+async def listener_process(environment: Mapping[str, str], health_port: int) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "manage.py", "run_listener", "--health-port", str(health_port), env=dict(environment)
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def readiness(port: int) -> str:
+    try:
+        _, body = await probe(port, "/readyz")
+    except aiohttp.ClientError:
+        return ""
+    return body
+
+
+@pytest.mark.timeout(150)
+async def test_a_killed_listener_is_replaced_and_there_never_are_two_connections(
+    redis_url: str, unique_prefix: str
+) -> None:
+    evicted = metrics.SIMULATOR_ENDED.labels("max_connections")
+    evictions_before = evicted._value.get()
+    async with running_simulator(ONE_CONNECTION) as market:
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "mdp_site.settings",
+            "MDQ_URL": redis_url,
+            "MDC_URL": redis_url,
+            "MDQ_PREFIX": unique_prefix,
+            "MDC_KEY_PREFIX": f"{unique_prefix}:",
+            "MASSIVE_FEED": market.address,
+            "MASSIVE_SECURE": "false",
+            "MASSIVE_REST_URL": f"http://{market.address}",
+            "MASSIVE_API_KEY": FULL_KEY,
+        }
+        first_port, second_port = free_port(), free_port()
+
+        def is_received() -> bool:
+            return any(len(each.conversation.subscriptions) for each in market.faults.connections())
+
+        async def stands_by() -> bool:
+            return "another listener holds it" in await readiness(second_port)
+
+        async def takes_over() -> bool:
+            return '"ready": true' in await readiness(second_port)
+
+        async with (
+            listener_process(environment, first_port) as first,
+            contextlib.AsyncExitStack() as stack,
+        ):
+            await eventually(is_received, 60)
+            await stack.enter_async_context(listener_process(environment, second_port))
+            await eventually(stands_by, 60)
+            first.kill()
+            await first.wait()
+
+            await eventually(takes_over, LEASE_TTL_MS / 1_000 + TAKEOVER_SECONDS)
+            assert is_received()
+            assert len(market.faults.connections()) == 1
+    assert evicted._value.get() == evictions_before
