@@ -14,13 +14,25 @@ from typing import Final, Protocol
 from marketdata.errors import StoreUnavailable
 from marketdata.runtime.backoff import stopped_within
 from marketdata.runtime.cancellation import first_of
-from marketdata.store.leases import Lease
 
 CLAIM_TTL_MS: Final = 2_000
 CLAIM_RENEWAL_SECONDS: Final = 0.5
 CLAIM_POLL_SECONDS: Final = 0.3
 START_GRACE_SECONDS: Final = 3.0
 """How long the others wait at first: workers that start together need a while until they can claim."""
+
+
+class Claim(Protocol):
+    """A lease in the cache (`marketdata.store.leases.Lease`). Every method may raise `StoreUnavailable`."""
+
+    async def renew(self) -> bool:
+        """Hold it, for a while."""
+
+    async def release(self) -> None:
+        """Give it up."""
+
+    async def is_held(self) -> bool:
+        """Whether anybody holds it."""
 
 
 class Turn(Protocol):
@@ -53,7 +65,7 @@ class AnyTurn:
 class PreferredTurn:
     """The shard is this worker's before all others."""
 
-    def __init__(self, claim: Lease) -> None:
+    def __init__(self, claim: Claim) -> None:
         self.over: Final = asyncio.Event()
         self._claim = claim
 
@@ -74,7 +86,7 @@ class PreferredTurn:
 class SubstituteTurn:
     """The shard is another worker's; this one takes it only while nobody claims it."""
 
-    def __init__(self, claim: Lease, *, grace_seconds: float = START_GRACE_SECONDS) -> None:
+    def __init__(self, claim: Claim, *, grace_seconds: float = START_GRACE_SECONDS) -> None:
         self.over: Final = asyncio.Event()
         self._free = asyncio.Event()
         self._claim = claim

@@ -1,11 +1,16 @@
 """The list of shards on the command line is read strictly, and the commands compose from the settings."""
 
+import itertools
+
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from marketdata.errors import ConfigurationError
 from scanners.management.commands.run_processor import build_processor, parse_shards
 from scanners.management.commands.run_scanner import build_scanner
+from scanners.management.worker_arguments import WorkerPlace, parse_worker, worker_commands
 
 
 @pytest.mark.parametrize(
@@ -19,6 +24,48 @@ def test_named_shards_are_taken(text: str, shards: tuple[int, ...]) -> None:
 def test_anything_else_is_refused_with_what_is_accepted(text: str) -> None:
     with pytest.raises(ConfigurationError, match="accepted are the numbers 0 to 2"):
         parse_shards(text, shard_count=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [("", None), ("0/2", WorkerPlace(0, 2)), ("1/2", WorkerPlace(1, 2))]
+)
+def test_a_place_among_workers_is_taken(text: str, place: WorkerPlace | None) -> None:
+    assert parse_worker(text) == place
+
+
+@pytest.mark.parametrize("text", ["1", "2/2", "-1/2", "a/b", "0/", "/", "0/0"])
+def test_a_place_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="index/count"):
+        parse_worker(text)
+
+
+@pytest.mark.parametrize("count", [0, -1, 257])
+def test_a_wrong_number_of_workers_is_refused_before_anything_starts(count: int) -> None:
+    with pytest.raises(CommandError, match=f"--workers {count} not accepted; accepted are 1 to 256"):
+        call_command("run_processor", "--workers", str(count))
+
+
+@pytest.mark.parametrize(("shards", "workers"), [(2, 2), (5, 2), (2, 3), (4, 4)])
+def test_each_shard_is_preferred_by_one_worker_and_the_shares_are_even(shards: int, workers: int) -> None:
+    places = [WorkerPlace(index, workers) for index in range(workers)]
+    shares = [[position for position in range(shards) if place.prefers(position)] for place in places]
+    assert sorted(itertools.chain(*shares)) == list(range(shards))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_workers_take_the_ports_after_their_parents() -> None:
+    commands = worker_commands(2, (0, 1), health_host="127.0.0.1", health_port=4201)
+    assert [command.health_port for command in commands] == [4202, 4203]
+    assert [command.argv[-5:] for command in commands] == [
+        ("0/2", "--health-host", "127.0.0.1", "--health-port", "4202"),
+        ("1/2", "--health-host", "127.0.0.1", "--health-port", "4203"),
+    ]
+
+
+@pytest.mark.parametrize("health_port", [None, 0])
+def test_without_a_port_of_the_parent_workers_take_free_ones(health_port: int | None) -> None:
+    commands = worker_commands(3, (0, 1), health_host="127.0.0.1", health_port=health_port)
+    assert len({command.health_port for command in commands} - {0}) == 3
 
 
 def test_services_are_composed_without_a_connection(settings: Settings) -> None:
