@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from marketdata.simulator.daily import round_price
-from marketdata.simulator.intraday import IntradayPath, RegularBars, volume_share
+from marketdata.simulator.intraday import IntradayPath, RegularBars
 from marketdata.simulator.market import Market
 from marketdata.simulator.rest_answers import Listing, Query, RestError
 from marketdata.trading_calendar import CalendarRangeError
@@ -212,8 +212,7 @@ def _minute_bar(path: IntradayPath, row: int, start_ms: int, end_ms: int) -> dic
         [path.prices_at(time_ms, rows)[0] for time_ms in (start_ms, (start_ms + end_ms) // 2, end_ms - 1)]
     )
     prices = round_price(points)
-    share = volume_share(path.day, end_ms), volume_share(path.day, start_ms)
-    volume = int(path.day_volume[row] * share[0]) - int(path.day_volume[row] * share[1])
+    volume = path.accumulated_shares_of(row, end_ms) - path.accumulated_shares_of(row, start_ms)
     low, high = float(prices.min()), float(prices.max())
     vwap = min(high, max(low, round(float(points.mean()), 4)))
     return {"o": float(prices[0]), "h": high, "l": low, "c": float(prices[-1]), "v": volume, "vw": vwap}

@@ -99,6 +99,11 @@ class IntradayPath:
         shares = (self.day_volume * volume_share(self.day, time_ms)).astype(np.int64)
         return shares + extra_shares(self.moves, time_ms, len(shares)) if self.moves else shares
 
+    def accumulated_shares_of(self, row: int, time_ms: int) -> int:
+        """Shares of one symbol traded since the day's start."""
+        extra = sum(move.extra_shares(time_ms) for move in self.moves if move.row == row)
+        return int(self.day_volume[row] * volume_share(self.day, time_ms)) + extra
+
     def _ordinary_prices_at(self, time_ms: int, rows: slice) -> Column:
         day = self.day
         if time_ms < day.regular_open_ms:

@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from marketdata.management.commands.run_simulator import build_service, default_start
+from marketdata.simulator.scenarios import SCENARIOS
 from tests.support.deadlines import eventually_sync, scaled
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,6 +54,8 @@ OPTIONS: dict[str, Any] = {
         (["--seed", "-1"], "--seed must be 0 or more"),
         (["--port", "70000"], "is not a port"),
         (["--rate", "10", "--profile", "busy"], "not allowed with"),
+        (["--scenario", "panic"], "invalid choice: 'panic'"),
+        (["--frame-events", "4001"], "events per frame must be 1 to 4000"),
     ],
 )
 def test_a_bad_option_is_named_before_anything_starts(options: list[str], message: str) -> None:
@@ -64,6 +67,16 @@ def test_the_default_start_is_shortly_before_the_open_of_the_last_session() -> N
     sessions = [dt.date(2026, 11, 19), dt.date(2026, 11, 20), dt.date(2026, 11, 23)]
     for today in (dt.date(2026, 11, 22), dt.date(2026, 11, 23)):
         assert default_start(sessions, today) == dt.datetime(2026, 11, 20, 9, 29)  # noqa: DTZ001 - New York's wall clock
+
+
+def test_a_scenario_begins_at_its_own_time_unless_told_otherwise() -> None:
+    sessions = [dt.date(2026, 11, 20)]
+    opening = default_start(sessions, dt.date(2026, 11, 22), SCENARIOS["open"])
+    assert opening.time() == dt.time(9, 29, 50)
+    service = build_service(OPTIONS | {"scenario": "halt"}, default_key="")
+    assert service.market.start_ms == service.market.now_ms
+    assert service.market.calendar.local_time(service.market.now_ms).time() == dt.time(9, 28)
+    assert len(service.market.halts) == 8
 
 
 def test_a_start_in_new_york_becomes_market_time() -> None:

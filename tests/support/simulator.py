@@ -56,14 +56,21 @@ def simulator_config(
 async def running_simulator(
     settings: ProtocolSettings = SETTINGS, *, start: str = "2026-11-20T10:59:58"
 ) -> AsyncIterator[SimulatorService]:
+    """The usual small simulator, serving."""
+    async with running(simulator_config(settings, start=start)) as service:
+        yield service
+
+
+@contextlib.asynccontextmanager
+async def running(config: SimulatorConfig) -> AsyncIterator[SimulatorService]:
     """A simulator that serves; stopped, and checked to stop in time, at the end."""
-    service = SimulatorService(simulator_config(settings, start=start), trading_calendar())
+    service = SimulatorService(config, trading_calendar())
     stopping = asyncio.Event()
-    running = asyncio.create_task(service.run(stopping))
+    serving = asyncio.create_task(service.run(stopping))
     try:
-        await eventually(lambda: not service.unready() or running.done(), 10)
+        await eventually(lambda: not service.unready() or serving.done(), 10)
         yield service
     finally:
         stopping.set()
         async with asyncio.timeout(scaled(10)):
-            await running
+            await serving

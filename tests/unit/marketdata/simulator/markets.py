@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.market import Market
+from marketdata.simulator.prebuilt import Block
+from marketdata.simulator.scenarios import ORDINARY, Scenario
 from marketdata.simulator.universe import Universe, build_universe
-from marketdata.simulator.wire import EventBlock, Message
+from marketdata.simulator.wire import Message
 from marketdata.trading_calendar import SessionHours, TradingCalendar
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -47,16 +49,25 @@ def universe(symbol_count: int = SYMBOLS) -> Universe:
     return build_universe(SEED, symbol_count)
 
 
-def market(start: str, rates: Rates = BRISK, *, seed: int = SEED, speed: float = 1.0) -> Market:
-    return Market(universe(), calendar(), rates, seed=seed, start_ms=instant(start), speed=speed)
+def market(
+    start: str,
+    rates: Rates = BRISK,
+    *,
+    seed: int = SEED,
+    speed: float = 1.0,
+    scenario: Scenario = ORDINARY,
+) -> Market:
+    return Market(
+        universe(), calendar(), rates, seed=seed, start_ms=instant(start), speed=speed, scenario=scenario
+    )
 
 
-def run(of: Market, seconds: float, step_ms: int = 100) -> Iterator[EventBlock]:
+def run(of: Market, seconds: float, step_ms: int = 100) -> Iterator[Block]:
     """The blocks of some seconds of market time."""
     for _ in range(round(seconds * 1000 / step_ms)):
         yield from of.step(step_ms)
 
 
-def messages(blocks: Iterator[EventBlock], channel: str) -> list[Message]:
+def messages(blocks: Iterator[Block], channel: str) -> list[Message]:
     """All events of one channel, in the order in which they were sent."""
     return [message for block in blocks if block.channel == channel for message in block.messages()]

@@ -1,0 +1,179 @@
+"""Scenarios and high rates over a real socket, as the official SDK receives them."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from massive import WebSocketClient
+from massive.websocket.models import EquityAgg, EquityQuote, EquityTrade
+from msgspec import structs
+from prometheus_client import REGISTRY
+from websockets.exceptions import ConnectionClosedError
+
+from marketdata.errors import ConfigurationError
+from marketdata.simulator.activity import Rates
+from marketdata.simulator.defects import OVERSIZED_FRAME_EVENTS, Defect
+from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.simulator.service import SimulatorConfig, SimulatorService
+from tests.support.deadlines import eventually
+from tests.support.simulator import FULL_KEY, running, simulator_config
+
+Frames = list[str | bytes]
+# More trades than are drawn one by one, and few enough for an SDK that makes an object of each.
+AT_RATE = Rates(
+    aggregates_per_second=250, trades_per_second=30_000, quotes_per_second=200, follows_session=False
+)
+
+
+@contextlib.asynccontextmanager
+async def received(simulator: SimulatorService, *channels: str) -> AsyncIterator[Frames]:
+    """Whole frames from the SDK in raw mode, with the message size limit off as the listener has it."""
+    frames: Frames = []
+
+    async def take(frame: str | bytes) -> None:
+        frames.append(frame)
+
+    sdk = WebSocketClient(
+        FULL_KEY, feed=simulator.address, secure=False, raw=True, subscriptions=list(channels)
+    )
+    running_sdk = asyncio.ensure_future(sdk.connect(take, max_size=None))
+    try:
+        yield frames
+    finally:
+        await sdk.close()
+        with contextlib.suppress(ConnectionClosedError):
+            await running_sdk
+
+
+def events_of(frames: Frames) -> list[Any]:
+    """The events of all frames that are arrays of objects."""
+    found: list[Any] = []
+    for frame in frames:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            value = msgspec.json.decode(frame)
+            found += [event for event in value if isinstance(event, dict)] if isinstance(value, list) else []
+    return found
+
+
+def oddities(frames: Frames) -> Counter[Defect]:
+    """Every kind of bad input that can be told from the frames alone."""
+    found: Counter[Defect] = Counter()
+    for frame in frames:
+        if isinstance(frame, bytes):
+            found[Defect.INVALID_UTF8] += 1
+            continue
+        try:
+            value = msgspec.json.decode(frame)
+        except msgspec.DecodeError:
+            found[Defect.NOT_A_NUMBER if "NaN" in frame else Defect.MALFORMED] += 1
+            continue
+        if not isinstance(value, list):
+            found[Defect.NOT_AN_ARRAY] += 1
+        elif not isinstance(value[0], dict):
+            found[Defect.NOT_OBJECTS] += 1
+        elif len(value) == OVERSIZED_FRAME_EVENTS:
+            found[Defect.OVERSIZED_FRAME] += 1
+        else:
+            found.update(oddity for event in value if (oddity := oddity_of(event)))
+    return found
+
+
+def oddity_of(event: dict[str, Any]) -> Defect | None:
+    if event["ev"] == "ZZ":
+        return Defect.UNKNOWN_EVENT
+    if event["ev"] == "T" and "sym" not in event:
+        return Defect.MISSING_SYMBOL
+    if len(event.get("sym", "")) > 100:
+        return Defect.HUGE_FIELD
+    if event["ev"] == "T" and event["s"] < 0:
+        return Defect.NEGATIVE_SIZE
+    return None
+
+
+def repetitions(frames: Frames) -> tuple[int, int]:
+    """How many trades came once more, and how many bars: by symbol and number, by symbol and start."""
+    trades: Counter[tuple[str, int]] = Counter()
+    bars: Counter[tuple[str, int]] = Counter()
+    for event in events_of(frames):
+        if event["ev"] == "T" and "sym" in event and len(event["sym"]) < 100 and event["s"] >= 0:
+            trades[event["sym"], event["q"]] += 1
+        if event["ev"] == "A":
+            bars[event["sym"], event["s"]] += 1
+    return trades.total() - len(trades), bars.total() - len(bars)
+
+
+def metric(defect: Defect) -> float:
+    return REGISTRY.get_sample_value("mdp_simulator_sent_defects_total", {"kind": defect.value}) or 0.0
+
+
+async def test_every_bad_event_and_frame_can_be_accounted_for() -> None:
+    before = {defect: metric(defect) for defect in Defect}
+    config = structs.replace(simulator_config(), scenario=SCENARIOS["bad"], speed=20.0)
+    async with running(config) as simulator, received(simulator, "A.*", "T.*") as frames:
+        await eventually(lambda: set(simulator.sent_defects) == set(Defect), 20)
+        # From here on nothing more is handed over, so that both sides can be compared.
+        simulator.faults.stalled = True
+        sent = dict(simulator.sent_defects)
+        await eventually(lambda: covers(oddities(frames), sent), 10)
+        assert dict(oddities(frames)) == {
+            defect: count for defect, count in sent.items() if defect not in INDISTINCT
+        }
+        trades_again, bars_again = repetitions(frames)
+        assert trades_again == sent[Defect.DUPLICATE]
+        assert bars_again == sent[Defect.RESENT_BAR]
+        assert {defect: metric(defect) - before[defect] for defect in Defect} == sent
+
+
+INDISTINCT = {Defect.LATE, Defect.DUPLICATE, Defect.OUT_OF_ORDER, Defect.RESENT_BAR}
+
+
+def covers(found: Counter[Defect], sent: dict[Defect, int]) -> bool:
+    return all(found[defect] >= count for defect, count in sent.items() if defect not in INDISTINCT)
+
+
+async def test_the_sdk_parses_prebuilt_frames_at_rate() -> None:
+    parsed: Counter[type] = Counter()
+    numbers: dict[str, int] = {}
+
+    async def take(events: list[Any]) -> None:
+        for event in events:
+            parsed[type(event)] += 1
+            if isinstance(event, EquityTrade):
+                assert event.sequence_number > numbers.get(event.symbol, 0)
+                numbers[event.symbol] = event.sequence_number
+
+    config = structs.replace(simulator_config(), rates=AT_RATE, events_per_frame=2_500)
+    async with running(config) as simulator:
+        sdk = WebSocketClient(
+            FULL_KEY, feed=simulator.address, secure=False, subscriptions=["A.*", "T.*", "Q.*"]
+        )
+        # No message size limit is lifted: frames at rate stay below 1 MiB.
+        connected = asyncio.ensure_future(sdk.connect(take))
+        try:
+            await eventually(
+                lambda: (parsed[EquityTrade] > 10_000 and parsed[EquityAgg]) or connected.done(), 20
+            )
+            assert not connected.done()
+            assert parsed[EquityQuote]
+        finally:
+            await sdk.close()
+            with contextlib.suppress(ConnectionClosedError):
+                await connected
+
+
+async def test_frames_hold_at_most_the_configured_number_of_events() -> None:
+    config = structs.replace(simulator_config(), events_per_frame=7)
+    async with running(config) as simulator, received(simulator, "T.*", "Q.*") as frames:
+        await eventually(lambda: len(frames) > 50, 10)
+        assert max(len(msgspec.json.decode(frame)) for frame in frames) == 7
+
+
+@pytest.mark.parametrize("events_per_frame", [0, -1, 4_001])
+def test_a_frame_size_that_no_client_could_take_is_refused(events_per_frame: int) -> None:
+    config: SimulatorConfig = simulator_config()
+    with pytest.raises(ConfigurationError, match="events per frame must be 1 to 4000"):
+        structs.replace(config, events_per_frame=events_per_frame)
