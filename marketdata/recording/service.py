@@ -51,9 +51,9 @@ class FeedRecorder:
         done, _ = await asyncio.wait([acquiring], timeout=2.0)
         if not done:
             log.warning(
-                "the provider allows one connection, and another process holds it",
+                "waiting for the one connection that the provider allows",
                 reason=self._lease.trouble,
-                advice="record what the listener receives: manage.py run_listener --record DIRECTORY",
+                advice="to record beside a listener, let it do so: manage.py run_listener --record DIRECTORY",
             )
         return await acquiring
 

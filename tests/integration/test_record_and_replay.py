@@ -209,6 +209,37 @@ async def test_a_recording_stands_still_while_nobody_is_subscribed(tmp_path: Pat
     assert events(first) + events(second) <= 2 * len(frames)
 
 
+async def test_rubbish_and_binary_frames_arrive_as_they_came(tmp_path: Path) -> None:
+    trade = frames_from(OPENING_MS, 1)[0]
+    received_ns = trade.received_ns
+    rubbish = [
+        Frame(b"\xff\xfe not text", received_ns),
+        Frame("{}", received_ns),
+        Frame("no JSON", received_ns),
+    ]
+    as_bytes = Frame(str(trade.data).encode(), received_ns)
+    broker = MemoryBroker()
+    with Selection([write_recording(tmp_path, [[*rubbish, as_bytes, trade]])]) as selection:
+        config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
+        replay = ReplayService(config, selection, trading_calendar())
+        async with running(replay), running(listener_of(replay.address, broker)):
+            await eventually(lambda: events(broker) == len(rubbish) + 4, 10)
+    counted = {queue: 0 for queue, _ in broker.waiting}
+    for (queue, _), batches in broker.waiting.items():
+        counted[queue] += sum(batch.event_count for batch in batches)
+    assert counted == {QueueName.UNKNOWN: 3, QueueName.TRADES: 2, QueueName.QUOTES: 2}
+
+
+async def test_a_loop_begins_again_at_the_end(real_feed: Path) -> None:
+    broker = MemoryBroker()
+    with Selection([real_feed]) as selection:
+        config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None, loop=True)
+        replay = ReplayService(config, selection, trading_calendar())
+        async with running(replay), running(listener_of(replay.address, broker)):
+            await eventually(lambda: events(broker) > 3 * 40, 10)
+        assert not replay.finished.is_set()
+
+
 async def test_symbols_reach_the_queues_alone(recorded_minute: tuple[Path, Contents]) -> None:
     path, expected = recorded_minute
     with RecordingReader(path) as reader:
