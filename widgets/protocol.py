@@ -194,7 +194,7 @@ class Snapshot(FeedPosition, frozen=True, tag="snapshot", kw_only=True):
 
 
 class Delta(FeedPosition, frozen=True, tag="delta", kw_only=True, omit_defaults=True):
-    """Whole rows that changed or are new, the symbols that left, and all symbols where their order changed."""
+    """Whole rows that changed or are new, and the symbols that left; `order` only where it changed."""
 
     rows: msgspec.Raw
     removed: Sequence[str]
