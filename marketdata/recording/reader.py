@@ -4,6 +4,7 @@ Opening reads the index, or without one the block headers, by seeking from each 
 decompressed one at a time, so memory is bounded whatever the size of the file.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,8 +58,8 @@ class RecordingReader:
         self.path: Final = path
         self.damage: Final[list[Damage]] = []
         self.metadata = Metadata()
-        self._file: BinaryIO = path.open("rb")
-        try:
+        with contextlib.ExitStack() as opening:
+            self._file: BinaryIO = opening.enter_context(path.open("rb"))
             self.size_bytes: Final = os.fstat(self._file.fileno()).st_size
             start = self._read_file_header()
             indexed = self._read_index()
@@ -66,9 +67,7 @@ class RecordingReader:
             self.entries: Final[Sequence[IndexEntry]] = (
                 indexed if indexed is not None else list(self._scan(start))
             )
-        except BaseException:
-            self._file.close()
-            raise
+            opening.pop_all()
 
     def __enter__(self) -> Self:
         return self
