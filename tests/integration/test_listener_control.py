@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -161,7 +162,7 @@ async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_a
     ],
 )
 async def test_a_bad_value_is_refused_with_what_is_accepted_and_changes_nothing(
-    changes: dict[str, object], accepted: str, rig: Rig
+    changes: dict[str, Any], accepted: str, rig: Rig
 ) -> None:
     before = await rig.control.wanted()
     with pytest.raises(ConfigurationError, match=accepted):

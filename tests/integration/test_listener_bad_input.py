@@ -1,0 +1,136 @@
+"""Rubbish on the feed: counted by reason, kept in `unknown` within bounds, nothing else lost, memory flat."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable
+
+import psutil
+
+from marketdata.listener import Listener
+from marketdata.observability import metrics
+from marketdata.providers.massive.client import MassiveProvider
+from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.runtime.backoff import Backoff
+from marketdata.transport.queues import QueueLimits, QueueName
+from tests.support.builders import quote_wire, trade_wire
+from tests.support.deadlines import eventually, scaled
+from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.scripted_provider import FeedConnection, ScriptedFeed
+
+MEBIBYTE = 2**20
+ROUNDS = 12
+WARM_UP_ROUNDS = 4
+FLAT_WITHIN_BYTES = 24 * MEBIBYTE
+GOOD = [trade_wire("IBM"), quote_wire("IBM")]
+HUGE_TEXT = "x" * 16 * MEBIBYTE
+
+# What is sent in a round, and what becomes of it: reason -> events in the queue `unknown`.
+RUBBISH: tuple[str | bytes, ...] = (
+    "no json",
+    b"\xff\xfe\x00",
+    '{"ev":"T","sym":"IBM"}',
+    "17",
+    '[1,"two",null,[3]]',
+    '[{"ev":"ZZ","sym":"IBM"}]',
+    '[{"ev":"T","p":1.5}]',
+    json.dumps([trade_wire("IBM")])[:-5],
+    "[" * 5_000,
+    HUGE_TEXT[:-100],
+    json.dumps([trade_wire("HUGE", i=HUGE_TEXT)]),
+)
+EXPECTED = {
+    "not_json": 5,
+    "not_an_array": 2,
+    "no_event_type": 4,
+    "unknown_event_type": 1,
+    "no_symbol": 1,
+    "oversized_frame": 1,
+}
+
+
+def set_aside() -> dict[str, float]:
+    return {reason: metrics.LISTENER_UNKNOWN.labels(reason=reason)._value.get() for reason in EXPECTED}
+
+
+class Sender:
+    """Sends rounds of rubbish between good events, one round each time it is told to."""
+
+    def __init__(self) -> None:
+        self.wanted = asyncio.Semaphore(0)
+        self.rounds = 0
+
+    async def play(self, connection: FeedConnection) -> None:
+        await connection.subscribe()
+        while await self._is_wanted_before_the_end_of(connection):
+            for frame in RUBBISH:
+                await connection.send(*GOOD)
+                await connection.socket.send(frame)
+            await connection.send(*GOOD)
+            self.rounds += 1
+
+    async def _is_wanted_before_the_end_of(self, connection: FeedConnection) -> bool:
+        wanted = asyncio.create_task(self.wanted.acquire())
+        closed = asyncio.create_task(connection.until_closed())
+        await asyncio.wait([wanted, closed], return_when=asyncio.FIRST_COMPLETED)
+        for task in (wanted, closed):
+            task.cancel()
+        return wanted.done()
+
+
+@contextlib.asynccontextmanager
+async def running(listener: Listener) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
+    task = asyncio.create_task(listener.run(stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await asyncio.wait_for(task, scaled(15))
+
+
+async def published(listener: Listener, events: int) -> None:
+    await eventually(lambda: listener.counters().events_published >= events, 20)
+
+
+def events_in(broker: MemoryBroker, *queues: QueueName) -> Iterable[object]:
+    for (queue, _shard), batches in broker.waiting.items():
+        if queue in queues:
+            for batch in batches:
+                yield from json.loads(batch.body)
+
+
+async def test_rubbish_of_every_kind_costs_nothing_but_itself_and_no_memory() -> None:
+    sender, broker = Sender(), MemoryBroker()
+    limits = QueueLimits(ttl_ms=3_600_000, max_batches=10_000)
+    async with ScriptedFeed(sender.play) as feed:
+        listener = Listener(
+            MassiveProvider(
+                MassiveConfiguration(api_key="key", feed=feed.address, secure=False),
+                delays=RetryDelays(10, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),
+            ),
+            MemoryTransport(broker, shard_count=2, limits=limits),
+            shard_count=2,
+            source="listener:1",
+            ttl_ms=limits.ttl_ms,
+        )
+        good_in_a_round = len(GOOD) * (len(RUBBISH) + 1)
+        before, resident = set_aside(), []
+        async with running(listener):
+            for number in range(1, ROUNDS + 1):
+                sender.wanted.release()
+                await published(listener, number * (good_in_a_round + sum(EXPECTED.values())))
+                resident.append(psutil.Process().memory_info().rss)
+            assert len(feed.connections) == 1, "no rubbish ends the connection"
+
+    counted = {reason: value - before[reason] for reason, value in set_aside().items()}
+    assert counted == {reason: ROUNDS * count for reason, count in EXPECTED.items()}
+    good = list(events_in(broker, QueueName.TRADES, QueueName.QUOTES))
+    assert len(good) == ROUNDS * good_in_a_round
+    unknown = list(events_in(broker, QueueName.UNKNOWN))
+    assert len(unknown) == ROUNDS * sum(EXPECTED.values())
+    assert max(len(json.dumps(event)) for event in unknown) < 3_000
+    counters = listener.counters()
+    assert counters.unaccounted_events == counters.unaccounted_frames == counters.events_in_flight == 0
+    assert max(resident[WARM_UP_ROUNDS:]) - resident[WARM_UP_ROUNDS - 1] < FLAT_WITHIN_BYTES, resident
