@@ -253,3 +253,48 @@ async def test_rubbish_goes_to_the_unknown_queue_and_the_feed_goes_on(rig: Rig) 
         rig.receive(trade_wire("IBM"))
         await eventually(lambda: len(rig.published) == 2, 5)
     assert {batch.queue for batch in rig.published} == {QueueName.UNKNOWN, QueueName.TRADES}
+
+
+def assert_balanced(listener: Listener) -> None:
+    counters = listener.counters()
+    assert counters.unaccounted_events == 0, counters
+    assert counters.unaccounted_frames == 0, counters
+
+
+async def test_every_event_is_accounted_for_at_any_moment_of_an_outage_with_overload(rig: Rig) -> None:
+    rig.provider.buffer = FrameBuffer(count_events, capacity_characters=5_000)
+    sent = 0
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        for number in range(300):
+            if number == 100:
+                rig.broker.go_away()
+            if number == 200:
+                rig.clock.advance(TTL_MS / 1_000 + 1)
+                rig.broker.come_back()
+            rig.receive(*[trade_wire("IBM", q=number)] * (number % 4 + 1))
+            sent += number % 4 + 1
+            assert_balanced(rig.listener)
+            await asyncio.sleep(0)
+            assert_balanced(rig.listener)
+        rig.provider.buffer.append(Frame("no json", rig.clock.time_ns()))
+
+    counters = rig.listener.counters()
+    assert counters.events_received == sent + 1
+    assert counters.events_dropped["buffer_full"] > 0
+    assert counters.events_dropped["expired"] > 0
+    assert counters.events_published == sent + 1 - sum(counters.events_dropped.values())
+    assert counters.events_in_flight == counters.frames_waiting == 0
+
+
+async def test_what_a_stop_cannot_publish_any_more_is_counted_too(rig: Rig) -> None:
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.broker.go_away()
+        for number in range(20):
+            rig.receive(trade_wire("IBM", q=number))
+            await asyncio.sleep(0)
+
+    counters = rig.listener.counters()
+    assert counters.events_received == counters.events_dropped["stopping"] == 20
+    assert_balanced(rig.listener)

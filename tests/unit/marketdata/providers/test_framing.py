@@ -12,6 +12,7 @@ from marketdata.providers.base import Routing, StatusEvent
 from marketdata.providers.massive.framing import (
     MAX_FRAME_CHARACTERS,
     FrameRouter,
+    count_events,
     statuses_of,
 )
 from marketdata.transport.queues import QueueName, shard_of
@@ -220,3 +221,24 @@ def test_the_statuses_of_a_small_frame_can_be_had_before_routing() -> None:
     assert statuses_of(frame.encode()) == [StatusEvent("max_connections", "too many")]
     assert statuses_of(frame_of(trade_wire("IBM"))) == []
     assert statuses_of('"status" but no array') == []
+
+
+@given(
+    frame=st.one_of(
+        st.lists(known_events | odd_events, max_size=12).map(lambda events: frame_of(*events)),
+        st.lists(known_events, max_size=3).map(lambda events: frame_of(*events)[:-1]),
+        st.text(max_size=100),
+        st.binary(max_size=100),
+    )
+)
+def test_a_frame_that_is_given_up_is_counted_as_routing_would_have(frame: str | bytes) -> None:
+    assert count_events(frame) == sum(part.event_count for part in route(frame).parts)
+
+
+def test_a_long_frame_of_acknowledgements_is_read_and_a_long_frame_of_data_is_not_searched() -> None:
+    acknowledged = [
+        {"ev": "status", "status": "success", "message": f"subscribed to: T.S{number}"}
+        for number in range(1_000)
+    ]
+    assert len(statuses_of(frame_of(*acknowledged))) == 1_000
+    assert statuses_of(frame_of(*[trade_wire("IBM")] * 500, acknowledged[0])) == []

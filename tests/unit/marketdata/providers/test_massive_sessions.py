@@ -3,6 +3,7 @@
 import pytest
 from massive.exceptions import AuthError
 from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
 from marketdata.errors import ConfigurationError
 from marketdata.providers.base import StatusEvent
@@ -11,6 +12,7 @@ from marketdata.providers.massive.sessions import (
     EndReason,
     RetryDelays,
     SessionEnd,
+    Undialled,
     end_from_outcome,
     end_from_silence,
     end_from_status,
@@ -94,3 +96,42 @@ def test_the_feed_is_a_name_of_the_vendor_or_an_address() -> None:
 def test_a_wrong_setting_is_refused_by_name(setting: str, wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         MassiveConfiguration(**({"api_key": "key"} | wrong))  # type: ignore[arg-type]
+
+
+def test_a_close_for_policy_reasons_is_a_refusal_and_a_failed_attempt_is_not() -> None:
+    by_policy = ConnectionClosedError(Close(1008, "policy"), None)
+
+    assert end_from_outcome(by_policy, None).refused
+    assert end_from_outcome(Undialled("HTTP 503"), None) == SessionEnd(EndReason.UNREACHABLE, "HTTP 503")
+
+
+def test_a_server_that_cannot_be_reached_is_asked_again_within_seconds_for_ever() -> None:
+    delays = RetryDelays(2)
+    unreachable = SessionEnd(EndReason.UNREACHABLE)
+
+    waits = [delays.next_delay_seconds(unreachable) for _ in range(200)]
+
+    assert max(waits) <= 4.0
+    assert min(waits) >= 0.2
+
+
+@pytest.mark.parametrize(
+    ("market", "subscriptions"),
+    [
+        ("options", ("A.*", "T.O:SPY251219C00650000")),
+        ("indices", ("V.I:SPX", "AM.*")),
+        ("stocks", ("T.BRK.B",)),
+    ],
+)
+def test_each_market_takes_its_own_channels(market: str, subscriptions: tuple[str, ...]) -> None:
+    MassiveConfiguration(api_key="key", market=market, subscriptions=subscriptions)
+
+
+def test_a_channel_of_another_market_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="market options"):
+        MassiveConfiguration(api_key="key", market="options", subscriptions=("LULD.*",))
+
+
+def test_the_vendors_own_feeds_are_always_encrypted() -> None:
+    assert MassiveConfiguration(api_key="key", feed="Delayed", secure=False).uses_tls
+    assert not MassiveConfiguration(api_key="", feed="127.0.0.1:9400", secure=False).uses_tls
