@@ -41,6 +41,7 @@ class Connection:
         self._frames: Final[deque[tuple[bytes, WSMsgType]]] = deque()
         self._pending_bytes = 0
         self._wake: Final = asyncio.Event()
+        self._flushed: Final = asyncio.Event()
         self._close_code: int | None = None
         self._ended = False
 
@@ -73,10 +74,15 @@ class Connection:
         self._wake.set()
         asyncio.get_running_loop().call_later(_CLOSING_GRACE_SECONDS, self._transport.abort)
 
+    async def flushed(self) -> None:
+        """Wait until nothing is buffered any more, or the connection ended."""
+        await self._flushed.wait()
+
     def abort(self, reason: str) -> None:
         """End the TCP connection at once, without a closing handshake."""
         self._ended, self.end_reason = True, reason
         self._frames.clear()
+        self._flushed.set()
         self._transport.abort()
 
     async def abort_after(self, frames: tuple[bytes, ...], reason: str) -> None:
@@ -94,6 +100,7 @@ class Connection:
             while self._close_code is None or self._frames:
                 if not self._frames:
                     self._wake.clear()
+                    self._flushed.set()
                     await self._wake.wait()
                     continue
                 frame, message_type = self._frames.popleft()
@@ -104,6 +111,7 @@ class Connection:
     def _push(self, frame: bytes, message_type: WSMsgType = WSMsgType.TEXT) -> None:
         self._frames.append((frame, message_type))
         self._pending_bytes += len(frame)
+        self._flushed.clear()
         self._wake.set()
 
     def _drop_slow_consumer(self) -> None:

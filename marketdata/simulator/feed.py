@@ -95,6 +95,14 @@ class Feed:
             if connection.symbol_indexes:
                 self._publish_tickers(blocks, connection)
 
+    async def flush(self, within_seconds: float) -> None:
+        """Let the clients take what waits for them, for so long at most."""
+        await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                for connection in list(self._connections):
+                    await connection.flushed()
+
     def close(self) -> None:
         """Begin to close every connection, since the server goes away."""
         for connection in list(self._connections):

@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from itertools import pairwise
+from logging import getLogger
 from typing import Any
 
 import msgspec
 import pytest
 from massive import WebSocketClient
-from massive.websocket.models import EquityAgg, EquityQuote, EquityTrade
+from massive.websocket.models import EquityTrade, Market, parse
 from msgspec import structs
 from prometheus_client import REGISTRY
 from websockets.exceptions import ConnectionClosedError
@@ -17,21 +20,25 @@ from websockets.exceptions import ConnectionClosedError
 from marketdata.errors import ConfigurationError
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.defects import OVERSIZED_FRAME_EVENTS, Defect
+from marketdata.simulator.market import MAX_PROTOTYPES
 from marketdata.simulator.scenarios import SCENARIOS
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
 from tests.support.deadlines import eventually
 from tests.support.simulator import FULL_KEY, running, simulator_config
 
 Frames = list[str | bytes]
-# More trades than are drawn one by one, and few enough for an SDK that makes an object of each.
+MEBIBYTE = 1 << 20
+# More trades than are drawn one by one.
 AT_RATE = Rates(
     aggregates_per_second=250, trades_per_second=30_000, quotes_per_second=200, follows_session=False
 )
 
 
 @contextlib.asynccontextmanager
-async def received(simulator: SimulatorService, *channels: str) -> AsyncIterator[Frames]:
-    """Whole frames from the SDK in raw mode, with the message size limit off as the listener has it."""
+async def received(
+    simulator: SimulatorService, *channels: str, max_size: int | None = None
+) -> AsyncIterator[Frames]:
+    """Whole frames from the SDK in raw mode, by default without a size limit, as the listener has it."""
     frames: Frames = []
 
     async def take(frame: str | bytes) -> None:
@@ -40,7 +47,7 @@ async def received(simulator: SimulatorService, *channels: str) -> AsyncIterator
     sdk = WebSocketClient(
         FULL_KEY, feed=simulator.address, secure=False, raw=True, subscriptions=list(channels)
     )
-    running_sdk = asyncio.ensure_future(sdk.connect(take, max_size=None))
+    running_sdk = asyncio.ensure_future(sdk.connect(take, max_size=max_size))
     try:
         yield frames
     finally:
@@ -135,34 +142,26 @@ def covers(found: Counter[Defect], sent: dict[Defect, int]) -> bool:
     return all(found[defect] >= count for defect, count in sent.items() if defect not in INDISTINCT)
 
 
-async def test_the_sdk_parses_prebuilt_frames_at_rate() -> None:
-    parsed: Counter[type] = Counter()
-    numbers: dict[str, int] = {}
-
-    async def take(events: list[Any]) -> None:
-        for event in events:
-            parsed[type(event)] += 1
-            if isinstance(event, EquityTrade):
-                assert event.sequence_number > numbers.get(event.symbol, 0)
-                numbers[event.symbol] = event.sequence_number
-
+async def test_the_sdk_receives_and_parses_prebuilt_frames_without_a_larger_size_limit() -> None:
     config = structs.replace(simulator_config(), rates=AT_RATE, events_per_frame=2_500)
-    async with running(config) as simulator:
-        sdk = WebSocketClient(
-            FULL_KEY, feed=simulator.address, secure=False, subscriptions=["A.*", "T.*", "Q.*"]
-        )
-        # No message size limit is lifted: frames at rate stay below 1 MiB.
-        connected = asyncio.ensure_future(sdk.connect(take))
-        try:
-            await eventually(
-                lambda: (parsed[EquityTrade] > 10_000 and parsed[EquityAgg]) or connected.done(), 20
-            )
-            assert not connected.done()
-            assert parsed[EquityQuote]
-        finally:
-            await sdk.close()
-            with contextlib.suppress(ConnectionClosedError):
-                await connected
+    async with (
+        running(config) as simulator,
+        received(simulator, "A.*", "T.*", "Q.*", max_size=MEBIBYTE) as frames,
+    ):
+        await eventually(lambda: {'"ev":"A"', '"ev":"T"', '"ev":"Q"'} <= kinds_of(frames), 20)
+        simulator.faults.stalled = True
+        largest = max((frame for frame in frames if isinstance(frame, str)), key=len)
+    models = parse(json.loads(largest), getLogger(__name__), Market.Stocks)
+    assert len(models) > MAX_PROTOTYPES / 2
+    assert {type(model) for model in models} == {EquityTrade}
+    numbers = [model.sequence_number for model in models]
+    assert all(one < next_one for one, next_one in pairwise(numbers))
+    assert all(model.price > 0 for model in models)
+
+
+def kinds_of(frames: Frames) -> set[str]:
+    """How the frames of events begin; the first ones may be acknowledgements."""
+    return {frame[2:10] for frame in frames if isinstance(frame, str)}
 
 
 async def test_frames_hold_at_most_the_configured_number_of_events() -> None:
