@@ -150,7 +150,7 @@ def test_a_prebuilt_event_costs_a_fraction_of_one_rendered_alone() -> None:
         for block in blocks:
             assert sum(map(len, frames(block.messages()))) > 100 * len(block)
 
-    # Six times in practice: see docs/simulator.md. The bound leaves room for a busy machine.
+    # Some 3.5 times in practice; the bound leaves room for a busy machine.
     assert cpu_seconds(prebuilt) < cpu_seconds(alone) / 2
 
 
