@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from mdp_site.demo.environment import free_port
 
@@ -45,11 +45,16 @@ class Demo:
     user: str
     password: str
 
-    def manage(self, *arguments: str) -> str:
-        """Run a management command against it, as its README says."""
+    def command(self, *arguments: str) -> list[str]:
+        """A management command in its environment, as its README says."""
         script = 'set -a; . "$0/env"; exec "$@"'
-        command = ["/bin/sh", "-c", script, str(self.state), sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+        return ["/bin/sh", "-c", script, str(self.state), sys.executable, "manage.py", *arguments]
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command against it; what it printed."""
+        done = subprocess.run(
+            self.command(*arguments), cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        )
         return done.stdout.strip()
 
 
@@ -112,6 +117,16 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, list[psutil.Process]]:
     return code, left
 
 
+def log_in(page: Page, demo: Demo) -> None:
+    """Through the provider's own pages, as a person would."""
+    page.goto(demo.address)
+    page.get_by_role("button", name="Continue with Demo identity").click()
+    page.get_by_label(re.compile("user", re.IGNORECASE)).fill(demo.user)
+    page.get_by_label(re.compile("password", re.IGNORECASE)).fill(demo.password)
+    page.get_by_role("button", name=re.compile("log in|sign in|continue", re.IGNORECASE)).click()
+    page.wait_for_url(demo.address)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running = start_demo(tmp_path_factory.mktemp("demo"), free_port())
@@ -128,6 +143,16 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def session(browser: Browser, demo: Demo) -> StorageState:
+    """The cookies of somebody who has logged in; nobody logs this one out."""
+    context = browser.new_context()
+    log_in(context.new_page(), demo)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @pytest.fixture

@@ -11,22 +11,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.end_to_end.conftest import Demo
+from tests.end_to_end.conftest import Demo, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 BOARDS = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
 VERSION_2 = Subprotocol("mdp.v2")
-
-
-def log_in(page: Page, demo: Demo) -> None:
-    """Through the provider's own pages, as a person would."""
-    page.goto(demo.address)
-    page.get_by_role("button", name="Continue with Demo identity").click()
-    page.get_by_label(re.compile("user", re.IGNORECASE)).fill(demo.user)
-    page.get_by_label(re.compile("password", re.IGNORECASE)).fill(demo.password)
-    page.get_by_role("button", name=re.compile("log in|sign in|continue", re.IGNORECASE)).click()
-    page.wait_for_url(demo.address)
 
 
 def cell_texts(page: Page, board: str) -> list[str]:
