@@ -49,10 +49,7 @@ def sent(value: float, decimals: int) -> float | None:
 
 
 def as_received(rows: Rows) -> dict[str, list[float | None]]:
-    return {
-        symbol: [sent(row["close"], 4), sent(row["avg_volume"], 0)]
-        for symbol, row in rows.items()
-    }
+    return {symbol: [sent(row["close"], 4), sent(row["avg_volume"], 0)] for symbol, row in rows.items()}
 
 
 @given(st.lists(st.tuples(boards, st.sampled_from(["emit", "skip"]), st.booleans()), max_size=12))
