@@ -11,12 +11,31 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks, again and again until each is done; what they raised is for the caller to ask.
 
     Once is not enough: `asyncio.wait_for` of Python 3.11 swallows a cancellation that comes together with the
-    result that it waits for, and a driver's loop built on it goes on as if nothing had been said.
+    result that it waits for (the Redis driver writes under it), and the task goes on as if nothing had been
+    said. A task group cancels only once, so it would wait for ever. To be cancelled oneself changes nothing
+    but that it is raised afterwards.
     """
+    cancelled: asyncio.CancelledError | None = None
     while running := [task for task in tasks if not task.done()]:
         for task in running:
             task.cancel()
-        await asyncio.wait(running, timeout=REPEAT_SECONDS)
+        try:
+            await asyncio.wait(running, timeout=REPEAT_SECONDS)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+async def run_together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run all until all have returned; the first that raises ends the others for certain."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        await end(*tasks)
 
 
 async def first_of(*events: asyncio.Event) -> None:

@@ -14,7 +14,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
-from marketdata.runtime.cancellation import finished_before
+from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
@@ -106,9 +106,7 @@ class ShardOwner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard again and again until told to stop; then publish and acknowledge what came."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._turn.run(stopping, self._is_able), name=f"turn at shard {self.shard}")
-            await self._take_turns(stopping)
+        await run_together(self._turn.run(stopping, self._is_able), self._take_turns(stopping))
 
     def _is_able(self) -> bool:
         return "queues" not in self._troubles

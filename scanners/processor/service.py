@@ -11,7 +11,7 @@ from marketdata.observability.logs import get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
-from marketdata.runtime.cancellation import end
+from marketdata.runtime.cancellation import end, run_together
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
@@ -82,14 +82,20 @@ class Processor:
             with self._tracing.span("processor start", parent=self._started_under):
                 if not await self._open(stopping):
                     return
-            async with asyncio.TaskGroup() as tasks:
-                reference = tasks.create_task(self._follow_reference(), name="reference")
-                owners = [tasks.create_task(owner.run(stopping)) for owner in self._owners]
-                await asyncio.wait(owners)
-                await end(reference)
+            await self._work(stopping)
         finally:
             await self._transport.close()
             self._tracing.close()
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        """Until all owners have stopped. Following the reference data ends with them, or by failing."""
+        reference = asyncio.create_task(self._follow_reference(), name="reference")
+        owners = asyncio.create_task(run_together(*(owner.run(stopping) for owner in self._owners)))
+        try:
+            await asyncio.wait((owners, reference), return_when=asyncio.FIRST_COMPLETED)
+            (owners if owners.done() else reference).result()
+        finally:
+            await end(owners, reference)
 
     async def _open(self, stopping: asyncio.Event) -> bool:
         """Connect to the queues, however long that takes; False when told to stop first."""

@@ -11,7 +11,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff, stopped_within
-from marketdata.runtime.cancellation import end
+from marketdata.runtime.cancellation import end, run_together
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
@@ -109,13 +109,14 @@ class Scanner:
         """Merge what is announced, and rank once for all that waits."""
         market = MarketScanner(epoch=self._clock.time_ns())
         waiting: asyncio.Queue[News] = asyncio.Queue(MAX_WAITING_NEWS)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(waiting), name="listen")
-            while True:
-                try:
-                    await self._scan_once(market, await self._tick_of_all_shards(waiting))
-                except StoreUnavailable as error:
-                    self._report(error)
+        await run_together(self._listen(waiting), self._rank(market, waiting))
+
+    async def _rank(self, market: MarketScanner, waiting: "asyncio.Queue[News]") -> None:
+        while True:
+            try:
+                await self._scan_once(market, await self._tick_of_all_shards(waiting))
+            except StoreUnavailable as error:
+                self._report(error)
 
     async def _tick_of_all_shards(self, waiting: "asyncio.Queue[News]") -> Sequence[News]:
         """What waits, once every shard has spoken or `GATHER_SECONDS` after the first.

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
 import psutil
+from websockets.asyncio.client import ClientConnection
 
 from mdp_site.demo.plan import ROOT
-from tests.bench.pipeline import Pipeline, board_updates, running_pipeline
+from tests.bench.pipeline import BOARDS, Pipeline, running_pipeline
 from tests.bench.rows import Row, duration_row
 
 MARKET_RATE: Final = 20_000
@@ -60,7 +62,7 @@ async def _listening(running: Pipeline, frames: Sequence[Counter[str]]) -> Async
         listening = []
         for number, counts in enumerate(frames):
             socket = await stack.enter_async_context(running.client(number % USERS))
-            listening.append(asyncio.create_task(board_updates(socket, counts)))
+            listening.append(asyncio.create_task(_hear(socket, counts)))
         try:
             yield
             for task in listening:
@@ -70,6 +72,13 @@ async def _listening(running: Pipeline, frames: Sequence[Counter[str]]) -> Async
             for task in listening:
                 task.cancel()
             await asyncio.gather(*listening, return_exceptions=True)
+
+
+async def _hear(socket: ClientConnection, counts: Counter[str]) -> None:
+    """Subscribe to the boards and count what comes, unread: all clients share this one process."""
+    await socket.send(msgspec.json.encode({"type": "subscribe", "feeds": BOARDS}).decode())
+    async for _frame in socket:
+        counts["frames"] += 1
 
 
 def _process(name: str) -> psutil.Process:

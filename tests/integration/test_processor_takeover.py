@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
+from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -84,9 +85,7 @@ class Running:
         """As SIGKILL does: nothing of its own runs any more, and its connections are gone."""
         if isinstance(self.transport, MemoryTransport):
             self.transport.cut()
-        while not self.task.done():
-            self.task.cancel()
-            await asyncio.wait((self.task,), timeout=1.0)
+        await end(self.task)
         await self.redis.aclose()
 
 
@@ -310,6 +309,5 @@ async def test_a_quiet_shard_still_gives_a_sign_of_life(launch: Launch, redis_ur
 
     listening = asyncio.create_task(listen())
     await eventually(lambda: len(ticks) >= 2, TAKEOVER_SECONDS)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+    await end(listening)
     assert ticks[1] == ticks[0] + 1
