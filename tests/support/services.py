@@ -30,7 +30,7 @@ PRIVATE_PORTS: Final = range(20_000, 32_000)
 """Below the kernel's ephemeral range: no outgoing connection takes the port while its server is down."""
 
 VALKEY_START_SECONDS: Final = 10.0
-RABBITMQ_START_SECONDS: Final = 45.0
+RABBITMQ_START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 10.0
 DEBIAN_RABBITMQ: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 AMQP_GREETING: Final = b"AMQP\x00\x00\x09\x01"
@@ -128,7 +128,11 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
