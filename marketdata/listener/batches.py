@@ -29,6 +29,8 @@ class BatchMaker:
         self._tracing = tracing
         self._ledger = ledger
         self._sequences: defaultdict[tuple[QueueName, int], int] = defaultdict(int)
+        self._events_of = {queue: metrics.LISTENER_EVENTS.labels(queue=queue) for queue in QueueName}
+        self._batches_of = {queue: metrics.LISTENER_BATCHES.labels(queue=queue) for queue in QueueName}
         self._log = RateLimitedLog(log)
 
     def batches(self, frames: Sequence[Frame]) -> Sequence[Batch]:
@@ -55,8 +57,8 @@ class BatchMaker:
                 for part in routing.parts
             ]
         for batch in batches:
-            metrics.LISTENER_EVENTS.labels(queue=batch.queue).inc(batch.event_count)
-            metrics.LISTENER_BATCHES.labels(queue=batch.queue).inc()
+            self._events_of[batch.queue].inc(batch.event_count)
+            self._batches_of[batch.queue].inc()
         self._ledger.routed(batches)
         return batches
 

@@ -1,7 +1,7 @@
 """The listener's books: what became of every event that was received."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -63,40 +63,35 @@ class Ledger:
             events_dropped=dict(dropped),
         )
 
-    def routed(self, batches: Iterable[Batch]) -> None:
+    def routed(self, batches: Collection[Batch]) -> None:
         """Batches were made, and are in flight now."""
-        for batch in batches:
-            self._routed += batch.event_count
-            self._change_in_flight(batch, +1)
-        self._show_in_flight()
+        events = _events_in(batches)
+        self._routed += events
+        self._change_in_flight(len(batches), events)
 
-    def published(self, batches: Iterable[Batch]) -> None:
+    def published(self, batches: Collection[Batch]) -> None:
         """The broker took the batches."""
-        events = 0
-        for batch in batches:
-            events += batch.event_count
-            self._change_in_flight(batch, -1)
-            metrics.LISTENER_PUBLISHED.inc()
+        events = _events_in(batches)
         self._published += events
+        self._change_in_flight(-len(batches), -events)
+        metrics.LISTENER_PUBLISHED.inc(len(batches))
         metrics.LISTENER_PUBLISHED_EVENTS.inc(events)
-        self._show_in_flight()
 
-    def dropped(self, batches: Iterable[Batch], reason: str) -> int:
+    def dropped(self, batches: Collection[Batch], reason: str) -> int:
         """The batches were given up; how many events that were."""
-        events = 0
-        for batch in batches:
-            events += batch.event_count
-            self._change_in_flight(batch, -1)
-            metrics.LISTENER_DROPPED.labels(reason=reason).inc()
+        events = _events_in(batches)
         self._dropped[reason] += events
+        self._change_in_flight(-len(batches), -events)
+        metrics.LISTENER_DROPPED.labels(reason=reason).inc(len(batches))
         metrics.LISTENER_DROPPED_EVENTS.labels(reason=reason).inc(events)
-        self._show_in_flight()
         return events
 
-    def _change_in_flight(self, batch: Batch, sign: int) -> None:
-        self._in_flight += sign * batch.event_count
-        self._batches_in_flight += sign
-
-    def _show_in_flight(self) -> None:
+    def _change_in_flight(self, batches: int, events: int) -> None:
+        self._batches_in_flight += batches
+        self._in_flight += events
         metrics.LISTENER_PENDING.set(self._batches_in_flight)
         metrics.LISTENER_PENDING_EVENTS.set(self._in_flight)
+
+
+def _events_in(batches: Collection[Batch]) -> int:
+    return sum(batch.event_count for batch in batches)

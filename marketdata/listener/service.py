@@ -21,6 +21,8 @@ from marketdata.transport.monitor import QueueMonitor
 from marketdata.transport.queues import DEFAULT_TTL_MS
 
 DRAIN_SECONDS: Final = 3.0
+# A group has a fixed cost (up to ten batches to make and publish): what arrives within this time shares it.
+GATHER_SECONDS: Final = 0.01
 # States in which nothing is wrong although no event flows.
 CALM_STATES: Final = frozenset({ProviderState.LIVE, ProviderState.MARKET_CLOSED})
 
@@ -123,4 +125,6 @@ class Listener:
                 self._tap(frames)
             if batches := self._batch_maker.batches(frames):
                 await self._publishing.put(batches)
+            if not self._provider.counts.frames_waiting:
+                await asyncio.sleep(GATHER_SECONDS)
         await self._publishing.finish()
