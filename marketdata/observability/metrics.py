@@ -79,7 +79,7 @@ TRANSPORT_EXPIRED: Final = Counter(
 TRANSPORT_DROPPED: Final = Counter(
     "mdp_transport_dropped_batches_total", "Batches dropped for another cause than age", ["queue", "reason"]
 )
-# Of RabbitMQ's queues this tells what they expired or gave up when full; Redis' publisher counts those itself.
+# What RabbitMQ queues expired or gave up when full; for Redis the publisher counts those itself.
 TRANSPORT_MISSING: Final = Counter(
     "mdp_transport_missing_batches_total", "Batches that never arrived, by the holes in numbering", ["queue"]
 )
