@@ -270,6 +270,7 @@ async def test_every_event_is_accounted_for_at_any_moment_of_an_outage_with_over
             if number == 100:
                 rig.broker.go_away()
             if number == 200:
+                await eventually(lambda: rig.listener.counters().events_in_flight > 0, 5)
                 rig.clock.advance(TTL_MS / 1_000 + 1)
                 rig.broker.come_back()
             rig.receive(*[trade_wire("IBM", q=number)] * (number % 4 + 1))
