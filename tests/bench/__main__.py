@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
         print(f"  {name} ...", flush=True)
         result = BENCHMARKS[name]()
         rows += result if isinstance(result, list) else [result]
+        Path("bench.json").write_bytes(to_json(rows))  # at once: a later row may fail
     print("\n" + to_table(rows))
-    Path("bench.json").write_bytes(to_json(rows))
     return 0
 
 

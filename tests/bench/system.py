@@ -27,7 +27,7 @@ TRIALS: Final = 5
 PIPELINE_BUDGET: Final = 400_000
 LATENCY_RATE: Final = 20_000
 LATENCY_SAMPLES: Final = 5_000
-LATENCY_SYMBOLS: Final = 300
+LATENCY_SYMBOLS: Final = 200  # the most that one message may subscribe to
 PUBLISH_INTERVAL_MS: Final = 250
 
 
