@@ -1,6 +1,6 @@
 """Which queue holds which events, and which analyzers take them: the one place to add an analyzer."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,8 +35,20 @@ REFERENCE_COLUMNS = (
 
 
 RECEIVED_COLUMN = "received_timestamp"
-"""When the newest event that a row reflects came from the provider, epoch ms. Of events that were applied
-together it is the oldest: freshness is understated rather than overstated."""
+"""When the last event of a row came from the provider, epoch ms."""
+
+CIRCUMSTANCE_COLUMNS = (
+    "close",
+    "pct_change",
+    "pct_change_since_open",
+    "accumulated_volume",
+    "relative_volume",
+    "aggregate_vwap",
+    "avg_volume",
+    "free_float",
+    "prev_day_close",
+)
+"""What a line of a stream tells of its symbol beside what happened, as of the tick that published it."""
 
 
 def routes() -> Sequence[Route]:
@@ -54,3 +66,20 @@ def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
     """The schema of the market table: each analyzer's columns side by side, reference data, the stamp."""
     owned = [name for route in all_routes for analyzer in route.analyzers for name in analyzer.columns]
     return (*owned, *REFERENCE_COLUMNS, RECEIVED_COLUMN)
+
+
+def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
+    """The sheets of the market table, with the columns of each."""
+    return {
+        name: columns
+        for route in all_routes
+        for analyzer in route.analyzers
+        for name, columns in analyzer.sheets.items()
+    }
+
+
+def streams(all_routes: Iterable[Route]) -> Sequence[str]:
+    """Every stream to which an analyzer emits."""
+    return tuple(
+        dict.fromkeys(stream for route in all_routes for each in route.analyzers for stream in each.streams)
+    )

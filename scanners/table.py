@@ -2,9 +2,13 @@
 
 The columns are the rows of one matrix, so that a batch of events is written, and a block
 of rows copied out, in one NumPy operation. NaN means absent, which is not zero.
+
+Beside the published columns a table has *sheets*: further columns over the same rows, which only the
+analyzer that declared them reads. A sheet is stored by itself, and only after it changed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -16,21 +20,66 @@ Rows = NDArray[np.intp]
 INITIAL_CAPACITY: Final = 1024
 
 
+class Sheet:
+    """Private columns of a table, stored together.
+
+    `values` has one line for each of `names` and one column for each row of the table; whoever writes to it
+    calls `mark`. Do not keep `values`: it is stale once the table has a new row.
+    """
+
+    def __init__(self, names: Sequence[str], capacity: int) -> None:
+        self.names: Final = tuple(names)
+        self._matrix = np.full((len(self.names), capacity), np.nan)
+        self._row_count = 0
+        self._is_changed = False
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The view to read and write."""
+        return self._matrix[:, : self._row_count]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it was marked since it was last stored."""
+        return self._is_changed
+
+    def mark(self, *, changed: bool = True) -> None:
+        """Note that it changed, or that it is stored."""
+        self._is_changed = changed
+
+    def clear(self) -> None:
+        """Make everything absent."""
+        if not np.isnan(self.values).all():
+            self._matrix[:] = np.nan
+            self.mark()
+
+    def resize(self, row_count: int, capacity: int) -> None:
+        """Follow the table to a number of rows; new ones are absent."""
+        self._row_count = row_count
+        if capacity > self._matrix.shape[1]:
+            self._matrix = _widened(self._matrix, capacity)
+
+
 class MarketTable:
     """Rows in the order in which their symbols appeared; a row is never removed.
 
-    `names` is the schema. Whoever writes values marks the rows that changed; `take_changed` hands
-    the marked rows to the publisher and starts anew.
+    `names` is the schema, `sheets` the names of the columns of each sheet. Whoever writes values marks the
+    rows that changed; `take_changed` hands the marked rows to the publisher and starts anew.
     """
 
-    def __init__(self, names: Sequence[str], capacity: int = INITIAL_CAPACITY) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        sheets: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        capacity: int = INITIAL_CAPACITY,
+    ) -> None:
         self.names: Final = tuple(names)
         self._index_of_name: Final = {name: index for index, name in enumerate(self.names)}
         if len(self._index_of_name) != len(self.names):
             raise ValueError(f"column names must differ: {self.names}")
         self._matrix = np.full((len(self.names), capacity), np.nan)
         self._changed = np.zeros(capacity, dtype=np.bool_)
-        self._unstamped = np.zeros(capacity, dtype=np.bool_)
+        self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
         self._row_of_symbol: dict[str, int] = {}
         self._symbols: list[str] = []
         self._alphabetic = np.empty(0, dtype=np.intp)
@@ -60,7 +109,6 @@ class MarketTable:
         """Set `columns` of `rows` to `values` (one line per column) and mark the rows. Rows must differ."""
         self._matrix[columns, rows] = values
         self._changed[rows] = True
-        self._unstamped[rows] = True
 
     def rows(self, symbols: Sequence[str]) -> Rows:
         """The row of each symbol; a symbol that is new gets a row of NaN, which is marked."""
@@ -78,12 +126,6 @@ class MarketTable:
     def mark(self, rows: Rows | slice) -> None:
         """Note that the rows changed."""
         self._changed[: len(self._symbols)][rows] = True
-
-    def stamp(self, name: str, value: float) -> None:
-        """Set a column in the rows that were written since the last stamp: where their news is from."""
-        rows = np.flatnonzero(self._unstamped)
-        self[name][rows] = value
-        self._unstamped[rows] = False
 
     def changed(self) -> Rows:
         """The marked rows, ascending."""
@@ -120,6 +162,19 @@ class MarketTable:
         self.mark(rows)
         return rows
 
+    def copy_sheet(self, name: str) -> Mapping[str, Column]:
+        """Copies of the columns of a sheet."""
+        sheet = self.sheets[name]
+        return dict(zip(sheet.names, sheet.values.copy(), strict=True))
+
+    def apply_sheet(self, name: str, block: RowBlock) -> None:
+        """Write a stored sheet; foreign columns are ignored. It counts as stored."""
+        rows = self.rows(block.symbols)
+        sheet = self.sheets[name]
+        for index, column in enumerate(sheet.names):
+            if column in block.columns:
+                sheet.values[index, rows] = block.columns[column]
+
     def alphabetic_positions(self) -> Rows:
         """The place of each row in the alphabetic order of symbols: breaks ties without comparing text."""
         if len(self._alphabetic) != len(self._symbols):
@@ -140,17 +195,18 @@ class MarketTable:
     def _reserve(self, row_count: int) -> None:
         """Double the capacity until it suffices, so that growth costs amortised constant time a row."""
         capacity = self._matrix.shape[1]
-        if row_count <= capacity:
-            return
         while capacity < row_count:
             capacity *= 2
-        matrix = np.full((len(self.names), capacity), np.nan)
-        matrix[:, : self._matrix.shape[1]] = self._matrix
-        self._matrix = matrix
-        self._changed, self._unstamped = (_grown(mask, capacity) for mask in (self._changed, self._unstamped))
+        if capacity > self._matrix.shape[1]:
+            changed = np.zeros(capacity, dtype=np.bool_)
+            changed[: len(self._changed)] = self._changed
+            self._changed = changed
+            self._matrix = _widened(self._matrix, capacity)
+        for sheet in self.sheets.values():
+            sheet.resize(row_count, capacity)
 
 
-def _grown(mask: NDArray[np.bool_], capacity: int) -> NDArray[np.bool_]:
-    grown = np.zeros(capacity, dtype=np.bool_)
-    grown[: len(mask)] = mask
-    return grown
+def _widened(matrix: NDArray[np.float64], capacity: int) -> NDArray[np.float64]:
+    widened = np.full((len(matrix), capacity), np.nan)
+    widened[:, : matrix.shape[1]] = matrix
+    return widened

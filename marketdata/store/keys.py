@@ -15,6 +15,8 @@ BOARDS: Final = (TOP_GAINERS, TOP_GAPPERS, TOP_VOLUME)
 
 ROWS_TTL_SECONDS: Final = 24 * 3600
 BOARD_TTL_SECONDS: Final = 3 * 24 * 3600
+STREAM_TTL_SECONDS: Final = 24 * 3600
+STREAM_BLOCKS: Final = 2_000
 REFERENCE_TTL_SECONDS: Final = 24 * 3600
 
 
@@ -29,6 +31,14 @@ class Keys(msgspec.Struct, frozen=True):
     def rows(self, shard: int) -> str:
         """Row block: value = all rows of a shard at its newest tick; channel = the rows changed at each."""
         return f"{self.prefix}mdp:rows:{shard}"
+
+    def sheet(self, shard: int, name: str) -> str:
+        """Row block: one sheet of a shard, which belongs to its checkpoint (value)."""
+        return f"{self.prefix}mdp:sheet:{shard}:{name}"
+
+    def stream(self, shard: int, name: str) -> str:
+        """Row blocks of what happened in a shard, oldest first (bounded list); channel = the newest."""
+        return f"{self.prefix}mdp:stream:{shard}:{name}"
 
     def board(self, feed: str) -> str:
         """Row block of a leaderboard in rank order (value and channel), e.g. `scanners:top_gainers`."""

@@ -5,14 +5,41 @@ whoever hears the news can read it. After an error either both happened or neith
 repeated announcement bears the same epoch and tick, by which readers recognise it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
+import msgspec
 from redis.asyncio import Redis
 
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock, encode_row_block
 from marketdata.store.connection import driver_errors
-from marketdata.store.keys import BOARD_TTL_SECONDS, REFERENCE_TTL_SECONDS, ROWS_TTL_SECONDS, Keys
+from marketdata.store.keys import (
+    BOARD_TTL_SECONDS,
+    REFERENCE_TTL_SECONDS,
+    ROWS_TTL_SECONDS,
+    STREAM_BLOCKS,
+    STREAM_TTL_SECONDS,
+    Keys,
+)
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope of everything that is written to the cache.
+
+    `data` is stored under `key` for `ttl_seconds`: as its value, or, with a `list_limit`, at the end of a
+    list that keeps its newest `list_limit` items. `announcement` is published on the channel of that name;
+    empty means that nobody is told. `scores` replace the sorted set `scores_key`, with the same time to live.
+    """
+
+    key: str
+    data: bytes
+    ttl_seconds: int
+    announcement: bytes = b""
+    list_limit: int = 0
+    scores_key: str = ""
+    scores: Mapping[str, float] = MappingProxyType({})
 
 
 class BlockPublisher:
@@ -22,37 +49,102 @@ class BlockPublisher:
         self._redis = redis
         self._keys = keys
 
-    async def publish_rows(self, shard: int, whole: RowBlock, changed: RowBlock) -> None:
-        """Store all rows of a shard and announce those that changed, of the same epoch and tick."""
+    async def publish_rows(
+        self,
+        shard: int,
+        whole: RowBlock,
+        changed: RowBlock,
+        *,
+        sheets: Mapping[str, RowBlock] = MappingProxyType({}),
+        streams: Mapping[str, Sequence[RowBlock]] = MappingProxyType({}),
+        stored_sheets: Sequence[str] = (),
+    ) -> bool:
+        """Store all rows of a shard, with its sheets, and announce those that changed and what happened.
+
+        A block of a stream that is published a second time bears the same epoch and tick. Says whether all of
+        `stored_sheets` are in the cache now: they are not after it has lost what it held.
+        """
         stored = encode_row_block(whole)
-        announced = stored if changed is whole else encode_row_block(changed)
-        await self._set_and_announce(self._keys.rows(shard), stored, announced, ROWS_TTL_SECONDS)
+        rows = Result(
+            key=self._keys.rows(shard),
+            data=stored,
+            ttl_seconds=ROWS_TTL_SECONDS,
+            announcement=stored if changed is whole else encode_row_block(changed),
+        )
+        further = [
+            Result(
+                key=self._keys.sheet(shard, name),
+                data=encode_row_block(sheet),
+                ttl_seconds=ROWS_TTL_SECONDS,
+            )
+            for name, sheet in sheets.items()
+        ]
+        happened = [
+            self._appended(self._keys.stream(shard, name), encode_row_block(block))
+            for name, blocks in streams.items()
+            for block in blocks
+        ]
+        await self.publish((*further, rows, *happened))
+        return await self._are_stored([self._keys.sheet(shard, name) for name in stored_sheets])
 
     async def publish_board(self, feed: str, block: RowBlock, scores: Mapping[str, float]) -> None:
         """Store and announce a leaderboard, and replace its sorted set by `scores` (symbol -> score)."""
         encoded = encode_row_block(block)
-        key = self._keys.board(feed)
-        sorted_set = self._keys.leaderboard(feed)
-        with driver_errors():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(key, encoded, ex=BOARD_TTL_SECONDS)
-                pipeline.delete(sorted_set)
-                if scores:
-                    pipeline.zadd(sorted_set, dict(scores))
-                    pipeline.expire(sorted_set, BOARD_TTL_SECONDS)
-                pipeline.publish(key, encoded)
-                await pipeline.execute()
-        metrics.STORE_PUBLISHED_BYTES.inc(2 * len(encoded))
+        board = Result(
+            key=self._keys.board(feed),
+            data=encoded,
+            ttl_seconds=BOARD_TTL_SECONDS,
+            announcement=encoded,
+            scores_key=self._keys.leaderboard(feed),
+            scores=scores,
+        )
+        await self.publish((board,))
 
     async def publish_reference(self, block: RowBlock) -> None:
         """Store and announce reference data of the whole market."""
         encoded = encode_row_block(block)
-        await self._set_and_announce(self._keys.reference(), encoded, encoded, REFERENCE_TTL_SECONDS)
+        key = self._keys.reference()
+        await self.publish(
+            (Result(key=key, data=encoded, ttl_seconds=REFERENCE_TTL_SECONDS, announcement=encoded),)
+        )
 
-    async def _set_and_announce(self, key: str, stored: bytes, announced: bytes, ttl_seconds: int) -> None:
+    async def publish(self, results: Iterable[Result]) -> None:
+        """Write results in one transaction, in their order."""
+        size = 0
         with driver_errors():
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(key, stored, ex=ttl_seconds)
-                pipeline.publish(key, announced)
+                for result in results:
+                    _queue(pipeline, result)
+                    size += len(result.data) + len(result.announcement)
                 await pipeline.execute()
-        metrics.STORE_PUBLISHED_BYTES.inc(len(stored) + len(announced))
+        metrics.STORE_PUBLISHED_BYTES.inc(size)
+
+    async def _are_stored(self, keys: Sequence[str]) -> bool:
+        with driver_errors():
+            return not keys or await self._redis.exists(*keys) == len(keys)
+
+    def _appended(self, key: str, data: bytes) -> Result:
+        return Result(
+            key=key,
+            data=data,
+            ttl_seconds=STREAM_TTL_SECONDS,
+            announcement=data,
+            list_limit=STREAM_BLOCKS,
+        )
+
+
+def _queue(pipeline: Any, result: Result) -> None:
+    """Add the commands of a result: store, then publish."""
+    if result.list_limit:
+        pipeline.rpush(result.key, result.data)
+        pipeline.ltrim(result.key, -result.list_limit, -1)
+        pipeline.expire(result.key, result.ttl_seconds)
+    else:
+        pipeline.set(result.key, result.data, ex=result.ttl_seconds)
+    if result.scores_key:
+        pipeline.delete(result.scores_key)
+        if result.scores:
+            pipeline.zadd(result.scores_key, dict(result.scores))
+            pipeline.expire(result.scores_key, result.ttl_seconds)
+    if result.announcement:
+        pipeline.publish(result.key, result.announcement)

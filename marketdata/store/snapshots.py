@@ -1,5 +1,7 @@
 """Reading the newest stored state: what a process needs when it starts or has missed something."""
 
+from collections.abc import Mapping, Sequence
+
 from redis.asyncio import Redis
 
 from marketdata.payloads import RowBlock, decode_row_block
@@ -21,6 +23,26 @@ class SnapshotReader:
     async def rows(self, shard: int) -> RowBlock | None:
         """All rows of a shard at its newest tick: also the checkpoint of the shard's processor."""
         return await self._block(self._keys.rows(shard))
+
+    async def checkpoint(
+        self, shard: int, sheets: Sequence[str]
+    ) -> tuple[RowBlock, Mapping[str, RowBlock]] | None:
+        """All rows of a shard and those of its sheets that are stored, as of the same tick."""
+        names = [self._keys.rows(shard), *(self._keys.sheet(shard, name) for name in sheets)]
+        with driver_errors():
+            whole, *others = await self._redis.mget(names)
+        if not isinstance(whole, bytes):
+            return None
+        found = zip(sheets, others, strict=True)
+        return decode_row_block(whole), {
+            name: decode_row_block(data) for name, data in found if isinstance(data, bytes)
+        }
+
+    async def stream(self, shard: int, name: str) -> Sequence[RowBlock]:
+        """What happened in a shard, oldest first. A block may occur twice, of the same epoch and tick."""
+        with driver_errors():
+            stored = await self._redis.lrange(self._keys.stream(shard, name), 0, -1)
+        return [decode_row_block(data) for data in stored if isinstance(data, bytes)]
 
     async def board(self, feed: str) -> RowBlock | None:
         """A leaderboard in rank order, e.g. of feed `scanners:top_gainers`."""

@@ -1,15 +1,18 @@
-"""The contract of an analyzer, and the session state that every analyzer is given."""
+"""The contract of an analyzer: what it is given, and what it gives back."""
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from marketdata.events import MarketEvent
+from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.columns import Instants
 from scanners.table import MarketTable, Rows
 
+EventT_co = TypeVar("EventT_co", bound=MarketEvent, covariant=True)
 EventT_contra = TypeVar("EventT_contra", bound=MarketEvent, contravariant=True)
 
 
@@ -28,12 +31,34 @@ class MarketPhase(msgspec.Struct, frozen=True):
         return self.day.regular_open_ms if self.regular_session_reached else self.day.day_start_ms
 
 
+class EventGroup(msgspec.Struct, Generic[EventT_co], frozen=True):
+    """Events of one queue and of the current trading day, in the order of their arrival; at least one.
+
+    `rows[i]` is the row of the table that the symbol of `events[i]` has, `times_ms[i]` when it happened.
+    """
+
+    events: Sequence[EventT_co]
+    rows: Rows
+    times_ms: Instants
+
+
+class Emission(msgspec.Struct, frozen=True):
+    """Things that happened, for a bounded stream: one line for each, in order.
+
+    `rows` are rows of the table (one may occur several times), `columns` what is told of each.
+    """
+
+    stream: str
+    rows: Rows
+    columns: Mapping[str, Column]
+
+
 class Analyzer(Protocol[EventT_contra]):
     """Turns events of one kind into columns. Pure: no I/O, no clock, and no state but the table.
 
-    All state lives in the table's columns, so a shard that another process restores from the
-    stored rows continues exactly where this one stopped. Events may come late, twice, and after a
-    restart again: applying an event a second time changes nothing.
+    All state lives in the table, in published columns and in sheets, so a shard that another process restores
+    from the stored blocks continues exactly where this one stopped. Events may come late, twice, and after a
+    restart again: applying an event a second time changes nothing and emits nothing.
     """
 
     @property
@@ -44,19 +69,31 @@ class Analyzer(Protocol[EventT_contra]):
     def columns(self) -> Sequence[str]:
         """The columns that it owns: it alone writes them, and `start_day` makes them absent."""
 
-    def update(
-        self, table: MarketTable, events: Sequence[EventT_contra], times_ms: Instants, phase: MarketPhase
-    ) -> None:
-        """Apply events of the current trading day, in the order of their arrival, and mark changed rows.
+    @property
+    def sheets(self) -> Mapping[str, Sequence[str]]:
+        """The sheets that it owns, each with its columns."""
+        return MappingProxyType({})
 
-        `times_ms`: when each happened. There is at least one event.
-        """
+    @property
+    def streams(self) -> Sequence[str]:
+        """The streams to which it emits."""
+        return ()
+
+    def update(
+        self, table: MarketTable, group: EventGroup[EventT_contra], phase: MarketPhase
+    ) -> Sequence[Emission]:
+        """Apply events, mark the rows and sheets that changed, and say what happened."""
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
         """Compute the columns that follow from others, in the rows that a tick publishes. Marks nothing."""
+        return
 
     def start_day(self, table: MarketTable) -> None:
         """A trading day began (04:00 New York): forget the one before, and mark all rows."""
+        table.clear(self.columns)
+        for name in self.sheets:
+            table.sheets[name].clear()
 
     def start_regular_session(self, table: MarketTable) -> None:
         """The market's time reached 09:30: reset what counts from the open, and mark all rows."""
+        return

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
-from scanners.analyzers.base import MarketPhase
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers, write_float_lines
 from scanners.table import MarketTable, Rows
 
@@ -61,24 +61,24 @@ def event_times_ms(events: Sequence[Aggregate]) -> Instants:
     return whole_numbers([event.end_timestamp for event in events]) - 1
 
 
-class LeaderboardAnalyzer:
+class LeaderboardAnalyzer(Analyzer[Aggregate]):
     """Second and minute aggregates to bars, ranges and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
     columns: Final = BAR_COLUMNS + OPEN_COLUMNS + RANGE_COLUMNS + DERIVED_COLUMNS
 
     def update(
-        self, table: MarketTable, events: Sequence[Aggregate], times_ms: Instants, phase: MarketPhase
-    ) -> None:
-        """Apply bars of the current trading day."""
-        bars = _bars(events, times_ms)
-        rows = table.rows([event.symbol for event in events])
+        self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
+    ) -> Sequence[Emission]:
+        """Apply bars."""
+        rows, bars = group.rows, _bars(group.events, group.times_ms)
         _widen_day_range(table, rows, bars)
         _note_session_open(table, rows, bars, phase)
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (bars[_END], bars[_START]), held)
         table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:_OFFICIAL_OPEN, newest])
         _note_official_open(table, rows, bars, newest, phase)
+        return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
         """Changes against the previous close and since the open (in percent too), and relative volume."""
@@ -92,10 +92,6 @@ class LeaderboardAnalyzer:
         table["relative_volume"][rows] = quotient(
             table["accumulated_volume"][rows], table["avg_volume"][rows]
         )
-
-    def start_day(self, table: MarketTable) -> None:
-        """Bars, volumes, ranges and opens of the day before are gone."""
-        table.clear(self.columns)
 
     def start_regular_session(self, table: MarketTable) -> None:
         """Changes since the open start anew; the pre-market's volume, high and low stay."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.events import Quote
-from scanners.analyzers.base import MarketPhase
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, float_columns, newest_per_row, whole_numbers
-from scanners.table import MarketTable, Rows
+from scanners.table import MarketTable
 
 QUOTE_COLUMNS: Final = (
     "bid_price",
@@ -30,17 +30,15 @@ def event_times_ms(events: Sequence[Quote]) -> Instants:
     return whole_numbers([event.timestamp for event in events])
 
 
-class QuotesAnalyzer:
+class QuotesAnalyzer(Analyzer[Quote]):
     """Quotes to the newest bid and offer. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "quotes"
     columns: Final = QUOTE_COLUMNS
 
-    def update(
-        self, table: MarketTable, events: Sequence[Quote], times_ms: Instants, phase: MarketPhase
-    ) -> None:
-        """Apply quotes of the current trading day."""
-        rows = table.rows([event.symbol for event in events])
+    def update(self, table: MarketTable, group: EventGroup[Quote], phase: MarketPhase) -> Sequence[Emission]:
+        """Apply quotes."""
+        events, rows, times_ms = group.events, group.rows, group.times_ms
         quotes = _quotes(events, times_ms)
         held = (table["quote_timestamp"], table["quote_sequence_number"])
         newest = newest_per_row(rows, (quotes[_TIMESTAMP], quotes[_SEQUENCE_NUMBER]), held)
@@ -49,16 +47,7 @@ class QuotesAnalyzer:
             empty = chosen[price] == 0
             chosen[price, empty] = chosen[size, empty] = np.nan
         table.write(table.columns(QUOTE_COLUMNS), rows[newest], chosen)
-
-    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """Nothing follows from quotes."""
-
-    def start_day(self, table: MarketTable) -> None:
-        """Quotes of the day before are gone."""
-        table.clear(self.columns)
-
-    def start_regular_session(self, table: MarketTable) -> None:
-        """Quotes do not count from the open."""
+        return ()
 
 
 def _quotes(events: Sequence[Quote], times_ms: Instants) -> NDArray[np.float64]:

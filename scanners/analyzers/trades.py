@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.events import Trade
-from scanners.analyzers.base import MarketPhase
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, float_columns, newest_per_row, whole_numbers
-from scanners.table import MarketTable, Rows
+from scanners.table import MarketTable
 
 TRADE_COLUMNS: Final = ("last_price", "last_size", "last_timestamp", "last_sequence_number")
 _PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(TRADE_COLUMNS))
@@ -45,7 +45,7 @@ def event_times_ms(events: Sequence[Trade]) -> Instants:
     return whole_numbers([event.timestamp for event in events])
 
 
-class TradesAnalyzer:
+class TradesAnalyzer(Analyzer[Trade]):
     """Trades to the last price, size and time. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "trades"
@@ -54,11 +54,9 @@ class TradesAnalyzer:
     def __init__(self) -> None:
         self._rules = _LastRules()
 
-    def update(
-        self, table: MarketTable, events: Sequence[Trade], times_ms: Instants, phase: MarketPhase
-    ) -> None:
-        """Apply trades of the current trading day."""
-        rows = table.rows([event.symbol for event in events])
+    def update(self, table: MarketTable, group: EventGroup[Trade], phase: MarketPhase) -> Sequence[Emission]:
+        """Apply trades."""
+        events, rows, times_ms = group.events, group.rows, group.times_ms
         eligible = np.flatnonzero(self._sets_last(events, times_ms, phase))
         rows, trades = rows[eligible], _trades(events, times_ms)[:, eligible]
         held = (table["last_timestamp"], table["last_sequence_number"])
@@ -66,16 +64,7 @@ class TradesAnalyzer:
         chosen = trades[:, newest]
         chosen[_SIZE] = [_exact_size(events[index]) for index in eligible[newest].tolist()]
         table.write(table.columns(TRADE_COLUMNS), rows[newest], chosen)
-
-    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """Nothing follows from trades."""
-
-    def start_day(self, table: MarketTable) -> None:
-        """Trades of the day before are gone."""
-        table.clear(self.columns)
-
-    def start_regular_session(self, table: MarketTable) -> None:
-        """The last price does not count from the open."""
+        return ()
 
     def _sets_last(
         self, events: Sequence[Trade], times_ms: Instants, phase: MarketPhase

@@ -18,7 +18,7 @@ from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
-from scanners.processor.shard import Outcome, ShardProcessor
+from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
 from scanners.processor.turn import Turn
 
 GROUP_EVENTS: Final = 20_000
@@ -172,7 +172,7 @@ class ShardOwner:
         """
         stored = await self._stored()
         self._troubles.pop("cache", None)
-        if stored is not None and stored.epoch != self._processor.epoch:
+        if stored is not None and stored.whole.epoch != self._processor.epoch:
             self._processor = self._make_processor(self._clock.time_ns())
             self._processor.restore(stored)
             if self._reference is not None:
@@ -181,9 +181,10 @@ class ShardOwner:
         metrics.PROCESSOR_RESTORES.labels(outcome).inc()
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
 
-    async def _stored(self) -> RowBlock | None:
+    async def _stored(self) -> Checkpoint | None:
         try:
-            return await self._snapshots.rows(self.shard)
+            stored = await self._snapshots.checkpoint(self.shard, self._processor.sheets)
+            return None if stored is None else Checkpoint(*stored)
         except ContentError as error:
             metrics.STORE_MALFORMED.labels(error.reason).inc()
             log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
@@ -249,17 +250,28 @@ class ShardOwner:
         parent = self._on_loan[-1].batch.trace_context if self._on_loan else ""
         try:
             with self._tracing.span("processor tick", parent=parent, shard=self.shard):
-                blocks = self._processor.tick(self._clock.time_ns())
-                await self._publisher.publish_rows(self.shard, blocks.whole, blocks.changed)
+                tick = self._processor.tick(self._clock.time_ns())
+                cache_is_whole = await self._publisher.publish_rows(
+                    self.shard,
+                    tick.whole,
+                    tick.changed,
+                    sheets=tick.sheets,
+                    streams=tick.streams,
+                    stored_sheets=self._processor.sheets,
+                )
         except StoreUnavailable as error:
+            self._processor.store_anew()
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
             self._troubles["cache"] = str(error)
             self._rejections.warning("tick not published", reason="cache", shard=self.shard, error=str(error))
             return
         self._troubles.pop("cache", None)
-        self._published_ns = blocks.whole.published_ns
+        self._processor.confirm(tick)
+        if not cache_is_whole:
+            self._processor.store_anew()
+        self._published_ns = tick.whole.published_ns
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
-        metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(blocks.whole))
+        metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))
         metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)
         if self._on_loan:
             await subscription.acknowledge(self._on_loan)

@@ -1,7 +1,7 @@
 """The state of one shard, and how batches of events change it. No I/O: bytes in, row blocks out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from typing import Any, Final
 
@@ -9,17 +9,17 @@ import msgspec
 import numpy as np
 
 from marketdata.errors import ContentError
-from marketdata.payloads import RowBlock
+from marketdata.payloads import Column, RowBlock
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from scanners.analyzers.base import Emission, EventGroup
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
-from scanners.registry import RECEIVED_COLUMN, Route, table_columns
+from scanners.registry import CIRCUMSTANCE_COLUMNS, RECEIVED_COLUMN, Route, table_columns, table_sheets
 from scanners.table import MarketTable, Rows
 
 _NS_PER_MS: Final = 1_000_000
-_NEVER_NS: Final = 2**63 - 1
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -30,11 +30,24 @@ class Outcome(msgspec.Struct, frozen=True):
     ignored: Counter[str]
 
 
-class TickBlocks(msgspec.Struct, frozen=True):
-    """What a tick publishes: the whole shard, and the rows that changed since the tick before."""
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tick publishes, all of the same epoch and tick.
+
+    `whole`: all rows of the shard; `changed`: those that changed since the tick before; `sheets`: the sheets
+    that changed since they were stored; `streams`: what happened, also in ticks that could not be published.
+    """
 
     whole: RowBlock
     changed: RowBlock
+    sheets: Mapping[str, RowBlock]
+    streams: Mapping[str, Sequence[RowBlock]]
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The stored state of a shard."""
+
+    whole: RowBlock
+    sheets: Mapping[str, RowBlock]
 
 
 class ShardProcessor:
@@ -49,14 +62,14 @@ class ShardProcessor:
         self.epoch = epoch
         self._routes = {route.queue: route for route in routes}
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
-        self._names = table_columns(routes)
-        self._calendar = calendar
-        self._table = MarketTable(self._names)
+        self._table = self._empty_table()
         self._time = MarketTime(calendar)
         self._reference: ReferenceData | None = None
         self._rows_with_reference = 0
         self._received_ns = 0
         self._tick = 0
+        self._emitted: dict[str, list[Emission]] = {}
+        self._unpublished: dict[str, list[RowBlock]] = {}
 
     @property
     def queues(self) -> Sequence[QueueName]:
@@ -73,18 +86,26 @@ class ShardProcessor:
         """How many symbols the shard has."""
         return len(self._table)
 
-    def restore(self, checkpoint: RowBlock) -> None:
-        """Begin with the stored rows of the shard in place of what it holds.
+    @property
+    def sheets(self) -> Sequence[str]:
+        """The sheets that belong to its checkpoint."""
+        return tuple(self._table.sheets)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Begin with the stored state of the shard in place of what it holds.
 
         Raises:
-            ContentError: the block belongs to another producer.
+            ContentError: a block belongs to another producer.
         """
-        if checkpoint.producer != self._producer:
-            raise ContentError("row_block", f"made by {checkpoint.producer!r}, not {self._producer!r}")
-        self._table = MarketTable(self._names)
-        self._table.apply(checkpoint)
-        self._time.resume(checkpoint.market_time_ms)
-        self._received_ns = checkpoint.received_ns
+        for block in (checkpoint.whole, *checkpoint.sheets.values()):
+            if block.producer != self._producer:
+                raise ContentError("row_block", f"made by {block.producer!r}, not {self._producer!r}")
+        self._table = self._empty_table()
+        self._table.apply(checkpoint.whole)
+        for name, block in checkpoint.sheets.items():
+            self._table.apply_sheet(name, block)
+        self._time.resume(checkpoint.whole.market_time_ms)
+        self._received_ns = checkpoint.whole.received_ns
         self._rows_with_reference = 0
 
     def apply_reference(self, block: RowBlock) -> None:
@@ -97,48 +118,76 @@ class ShardProcessor:
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             events: list[Any] = []
-            oldest_ns = _NEVER_NS
+            received_ms: list[int] = []
             for batch in group:
                 decoded = self._routes[queue].decoder.decode(batch.body)
                 events += decoded.events
+                received_ms += [batch.received_ns // _NS_PER_MS] * len(decoded.events)
                 outcome.rejected.update(rejected.reason.value for rejected in decoded.rejected)
                 self._received_ns = max(self._received_ns, batch.received_ns)
-                oldest_ns = min(oldest_ns, batch.received_ns)
             if events:
-                self._analyse(self._routes[queue], events, outcome)
-                self._table.stamp(RECEIVED_COLUMN, oldest_ns // _NS_PER_MS)
+                self._analyse(self._routes[queue], events, np.array(received_ms, dtype=np.float64), outcome)
         return outcome
 
-    def tick(self, published_ns: int) -> TickBlocks:
-        """Compute what follows from the changes, and make the blocks of the next tick."""
+    def tick(self, published_ns: int) -> Tick:
+        """Compute what follows from the changes, and make the blocks of the next tick.
+
+        Sheets and streams are given again at every tick until `confirm` says that one was published.
+        """
         self._fill_reference()
         rows = self._table.take_changed()
         if self._time.phase is not None:
             for analyzer in self._analyzers:
                 analyzer.derive(self._table, rows, self._time.phase)
         self._tick += 1
-        whole = self._block(published_ns)
-        if len(rows) == len(self._table):
-            return TickBlocks(whole, whole)
-        return TickBlocks(whole, self._block(published_ns, rows))
+        whole = self._block(published_ns, self._table.symbols, self._table.copy_columns())
+        self._take_emitted(published_ns)
+        return Tick(
+            whole=whole,
+            changed=whole if len(rows) == len(self._table) else self._changed_block(published_ns, rows),
+            sheets={
+                name: self._block(published_ns, self._table.symbols, self._table.copy_sheet(name))
+                for name, sheet in self._table.sheets.items()
+                if sheet.is_changed
+            },
+            streams={stream: tuple(blocks) for stream, blocks in self._unpublished.items()},
+        )
+
+    def confirm(self, tick: Tick) -> None:
+        """The tick was published: what it stored need not be stored again."""
+        for name in tick.sheets:
+            self._table.sheets[name].mark(changed=False)
+        self._unpublished.clear()
+
+    def store_anew(self) -> None:
+        """The cache may have lost what it held: the next tick stores everything."""
+        for sheet in self._table.sheets.values():
+            sheet.mark()
 
     @property
     def _producer(self) -> str:
         return f"shard:{self.shard}"
 
-    def _analyse(self, route: Route, events: list[Any], outcome: Outcome) -> None:
+    def _empty_table(self) -> MarketTable:
+        return MarketTable(table_columns(self._routes.values()), table_sheets(self._routes.values()))
+
+    def _analyse(self, route: Route, events: list[Any], received_ms: Column, outcome: Outcome) -> None:
         times_ms = route.event_times_ms(events)
         advance = self._time.advance(times_ms)
         self._reset(advance)
         if not advance.current.all():
             kept = np.flatnonzero(advance.current)
             outcome.ignored["other_day"] += len(events) - len(kept)
-            events, times_ms = [events[index] for index in kept.tolist()], times_ms[kept]
+            events = [events[index] for index in kept.tolist()]
+            times_ms, received_ms = times_ms[kept], received_ms[kept]
         phase = self._time.phase
         if not events or phase is None:
             return
+        group = EventGroup(events, self._table.rows([event.symbol for event in events]), times_ms)
         for analyzer in route.analyzers:
-            analyzer.update(self._table, events, times_ms, phase)
+            for emission in analyzer.update(self._table, group, phase):
+                self._emitted.setdefault(emission.stream, []).append(emission)
+        self._table[RECEIVED_COLUMN][group.rows] = received_ms
         outcome.applied[route.queue.value] += len(events)
 
     def _reset(self, advance: Advance) -> None:
@@ -159,8 +208,27 @@ class ShardProcessor:
     def _rows_without_reference(self) -> bool:
         return self._reference is not None and self._rows_with_reference < len(self._table)
 
-    def _block(self, published_ns: int, rows: Rows | None = None) -> RowBlock:
+    def _take_emitted(self, published_ns: int) -> None:
+        """Make one block of what was emitted to each stream, with what the table says of its rows now."""
+        for stream, emissions in self._emitted.items():
+            rows = np.concatenate([emission.rows for emission in emissions])
+            columns = {
+                name: np.concatenate([emission.columns[name] for emission in emissions])
+                for name in emissions[0].columns
+            }
+            circumstances = self._table.copy_columns(rows, CIRCUMSTANCE_COLUMNS)
+            block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
+            self._unpublished.setdefault(stream, []).append(block)
+        self._emitted.clear()
+
+    def _changed_block(self, published_ns: int, rows: Rows) -> RowBlock:
+        return self._block(published_ns, self._symbols(rows), self._table.copy_columns(rows))
+
+    def _symbols(self, rows: Rows) -> Sequence[str]:
         symbols = self._table.symbols
+        return [symbols[row] for row in rows.tolist()]
+
+    def _block(self, published_ns: int, symbols: Sequence[str], columns: Mapping[str, Column]) -> RowBlock:
         return RowBlock(
             producer=self._producer,
             epoch=self.epoch,
@@ -168,8 +236,8 @@ class ShardProcessor:
             published_ns=published_ns,
             received_ns=self._received_ns,
             market_time_ms=self._time.newest_ms,
-            symbols=tuple(symbols) if rows is None else tuple([symbols[row] for row in rows.tolist()]),
-            columns=self._table.copy_columns(rows),
+            symbols=tuple(symbols),
+            columns=columns,
         )
 
 

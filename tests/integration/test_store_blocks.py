@@ -54,14 +54,43 @@ async def test_nothing_stored_reads_as_none(redis: Redis, keys: Keys) -> None:
 async def test_every_stored_value_has_a_lifetime(redis: Redis, keys: Keys) -> None:
     publisher = BlockPublisher(redis, keys)
     block = row_block({"AAPL": {"rank": 1.0}})
-    await publisher.publish_rows(0, block, block)
+    await publisher.publish_rows(0, block, block, sheets={"minutes": block}, streams={"halts": [block]})
     await publisher.publish_board(TOP_VOLUME, block, {"AAPL": 7.0})
     await publisher.publish_reference(block)
 
     lifetimes = {key: await redis.ttl(key) async for key in redis.scan_iter(match=f"{keys.prefix}*")}
 
-    assert len(lifetimes) == 4
+    assert len(lifetimes) == 6
     assert all(seconds > 0 for seconds in lifetimes.values()), lifetimes
+
+
+async def test_a_checkpoint_is_the_rows_and_the_stored_sheets(redis: Redis, keys: Keys) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    assert await reader.checkpoint(0, ("minutes",)) is None
+    rows, sheet = row_block({"AAPL": {"close": 1.5}}), row_block({"AAPL": {"end": 7.0}})
+
+    whole = await publisher.publish_rows(0, rows, rows, sheets={"minutes": sheet}, stored_sheets=("minutes",))
+
+    stored = await reader.checkpoint(0, ("minutes", "never_stored"))
+    assert stored is not None
+    assert block_rows(stored[0]) == block_rows(rows)
+    assert {name: block_rows(block) for name, block in stored[1].items()} == {"minutes": block_rows(sheet)}
+    assert whole
+    await redis.delete(keys.sheet(0, "minutes"))
+    assert not await publisher.publish_rows(0, rows, rows, stored_sheets=("minutes",))
+
+
+async def test_a_stream_keeps_its_newest_blocks_in_order(
+    redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketdata.store.publisher.STREAM_BLOCKS", 3)
+    publisher = BlockPublisher(redis, keys)
+    rows = row_block({"AAPL": {"close": 1.5}})
+    for tick in range(1, 6):
+        block = row_block({"AAPL": {"price": float(tick)}}, tick=tick)
+        await publisher.publish_rows(0, rows, rows, streams={"halts": [block]})
+
+    assert [block.tick for block in await SnapshotReader(redis, keys).stream(0, "halts")] == [3, 4, 5]
 
 
 async def test_sorted_set_holds_exactly_the_newest_board(redis: Redis, keys: Keys) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import ShardProcessor
+from scanners.processor.shard import Checkpoint, ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import (
     aggregate_wire,
@@ -164,7 +164,7 @@ def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: Shard) 
 def test_a_restored_shard_continues_where_the_other_stopped(shard: Shard) -> None:
     shard.bar(MONDAY, "09:29:00", o=5.0, c=5.0)
     shard.bar(MONDAY, "09:30:00", o=10.0, c=12.0)
-    checkpoint = shard.core.tick(published_ns=1).whole
+    checkpoint = Checkpoint(shard.core.tick(published_ns=1).whole, {})
     successor = Shard()
     successor.core.restore(checkpoint)
     for each in (shard, successor):

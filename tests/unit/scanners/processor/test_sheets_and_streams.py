@@ -1,0 +1,141 @@
+"""An analyzer's sheets and streams: stored when they changed, given again until published, restored."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import pytest
+
+from marketdata.codec import AGGREGATES
+from marketdata.errors import ContentError
+from marketdata.events import Aggregate
+from marketdata.transport.queues import QueueName
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analyzers.leaderboard import LeaderboardAnalyzer, event_times_ms
+from scanners.processor.shard import Checkpoint, ShardProcessor
+from scanners.registry import Route
+from scanners.table import MarketTable
+from tests.support.builders import (
+    aggregate_wire,
+    batch,
+    block_rows,
+    calendar_of,
+    new_york_ms,
+    row_block,
+)
+
+DAY = "2026-11-23"
+CALENDAR = calendar_of(DAY, "2026-11-24")
+
+
+class HighestVolume(Analyzer[Aggregate]):
+    """Keeps each symbol's largest bar in a sheet, and tells of every larger one."""
+
+    name: Final = "highest_volume"
+    columns: Final = ()
+    sheets = MappingProxyType({"largest": ("largest_volume",)})
+    streams: Final = ("larger",)
+
+    def update(
+        self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
+    ) -> Sequence[Emission]:
+        held = table.sheets["largest"].values[0]
+        larger = [
+            (row, event.volume)
+            for row, event in zip(group.rows.tolist(), group.events, strict=True)
+            if not event.volume <= held[row]
+        ]
+        if not larger:
+            return ()
+        rows, volumes = (np.array(part) for part in zip(*larger, strict=True))
+        held[rows] = volumes
+        table.sheets["largest"].mark()
+        return [Emission("larger", rows, {"larger_volume": volumes})]
+
+
+def shard(epoch: int = 1) -> ShardProcessor:
+    analyzers = (LeaderboardAnalyzer(), HighestVolume())
+    route = Route(QueueName.AGGREGATE, AGGREGATES, event_times_ms, analyzers)
+    return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
+
+
+def bar(to: ShardProcessor, volume: int, time_of_day: str = "10:00:00", symbol: str = "A") -> None:
+    wire = aggregate_wire(symbol, start_ms=new_york_ms(DAY, time_of_day), v=volume)
+    to.apply([batch(QueueName.AGGREGATE, [wire])])
+
+
+def test_a_sheet_is_stored_until_confirmed_and_again_after_it_changed() -> None:
+    processor = shard()
+    bar(processor, 5)
+    first = processor.tick(published_ns=1)
+    assert block_rows(first.sheets["largest"]) == {"A": {"largest_volume": 5.0}}
+    again = processor.tick(published_ns=2)
+    assert set(again.sheets) == {"largest"}
+
+    processor.confirm(again)
+    assert processor.tick(published_ns=3).sheets == {}
+    bar(processor, 3)
+    assert processor.tick(published_ns=4).sheets == {}
+    processor.store_anew()
+    assert set(processor.tick(published_ns=5).sheets) == {"largest"}
+
+
+def test_what_happened_is_told_in_order_with_its_circumstances() -> None:
+    processor = shard()
+    processor.apply_reference(row_block({"A": {"free_float": 7.0}}))
+    for volume in (5, 4, 6):
+        bar(processor, volume)
+
+    (block,) = processor.tick(published_ns=1).streams["larger"]
+
+    assert block.symbols == ("A", "A")
+    assert block.columns["larger_volume"].tolist() == [5.0, 6.0]
+    assert block.columns["free_float"].tolist() == [7.0, 7.0]
+
+
+def test_what_could_not_be_published_is_given_again_as_it_was() -> None:
+    processor = shard()
+    bar(processor, 5)
+    lost = processor.tick(published_ns=1)
+    bar(processor, 6)
+
+    tick = processor.tick(published_ns=2)
+
+    assert [block.tick for block in tick.streams["larger"]] == [1, 2]
+    assert tick.streams["larger"][0] is lost.streams["larger"][0]
+    processor.confirm(tick)
+    assert processor.tick(published_ns=3).streams == {}
+
+
+def test_a_successor_continues_from_the_sheets_and_repeats_nothing() -> None:
+    processor = shard()
+    for symbol in ("A", "B"):
+        bar(processor, 5, symbol=symbol)
+    tick = processor.tick(published_ns=1)
+    successor = shard(epoch=2)
+    successor.restore(Checkpoint(tick.whole, tick.sheets))
+
+    bar(successor, 5, symbol="B")
+    assert successor.tick(published_ns=2).streams == {}
+    bar(successor, 6, symbol="B")
+    assert successor.tick(published_ns=3).streams["larger"][0].symbols == ("B",)
+
+
+def test_a_foreign_sheet_is_refused() -> None:
+    whole = shard().tick(published_ns=1).whole
+    foreign = row_block({"A": {"largest_volume": 1.0}}, producer="shard:7")
+    with pytest.raises(ContentError, match="shard:7"):
+        shard().restore(Checkpoint(whole, {"largest": foreign}))
+
+
+def test_a_new_day_clears_the_sheets() -> None:
+    processor = shard()
+    bar(processor, 5)
+    wire = aggregate_wire("A", start_ms=new_york_ms("2026-11-24", "04:00:00"), v=1)
+    processor.confirm(processor.tick(published_ns=1))
+
+    processor.apply([batch(QueueName.AGGREGATE, [wire])])
+
+    (block,) = processor.tick(published_ns=2).streams["larger"]
+    assert block.columns["larger_volume"].tolist() == [1.0]
