@@ -7,17 +7,18 @@ import msgspec
 
 from marketdata.codec import AGGREGATES, QUOTES, TRADES, EventDecoder
 from marketdata.transport.queues import QueueName
-from scanners.analyzers import leaderboard, quotes, trades
+from scanners.analyzers import bars, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
-from scanners.analyzers.columns import Instants
+from scanners.analyzers.columns import Instants, Lines
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way of a queue's events: how they are decoded, when they happened, who analyses them."""
+    """The way of a queue's events: how they are decoded, when they happened, their numbers, their takers."""
 
     queue: QueueName
     decoder: EventDecoder[Any]
     event_times_ms: Callable[[Sequence[Any]], Instants]
+    lines: Callable[[Sequence[Any], Instants], Lines]
     analyzers: tuple[Analyzer[Any], ...]
 
 
@@ -55,10 +56,18 @@ def routes() -> Sequence[Route]:
     """All routes, with analyzers of their own."""
     return (
         Route(
-            QueueName.AGGREGATE, AGGREGATES, leaderboard.event_times_ms, (leaderboard.LeaderboardAnalyzer(),)
+            QueueName.AGGREGATE,
+            AGGREGATES,
+            bars.event_times_ms,
+            bars.bar_lines,
+            (leaderboard.LeaderboardAnalyzer(),),
         ),
-        Route(QueueName.TRADES, TRADES, trades.event_times_ms, (trades.TradesAnalyzer(),)),
-        Route(QueueName.QUOTES, QUOTES, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+        Route(
+            QueueName.TRADES, TRADES, trades.event_times_ms, trades.trade_lines, (trades.TradesAnalyzer(),)
+        ),
+        Route(
+            QueueName.QUOTES, QUOTES, quotes.event_times_ms, quotes.quote_lines, (quotes.QuotesAnalyzer(),)
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from marketdata.events import MarketEvent
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.columns import Instants
+from scanners.analyzers.columns import Instants, Lines
 from scanners.table import MarketTable, Rows
 
 EventT_co = TypeVar("EventT_co", bound=MarketEvent, covariant=True)
@@ -35,11 +35,13 @@ class EventGroup(msgspec.Struct, Generic[EventT_co], frozen=True):
     """Events of one queue and of the current trading day, in the order of their arrival; at least one.
 
     `rows[i]` is the row of the table that the symbol of `events[i]` has, `times_ms[i]` when it happened.
+    `lines` are the numbers in them, as the route of their queue reads them for all its analyzers.
     """
 
     events: Sequence[EventT_co]
     rows: Rows
     times_ms: Instants
+    lines: Lines
 
 
 class Emission(msgspec.Struct, frozen=True):

@@ -12,6 +12,9 @@ from scanners.table import Rows
 
 Instants = NDArray[np.int64]
 
+Lines = NDArray[np.float64]
+"""Events as numbers: one line for each field, one column for each event."""
+
 _packer: Final = msgspec.msgpack.Encoder()
 _FLOAT_MARKER: Final = 0xCB
 _FLOAT_BYTES: Final = 9

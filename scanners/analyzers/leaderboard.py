@@ -13,27 +13,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
+from scanners.analyzers.bars import BAR_COLUMNS, END, HIGH, LOW, OFFICIAL_OPEN, OPEN, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers, write_float_lines
+from scanners.analyzers.columns import Lines, newest_per_row, quotient
 from scanners.table import MarketTable, Rows
 
-BAR_COLUMNS: Final = (
-    "volume",
-    "accumulated_volume",
-    "vwap",
-    "open",
-    "close",
-    "high",
-    "low",
-    "aggregate_vwap",
-    "average_size",
-    "start_timestamp",
-    "end_timestamp",
-)
 OPEN_COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
 RANGE_COLUMNS: Final = ("day_high", "day_low")
 DERIVED_COLUMNS: Final = (
@@ -43,22 +30,6 @@ DERIVED_COLUMNS: Final = (
     "pct_change_since_open",
     "relative_volume",
 )
-
-_LINES: Final = (*BAR_COLUMNS, "official_open_price")
-_OPEN, _HIGH, _LOW, _START, _END, _OFFICIAL_OPEN = map(
-    _LINES.index, ("open", "high", "low", "start_timestamp", "end_timestamp", "official_open_price")
-)
-
-_EVENTS_AT_ONCE: Final = 1_000
-"""How many bars become numbers together: few enough to stay in the processor's cache from step to step."""
-
-Bars = NDArray[np.float64]
-"""One line for each of `_LINES`, one column for each event."""
-
-
-def event_times_ms(events: Sequence[Aggregate]) -> Instants:
-    """When each bar happened: its last millisecond, so that none reaches into the next session."""
-    return whole_numbers([event.end_timestamp for event in events]) - 1
 
 
 class LeaderboardAnalyzer(Analyzer[Aggregate]):
@@ -71,12 +42,12 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
         self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
     ) -> Sequence[Emission]:
         """Apply bars."""
-        rows, bars = group.rows, _bars(group.events, group.times_ms)
+        rows, bars = group.rows, group.lines
         _widen_day_range(table, rows, bars)
         _note_session_open(table, rows, bars, phase)
         held = (table["end_timestamp"], table["start_timestamp"])
-        newest = newest_per_row(rows, (bars[_END], bars[_START]), held)
-        table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:_OFFICIAL_OPEN, newest])
+        newest = newest_per_row(rows, (bars[END], bars[START]), held)
+        table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:OFFICIAL_OPEN, newest])
         _note_official_open(table, rows, bars, newest, phase)
         return ()
 
@@ -98,61 +69,34 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
         table.clear(OPEN_COLUMNS)
 
 
-def _bars(events: Sequence[Aggregate], times_ms: Instants) -> Bars:
-    """All fields of all events; an official open that is not yet known is 0."""
-    bars = np.empty((len(_LINES), len(events)))
-    floats = np.empty((len(_LINES) - 2, min(len(events), _EVENTS_AT_ONCE)))
-    for first in range(0, len(events), _EVENTS_AT_ONCE):
-        part = slice(first, min(first + _EVENTS_AT_ONCE, len(events)))
-        lines = floats[:, : part.stop - first]
-        rows = [
-            (
-                event.volume,
-                event.accumulated_volume,
-                event.vwap,
-                event.open,
-                event.close,
-                event.high,
-                event.low,
-                event.aggregate_vwap,
-                event.average_size,
-                event.official_open_price or 0.0,
-            )
-            for event in events[part]
-        ]
-        write_float_lines(lines, rows)
-        bars[:_START, part], bars[_OFFICIAL_OPEN, part] = lines[:_START], lines[_START]
-    bars[_START] = whole_numbers([event.start_timestamp for event in events])
-    bars[_END] = times_ms + 1
-    return bars
-
-
-def _widen_day_range(table: MarketTable, rows: Rows, bars: Bars) -> None:
+def _widen_day_range(table: MarketTable, rows: Rows, bars: Lines) -> None:
     """High and low over every bar of the day, late ones included, so that their order does not matter."""
     day_high, day_low = table["day_high"], table["day_low"]
-    wider = ~((bars[_HIGH] <= day_high[rows]) & (bars[_LOW] >= day_low[rows]))
-    np.fmax.at(day_high, rows[wider], bars[_HIGH, wider])
-    np.fmin.at(day_low, rows[wider], bars[_LOW, wider])
+    wider = ~((bars[HIGH] <= day_high[rows]) & (bars[LOW] >= day_low[rows]))
+    np.fmax.at(day_high, rows[wider], bars[HIGH, wider])
+    np.fmin.at(day_low, rows[wider], bars[LOW, wider])
     table.mark(rows[wider])
 
 
-def _note_session_open(table: MarketTable, rows: Rows, bars: Bars, phase: MarketPhase) -> None:
+def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
     """Keep the open of the earliest bar since the last reset; the same bar sent again replaces it."""
-    start = bars[_START]
+    start = bars[START]
     earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
     if not earlier.any():
         return
     candidates = np.flatnonzero(earlier)
     candidates = candidates[np.argsort(-start[candidates], kind="stable")]
-    table["session_open_price"][rows[candidates]] = bars[_OPEN, candidates]
+    table["session_open_price"][rows[candidates]] = bars[OPEN, candidates]
     table["session_open_timestamp"][rows[candidates]] = start[candidates]
     table.mark(rows[candidates])
 
 
-def _note_official_open(table: MarketTable, rows: Rows, bars: Bars, newest: Rows, phase: MarketPhase) -> None:
+def _note_official_open(
+    table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase
+) -> None:
     """Keep the official open of the newest bars that carry one; before 09:30 it would be another day's."""
-    known = newest[(bars[_OFFICIAL_OPEN, newest] > 0) & (bars[_START, newest] >= phase.day.regular_open_ms)]
-    table["official_open_price"][rows[known]] = bars[_OFFICIAL_OPEN, known]
+    known = newest[(bars[OFFICIAL_OPEN, newest] > 0) & (bars[START, newest] >= phase.day.regular_open_ms)]
+    table["official_open_price"][rows[known]] = bars[OFFICIAL_OPEN, known]
 
 
 def _open_price(table: MarketTable, rows: Rows, phase: MarketPhase) -> Column:

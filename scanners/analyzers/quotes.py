@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketdata.events import Quote
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, float_columns, newest_per_row, whole_numbers
+from scanners.analyzers.columns import Instants, Lines, float_columns, newest_per_row, whole_numbers
 from scanners.table import MarketTable
 
 QUOTE_COLUMNS: Final = (
@@ -38,8 +37,7 @@ class QuotesAnalyzer(Analyzer[Quote]):
 
     def update(self, table: MarketTable, group: EventGroup[Quote], phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""
-        events, rows, times_ms = group.events, group.rows, group.times_ms
-        quotes = _quotes(events, times_ms)
+        rows, quotes = group.rows, group.lines
         held = (table["quote_timestamp"], table["quote_sequence_number"])
         newest = newest_per_row(rows, (quotes[_TIMESTAMP], quotes[_SEQUENCE_NUMBER]), held)
         chosen = quotes[:, newest]
@@ -50,7 +48,7 @@ class QuotesAnalyzer(Analyzer[Quote]):
         return ()
 
 
-def _quotes(events: Sequence[Quote], times_ms: Instants) -> NDArray[np.float64]:
+def quote_lines(events: Sequence[Quote], times_ms: Instants) -> Lines:
     """One line for each of `QUOTE_COLUMNS`, one column for each event."""
     values: list[float] = []
     append = values.extend

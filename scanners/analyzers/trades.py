@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from marketdata.events import Trade
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, float_columns, newest_per_row, whole_numbers
+from scanners.analyzers.columns import Instants, Lines, float_columns, newest_per_row, whole_numbers
 from scanners.table import MarketTable
 
 TRADE_COLUMNS: Final = ("last_price", "last_size", "last_timestamp", "last_sequence_number")
@@ -56,9 +56,9 @@ class TradesAnalyzer(Analyzer[Trade]):
 
     def update(self, table: MarketTable, group: EventGroup[Trade], phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""
-        events, rows, times_ms = group.events, group.rows, group.times_ms
-        eligible = np.flatnonzero(self._sets_last(events, times_ms, phase))
-        rows, trades = rows[eligible], _trades(events, times_ms)[:, eligible]
+        events = group.events
+        eligible = np.flatnonzero(self._sets_last(events, group.times_ms, phase))
+        rows, trades = group.rows[eligible], group.lines[:, eligible]
         held = (table["last_timestamp"], table["last_sequence_number"])
         newest = newest_per_row(rows, (trades[_TIMESTAMP], trades[_SEQUENCE_NUMBER]), held)
         chosen = trades[:, newest]
@@ -76,7 +76,7 @@ class TradesAnalyzer(Analyzer[Trade]):
         return sets_last
 
 
-def _trades(events: Sequence[Trade], times_ms: Instants) -> NDArray[np.float64]:
+def trade_lines(events: Sequence[Trade], times_ms: Instants) -> Lines:
     """One line for each of `TRADE_COLUMNS`, one column for each event."""
     values: list[float] = []
     append = values.extend

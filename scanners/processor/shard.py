@@ -183,7 +183,9 @@ class ShardProcessor:
         phase = self._time.phase
         if not events or phase is None:
             return
-        group = EventGroup(events, self._table.rows([event.symbol for event in events]), times_ms)
+        rows = self._table.rows([event.symbol for event in events])
+        self._fill_reference()
+        group = EventGroup(events, rows, times_ms, route.lines(events, times_ms))
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
                 self._emitted.setdefault(emission.stream, []).append(emission)

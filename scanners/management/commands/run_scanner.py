@@ -1,17 +1,14 @@
 """`manage.py run_scanner`: market state of all shards in, ranked leaderboards out."""
 
-import os
-import socket
-import time
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.clock import SystemClock
-from marketdata.errors import ConfigurationError
-from marketdata.observability.logs import configure_logging
-from marketdata.runtime.runner import run_service
+from marketdata.management.composition import process_identity
+from marketdata.management.service_command import ServiceCommand
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -22,26 +19,13 @@ from scanners.scanner import Scanner
 from scanners.scanner.service import LEASE_TTL_MS
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
+    service_name = "scanner"
     help = "Rank the whole market and publish the leaderboards, until SIGTERM or Ctrl-C."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--health-host", default=settings.HEALTH_HOST, help="address of the health endpoints"
-        )
-        parser.add_argument(
-            "--health-port",
-            type=int,
-            help="port of /healthz, /readyz and /metrics; 0 takes a free one; without it none are served",
-        )
-
-    def handle(self, *_args: Any, **options: Any) -> None:
-        configure_logging("scanner", settings.LOG_LEVEL, settings.LOG_FORMAT)
-        try:
-            scanner = build_scanner()
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
-        run_service(scanner, health_host=options["health_host"], health_port=options["health_port"])
+    def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> Scanner:
+        del options, stack
+        return build_scanner()
 
 
 def build_scanner() -> Scanner:
@@ -50,11 +34,9 @@ def build_scanner() -> Scanner:
     Raises:
         ConfigurationError: a setting is wrong; the message names it.
     """
-    redis = connect(settings.MDC_URL)
-    keys = Keys(settings.MDC_KEY_PREFIX)
-    owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
+    redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
     return Scanner(
-        lease=Lease(redis, keys.lease("scanner"), owner, LEASE_TTL_MS),
+        lease=Lease(redis, keys.lease("scanner"), process_identity(), LEASE_TTL_MS),
         rows_news=AnnouncementReader(
             settings.MDC_URL, [keys.rows(shard) for shard in range(settings.MDQ_SHARDS)]
         ),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from scanners.analyzers.leaderboard import BAR_COLUMNS
+from scanners.analyzers.bars import BAR_COLUMNS
 
 WIRE_NAMES = dict(zip(BAR_COLUMNS, ("v", "av", "vw", "o", "c", "h", "l", "a", "z", "s", "e"), strict=True))
 

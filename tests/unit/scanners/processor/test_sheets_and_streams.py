@@ -11,8 +11,9 @@ from marketdata.codec import AGGREGATES
 from marketdata.errors import ContentError
 from marketdata.events import Aggregate
 from marketdata.transport.queues import QueueName
+from scanners.analyzers.bars import bar_lines, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.leaderboard import LeaderboardAnalyzer, event_times_ms
+from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import Checkpoint, ShardProcessor
 from scanners.registry import Route
 from scanners.table import MarketTable
@@ -56,7 +57,7 @@ class HighestVolume(Analyzer[Aggregate]):
 
 def shard(epoch: int = 1) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), HighestVolume())
-    route = Route(QueueName.AGGREGATE, AGGREGATES, event_times_ms, analyzers)
+    route = Route(QueueName.AGGREGATE, AGGREGATES, event_times_ms, bar_lines, analyzers)
     return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
 
 
