@@ -7,7 +7,7 @@ import msgspec
 
 from marketdata.codec import AGGREGATES, QUOTES, TRADES, EventDecoder
 from marketdata.transport.queues import QueueName
-from scanners.analyzers import bars, leaderboard, quotes, trades
+from scanners.analyzers import bars, daily_range, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
 from scanners.analyzers.columns import Instants, Lines
 
@@ -60,7 +60,7 @@ def routes() -> Sequence[Route]:
             AGGREGATES,
             bars.event_times_ms,
             bars.bar_lines,
-            (leaderboard.LeaderboardAnalyzer(),),
+            (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
         Route(
             QueueName.TRADES, TRADES, trades.event_times_ms, trades.trade_lines, (trades.TradesAnalyzer(),)

@@ -1,8 +1,8 @@
-"""What the leaderboards rank and show: the newest bar of each symbol, the day's range, and changes.
+"""What the leaderboards rank and show: the newest bar of each symbol, and changes.
 
 Aggregates carry cumulative fields, so the newest bar says it all: the one that ends last, and of those
-the one that starts last. A late bar changes nothing but the day's range, and a bar that is sent
-again (same start and end) replaces the one before.
+the one that starts last. A late bar changes nothing, and a bar that is sent again (same start and end)
+replaces the one before.
 
 "Since open" compares with the open of the day's first bar from 04:00 New York on. At 09:30 it starts anew:
 from then on with the official open, and until that is known with the open of the first bar
@@ -16,13 +16,12 @@ import numpy as np
 
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
-from scanners.analyzers.bars import BAR_COLUMNS, END, HIGH, LOW, OFFICIAL_OPEN, OPEN, START
+from scanners.analyzers.bars import BAR_COLUMNS, END, OFFICIAL_OPEN, OPEN, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Lines, newest_per_row, quotient
 from scanners.table import MarketTable, Rows
 
 OPEN_COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
-RANGE_COLUMNS: Final = ("day_high", "day_low")
 DERIVED_COLUMNS: Final = (
     "change",
     "pct_change",
@@ -33,17 +32,16 @@ DERIVED_COLUMNS: Final = (
 
 
 class LeaderboardAnalyzer(Analyzer[Aggregate]):
-    """Second and minute aggregates to bars, ranges and changes. See `scanners.analyzers.base.Analyzer`."""
+    """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
-    columns: Final = BAR_COLUMNS + OPEN_COLUMNS + RANGE_COLUMNS + DERIVED_COLUMNS
+    columns: Final = BAR_COLUMNS + OPEN_COLUMNS + DERIVED_COLUMNS
 
     def update(
         self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
     ) -> Sequence[Emission]:
         """Apply bars."""
         rows, bars = group.rows, group.lines
-        _widen_day_range(table, rows, bars)
         _note_session_open(table, rows, bars, phase)
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (bars[END], bars[START]), held)
@@ -67,15 +65,6 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
     def start_regular_session(self, table: MarketTable) -> None:
         """Changes since the open start anew; the pre-market's volume, high and low stay."""
         table.clear(OPEN_COLUMNS)
-
-
-def _widen_day_range(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """High and low over every bar of the day, late ones included, so that their order does not matter."""
-    day_high, day_low = table["day_high"], table["day_low"]
-    wider = ~((bars[HIGH] <= day_high[rows]) & (bars[LOW] >= day_low[rows]))
-    np.fmax.at(day_high, rows[wider], bars[HIGH, wider])
-    np.fmin.at(day_low, rows[wider], bars[LOW, wider])
-    table.mark(rows[wider])
 
 
 def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
