@@ -20,16 +20,14 @@ from marketdata.runtime.backoff import stopped_within
 from marketdata.simulator.connection import Connection
 from marketdata.simulator.feed import Feed
 from marketdata.simulator.protocol import ProtocolSettings
+from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT, ProviderServer
 from marketdata.trading_calendar import TradingCalendar
 
-DEFAULT_HOST: Final = "127.0.0.1"
-DEFAULT_PORT: Final = 9400
 # A client may be behind by so much before the replay waits for it: nothing of a recording needs to be lost.
 PENDING_BYTES: Final = 4 * 2**20
 STALLED_AFTER_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
 _DRAIN_LOOK_SECONDS: Final = 0.002
-_SHUTDOWN_SECONDS: Final = 5.0
 
 log = get_logger(__name__)
 
@@ -76,20 +74,20 @@ class ReplayService:
         self._pacing = Pacing(clock or SystemClock(), config.speed)
         self._fan_out = FanOut(recorded_channels(self._metadata.subscriptions), config.symbols)
         self._feed = Feed(config.protocol, {})
+        self._server = ProviderServer(self.name, config.host, config.port, self._feed)
         self._progress = progress
         self._market_time_ms = selection.first_market_time_ms
         self._last_frame: Frame | None = None
-        self._port: int | None = None
         self.finished = asyncio.Event()
 
     @property
     def address(self) -> str:
         """`host:port` in use; what the SDK takes as its feed."""
-        return f"{self._config.host}:{self._port or self._config.port}"
+        return self._server.address
 
     def unready(self) -> Mapping[str, str]:
         """Not ready until the port is bound."""
-        return {} if self._port else {"replay": "the port is not bound yet"}
+        return self._server.unready()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until told to stop.
@@ -97,18 +95,10 @@ class ReplayService:
         Raises:
             OSError: the address cannot be bound.
         """
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._config.host, self._config.port).start()
-            self._port = int(runner.addresses[0][1])
+        async with self._server.serving(self._application()):
             log.info("replay serves", address=self.address, frames=self._selection.frame_count)
             await self._play_all(stopping)
             await stopping.wait()
-        finally:
-            self._port = None
-            self._feed.close()
-            await runner.cleanup()
 
     def _application(self) -> web.Application:
         app = web.Application()

@@ -1,7 +1,6 @@
 """The simulator as a long-running service: one port for WebSocket and REST, one loop for the market."""
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -12,6 +11,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
+from marketdata.runtime.backoff import stopped_within
 from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES, Rates
 from marketdata.simulator.defects import Defect, DefectInjector, DefectSchedule
 from marketdata.simulator.faults import Faults
@@ -21,19 +21,17 @@ from marketdata.simulator.pacing import Pacer
 from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.simulator.rest import build_rest_routes
 from marketdata.simulator.scenarios import ORDINARY, Scenario
+from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT, ProviderServer
 from marketdata.simulator.universe import build_universe, check_symbol_count
 from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME, MAX_EVENTS_PER_FRAME
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import Holiday
 
-DEFAULT_HOST: Final = "127.0.0.1"
-DEFAULT_PORT: Final = 9400
 DEFAULT_SYMBOLS: Final = 11_000
 MIN_SPEED: Final = 1.0
 MAX_SPEED: Final = 60.0
 _STEP_SECONDS: Final = 0.1
 _MS_PER_SECOND: Final = 1_000
-_SHUTDOWN_SECONDS: Final = 5.0
 
 log = get_logger(__name__)
 
@@ -101,10 +99,10 @@ class SimulatorService:
             scenario=config.scenario,
         )
         self._feed: Final = Feed(config.protocol, self.market.universe.index, config.events_per_frame)
+        self._server: Final = ProviderServer(self.name, config.host, config.port, self._feed)
         self._injector: Final = DefectInjector(
             DefectSchedule(config.scenario.defects, seed=config.seed, start_ms=self.market.start_ms)
         )
-        self._port: int | None = None
         self.slipped_seconds = 0.0
 
     @property
@@ -120,11 +118,11 @@ class SimulatorService:
     @property
     def address(self) -> str:
         """`host:port` in use; what the SDK takes as its feed."""
-        return f"{self._config.host}:{self._port or self._config.port}"
+        return self._server.address
 
     def unready(self) -> Mapping[str, str]:
         """Not ready until the port is bound."""
-        return {} if self._port else {"simulator": "the port is not bound yet"}
+        return self._server.unready()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until told to stop.
@@ -132,17 +130,9 @@ class SimulatorService:
         Raises:
             OSError: the address cannot be bound.
         """
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._config.host, self._config.port).start()
-            self._port = int(runner.addresses[0][1])
+        async with self._server.serving(self._application()):
             log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
             await self._run_market(stopping)
-        finally:
-            self._port = None
-            self._feed.close()
-            await runner.cleanup()
 
     def _application(self) -> web.Application:
         app = web.Application()
@@ -163,8 +153,7 @@ class SimulatorService:
                 # Steps that are made up for in a row must not outrun a client that reads as fast as it can.
                 await self._feed.flush(_STEP_SECONDS)
                 continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pacer.seconds_to_next())
+            await stopped_within(stopping, pacer.seconds_to_next())
 
     def _report_slip(self, seconds: float) -> None:
         if not seconds:
