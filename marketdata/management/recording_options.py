@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,9 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def recorder_config(directory: Path, feed: MassiveConfiguration, options: dict[str, Any]) -> RecorderConfig:
+def recorder_config(
+    directory: Path, feed: MassiveConfiguration, options: Mapping[str, Any]
+) -> RecorderConfig:
     """The recorder that the options describe, for this feed.
 
     Raises:

@@ -3,27 +3,28 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from marketdata.errors import ConfigurationError
-from marketdata.observability.logs import configure_logging
+from marketdata.management.service_command import ServiceCommand, port_number
 from marketdata.recording.progress import progress_bar
-from marketdata.recording.replay import DEFAULT_HOST, DEFAULT_PORT, ReplayConfig, ReplayService
+from marketdata.recording.replay import ReplayConfig, ReplayService
 from marketdata.recording.selection import Selection
-from marketdata.runtime.runner import run_service
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 _DEFAULT_KEY: Final = "demo"
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
+    service_name = "replay"
     help = (
         "Serve recordings through the provider's own protocol, so that the platform runs on them: set "
         "MASSIVE_FEED to the address, MASSIVE_SECURE to off and MASSIVE_REST_URL to http://ADDRESS. "
@@ -42,7 +43,9 @@ class Command(BaseCommand):
         parser.add_argument("--symbols", help="comma list; everything else is left out")
         parser.add_argument("--loop", action="store_true", help="begin again at the end")
         parser.add_argument("--host", default=DEFAULT_HOST, help="default: %(default)s")
-        parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="default: %(default)s; 0: any")
+        parser.add_argument(
+            "--port", type=port_number, default=DEFAULT_PORT, help="default: %(default)s; 0: any"
+        )
         parser.add_argument(
             "--api-key",
             action="append",
@@ -50,20 +53,15 @@ class Command(BaseCommand):
             help="accept this key, entitled to these channels (default: all); repeatable",
         )
         parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
-        parser.add_argument("--health-port", type=int, help="serve /healthz, /readyz and /metrics here")
+        super().add_arguments(parser)
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> ReplayService:
         default_key = getattr(settings, "SIMULATOR_API_KEY", "") or _DEFAULT_KEY
-        try:
-            with build_replay(options, default_key=default_key) as service:
-                configure_logging("replay", settings.LOG_LEVEL, settings.LOG_FORMAT)
-                run_service(service, health_host=settings.HEALTH_HOST, health_port=options["health_port"])
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
+        return stack.enter_context(build_replay(options, default_key=default_key))
 
 
 @contextlib.contextmanager
-def build_replay(options: dict[str, Any], *, default_key: str) -> Iterator[ReplayService]:
+def build_replay(options: Mapping[str, Any], *, default_key: str) -> Iterator[ReplayService]:
     """The service that the command's options describe, with its files open.
 
     Raises:

@@ -1,47 +1,41 @@
 """`manage.py run_simulator`: a synthetic market behind the provider's WebSocket and REST protocol."""
 
-import argparse
+import contextlib
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 from msgspec import structs
 
 from marketdata.clock import SystemClock
-from marketdata.errors import MarketDataError
-from marketdata.runtime.runner import run_service
+from marketdata.management.service_command import ServiceCommand, port_number
 from marketdata.simulator.activity import DEFAULT_MIX, DEFAULT_PROFILE, PROFILES, Rates, rates_of_total
 from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
-from marketdata.simulator.service import (
-    DEFAULT_HOST,
-    DEFAULT_PORT,
-    DEFAULT_SYMBOLS,
-    SimulatorConfig,
-    SimulatorService,
-)
+from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
+from marketdata.simulator.service import DEFAULT_SYMBOLS, SimulatorConfig, SimulatorService
 from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
 
 _DEFAULT_KEY: Final = "demo"
 _EARLIEST_START_DAYS: Final = 3_650
-_MAX_PORT: Final = 65_535
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
+    service_name = "simulator"
     help = (
         "Simulate the whole US stock market behind the provider's own WebSocket (/stocks) and REST protocol."
     )
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)"
         )
         parser.add_argument(
             "--port",
-            type=_port,
+            type=port_number,
             default=DEFAULT_PORT,
             help="port for WebSocket and REST (default: %(default)s)",
         )
@@ -90,17 +84,14 @@ class Command(BaseCommand):
             help="which connection ends when a key has too many (default: %(default)s)",
         )
         parser.add_argument("--compression", action="store_true", help="accept permessage-deflate")
-        parser.add_argument("--health-port", type=_port, help="serve /healthz, /readyz and /metrics here")
+        super().add_arguments(parser)
 
-    def handle(self, *_args: Any, **options: Any) -> None:
-        try:
-            service = build_service(options, default_key=getattr(settings, "SIMULATOR_API_KEY", ""))
-        except MarketDataError as error:
-            raise CommandError(str(error)) from error
-        run_service(service, health_host=settings.HEALTH_HOST, health_port=options["health_port"])
+    def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> SimulatorService:
+        del stack
+        return build_service(options, default_key=getattr(settings, "SIMULATOR_API_KEY", ""))
 
 
-def build_service(options: dict[str, Any], *, default_key: str) -> SimulatorService:
+def build_service(options: Mapping[str, Any], *, default_key: str) -> SimulatorService:
     """The service that the command's options describe.
 
     Raises:
@@ -119,7 +110,7 @@ def build_service(options: dict[str, Any], *, default_key: str) -> SimulatorServ
     return SimulatorService(structs.replace(config, start_ms=start_ms, holidays=holidays), calendar)
 
 
-def _config(options: dict[str, Any], default_key: str) -> SimulatorConfig:
+def _config(options: Mapping[str, Any], default_key: str) -> SimulatorConfig:
     """All but the start, which needs the calendar."""
     if options["seed"] < 0:
         raise CommandError(f"--seed must be 0 or more, got {options['seed']}")
@@ -174,13 +165,7 @@ def _days_before(now_ns: int, start: dt.datetime | None) -> int:
     return max(400, days)
 
 
-def _rates(options: dict[str, Any]) -> Rates:
+def _rates(options: Mapping[str, Any]) -> Rates:
     if options["rate"] is None:
         return PROFILES[options["profile"]]
     return rates_of_total(options["rate"], options["mix"], options["symbols"])
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")
-    return int(text)

@@ -78,3 +78,16 @@ def test_a_wrong_address_is_named(settings: Settings) -> None:
     settings.MDC_URL = "http://nowhere"
     with pytest.raises(ConfigurationError, match="http://nowhere"):
         build_scanner()
+
+
+@pytest.mark.parametrize("command", ["run_scanner", "run_processor"])
+def test_a_command_ends_with_the_wrong_setting_in_one_line(command: str, settings: Settings) -> None:
+    settings.MDC_URL = "http://nowhere"
+    with pytest.raises(CommandError, match="http://nowhere"):
+        call_command(command)
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_a_health_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(CommandError, match=f"'{port}' is not a port from 0 to 65535"):
+        call_command("run_scanner", f"--health-port={port}")

@@ -1,0 +1,33 @@
+"""Parts that several commands are composed of, as the settings describe them; nothing is connected yet."""
+
+import os
+import socket
+import time
+
+from django.conf import settings
+
+from marketdata.clock import Clock
+from marketdata.transport.base import Transport
+from marketdata.transport.queues import QueueLimits
+from marketdata.transport.registry import create_transport
+
+
+def process_identity() -> str:
+    """A name unlike that of any other process, also of earlier ones of this machine."""
+    return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
+
+
+def queues_by_settings(clock: Clock) -> Transport:
+    """The transport to the queues.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the message names it.
+    """
+    return create_transport(
+        settings.MDQ_URL,
+        prefix=settings.MDQ_PREFIX,
+        shard_count=settings.MDQ_SHARDS,
+        limits=QueueLimits(ttl_ms=settings.MARKET_DATA_MESSAGE_TTL, max_batches=settings.MDQ_MAX_BATCHES),
+        clock=clock,
+        publisher_confirms=settings.MDQ_PUBLISHER_CONFIRMS,
+    )
