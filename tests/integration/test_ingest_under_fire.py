@@ -36,7 +36,7 @@ from marketdata.transport.registry import create_transport
 from scanners.processor import Processor
 from scanners.processor.owner import ProcessorConfiguration
 from tests.support.deadlines import eventually, scaled
-from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
+from tests.support.services import Server, ValkeyServer
 from tests.support.simulator import trading_calendar
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
@@ -193,21 +193,6 @@ def total(metric: str) -> float:
 def simulator() -> Iterator[SimulatorProcess]:
     with SimulatorProcess() as process:
         yield process
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(ValkeyServer, marks=pytest.mark.redis, id="redis"),
-        pytest.param(RabbitMQServer, marks=pytest.mark.rabbitmq, id="rabbitmq"),
-    ],
-)
-def queue_server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server for this file alone, since it is killed here."""
-    try:
-        with request.param() as running:
-            yield running
-    except ServiceMissingError as missing:
-        pytest.fail(str(missing), pytrace=False)
 
 
 async def test_what_is_killed_under_load_is_survived_and_every_event_is_accounted_for(

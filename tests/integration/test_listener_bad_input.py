@@ -1,9 +1,8 @@
 """Rubbish on the feed: counted by reason, kept in `unknown` within bounds, nothing else lost, memory flat."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 import psutil
 
@@ -15,8 +14,9 @@ from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.builders import quote_wire, trade_wire
-from tests.support.deadlines import eventually, scaled
+from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.running import running
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed
 
 MEBIBYTE = 2**20
@@ -77,17 +77,6 @@ class Sender:
         for task in (wanted, closed):
             task.cancel()
         return wanted.done()
-
-
-@contextlib.asynccontextmanager
-async def running(listener: Listener) -> AsyncIterator[None]:
-    stopping = asyncio.Event()
-    task = asyncio.create_task(listener.run(stopping))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await asyncio.wait_for(task, scaled(15))
 
 
 async def published(listener: Listener, events: int) -> None:

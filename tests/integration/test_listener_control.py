@@ -21,12 +21,12 @@ from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.service import SimulatorService
-from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryTransport
+from tests.support.running import running
 from tests.support.simulator import FULL_KEY, NO_LULD_KEY, running_simulator
 
 SUBSCRIPTIONS = ("A.*", "T.*")
@@ -64,20 +64,9 @@ class Rig:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Rig"]:
-        stopping = asyncio.Event()
-        task = asyncio.create_task(self.listener.run(stopping))
-        try:
+        async with running(self.listener):
             await eventually(self.control.actual, 15)
             yield self
-        finally:
-            stopping.set()
-            await asyncio.wait_for(task, scaled(15))
-
-
-@pytest.fixture
-async def cache(redis_url: str) -> AsyncIterator[Redis]:
-    async with connect(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture
@@ -87,10 +76,10 @@ async def market() -> AsyncIterator[SimulatorService]:
 
 
 @pytest.fixture
-async def rig(market: SimulatorService, cache: Redis, unique_prefix: str) -> AsyncIterator[Rig]:
-    async with Rig(market, cache, unique_prefix).running() as running:
-        await eventually(lambda: not running.listener.unready(), 15)
-        yield running
+async def rig(market: SimulatorService, redis: Redis, unique_prefix: str) -> AsyncIterator[Rig]:
+    async with Rig(market, redis, unique_prefix).running() as rig:
+        await eventually(lambda: not rig.listener.unready(), 15)
+        yield rig
 
 
 async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) -> None:
@@ -140,9 +129,9 @@ async def test_another_feed_is_connected_to_while_the_process_runs(rig: Rig) -> 
 
 
 async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_as_done(
-    market: SimulatorService, cache: Redis, unique_prefix: str
+    market: SimulatorService, redis: Redis, unique_prefix: str
 ) -> None:
-    async with Rig(market, cache, unique_prefix, key=NO_LULD_KEY).running() as rig:
+    async with Rig(market, redis, unique_prefix, key=NO_LULD_KEY).running() as rig:
         wanted = await rig.control.change(subscriptions=("T.*", "LULD.*"))
         effect = await rig.control.effect(wanted, deadline_seconds=3)
 
@@ -209,9 +198,9 @@ async def test_a_cache_that_lost_the_wanted_state_gets_it_back_so_that_stopped_s
 
 
 async def test_a_listener_that_starts_finds_what_is_wanted_before_it_connects(
-    market: SimulatorService, cache: Redis, unique_prefix: str
+    market: SimulatorService, redis: Redis, unique_prefix: str
 ) -> None:
-    rig = Rig(market, cache, unique_prefix)
+    rig = Rig(market, redis, unique_prefix)
     await rig.control.stop()
     async with rig.running():
         await eventually(lambda: "an operator" in rig.listener.unready().get("provider", ""), 10)
@@ -228,9 +217,9 @@ async def test_changes_by_two_operators_at_once_are_both_kept(rig: Rig) -> None:
 
 
 async def test_the_actual_state_carries_books_that_balance_and_ends_with_the_listener(
-    market: SimulatorService, cache: Redis, unique_prefix: str
+    market: SimulatorService, redis: Redis, unique_prefix: str
 ) -> None:
-    rig = Rig(market, cache, unique_prefix)
+    rig = Rig(market, redis, unique_prefix)
     async with rig.running():
 
         async def published() -> bool:
@@ -291,9 +280,9 @@ async def test_the_command_changes_waits_and_says_what_happened(
 
 @pytest.mark.timeout(120)
 async def test_the_command_fails_with_the_reason_when_no_listener_runs(
-    market: SimulatorService, cache: Redis, redis_url: str, unique_prefix: str
+    market: SimulatorService, redis: Redis, redis_url: str, unique_prefix: str
 ) -> None:
-    rig = Rig(market, cache, unique_prefix)
+    rig = Rig(market, redis, unique_prefix)
     environment = environment_of(rig, redis_url, unique_prefix)
 
     code, output = await manage("restart", "--wait", "0.2", environment=environment)

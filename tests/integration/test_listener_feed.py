@@ -18,21 +18,15 @@ from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.framing import count_events
 from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.runtime.backoff import Backoff
+from tests.support.backoffs import never, soon
 from tests.support.builders import trade_wire
 from tests.support.deadlines import eventually
+from tests.support.running import running as running_until_told_to_stop
 from tests.support.scripted_provider import FeedConnection, Script, ScriptedFeed
 from tests.support.services import free_port
 
 CHANNELS = ("A.*", "AM.*", "T.*")
 SHORT = 0.5
-
-
-def soon() -> Backoff:
-    return Backoff(initial_seconds=0.01, maximum_seconds=0.02)
-
-
-def never() -> Backoff:
-    return Backoff(initial_seconds=1_000.0, maximum_seconds=1_000.0, minimum_seconds=999.0)
 
 
 def make_provider(
@@ -58,14 +52,8 @@ def make_provider(
 
 @contextlib.asynccontextmanager
 async def running(provider: MassiveProvider) -> AsyncIterator[MassiveProvider]:
-    stopping = asyncio.Event()
-    async with asyncio.timeout(20):
-        task = asyncio.create_task(provider.run(stopping))
-        try:
-            yield provider
-        finally:
-            stopping.set()
-            await task
+    async with running_until_told_to_stop(provider):
+        yield provider
     assert provider.status.state is ProviderState.STOPPED
 
 

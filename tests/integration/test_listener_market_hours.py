@@ -1,9 +1,7 @@
 """Reconnection and watchdog know whether the market is open."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,9 +12,10 @@ from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.market_status import MarketStatus, RestMarketStatus
 from marketdata.providers.massive.sessions import RetryDelays
-from marketdata.runtime.backoff import Backoff
 from marketdata.trading_calendar import MarketSession
+from tests.support.backoffs import soon
 from tests.support.deadlines import eventually
+from tests.support.running import running
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed, ScriptedRest
 from tests.support.simulator import FULL_KEY, running_simulator, trading_calendar
 
@@ -46,7 +45,6 @@ def make_provider(
     silence_timeout_seconds: float = 0.5,
     subscriptions: tuple[str, ...] = ("T.*",),
 ) -> MassiveProvider:
-    soon = Backoff(initial_seconds=0.01, maximum_seconds=0.02)
     return MassiveProvider(
         MassiveConfiguration(
             api_key=FULL_KEY,
@@ -56,21 +54,9 @@ def make_provider(
             silence_timeout_seconds=silence_timeout_seconds,
             quiet_silence_timeout_seconds=1_000.0,
         ),
-        delays=RetryDelays(1_000, quick=soon, unreachable=soon),
+        delays=RetryDelays(1_000, quick=soon(), unreachable=soon()),
         market_hours=MarketHours(market, lambda _ns: trading_calendar()),
     )
-
-
-@contextlib.asynccontextmanager
-async def running(provider: MassiveProvider) -> AsyncIterator[MassiveProvider]:
-    stopping = asyncio.Event()
-    async with asyncio.timeout(30):
-        task = asyncio.create_task(provider.run(stopping))
-        try:
-            yield provider
-        finally:
-            stopping.set()
-            await task
 
 
 async def stay_silent(connection: FeedConnection) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -30,6 +29,7 @@ from marketdata.transport.registry import create_transport
 from tests.support.builders import quote_wire, trade_wire
 from tests.support.deadlines import eventually, scaled
 from tests.support.health_client import probe
+from tests.support.running import running
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed
 from tests.support.services import ValkeyServer, free_port
 
@@ -61,23 +61,6 @@ def make_listener(feed: ScriptedFeed, queues: str, cache: Redis, prefix: str, na
     )
 
 
-@pytest.fixture
-async def cache(redis_url: str) -> AsyncIterator[Redis]:
-    async with connect(redis_url) as redis:
-        yield redis
-
-
-@contextlib.asynccontextmanager
-async def running(listener: Listener) -> AsyncIterator[asyncio.Task[None]]:
-    stopping = asyncio.Event()
-    task = asyncio.create_task(listener.run(stopping))
-    try:
-        yield task
-    finally:
-        stopping.set()
-        await asyncio.wait_for(task, scaled(15))
-
-
 async def tick_for_ever(connection: FeedConnection) -> None:
     await connection.subscribe()
     number = 0
@@ -103,46 +86,43 @@ async def receive_trades(transport: Transport, at_least: int) -> list[int]:
     return numbers
 
 
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 async def test_events_of_the_feed_arrive_in_the_queues_in_order(
-    broker: str, request: pytest.FixtureRequest, redis_url: str, cache: Redis, unique_prefix: str
+    queues_url: str, redis: Redis, unique_prefix: str
 ) -> None:
-    queues = redis_url if broker == "redis" else request.getfixturevalue("rabbitmq_url")
     async with ScriptedFeed(tick_for_ever) as feed:
-        listener = make_listener(feed, queues, cache, unique_prefix, "first")
-        async with running(listener), make_transport(queues, unique_prefix) as transport:
+        listener = make_listener(feed, queues_url, redis, unique_prefix, "first")
+        async with running(listener), make_transport(queues_url, unique_prefix) as transport:
             numbers = await receive_trades(transport, at_least=50)
             assert listener.unready() == {}
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 async def test_a_second_listener_stands_by_and_takes_over(
-    redis_url: str, cache: Redis, unique_prefix: str
+    redis_url: str, redis: Redis, unique_prefix: str
 ) -> None:
     async with ScriptedFeed(tick_for_ever) as feed:
-        first = make_listener(feed, redis_url, cache, unique_prefix, "first")
-        second = make_listener(feed, redis_url, cache, unique_prefix, "second")
+        first = make_listener(feed, redis_url, redis, unique_prefix, "first")
+        second = make_listener(feed, redis_url, redis, unique_prefix, "second")
         async with running(first):
             await eventually(lambda: not first.unready(), 10)
-            async with running(second) as standby:
+            async with running(second):
                 await eventually(lambda: second.unready().get("lease") == "another listener holds it", 10)
                 assert len(feed.connections) == 1
                 # What a pause longer than the lease comes to: the other one holds it now.
-                await cache.set(Keys(f"{unique_prefix}:").lease("listener"), "second", px=LEASE_TTL_MS)
+                await redis.set(Keys(f"{unique_prefix}:").lease("listener"), "second", px=LEASE_TTL_MS)
                 await eventually(lambda: not second.unready(), 10)
                 await eventually(lambda: first.unready().get("lease") == "another listener holds it", 10)
-                assert not standby.done()
                 assert feed.connections[0].socket.close_code is not None
 
 
 async def test_a_stopped_listener_leaves_its_role_at_once(
-    redis_url: str, cache: Redis, unique_prefix: str
+    redis_url: str, redis: Redis, unique_prefix: str
 ) -> None:
     async with ScriptedFeed(tick_for_ever) as feed:
-        first = make_listener(feed, redis_url, cache, unique_prefix, "first")
+        first = make_listener(feed, redis_url, redis, unique_prefix, "first")
         async with running(first):
             await eventually(lambda: not first.unready(), 10)
-        assert await cache.get(Keys(f"{unique_prefix}:").lease("listener")) is None
+        assert await redis.get(Keys(f"{unique_prefix}:").lease("listener")) is None
 
 
 async def test_a_restart_of_broker_and_cache_interrupts_and_does_not_end_the_flow(unique_prefix: str) -> None:

@@ -1,11 +1,8 @@
 """Two listener processes, one connection: the standby takes over when the other is killed."""
 
-import asyncio
 import contextlib
-import os
-import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import pytest
@@ -15,24 +12,12 @@ from marketdata.observability import metrics
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from tests.support.deadlines import eventually
 from tests.support.health_client import probe
+from tests.support.running import running_command
 from tests.support.services import free_port
 from tests.support.simulator import FULL_KEY, running_simulator
 
 ONE_CONNECTION = ProtocolSettings(api_keys=(ApiKey(FULL_KEY),), max_connections=1)
 TAKEOVER_SECONDS = 5.0
-
-
-@contextlib.asynccontextmanager
-async def listener_process(environment: Mapping[str, str], health_port: int) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "manage.py", "run_listener", "--health-port", str(health_port), env=dict(environment)
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 async def readiness(port: int) -> str:
@@ -50,8 +35,7 @@ async def test_a_killed_listener_is_replaced_and_there_never_are_two_connections
     evicted = metrics.SIMULATOR_ENDED.labels("max_connections")
     evictions_before = evicted._value.get()
     async with running_simulator(ONE_CONNECTION) as market:
-        environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "mdp_site.settings",
+        environment = {
             "MDQ_URL": redis_url,
             "MDC_URL": redis_url,
             "MDQ_PREFIX": unique_prefix,
@@ -63,6 +47,9 @@ async def test_a_killed_listener_is_replaced_and_there_never_are_two_connections
         }
         first_port, second_port = free_port(), free_port()
 
+        def listener(port: int) -> AbstractAsyncContextManager[Process]:
+            return running_command("run_listener", "--health-port", port, **environment)
+
         def is_received() -> bool:
             return any(len(each.conversation.subscriptions) for each in market.faults.connections())
 
@@ -73,11 +60,11 @@ async def test_a_killed_listener_is_replaced_and_there_never_are_two_connections
             return '"ready": true' in await readiness(second_port)
 
         async with (
-            listener_process(environment, first_port) as first,
+            listener(first_port) as first,
             contextlib.AsyncExitStack() as stack,
         ):
             await eventually(is_received, 60)
-            await stack.enter_async_context(listener_process(environment, second_port))
+            await stack.enter_async_context(listener(second_port))
             await eventually(stands_by, 60)
             first.kill()
             await first.wait()

@@ -4,7 +4,6 @@ What the simulator cannot do on demand is in test_listener_feed.py, against a sc
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -15,23 +14,16 @@ from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.sessions import RetryDelays
-from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.faults import Faults
 from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from marketdata.transport.queues import QueueName
+from tests.support.backoffs import never, soon
 from tests.support.deadlines import eventually
+from tests.support.running import running
 from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, running_simulator
 
 CHANNELS = ("A.*", "AM.*", "T.*", "Q.*", "LULD.*")
-
-
-def soon() -> Backoff:
-    return Backoff(initial_seconds=0.01, maximum_seconds=0.02)
-
-
-def never() -> Backoff:
-    return Backoff(initial_seconds=1_000.0, maximum_seconds=1_000.0, minimum_seconds=999.0)
 
 
 def make_provider(
@@ -51,18 +43,6 @@ def make_provider(
     )
     delays = RetryDelays(1_000, quick=soon(), refused=never(), unreachable=soon())
     return MassiveProvider(configuration, delays=delays, buffer=buffer)
-
-
-@contextlib.asynccontextmanager
-async def running(provider: MassiveProvider) -> AsyncIterator[MassiveProvider]:
-    stopping = asyncio.Event()
-    async with asyncio.timeout(30):
-        task = asyncio.create_task(provider.run(stopping))
-        try:
-            yield provider
-        finally:
-            stopping.set()
-            await task
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
-import pytest_asyncio
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
@@ -44,17 +43,6 @@ TAKEOVER_SECONDS = 5.0
 SHARD = 0
 
 
-@pytest.fixture
-def keys(unique_prefix: str) -> Keys:
-    return Keys(f"{unique_prefix}:")
-
-
-@pytest_asyncio.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with connect(redis_url) as client:
-        yield client
-
-
 class Running:
     """A processor of one shard in a task of this process."""
 
@@ -92,7 +80,7 @@ class Running:
 Launch = Callable[[Transport], Running]
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts processors, and ends those that the test did not."""
     launched: list[Running] = []

@@ -111,12 +111,6 @@ class RunningParent:
         return await self.owners() == BALANCED and await self.is_ready()
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def queues_url(request: pytest.FixtureRequest, redis_url: str) -> str:
-    url: str = redis_url if request.param == "redis" else request.getfixturevalue("rabbitmq_url")
-    return url
-
-
 @pytest.fixture
 async def transport(queues_url: str, unique_prefix: str) -> AsyncIterator[Transport]:
     made = create_transport(

@@ -29,6 +29,7 @@ from marketdata.simulator.service import SimulatorService
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.running import running
 from tests.support.simulator import simulator_config, trading_calendar
 from tests.unit.marketdata.recording.recordings import OPENING_MS, frames_from, write_recording
 
@@ -43,15 +44,10 @@ Contents = dict[tuple[QueueName, int], bytes]
 
 
 @contextlib.asynccontextmanager
-async def running(service: Service) -> AsyncIterator[None]:
-    stopping = asyncio.Event()
-    task = asyncio.create_task(service.run(stopping))
-    try:
-        await eventually(lambda: not service.unready() or task.done(), 20)
+async def serving(service: Service) -> AsyncIterator[None]:
+    async with running(service):
+        await eventually(lambda: not service.unready(), 20)
         yield
-    finally:
-        stopping.set()
-        await asyncio.wait_for(task, scaled(15))
 
 
 def listener_of(
@@ -93,9 +89,9 @@ async def record_a_minute(directory: Path) -> Contents:
         simulator_seed=config.seed,
         simulator_symbols=config.symbol_count,
     )
-    async with running(simulator):
+    async with serving(simulator):
         with Recorder(RecorderConfig(directory=directory, metadata=metadata)) as recorder:
-            async with running(listener_of(simulator.address, broker, recorder.record)):
+            async with serving(listener_of(simulator.address, broker, recorder.record)):
                 end_ms = simulator.market.now_ms + MARKET_MINUTE_MS
                 await eventually(lambda: simulator.market.now_ms >= end_ms, 30)
     return contents(broker)
@@ -119,7 +115,7 @@ async def test_a_recorded_minute_fills_the_queues_with_the_same_bytes(
         replay = ReplayService(
             ReplayConfig(protocol=PROTOCOL, port=0, speed=None), selection, trading_calendar()
         )
-        async with running(replay), running(listener_of(replay.address, broker)):
+        async with serving(replay), serving(listener_of(replay.address, broker)):
             await asyncio.wait_for(replay.finished.wait(), scaled(30))
             await eventually(lambda: _sizes(contents(broker)) == _sizes(expected), 15)
     assert contents(broker) == expected
@@ -134,11 +130,11 @@ async def test_reference_data_of_a_recorded_simulator_is_that_of_its_market(
 ) -> None:
     path, _ = recorded_minute
     simulator = SimulatorService(simulator_config(PROTOCOL, start="2026-11-20T10:59:30"), trading_calendar())
-    async with running(simulator):
+    async with serving(simulator):
         expected = await load_reference(simulator.address)
     with Selection([path]) as selection:
         replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
-        async with running(replay):
+        async with serving(replay):
             loaded = await load_reference(replay.address)
     assert loaded == expected
     assert loaded[0] == dt.date(2026, 11, 20)
@@ -162,7 +158,7 @@ def real_feed(tmp_path: Path) -> Path:
 async def test_without_a_seed_reference_data_is_refused_as_not_in_the_plan(real_feed: Path) -> None:
     with Selection([real_feed]) as selection:
         replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
-        async with running(replay):
+        async with serving(replay):
             with pytest.raises(ContentError, match=r"no_reference_data: .* before 2026-11-20"):
                 await load_reference(replay.address)
             answers = [await ask(replay.address, path) for path in ("/v3/reference/tickers", "/nowhere")]
@@ -183,9 +179,9 @@ async def test_the_market_status_follows_the_recorded_time(real_feed: Path) -> N
     with Selection([real_feed]) as selection:
         config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
         replay = ReplayService(config, selection, trading_calendar())
-        async with running(replay):
+        async with serving(replay):
             _, before = await ask(replay.address, "/v1/marketstatus/now")
-            async with running(listener_of(replay.address, MemoryBroker())):
+            async with serving(listener_of(replay.address, MemoryBroker())):
                 await asyncio.wait_for(replay.finished.wait(), scaled(10))
             _, after = await ask(replay.address, "/v1/marketstatus/now")
     statuses = [msgspec.json.decode(body) for body in (before, after)]
@@ -198,11 +194,11 @@ async def test_a_recording_stands_still_while_nobody_is_subscribed(tmp_path: Pat
     first, second = MemoryBroker(), MemoryBroker()
     with Selection([write_recording(tmp_path, [frames])]) as selection:
         replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
-        async with running(replay):
-            async with running(listener_of(replay.address, first)):
+        async with serving(replay):
+            async with serving(listener_of(replay.address, first)):
                 await eventually(lambda: events(first) >= 20, 10)
             assert not replay.finished.is_set()
-            async with running(listener_of(replay.address, second)):
+            async with serving(listener_of(replay.address, second)):
                 await asyncio.wait_for(replay.finished.wait(), scaled(10))
                 # A frame that was on its way to the first client when it left is gone with it.
                 await eventually(lambda: events(first) + events(second) >= 2 * len(frames) - 2, 5)
@@ -222,7 +218,7 @@ async def test_rubbish_and_binary_frames_arrive_as_they_came(tmp_path: Path) -> 
     with Selection([write_recording(tmp_path, [[*rubbish, as_bytes, trade]])]) as selection:
         config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
         replay = ReplayService(config, selection, trading_calendar())
-        async with running(replay), running(listener_of(replay.address, broker)):
+        async with serving(replay), serving(listener_of(replay.address, broker)):
             await eventually(lambda: events(broker) == len(rubbish) + 4, 10)
     counted = {queue: 0 for queue, _ in broker.waiting}
     for (queue, _), batches in broker.waiting.items():
@@ -235,7 +231,7 @@ async def test_a_loop_begins_again_at_the_end(real_feed: Path) -> None:
     with Selection([real_feed]) as selection:
         config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None, loop=True)
         replay = ReplayService(config, selection, trading_calendar())
-        async with running(replay), running(listener_of(replay.address, broker)):
+        async with serving(replay), serving(listener_of(replay.address, broker)):
             await eventually(lambda: events(broker) > 3 * 40, 10)
         assert not replay.finished.is_set()
 
@@ -255,7 +251,7 @@ async def test_symbols_reach_the_queues_alone(recorded_minute: tuple[Path, Conte
     config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None, symbols=frozenset({symbol}))
     with Selection([path]) as selection:
         replay = ReplayService(config, selection, trading_calendar())
-        async with running(replay), running(listener_of(replay.address, broker)):
+        async with serving(replay), serving(listener_of(replay.address, broker)):
             await asyncio.wait_for(replay.finished.wait(), scaled(30))
             wanted = [event for event in trades if event["sym"] == symbol]
             await eventually(lambda: len(trades_in(broker)) == len(wanted), 10)

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,36 +25,19 @@ from marketdata.transport.queues import QueueLimits
 from tests.support.deadlines import eventually, scaled
 from tests.support.health_client import probe
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.running import running, running_command
 from tests.support.services import free_port
 from tests.support.simulator import FULL_KEY, running_simulator
 from tests.unit.marketdata.recording.recordings import OPENING_MS, frames_from, in_pairs, write_recording
 
 RECORD = ["record_feed", "--feed", "127.0.0.1:1", "--directory"]
-MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
-
-
-@contextlib.asynccontextmanager
-async def command(*arguments: object, **environment: str) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(MANAGE),
-        *map(str, arguments),
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings", "LOG_FORMAT": "json"} | environment,
-        stdout=PIPE,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 @contextlib.asynccontextmanager
 async def recorder(
     directory: Path, feed: str, redis_url: str, prefix: str, *options: object
 ) -> AsyncIterator[Process]:
-    async with command(
+    async with running_command(
         "record_feed",
         "--directory",
         directory,
@@ -157,7 +138,7 @@ async def test_a_listener_records_what_it_receives(
 ) -> None:
     async with (
         running_simulator() as simulator,
-        command(
+        running_command(
             "run_listener",
             "--record",
             tmp_path,
@@ -184,7 +165,7 @@ async def test_a_replay_process_serves_a_listener_and_stops_in_order(tmp_path: P
     path = write_recording(tmp_path, list(in_pairs(frames)))
     port, broker = free_port(), MemoryBroker()
     options = ("--speed", "max", "--from", "09:30:30", "--api-key", "key", "--port", port)
-    async with command("replay_feed", path, *options) as process:
+    async with running_command("replay_feed", path, *options) as process:
         await eventually(lambda: serves(port), 40)
         feed = MassiveConfiguration(
             api_key="key", feed=f"127.0.0.1:{port}", secure=False, subscriptions=("T.*",)
@@ -195,15 +176,14 @@ async def test_a_replay_process_serves_a_listener_and_stops_in_order(tmp_path: P
             shard_count=2,
             source="listener",
         )
-        stopping = asyncio.Event()
-        task = asyncio.create_task(listener.run(stopping))
-        await eventually(
-            lambda: sum(batch.event_count for queue in broker.waiting.values() for batch in queue) == 30, 20
-        )
-        stopping.set()
-        await asyncio.wait_for(task, scaled(15))
+        async with running(listener):
+            await eventually(lambda: waiting_events(broker) == 30, 20)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), scaled(15)) == 0
+
+
+def waiting_events(broker: MemoryBroker) -> int:
+    return sum(batch.event_count for queue in broker.waiting.values() for batch in queue)
 
 
 async def serves(port: int) -> bool:

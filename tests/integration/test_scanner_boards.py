@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
-import pytest_asyncio
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
+from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import TOP_VOLUME, Keys
@@ -52,9 +52,7 @@ class Running:
 
     async def kill(self) -> None:
         """As SIGKILL does: the lease is not given up."""
-        while not self.task.done():
-            self.task.cancel()
-            await asyncio.wait((self.task,), timeout=1.0)
+        await end(self.task)
         await self.redis.aclose()
 
 
@@ -62,17 +60,6 @@ Launch = Callable[[str], Running]
 
 
 @pytest.fixture
-def keys(unique_prefix: str) -> Keys:
-    return Keys(f"{unique_prefix}:")
-
-
-@pytest_asyncio.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with connect(redis_url) as client:
-        yield client
-
-
-@pytest_asyncio.fixture
 async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts scanners by name, and ends those that the test did not."""
     launched: list[Running] = []

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from redis.asyncio import Redis
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
@@ -18,17 +16,6 @@ from tests.support.builders import block_rows, row_block
 
 pytestmark = pytest.mark.redis
 DEADLINE_SECONDS = 10.0
-
-
-@pytest.fixture
-def keys(unique_prefix: str) -> Keys:
-    return Keys(f"{unique_prefix}:")
-
-
-@pytest_asyncio.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with connect(redis_url) as client:
-        yield client
 
 
 async def test_stored_rows_are_read_back(redis: Redis, keys: Keys) -> None:

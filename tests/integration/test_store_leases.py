@@ -1,12 +1,8 @@
 """A role has one holder at a time, and another takes over when it stops renewing."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from redis.asyncio import Redis
 
-from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from tests.support.deadlines import eventually
@@ -15,14 +11,8 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def key(unique_prefix: str) -> str:
-    return Keys(f"{unique_prefix}:").lease("scanner")
-
-
-@pytest_asyncio.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with connect(redis_url) as client:
-        yield client
+def key(keys: Keys) -> str:
+    return keys.lease("scanner")
 
 
 async def test_a_second_owner_waits_until_the_first_releases(redis: Redis, key: str) -> None:

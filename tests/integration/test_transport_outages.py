@@ -1,7 +1,7 @@
 """The queue transports while their server goes away, comes back, or blocks publishers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from redis import Redis
@@ -12,7 +12,7 @@ from marketdata.transport.base import Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from tests.support.deadlines import eventually, scaled
-from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
+from tests.support.services import RabbitMQServer, Server
 from tests.support.transports import batches, receive, sequences
 
 TRADES = (QueueName.TRADES,)
@@ -21,27 +21,11 @@ MARGIN_SECONDS = 2.0
 pytestmark = pytest.mark.timeout(scaled(150))  # RabbitMQ boots several times, slowly on a busy machine
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(ValkeyServer, marks=pytest.mark.redis, id="redis"),
-        pytest.param(RabbitMQServer, marks=pytest.mark.rabbitmq, id="rabbitmq"),
-    ],
-)
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server for this file alone, since it is killed here."""
-    try:
-        with request.param() as running:
-            yield running
-    except ServiceMissingError as missing:
-        pytest.fail(str(missing), pytrace=False)
-
-
 @pytest.fixture
-async def transport(server: Server, unique_prefix: str) -> AsyncIterator[Transport]:
+async def transport(queue_server: Server, unique_prefix: str) -> AsyncIterator[Transport]:
     """An open transport of that server."""
     made = create_transport(
-        server.url,
+        queue_server.url,
         prefix=unique_prefix,
         shard_count=1,
         limits=QueueLimits(),
@@ -59,7 +43,7 @@ async def assert_unavailable_in_time(call: Callable[[], Awaitable[object]]) -> N
 
 
 async def test_calls_fail_in_time_while_the_server_is_down_and_work_once_it_is_back(
-    server: Server, transport: Transport
+    queue_server: Server, transport: Transport
 ) -> None:
     subscription = transport.subscribe(0, TRADES, prefetch=10)
     await subscription.acquire()
@@ -67,7 +51,7 @@ async def test_calls_fail_in_time_while_the_server_is_down_and_work_once_it_is_b
     held = await receive(subscription, 1)
     waiting = asyncio.create_task(subscription.receive(wait_seconds=60))
 
-    server.kill()
+    queue_server.kill()
     await assert_unavailable_in_time(lambda: waiting)
     await assert_unavailable_in_time(lambda: transport.publish(batches(2)))
     await assert_unavailable_in_time(transport.depths)
@@ -78,20 +62,20 @@ async def test_calls_fail_in_time_while_the_server_is_down_and_work_once_it_is_b
         await subscription.acknowledge(held)
     await assert_unavailable_in_time(subscription.acquire)
 
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(queue_server.start)
     await transport.publish(batches(3))
     await subscription.acquire()
     assert sequences(await receive(subscription, 1)) == [3]
 
 
 async def test_a_restart_between_two_calls_goes_unnoticed_by_the_publisher(
-    server: Server, transport: Transport
+    queue_server: Server, transport: Transport
 ) -> None:
     subscription = transport.subscribe(0, TRADES, prefetch=10)
     await subscription.acquire()
     await transport.publish(batches(1))
 
-    await asyncio.to_thread(server.restart)
+    await asyncio.to_thread(queue_server.restart)
     await transport.publish(batches(2))
     with pytest.raises((TransportUnavailable, OwnershipLost)):
         await subscription.receive(wait_seconds=0)
@@ -110,17 +94,17 @@ def block_publishers(server: Server, *, block: bool) -> None:
 
 
 async def test_publishing_to_a_server_without_memory_fails_in_time_and_works_once_it_has_some(
-    server: Server, transport: Transport
+    queue_server: Server, transport: Transport
 ) -> None:
     await transport.publish(batches(1))
-    await asyncio.to_thread(block_publishers, server, block=True)
+    await asyncio.to_thread(block_publishers, queue_server, block=True)
     try:
         # RabbitMQ takes what is under way before it looks at its alarm.
         await eventually(lambda: refused(transport), 10)
         assert await refused(transport)
         assert len(await transport.depths()) == len(QueueName), "what waits can still be seen"
     finally:
-        await asyncio.to_thread(block_publishers, server, block=False)
+        await asyncio.to_thread(block_publishers, queue_server, block=False)
 
     async def taken() -> bool:
         return not await refused(transport)

@@ -3,8 +3,6 @@
 import asyncio
 import sys
 
-import pytest
-
 from marketdata.clock import SystemClock
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
@@ -36,22 +34,14 @@ asyncio.run(own(*sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize(
-    "url_fixture",
-    [
-        pytest.param("redis_url", marks=pytest.mark.redis, id="redis"),
-        pytest.param("rabbitmq_url", marks=pytest.mark.rabbitmq, id="rabbitmq"),
-    ],
-)
-async def test_a_standby_replaces_a_killed_owner(
-    url_fixture: str, request: pytest.FixtureRequest, unique_prefix: str
-) -> None:
-    url = request.getfixturevalue(url_fixture)
-    transport = create_transport(url, prefix=unique_prefix, shard_count=1, limits=LIMITS, clock=SystemClock())
+async def test_a_standby_replaces_a_killed_owner(queues_url: str, unique_prefix: str) -> None:
+    transport = create_transport(
+        queues_url, prefix=unique_prefix, shard_count=1, limits=LIMITS, clock=SystemClock()
+    )
     async with transport:
         await transport.publish(batches(1, 2))
         owner = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", OWNER, url, unique_prefix, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-c", OWNER, queues_url, unique_prefix, stdout=asyncio.subprocess.PIPE
         )
         try:
             assert owner.stdout is not None

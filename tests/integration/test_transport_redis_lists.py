@@ -31,12 +31,6 @@ async def transport(redis_url: str, unique_prefix: str) -> AsyncIterator[RedisLi
         yield made
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator["Redis"]:
-    async with Redis.from_url(redis_url) as client:
-        yield client
-
-
 async def test_every_key_has_an_end(
     transport: RedisListTransport, redis: "Redis", unique_prefix: str
 ) -> None:

@@ -1,0 +1,51 @@
+"""What many of these tests start from: the cache, its keys, and queues on either kind of server."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
+
+
+@pytest.fixture
+def keys(unique_prefix: str) -> Keys:
+    """Keys of the cache that are this test's alone."""
+    return Keys(f"{unique_prefix}:")
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A connection to the cache."""
+    async with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("redis_url", marks=pytest.mark.redis, id="redis"),
+        pytest.param("rabbitmq_url", marks=pytest.mark.rabbitmq, id="rabbitmq"),
+    ]
+)
+def queues_url(request: pytest.FixtureRequest) -> str:
+    """Address of the queues: the test runs once on each kind of server."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(ValkeyServer, marks=pytest.mark.redis, id="redis"),
+        pytest.param(RabbitMQServer, marks=pytest.mark.rabbitmq, id="rabbitmq"),
+    ],
+)
+def queue_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A queue server for one file alone, which may kill it and must start it again."""
+    try:
+        with request.param() as running:
+            yield running
+    except ServiceMissingError as missing:
+        pytest.fail(str(missing), pytrace=False)
