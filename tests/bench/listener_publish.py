@@ -17,7 +17,6 @@ from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
 from marketdata.listener import Listener
-from marketdata.listener.publishing import GROUPS_UNDER_WAY
 from marketdata.providers.base import (
     BufferCounts,
     EventRouter,
@@ -43,6 +42,7 @@ SHARDS: Final = 2
 FRAMES: Final = 300
 SECONDS: Final = 4.0
 WARM_UP_SECONDS: Final = 1.0
+PUBLICATIONS_UNDER_WAY: Final = 2  # of the bare driver
 LIMITS: Final = QueueLimits(max_batches=50)
 
 
@@ -71,9 +71,13 @@ class _FramesForEver:
 
     @property
     def counts(self) -> BufferCounts:
-        taken = self._frames_taken
+        taken, waiting = self._frames_taken, 0 if self._ended else 1
         return BufferCounts(
-            frames_received=taken, frames_taken=taken, frames_dropped=0, frames_waiting=0, events_dropped={}
+            frames_received=taken + waiting,
+            frames_taken=taken,
+            frames_dropped=0,
+            frames_waiting=waiting,
+            events_dropped={},
         )
 
     def aim(self, target: FeedTarget | None) -> None:
@@ -183,7 +187,7 @@ async def _bare_rate(server: Server, frames: Sequence[str], bare: _Bare) -> floa
         started, events, waiting = time.perf_counter(), 0, set[asyncio.Future[object]]()
         for events_in_group, bodies in itertools.cycle(groups):
             waiting.add(asyncio.ensure_future(publish(bodies)))
-            if len(waiting) == GROUPS_UNDER_WAY:
+            if len(waiting) == PUBLICATIONS_UNDER_WAY:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for publication in done:
                     publication.result()

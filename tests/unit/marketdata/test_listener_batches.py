@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
@@ -78,6 +79,20 @@ class ForeignQueues(MemoryTransport):
 
     async def open(self) -> None:
         raise TopologyMismatch("queue mdq.trades.0 has another TTL")
+
+
+class SlowBroker(MemoryTransport):
+    """A broker that answers a publication when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(shard_count=SHARDS)
+        self.answers = asyncio.Semaphore(0)
+        self.asked: list[Sequence[Batch]] = []
+
+    async def publish(self, batches: Iterable[Batch]) -> None:
+        self.asked.append(list(batches))
+        await self.answers.acquire()
+        await super().publish(self.asked[-1])
 
 
 class Rig:
@@ -170,6 +185,23 @@ async def test_what_was_received_before_the_stop_is_still_published(rig: Rig) ->
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.receive(trade_wire("IBM"))
     assert events_of(rig.published) == [trade_wire("IBM")]
+
+
+async def test_what_comes_while_the_broker_is_busy_is_published_together_and_in_order() -> None:
+    provider, broker = FakeProvider(), SlowBroker()
+    listener = Listener(provider, broker, shard_count=SHARDS, source="listener:1")
+    stopping = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(listener.run(stopping))
+        for number in range(1, 5):
+            provider.buffer.append(Frame(batch_body([trade_wire("IBM", q=number)]), time.time_ns()))
+            await eventually(lambda: listener.counters().events_in_flight == number, 5)  # noqa: B023
+        assert [len(asked) for asked in broker.asked] == [1]
+        for _ in range(3):
+            broker.answers.release()
+        await eventually(lambda: listener.counters().events_published == 4, 5)
+        stopping.set()
+    assert [[batch.sequence for batch in asked] for asked in broker.asked] == [[1], [2, 3], [4]]
 
 
 async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Rig) -> None:
