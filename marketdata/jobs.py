@@ -6,21 +6,20 @@ import enum
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 from django.conf import settings
 from django_q.models import Schedule
 
-from marketdata.errors import StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.reference.loader import Loaded, Progress, ReferenceLoader
 from marketdata.reference.rest import RestSource
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
-from marketdata.store.leases import Lease
+from marketdata.store.leases import Lease, kept
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar.exchange import exchange_calendar_around
@@ -97,14 +96,16 @@ async def refresh(
         lease = Lease(redis, keys.lease("reference"), _owner(), REFERENCE_LEASE_MS)
         if not await lease.acquire():
             return Refreshed(RefreshOutcome.BUSY)
-        async with _held(lease):
+        async with kept(lease):
             loader = ReferenceLoader(source, exchange_calendar_around, progress=progress)
             stored = await SnapshotReader(redis, keys).reference()
             if only_if_stale and await loader.is_current(stored):
                 return Refreshed(RefreshOutcome.CURRENT)
             with metrics.REFERENCE_LOAD_SECONDS.time():
                 loaded = await loader.load()
-            await BlockPublisher(redis, keys).publish_reference(loaded.block)
+            await BlockPublisher(redis, keys).publish_reference(
+                loaded.block, tickers=loaded.tickers, volume_curve=loaded.volume_curve
+            )
             metrics.REFERENCE_ROWS.set(len(loaded.block))
             return Refreshed(RefreshOutcome.LOADED, loaded)
 
@@ -119,27 +120,6 @@ def register_schedules(using: str = "default") -> None:
             "minutes": REFERENCE_INTERVAL_MINUTES,
         },
     )
-
-
-@contextlib.asynccontextmanager
-async def _held(lease: Lease) -> AsyncIterator[None]:
-    """Keep the lease while the body runs. Losing it costs a second load at worst, so the body goes on."""
-    renewing = asyncio.create_task(_renew(lease), name="renew lease")
-    try:
-        yield
-    finally:
-        renewing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await renewing
-        with contextlib.suppress(StoreUnavailable):
-            await lease.release()
-
-
-async def _renew(lease: Lease) -> None:
-    while True:
-        await asyncio.sleep(lease.ttl_ms / 3_000)
-        with contextlib.suppress(StoreUnavailable):
-            await lease.renew()
 
 
 def _owner() -> str:

@@ -108,7 +108,7 @@ def decode_row_block(data: bytes) -> RowBlock:
     """
     try:
         wire = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise ContentError("row_block", str(error)) from error
     if wire.version != ROW_BLOCK_VERSION:
         raise ContentError("row_block", f"version {wire.version}, this program reads {ROW_BLOCK_VERSION}")

@@ -1,12 +1,22 @@
-"""Daily bars and floats to one row block of reference data. Pure functions over NumPy columns."""
+"""What the provider knows to one row block of reference data. Pure functions over NumPy columns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
+import msgspec
 import numpy as np
 
 from marketdata.payloads import Column, RowBlock
-from marketdata.reference.wire import DailyBar, Float
+from marketdata.reference.daily_metrics import (
+    SessionPanel,
+    average_true_range,
+    average_volumes,
+    previous_session_restricted,
+)
+from marketdata.reference.splits import adjusted_float
+from marketdata.reference.tickers import Ticker, nasdaq_listed, ticker_type_code
+from marketdata.reference.wire import Float, Snapshot
+from marketdata.trading_calendar import TradingDay
 
 PRODUCER: Final = "reference"
 PREVIOUS_SESSION_COLUMNS: Final = (
@@ -17,58 +27,69 @@ PREVIOUS_SESSION_COLUMNS: Final = (
     "prev_day_volume",
     "prev_day_vwap",
 )
-SessionBars: TypeAlias = Sequence[DailyBar] | None
-"""The bars of one session date: empty when there was no session, None when they could not be had."""
+COLUMNS: Final = (
+    *PREVIOUS_SESSION_COLUMNS,
+    "avg_volume",
+    "free_float",
+    "average_true_range",
+    "prev_day_short_sale_restricted",
+    "ticker_type",
+    "nasdaq_listed",
+    "split_ratio",
+    "snapshot_high",
+    "snapshot_low",
+)
+"""Columns of the reference block; docs/reference.md defines each."""
 
-COLUMNS: Final = (*PREVIOUS_SESSION_COLUMNS, "avg_volume", "free_float")
+_NS_PER_MS: Final = 1_000_000
 
 
-def average_volumes(sessions: Sequence[Sequence[DailyBar]]) -> Mapping[str, float]:
-    """The mean daily volume of each symbol over the given sessions, oldest first, in shares.
+class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """All that is known about the market for one trading day; what could not be had is empty.
 
-    A session without a bar counts as zero volume, except before the symbol's first bar: a stock listed last
-    week is averaged over a week, an illiquid one over all sessions.
+    `panel` is in the shares of the day; `split_ratios` are those of the day. `snapshot` was taken within the
+    day.
     """
-    totals: dict[str, float] = {}
-    first_session: dict[str, int] = {}
-    for index, bars in enumerate(sessions):
-        for bar in bars:
-            first_session.setdefault(bar.symbol, index)
-            totals[bar.symbol] = totals.get(bar.symbol, 0.0) + bar.volume
-    return {symbol: total / (len(sessions) - first_session[symbol]) for symbol, total in totals.items()}
+
+    day: TradingDay
+    panel: SessionPanel
+    floats: Sequence[Float] = ()
+    tickers: Mapping[str, Ticker] = {}
+    split_ratios: Mapping[str, float] = {}
+    snapshot: Sequence[Snapshot] = ()
 
 
-def previous_session(sessions: Sequence[SessionBars]) -> Sequence[DailyBar]:
-    """The bars of the newest session; none when they could not be had: an older one is not the previous."""
-    for bars in reversed(sessions):
-        if bars is None:
-            return ()
-        if bars:
-            return bars
-    return ()
+def snapshot_of_day(snapshot: Sequence[Snapshot], day: TradingDay) -> Sequence[Snapshot]:
+    """The snapshot if it is of the day, else nothing: an older one has another previous day.
 
-
-def assemble(
-    sessions: Sequence[SessionBars],
-    floats: Sequence[Float],
-    *,
-    epoch: int,
-    published_ns: int,
-    market_time_ms: int,
-) -> RowBlock:
-    """One row for each symbol that any source knows, by symbol; NaN where a source does not know it.
-
-    `sessions` holds the bars of the last session dates, oldest first; the newest is the previous session.
+    The provider clears it some time before the day starts; from the first trade of the day on, the newest
+    change tells the day that it is of.
     """
-    # An unscheduled closure is in no calendar made before it: a day without bars was no session.
-    averages = average_volumes([bars for bars in sessions if bars])
-    previous = previous_session(sessions)
-    symbols = tuple(sorted({*averages, *(row.symbol for row in floats)}))
+    newest_ns = max((row.updated_ns for row in snapshot), default=0)
+    return snapshot if day.contains(newest_ns // _NS_PER_MS) else ()
+
+
+def assemble(facts: MarketFacts, *, epoch: int, published_ns: int, market_time_ms: int) -> RowBlock:
+    """One row for each symbol that any source knows, by symbol; NaN where no source knows a value."""
+    sources = (
+        facts.panel.symbols,
+        facts.tickers,
+        (row.symbol for row in facts.floats),
+        (row.symbol for row in facts.snapshot),
+    )
+    symbols = tuple(sorted({symbol for source in sources for symbol in source}))
     row_of = {symbol: index for index, symbol in enumerate(symbols)}
     columns = {name: np.full(len(symbols), np.nan) for name in COLUMNS}
-    _fill_previous_session(columns, row_of, previous)
-    _fill(columns["avg_volume"], row_of, averages)
-    _fill(columns["free_float"], row_of, {row.symbol: row.free_float for row in floats})
+    _fill_from_panel(columns, row_of, facts.panel)
+    _fill_from_snapshot(columns, row_of, facts)
+    _fill(columns["free_float"], row_of, _floats(facts))
+    tickers = facts.tickers.items()
+    types = {symbol: ticker_type_code(ticker.type) for symbol, ticker in tickers}
+    exchanges = {symbol: nasdaq_listed(ticker.primary_exchange) for symbol, ticker in tickers}
+    _fill(columns["ticker_type"], row_of, types)
+    _fill(columns["nasdaq_listed"], row_of, exchanges)
+    ratios = {symbol: ratio for symbol, ratio in facts.split_ratios.items() if symbol in row_of}
+    _fill(columns["split_ratio"], row_of, ratios)
     return RowBlock(
         producer=PRODUCER,
         epoch=epoch,
@@ -81,20 +102,40 @@ def assemble(
     )
 
 
-def _fill_previous_session(
-    columns: Mapping[str, Column], row_of: Mapping[str, int], bars: Sequence[DailyBar]
-) -> None:
-    if not bars:
+def _fill_from_panel(columns: Mapping[str, Column], row_of: Mapping[str, int], panel: SessionPanel) -> None:
+    if not len(panel.available):
         return
-    rows = np.fromiter((row_of[bar.symbol] for bar in bars), dtype=np.intp, count=len(bars))
-    values = np.array(
-        [
-            (bar.open, bar.high, bar.low, bar.close, bar.volume, np.nan if bar.vwap is None else bar.vwap)
-            for bar in bars
-        ]
-    )
-    for index, name in enumerate(PREVIOUS_SESSION_COLUMNS):
-        columns[name][rows] = values[:, index]
+    rows = np.fromiter((row_of[symbol] for symbol in panel.symbols), np.intp, len(panel.symbols))
+    fields = (panel.open, panel.high, panel.low, panel.close, panel.volume, panel.vwap)
+    for name, matrix in zip(PREVIOUS_SESSION_COLUMNS, fields, strict=True):
+        columns[name][rows] = matrix[-1]
+    columns["avg_volume"][rows] = average_volumes(panel)
+    columns["average_true_range"][rows] = average_true_range(panel)
+    columns["prev_day_short_sale_restricted"][rows] = previous_session_restricted(panel)
+
+
+def _fill_from_snapshot(columns: Mapping[str, Column], row_of: Mapping[str, int], facts: MarketFacts) -> None:
+    """Today's range, and the previous day of symbols without a bar of the previous session."""
+    traded = [row for row in facts.snapshot if row.day.high > 0]
+    _fill(columns["snapshot_high"], row_of, {row.symbol: row.day.high for row in traded})
+    _fill(columns["snapshot_low"], row_of, {row.symbol: row.day.low for row in traded})
+    without_bar = np.isnan(columns["prev_day_close"])
+    for row in facts.snapshot:
+        # Whether a snapshot's previous day is adjusted for a split of today is not documented.
+        if (
+            row.previous_day.close > 0
+            and without_bar[row_of[row.symbol]]
+            and row.symbol not in facts.split_ratios
+        ):
+            day = row.previous_day
+            values = (day.open, day.high, day.low, day.close, day.volume, day.vwap or np.nan)
+            for name, value in zip(PREVIOUS_SESSION_COLUMNS, values, strict=True):
+                columns[name][row_of[row.symbol]] = value
+
+
+def _floats(facts: MarketFacts) -> Mapping[str, float]:
+    ratios, date = facts.split_ratios, facts.day.date
+    return {row.symbol: adjusted_float(row, ratios.get(row.symbol), date) for row in facts.floats}
 
 
 def _fill(column: Column, row_of: Mapping[str, int], values: Mapping[str, float]) -> None:

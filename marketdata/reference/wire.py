@@ -1,19 +1,26 @@
 """The provider's REST answers as typed values. Pure functions; rows out of bounds are left out and counted.
 
-Shapes: massive-api §4.5 (grouped daily bars), §4.8 (market status), §4.10 (floats), §4.1 (errors).
+Shapes: massive-api §4.1 (errors), §4.2 (snapshot), §4.5 (grouped daily bars), §4.6 (bars of one symbol), §4.8
+(market status), §4.10 (floats, tickers, splits).
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+import numpy as np
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
-from marketdata.events import Price, Shares, Symbol
+from marketdata.events import EpochMs, EpochNs, Price, Shares, Symbol
+from marketdata.reference.tickers import Ticker
+from marketdata.reference.volume_curve import MinuteVolumes
 
 AUTHENTICATION_WORDS: Final = ("api key", "apikey", "unauthorized")
+
+Row = TypeVar("Row")
+SplitPart: TypeAlias = Annotated[float, msgspec.Meta(gt=0, lt=1e6)]
 
 
 class DailyBar(msgspec.Struct, frozen=True, gc=False):
@@ -28,17 +35,72 @@ class DailyBar(msgspec.Struct, frozen=True, gc=False):
     vwap: Price | None = msgspec.field(name="vw", default=None)
 
 
+class TimedBar(msgspec.Struct, frozen=True, gc=False):
+    """A bar of one symbol that was asked for by name; `start_ms` is the start of its window, epoch ms."""
+
+    start_ms: EpochMs = msgspec.field(name="t")
+    open: Price = msgspec.field(name="o")
+    high: Price = msgspec.field(name="h")
+    low: Price = msgspec.field(name="l")
+    close: Price = msgspec.field(name="c")
+    volume: Shares = msgspec.field(name="v")
+    vwap: Price | None = msgspec.field(name="vw", default=None)
+
+
 class Float(msgspec.Struct, frozen=True, gc=False):
-    """Shares of a symbol that can be traded freely."""
+    """Shares of a symbol that can be traded freely, as of a date."""
 
     symbol: Symbol = msgspec.field(name="ticker")
     free_float: Shares = msgspec.field(name="free_float")
+    effective_date: dt.date | None = None
 
 
-class FloatPage(msgspec.Struct, frozen=True, gc=False):
-    """One page of floats and the query parameters of the next one, None at the end."""
+class ListedTicker(msgspec.Struct, frozen=True, gc=False):
+    """One row of the list of tickers."""
 
-    floats: Sequence[Float]
+    symbol: Symbol = msgspec.field(name="ticker")
+    name: str | None = None
+    type: str | None = None
+    primary_exchange: str | None = None
+
+    def facts(self) -> Ticker:
+        """What is stored of it."""
+        return Ticker(self.name or "", self.type or "", self.primary_exchange or "")
+
+
+class Split(msgspec.Struct, frozen=True, gc=False):
+    """`split_from` old shares become `split_to` new ones on a date (4-for-1: from 1, to 4)."""
+
+    symbol: Symbol = msgspec.field(name="ticker")
+    execution_date: dt.date
+    split_from: SplitPart
+    split_to: SplitPart
+
+
+class SnapshotDay(msgspec.Struct, frozen=True, gc=False):
+    """A day's bar in a snapshot: all zero while the symbol has none."""
+
+    open: Price = msgspec.field(name="o", default=0.0)
+    high: Price = msgspec.field(name="h", default=0.0)
+    low: Price = msgspec.field(name="l", default=0.0)
+    close: Price = msgspec.field(name="c", default=0.0)
+    volume: Shares = msgspec.field(name="v", default=0.0)
+    vwap: Price = msgspec.field(name="vw", default=0.0)
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """A symbol's running day and its previous one; `updated_ns` is the newest change, 0 for none yet."""
+
+    symbol: Symbol = msgspec.field(name="ticker")
+    updated_ns: EpochNs = msgspec.field(name="updated", default=0)
+    day: SnapshotDay = SnapshotDay()
+    previous_day: SnapshotDay = msgspec.field(name="prevDay", default=SnapshotDay())
+
+
+class Page(msgspec.Struct, Generic[Row], frozen=True):
+    """One page of a listing and the query parameters of the next one, None at the end."""
+
+    rows: Sequence[Row]
     next_parameters: Mapping[str, str] | None
     rejected: int
 
@@ -46,6 +108,14 @@ class FloatPage(msgspec.Struct, frozen=True, gc=False):
 class _Answer(msgspec.Struct, gc=False):
     results: list[msgspec.Raw] = []
     next_url: str = ""
+
+
+class _Details(msgspec.Struct, gc=False):
+    results: ListedTicker
+
+
+class _SnapshotAnswer(msgspec.Struct, gc=False):
+    tickers: list[msgspec.Raw] = []
 
 
 class _MarketStatus(msgspec.Struct, gc=False):
@@ -58,9 +128,21 @@ class _Failure(msgspec.Struct, gc=False):
     error: str = ""
 
 
+class _MinuteBar(msgspec.Struct, gc=False):
+    start_ms: EpochMs = msgspec.field(name="t")
+    volume: Shares = msgspec.field(name="v")
+
+
 _answer: Final = msgspec.json.Decoder(_Answer)
+_snapshot_answer: Final = msgspec.json.Decoder(_SnapshotAnswer)
+_details: Final = msgspec.json.Decoder(_Details)
 _daily_bar: Final = msgspec.json.Decoder(DailyBar)
+_timed_bar: Final = msgspec.json.Decoder(TimedBar)
+_minute_bar: Final = msgspec.json.Decoder(_MinuteBar)
 _float: Final = msgspec.json.Decoder(Float)
+_ticker: Final = msgspec.json.Decoder(ListedTicker)
+_split: Final = msgspec.json.Decoder(Split)
+_snapshot: Final = msgspec.json.Decoder(Snapshot)
 _market_status: Final = msgspec.json.Decoder(_MarketStatus)
 _failure: Final = msgspec.json.Decoder(_Failure)
 
@@ -71,10 +153,8 @@ def read_market_time_ms(body: bytes) -> int:
     Raises:
         ContentError: with reason `market_status`.
     """
-    try:
-        return round(_market_status.decode(body).server_time.timestamp() * 1000)
-    except msgspec.MsgspecError as error:
-        raise ContentError("market_status", str(error)) from error
+    status = _read(_market_status, body, "market_status")
+    return round(status.server_time.timestamp() * 1000)
 
 
 def read_daily_bars(body: bytes) -> tuple[Sequence[DailyBar], int]:
@@ -83,19 +163,73 @@ def read_daily_bars(body: bytes) -> tuple[Sequence[DailyBar], int]:
     Raises:
         ContentError: with reason `daily_bars` when the answer as a whole is not understood.
     """
-    return _rows(_read_answer(body, "daily_bars").results, _daily_bar)
+    return _rows(_read(_answer, body, "daily_bars").results, _daily_bar)
 
 
-def read_float_page(body: bytes) -> FloatPage:
+def read_timed_bars(body: bytes) -> tuple[Sequence[TimedBar], int]:
+    """The bars of one symbol, none where it did not trade, and how many rows were left out.
+
+    Raises:
+        ContentError: with reason `bars` when the answer as a whole is not understood.
+    """
+    return _rows(_read(_answer, body, "bars").results, _timed_bar)
+
+
+def read_minute_volumes(body: bytes) -> tuple[MinuteVolumes, int]:
+    """Times and volumes of one symbol's minute bars, and how many rows were left out.
+
+    Raises:
+        ContentError: with reason `minute_bars` when the answer as a whole is not understood.
+    """
+    bars, rejected = _rows(_read(_answer, body, "minute_bars").results, _minute_bar)
+    start_ms = np.fromiter((bar.start_ms for bar in bars), dtype=np.int64, count=len(bars))
+    volume = np.fromiter((bar.volume for bar in bars), dtype=np.float64, count=len(bars))
+    return MinuteVolumes(start_ms, volume), rejected
+
+
+def read_float_page(body: bytes) -> Page[Float]:
     """One page of floats.
 
     Raises:
         ContentError: with reason `floats` when the answer as a whole is not understood.
     """
-    answer = _read_answer(body, "floats")
-    floats, rejected = _rows(answer.results, _float)
-    parameters = dict(parse_qsl(urlsplit(answer.next_url).query)) if answer.next_url else None
-    return FloatPage(floats, parameters, rejected)
+    return _page(body, _float, "floats")
+
+
+def read_ticker_page(body: bytes) -> Page[ListedTicker]:
+    """One page of the list of tickers.
+
+    Raises:
+        ContentError: with reason `tickers` when the answer as a whole is not understood.
+    """
+    return _page(body, _ticker, "tickers")
+
+
+def read_split_page(body: bytes) -> Page[Split]:
+    """One page of splits.
+
+    Raises:
+        ContentError: with reason `splits` when the answer as a whole is not understood.
+    """
+    return _page(body, _split, "splits")
+
+
+def read_ticker_details(body: bytes) -> ListedTicker:
+    """The facts about one ticker that the list of tickers has as well.
+
+    Raises:
+        ContentError: with reason `ticker_details`.
+    """
+    return _read(_details, body, "ticker_details").results
+
+
+def read_snapshot(body: bytes) -> tuple[Sequence[Snapshot], int]:
+    """The full-market snapshot, and how many rows were left out.
+
+    Raises:
+        ContentError: with reason `snapshot` when the answer as a whole is not understood.
+    """
+    return _rows(_read(_snapshot_answer, body, "snapshot").tickers, _snapshot)
 
 
 def error_from_body(body: str) -> MarketDataError:
@@ -107,24 +241,33 @@ def error_from_body(body: str) -> MarketDataError:
     message = failure.message or failure.error or failure.status
     if failure.status == "NOT_AUTHORIZED":
         return ProviderRefused("not_entitled", message)
+    if failure.status == "NOT_FOUND":
+        return ProviderRefused("not_found", message)
     if any(word in message.lower() for word in AUTHENTICATION_WORDS):
         return ProviderRefused("auth_failed", message)
     return ProviderRefused("bad_request", message)
 
 
-def _read_answer(body: bytes, reason: str) -> _Answer:
+def _read(decoder: msgspec.json.Decoder[Row], body: bytes, reason: str) -> Row:
     try:
-        return _answer.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise ContentError(reason, str(error)) from error
 
 
-def _rows(results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Any]) -> tuple[Sequence[Any], int]:
-    rows: list[Any] = []
+def _page(body: bytes, decoder: msgspec.json.Decoder[Row], reason: str) -> Page[Row]:
+    answer = _read(_answer, body, reason)
+    rows, rejected = _rows(answer.results, decoder)
+    parameters = dict(parse_qsl(urlsplit(answer.next_url).query)) if answer.next_url else None
+    return Page(rows, parameters, rejected)
+
+
+def _rows(results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row]) -> tuple[Sequence[Row], int]:
+    rows: list[Row] = []
     rejected = 0
     for result in results:
         try:
             rows.append(decoder.decode(result))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             rejected += 1
     return rows, rejected

@@ -17,7 +17,7 @@ ROWS_TTL_SECONDS: Final = 24 * 3600
 BOARD_TTL_SECONDS: Final = 3 * 24 * 3600
 STREAM_TTL_SECONDS: Final = 24 * 3600
 STREAM_BLOCKS: Final = 2_000
-REFERENCE_TTL_SECONDS: Final = 24 * 3600
+REFERENCE_TTL_SECONDS: Final = 26 * 3600  # more than a day: the data of a day lives until that of the next
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -51,6 +51,22 @@ class Keys(msgspec.Struct, frozen=True):
     def reference(self) -> str:
         """Row block of reference data for the whole market (value); channel = a new one was stored."""
         return f"{self.prefix}mdc:reference"
+
+    def tickers(self) -> str:
+        """Name, type and listing exchange of every symbol (value); stored before the reference block."""
+        return f"{self.prefix}mdc:tickers"
+
+    def volume_curve(self) -> str:
+        """The share of a day's volume by time of day (value); stored before the reference block."""
+        return f"{self.prefix}mdc:volume_curve"
+
+    def single(self, kind: str, symbol: str) -> str:
+        """What was asked about one symbol, or that there is nothing (value), e.g. `mdc:free_float:AAPL`."""
+        return f"{self.prefix}mdc:{kind}:{symbol}"
+
+    def single_lease(self, kind: str, symbol: str) -> str:
+        """Who asks about one symbol right now."""
+        return f"{self.prefix}mdc:lock:{kind}:{symbol}"
 
     def lease(self, name: str) -> str:
         """Who holds a named single-owner role (`scanner`, `listener`, `reference`)."""

@@ -1,9 +1,13 @@
 """Named roles that one process holds at a time, and another takes over when it dies."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Final
 
 from redis.asyncio import Redis
 
+from marketdata.errors import StoreUnavailable
 from marketdata.store.connection import driver_errors
 
 _RENEW: Final = """
@@ -60,3 +64,27 @@ class Lease:
         """Give the lease up, so that a standby need not wait for its end. No effect if it is not ours."""
         with driver_errors():
             await self._release(keys=[self._key], args=[self._owner])
+
+
+@contextlib.asynccontextmanager
+async def kept(lease: Lease) -> AsyncIterator[None]:
+    """Keep an acquired lease while the body runs, and release it at the end.
+
+    For work that may be done twice at worst: the body goes on when the lease is lost.
+    """
+    renewing = asyncio.create_task(_renew(lease), name="renew lease")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await renewing
+        with contextlib.suppress(StoreUnavailable):
+            await lease.release()
+
+
+async def _renew(lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(lease.ttl_ms / 3_000)
+        with contextlib.suppress(StoreUnavailable):
+            await lease.renew()

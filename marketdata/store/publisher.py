@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock, encode_row_block
+from marketdata.reference.tickers import Ticker, encode_tickers
+from marketdata.reference.volume_curve import VolumeCurve, encode_volume_curve
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import (
     BOARD_TTL_SECONDS,
@@ -100,13 +102,24 @@ class BlockPublisher:
         )
         await self.publish((board,))
 
-    async def publish_reference(self, block: RowBlock) -> None:
-        """Store and announce reference data of the whole market."""
+    async def publish_reference(
+        self,
+        block: RowBlock,
+        *,
+        tickers: Mapping[str, Ticker] | None = None,
+        volume_curve: VolumeCurve | None = None,
+    ) -> None:
+        """Store and announce reference data of the whole market; what is None stays as it is stored."""
         encoded = encode_row_block(block)
-        key = self._keys.reference()
-        await self.publish(
-            (Result(key=key, data=encoded, ttl_seconds=REFERENCE_TTL_SECONDS, announcement=encoded),)
-        )
+        ttl = REFERENCE_TTL_SECONDS
+        results = [Result(key=self._keys.reference(), data=encoded, ttl_seconds=ttl, announcement=encoded)]
+        if volume_curve is not None:
+            data = encode_volume_curve(volume_curve)
+            results.insert(0, Result(key=self._keys.volume_curve(), data=data, ttl_seconds=ttl))
+        if tickers is not None:
+            data = encode_tickers(tickers)
+            results.insert(0, Result(key=self._keys.tickers(), data=data, ttl_seconds=ttl))
+        await self.publish(results)
 
     async def publish(self, results: Iterable[Result]) -> None:
         """Write results in one transaction, in their order."""

@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from redis.asyncio import Redis
 
 from marketdata.payloads import RowBlock, decode_row_block
+from marketdata.reference.tickers import Ticker, decode_tickers
+from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import Keys
 
 
 class SnapshotReader:
-    """The stored row blocks. Every method gives None where nothing is stored.
+    """The stored row blocks, and what is stored beside them. Every method gives None where nothing is stored.
 
     All of them raise `StoreUnavailable` while the cache is away, and `ContentError` when the key
-    holds bytes that are not a row block of this version.
+    holds bytes that are not such a value of this version.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -52,7 +54,21 @@ class SnapshotReader:
         """Reference data of the whole market, one row per symbol."""
         return await self._block(self._keys.reference())
 
+    async def tickers(self) -> Mapping[str, Ticker] | None:
+        """Name, type and listing exchange by symbol. A new reference block announces new ones."""
+        stored = await self._value(self._keys.tickers())
+        return None if stored is None else decode_tickers(stored)
+
+    async def volume_curve(self) -> VolumeCurve | None:
+        """The market's share of a day's volume by time of day. A new reference block announces a new one."""
+        stored = await self._value(self._keys.volume_curve())
+        return None if stored is None else decode_volume_curve(stored)
+
     async def _block(self, key: str) -> RowBlock | None:
+        stored = await self._value(key)
+        return None if stored is None else decode_row_block(stored)
+
+    async def _value(self, key: str) -> bytes | None:
         with driver_errors():
             stored = await self._redis.get(key)
-        return decode_row_block(stored) if isinstance(stored, bytes) else None
+        return stored if isinstance(stored, bytes) else None

@@ -61,3 +61,9 @@ def test_another_version_is_refused() -> None:
 def test_absent_is_none_and_zero_is_zero() -> None:
     block: RowBlock = row_block({"A": {"close": 0.0}, "B": {"volume": 2.0}})
     assert block_rows(block) == {"A": {"close": 0.0, "volume": None}, "B": {"close": None, "volume": 2.0}}
+
+
+def test_a_symbol_that_is_not_text_is_refused() -> None:
+    data = encode_row_block(row_block({"XX": {"close": 1.0}})).replace(b"XX", b"\xff\xff")
+    with pytest.raises(ContentError, match="row_block"):
+        decode_row_block(data)

@@ -1,5 +1,7 @@
 """The provider's REST answers: read, bounded, and its refusals understood."""
 
+import contextlib
+import datetime as dt
 import json
 
 import pytest
@@ -7,13 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
+from marketdata.reference.tickers import Ticker
 from marketdata.reference.wire import (
     DailyBar,
     Float,
+    ListedTicker,
+    Split,
+    TimedBar,
     error_from_body,
     read_daily_bars,
     read_float_page,
     read_market_time_ms,
+    read_minute_volumes,
+    read_snapshot,
+    read_split_page,
+    read_ticker_details,
+    read_ticker_page,
+    read_timed_bars,
 )
 
 BAR = {"T": "IBM", "o": 1, "h": 3.5, "l": 0.5, "c": 2, "v": 1234.5, "vw": 1.9, "t": 1, "n": 9}
@@ -67,19 +79,118 @@ def test_a_page_of_floats_names_the_parameters_of_the_next() -> None:
         )
     )
 
-    assert page.floats == [Float("IBM", 5.0)]
+    assert page.rows == [Float("IBM", 5.0, dt.date(2026, 1, 2))]
     assert page.rejected == 1
     assert page.next_parameters == {"cursor": "abc=", "limit": "5000"}
     assert read_float_page(answer(results=[])).next_parameters is None
 
 
-@given(body=st.binary(max_size=100))
+def test_a_page_of_tickers_has_rows_without_name_type_or_exchange() -> None:
+    page = read_ticker_page(
+        answer(
+            results=[
+                {
+                    "ticker": "IBM",
+                    "name": "Machines",
+                    "type": "CS",
+                    "primary_exchange": "XNYS",
+                    "active": True,
+                },
+                {"ticker": "X", "type": None},
+                {"name": "no ticker"},
+            ]
+        )
+    )
+
+    assert page.rows == [ListedTicker("IBM", "Machines", "CS", "XNYS"), ListedTicker("X")]
+    assert [row.facts() for row in page.rows] == [Ticker("Machines", "CS", "XNYS"), Ticker("", "", "")]
+    assert page.rejected == 1
+
+
+def test_a_split_without_sense_is_left_out() -> None:
+    split = {"ticker": "IBM", "execution_date": "2026-11-16", "split_from": 1, "split_to": 4, "id": "x"}
+    wrong: list[dict[str, object]] = [
+        {"split_from": 0},
+        {"split_to": -1},
+        {"execution_date": "soon"},
+        {"ticker": ""},
+    ]
+
+    page = read_split_page(answer(results=[split, *({**split, **fields} for fields in wrong)]))
+
+    assert page.rows == [Split("IBM", dt.date(2026, 11, 16), 1.0, 4.0)]
+    assert page.rejected == len(wrong)
+
+
+def test_a_snapshot_is_read_with_and_without_its_parts() -> None:
+    rows, rejected = read_snapshot(
+        answer(
+            tickers=[
+                {
+                    "ticker": "BCAT",
+                    "updated": 1605192894630916600,
+                    "day": {"o": 20.64, "h": 20.7, "l": 20.5, "c": 20.6, "v": 37216, "vw": 20.616, "dv": "1"},
+                    "prevDay": {"o": 20.79, "h": 21, "l": 20.5, "c": 20.63, "v": 292738, "vw": 20.6939},
+                    "lastTrade": {"c": None},
+                },
+                {"ticker": "NEW"},
+                {"ticker": "BAD", "day": {"h": -1}},
+            ]
+        )
+    )
+
+    assert (rows[0].day.high, rows[0].day.low, rows[0].previous_day.close) == (20.7, 20.5, 20.63)
+    assert (rows[1].updated_ns, rows[1].day.high, rows[1].previous_day.close) == (0, 0.0, 0.0)
+    assert rejected == 1
+
+
+def test_minute_bars_are_times_and_volumes_and_bars_of_a_symbol_have_no_name() -> None:
+    bars = [{"t": 60_000, "o": 1, "h": 3, "l": 1, "c": 2, "v": 10.5, "vw": 2}, {"t": 0, "v": -1}]
+
+    volumes, rejected = read_minute_volumes(answer(results=bars))
+    timed, _ = read_timed_bars(answer(results=bars))
+
+    assert (volumes.start_ms.tolist(), volumes.volume.tolist(), rejected) == ([60_000], [10.5], 1)
+    assert timed == [TimedBar(60_000, 1.0, 3.0, 1.0, 2.0, 10.5, 2.0)]
+    assert read_minute_volumes(answer(resultsCount=0))[0].volume.tolist() == []
+
+
+def test_details_of_a_ticker_are_those_of_the_list() -> None:
+    body = answer(results={"ticker": "IBM", "name": "Machines", "market_cap": 1.5, "type": "CS"})
+    assert read_ticker_details(body) == ListedTicker("IBM", "Machines", "CS")
+
+
+READERS = (
+    read_daily_bars,
+    read_float_page,
+    read_market_time_ms,
+    read_minute_volumes,
+    read_snapshot,
+    read_split_page,
+    read_ticker_details,
+    read_ticker_page,
+    read_timed_bars,
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(body=st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_foreign_bytes_are_an_error_of_content_and_nothing_else(body: bytes) -> None:
-    for read in (read_daily_bars, read_float_page, read_market_time_ms):
-        try:
+    for read in READERS:
+        with contextlib.suppress(ContentError):
             read(body)
-        except ContentError:
-            continue
+
+
+@given(rows=st.lists(json_values, max_size=4), name=st.sampled_from(["results", "tickers"]))
+def test_rows_without_sense_are_left_out_and_counted(rows: list[object], name: str) -> None:
+    body = answer(**{name: rows})
+    page = read_ticker_page(body)
+    snapshots, rejected = read_snapshot(body)
+    assert len(page.rows) + page.rejected == (len(rows) if name == "results" else 0)
+    assert len(snapshots) + rejected == (len(rows) if name == "tickers" else 0)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +198,8 @@ def test_foreign_bytes_are_an_error_of_content_and_nothing_else(body: bytes) -> 
     [
         ('{"status":"NOT_AUTHORIZED","message":"You are not entitled"}', ProviderRefused, "not_entitled"),
         ('{"status":"ERROR","error":"Unknown API Key"}', ProviderRefused, "auth_failed"),
-        ('{"status":"NOT_FOUND","message":"Ticker not found."}', ProviderRefused, "bad_request"),
+        ('{"status":"NOT_FOUND","message":"Ticker not found."}', ProviderRefused, "not_found"),
+        ('{"status":"ERROR","error":"limit is wrong"}', ProviderRefused, "bad_request"),
         ("404 page not found", ProviderUnavailable, None),
         ("", ProviderUnavailable, None),
     ],

@@ -1,90 +1,95 @@
 """What is asked for, how it becomes columns, and what may be missing."""
 
-import asyncio
 import datetime as dt
 import math
-from collections.abc import Sequence
 
 import pytest
 
 from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
-from marketdata.reference.assembly import assemble, average_volumes
-from marketdata.reference.loader import SESSIONS, Progress, ReferenceLoader
-from marketdata.reference.wire import DailyBar, Float
-from marketdata.trading_calendar.exchange import exchange_calendar
+from marketdata.reference.loader import (
+    CURVE_SYMBOLS,
+    REQUEST_BUDGET,
+    SESSIONS,
+    Loaded,
+    Progress,
+    ReferenceLoader,
+)
+from marketdata.reference.tickers import Ticker, TickerType
+from marketdata.reference.wire import Float, ListedTicker, Snapshot, SnapshotDay, Split
 from tests.support.builders import block_rows
 from tests.support.manual_clock import ManualClock
+from tests.unit.marketdata.reference.sources import (
+    CALENDAR,
+    FRIDAY,
+    MONDAY,
+    MONDAY_10_00_MS,
+    FakeSource,
+    bar,
+)
 
-CALENDAR = exchange_calendar(dt.date(2026, 8, 1), dt.date(2026, 12, 31))
-MONDAY = dt.date(2026, 11, 16)
-MONDAY_10_00_MS = CALENDAR.instant_ms(MONDAY, dt.time(10, 0))
-
-
-def bar(symbol: str, close: float = 10.0, volume: float = 100.0) -> DailyBar:
-    return DailyBar(symbol, 9.0, 11.0, 8.0, close, volume, 10.5)
-
-
-class FakeSource:
-    """A provider with the given answers; counts the requests."""
-
-    def __init__(self, market_time_ms: int = MONDAY_10_00_MS) -> None:
-        self.now_ms = market_time_ms
-        self.bars: dict[dt.date, Sequence[DailyBar]] = {}
-        self.default: Sequence[DailyBar] = (bar("IBM"),)
-        self.free_floats: Sequence[Float] = (Float("IBM", 5_000.0),)
-        self.refused: dict[str, ProviderRefused] = {}
-        self.requests = 0
-        self.asked: list[dt.date] = []
-
-    async def market_time_ms(self) -> int:
-        self.requests += 1
-        return self.now_ms
-
-    async def daily_bars(self, date: dt.date) -> Sequence[DailyBar]:
-        self.requests += 1
-        self.asked.append(date)
-        await asyncio.sleep(0)
-        if error := self.refused.get(date.isoformat(), self.refused.get("bars")):
-            raise error
-        return self.bars.get(date, self.default)
-
-    async def floats(self) -> Sequence[Float]:
-        self.requests += 1
-        if error := self.refused.get("floats"):
-            raise error
-        return self.free_floats
+NOT_ENTITLED = ProviderRefused("not_entitled", "upgrade")
 
 
 def loader_for(source: FakeSource, **options: object) -> ReferenceLoader:
     return ReferenceLoader(source, lambda _ns: CALENDAR, clock=ManualClock(), **options)  # type: ignore[arg-type]
 
 
+async def load(source: FakeSource) -> Loaded:
+    return await loader_for(source).load()
+
+
+async def rows_of(source: FakeSource) -> dict[str, dict[str, float | None]]:
+    return block_rows((await load(source)).block)
+
+
+def snapshot(
+    symbol: str,
+    *,
+    updated_ms: int = MONDAY_10_00_MS,
+    high: float = 0.0,
+    low: float = 0.0,
+    previous_close: float = 0.0,
+) -> Snapshot:
+    return Snapshot(
+        symbol,
+        updated_ms * 1_000_000,
+        SnapshotDay(high=high, low=low),
+        SnapshotDay(1.0, 4.0, 0.5, previous_close, 70.0, 2.5),
+    )
+
+
 async def test_thirty_sessions_before_the_trading_day_are_asked_for_once_each() -> None:
     source = FakeSource()
 
-    loaded = await loader_for(source).load()
+    loaded = await load(source)
 
     assert sorted(source.asked) == list(CALENDAR.previous_sessions(MONDAY, SESSIONS))
     assert loaded.date == MONDAY
-    assert loaded.requests == SESSIONS + 2
+    # Besides: market status, floats, tickers, splits, snapshot, and one symbol for the volume curve.
+    assert loaded.requests == SESSIONS + 6
     assert loaded.block.market_time_ms == MONDAY_10_00_MS
 
 
 async def test_the_previous_session_fills_its_columns() -> None:
     source = FakeSource()
-    source.bars[dt.date(2026, 11, 13)] = (bar("IBM", close=42.0, volume=700.0),)
+    source.bars[FRIDAY] = (bar("IBM", close=42.0, volume=700.0, high=50.0),)
 
-    rows = block_rows((await loader_for(source).load()).block)
-
-    assert rows["IBM"] == {
+    assert (await rows_of(source))["IBM"] == {
         "prev_day_open": 9.0,
-        "prev_day_high": 11.0,
+        "prev_day_high": 50.0,
         "prev_day_low": 8.0,
         "prev_day_close": 42.0,
         "prev_day_volume": 700.0,
         "prev_day_vwap": 10.5,
         "avg_volume": pytest.approx((29 * 100 + 700) / 30),
         "free_float": 5_000.0,
+        "average_true_range": pytest.approx((3.0 * 13 + 42.0) / 14),
+        "prev_day_short_sale_restricted": 1.0,
+        "ticker_type": TickerType.CS,
+        "nasdaq_listed": 0.0,
+        "split_ratio": None,
+        "snapshot_high": None,
+        "snapshot_low": None,
     }
 
 
@@ -92,107 +97,269 @@ async def test_the_previous_session_fills_its_columns() -> None:
     ("instant", "previous"),
     [
         (CALENDAR.instant_ms(dt.date(2026, 11, 14), dt.time(12, 0)), dt.date(2026, 11, 12)),  # Saturday
-        (CALENDAR.instant_ms(MONDAY, dt.time(3, 59)), dt.date(2026, 11, 12)),
-        (CALENDAR.instant_ms(MONDAY, dt.time(4, 0)), dt.date(2026, 11, 13)),
+        (CALENDAR.instant_ms(MONDAY, dt.time(3, 29)), dt.date(2026, 11, 12)),
+        (CALENDAR.instant_ms(MONDAY, dt.time(3, 30)), FRIDAY),
+        (CALENDAR.instant_ms(MONDAY, dt.time(4, 0)), FRIDAY),
         (
             CALENDAR.instant_ms(dt.date(2026, 11, 27), dt.time(10, 0)),
             dt.date(2026, 11, 25),
-        ),  # after Thanksgiving
+        ),  # after a holiday
     ],
 )
-async def test_the_trading_day_begins_at_four_and_skips_weekends_and_holidays(
+async def test_the_day_to_come_counts_from_half_an_hour_before_its_start(
     instant: int, previous: dt.date
 ) -> None:
     source = FakeSource(instant)
-    await loader_for(source).load()
+    await load(source)
     assert max(source.asked) == previous
+
+
+async def test_data_loaded_ahead_bears_a_time_of_the_day_that_it_is_for_and_has_no_snapshot() -> None:
+    source = FakeSource(CALENDAR.instant_ms(MONDAY, dt.time(3, 40)))
+
+    loaded = await load(source)
+
+    assert loaded.date == MONDAY
+    assert loaded.block.market_time_ms == CALENDAR.day(MONDAY).day_start_ms
+    assert "snapshot" not in source.asked_steps
+    source.now_ms = MONDAY_10_00_MS
+    assert await loader_for(source).is_current(loaded.block)
 
 
 async def test_a_day_without_bars_was_no_session_and_the_one_before_counts() -> None:
     source = FakeSource()
-    source.bars[dt.date(2026, 11, 13)] = ()
+    source.bars[FRIDAY] = ()
     source.bars[dt.date(2026, 11, 12)] = (bar("IBM", close=7.0),)
 
-    rows = block_rows((await loader_for(source).load()).block)
+    rows = await rows_of(source)
 
     assert rows["IBM"]["prev_day_close"] == 7.0
     assert rows["IBM"]["avg_volume"] == 100.0
 
 
-async def test_a_plan_without_floats_costs_that_column_only() -> None:
+@pytest.mark.parametrize(
+    ("step", "columns"),
+    [
+        ("floats", ["free_float"]),
+        ("tickers", ["ticker_type", "nasdaq_listed"]),
+        ("splits", ["split_ratio"]),
+        ("snapshot", ["snapshot_high", "snapshot_low"]),
+        ("bars", ["prev_day_close", "avg_volume", "average_true_range", "prev_day_short_sale_restricted"]),
+    ],
+)
+async def test_a_plan_without_an_endpoint_costs_its_columns_only(step: str, columns: list[str]) -> None:
     source = FakeSource()
-    source.refused["floats"] = ProviderRefused("not_entitled", "upgrade")
+    source.all_splits = [Split("IBM", MONDAY, 1.0, 4.0)]
+    source.all_snapshots = [snapshot("IBM", high=3.0, low=2.0)]
+    complete = await rows_of(source)
+    assert [name for name in columns if complete["IBM"][name] is None] == []
 
-    loaded = await loader_for(source).load()
+    source.refused[step] = NOT_ENTITLED
+    loaded = await load(source)
 
-    assert block_rows(loaded.block)["IBM"]["free_float"] is None
+    row = block_rows(loaded.block)["IBM"]
+    assert [name for name in columns if row[name] is not None] == []
+    others = set(row) - set(columns) - ({"free_float"} if step == "splits" else set())
+    if step != "bars":
+        assert {name: row[name] for name in others} == {name: complete["IBM"][name] for name in others}
+    assert any(step in what for what in loaded.not_entitled)
+
+
+async def test_a_plan_without_minute_bars_costs_the_volume_curve_only() -> None:
+    source = FakeSource()
+    source.refused["minute bars"] = NOT_ENTITLED
+
+    loaded = await load(source)
+
+    assert loaded.volume_curve is None
+    assert loaded.not_entitled == ("volume curve",)
     assert block_rows(loaded.block)["IBM"]["prev_day_close"] == 10.0
-    assert loaded.not_entitled == ("floats",)
+
+
+async def test_an_answer_that_is_not_understood_costs_its_columns_and_is_named() -> None:
+    source = FakeSource()
+    source.refused["tickers"] = ContentError("tickers", "no JSON")
+
+    loaded = await load(source)
+
+    assert loaded.unreadable == ("tickers",)
+    assert loaded.tickers is None
+    assert block_rows(loaded.block)["IBM"]["free_float"] == 5_000.0
 
 
 async def test_a_refused_previous_session_is_absent_and_not_taken_from_an_older_one() -> None:
     source = FakeSource()
     source.refused["2026-11-13"] = ProviderRefused("not_entitled", "before end of day")
 
-    rows = block_rows((await loader_for(source).load()).block)
+    rows = await rows_of(source)
 
     assert rows["IBM"]["prev_day_close"] is None
+    assert rows["IBM"]["prev_day_short_sale_restricted"] is None
     assert rows["IBM"]["avg_volume"] == 100.0
 
 
-async def test_a_plan_without_bars_still_brings_floats() -> None:
-    source = FakeSource()
-    source.refused["bars"] = ProviderRefused("not_entitled", "upgrade")
-
-    rows = block_rows((await loader_for(source).load()).block)
-
-    assert rows["IBM"]["free_float"] == 5_000.0
-    assert rows["IBM"]["avg_volume"] is None
-
-
+@pytest.mark.parametrize("step", ["bars", "tickers", "minute bars"])
 @pytest.mark.parametrize("error", [ProviderRefused("auth_failed"), ProviderUnavailable("away")])
-async def test_other_failures_are_raised_as_they_are(error: ProviderRefused) -> None:
+async def test_other_failures_are_raised_as_they_are(step: str, error: Exception) -> None:
     source = FakeSource()
-    source.refused["bars"] = error
+    source.refused[step] = error
     with pytest.raises(type(error)):
-        await loader_for(source).load()
+        await load(source)
 
 
 async def test_no_data_at_all_is_an_error_and_never_an_empty_block() -> None:
     source = FakeSource()
-    source.default = source.free_floats = ()
+    source.default = source.all_floats = source.all_tickers = ()
     with pytest.raises(ContentError, match="no_reference_data"):
-        await loader_for(source).load()
+        await load(source)
 
 
 async def test_progress_counts_every_step_to_the_end() -> None:
     steps: list[Progress] = []
     await loader_for(FakeSource(), progress=steps.append).load()
 
-    assert [step.done for step in steps] == list(range(1, SESSIONS + 2))
-    assert {step.total for step in steps} == {SESSIONS + 1}
+    assert [step.done for step in steps] == list(range(1, SESSIONS + 7))
+    assert {step.total for step in steps} == {SESSIONS + 6}
 
 
 async def test_stored_data_is_current_for_its_own_trading_day_only() -> None:
     source = FakeSource()
-    block = (await loader_for(source).load()).block
+    block = (await load(source)).block
 
     assert await loader_for(source).is_current(block)
     assert not await loader_for(source).is_current(None)
-    source.now_ms = CALENDAR.instant_ms(dt.date(2026, 11, 17), dt.time(4, 0))
+    source.now_ms = CALENDAR.instant_ms(dt.date(2026, 11, 17), dt.time(3, 29))
+    assert await loader_for(source).is_current(block)
+    source.now_ms = CALENDAR.instant_ms(dt.date(2026, 11, 17), dt.time(3, 30))
     assert not await loader_for(source).is_current(block)
 
 
-def test_the_average_counts_from_a_symbols_first_session_and_untraded_ones_as_zero() -> None:
-    sessions = [[bar("OLD", volume=90.0)], [bar("NEW", volume=50.0)], [bar("NEW", volume=70.0)]]
+async def test_symbols_of_every_source_have_a_row_in_order_with_absent_values_as_nan() -> None:
+    source = FakeSource()
+    source.default = (bar("B"), bar("A"))
+    source.all_floats = [Float("C", 1.0)]
+    source.all_tickers = [ListedTicker("D", "Dee", "WARRANT", "XNAS"), ListedTicker("E", None, None, None)]
+    source.all_snapshots = [snapshot("F", high=6.0, low=5.0)]
 
-    assert average_volumes(sessions) == {"OLD": 30.0, "NEW": 60.0}
+    loaded = await load(source)
+
+    assert loaded.block.symbols == ("A", "B", "C", "D", "E", "F")
+    rows = block_rows(loaded.block)
+    assert rows["C"]["prev_day_close"] is None
+    assert (rows["D"]["ticker_type"], rows["D"]["nasdaq_listed"]) == (TickerType.WARRANT, 1.0)
+    assert (rows["E"]["ticker_type"], rows["E"]["nasdaq_listed"]) == (None, None)
+    assert (rows["F"]["snapshot_high"], rows["F"]["snapshot_low"]) == (6.0, 5.0)
+    assert loaded.tickers == {"D": Ticker("Dee", "WARRANT", "XNAS"), "E": Ticker("", "", "")}
+    assert all(math.isnan(value) for value in loaded.block.columns["split_ratio"])
 
 
-def test_symbols_of_every_source_have_a_row_in_order_with_absent_values_as_nan() -> None:
-    block = assemble([[bar("B")], [bar("A")]], [Float("C", 1.0)], epoch=1, published_ns=2, market_time_ms=3)
+async def test_a_snapshot_gives_the_previous_day_only_where_no_bar_does() -> None:
+    source = FakeSource()
+    source.all_snapshots = [
+        snapshot("IBM", previous_close=2.0),
+        snapshot("X", previous_close=3.0),
+        snapshot("Y"),
+    ]
 
-    assert block.symbols == ("A", "B", "C")
-    assert math.isnan(block.columns["prev_day_close"][1])
-    assert math.isnan(block.columns["avg_volume"][2])
-    assert block.columns["free_float"][2] == 1.0
+    rows = await rows_of(source)
+
+    assert rows["IBM"]["prev_day_close"] == 10.0
+    assert (rows["X"]["prev_day_close"], rows["X"]["prev_day_volume"]) == (3.0, 70.0)
+    assert (rows["X"]["prev_day_open"], rows["X"]["prev_day_vwap"]) == (1.0, 2.5)
+    assert rows["Y"]["prev_day_close"] is None
+
+
+@pytest.mark.parametrize("updated_ms", [0, CALENDAR.day(MONDAY).day_start_ms - 1])
+async def test_a_snapshot_of_another_day_is_not_used(updated_ms: int) -> None:
+    source = FakeSource()
+    source.all_snapshots = [snapshot("IBM", updated_ms=updated_ms, high=5.0, low=4.0, previous_close=2.0)]
+    source.refused["2026-11-13"] = NOT_ENTITLED
+
+    row = (await rows_of(source))["IBM"]
+
+    assert (row["snapshot_high"], row["prev_day_close"]) == (None, None)
+
+
+async def test_a_day_that_has_begun_makes_the_whole_snapshot_one_of_that_day() -> None:
+    source = FakeSource()
+    source.all_snapshots = [snapshot("IBM"), snapshot("QUIET", updated_ms=0, previous_close=2.0)]
+
+    assert (await rows_of(source))["QUIET"]["prev_day_close"] == 2.0
+
+
+@pytest.mark.parametrize(("split_from", "split_to", "ratio"), [(10.0, 1.0, 0.1), (1.0, 4.0, 4.0)])
+@pytest.mark.parametrize("bars_are_adjusted", [True, False])
+async def test_a_split_of_today_adjusts_what_the_provider_has_not(
+    split_from: float, split_to: float, ratio: float, *, bars_are_adjusted: bool
+) -> None:
+    """In old shares: 40 dollars and 1,000 shares a day, a float of 6,000 shares."""
+    source = FakeSource()
+    source.all_splits = [Split("IBM", MONDAY, split_from, split_to)]
+    factor = ratio if bars_are_adjusted else 1.0
+    source.default = (
+        bar("IBM", close=40 / factor, volume=1_000 * factor, high=44 / factor, low=36 / factor),
+        bar("OTHER"),
+    )
+    source.unadjusted = (bar("IBM", close=40.0, volume=1_000.0), bar("OTHER"))
+    source.all_floats = [Float("IBM", 6_000.0, dt.date(2026, 11, 1)), Float("OTHER", 1.0)]
+    source.all_snapshots = [snapshot("IBM", high=12.0, low=11.0, previous_close=40.0)]
+
+    rows = await rows_of(source)
+
+    assert rows["IBM"]["split_ratio"] == pytest.approx(ratio)
+    assert rows["IBM"]["prev_day_close"] == pytest.approx(40 / ratio)
+    assert rows["IBM"]["prev_day_volume"] == pytest.approx(1_000 * ratio)
+    assert rows["IBM"]["avg_volume"] == pytest.approx(1_000 * ratio)
+    assert rows["IBM"]["average_true_range"] == pytest.approx(8 / ratio)
+    assert rows["IBM"]["free_float"] == pytest.approx(6_000 * ratio)
+    assert rows["IBM"]["snapshot_high"] == 12.0
+    assert rows["OTHER"]["split_ratio"] is None
+    assert (rows["OTHER"]["prev_day_close"], rows["OTHER"]["free_float"]) == (10.0, 1.0)
+
+
+async def test_a_float_of_today_and_a_split_of_another_day_are_left_alone() -> None:
+    source = FakeSource()
+    source.all_splits = [Split("IBM", MONDAY, 1.0, 4.0), Split("X", FRIDAY, 1.0, 2.0)]
+    source.all_floats = [Float("IBM", 100.0, MONDAY), Float("X", 100.0, dt.date(2026, 11, 1))]
+
+    rows = await rows_of(source)
+
+    assert rows["IBM"]["free_float"] == 100.0
+    assert (rows["X"]["free_float"], rows["X"]["split_ratio"]) == (100.0, None)
+
+
+async def test_the_unadjusted_previous_day_of_a_snapshot_is_not_taken_on_a_split_day() -> None:
+    source = FakeSource()
+    source.refused["bars"] = NOT_ENTITLED
+    source.all_splits = [Split("IBM", MONDAY, 1.0, 4.0)]
+    source.all_snapshots = [snapshot("IBM", previous_close=40.0), snapshot("X", previous_close=5.0)]
+
+    rows = await rows_of(source)
+
+    assert rows["IBM"]["prev_day_close"] is None
+    assert rows["X"]["prev_day_close"] == 5.0
+
+
+async def test_the_volume_curve_is_learned_from_the_most_traded_symbols() -> None:
+    source = FakeSource()
+    source.default = tuple(bar(f"S{number}", close=10.0 + number) for number in range(10))
+
+    loaded = await load(source)
+
+    assert sorted(source.curve_symbols) == [f"S{number}" for number in range(4, 10)]
+    curve = loaded.volume_curve
+    assert curve is not None
+    assert len(curve.symbols) == CURVE_SYMBOLS
+    # 09:30 is minute 330 of the day.
+    assert curve.share_at([0, 330, 331, 332, 960]).tolist() == pytest.approx([0, 0, 0.99, 1, 1])
+
+
+async def test_the_volume_curve_takes_no_more_requests_than_the_budget_leaves() -> None:
+    source = FakeSource()
+    source.default = tuple(bar(f"S{number}") for number in range(10))
+    source.requests = REQUEST_BUDGET - SESSIONS - 5 - 2
+
+    loaded = await load(source)
+
+    assert len(source.curve_symbols) == 2
+    assert loaded.requests == REQUEST_BUDGET

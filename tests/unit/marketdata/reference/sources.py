@@ -1,0 +1,94 @@
+"""A provider with given answers, and daily bars with sensible defaults."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
+
+from marketdata.reference.volume_curve import MinuteVolumes
+from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
+from marketdata.trading_calendar.exchange import exchange_calendar
+
+CALENDAR = exchange_calendar(dt.date(2026, 8, 1), dt.date(2026, 12, 31))
+MONDAY = dt.date(2026, 11, 16)
+FRIDAY = dt.date(2026, 11, 13)
+MONDAY_10_00_MS = CALENDAR.instant_ms(MONDAY, dt.time(10, 0))
+MINUTE_MS = 60_000
+
+
+def bar(
+    symbol: str,
+    close: float = 10.0,
+    volume: float = 100.0,
+    *,
+    high: float | None = None,
+    low: float | None = None,
+) -> DailyBar:
+    return DailyBar(
+        symbol, 9.0, 11.0 if high is None else high, 8.0 if low is None else low, close, volume, 10.5
+    )
+
+
+class FakeSource:
+    """A provider with the given answers; counts the requests. `refused` is by step, or by date of bars."""
+
+    def __init__(self, market_time_ms: int = MONDAY_10_00_MS) -> None:
+        self.now_ms = market_time_ms
+        self.bars: dict[dt.date, Sequence[DailyBar]] = {}
+        self.unadjusted: Sequence[DailyBar] = ()
+        self.default: Sequence[DailyBar] = (bar("IBM"),)
+        self.all_floats: Sequence[Float] = (Float("IBM", 5_000.0),)
+        self.all_tickers: Sequence[ListedTicker] = (
+            ListedTicker("IBM", "International Business Machines", "CS", "XNYS"),
+        )
+        self.all_splits: Sequence[Split] = ()
+        self.all_snapshots: Sequence[Snapshot] = ()
+        self.refused: dict[str, Exception] = {}
+        self.requests = 0
+        self.asked: list[dt.date] = []
+        self.asked_steps: list[str] = []
+        self.curve_symbols: list[str] = []
+
+    async def market_time_ms(self) -> int:
+        self.requests += 1
+        return self.now_ms
+
+    async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[DailyBar]:
+        await self._answer(date.isoformat() if adjusted else "unadjusted", "bars")
+        if not adjusted:
+            return self.unadjusted
+        self.asked.append(date)
+        return self.bars.get(date, self.default)
+
+    async def floats(self) -> Sequence[Float]:
+        await self._answer("floats")
+        return self.all_floats
+
+    async def tickers(self) -> Sequence[ListedTicker]:
+        await self._answer("tickers")
+        return self.all_tickers
+
+    async def splits(self, date: dt.date) -> Sequence[Split]:
+        await self._answer("splits")
+        return [split for split in self.all_splits if split.execution_date == date]
+
+    async def snapshot(self) -> Sequence[Snapshot]:
+        await self._answer("snapshot")
+        return self.all_snapshots
+
+    async def minute_volumes(self, symbol: str, first: dt.date, last: dt.date) -> MinuteVolumes:
+        await self._answer("minute bars")
+        self.curve_symbols.append(symbol)
+        starts = [CALENDAR.day(date).regular_open_ms for date in CALENDAR.dates if first <= date <= last]
+        # All of a day's volume in its first regular minute but one share in the one after.
+        times = [start + minute * MINUTE_MS for start in starts for minute in (0, 1)]
+        return MinuteVolumes(np.array(times), np.array([99.0, 1.0] * len(starts)))
+
+    async def _answer(self, *steps: str) -> None:
+        self.requests += 1
+        self.asked_steps += steps
+        await asyncio.sleep(0)
+        for step in steps:
+            if step in self.refused:
+                raise self.refused[step]
