@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -30,7 +29,7 @@ from scanners.registry import RECEIVED_COLUMN, routes
 from tests.support.builders import aggregate_wire, batch, block_rows
 from tests.support.deadlines import eventually, scaled
 from tests.support.health_client import probe
-from tests.support.services import PRIVATE_PORTS
+from tests.support.services import free_ports_in_a_row
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(150)]
 
@@ -130,7 +129,7 @@ async def snapshots(redis_url: str, unique_prefix: str) -> AsyncIterator[Snapsho
 async def parent(
     redis_url: str, queues_url: str, unique_prefix: str, tmp_path: Path
 ) -> AsyncIterator[RunningParent]:
-    port = three_free_ports()
+    port = free_ports_in_a_row(3)  # the parent's and its workers'
     log = tmp_path / "processor.log"
     environment = os.environ | {
         "MDC_URL": redis_url,
@@ -156,16 +155,6 @@ async def parent(
         if process.returncode is None:
             process.terminate()
             await process.wait()
-
-
-def three_free_ports() -> int:
-    """The first of three ports in a row that nothing listens on: the parent's and its workers'."""
-    for port in range(PRIVATE_PORTS.start, PRIVATE_PORTS.stop, 3):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for offset in range(3):
-                stack.enter_context(socket.create_server(("127.0.0.1", port + offset)))
-            return port
-    raise AssertionError("no three free ports in a row")
 
 
 async def stored(snapshots: SnapshotReader, shard: int) -> Rows:

@@ -17,6 +17,7 @@ from django.core.management.base import CommandError
 from marketdata.management.commands.run_simulator import build_service, default_start
 from marketdata.simulator.scenarios import SCENARIOS
 from tests.support.deadlines import eventually_sync, scaled
+from tests.support.services import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 OPTIONS: dict[str, Any] = {
@@ -125,6 +126,4 @@ def _status(url: str) -> dict[str, Any] | None:
 
 @pytest.fixture
 def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    return free_port()

@@ -28,6 +28,7 @@ from tests.support.deadlines import eventually_sync, scaled
 
 PRIVATE_PORTS: Final = range(20_000, 32_000)
 """Below the kernel's ephemeral range: no outgoing connection takes the port while its server is down."""
+MOST_TEST_PROCESSES: Final = 8
 
 VALKEY_START_SECONDS: Final = 10.0
 RABBITMQ_START_SECONDS: Final = 90.0
@@ -49,11 +50,25 @@ class ServiceFailedError(Exception):
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on."""
+    return free_ports_in_a_row(1)
+
+
+def free_ports_in_a_row(count: int) -> int:
+    """The first of so many ports in a row that nothing listens on."""
+    own = _own_ports()
     while True:
-        port = random.choice(PRIVATE_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        first = random.choice(own[: 1 - count or None])
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
+def _own_ports() -> range:
+    """This test process's share of the private ports: no other one takes what it has found free."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_TEST_PROCESSES
+    share = len(PRIVATE_PORTS) // MOST_TEST_PROCESSES
+    return PRIVATE_PORTS[worker * share : (worker + 1) * share]
 
 
 class Server:

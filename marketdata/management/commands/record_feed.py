@@ -9,10 +9,9 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from marketdata.clock import SystemClock
-from marketdata.management.composition import process_identity
 from marketdata.management.provider_settings import provider_configuration
 from marketdata.management.recording_options import add_recording_options, recorder_config
-from marketdata.management.service_command import ServiceCommand
+from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.registry import create_provider
 from marketdata.recording.recorder import Recorder

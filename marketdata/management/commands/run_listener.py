@@ -11,10 +11,10 @@ from django.core.management.base import CommandParser
 from marketdata.clock import SystemClock
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted
-from marketdata.management.composition import process_identity, queues_by_settings
 from marketdata.management.provider_settings import provider_configuration
+from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.recording_options import add_recording_options, recorder_config
-from marketdata.management.service_command import ServiceCommand
+from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.observability.tracing import configure_tracing
 from marketdata.providers.base import Frame
 from marketdata.providers.registry import create_provider

@@ -10,8 +10,8 @@ from django.core.management.base import CommandParser
 
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
-from marketdata.management.composition import process_identity, queues_by_settings
-from marketdata.management.service_command import ServiceCommand
+from marketdata.management.queue_settings import queues_by_settings
+from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.observability.tracing import configure_tracing, inherited_traceparent
 from marketdata.runtime.service import Service
 from marketdata.runtime.workers import WorkerPool

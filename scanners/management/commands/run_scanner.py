@@ -7,8 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from marketdata.clock import SystemClock
-from marketdata.management.composition import process_identity
-from marketdata.management.service_command import ServiceCommand
+from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys

@@ -1,8 +1,4 @@
-"""Parts that several commands are composed of, as the settings describe them; nothing is connected yet."""
-
-import os
-import socket
-import time
+"""The queues as the settings describe them. Apart, since not every command loads their drivers."""
 
 from django.conf import settings
 
@@ -12,13 +8,8 @@ from marketdata.transport.queues import QueueLimits
 from marketdata.transport.registry import create_transport
 
 
-def process_identity() -> str:
-    """A name unlike that of any other process, also of earlier ones of this machine."""
-    return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-
-
 def queues_by_settings(clock: Clock) -> Transport:
-    """The transport to the queues.
+    """The transport to the queues; nothing is connected yet.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names it.
