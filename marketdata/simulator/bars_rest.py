@@ -13,6 +13,7 @@ from marketdata.simulator.daily import round_price
 from marketdata.simulator.intraday import IntradayPath, RegularBars
 from marketdata.simulator.market import Market
 from marketdata.simulator.rest_answers import Listing, Query, RestError
+from marketdata.simulator.splits import SplitHistory
 from marketdata.trading_calendar import CalendarRangeError
 
 _MINUTE_MS: Final = 60_000
@@ -76,22 +77,29 @@ class DailyBars:
 class BarsRest:
     """Answers from past days' bars, which depend on the seed alone, and from the running day."""
 
-    def __init__(self, market: Market, daily: DailyBars) -> None:
+    def __init__(self, market: Market, daily: DailyBars, splits: SplitHistory) -> None:
         self._market: Final = market
         self._daily: Final = daily
+        self._splits: Final = splits
 
     async def grouped_daily(self, query: Query) -> Mapping[str, Any]:
         """Every ticker's bar of one date; no `results` on a day without trading."""
-        date = query.date("date")
-        body = {"status": "OK", "adjusted": query.text("adjusted", "true") != "false"}
+        date, adjusted = query.date("date"), _is_adjusted(query)
+        body = {"status": "OK", "adjusted": adjusted}
         market = self._market
         if date == market.day.date and market.now_ms < market.day.after_hours_end_ms:
             raise RestError(403, {"status": "NOT_AUTHORIZED", "message": _TODAY})
         if date > market.day.date or not market.calendar.is_session(date):
             return {**body, "queryCount": 0, "resultsCount": 0}
         day = await asyncio.to_thread(self._daily.of_date, date)
+        ratios = {} if adjusted else self._splits.ratios_since(date, market.day.date)
         results = [
-            {"T": symbol, **day.bar(row), "t": day.close_ms, "n": day.trades(row)}
+            {
+                "T": symbol,
+                **_bar_before(day.bar(row), ratios.get(row)),
+                "t": day.close_ms,
+                "n": day.trades(row),
+            }
             for row, symbol in enumerate(market.universe.symbols)
         ]
         counts = {"queryCount": len(results), "resultsCount": len(results), "count": len(results)}
@@ -131,7 +139,9 @@ class BarsRest:
             )
         if query.text("sort", "asc") == "desc":
             bars.reverse()
-        adjusted = query.text("adjusted", "true") != "false"
+        adjusted = _is_adjusted(query)
+        if row is not None and not adjusted:
+            bars = [self._unadjusted(row, bar) for bar in bars]
         counts = {"queryCount": len(bars), "resultsCount": len(bars)}
         return Listing(
             rows=bars,
@@ -141,6 +151,11 @@ class BarsRest:
             extra={"ticker": ticker, "adjusted": adjusted, **counts},
             omit_empty=True,
         )
+
+    def _unadjusted(self, row: int, bar: dict[str, Any]) -> dict[str, Any]:
+        """A bar in the shares of its own date."""
+        date, today = self._market.calendar.local_time(bar["t"]).date(), self._market.day.date
+        return {**bar, **_bar_before(bar, self._splits.ratio_since(row, date, today))}
 
     async def _day_bars(self, row: int, dates: Sequence[dt.date]) -> list[dict[str, Any]]:
         today = self._market.day.date
@@ -162,15 +177,12 @@ class BarsRest:
     def _minute_bars(
         self, row: int, dates: Sequence[dt.date], *, window_ms: int, start_ms: int, end_ms: int
     ) -> list[dict[str, Any]]:
-        bars = []
+        bars: list[dict[str, Any]] = []
         for date in dates:
             path = self._daily.path_of_date(date)
             last_ms = min(end_ms + 1, path.day.after_hours_end_ms)
             first_ms = max(path.day.day_start_ms, -(-start_ms // window_ms) * window_ms)
-            for time_ms in range(first_ms, last_ms - window_ms + 1, window_ms):
-                bar = _minute_bar(path, row, time_ms, time_ms + window_ms)
-                if bar["v"]:
-                    bars.append({**bar, "t": time_ms, "n": max(1, bar["v"] // _SHARES_PER_PRINT)})
+            bars += _minute_bars(path, row, range(first_ms, last_ms - window_ms + 1, window_ms))
         return bars
 
     def _dates(self, start_ms: int, end_ms: int) -> list[dt.date]:
@@ -205,14 +217,41 @@ def _window_ms(query: Query) -> int | None:
     raise RestError.bad_request("timespan", f"must be day or minute, got {timespan!r}")
 
 
-def _minute_bar(path: IntradayPath, row: int, start_ms: int, end_ms: int) -> dict[str, Any]:
-    """The bar of one window, from three points of the path."""
-    rows = slice(row, row + 1)
-    points = np.array(
-        [path.prices_at(time_ms, rows)[0] for time_ms in (start_ms, (start_ms + end_ms) // 2, end_ms - 1)]
-    )
+def _is_adjusted(query: Query) -> bool:
+    return query.text("adjusted", "true") != "false"
+
+
+def _bar_before(bar: dict[str, Any], ratio: float | None) -> dict[str, Any]:
+    """Prices and volume of a bar in older shares, of which one has become `ratio` of those that it is in."""
+    if ratio is None or ratio == 1:
+        return bar
+    prices = {name: round(bar[name] * ratio, 4) for name in ("o", "h", "l", "c", "vw")}
+    return {**prices, "v": round(bar["v"] / ratio)}
+
+
+def _minute_bars(path: IntradayPath, row: int, starts: range) -> Iterator[dict[str, Any]]:
+    """The bars of windows that follow each other, each from three points of the path; none without volume."""
+    if not starts:
+        return
+    begin = np.array(starts)
+    points = np.stack([path.prices_of(row, begin + offset) for offset in _offsets(starts.step)])
     prices = round_price(points)
-    volume = path.accumulated_shares_of(row, end_ms) - path.accumulated_shares_of(row, start_ms)
-    low, high = float(prices.min()), float(prices.max())
-    vwap = min(high, max(low, round(float(points.mean()), 4)))
-    return {"o": float(prices[0]), "h": high, "l": low, "c": float(prices[-1]), "v": volume, "vw": vwap}
+    shares = path.accumulated_shares_over(row, np.append(begin, begin[-1] + starts.step))
+    low, high = prices.min(axis=0), prices.max(axis=0)
+    columns = (
+        begin,
+        np.diff(shares),
+        prices[0],
+        high,
+        low,
+        prices[-1],
+        np.clip(np.round(points.mean(axis=0), 4), low, high),
+    )
+    for start_ms, volume, *values in zip(*(column.tolist() for column in columns), strict=True):
+        if volume:
+            named = dict(zip(("o", "h", "l", "c", "vw"), values, strict=True))
+            yield {**named, "v": volume, "t": start_ms, "n": max(1, volume // _SHARES_PER_PRINT)}
+
+
+def _offsets(window_ms: int) -> tuple[int, ...]:
+    return 0, window_ms // 2, window_ms - 1

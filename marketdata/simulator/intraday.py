@@ -99,10 +99,32 @@ class IntradayPath:
         shares = (self.day_volume * volume_share(self.day, time_ms)).astype(np.int64)
         return shares + extra_shares(self.moves, time_ms, len(shares)) if self.moves else shares
 
-    def accumulated_shares_of(self, row: int, time_ms: int) -> int:
-        """Shares of one symbol traded since the day's start."""
-        extra = sum(move.extra_shares(time_ms) for move in self.moves if move.row == row)
-        return int(self.day_volume[row] * volume_share(self.day, time_ms)) + extra
+    def prices_of(self, row: int, times_ms: NDArray[np.int64]) -> Column:
+        """Fair prices of one symbol at many instants, not yet on the tick."""
+        day = self.day
+        before, after = times_ms < day.regular_open_ms, times_ms > day.regular_close_ms
+        prices = np.empty(len(times_ms))
+        for chosen, course, start_ms, end_ms in (
+            (before, self._pre_market, day.day_start_ms, day.regular_open_ms),
+            (~(before | after), self._regular, day.regular_open_ms, day.regular_close_ms),
+            (after, self._after_hours, day.regular_close_ms, day.after_hours_end_ms),
+        ):
+            parts = np.clip((times_ms[chosen] - start_ms) / (end_ms - start_ms), 0, 1)
+            prices[chosen] = course(parts, row)
+        for move in self.moves:
+            if move.row in {None, row}:
+                prices *= [move.price_factor(time_ms) for time_ms in times_ms.tolist()]
+        return prices
+
+    def accumulated_shares_over(self, row: int, times_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Shares of one symbol traded since the day's start, at many instants."""
+        moves = [move for move in self.moves if move.row == row]
+        shares = [
+            int(self.day_volume[row] * volume_share(self.day, time_ms))
+            + sum(move.extra_shares(time_ms) for move in moves)
+            for time_ms in times_ms.tolist()
+        ]
+        return np.array(shares, dtype=np.int64)
 
     def _ordinary_prices_at(self, time_ms: int, rows: slice) -> Column:
         day = self.day
@@ -112,20 +134,26 @@ class IntradayPath:
             return self._regular(_fraction(time_ms, day.regular_open_ms, day.regular_close_ms), rows)
         return self._after_hours(_fraction(time_ms, day.regular_close_ms, day.after_hours_end_ms), rows)
 
-    def _pre_market(self, part: float, rows: slice) -> Column:
+    # Below, either `part` is one instant and `rows` are many symbols, or `part` many instants of one symbol.
+
+    def _pre_market(self, part: float | Column, rows: slice | int) -> Column:
         # Most of the night's news is in the first prints; the rest comes until the open.
         arrived = 0.7 + 0.3 * part
         previous = self._log_previous[rows]
         level = previous + (self._log_open[rows] - previous) * arrived
-        return np.exp(level + self._quiet_waves[rows] @ _wave_shapes(part))
+        prices: Column = np.exp(level + self._quiet_waves[rows] @ _wave_shapes(part))
+        return prices
 
-    def _regular(self, part: float, rows: slice) -> Column:
+    def _regular(self, part: float | Column, rows: slice | int) -> Column:
         opening = self._log_open[rows]
         level = opening + (self._log_close[rows] - opening) * part
-        return np.exp(level + self._waves[rows] @ _wave_shapes(part) + self._bumps[rows] @ _bump_shapes(part))
+        moves = self._waves[rows] @ _wave_shapes(part) + self._bumps[rows] @ _bump_shapes(part)
+        prices: Column = np.exp(level + moves)
+        return prices
 
-    def _after_hours(self, part: float, rows: slice) -> Column:
-        return np.exp(self._log_close[rows] + self._quiet_waves[rows] @ _wave_shapes(part))
+    def _after_hours(self, part: float | Column, rows: slice | int) -> Column:
+        prices: Column = np.exp(self._log_close[rows] + self._quiet_waves[rows] @ _wave_shapes(part))
+        return prices
 
 
 class RegularBars:
@@ -183,15 +211,16 @@ def _draw_bumps(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     return bumps
 
 
-def _wave_shapes(part: float) -> NDArray[np.float64]:
+def _wave_shapes(part: float | Column) -> NDArray[np.float64]:
     """Half waves that are zero at both ends, so that a session keeps its first and last price."""
-    shapes: NDArray[np.float64] = np.sin(np.arange(1, _WAVES + 1) * (math.pi * part))
+    shapes: NDArray[np.float64] = np.sin(np.multiply.outer(np.arange(1, _WAVES + 1), math.pi * part))
     return shapes
 
 
-def _bump_shapes(part: float) -> NDArray[np.float64]:
+def _bump_shapes(part: float | Column) -> NDArray[np.float64]:
     """For each start: zero before it, up within `_BUMP_RISE`, then fading; zero at the session's end."""
-    since = part - np.array(_BUMP_STARTS)
+    since = -np.subtract.outer(np.array(_BUMP_STARTS), part)
     rise = np.clip(since / _BUMP_RISE, 0, 1)
     fade = np.exp(-np.maximum(since - _BUMP_RISE, 0) / _BUMP_FADE)
-    return rise * fade * min(1.0, (1 - part) / 0.05)
+    shapes: NDArray[np.float64] = rise * fade * np.minimum(1.0, (1 - part) / 0.05)
+    return shapes

@@ -1,15 +1,15 @@
 """Reference data by REST: market status, holidays, tickers, floats, splits, conditions, exchanges."""
 
 import datetime as dt
+import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from marketdata.simulator.condition_codes import CONDITIONS, EXCHANGES
 from marketdata.simulator.market import Market
 from marketdata.simulator.rest_answers import Listing, Query, RestError
+from marketdata.simulator.splits import Split, SplitHistory
 from marketdata.trading_calendar import MarketSession
 from marketdata.trading_calendar.exchange import Holiday
 
@@ -28,18 +28,15 @@ _STATUS: Final = {
 }
 _HOLIDAY_EXCHANGES: Final = ("NYSE", "NASDAQ", "OTC")
 _HOLIDAY_HORIZON: Final = dt.timedelta(days=270)
-_SPLITS: Final = 40
-_SPLIT_DAYS: Final = 200
-_SPLIT_RATIOS: Final = ((1, 2), (1, 3), (1, 4), (1, 10), (10, 1), (20, 1), (25, 1), (8, 1))
 
 
 class ReferenceRest:
     """Answers from the universe, the calendar and the market's own time."""
 
-    def __init__(self, market: Market, holidays: Sequence[Holiday]) -> None:
+    def __init__(self, market: Market, holidays: Sequence[Holiday], splits: SplitHistory) -> None:
         self._market: Final = market
         self._holidays: Final = holidays
-        self._splits: Final = tuple(_draw_splits(market))
+        self._splits: Final = splits
 
     def market_status(self, _query: Query) -> Mapping[str, Any]:
         """What the market does now; `serverTime` is market time with the Eastern offset."""
@@ -60,10 +57,12 @@ class ReferenceRest:
 
     def floats(self, query: Query) -> Listing:
         """Free float of the tickers that have a row. The request id is an integer here, unlike elsewhere."""
-        universe = self._market.universe
+        universe, today = self._market.universe, self._market.day.date
+        yesterday = today - dt.timedelta(days=1)
+        render = functools.partial(self._float, yesterday, self._splits.ratios_since(yesterday, today))
         listed = (row for row in self._listed(query) if universe.has_float[row])
         return Listing(
-            rows=list(listed), render=self._float, default_limit=100, max_limit=5_000, integer_request_id=True
+            rows=list(listed), render=render, default_limit=100, max_limit=5_000, integer_request_id=True
         )
 
     def tickers(self, query: Query) -> Listing:
@@ -104,7 +103,7 @@ class ReferenceRest:
         """Splits with their kind and adjustment factor, the newest first."""
         return Listing(
             rows=list(self._chosen_splits(query)),
-            render=lambda split: split,
+            render=Split.body,
             default_limit=100,
             max_limit=5_000,
         )
@@ -114,7 +113,7 @@ class ReferenceRest:
         names = ("id", "ticker", "execution_date", "split_from", "split_to")
         return Listing(
             rows=list(self._chosen_splits(query)),
-            render=lambda split: {name: split[name] for name in names},
+            render=lambda split: {name: split.body()[name] for name in names},
             default_limit=10,
             max_limit=1_000,
         )
@@ -140,19 +139,22 @@ class ReferenceRest:
         rows = range(len(symbols) - 1, -1, -1) if query.text("order") == "desc" else range(len(symbols))
         return (row for row in rows if (any_of is None or symbols[row] in any_of) and accepts(symbols[row]))
 
-    def _chosen_splits(self, query: Query) -> Iterator[Mapping[str, Any]]:
+    def _chosen_splits(self, query: Query) -> Iterator[Split]:
         by_ticker, by_date = _comparison(query, "ticker"), _comparison(query, "execution_date")
         return (
-            split for split in self._splits if by_ticker(split["ticker"]) and by_date(split["execution_date"])
+            split
+            for split in self._splits.until(self._market.day.date)
+            if by_ticker(split.ticker) and by_date(split.execution_date.isoformat())
         )
 
-    def _float(self, row: int) -> Mapping[str, Any]:
+    def _float(self, effective_date: dt.date, ratios: Mapping[int, float], row: int) -> Mapping[str, Any]:
+        """The float in the shares of its effective date: later splits (`ratios`) are not in it."""
         universe = self._market.universe
         free, outstanding = int(universe.free_float_shares[row]), int(universe.shares_outstanding[row])
         return {
             "ticker": universe.symbols[row],
-            "effective_date": self._market.day.date.replace(day=1).isoformat(),
-            "free_float": free,
+            "effective_date": effective_date.isoformat(),
+            "free_float": round(free / ratios.get(row, 1.0)),
             "free_float_percent": round(100 * free / outstanding, 2),
         }
 
@@ -203,25 +205,3 @@ def _hours(holiday: Holiday) -> Mapping[str, str]:
 def _utc(time_ms: int) -> str:
     instant = dt.datetime.fromtimestamp(time_ms / 1000, tz=dt.UTC)
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _draw_splits(market: Market) -> Iterator[dict[str, Any]]:
-    """Splits of the last months, the newest first. Simulated prices are adjusted for all of them."""
-    universe, count = market.universe, min(_SPLITS, len(market.universe))
-    rng = np.random.default_rng([market.seed, 7])
-    days = np.sort(rng.integers(1, _SPLIT_DAYS, count))
-    rows = rng.choice(len(universe), size=count, replace=False)
-    for day, row, kind in zip(
-        days.tolist(), rows.tolist(), rng.integers(0, len(_SPLIT_RATIOS), count), strict=True
-    ):
-        split_from, split_to = _SPLIT_RATIOS[kind]
-        date = market.day.date - dt.timedelta(days=day)
-        yield {
-            "id": f"S{date:%Y%m%d}{row}",
-            "ticker": universe.symbols[row],
-            "execution_date": date.isoformat(),
-            "split_from": split_from,
-            "split_to": split_to,
-            "adjustment_type": "forward_split" if split_to > split_from else "reverse_split",
-            "historical_adjustment_factor": split_from / split_to,
-        }

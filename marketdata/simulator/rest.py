@@ -21,6 +21,7 @@ from marketdata.simulator.protocol import ApiKey
 from marketdata.simulator.reference_rest import ReferenceRest
 from marketdata.simulator.rest_answers import Listing, Query, RestError
 from marketdata.simulator.snapshot_rest import SnapshotRest
+from marketdata.simulator.splits import SplitHistory
 from marketdata.trading_calendar.exchange import Holiday
 
 Answer: TypeAlias = Mapping[str, Any] | Sequence[Any] | Listing
@@ -57,8 +58,9 @@ def build_rest_routes(
 def market_responders(market: Market, holidays: Sequence[Holiday]) -> Mapping[str, Responder]:
     """What answers for a market, by path."""
     daily = DailyBars(market)
-    snapshots, bars = SnapshotRest(market, daily), BarsRest(market, daily)
-    reference = ReferenceRest(market, holidays)
+    splits = SplitHistory(market.universe, market.calendar, seed=market.seed, first_date=market.day.date)
+    snapshots, bars = SnapshotRest(market, daily), BarsRest(market, daily, splits)
+    reference = ReferenceRest(market, holidays, splits)
     stocks = "/v2/snapshot/locale/us/markets/stocks"
     return {
         f"{stocks}/tickers": snapshots.all_tickers,

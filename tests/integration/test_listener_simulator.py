@@ -10,7 +10,7 @@ import numpy as np
 from marketdata.listener import Listener
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.reference.loader import SESSIONS, ReferenceLoader
+from marketdata.reference.loader import REQUEST_BUDGET, ReferenceLoader
 from marketdata.reference.rest import RestSource
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
@@ -67,7 +67,7 @@ async def test_reference_data_of_the_simulated_market_is_whole_and_of_its_own_da
         loaded = await ReferenceLoader(source, lambda _ns: CALENDAR).load()
 
     assert loaded.date == dt.date(2026, 6, 10)
-    assert loaded.requests <= SESSIONS + 5
+    assert loaded.requests <= REQUEST_BUDGET
     assert not loaded.not_entitled
     block = loaded.block
     assert len(block) >= SYMBOLS * 0.9
@@ -75,3 +75,7 @@ async def test_reference_data_of_the_simulated_market_is_whole_and_of_its_own_da
         assert np.isfinite(block.columns[column]).mean() > 0.9, column
     assert np.nanmin(block.columns["prev_day_low"]) > 0
     assert np.isfinite(block.columns["free_float"]).any()
+    assert loaded.tickers is not None
+    assert len(loaded.tickers) == len(block)
+    assert loaded.volume_curve is not None
+    assert np.nansum(block.columns["split_ratio"]) == 4.1

@@ -141,11 +141,14 @@ async def test_reference_data_of_a_recorded_simulator_is_that_of_its_market(
 
 
 async def load_reference(address: str) -> tuple[dt.date, dict[str, list[float]]]:
+    """Date and columns, without absent values and without the range of the running day, which goes on."""
     async with RestSource(f"http://{address}", KEY) as source:
         loaded = await ReferenceLoader(source, lambda _ns: trading_calendar()).load()
     columns = {name: column.tolist() for name, column in loaded.block.columns.items()}
     return loaded.date, {
-        name: [value for value in values if not math.isnan(value)] for name, values in columns.items()
+        name: [value for value in values if not math.isnan(value)]
+        for name, values in columns.items()
+        if not name.startswith("snapshot_")
     }
 
 

@@ -230,7 +230,7 @@ async def test_details_splits_conditions_and_exchanges(simulator: SimulatorServi
     assert (details.ticker, details.locale) == ("BRK.B", "us")
     assert details.market_cap > 0
     splits = await ask(simulator, lambda client: list(client.list_stocks_splits(limit=7)))
-    assert len(splits) == 40
+    assert len(splits) == 42
     dates = [split.execution_date for split in splits]
     assert dates == sorted(dates, reverse=True)
     older = await ask(
@@ -246,6 +246,53 @@ async def test_details_splits_conditions_and_exchanges(simulator: SimulatorServi
     assert not form_t.update_rules.consolidated.updates_high_low
     exchanges = await ask(simulator, lambda client: client.get_exchanges(asset_class="stocks"))
     assert next(exchange.mic for exchange in exchanges if exchange.id == 10) == "XNYS"
+
+
+async def test_every_session_has_a_split_in_each_direction(simulator: SimulatorService) -> None:
+    today = await ask(
+        simulator, lambda client: list(client.list_splits(execution_date="2026-11-20", limit=1000))
+    )
+    assert [(split.split_from, split.split_to) for split in today] == [(1, 4), (10, 1)]
+    assert len({split.ticker for split in today}) == 2
+    assert (
+        await ask(simulator, lambda client: list(client.list_splits(execution_date="2026-11-23", limit=10)))
+        == []
+    )
+
+
+async def test_unadjusted_bars_are_in_the_shares_of_their_own_date(simulator: SimulatorService) -> None:
+    split = (await ask(simulator, lambda client: list(client.list_splits(execution_date="2026-11-20"))))[0]
+    ratio = split.split_to / split.split_from
+    after = await ask(simulator, lambda client: client.get_grouped_daily_aggs("2026-11-19"))
+    before = await ask(simulator, lambda client: client.get_grouped_daily_aggs("2026-11-19", adjusted=False))
+    today = {
+        one.ticker
+        for one in await ask(simulator, lambda client: list(client.list_splits(execution_date="2026-11-20")))
+    }
+    for one, other in zip(after, before, strict=True):
+        if one.ticker == split.ticker:
+            assert other.close == pytest.approx(one.close * ratio, rel=1e-3)
+            assert other.volume == pytest.approx(one.volume / ratio, abs=1)
+        elif one.ticker not in today:
+            assert other == one
+    series = await ask(
+        simulator,
+        lambda client: list(
+            client.list_aggs(split.ticker, 1, "day", "2026-11-19", "2026-11-19", adjusted=False)
+        ),
+    )
+    assert series[0].close == next(bar.close for bar in before if bar.ticker == split.ticker)
+
+
+async def test_a_float_does_not_know_of_the_split_of_today(simulator: SimulatorService) -> None:
+    split = (await ask(simulator, lambda client: list(client.list_splits(execution_date="2026-11-20"))))[0]
+    universe = simulator.market.universe
+    rows = await ask(simulator, lambda client: list(client.list_stocks_floats(limit=5000)))
+    floats = {row.ticker: row for row in rows}
+    free_float = universe.free_float_shares[universe.index[split.ticker]]
+    ratio = split.split_to / split.split_from
+    assert floats[split.ticker].free_float == pytest.approx(free_float / ratio, abs=1)
+    assert floats[split.ticker].effective_date == "2026-11-19"
 
 
 async def test_a_missing_or_unknown_key_is_refused_with_401(simulator: SimulatorService) -> None:

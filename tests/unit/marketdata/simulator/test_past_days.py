@@ -56,6 +56,18 @@ def test_every_bar_is_well_formed_and_on_the_tick(date: dt.date) -> None:
         np.testing.assert_array_equal(column, round_price(column))
 
 
+@pytest.mark.parametrize("date", [FRIDAY, HALF_DAY])
+def test_one_symbol_over_a_day_is_the_market_at_each_instant(date: dt.date) -> None:
+    path, row = path_of(date), 17
+    times = np.arange(path.day.day_start_ms, path.day.after_hours_end_ms + 1, 250_000)
+
+    prices = [path.prices_at(time_ms)[row] for time_ms in times.tolist()]
+    shares = [path.accumulated_volume_at(time_ms)[row] for time_ms in times.tolist()]
+
+    np.testing.assert_allclose(path.prices_of(row, times), prices, rtol=1e-12)
+    np.testing.assert_array_equal(path.accumulated_shares_over(row, times), shares)
+
+
 def test_the_regular_session_leads_from_the_official_open_to_the_close() -> None:
     path = path_of(FRIDAY)
     np.testing.assert_allclose(path.prices_at(path.day.regular_open_ms), path.official_open, rtol=1e-9)

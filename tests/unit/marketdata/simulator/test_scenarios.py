@@ -174,4 +174,6 @@ def test_what_the_day_is_asked_for_by_date_is_the_scenarios(name: str) -> None:
     asked, moment = of.path_of(of.day.date), of.start_ms + 100_000
     assert (asked.prices_at(moment) == of.path.prices_at(moment)).all()
     volumes = of.path.accumulated_volume_at(moment)
-    assert [asked.accumulated_shares_of(row, moment) for row in range(len(volumes))] == volumes.tolist()
+    assert [
+        asked.accumulated_shares_over(row, np.array([moment]))[0] for row in range(len(volumes))
+    ] == volumes.tolist()
