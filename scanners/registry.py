@@ -22,6 +22,9 @@ class Route(msgspec.Struct, frozen=True):
     analyzers: tuple[Analyzer[Any], ...]
 
 
+SNAPSHOT_COLUMNS = ("snapshot_high", "snapshot_low")
+"""Reference columns that tell of the trading day within which the reference data was made, of no other."""
+
 REFERENCE_COLUMNS = (
     "prev_day_open",
     "prev_day_high",
@@ -31,6 +34,9 @@ REFERENCE_COLUMNS = (
     "prev_day_vwap",
     "avg_volume",
     "free_float",
+    "prev_day_short_sale_restricted",
+    "nasdaq_listed",
+    *SNAPSHOT_COLUMNS,
 )
 """Columns of the market table that the reference data fills; no analyzer owns them."""
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from marketdata.payloads import RowBlock
-from scanners.registry import REFERENCE_COLUMNS
+from marketdata.trading_calendar import TradingDay
+from scanners.registry import REFERENCE_COLUMNS, SNAPSHOT_COLUMNS
 from scanners.table import MarketTable, Rows
 
 
@@ -13,6 +14,7 @@ class ReferenceData:
     """The newest reference block, indexed by symbol."""
 
     def __init__(self, block: RowBlock) -> None:
+        self._market_time_ms = block.market_time_ms
         self._index = {symbol: index for index, symbol in enumerate(block.symbols)}
         absent = np.full(len(block), np.nan)
         columns = [block.columns.get(name, absent) for name in REFERENCE_COLUMNS]
@@ -20,10 +22,15 @@ class ReferenceData:
         self._matrix = np.full((len(REFERENCE_COLUMNS), len(block) + 1), np.nan)
         self._matrix[:, :-1] = columns
 
-    def fill(self, table: MarketTable, rows: Rows) -> None:
-        """Write the reference columns of the rows and mark these; a symbol that is unknown here has none."""
+    def fill(self, table: MarketTable, rows: Rows, day: TradingDay | None) -> None:
+        """Write the reference columns of the rows and mark these; a symbol that is unknown here has none.
+
+        The snapshot counts on the trading day of the block alone; on another `day` it is absent.
+        """
         found = self._find([table.symbols[row] for row in rows.tolist()])
         table.write(table.columns(REFERENCE_COLUMNS), rows, self._matrix[:, found])
+        if day is None or not day.contains(self._market_time_ms):
+            table.clear(SNAPSHOT_COLUMNS, rows)
 
     def _find(self, symbols: Sequence[str]) -> Rows:
         return np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.intp)

@@ -16,7 +16,14 @@ from marketdata.transport.queues import QueueName
 from scanners.analyzers.base import Emission, EventGroup
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
-from scanners.registry import CIRCUMSTANCE_COLUMNS, RECEIVED_COLUMN, Route, table_columns, table_sheets
+from scanners.registry import (
+    CIRCUMSTANCE_COLUMNS,
+    RECEIVED_COLUMN,
+    SNAPSHOT_COLUMNS,
+    Route,
+    table_columns,
+    table_sheets,
+)
 from scanners.table import MarketTable, Rows
 
 _NS_PER_MS: Final = 1_000_000
@@ -199,12 +206,15 @@ class ShardProcessor:
             if advance.regular_session_started:
                 analyzer.start_regular_session(self._table)
         if advance.day_started:
-            self._table.clear((RECEIVED_COLUMN,))
+            self._table.clear((RECEIVED_COLUMN, *SNAPSHOT_COLUMNS))
+            self._rows_with_reference = 0
 
     def _fill_reference(self) -> None:
-        """Only rows without it: new ones, and all of them after new reference data or a restore."""
+        """Only rows without it: new ones; all after new reference data, a restore or a day's start."""
         if self._reference is not None and self._rows_without_reference():
-            self._reference.fill(self._table, np.arange(self._rows_with_reference, len(self._table)))
+            phase = self._time.phase
+            rows = np.arange(self._rows_with_reference, len(self._table))
+            self._reference.fill(self._table, rows, None if phase is None else phase.day)
             self._rows_with_reference = len(self._table)
 
     def _rows_without_reference(self) -> bool:
