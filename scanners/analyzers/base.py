@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
+import numpy as np
 
 from marketdata.events import MarketEvent
 from marketdata.payloads import Column
+from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.columns import Instants, Lines
 from scanners.table import MarketTable, Rows
+
+MS_PER_MINUTE: Final = 60_000
 
 EventT_co = TypeVar("EventT_co", bound=MarketEvent, covariant=True)
 EventT_contra = TypeVar("EventT_contra", bound=MarketEvent, contravariant=True)
@@ -20,15 +24,26 @@ class MarketPhase(msgspec.Struct, frozen=True):
     """How far the market's own time has come, as told by the events alone.
 
     `regular_session_reached` is False in the pre-market and True from 09:30 New York until the day ends.
+    `volume_curve` is how the market's volume is usually spread over a full day, None while that is not known.
     """
 
     day: TradingDay
     regular_session_reached: bool
+    volume_curve: VolumeCurve | None = None
 
     @property
     def open_reset_ms(self) -> int:
         """Since when "since open" counts: the start of the day, and from 09:30 on the regular open."""
         return self.day.regular_open_ms if self.regular_session_reached else self.day.day_start_ms
+
+    def usual_share(self, times_ms: Column) -> Column:
+        """The share of the day's volume that is usually traded by these times, 0 to 1.
+
+        Absent without a curve, and on a day that closes early, whose shape the curve does not know.
+        """
+        if self.volume_curve is None or self.day.is_early_close:
+            return np.full(len(times_ms), np.nan)
+        return self.volume_curve.share_at((times_ms - self.day.day_start_ms) / MS_PER_MINUTE)
 
 
 class EventGroup(msgspec.Struct, Generic[EventT_co], frozen=True):

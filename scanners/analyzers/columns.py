@@ -93,6 +93,11 @@ def quotient(dividend: Column, divisor: Column) -> Column:
     return result
 
 
+def percent_change(value: Column, base: Column) -> Column:
+    """From base to value in percent of base (12.5 means 12.5 %); absent where `quotient` would be."""
+    return 100 * quotient(value - base, base)
+
+
 def _at(key: tuple[Column, Column], index: Rows) -> tuple[Column, Column]:
     return key[0][index], key[1][index]
 

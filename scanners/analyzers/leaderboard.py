@@ -6,7 +6,7 @@ replaces the one before.
 
 "Since open" compares with the open of the day's first bar from 04:00 New York on. At 09:30 it starts anew:
 from then on with the official open, and until that is known with the open of the first bar
-that starts at 09:30 or later.
+that starts at 09:30 or later. docs/metrics.md defines every column.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,10 @@ import numpy as np
 
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
+from scanners.analyzers import windows
 from scanners.analyzers.bars import BAR_COLUMNS, END, OFFICIAL_OPEN, OPEN, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Lines, newest_per_row, quotient
+from scanners.analyzers.columns import Lines, newest_per_row, percent_change, quotient
 from scanners.table import MarketTable, Rows
 
 OPEN_COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
@@ -27,7 +28,11 @@ DERIVED_COLUMNS: Final = (
     "pct_change",
     "change_since_open",
     "pct_change_since_open",
+    "gap_pct",
     "relative_volume",
+    "relative_volume_at_time",
+    "float_rotation",
+    "vwap_distance_pct",
 )
 
 
@@ -35,7 +40,8 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
     """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
-    columns: Final = BAR_COLUMNS + OPEN_COLUMNS + DERIVED_COLUMNS
+    columns: Final = BAR_COLUMNS + OPEN_COLUMNS + DERIVED_COLUMNS + windows.COLUMNS
+    sheets: Final = windows.SHEETS
 
     def update(
         self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
@@ -43,6 +49,7 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
         """Apply bars."""
         rows, bars = group.rows, group.lines
         _note_session_open(table, rows, bars, phase)
+        windows.remember(table, rows, bars)
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (bars[END], bars[START]), held)
         table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:OFFICIAL_OPEN, newest])
@@ -50,17 +57,10 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """Changes against the previous close and since the open (in percent too), and relative volume."""
-        close = table["close"][rows]
-        previous_close = table["prev_day_close"][rows]
-        opened_at = _open_price(table, rows, phase)
-        table["change"][rows] = close - previous_close
-        table["pct_change"][rows] = 100 * quotient(close - previous_close, previous_close)
-        table["change_since_open"][rows] = close - opened_at
-        table["pct_change_since_open"][rows] = 100 * quotient(close - opened_at, opened_at)
-        table["relative_volume"][rows] = quotient(
-            table["accumulated_volume"][rows], table["avg_volume"][rows]
-        )
+        """Changes against the previous close and since the open, ratios of volume, and the windows."""
+        _derive_changes(table, rows, phase)
+        _derive_ratios(table, rows, phase)
+        windows.derive(table, rows, phase)
 
     def start_regular_session(self, table: MarketTable) -> None:
         """Changes since the open start anew; the pre-market's volume, high and low stay."""
@@ -86,6 +86,34 @@ def _note_official_open(
     """Keep the official open of the newest bars that carry one; before 09:30 it would be another day's."""
     known = newest[(bars[OFFICIAL_OPEN, newest] > 0) & (bars[START, newest] >= phase.day.regular_open_ms)]
     table["official_open_price"][rows[known]] = bars[OFFICIAL_OPEN, known]
+
+
+def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+    """Dollars and percent against the previous close, since the open, and from the average price."""
+    close, previous_close = table["close"][rows], table["prev_day_close"][rows]
+    opened_at, average_price = _open_price(table, rows, phase), table["aggregate_vwap"][rows]
+    table["change"][rows] = close - previous_close
+    table["pct_change"][rows] = percent_change(close, previous_close)
+    table["change_since_open"][rows] = close - opened_at
+    table["pct_change_since_open"][rows] = percent_change(close, opened_at)
+    table["gap_pct"][rows] = percent_change(_opening(table, rows, phase), previous_close)
+    table["vwap_distance_pct"][rows] = percent_change(close, average_price)
+
+
+def _derive_ratios(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+    """The day's volume against a usual day's, against what is usual by this time of day, and the float."""
+    volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
+    usual = average * phase.usual_share(table["end_timestamp"][rows])
+    table["relative_volume"][rows] = quotient(volume, average)
+    table["relative_volume_at_time"][rows] = quotient(volume, usual)
+    table["float_rotation"][rows] = quotient(volume, table["free_float"][rows])
+
+
+def _opening(table: MarketTable, rows: Rows, phase: MarketPhase) -> Column:
+    """What the gap is measured at: the open of the regular session, and before it the newest price."""
+    official = table["official_open_price"][rows]
+    until_known = table["session_open_price" if phase.regular_session_reached else "close"][rows]
+    return np.where(np.isnan(official), until_known, official)
 
 
 def _open_price(table: MarketTable, rows: Rows, phase: MarketPhase) -> Column:

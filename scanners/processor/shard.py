@@ -10,10 +10,11 @@ import numpy as np
 
 from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock
+from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.base import Emission, EventGroup
+from scanners.analyzers.base import Emission, EventGroup, MarketPhase
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
 from scanners.registry import (
@@ -72,6 +73,7 @@ class ShardProcessor:
         self._table = self._empty_table()
         self._time = MarketTime(calendar)
         self._reference: ReferenceData | None = None
+        self._volume_curve: VolumeCurve | None = None
         self._rows_with_reference = 0
         self._received_ns = 0
         self._tick = 0
@@ -115,9 +117,10 @@ class ShardProcessor:
         self._received_ns = checkpoint.whole.received_ns
         self._rows_with_reference = 0
 
-    def apply_reference(self, block: RowBlock) -> None:
-        """Take new reference data for the rows that exist, and for those that will."""
+    def apply_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
+        """Take new reference data for the rows that exist, and for those that will; without a curve none."""
         self._reference = ReferenceData(block)
+        self._volume_curve = volume_curve
         self._rows_with_reference = 0
 
     def apply(self, batches: Iterable[Batch]) -> Outcome:
@@ -143,9 +146,10 @@ class ShardProcessor:
         """
         self._fill_reference()
         rows = self._table.take_changed()
-        if self._time.phase is not None:
+        phase = self._phase
+        if phase is not None:
             for analyzer in self._analyzers:
-                analyzer.derive(self._table, rows, self._time.phase)
+                analyzer.derive(self._table, rows, phase)
         self._tick += 1
         whole = self._block(published_ns, self._table.symbols, self._table.copy_columns())
         self._take_emitted(published_ns)
@@ -172,6 +176,11 @@ class ShardProcessor:
             sheet.mark()
 
     @property
+    def _phase(self) -> MarketPhase | None:
+        phase = self._time.phase
+        return phase and msgspec.structs.replace(phase, volume_curve=self._volume_curve)
+
+    @property
     def _producer(self) -> str:
         return f"shard:{self.shard}"
 
@@ -187,7 +196,7 @@ class ShardProcessor:
             outcome.ignored["other_day"] += len(events) - len(kept)
             events = [events[index] for index in kept.tolist()]
             times_ms, received_ms = times_ms[kept], received_ms[kept]
-        phase = self._time.phase
+        phase = self._phase
         if not events or phase is None:
             return
         rows = self._table.rows([event.symbol for event in events])

@@ -152,10 +152,10 @@ def test_zero_is_a_value(shard: Shard) -> None:
 
 
 def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: Shard) -> None:
-    shard.bar(MONDAY, "09:59:58", h=11.0)
-    shard.bar(MONDAY, "10:00:00")
+    shard.bar(MONDAY, "10:00:00", h=11.0)
+    shard.bar(MONDAY, "10:00:02")
     shard.core.tick(published_ns=1)
-    shard.bar(MONDAY, "09:59:59", h=10.5)
+    shard.bar(MONDAY, "10:00:01", h=10.5)
     blocks = shard.core.tick(published_ns=2)
     assert len(blocks.changed) == 0
     assert len(blocks.whole) == 1

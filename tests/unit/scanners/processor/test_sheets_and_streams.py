@@ -72,14 +72,14 @@ def test_a_sheet_is_stored_until_confirmed_and_again_after_it_changed() -> None:
     first = processor.tick(published_ns=1)
     assert block_rows(first.sheets["largest"]) == {"A": {"largest_volume": 5.0}}
     again = processor.tick(published_ns=2)
-    assert set(again.sheets) == {"largest"}
+    assert "largest" in again.sheets
 
     processor.confirm(again)
     assert processor.tick(published_ns=3).sheets == {}
     bar(processor, 3)
-    assert processor.tick(published_ns=4).sheets == {}
+    assert "largest" not in processor.tick(published_ns=4).sheets
     processor.store_anew()
-    assert set(processor.tick(published_ns=5).sheets) == {"largest"}
+    assert set(processor.tick(published_ns=5).sheets) == set(processor.sheets)
 
 
 def test_what_happened_is_told_in_order_with_its_circumstances() -> None:

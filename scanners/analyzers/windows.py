@@ -1,0 +1,156 @@
+"""What is remembered of a symbol's day by the minute, so that changes over some minutes can be told.
+
+The newest bar of each symbol stands in the table. When a bar of a later minute takes its place it is kept in
+the sheet of its minute; 16 sheets take turns (`minute % 16`), and what gives way in them is remembered by its
+newest bar alone, in a sheet of its own. A minute whose place was taken lies at least 16 minutes before the
+newest bar, so it is before every window of up to 15 minutes, and only its newest bar is ever asked for.
+
+What the windows show depends on the set of bars, and where two have the same times on which came last: late,
+repeated and permuted bars come to the same. Sheets change once a minute, not with every bar.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.payloads import Column
+from scanners.analyzers import bars as bar
+from scanners.analyzers.base import MS_PER_MINUTE, MarketPhase
+from scanners.analyzers.columns import Lines, newest_per_row, percent_change, quotient
+from scanners.table import MarketTable, Rows, Sheet
+
+CHANGE_COLUMNS: Final = MappingProxyType({1: "pct_change_1m", 5: "pct_change_5m", 15: "pct_change_15m"})
+VOLUME_COLUMNS: Final = MappingProxyType({1: "volume_1m", 5: "volume_5m"})
+RELATIVE_VOLUME_COLUMNS: Final = MappingProxyType({1: "relative_volume_1m", 5: "relative_volume_5m"})
+"""Minutes of the window -> column."""
+
+COLUMNS: Final = (
+    *CHANGE_COLUMNS.values(),
+    *VOLUME_COLUMNS.values(),
+    *RELATIVE_VOLUME_COLUMNS.values(),
+)
+
+MINUTES: Final = 16
+"""Sheets that take turns: one more than the longest window, since that starts behind its base."""
+
+_KEPT: Final = ("end_timestamp", "start_timestamp", "close", "accumulated_volume")
+_END, _START, _CLOSE, _ACCUMULATED_VOLUME = range(len(_KEPT))
+_KEPT_LINES: Final = np.array([bar.END, bar.START, bar.CLOSE, bar.ACCUMULATED_VOLUME])
+_MINUTE_SHEETS: Final = tuple(f"minute_{number:02}" for number in range(MINUTES))
+_OLDER_SHEET: Final = "older_minutes"
+_EARLIEST_SHEET: Final = "earliest_bar"
+_EARLIEST: Final = ("start_timestamp", "volume_before")
+
+SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {**dict.fromkeys((*_MINUTE_SHEETS, _OLDER_SHEET), _KEPT), _EARLIEST_SHEET: _EARLIEST}
+)
+
+
+def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
+    """Keep what the windows need of bars, before the newest of them are written to the table."""
+    _note_earliest(table, rows, bars)
+    ends, held_ends = bars[bar.END], table["end_timestamp"][rows]
+    minute_start = _minute_start(ends.max())
+    minute_end = minute_start + MS_PER_MINUTE
+    is_usual = (held_ends > minute_start) & (held_ends <= minute_end) & (ends > minute_start)
+    if is_usual.all():  # all go on within the minute of their symbol's newest bar
+        return
+    displaced = np.unique(rows[held_ends <= minute_start])
+    held = np.array([table[name][displaced] for name in _KEPT])
+    _keep_by_minute(table, displaced, held)
+    late = np.flatnonzero((ends <= minute_start) | (held_ends > minute_end))
+    _keep_by_minute(table, rows[late], bars[np.ix_(_KEPT_LINES, late)])
+
+
+def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+    """Change and volume over the windows that end with the newest bar."""
+    end, close = table["end_timestamp"][rows], table["close"][rows]
+    volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
+    seen_from = table.sheets[_EARLIEST_SHEET].values[1, rows]
+    kept = [table.sheets[name] for name in (*_MINUTE_SHEETS, _OLDER_SHEET)]
+    kept_ends = np.array([sheet.values[_END, rows] for sheet in kept])
+    for minutes, change_column in CHANGE_COLUMNS.items():
+        window_start = _minute_start(end) - (minutes - 1) * MS_PER_MINUTE
+        base_close, base_volume = _base(kept, kept_ends, rows, window_start)
+        table[change_column][rows] = percent_change(close, base_close)
+        if minutes not in VOLUME_COLUMNS:
+            continue
+        traded = np.maximum(volume - np.where(np.isnan(base_volume), seen_from, base_volume), 0)
+        share = phase.usual_share(end) - phase.usual_share(window_start)
+        table[VOLUME_COLUMNS[minutes]][rows] = traded
+        table[RELATIVE_VOLUME_COLUMNS[minutes]][rows] = quotient(traded, average * share)
+
+
+def _base(
+    kept: list[Sheet], kept_ends: NDArray[np.float64], rows: Rows, window_start: Column
+) -> tuple[Column, Column]:
+    """Close and accumulated volume of the newest kept bar before the windows; absent where there is none."""
+    ends = np.where(kept_ends <= window_start, kept_ends, -np.inf)
+    place = ends.argmax(axis=0)
+    known = np.flatnonzero(ends[place, np.arange(len(rows))] > -np.inf)
+    close, volume = np.full((2, len(rows)), np.nan)
+    for number in np.unique(place[known]):
+        at = known[place[known] == number]
+        close[at] = kept[number].values[_CLOSE, rows[at]]
+        volume[at] = kept[number].values[_ACCUMULATED_VOLUME, rows[at]]
+    return close, volume
+
+
+def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
+    """Keep the day's volume before the earliest bar of each symbol; the same bar sent again replaces it."""
+    start = bars[bar.START]
+    candidates = np.flatnonzero(~(start > table.sheets[_EARLIEST_SHEET].values[0, rows]))
+    if not len(candidates):
+        return
+    candidates = candidates[np.argsort(-start[candidates], kind="stable")]
+    rows, bars = rows[candidates], bars[:, candidates]
+    last = np.unique(rows[::-1], return_index=True)[1]
+    chosen = len(rows) - 1 - last
+    values = np.array([bars[bar.START], bars[bar.ACCUMULATED_VOLUME] - bars[bar.VOLUME]])
+    _write(table, _EARLIEST_SHEET, rows[chosen], values[:, chosen])
+
+
+def _keep_by_minute(table: MarketTable, rows: Rows, kept: Lines) -> None:
+    """Put bars (one line for each of `_KEPT`) into the sheets of their minutes."""
+    starts = _minute_start(kept[_END])
+    for minute_start in np.unique(starts):
+        chosen = starts == minute_start
+        _keep(table, float(minute_start), rows[chosen], kept[:, chosen])
+
+
+def _keep(table: MarketTable, minute_start: float, rows: Rows, kept: Lines) -> None:
+    """Put bars of one minute into its sheet, and what has no place there into that of older minutes."""
+    name = _MINUTE_SHEETS[int(minute_start // MS_PER_MINUTE) % MINUTES]
+    held = table.sheets[name].values[:, rows]
+    gives_way = held[_END] <= minute_start
+    _keep_newest(table, _OLDER_SHEET, rows[gives_way], held[:, gives_way])
+    has_no_place = held[_END] > minute_start + MS_PER_MINUTE
+    _keep_newest(table, _OLDER_SHEET, rows[has_no_place], kept[:, has_no_place])
+    _keep_newest(table, name, rows[~has_no_place], kept[:, ~has_no_place])
+
+
+def _keep_newest(table: MarketTable, sheet_name: str, rows: Rows, kept: Lines) -> None:
+    if not len(rows):
+        return
+    held = table.sheets[sheet_name].values
+    newest = newest_per_row(rows, (kept[_END], kept[_START]), (held[_END], held[_START]))
+    _write(table, sheet_name, rows[newest], kept[:, newest])
+
+
+def _write(table: MarketTable, sheet_name: str, rows: Rows, values: Lines) -> None:
+    """Set the lines of a sheet in some rows, which must differ, and mark what is not as it was."""
+    sheet = table.sheets[sheet_name]
+    differs = (sheet.values[:, rows] != values).any(axis=0)
+    if differs.any():
+        sheet.values[:, rows] = values
+        sheet.mark()
+        table.mark(rows[differs])
+
+
+def _minute_start(end: Column) -> Column:
+    """Start of the clock minute in which bars with these ends lie: the one of their last millisecond."""
+    start: Column = (end - 1) // MS_PER_MINUTE * MS_PER_MINUTE
+    return start
