@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from django.conf import settings
 
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer
 
 # How long an example takes depends on what else the machine does; `timeout` bounds the test as a whole.
 hypothesis.settings.register_profile("mdp", deadline=None)
 hypothesis.settings.load_profile("mdp")
+
+# The site's own hasher takes a quarter of a second for each password, by design.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 _RABBITMQ = pytest.StashKey[RabbitMQServer]()
 

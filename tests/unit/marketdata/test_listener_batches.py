@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import pytest
 
 from marketdata.errors import TopologyMismatch
-from marketdata.listener import Listener
+from marketdata.listener import Listener, service
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger
 from marketdata.observability import metrics
@@ -262,6 +262,13 @@ async def test_a_broker_away_at_the_start_is_waited_for(rig: Rig) -> None:
         await eventually(lambda: not rig.listener.unready(), 5)
 
 
+@pytest.fixture
+def short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop has time to publish what it can, and not the whole time of an operator's."""
+    monkeypatch.setattr(service, "DRAIN_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("short_drain")
 async def test_a_stop_does_not_wait_for_a_broker_that_is_away(rig: Rig) -> None:
     given_up = metrics.LISTENER_DROPPED.labels(reason="stopping")
     before = given_up._value.get()
@@ -320,6 +327,7 @@ async def test_every_event_is_accounted_for_at_any_moment_of_an_outage_with_over
     assert counters.events_in_flight == counters.frames_waiting == 0
 
 
+@pytest.mark.usefixtures("short_drain")
 async def test_what_a_stop_cannot_publish_any_more_is_counted_too(rig: Rig) -> None:
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)

@@ -156,7 +156,6 @@ def test_staff_log_in_with_a_password_at_the_admin_and_failures_are_limited(
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "failures"}
     }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # for speed
     get_user_model().objects.create_superuser("root", password=PASSWORD)
     login = reverse("admin:login")
     right = {"username": "root", "password": PASSWORD, "next": "/admin/"}

@@ -5,10 +5,17 @@ import contextlib
 
 import pytest
 
+from marketdata.runtime import cancellation
 from marketdata.runtime.cancellation import end, finished_before, run_together
 from tests.support.deadlines import scaled
 
 WITHIN_SECONDS = 10.0
+
+
+@pytest.fixture(autouse=True)
+def frequent_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever swallows a cancellation gets the next one soon."""
+    monkeypatch.setattr(cancellation, "REPEAT_SECONDS", 0.1)
 
 
 class Deaf:

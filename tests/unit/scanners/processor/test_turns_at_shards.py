@@ -13,6 +13,13 @@ from tests.support.deadlines import eventually
 WITHIN_SECONDS = 5.0
 
 
+@pytest.fixture(autouse=True)
+def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claims are renewed and looked at often, so that nobody waits."""
+    for pause in ("CLAIM_RENEWAL_SECONDS", "CLAIM_POLL_SECONDS"):
+        monkeypatch.setattr(f"scanners.processor.turn.{pause}", 0.02)
+
+
 class SharedClaim:
     """The claim of one shard, as all workers see it; it lapses only when released."""
 

@@ -14,7 +14,7 @@ from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, MemoryAnnouncements, MemorySnapshots, ReadingClient
 from widgets.catalog import Feed, StoredFeeds, feed_of
-from widgets.hub import Hub
+from widgets.hub import Hub, hub
 
 SHARDS = 2
 STORED = StoredFeeds(Keys(), SHARDS)
@@ -85,7 +85,9 @@ def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    for pause in ("RETRY_SECONDS", "RESTART_SECONDS"):
+        monkeypatch.setattr(hub, pause, 0.1)
     desk = Desk()
     yield desk
     await desk.hub.stop()
