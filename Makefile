@@ -3,6 +3,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Most tests wait more than they compute. Each process has servers, ports, keys and a database of its own.
+TEST_PROCESSES ?= 2
+SIDE_BY_SIDE := --numprocesses $(TEST_PROCESSES) --dist worksteal
 SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap.py
 
 .DEFAULT_GOAL := help
@@ -27,13 +30,13 @@ check: ## Format, lint, types, import contracts, migrations
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 unit: ## Tests that need no network, in seconds
-	$(BIN)/pytest -q tests/unit tests/architecture
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/unit tests/architecture
 
 contract: ## One suite per interface, on every implementation
-	$(BIN)/pytest -q tests/contract
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/contract
 
 integration: ## Real Valkey, RabbitMQ, simulator and web server on private ports
-	$(BIN)/pytest -q tests/integration
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/integration
 
 end-to-end: ## What `make demo` starts, seen through a browser
 	$(BIN)/pytest -q tests/end_to_end
