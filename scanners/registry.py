@@ -34,8 +34,11 @@ REFERENCE_COLUMNS = (
     "prev_day_vwap",
     "avg_volume",
     "free_float",
+    "average_true_range",
     "prev_day_short_sale_restricted",
+    "ticker_type",
     "nasdaq_listed",
+    "split_ratio",
     *SNAPSHOT_COLUMNS,
 )
 """Columns of the market table that the reference data fills; no analyzer owns them."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from marketdata.events import Quote
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, Lines, float_columns, newest_per_row, whole_numbers
-from scanners.table import MarketTable
+from scanners.analyzers.columns import Instants, Lines, float_columns, newest_per_row, quotient, whole_numbers
+from scanners.table import MarketTable, Rows
 
 QUOTE_COLUMNS: Final = (
     "bid_price",
@@ -21,6 +21,7 @@ QUOTE_COLUMNS: Final = (
     "quote_timestamp",
     "quote_sequence_number",
 )
+DERIVED_COLUMNS: Final = ("spread", "mid_price", "spread_pct")
 _BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(QUOTE_COLUMNS))
 
 
@@ -33,7 +34,7 @@ class QuotesAnalyzer(Analyzer[Quote]):
     """Quotes to the newest bid and offer. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "quotes"
-    columns: Final = QUOTE_COLUMNS
+    columns: Final = QUOTE_COLUMNS + DERIVED_COLUMNS
 
     def update(self, table: MarketTable, group: EventGroup[Quote], phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""
@@ -46,6 +47,14 @@ class QuotesAnalyzer(Analyzer[Quote]):
             chosen[price, empty] = chosen[size, empty] = np.nan
         table.write(table.columns(QUOTE_COLUMNS), rows[newest], chosen)
         return ()
+
+    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+        """The distance of bid and ask, in dollars and in percent of their middle."""
+        bid, ask = table["bid_price"][rows], table["ask_price"][rows]
+        middle = (bid + ask) / 2
+        table["spread"][rows] = ask - bid
+        table["mid_price"][rows] = middle
+        table["spread_pct"][rows] = 100 * quotient(ask - bid, middle)
 
 
 def quote_lines(events: Sequence[Quote], times_ms: Instants) -> Lines:

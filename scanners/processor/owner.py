@@ -13,6 +13,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
+from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
@@ -83,6 +84,7 @@ class ShardOwner:
         self._turn = turn
         self._processor = make_processor(clock.time_ns())
         self._reference: RowBlock | None = None
+        self._volume_curve: VolumeCurve | None = None
         self._gathered: list[Delivery] = []
         self._on_loan: list[Delivery] = []
         self._next_tick_ns = 0
@@ -99,10 +101,10 @@ class ShardOwner:
         """What keeps it from working: dependency -> reason. Standing by is no trouble."""
         return self._troubles
 
-    def use_reference(self, block: RowBlock) -> None:
+    def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
         """Take new reference data; the next tick publishes its effect."""
-        self._reference = block
-        self._processor.apply_reference(block)
+        self._reference, self._volume_curve = block, volume_curve
+        self._processor.apply_reference(block, volume_curve)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard again and again until told to stop; then publish and acknowledge what came."""
@@ -176,7 +178,7 @@ class ShardOwner:
             self._processor = self._make_processor(self._clock.time_ns())
             self._processor.restore(stored)
             if self._reference is not None:
-                self._processor.apply_reference(self._reference)
+                self._processor.apply_reference(self._reference, self._volume_curve)
         outcome = "empty" if stored is None else "restored"
         metrics.PROCESSOR_RESTORES.labels(outcome).inc()
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)

@@ -1,8 +1,8 @@
 """The processor as a long-running process: its shards side by side, and reference data for all of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from marketdata.clock import Clock
 from marketdata.errors import ContentError, StoreUnavailable, TransportUnavailable
@@ -21,6 +21,8 @@ from scanners.processor.owner import ProcessorConfiguration, ShardOwner
 from scanners.processor.shard import ShardProcessor
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import Route, routes
+
+Stored = TypeVar("Stored")
 
 log = get_logger(__name__)
 
@@ -114,21 +116,25 @@ class Processor:
 
     async def _follow_reference(self) -> None:
         async for news in self._reference_news:
-            block = news.block if isinstance(news, Announcement) else await self._stored_reference()
+            if isinstance(news, Announcement):
+                block: RowBlock | None = news.block
+            else:
+                block = await self._read("reference data", self._snapshots.reference())
             if block is not None:
-                log.info("reference data taken", symbols=len(block))
+                curve = await self._read("volume curve", self._snapshots.volume_curve())
+                log.info("reference data taken", symbols=len(block), volume_curve=curve is not None)
                 for owner in self._owners:
-                    owner.use_reference(block)
+                    owner.use_reference(block, curve)
 
-    async def _stored_reference(self) -> RowBlock | None:
+    async def _read(self, what: str, stored: Awaitable[Stored | None]) -> Stored | None:
         """What is stored; None also when it cannot be read: then the next announcement brings it."""
         try:
-            return await self._snapshots.reference()
+            return await stored
         except ContentError as error:
             metrics.STORE_MALFORMED.labels(error.reason).inc()
-            log.warning("stored reference data cannot be read", error=str(error))
+            log.warning("stored value cannot be read", what=what, error=str(error))
         except StoreUnavailable as error:
-            log.warning("reference data not read", error=str(error))
+            log.warning("stored value not read", what=what, error=str(error))
         return None
 
 

@@ -75,6 +75,17 @@ def test_an_empty_side_of_a_quote_is_absent() -> None:
     row = last_row(QueueName.QUOTES, [quote_wire(timestamp_ms=new_york_ms(DAY, "10:00"), bp=0, bs=0)])
     assert (row["bid_price"], row["bid_size"]) == (None, None)
     assert (row["ask_price"], row["ask_size"]) == (10.01, 200.0)
+    assert (row["spread"], row["mid_price"], row["spread_pct"]) == (None, None, None)
+
+
+def test_the_spread_is_told_in_dollars_and_in_percent_of_the_middle() -> None:
+    row = last_row(QueueName.QUOTES, [quote_wire(timestamp_ms=new_york_ms(DAY, "10:00"), bp=9.0, ap=11.0)])
+    assert (row["spread"], row["mid_price"], row["spread_pct"]) == (2.0, 10.0, 20.0)
+
+
+def test_a_locked_market_has_a_spread_of_zero() -> None:
+    row = last_row(QueueName.QUOTES, [quote_wire(timestamp_ms=new_york_ms(DAY, "10:00"), bp=9.0, ap=9.0)])
+    assert (row["spread"], row["spread_pct"]) == (0.0, 0.0)
 
 
 moments = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20)
