@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import Column
-from marketdata.store.keys import TOP_GAINERS, TOP_GAPPERS, TOP_VOLUME
+from marketdata.store.keys import TOP_GAINERS, TOP_GAP_DOWNS, TOP_GAPPERS, TOP_LOSERS, TOP_VOLUME
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -37,18 +37,24 @@ def above_zero(values: Column) -> Mask:
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
-    """A leaderboard: the feed that shows it, the column that orders it, and who competes by that column."""
+    """A leaderboard: the feed that shows it, the column that orders it, and who competes by that column.
+
+    `further_columns` are what its rows tell beyond what those of all boards tell.
+    """
 
     feed: str
     column: str
     direction: Direction = Direction.HIGHEST_FIRST
     eligible: Callable[[Column], Mask] = present
     depth: int = BOARD_DEPTH
+    further_columns: tuple[str, ...] = ()
 
 
 BOARDS: Final = (
-    Board(feed=TOP_GAPPERS, column="pct_change"),
     Board(feed=TOP_GAINERS, column="pct_change_since_open"),
+    Board(feed=TOP_LOSERS, column="pct_change_since_open", direction=Direction.LOWEST_FIRST),
+    Board(feed=TOP_GAPPERS, column="pct_change"),
+    Board(feed=TOP_GAP_DOWNS, column="pct_change", direction=Direction.LOWEST_FIRST),
     Board(feed=TOP_VOLUME, column="accumulated_volume", eligible=above_zero),
 )
 

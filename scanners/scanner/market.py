@@ -40,8 +40,24 @@ BOARD_COLUMNS: Final = (
     "end_timestamp",
     "day_high",
     "day_low",
+    "gap_pct",
+    "relative_volume_at_time",
+    "float_rotation",
+    "vwap_distance_pct",
+    "pct_change_1m",
+    "pct_change_5m",
+    "pct_change_15m",
+    "volume_1m",
+    "volume_5m",
+    "relative_volume_1m",
+    "relative_volume_5m",
+    "spread_pct",
+    "average_true_range",
+    "new_high_count",
+    "new_low_count",
+    "short_sale_restricted",
 )
-"""What a row of a board shows after its rank: version 1 of the protocol in its order, then ours."""
+"""What a row of every board tells after its rank: version 1 of the protocol in its order, then ours."""
 
 
 class Merge(enum.Enum):
@@ -131,6 +147,7 @@ class MarketScanner:
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,
         )
+        names = BOARD_COLUMNS + board.further_columns
         symbols = tuple([self._table.symbols[row] for row in rows.tolist()])
         ranks = np.arange(1, len(rows) + 1, dtype=np.float64)
         block = RowBlock(
@@ -141,6 +158,6 @@ class MarketScanner:
             received_ns=self._received_ns,
             market_time_ms=self._market_time_ms,
             symbols=symbols,
-            columns={"rank": ranks, **self._table.copy_columns(rows, BOARD_COLUMNS)},
+            columns={"rank": ranks, **self._table.copy_columns(rows, names)},
         )
         return RankedBoard(board.feed, block, dict(zip(symbols, values[rows].tolist(), strict=True)))
