@@ -6,6 +6,7 @@ owner only. `MDP_DEPLOYMENT=production` turns every convenience off: the secret 
 and a login provider must then be given. `mdp_site.checks` refuses to start when they are not.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,8 +51,11 @@ TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ("127.0.0.1",))
 
 # --- Applications -------------------------------------------------------------------------------------------
 
+# First, so that `runserver` speaks ASGI and WebSocket in development. No other process needs it, and each is
+# spared a quarter of its start and 20 MB.
+_DEVELOPMENT_SERVER = ["daphne"] if sys.argv[1:2] == ["runserver"] else []
 INSTALLED_APPS = [
-    "daphne",  # first, so that `runserver` speaks ASGI and WebSocket in development
+    *_DEVELOPMENT_SERVER,
     "mdp_site.apps.SiteConfig",
     "mdp_site.apps.SiteAdminConfig",
     "django.contrib.auth",
