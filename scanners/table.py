@@ -149,8 +149,11 @@ class MarketTable:
         """Copies of the named columns (all by default) of the given rows (all by default)."""
         chosen = self.names if names is None else tuple(names)
         whole = self._matrix[:, : len(self._symbols)]
-        lines = whole if names is None else whole[[self._index_of_name[name] for name in chosen]]
-        matrix = lines.copy() if rows is None else lines[:, rows]
+        if names is None:
+            matrix = whole.copy() if rows is None else whole[:, rows]
+        else:
+            lines = np.array([self._index_of_name[name] for name in chosen], dtype=np.intp)
+            matrix = whole[lines] if rows is None else whole[lines[:, np.newaxis], rows]
         return dict(zip(chosen, matrix, strict=True))
 
     def apply(self, block: RowBlock) -> Rows:
