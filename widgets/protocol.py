@@ -186,11 +186,15 @@ class FeedPosition(msgspec.Struct, frozen=True, kw_only=True):
     market_time_ms: int
 
 
-class Snapshot(FeedPosition, frozen=True, tag="snapshot", kw_only=True):
-    """All rows of a feed; replaces whatever the client holds. `age_ms` is null before there was any data."""
+class Snapshot(FeedPosition, frozen=True, tag="snapshot", kw_only=True, omit_defaults=True):
+    """All rows of a feed; replaces whatever the client holds. `age_ms` is null before there was any data.
+
+    A feed of events has a `limit`: it holds its newest so many rows, oldest first.
+    """
 
     columns: Sequence[str]
     rows: msgspec.Raw
+    limit: int | None = None
 
 
 class Delta(FeedPosition, frozen=True, tag="delta", kw_only=True, omit_defaults=True):
@@ -201,7 +205,13 @@ class Delta(FeedPosition, frozen=True, tag="delta", kw_only=True, omit_defaults=
     order: Sequence[str] | None = None
 
 
-def encode_frame(frame: Snapshot | Delta) -> str:
+class Alert(FeedPosition, frozen=True, tag="alert", kw_only=True):
+    """What happened since the frame before: rows to append, of which a symbol may have several."""
+
+    rows: msgspec.Raw
+
+
+def encode_frame(frame: Snapshot | Delta | Alert) -> str:
     """The frame's text; its encoded rows are copied in as they are."""
     return _encoder.encode(frame).decode()
 

@@ -9,7 +9,16 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from widgets.catalog import BOARD_COLUMNS, BOARD_INFOS, COLUMNS, QUOTE_COLUMNS, QUOTE_PATTERN, STATUS_FEED
+from widgets.catalog import (
+    ALERT_COLUMNS,
+    ALERT_INFOS,
+    BOARD_INFOS,
+    COLUMNS,
+    QUOTE_PATTERN,
+    ROW_COLUMNS,
+    STATUS_FEED,
+    ColumnInfo,
+)
 
 WEBSOCKET_PATH: Final = "/ws/"
 
@@ -26,7 +35,8 @@ def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
     """What the page hands to its widgets, as plain JSON values.
 
     `wsPath`; `user`: a name to show; `feeds`: what can be subscribed to, with the names of each feed's
-    columns; `columns`: by name, how a column is called, its unit and decimals, and what it says.
+    columns; `columns`: by name, how a column is called, its unit and decimals, what it says, and for a code
+    the names of its numbers.
     """
     return {
         "wsPath": WEBSOCKET_PATH,
@@ -37,23 +47,34 @@ def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
                     "name": board.name,
                     "label": board.label,
                     "description": board.description,
-                    "columns": list(BOARD_COLUMNS),
+                    "columns": list(board.columns),
                 }
                 for board in BOARD_INFOS.values()
             ],
-            "quote": {"pattern": QUOTE_PATTERN, "columns": list(QUOTE_COLUMNS)},
+            "alerts": [
+                {
+                    "name": alert.name,
+                    "label": alert.label,
+                    "description": alert.description,
+                    "columns": list(ALERT_COLUMNS),
+                }
+                for alert in ALERT_INFOS.values()
+            ],
+            "quote": {"pattern": QUOTE_PATTERN, "columns": list(ROW_COLUMNS[QUOTE_PATTERN])},
             "status": STATUS_FEED,
         },
-        "columns": {
-            column.name: {
-                "name": column.name,
-                "label": column.label,
-                "unit": column.unit.value,
-                "decimals": column.decimals,
-                "description": column.description,
-            }
-            for column in COLUMNS.values()
-        },
+        "columns": {column.name: _column_config(column) for column in COLUMNS.values()},
+    }
+
+
+def _column_config(column: ColumnInfo) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "label": column.label,
+        "unit": column.unit.value,
+        "decimals": column.decimals,
+        "description": column.description,
+        "names": {str(code): name for code, name in column.names.items()},
     }
 
 

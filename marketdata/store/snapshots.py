@@ -8,7 +8,7 @@ from marketdata.payloads import RowBlock, decode_row_block
 from marketdata.reference.tickers import Ticker, decode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
-from marketdata.store.keys import Keys
+from marketdata.store.keys import STREAM_BLOCKS, Keys
 
 
 class SnapshotReader:
@@ -40,10 +40,13 @@ class SnapshotReader:
             name: decode_row_block(data) for name, data in found if isinstance(data, bytes)
         }
 
-    async def stream(self, shard: int, name: str) -> Sequence[RowBlock]:
-        """What happened in a shard, oldest first. A block may occur twice, of the same epoch and tick."""
+    async def stream(self, shard: int, name: str, newest: int = STREAM_BLOCKS) -> Sequence[RowBlock]:
+        """What happened in a shard, oldest first: the `newest` blocks.
+
+        A block may occur twice, of the same epoch and tick.
+        """
         with driver_errors():
-            stored = await self._redis.lrange(self._keys.stream(shard, name), 0, -1)
+            stored = await self._redis.lrange(self._keys.stream(shard, name), -newest, -1)
         return [decode_row_block(data) for data in stored if isinstance(data, bytes)]
 
     async def board(self, feed: str) -> RowBlock | None:

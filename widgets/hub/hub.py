@@ -11,7 +11,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.store.announcements import Announcement, News
-from widgets.catalog import Feed, FeedKind, StoredFeeds
+from widgets.catalog import EVENTS_HELD, Feed, FeedKind, StoredFeeds
 from widgets.hub.liveness import LIVE, SILENT_AFTER_SECONDS, Liveness
 from widgets.hub.switchboard import Switchboard
 from widgets.outbox import Outbox
@@ -42,12 +42,15 @@ class Snapshots(Protocol):
     async def board(self, feed: str) -> RowBlock | None:
         """The stored leaderboard of a feed."""
 
+    async def stream(self, shard: int, name: str, newest: int) -> Sequence[RowBlock]:
+        """What happened in a shard, oldest first: the `newest` blocks."""
+
 
 class Hub:
     """Everything that connections of this process have in common.
 
     It keeps the newest block of each board, makes one frame per feed and tick, and hands the same text to
-    every subscriber's outbox; quotes are kept for symbols that somebody watches. It starts with its first
+    every subscriber's outbox; rows are kept of symbols that somebody watches. It starts with its first
     connection.
 
     Concurrency: all methods belong to one event loop and none but `stop` waits; a slow connection
@@ -69,7 +72,7 @@ class Hub:
         self._stored = stored
         self._clock = clock
         self._longest_stall_seconds = longest_stall_seconds
-        self._liveness = Liveness(stored.labels, clock, silent_after_seconds)
+        self._liveness = Liveness(stored.heartbeats, clock, silent_after_seconds)
         self._outboxes: dict[Outbox, set[str]] = {}
         self._status: Status | None = None
         self._status_sent_at = 0.0
@@ -193,6 +196,9 @@ class Hub:
             await asyncio.sleep(pause)
 
     async def _read_key(self, channel: str) -> None:
+        if channel in self._stored.streams:
+            await self._read_stream(channel)
+            return
         readers = self._switchboard.readers(channel)
         if not readers and not self._liveness.store_trouble:
             return
@@ -203,6 +209,17 @@ class Hub:
         self._liveness.store_read()
         if block is not None:
             self._switchboard.take_stored(channel, block, readers)
+
+    async def _read_stream(self, channel: str) -> None:
+        part = self._stored.streams[channel]
+        blocks: Sequence[RowBlock] = ()
+        try:
+            # A block holds at least one event, so no older one is needed.
+            blocks = await self._snapshots.stream(part.shard, part.stream, EVENTS_HELD)
+            self._liveness.store_read()
+        except ContentError as error:
+            _log.error("stored events cannot be read", key=channel, error=str(error))
+        self._switchboard.take_stored_events(channel, blocks)
 
     async def _keep_house(self) -> None:
         """Says how things stand, gives up who stalls, and counts."""

@@ -13,12 +13,12 @@ STALE: Final = "stale"
 
 
 class Liveness:
-    """Live means: every channel was heard within `silent_after_seconds`, and the store could be read.
+    """Live means: every heartbeat was heard within `silent_after_seconds`, and the store could be read.
 
     Processors and scanner announce at least once a second even when nothing changes, so silence is
     never a quiet market. How old the newest market data is stands in `age_ms` of the status.
 
-    `labels`: channel -> what people may read about it.
+    `labels`: channel with a heartbeat -> what people may read about it. Others speak when something happens.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class Liveness:
 
     def heard(self, channel: str, received_ns: int) -> None:
         """Note an announcement and the age of the data behind it."""
-        self._heard_at[channel] = self._clock.monotonic()
+        if channel in self._heard_at:
+            self._heard_at[channel] = self._clock.monotonic()
         self._newest_received_ns = max(self._newest_received_ns, received_ns)
 
     def store_read(self) -> None:

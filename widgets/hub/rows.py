@@ -59,16 +59,21 @@ def decimals_of(columns: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(COLUMNS[name].decimals for name in columns)
 
 
-def select_rows(block: RowBlock, columns: Sequence[str], positions: Sequence[int] | None = None) -> FeedRows:
-    """The named columns of a block, as far as it has them: all rows, or those at `positions`."""
-    names = tuple(name for name in columns if name in block.columns)
+def select_rows(
+    block: RowBlock, columns: Sequence[str], positions: Sequence[int] | None = None, *, fill: bool = False
+) -> FeedRows:
+    """The named columns of a block: all rows, or those at `positions`.
+
+    Columns that the block lacks are left out; with `fill`, all their values are absent instead.
+    """
+    names = tuple(name for name in columns if fill or name in block.columns)
     if positions is None:
         symbols = block.symbols
-        picked = [block.columns[name] for name in names]
+        picked = [block.columns.get(name, np.nan) for name in names]
     else:
         symbols = tuple(block.symbols[position] for position in positions)
         rows = np.array(positions, dtype=np.intp)
-        picked = [block.columns[name][rows] for name in names]
+        picked = [block.columns[name][rows] if name in block.columns else np.nan for name in names]
     values = np.empty((len(symbols), len(names)))
     for index, column in enumerate(picked):
         values[:, index] = column

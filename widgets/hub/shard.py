@@ -1,12 +1,14 @@
 """Which rows of a shard are watched, and whether its announcements follow each other."""
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from marketdata.payloads import RowBlock
-from widgets.catalog import QUOTE_COLUMNS
-from widgets.hub.rows import FeedRows, select_rows
+from widgets.hub.rows import select_rows
 from widgets.hub.stream import FeedStream
+
+Columns: TypeAlias = tuple[str, ...]
 
 
 class Succession(enum.Enum):
@@ -18,14 +20,14 @@ class Succession(enum.Enum):
 
 
 class ShardWatch:
-    """The quotes of one shard that somebody watches.
+    """The feeds of one shard's rows that somebody watches: quotes and others that show a part of a row.
 
-    Joining without a gap: a quote is watched first, then the stored whole is read, and of both whatever has
+    Joining without a gap: a row is watched first, then the stored whole is read, and of both whatever has
     the newer tick counts (`FeedStream.offer`).
     """
 
     def __init__(self) -> None:
-        self._streams: dict[str, FeedStream] = {}
+        self._streams: dict[Columns, dict[str, FeedStream]] = {}
         self._incomplete: set[FeedStream] = set()
         self._epoch = 0
         self._tick = 0
@@ -33,28 +35,28 @@ class ShardWatch:
 
     @property
     def streams(self) -> tuple[FeedStream, ...]:
-        """The quotes that are watched now."""
-        return tuple(self._streams.values())
+        """The feeds that are watched now."""
+        return tuple(stream for by_symbol in self._streams.values() for stream in by_symbol.values())
 
     @property
     def complete(self) -> bool:
-        """Whether every watched quote has been read from a stored whole since it, or a gap, began."""
+        """Whether every watched row has been read from a stored whole since it, or a gap, began."""
         return not self._incomplete
 
     def watch(self, stream: FeedStream) -> None:
-        """Begin to pick the row of a quote's symbol; the stored whole is then to be read."""
-        self._streams[stream.feed.symbol] = stream
+        """Begin to pick the row of a feed's symbol; the stored whole is then to be read."""
+        self._streams.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
         self._incomplete.add(stream)
 
     def unwatch(self, stream: FeedStream) -> None:
         """Stop picking it."""
-        self._streams.pop(stream.feed.symbol, None)
+        self._streams[stream.feed.columns].pop(stream.feed.symbol, None)
         self._incomplete.discard(stream)
 
     def missed(self) -> None:
-        """Something may have been announced unheard: every quote needs the stored whole and a snapshot."""
-        self._incomplete.update(self._streams.values())
-        for stream in self._streams.values():
+        """Something may have been announced unheard: every feed needs the stored whole and a snapshot."""
+        self._incomplete.update(self.streams)
+        for stream in self.streams:
             stream.refresh()
 
     def follow(self, changed: RowBlock) -> Succession:
@@ -71,15 +73,11 @@ class ShardWatch:
         return Succession.GAP
 
     def apply_changed(self, changed: RowBlock) -> list[FeedStream]:
-        """Offer the changed rows to the quotes that watch them; the streams that took one."""
-        streams = self._streams
-        if not streams:
-            return []
-        positions = [index for index, symbol in enumerate(changed.symbols) if symbol in streams]
-        return self._offer_rows(changed, positions) if positions else []
+        """Offer the changed rows to the feeds that watch them; the streams that took one."""
+        return [stream for by_symbol in self._streams.values() for stream in _offer_rows(changed, by_symbol)]
 
     def apply_whole(self, whole: RowBlock, streams: Sequence[FeedStream]) -> list[FeedStream]:
-        """Offer the stored whole to the quotes that were watched before it was read; those that hold it now.
+        """Offer the stored whole to the feeds that were watched before it was read; those that hold it now.
 
         A symbol that the whole lacks has no row. A whole from before the last gap fills nothing.
         """
@@ -88,24 +86,33 @@ class ShardWatch:
         if whole.epoch != self._epoch or whole.tick > self._tick:
             self._gap_tick = self._gap_tick if whole.epoch == self._epoch else 0
             self._epoch, self._tick = whole.epoch, whole.tick
-        readers = {s.feed.symbol: s for s in streams if self._streams.get(s.feed.symbol) is s}
-        positions = [index for index, symbol in enumerate(whole.symbols) if symbol in readers]
-        self._offer_rows(whole, positions)
-        found = {whole.symbols[position] for position in positions}
-        self._offer_absence(whole, (stream for symbol, stream in readers.items() if symbol not in found))
-        self._incomplete.difference_update(readers.values())
-        return list(readers.values())
+        readers = set(streams)
+        completed = [stream for stream in self.streams if stream in readers]
+        for columns, by_symbol in _by_columns(completed).items():
+            _offer_rows(whole, by_symbol)
+            # Who was just offered a row of this whole takes nothing else of the same tick.
+            nothing = select_rows(whole, columns, ())
+            for stream in by_symbol.values():
+                stream.offer(nothing)
+        self._incomplete.difference_update(completed)
+        return completed
 
-    def _offer_rows(self, block: RowBlock, positions: Sequence[int]) -> list[FeedStream]:
-        rows = select_rows(block, QUOTE_COLUMNS, positions)
-        return [
-            stream
-            for position, symbol in enumerate(rows.symbols)
-            if (stream := self._streams[symbol]).offer(rows.only(position))
-        ]
 
-    @staticmethod
-    def _offer_absence(whole: RowBlock, streams: Iterable[FeedStream]) -> None:
-        nothing: FeedRows = select_rows(whole, QUOTE_COLUMNS, ())
-        for stream in streams:
-            stream.offer(nothing)
+def _by_columns(streams: Iterable[FeedStream]) -> Mapping[Columns, Mapping[str, FeedStream]]:
+    grouped: dict[Columns, dict[str, FeedStream]] = {}
+    for stream in streams:
+        grouped.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
+    return grouped
+
+
+def _offer_rows(block: RowBlock, by_symbol: Mapping[str, FeedStream]) -> list[FeedStream]:
+    """Offer the rows of a block to streams of the same columns; those that took one."""
+    positions = [index for index, symbol in enumerate(block.symbols) if symbol in by_symbol]
+    if not positions:
+        return []
+    rows = select_rows(block, next(iter(by_symbol.values())).feed.columns, positions)
+    return [
+        stream
+        for position, symbol in enumerate(rows.symbols)
+        if (stream := by_symbol[symbol]).offer(rows.only(position))
+    ]

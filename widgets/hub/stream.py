@@ -1,7 +1,8 @@
 """One feed on its way out: what its subscribers hold, and the frame that brings them to the newest state."""
 
+import abc
 import enum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -24,12 +25,12 @@ class Fresh(enum.Enum):
 Emission: TypeAlias = str | Fresh | None
 
 
-class FeedStream:
+class Outgoing(abc.ABC):
     """The sequence of a feed's frames within one epoch of the hub.
 
-    `offer` keeps the newest state, `emit` moves on to it and gives the one frame that says so, `snapshot`
-    is what was emitted last. A snapshot is therefore always exactly the sum of the frames up to its `seq`,
-    however many states were offered since, and the next delta always follows it.
+    Whatever is offered, `emit` moves on to it and gives the one frame that says so, and `snapshot` is what
+    was emitted last. A snapshot is therefore always exactly the sum of the frames up to its `seq`, however
+    much was offered since, and the next frame always follows it.
     """
 
     def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
@@ -38,11 +39,56 @@ class FeedStream:
         self._epoch = epoch
         self._clock = clock
         self._seq = 0
+        self._fresh = False
+        self._paid_until = 0.0
+
+    @abc.abstractmethod
+    def emit(self) -> Emission:
+        """Move on to what was offered: a frame's text, `Fresh.SNAPSHOT`, or None when nothing changed."""
+
+    @abc.abstractmethod
+    def snapshot(self) -> str | None:
+        """The text of what was emitted so far; None before the first emission."""
+
+    @abc.abstractmethod
+    def age_ms(self) -> int | None:
+        """Age of the newest data in what was emitted last; None when there is none."""
+
+    def refresh(self) -> None:
+        """Make the next emission a snapshot for everyone: something may have been missed."""
+        self._fresh = True
+
+    def seconds_until_due(self) -> float:
+        """How long the next frame must wait so that a client gets at most one per `FRAME_INTERVAL_SECONDS`.
+
+        On average, that is: one frame may come early and the next one pays for it. With a strict
+        distance, a single late tick would make every later one as late.
+        """
+        return max(0.0, self._paid_until - FRAME_INTERVAL_SECONDS - self._clock.monotonic())
+
+    def _advance(self) -> None:
+        self._seq += 1
+        self._paid_until = max(self._clock.monotonic(), self._paid_until) + FRAME_INTERVAL_SECONDS
+
+    def _position(self, market_time_ms: int) -> dict[str, Any]:
+        """Where the frame of the last emission stands, as fields of a `FeedPosition`."""
+        return {
+            "feed": self.feed.name,
+            "epoch": self._epoch,
+            "seq": self._seq,
+            "age_ms": self.age_ms(),
+            "market_time_ms": market_time_ms,
+        }
+
+
+class FeedStream(Outgoing):
+    """A feed whose rows are a state: of what was offered, only the newest counts."""
+
+    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
+        super().__init__(feed, epoch, clock)
         self._held: FeedRows | None = None
         self._offered: FeedRows | None = None
-        self._fresh = False
         self._rows_text: msgspec.Raw | None = None
-        self._paid_until = 0.0
 
     @property
     def newest(self) -> FeedRows | None:
@@ -60,18 +106,6 @@ class FeedStream:
             return False
         self._offered = rows
         return True
-
-    def refresh(self) -> None:
-        """Make the next emission a snapshot for everyone: something may have been missed."""
-        self._fresh = True
-
-    def seconds_until_due(self) -> float:
-        """How long the next frame must wait so that a client gets at most one per `FRAME_INTERVAL_SECONDS`.
-
-        On average, that is: one frame may come early and the next one pays for it. With a strict
-        distance, a single late tick would make every later one as late.
-        """
-        return max(0.0, self._paid_until - FRAME_INTERVAL_SECONDS - self._clock.monotonic())
 
     def emit(self) -> Emission:
         """Move on to the newest state: a delta's text, `Fresh.SNAPSHOT`, or None when nothing changed."""
@@ -97,15 +131,7 @@ class FeedStream:
         if self._rows_text is None:
             self._rows_text = encode_rows(held.symbols, held.values, decimals_of(held.columns))
         return encode_frame(
-            Snapshot(
-                feed=self.feed.name,
-                epoch=self._epoch,
-                seq=self._seq,
-                age_ms=self.age_ms(),
-                market_time_ms=held.market_time_ms,
-                columns=held.columns,
-                rows=self._rows_text,
-            )
+            Snapshot(**self._position(held.market_time_ms), columns=held.columns, rows=self._rows_text)
         )
 
     def age_ms(self) -> int | None:
@@ -113,20 +139,15 @@ class FeedStream:
         return age_ms(self._held.received_ns, self._clock) if self._held is not None else None
 
     def _advance(self) -> None:
-        self._seq += 1
+        super()._advance()
         self._rows_text = None
-        self._paid_until = max(self._clock.monotonic(), self._paid_until) + FRAME_INTERVAL_SECONDS
 
     def _delta(self, after: FeedRows, changes: Changes) -> str:
         symbols = [after.symbols[position] for position in changes.changed.tolist()]
         rows = encode_rows(symbols, after.values[changes.changed], decimals_of(after.columns))
         return encode_frame(
             Delta(
-                feed=self.feed.name,
-                epoch=self._epoch,
-                seq=self._seq,
-                age_ms=self.age_ms(),
-                market_time_ms=after.market_time_ms,
+                **self._position(after.market_time_ms),
                 rows=rows,
                 removed=changes.removed,
                 order=after.symbols if changes.reordered else None,

@@ -1,23 +1,24 @@
 """Who gets what: feeds, their subscribers, and the frames that go from the ones to the others."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
-from widgets.catalog import BOARD_COLUMNS, Feed, FeedKind, StoredFeeds, feed_of
+from widgets.catalog import ALERT_INFOS, Feed, FeedKind, StoredFeeds, feed_of
+from widgets.hub.events import EventStream
 from widgets.hub.rows import select_rows
 from widgets.hub.shard import ShardWatch, Succession
-from widgets.hub.stream import FeedStream, Fresh
+from widgets.hub.stream import FeedStream, Fresh, Outgoing
 from widgets.outbox import Outbox
 
 
 class Switchboard:
     """All feeds of the process within one epoch of the hub: blocks come in, frames go out, nothing waits.
 
-    Boards are always kept, quotes while somebody watches them. `changed` is set when `emit_due` has work,
-    `unread` when `take_unread` names channels whose stored wholes are to be read.
+    Boards and events are always kept, rows of symbols while somebody watches them. `changed` is set when
+    `emit_due` has work, `unread` when `take_unread` names channels whose keys are to be read.
     """
 
     def __init__(
@@ -29,23 +30,30 @@ class Switchboard:
         self._clock = clock
         self._epoch = str(clock.time_ns())
         self._shards = {channel: ShardWatch() for channel in stored.shards}
-        self._streams: dict[str, FeedStream] = {}
-        self._changed_streams: set[FeedStream] = set()
+        self._boards = {
+            name: FeedStream(feed_of(name), self._epoch, clock) for name in stored.boards.values()
+        }
+        self._events = {
+            name: EventStream(feed_of(name), self._epoch, clock, stored.shards.values())
+            for name in ALERT_INFOS
+        }
+        self._rows: dict[str, FeedStream] = {}
+        self._changed_streams: set[Outgoing] = set()
         self._unread_channels: set[str] = set()
-        known = subscribers or {}
-        for name in dict.fromkeys((*stored.boards.values(), *known)):
-            self._open(feed_of(name)).subscribers = known.get(name, set())
+        for name, outboxes in (subscribers or {}).items():
+            self._opened(feed_of(name)).subscribers = outboxes
 
     # --- Subscriptions --------------------------------------------------------------------------------------
 
     @property
     def subscribers(self) -> Mapping[str, set[Outbox]]:
         """Who subscribed to what, by feed."""
-        return {name: stream.subscribers for name, stream in self._streams.items()}
+        streams = (*self._boards.values(), *self._events.values(), *self._rows.values())
+        return {stream.feed.name: stream.subscribers for stream in streams}
 
     def join(self, outbox: Outbox, feed: Feed) -> None:
-        """Send a snapshot as soon as there is data, then deltas. Again: a new snapshot."""
-        stream = self._streams.get(feed.name) or self._open(feed)
+        """Send a snapshot as soon as there is data, then what changes. Again: a new snapshot."""
+        stream = self._opened(feed)
         if not stream.subscribers:
             self._emit(stream)  # nobody held it, so it may lag behind what was offered
         stream.subscribers.add(outbox)
@@ -53,70 +61,78 @@ class Switchboard:
 
     def leave(self, outbox: Outbox, name: str) -> None:
         """No frame of a feed that was joined follows."""
-        stream = self._streams[name]
-        stream.subscribers.discard(outbox)
         outbox.discard(name)
-        if not stream.subscribers and stream.feed.kind is FeedKind.QUOTE:
-            self._shards[self._stored.key(stream.feed)].unwatch(stream)
-            self._changed_streams.discard(stream)
-            del self._streams[name]
+        if (stream := self._held(name)) is None:
+            return
+        stream.subscribers.discard(outbox)
+        if not stream.subscribers and (row := self._rows.pop(name, None)) is not None:
+            self._shards[self._stored.rows_channel(row.feed)].unwatch(row)
+            self._changed_streams.discard(row)
 
     def snapshot(self, name: str) -> str | None:
         """The text of a feed's newest snapshot; None before its first data."""
-        stream = self._streams.get(name)
+        stream = self._held(name)
         text = stream.snapshot() if stream is not None else None
         if text is not None:
             metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(text))
         return text
 
-    def _open(self, feed: Feed) -> FeedStream:
-        stream = self._streams[feed.name] = FeedStream(feed, self._epoch, self._clock)
-        if feed.kind is FeedKind.QUOTE:
-            channel = self._stored.key(feed)
-            self._shards[channel].watch(stream)
-            self.want(channel)
+    def _held(self, name: str) -> Outgoing | None:
+        return self._boards.get(name) or self._events.get(name) or self._rows.get(name)
+
+    def _opened(self, feed: Feed) -> Outgoing:
+        """The stream of a feed; one of a symbol's row is opened with its first subscriber."""
+        if (held := self._held(feed.name)) is not None:
+            return held
+        if feed.kind is not FeedKind.ROW:
+            raise ValueError(f"{feed.name} is not stored")
+        stream = self._rows[feed.name] = FeedStream(feed, self._epoch, self._clock)
+        channel = self._stored.rows_channel(feed)
+        self._shards[channel].watch(stream)
+        self.want(channel)
         return stream
 
     # --- Blocks in ------------------------------------------------------------------------------------------
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """Take over an announced block: a whole board, or the changed rows of a shard."""
-        if channel in self._stored.boards:
-            self._take_board(channel, block)
-            return
-        shard = self._shards[channel]
-        succession = shard.follow(block)
-        if succession is Succession.KNOWN:
-            return
-        if succession is Succession.GAP:
-            metrics.HUB_RESYNCS.labels("gap").inc()
-        self._mark(shard.apply_changed(block))
-        if not shard.complete:
-            self.want(channel)
+        """Take over an announced block: a whole board, the changed rows of a shard, or its newest events."""
+        if (board := self._stored.boards.get(channel)) is not None:
+            self._take_board(board, block)
+        elif (part := self._stored.streams.get(channel)) is not None:
+            self._mark(self._offer_events(part.feed, part.shard, (block,)))
+        else:
+            self._take_changed_rows(channel, block)
 
     def missed(self) -> None:
         """Anything may have been announced unheard: read everything that is shown, and send it whole."""
         metrics.HUB_RESYNCS.labels("connected").inc()
         for shard in self._shards.values():
             shard.missed()
-        for name in self._stored.boards.values():
-            self._streams[name].refresh()
+        for stream in (*self._boards.values(), *self._events.values()):
+            stream.refresh()
         for channel in self._stored.channels:
             self.want(channel)
 
     def readers(self, channel: str) -> Sequence[FeedStream]:
-        """The feeds that a stored whole is good for, if it is read from now on."""
+        """The feeds that a stored board or the stored rows are good for, if they are read from now on."""
         if (board := self._stored.boards.get(channel)) is not None:
-            return (self._streams[board],)
+            return (self._boards[board],)
         return self._shards[channel].streams
 
     def take_stored(self, channel: str, block: RowBlock, readers: Sequence[FeedStream]) -> None:
         """Take over a stored whole for the feeds that were its readers before it was read."""
-        if channel in self._stored.boards:
-            self._take_board(channel, block)
+        if (board := self._stored.boards.get(channel)) is not None:
+            self._take_board(board, block)
             self._mark(readers)
         else:
             self._mark(self._shards[channel].apply_whole(block, readers))
+
+    def take_stored_events(self, channel: str, blocks: Iterable[RowBlock]) -> None:
+        """Take over the stored list of a shard's events; what is known of it counts once."""
+        part = self._stored.streams[channel]
+        self._offer_events(part.feed, part.shard, blocks)
+        self._events[part.feed].read(part.shard)
+        self._mark((self._events[part.feed],))
 
     def want(self, channel: str) -> None:
         """Have a key read."""
@@ -129,12 +145,29 @@ class Switchboard:
         self.unread.clear()
         return channels
 
-    def _take_board(self, channel: str, block: RowBlock) -> None:
-        stream = self._streams[self._stored.boards[channel]]
-        if stream.offer(select_rows(block, BOARD_COLUMNS)):
+    def _take_board(self, name: str, block: RowBlock) -> None:
+        stream = self._boards[name]
+        if stream.offer(select_rows(block, stream.feed.columns)):
             self._mark((stream,))
 
-    def _mark(self, streams: Sequence[FeedStream]) -> None:
+    def _take_changed_rows(self, channel: str, block: RowBlock) -> None:
+        shard = self._shards[channel]
+        succession = shard.follow(block)
+        if succession is Succession.KNOWN:
+            return
+        if succession is Succession.GAP:
+            metrics.HUB_RESYNCS.labels("gap").inc()
+            for stream in self._stored.streams_of(self._stored.shards[channel]):
+                self.want(stream)  # what happened in the missed ticks, or under another owner
+        self._mark(shard.apply_changed(block))
+        if not shard.complete:
+            self.want(channel)
+
+    def _offer_events(self, feed: str, shard: int, blocks: Iterable[RowBlock]) -> Sequence[EventStream]:
+        stream = self._events[feed]
+        return [stream for block in blocks if stream.offer(shard, block)]
+
+    def _mark(self, streams: Sequence[Outgoing]) -> None:
         if streams:
             self._changed_streams.update(streams)
             self.changed.set()
@@ -155,7 +188,7 @@ class Switchboard:
                     self._emit(stream)
         return min(pauses, default=None)
 
-    def _emit(self, stream: FeedStream) -> None:
+    def _emit(self, stream: Outgoing) -> None:
         emission = stream.emit()
         if emission is None:
             return

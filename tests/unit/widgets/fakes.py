@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from marketdata.errors import StoreUnavailable
+from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.payloads import RowBlock
 from marketdata.store.announcements import Announcement, News, Resync
 from tests.support.manual_clock import ManualClock
@@ -48,6 +48,8 @@ class MemorySnapshots:
     def __init__(self) -> None:
         self.shards: dict[int, RowBlock] = {}
         self.boards: dict[str, RowBlock] = {}
+        self.streams: dict[tuple[int, str], list[RowBlock]] = {}
+        self.unreadable: set[str] = set()
         self.reads: list[int | str] = []
         self.away = False
         self.released = asyncio.Event()
@@ -62,6 +64,12 @@ class MemorySnapshots:
     async def board(self, feed: str) -> RowBlock | None:
         self._answer(feed)
         return self.boards.get(feed)
+
+    async def stream(self, shard: int, name: str, newest: int) -> Sequence[RowBlock]:
+        self._answer(f"{name}:{shard}")
+        if name in self.unreadable:
+            raise ContentError("row_block", "foreign bytes")
+        return self.streams.get((shard, name), [])[-newest:]
 
     def _answer(self, what: int | str) -> None:
         self.reads.append(what)

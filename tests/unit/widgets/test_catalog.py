@@ -4,19 +4,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.reference.tickers import TickerType
 from marketdata.store.keys import BOARDS, Keys
 from marketdata.transport.queues import shard_of
+from scanners.registry import routes, table_columns
 from widgets.catalog import (
-    BOARD_COLUMNS,
+    ALERT_COLUMNS,
+    ALERT_INFOS,
     BOARD_INFOS,
     COLUMNS,
     LONGEST_FEED_NAME,
-    QUOTE_COLUMNS,
+    QUOTE_PATTERN,
+    ROW_COLUMNS,
+    TABLE_COLUMNS,
     FeedKind,
     StoredFeeds,
+    Unit,
     UnknownFeedError,
     feed_of,
 )
+
+INTERNAL_COLUMNS = {
+    "session_open_price",  # what "since open" compares with until the official open is known
+    "session_open_timestamp",
+    "last_sequence_number",  # which of two trades or quotes of one millisecond is newer
+    "quote_sequence_number",
+    "prev_day_short_sale_restricted",  # a part of what is shown as `short_sale_restricted`
+    "snapshot_high",  # parts of what is shown as `day_high` and `day_low`
+    "snapshot_low",
+}
+"""Columns of the market table that no trader looks at."""
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -25,23 +42,31 @@ def test_every_board_of_the_store_is_a_feed_with_a_label(name: str) -> None:
     assert BOARD_INFOS[name].label
 
 
+def test_every_column_of_the_market_table_is_shown_or_internal() -> None:
+    published = set(table_columns(routes()))
+    assert published - set(TABLE_COLUMNS) - INTERNAL_COLUMNS == set()
+
+
 @pytest.mark.parametrize("symbol", ["AAPL", "BRK.B", "KIMpL", "A", "X" * 32])
-def test_symbols_keep_their_case_and_dots(symbol: str) -> None:
-    feed = feed_of(f"quote:{symbol}")
-    assert (feed.kind, feed.symbol) == (FeedKind.QUOTE, symbol)
+@pytest.mark.parametrize("pattern", ROW_COLUMNS)
+def test_symbols_keep_their_case_and_dots(pattern: str, symbol: str) -> None:
+    feed = feed_of(pattern.format(symbol=symbol))
+    assert (feed.kind, feed.symbol, feed.columns) == (FeedKind.ROW, symbol, ROW_COLUMNS[pattern])
 
 
-@pytest.mark.parametrize("name", ["quote:", "quote:A B", "quote:*", "quote:" + "X" * 33, "quote:AAPL\n"])
+@pytest.mark.parametrize(
+    "name", ["quote:", "quote:A B", "quote:*", "quote:" + "X" * 33, "daily_range:AAPL\n"]
+)
 def test_what_is_no_symbol_is_refused_with_what_is_accepted(name: str) -> None:
     with pytest.raises(UnknownFeedError, match="1 to 32 letters"):
         feed_of(name)
 
 
-@pytest.mark.parametrize("name", ["", "scanners:nope", "mdp:rows:0", "QUOTE:AAPL", "status "])
+@pytest.mark.parametrize("name", ["", "scanners:nope", "mdp:rows:0", "QUOTE:AAPL", "status ", "quote", ":A"])
 def test_an_unknown_name_is_refused_with_the_list_of_feeds(name: str) -> None:
     with pytest.raises(UnknownFeedError) as refused:
         feed_of(name)
-    assert all(board in str(refused.value) for board in BOARDS)
+    assert all(known in str(refused.value) for known in (*BOARDS, *ROW_COLUMNS, *ALERT_INFOS))
 
 
 @given(st.text())
@@ -59,23 +84,33 @@ def test_a_quote_has_its_own_symbol_or_none(name: str) -> None:
     try:
         assert f"quote:{feed_of(name).symbol}" == name
     except UnknownFeedError:
-        assert len(name) > LONGEST_FEED_NAME or not name[6].isalnum()
+        assert len(name) > len("quote:") + 32 or not name[6].isalnum()
 
 
-def test_all_columns_of_feeds_are_described() -> None:
-    assert set(BOARD_COLUMNS) | set(QUOTE_COLUMNS) <= set(COLUMNS)
+def test_all_columns_of_feeds_are_described_once() -> None:
+    for columns in (*(board.columns for board in BOARD_INFOS.values()), *ROW_COLUMNS.values(), ALERT_COLUMNS):
+        assert set(columns) <= set(COLUMNS)
+        assert len(set(columns)) == len(columns)
+    assert ROW_COLUMNS[QUOTE_PATTERN] == TABLE_COLUMNS
+
+
+def test_codes_and_nothing_else_have_names() -> None:
+    assert all((column.unit is Unit.CODE) == bool(column.names) for column in COLUMNS.values())
 
 
 def test_feeds_are_found_under_the_prefix_and_in_the_shard_of_their_symbol() -> None:
     stored = StoredFeeds(Keys("tenant:"), 4)
-    board, quote = feed_of(BOARDS[0]), feed_of("quote:AAPL")
-    assert stored.key(board) == f"tenant:{BOARDS[0]}"
-    assert stored.key(quote) == f"tenant:mdp:rows:{shard_of('AAPL', 4)}"
-    assert stored.key(feed_of("status")) == ""
-    assert set(stored.channels) == set(stored.boards) | set(stored.shards)
-    assert len(stored.channels) == len(BOARDS) + 4
+    assert set(stored.boards) == {f"tenant:{name}" for name in BOARD_INFOS}
+    assert stored.rows_channel(feed_of("daily_range:AAPL")) == f"tenant:mdp:rows:{shard_of('AAPL', 4)}"
+    assert set(stored.channels) == {*stored.boards, *stored.shards, *stored.streams}
+    assert len(stored.channels) == len(BOARD_INFOS) + 4 + 4 * len(ALERT_INFOS)
+    assert {stored.streams[channel].feed for channel in stored.streams_of(3)} == set(ALERT_INFOS)
 
 
-def test_labels_of_channels_show_no_keys() -> None:
-    labels = StoredFeeds(Keys("secret:"), 2).labels
-    assert set(labels.values()) == {*BOARDS, "shard 0", "shard 1"}
+def test_what_people_read_of_channels_shows_no_keys() -> None:
+    labels = StoredFeeds(Keys("secret:"), 2).heartbeats
+    assert set(labels.values()) == {*BOARD_INFOS, "shard 0", "shard 1"}
+
+
+def test_every_type_of_security_has_a_name() -> None:
+    assert set(COLUMNS["ticker_type"].names) == set(TickerType)

@@ -13,12 +13,13 @@ from marketdata.store.keys import TOP_GAINERS
 from tests.support.builders import row_block
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, ReadingClient
-from widgets.catalog import BOARD_COLUMNS, feed_of
+from widgets.catalog import BOARD_INFOS, feed_of
 from widgets.hub.rows import compare, select_rows
 from widgets.hub.stream import FRAME_INTERVAL_SECONDS, FeedStream, Fresh
 
 Rows = Mapping[str, Mapping[str, float]]
 
+BOARD_COLUMNS = BOARD_INFOS[TOP_GAINERS].columns
 NAMES = ("close", "avg_volume")
 numbers = st.one_of(
     st.just(math.nan), st.sampled_from([0.0, -0.0, 1.0, 1.00004, 1.00006]), st.floats(-1e6, 1e6)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from marketdata.payloads import RowBlock
-from marketdata.store.keys import BOARDS, TOP_GAINERS, Keys
+from marketdata.store.keys import TOP_GAINERS, Keys
 from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
@@ -21,7 +21,7 @@ STORED = StoredFeeds(Keys(), SHARDS)
 BOARD = feed_of(TOP_GAINERS)
 QUOTE = feed_of("quote:AAPL")
 SHARD = shard_of("AAPL", SHARDS)
-ROWS = STORED.key(QUOTE)
+ROWS = STORED.rows_channel(QUOTE)
 
 
 class Desk:
@@ -150,7 +150,7 @@ async def test_a_quote_that_joins_while_the_store_is_read_waits_for_a_read_of_it
 async def test_many_quotes_of_a_shard_share_one_read(desk: Desk) -> None:
     desk.store({"AAPL": 1.0}, tick=1)
     desk.attach()
-    await eventually(lambda: len(desk.snapshots.reads) >= len(BOARDS), 2.0)
+    await eventually(lambda: len(desk.snapshots.reads) >= len(STORED.boards) + len(STORED.streams), 2.0)
     desk.snapshots.reads.clear()
     symbols = [s for s in map("S{}".format, range(200)) if shard_of(s, SHARDS) == SHARD]
     for symbol in symbols:
