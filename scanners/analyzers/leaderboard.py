@@ -10,19 +10,19 @@ that starts at 09:30 or later. docs/metrics.md defines every column.
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
-from scanners.analyzers import windows
-from scanners.analyzers.bars import BAR_COLUMNS, END, OFFICIAL_OPEN, OPEN, START
+from scanners.analyzers import opens, windows
+from scanners.analyzers.bars import BAR_COLUMNS, END, OFFICIAL_OPEN, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Lines, newest_per_row, percent_change, quotient
+from scanners.analyzers.columns import newest_per_row, percent_change, quotient
 from scanners.table import MarketTable, Rows
 
-OPEN_COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
 DERIVED_COLUMNS: Final = (
     "change",
     "pct_change",
@@ -40,20 +40,20 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
     """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
-    columns: Final = BAR_COLUMNS + OPEN_COLUMNS + DERIVED_COLUMNS + windows.COLUMNS
-    sheets: Final = windows.SHEETS
+    columns: Final = BAR_COLUMNS + opens.COLUMNS + DERIVED_COLUMNS + windows.COLUMNS
+    sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
 
     def update(
         self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
     ) -> Sequence[Emission]:
         """Apply bars."""
         rows, bars = group.rows, group.lines
-        _note_session_open(table, rows, bars, phase)
+        opens.note_session_open(table, rows, bars, phase)
         windows.remember(table, rows, bars)
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (bars[END], bars[START]), held)
+        opens.note_official_open(table, rows, bars, newest, phase)
         table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:OFFICIAL_OPEN, newest])
-        _note_official_open(table, rows, bars, newest, phase)
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
@@ -64,28 +64,7 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
 
     def start_regular_session(self, table: MarketTable) -> None:
         """Changes since the open start anew; the pre-market's volume, high and low stay."""
-        table.clear(OPEN_COLUMNS)
-
-
-def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
-    """Keep the open of the earliest bar since the last reset; the same bar sent again replaces it."""
-    start = bars[START]
-    earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
-    if not earlier.any():
-        return
-    candidates = np.flatnonzero(earlier)
-    candidates = candidates[np.argsort(-start[candidates], kind="stable")]
-    table["session_open_price"][rows[candidates]] = bars[OPEN, candidates]
-    table["session_open_timestamp"][rows[candidates]] = start[candidates]
-    table.mark(rows[candidates])
-
-
-def _note_official_open(
-    table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase
-) -> None:
-    """Keep the official open of the newest bars that carry one; before 09:30 it would be another day's."""
-    known = newest[(bars[OFFICIAL_OPEN, newest] > 0) & (bars[START, newest] >= phase.day.regular_open_ms)]
-    table["official_open_price"][rows[known]] = bars[OFFICIAL_OPEN, known]
+        table.clear(opens.COLUMNS)
 
 
 def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:

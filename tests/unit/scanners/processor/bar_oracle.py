@@ -42,7 +42,8 @@ def expected_rows(
 def _since_open(arrived: Sequence[Bar], newest: Bar, since_ms: int, opens_at_ms: int) -> Row:
     counted = [bar for bar in reversed(arrived) if bar["s"] >= since_ms]
     first = min(counted, key=lambda bar: bar["s"])["o"] if counted else None
-    official = newest["op"] if newest["op"] and newest["s"] >= opens_at_ms else None
+    telling = [bar for bar in reversed(arrived) if bar["op"] and bar["s"] >= opens_at_ms]
+    official = max(telling, key=lambda bar: (bar["e"], bar["s"]))["op"] if telling else None
     base = official or first
     known = base is not None and newest["s"] >= since_ms
     return {

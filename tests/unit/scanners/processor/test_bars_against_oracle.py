@@ -23,7 +23,7 @@ prices = st.sampled_from([1.0, 9.5, 10.0, 12.25, 80.0])
 
 @st.composite
 def bars(draw: st.DrawFn) -> dict[str, object]:
-    """A second or minute bar around the open; like the provider's, it has an official open from 09:31 on."""
+    """A second or minute bar around the open, with and without an official open."""
     is_minute = draw(st.booleans())
     minutes = draw(st.integers(-3, 3))
     start_ms = OPEN_MS + minutes * 60_000 + (0 if is_minute else draw(st.integers(0, 2)) * 1_000)
@@ -37,7 +37,7 @@ def bars(draw: st.DrawFn) -> dict[str, object]:
         c=draw(prices),
         h=draw(prices),
         l=draw(prices),
-        op=11.0 if minutes >= 1 else draw(st.sampled_from([None, 0])),
+        op=draw(st.sampled_from([None, 0, 11.0, 12.0])),
     )
 
 

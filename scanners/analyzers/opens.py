@@ -1,0 +1,88 @@
+"""Where a symbol's day and its regular session began: what changes "since the open" are measured from.
+
+Two prices are kept. The *session open* is the open of the earliest bar since the last reset. The *official open*
+is told by the bars themselves, from some time after 09:30 on: the newest one that tells it counts.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.payloads import Column
+from scanners.analyzers.bars import END, OFFICIAL_OPEN, OPEN, START
+from scanners.analyzers.base import MarketPhase
+from scanners.analyzers.columns import Lines, newest_per_row
+from scanners.table import MarketTable, Rows
+
+COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
+
+_SHEET: Final = "official_open"
+_END_LINE: Final = 0
+
+SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {_SHEET: ("end_timestamp", "start_timestamp")}
+)
+"""Of which bar the official open is, where that is not the symbol's newest bar: nearly always it is."""
+
+
+def note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
+    """Keep the open of the earliest bar since the last reset; the same bar sent again replaces it."""
+    start = bars[START]
+    earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
+    if not earlier.any():
+        return
+    candidates = np.flatnonzero(earlier)
+    candidates = candidates[np.argsort(-start[candidates], kind="stable")]
+    table["session_open_price"][rows[candidates]] = bars[OPEN, candidates]
+    table["session_open_timestamp"][rows[candidates]] = start[candidates]
+    table.mark(rows[candidates])
+
+
+def note_official_open(table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase) -> None:
+    """Keep the official open of the newest bar that tells one; a bar from before the regular open does not.
+
+    `newest` are the bars that are about to become the newest of their symbols in the table.
+    """
+    tells = (bars[OFFICIAL_OPEN] > 0) & (bars[START] >= phase.day.regular_open_ms)
+    official = table["official_open_price"]
+    is_known = ~np.isnan(official[rows])
+    if not (tells.any() or is_known.any()):
+        return
+    is_of_newest = np.isnan(table.sheets[_SHEET].values[_END_LINE, rows])
+    is_plain = tells & is_known & is_of_newest
+    if not is_plain.all():
+        unclear = np.zeros(len(table), dtype=np.bool_)
+        unclear[rows[~is_plain]] = True
+        chosen = unclear[rows]
+        _compare(table, rows[chosen], bars[:, chosen], tells[chosen])
+        newest = newest[~chosen[newest]]
+    official[rows[newest]] = bars[OFFICIAL_OPEN, newest]
+
+
+def _compare(table: MarketTable, rows: Rows, bars: Lines, tells: NDArray[np.bool_]) -> None:
+    """All bars of some symbols, where it is not clear that the newest tells the official open as all before."""
+    official, of_bar = table["official_open_price"], table.sheets[_SHEET].values
+    distinct = np.unique(rows)
+    before = of_bar[:, distinct]
+    newest_bar = np.array([table["end_timestamp"], table["start_timestamp"]])
+    implied = distinct[np.isnan(before[_END_LINE]) & ~np.isnan(official[distinct])]
+    of_bar[:, implied] = newest_bar[:, implied]
+    _keep_newest(of_bar, rows[tells], bars[:, tells], official)
+    _keep_newest(newest_bar, rows, bars)
+    is_of_newest = (of_bar[:, distinct] == newest_bar[:, distinct]).all(axis=0)
+    of_bar[:, distinct[is_of_newest]] = np.nan
+    table.mark(rows[tells])
+    if not np.array_equal(before, of_bar[:, distinct], equal_nan=True):
+        table.sheets[_SHEET].mark()
+
+
+def _keep_newest(held: Lines, rows: Rows, bars: Lines, official: Column | None = None) -> None:
+    """Put end and start of each row's newest bar into `held`, and its official open if that is asked for."""
+    keys = bars[[END, START]]
+    newest = newest_per_row(rows, (keys[0], keys[1]), (held[0], held[1]))
+    held[:, rows[newest]] = keys[:, newest]
+    if official is not None:
+        official[rows[newest]] = bars[OFFICIAL_OPEN, newest]
