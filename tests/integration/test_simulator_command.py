@@ -35,6 +35,7 @@ OPTIONS: dict[str, Any] = {
     "evict": "oldest",
     "compression": False,
     "scenario": None,
+    "burst": None,
     "frame_events": 1_000,
 }
 
@@ -56,6 +57,8 @@ OPTIONS: dict[str, Any] = {
         (["--port", "70000"], "is not a port"),
         (["--rate", "10", "--profile", "busy"], "not allowed with"),
         (["--scenario", "panic"], "invalid choice: 'panic'"),
+        (["--burst", "100"], "--burst needs a --rate"),
+        (["--rate", "100", "--burst", "99"], "must be between it and 5,000,000, got 99"),
         (["--frame-events", "4001"], "events per frame must be 1 to 4000"),
     ],
 )
@@ -74,14 +77,23 @@ def test_a_scenario_begins_at_its_own_time_unless_told_otherwise() -> None:
     sessions = [dt.date(2026, 11, 20)]
     opening = default_start(sessions, dt.date(2026, 11, 22), SCENARIOS["open"])
     assert opening.time() == dt.time(9, 29, 50)
-    service = build_service(OPTIONS | {"scenario": "halt"}, default_key="")
+    service = build_service(OPTIONS | {"scenario": "halt"})
     assert service.market.start_ms == service.market.now_ms
     assert service.market.calendar.local_time(service.market.now_ms).time() == dt.time(9, 28)
     assert len(service.market.halts) == 8
 
 
+def test_a_burst_is_one_second_of_every_half_minute_from_ten_seconds_on() -> None:
+    load = {"rate": 1_000.0, "burst": 4_000.0, "mix": "T:1,Q:4"}
+    market = build_service(OPTIONS | load, default_key="").market
+    events = [sum(map(len, market.step(1_000))) for _ in range(45)]
+    bursts = [second for second, count in enumerate(events) if count > 2_000]
+    assert bursts == [10, 40]
+    assert events[10] == pytest.approx(4_000, rel=0.05)
+
+
 def test_a_start_in_new_york_becomes_market_time() -> None:
-    market = build_service(OPTIONS, default_key="").market
+    market = build_service(OPTIONS).market
     assert market.calendar.local_time(market.now_ms).isoformat() == "2026-11-20T09:28:00-05:00"
 
 

@@ -7,19 +7,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 
 from marketdata.errors import ConfigurationError
-from marketdata.management.service_command import ServiceCommand, port_number
+from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.management.service_command import ServiceCommand
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.replay import ReplayConfig, ReplayService
 from marketdata.recording.selection import Selection
-from marketdata.simulator.protocol import ApiKey, ProtocolSettings
-from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
+from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
-_DEFAULT_KEY: Final = "demo"
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
 
@@ -42,26 +40,15 @@ class Command(ServiceCommand):
         parser.add_argument("--to", dest="end", metavar="HH:MM", help="likewise; this instant is left out")
         parser.add_argument("--symbols", help="comma list; everything else is left out")
         parser.add_argument("--loop", action="store_true", help="begin again at the end")
-        parser.add_argument("--host", default=DEFAULT_HOST, help="default: %(default)s")
-        parser.add_argument(
-            "--port", type=port_number, default=DEFAULT_PORT, help="default: %(default)s; 0: any"
-        )
-        parser.add_argument(
-            "--api-key",
-            action="append",
-            metavar="KEY[:CHANNELS]",
-            help="accept this key, entitled to these channels (default: all); repeatable",
-        )
-        parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
+        add_protocol_options(parser)
         super().add_arguments(parser)
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> ReplayService:
-        default_key = getattr(settings, "SIMULATOR_API_KEY", "") or _DEFAULT_KEY
-        return stack.enter_context(build_replay(options, default_key=default_key))
+        return stack.enter_context(build_replay(options))
 
 
 @contextlib.contextmanager
-def build_replay(options: Mapping[str, Any], *, default_key: str) -> Iterator[ReplayService]:
+def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
     """The service that the command's options describe, with its files open.
 
     Raises:
@@ -69,8 +56,7 @@ def build_replay(options: Mapping[str, Any], *, default_key: str) -> Iterator[Re
     """
     config = ReplayConfig(
         protocol=ProtocolSettings(
-            api_keys=tuple(map(ApiKey.parse, options["api_key"] or [default_key])),
-            max_connections=options["max_connections"],
+            api_keys=accepted_keys(options), max_connections=options["max_connections"]
         ),
         host=options["host"],
         port=options["port"],

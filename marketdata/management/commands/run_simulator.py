@@ -5,21 +5,27 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from msgspec import structs
 
 from marketdata.clock import SystemClock
-from marketdata.management.service_command import ServiceCommand, port_number
-from marketdata.simulator.activity import DEFAULT_MIX, DEFAULT_PROFILE, PROFILES, Rates, rates_of_total
-from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
+from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.management.service_command import ServiceCommand
+from marketdata.simulator.activity import (
+    DEFAULT_MIX,
+    DEFAULT_PROFILE,
+    MAX_RATE,
+    PROFILES,
+    Rates,
+    rates_of_total,
+)
+from marketdata.simulator.protocol import EvictionPolicy, ProtocolSettings
 from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
-from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
 from marketdata.simulator.service import DEFAULT_SYMBOLS, SimulatorConfig, SimulatorService
+from marketdata.simulator.surges import RepeatedSurge
 from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
 
-_DEFAULT_KEY: Final = "demo"
 _EARLIEST_START_DAYS: Final = 3_650
 
 
@@ -30,15 +36,7 @@ class Command(ServiceCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--port",
-            type=port_number,
-            default=DEFAULT_PORT,
-            help="port for WebSocket and REST (default: %(default)s)",
-        )
+        add_protocol_options(parser)
         parser.add_argument("--symbols", type=int, default=DEFAULT_SYMBOLS, help="default: %(default)s")
         parser.add_argument("--seed", type=int, default=7, help="which market to draw (default: %(default)s)")
         parser.add_argument(
@@ -61,6 +59,12 @@ class Command(ServiceCommand):
             "--rate", type=float, metavar="EVENTS_PER_SECOND", help="constant total instead of a profile"
         )
         parser.add_argument(
+            "--burst",
+            type=float,
+            metavar="EVENTS_PER_SECOND",
+            help="with --rate: from 10 s on, one second of every half minute at this rate",
+        )
+        parser.add_argument(
             "--mix", default=DEFAULT_MIX, help="shares of A, T and Q in --rate (default: %(default)s)"
         )
         parser.add_argument(
@@ -70,13 +74,6 @@ class Command(ServiceCommand):
             default=DEFAULT_EVENTS_PER_FRAME,
             help="at most so many events in a frame, 1 to 4000 (default: %(default)s)",
         )
-        parser.add_argument(
-            "--api-key",
-            action="append",
-            metavar="KEY[:CHANNELS]",
-            help="accept this key, entitled to these channels (default: all); repeatable",
-        )
-        parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
         parser.add_argument(
             "--evict",
             choices=[policy.value for policy in EvictionPolicy],
@@ -88,17 +85,17 @@ class Command(ServiceCommand):
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> SimulatorService:
         del stack
-        return build_service(options, default_key=getattr(settings, "SIMULATOR_API_KEY", ""))
+        return build_service(options)
 
 
-def build_service(options: Mapping[str, Any], *, default_key: str) -> SimulatorService:
+def build_service(options: Mapping[str, Any]) -> SimulatorService:
     """The service that the command's options describe.
 
     Raises:
         MarketDataError: an option is out of range; the message names it.
         CommandError: the start is not a time.
     """
-    config = _config(options, default_key)  # first, since loading the calendar takes seconds
+    config = _config(options)  # first, since loading the calendar takes seconds
     now_ns = SystemClock().time_ns()
     start = _parse_start(options["start"]) if options["start"] else None
     calendar = exchange_calendar_around(now_ns, days_before=_days_before(now_ns, start))
@@ -110,12 +107,12 @@ def build_service(options: Mapping[str, Any], *, default_key: str) -> SimulatorS
     return SimulatorService(structs.replace(config, start_ms=start_ms, holidays=holidays), calendar)
 
 
-def _config(options: Mapping[str, Any], default_key: str) -> SimulatorConfig:
+def _config(options: Mapping[str, Any]) -> SimulatorConfig:
     """All but the start, which needs the calendar."""
     if options["seed"] < 0:
         raise CommandError(f"--seed must be 0 or more, got {options['seed']}")
     protocol = ProtocolSettings(
-        api_keys=tuple(map(ApiKey.parse, options["api_key"] or [default_key or _DEFAULT_KEY])),
+        api_keys=accepted_keys(options),
         max_connections=options["max_connections"],
         eviction=EvictionPolicy(options["evict"]),
         compression=options["compression"],
@@ -129,9 +126,20 @@ def _config(options: Mapping[str, Any], default_key: str) -> SimulatorConfig:
         seed=options["seed"],
         speed=options["speed"],
         rates=_rates(options),
-        scenario=scenario_named(options["scenario"]) if options["scenario"] else ORDINARY,
+        scenario=_scenario(options),
         events_per_frame=options["frame_events"],
     )
+
+
+def _scenario(options: Mapping[str, Any]) -> Scenario:
+    scenario = scenario_named(options["scenario"]) if options["scenario"] else ORDINARY
+    rate, burst = options["rate"], options["burst"]
+    if burst is None:
+        return scenario
+    if rate is None or not rate <= burst <= MAX_RATE:
+        raise CommandError(f"--burst needs a --rate, and must be between it and {MAX_RATE:,}, got {burst:g}")
+    course = RepeatedSurge(factor=burst / rate, first_after_seconds=10, every_seconds=30, hold_seconds=1)
+    return structs.replace(scenario, course=course)
 
 
 def default_start(sessions: Sequence[dt.date], today: dt.date, scenario: Scenario = ORDINARY) -> dt.datetime:

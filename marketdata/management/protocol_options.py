@@ -1,0 +1,38 @@
+"""What every command that serves the provider's protocol can be told."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, Final
+
+from marketdata.management.service_command import port_number
+from marketdata.simulator.protocol import ApiKey
+from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
+
+_DEFAULT_KEY: Final = "demo"
+
+
+def add_protocol_options(parser: argparse.ArgumentParser) -> None:
+    """Where to serve, and who may connect how often."""
+    parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=port_number,
+        default=DEFAULT_PORT,
+        help="port for WebSocket and REST (default: %(default)s); 0 takes a free one",
+    )
+    parser.add_argument(
+        "--api-key",
+        action="append",
+        metavar="KEY[:CHANNELS]",
+        help="accept this key, entitled to these channels (default: all); repeatable",
+    )
+    parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
+
+
+def accepted_keys(options: Mapping[str, Any]) -> tuple[ApiKey, ...]:
+    """The keys that the options name; without any, `demo` with all channels.
+
+    Raises:
+        ConfigurationError: one of them is no key; the message names it.
+    """
+    return tuple(map(ApiKey.parse, options["api_key"] or [_DEFAULT_KEY]))
