@@ -1,7 +1,7 @@
 """Where a symbol's day and its regular session began: what changes "since the open" are measured from.
 
-Two prices are kept. The *session open* is the open of the earliest bar since the last reset. The *official open*
-is told by the bars themselves, from some time after 09:30 on: the newest one that tells it counts.
+Two prices are kept. The *session open* is the open of the earliest bar since the last reset. The *official
+open* is told by the bars themselves, from some time after 09:30 on: the newest one that tells it counts.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def note_official_open(table: MarketTable, rows: Rows, bars: Lines, newest: Rows
 
 
 def _compare(table: MarketTable, rows: Rows, bars: Lines, tells: NDArray[np.bool_]) -> None:
-    """All bars of some symbols, where it is not clear that the newest tells the official open as all before."""
+    """All bars of some symbols whose newest bar may not be the one that tells the official open."""
     official, of_bar = table["official_open_price"], table.sheets[_SHEET].values
     distinct = np.unique(rows)
     before = of_bar[:, distinct]

@@ -35,6 +35,9 @@ def expected_rows(
         row["day_low"] = min(bar["l"] for bar in arrived[symbol])
         row |= _since_open(arrived[symbol], newest, opens_at_ms if regular else 0, opens_at_ms)
         row |= _against_reference(newest, previous_close.get(symbol), average_volume.get(symbol))
+        opening = row["official_open_price"] or (row["session_open_price"] if regular else newest["c"])
+        row["gap_pct"] = _percent(opening, previous_close.get(symbol))
+        row["vwap_distance_pct"] = _percent(newest["c"], newest["a"])
         rows[symbol] = row
     return rows
 
@@ -64,8 +67,8 @@ def _against_reference(newest: Bar, previous: float | None, average: float | Non
     }
 
 
-def _percent(value: float, base: float | None) -> float | None:
-    return 100 * (value - base) / base if base else None
+def _percent(value: float | None, base: float | None) -> float | None:
+    return 100 * (value - base) / base if base and value is not None else None
 
 
 def same(left: float | None, right: float | None) -> bool:
