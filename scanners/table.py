@@ -4,7 +4,8 @@ The columns are the rows of one matrix, so that a batch of events is written, an
 of rows copied out, in one NumPy operation. NaN means absent, which is not zero.
 
 Beside the published columns a table has *sheets*: further columns over the same rows, which only the
-analyzer that declared them reads. A sheet is stored by itself, and only after it changed.
+analyzer that declared them reads. A sheet is stored by itself, and only after it changed. And it has a
+*tape*: the newest trades of each row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import Column, RowBlock
+from scanners.tape import Tape
 
 Rows = NDArray[np.intp]
 INITIAL_CAPACITY: Final = 1024
@@ -80,6 +82,7 @@ class MarketTable:
         self._matrix = np.full((len(self.names), capacity), np.nan)
         self._changed = np.zeros(capacity, dtype=np.bool_)
         self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
+        self.tape: Final = Tape()
         self._row_of_symbol: dict[str, int] = {}
         self._symbols: list[str] = []
         self._alphabetic = np.empty(0, dtype=np.intp)
@@ -207,6 +210,7 @@ class MarketTable:
             self._matrix = _widened(self._matrix, capacity)
         for sheet in self.sheets.values():
             sheet.resize(row_count, capacity)
+        self.tape.resize(row_count)
 
 
 def _widened(matrix: NDArray[np.float64], capacity: int) -> NDArray[np.float64]:

@@ -1,19 +1,25 @@
-"""The last trade of each symbol, by the update rules of the provider's trade conditions.
+"""The last trade of each symbol and its newest thousand, by the update rules of the trade conditions.
 
-A print sets the last price only if every condition on it allows that. Form T (extended hours) forbids it in
-the regular session and allows it outside, where the market otherwise would stand still.
+A print sets the last price, or counts in the volume, only if every condition on it allows that. Form T
+(extended hours) forbids the first in the regular session and allows it outside, where the market otherwise
+would stand still.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.events import Trade
+from marketdata.payloads import Column
+from marketdata.tapes import records_of
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, Lines, float_columns, newest_per_row, whole_numbers
-from scanners.table import MarketTable
+from scanners.table import MarketTable, Rows
+from scanners.tape import SUMMARY_COLUMNS
 
 TRADE_COLUMNS: Final = ("last_price", "last_size", "last_timestamp", "last_sequence_number")
 _PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(TRADE_COLUMNS))
@@ -22,12 +28,20 @@ FORM_T: Final = 12
 NEVER_LAST: Final = frozenset({2, 5, 7, 10, 13, 15, 16, 20, 21, 22, 29, 32, 33, 37, 52, 53})
 """Conditions whose consolidated update rule says that open and close are not updated; odd lots are 37."""
 
+NEVER_IN_VOLUME: Final = frozenset({15, 16, 38})
+"""Conditions whose consolidated update rule says that the volume is not updated: they repeat other prints."""
+
 _NEVER, _EXTENDED_HOURS_ONLY, _ALWAYS = range(3)
+_OUT_OF_VOLUME: Final = 4  # beside one of the three
+_LAST: Final = 3
 _MAX_REMEMBERED_CONDITIONS: Final = 10_000
 
+_floats: Final = msgspec.json.Decoder(list[float])
+_NONE: Final = "-1"  # no size
 
-class _LastRules(dict[tuple[int, ...], int]):
-    """When a print with these conditions sets the last price, remembered: few combinations occur."""
+
+class _UpdateRules(dict[tuple[int, ...], int]):
+    """What a print with these conditions updates, remembered: few combinations occur."""
 
     def __missing__(self, conditions: tuple[int, ...]) -> int:
         if len(self) >= _MAX_REMEMBERED_CONDITIONS:
@@ -36,6 +50,8 @@ class _LastRules(dict[tuple[int, ...], int]):
             rule = _NEVER
         else:
             rule = _EXTENDED_HOURS_ONLY if FORM_T in conditions else _ALWAYS
+        if not NEVER_IN_VOLUME.isdisjoint(conditions):
+            rule |= _OUT_OF_VOLUME
         self[conditions] = rule
         return rule
 
@@ -46,52 +62,101 @@ def event_times_ms(events: Sequence[Trade]) -> Instants:
 
 
 class TradesAnalyzer(Analyzer[Trade]):
-    """Trades to the last price, size and time. See `scanners.analyzers.base.Analyzer`."""
+    """Trades to the last one and to the tape. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "trades"
-    columns: Final = TRADE_COLUMNS
+    columns: Final = (*TRADE_COLUMNS, *SUMMARY_COLUMNS)
 
     def __init__(self) -> None:
-        self._rules = _LastRules()
+        self._rules = _UpdateRules()
 
     def update(self, table: MarketTable, group: EventGroup[Trade], phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""
-        events = group.events
-        eligible = np.flatnonzero(self._sets_last(events, group.times_ms, phase))
+        conditions = self._rules
+        rules = np.array([conditions[event.conditions] for event in group.events], dtype=np.int8)
+        self._set_last(table, group, np.flatnonzero(_sets_last(rules & _LAST, group.times_ms, phase)))
+        counted = np.flatnonzero(rules & _OUT_OF_VOLUME == 0)
+        self._put_on_tape(table, group, counted, phase)
+        return ()
+
+    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+        """Sum up the tapes that changed."""
+        rows, columns = table.tape.take_summary(rows)
+        for name, column in zip(SUMMARY_COLUMNS, columns, strict=True):
+            table[name][rows] = column
+
+    def start_day(self, table: MarketTable) -> None:
+        """Forget the trades of the day before."""
+        super().start_day(table)
+        table.tape.clear()
+
+    def _set_last(self, table: MarketTable, group: EventGroup[Trade], eligible: Rows) -> None:
         rows, trades = group.rows[eligible], group.lines[:, eligible]
         held = (table["last_timestamp"], table["last_sequence_number"])
         newest = newest_per_row(rows, (trades[_TIMESTAMP], trades[_SEQUENCE_NUMBER]), held)
-        chosen = trades[:, newest]
-        chosen[_SIZE] = [_exact_size(events[index]) for index in eligible[newest].tolist()]
-        table.write(table.columns(TRADE_COLUMNS), rows[newest], chosen)
-        return ()
+        table.write(table.columns(TRADE_COLUMNS), rows[newest], trades[:, newest])
 
-    def _sets_last(
-        self, events: Sequence[Trade], times_ms: Instants, phase: MarketPhase
-    ) -> NDArray[np.bool_]:
-        rules = np.array([self._rules[event.conditions] for event in events], dtype=np.int8)
-        day = phase.day
-        extended_hours = (times_ms < day.regular_open_ms) | (times_ms >= day.regular_close_ms)
-        sets_last: NDArray[np.bool_] = (rules == _ALWAYS) | ((rules == _EXTENDED_HOURS_ONLY) & extended_hours)
-        return sets_last
+    def _put_on_tape(
+        self, table: MarketTable, group: EventGroup[Trade], counted: Rows, phase: MarketPhase
+    ) -> None:
+        if not len(counted):
+            return
+        table.tape.begin(phase.day.day_start_ms)
+        trades = group.lines[:, counted]
+        records = records_of(
+            group.times_ms[counted],
+            trades[_SEQUENCE_NUMBER].astype(np.int64),
+            trades[_PRICE],
+            trades[_SIZE],
+            phase.day.day_start_ms,
+        )
+        table.mark(table.tape.add(group.rows[counted], records))
 
 
 def trade_lines(events: Sequence[Trade], times_ms: Instants) -> Lines:
-    """One line for each of `TRADE_COLUMNS`, one column for each event."""
+    """One line for each of `TRADE_COLUMNS`, one column for each event. Sizes have their fractions."""
     values: list[float] = []
     append = values.extend
     for event in events:
         append((event.price, event.size))
-    sequence_numbers = whole_numbers([event.sequence_number for event in events])
-    return np.vstack((float_columns(values, _TIMESTAMP), times_ms, sequence_numbers))
+    lines = np.empty((len(TRADE_COLUMNS), len(events)))
+    lines[:_TIMESTAMP] = float_columns(values, _TIMESTAMP)
+    lines[_SIZE] = _exact_sizes(events, lines[_SIZE])
+    lines[_TIMESTAMP] = times_ms
+    lines[_SEQUENCE_NUMBER] = whole_numbers([event.sequence_number for event in events])
+    return lines
 
 
-def _exact_size(trade: Trade) -> float:
+def _sets_last(rules: NDArray[np.int8], times_ms: Instants, phase: MarketPhase) -> NDArray[np.bool_]:
+    day = phase.day
+    extended_hours = (times_ms < day.regular_open_ms) | (times_ms >= day.regular_close_ms)
+    sets_last: NDArray[np.bool_] = (rules == _ALWAYS) | ((rules == _EXTENDED_HOURS_ONLY) & extended_hours)
+    return sets_last
+
+
+def _exact_sizes(events: Sequence[Trade], whole_sizes: Column) -> Column:
     """Shares with their fraction where the wire has it in a form that can be read, else whole shares."""
-    if trade.fractional_size is None:
-        return trade.size
+    texts = [event.fractional_size for event in events]
+    exact = _parsed(texts)
+    is_exact = (whole_sizes <= exact) & (exact < whole_sizes + 1)
+    sizes: Column = np.where(is_exact, exact, whole_sizes)
+    return sizes
+
+
+def _parsed(texts: Sequence[str | None]) -> Column:
+    """The numbers that the texts spell, NaN for others: read as one JSON array, one by one if that fails."""
     try:
-        exact = float(trade.fractional_size)
+        values = _floats.decode(f"[{','.join([text or _NONE for text in texts])}]")
+    except msgspec.DecodeError:
+        values = []
+    if len(values) != len(texts):  # also where a text holds a comma
+        values = [_float(text) for text in texts]
+    column: Column = float_columns(values, 1)[0]
+    return column
+
+
+def _float(text: str | None) -> float:
+    try:
+        return float(text or _NONE)
     except ValueError:
-        return trade.size
-    return exact if trade.size <= exact < trade.size + 1 else trade.size
+        return math.nan

@@ -1,0 +1,151 @@
+"""A symbol's *tape*, the newest trades of its day, as it is kept in memory and in the cache.
+
+A tape is a set: the same trade put on it twice is on it once, and the order in which trades arrive does not
+matter. Two trades are the same when time, sequence number, price and size are; the newest are the greatest
+in this order. In the cache a tape is one string: a header, and then a ring of records, of which a
+processor overwrites only what changed. Where the ring begins follows from the records' order.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.errors import ContentError
+from marketdata.payloads import Column
+
+TAPE_TRADES: Final = 1_000
+
+RECORD: Final = np.dtype([("moment", "<i8"), ("price", "<f8"), ("size", "<i8")])
+"""One trade: when (see `moments`), dollars a share, and millionths of a share, so that sums are exact."""
+
+RECORD_BYTES: Final = RECORD.itemsize
+MILLIONTHS: Final = 1_000_000
+GREATEST_SIZE: Final = 2**53  # millionths: 9 billion shares, beyond which a float is not exact
+
+_SEQUENCE_BITS: Final = 33
+GREATEST_SEQUENCE_NUMBER: Final = 2**_SEQUENCE_BITS - 1
+
+_HEADER: Final = struct.Struct("<4sIq")
+_MAGIC: Final = b"tape"
+_VERSION: Final = 1
+HEADER_BYTES: Final = _HEADER.size
+
+Records = NDArray[np.void]
+Moments = NDArray[np.int64]
+
+
+class TapeWrites(msgspec.Struct, frozen=True):
+    """What to write into stored tapes: `parts[i]` into that of `symbols[i]`, from byte `offsets[i]` on.
+
+    Offset 0 means that the part takes the place of the whole string. A symbol may occur twice.
+    """
+
+    symbols: Sequence[str]
+    offsets: Sequence[int]
+    parts: Sequence[bytes]
+
+    def __len__(self) -> int:
+        """Number of parts."""
+        return len(self.symbols)
+
+
+class StoredTape(msgspec.Struct, frozen=True):
+    """A tape as it is stored: the start of its trading day (epoch ms), and its ring as the slots lie."""
+
+    day_start_ms: int
+    ring: Records
+
+
+class TradeTape(msgspec.Struct, frozen=True):
+    """Trades, column by column: dollars a share, shares with their fraction, epoch milliseconds."""
+
+    prices: Column
+    sizes: Column
+    timestamps: NDArray[np.int64]
+    sequence_numbers: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Number of trades."""
+        return len(self.prices)
+
+
+def moments(times_ms: NDArray[np.int64], sequence_numbers: NDArray[np.int64], day_start_ms: int) -> Moments:
+    """Time since the start of the day and sequence number as one integer that orders as both do.
+
+    A day's sequence numbers start anew and stay far below 2**33; a greater one counts as that.
+    """
+    bounded = np.minimum(sequence_numbers, GREATEST_SEQUENCE_NUMBER)
+    packed: Moments = ((times_ms - day_start_ms) << _SEQUENCE_BITS) | bounded
+    return packed
+
+
+def moments_from(times_ms: NDArray[np.int64], day_start_ms: int) -> Moments:
+    """The smallest moment of each time."""
+    smallest: Moments = (times_ms - day_start_ms) << _SEQUENCE_BITS
+    return smallest
+
+
+def records_of(
+    times_ms: NDArray[np.int64],
+    sequence_numbers: NDArray[np.int64],
+    prices: Column,
+    sizes_shares: Column,
+    day_start_ms: int,
+) -> Records:
+    """Trades as records, in the same order."""
+    records = np.empty(len(times_ms), dtype=RECORD)
+    records["moment"] = moments(times_ms, sequence_numbers, day_start_ms)
+    records["price"] = prices
+    records["size"] = np.minimum(np.rint(sizes_shares * MILLIONTHS), GREATEST_SIZE)
+    return records
+
+
+def times_of(moments_: Moments, day_start_ms: int) -> NDArray[np.int64]:
+    """The times in epoch milliseconds."""
+    times: NDArray[np.int64] = (moments_ >> _SEQUENCE_BITS) + day_start_ms
+    return times
+
+
+def trades_of(records: Records, day_start_ms: int) -> TradeTape:
+    """What records say, in their order."""
+    return TradeTape(
+        prices=records["price"].astype(np.float64),
+        sizes=records["size"] / MILLIONTHS,
+        timestamps=times_of(records["moment"], day_start_ms),
+        sequence_numbers=records["moment"] & GREATEST_SEQUENCE_NUMBER,
+    )
+
+
+def newest_first(tape: StoredTape) -> TradeTape:
+    """The trades of a stored tape."""
+    return trades_of(in_order(tape.ring)[::-1], tape.day_start_ms)
+
+
+def in_order(records: Records) -> Records:
+    """The records, oldest first."""
+    ordered: Records = records[np.lexsort((records["size"], records["price"], records["moment"]))]
+    return ordered
+
+
+def encode_header(day_start_ms: int) -> bytes:
+    """What a stored tape begins with."""
+    return _HEADER.pack(_MAGIC, _VERSION, day_start_ms)
+
+
+def decode_tape(data: bytes) -> StoredTape:
+    """A stored tape; the ring is a read-only view into `data`.
+
+    Raises:
+        ContentError: with reason `tape` for foreign bytes, another version, or a size that does not fit.
+    """
+    body = len(data) - HEADER_BYTES
+    if not 0 <= body <= TAPE_TRADES * RECORD_BYTES or body % RECORD_BYTES:
+        raise ContentError("tape", f"{len(data)} bytes are no header and up to {TAPE_TRADES} records")
+    magic, version, day_start_ms = _HEADER.unpack_from(data)
+    if (magic, version) != (_MAGIC, _VERSION):
+        raise ContentError("tape", f"begins with {magic!r}, version {version}, not {_MAGIC!r}, {_VERSION}")
+    return StoredTape(day_start_ms, np.frombuffer(data, dtype=RECORD, offset=HEADER_BYTES))

@@ -1,0 +1,355 @@
+"""The newest trades of every row of a market table, in rings of a thousand.
+
+A ring holds its records in their order, so span and trades a minute follow from a few of them; sums are kept
+up to date as trades come and go. Adding is vectorised over a group of events. A trade that is not newer than
+the newest of its row is looked up there: nearly all such are repetitions, the others are inserted one by one.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.payloads import Column
+from marketdata.tapes import (
+    HEADER_BYTES,
+    MILLIONTHS,
+    RECORD_BYTES,
+    TAPE_TRADES,
+    Moments,
+    Records,
+    StoredTape,
+    TapeWrites,
+    encode_header,
+    in_order,
+    moments_from,
+    times_of,
+)
+from scanners.tape_memory import Places, TapeMemory, pick
+
+Rows = NDArray[np.intp]
+Positions = NDArray[np.int64]
+
+SUMMARY_COLUMNS: Final = (
+    "trade_count",
+    "trade_volume",
+    "trade_average_size",
+    "trade_largest_size",
+    "trade_span_ms",
+    "trades_per_minute",
+)
+MINUTE_MS: Final = 60_000
+PORTION_BYTES: Final = 8_000_000
+"""How much of the tapes one transaction writes at most: what takes the cache some 10 ms."""
+
+_NOTHING: Final = -1
+_RADIX_SORTED_ROWS: Final = 2**16
+_SCANNED_TOGETHER: Final = 256
+"""How many whole rings are looked through at a time: 6 MB."""
+
+
+class Tape:
+    """The tapes of all rows; see `marketdata.tapes` for what a tape is.
+
+    The records of a row are counted by *position*, oldest first: the newest is at `end - 1`, and position `p`
+    lies in slot `p % 1,000` of the ring, in memory and in the cache alike.
+    """
+
+    def __init__(self, row_count: int = 0) -> None:
+        self.day_start_ms = 0
+        self._memory = TapeMemory()
+        self._row_count = 0
+        self._numbers = np.empty((5, 0), dtype=np.int64)
+        self._flags = np.empty((2, 0), dtype=np.bool_)
+        self._added: list[tuple[Rows, Records]] = []
+        self._name_state()
+        self.resize(row_count)
+
+    def resize(self, row_count: int) -> None:
+        """Follow the table to a number of rows; the tapes of new ones are empty."""
+        if row_count > self._numbers.shape[1]:
+            numbers, flags = self._numbers, self._flags
+            width = 1 << (row_count - 1).bit_length()
+            self._numbers = np.empty((len(numbers), width), dtype=np.int64)
+            self._flags = np.empty((len(flags), width), dtype=np.bool_)
+            self._name_state()
+            self._empty()
+            self._numbers[:, : numbers.shape[1]] = numbers
+            self._flags[:, : flags.shape[1]] = flags
+        self._row_count = row_count
+        self._reserve()
+
+    def begin(self, day_start_ms: int) -> None:
+        """Hold the trades of the trading day that starts then (epoch ms), and forget those of any other."""
+        if day_start_ms != self.day_start_ms:
+            self.clear()
+            self.day_start_ms = day_start_ms
+            self._reserve()
+
+    def clear(self) -> None:
+        """Forget all trades."""
+        self._empty()
+        self._added.clear()
+
+    def add(self, rows: Rows, trades: Records) -> Rows:
+        """Put trades on the tapes of their rows, in any order. Gives what has news for `take_summary`."""
+        rows, trades = self._in_order(rows, trades)
+        late = trades["moment"] <= self._newest[rows]
+        if late.any():
+            self._add_late(rows[late], trades[late])
+            fresh = np.flatnonzero(~late)
+            rows, trades = rows[fresh], pick(trades, fresh)
+        if len(rows):
+            self._append(rows, trades)
+        return np.flatnonzero(self._is_changed)
+
+    def take_added(self) -> tuple[Rows, Records]:
+        """The trades that came onto a tape since this was last asked, with their rows."""
+        added, self._added = self._added, []
+        if not added:
+            return np.empty(0, dtype=np.intp), self._memory.take(np.empty(0, dtype=np.int64))
+        return np.concatenate([rows for rows, _ in added]), np.concatenate([trades for _, trades in added])
+
+    def take_summary(self, rows: Rows) -> tuple[Rows, Sequence[Column]]:
+        """Those of the rows (ascending) that have news, with a column for each of `SUMMARY_COLUMNS`."""
+        rows = rows[self._is_changed[rows]]
+        self._is_changed[rows] = False
+        self._find_largest(rows[self._is_largest_gone[rows]])
+        count = np.minimum(self._end[rows], TAPE_TRADES)
+        volume = self._volume[rows] / MILLIONTHS
+        oldest_ms = times_of(self._at(rows, self._first(rows))["moment"], self.day_start_ms)
+        newest_ms = times_of(self._newest[rows], self.day_start_ms)
+        span_ms = (newest_ms - oldest_ms).astype(np.float64)
+        minute = moments_from(newest_ms - MINUTE_MS + 1, self.day_start_ms)
+        in_minute = self._end[rows] - self._first_not_before(rows, minute)
+        rate = np.where(in_minute < TAPE_TRADES, in_minute, TAPE_TRADES * MINUTE_MS / np.maximum(span_ms, 1))
+        largest = self._largest[rows] / MILLIONTHS
+        return rows, (count.astype(np.float64), volume, volume / count, largest, span_ms, rate)
+
+    def portions(self, symbols: Sequence[str]) -> Iterator[TapeWrites]:
+        """What is not stored yet, in portions, as long as there is too much of it for one transaction.
+
+        A portion counts as stored once the next is asked for. Tapes may be stored ahead of the rows of the
+        table: whoever continues from both is sent the trades once more, and has them on its tapes already.
+        """
+        while True:
+            rows = self._unstored()
+            sizes = np.cumsum(np.minimum(self._end[rows] - self._stored[rows], TAPE_TRADES)) * RECORD_BYTES
+            if not len(rows) or sizes[-1] <= PORTION_BYTES:
+                return
+            portion = rows[: int(np.searchsorted(sizes, PORTION_BYTES)) + 1]
+            yield self._writes(portion, symbols)
+            self._stored[portion] = self._end[portion]
+
+    def writes(self, symbols: Sequence[str]) -> TapeWrites:
+        """What is not stored yet."""
+        return self._writes(self._unstored(), symbols)
+
+    def mark(self, *, stored: bool) -> None:
+        """Note that everything is stored, or that nothing is any more."""
+        self._stored[:] = self._end if stored else _NOTHING
+
+    def restore(self, row: int, tape: StoredTape) -> None:
+        """Take a stored tape in place of what the row holds, unless it is of another day or empty."""
+        if tape.day_start_ms != self.day_start_ms or not len(tape.ring):
+            return
+        ring, start = tape.ring, _start_of_ring(tape.ring["moment"])
+        if start is None:
+            ring, start = in_order(ring), 0
+            self._stored[row] = _NOTHING
+        else:
+            self._stored[row] = start + len(ring)
+        self._memory.put(row * TAPE_TRADES + np.arange(len(ring)), ring)
+        self._end[row] = start + len(ring)
+        self._newest[row] = ring["moment"][start - 1]
+        self._volume[row] = ring["size"].sum()
+        self._largest[row] = ring["size"].max()
+        self._is_changed[row] = True
+
+    def _name_state(self) -> None:
+        self._end, self._newest, self._stored, self._volume, self._largest = self._numbers
+        self._is_changed, self._is_largest_gone = self._flags
+
+    def _empty(self) -> None:
+        self._numbers[:] = 0
+        self._newest[:] = _NOTHING
+        self._stored[:] = _NOTHING
+        self._flags[:] = False
+
+    def _reserve(self) -> None:
+        if self.day_start_ms:
+            self._memory.reserve(self._row_count)
+
+    def _in_order(self, rows: Rows, trades: Records) -> tuple[Rows, Records]:
+        """Rows ascending, in each the trades ascending, each trade once."""
+        keys = rows.astype(np.uint16) if self._row_count <= _RADIX_SORTED_ROWS else rows
+        order = np.argsort(keys, kind="stable")
+        ordered, moments = rows[order], trades["moment"][order]
+        if ((ordered[1:] == ordered[:-1]) & (moments[1:] <= moments[:-1])).any():
+            order = np.lexsort((trades["size"], trades["price"], trades["moment"], rows))
+            ordered = rows[order]
+            repeated = (ordered[1:] == ordered[:-1]) & _are_equal(trades[order[1:]], trades[order[:-1]])
+            order = order[np.concatenate(((True,), ~repeated))]
+        return rows[order], pick(trades, order)
+
+    def _append(self, rows: Rows, trades: Records) -> None:
+        """Add trades that are newer than all on their tapes, and in order."""
+        starts = np.flatnonzero(np.concatenate(((True,), rows[1:] != rows[:-1])))
+        counts = np.diff(starts, append=len(rows))
+        if counts.max() > TAPE_TRADES:
+            newest = np.arange(len(rows)) >= np.repeat(starts + counts - TAPE_TRADES, counts)
+            self._append(rows[newest], trades[newest])
+            return
+        changed = rows[starts]
+        ends = self._end[changed]
+        positions = np.arange(len(rows)) + np.repeat(ends - starts, counts)
+        displaced = self._displaced_sizes(rows, positions)
+        self._memory.put(_places(rows, positions), trades)
+        sizes = trades["size"]
+        self._end[changed] = ends + counts
+        self._newest[changed] = trades["moment"][starts + counts - 1]
+        self._volume[changed] += np.add.reduceat(sizes - displaced, starts)
+        self._note_largest(
+            changed, np.maximum.reduceat(sizes, starts), np.maximum.reduceat(displaced, starts)
+        )
+        self._is_changed[changed] = True
+        self._added.append((rows, trades))
+
+    def _displaced_sizes(self, rows: Rows, positions: Positions) -> NDArray[np.int64]:
+        """The sizes of the trades that have to leave for those at the positions, 0 where none has."""
+        sizes = np.zeros(len(rows), dtype=np.int64)
+        full = np.flatnonzero(positions >= TAPE_TRADES)
+        sizes[full] = self._at(rows[full], positions[full])["size"]
+        return sizes
+
+    def _note_largest(self, rows: Rows, came: NDArray[np.int64], went: NDArray[np.int64]) -> None:
+        """Where the largest left and no larger came, it has to be looked for when it is asked for."""
+        largest = self._largest[rows]
+        gone = self._is_largest_gone[rows] | (went >= largest)
+        self._is_largest_gone[rows] = gone & (came < largest)
+        self._largest[rows] = np.maximum(largest, came)
+
+    def _find_largest(self, rows: Rows) -> None:
+        """Look through whole rings; only full ones have lost a trade."""
+        for first in range(0, len(rows), _SCANNED_TOGETHER):
+            some = rows[first : first + _SCANNED_TOGETHER]
+            places = (some[:, np.newaxis] * TAPE_TRADES + np.arange(TAPE_TRADES)).ravel()
+            sizes = self._memory.take(places)["size"].reshape(len(some), TAPE_TRADES)
+            self._largest[some] = sizes.max(axis=1)
+        self._is_largest_gone[rows] = False
+
+    def _add_late(self, rows: Rows, trades: Records) -> None:
+        """Add trades that are not newer than the newest on their tapes."""
+        positions = self._first_not_before(rows, trades["moment"])
+        found = self._at(rows, positions)
+        known = _are_equal(found, trades)
+        has_passed = (positions >= TAPE_TRADES) & (positions == self._first(rows))
+        has_passed |= (positions == 0) & (self._end[rows] == TAPE_TRADES)
+        has_passed &= trades["moment"] < found["moment"]
+        inserted = [
+            index
+            for index in np.flatnonzero(~(known | has_passed)).tolist()
+            if self._insert(int(rows[index]), trades[index : index + 1])
+        ]
+        if inserted:
+            self._added.append((rows[inserted], trades[inserted]))
+
+    def _insert(self, row: int, trade: Records) -> bool:
+        """Add one trade at its place, and move the newer ones on by one. Says whether it belongs there."""
+        end = int(self._end[row])
+        first, wanted = max(0, end - TAPE_TRADES), trade.item()
+        positions = range(first, end)
+        position = first + bisect_left(positions, wanted, key=lambda each: self._one(row, each).item())
+        is_full = end - first == TAPE_TRADES
+        is_known = position < end and self._one(row, position).item() == wanted
+        if is_known or (is_full and position == first):
+            return False
+        displaced = self._one(row, first)["size"] if is_full else np.zeros(1, dtype=np.int64)
+        newer = np.arange(position, end)
+        places = row * TAPE_TRADES
+        self._memory.put(places + (newer + 1) % TAPE_TRADES, self._memory.take(places + newer % TAPE_TRADES))
+        self._memory.put(places + np.array([position % TAPE_TRADES]), trade)
+        self._end[row] = end + 1
+        self._newest[row] = max(self._newest[row], wanted[0])
+        self._stored[row] = min(self._stored[row], position)
+        self._volume[row] += trade["size"][0] - displaced[0]
+        self._note_largest(np.array([row]), trade["size"], displaced)
+        self._is_changed[row] = True
+        return True
+
+    def _one(self, row: int, position: int) -> Records:
+        return self._memory.take(np.array([row * TAPE_TRADES + position % TAPE_TRADES]))
+
+    def _at(self, rows: Rows, positions: Positions) -> Records:
+        return self._memory.take(_places(rows, positions))
+
+    def _first(self, rows: Rows) -> Positions:
+        return np.maximum(self._end[rows] - TAPE_TRADES, 0)
+
+    def _first_not_before(self, rows: Rows, moments: Moments) -> Positions:
+        """The position of the first trade of each row that is not before a moment; `end` if all are."""
+        low, high = self._first(rows), self._end[rows]
+        for _ in range(int((high - low).max(initial=0)).bit_length()):
+            middle = (low + high) >> 1
+            is_before = (self._at(rows, middle)["moment"] < moments) & (low < high)
+            low = np.where(is_before, middle + 1, low)
+            high = np.where(is_before, high, middle)
+        return low
+
+    def _unstored(self) -> Rows:
+        return np.flatnonzero((self._stored < self._end) & (self._end > 0))
+
+    def _writes(self, rows: Rows, symbols: Sequence[str]) -> TapeWrites:
+        """What the rows have that is not stored: a whole ring, or a stretch of it, cut in two at its seam."""
+        stored, end = self._stored[rows], self._end[rows]
+        is_whole = stored <= self._first(rows)
+        slots = np.where(is_whole, 0, stored % TAPE_TRADES)
+        counts = np.where(is_whole, np.minimum(end, TAPE_TRADES), end - stored)
+        fitting = np.minimum(counts, TAPE_TRADES - slots)
+        offsets = np.where(is_whole, 0, HEADER_BYTES + slots * RECORD_BYTES).tolist()
+        header = encode_header(self.day_start_ms)
+        parts = [
+            part if offset else header + part
+            for part, offset in zip(self._stretches(rows, slots, fitting), offsets, strict=True)
+        ]
+        names = [symbols[row] for row in rows.tolist()]
+        wrapping = np.flatnonzero(counts > fitting)
+        if len(wrapping):
+            rest = counts[wrapping] - fitting[wrapping]
+            parts += self._stretches(rows[wrapping], np.zeros_like(rest), rest)
+            offsets += [HEADER_BYTES] * len(wrapping)
+            names += [names[index] for index in wrapping.tolist()]
+        return TapeWrites(names, offsets, parts)
+
+    def _stretches(self, rows: Rows, slots: Positions, counts: Positions) -> list[bytes]:
+        """The records of each row from a slot on, as bytes."""
+        ends = np.cumsum(counts)
+        places = np.arange(ends[-1] if len(ends) else 0)
+        places += np.repeat(rows * TAPE_TRADES + slots - (ends - counts), counts)
+        data = self._memory.take(places).tobytes()
+        limits = (ends * RECORD_BYTES).tolist()
+        return [data[start:end] for start, end in zip([0, *limits], limits, strict=False)]
+
+
+def _places(rows: Rows, positions: Positions) -> Places:
+    return rows * TAPE_TRADES + positions % TAPE_TRADES
+
+
+def _are_equal(left: Records, right: Records) -> NDArray[np.bool_]:
+    equal: NDArray[np.bool_] = (
+        (left["moment"] == right["moment"])
+        & (left["price"] == right["price"])
+        & (left["size"] == right["size"])
+    )
+    return equal
+
+
+def _start_of_ring(moments: Moments) -> int | None:
+    """The slot of the oldest record; None when the slots are not a ring in order."""
+    turns = np.flatnonzero(moments[1:] < moments[:-1])
+    if len(turns) == 0:
+        return 0
+    is_ring = len(turns) == 1 and len(moments) == TAPE_TRADES and moments[-1] <= moments[0]
+    return int(turns[0]) + 1 if is_ring else None
