@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.bench import listener, listener_publish, memory, stages, system
+from tests.bench import burst, listener, listener_publish, memory, stages, system
 from tests.bench.rows import Row, to_json, to_table
 
 BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
@@ -23,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "latency": system.latency,
     "pipeline": system.pipeline,
     "pipeline_redis": system.pipeline_redis,
+    "burst": burst.burst,
     "memory": memory.memory,
 }
 

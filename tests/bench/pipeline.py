@@ -49,6 +49,7 @@ class Observation:
     """Counters and processor time of all processes at one instant."""
 
     at_seconds: float
+    sent: float
     received: float
     processed: float
     lost: Mapping[str, float]
@@ -119,6 +120,7 @@ class Pipeline:
         }
         return Observation(
             time.monotonic(),
+            simulator["mdp_simulator_sent_events_total"],
             listener["mdp_listener_events_total"],
             processor["mdp_processor_events_total"],
             lost,
@@ -143,9 +145,12 @@ class Pipeline:
 
 @contextlib.asynccontextmanager
 async def running_pipeline(
-    transport: str, *, events_per_second: int, users: int = 1
+    transport: str, *, events_per_second: int, users: int = 1, market_options: Sequence[str] = ()
 ) -> AsyncIterator[Pipeline]:
-    """The platform on `rabbitmq` or `redis` queues, with the simulator at a rate; stopped on the way out."""
+    """The platform on `rabbitmq` or `redis` queues, with the simulator at a rate; stopped on the way out.
+
+    `market_options` are further options of `run_simulator`.
+    """
     with contextlib.ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdp-bench-")))
         cache = stack.enter_context(ValkeyServer())
@@ -163,7 +168,7 @@ async def running_pipeline(
         manager = ProcessManager(state / "pids.json")
         try:
             simulator = market(ports)
-            load = ("--rate", str(events_per_second), "--mix", MIX, "--start", START)
+            load = ("--rate", str(events_per_second), "--mix", MIX, "--start", START, *market_options)
             await _start(
                 manager,
                 PlannedProcess("simulator", (*simulator.command, *load), simulator.ready_url),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import statistics
 import time
@@ -14,16 +15,16 @@ from websockets.asyncio.client import ClientConnection
 from tests.bench.listener import bare_limit
 from tests.bench.pipeline import MIX, Pipeline, Window, board_updates, running_pipeline, window_between
 from tests.bench.rows import Row, duration_row, rate_row
+from tests.bench.search import RateSearch
 
 SUSTAINED_SECONDS: Final = 60
-PROBE_SECONDS: Final = 10
+TRIAL_SECONDS: Final = 8
+SEARCH_SECONDS: Final = 120  # no trial begins later
 SETTLE_SECONDS: Final = 5
-PROBE_RATE: Final = 60_000
+FIRST_RATE: Final = 100_000
 LEAST_RATE: Final = 30_000
-BUSIEST_SHARE: Final = 0.85  # of one core, for any single process
-MACHINE_SHARE: Final = 0.9  # of all cores
-BACK_OFF: Final = 0.85
-TRIALS: Final = 5
+HELD_SHARE: Final = 0.97  # of the offered events that must have been processed
+SECOND_ATTEMPT: Final = 0.9  # of the best rate, where that held for some seconds and not for a minute
 PIPELINE_BUDGET: Final = 400_000
 LATENCY_RATE: Final = 20_000
 LATENCY_SAMPLES: Final = 5_000
@@ -33,32 +34,51 @@ PUBLISH_INTERVAL_MS: Final = 250
 
 def pipeline() -> Row:
     """Feed socket to WebSocket client through RabbitMQ: the highest rate held for a minute without a loss."""
-    return asyncio.run(_sustained("pipeline", "rabbitmq"))
+    return _sustained("pipeline", "rabbitmq")
 
 
 def pipeline_redis() -> Row:
     """The same through Redis lists."""
-    return asyncio.run(_sustained("pipeline_redis", "redis"))
+    return _sustained("pipeline_redis", "redis")
 
 
-async def _sustained(name: str, transport: str) -> Row:
-    """Probe at a modest rate, extrapolate from processor time, then hold; back off until nothing is lost."""
-    cores = _cores()
-    probe, _ = await _trial(transport, PROBE_RATE, PROBE_SECONDS)
-    rate = _extrapolated(probe, cores)
-    for _ in range(TRIALS):
-        window, frames = await _trial(transport, rate, SUSTAINED_SECONDS)
-        if not window.total_lost and window.processed_per_second >= 0.97 * rate:
-            return _row(name, window, frames, cores)
+def _sustained(name: str, transport: str) -> Row:
+    best = best_rate(transport)
+    for rate in (best, int(best * SECOND_ATTEMPT)):
+        window, frames = asyncio.run(_trial(transport, rate, SUSTAINED_SECONDS))
+        if _held(window, rate):
+            break
         print(f"    {transport} at {rate:,}/s: {_describe(window, frames)}", flush=True)
-        rate = max(LEAST_RATE, int(rate * BACK_OFF))
-    return _row(name, window, frames, cores)
+    return _row(name, window, frames)
 
 
-def _extrapolated(probe: Window, cores: int) -> int:
-    shares = probe.cpu_share.values()
-    headroom = min(BUSIEST_SHARE / max(shares), MACHINE_SHARE * cores / sum(shares))
-    return int(probe.processed_per_second * headroom)
+@functools.cache
+def best_rate(transport: str) -> int:
+    """The highest rate in events per second that held for some seconds, in about two minutes of trials."""
+    deadline = time.monotonic() + SEARCH_SECONDS
+    search = RateSearch(FIRST_RATE)
+    while (rate := search.next_rate()) is not None and time.monotonic() < deadline:
+        window, frames = asyncio.run(_trial(transport, rate, TRIAL_SECONDS))
+        held = _held(window, rate)
+        print(
+            f"    {transport} at {rate:,}/s {'held' if held else 'failed'}: {_describe(window, frames)}",
+            flush=True,
+        )
+        if held:
+            search.note_held(rate, _headroom(window))
+        else:
+            search.note_failed(rate)
+    return search.best or LEAST_RATE
+
+
+def _held(window: Window, rate: int) -> bool:
+    return not window.total_lost and window.processed_per_second >= HELD_SHARE * rate
+
+
+def _headroom(window: Window) -> float:
+    """By what factor the busiest process, or all, could do more if each event went on costing as much."""
+    shares = window.cpu_share.values()
+    return min(1 / max(shares), _cores() / sum(shares))
 
 
 async def _trial(transport: str, rate: int, seconds: int) -> tuple[Window, Counter[str]]:
@@ -79,7 +99,7 @@ async def _trial(transport: str, rate: int, seconds: int) -> tuple[Window, Count
     return window_between(first, last), frames
 
 
-def _row(name: str, window: Window, frames: Counter[str], cores: int) -> Row:
+def _row(name: str, window: Window, frames: Counter[str]) -> Row:
     lossless = 0.0 if window.total_lost else window.processed_per_second
     return rate_row(
         name,

@@ -1,0 +1,104 @@
+"""`burst`: the market's worst second at half the rate that the pipeline holds, and how soon it is over."""
+
+import asyncio
+import dataclasses
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from tests.bench.pipeline import Observation, running_pipeline, window_between
+from tests.bench.rows import Row, duration_row
+from tests.bench.system import SETTLE_SECONDS, best_rate
+
+BURST_RATE: Final = 800_000
+BURST_SECONDS: Final = 1.0  # by `run_simulator --burst`, every half minute
+CATCH_UP_SECONDS: Final = 5.0
+SAMPLE_SECONDS: Final = 0.25
+WATCHED_SECONDS: Final = 45  # in which there is a burst with enough time before and after it
+QUIET_SAMPLES: Final = 8
+CLEARLY_ABOVE: Final = 2.0
+NOT_OFFERED: Final = "market seconds not simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """One second above the usual rate. `seconds_to_catch_up` is infinite when the backlog stayed."""
+
+    usual_per_second: float
+    offered_per_second: float
+    seconds_to_catch_up: float
+
+
+def burst() -> Row:
+    """Seconds from the end of the burst until no more events are under way than before it."""
+    rate = best_rate("rabbitmq") // 2
+    course = asyncio.run(_watch(rate))
+    found = burst_in(course)
+    lost = {name: n for name, n in window_between(course[0], course[-1]).lost.items() if name != NOT_OFFERED}
+    row = duration_row(
+        "burst",
+        found.seconds_to_catch_up,
+        None,
+        budget=CATCH_UP_SECONDS,
+        limit_is="",
+        unit="s",
+        note=f"{found.usual_per_second:,.0f}/s through RabbitMQ, one second at "
+        f"{found.offered_per_second:,.0f}/s ({found.offered_per_second / BURST_RATE:.2f} of {BURST_RATE:,}); "
+        f"{f'LOST {lost}' if lost else 'nothing lost'}",
+    )
+    return dataclasses.replace(row, met=row.met and not lost)
+
+
+async def _watch(rate: int) -> Sequence[Observation]:
+    """The platform's counters, every quarter of a second or somewhat less often."""
+    options = ("--burst", str(BURST_RATE))
+    async with running_pipeline("rabbitmq", events_per_second=rate, market_options=options) as running:
+        await asyncio.sleep(SETTLE_SECONDS)
+        until = time.monotonic() + WATCHED_SECONDS
+        course: list[Observation] = []
+        while time.monotonic() < until:
+            course.append(await running.observe())
+            await asyncio.sleep(SAMPLE_SECONDS)
+    return course
+
+
+def burst_in(course: Sequence[Observation]) -> Burst:
+    """The first burst that has a quiet time before it.
+
+    Raises:
+        AssertionError: there is none.
+    """
+    rates = [(b.sent - a.sent) / (b.at_seconds - a.at_seconds) for a, b in pairwise(course)]
+    usual = statistics.median(rates)
+    above = [rate > CLEARLY_ABOVE * usual for rate in rates]
+    starts = [
+        at for at in range(QUIET_SAMPLES, len(above)) if above[at] and not any(above[at - QUIET_SAMPLES : at])
+    ]
+    if not starts:
+        raise AssertionError(f"no burst above {usual:,.0f} events/s was offered")
+    first = starts[0]
+    last = next((at for at in range(first, len(above)) if not above[at]), len(above))
+    before, after = course[first], course[last]
+    ordinary = usual * (after.at_seconds - before.at_seconds)
+    return Burst(
+        usual,
+        usual + (after.sent - before.sent - ordinary) / BURST_SECONDS,
+        _seconds_until_few_wait(
+            course[last:], max(map(_under_way, course[first - QUIET_SAMPLES : first + 1]))
+        ),
+    )
+
+
+def _seconds_until_few_wait(course: Sequence[Observation], few: float) -> float:
+    for at in course:
+        if _under_way(at) <= few:
+            return at.at_seconds - course[0].at_seconds
+    return float("inf")
+
+
+def _under_way(at: Observation) -> float:
+    """Events that were sent and are not processed yet, or never will be: halts, which nobody reads here."""
+    return at.sent - at.processed
