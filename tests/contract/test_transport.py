@@ -9,6 +9,7 @@ import pytest
 
 from marketdata.clock import SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
+from marketdata.runtime.cancellation import end
 from marketdata.transport.base import ShardSubscription, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.deadlines import eventually, scaled
@@ -267,8 +268,7 @@ async def standby(subscription: ShardSubscription) -> AsyncIterator["asyncio.Tas
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
 
 
 async def test_receive_needs_ownership(queues: Queues) -> None:

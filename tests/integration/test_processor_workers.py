@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from marketdata.clock import SystemClock
+from marketdata.runtime.cancellation import end
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.snapshots import SnapshotReader
@@ -210,8 +211,7 @@ async def test_workers_share_the_shards_and_replace_each_other(
     await eventually(is_back, START_SECONDS)
     for shard in SHARDS:
         await until_served(snapshots, feed, shard)
-    feeding.cancel()
-    await asyncio.wait([feeding])
+    await end(feeding)
 
     async def is_as_undisturbed() -> bool:
         return all(

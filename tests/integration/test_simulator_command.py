@@ -103,7 +103,7 @@ def test_the_process_serves_and_stops_in_good_order(unused_port: int) -> None:
     url = f"http://127.0.0.1:{unused_port}/v1/marketstatus/now?apiKey=two"
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
-            status = eventually_sync(lambda: _status(url) or process.poll() is not None, 30)
+            status = eventually_sync(lambda: _status(url) or process.poll() is not None, 50)
             assert isinstance(status, dict)
             assert status["serverTime"].startswith("2026-11-20T09:28")
             process.send_signal(signal.SIGTERM)

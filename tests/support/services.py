@@ -65,10 +65,13 @@ def free_ports_in_a_row(count: int) -> int:
 
 
 def _own_ports() -> range:
-    """This test process's share of the private ports: no other one takes what it has found free."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_TEST_PROCESSES
+    """The private ports, or of test processes side by side the share of this one."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if not worker:
+        return PRIVATE_PORTS
     share = len(PRIVATE_PORTS) // MOST_TEST_PROCESSES
-    return PRIVATE_PORTS[worker * share : (worker + 1) * share]
+    first = int(worker) % MOST_TEST_PROCESSES * share
+    return PRIVATE_PORTS[first : first + share]
 
 
 class Server:

@@ -24,6 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from marketdata.clock import SystemClock
+from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect as connect_store
 from marketdata.store.keys import BOARDS, Keys
@@ -201,9 +202,7 @@ class WidgetSite:
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def __aenter__(self) -> Self:
         application = WebSocketEntrance(URLRouter([path("ws/", self._consumer)]))
