@@ -156,6 +156,11 @@ REFERENCE_LOAD_SECONDS: Final = Histogram(
     "Duration of loading reference data",
     buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )
+REFERENCE_LOOKUPS: Final = Counter(
+    "mdp_reference_lookups_total",
+    "Look-ups of single symbols: remembered, remembered as absent, asked for, or shared with another caller",
+    ["kind", "outcome"],
+)
 REFERENCE_ROWS: Final = Gauge("mdp_reference_rows", "Symbols in the newest reference data")
 
 # Widgets: towards the browsers.

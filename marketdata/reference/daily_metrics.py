@@ -36,13 +36,13 @@ class SessionPanel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     vwap: Matrix
 
 
-def build_panel(sessions: Sequence[SessionBars]) -> SessionPanel:
+def build_panel(sessions: Sequence[SessionBars], *, drop_empty: bool = True) -> SessionPanel:
     """Sessions, oldest first, as a panel.
 
     A date without a single bar was no session and is left out: an unscheduled closure is in no calendar that
     was made before it.
     """
-    held = [bars for bars in sessions if bars is None or len(bars)]
+    held = [bars for bars in sessions if bars is None or len(bars) or not drop_empty]
     symbols = tuple(sorted({bar.symbol for bars in held for bar in bars or ()}))
     column_of = {symbol: column for column, symbol in enumerate(symbols)}
     values = np.full((6, len(held), len(symbols)), np.nan)

@@ -65,6 +65,8 @@ class RestSource:
         self._attempts = attempts
         self._make_backoff = make_backoff or _default_backoff
         self._threads = ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="rest")
+        # Apart from the requests: an answer is read as it comes, and not after all that wait to be sent.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="rest answers")
         self._requests = 0
 
     @property
@@ -77,6 +79,7 @@ class RestSource:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._reader.shutdown(wait=False, cancel_futures=True)
 
     async def market_time_ms(self) -> int:
         """The provider's own time, epoch milliseconds."""
@@ -214,7 +217,7 @@ class RestSource:
 
     async def _parse(self, read: Callable[[bytes], T], body: bytes) -> T:
         """In a thread too: a megabyte of JSON would hold up the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, read, body)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read, body)
 
 
 def _default_backoff() -> Backoff:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.bench import burst, listener, listener_publish, memory, stages, system
+from tests.bench import burst, listener, listener_publish, memory, reference, stages, system
 from tests.bench.rows import Row, to_json, to_table
 
 BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
@@ -24,6 +24,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "pipeline": system.pipeline,
     "pipeline_redis": system.pipeline_redis,
     "burst": burst.burst,
+    "cold_start": reference.cold_start,
     "memory": memory.memory,
 }
 

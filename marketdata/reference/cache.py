@@ -1,0 +1,168 @@
+"""Facts about single symbols, asked for once and remembered: cache-aside in front of the provider.
+
+What is found is remembered for the time to live of its kind, and that there is nothing (negative caching) for
+a shorter one. However many ask for the same at the same time, the provider is asked once: callers of this
+process share one flight, and among processes the one that holds the right to ask does it, while the others
+wait for what it stores. Nothing here blocks the event loop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
+
+import msgspec
+
+from marketdata.errors import ProviderUnavailable
+from marketdata.observability import metrics
+from marketdata.observability.logs import get_logger
+
+CACHED_VERSION: Final = 1
+PATIENCE_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.05
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Ask: TypeAlias = Callable[[], Awaitable[T | None]]
+
+log = get_logger(__name__)
+
+
+class CacheKind(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
+    """One kind of fact: its name in keys and metrics, its type, and how long it is remembered.
+
+    `absent_ttl_seconds` is for a symbol of which there is nothing, or which nobody knows.
+    """
+
+    name: str
+    type: Any
+    ttl_seconds: int
+    absent_ttl_seconds: int
+
+
+class ValueStore(Protocol):
+    """Where values are remembered for all processes; `marketdata.store.cached_values` implements it."""
+
+    async def get(self, kind: str, name: str) -> bytes | None:
+        """The remembered value, or None."""
+
+    async def put(self, kind: str, name: str, data: bytes, *, ttl_seconds: int) -> None:
+        """Remember a value for a time."""
+
+    def asking(self, kind: str, name: str) -> AbstractAsyncContextManager[bool]:
+        """The right to ask for a value while the body runs; gives False when another has it."""
+
+
+class ReferenceCache:
+    """Facts by kind and name. An async context manager: flights that are still under way end with it.
+
+    Concurrency: for use within one event loop.
+    """
+
+    def __init__(
+        self,
+        store: ValueStore,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._store = store
+        self._patience_seconds = patience_seconds
+        self._poll_seconds = poll_seconds
+        self._flights: dict[tuple[str, str], asyncio.Task[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        flights = tuple(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    async def get(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
+        """The fact of a kind about `name`, remembered or else asked for by `ask`; None when there is none.
+
+        A caller that is cancelled does not take the others' answer away.
+
+        Raises:
+            ProviderUnavailable: the provider stayed away, or another process that asks it took too long.
+            StoreUnavailable: the cache is away.
+            ProviderRefused, ContentError: what `ask` raises; it is not remembered.
+        """
+        key = (kind.name, name)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._look_up(kind, name, ask), name=f"look up {kind.name}")
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._land(key, done))
+        else:
+            _count(kind, "shared")
+        answer: T | None = await asyncio.shield(flight)
+        return answer
+
+    def _land(self, key: tuple[str, str], flight: asyncio.Task[Any]) -> None:
+        self._flights.pop(key, None)
+        if not flight.cancelled():
+            flight.exception()  # seen, even where every caller has gone
+
+    async def _look_up(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                while True:
+                    remembered = await self._remembered(kind, name)
+                    if remembered is not None:
+                        return remembered.value
+                    async with self._store.asking(kind.name, name) as ours:
+                        if ours:
+                            return await self._ask(kind, name, ask)
+                    await asyncio.sleep(self._poll_seconds)
+        except TimeoutError as error:
+            message = f"{kind.name} of {name}: no answer within {self._patience_seconds:g} s"
+            raise ProviderUnavailable(message) from error
+
+    async def _ask(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
+        # Whoever had the right to ask before may have stored the answer in between.
+        remembered = await self._remembered(kind, name)
+        if remembered is not None:
+            return remembered.value
+        value = await ask()
+        _count(kind, "asked")
+        ttl = kind.absent_ttl_seconds if value is None else kind.ttl_seconds
+        data = _encoder.encode((CACHED_VERSION, value))
+        await self._store.put(kind.name, name, data, ttl_seconds=ttl)
+        return value
+
+    async def _remembered(self, kind: CacheKind[T], name: str) -> "_Remembered[T] | None":
+        data = await self._store.get(kind.name, name)
+        if data is None:
+            return None
+        try:
+            version, stored = _decoder.decode(data)
+            if version != CACHED_VERSION:
+                return None
+            value = None if bytes(stored) == _NOTHING else msgspec.msgpack.decode(stored, type=kind.type)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            metrics.STORE_MALFORMED.labels("cached_value").inc()
+            log.warning("cached value is not understood, asked for anew", kind=kind.name, error=str(error))
+            return None
+        _count(kind, "remembered" if value is not None else "remembered_absent")
+        return _Remembered(value)
+
+
+class _Remembered(msgspec.Struct, Generic[T], frozen=True):
+    """What is remembered: that there is nothing, too."""
+
+    value: T | None
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
+_NOTHING: Final = _encoder.encode(None)
+
+
+def _count(kind: CacheKind[Any], outcome: str) -> None:
+    metrics.REFERENCE_LOOKUPS.labels(kind=kind.name, outcome=outcome).inc()

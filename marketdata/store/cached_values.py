@@ -1,0 +1,47 @@
+"""Single values with a time to live, and the right to ask for them: the store of the reference cache."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from redis.asyncio import Redis
+
+from marketdata.store.connection import driver_errors
+from marketdata.store.keys import Keys
+from marketdata.store.leases import Lease, kept
+
+ASKING_LEASE_MS = 10_000
+
+
+class CachedValues:
+    """Values by kind and name; implements `marketdata.reference.cache.ValueStore`.
+
+    `owner` names this process in leases and must differ between processes. A process that dies while it asks
+    gives way after `lease_ms`. All methods raise `StoreUnavailable` while the cache is away.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, owner: str, *, lease_ms: int = ASKING_LEASE_MS) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._owner = owner
+        self._lease_ms = lease_ms
+
+    async def get(self, kind: str, name: str) -> bytes | None:
+        """The stored value, or None."""
+        with driver_errors():
+            stored = await self._redis.get(self._keys.single(kind, name))
+        return stored if isinstance(stored, bytes) else None
+
+    async def put(self, kind: str, name: str, data: bytes, *, ttl_seconds: int) -> None:
+        """Store a value for a time."""
+        with driver_errors():
+            await self._redis.set(self._keys.single(kind, name), data, ex=ttl_seconds)
+
+    @contextlib.asynccontextmanager
+    async def asking(self, kind: str, name: str) -> AsyncIterator[bool]:
+        """The right to ask for a value while the body runs; False when another process has it."""
+        lease = Lease(self._redis, self._keys.single_lease(kind, name), self._owner, self._lease_ms)
+        if not await lease.acquire():
+            yield False
+            return
+        async with kept(lease):
+            yield True
