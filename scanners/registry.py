@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from marketdata.codec import AGGREGATES, QUOTES, TRADES, EventDecoder
+from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, EventDecoder
 from marketdata.transport.queues import QueueName
-from scanners.analyzers import bars, daily_range, leaderboard, quotes, trades
+from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
 from scanners.analyzers.columns import Instants, Lines
 
@@ -76,6 +76,9 @@ def routes() -> Sequence[Route]:
         ),
         Route(
             QueueName.QUOTES, QUOTES, quotes.event_times_ms, quotes.quote_lines, (quotes.QuotesAnalyzer(),)
+        ),
+        Route(
+            QueueName.HALTS, PRICE_BANDS, halts.event_times_ms, halts.band_lines, (halts.HaltsAnalyzer(),)
         ),
     )
 

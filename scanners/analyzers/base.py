@@ -25,11 +25,13 @@ class MarketPhase(msgspec.Struct, frozen=True):
 
     `regular_session_reached` is False in the pre-market and True from 09:30 New York until the day ends.
     `volume_curve` is how the market's volume is usually spread over a full day, None while that is not known.
+    `market_time_ms` is the newest event time of the shard.
     """
 
     day: TradingDay
     regular_session_reached: bool
     volume_curve: VolumeCurve | None = None
+    market_time_ms: int = 0
 
     @property
     def open_reset_ms(self) -> int:
@@ -100,6 +102,10 @@ class Analyzer(Protocol[EventT_contra]):
         self, table: MarketTable, group: EventGroup[EventT_contra], phase: MarketPhase
     ) -> Sequence[Emission]:
         """Apply events, mark the rows and sheets that changed, and say what happened."""
+
+    def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
+        """At each tick, before `derive`: change and mark what the market's time alone has changed."""
+        return
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
         """Compute the columns that follow from others, in the rows that a tick publishes. Marks nothing."""

@@ -145,11 +145,7 @@ class ShardProcessor:
         Sheets and streams are given again at every tick until `confirm` says that one was published.
         """
         self._fill_reference()
-        rows = self._table.take_changed()
-        phase = self._phase
-        if phase is not None:
-            for analyzer in self._analyzers:
-                analyzer.derive(self._table, rows, phase)
+        rows = self._derive()
         self._tick += 1
         whole = self._block(published_ns, self._table.symbols, self._table.copy_columns())
         self._take_emitted(published_ns)
@@ -175,10 +171,24 @@ class ShardProcessor:
         for sheet in self._table.sheets.values():
             sheet.mark()
 
+    def _derive(self) -> Rows:
+        """Compute what follows from the changes and from the time; the rows that changed."""
+        phase = self._phase
+        if phase is None:
+            return self._table.take_changed()
+        for analyzer in self._analyzers:
+            analyzer.pass_time(self._table, phase)
+        rows = self._table.take_changed()
+        for analyzer in self._analyzers:
+            analyzer.derive(self._table, rows, phase)
+        return rows
+
     @property
     def _phase(self) -> MarketPhase | None:
         phase = self._time.phase
-        return phase and msgspec.structs.replace(phase, volume_curve=self._volume_curve)
+        return phase and msgspec.structs.replace(
+            phase, volume_curve=self._volume_curve, market_time_ms=self._time.newest_ms
+        )
 
     @property
     def _producer(self) -> str:

@@ -1,0 +1,247 @@
+"""Price bands of the limit-up/limit-down plan, and halts with their resumptions: two things in one channel.
+
+A message with indicator 17 says that a symbol is halted, one with 18 that it trades again; every other
+message only moves the bands. Halts are told of Nasdaq-listed symbols alone, and not why they were called:
+whether a reopening may be expected after five minutes cannot be known from the feed, and the columns say so.
+
+All that comes from messages is a greatest by time and sequence number, so that late, repeated and permuted
+ones come to the same. Times are kept to the nanosecond, as nanoseconds of the trading day, which a float64
+holds exactly. Definitions: docs/metrics.md, "Halts and bands".
+"""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.events import PriceBands
+from marketdata.payloads import Column
+from marketdata.trading_calendar import TradingDay
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analyzers.columns import Instants, Lines, newest_per_row, quotient, whole_numbers
+from scanners.table import MarketTable, Rows, Sheet
+
+STREAM: Final = "halts"
+BAND_COLUMNS: Final = ("band_high", "band_low", "band_timestamp", "band_sequence_number")
+HALT_COLUMNS: Final = (
+    "halt_timestamp",
+    "resume_timestamp",
+    "is_halted",
+    "halt_may_be_limit_pause",
+    "earliest_reopening_timestamp",
+)
+LIMIT_COLUMNS: Final = (
+    "band_distance_pct",
+    "limit_state",
+    "limit_state_timestamp",
+    "limit_pause_timestamp",
+)
+
+BANDS, TRADING, RESUMED, HALTED = range(4)
+"""What a message says: bands alone; bands that only a symbol which trades has; trading again; halted."""
+
+HALT_INDICATOR: Final = 17
+REOPENING_INDICATOR: Final = 18
+TRADING_INDICATORS: Final = frozenset({14, 15, 16})
+"""Opening, intraday and restated bands: told of those symbols whose halts are told, and not during a halt."""
+
+LIMIT_UP, LIMIT_DOWN, NO_LIMIT, OFFER_ABOVE, BID_BELOW, BOTH_OUTSIDE = 1, -1, 0, 2, -2, 3
+"""Codes of the column `limit_state`; the last three are straddle states."""
+
+PAUSE_MS: Final = 300_000
+LIMIT_STATE_MS: Final = 15_000
+TOLD: Final = 16
+"""How many of a symbol's halts and resumptions are remembered as told."""
+
+_LINES: Final = ("high", "low", "time_ms", "nanoseconds", "sequence_number", "meaning")
+_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _MEANING = range(len(_LINES))
+_STATE_SHEET: Final = "halt_state"
+_STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
+_NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
+_TOLD_SHEET: Final = "halts_told"
+_NS_PER_MS: Final = 1_000_000
+
+_Mask = NDArray[np.bool_]
+
+
+def event_times_ms(events: Sequence[PriceBands]) -> Instants:
+    """When each message was made; unlike other events', its wire time is in nanoseconds."""
+    return whole_numbers([event.timestamp_ns for event in events]) // _NS_PER_MS
+
+
+def band_lines(events: Sequence[PriceBands], times_ms: Instants) -> Lines:
+    """Bands, time, sequence number and meaning of each message."""
+    lines = np.empty((len(_LINES), len(events)))
+    lines[_HIGH] = [event.high for event in events]
+    lines[_LOW] = [event.low for event in events]
+    lines[_TIME_MS] = times_ms
+    lines[_NANOSECONDS] = whole_numbers([event.timestamp_ns for event in events]) % _NS_PER_MS
+    lines[_SEQUENCE_NUMBER] = whole_numbers([event.sequence_number for event in events])
+    lines[_MEANING] = [_meaning(event) for event in events]
+    return lines
+
+
+class HaltsAnalyzer(Analyzer[PriceBands]):
+    """Price band messages to bands, halts and limit states. See `scanners.analyzers.base.Analyzer`."""
+
+    name: Final = "halts"
+    columns: Final = BAND_COLUMNS + HALT_COLUMNS + LIMIT_COLUMNS
+    sheets = MappingProxyType(
+        {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
+    )
+    streams: Final = (STREAM,)
+
+    def update(
+        self, table: MarketTable, group: EventGroup[PriceBands], phase: MarketPhase
+    ) -> Sequence[Emission]:
+        """Apply messages; emits one line for each halt and resumption that was not told before."""
+        rows, lines = group.rows, group.lines
+        times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * _NS_PER_MS + lines[_NANOSECONDS]
+        _note_bands(table, rows, lines, times_ns)
+        meaning = lines[_MEANING]
+        if not (meaning >= TRADING).any():
+            return ()
+        keys = np.vstack((times_ns, lines[_SEQUENCE_NUMBER]))
+        trades = (meaning == TRADING) | (meaning == RESUMED)
+        for line, chosen in ((_HALT_NS, meaning == HALTED), (_TRADING_NS, trades)):
+            _note_newest(table.sheets[_STATE_SHEET], line, rows[chosen], keys[:, chosen])
+        for column, said in (("halt_timestamp", HALTED), ("resume_timestamp", RESUMED)):
+            chosen = meaning == said
+            np.fmax.at(table[column], rows[chosen], lines[_TIME_MS, chosen])
+        _judge(table, np.unique(rows), phase.day)
+        return _emissions(table.sheets[_TOLD_SHEET], rows, lines, times_ns)
+
+    def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
+        """Move the earliest reopening of what is halted still: a pause is extended five minutes at a time."""
+        expected = table["halt_may_be_limit_pause"] == 1
+        rows = np.flatnonzero(expected & (table["is_halted"] == 1))
+        halted_ms = table["halt_timestamp"][rows]
+        pauses = np.ceil((phase.market_time_ms - halted_ms) / PAUSE_MS)
+        reopening_ms = halted_ms + PAUSE_MS * np.maximum(pauses, 1)
+        later = reopening_ms != table["earliest_reopening_timestamp"][rows]
+        table["earliest_reopening_timestamp"][rows[later]] = reopening_ms[later]
+        table.mark(rows[later])
+
+    def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
+        """Distance from the bands, and the limit state with its clock."""
+        table["band_distance_pct"][rows] = _band_distance_pct(table, rows, phase.day)
+        state = _limit_state(table, rows, phase.day)
+        is_limit = (state == LIMIT_UP) | (state == LIMIT_DOWN)
+        goes_on = state == table["limit_state"][rows]
+        seen_ms = np.fmax(table["quote_timestamp"][rows], table["band_timestamp"][rows])
+        since_ms = np.where(goes_on, table["limit_state_timestamp"][rows], seen_ms)
+        since_ms[~is_limit] = np.nan
+        table["limit_state"][rows] = state
+        table["limit_state_timestamp"][rows] = since_ms
+        table["limit_pause_timestamp"][rows] = since_ms + LIMIT_STATE_MS
+
+
+def _meaning(event: PriceBands) -> int:
+    if HALT_INDICATOR in event.indicators:
+        return HALTED
+    if REOPENING_INDICATOR in event.indicators:
+        return RESUMED
+    has_bands = event.high > 0 and event.low > 0
+    return TRADING if has_bands and not TRADING_INDICATORS.isdisjoint(event.indicators) else BANDS
+
+
+def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) -> None:
+    """Keep the newest message of each symbol; a band of 0 is none."""
+    state = table.sheets[_STATE_SHEET]
+    held = (state.values[_NEWEST_NS], table["band_sequence_number"])
+    newest = newest_per_row(rows, (times_ns, lines[_SEQUENCE_NUMBER]), held)
+    bands = lines[[_HIGH, _LOW, _TIME_MS, _SEQUENCE_NUMBER]][:, newest]
+    bands[:2][bands[:2] == 0] = np.nan
+    table.write(table.columns(BAND_COLUMNS), rows[newest], bands)
+    state.values[_NEWEST_NS, rows[newest]] = times_ns[newest]
+    state.mark()
+
+
+def _note_newest(state: Sheet, line: int, rows: Rows, keys: Lines) -> None:
+    """Keep the key, time and sequence number, of the newest message of each symbol at a line and the next."""
+    newest = newest_per_row(rows, (keys[0], keys[1]), (state.values[line], state.values[line + 1]))
+    state.values[line : line + 2, rows[newest]] = keys[:, newest]
+
+
+def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
+    """Whether the symbols are halted, and whether that may be a pause of the plan."""
+    state = table.sheets[_STATE_SHEET].values[:, rows]
+    halt_ns, trading_ns = state[_HALT_NS], state[_TRADING_NS]
+    is_later = (halt_ns > trading_ns) | (
+        (halt_ns == trading_ns) & (state[_HALT_SEQUENCE] > state[_TRADING_SEQUENCE])
+    )
+    is_halted = np.where(np.isnan(halt_ns), 0.0, np.where(np.isnan(trading_ns), 1.0, is_later))
+    is_halted[np.isnan(halt_ns) & np.isnan(trading_ns)] = np.nan
+    halted_ms = table["halt_timestamp"][rows]
+    table["is_halted"][rows] = is_halted
+    table["halt_may_be_limit_pause"][rows] = np.where(
+        np.isnan(halted_ms), np.nan, _in_regular_session(halted_ms, day)
+    )
+    table["earliest_reopening_timestamp"][rows[is_halted != 1]] = np.nan
+    table.mark(rows)
+
+
+def _emissions(told: Sheet, rows: Rows, lines: Lines, times_ns: Column) -> Sequence[Emission]:
+    """The halts and resumptions that are told now. They are few, so one is looked at after the other."""
+    happened = np.flatnonzero(lines[_MEANING] >= RESUMED).tolist()
+    new = [
+        index for index in happened if _note_told(told, rows[index], times_ns[index], lines[_MEANING, index])
+    ]
+    if not new:
+        return ()
+    chosen = lines[:, new]
+    columns = {
+        "kind": (chosen[_MEANING] == HALTED).astype(np.float64),
+        "timestamp": chosen[_TIME_MS],
+        "band_high": np.where(chosen[_HIGH] > 0, chosen[_HIGH], np.nan),
+        "band_low": np.where(chosen[_LOW] > 0, chosen[_LOW], np.nan),
+    }
+    return (Emission(STREAM, rows[new], columns),)
+
+
+def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, meaning: np.float64) -> bool:
+    """Note that this is told; False if it was told before.
+
+    A halt is known by its time and kept as a positive number, a resumption as a negative one. What is older
+    than all that are remembered was told, or is too late to be told.
+    """
+    key = (time_ns + 1) * (1 if meaning == HALTED else -1)
+    held = told.values[:, row]
+    ages = np.where(np.isnan(held), 0.0, np.abs(held))
+    oldest = int(np.argmin(ages))
+    if (held == key).any() or ages[oldest] > abs(key):
+        return False
+    told.values[oldest, row] = key
+    told.mark()
+    return True
+
+
+def _band_distance_pct(table: MarketTable, rows: Rows, day: TradingDay) -> Column:
+    last_ms, bar_ms = table["last_timestamp"][rows], table["end_timestamp"][rows] - 1
+    is_bar = np.isnan(last_ms) | (bar_ms > last_ms)
+    price = np.where(is_bar, table["close"][rows], table["last_price"][rows])
+    distance = np.fmin(table["band_high"][rows] - price, price - table["band_low"][rows])
+    in_force = _in_regular_session(np.where(is_bar, bar_ms, last_ms), day)
+    return np.where(in_force, 100 * quotient(distance, price), np.nan)
+
+
+def _limit_state(table: MarketTable, rows: Rows, day: TradingDay) -> Column:
+    """The newest quote against the newest bands; the codes follow the plan's section VI."""
+    bid, ask = table["bid_price"][rows], table["ask_price"][rows]
+    upper, lower = table["band_high"][rows], table["band_low"][rows]
+    uncrossed = ~(bid > ask)
+    state = np.where(ask > upper, OFFER_ABOVE, NO_LIMIT) + np.where(bid < lower, BID_BELOW, NO_LIMIT)
+    state[(ask > upper) & (bid < lower)] = BOTH_OUTSIDE
+    state[(ask == lower) & uncrossed] = LIMIT_DOWN
+    state[(bid == upper) & uncrossed] = LIMIT_UP
+    is_known = ~(np.isnan(upper) & np.isnan(lower)) & ~(np.isnan(bid) & np.isnan(ask))
+    is_known &= _in_regular_session(table["quote_timestamp"][rows], day)
+    return np.where(is_known, state, np.nan)
+
+
+def _in_regular_session(times_ms: Column, day: TradingDay) -> _Mask:
+    """Only then the bands are in force; an absent time lies nowhere."""
+    within: _Mask = (times_ms >= day.regular_open_ms) & (times_ms < day.regular_close_ms)
+    return within
