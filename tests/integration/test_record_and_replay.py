@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import datetime as dt
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
 
+from marketdata.clock import SystemClock
 from marketdata.errors import ContentError
 from marketdata.listener import Listener
 from marketdata.providers.base import Frame
@@ -26,7 +27,9 @@ from marketdata.reference.rest import RestSource
 from marketdata.runtime.service import Service
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
+from marketdata.transport.base import Transport
 from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.registry import create_transport
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.running import running
@@ -51,13 +54,14 @@ async def serving(service: Service) -> AsyncIterator[None]:
 
 
 def listener_of(
-    address: str, broker: MemoryBroker, tap: Callable[[Sequence[Frame]], object] | None = None
+    address: str, queues: MemoryBroker | Transport, tap: Callable[[Sequence[Frame]], object] | None = None
 ) -> Listener:
     configuration = MassiveConfiguration(api_key=KEY, feed=address, secure=False, subscriptions=SUBSCRIPTIONS)
-    transport = MemoryTransport(broker, shard_count=SHARDS, limits=KEPT)
+    if isinstance(queues, MemoryBroker):
+        queues = MemoryTransport(queues, shard_count=SHARDS, limits=KEPT)
     return Listener(
         MassiveProvider(configuration),
-        transport,
+        queues,
         shard_count=SHARDS,
         source="listener",
         ttl_ms=KEPT.ttl_ms,
@@ -119,6 +123,47 @@ async def test_a_recorded_minute_fills_the_queues_with_the_same_bytes(
             await asyncio.wait_for(replay.finished.wait(), scaled(30))
             await eventually(lambda: _sizes(contents(broker)) == _sizes(expected), 15)
     assert contents(broker) == expected
+
+
+async def test_the_queues_of_either_server_hold_the_same_bytes_too(
+    recorded_minute: tuple[Path, Contents], queues_url: str, unique_prefix: str
+) -> None:
+    path, expected = recorded_minute
+    config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
+    with Selection([path]) as selection:
+        replay = ReplayService(config, selection, trading_calendar())
+        queues = server_queues(queues_url, unique_prefix)
+        async with serving(replay), serving(listener_of(replay.address, queues)):
+            await asyncio.wait_for(replay.finished.wait(), scaled(30))
+            async with server_queues(queues_url, unique_prefix) as reader, asyncio.timeout(scaled(15)):
+                found = await taken_from(reader, expected)
+    assert found == expected
+
+
+def server_queues(url: str, prefix: str) -> Transport:
+    return create_transport(url, prefix=prefix, shard_count=SHARDS, limits=KEPT, clock=SystemClock())
+
+
+async def taken_from(transport: Transport, expected: Contents) -> Contents:
+    """The events of each queue and shard, as `contents`, once there are as many bytes as expected."""
+    bodies: dict[tuple[QueueName, int], list[bytes]] = {}
+    for shard in range(SHARDS):
+        wanted = sum(len(body) for place, body in expected.items() if place[1] == shard)
+        subscription = transport.subscribe(shard, tuple(QueueName), prefetch=1_000)
+        await subscription.acquire()
+        while _joined_size(bodies, shard) < wanted:
+            deliveries = await subscription.receive(wait_seconds=0.5)
+            for delivery in deliveries:
+                batch = delivery.batch
+                bodies.setdefault((batch.queue, batch.shard), []).append(batch.body[1:-1])
+            await subscription.acknowledge(deliveries)
+        assert await subscription.receive(wait_seconds=0.2) == []
+        await subscription.close()
+    return {place: b",".join(found) for place, found in bodies.items()}
+
+
+def _joined_size(bodies: Mapping[tuple[QueueName, int], Sequence[bytes]], shard: int) -> int:
+    return sum(sum(map(len, found)) + len(found) - 1 for place, found in bodies.items() if place[1] == shard)
 
 
 def _sizes(found: Contents) -> dict[tuple[QueueName, int], int]:
