@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import Column
-from marketdata.store.keys import TOP_GAINERS, TOP_GAP_DOWNS, TOP_GAPPERS, TOP_LOSERS, TOP_VOLUME
+from marketdata.store.keys import (
+    HALTS,
+    TOP_GAINERS,
+    TOP_GAP_DOWNS,
+    TOP_GAPPERS,
+    TOP_LOSERS,
+    TOP_TRADES,
+    TOP_VOLUME,
+)
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -56,6 +64,39 @@ BOARDS: Final = (
     Board(feed=TOP_GAPPERS, column="pct_change"),
     Board(feed=TOP_GAP_DOWNS, column="pct_change", direction=Direction.LOWEST_FIRST),
     Board(feed=TOP_VOLUME, column="accumulated_volume", eligible=above_zero),
+    Board(
+        feed=TOP_TRADES,
+        column="trades_per_minute",
+        eligible=above_zero,
+        further_columns=(
+            "trade_count",
+            "trade_volume",
+            "trade_average_size",
+            "trade_largest_size",
+            "trade_span_ms",
+            "last_price",
+            "last_size",
+            "last_timestamp",
+        ),
+    ),
+    Board(
+        feed=HALTS,
+        column="halt_timestamp",
+        further_columns=(
+            "halt_timestamp",
+            "resume_timestamp",
+            "is_halted",
+            "halt_may_be_limit_pause",
+            "earliest_reopening_timestamp",
+            "limit_state",
+            "limit_state_timestamp",
+            "limit_pause_timestamp",
+            "band_high",
+            "band_low",
+            "band_distance_pct",
+            "nasdaq_listed",
+        ),
+    ),
 )
 
 

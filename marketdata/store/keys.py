@@ -15,7 +15,7 @@ TOP_LOSERS: Final = "scanners:top_losers"
 TOP_GAP_DOWNS: Final = "scanners:top_gap_downs"
 TOP_TRADES: Final = "scanners:top_trades"
 HALTS: Final = "halts"
-BOARDS: Final = (TOP_GAINERS, TOP_LOSERS, TOP_GAPPERS, TOP_GAP_DOWNS, TOP_VOLUME)
+BOARDS: Final = (TOP_GAINERS, TOP_LOSERS, TOP_GAPPERS, TOP_GAP_DOWNS, TOP_VOLUME, TOP_TRADES, HALTS)
 
 ROWS_TTL_SECONDS: Final = 24 * 3600
 BOARD_TTL_SECONDS: Final = 3 * 24 * 3600

@@ -51,6 +51,7 @@ BOARD_COLUMNS: Final = (
     "volume_5m",
     "relative_volume_1m",
     "relative_volume_5m",
+    "trades_per_minute",
     "spread_pct",
     "average_true_range",
     "new_high_count",
