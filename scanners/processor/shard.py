@@ -215,7 +215,8 @@ class ShardProcessor:
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
                 self._emitted.setdefault(emission.stream, []).append(emission)
-        self._table[RECEIVED_COLUMN][group.rows] = received_ms
+        received = self._table[RECEIVED_COLUMN]
+        received[group.rows] = np.fmax(received[group.rows], received_ms)
         outcome.applied[route.queue.value] += len(events)
 
     def _reset(self, advance: Advance) -> None:
