@@ -1,0 +1,98 @@
+"""The oracle: keeps every event in order of arrival, and tells what docs/metrics.md says it comes to."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tests.oracle.bars import bar_columns
+from tests.oracle.boards import BOARDS, ranked
+from tests.oracle.day_range import Alert, Range, day_range
+from tests.oracle.quotes import quote_columns
+from tests.oracle.reference import ReferenceData
+from tests.oracle.terms import Day, Event, Row
+from tests.oracle.trades import trade_columns
+
+_NS_PER_MS: Final = 1_000_000
+
+
+class Oracle:
+    """The whole market on consecutive trading days, with reference data that is known from the beginning."""
+
+    def __init__(self, days: Sequence[Day], reference: ReferenceData) -> None:
+        self._days = days
+        self._reference = reference
+        self._known: set[str] = set()
+        self._newest_ms = 0
+        self._begin(days[0])
+
+    def take(self, event: Event, received_ms: int) -> None:
+        """One event of the feed, with the time of its arrival."""
+        time_ms = event_time_ms(event)
+        later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(time_ms)]
+        if later:
+            self._begin(later[0])
+        if not self._day.has(time_ms):
+            return
+        symbol = symbol_of(event)
+        kind = "A" if event["ev"] == "AM" else event["ev"]
+        self._known.add(symbol)
+        self._events[kind][symbol].append(event)
+        self._received_ms[symbol] = max(received_ms, self._received_ms.get(symbol, 0))
+        self._newest_ms = max(self._newest_ms, time_ms)
+
+    def rows(self) -> Mapping[str, Row]:
+        """The market table: one row for each symbol of which something ever came."""
+        has_opened = self._newest_ms >= self._day.regular_open_ms
+        return {symbol: self._row(symbol, has_opened) for symbol in self._known}
+
+    def boards(self, rows: Mapping[str, Row]) -> Mapping[str, Sequence[str]]:
+        """The symbols on each board, in order."""
+        return {feed: ranked(board, rows) for feed, board in BOARDS.items()}
+
+    def alerts(self) -> Mapping[str, Mapping[str, Sequence[Alert]]]:
+        """Stream -> symbol -> what it alerted today, in order."""
+        ranges = {symbol: self._range(symbol) for symbol in self._events["A"]}
+        return {
+            "daily_range_high": {symbol: of.high_alerts for symbol, of in ranges.items() if of.high_alerts},
+            "daily_range_low": {symbol: of.low_alerts for symbol, of in ranges.items() if of.low_alerts},
+        }
+
+    def _begin(self, day: Day) -> None:
+        self._day = day
+        self._newest_ms = 0
+        self._events: dict[str, defaultdict[str, list[Event]]] = {
+            kind: defaultdict(list) for kind in ("A", "T", "Q", "LULD")
+        }
+        self._received_ms: dict[str, int] = {}
+
+    def _row(self, symbol: str, has_opened: bool) -> Row:
+        reference = self._facts(symbol)
+        row: Row = {**reference, "received_timestamp": self._received_ms.get(symbol)}
+        row |= self._range(symbol).columns
+        if bars := self._events["A"].get(symbol):
+            row |= bar_columns(
+                bars, reference, day=self._day, has_opened=has_opened, curve=self._reference.curve
+            )
+        if trades := self._events["T"].get(symbol):
+            row |= trade_columns(trades, day=self._day)
+        if quotes := self._events["Q"].get(symbol):
+            row |= quote_columns(quotes)
+        return row
+
+    def _range(self, symbol: str) -> Range:
+        return day_range(self._events["A"].get(symbol, ()), self._facts(symbol), day=self._day)
+
+    def _facts(self, symbol: str) -> Row:
+        return self._reference.facts(symbol, self._day)
+
+
+def symbol_of(event: Event) -> str:
+    """The symbol, which `LULD` spells otherwise than all others."""
+    return str(event["T"] if event["ev"] == "LULD" else event["sym"])
+
+
+def event_time_ms(event: Event) -> int:
+    """When it happened; of a bar its last millisecond."""
+    if event["ev"] in {"A", "AM"}:
+        return int(event["e"]) - 1
+    return int(event["t"]) // (_NS_PER_MS if event["ev"] == "LULD" else 1)

@@ -1,0 +1,256 @@
+"""The platform without its processes: router, queues, shard processors, store and scanner, killed at random.
+
+Everything between is the platform's own, bodies of batches and stored bytes of blocks included. Only the
+transport and the store themselves are plain lists and dictionaries here, which keep what their contracts
+promise: each queue goes its own pace, what is not acknowledged comes again, and a tick is stored and
+announced as a whole or not at all.
+"""
+
+import itertools
+import random
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
+from marketdata.providers.massive.framing import FrameRouter
+from marketdata.trading_calendar import TradingCalendar
+from marketdata.transport.base import Batch
+from marketdata.transport.queues import QueueName
+from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.registry import CIRCUMSTANCE_COLUMNS, routes
+from scanners.scanner.market import MarketScanner, Merge
+from tests.oracle.disturbance import Arrived
+from tests.oracle.invented_reference import reference_block, volume_curve
+from tests.oracle.reference import ReferenceData
+
+KILL_SHARE: Final = 0.02
+"""Of a shard's turns; each kill falls on one of several moments of a turn."""
+TICK_SHARE: Final = 0.4
+LOST_ANNOUNCEMENT_SHARE: Final = 0.02
+SCANNER_KILL_SHARE: Final = 0.001
+_NS_PER_MS: Final = 1_000_000
+
+
+class ProcessorKilled(Exception):
+    """Here it ends: nothing after this line of the processor's turn happens."""
+
+
+class StoredShard(msgspec.Struct):
+    """What the cache holds of a shard, as bytes."""
+
+    rows: bytes = b""
+    sheets: dict[str, bytes] = {}
+    streams: dict[str, list[bytes]] = {}
+
+    def publish(self, tick: Tick) -> None:
+        """Store a tick as `BlockPublisher.publish_rows` does: all of it."""
+        self.rows = encode_row_block(tick.whole)
+        self.sheets = self.sheets | {name: encode_row_block(sheet) for name, sheet in tick.sheets.items()}
+        for stream, blocks in tick.streams.items():
+            self.streams.setdefault(stream, []).extend(encode_row_block(block) for block in blocks)
+
+    def checkpoint(self) -> Checkpoint:
+        """Read it back."""
+        sheets = {name: decode_row_block(data) for name, data in self.sheets.items()}
+        return Checkpoint(decode_row_block(self.rows), sheets)
+
+    def happened(self, stream: str) -> Sequence[RowBlock]:
+        """The blocks of a stream, oldest first, each epoch and tick once."""
+        blocks = map(decode_row_block, self.streams.get(stream, ()))
+        return list({(block.epoch, block.tick): block for block in blocks}.values())
+
+
+class ShardOwners:
+    """The processors of one shard, one after the other, with their queues and what they stored."""
+
+    def __init__(
+        self,
+        shard: int,
+        calendar: TradingCalendar,
+        reference: ReferenceData,
+        *,
+        epochs: Iterable[int],
+        chance: random.Random,
+    ) -> None:
+        self.shard: Final = shard
+        self.stored: Final = StoredShard()
+        self.kills = 0
+        self._calendar = calendar
+        self._reference = reference
+        self._epochs = iter(epochs)
+        self._chance = chance
+        self._waiting: dict[QueueName, deque[Batch]] = {}
+        self._on_loan: list[Batch] = []
+        self._announced: list[bytes] = []
+        self._start()
+
+    def publish(self, batch: Batch) -> None:
+        """Append a batch to its queue, if a processor takes from it."""
+        if batch.queue in self._waiting:
+            self._waiting[batch.queue].append(batch)
+
+    def take_turn(self) -> None:
+        """Work as a processor does between two of its ticks, or die at some moment of it."""
+        try:
+            self._work()
+        except ProcessorKilled:
+            self.kills += 1
+            self._start()
+
+    def drain(self) -> None:
+        """Work until nothing waits, and publish, undisturbed."""
+        while any(self._waiting.values()):
+            self._apply(self._received())
+        self._tick_and_acknowledge(kill_at=None)
+
+    def take_announced(self) -> Sequence[bytes]:
+        """What was announced since the last call."""
+        announced, self._announced = self._announced, []
+        return announced
+
+    def _start(self) -> None:
+        """A successor: stored state, reference data, and again what was not acknowledged, oldest first."""
+        self._processor = ShardProcessor(
+            self.shard, routes=routes(), calendar=self._calendar, epoch=next(self._epochs)
+        )
+        if self.stored.rows:
+            self._processor.restore(self.stored.checkpoint())
+        self._processor.apply_reference(reference_block(self._reference), volume_curve(self._reference))
+        if not self._waiting:
+            self._waiting = {queue: deque() for queue in self._processor.queues}
+        for batch in reversed(self._on_loan):
+            self._waiting[batch.queue].appendleft(batch)
+        self._on_loan.clear()
+
+    def _work(self) -> None:
+        kill_at = self._chance.choice(_MOMENTS) if self._chance.random() < KILL_SHARE else None
+        self._apply(self._received())
+        _die_if(kill_at, "applied")
+        if self._chance.random() < TICK_SHARE:
+            self._tick_and_acknowledge(kill_at)
+
+    def _received(self) -> Sequence[Batch]:
+        """Some of what waits: each queue goes its own pace."""
+        batches: list[Batch] = []
+        for waiting in self._waiting.values():
+            batches += [waiting.popleft() for _ in range(self._chance.randint(0, len(waiting)))]
+        self._on_loan += batches
+        return batches
+
+    def _apply(self, batches: Sequence[Batch]) -> None:
+        if batches:
+            self._processor.apply(batches)
+
+    def _tick_and_acknowledge(self, kill_at: str | None) -> None:
+        tick = self._processor.tick(published_ns=1)
+        _check_circumstances(tick)
+        _die_if(kill_at, "ticked")
+        if kill_at == "store refused":  # survived: the cache was away, and perhaps has lost what it held
+            self._processor.store_anew()
+            return
+        self.stored.publish(tick)
+        self._announced.append(encode_row_block(tick.changed))
+        _die_if(kill_at, "stored")
+        if kill_at == "answer lost":  # survived: the cache stored the tick, but its answer did not arrive
+            self._processor.store_anew()
+            return
+        self._processor.confirm(tick)
+        self._on_loan.clear()
+
+
+_MOMENTS: Final = ("applied", "ticked", "stored", "store refused", "answer lost")
+
+
+def _die_if(kill_at: str | None, moment: str) -> None:
+    if kill_at == moment:
+        raise ProcessorKilled(moment)
+
+
+def _check_circumstances(tick: Tick) -> None:
+    """What a new line of a stream tells beside what happened is the symbol's row as of the same tick."""
+    for blocks in tick.streams.values():
+        for block in blocks:
+            if block.tick == tick.whole.tick:
+                rows = [tick.whole.symbols.index(symbol) for symbol in block.symbols]
+                for name in CIRCUMSTANCE_COLUMNS:
+                    told, known = block.columns[name].tolist(), tick.whole.columns[name][rows].tolist()
+                    assert str(told) == str(known), name  # NaN is unlike itself, its text is not
+
+
+class Platform:
+    """All shards and a scanner, fed with what arrives. Deterministic in `chance`."""
+
+    def __init__(
+        self, shard_count: int, calendar: TradingCalendar, reference: ReferenceData, chance: random.Random
+    ) -> None:
+        self._chance = chance
+        self._router = FrameRouter(shard_count)
+        self._epochs = itertools.count(1)
+        self._owners = [
+            ShardOwners(shard, calendar, reference, epochs=self._epochs, chance=chance)
+            for shard in range(shard_count)
+        ]
+        self._sequence = itertools.count(1)
+        self._scanner = MarketScanner(epoch=next(self._epochs))
+        self.set_aside = 0
+
+    @property
+    def kills(self) -> int:
+        """How many processors died so far."""
+        return sum(owner.kills for owner in self._owners)
+
+    def receive(self, arrived: Arrived) -> None:
+        """Route the frames, and let some of the shards work."""
+        for frame in arrived.frames:
+            self._router.add(frame)
+        routing = self._router.take()
+        self.set_aside += sum(routing.set_aside.values())
+        for part in routing.parts:
+            self._owners[part.shard].publish(
+                Batch(
+                    queue=part.queue,
+                    shard=part.shard,
+                    source="oracle",
+                    sequence=next(self._sequence),
+                    received_ns=arrived.received_ms * _NS_PER_MS,
+                    event_count=part.event_count,
+                    body=part.body,
+                )
+            )
+        for owner in self._owners:
+            if self._chance.random() < 0.5:
+                owner.take_turn()
+        if self._chance.random() < SCANNER_KILL_SHARE:
+            self._scanner = MarketScanner(epoch=next(self._epochs))
+        self._scan()
+
+    def settle(self) -> None:
+        """Let everything that arrived take effect."""
+        for owner in self._owners:
+            owner.drain()
+        self._scan(nothing_lost=True)
+
+    def stored_rows(self) -> Sequence[RowBlock]:
+        """The stored whole of each shard."""
+        return [decode_row_block(owner.stored.rows) for owner in self._owners]
+
+    def happened(self, stream: str) -> Sequence[RowBlock]:
+        """What is in a stream of all shards, as a reader takes it."""
+        return [block for owner in self._owners for block in owner.stored.happened(stream)]
+
+    def boards(self) -> Mapping[str, RowBlock]:
+        """The boards as the scanner would publish them now."""
+        return {board.feed: board.block for board in self._scanner.rank_boards(published_ns=1)}
+
+    def _scan(self, *, nothing_lost: bool = False) -> None:
+        for owner in self._owners:
+            missed = False
+            for announced in owner.take_announced():
+                if not nothing_lost and self._chance.random() < LOST_ANNOUNCEMENT_SHARE:
+                    continue
+                missed |= self._scanner.apply_changed(owner.shard, decode_row_block(announced)) is Merge.GAP
+            if missed:
+                self._scanner.apply_whole(owner.shard, decode_row_block(owner.stored.rows))

@@ -1,0 +1,47 @@
+"""Every column is defined in docs/metrics.md, computed by the oracle from that page, and compared."""
+
+import random
+
+from scanners.ranking import BOARDS as PLATFORM_BOARDS
+from scanners.registry import routes, table_columns
+from tests.oracle.awaited import AWAITED
+from tests.oracle.boards import BOARDS
+from tests.oracle.documentation import defined, defined_columns
+from tests.oracle.invented_reference import invented_reference
+from tests.oracle.market import Oracle
+from tests.oracle.terms import day_of, epoch_ms, new_york
+from tests.support.builders import aggregate_wire, quote_wire, trade_wire
+
+DATE = "2026-11-24"
+
+
+def oracle_columns() -> set[str]:
+    """The columns of a symbol of which everything came, in the regular session."""
+    day = day_of(DATE, "2026-11-25")
+    time_ms = epoch_ms(new_york(DATE, "10:00"))
+    reference = invented_reference({"AAPL": 10.0}, time_ms, random.Random(2))
+    oracle = Oracle([day], reference)
+    for event in (
+        aggregate_wire(start_ms=time_ms),
+        trade_wire(timestamp_ms=time_ms),
+        quote_wire(timestamp_ms=time_ms),
+    ):
+        oracle.take(event, time_ms)
+    return set(oracle.rows()["AAPL"])
+
+
+def test_every_column_of_the_table_is_defined_and_compared() -> None:
+    columns = set(table_columns(routes()))
+    assert columns - defined_columns() == set()
+    assert columns - oracle_columns() <= AWAITED
+
+
+def test_every_defined_column_is_in_the_table_unless_it_is_awaited() -> None:
+    assert defined_columns() - set(table_columns(routes())) <= AWAITED
+    assert defined_columns() >= AWAITED
+
+
+def test_every_board_is_defined_and_compared() -> None:
+    feeds = {board.feed for board in PLATFORM_BOARDS}
+    assert feeds <= defined("Boards")
+    assert feeds <= BOARDS.keys()
