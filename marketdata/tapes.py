@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.errors import ContentError
-from marketdata.payloads import Column
+from marketdata.payloads import Column, RowBlock
 
 TAPE_TRADES: Final = 1_000
+ADDED_COLUMNS: Final = ("price", "size", "timestamp", "sequence_number")
 
 RECORD: Final = np.dtype([("moment", "<i8"), ("price", "<f8"), ("size", "<i8")])
 """One trade: when (see `moments`), dollars a share, and millionths of a share, so that sums are exact."""
@@ -51,6 +52,19 @@ class TapeWrites(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         """Number of parts."""
         return len(self.symbols)
+
+
+class TapeTick(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tick of a shard stores and tells of its tapes.
+
+    `completes`: with these writes all tapes of the day are stored, which is yet to be noted. `added`: the
+    trades that are new since the tick before (columns `ADDED_COLUMNS`), or None if they are too many to tell.
+    """
+
+    day_start_ms: int
+    writes: TapeWrites
+    completes: bool
+    added: RowBlock | None
 
 
 class StoredTape(msgspec.Struct, frozen=True):
@@ -132,8 +146,16 @@ def in_order(records: Records) -> Records:
 
 
 def encode_header(day_start_ms: int) -> bytes:
-    """What a stored tape begins with."""
+    """What a stored tape begins with, and the note that all tapes of the day are stored."""
     return _HEADER.pack(_MAGIC, _VERSION, day_start_ms)
+
+
+def decode_day(data: bytes) -> int | None:
+    """The start of the day that a header names, epoch ms; None for other bytes."""
+    try:
+        return decode_tape(data).day_start_ms
+    except ContentError:
+        return None
 
 
 def decode_tape(data: bytes) -> StoredTape:

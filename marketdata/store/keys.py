@@ -21,6 +21,11 @@ ROWS_TTL_SECONDS: Final = 24 * 3600
 BOARD_TTL_SECONDS: Final = 3 * 24 * 3600
 STREAM_TTL_SECONDS: Final = 24 * 3600
 STREAM_BLOCKS: Final = 2_000
+UNKNOWN_TTL_SECONDS: Final = 24 * 3600
+UNKNOWN_PIECES: Final = 1_000
+TAPE_TTL_SECONDS: Final = ROWS_TTL_SECONDS + 2 * 3600
+"""Longer than the note that all tapes of a shard are stored, so while that lives none of them has expired."""
+
 REFERENCE_TTL_SECONDS: Final = 26 * 3600  # more than a day: the data of a day lives until that of the next
 
 
@@ -43,6 +48,26 @@ class Keys(msgspec.Struct, frozen=True):
     def stream(self, shard: int, name: str) -> str:
         """Row blocks of what happened in a shard, oldest first (bounded list); channel = the newest."""
         return f"{self.prefix}mdp:stream:{shard}:{name}"
+
+    def tape(self, symbol: str) -> str:
+        """The newest trades of a symbol (value): see `marketdata.tapes`."""
+        return f"{self.prefix}mdp:tape:{symbol}"
+
+    def tapes(self, shard: int) -> str:
+        """The day whose tapes are all stored, as a tape's header (value); absent where some may not be."""
+        return f"{self.prefix}mdp:tapes:{shard}"
+
+    def trades(self, shard: int) -> str:
+        """Row block of the trades that came onto a shard's tapes in the newest tick (value and channel).
+
+        One line for each trade, so symbols repeat. A tick that brought too many to tell has none: whoever
+        misses a tick of the same epoch reads the tapes again.
+        """
+        return f"{self.prefix}mdp:trades:{shard}"
+
+    def unknown(self, shard: int) -> str:
+        """What a shard's processor could not understand, oldest first (bounded list); nobody is told."""
+        return f"{self.prefix}mdp:unknown:{shard}"
 
     def board(self, feed: str) -> str:
         """Row block of a leaderboard in rank order (value and channel), e.g. `scanners:top_gainers`."""
