@@ -6,7 +6,6 @@ from typing import Final
 import msgspec
 
 from marketdata.store.keys import (
-    BOARDS,
     HALTS,
     TOP_GAINERS,
     TOP_GAP_DOWNS,
@@ -32,7 +31,7 @@ _DAY: Final = (
     "prev_day_volume",
     "prev_day_vwap",
 )
-_MARKS: Final = ("short_sale_restricted",)
+_MARKS: Final = ("short_sale_restricted", "is_halted")
 
 
 class BoardInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +131,22 @@ _BOARDS: Final = (
         name=HALTS,
         label="Halts",
         description="Halted today, the newest halt first",
-        columns=("close", "pct_change", "accumulated_volume", "relative_volume", "free_float"),
+        columns=(
+            "halt_timestamp",
+            "is_halted",
+            "resume_timestamp",
+            "earliest_reopening_timestamp",
+            "close",
+            "pct_change",
+            "halt_may_be_limit_pause",
+            "band_low",
+            "band_high",
+            "accumulated_volume",
+            "relative_volume",
+            "free_float",
+            "nasdaq_listed",
+        ),
     ),
 )
-BOARD_INFOS: Final[Mapping[str, BoardInfo]] = {board.name: board for board in _BOARDS if board.name in BOARDS}
+BOARD_INFOS: Final[Mapping[str, BoardInfo]] = {board.name: board for board in _BOARDS}
 """Every board, in the order in which they are offered."""

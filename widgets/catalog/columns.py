@@ -79,6 +79,14 @@ _TICKER_TYPES: Final[Mapping[int, str]] = {
     TickerType.INDEX: "index",
     TickerType.OTHER: "other",
 }
+_LIMIT_STATES: Final = {
+    -2: "bid below the bands",
+    -1: "limit down",
+    0: "none",
+    1: "limit up",
+    2: "offer above the bands",
+    3: "bid and offer outside the bands",
+}
 _SESSIONS: Final = {0: "pre-market", 1: "regular", 2: "after-hours"}
 
 _BARS: Final = (
@@ -194,6 +202,42 @@ _REFERENCE: Final = (
     ColumnInfo("prev_day_low", "Prev. low", Unit.DOLLARS, "Lowest price of the previous day"),
 )
 
+_HALTS: Final = (
+    ColumnInfo("is_halted", "Halted", Unit.CODE, "Whether it is halted now", _YES_OR_NO),
+    ColumnInfo("halt_timestamp", "Halted at", Unit.EPOCH_MS, "When the newest halt of the day began"),
+    ColumnInfo("resume_timestamp", "Resumed at", Unit.EPOCH_MS, "When trading was last resumed today"),
+    ColumnInfo(
+        "halt_may_be_limit_pause",
+        "Limit pause",
+        Unit.CODE,
+        "Whether the halt may be a five-minute limit-up/limit-down pause: the feed tells no reason",
+        {0: "no", 1: "possible"},
+    ),
+    ColumnInfo(
+        "earliest_reopening_timestamp",
+        "Reopens from",
+        Unit.EPOCH_MS,
+        "When it may reopen at the earliest, if the halt is a limit pause",
+    ),
+    ColumnInfo("band_high", "Upper band", Unit.DOLLARS, "Upper price band of the limit-up/limit-down plan"),
+    ColumnInfo("band_low", "Lower band", Unit.DOLLARS, "Lower price band of the limit-up/limit-down plan"),
+    ColumnInfo("band_timestamp", "Bands at", Unit.EPOCH_MS, "When the price bands were last told"),
+    ColumnInfo(
+        "band_distance_pct", "To band %", Unit.PERCENT, "Distance to the nearer price band, in percent"
+    ),
+    ColumnInfo(
+        "limit_state",
+        "Limit state",
+        Unit.CODE,
+        "Whether bid or offer stand at or beyond a price band",
+        _LIMIT_STATES,
+    ),
+    ColumnInfo("limit_state_timestamp", "Limit since", Unit.EPOCH_MS, "Since when it is in its limit state"),
+    ColumnInfo(
+        "limit_pause_timestamp", "Pause from", Unit.EPOCH_MS, "When the limit state becomes a trading pause"
+    ),
+)
+
 _ALERTS: Final = (
     ColumnInfo("price", "New extreme", Unit.DOLLARS, "The new high or low"),
     ColumnInfo("level", "Broken", Unit.DOLLARS, "The high or low that was broken"),
@@ -201,13 +245,13 @@ _ALERTS: Final = (
 )
 
 TABLE_COLUMNS: Final = tuple(
-    column.name for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _REFERENCE) for column in columns
+    column.name for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _HALTS, _REFERENCE) for column in columns
 )
 """What the row of a symbol shows."""
 
 COLUMNS: Final[Mapping[str, ColumnInfo]] = {
     column.name: column
-    for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _REFERENCE, _ALERTS)
+    for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _HALTS, _REFERENCE, _ALERTS)
     for column in columns
 }
 """Every column that goes out, by its name."""

@@ -103,10 +103,27 @@ DAILY_RANGE_COLUMNS: Final = (
     "short_sale_restricted",
     "end_timestamp",
 )
+HALT_COLUMNS: Final = (
+    "is_halted",
+    "halt_timestamp",
+    "resume_timestamp",
+    "halt_may_be_limit_pause",
+    "earliest_reopening_timestamp",
+    "band_high",
+    "band_low",
+    "band_timestamp",
+    "band_distance_pct",
+    "limit_state",
+    "limit_state_timestamp",
+    "limit_pause_timestamp",
+    "close",
+    "nasdaq_listed",
+)
 QUOTE_PATTERN: Final = "quote:{symbol}"
 ROW_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     QUOTE_PATTERN: TABLE_COLUMNS,
     "daily_range:{symbol}": DAILY_RANGE_COLUMNS,
+    "halts:{symbol}": HALT_COLUMNS,
 }
 """Feeds of one symbol's row, by pattern: the columns of the row that each shows."""
 

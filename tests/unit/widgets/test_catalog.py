@@ -29,6 +29,7 @@ INTERNAL_COLUMNS = {
     "session_open_timestamp",
     "last_sequence_number",  # which of two trades or quotes of one millisecond is newer
     "quote_sequence_number",
+    "band_sequence_number",
     "prev_day_short_sale_restricted",  # a part of what is shown as `short_sale_restricted`
     "snapshot_high",  # parts of what is shown as `day_high` and `day_low`
     "snapshot_low",
@@ -36,10 +37,9 @@ INTERNAL_COLUMNS = {
 """Columns of the market table that no trader looks at."""
 
 
-@pytest.mark.parametrize("name", BOARDS)
-def test_every_board_of_the_store_is_a_feed_with_a_label(name: str) -> None:
-    assert feed_of(name).kind is FeedKind.BOARD
-    assert BOARD_INFOS[name].label
+def test_every_board_of_the_store_and_no_other_is_a_feed_with_a_label() -> None:
+    assert set(BOARD_INFOS) == set(BOARDS)
+    assert all(feed_of(name).kind is FeedKind.BOARD and info.label for name, info in BOARD_INFOS.items())
 
 
 def test_every_column_of_the_market_table_is_shown_or_internal() -> None:

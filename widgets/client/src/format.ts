@@ -75,6 +75,17 @@ export function formatMarketTime(epochMs: Value): string {
   return epochMs ? MARKET_TIME.format(epochMs) : ABSENT;
 }
 
+/** How long something took: milliseconds below a second, then as an age. */
+export function formatDuration(durationMs: Value): string {
+  if (durationMs === null) return ABSENT;
+  return durationMs < 1000 ? `${durationMs.toFixed(0)} ms` : formatAge(durationMs);
+}
+
+/** What the number of a code means; the number itself where no name is known. */
+export function formatCode(value: Value, names: ReadonlyMap<number, string>): string {
+  return value === null ? ABSENT : (names.get(value) ?? value.toFixed(0));
+}
+
 /** How old data is: tenths below ten seconds, then seconds, minutes, hours. */
 export function formatAge(ageMs: number | null): string {
   if (ageMs === null) return ABSENT;

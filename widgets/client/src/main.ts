@@ -1,6 +1,7 @@
 /** The dashboard's entry: registers the widgets, and gives every one on the page the same socket and selection. */
 import "./styles/dashboard.css";
 import { createFeedClient, type PageContext, readPageConfig, Selection } from "./page";
+import { AlertsElement } from "./widgets/alerts";
 import { BoardTabsElement } from "./widgets/board-tabs";
 import { ConnectionElement } from "./widgets/connection";
 import { LeaderboardElement } from "./widgets/leaderboard/element";
@@ -9,13 +10,15 @@ import { QuoteElement } from "./widgets/quote";
 customElements.define("mdp-leaderboard", LeaderboardElement);
 customElements.define("mdp-board-tabs", BoardTabsElement);
 customElements.define("mdp-quote", QuoteElement);
+customElements.define("mdp-alerts", AlertsElement);
 customElements.define("mdp-connection", ConnectionElement);
 
 const config = readPageConfig(document);
 const context: PageContext = { config, client: createFeedClient(config), selection: new Selection() };
 
-type Widget = LeaderboardElement | QuoteElement | ConnectionElement;
-for (const widget of document.querySelectorAll<Widget>("mdp-leaderboard, mdp-quote, mdp-connection")) {
+type Widget = LeaderboardElement | QuoteElement | AlertsElement | ConnectionElement;
+const WIDGETS = "mdp-leaderboard, mdp-quote, mdp-alerts, mdp-connection";
+for (const widget of document.querySelectorAll<Widget>(WIDGETS)) {
   widget.context = context;
 }
 context.client.start();

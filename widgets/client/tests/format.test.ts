@@ -3,8 +3,10 @@ import { describe, expect, it } from "vitest";
 import {
   formatAge,
   formatChange,
+  formatCode,
   formatCompact,
   formatDistance,
+  formatDuration,
   formatMarketTime,
   formatMultiple,
   formatPercent,
@@ -33,6 +35,9 @@ describe("numbers as a trader reads them", () => {
     [formatCompact, 3_400_000_000, "3.40B"],
     [formatMultiple, 3.214, "3.21×"],
     [formatMultiple, 31.24, "31.2×"],
+    [formatDuration, 0, "0 ms"],
+    [formatDuration, 740, "740 ms"],
+    [formatDuration, 61_400, "61 s"],
   ])("%o(%d) is %s", (format, value, text) => {
     expect(format(value)).toBe(text);
   });
@@ -80,4 +85,17 @@ describe("times", () => {
   ])("an age of %d ms is %s", (ageMs, text) => {
     expect(formatAge(ageMs)).toBe(text);
   });
+});
+
+it.each([
+  [1, "yes"],
+  [0, "no"],
+  [7, "7"],
+  [null, "–"],
+])("the code %s reads %s", (code, text) => {
+  const names = new Map([
+    [0, "no"],
+    [1, "yes"],
+  ]);
+  expect(formatCode(code, names)).toBe(text);
 });

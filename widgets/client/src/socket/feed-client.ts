@@ -9,6 +9,7 @@ import { Connection, type ConnectionEnvironment } from "./connection";
 import type { ConnectionFacts } from "./connection-report";
 import { FeedState, type FeedUpdate, type FeedView } from "./feed-state";
 import {
+  type Alert,
   type Delta,
   type ErrorMessage,
   MAX_FEEDS_IN_MESSAGE,
@@ -163,11 +164,12 @@ export class FeedClient {
   }
 
   #received(message: ServerMessage): void {
-    if (message.type === "snapshot" || message.type === "delta") this.#applyFrame(message);
-    else if (message.type === "error") this.#refused(message);
+    if (message.type === "error") this.#refused(message);
+    else if (message.type === "snapshot" || message.type === "delta" || message.type === "alert")
+      this.#applyFrame(message);
   }
 
-  #applyFrame(message: Snapshot | Delta): void {
+  #applyFrame(message: Snapshot | Delta | Alert): void {
     const subscription = this.#subscriptions.get(message.feed);
     if (subscription === undefined) return; // Sent before the server heard of the unsubscription.
     const now = this.#environment.now();
@@ -175,7 +177,7 @@ export class FeedClient {
       subscription.error = null;
       subscription.resyncSentAtMs = Number.NEGATIVE_INFINITY;
       subscription.state.applySnapshot(message, now);
-    } else if (!subscription.state.applyDelta(message, now)) {
+    } else if (!follow(subscription.state, message, now)) {
       this.#resync(message.feed, subscription, now);
       return;
     }
@@ -218,4 +220,8 @@ export class FeedClient {
       }
     }
   }
+}
+
+function follow(state: FeedState, message: Delta | Alert, nowMs: number): boolean {
+  return message.type === "delta" ? state.applyDelta(message, nowMs) : state.applyAlert(message, nowMs);
 }

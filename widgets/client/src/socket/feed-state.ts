@@ -1,14 +1,16 @@
 /**
- * What one feed holds: rows by symbol, put together from a snapshot and the deltas that follow it.
+ * What one feed holds: rows by symbol, or a list of events, put together from a snapshot and what follows it.
  *
  * Pure: no socket, no clock. The caller passes its monotonic time, in milliseconds, with each message.
  */
-import { type Delta, type Row, rowsFit, type Snapshot, type Value } from "./messages";
+import { type Alert, type Delta, type Row, rowsFit, type Snapshot, type Value } from "./messages";
 
 /** A feed as widgets read it. */
 export interface FeedView {
   readonly columns: readonly string[];
   readonly rows: ReadonlyMap<string, Row>;
+  /** Of a feed of events, the newest of them, oldest first; a symbol may have several. */
+  readonly events: readonly Row[];
   /** The market's own time of the newest data, epoch milliseconds; `null` before the first. */
   readonly marketTimeMs: number | null;
   /** Whether a snapshot has come: an empty feed is not one that is still loading. */
@@ -31,11 +33,13 @@ export interface FeedUpdate {
 export class FeedState implements FeedView {
   columns: readonly string[] = [];
   rows = new Map<string, Row>();
+  events: readonly Row[] = [];
   marketTimeMs: number | null = null;
   loaded = false;
 
   #indexes = new Map<string, number>();
   #ranks: ReadonlyMap<string, number> = new Map();
+  #limit = 0;
   #epoch = "";
   #seq = 0;
   #follows = false;
@@ -76,8 +80,11 @@ export class FeedState implements FeedView {
   applySnapshot(message: Snapshot, nowMs: number): void {
     this.columns = message.columns;
     this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
-    this.rows = new Map(message.rows.map((row) => [row[0], row]));
-    this.#ranks = new Map(message.rows.map(([symbol], index) => [symbol, index + 1]));
+    const states = message.limit === null ? message.rows : [];
+    this.rows = new Map(states.map((row) => [row[0], row]));
+    this.#ranks = new Map(states.map(([symbol], index) => [symbol, index + 1]));
+    this.events = message.limit === null ? [] : message.rows;
+    this.#limit = message.limit ?? 0;
     this.loaded = true;
     this.#follows = true;
     this.#reset = true;
@@ -88,11 +95,7 @@ export class FeedState implements FeedView {
 
   /** Applies a delta that follows what is held. Returns false, and changes nothing, where frames were missed. */
   applyDelta(message: Delta, nowMs: number): boolean {
-    const next = message.epoch === this.#epoch && message.seq === this.#seq + 1;
-    if (!this.#follows || !next || !rowsFit(message.rows, this.columns.length)) {
-      this.#follows = false;
-      return false;
-    }
+    if (!this.#nextIs(message)) return false;
     for (const symbol of message.removed) {
       if (!this.rows.delete(symbol)) continue;
       this.#changed.delete(symbol);
@@ -108,6 +111,15 @@ export class FeedState implements FeedView {
     return true;
   }
 
+  /** Appends events that follow those held, and forgets the oldest beyond the limit; as `applyDelta` after a gap. */
+  applyAlert(message: Alert, nowMs: number): boolean {
+    if (!this.#nextIs(message)) return false;
+    this.events = [...this.events, ...message.rows].slice(-this.#limit);
+    this.#reset = true;
+    this.#advance(message, nowMs);
+    return true;
+  }
+
   /** The changes since the last call, folded into one update: bounded by the number of symbols, not of frames. */
   takeUpdate(): FeedUpdate {
     const update = { reset: this.#reset, changed: this.#changed, removed: this.#removed };
@@ -115,6 +127,12 @@ export class FeedState implements FeedView {
     this.#changed = new Set();
     this.#removed = new Set();
     return update;
+  }
+
+  #nextIs(message: Delta | Alert): boolean {
+    const next = message.epoch === this.#epoch && message.seq === this.#seq + 1;
+    this.#follows = this.#follows && next && rowsFit(message.rows, this.columns.length);
+    return this.#follows;
   }
 
   /** A symbol whose rank changed has changed, although its values have not. */
@@ -126,7 +144,7 @@ export class FeedState implements FeedView {
     }
   }
 
-  #advance(message: Snapshot | Delta, nowMs: number): void {
+  #advance(message: Snapshot | Delta | Alert, nowMs: number): void {
     this.#epoch = message.epoch;
     this.#seq = message.seq;
     this.#ageAtArrivalMs = message.age_ms;

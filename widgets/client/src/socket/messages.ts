@@ -26,6 +26,19 @@ export interface Snapshot {
   readonly market_time_ms: number | null;
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
+  /** How many rows a feed of events holds, oldest first; `null` for a feed whose rows are a state. */
+  readonly limit: number | null;
+}
+
+/** Events to append to those that are held. */
+export interface Alert {
+  readonly type: "alert";
+  readonly feed: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly age_ms: number | null;
+  readonly market_time_ms: number | null;
+  readonly rows: readonly Row[];
 }
 
 export interface Delta {
@@ -65,7 +78,7 @@ export interface Pong {
   readonly id: number | null;
 }
 
-export type ServerMessage = Welcome | Snapshot | Delta | Unsubscribed | Status | ErrorMessage | Pong;
+export type ServerMessage = Welcome | Snapshot | Delta | Alert | Unsubscribed | Status | ErrorMessage | Pong;
 
 export type ClientMessage =
   | { readonly type: "subscribe" | "unsubscribe" | "resync"; readonly feeds: readonly string[] }
@@ -93,6 +106,8 @@ export function parseServerMessage(frame: unknown): ServerMessage {
       return parseSnapshot(fields);
     case "delta":
       return parseDelta(fields);
+    case "alert":
+      return { type: "alert", ...frameHead(fields), rows: rows(fields) };
     case "unsubscribed":
       return { type: "unsubscribed", feed: text(fields, "feed") };
     case "status":
@@ -122,7 +137,13 @@ function parseSnapshot(fields: Fields): Snapshot {
   if (!rowsFit(parsed, columns.length)) {
     throw new ProtocolError(`rows: expected ${columns.length + 1} entries in each row`);
   }
-  return { type: "snapshot", ...frameHead(fields), columns, rows: parsed };
+  return {
+    type: "snapshot",
+    ...frameHead(fields),
+    columns,
+    rows: parsed,
+    limit: optionalNumber(fields, "limit"),
+  };
 }
 
 function parseDelta(fields: Fields): Delta {

@@ -1,27 +1,24 @@
 /**
- * `<mdp-board-tabs>`: the boards inside it side by side where there is room, as tabs where there is not.
+ * `<mdp-board-tabs>`: the boards inside it, of which those with the same `data-place` share a place as tabs.
  *
- * A board behind another tab is `inactive`: it holds no subscription, so a phone receives one board and not three.
+ * On narrow screens there is one place, and all boards are tabs of it. A board behind another tab is `inactive`: it
+ * holds no subscription, so a phone receives one board and not all of them.
  */
 import { LeaderboardElement } from "./leaderboard/element";
 
 const NARROW = "(max-width: 719px)";
+const ONE_PLACE = "all";
 
 export class BoardTabsElement extends HTMLElement {
   readonly #narrow = matchMedia(NARROW);
-  readonly #tablist = document.createElement("div");
+  /** By place, the board that is shown there; the first one until another is chosen. */
+  readonly #selected = new Map<string, LeaderboardElement>();
   #abort = new AbortController();
-  #selected = 0;
 
   connectedCallback(): void {
     this.#abort = new AbortController();
-    this.#tablist.className = "board-tablist";
-    this.#tablist.setAttribute("role", "tablist");
-    this.#tablist.setAttribute("aria-label", "Boards");
-    this.#tablist.replaceChildren(...this.#boards().map((board, index) => this.#tab(board, index)));
-    this.prepend(this.#tablist);
-    this.#narrow.addEventListener("change", () => this.#show(), { signal: this.#abort.signal });
-    this.#show();
+    this.#narrow.addEventListener("change", () => this.#arrange(), { signal: this.#abort.signal });
+    this.#arrange();
   }
 
   disconnectedCallback(): void {
@@ -32,47 +29,72 @@ export class BoardTabsElement extends HTMLElement {
     return [...this.children].filter((child) => child instanceof LeaderboardElement);
   }
 
-  #tab(board: LeaderboardElement, index: number): HTMLButtonElement {
-    board.id ||= `board-${index}`;
+  #places(): Map<string, LeaderboardElement[]> {
+    const places = new Map<string, LeaderboardElement[]>();
+    for (const board of this.#boards()) {
+      const place = this.#narrow.matches ? ONE_PLACE : (board.dataset["place"] ?? ONE_PLACE);
+      places.set(place, [...(places.get(place) ?? []), board]);
+    }
+    return places;
+  }
+
+  /** Lays the boards out anew: one list of tabs for each place, before its boards. */
+  #arrange(): void {
+    for (const tablist of this.querySelectorAll(":scope > [role=tablist]")) tablist.remove();
+    for (const [place, boards] of this.#places()) {
+      boards[0]?.before(this.#tablist(place, boards));
+      this.#show(place, boards, this.#selected.get(place) ?? boards[0]);
+    }
+  }
+
+  #tablist(place: string, boards: readonly LeaderboardElement[]): HTMLElement {
+    const tablist = document.createElement("div");
+    tablist.className = "board-tablist";
+    tablist.dataset["place"] = place;
+    tablist.setAttribute("role", "tablist");
+    tablist.setAttribute("aria-label", place === ONE_PLACE ? "Boards" : `Boards, place ${place}`);
+    tablist.append(...boards.map((board) => this.#tab(place, boards, board)));
+    return tablist;
+  }
+
+  #tab(place: string, boards: readonly LeaderboardElement[], board: LeaderboardElement): HTMLButtonElement {
     const tab = document.createElement("button");
+    board.id ||= `board-${board.feed.replace(/\W/g, "-")}-panel`;
     tab.type = "button";
     tab.id = `${board.id}-tab`;
     tab.className = "board-tab";
     tab.textContent = board.getAttribute("heading");
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", board.id);
+    board.setAttribute("role", "tabpanel");
     board.setAttribute("aria-labelledby", tab.id);
-    tab.addEventListener("click", () => this.#select(index));
-    tab.addEventListener("keydown", (event) => this.#keyPressed(event));
+    tab.addEventListener("click", () => this.#show(place, boards, board));
+    tab.addEventListener("keydown", (event) => this.#keyPressed(event, place, boards));
     return tab;
   }
 
-  #keyPressed(event: KeyboardEvent): void {
+  #keyPressed(event: KeyboardEvent, place: string, boards: readonly LeaderboardElement[]): void {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();
-    const tabs = this.#tablist.querySelectorAll<HTMLButtonElement>("[role=tab]");
-    this.#select((this.#selected + step + tabs.length) % tabs.length);
-    tabs[this.#selected]?.focus();
+    const current = boards.findIndex((board) => !board.inactive);
+    const next = boards[(current + step + boards.length) % boards.length];
+    this.#show(place, boards, next);
+    this.querySelector<HTMLButtonElement>(`#${next?.id}-tab`)?.focus();
   }
 
-  #select(index: number): void {
-    this.#selected = index;
-    this.#show();
-  }
-
-  #show(): void {
-    const narrow = this.#narrow.matches;
-    this.#tablist.hidden = !narrow;
-    for (const [index, tab] of [...this.#tablist.children].entries()) {
-      const selected = index === this.#selected;
-      tab.setAttribute("aria-selected", String(selected));
-      tab.setAttribute("tabindex", selected ? "0" : "-1");
-    }
-    for (const [index, board] of this.#boards().entries()) {
-      board.inactive = narrow && index !== this.#selected;
-      if (narrow) board.setAttribute("role", "tabpanel");
-      else board.removeAttribute("role");
+  #show(
+    place: string,
+    boards: readonly LeaderboardElement[],
+    selected: LeaderboardElement | undefined,
+  ): void {
+    if (selected === undefined) return;
+    this.#selected.set(place, selected);
+    for (const board of boards) {
+      board.inactive = board !== selected;
+      const tab = this.querySelector(`#${board.id}-tab`);
+      tab?.setAttribute("aria-selected", String(board === selected));
+      tab?.setAttribute("tabindex", board === selected ? "0" : "-1");
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Delta, Row, Snapshot } from "../../src/socket/messages";
+import type { Alert, Delta, Row, Snapshot } from "../../src/socket/messages";
 
 export const FEED = "scanners:top_gainers";
 
@@ -12,8 +12,13 @@ export function snapshot(fields: Partial<Snapshot> = {}): Snapshot {
     market_time_ms: 1_795_000_000_000,
     columns: ["rank", "close"],
     rows: [["AAA", 1, 10]],
+    limit: null,
     ...fields,
   };
+}
+
+export function alert(seq: number, rows: readonly Row[], epoch = "e1"): Alert {
+  return { type: "alert", feed: FEED, epoch, seq, age_ms: 50, market_time_ms: 1_795_000_000_250, rows };
 }
 
 export function delta(

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FeedState } from "../../src/socket/feed-state";
 import type { Row } from "../../src/socket/messages";
-import { delta, snapshot } from "./builders";
+import { alert, delta, snapshot } from "./builders";
 
 function loaded(): FeedState {
   const state = new FeedState();
@@ -142,5 +142,48 @@ describe("changes are folded between two takes", () => {
         expect(Object.fromEntries(copy)).toEqual(Object.fromEntries(state.rows));
       }),
     );
+  });
+});
+
+describe("a feed of events", () => {
+  const loadedEvents = () => {
+    const state = new FeedState();
+    state.applySnapshot(snapshot({ limit: 3, rows: [["AAA", 1, 10]] }), 0);
+    return state;
+  };
+
+  it("appends what happens, also of a symbol that it holds, and forgets the oldest beyond its limit", () => {
+    const state = loadedEvents();
+    expect(
+      state.applyAlert(
+        alert(2, [
+          ["AAA", 1, 11],
+          ["BBB", 1, 5],
+        ]),
+        0,
+      ),
+    ).toBe(true);
+    expect(state.applyAlert(alert(3, [["AAA", 1, 12]]), 0)).toBe(true);
+    expect(state.events).toEqual([
+      ["AAA", 1, 11],
+      ["BBB", 1, 5],
+      ["AAA", 1, 12],
+    ]);
+    expect(state.rows.size).toBe(0);
+    expect(state.dirty).toBe(true);
+  });
+
+  it.each([
+    ["a hole in the sequence", alert(3, [["BBB", 1, 5]])],
+    ["another epoch", alert(2, [["BBB", 1, 5]], "e2")],
+    ["rows that do not fit the columns", alert(2, [["BBB", 1]])],
+  ])("changes nothing after %s, until a snapshot comes", (_name, message) => {
+    const state = loadedEvents();
+    expect(state.applyAlert(message, 0)).toBe(false);
+    expect(state.applyAlert(alert(2, []), 0)).toBe(false);
+    expect(state.events).toEqual([["AAA", 1, 10]]);
+    state.applySnapshot(snapshot({ limit: 3, seq: 9, rows: [] }), 0);
+    expect(state.events).toEqual([]);
+    expect(state.applyAlert(alert(10, [["BBB", 1, 5]]), 0)).toBe(true);
   });
 });

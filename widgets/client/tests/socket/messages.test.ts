@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProtocolError, parseServerMessage } from "../../src/socket/messages";
-import { delta, snapshot } from "./builders";
+import { alert, delta, snapshot } from "./builders";
 
 describe("a frame's text becomes a message", () => {
   it.each([
     snapshot(),
+    snapshot({ limit: 200 }),
+    alert(2, [["AAA", 1, null]]),
     delta(2, [["BBB", 1, null]], ["AAA"]),
     delta(2, [], [], "e1", ["BBB", "AAA"]),
     { type: "unsubscribed", feed: "quote:AAPL" },

@@ -17,7 +17,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", columnDescriptions: new Map() },
+    config: { wsPath: "/ws/", columns: new Map(), boards: new Map() },
     client: new FeedClient(browser),
     selection: new Selection(),
   };
@@ -135,10 +135,18 @@ describe("the page", () => {
       document.body.innerHTML = `<script id="mdp-config" type="application/json">${config}</script>`;
       return document;
     };
-    const config = page('{"wsPath": "/ws/", "columns": {"close": {"description": "Price"}}}');
+    const config = page(`{
+      "wsPath": "/ws/",
+      "columns": {"close": {"description": "Price"}, "session": {"description": "When", "names": {"-1": "no"}}},
+      "feeds": {"boards": [{"name": "halts", "columns": ["close"]}]}
+    }`);
     expect(readPageConfig(config)).toEqual({
       wsPath: "/ws/",
-      columnDescriptions: new Map([["close", "Price"]]),
+      columns: new Map([
+        ["close", { description: "Price", names: new Map() }],
+        ["session", { description: "When", names: new Map([[-1, "no"]]) }],
+      ]),
+      boards: new Map([["halts", ["close"]]]),
     });
     expect(() => readPageConfig(page('{"wsPath": 7}'))).toThrow("wsPath must be a string");
     document.body.replaceChildren();

@@ -13,11 +13,12 @@ import {
   RowSelectionModule,
   RowStyleModule,
 } from "ag-grid-community";
+import { formatCode } from "../../format";
+import type { ColumnText } from "../../page";
 import type { FeedView } from "../../socket/feed-state";
-import type { Row } from "../../socket/messages";
+import type { Row, Value } from "../../socket/messages";
 import type { RowChanges } from "./board-rows";
 import {
-  BOARD_COLUMNS,
   type BoardColumn,
   compareValues,
   fittingColumns,
@@ -69,20 +70,24 @@ export interface BoardGridOptions {
   readonly container: HTMLElement;
   readonly label: string;
   readonly styleNonce: string;
-  /** What a column says, for its header's tooltip. */
-  describe(column: string): string;
+  /** The columns of the board, the most important first. */
+  readonly columns: readonly BoardColumn[];
+  /** What a column says, for its header's tooltip, and what its codes mean. */
+  text(column: string): ColumnText | undefined;
   isGone(symbol: string): boolean;
   onSelect(symbol: string): void;
 }
 
 export class BoardGrid {
   readonly #api: GridApi<Row>;
-  readonly #describe: BoardGridOptions["describe"];
+  readonly #text: BoardGridOptions["text"];
+  readonly #shown: readonly BoardColumn[];
   readonly #size: ResizeObserver;
   #view: FeedView | null = null;
 
   constructor(options: BoardGridOptions) {
-    this.#describe = options.describe;
+    this.#text = options.text;
+    this.#shown = options.columns;
     this.#api = createGrid<Row>(options.container, {
       theme: THEME,
       styleNonce: options.styleNonce,
@@ -96,7 +101,10 @@ export class BoardGrid {
       rowData: [],
       getRowId: ({ data }) => data[0],
       rowSelection: { mode: "singleRow", checkboxes: false, enableClickSelection: false },
-      rowClassRules: { "row-gone": ({ data }) => data !== undefined && options.isGone(data[0]) },
+      rowClassRules: {
+        "row-gone": ({ data }) => data !== undefined && options.isGone(data[0]),
+        "row-halted": ({ data }) => this.#read(data, "is_halted") === 1,
+      },
       animateRows: false,
       suppressRowTransform: true, // Rows jump to their place, and `top` costs less than a transform for each row.
       alwaysShowVerticalScroll: true, // So that the room for columns does not depend on the number of rows.
@@ -140,8 +148,8 @@ export class BoardGrid {
 
   /** Shows the columns that there is room for. */
   #fitColumns(widthPx: number): void {
-    const shown = fittingColumns(widthPx).map(({ name }) => name);
-    const hidden = BOARD_COLUMNS.map(({ name }) => name).filter((name) => !shown.includes(name));
+    const shown = fittingColumns(this.#shown, widthPx).map(({ name }) => name);
+    const hidden = this.#shown.map(({ name }) => name).filter((name) => !shown.includes(name));
     this.#api.setColumnsVisible(hidden, false);
     this.#api.setColumnsVisible(shown, true);
     // An order that no header explains would look like none.
@@ -188,7 +196,7 @@ export class BoardGrid {
       sort: "asc",
       sortingOrder: ["asc", "desc"],
     };
-    const flexible = BOARD_COLUMNS.map((column) => ({
+    const flexible = fittingColumns(this.#shown, Number.POSITIVE_INFINITY).map((column) => ({
       ...this.#column(column),
       flex: column.widthPx,
       minWidth: column.widthPx,
@@ -196,18 +204,25 @@ export class BoardGrid {
     return [rank, symbol, ...flexible];
   }
 
+  #read(row: Row | undefined, name: string): Value {
+    return row && this.#view ? this.#view.value(row, name) : null;
+  }
+
   #column(column: BoardColumn): ColDef<Row> {
-    const read = (row: Row | undefined, name: string) =>
-      row && this.#view ? this.#view.value(row, name) : null;
+    const text = this.#text(column.name);
+    const names = text?.names ?? new Map();
+    const boardColumn = column.coded
+      ? { ...column, format: (value: Value) => formatCode(value, names) }
+      : column;
     return {
       colId: column.name,
       headerName: column.title,
-      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: this.#describe(column.name) },
-      valueGetter: ({ data }) => read(data, column.name),
+      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: text?.description ?? "" },
+      valueGetter: ({ data }) => this.#read(data, column.name),
       comparator: (a, b, _nodeA, _nodeB, descending) => compareValues(a, b, descending),
       sortingOrder: ["desc", "asc"],
       cellRenderer: NumberCell,
-      cellRendererParams: { boardColumn: column, relativeVolume: (row: Row) => read(row, "relative_volume") },
+      cellRendererParams: { boardColumn, relativeVolume: (row: Row) => this.#read(row, "relative_volume") },
     };
   }
 }

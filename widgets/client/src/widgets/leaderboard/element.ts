@@ -5,6 +5,7 @@ import { type PageContext, styleNonce } from "../../page";
 import type { FeedUpdate, FeedView } from "../../socket/feed-state";
 import { BoardGrid } from "./board-grid";
 import { BoardRows, type RowChanges } from "./board-rows";
+import { showableColumns } from "./columns";
 import { OrderHold } from "./order-hold";
 
 /** A board whose data is older says so in its head. */
@@ -76,7 +77,7 @@ export class LeaderboardElement extends LitElement {
 
   protected override updated(changed: Map<PropertyKey, unknown>): void {
     if (!this.isConnected || !this.context) return;
-    if (this.#grid === null) this.#start(this.context);
+    if (this.#grid === null && !this.inactive) this.#start(this.context);
     if (changed.has("feed") || changed.has("inactive") || changed.has("context"))
       this.#resubscribe(this.context);
   }
@@ -119,7 +120,8 @@ export class LeaderboardElement extends LitElement {
       container,
       label: this.heading,
       styleNonce: styleNonce(document),
-      describe: (column) => context.config.columnDescriptions.get(column) ?? "",
+      columns: showableColumns(context.config.boards.get(this.feed) ?? []),
+      text: (column) => context.config.columns.get(column),
       isGone: (symbol) => this.#rows.isGone(symbol),
       onSelect: (symbol) => context.selection.select(symbol),
     });

@@ -1,0 +1,203 @@
+/**
+ * `<mdp-alerts high="daily_range_hod_alert" low="daily_range_lod_alert">`: new highs and lows of the day, newest first.
+ *
+ * A table and no grid: there are few rows, they only move down, and a click or Enter selects the symbol. While a
+ * pointer or the keyboard is in the list, it stands still.
+ */
+import { html, LitElement } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { formatMarketTime, formatMultiple, formatPercent, formatPrice } from "../format";
+import type { PageContext } from "../page";
+import { type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
+import { signClass } from "./leaderboard/columns";
+
+/** As many as the server holds of both feeds would be more than anybody reads. */
+const SHOWN_ALERTS = 100;
+const KINDS: readonly AlertKind[] = ["high", "low"];
+const LABELS: Readonly<Record<AlertKind, string>> = { high: "Highs", low: "Lows" };
+
+export class AlertsElement extends LitElement {
+  static override properties = {
+    high: { type: String },
+    low: { type: String },
+    context: { attribute: false },
+    phase: { state: true },
+    shown: { state: true },
+    rows: { state: true },
+    held: { state: true },
+    selected: { state: true },
+  };
+  declare high: string;
+  declare low: string;
+  declare context: PageContext | undefined;
+  declare private phase: "loading" | "ready" | { readonly error: string };
+  /** The kinds that are shown; never none. */
+  declare private shown: ReadonlySet<AlertKind>;
+  declare private rows: readonly AlertRow[];
+  declare private held: boolean;
+  declare private selected: string | null;
+
+  readonly #lists = new Map<AlertKind, readonly AlertRow[]>();
+  #cleanups: (() => void)[] = [];
+
+  constructor() {
+    super();
+    this.high = "";
+    this.low = "";
+    this.phase = "loading";
+    this.shown = new Set(KINDS);
+    this.rows = [];
+    this.held = false;
+    this.selected = null;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.requestUpdate("context"); // Subscribes anew after it was taken out of the page.
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#end();
+  }
+
+  protected override updated(changed: Map<PropertyKey, unknown>): void {
+    const context = this.context;
+    if (!context || !this.isConnected || !changed.has("context")) return;
+    this.#end();
+    this.selected = context.selection.symbol;
+    this.#cleanups = [
+      ...KINDS.map((kind) => this.#subscribe(context, kind)),
+      context.selection.onChange((symbol) => {
+        this.selected = symbol;
+      }),
+    ];
+  }
+
+  protected override render() {
+    return html`
+      <section class="alerts" aria-labelledby="alerts-heading">
+        <header class="board-head">
+          <h2 id="alerts-heading">New highs and lows</h2>
+          <span class="board-held" ?data-shown=${this.held}>Held</span>
+          <span class="alert-kinds" role="group" aria-label="Show">
+            ${KINDS.map(
+              (kind) => html`
+                <button type="button" class="alert-kind" aria-pressed=${this.shown.has(kind)} @click=${() => this.#toggle(kind)}>${LABELS[kind]}</button>
+              `,
+            )}
+          </span>
+        </header>
+        <div
+          class="alert-list"
+          tabindex="0"
+          role="region"
+          aria-label="Alerts"
+          @pointerenter=${() => this.#hold(true)}
+          @pointerleave=${() => this.#hold(false)}
+          @focusin=${(event: FocusEvent) => this.#hold(isKeyboard(event.target))}
+          @focusout=${() => this.#hold(false)}
+        >
+          ${this.#renderRows()}
+        </div>
+      </section>
+    `;
+  }
+
+  #renderRows() {
+    if (typeof this.phase === "object") {
+      return html`<p class="alerts-empty" role="alert">${this.phase.error}</p>`;
+    }
+    if (this.phase === "loading") return html`<p class="alerts-empty">Waiting for alerts.</p>`;
+    if (this.rows.length === 0)
+      return html`<p class="alerts-empty">No high or low of the day was broken yet.</p>`;
+    return html`
+      <table class="alert-table">
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col">Symbol</th>
+            <th scope="col" class="number">Price</th>
+            <th scope="col" class="number" title="The high or low that was broken">Broken</th>
+            <th scope="col" class="number">Chg %</th>
+            <th scope="col" class="number">Rel vol</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            this.rows,
+            ({ key }) => key,
+            (row) => this.#renderRow(row),
+          )}
+        </tbody>
+      </table>
+    `;
+  }
+
+  #renderRow(row: AlertRow) {
+    const isHigh = row.kind === "high";
+    return html`
+      <tr class=${row.symbol === this.selected ? "selected" : ""} @click=${() => this.#select(row.symbol)}>
+        <td>${formatMarketTime(row.timeMs)}</td>
+        <td>
+          <button type="button" class="alert-symbol">
+            <span class=${isHigh ? "up" : "down"} aria-hidden="true">${isHigh ? "▲" : "▼"}</span>
+            ${row.symbol}<span class="visually-hidden"> ${isHigh ? "new high" : "new low"}</span>
+          </button>
+        </td>
+        <td class="number">${formatPrice(row.price)}</td>
+        <td class="number muted">${formatPrice(row.level)}</td>
+        <td class="number ${signClass(row.percentChange)}">${formatPercent(row.percentChange)}</td>
+        <td class="number">${formatMultiple(row.relativeVolume)}</td>
+      </tr>
+    `;
+  }
+
+  #subscribe(context: PageContext, kind: AlertKind): () => void {
+    return context.client.subscribe(kind === "high" ? this.high : this.low, {
+      onUpdate: (view) => {
+        this.#lists.set(kind, alertRows(kind, view));
+        this.phase = "ready";
+        if (!this.held) this.#draw();
+      },
+      onError: (error) => {
+        this.phase = { error };
+      },
+    });
+  }
+
+  #toggle(kind: AlertKind): void {
+    const shown = new Set(this.shown);
+    if (!shown.delete(kind)) shown.add(kind);
+    this.shown = shown.size > 0 ? shown : new Set(KINDS.filter((other) => other !== kind));
+    this.#draw();
+  }
+
+  #hold(held: boolean): void {
+    this.held = held;
+    if (!held) this.#draw();
+  }
+
+  #draw(): void {
+    const lists = KINDS.filter((kind) => this.shown.has(kind)).map((kind) => this.#lists.get(kind) ?? []);
+    this.rows = newestFirst(lists, SHOWN_ALERTS);
+  }
+
+  #select(symbol: string): void {
+    this.context?.selection.select(symbol);
+  }
+
+  #end(): void {
+    for (const cleanup of this.#cleanups) cleanup();
+    this.#cleanups = [];
+  }
+}
+
+/** A click leaves focus behind as well; only focus that is shown, that of the keyboard, holds the list. */
+function isKeyboard(target: EventTarget | null): boolean {
+  return target instanceof Element && target.matches(":focus-visible");
+}
