@@ -6,7 +6,7 @@ a bad event costs nothing but itself. Nothing here raises for bad content.
 
 import enum
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
@@ -81,19 +81,29 @@ class EventDecoder(Generic[EventT]):
             try:
                 events.append(self._event.decode(piece))
             except _CONTENT_ERRORS:
-                rejected.append(Rejected(self._reason(piece), piece))
+                rejected.append(Rejected(_reason(piece, self._accepted), piece))
         return DecodedBatch(events, tuple(rejected))
 
-    def _reason(self, piece: bytes) -> RejectReason:
-        try:
-            code = _header.decode(piece).ev
-        except msgspec.ValidationError:
-            return RejectReason.NOT_AN_EVENT
-        except _CONTENT_ERRORS:
-            return RejectReason.MALFORMED
-        if code not in _KNOWN_CODES:
-            return RejectReason.UNKNOWN_TYPE
-        return RejectReason.INVALID_FIELD if code in self._accepted else RejectReason.UNEXPECTED_TYPE
+
+def newest_unknown(body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
+    """How many pieces a body of the unknown queue holds, and the last `limit` of them with the reasons.
+
+    The reasons are found anew, and only for these: what sorted them knows its own, but does not tell it.
+    """
+    pieces = _pieces(body)
+    return len(pieces), [Rejected(_reason(piece, _KNOWN_CODES), piece) for piece in pieces[-limit:]]
+
+
+def _reason(piece: bytes, accepted: Set[str]) -> RejectReason:
+    try:
+        code = _header.decode(piece).ev
+    except msgspec.ValidationError:
+        return RejectReason.NOT_AN_EVENT
+    except _CONTENT_ERRORS:
+        return RejectReason.MALFORMED
+    if code not in _KNOWN_CODES:
+        return RejectReason.UNKNOWN_TYPE
+    return RejectReason.INVALID_FIELD if code in accepted else RejectReason.UNEXPECTED_TYPE
 
 
 def _pieces(body: bytes) -> Sequence[bytes]:

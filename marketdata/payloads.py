@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from marketdata.errors import ContentError
 
 ROW_BLOCK_VERSION: Final = 1
+UNKNOWN_PIECE_BYTES: Final = 4_096
+"""How much of an unknown piece is kept."""
 
 Column = NDArray[np.float64]
 
@@ -59,6 +61,24 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
             yield row
 
 
+class UnknownPiece(msgspec.Struct, array_like=True, frozen=True):
+    """Something from the feed that is no event, or not one of its queue: byte for byte as it came.
+
+    `reason` is one of `marketdata.codec.RejectReason`. Of a piece of more than 4 KiB, `raw` is the beginning;
+    `byte_count` tells the whole length.
+    """
+
+    reason: str
+    received_ns: int
+    byte_count: int
+    raw: bytes
+
+    @classmethod
+    def cut(cls, raw: bytes, *, reason: str, received_ns: int) -> "UnknownPiece":
+        """A piece of any length, cut to what is kept of it."""
+        return cls(reason, received_ns, len(raw), raw[:UNKNOWN_PIECE_BYTES])
+
+
 class _WireBlock(msgspec.Struct, array_like=True, frozen=True):
     """The block as msgpack sees it: a header, the names, and one column-major float64 matrix."""
 
@@ -76,6 +96,24 @@ class _WireBlock(msgspec.Struct, array_like=True, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_WireBlock)
+_unknown_decoder = msgspec.msgpack.Decoder(UnknownPiece)
+
+
+def encode_unknown(piece: UnknownPiece) -> bytes:
+    """The piece as bytes (msgpack)."""
+    return _encoder.encode(piece)
+
+
+def decode_unknown(data: bytes) -> UnknownPiece:
+    """The piece that `encode_unknown` wrote.
+
+    Raises:
+        ContentError: with reason `unknown_piece` for foreign bytes.
+    """
+    try:
+        return _unknown_decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise ContentError("unknown_piece", str(error)) from error
 
 
 def encode_row_block(block: RowBlock) -> bytes:

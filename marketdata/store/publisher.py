@@ -13,7 +13,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from marketdata.observability import metrics
-from marketdata.payloads import RowBlock, encode_row_block
+from marketdata.payloads import RowBlock, UnknownPiece, encode_row_block, encode_unknown
 from marketdata.reference.tickers import Ticker, encode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, encode_volume_curve
 from marketdata.store.connection import driver_errors
@@ -23,6 +23,8 @@ from marketdata.store.keys import (
     ROWS_TTL_SECONDS,
     STREAM_BLOCKS,
     STREAM_TTL_SECONDS,
+    UNKNOWN_PIECES,
+    UNKNOWN_TTL_SECONDS,
     Keys,
 )
 
@@ -31,8 +33,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The envelope of everything that is written to the cache.
 
     `data` is stored under `key` for `ttl_seconds`: as its value, or, with a `list_limit`, at the end of a
-    list that keeps its newest `list_limit` items. `announcement` is published on the channel of that name;
-    empty means that nobody is told. `scores` replace the sorted set `scores_key`, with the same time to live.
+    list that keeps its newest `list_limit` items, followed by `further_items`. `announcement` is published on
+    the channel of that name; empty means that nobody is told. `scores` replace the sorted set `scores_key`,
+    with the same time to live.
     """
 
     key: str
@@ -40,6 +43,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ttl_seconds: int
     announcement: bytes = b""
     list_limit: int = 0
+    further_items: Sequence[bytes] = ()
     scores_key: str = ""
     scores: Mapping[str, float] = MappingProxyType({})
 
@@ -59,9 +63,12 @@ class BlockPublisher:
         *,
         sheets: Mapping[str, RowBlock] = MappingProxyType({}),
         streams: Mapping[str, Sequence[RowBlock]] = MappingProxyType({}),
+        unknown: Sequence[UnknownPiece] = (),
         stored_sheets: Sequence[str] = (),
     ) -> bool:
         """Store all rows of a shard, with its sheets, and announce those that changed and what happened.
+
+        What was `unknown` is kept in the list of such pieces.
 
         A block of a stream that is published a second time bears the same epoch and tick. Says whether all of
         `stored_sheets` are in the cache now: they are not after it has lost what it held.
@@ -86,6 +93,7 @@ class BlockPublisher:
             for name, blocks in streams.items()
             for block in blocks
         ]
+        happened += self._unknown(shard, unknown)
         await self.publish((*further, rows, *happened))
         return await self._are_stored([self._keys.sheet(shard, name) for name in stored_sheets])
 
@@ -128,13 +136,27 @@ class BlockPublisher:
             async with self._redis.pipeline(transaction=True) as pipeline:
                 for result in results:
                     _queue(pipeline, result)
-                    size += len(result.data) + len(result.announcement)
+                    size += len(result.data) + len(result.announcement) + sum(map(len, result.further_items))
                 await pipeline.execute()
         metrics.STORE_PUBLISHED_BYTES.inc(size)
 
     async def _are_stored(self, keys: Sequence[str]) -> bool:
         with driver_errors():
             return not keys or await self._redis.exists(*keys) == len(keys)
+
+    def _unknown(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
+        if not pieces:
+            return ()
+        first, *others = map(encode_unknown, pieces)
+        return (
+            Result(
+                key=self._keys.unknown(shard),
+                data=first,
+                further_items=others,
+                ttl_seconds=UNKNOWN_TTL_SECONDS,
+                list_limit=UNKNOWN_PIECES,
+            ),
+        )
 
     def _appended(self, key: str, data: bytes) -> Result:
         return Result(
@@ -149,7 +171,7 @@ class BlockPublisher:
 def _queue(pipeline: Any, result: Result) -> None:
     """Add the commands of a result: store, then publish."""
     if result.list_limit:
-        pipeline.rpush(result.key, result.data)
+        pipeline.rpush(result.key, result.data, *result.further_items)
         pipeline.ltrim(result.key, -result.list_limit, -1)
         pipeline.expire(result.key, result.ttl_seconds)
     else:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 
-from marketdata.payloads import RowBlock, decode_row_block
+from marketdata.payloads import RowBlock, UnknownPiece, decode_row_block, decode_unknown
 from marketdata.reference.tickers import Ticker, decode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
@@ -48,6 +48,12 @@ class SnapshotReader:
         with driver_errors():
             stored = await self._redis.lrange(self._keys.stream(shard, name), -newest, -1)
         return [decode_row_block(data) for data in stored if isinstance(data, bytes)]
+
+    async def unknown(self, shard: int) -> Sequence[UnknownPiece]:
+        """What a shard's processor could not understand of late, oldest first. A piece may occur twice."""
+        with driver_errors():
+            stored = await self._redis.lrange(self._keys.unknown(shard), 0, -1)
+        return [decode_unknown(data) for data in stored if isinstance(data, bytes)]
 
     async def board(self, feed: str) -> RowBlock | None:
         """A leaderboard in rank order, e.g. of feed `scanners:top_gainers`."""

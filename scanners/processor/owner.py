@@ -259,6 +259,7 @@ class ShardOwner:
                     tick.changed,
                     sheets=tick.sheets,
                     streams=tick.streams,
+                    unknown=tick.unknown,
                     stored_sheets=self._processor.sheets,
                 )
         except StoreUnavailable as error:

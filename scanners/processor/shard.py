@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from marketdata.errors import ContentError
-from marketdata.payloads import Column, RowBlock
+from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
@@ -17,6 +17,7 @@ from marketdata.transport.queues import QueueName
 from scanners.analyzers.base import Emission, EventGroup, MarketPhase
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
+from scanners.processor.set_aside import SetAside
 from scanners.registry import (
     CIRCUMSTANCE_COLUMNS,
     RECEIVED_COLUMN,
@@ -42,13 +43,15 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     """What a tick publishes, all of the same epoch and tick.
 
     `whole`: all rows of the shard; `changed`: those that changed since the tick before; `sheets`: the sheets
-    that changed since they were stored; `streams`: what happened, also in ticks that could not be published.
+    that changed since they were stored; `streams`: what happened, also in ticks that could not be published;
+    `unknown`: the newest of what was not understood, likewise.
     """
 
     whole: RowBlock
     changed: RowBlock
     sheets: Mapping[str, RowBlock]
     streams: Mapping[str, Sequence[RowBlock]]
+    unknown: Sequence[UnknownPiece]
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -79,11 +82,12 @@ class ShardProcessor:
         self._tick = 0
         self._emitted: dict[str, list[Emission]] = {}
         self._unpublished: dict[str, list[RowBlock]] = {}
+        self._set_aside = SetAside()
 
     @property
     def queues(self) -> Sequence[QueueName]:
         """The queues whose batches it takes."""
-        return tuple(self._routes)
+        return (*self._routes, QueueName.UNKNOWN)
 
     @property
     def has_changes(self) -> bool:
@@ -127,17 +131,25 @@ class ShardProcessor:
         """Decode and apply batches; those of one queue keep their order and are analysed together."""
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
-            events: list[Any] = []
-            received_ms: list[int] = []
-            for batch in group:
-                decoded = self._routes[queue].decoder.decode(batch.body)
-                events += decoded.events
-                received_ms += [batch.received_ns // _NS_PER_MS] * len(decoded.events)
-                outcome.rejected.update(rejected.reason.value for rejected in decoded.rejected)
-                self._received_ns = max(self._received_ns, batch.received_ns)
-            if events:
-                self._analyse(self._routes[queue], events, np.array(received_ms, dtype=np.float64), outcome)
+            if queue in self._routes:
+                self._apply_to(self._routes[queue], group, outcome)
+            else:
+                outcome.applied[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
+
+    def _apply_to(self, route: Route, batches: Iterable[Batch], outcome: Outcome) -> None:
+        events: list[Any] = []
+        received_ms: list[int] = []
+        for batch in batches:
+            decoded = route.decoder.decode(batch.body)
+            events += decoded.events
+            received_ms += [batch.received_ns // _NS_PER_MS] * len(decoded.events)
+            if decoded.rejected:
+                outcome.rejected.update(rejected.reason.value for rejected in decoded.rejected)
+                self._set_aside.add(decoded.rejected, batch.received_ns)
+            self._received_ns = max(self._received_ns, batch.received_ns)
+        if events:
+            self._analyse(route, events, np.array(received_ms, dtype=np.float64), outcome)
 
     def tick(self, published_ns: int) -> Tick:
         """Compute what follows from the changes, and make the blocks of the next tick.
@@ -158,6 +170,7 @@ class ShardProcessor:
                 if sheet.is_changed
             },
             streams={stream: tuple(blocks) for stream, blocks in self._unpublished.items()},
+            unknown=self._set_aside.newest(),
         )
 
     def confirm(self, tick: Tick) -> None:
@@ -165,6 +178,7 @@ class ShardProcessor:
         for name in tick.sheets:
             self._table.sheets[name].mark(changed=False)
         self._unpublished.clear()
+        self._set_aside.clear()
 
     def store_anew(self) -> None:
         """The cache may have lost what it held: the next tick stores everything."""

@@ -1,0 +1,46 @@
+"""What a shard's processor did not understand, until a tick stores it: the newest pieces, within bounds."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from marketdata.codec import Rejected, newest_unknown
+from marketdata.payloads import UnknownPiece
+from marketdata.transport.base import Batch
+
+PIECES: Final = 1_000
+BYTES_PER_TICK: Final = 256 * 1024
+
+
+class SetAside:
+    """Pieces that wait to be stored. Whatever comes, it holds no more than 1,000 of 4 KiB."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[UnknownPiece] = deque(maxlen=PIECES)
+
+    def add_batch(self, batch: Batch) -> int:
+        """Keep the newest pieces of a batch of the unknown queue; how many pieces it had."""
+        count, newest = newest_unknown(batch.body, PIECES)
+        self.add(newest, batch.received_ns)
+        return count
+
+    def add(self, rejected: Iterable[Rejected], received_ns: int) -> None:
+        """Keep pieces that were received at a time."""
+        self._pieces.extend(
+            UnknownPiece.cut(each.raw, reason=each.reason.value, received_ns=received_ns) for each in rejected
+        )
+
+    def newest(self) -> Sequence[UnknownPiece]:
+        """As many of the newest pieces as a tick may store, oldest first."""
+        chosen: list[UnknownPiece] = []
+        size = 0
+        for piece in reversed(self._pieces):
+            size += len(piece.raw)
+            if size > BYTES_PER_TICK:
+                break
+            chosen.append(piece)
+        return chosen[::-1]
+
+    def clear(self) -> None:
+        """What was kept is stored."""
+        self._pieces.clear()
