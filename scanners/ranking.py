@@ -85,7 +85,6 @@ BOARDS: Final = (
         further_columns=(
             "halt_timestamp",
             "resume_timestamp",
-            "is_halted",
             "halt_may_be_limit_pause",
             "earliest_reopening_timestamp",
             "limit_state",

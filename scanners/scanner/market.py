@@ -57,6 +57,7 @@ BOARD_COLUMNS: Final = (
     "new_high_count",
     "new_low_count",
     "short_sale_restricted",
+    "is_halted",
 )
 """What a row of every board tells after its rank: version 1 of the protocol in its order, then ours."""
 

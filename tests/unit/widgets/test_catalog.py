@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from marketdata.reference.tickers import TickerType
 from marketdata.store.keys import BOARDS, Keys
 from marketdata.transport.queues import shard_of
-from scanners.registry import routes, table_columns
+from scanners import ranking
+from scanners.registry import CIRCUMSTANCE_COLUMNS, routes, streams, table_columns
+from scanners.scanner.market import BOARD_COLUMNS
 from widgets.catalog import (
     ALERT_COLUMNS,
     ALERT_INFOS,
@@ -42,9 +44,19 @@ def test_every_board_of_the_store_and_no_other_is_a_feed_with_a_label() -> None:
     assert all(feed_of(name).kind is FeedKind.BOARD and info.label for name, info in BOARD_INFOS.items())
 
 
-def test_every_column_of_the_market_table_is_shown_or_internal() -> None:
-    published = set(table_columns(routes()))
-    assert published - set(TABLE_COLUMNS) - INTERNAL_COLUMNS == set()
+def test_every_column_of_the_market_table_is_shown_or_internal_and_no_other_is_promised() -> None:
+    assert set(table_columns(routes())) == set(TABLE_COLUMNS) | INTERNAL_COLUMNS
+
+
+@pytest.mark.parametrize("board", ranking.BOARDS, ids=lambda board: board.feed)
+def test_a_board_shows_no_column_that_the_scanner_does_not_publish(board: ranking.Board) -> None:
+    assert set(BOARD_INFOS[board.feed].columns) <= {*BOARD_COLUMNS, *board.further_columns}
+
+
+def test_alerts_show_what_their_streams_tell() -> None:
+    assert {alert.stream for alert in ALERT_INFOS.values()} <= set(streams(routes()))
+    told = {"price", "level", "session", "start_timestamp", "end_timestamp", *CIRCUMSTANCE_COLUMNS}
+    assert set(ALERT_COLUMNS) == told
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "BRK.B", "KIMpL", "A", "X" * 32])
