@@ -54,11 +54,13 @@ class Tape:
     """The tapes of all rows; see `marketdata.tapes` for what a tape is.
 
     The records of a row are counted by *position*, oldest first: the newest is at `end - 1`, and position `p`
-    lies in slot `p % 1,000` of the ring, in memory and in the cache alike.
+    lies in slot `p % 1,000` of the ring, in memory and in the cache alike. `day_start_ms` is 0 before a day's
+    first trade; `is_complete` says whether the cache knows that all tapes of the day are stored there.
     """
 
     def __init__(self, row_count: int = 0) -> None:
         self.day_start_ms = 0
+        self.is_complete = False
         self._memory = TapeMemory()
         self._row_count = 0
         self._numbers = np.empty((5, 0), dtype=np.int64)
@@ -91,6 +93,8 @@ class Tape:
     def clear(self) -> None:
         """Forget all trades."""
         self._empty()
+        self.day_start_ms = 0
+        self.is_complete = False
         self._added.clear()
 
     def add(self, rows: Rows, trades: Records) -> Rows:
@@ -136,7 +140,7 @@ class Tape:
         """
         while True:
             rows = self._unstored()
-            sizes = np.cumsum(np.minimum(self._end[rows] - self._stored[rows], TAPE_TRADES)) * RECORD_BYTES
+            sizes = np.cumsum(self._unstored_counts(rows)) * RECORD_BYTES
             if not len(rows) or sizes[-1] <= PORTION_BYTES:
                 return
             portion = rows[: int(np.searchsorted(sizes, PORTION_BYTES)) + 1]
@@ -147,9 +151,15 @@ class Tape:
         """What is not stored yet."""
         return self._writes(self._unstored(), symbols)
 
-    def mark(self, *, stored: bool) -> None:
-        """Note that everything is stored, or that nothing is any more."""
-        self._stored[:] = self._end if stored else _NOTHING
+    def confirm(self) -> None:
+        """All was stored."""
+        self._stored[:] = self._end
+        self.is_complete = True
+
+    def store_anew(self) -> None:
+        """Nothing may be stored any more."""
+        self._stored[:] = _NOTHING
+        self.is_complete = False
 
     def restore(self, row: int, tape: StoredTape) -> None:
         """Take a stored tape in place of what the row holds, unless it is of another day or empty."""
@@ -301,12 +311,27 @@ class Tape:
     def _unstored(self) -> Rows:
         return np.flatnonzero((self._stored < self._end) & (self._end > 0))
 
+    def _is_written_whole(self, rows: Rows) -> NDArray[np.bool_]:
+        """Where nothing of the ring is stored, or all of it has changed, or it has just become full.
+
+        The last because the cache's memory for a string that grew is half as much again as the string needs,
+        until the string is set as a whole.
+        """
+        stored, end = self._stored[rows], self._end[rows]
+        whole: NDArray[np.bool_] = stored <= self._first(rows)
+        whole |= (stored < TAPE_TRADES) & (end >= TAPE_TRADES)
+        return whole
+
+    def _unstored_counts(self, rows: Rows) -> Positions:
+        end = self._end[rows]
+        is_whole = self._is_written_whole(rows)
+        return np.where(is_whole, np.minimum(end, TAPE_TRADES), end - self._stored[rows])
+
     def _writes(self, rows: Rows, symbols: Sequence[str]) -> TapeWrites:
         """What the rows have that is not stored: a whole ring, or a stretch of it, cut in two at its seam."""
-        stored, end = self._stored[rows], self._end[rows]
-        is_whole = stored <= self._first(rows)
-        slots = np.where(is_whole, 0, stored % TAPE_TRADES)
-        counts = np.where(is_whole, np.minimum(end, TAPE_TRADES), end - stored)
+        is_whole = self._is_written_whole(rows)
+        slots = np.where(is_whole, 0, self._stored[rows] % TAPE_TRADES)
+        counts = self._unstored_counts(rows)
         fitting = np.minimum(counts, TAPE_TRADES - slots)
         offsets = np.where(is_whole, 0, HEADER_BYTES + slots * RECORD_BYTES).tolist()
         header = encode_header(self.day_start_ms)

@@ -27,6 +27,8 @@ from marketdata.store.keys import (
     UNKNOWN_TTL_SECONDS,
     Keys,
 )
+from marketdata.store.tapes import queue_writes
+from marketdata.tapes import TapeTick, TapeWrites, encode_header
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +67,14 @@ class BlockPublisher:
         streams: Mapping[str, Sequence[RowBlock]] = MappingProxyType({}),
         unknown: Sequence[UnknownPiece] = (),
         stored_sheets: Sequence[str] = (),
+        tapes: TapeTick | None = None,
     ) -> bool:
         """Store all rows of a shard, with its sheets, and announce those that changed and what happened.
 
         What was `unknown` is kept in the list of such pieces.
 
         A block of a stream that is published a second time bears the same epoch and tick. Says whether all of
-        `stored_sheets` are in the cache now: they are not after it has lost what it held.
+        `stored_sheets`, and all tapes, are in the cache now: they are not after it has lost what it held.
         """
         stored = encode_row_block(whole)
         rows = Result(
@@ -94,8 +97,14 @@ class BlockPublisher:
             for block in blocks
         ]
         happened += self._unknown(shard, unknown)
-        await self.publish((*further, rows, *happened))
-        return await self._are_stored([self._keys.sheet(shard, name) for name in stored_sheets])
+        results = (*further, rows, *happened, *self._told(shard, tapes))
+        await self.publish(results, tapes.writes if tapes is not None else None)
+        stored_keys = [self._keys.sheet(shard, name) for name in stored_sheets]
+        return await self._are_stored([*stored_keys, self._keys.tapes(shard)] if tapes else stored_keys)
+
+    async def store_tapes(self, writes: TapeWrites) -> None:
+        """Store a portion of the tapes by itself, ahead of the rows that tell of them."""
+        await self.publish((), writes)
 
     async def publish_board(self, feed: str, block: RowBlock, scores: Mapping[str, float]) -> None:
         """Store and announce a leaderboard, and replace its sorted set by `scores` (symbol -> score)."""
@@ -129,11 +138,13 @@ class BlockPublisher:
             results.insert(0, Result(key=self._keys.tickers(), data=data, ttl_seconds=ttl))
         await self.publish(results)
 
-    async def publish(self, results: Iterable[Result]) -> None:
-        """Write results in one transaction, in their order."""
-        size = 0
+    async def publish(self, results: Iterable[Result], tapes: TapeWrites | None = None) -> None:
+        """Write into tapes, and results in their order, in one transaction."""
+        size = sum(map(len, tapes.parts)) if tapes else 0
         with driver_errors():
             async with self._redis.pipeline(transaction=True) as pipeline:
+                if tapes:
+                    queue_writes(pipeline, tapes, self._keys)
                 for result in results:
                     _queue(pipeline, result)
                     size += len(result.data) + len(result.announcement) + sum(map(len, result.further_items))
@@ -143,6 +154,18 @@ class BlockPublisher:
     async def _are_stored(self, keys: Sequence[str]) -> bool:
         with driver_errors():
             return not keys or await self._redis.exists(*keys) == len(keys)
+
+    def _told(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
+        """The note that all tapes of the day are stored, and the trades that are new on them."""
+        results = []
+        if tapes is not None and tapes.completes:
+            day = encode_header(tapes.day_start_ms)
+            results.append(Result(key=self._keys.tapes(shard), data=day, ttl_seconds=ROWS_TTL_SECONDS))
+        if tapes is not None and tapes.added is not None:
+            data = encode_row_block(tapes.added)
+            key = self._keys.trades(shard)
+            results.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS, announcement=data))
+        return results
 
     def _unknown(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
         if not pieces:

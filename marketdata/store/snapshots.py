@@ -9,6 +9,8 @@ from marketdata.reference.tickers import Ticker, decode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import STREAM_BLOCKS, Keys
+from marketdata.store.tapes import read_tapes
+from marketdata.tapes import StoredTape, TradeTape, decode_day, newest_first
 
 
 class SnapshotReader:
@@ -48,6 +50,20 @@ class SnapshotReader:
         with driver_errors():
             stored = await self._redis.lrange(self._keys.stream(shard, name), -newest, -1)
         return [decode_row_block(data) for data in stored if isinstance(data, bytes)]
+
+    async def tape(self, symbol: str) -> TradeTape | None:
+        """The last 1,000 trades of a symbol, newest first: of the last day on which it traded."""
+        (tape,) = await self.tapes((symbol,))
+        return None if tape is None else newest_first(tape)
+
+    async def tapes(self, symbols: Sequence[str]) -> Sequence[StoredTape | None]:
+        """The tapes of symbols as they are stored; None also for bytes that are none, which are counted."""
+        return await read_tapes(self._redis, self._keys, symbols)
+
+    async def day_of_tapes(self, shard: int) -> int | None:
+        """The start of the day (epoch ms) whose tapes are all stored."""
+        stored = await self._value(self._keys.tapes(shard))
+        return None if stored is None else decode_day(stored)
 
     async def unknown(self, shard: int) -> Sequence[UnknownPiece]:
         """What a shard's processor could not understand of late, oldest first. A piece may occur twice."""

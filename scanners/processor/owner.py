@@ -34,6 +34,9 @@ GATHER_SECONDS: Final = 0.02
 QUEUES_ANSWER_SECONDS: Final = 6.0
 """Longer than the transport waits for the broker: who has stood by for so long stands before a living one."""
 
+TAPES_READ_TOGETHER: Final = 256
+"""6 MB at most, 100 ms of work."""
+
 HEARTBEAT_NS: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_SECOND: Final = 1_000_000_000
@@ -175,8 +178,7 @@ class ShardOwner:
         stored = await self._stored()
         self._troubles.pop("cache", None)
         if stored is not None and stored.whole.epoch != self._processor.epoch:
-            self._processor = self._make_processor(self._clock.time_ns())
-            self._processor.restore(stored)
+            self._processor = await self._restored(stored)
             if self._reference is not None:
                 self._processor.apply_reference(self._reference, self._volume_curve)
         outcome = "empty" if stored is None else "restored"
@@ -191,6 +193,16 @@ class ShardOwner:
             metrics.STORE_MALFORMED.labels(error.reason).inc()
             log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
             return None
+
+    async def _restored(self, checkpoint: Checkpoint) -> ShardProcessor:
+        """A processor that continues from a checkpoint, and from the tapes of its symbols."""
+        processor = self._make_processor(self._clock.time_ns())
+        processor.restore(checkpoint)
+        for first in range(0, processor.row_count, TAPES_READ_TOGETHER):
+            symbols = processor.symbols[first : first + TAPES_READ_TOGETHER]
+            processor.restore_tapes(first, await self._snapshots.tapes(symbols))
+        processor.complete_tapes(await self._snapshots.day_of_tapes(self.shard))
+        return processor
 
     def _apply_group(self) -> None:
         """Apply as many of the gathered deliveries, oldest first, as make up a group."""
@@ -252,6 +264,8 @@ class ShardOwner:
         parent = self._on_loan[-1].batch.trace_context if self._on_loan else ""
         try:
             with self._tracing.span("processor tick", parent=parent, shard=self.shard):
+                for portion in self._processor.tapes_ahead():
+                    await self._publisher.store_tapes(portion)
                 tick = self._processor.tick(self._clock.time_ns())
                 cache_is_whole = await self._publisher.publish_rows(
                     self.shard,
@@ -259,6 +273,7 @@ class ShardOwner:
                     tick.changed,
                     sheets=tick.sheets,
                     streams=tick.streams,
+                    tapes=tick.tapes,
                     unknown=tick.unknown,
                     stored_sheets=self._processor.sheets,
                 )

@@ -1,7 +1,7 @@
 """The state of one shard, and how batches of events change it. No I/O: bytes in, row blocks out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.tapes import ADDED_COLUMNS, Records, StoredTape, TapeTick, TapeWrites, trades_of
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
@@ -28,6 +29,9 @@ from scanners.registry import (
 )
 from scanners.table import MarketTable, Rows
 
+TOLD_TRADES: Final = 50_000
+"""How many trades of one tick are told at most: 2 MB, from a rate of 200,000 a second and shard on."""
+
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -44,13 +48,15 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
 
     `whole`: all rows of the shard; `changed`: those that changed since the tick before; `sheets`: the sheets
     that changed since they were stored; `streams`: what happened, also in ticks that could not be published;
-    `unknown`: the newest of what was not understood, likewise.
+    `tapes`: what is new on the tapes, None before the day's first trade; `unknown`: the newest of what was
+    not understood, also in ticks that could not be published.
     """
 
     whole: RowBlock
     changed: RowBlock
     sheets: Mapping[str, RowBlock]
     streams: Mapping[str, Sequence[RowBlock]]
+    tapes: TapeTick | None
     unknown: Sequence[UnknownPiece]
 
 
@@ -100,6 +106,11 @@ class ShardProcessor:
         return len(self._table)
 
     @property
+    def symbols(self) -> Sequence[str]:
+        """The symbol of each row. Do not change."""
+        return self._table.symbols
+
+    @property
     def sheets(self) -> Sequence[str]:
         """The sheets that belong to its checkpoint."""
         return tuple(self._table.sheets)
@@ -118,8 +129,24 @@ class ShardProcessor:
         for name, block in checkpoint.sheets.items():
             self._table.apply_sheet(name, block)
         self._time.resume(checkpoint.whole.market_time_ms)
+        if self._time.phase is not None:
+            self._table.tape.begin(self._time.phase.day.day_start_ms)
         self._received_ns = checkpoint.whole.received_ns
         self._rows_with_reference = 0
+
+    def restore_tapes(self, first_row: int, tapes: Iterable[StoredTape | None]) -> None:
+        """Take the stored tapes of the symbols from `first_row` on, after `restore`."""
+        for row, tape in enumerate(tapes, first_row):
+            if tape is not None:
+                self._table.tape.restore(row, tape)
+
+    def complete_tapes(self, day_start_ms: int | None) -> None:
+        """All tapes were restored. Unless those of the day are known to be all stored, they will be anew."""
+        tape = self._table.tape
+        if day_start_ms is None or day_start_ms != tape.day_start_ms:
+            tape.store_anew()
+        else:
+            tape.is_complete = True
 
     def apply_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
         """Take new reference data for the rows that exist, and for those that will; without a curve none."""
@@ -170,6 +197,7 @@ class ShardProcessor:
                 if sheet.is_changed
             },
             streams={stream: tuple(blocks) for stream, blocks in self._unpublished.items()},
+            tapes=self._tape_tick(published_ns),
             unknown=self._set_aside.newest(),
         )
 
@@ -178,12 +206,18 @@ class ShardProcessor:
         for name in tick.sheets:
             self._table.sheets[name].mark(changed=False)
         self._unpublished.clear()
+        self._table.tape.confirm()
         self._set_aside.clear()
 
     def store_anew(self) -> None:
         """The cache may have lost what it held: the next tick stores everything."""
         for sheet in self._table.sheets.values():
             sheet.mark()
+        self._table.tape.store_anew()
+
+    def tapes_ahead(self) -> Iterator[TapeWrites]:
+        """Portions of the tapes to store before the next tick, which stores the rest: see `Tape.portions`."""
+        return self._table.tape.portions(self._table.symbols)
 
     def _derive(self) -> Rows:
         """Compute what follows from the changes and from the time; the rows that changed."""
@@ -266,6 +300,27 @@ class ShardProcessor:
             block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
+
+    def _tape_tick(self, published_ns: int) -> TapeTick | None:
+        tape = self._table.tape
+        if not tape.day_start_ms:
+            return None
+        rows, records = tape.take_added()
+        return TapeTick(
+            day_start_ms=tape.day_start_ms,
+            writes=tape.writes(self._table.symbols),
+            completes=not tape.is_complete,
+            added=self._added_block(published_ns, rows, records) if len(rows) <= TOLD_TRADES else None,
+        )
+
+    def _added_block(self, published_ns: int, rows: Rows, records: Records) -> RowBlock:
+        trades = trades_of(records, self._table.tape.day_start_ms)
+        values = (trades.prices, trades.sizes, trades.timestamps, trades.sequence_numbers)
+        columns = {
+            name: np.asarray(value, dtype=np.float64)
+            for name, value in zip(ADDED_COLUMNS, values, strict=True)
+        }
+        return self._block(published_ns, self._symbols(rows), columns)
 
     def _changed_block(self, published_ns: int, rows: Rows) -> RowBlock:
         return self._block(published_ns, self._symbols(rows), self._table.copy_columns(rows))

@@ -76,7 +76,7 @@ class Pair:
 
     def store(self) -> None:
         apply_writes(self.stored, self.tape.writes(SYMBOLS))
-        self.tape.mark(stored=True)
+        self.tape.confirm()
 
     def succeed(self) -> None:
         """Another process continues from what is stored."""
@@ -232,7 +232,7 @@ def test_what_is_lost_is_written_whole() -> None:
     pair.add(prints_at(range(1_200), chance=np.random.default_rng(1)))
     pair.store()
     pair.stored.clear()
-    pair.tape.mark(stored=False)
+    pair.tape.store_anew()
     pair.store()
     assert stored_prints(pair.stored["A"]) == pair.slow[0].newest
 
