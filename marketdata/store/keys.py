@@ -23,8 +23,6 @@ STREAM_TTL_SECONDS: Final = 24 * 3600
 STREAM_BLOCKS: Final = 2_000
 UNKNOWN_TTL_SECONDS: Final = 24 * 3600
 UNKNOWN_PIECES: Final = 1_000
-UNKNOWN_TTL_SECONDS: Final = 24 * 3600
-UNKNOWN_PIECES: Final = 1_000
 TAPE_TTL_SECONDS: Final = ROWS_TTL_SECONDS + 2 * 3600
 """Longer than the note that all tapes of a shard are stored, so while that lives none of them has expired."""
 
@@ -66,10 +64,6 @@ class Keys(msgspec.Struct, frozen=True):
         misses a tick of the same epoch reads the tapes again.
         """
         return f"{self.prefix}mdp:trades:{shard}"
-
-    def unknown(self, shard: int) -> str:
-        """What a shard's processor could not understand, oldest first (bounded list); nobody is told."""
-        return f"{self.prefix}mdp:unknown:{shard}"
 
     def unknown(self, shard: int) -> str:
         """What a shard's processor could not understand, oldest first (bounded list); nobody is told."""
