@@ -12,7 +12,7 @@ from marketdata.listener.publishing import Publishing
 from marketdata.listener.steering import Steering
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import Frame, Provider, ProviderState
+from marketdata.providers.base import FeedTarget, Frame, Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
@@ -33,6 +33,7 @@ class Listener:
     With a lease, a second listener waits as a standby: two connections of one account end each other.
     With records, it follows the wanted state that operators store, from `wanted` on.
     `tap` sees the frames, before they are routed, as they are taken: once for each group, in the event loop.
+    `on_target` hears what the feed is aimed at when operators change that, before its first frames come.
     """
 
     name = "listener"
@@ -52,6 +53,7 @@ class Listener:
         tracing: Tracing | None = None,
         broker_backoff: Backoff | None = None,
         tap: Callable[[Sequence[Frame]], object] | None = None,
+        on_target: Callable[[FeedTarget], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
@@ -68,7 +70,15 @@ class Listener:
             tracing=tracing,
             backoff=broker_backoff or Backoff(initial_seconds=0.1, maximum_seconds=2.0),
         )
-        self._steering = Steering(records, provider, self._ledger, default=wanted, source=source, clock=clock)
+        self._steering = Steering(
+            records,
+            provider,
+            self._ledger,
+            default=wanted,
+            source=source,
+            clock=clock,
+            on_target=on_target,
+        )
 
     def counters(self) -> ListenerCounters:
         """What became of every event so far; the books balance at any moment."""

@@ -1,6 +1,7 @@
 """Wanted against actual: follows what operators store in the cache, and reports what came of it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import structs
@@ -10,7 +11,7 @@ from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
 from marketdata.listener.ledger import Ledger
 from marketdata.listener.wanted import ListenerActual, ListenerWanted, encode, read_wanted
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from marketdata.providers.base import Provider
+from marketdata.providers.base import FeedTarget, Provider
 from marketdata.store.service_records import ServiceRecords, WantedAnnouncements
 
 REPORT_INTERVAL_SECONDS: Final = 0.5
@@ -26,7 +27,8 @@ class Steering:
 
     `default` holds until a state is stored. A cache that lost the stored state (restarted empty) gets the
     newest known one back: a listener that was stopped stays stopped. While the cache is away nothing changes.
-    Without `records` the default holds for good, and nothing is told.
+    Without `records` the default holds for good, and nothing is told. `on_target` hears what the provider was
+    aimed at, each time.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class Steering:
         default: ListenerWanted | None,
         source: str,
         clock: Clock,
+        on_target: Callable[[FeedTarget], object] | None = None,
     ) -> None:
+        self._on_target = on_target
         self._records = records
         self._provider = provider
         self._ledger = ledger
@@ -103,11 +107,14 @@ class Steering:
         except ContentError as error:
             self._refuse(0, str(error))
             return
+        target = wanted.target
         try:
-            self._provider.aim(wanted.target)
+            self._provider.aim(target)
         except ConfigurationError as error:
             self._refuse(wanted.version, str(error))
             return
+        if target is not None and self._on_target is not None:
+            self._on_target(target)
         self._refused_version, self._refusal = 0, ""
         self._applied = wanted
         log.info("wanted state applied", **structs.asdict(wanted))

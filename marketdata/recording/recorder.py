@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
+from msgspec import structs
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from marketdata.providers.base import Frame
+from marketdata.providers.base import FeedTarget, Frame
 from marketdata.recording.directory import check_directory
 from marketdata.recording.format import Metadata
 from marketdata.recording.trading_days import next_day_start_ns
@@ -58,7 +59,7 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Writes what `record` is given. A context manager: at its end all that waits is written and finished.
 
-    Concurrency: `record` and `finish_file` from one thread (the event loop's); neither waits.
+    Concurrency: `record`, `aim` and `finish_file` from one thread (the event loop's); neither waits.
     Side effects: a thread and files, from entering to leaving.
 
     Raises (when entered):
@@ -73,6 +74,7 @@ class Recorder:
         open_file: Callable[[Path, Metadata, int], RecordingWriter] = RecordingWriter,
     ) -> None:
         self._config = config
+        self._metadata = config.metadata
         self._clock = clock or SystemClock()
         self._open_file = open_file
         self._pending: list[Frame] = []
@@ -114,6 +116,22 @@ class Recorder:
                     self._wake.notify()
                 return
         self._tell_dropped(len(frames), "disk_too_slow", "the disk is slower than the feed")
+
+    def aim(self, target: FeedTarget) -> None:
+        """What the next frames are of; where it is something else, they begin a file that says so.
+
+        The few frames that were received and not recorded yet count as the next ones. What is known of a
+        recorded simulator holds for that feed only.
+        """
+        described = structs.replace(
+            self._metadata, feed=target.feed, market=target.market, subscriptions=target.subscriptions
+        )
+        if described == self._metadata:
+            return
+        if described.feed != self._metadata.feed:
+            described = structs.replace(described, simulator_seed=None, simulator_symbols=None)
+        self._metadata = described
+        self.finish_file()
 
     def finish_file(self) -> None:
         """Finish the file under way once all that waits is in it; the next frames begin another."""
@@ -163,7 +181,7 @@ class Recorder:
             self._finish()
             file = None
         if file is None:
-            metadata = msgspec.structs.replace(config.metadata, created_ns=self._clock.time_ns())
+            metadata = structs.replace(self._metadata, created_ns=self._clock.time_ns())
             file = self._file = self._open_file(config.directory, metadata, received_ns)
             self._day_ends_ns = next_day_start_ns(received_ns)
             log.info("recording begun", path=str(file.path))

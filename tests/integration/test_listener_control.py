@@ -15,7 +15,7 @@ from marketdata.control import ListenerControl
 from marketdata.errors import ConfigurationError
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
-from marketdata.providers.base import ProviderState
+from marketdata.providers.base import FeedTarget, ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
@@ -52,6 +52,7 @@ class Rig:
             MassiveConfiguration(api_key=key, feed=market.address, secure=False, subscriptions=SUBSCRIPTIONS),
             delays=RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),
         )
+        self.targets: list[FeedTarget] = []
         self.listener = Listener(
             self.provider,
             MemoryTransport(),
@@ -60,6 +61,7 @@ class Rig:
             lease=Lease(redis, keys.lease(SERVICE), prefix, 3_000),
             records=records,
             wanted=default,
+            on_target=self.targets.append,
         )
 
     @contextlib.asynccontextmanager
@@ -89,6 +91,7 @@ async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) 
     assert effect.achieved, effect.account
     assert effect.actual is not None
     assert effect.actual.session == 1
+    assert rig.targets[-1].subscriptions == wanted.subscriptions
     (connection,) = rig.market.faults.connections()
     assert connection.conversation.subscriptions.wants_all("AM")
     assert not connection.conversation.subscriptions.wants_all("A")

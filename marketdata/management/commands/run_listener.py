@@ -1,7 +1,7 @@
 """`manage.py run_listener`: one connection to the provider, events into the queues."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,6 @@ from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.observability.tracing import configure_tracing
-from marketdata.providers.base import Frame
 from marketdata.providers.registry import create_provider
 from marketdata.recording.recorder import Recorder
 from marketdata.store.connection import connect
@@ -46,11 +45,11 @@ class Command(ServiceCommand):
         if not options["record"]:
             return build_listener()
         recorder = Recorder(recorder_config(options["record"], provider_configuration(), options))
-        return build_listener(tap=stack.enter_context(recorder).record)
+        return build_listener(stack.enter_context(recorder))
 
 
-def build_listener(tap: Callable[[Sequence[Frame]], object] | None = None) -> Listener:
-    """The listener as the settings describe it; nothing is connected yet. `tap`: see `Listener`.
+def build_listener(recorder: Recorder | None = None) -> Listener:
+    """The listener as the settings describe it; nothing is connected yet.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names it.
@@ -69,7 +68,8 @@ def build_listener(tap: Callable[[Sequence[Frame]], object] | None = None) -> Li
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         clock=clock,
         tracing=configure_tracing("listener"),
-        tap=tap,
+        tap=recorder.record if recorder else None,
+        on_target=recorder.aim if recorder else None,
     )
 
 

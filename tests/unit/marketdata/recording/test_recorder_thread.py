@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.base import Frame
+from marketdata.providers.base import FeedTarget, Frame
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import MIN_ROTATE_BYTES, Recorder, RecorderConfig
@@ -74,6 +75,28 @@ def test_a_finished_connection_finishes_its_file(tmp_path: Path) -> None:
         eventually_sync(lambda: recordings(tmp_path), 5)
         recorder.record(frames_from(OPENING_MS + 60_000, 2))
     assert [len(read_frames(path)) for path in recordings(tmp_path)] == [3, 2]
+
+
+def test_another_target_begins_a_file_that_names_it(tmp_path: Path) -> None:
+    frames = frames_from(OPENING_MS, 30)
+    simulator = structs.replace(METADATA, simulator_seed=7, simulator_symbols=200)
+    same = FeedTarget(feed=METADATA.feed, market=METADATA.market, subscriptions=METADATA.subscriptions)
+    fewer = structs.replace(same, subscriptions=("T.AAPL",))
+    elsewhere = structs.replace(fewer, feed="RealTime")
+    with Recorder(RecorderConfig(directory=tmp_path, metadata=simulator)) as recorder:
+        for number, target in enumerate((same, fewer, elsewhere)):
+            recorder.aim(target)
+            eventually_sync(lambda: len(recordings(tmp_path)) == number, 10)  # noqa: B023
+            recorder.record(frames[10 * number : 10 * number + 10])
+            eventually_sync(lambda: list(tmp_path.glob("*.part")), 10)
+    described = []
+    for path in recordings(tmp_path):
+        with RecordingReader(path) as reader:
+            described.append(reader.metadata)
+    assert [metadata.subscriptions for metadata in described] == [same.subscriptions, *[("T.AAPL",)] * 2]
+    assert [metadata.feed for metadata in described] == [METADATA.feed, METADATA.feed, "RealTime"]
+    assert [metadata.simulator_seed for metadata in described] == [7, 7, None]
+    assert [frame for path in recordings(tmp_path) for frame in read_frames(path)] == frames
 
 
 class StuckDisk(RecordingWriter):
