@@ -223,7 +223,7 @@ class ShardOwner:
     def _count(self, outcome: Outcome, batches: Counter[str]) -> None:
         for queue, count in batches.items():
             metrics.PROCESSOR_BATCHES.labels(queue).inc(count)
-        for queue, count in outcome.applied.items():
+        for queue, count in (*outcome.applied.items(), *outcome.unknown.items()):
             metrics.PROCESSOR_EVENTS.labels(queue).inc(count)
         for reason, count in outcome.ignored.items():
             metrics.PROCESSOR_IGNORED.labels(reason).inc(count)

@@ -36,11 +36,15 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of the events of some batches: counts by queue, and by reason."""
+    """What became of the events of some batches: counts by queue, and by reason.
+
+    `unknown` counts the pieces of the unknown queue, which come from another's rejections.
+    """
 
     applied: Counter[str]
     rejected: Counter[str]
     ignored: Counter[str]
+    unknown: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +165,7 @@ class ShardProcessor:
             if queue in self._routes:
                 self._apply_to(self._routes[queue], group, outcome)
             else:
-                outcome.applied[queue.value] += sum(map(self._set_aside.add_batch, group))
+                outcome.unknown[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
 
     def _apply_to(self, route: Route, batches: Iterable[Batch], outcome: Outcome) -> None:
