@@ -6,27 +6,40 @@ import enum
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 from django.conf import settings
 from django_q.models import Schedule
 
+from marketdata.errors import ContentError
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
+from marketdata.payloads import RowBlock
+from marketdata.reference.cache import ReferenceCache
 from marketdata.reference.loader import Loaded, Progress, ReferenceLoader
+from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.rest import RestSource
+from marketdata.reference.state import LoadReport, LoadState, read_load_state
+from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease, kept
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 REFERENCE_SCHEDULE: Final = "refresh reference data"
 REFERENCE_INTERVAL_MINUTES: Final = 15
+"""Half of the time before a trading day in which its data can be had: it is there when the day starts."""
+
+NEWCOMERS_SCHEDULE: Final = "look up symbols without reference data"
+NEWCOMERS_INTERVAL_MINUTES: Final = 1
 REFERENCE_LEASE_MS: Final = 30_000
+REFERENCE_SERVICE: Final = "reference"
+NS_PER_MS: Final = 1_000_000
 
 log = get_logger(__name__)
 
@@ -46,13 +59,39 @@ class Refreshed(msgspec.Struct, frozen=True):
     loaded: Loaded | None = None
 
 
+class SearchOutcome(enum.StrEnum):
+    """What a search for symbols without reference data came to."""
+
+    SEARCHED = "searched"
+    NONE_MISSING = "every symbol that trades has reference data"
+    NO_REFERENCE = "there is no reference data yet"
+    OFF = "switched off by REFERENCE_LOOKUPS_PER_MINUTE=0"
+    BUSY = "another process is loading"
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome, and with SEARCHED how many symbols were added, are unknown, or were left for later."""
+
+    outcome: SearchOutcome
+    added: int = 0
+    unknown: int = 0
+    left: int = 0
+    not_entitled: Sequence[str] = ()
+
+
 class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """Where reference data comes from and where it goes."""
+    """Where reference data comes from and where it goes.
+
+    `shards` is how many blocks of rows the market's table has; `max_lookups` bounds the requests of one
+    search for symbols without reference data.
+    """
 
     rest_url: str
     api_key: str
     cache_url: str
     key_prefix: str = ""
+    shards: int = 1
+    max_lookups: int = 30
 
 
 def reference_configuration() -> ReferenceConfiguration:
@@ -62,6 +101,8 @@ def reference_configuration() -> ReferenceConfiguration:
         api_key=settings.MASSIVE_API_KEY,
         cache_url=settings.MDC_URL,
         key_prefix=settings.MDC_KEY_PREFIX,
+        shards=settings.MDQ_SHARDS,
+        max_lookups=settings.REFERENCE_LOOKUPS_PER_MINUTE,
     )
 
 
@@ -97,29 +138,133 @@ async def refresh(
         if not await lease.acquire():
             return Refreshed(RefreshOutcome.BUSY)
         async with kept(lease):
-            loader = ReferenceLoader(source, exchange_calendar_around, progress=progress)
-            stored = await SnapshotReader(redis, keys).reference()
-            if only_if_stale and await loader.is_current(stored):
+            stored = await _stored_reference(SnapshotReader(redis, keys))
+            if only_if_stale and await ReferenceLoader(source, exchange_calendar_around).is_current(stored):
                 return Refreshed(RefreshOutcome.CURRENT)
-            with metrics.REFERENCE_LOAD_SECONDS.time():
-                loaded = await loader.load()
-            await BlockPublisher(redis, keys).publish_reference(
-                loaded.block, tickers=loaded.tickers, volume_curve=loaded.volume_curve
-            )
+            async with LoadReport(ServiceRecords(redis, keys, REFERENCE_SERVICE), also=progress) as report:
+                loader = ReferenceLoader(source, exchange_calendar_around, progress=report.progress)
+                with metrics.REFERENCE_LOAD_SECONDS.time():
+                    loaded = await loader.load()
+                await BlockPublisher(redis, keys).publish_reference(
+                    loaded.block, tickers=loaded.tickers, volume_curve=loaded.volume_curve
+                )
+                await report.loaded(loaded)
             metrics.REFERENCE_ROWS.set(len(loaded.block))
             return Refreshed(RefreshOutcome.LOADED, loaded)
 
 
-def register_schedules(using: str = "default") -> None:
-    """Enter the schedules of this room where they are missing; what an operator changed stays as it is."""
-    Schedule.objects.using(using).get_or_create(
-        name=REFERENCE_SCHEDULE,
-        defaults={
-            "func": f"{__name__}.{refresh_reference_data.__name__}",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": REFERENCE_INTERVAL_MINUTES,
-        },
+async def load_state(configuration: ReferenceConfiguration) -> LoadState | None:
+    """How the newest load went or goes; None when there was none lately.
+
+    Raises:
+        StoreUnavailable: the cache is away.
+        ContentError: foreign bytes stand in its place.
+    """
+    async with contextlib.aclosing(connect(configuration.cache_url)) as redis:
+        records = ServiceRecords(redis, Keys(configuration.key_prefix), REFERENCE_SERVICE)
+        told = await records.actual()
+    return None if told is None else read_load_state(told)
+
+
+def look_up_newcomers() -> str:
+    """The scheduled job: find symbols that trade but have no reference data, and add what is known of them.
+
+    Raises what `add_newcomers` raises: django-q2 then records the failure, and the next run tries again.
+    """
+    searched = asyncio.run(add_newcomers(reference_configuration()))
+    if searched.outcome is SearchOutcome.SEARCHED:
+        log.info("symbols without reference data looked up", **msgspec.structs.asdict(searched))
+    return str(searched.outcome)
+
+
+async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
+    """Look up the symbols of the shards' rows that the reference block lacks, and announce the larger block.
+
+    Raises:
+        StoreUnavailable: the cache is away.
+        ProviderUnavailable, ProviderRefused, ContentError: see `RestSource`.
+    """
+    if not configuration.max_lookups:
+        return Searched(outcome=SearchOutcome.OFF)
+    keys = Keys(configuration.key_prefix)
+    async with contextlib.aclosing(connect(configuration.cache_url)) as redis:
+        reader = SnapshotReader(redis, keys)
+        stored = await reader.reference()
+        if stored is None:
+            return Searched(outcome=SearchOutcome.NO_REFERENCE)
+        if not await _missing_symbols(reader, stored, configuration.shards):
+            return Searched(outcome=SearchOutcome.NONE_MISSING)
+        lease = Lease(redis, keys.lease("reference"), _owner(), REFERENCE_LEASE_MS)
+        if not await lease.acquire():
+            return Searched(outcome=SearchOutcome.BUSY)
+        async with kept(lease):
+            # Read again: a load that has just ended may have brought them.
+            stored = await reader.reference() or stored
+            missing = await _missing_symbols(reader, stored, configuration.shards)
+            values = CachedValues(redis, keys, _owner())
+            found = await _look_up(missing, stored, values, configuration)
+            if len(found.block):
+                tickers = {**(await reader.tickers() or {}), **found.tickers}
+                merged = merge(stored, found.block)
+                await BlockPublisher(redis, keys).publish_reference(merged, tickers=tickers or None)
+    return Searched(
+        outcome=SearchOutcome.SEARCHED,
+        added=len(found.block),
+        unknown=found.unknown,
+        left=found.left,
+        not_entitled=found.not_entitled,
     )
+
+
+async def _look_up(
+    symbols: Sequence[str], stored: RowBlock, values: CachedValues, configuration: ReferenceConfiguration
+) -> Found:
+    market_time_ms = stored.market_time_ms
+    calendar = await asyncio.to_thread(exchange_calendar_around, market_time_ms * NS_PER_MS)
+    async with (
+        RestSource(configuration.rest_url, configuration.api_key) as source,
+        ReferenceCache(values) as cache,
+    ):
+        search = NewcomerSearch(source, cache, calendar, stored, max_requests=configuration.max_lookups)
+        return await search.look_up(symbols, published_ns=time.time_ns())
+
+
+async def _stored_reference(reader: SnapshotReader) -> RowBlock | None:
+    """What is stored; None also where it cannot be read, as after an update: then it is loaded anew."""
+    try:
+        return await reader.reference()
+    except ContentError as error:
+        metrics.STORE_MALFORMED.labels(error.reason).inc()
+        log.warning("stored reference data cannot be read", error=str(error))
+        return None
+
+
+async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int) -> Sequence[str]:
+    """Symbols that have rows in a shard and none in the reference block."""
+    traded: set[str] = set()
+    for shard in range(shards):
+        rows = await reader.rows(shard)
+        traded.update(() if rows is None else rows.symbols)
+    return sorted(traded.difference(stored.symbols))
+
+
+def register_schedules(using: str = "default") -> None:
+    """Enter the schedules of this room where they are missing; what an operator changed stays as it is.
+
+    A schedule that is entered anew runs as soon as a cluster does: that is the load at the first start.
+    """
+    for name, job, minutes in (
+        (REFERENCE_SCHEDULE, refresh_reference_data, REFERENCE_INTERVAL_MINUTES),
+        (NEWCOMERS_SCHEDULE, look_up_newcomers, NEWCOMERS_INTERVAL_MINUTES),
+    ):
+        Schedule.objects.using(using).get_or_create(
+            name=name,
+            defaults={
+                "func": f"{__name__}.{job.__name__}",
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+            },
+        )
 
 
 def _owner() -> str:

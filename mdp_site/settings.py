@@ -362,6 +362,7 @@ MASSIVE_SUBSCRIPTIONS = env.words("MASSIVE_SUBSCRIPTIONS", ("A.*", "T.*", "Q.*",
 MASSIVE_SECURE = env.boolean("MASSIVE_SECURE", default=True)
 MASSIVE_REST_URL = env.url("MASSIVE_REST_URL", "https://api.massive.com", schemes=("http", "https"))
 MASSIVE_MAX_RECONNECTS = env.integer("MASSIVE_MAX_RECONNECTS", 5, minimum=0, maximum=1_000)
+REFERENCE_LOOKUPS_PER_MINUTE = env.integer("REFERENCE_LOOKUPS_PER_MINUTE", 30, minimum=0, maximum=6_000)
 
 PUBLISH_INTERVAL_MS = env.integer("PUBLISH_INTERVAL_MS", 250, minimum=50, maximum=10_000)
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)

@@ -13,6 +13,7 @@ from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import MarketFacts, assemble
 from marketdata.reference.cache import Ask, CacheKind, ReferenceCache
 from marketdata.reference.daily_metrics import build_panel
+from marketdata.reference.loader import SESSIONS
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.wire import DailyBar, Float, ListedTicker, TimedBar
 from marketdata.trading_calendar import TradingCalendar
@@ -75,10 +76,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewcomerSearch:
-    """Looks symbols up through the cache, with at most about `max_requests` requests to the provider.
+    """Looks symbols up through the cache, with about `max_requests` requests to the provider at most.
 
-    `dates` are the sessions before the trading day of `stored`, the reference block that the symbols are
-    missing from, oldest first.
+    `stored` is the reference block that lacks the symbols: what is found is of its trading day.
     """
 
     def __init__(
@@ -86,7 +86,6 @@ class NewcomerSearch:
         source: SymbolSource,
         cache: ReferenceCache,
         calendar: TradingCalendar,
-        dates: Sequence[dt.date],
         stored: RowBlock,
         *,
         max_requests: int,
@@ -94,8 +93,9 @@ class NewcomerSearch:
         self._source = source
         self._cache = cache
         self._calendar = calendar
-        self._dates = dates
         self._stored = stored
+        self._day = calendar.trading_day(stored.market_time_ms)
+        self._dates = calendar.previous_sessions(self._day.date, SESSIONS)
         self._max_requests = max_requests
         self._refused: set[str] = set()
 
@@ -123,7 +123,7 @@ class NewcomerSearch:
                 floats.append(free_float)
         known = {*bars, *tickers, *(row.symbol for row in floats)}
         facts = MarketFacts(
-            day=self._calendar.trading_day(self._stored.market_time_ms),
+            day=self._day,
             panel=build_panel(self._sessions(bars), drop_empty=False),
             floats=floats,
             tickers=tickers,

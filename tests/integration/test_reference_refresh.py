@@ -1,6 +1,7 @@
 """Reference data from the provider's REST protocol into a real cache, by command and by job."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import io
 import threading
@@ -12,8 +13,16 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from marketdata.errors import ProviderRefused, ProviderUnavailable
-from marketdata.jobs import ReferenceConfiguration, Refreshed, RefreshOutcome, refresh, refresh_reference_data
+from marketdata.jobs import (
+    ReferenceConfiguration,
+    Refreshed,
+    RefreshOutcome,
+    load_state,
+    refresh,
+    refresh_reference_data,
+)
 from marketdata.reference.rest import FLOATS_PAGE_ROWS, RestSource
+from marketdata.reference.state import LoadPhase
 from marketdata.reference.tickers import Ticker
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.announcements import Announcement, AnnouncementReader
@@ -136,6 +145,25 @@ async def test_a_refresh_stores_the_market_and_announces_it(
     assert len(rest.requests) <= 60
 
 
+async def test_operators_can_see_how_the_newest_load_went(
+    rest: ScriptedRest, site_settings: ReferenceConfiguration
+) -> None:
+    assert await load_state(site_settings) is None
+    rest.answers[FLOATS_PATH] = lambda _request: web.json_response(NOT_ENTITLED, status=403)
+    await refresh(site_settings, only_if_stale=True)
+
+    state = await load_state(site_settings)
+
+    assert state is not None
+    assert (state.phase, state.date, state.symbols) == (LoadPhase.LOADED, dt.date(2026, 11, 16), 2)
+    assert (state.done, state.not_entitled) == (state.total, ("floats",))
+    out = io.StringIO()
+    await asyncio.to_thread(call_command, "load_reference", "--status", stdout=out)
+    assert "reference data: loaded at 20" in out.getvalue()
+    assert "date 2026-11-16, steps 36/36, step volume curve, symbols 2, requests 38" in out.getvalue()
+    assert "not included in the provider's plan: floats" in out.getvalue()
+
+
 async def test_every_request_carries_the_key_and_a_page_size(
     rest: ScriptedRest, configuration: ReferenceConfiguration
 ) -> None:
@@ -171,6 +199,29 @@ async def test_one_process_loads_at_a_time(rest: ScriptedRest, configuration: Re
     assert (await refresh(configuration, only_if_stale=False)).outcome is RefreshOutcome.LOADED
     assert await other.acquire(), "the lease is given back"
     await redis.aclose()
+
+
+async def test_a_failed_load_is_told_with_its_reason(
+    rest: ScriptedRest, configuration: ReferenceConfiguration
+) -> None:
+    rest.answers[TICKERS_PATH] = lambda _request: web.json_response(
+        {"status": "ERROR", "error": "Unknown API Key"}, status=401
+    )
+    with pytest.raises(ProviderRefused):
+        await refresh(configuration, only_if_stale=True)
+
+    state = await load_state(configuration)
+    assert state is not None
+    assert (state.phase, "Unknown API Key" in state.error) == (LoadPhase.FAILED, True)
+
+
+async def test_foreign_bytes_in_place_of_the_reference_are_replaced(
+    configuration: ReferenceConfiguration,
+) -> None:
+    async with contextlib.aclosing(connect(configuration.cache_url)) as redis:
+        await redis.set(Keys(configuration.key_prefix).reference(), b"of another version")
+
+    assert (await refresh(configuration, only_if_stale=True)).outcome is RefreshOutcome.LOADED
 
 
 @pytest.mark.parametrize(

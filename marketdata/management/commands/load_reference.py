@@ -1,26 +1,35 @@
-"""`manage.py load_reference`: previous session, average volume and float of every symbol, into the cache."""
+"""`manage.py load_reference`: the slow-changing facts about every symbol, into the cache."""
 
 import asyncio
+import datetime as dt
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.errors import MarketDataError
-from marketdata.jobs import Refreshed, reference_configuration, refresh
-from marketdata.reference.loader import Progress
+from marketdata.jobs import Refreshed, load_state, reference_configuration, refresh
+from marketdata.reference.loader import Loaded, Progress
+from marketdata.reference.state import LoadState
 
 
 class Command(BaseCommand):
-    help = "Load reference data for the whole market by REST and store it in the cache (about 35 requests)."
+    help = "Load reference data for the whole market by REST and store it in the cache (about 55 requests)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
+            "--status", action="store_true", help="load nothing; show how the newest load went or goes"
+        )
+        what.add_argument(
             "--if-stale",
             action="store_true",
             help="do nothing when the stored data is of the current trading day",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["status"]:
+            self._show_state()
+            return
         try:
             refreshed = asyncio.run(
                 refresh(
@@ -51,5 +60,31 @@ class Command(BaseCommand):
                 f"reference data of {loaded.date}: {len(loaded.block)} symbols, {loaded.requests} requests"
             )
         )
-        for what in loaded.not_entitled:
+        self._show_missing(loaded)
+
+    def _show_state(self) -> None:
+        try:
+            state = asyncio.run(load_state(reference_configuration()))
+        except MarketDataError as error:
+            raise CommandError(f"state of reference data not known: {error}") from error
+        if state is None:
+            self.stdout.write("reference data: no load in the last day")
+            return
+        told = dt.datetime.fromtimestamp(state.told_ms / 1000, tz=dt.UTC).isoformat(timespec="seconds")
+        detail = {
+            "date": state.date,
+            "steps": f"{state.done}/{state.total}",
+            "step": state.step,
+            "symbols": state.symbols,
+            "requests": state.requests,
+            "error": state.error,
+        }
+        words = ", ".join(f"{name} {value}" for name, value in detail.items() if value)
+        self.stdout.write(f"reference data: {state.phase} at {told}, {words}")
+        self._show_missing(state)
+
+    def _show_missing(self, outcome: Loaded | LoadState) -> None:
+        for what in outcome.not_entitled:
             self.stdout.write(self.style.WARNING(f"not included in the provider's plan: {what}"))
+        for what in outcome.unreadable:
+            self.stdout.write(self.style.WARNING(f"not understood, left out: {what}"))

@@ -1,0 +1,143 @@
+"""How a load goes, for operators: a record in the cache that is told as it changes, and lines in the log."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import enum
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import msgspec
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.errors import ContentError, MarketDataError, StoreUnavailable
+from marketdata.observability.logs import get_logger
+from marketdata.reference.loader import Loaded, Progress
+
+LOADING_LIFETIME_SECONDS: Final = 300.0
+"""Longer than any step takes: a record of a load that goes no further has no living process behind it."""
+
+OUTCOME_LIFETIME_SECONDS: Final = 26 * 3_600.0
+STEPS_PER_LOG_LINE: Final = 6
+_NS_PER_MS: Final = 1_000_000
+
+log = get_logger(__name__)
+
+
+class LoadPhase(enum.StrEnum):
+    """How far the newest load has come."""
+
+    LOADING = "loading"
+    LOADED = "loaded"
+    FAILED = "failed"
+
+
+class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The newest load. `told_ms` is when this was true (epoch ms); `step` is the one just done."""
+
+    phase: LoadPhase
+    told_ms: int
+    done: int = 0
+    total: int = 0
+    step: str = ""
+    date: dt.date | None = None
+    symbols: int = 0
+    requests: int = 0
+    not_entitled: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    error: str = ""
+
+
+class StateRecords(Protocol):
+    """Where the state is told; `marketdata.store.service_records.ServiceRecords` implements it."""
+
+    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        """Store the state; it vanishes unless told again."""
+
+
+class LoadReport:
+    """Tells how one load goes. An async context manager around it; its failure is told on the way out.
+
+    Concurrency: `progress` is for the loop's thread. What is told late is told in its newest state only, and
+    that the cache is away keeps nobody from loading.
+    """
+
+    def __init__(
+        self,
+        records: StateRecords,
+        *,
+        clock: Clock | None = None,
+        also: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._records = records
+        self._clock = clock or SystemClock()
+        self._also = also
+        self._newest = Progress(0, 0, "")
+        self._changed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._changed.set()
+        self._telling = asyncio.create_task(self._tell_changes(), name="tell load state")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._end_telling()
+        if isinstance(error, MarketDataError):
+            state = self._state(LoadPhase.FAILED)
+            await self._tell(msgspec.structs.replace(state, error=str(error)), OUTCOME_LIFETIME_SECONDS)
+
+    def progress(self, progress: Progress) -> None:
+        """Take note of a step that is done."""
+        self._newest = progress
+        self._changed.set()
+        if progress.done % STEPS_PER_LOG_LINE == 0 or progress.done == progress.total:
+            log.info("reference data loading", done=progress.done, total=progress.total, step=progress.step)
+        if self._also is not None:
+            self._also(progress)
+
+    async def loaded(self, loaded: Loaded) -> None:
+        """Tell the outcome."""
+        await self._end_telling()
+        state = msgspec.structs.replace(
+            self._state(LoadPhase.LOADED),
+            date=loaded.date,
+            symbols=len(loaded.block),
+            requests=loaded.requests,
+            not_entitled=tuple(loaded.not_entitled),
+            unreadable=tuple(loaded.unreadable),
+        )
+        await self._tell(state, OUTCOME_LIFETIME_SECONDS)
+
+    async def _tell_changes(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._tell(self._state(LoadPhase.LOADING), LOADING_LIFETIME_SECONDS)
+
+    async def _end_telling(self) -> None:
+        self._telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._telling
+
+    def _state(self, phase: LoadPhase) -> LoadState:
+        newest, told_ms = self._newest, self._clock.time_ns() // _NS_PER_MS
+        return LoadState(phase=phase, told_ms=told_ms, done=newest.done, total=newest.total, step=newest.step)
+
+    async def _tell(self, state: LoadState, lifetime_seconds: float) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self._records.tell_actual(msgspec.json.encode(state), lifetime_seconds=lifetime_seconds)
+
+
+def read_load_state(data: bytes) -> LoadState:
+    """The state that was told.
+
+    Raises:
+        ContentError: with reason `load_state` for foreign bytes.
+    """
+    try:
+        return msgspec.json.decode(data, type=LoadState)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise ContentError("load_state", str(error)) from error
