@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import aio_pika
@@ -146,20 +147,22 @@ class _Run(NamedTuple):
     seconds: float
     events: int
     listener_seconds: float
+    waited_seconds: float
     broker_seconds: float
 
     @classmethod
     def until_now(cls, listener: Listener, server: Server) -> "_Run":
         published = listener.counters().events_published
-        return cls(time.perf_counter(), published, time.process_time(), cpu_of_tree(server.pid))
+        return cls(
+            time.perf_counter(),
+            published,
+            time.process_time(),
+            _seconds_waited_for_a_core(),
+            cpu_of_tree(server.pid),
+        )
 
     def since(self, first: "_Run") -> "_Run":
-        return _Run(
-            self.seconds - first.seconds,
-            self.events - first.events,
-            self.listener_seconds - first.listener_seconds,
-            self.broker_seconds - first.broker_seconds,
-        )
+        return _Run._make(later - earlier for later, earlier in zip(self, first, strict=True))
 
     @property
     def note(self) -> str:
@@ -167,8 +170,15 @@ class _Run(NamedTuple):
         return (
             f"listener {self.listener_seconds / self.seconds:.0%} of a core "
             f"({self.events / self.listener_seconds:,.0f} events a processor second), "
+            f"another {self.waited_seconds / self.seconds:.0%} kept from it by other processes, "
             f"broker {self.broker_seconds / self.seconds:.0%}"
         )
+
+
+def _seconds_waited_for_a_core() -> float:
+    """How long this process could have run and was not let, since its start; by the kernel's scheduler."""
+    _ran_ns, waited_ns, _slices = Path("/proc/self/schedstat").read_text().split()
+    return int(waited_ns) / 1e9
 
 
 class _Bare(Protocol):
