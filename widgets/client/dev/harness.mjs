@@ -14,7 +14,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { WebSocketServer } from "ws";
-import { BOARD_FEEDS, SyntheticMarket } from "./synthetic-board.mjs";
+import { ALERT_COLUMNS, ALERT_LIMIT, BOARD_FEEDS, SyntheticMarket } from "./synthetic-board.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -29,7 +29,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const staticRoot = join(here, "../../static/widgets");
 const market = new SyntheticMarket(2 * Number(options.rows), Number(options.rows));
 const epoch = String(BigInt(Date.now()) * 1_000_000n);
-const sockets = new Map(); // socket → Map(feed → rows as last sent, by symbol)
+const sockets = new Map(); // socket → Map(feed → rows as last sent, by symbol; of alerts, how many were sent)
 const sequence = new Map(); // feed → number of the newest frame
 let state = "live";
 let paused = false;
@@ -95,6 +95,19 @@ function answer(socket, message) {
 }
 
 function sendSnapshot(socket, feed) {
+  if (feed in market.alerts) {
+    const rows = market.alerts[feed];
+    sockets.get(socket).set(feed, rows.length);
+    const newest = rows.slice(-ALERT_LIMIT);
+    send(socket, {
+      type: "snapshot",
+      ...head(feed),
+      columns: ALERT_COLUMNS,
+      rows: newest,
+      limit: ALERT_LIMIT,
+    });
+    return;
+  }
   const rows = market.rows(feed);
   if (rows === null) {
     send(socket, { type: "error", code: "unknown_feed", feed, message: `There is no feed ${feed}.` });
@@ -114,9 +127,26 @@ function tick() {
   const feeds = new Set([...sockets.values()].flatMap((subscribed) => [...subscribed.keys()]));
   for (const feed of feeds) {
     sequence.set(feed, (sequence.get(feed) ?? 0) + 1);
+    if (feed in market.alerts) {
+      sendAlerts(feed);
+      continue;
+    }
     const rows = market.rows(feed).map((row) => [row[0], JSON.stringify(row)]);
     for (const [socket, subscribed] of sockets)
       if (subscribed.has(feed)) sendDelta(socket, subscribed, feed, rows);
+  }
+}
+
+function sendAlerts(feed) {
+  const rows = market.alerts[feed];
+  for (const [socket, subscribed] of sockets) {
+    if (!subscribed.has(feed)) continue;
+    send(socket, {
+      type: "alert",
+      ...head(feed),
+      rows: rows.slice(subscribed.get(feed)).slice(-ALERT_LIMIT),
+    });
+    subscribed.set(feed, rows.length);
   }
 }
 

@@ -1,4 +1,5 @@
-// A synthetic market for the harness: symbols with a random walk, ranked into the three boards. No real data.
+// A synthetic market for the harness: symbols with a random walk, ranked into boards, their new highs and lows told
+// as alerts. No real data.
 
 const COLUMNS = [
   "close",
@@ -25,12 +26,22 @@ const COLUMNS = [
   "last_price",
   "last_size",
   "last_timestamp",
+  "is_halted",
+  "halt_timestamp",
+  "trades_per_minute",
 ];
+
+export const ALERT_COLUMNS = ["price", "level", "start_timestamp", "pct_change", "relative_volume"];
+export const ALERT_LIMIT = 200;
 
 const RANK_BY = {
   "scanners:top_gainers": (stock) => stock.close / stock.open,
+  "scanners:top_losers": (stock) => -stock.close / stock.open,
   "scanners:top_gappers": (stock) => stock.close / stock.previousClose,
+  "scanners:top_gap_downs": (stock) => -stock.close / stock.previousClose,
   "scanners:top_volume": (stock) => stock.volume,
+  "scanners:top_trades": (stock) => stock.trades,
+  halts: (stock) => stock.haltedAtMs,
 };
 
 export const BOARD_FEEDS = Object.keys(RANK_BY);
@@ -41,12 +52,27 @@ export class SyntheticMarket {
     this.boardSize = boardSize;
     this.timeMs = Date.now();
     this.stocks = Array.from({ length: size }, (_, index) => newStock(index));
+    /** Feed → rows, oldest first. */
+    this.alerts = { daily_range_hod_alert: [], daily_range_lod_alert: [] };
   }
 
   /** Lets the share `changedShare` of all symbols trade once. */
   step(changedShare) {
     this.timeMs = Date.now();
-    for (const stock of this.stocks) if (Math.random() < changedShare) trade(stock, this.timeMs);
+    for (const stock of this.stocks) if (Math.random() < changedShare) this.#trade(stock);
+  }
+
+  #trade(stock) {
+    const { high, low } = stock;
+    trade(stock, this.timeMs);
+    if (stock.high > high) this.#alert("daily_range_hod_alert", stock, stock.high, high);
+    if (stock.low < low) this.#alert("daily_range_lod_alert", stock, stock.low, low);
+  }
+
+  #alert(feed, stock, price, level) {
+    const change = (stock.close / stock.previousClose - 1) * 100;
+    const relativeVolume = stock.averageVolume === null ? null : stock.volume / stock.averageVolume;
+    this.alerts[feed].push([stock.symbol, cents(price), cents(level), this.timeMs, change, relativeVolume]);
   }
 
   get columns() {
@@ -61,7 +87,8 @@ export class SyntheticMarket {
     }
     const key = RANK_BY[feed];
     if (key === undefined) return null;
-    const ranked = [...this.stocks].sort((a, b) => key(b) - key(a)).slice(0, this.boardSize);
+    const competing = this.stocks.filter((stock) => key(stock) !== null);
+    const ranked = competing.sort((a, b) => key(b) - key(a)).slice(0, this.boardSize);
     return ranked.map(row);
   }
 }
@@ -83,6 +110,8 @@ function newStock(index) {
     freeFloat: Math.random() < 0.1 ? null : averageVolume * (5 + Math.random() * 60),
     lastSize: 100,
     lastTimeMs: Date.now(),
+    trades: 0,
+    haltedAtMs: Math.random() < 0.02 ? Date.now() : null,
   };
 }
 
@@ -93,6 +122,7 @@ function trade(stock, timeMs) {
   stock.lastSize = Math.ceil(Math.random() * 900);
   stock.volume += stock.lastSize;
   stock.lastTimeMs = timeMs;
+  stock.trades += 1;
 }
 
 function row(stock) {
@@ -124,6 +154,9 @@ function row(stock) {
     price,
     stock.lastSize,
     stock.lastTimeMs,
+    stock.haltedAtMs === null ? 0 : 1,
+    stock.haltedAtMs,
+    stock.trades,
   ];
 }
 

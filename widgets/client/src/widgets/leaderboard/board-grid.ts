@@ -106,6 +106,7 @@ export class BoardGrid {
         "row-halted": ({ data }) => this.#read(data, "is_halted") === 1,
       },
       animateRows: false,
+      suppressAnimationFrame: true, // Cells of a new row are drawn with it, not one after the other.
       suppressRowTransform: true, // Rows jump to their place, and `top` costs less than a transform for each row.
       alwaysShowVerticalScroll: true, // So that the room for columns does not depend on the number of rows.
       suppressCellFocus: false,
@@ -146,12 +147,24 @@ export class BoardGrid {
     this.#api.refreshClientSideRowModel("sort");
   }
 
-  /** Shows the columns that there is room for. */
+  /** Shows the columns that there is room for; they share what is left, in proportion to their least widths. */
   #fitColumns(widthPx: number): void {
-    const shown = fittingColumns(this.#shown, widthPx).map(({ name }) => name);
+    const fitting = fittingColumns(this.#shown, widthPx);
+    const shown = fitting.map(({ name }) => name);
     const hidden = this.#shown.map(({ name }) => name).filter((name) => !shown.includes(name));
-    this.#api.setColumnsVisible(hidden, false);
-    this.#api.setColumnsVisible(shown, true);
+    const leastPx = fitting.reduce((sum, column) => sum + column.widthPx, 0);
+    const factor = (widthPx - RANK_COLUMN.widthPx - SYMBOL_WIDTH_PX) / leastPx;
+    // Not by the grid's own flex widths: those would also fill the room of the scroll bar.
+    this.#api.applyColumnState({
+      state: [
+        ...hidden.map((colId) => ({ colId, hide: true })),
+        ...fitting.map((column) => ({
+          colId: column.name,
+          hide: false,
+          width: Math.floor(column.widthPx * factor),
+        })),
+      ],
+    });
     // An order that no header explains would look like none.
     if (hidden.some((name) => this.#api.getColumn(name)?.getSort())) this.#sortByRank();
   }
@@ -198,7 +211,7 @@ export class BoardGrid {
     };
     const flexible = fittingColumns(this.#shown, Number.POSITIVE_INFINITY).map((column) => ({
       ...this.#column(column),
-      flex: column.widthPx,
+      width: column.widthPx,
       minWidth: column.widthPx,
     }));
     return [rank, symbol, ...flexible];
@@ -227,8 +240,7 @@ export class BoardGrid {
   }
 }
 
-/** What the grid sets aside for its scroll bar: nothing where the system lays scroll bars over the content. */
+/** The room of the grid's scroll bar, which hides what is under it also where it is laid over the content. */
 function scrollBarWidthPx(container: HTMLElement): number {
-  const bar = container.querySelector<HTMLElement>(".ag-body-vertical-scroll:not(.ag-scrollbar-invisible)");
-  return bar?.offsetWidth ?? 0;
+  return container.querySelector<HTMLElement>(".ag-body-vertical-scroll")?.offsetWidth ?? 0;
 }

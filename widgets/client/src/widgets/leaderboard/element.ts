@@ -16,6 +16,8 @@ export class LeaderboardElement extends LitElement {
     feed: { type: String },
     heading: { type: String },
     autoselect: { type: Boolean },
+    emptyText: { type: String, attribute: "empty-text" },
+    quiet: { type: Boolean },
     inactive: { type: Boolean, reflect: true },
     context: { attribute: false },
     phase: { state: true },
@@ -27,6 +29,10 @@ export class LeaderboardElement extends LitElement {
   declare heading: string;
   /** Selects the first row for the whole page when nothing is selected yet. */
   declare autoselect: boolean;
+  /** What an empty board says. */
+  declare emptyText: string;
+  /** Often nothing happens on this board: its age says nothing. */
+  declare quiet: boolean;
   /** Not on screen (another tab is): no subscription. */
   declare inactive: boolean;
   declare context: PageContext | undefined;
@@ -47,6 +53,8 @@ export class LeaderboardElement extends LitElement {
     this.feed = "";
     this.heading = "";
     this.autoselect = false;
+    this.emptyText = "Boards start empty at 04:00 New York and fill with the first trades.";
+    this.quiet = false;
     this.inactive = false;
     this.phase = "loading";
     this.held = false;
@@ -109,7 +117,7 @@ export class LeaderboardElement extends LitElement {
       return html`<div class="board-overlay loading" aria-label="Loading" role="img">${lines}</div>`;
     }
     if (this.count > 0) return nothing;
-    return html`<div class="board-overlay"><p><strong>No symbol is on this board.</strong></p><p>Boards start empty at 04:00 New York and fill with the first trades.</p></div>`;
+    return html`<div class="board-overlay"><p><strong>No symbol is on this board.</strong></p><p>${this.emptyText}</p></div>`;
   }
 
   #start(context: PageContext): void {
@@ -178,6 +186,6 @@ export class LeaderboardElement extends LitElement {
 
   #showAge(): void {
     const age = this.#view?.ageMs(performance.now()) ?? null;
-    this.oldText = age !== null && age > AGE_SHOWN_AFTER_MS ? `${formatAge(age)} old` : "";
+    this.oldText = !this.quiet && age !== null && age > AGE_SHOWN_AFTER_MS ? `${formatAge(age)} old` : "";
   }
 }
