@@ -1,12 +1,11 @@
 """The newest trades of every row of a market table, in rings of a thousand.
 
 A ring holds its records in their order, so span and trades a minute follow from a few of them; sums are kept
-up to date as trades come and go. Adding is vectorised over a group of events. A trade that is not newer than
-the newest of its row is looked up there: nearly all such are repetitions, the others are inserted one by one.
+up to date as trades come and go. Adding is vectorised over a group of events, fastest for trades newer than
+all on their tapes. The others are looked up: nearly all are repetitions, and the rest are inserted.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -127,7 +126,7 @@ class Tape:
         newest_ms = times_of(self._newest[rows], self.day_start_ms)
         span_ms = (newest_ms - oldest_ms).astype(np.float64)
         minute = moments_from(newest_ms - MINUTE_MS + 1, self.day_start_ms)
-        in_minute = self._end[rows] - self._first_not_before(rows, minute)
+        in_minute = self._end[rows] - self._first_where(rows, lambda held: held["moment"] < minute)
         rate = np.where(in_minute < TAPE_TRADES, in_minute, TAPE_TRADES * MINUTE_MS / np.maximum(span_ms, 1))
         largest = self._largest[rows] / MILLIONTHS
         return rows, (count.astype(np.float64), volume, volume / count, largest, span_ms, rate)
@@ -206,7 +205,7 @@ class Tape:
 
     def _append(self, rows: Rows, trades: Records) -> None:
         """Add trades that are newer than all on their tapes, and in order."""
-        starts = np.flatnonzero(np.concatenate(((True,), rows[1:] != rows[:-1])))
+        starts = np.flatnonzero(_is_first_of_row(rows))
         counts = np.diff(starts, append=len(rows))
         if counts.max() > TAPE_TRADES:
             newest = np.arange(len(rows)) >= np.repeat(starts + counts - TAPE_TRADES, counts)
@@ -251,46 +250,40 @@ class Tape:
         self._is_largest_gone[rows] = False
 
     def _add_late(self, rows: Rows, trades: Records) -> None:
-        """Add trades that are not newer than the newest on their tapes."""
-        positions = self._first_not_before(rows, trades["moment"])
-        found = self._at(rows, positions)
-        known = _are_equal(found, trades)
-        has_passed = (positions >= TAPE_TRADES) & (positions == self._first(rows))
-        has_passed |= (positions == 0) & (self._end[rows] == TAPE_TRADES)
-        has_passed &= trades["moment"] < found["moment"]
-        inserted = [
-            index
-            for index in np.flatnonzero(~(known | has_passed)).tolist()
-            if self._insert(int(rows[index]), trades[index : index + 1])
-        ]
-        if inserted:
-            self._added.append((rows[inserted], trades[inserted]))
+        """Add trades that are not newer than the newest on their tapes, one for each row at a time."""
+        while len(rows):
+            belong, positions = self._search(rows, trades)
+            rows, trades, positions = rows[belong], pick(trades, belong), positions[belong]
+            is_first = _is_first_of_row(rows)
+            now, later = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+            if len(now):
+                self._insert(rows[now], pick(trades, now), positions[now])
+            rows, trades = rows[later], pick(trades, later)
 
-    def _insert(self, row: int, trade: Records) -> bool:
-        """Add one trade at its place, and move the newer ones on by one. Says whether it belongs there."""
-        end = int(self._end[row])
-        first, wanted = max(0, end - TAPE_TRADES), trade.item()
-        positions = range(first, end)
-        position = first + bisect_left(positions, wanted, key=lambda each: self._one(row, each).item())
-        is_full = end - first == TAPE_TRADES
-        is_known = position < end and self._one(row, position).item() == wanted
-        if is_known or (is_full and position == first):
-            return False
-        displaced = self._one(row, first)["size"] if is_full else np.zeros(1, dtype=np.int64)
-        newer = np.arange(position, end)
-        places = row * TAPE_TRADES
-        self._memory.put(places + (newer + 1) % TAPE_TRADES, self._memory.take(places + newer % TAPE_TRADES))
-        self._memory.put(places + np.array([position % TAPE_TRADES]), trade)
-        self._end[row] = end + 1
-        self._newest[row] = max(self._newest[row], wanted[0])
-        self._stored[row] = min(self._stored[row], position)
-        self._volume[row] += trade["size"][0] - displaced[0]
-        self._note_largest(np.array([row]), trade["size"], displaced)
-        self._is_changed[row] = True
-        return True
+    def _search(self, rows: Rows, trades: Records) -> tuple[Rows, Positions]:
+        """Which trades belong onto their tapes and are not there yet, and the position of each."""
+        positions = self._first_where(rows, lambda held: _precede(held, trades))
+        end = self._end[rows]
+        is_known = (positions < end) & _are_equal(self._at(rows, positions), trades)
+        has_passed = (end >= TAPE_TRADES) & (positions == end - TAPE_TRADES)
+        return np.flatnonzero(~(is_known | has_passed)), positions
 
-    def _one(self, row: int, position: int) -> Records:
-        return self._memory.take(np.array([row * TAPE_TRADES + position % TAPE_TRADES]))
+    def _insert(self, rows: Rows, trades: Records, positions: Positions) -> None:
+        """Put one trade into each of some rows at its position, and move the newer ones on by one."""
+        end = self._end[rows]
+        displaced = self._displaced_sizes(rows, end)
+        counts = end - positions
+        moved_rows = np.repeat(rows, counts)
+        moved = np.arange(len(moved_rows)) + np.repeat(end - np.cumsum(counts), counts)
+        self._memory.put(_places(moved_rows, moved + 1), self._at(moved_rows, moved))
+        self._memory.put(_places(rows, positions), trades)
+        self._end[rows] = end + 1
+        self._newest[rows] = np.maximum(self._newest[rows], trades["moment"])
+        self._stored[rows] = np.minimum(self._stored[rows], positions)
+        self._volume[rows] += trades["size"] - displaced
+        self._note_largest(rows, trades["size"], displaced)
+        self._is_changed[rows] = True
+        self._added.append((rows, trades))
 
     def _at(self, rows: Rows, positions: Positions) -> Records:
         return self._memory.take(_places(rows, positions))
@@ -298,14 +291,14 @@ class Tape:
     def _first(self, rows: Rows) -> Positions:
         return np.maximum(self._end[rows] - TAPE_TRADES, 0)
 
-    def _first_not_before(self, rows: Rows, moments: Moments) -> Positions:
-        """The position of the first trade of each row that is not before a moment; `end` if all are."""
+    def _first_where(self, rows: Rows, precede: Callable[[Records], NDArray[np.bool_]]) -> Positions:
+        """For each row the first position whose record does not precede what is sought; `end` if all do."""
         low, high = self._first(rows), self._end[rows]
         for _ in range(int((high - low).max(initial=0)).bit_length()):
             middle = (low + high) >> 1
-            is_before = (self._at(rows, middle)["moment"] < moments) & (low < high)
-            low = np.where(is_before, middle + 1, low)
-            high = np.where(is_before, high, middle)
+            goes_before = precede(self._at(rows, middle)) & (low < high)
+            low = np.where(goes_before, middle + 1, low)
+            high = np.where(goes_before, high, middle)
         return low
 
     def _unstored(self) -> Rows:
@@ -360,6 +353,21 @@ class Tape:
 
 def _places(rows: Rows, positions: Positions) -> Places:
     return rows * TAPE_TRADES + positions % TAPE_TRADES
+
+
+def _is_first_of_row(rows: Rows) -> NDArray[np.bool_]:
+    return np.concatenate((np.ones(min(len(rows), 1), dtype=np.bool_), rows[1:] != rows[:-1]))
+
+
+def _precede(left: Records, right: Records) -> NDArray[np.bool_]:
+    """Where the left trade is the older one, in the order of `marketdata.tapes`."""
+    is_smaller = (left["price"] < right["price"]) | (
+        (left["price"] == right["price"]) & (left["size"] < right["size"])
+    )
+    older: NDArray[np.bool_] = (left["moment"] < right["moment"]) | (
+        (left["moment"] == right["moment"]) & is_smaller
+    )
+    return older
 
 
 def _are_equal(left: Records, right: Records) -> NDArray[np.bool_]:

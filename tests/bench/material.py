@@ -90,6 +90,9 @@ def batches_of(
             else chance.choices(SYMBOLS, k=events_per_second)
         )
         events = [make(chance, symbol, second) for symbol in symbols]
+        for number, event in enumerate(events, second * events_per_second):
+            if "q" in event:
+                event["q"] += number  # as on the wire: it grows from event to event of a symbol
         bodies += [
             _as_text(events[n : n + FRAME_EVENTS]).encode() for n in range(0, len(events), FRAME_EVENTS)
         ]

@@ -5,6 +5,7 @@ import datetime as dt
 import statistics
 import time
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -15,11 +16,13 @@ from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.tapes import write_arguments
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor import ShardProcessor
+from scanners.processor.shard import Tick
 from scanners.registry import routes
 from scanners.scanner import MarketScanner
 from tests.bench.material import FRAME_EVENTS, SYMBOL_COUNT, SYMBOLS, batches_of
@@ -67,9 +70,9 @@ def _processor_row(
         for first in range(0, len(batches), BATCHES_PER_TICK):
             for group in range(first, min(first + BATCHES_PER_TICK, len(batches)), 10):
                 applied += sum(processor.apply(batches[group : group + 10]).applied.values())
-            blocks = processor.tick(time.time_ns())
-            encode_row_block(blocks.whole)
-            encode_row_block(blocks.changed)
+            tick = processor.tick(time.time_ns())
+            _encode(tick)
+            processor.confirm(tick)
         if applied != events:
             raise AssertionError(f"{events - applied} of {events} events were not applied")
 
@@ -82,6 +85,16 @@ def _processor_row(
         least_ratio=least_ratio,
         limit_is="bare typed decode",
     )
+
+
+def _encode(tick: Tick) -> None:
+    """As for the cache, without the cache."""
+    sheets = tick.sheets.values()
+    told = (tick.tapes.added,) if tick.tapes is not None and tick.tapes.added is not None else ()
+    for block in (tick.whole, tick.changed, *sheets, *chain.from_iterable(tick.streams.values()), *told):
+        encode_row_block(block)
+    if tick.tapes is not None:
+        write_arguments(tick.tapes.writes, Keys())
 
 
 def _batch(queue: QueueName, number: int, body: bytes) -> Batch:
