@@ -6,8 +6,10 @@ file named by `NAME_FILE`, as container platforms mount them.
 """
 
 import contextlib
+import datetime as dt
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,6 +81,17 @@ class Environment:
             if raw in accepted:
                 return raw
             raise rejection(name, raw, "one of " + ", ".join(accepted))
+
+        return self._read(name, default, parse)
+
+    def time_of_day(self, name: str, default: dt.time) -> dt.time:
+        """Hours and minutes of a day, such as 09:30."""
+
+        def parse(raw: str) -> dt.time:
+            with contextlib.suppress(ValueError):
+                if re.fullmatch(r"\d\d:\d\d", raw):
+                    return dt.time.fromisoformat(raw)
+            raise rejection(name, raw, "hours and minutes from 00:00 to 23:59, such as 09:30")
 
         return self._read(name, default, parse)
 

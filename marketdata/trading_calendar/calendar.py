@@ -36,6 +36,9 @@ class MarketSession(enum.StrEnum):
 class SessionBoundaries(msgspec.Struct, frozen=True, kw_only=True):
     """The local times of day that divide a trading day; the defaults are those of US equities.
 
+    A `day_start` that is not before `after_hours_end` is one of the evening before the session date: so a
+    market that trades nearly round the clock is described. It is night from then to `pre_market_start`.
+
     The regular session's own open and close come from the table of sessions. `regular_close` is the
     close of a full day: on an early close the after-hours session keeps its full length, so that with
     the defaults it ends at 17:00 after a close at 13:00.
@@ -46,6 +49,7 @@ class SessionBoundaries(msgspec.Struct, frozen=True, kw_only=True):
 
     time_zone: str = "America/New_York"
     day_start: dt.time = dt.time(4, 0)
+    pre_market_start: dt.time = dt.time(4, 0)
     regular_close: dt.time = dt.time(16, 0)
     after_hours_end: dt.time = dt.time(20, 0)
 
@@ -58,12 +62,19 @@ class SessionBoundaries(msgspec.Struct, frozen=True, kw_only=True):
                 f"time_zone {self.time_zone!r} is not in the tz database; use a name like America/New_York"
             )
             raise ConfigurationError(message) from error
-        if not self.day_start < self.regular_close <= self.after_hours_end:
+        first = self.pre_market_start if self.starts_the_evening_before else self.day_start
+        if not first <= self.pre_market_start < self.regular_close <= self.after_hours_end:
             message = (
-                f"session boundaries must ascend: day_start {self.day_start}, "
+                f"session boundaries must ascend: day_start {self.day_start} (of the evening before if it "
+                f"is not before after_hours_end), pre_market_start {self.pre_market_start}, "
                 f"regular_close {self.regular_close}, after_hours_end {self.after_hours_end}"
             )
             raise ConfigurationError(message)
+
+    @property
+    def starts_the_evening_before(self) -> bool:
+        """Whether a trading day starts on the date before that of its session."""
+        return self.day_start >= self.after_hours_end
 
     @property
     def after_hours_length_ms(self) -> int:
@@ -82,11 +93,13 @@ class SessionHours(msgspec.Struct, frozen=True, order=True):
 class TradingDay(msgspec.Struct, frozen=True, kw_only=True):
     """One trading day: from 04:00 of its session date to 04:00 of the next one, weekends included.
 
+    From `day_start_ms` to `pre_market_start_ms` it is night; with the usual boundaries they are the same.
     All instants are epoch milliseconds; every interval contains its start and not its end.
     """
 
     date: dt.date
     day_start_ms: int
+    pre_market_start_ms: int
     regular_open_ms: int
     regular_close_ms: int
     after_hours_end_ms: int
@@ -101,7 +114,7 @@ class TradingDay(msgspec.Struct, frozen=True, kw_only=True):
         """The session at an instant; `CLOSED` for every instant outside this day's trading hours."""
         if self.regular_open_ms <= event_time_ms < self.regular_close_ms:
             return MarketSession.REGULAR
-        if self.day_start_ms <= event_time_ms < self.regular_open_ms:
+        if self.pre_market_start_ms <= event_time_ms < self.regular_open_ms:
             return MarketSession.PRE_MARKET
         if self.regular_close_ms <= event_time_ms < self.after_hours_end_ms:
             return MarketSession.AFTER_HOURS
@@ -206,14 +219,16 @@ class TradingCalendar:
         return dt.datetime.fromtimestamp(event_time_ms / 1000, tz=self.time_zone)
 
     def _build_day(self, hours: SessionHours, following: SessionHours) -> TradingDay:
-        start = self.instant_ms(hours.date, self.boundaries.day_start)
-        next_start = self.instant_ms(following.date, self.boundaries.day_start)
+        start, next_start = self._day_start_ms(hours.date), self._day_start_ms(following.date)
+        pre_market_start = self.instant_ms(hours.date, self.boundaries.pre_market_start)
         after_hours_end = hours.regular_close_ms + self.boundaries.after_hours_length_ms
-        if not start <= hours.regular_open_ms < hours.regular_close_ms <= after_hours_end <= next_start:
+        morning = start <= pre_market_start <= hours.regular_open_ms
+        if not (morning and hours.regular_open_ms < hours.regular_close_ms <= after_hours_end <= next_start):
             raise ConfigurationError(f"session {hours} does not fit between {start} and {next_start}")
         return TradingDay(
             date=hours.date,
             day_start_ms=start,
+            pre_market_start_ms=pre_market_start,
             regular_open_ms=hours.regular_open_ms,
             regular_close_ms=hours.regular_close_ms,
             after_hours_end_ms=after_hours_end,
@@ -221,6 +236,10 @@ class TradingCalendar:
             is_early_close=hours.regular_close_ms
             < self.instant_ms(hours.date, self.boundaries.regular_close),
         )
+
+    def _day_start_ms(self, date: dt.date) -> int:
+        evening_before = dt.timedelta(days=self.boundaries.starts_the_evening_before)
+        return self.instant_ms(date - evening_before, self.boundaries.day_start)
 
     def _range(self) -> str:
         return f"it covers the sessions {self._dates[0]} to {self._dates[-1]}"

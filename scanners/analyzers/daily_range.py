@@ -111,7 +111,7 @@ class DailyRangeAnalyzer(Analyzer[Aggregate]):
 
 def session_codes(starts_ms: Column, day: TradingDay) -> NDArray[np.intp]:
     """The session in which bars start."""
-    bounds = (day.day_start_ms, day.regular_open_ms, day.regular_close_ms, day.after_hours_end_ms)
+    bounds = (day.pre_market_start_ms, day.regular_open_ms, day.regular_close_ms, day.after_hours_end_ms)
     codes = np.searchsorted(bounds, starts_ms, side="right") - 1
     codes[codes < PRE_MARKET] = NIGHT
     return codes

@@ -1,6 +1,7 @@
 """`manage.py record_feed`: the provider's feed to disk, over a connection of its own."""
 
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -50,8 +51,9 @@ class Command(ServiceCommand):
 def build_recorder(feed: MassiveConfiguration, recorder: Recorder) -> FeedRecorder:
     """The service that connects to the feed under the listener's lease; nothing is connected yet."""
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
+    load_calendar = functools.partial(exchange_calendar_around, boundaries=settings.MARKET_HOURS)
     return FeedRecorder(
-        create_provider(feed, load_calendar=exchange_calendar_around, clock=SystemClock()),
+        create_provider(feed, load_calendar=load_calendar, clock=SystemClock()),
         recorder,
         lease=Lease(redis, keys.lease("listener"), process_identity(), LEASE_TTL_MS),
     )

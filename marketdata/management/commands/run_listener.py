@@ -1,6 +1,7 @@
 """`manage.py run_listener`: one connection to the provider, events into the queues."""
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -57,8 +58,9 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
     clock = SystemClock()
     source = process_identity()  # batches are numbered from 1 under this name
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
+    load_calendar = functools.partial(exchange_calendar_around, boundaries=settings.MARKET_HOURS)
     return Listener(
-        create_provider(provider_configuration(), load_calendar=exchange_calendar_around, clock=clock),
+        create_provider(provider_configuration(), load_calendar=load_calendar, clock=clock),
         queues_by_settings(clock),
         shard_count=settings.MDQ_SHARDS,
         source=source,

@@ -1,5 +1,6 @@
 """Environment readers: typed values, and errors that name the setting and what is accepted."""
 
+import datetime as dt
 import json
 import stat
 from collections.abc import Callable
@@ -25,6 +26,7 @@ Read = Callable[[Environment], Any]
         ("off", lambda env: env.boolean("NAME", default=True), False),
         ("False", lambda env: env.boolean("NAME", default=True), False),
         ("b", lambda env: env.choice("NAME", "a", accepted=("a", "b")), "b"),
+        ("21:00", lambda env: env.time_of_day("NAME", dt.time(4)), dt.time(21)),
         ('["A.*","T.*"]', lambda env: env.words("NAME"), ["A.*", "T.*"]),
         ("A.*, T.* ,", lambda env: env.words("NAME"), ["A.*", "T.*"]),
         ("redis://h/0", lambda env: env.url("NAME", schemes=("redis",)), "redis://h/0"),
@@ -57,6 +59,8 @@ def test_absent_and_empty_mean_the_default(variables: dict[str, str]) -> None:
             "one of 1, on, true, yes, 0, false, no, off",
         ),
         ("c", lambda env: env.choice("NAME", "a", accepted=("a", "b")), "one of a, b"),
+        ("24:00", lambda env: env.time_of_day("NAME", dt.time(4)), "from 00:00 to 23:59, such as 09:30"),
+        ("4am", lambda env: env.time_of_day("NAME", dt.time(4)), "from 00:00 to 23:59, such as 09:30"),
         ("[1]", lambda env: env.words("NAME"), "a JSON list of strings"),
         ('["a"', lambda env: env.words("NAME"), "a JSON list of strings"),
         ("/no/such", lambda env: env.secret("NAME_OF"), "the path of a readable text file"),

@@ -150,6 +150,45 @@ def test_boundaries_are_configurable() -> None:
     assert calendar.day(dt.date(2026, 11, 27)).after_hours_end_ms == instant("2026-11-27T19:00")
 
 
+ROUND_THE_CLOCK = TradingCalendar(sessions_of_2026(), SessionBoundaries(day_start=dt.time(21, 0)))
+"""As announced: from 21:00 of the evening before, with an hour's pause after 20:00."""
+
+
+@pytest.mark.parametrize(
+    ("time", "date", "session"),
+    [
+        ("2026-11-18T20:59:59.999", dt.date(2026, 11, 18), MarketSession.CLOSED),
+        ("2026-11-18T21:00", dt.date(2026, 11, 19), MarketSession.CLOSED),
+        ("2026-11-19T03:59:59.999", dt.date(2026, 11, 19), MarketSession.CLOSED),
+        ("2026-11-19T04:00", dt.date(2026, 11, 19), MarketSession.PRE_MARKET),
+        ("2026-11-19T19:59:59.999", dt.date(2026, 11, 19), MarketSession.AFTER_HOURS),
+        ("2026-11-20T20:59:59.999", dt.date(2026, 11, 20), MarketSession.CLOSED),
+        ("2026-11-20T21:00", dt.date(2026, 11, 20), MarketSession.CLOSED),  # Friday: the week is over
+        ("2026-11-22T20:59:59.999", dt.date(2026, 11, 20), MarketSession.CLOSED),
+        ("2026-11-22T21:00", dt.date(2026, 11, 23), MarketSession.CLOSED),  # Sunday
+        ("2026-11-25T21:00", dt.date(2026, 11, 25), MarketSession.CLOSED),  # the eve of Thanksgiving
+        ("2026-11-26T21:00", dt.date(2026, 11, 27), MarketSession.CLOSED),
+        ("2026-11-27T16:59:59.999", dt.date(2026, 11, 27), MarketSession.AFTER_HOURS),
+        ("2026-03-08T21:00", dt.date(2026, 3, 9), MarketSession.CLOSED),
+        ("2026-11-01T20:59:59.999", dt.date(2026, 10, 30), MarketSession.CLOSED),
+    ],
+)
+def test_a_day_may_start_on_the_evening_before_its_session(
+    time: str, date: dt.date, session: MarketSession
+) -> None:
+    day = ROUND_THE_CLOCK.trading_day(instant(time))
+    assert (day.date, day.session_at(instant(time))) == (date, session)
+
+
+def test_no_night_of_a_trading_day_is_longer_when_the_clocks_change() -> None:
+    """That happens at 02:00 of a Sunday, before Monday's night has begun."""
+    nights = {
+        date: ROUND_THE_CLOCK.day(date).pre_market_start_ms - ROUND_THE_CLOCK.day(date).day_start_ms
+        for date in ROUND_THE_CLOCK.dates
+    }
+    assert {length / 3_600_000 for length in nights.values()} == {7.0}
+
+
 def test_impossible_boundaries_and_tables_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="Mars/Olympus"):
         SessionBoundaries(time_zone="Mars/Olympus")
@@ -157,8 +196,11 @@ def test_impossible_boundaries_and_tables_are_refused() -> None:
         SessionBoundaries(day_start=dt.time(17, 0))
     with pytest.raises(ConfigurationError, match="at least 2 sessions, got 1"):
         TradingCalendar(sessions_of_2026()[:1])
+    late = SessionBoundaries(day_start=dt.time(10, 0), pre_market_start=dt.time(10, 0))
     with pytest.raises(ConfigurationError, match="does not fit"):
-        TradingCalendar(sessions_of_2026(), SessionBoundaries(day_start=dt.time(10, 0)))
+        TradingCalendar(sessions_of_2026(), late)
+    with pytest.raises(ConfigurationError, match=r"day_start 07:00:00 .* pre_market_start 04:00:00"):
+        SessionBoundaries(day_start=dt.time(7, 0))
 
 
 @given(st.integers(FIRST_MS, LAST_MS))
