@@ -29,6 +29,7 @@ from marketdata.store.leases import Lease, kept
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 REFERENCE_SCHEDULE: Final = "refresh reference data"
@@ -139,10 +140,10 @@ async def refresh(
             return Refreshed(RefreshOutcome.BUSY)
         async with kept(lease):
             stored = await _stored_reference(SnapshotReader(redis, keys))
-            if only_if_stale and await ReferenceLoader(source, exchange_calendar_around).is_current(stored):
+            if only_if_stale and await ReferenceLoader(source, _calendar_around).is_current(stored):
                 return Refreshed(RefreshOutcome.CURRENT)
             async with LoadReport(ServiceRecords(redis, keys, REFERENCE_SERVICE), also=progress) as report:
-                loader = ReferenceLoader(source, exchange_calendar_around, progress=report.progress)
+                loader = ReferenceLoader(source, _calendar_around, progress=report.progress)
                 with metrics.REFERENCE_LOAD_SECONDS.time():
                     loaded = await loader.load()
                 await BlockPublisher(redis, keys).publish_reference(
@@ -220,13 +221,17 @@ async def _look_up(
     symbols: Sequence[str], stored: RowBlock, values: CachedValues, configuration: ReferenceConfiguration
 ) -> Found:
     market_time_ms = stored.market_time_ms
-    calendar = await asyncio.to_thread(exchange_calendar_around, market_time_ms * NS_PER_MS)
+    calendar = await asyncio.to_thread(_calendar_around, market_time_ms * NS_PER_MS)
     async with (
         RestSource(configuration.rest_url, configuration.api_key) as source,
         ReferenceCache(values) as cache,
     ):
         search = NewcomerSearch(source, cache, calendar, stored, max_requests=configuration.max_lookups)
         return await search.look_up(symbols, published_ns=time.time_ns())
+
+
+def _calendar_around(time_ns: int) -> TradingCalendar:
+    return exchange_calendar_around(time_ns, settings.MARKET_HOURS)
 
 
 async def _stored_reference(reader: SnapshotReader) -> RowBlock | None:
