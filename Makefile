@@ -9,7 +9,7 @@ SIDE_BY_SIDE := --numprocesses $(TEST_PROCESSES) --dist worksteal
 SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit services contract integration end-to-end client bench format clean
+.PHONY: help demo test check unit oracle services contract integration end-to-end client bench format clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ demo: ## Install what is needed and run the whole platform on a synthetic market
 
 test: ## Install what the tests need and run every check and test
 	@$(PYTHON) deploy/bootstrap.py test
-	@$(MAKE) --no-print-directory check client unit services end-to-end
+	@$(MAKE) --no-print-directory check client unit oracle services end-to-end
 
 check: ## Format, lint, types, import contracts, migrations
 	$(BIN)/ruff format --check $(SOURCES)
@@ -31,6 +31,9 @@ check: ## Format, lint, types, import contracts, migrations
 
 unit: ## Tests that need no network, in seconds
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/unit tests/architecture
+
+oracle: ## Whole simulated days against a slow, obvious computation; ORACLE_DAYS=1
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/oracle
 
 services: ## Contract and integration tests in one go, since they start the same servers
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/contract tests/integration
