@@ -1,13 +1,16 @@
 """A processor's state outlives its process, and the cache's restart, without a difference."""
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import numpy as np
 import pytest
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
+from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.connection import connect
@@ -237,6 +240,39 @@ async def test_reference_data_reaches_rows_that_exist_and_rows_to_come(
     await expect({"S0": 5.0, "S1": None, "S2": None})
     await references.publish_reference(row_block({"S1": {"prev_day_close": 4.0}}))
     await expect({"S0": None, "S1": 4.0, "S2": None})
+    await running.stop()
+
+
+async def test_the_volume_curve_that_stands_beside_the_reference_data_is_used_and_follows_it(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    references = BlockPublisher(redis, keys)
+    averages = row_block({"S0": {"avg_volume": 1_000.0}})
+    minutes_of_day = 16 * 60
+    curve = VolumeCurve(
+        shares=np.linspace(0, 1, minutes_of_day + 1),
+        symbols=("SPY",),
+        sessions=20,
+        last_date=dt.date(2026, 11, 20),
+    )
+    running = launch(MemoryTransport(broker))
+    await references.publish_reference(averages)
+    await publisher.publish([bars(0), bars(1)])
+    await until_accumulated(running.snapshots, 100)
+    assert (await stored_rows(running.snapshots))["S0"]["relative_volume_at_time"] is None
+
+    await references.publish_reference(averages, volume_curve=curve)
+
+    minute = (OPENS_MS + 2_000 - new_york_ms(DAY, "04:00")) / 60_000
+    expected = 100 / (1_000 * minute / minutes_of_day)
+
+    async def follows() -> bool:
+        row = (await stored_rows(running.snapshots))["S0"]
+        return row["relative_volume_at_time"] == pytest.approx(expected)
+
+    await eventually(follows, TAKEOVER_SECONDS)
     await running.stop()
 
 
