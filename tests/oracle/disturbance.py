@@ -14,7 +14,8 @@ LATEST_MS: Final = 25 * 60_000
 _LATE_SHARE: Final = 0.01
 _DUPLICATE_SHARE: Final = 0.02
 _CORRECTED_SHARE: Final = 0.02
-_MAX_GROUP_MS: Final = 40_000
+_BAND_QUOTE_SHARE: Final = 0.1
+_MAX_GROUP_MS: Final = 50_000
 _MAX_FRAME_EVENTS: Final = 60
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -32,12 +33,8 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
 def disturbed(sent: Sequence[Sent], chance: random.Random) -> Sequence[Sent]:
     """The same pieces and some more, in the order in which they arrive."""
     arriving = [(each.time_ms + _delay_ms(chance), each) for each in sent]
-    for each in sent:
-        draw = chance.random()
-        if not each.counts or draw > _DUPLICATE_SHARE + _CORRECTED_SHARE:
-            continue
-        again = each if draw < _DUPLICATE_SHARE else _corrected(each, chance)
-        arriving.append((each.time_ms + chance.randrange(LATEST_MS), again))
+    arriving += [(each.time_ms + chance.randrange(LATEST_MS), each) for each in _again(sent, chance)]
+    arriving += [(each.time_ms + _delay_ms(chance), each) for each in _at_the_bands(sent, chance)]
     arriving.sort(key=lambda timed: timed[0])
     return [msgspec.structs.replace(each, time_ms=time_ms) for time_ms, each in arriving]
 
@@ -59,6 +56,38 @@ def arrivals(sent: Iterable[Sent], chance: random.Random) -> Iterator[Arrived]:
 
 def _delay_ms(chance: random.Random) -> int:
     return chance.randrange(LATEST_MS if chance.random() < _LATE_SHARE else WINDOW_MS)
+
+
+def _again(sent: Iterable[Sent], chance: random.Random) -> Iterator[Sent]:
+    for each in sent:
+        draw = chance.random()
+        if each.counts and draw < _DUPLICATE_SHARE:
+            yield each
+        elif each.counts and draw < _DUPLICATE_SHARE + _CORRECTED_SHARE:
+            yield _corrected(each, chance)
+
+
+def _at_the_bands(sent: Iterable[Sent], chance: random.Random) -> Iterator[Sent]:
+    """Further quotes of symbols with bands: on a band (a limit state), outside it, or with a side empty."""
+    bands: dict[str, tuple[float, float]] = {}
+    for each in sent:
+        event = _decode(each.text) if each.counts else {}
+        if event.get("ev") == "LULD":
+            bands[event["T"]] = event["h"], event["l"]
+        if event.get("ev") == "Q" and event["sym"] in bands and chance.random() < _BAND_QUOTE_SHARE:
+            high, low = bands[event["sym"]]
+            bid, ask = chance.choice(
+                [
+                    (high, 0),
+                    (high, high + 0.01),
+                    (0, low),
+                    (low - 0.01, low),
+                    (low - 1, high + 1),
+                    (high, low),
+                ]
+            )
+            changed = {"bp": max(0, round(bid, 4)), "ap": round(ask, 4), "q": event["q"] + 1}
+            yield msgspec.structs.replace(each, text=_encode(event | changed))
 
 
 def _corrected(sent: Sent, chance: random.Random) -> Sent:

@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from tests.oracle.bars import bar_columns
 from tests.oracle.boards import BOARDS, ranked
-from tests.oracle.day_range import Alert, Range, day_range
+from tests.oracle.day_range import Range, day_range
+from tests.oracle.halts import band_columns, halt_lines, price_columns
 from tests.oracle.quotes import quote_columns
 from tests.oracle.reference import ReferenceData
 from tests.oracle.terms import Day, Event, Row
-from tests.oracle.trades import trade_columns
+from tests.oracle.trades import Print, tape_of, trade_columns
 
 _NS_PER_MS: Final = 1_000_000
 
@@ -49,12 +52,27 @@ class Oracle:
         """The symbols on each board, in order."""
         return {feed: ranked(board, rows) for feed, board in BOARDS.items()}
 
-    def alerts(self) -> Mapping[str, Mapping[str, Sequence[Alert]]]:
-        """Stream -> symbol -> what it alerted today, in order."""
+    def streams(self) -> Mapping[str, Mapping[str, Sequence[Row]]]:
+        """Stream -> symbol -> what it told of it today, in order."""
         ranges = {symbol: self._range(symbol) for symbol in self._events["A"]}
         return {
-            "daily_range_high": {symbol: of.high_alerts for symbol, of in ranges.items() if of.high_alerts},
-            "daily_range_low": {symbol: of.low_alerts for symbol, of in ranges.items() if of.low_alerts},
+            "daily_range_high": _lines({symbol: of.high_alerts for symbol, of in ranges.items()}),
+            "daily_range_low": _lines({symbol: of.low_alerts for symbol, of in ranges.items()}),
+            "halts": _lines({symbol: halt_lines(told) for symbol, told in self._events["LULD"].items()}),
+        }
+
+    def tapes(self) -> Mapping[str, Sequence[Print]]:
+        """Symbol -> its tape, oldest first; without those that are empty."""
+        tapes = {symbol: tape_of(trades) for symbol, trades in self._events["T"].items()}
+        return {symbol: tape for symbol, tape in tapes.items() if tape}
+
+    def moments(self) -> Mapping[str, frozenset[int]]:
+        """Symbol -> the times of its quotes and of its bands today."""
+        return {
+            symbol: frozenset(
+                event_time_ms(event) for kind in ("Q", "LULD") for event in self._events[kind].get(symbol, ())
+            )
+            for symbol in self._known
         }
 
     def _begin(self, day: Day) -> None:
@@ -77,13 +95,19 @@ class Oracle:
             row |= trade_columns(trades, day=self._day)
         if quotes := self._events["Q"].get(symbol):
             row |= quote_columns(quotes)
-        return row
+        if messages := self._events["LULD"].get(symbol):
+            row |= band_columns(messages, day=self._day)
+        return row | price_columns(row, day=self._day)
 
     def _range(self, symbol: str) -> Range:
         return day_range(self._events["A"].get(symbol, ()), self._facts(symbol), day=self._day)
 
     def _facts(self, symbol: str) -> Row:
         return self._reference.facts(symbol, self._day)
+
+
+def _lines(told: Mapping[str, Sequence[msgspec.Struct]]) -> Mapping[str, Sequence[Row]]:
+    return {symbol: [msgspec.structs.asdict(line) for line in lines] for symbol, lines in told.items()}
 
 
 def symbol_of(event: Event) -> str:

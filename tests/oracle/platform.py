@@ -16,6 +16,15 @@ import msgspec
 
 from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
 from marketdata.providers.massive.framing import FrameRouter
+from marketdata.tapes import (
+    StoredTape,
+    TapeWrites,
+    TradeTape,
+    decode_day,
+    decode_tape,
+    encode_header,
+    newest_first,
+)
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
@@ -26,7 +35,9 @@ from tests.oracle.disturbance import Arrived
 from tests.oracle.invented_reference import reference_block, volume_curve
 from tests.oracle.reference import ReferenceData
 
-KILL_SHARE: Final = 0.02
+TURN_SHARE: Final = 0.6
+"""How often one of the shards gets to work when frames have arrived."""
+KILL_SHARE: Final = 0.03
 """Of a shard's turns; each kill falls on one of several moments of a turn."""
 TICK_SHARE: Final = 0.4
 LOST_ANNOUNCEMENT_SHARE: Final = 0.02
@@ -44,6 +55,8 @@ class StoredShard(msgspec.Struct):
     rows: bytes = b""
     sheets: dict[str, bytes] = {}
     streams: dict[str, list[bytes]] = {}
+    tapes: dict[str, bytes] = {}
+    day_of_tapes: bytes = b""
 
     def publish(self, tick: Tick) -> None:
         """Store a tick as `BlockPublisher.publish_rows` does: all of it."""
@@ -51,11 +64,26 @@ class StoredShard(msgspec.Struct):
         self.sheets = self.sheets | {name: encode_row_block(sheet) for name, sheet in tick.sheets.items()}
         for stream, blocks in tick.streams.items():
             self.streams.setdefault(stream, []).extend(encode_row_block(block) for block in blocks)
+        if tick.tapes is not None:
+            self.write_tapes(tick.tapes.writes)
+            if tick.tapes.completes:
+                self.day_of_tapes = encode_header(tick.tapes.day_start_ms)
+
+    def write_tapes(self, writes: TapeWrites) -> None:
+        """Write parts into stored tapes, or whole ones."""
+        for symbol, offset, part in zip(writes.symbols, writes.offsets, writes.parts, strict=True):
+            known = self.tapes.get(symbol, b"") if offset else b""
+            self.tapes[symbol] = known[:offset] + part + known[offset + len(part) :]
 
     def checkpoint(self) -> Checkpoint:
         """Read it back."""
         sheets = {name: decode_row_block(data) for name, data in self.sheets.items()}
         return Checkpoint(decode_row_block(self.rows), sheets)
+
+    def tape(self, symbol: str) -> StoredTape | None:
+        """The tape of a symbol."""
+        data = self.tapes.get(symbol)
+        return None if data is None else decode_tape(data)
 
     def happened(self, stream: str) -> Sequence[RowBlock]:
         """The blocks of a stream, oldest first, each epoch and tick once."""
@@ -118,6 +146,8 @@ class ShardOwners:
         )
         if self.stored.rows:
             self._processor.restore(self.stored.checkpoint())
+            self._processor.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
+            self._processor.complete_tapes(decode_day(self.stored.day_of_tapes))
         self._processor.apply_reference(reference_block(self._reference), volume_curve(self._reference))
         if not self._waiting:
             self._waiting = {queue: deque() for queue in self._processor.queues}
@@ -145,6 +175,8 @@ class ShardOwners:
             self._processor.apply(batches)
 
     def _tick_and_acknowledge(self, kill_at: str | None) -> None:
+        for portion in self._processor.tapes_ahead():
+            self.stored.write_tapes(portion)
         tick = self._processor.tick(published_ns=1)
         _check_circumstances(tick)
         _die_if(kill_at, "ticked")
@@ -221,7 +253,7 @@ class Platform:
                 )
             )
         for owner in self._owners:
-            if self._chance.random() < 0.5:
+            if self._chance.random() < TURN_SHARE / len(self._owners):
                 owner.take_turn()
         if self._chance.random() < SCANNER_KILL_SHARE:
             self._scanner = MarketScanner(epoch=next(self._epochs))
@@ -240,6 +272,14 @@ class Platform:
     def happened(self, stream: str) -> Sequence[RowBlock]:
         """What is in a stream of all shards, as a reader takes it."""
         return [block for owner in self._owners for block in owner.stored.happened(stream)]
+
+    def tapes(self) -> Mapping[str, TradeTape]:
+        """The stored tape of each symbol that has one."""
+        return {
+            symbol: newest_first(decode_tape(data))
+            for owner in self._owners
+            for symbol, data in owner.stored.tapes.items()
+        }
 
     def boards(self) -> Mapping[str, RowBlock]:
         """The boards as the scanner would publish them now."""

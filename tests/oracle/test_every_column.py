@@ -25,9 +25,11 @@ def oracle_columns() -> set[str]:
         aggregate_wire(start_ms=time_ms),
         trade_wire(timestamp_ms=time_ms),
         quote_wire(timestamp_ms=time_ms),
+        {"ev": "LULD", "T": "AAPL", "h": 11.0, "l": 9.0, "i": [15], "z": 3, "t": time_ms * 10**6, "q": 1},
     ):
         oracle.take(event, time_ms)
-    return set(oracle.rows()["AAPL"])
+    further = {"earliest_reopening_timestamp", "limit_state_timestamp", "limit_pause_timestamp"}
+    return set(oracle.rows()["AAPL"]) | further
 
 
 def test_every_column_of_the_table_is_defined_and_compared() -> None:

@@ -28,7 +28,7 @@ from tests.oracle.terms import epoch_ms, new_york
 pytestmark = pytest.mark.timeout(600)
 
 SEEDS: Final = range(7, 7 + int(os.environ.get("ORACLE_DAYS", "1")))
-INSTANTS: Final = ("04:10", "07:00", "09:29:30", "09:45", "12:45", "16:05", "23:59")
+INSTANTS: Final = ("04:10", "07:00", "09:29:30", "09:45", "10:04", "12:45", "16:05", "23:59")
 """When everything is compared: the last one lies behind all that comes."""
 MOST_SHOWN: Final = 20
 ROUTED: Final = frozenset(route.queue for route in routes())

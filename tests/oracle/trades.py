@@ -1,13 +1,23 @@
 """Section "Trades" of docs/metrics.md: the columns of a symbol, from its trades in order of arrival."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from marketdata.simulator.condition_codes import CONDITIONS
 from tests.oracle.terms import MINUTE_MS, REGULAR, Day, Event, Row
 
 TAPE_LENGTH: Final = 1_000
 FORM_T: Final = 12
+MILLIONTHS: Final = 1_000_000
+
+
+class Print(NamedTuple):
+    """A trade on the tape; which of two is newer follows from all of it, in this order."""
+
+    time_ms: int
+    sequence_number: int
+    price: float
+    size_millionths: int
 
 
 def _rule(name: str) -> frozenset[int]:
@@ -33,7 +43,7 @@ def trade_columns(trades: Sequence[Event], *, day: Day) -> Row:
         row["last_size"] = size(last)
         row["last_timestamp"] = last["t"]
         row["last_sequence_number"] = last.get("q", 0)
-    return row | _tape_columns(trades)
+    return row | _tape_columns(tape_of(trades))
 
 
 def size(trade: Event) -> float:
@@ -41,15 +51,23 @@ def size(trade: Event) -> float:
     return float(trade["ds"] if trade.get("ds") else trade["s"])
 
 
-def _tape_columns(trades: Sequence[Event]) -> Row:
-    counted = {_position(trade): trade for trade in trades if _NO_VOLUME.isdisjoint(trade.get("c", ()))}
-    tape = [counted[position] for position in sorted(counted)[-TAPE_LENGTH:]]
+def tape_of(trades: Sequence[Event]) -> Sequence[Print]:
+    """The newest trades of the day, oldest first; those that agree in everything are one."""
+    counted = {
+        Print(trade["t"], trade.get("q", 0), trade["p"], round(size(trade) * MILLIONTHS))
+        for trade in trades
+        if _NO_VOLUME.isdisjoint(trade.get("c", ()))
+    }
+    return sorted(counted)[-TAPE_LENGTH:]
+
+
+def _tape_columns(tape: Sequence[Print]) -> Row:
     if not tape:
         return {}
-    sizes = [size(trade) for trade in tape]
-    newest_ms = tape[-1]["t"]
-    span_ms = newest_ms - tape[0]["t"]
-    recent = sum(trade["t"] > newest_ms - MINUTE_MS for trade in tape)
+    sizes = [trade.size_millionths / MILLIONTHS for trade in tape]
+    newest_ms = tape[-1].time_ms
+    span_ms = newest_ms - tape[0].time_ms
+    recent = sum(trade.time_ms > newest_ms - MINUTE_MS for trade in tape)
     all_recent = recent == TAPE_LENGTH
     return {
         "trade_count": len(tape),
