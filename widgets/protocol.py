@@ -211,7 +211,13 @@ class Alert(FeedPosition, frozen=True, tag="alert", kw_only=True):
     rows: msgspec.Raw
 
 
-def encode_frame(frame: Snapshot | Delta | Alert) -> str:
+class Append(FeedPosition, frozen=True, tag="append", kw_only=True):
+    """Rows to append to those of a list, such as trades."""
+
+    rows: msgspec.Raw
+
+
+def encode_frame(frame: Snapshot | Delta | Alert | Append) -> str:
     """The frame's text; its encoded rows are copied in as they are."""
     return _encoder.encode(frame).decode()
 

@@ -6,7 +6,7 @@ A client names feeds, never keys. This package is the one place that knows which
 """
 
 from widgets.catalog.boards import BOARD_INFOS, BoardInfo
-from widgets.catalog.columns import COLUMNS, TABLE_COLUMNS, ColumnInfo, Unit
+from widgets.catalog.columns import COLUMNS, TABLE_COLUMNS, TAPE_COLUMNS, ColumnInfo, Unit
 from widgets.catalog.feeds import (
     ALERT_COLUMNS,
     ALERT_INFOS,
@@ -15,6 +15,7 @@ from widgets.catalog.feeds import (
     QUOTE_PATTERN,
     ROW_COLUMNS,
     STATUS_FEED,
+    TRADES_PATTERN,
     Feed,
     FeedKind,
     Permission,
@@ -34,6 +35,8 @@ __all__ = [
     "ROW_COLUMNS",
     "STATUS_FEED",
     "TABLE_COLUMNS",
+    "TAPE_COLUMNS",
+    "TRADES_PATTERN",
     "BoardInfo",
     "ColumnInfo",
     "Feed",

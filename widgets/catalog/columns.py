@@ -20,6 +20,7 @@ class Unit(enum.StrEnum):
     PERCENT = "percent"
     RATIO = "ratio"
     SHARES = "shares"
+    FRACTIONAL_SHARES = "fractional_shares"
     COUNT = "count"
     EPOCH_MS = "epoch_ms"
     DURATION_MS = "duration_ms"
@@ -31,6 +32,7 @@ _DECIMALS: Final[Mapping[Unit, int]] = {
     Unit.PERCENT: 2,
     Unit.RATIO: 2,
     Unit.SHARES: 0,
+    Unit.FRACTIONAL_SHARES: 6,
     Unit.COUNT: 0,
     Unit.EPOCH_MS: 0,
     Unit.DURATION_MS: 0,
@@ -244,6 +246,16 @@ _ALERTS: Final = (
     ColumnInfo("session", "Session", Unit.CODE, "The session in which it happened", _SESSIONS),
 )
 
+_TAPE: Final = (
+    ColumnInfo("trade_price", "Price", Unit.DOLLARS, "Price of the trade"),
+    ColumnInfo("trade_size", "Size", Unit.FRACTIONAL_SHARES, "Shares of the trade"),
+    ColumnInfo("trade_timestamp", "Time", Unit.EPOCH_MS, "When the trade took place"),
+    ColumnInfo("trade_sequence_number", "Number", Unit.COUNT, "Its number, which orders trades of one time"),
+)
+
+TAPE_COLUMNS: Final = tuple(column.name for column in _TAPE)
+"""What a trade of a symbol's tape shows."""
+
 TABLE_COLUMNS: Final = tuple(
     column.name for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _HALTS, _REFERENCE) for column in columns
 )
@@ -251,7 +263,7 @@ TABLE_COLUMNS: Final = tuple(
 
 COLUMNS: Final[Mapping[str, ColumnInfo]] = {
     column.name: column
-    for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _HALTS, _REFERENCE, _ALERTS)
+    for columns in (_BARS, _RANGE, _TRADES, _QUOTES, _HALTS, _REFERENCE, _ALERTS, _TAPE)
     for column in columns
 }
 """Every column that goes out, by its name."""

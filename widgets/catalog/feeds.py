@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from widgets.catalog.boards import BOARD_INFOS
-from widgets.catalog.columns import TABLE_COLUMNS
+from widgets.catalog.columns import TABLE_COLUMNS, TAPE_COLUMNS
 
 STATUS_FEED: Final = "status"
 HIGH_ALERTS: Final = "daily_range_hod_alert"
@@ -26,10 +26,11 @@ class UnknownFeedError(ValueError):
 
 
 class FeedKind(enum.StrEnum):
-    """What sort of thing a feed is: a whole board, the row of one symbol, events, or the status."""
+    """What sort of thing a feed is: a board, the row or the trades of one symbol, events, or the status."""
 
     BOARD = "board"
     ROW = "row"
+    TRADES = "trades"
     EVENTS = "events"
     STATUS = "status"
 
@@ -39,6 +40,7 @@ class Permission(enum.StrEnum):
 
     BOARDS = "boards"
     QUOTES = "quotes"
+    TRADES = "trades"
     ALERTS = "alerts"
     STATUS = "status"
 
@@ -47,7 +49,7 @@ class Feed(msgspec.Struct, frozen=True):
     """A feed that exists: what it is, what it shows, and what its viewer must be allowed to see.
 
     `columns` are the names of its rows' values in order; a name that the stored block lacks is left out
-    of the frames. `symbol` is set for the row of a symbol.
+    of the frames. `symbol` is set for the row and the trades of a symbol.
     """
 
     name: str
@@ -127,10 +129,16 @@ ROW_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Feeds of one symbol's row, by pattern: the columns of the row that each shows."""
 
-_ROW_PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
-    pattern.removesuffix("{symbol}"): columns for pattern, columns in ROW_COLUMNS.items()
+TRADES_PATTERN: Final = "trades:{symbol}"
+
+_OF_A_SYMBOL: Final[Mapping[str, Feed]] = {
+    **{
+        pattern.removesuffix("{symbol}"): Feed(pattern, FeedKind.ROW, columns, Permission.QUOTES)
+        for pattern, columns in ROW_COLUMNS.items()
+    },
+    "trades:": Feed(TRADES_PATTERN, FeedKind.TRADES, TAPE_COLUMNS, Permission.TRADES),
 }
-LONGEST_FEED_NAME: Final = max(map(len, _ROW_PREFIXES)) + LONGEST_SYMBOL
+LONGEST_FEED_NAME: Final = max(map(len, _OF_A_SYMBOL)) + LONGEST_SYMBOL
 
 _FIXED: Final[Mapping[str, Feed]] = {
     **{
@@ -140,7 +148,7 @@ _FIXED: Final[Mapping[str, Feed]] = {
     **{name: Feed(name, FeedKind.EVENTS, ALERT_COLUMNS, Permission.ALERTS) for name in ALERT_INFOS},
     STATUS_FEED: Feed(STATUS_FEED, FeedKind.STATUS, (), Permission.STATUS),
 }
-ACCEPTED: Final = ", ".join((*BOARD_INFOS, *ROW_COLUMNS, *ALERT_INFOS, STATUS_FEED))
+ACCEPTED: Final = ", ".join((*BOARD_INFOS, *ROW_COLUMNS, TRADES_PATTERN, *ALERT_INFOS, STATUS_FEED))
 
 
 def feed_of(name: str) -> Feed:
@@ -152,11 +160,11 @@ def feed_of(name: str) -> Feed:
     if (fixed := _FIXED.get(name)) is not None:
         return fixed
     kind, colon, symbol = name.partition(":")
-    columns = _ROW_PREFIXES.get(kind + colon)
-    if columns is None:
+    family = _OF_A_SYMBOL.get(kind + colon)
+    if family is None:
         raise UnknownFeedError(f"no such feed; there are {ACCEPTED}")
     if _SYMBOL.fullmatch(symbol) is None:
         raise UnknownFeedError(
             f"not a symbol; {kind}:{{symbol}} takes 1 to {LONGEST_SYMBOL} letters, digits or any of ./-"
         )
-    return Feed(name, FeedKind.ROW, columns, Permission.QUOTES, symbol)
+    return msgspec.structs.replace(family, name=name, symbol=symbol)

@@ -52,7 +52,7 @@ class StoredFeeds:
         return {**self.boards, **{key: f"shard {shard}" for key, shard in self.shards.items()}}
 
     def rows_channel(self, feed: Feed) -> str:
-        """The key (and channel) that holds the row of a feed's symbol."""
+        """The channel on which the row of a feed's symbol is announced, and the key that holds it."""
         return self._keys.rows(self.shard(feed.symbol))
 
     def shard(self, symbol: str) -> int:

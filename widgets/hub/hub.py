@@ -11,6 +11,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.store.announcements import Announcement, News
+from marketdata.tapes import StoredTape
 from widgets.catalog import EVENTS_HELD, Feed, FeedKind, StoredFeeds
 from widgets.hub.liveness import LIVE, SILENT_AFTER_SECONDS, Liveness
 from widgets.hub.switchboard import Switchboard
@@ -44,6 +45,9 @@ class Snapshots(Protocol):
 
     async def stream(self, shard: int, name: str, newest: int) -> Sequence[RowBlock]:
         """What happened in a shard, oldest first: the `newest` blocks."""
+
+    async def tapes(self, symbols: Sequence[str]) -> Sequence[StoredTape | None]:
+        """The stored tapes of symbols."""
 
 
 class Hub:
@@ -193,7 +197,23 @@ class Hub:
                     pause = RETRY_SECONDS
                 except ContentError as error:
                     _log.error("stored block cannot be read", key=channel, error=str(error))
+            if not await self._read_tapes():
+                pause = RETRY_SECONDS
             await asyncio.sleep(pause)
+
+    async def _read_tapes(self) -> bool:
+        """Reads the tapes that are wanted in one go; False while the store is away."""
+        symbols = tuple(self._switchboard.take_unread_tapes())
+        if not symbols:
+            return True
+        try:
+            tapes = await self._snapshots.tapes(symbols)
+        except StoreUnavailable as error:
+            self._liveness.store_failed(str(error))
+            self._switchboard.want_tapes(symbols)
+            return False
+        self._switchboard.take_stored_tapes(dict(zip(symbols, tapes, strict=True)))
+        return True
 
     async def _read_key(self, channel: str) -> None:
         if channel in self._stored.streams:

@@ -6,19 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
-from widgets.catalog import ALERT_INFOS, Feed, FeedKind, StoredFeeds, feed_of
+from marketdata.tapes import StoredTape
+from widgets.catalog import ALERT_INFOS, TRADES_PATTERN, Feed, FeedKind, StoredFeeds, feed_of
 from widgets.hub.events import EventStream
 from widgets.hub.rows import select_rows
 from widgets.hub.shard import ShardWatch, Succession
 from widgets.hub.stream import FeedStream, Fresh, Outgoing
+from widgets.hub.tape import TapeStream
 from widgets.outbox import Outbox
 
 
 class Switchboard:
     """All feeds of the process within one epoch of the hub: blocks come in, frames go out, nothing waits.
 
-    Boards and events are always kept, rows of symbols while somebody watches them. `changed` is set when
-    `emit_due` has work, `unread` when `take_unread` names channels whose keys are to be read.
+    Boards and events are always kept, rows and trades of symbols while somebody watches them. `changed` is
+    set when `emit_due` has work, `unread` when `take_unread` names channels whose keys are to be read, or
+    `take_unread_tapes` symbols.
     """
 
     def __init__(
@@ -38,8 +41,11 @@ class Switchboard:
             for name in ALERT_INFOS
         }
         self._rows: dict[str, FeedStream] = {}
+        self._tapes: dict[str, TapeStream] = {}
+        self._times = dict.fromkeys(stored.shards, (0, 0))
         self._changed_streams: set[Outgoing] = set()
         self._unread_channels: set[str] = set()
+        self._unread_tapes: set[str] = set()
         for name, outboxes in (subscribers or {}).items():
             self._opened(feed_of(name)).subscribers = outboxes
 
@@ -48,7 +54,8 @@ class Switchboard:
     @property
     def subscribers(self) -> Mapping[str, set[Outbox]]:
         """Who subscribed to what, by feed."""
-        streams = (*self._boards.values(), *self._events.values(), *self._rows.values())
+        kinds = (self._boards, self._events, self._rows, self._tapes)
+        streams = [stream for kind in kinds for stream in kind.values()]
         return {stream.feed.name: stream.subscribers for stream in streams}
 
     def join(self, outbox: Outbox, feed: Feed) -> None:
@@ -65,9 +72,13 @@ class Switchboard:
         if (stream := self._held(name)) is None:
             return
         stream.subscribers.discard(outbox)
-        if not stream.subscribers and (row := self._rows.pop(name, None)) is not None:
+        if stream.subscribers:
+            return
+        if (row := self._rows.pop(name, None)) is not None:
             self._shards[self._stored.rows_channel(row.feed)].unwatch(row)
             self._changed_streams.discard(row)
+        if (tape := self._tapes.pop(name, None)) is not None:
+            self._changed_streams.discard(tape)
 
     def snapshot(self, name: str) -> str | None:
         """The text of a feed's newest snapshot; None before its first data."""
@@ -78,12 +89,18 @@ class Switchboard:
         return text
 
     def _held(self, name: str) -> Outgoing | None:
-        return self._boards.get(name) or self._events.get(name) or self._rows.get(name)
+        return (
+            self._boards.get(name) or self._events.get(name) or self._rows.get(name) or self._tapes.get(name)
+        )
 
     def _opened(self, feed: Feed) -> Outgoing:
-        """The stream of a feed; one of a symbol's row is opened with its first subscriber."""
+        """The stream of a feed; one of a symbol is opened with its first subscriber."""
         if (held := self._held(feed.name)) is not None:
             return held
+        if feed.kind is FeedKind.TRADES:
+            tape = self._tapes[feed.name] = TapeStream(feed, self._epoch, self._clock)
+            self.want_tapes((feed.symbol,))
+            return tape
         if feed.kind is not FeedKind.ROW:
             raise ValueError(f"{feed.name} is not stored")
         stream = self._rows[feed.name] = FeedStream(feed, self._epoch, self._clock)
@@ -110,6 +127,9 @@ class Switchboard:
             shard.missed()
         for stream in (*self._boards.values(), *self._events.values()):
             stream.refresh()
+        for tape in self._tapes.values():
+            tape.refresh()
+        self.want_tapes(tape.feed.symbol for tape in self._tapes.values())
         for channel in self._stored.channels:
             self.want(channel)
 
@@ -134,16 +154,34 @@ class Switchboard:
         self._events[part.feed].read(part.shard)
         self._mark((self._events[part.feed],))
 
+    def take_stored_tapes(self, tapes: Mapping[str, StoredTape | None]) -> None:
+        """Take over the tapes of symbols, None where there is none."""
+        for symbol, stored in tapes.items():
+            if (tape := self._tapes.get(TRADES_PATTERN.format(symbol=symbol))) is not None:
+                tape.offer(stored, *self._times[self._stored.rows_channel(tape.feed)])
+                self._mark((tape,))
+
     def want(self, channel: str) -> None:
         """Have a key read."""
         self._unread_channels.add(channel)
         self.unread.set()
+
+    def want_tapes(self, symbols: Iterable[str]) -> None:
+        """Have the tapes of symbols read."""
+        self._unread_tapes.update(symbols)
+        if self._unread_tapes:
+            self.unread.set()
 
     def take_unread(self) -> set[str]:
         """The channels whose keys are to be read; they count as read from now on."""
         channels, self._unread_channels = self._unread_channels, set()
         self.unread.clear()
         return channels
+
+    def take_unread_tapes(self) -> set[str]:
+        """The symbols whose tapes are to be read, of those that are watched still."""
+        symbols, self._unread_tapes = self._unread_tapes, set()
+        return {symbol for symbol in symbols if TRADES_PATTERN.format(symbol=symbol) in self._tapes}
 
     def _take_board(self, name: str, block: RowBlock) -> None:
         stream = self._boards[name]
@@ -162,6 +200,17 @@ class Switchboard:
         self._mark(shard.apply_changed(block))
         if not shard.complete:
             self.want(channel)
+        self._times[channel] = (block.received_ns, block.market_time_ms)
+        self._want_changed_tapes(channel, None if succession is Succession.GAP else block.symbols)
+
+    def _want_changed_tapes(self, channel: str, changed: Sequence[str] | None) -> None:
+        """Have the tapes of a shard read whose rows changed; None: of all. A trade changes the row, too."""
+        watched = {
+            tape.feed.symbol
+            for tape in self._tapes.values()
+            if self._stored.rows_channel(tape.feed) == channel
+        }
+        self.want_tapes(watched if changed is None else watched.intersection(changed))
 
     def _offer_events(self, feed: str, shard: int, blocks: Iterable[RowBlock]) -> Sequence[EventStream]:
         stream = self._events[feed]

@@ -8,6 +8,7 @@ from typing import Any
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.payloads import RowBlock
 from marketdata.store.announcements import Announcement, News, Resync
+from marketdata.tapes import StoredTape
 from tests.support.manual_clock import ManualClock
 from widgets.outbox import Outbox
 
@@ -49,6 +50,7 @@ class MemorySnapshots:
         self.shards: dict[int, RowBlock] = {}
         self.boards: dict[str, RowBlock] = {}
         self.streams: dict[tuple[int, str], list[RowBlock]] = {}
+        self.tapes_by_symbol: dict[str, StoredTape] = {}
         self.unreadable: set[str] = set()
         self.reads: list[int | str] = []
         self.away = False
@@ -70,6 +72,11 @@ class MemorySnapshots:
         if name in self.unreadable:
             raise ContentError("row_block", "foreign bytes")
         return self.streams.get((shard, name), [])[-newest:]
+
+    async def tapes(self, symbols: Sequence[str]) -> Sequence[StoredTape | None]:
+        for symbol in symbols:
+            self._answer(f"tape:{symbol}")
+        return [self.tapes_by_symbol.get(symbol) for symbol in symbols]
 
     def _answer(self, what: int | str) -> None:
         self.reads.append(what)

@@ -19,6 +19,8 @@ from widgets.catalog import (
     QUOTE_PATTERN,
     ROW_COLUMNS,
     TABLE_COLUMNS,
+    TAPE_COLUMNS,
+    TRADES_PATTERN,
     FeedKind,
     StoredFeeds,
     Unit,
@@ -74,11 +76,16 @@ def test_what_is_no_symbol_is_refused_with_what_is_accepted(name: str) -> None:
         feed_of(name)
 
 
+def test_the_trades_of_a_symbol_are_a_feed() -> None:
+    feed = feed_of("trades:BRK.B")
+    assert (feed.kind, feed.symbol, feed.columns) == (FeedKind.TRADES, "BRK.B", TAPE_COLUMNS)
+
+
 @pytest.mark.parametrize("name", ["", "scanners:nope", "mdp:rows:0", "QUOTE:AAPL", "status ", "quote", ":A"])
 def test_an_unknown_name_is_refused_with_the_list_of_feeds(name: str) -> None:
     with pytest.raises(UnknownFeedError) as refused:
         feed_of(name)
-    assert all(known in str(refused.value) for known in (*BOARDS, *ROW_COLUMNS, *ALERT_INFOS))
+    assert all(known in str(refused.value) for known in (*BOARDS, *ROW_COLUMNS, TRADES_PATTERN, *ALERT_INFOS))
 
 
 @given(st.text())

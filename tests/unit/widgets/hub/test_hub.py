@@ -264,3 +264,106 @@ async def test_a_store_that_is_away_makes_feeds_stale_until_it_answers(desk: Des
     desk.snapshots.away = False
     await eventually(lambda: last_status_is("live", "data comes in"), 5.0)
     assert desk.hub.unready() == {}
+
+
+HIGHS = feed_of("daily_range_hod_alert")
+HIGHS_OF_SHARD = {part.shard: channel for channel, part in STORED.streams.items() if part.feed == HIGHS.name}
+
+
+def high(price: float, tick: int, epoch: int = 1) -> RowBlock:
+    return row_block({"AAPL": {"price": price}}, tick=tick, epoch=epoch, published_ns=1_000 * epoch + tick)
+
+
+class Alerts:
+    """What a correct client makes of a feed of events."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.prices: list[float] = []
+        self.snapshots = 0
+
+    def are(self, *prices: float) -> Callable[[], bool]:
+        def condition() -> bool:
+            self._desk.clock.advance(0.25)
+            while (text := self._desk.client.outbox.take(self._desk.hub.snapshot)) is not None:
+                self._apply(json.loads(text))
+            return self.prices == list(prices)
+
+        return condition
+
+    def _apply(self, frame: dict[str, Any]) -> None:
+        if frame.get("feed") == HIGHS.name:
+            self.snapshots += frame["type"] == "snapshot"
+            before = [] if frame["type"] == "snapshot" else self.prices
+            self.prices = [*before, *(row[1] for row in frame["rows"])]
+
+
+async def test_alerts_of_all_shards_are_read_from_the_store_and_then_followed(desk: Desk) -> None:
+    for shard in range(SHARDS):
+        desk.snapshots.streams[shard, "daily_range_high"] = [high(1.0 + shard, tick=1 + shard)]
+    desk.subscribe(HIGHS)
+    alerts = Alerts(desk)
+    await eventually(alerts.are(1.0, 2.0), 2.0)
+    desk.announcements.announce(HIGHS_OF_SHARD[0], high(2.0, tick=1))  # known: it was read
+    desk.announcements.announce(HIGHS_OF_SHARD[1], high(3.0, tick=9))
+    await eventually(alerts.are(1.0, 2.0, 3.0), 2.0)
+    assert alerts.snapshots == 1
+
+
+async def test_alerts_that_were_missed_are_read_when_the_rows_show_a_gap_or_a_new_owner(desk: Desk) -> None:
+    desk.subscribe(HIGHS)
+    alerts = Alerts(desk)
+    desk.rows({}, tick=1)
+    await eventually(lambda: "daily_range_high:0" in desk.snapshots.reads, 2.0)
+    desk.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
+    desk.rows({}, tick=3)
+    await eventually(alerts.are(5.0), 2.0)
+    desk.snapshots.streams[SHARD, "daily_range_high"] += [high(6.0, tick=1, epoch=2)]
+    desk.rows({}, tick=1, epoch=2)
+    await eventually(alerts.are(5.0, 6.0), 2.0)
+
+
+async def test_a_store_that_lost_its_alerts_takes_none_away(desk: Desk) -> None:
+    desk.snapshots.streams[0, "daily_range_high"] = [high(1.0, tick=1)]
+    desk.subscribe(HIGHS)
+    alerts = Alerts(desk)
+    await eventually(alerts.are(1.0), 2.0)
+    desk.snapshots.streams.clear()
+    desk.announcements.reconnect()
+    desk.announcements.announce(HIGHS_OF_SHARD[0], high(2.0, tick=1, epoch=2))
+    await eventually(alerts.are(1.0, 2.0), 2.0)
+
+
+async def test_alerts_of_one_shard_that_cannot_be_read_do_not_hold_up_those_of_others(desk: Desk) -> None:
+    desk.snapshots.unreadable.add("daily_range_high")
+    desk.subscribe(HIGHS)
+    alerts = Alerts(desk)
+    desk.announcements.announce(HIGHS_OF_SHARD[1], high(1.0, tick=1))
+    await eventually(alerts.are(1.0), 2.0)
+
+
+async def test_two_feeds_of_one_symbol_show_their_own_parts_of_its_row(desk: Desk) -> None:
+    rows = {"AAPL": {"close": 1.0, "day_high": 2.0, "bid_price": 0.5}}
+    desk.snapshots.shards[SHARD] = row_block(rows, tick=1)
+    day_range = feed_of("daily_range:AAPL")
+    for feed in (QUOTE, day_range):
+        desk.subscribe(feed)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0, 2.0, 0.5]}), 2.0)
+    await eventually(desk.holds(day_range.name, {"AAPL": [1.0, 2.0]}), 2.0)
+    desk.hub.unsubscribe(desk.client.outbox, QUOTE)
+    changed = {"AAPL": {"close": 3.0, "day_high": 3.0, "bid_price": 0.5}}
+    desk.announcements.announce(ROWS, row_block(changed, tick=2))
+    await eventually(desk.holds(day_range.name, {"AAPL": [3.0, 3.0]}), 2.0)
+    assert desk.hub.snapshot(QUOTE.name) is None
+
+
+async def test_the_tape_of_a_watched_symbol_is_read_again_whenever_its_row_changed(desk: Desk) -> None:
+    trades = feed_of("trades:AAPL")
+    desk.subscribe(trades)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+    desk.snapshots.reads.clear()
+    desk.rows({"MSFT": 1.0}, tick=1)
+    desk.rows({"AAPL": 1.0}, tick=2)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+    desk.hub.unsubscribe(desk.client.outbox, trades)
+    assert desk.hub.snapshot(trades.name) is None

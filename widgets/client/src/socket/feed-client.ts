@@ -9,7 +9,7 @@ import { Connection, type ConnectionEnvironment } from "./connection";
 import type { ConnectionFacts } from "./connection-report";
 import { FeedState, type FeedUpdate, type FeedView } from "./feed-state";
 import {
-  type Alert,
+  type Append,
   type Delta,
   type ErrorMessage,
   MAX_FEEDS_IN_MESSAGE,
@@ -169,7 +169,7 @@ export class FeedClient {
       this.#applyFrame(message);
   }
 
-  #applyFrame(message: Snapshot | Delta | Alert): void {
+  #applyFrame(message: Snapshot | Delta | Append): void {
     const subscription = this.#subscriptions.get(message.feed);
     if (subscription === undefined) return; // Sent before the server heard of the unsubscription.
     const now = this.#environment.now();
@@ -222,6 +222,6 @@ export class FeedClient {
   }
 }
 
-function follow(state: FeedState, message: Delta | Alert, nowMs: number): boolean {
-  return message.type === "delta" ? state.applyDelta(message, nowMs) : state.applyAlert(message, nowMs);
+function follow(state: FeedState, message: Delta | Append, nowMs: number): boolean {
+  return message.type === "delta" ? state.applyDelta(message, nowMs) : state.append(message, nowMs);
 }

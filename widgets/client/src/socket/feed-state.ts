@@ -3,7 +3,7 @@
  *
  * Pure: no socket, no clock. The caller passes its monotonic time, in milliseconds, with each message.
  */
-import { type Alert, type Delta, type Row, rowsFit, type Snapshot, type Value } from "./messages";
+import { type Append, type Delta, type Row, rowsFit, type Snapshot, type Value } from "./messages";
 
 /** A feed as widgets read it. */
 export interface FeedView {
@@ -112,7 +112,7 @@ export class FeedState implements FeedView {
   }
 
   /** Appends events that follow those held, and forgets the oldest beyond the limit; as `applyDelta` after a gap. */
-  applyAlert(message: Alert, nowMs: number): boolean {
+  append(message: Append, nowMs: number): boolean {
     if (!this.#nextIs(message)) return false;
     this.events = [...this.events, ...message.rows].slice(-this.#limit);
     this.#reset = true;
@@ -129,7 +129,7 @@ export class FeedState implements FeedView {
     return update;
   }
 
-  #nextIs(message: Delta | Alert): boolean {
+  #nextIs(message: Delta | Append): boolean {
     const next = message.epoch === this.#epoch && message.seq === this.#seq + 1;
     this.#follows = this.#follows && next && rowsFit(message.rows, this.columns.length);
     return this.#follows;
@@ -144,7 +144,7 @@ export class FeedState implements FeedView {
     }
   }
 
-  #advance(message: Snapshot | Delta | Alert, nowMs: number): void {
+  #advance(message: Snapshot | Delta | Append, nowMs: number): void {
     this.#epoch = message.epoch;
     this.#seq = message.seq;
     this.#ageAtArrivalMs = message.age_ms;

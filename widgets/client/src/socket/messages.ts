@@ -30,9 +30,9 @@ export interface Snapshot {
   readonly limit: number | null;
 }
 
-/** Events to append to those that are held. */
-export interface Alert {
-  readonly type: "alert";
+/** Rows to append to those that are held: what happened, or trades. */
+export interface Append {
+  readonly type: "alert" | "append";
   readonly feed: string;
   readonly epoch: string;
   readonly seq: number;
@@ -78,7 +78,7 @@ export interface Pong {
   readonly id: number | null;
 }
 
-export type ServerMessage = Welcome | Snapshot | Delta | Alert | Unsubscribed | Status | ErrorMessage | Pong;
+export type ServerMessage = Welcome | Snapshot | Delta | Append | Unsubscribed | Status | ErrorMessage | Pong;
 
 export type ClientMessage =
   | { readonly type: "subscribe" | "unsubscribe" | "resync"; readonly feeds: readonly string[] }
@@ -107,7 +107,8 @@ export function parseServerMessage(frame: unknown): ServerMessage {
     case "delta":
       return parseDelta(fields);
     case "alert":
-      return { type: "alert", ...frameHead(fields), rows: rows(fields) };
+    case "append":
+      return { type: fields["type"], ...frameHead(fields), rows: rows(fields) };
     case "unsubscribed":
       return { type: "unsubscribed", feed: text(fields, "feed") };
     case "status":

@@ -1,4 +1,4 @@
-import type { Alert, Delta, Row, Snapshot } from "../../src/socket/messages";
+import type { Append, Delta, Row, Snapshot } from "../../src/socket/messages";
 
 export const FEED = "scanners:top_gainers";
 
@@ -17,7 +17,7 @@ export function snapshot(fields: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-export function alert(seq: number, rows: readonly Row[], epoch = "e1"): Alert {
+export function alert(seq: number, rows: readonly Row[], epoch = "e1"): Append {
   return { type: "alert", feed: FEED, epoch, seq, age_ms: 50, market_time_ms: 1_795_000_000_250, rows };
 }
 

@@ -155,7 +155,7 @@ describe("a feed of events", () => {
   it("appends what happens, also of a symbol that it holds, and forgets the oldest beyond its limit", () => {
     const state = loadedEvents();
     expect(
-      state.applyAlert(
+      state.append(
         alert(2, [
           ["AAA", 1, 11],
           ["BBB", 1, 5],
@@ -163,7 +163,7 @@ describe("a feed of events", () => {
         0,
       ),
     ).toBe(true);
-    expect(state.applyAlert(alert(3, [["AAA", 1, 12]]), 0)).toBe(true);
+    expect(state.append(alert(3, [["AAA", 1, 12]]), 0)).toBe(true);
     expect(state.events).toEqual([
       ["AAA", 1, 11],
       ["BBB", 1, 5],
@@ -179,11 +179,11 @@ describe("a feed of events", () => {
     ["rows that do not fit the columns", alert(2, [["BBB", 1]])],
   ])("changes nothing after %s, until a snapshot comes", (_name, message) => {
     const state = loadedEvents();
-    expect(state.applyAlert(message, 0)).toBe(false);
-    expect(state.applyAlert(alert(2, []), 0)).toBe(false);
+    expect(state.append(message, 0)).toBe(false);
+    expect(state.append(alert(2, []), 0)).toBe(false);
     expect(state.events).toEqual([["AAA", 1, 10]]);
     state.applySnapshot(snapshot({ limit: 3, seq: 9, rows: [] }), 0);
     expect(state.events).toEqual([]);
-    expect(state.applyAlert(alert(10, [["BBB", 1, 5]]), 0)).toBe(true);
+    expect(state.append(alert(10, [["BBB", 1, 5]]), 0)).toBe(true);
   });
 });

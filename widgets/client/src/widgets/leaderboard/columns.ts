@@ -32,7 +32,7 @@ export interface BoardColumn {
 }
 
 export const SYMBOL = "symbol";
-export const SYMBOL_WIDTH_PX = 66;
+export const SYMBOL_WIDTH_PX = 68;
 
 /** The bar is full at five times the average volume; beyond that, only the number tells. */
 export const FULL_BAR_RELATIVE_VOLUME = 5;
