@@ -1,4 +1,4 @@
-"""The awkward days and instants of a year: clock changes, half days, holidays, nights, any minute of a start."""
+"""The awkward days and instants of a year: clock changes, half days, holidays, nights, starts at any time."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
