@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from marketdata.events import Aggregate
-from scanners.analyzers.columns import Instants, Lines, whole_numbers, write_float_lines
+from scanners.analyzers.columns import Instants, Lines, whole_numbers, write_lines
 
 BAR_COLUMNS: Final = (
     "volume",
@@ -22,12 +22,16 @@ BAR_COLUMNS: Final = (
     "end_timestamp",
 )
 
-LINES: Final = (*BAR_COLUMNS, "official_open_price")
+LINES: Final = ("official_open_price", *BAR_COLUMNS)
 """What `bar_lines` gives: one line for each name."""
 
-VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END, OFFICIAL_OPEN = map(
+BAR_LINES: Final = slice(1, None)
+"""Those of `BAR_COLUMNS`."""
+
+OFFICIAL_OPEN, VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END = map(
     LINES.index,
     (
+        "official_open_price",
         "volume",
         "accumulated_volume",
         "open",
@@ -36,7 +40,6 @@ VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END, OFFICIAL_OPEN = 
         "low",
         "start_timestamp",
         "end_timestamp",
-        "official_open_price",
     ),
 )
 
@@ -52,12 +55,11 @@ def event_times_ms(events: Sequence[Aggregate]) -> Instants:
 def bar_lines(events: Sequence[Aggregate], times_ms: Instants) -> Lines:
     """All fields of all events; an official open that is not yet known is 0."""
     bars = np.empty((len(LINES), len(events)))
-    floats = np.empty((len(LINES) - 2, min(len(events), _EVENTS_AT_ONCE)))
     for first in range(0, len(events), _EVENTS_AT_ONCE):
-        part = slice(first, min(first + _EVENTS_AT_ONCE, len(events)))
-        lines = floats[:, : part.stop - first]
+        part = slice(first, first + _EVENTS_AT_ONCE)
         rows = [
             (
+                event.official_open_price or 0.0,
                 event.volume,
                 event.accumulated_volume,
                 event.vwap,
@@ -67,12 +69,10 @@ def bar_lines(events: Sequence[Aggregate], times_ms: Instants) -> Lines:
                 event.low,
                 event.aggregate_vwap,
                 event.average_size,
-                event.official_open_price or 0.0,
+                event.start_timestamp,
+                event.end_timestamp,
             )
             for event in events[part]
         ]
-        write_float_lines(lines, rows)
-        bars[:START, part], bars[OFFICIAL_OPEN, part] = lines[:START], lines[START]
-    bars[START] = whole_numbers([event.start_timestamp for event in events])
-    bars[END] = times_ms + 1
+        write_lines(bars[:, part], rows)
     return bars

@@ -17,7 +17,8 @@ Lines = NDArray[np.float64]
 
 _packer: Final = msgspec.msgpack.Encoder()
 _FLOAT_MARKER: Final = 0xCB
-_FLOAT_BYTES: Final = 9
+_WHOLE_NUMBER_MARKER: Final = 0xCF
+_NUMBER_BYTES: Final = 9
 _SHORT_ARRAY_MARKER: Final = 0x90
 _LONGEST_SHORT_ARRAY: Final = 15
 
@@ -30,32 +31,35 @@ def float_columns(values: Sequence[float], width: int) -> NDArray[np.float64]:
     `np.array` takes, which looks at every element twice. Should a value not be a float, `np.array` does it.
     """
     packed = _packer.encode(values)
-    header = len(packed) - _FLOAT_BYTES * len(values)
-    markers = np.frombuffer(packed, dtype=np.uint8)[max(header, 0) :: _FLOAT_BYTES]
+    header = len(packed) - _NUMBER_BYTES * len(values)
+    markers = np.frombuffer(packed, dtype=np.uint8)[max(header, 0) :: _NUMBER_BYTES]
     if len(markers) == len(values) and (markers == _FLOAT_MARKER).all():
         flat = np.ndarray((len(values),), dtype=">f8", buffer=packed, offset=header + 1, strides=(9,))
         return flat.astype(np.float64).reshape(-1, width).T
     return np.array(values, dtype=np.float64).reshape(-1, width).T
 
 
-def write_float_lines(lines: NDArray[np.float64], rows: Sequence[tuple[float, ...]]) -> None:
+def write_lines(lines: Lines, rows: Sequence[tuple[float, ...]]) -> None:
     """Write one tuple for each event into an array with one line for each column.
 
-    As `float_columns`, for wide rows: a packed tuple of up to 15 floats is a marker and then the floats, so
-    all take the same space, and the tuples need not first become one long list.
+    As `float_columns`, for wide rows, with whole numbers above 2**32 (times) beside the floats: MessagePack
+    writes these as a marker and eight bytes, too. Every packed tuple of up to 15 such numbers takes the same
+    space, and the tuples need not first become one long list. Other numbers take the slow way.
     """
     width = len(lines)
-    stride = 1 + _FLOAT_BYTES * width
+    stride = 1 + _NUMBER_BYTES * width
     packed = _packer.encode(rows)
     header = len(packed) - stride * len(rows)
     if width <= _LONGEST_SHORT_ARRAY and header > 0:
-        markers = np.frombuffer(packed, dtype=np.uint8, offset=header).reshape(len(rows), stride)
-        if (markers[:, 0] == _SHORT_ARRAY_MARKER | width).all() and (
-            markers[:, 1::_FLOAT_BYTES] == _FLOAT_MARKER
-        ).all():
-            lines[:] = np.ndarray(
-                lines.shape, dtype=">f8", buffer=packed, offset=header + 2, strides=(_FLOAT_BYTES, stride)
-            )
+        bytes_of_rows = np.frombuffer(packed, dtype=np.uint8, offset=header).reshape(len(rows), stride)
+        markers = bytes_of_rows[:, 1::_NUMBER_BYTES]
+        is_float, is_whole = markers[0] == _FLOAT_MARKER, markers[0] == _WHOLE_NUMBER_MARKER
+        is_even = (bytes_of_rows[:, 0] == _SHORT_ARRAY_MARKER | width).all() and (markers == markers[0]).all()
+        if is_even and (is_float | is_whole).all():
+            strides = (_NUMBER_BYTES, stride)
+            numbers = np.ndarray(lines.shape, dtype=">u8", buffer=packed, offset=header + 2, strides=strides)
+            lines[:] = numbers.view(">f8")
+            lines[is_whole] = numbers[is_whole]
             return
     lines[:] = np.array(rows, dtype=np.float64).T
 

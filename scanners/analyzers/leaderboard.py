@@ -18,7 +18,7 @@ import numpy as np
 from marketdata.events import Aggregate
 from marketdata.payloads import Column
 from scanners.analyzers import opens, windows
-from scanners.analyzers.bars import BAR_COLUMNS, END, OFFICIAL_OPEN, START
+from scanners.analyzers.bars import BAR_COLUMNS, BAR_LINES, END, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import newest_per_row, percent_change, quotient
 from scanners.table import MarketTable, Rows
@@ -53,7 +53,7 @@ class LeaderboardAnalyzer(Analyzer[Aggregate]):
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (bars[END], bars[START]), held)
         opens.note_official_open(table, rows, bars, newest, phase)
-        table.write(table.columns(BAR_COLUMNS), rows[newest], bars[:OFFICIAL_OPEN, newest])
+        table.write(table.columns(BAR_COLUMNS), rows[newest], bars[BAR_LINES, newest])
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
