@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Self
 
+import numpy as np
 import uvicorn
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
@@ -24,12 +25,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from marketdata.clock import SystemClock
+from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect as connect_store
 from marketdata.store.keys import BOARDS, Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
 from mdp_site.entrance import WebSocketEntrance
 from tests.support.builders import row_block
@@ -59,6 +62,7 @@ class Market:
         self._tick = 0
         self._boards: dict[str, Rows] = {board: {} for board in BOARDS}
         self._shards: dict[int, dict[str, Mapping[str, float]]] = {shard: {} for shard in range(SHARDS)}
+        self._tapes: dict[str, list[tuple[int, float]]] = {}
 
     async def board(self, feed: str, rows: Rows) -> None:
         """Store and announce a board."""
@@ -70,6 +74,36 @@ class Market:
         shard = shard_of(symbol, SHARDS)
         self._shards[shard][symbol] = columns
         await self._rows(shard, {symbol: columns})
+
+    async def alert(self, stream: str, symbol: str, *, times: int = 1, **columns: float) -> None:
+        """Store and announce one event of a symbol's shard with a tick of its own, as often as is said."""
+        shard = shard_of(symbol, SHARDS)
+        stamp = self._stamp()
+        event = row_block({symbol: columns}, **stamp)
+        changed = row_block({}, names=self._names(shard), **stamp)
+        for _ in range(times):
+            await self._publisher.publish_rows(
+                shard, self._whole(shard, stamp), changed, streams={stream: [event]}
+            )
+
+    async def trades(self, symbol: str, *trades: tuple[int, float]) -> None:
+        """Put trades (epoch ms, price) of 100 shares on the stored tape of a symbol, and announce its row."""
+        shard = shard_of(symbol, SHARDS)
+        tape = self._tapes.setdefault(symbol, [])
+        tape += trades
+        day_start_ms = tape[0][0]
+        times_ms = np.array([at_ms for at_ms, _ in tape], dtype=np.int64)
+        prices = np.array([price for _, price in tape])
+        sizes = np.full(len(tape), 100.0)
+        records = records_of(times_ms, np.arange(len(tape), dtype=np.int64), prices, sizes, day_start_ms)
+        whole = encode_header(day_start_ms) + records.tobytes()
+        await self._publisher.store_tapes(TapeWrites((symbol,), (0,), (whole,)))
+        self._shards[shard][symbol] = {"trade_count": len(tape)}
+        await self._rows(shard, {symbol: self._shards[shard][symbol]})
+
+    def new_owner(self) -> None:
+        """From now on another process owns the shards."""
+        self._epoch, self._tick = time.time_ns(), 0
 
     async def heartbeat(self) -> None:
         """One tick of everybody in which nothing changed."""
@@ -84,9 +118,14 @@ class Market:
 
     async def _rows(self, shard: int, changed: Rows) -> None:
         stamp = self._stamp()
-        names = tuple(dict.fromkeys(name for row in self._shards[shard].values() for name in row))
-        whole = row_block(self._shards[shard], names=names, **stamp)
-        await self._publisher.publish_rows(shard, whole, row_block(changed, names=names, **stamp))
+        changed_block = row_block(changed, names=self._names(shard), **stamp)
+        await self._publisher.publish_rows(shard, self._whole(shard, stamp), changed_block)
+
+    def _whole(self, shard: int, stamp: Mapping[str, Any]) -> RowBlock:
+        return row_block(self._shards[shard], names=self._names(shard), **stamp)
+
+    def _names(self, shard: int) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for row in self._shards[shard].values() for name in row))
 
     def _stamp(self) -> dict[str, Any]:
         self._tick += 1
