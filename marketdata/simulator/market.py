@@ -18,7 +18,8 @@ from marketdata.simulator.daily import Column, DailyPrices, round_price
 from marketdata.simulator.halts import Halt, draw_halts
 from marketdata.simulator.intraday import IntradayPath, activity_at
 from marketdata.simulator.prebuilt import Block, RepeatedBlock
-from marketdata.simulator.price_band_events import PriceBandEvents
+from marketdata.simulator.price_band_events import LimitState, PriceBandEvents
+from marketdata.simulator.price_moves import BandPressure
 from marketdata.simulator.prints import build_quote_pool, build_trade_pool
 from marketdata.simulator.scenarios import ORDINARY, Scenario
 from marketdata.simulator.state import Bars, MarketState
@@ -136,7 +137,12 @@ class Market:
         trades_of_day[list(cast.in_demand)] = trades_of_day.max() * _DEMAND
         self._activity = Activity(trades_of_day, self._rng)
         self._bands = PriceBandEvents(
-            self.universe, self.path, self.halts, activity=self._activity, rng=self._rng
+            self.universe,
+            self.path,
+            self.halts,
+            pressures=[move for move in cast.moves if isinstance(move, BandPressure)],
+            activity=self._activity,
+            rng=self._rng,
         )
         self._silent: tuple[int, ...] = ()
         self._held: list[_HeldBars] = []
@@ -263,6 +269,8 @@ class Market:
         picked = self._rng.integers(0, len(pool), len(rows))
         middle = fair[rows]
         bid, ask = quote_prices(middle, 1 + self._rng.random(len(rows)))
+        for limit in self._bands.limit_states(before_ms):
+            hold_at_band(bid, ask, rows == limit.row, limit)
         all_times, numbers = self._times(count, before_ms), self._numbers("Q", count)
         times = all_times[: len(rows)]
         columns = {
@@ -331,6 +339,20 @@ def quote_prices(middle: Column, half_spread_ticks: Column) -> tuple[Column, Col
     tick = np.where(middle >= 1, 0.01, 0.0001)
     half_spread = np.maximum(tick * half_spread_ticks, 0.0004 * middle)
     return round_price(np.maximum(middle - half_spread, tick)), round_price(middle + half_spread)
+
+
+def hold_at_band(bid: Column, ask: Column, chosen: NDArray[np.bool_], limit: LimitState) -> None:
+    """Put the best bid of the chosen quotes at the upper band, or the best offer at the lower one.
+
+    The other side gives way where it would lie within: a quote is not crossed.
+    """
+    tick = 0.01 if limit.band >= 1 else 0.0001
+    if limit.is_upper:
+        bid[chosen] = limit.band
+        ask[chosen] = round_price(np.maximum(ask[chosen], limit.band + tick))
+    else:
+        ask[chosen] = limit.band
+        bid[chosen] = round_price(np.minimum(bid[chosen], limit.band - tick))
 
 
 def _first_open_instant(calendar: TradingCalendar, start_ms: int) -> int:

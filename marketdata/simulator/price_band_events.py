@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from marketdata.simulator import halts
 from marketdata.simulator.activity import Activity
 from marketdata.simulator.daily import Column
 from marketdata.simulator.halts import Halt
 from marketdata.simulator.intraday import IntradayPath
+from marketdata.simulator.price_moves import BandPressure
 from marketdata.simulator.universe import Universe
 from marketdata.simulator.wire import EventBlock
 
@@ -18,8 +21,19 @@ _NS_PER_MS: Final = 1_000_000
 _REFERENCE_AGE_MS: Final = 60_000
 
 
+class LimitState(msgspec.Struct, frozen=True):
+    """One symbol whose best bid stands at its upper band, or whose best offer stands at its lower one."""
+
+    row: int
+    band: float
+    is_upper: bool
+
+
 class PriceBandEvents:
-    """`LULD` events of one trading day, in order of time. Bands are in force in the regular session only."""
+    """`LULD` events of one trading day, in order of time. Bands are in force in the regular session only.
+
+    A symbol under pressure is told its bands when that begins, and keeps them until it reopens.
+    """
 
     def __init__(
         self,
@@ -27,6 +41,7 @@ class PriceBandEvents:
         path: IntradayPath,
         halts_of_day: Sequence[Halt],
         *,
+        pressures: Sequence[BandPressure] = (),
         activity: Activity,
         rng: np.random.Generator,
     ) -> None:
@@ -36,6 +51,9 @@ class PriceBandEvents:
             halt for halt in halts_of_day if universe.tape[halt.symbol_index] == halts.NASDAQ_TAPE
         ]
         self._percentage: Final = halts.band_percentage(path.previous_close, universe.tier)
+        self._pressures: Final = [
+            (pressure, float(path.prices_at(pressure.begin_ms)[pressure.row])) for pressure in pressures
+        ]
         self._symbols: Final = np.array(universe.symbols, dtype=object)
         self._activity: Final = activity
         self._rng: Final = rng
@@ -47,13 +65,15 @@ class PriceBandEvents:
         """The events from `before_ms` up to `now_ms`, among them `updates` plain band updates."""
         events = [
             *self._halt_events(before_ms, now_ms),
+            *self._announcements(before_ms, now_ms),
             *(self._updates(before_ms, now_ms, updates) if self._in_force(before_ms) else ()),
         ]
         if not events:
             return
         events.sort()
         times, rows, codes = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-        high, low = halts.price_bands(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], self._percentage[rows])
+        reference = self._references(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], rows, times // _NS_PER_MS)
+        high, low = halts.price_bands(reference, self._percentage[rows])
         is_halt = codes == halts.HALTED
         columns = {
             "h": np.where(is_halt, 0.0, high),
@@ -65,6 +85,28 @@ class PriceBandEvents:
         }
         self._sequence += len(rows)
         yield EventBlock("LULD", self._symbols, rows, columns)
+
+    def limit_states(self, time_ms: int) -> Iterator[LimitState]:
+        """Who is held at a band at an instant."""
+        for pressure, reference in self._pressures:
+            if pressure.limit_state_ms <= time_ms < pressure.reopening_ms - halts.PAUSE_MS:
+                percentage = self._percentage[[pressure.row]]
+                high, low = halts.price_bands(np.array([reference]), percentage)
+                is_upper = pressure.change > 0
+                yield LimitState(pressure.row, float((high if is_upper else low)[0]), is_upper)
+
+    def _references(self, usual: Column, rows: NDArray[np.int64], times_ms: NDArray[np.int64]) -> Column:
+        """What the bands are drawn around."""
+        references = usual.copy()
+        for pressure, held in self._pressures:
+            is_held = (times_ms >= pressure.begin_ms) & (times_ms < pressure.reopening_ms)
+            references[(rows == pressure.row) & is_held] = held
+        return references
+
+    def _announcements(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
+        for pressure, _ in self._pressures:
+            if before_ms <= pressure.begin_ms < now_ms:
+                yield pressure.begin_ms * _NS_PER_MS, pressure.row, halts.INTRADAY_UPDATE
 
     def _in_force(self, time_ms: int) -> bool:
         return self._day.regular_open_ms <= time_ms < self._day.regular_close_ms
