@@ -120,7 +120,7 @@ class MarketTable:
         except KeyError:
             self._add(symbols)
             found = [self._row_of_symbol[symbol] for symbol in symbols]
-        return np.array(found, dtype=np.intp)
+        return np.fromiter(found, dtype=np.intp, count=len(found))
 
     def known_rows(self, symbols: Iterable[str]) -> Rows:
         """The row of each symbol, -1 where it has none."""

@@ -37,7 +37,6 @@ _LAST: Final = 3
 _MAX_REMEMBERED_CONDITIONS: Final = 10_000
 
 _floats: Final = msgspec.json.Decoder(list[float])
-_NONE: Final = "-1"  # no size
 
 
 class _UpdateRules(dict[tuple[int, ...], int]):
@@ -72,8 +71,8 @@ class TradesAnalyzer(Analyzer[Trade]):
 
     def update(self, table: MarketTable, group: EventGroup[Trade], phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""
-        conditions = self._rules
-        rules = np.array([conditions[event.conditions] for event in group.events], dtype=np.int8)
+        conditions = [event.conditions for event in group.events]
+        rules = np.frombuffer(bytes(map(self._rules.__getitem__, conditions)), dtype=np.int8)
         self._set_last(table, group, np.flatnonzero(_sets_last(rules & _LAST, group.times_ms, phase)))
         counted = np.flatnonzero(rules & _OUT_OF_VOLUME == 0)
         self._put_on_tape(table, group, counted, phase)
@@ -115,13 +114,9 @@ class TradesAnalyzer(Analyzer[Trade]):
 
 def trade_lines(events: Sequence[Trade], times_ms: Instants) -> Lines:
     """One line for each of `TRADE_COLUMNS`, one column for each event. Sizes have their fractions."""
-    values: list[float] = []
-    append = values.extend
-    for event in events:
-        append((event.price, event.size))
     lines = np.empty((len(TRADE_COLUMNS), len(events)))
-    lines[:_TIMESTAMP] = float_columns(values, _TIMESTAMP)
-    lines[_SIZE] = _exact_sizes(events, lines[_SIZE])
+    lines[_PRICE] = float_columns([event.price for event in events], 1)
+    lines[_SIZE] = _exact_sizes(events)
     lines[_TIMESTAMP] = times_ms
     lines[_SEQUENCE_NUMBER] = whole_numbers([event.sequence_number for event in events])
     return lines
@@ -134,10 +129,10 @@ def _sets_last(rules: NDArray[np.int8], times_ms: Instants, phase: MarketPhase) 
     return sets_last
 
 
-def _exact_sizes(events: Sequence[Trade], whole_sizes: Column) -> Column:
+def _exact_sizes(events: Sequence[Trade]) -> Column:
     """Shares with their fraction where the wire has it in a form that can be read, else whole shares."""
-    texts = [event.fractional_size for event in events]
-    exact = _parsed(texts)
+    whole_sizes = float_columns([event.size for event in events], 1)[0]
+    exact = _parsed([event.fractional_size for event in events])
     is_exact = (whole_sizes <= exact) & (exact < whole_sizes + 1)
     sizes: Column = np.where(is_exact, exact, whole_sizes)
     return sizes
@@ -146,8 +141,8 @@ def _exact_sizes(events: Sequence[Trade], whole_sizes: Column) -> Column:
 def _parsed(texts: Sequence[str | None]) -> Column:
     """The numbers that the texts spell, NaN for others: read as one JSON array, one by one if that fails."""
     try:
-        values = _floats.decode(f"[{','.join([text or _NONE for text in texts])}]")
-    except msgspec.DecodeError:
+        values = _floats.decode(f"[{','.join(texts)}]")  # type: ignore[arg-type] # what is None raises
+    except (TypeError, msgspec.DecodeError):
         values = []
     if len(values) != len(texts):  # also where a text holds a comma
         values = [_float(text) for text in texts]
@@ -157,6 +152,6 @@ def _parsed(texts: Sequence[str | None]) -> Column:
 
 def _float(text: str | None) -> float:
     try:
-        return float(text or _NONE)
+        return float(text or math.nan)
     except ValueError:
         return math.nan

@@ -171,16 +171,18 @@ class ShardProcessor:
     def _apply_to(self, route: Route, batches: Iterable[Batch], outcome: Outcome) -> None:
         events: list[Any] = []
         received_ms: list[int] = []
+        counts: list[int] = []
         for batch in batches:
             decoded = route.decoder.decode(batch.body)
             events += decoded.events
-            received_ms += [batch.received_ns // _NS_PER_MS] * len(decoded.events)
+            received_ms.append(batch.received_ns // _NS_PER_MS)
+            counts.append(len(decoded.events))
             if decoded.rejected:
                 outcome.rejected.update(rejected.reason.value for rejected in decoded.rejected)
                 self._set_aside.add(decoded.rejected, batch.received_ns)
             self._received_ns = max(self._received_ns, batch.received_ns)
         if events:
-            self._analyse(route, events, np.array(received_ms, dtype=np.float64), outcome)
+            self._analyse(route, events, np.repeat(np.array(received_ms, dtype=np.float64), counts), outcome)
 
     def tick(self, published_ns: int) -> Tick:
         """Compute what follows from the changes, and make the blocks of the next tick.
