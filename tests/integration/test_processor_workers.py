@@ -1,18 +1,13 @@
 """`run_processor --workers 2`: two real processes under a parent share the shards and replace each other."""
 
 import asyncio
-import contextlib
-import json
 import os
-import re
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
 import psutil
 import pytest
 
@@ -29,12 +24,10 @@ from scanners.processor import ShardProcessor
 from scanners.registry import RECEIVED_COLUMN, routes
 from tests.support.builders import aggregate_wire, batch, block_rows
 from tests.support.deadlines import eventually, scaled
-from tests.support.health_client import probe
-from tests.support.services import free_ports_in_a_row
+from tests.support.running_processors import RunningParent, running_parent
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(150)]
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
 START_SECONDS: Final = 60.0
 TAKEOVER_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 10.0
@@ -43,7 +36,6 @@ SHARDS: Final = (0, 1)
 BALANCED: Final = {0: "processor-0", 1: "processor-1"}
 CALENDAR: Final = exchange_calendar_around(SystemClock().time_ns())
 DAY: Final = CALENDAR.trading_day(SystemClock().time_ns() // 1_000_000)
-OWNED: Final = re.compile(r'^mdp_processor_owned\{shard="(\d)",worker="([^"]+)"\} 1\.0$', re.MULTILINE)
 
 Rows = dict[str, dict[str, float | None]]
 
@@ -83,34 +75,6 @@ class Feed:
         return batch(QueueName.AGGREGATE, events, shard=shard, sequence=self.second + 1, received_ns=now_ns)
 
 
-class RunningParent:
-    """A `run_processor --workers 2` of its own."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
-        self.process = process
-        self._port = port
-        self._log = log
-
-    async def workers(self) -> Mapping[str, Any]:
-        with contextlib.suppress(aiohttp.ClientError):
-            _, body = await probe(self._port, "/healthz")
-            return {worker["name"]: worker for worker in json.loads(body)["workers"]}
-        return {}
-
-    async def is_ready(self) -> bool:
-        assert self.process.returncode is None, self._log.read_text()
-        with contextlib.suppress(aiohttp.ClientError):
-            return (await probe(self._port, "/readyz"))[0] == 200
-        return False
-
-    async def owners(self) -> dict[int, str]:
-        _, page = await probe(self._port, "/metrics")
-        return {int(shard): worker for shard, worker in OWNED.findall(page)}
-
-    async def is_balanced(self) -> bool:
-        return await self.owners() == BALANCED and await self.is_ready()
-
-
 @pytest.fixture
 async def transport(queues_url: str, unique_prefix: str) -> AsyncIterator[Transport]:
     made = create_transport(
@@ -130,32 +94,19 @@ async def snapshots(redis_url: str, unique_prefix: str) -> AsyncIterator[Snapsho
 async def parent(
     redis_url: str, queues_url: str, unique_prefix: str, tmp_path: Path
 ) -> AsyncIterator[RunningParent]:
-    port = free_ports_in_a_row(3)  # the parent's and its workers'
-    log = tmp_path / "processor.log"
-    environment = os.environ | {
-        "MDC_URL": redis_url,
-        "MDC_KEY_PREFIX": f"{unique_prefix}:",
-        "MDQ_URL": queues_url,
-        "MDQ_PREFIX": unique_prefix,
-        "MDQ_SHARDS": str(len(SHARDS)),
-        "LOG_FORMAT": "console",
-    }
-    arguments = ("run_processor", "--workers", "2", "--health-port", str(port))
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "manage.py", *arguments),
-            cwd=PROJECT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-    running = RunningParent(process, port, log)
-    try:
+    async with running_parent(
+        tmp_path,
+        MDC_URL=redis_url,
+        MDC_KEY_PREFIX=f"{unique_prefix}:",
+        MDQ_URL=queues_url,
+        MDQ_PREFIX=unique_prefix,
+        MDQ_SHARDS=str(len(SHARDS)),
+    ) as running:
         yield running
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+
+
+async def is_balanced(parent: RunningParent) -> bool:
+    return await parent.owners() == BALANCED and await parent.is_ready()
 
 
 async def stored(snapshots: SnapshotReader, shard: int) -> Rows:
@@ -193,7 +144,7 @@ async def test_workers_share_the_shards_and_replace_each_other(
     parent: RunningParent, transport: Transport, snapshots: SnapshotReader
 ) -> None:
     await eventually(parent.is_ready, START_SECONDS)
-    await eventually(parent.is_balanced, START_SECONDS)
+    await eventually(lambda: is_balanced(parent), START_SECONDS)
     feed = Feed(transport)
     feeding = asyncio.create_task(feed.run())
     for shard in SHARDS:
@@ -206,7 +157,7 @@ async def test_workers_share_the_shards_and_replace_each_other(
 
     async def is_back() -> bool:
         worker = (await parent.workers())["processor-0"]
-        return worker["restarts"] == 1 and worker["state"] == "running" and await parent.is_balanced()
+        return worker["restarts"] == 1 and worker["state"] == "running" and await is_balanced(parent)
 
     await eventually(is_back, START_SECONDS)
     for shard in SHARDS:

@@ -12,7 +12,7 @@ from marketdata.tapes import TradeTape
 from tests.oracle.boards import BOARDS
 from tests.oracle.halts import limit_pause, reopening
 from tests.oracle.market import Oracle
-from tests.oracle.platform import Platform
+from tests.oracle.outcome import Outcome
 from tests.oracle.terms import Row, Value
 from tests.oracle.trades import MILLIONTHS, Print
 
@@ -52,10 +52,9 @@ def answer_of(oracle: Oracle) -> Answer:
     return Answer(rows, oracle.boards(rows), oracle.streams(), oracle.tapes(), oracle.moments())
 
 
-def differences(platform: Platform, answer: Answer, columns: Sequence[str]) -> Iterator[str]:
+def differences(found: Outcome, answer: Answer, columns: Sequence[str]) -> Iterator[str]:
     """Each difference in words: of the table in the given columns, of the boards, of the streams."""
-    blocks = platform.stored_rows()
-    market_time_ms = {symbol: block.market_time_ms for block in blocks for symbol in block.symbols}
+    market_time_ms = {symbol: block.market_time_ms for block in found.rows for symbol in block.symbols}
     right = msgspec.structs.replace(
         answer,
         rows={
@@ -63,16 +62,16 @@ def differences(platform: Platform, answer: Answer, columns: Sequence[str]) -> I
             for symbol, row in answer.rows.items()
         },
     )
-    for block in blocks:
+    for block in found.rows:
         yield from table_differences(block, right, columns)
     yield from (f"{symbol}: no row" for symbol in right.rows.keys() - market_time_ms.keys())
-    for feed, board in platform.boards().items():
+    for feed, board in found.boards.items():
         if BOARDS[feed].column not in columns:
             continue
         yield from (f"{feed} {each}" for each in board_differences(feed, board, right, columns))
     for stream, lines in right.streams.items():
-        yield from (f"{stream} {each}" for each in line_differences(platform.happened(stream), lines))
-    yield from tape_differences(platform.tapes(), right.tapes)
+        yield from (f"{stream} {each}" for each in line_differences(found.streams[stream], lines))
+    yield from tape_differences(found.tapes, right.tapes)
 
 
 def table_differences(block: RowBlock, right: Answer, columns: Sequence[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ announced as a whole or not at all.
 import itertools
 import random
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +19,6 @@ from marketdata.providers.massive.framing import FrameRouter
 from marketdata.tapes import (
     StoredTape,
     TapeWrites,
-    TradeTape,
     decode_day,
     decode_tape,
     encode_header,
@@ -30,9 +29,11 @@ from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
 from scanners.registry import CIRCUMSTANCE_COLUMNS, routes
+from scanners.registry import streams as table_streams
 from scanners.scanner.market import MarketScanner, Merge
 from tests.oracle.disturbance import Arrived
 from tests.oracle.invented_reference import reference_block, volume_curve
+from tests.oracle.outcome import Outcome, told_once
 from tests.oracle.reference import ReferenceData
 
 TURN_SHARE: Final = 0.6
@@ -84,11 +85,6 @@ class StoredShard(msgspec.Struct):
         """The tape of a symbol."""
         data = self.tapes.get(symbol)
         return None if data is None else decode_tape(data)
-
-    def happened(self, stream: str) -> Sequence[RowBlock]:
-        """The blocks of a stream, oldest first, each epoch and tick once."""
-        blocks = map(decode_row_block, self.streams.get(stream, ()))
-        return list({(block.epoch, block.tick): block for block in blocks}.values())
 
 
 class ShardOwners:
@@ -265,25 +261,23 @@ class Platform:
             owner.drain()
         self._scan(nothing_lost=True)
 
-    def stored_rows(self) -> Sequence[RowBlock]:
-        """The stored whole of each shard."""
-        return [decode_row_block(owner.stored.rows) for owner in self._owners]
-
-    def happened(self, stream: str) -> Sequence[RowBlock]:
-        """What is in a stream of all shards, as a reader takes it."""
-        return [block for owner in self._owners for block in owner.stored.happened(stream)]
-
-    def tapes(self) -> Mapping[str, TradeTape]:
-        """The stored tape of each symbol that has one."""
-        return {
-            symbol: newest_first(decode_tape(data))
-            for owner in self._owners
-            for symbol, data in owner.stored.tapes.items()
-        }
-
-    def boards(self) -> Mapping[str, RowBlock]:
-        """The boards as the scanner would publish them now."""
-        return {board.feed: board.block for board in self._scanner.rank_boards(published_ns=1)}
+    def outcome(self) -> Outcome:
+        """What is stored now, and the boards as the scanner would publish them."""
+        stored = [owner.stored for owner in self._owners]
+        streams: dict[str, list[RowBlock]] = {name: [] for name in table_streams(routes())}
+        for shard in stored:
+            for name, blocks in shard.streams.items():
+                streams[name] += told_once(map(decode_row_block, blocks))
+        return Outcome(
+            rows=[decode_row_block(shard.rows) for shard in stored],
+            streams=streams,
+            boards={board.feed: board.block for board in self._scanner.rank_boards(published_ns=1)},
+            tapes={
+                symbol: newest_first(decode_tape(data))
+                for shard in stored
+                for symbol, data in shard.tapes.items()
+            },
+        )
 
     def _scan(self, *, nothing_lost: bool = False) -> None:
         for owner in self._owners:

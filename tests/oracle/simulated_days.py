@@ -93,9 +93,18 @@ def scenario_day(name: str, date: str, seed: int) -> Sequence[Sent]:
     return (*before, *stretch(seed, begin_ms, end_ms, SCENARIOS[name]), *after)
 
 
-def stretch(seed: int, begin_ms: int, end_ms: int, scenario: Scenario = ORDINARY) -> Iterator[Sent]:
+def stretch(
+    seed: int,
+    begin_ms: int,
+    end_ms: int,
+    scenario: Scenario = ORDINARY,
+    *,
+    sessions: TradingCalendar | None = None,
+) -> Iterator[Sent]:
     """What the market sends from one instant to another."""
-    market = Market(universe(seed), calendar(), RATES, seed=seed, start_ms=begin_ms, scenario=scenario)
+    market = Market(
+        universe(seed), sessions or calendar(), RATES, seed=seed, start_ms=begin_ms, scenario=scenario
+    )
     injector = DefectInjector(DefectSchedule(_defects(scenario), seed=seed, start_ms=begin_ms))
     while market.now_ms < end_ms:
         blocks = market.step(_step_ms(market, begin_ms))

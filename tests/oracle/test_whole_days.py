@@ -62,7 +62,7 @@ def test_a_day_comes_to_what_the_oracle_says(seed: int, scenario: str, shard_cou
         platform.receive(arrived)
         if index in day.answers:
             platform.settle()
-            found = list(differences(platform, day.answers[index], COLUMNS))
+            found = list(differences(platform.outcome(), day.answers[index], COLUMNS))
             assert not found, f"{len(found)} differences:\n" + "\n".join(found[:MOST_SHOWN])
     assert len(day.answers) == len(INSTANTS)
     assert platform.kills > 0
