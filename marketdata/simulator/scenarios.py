@@ -87,6 +87,10 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         start=dt.time(10, 0),
         pauses=PausePlan(under_way=3, first_after_seconds=60, every_seconds=15, count=5),
     ),
+    "demo": Scenario(
+        summary="the ordinary open at 09:30, and Nasdaq pauses within minutes of it",
+        pauses=PausePlan(under_way=0, first_after_seconds=150, every_seconds=20, count=5),
+    ),
     "runner": Scenario(
         summary="the share with the smallest float doubles within four minutes on rising volume",
         start=dt.time(10, 15),

@@ -84,6 +84,7 @@ def market(ports: Ports) -> PlannedProcess:
         "run_simulator",
         *("--port", str(ports.simulator)),
         *("--api-key", SIMULATOR_KEY),
+        *("--scenario", "demo"),
         *("--health-port", str(ports.simulator_health)),
     )
     return PlannedProcess("simulator", command, f"http://{LOOPBACK}:{ports.simulator_health}/readyz")
