@@ -6,6 +6,7 @@ reads the processes' own counters, and a program client with an API token hears 
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import subprocess
 import tempfile
@@ -23,19 +24,12 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
 from marketdata.transport.queues import QueueName
-from mdp_site.demo.environment import (
-    LOOPBACK,
-    Ports,
-    build_environment,
-    choose_ports,
-    free_port,
-    load_secrets,
-)
+from mdp_site.demo.environment import LOOPBACK, Ports, build_environment, load_secrets
 from mdp_site.demo.plan import LOAD_REFERENCE, MANAGE, MIGRATE, ROOT, PlannedProcess, market, platform
 from mdp_site.demo.readiness import until_ready
 from mdp_site.demo.supervisor import child_environment
 from scanners.registry import routes
-from tests.support.services import RabbitMQServer, ValkeyServer
+from tests.support.services import RabbitMQServer, ValkeyServer, free_ports_in_a_row
 
 BOARDS: Final = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
 START: Final = "2026-11-20T10:30"  # in the regular session, so that rates hold
@@ -143,6 +137,13 @@ class Pipeline:
             yield socket
 
 
+def _own_ports() -> Ports:
+    """None of the usual ones: a demo beside this may take them, and its counters would be read for ours."""
+    count = len(dataclasses.fields(Ports))
+    first = free_ports_in_a_row(count)
+    return Ports(*range(first, first + count))
+
+
 @contextlib.asynccontextmanager
 async def running_pipeline(
     transport: str, *, events_per_second: int, users: int = 1, market_options: Sequence[str] = ()
@@ -155,7 +156,7 @@ async def running_pipeline(
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdp-bench-")))
         cache = stack.enter_context(ValkeyServer())
         servers = {"cache": cache.pid}
-        ports = choose_ports({"PORT": str(free_port())})
+        ports = _own_ports()
         settings = build_environment({}, ports, load_secrets(state), state)
         settings |= {"MDC_URL": f"{cache.url}/0", "MDQ_URL": f"{cache.url}/1", "LOG_FORMAT": "json"}
         if transport == "rabbitmq":
