@@ -90,7 +90,12 @@ class Processor:
             self._tracing.close()
 
     async def _work(self, stopping: asyncio.Event) -> None:
-        """Until all owners have stopped. Following the reference data ends with them, or by failing."""
+        """Until all owners have stopped. Following the reference data ends with them, or by failing.
+
+        What is stored is taken before the first event: the day's range so far keeps the first bars after a
+        start at noon from being told as new highs.
+        """
+        await self._take_reference(await self._read("reference data", self._snapshots.reference()))
         reference = asyncio.create_task(self._follow_reference(), name="reference")
         owners = asyncio.create_task(run_together(*(owner.run(stopping) for owner in self._owners)))
         try:
@@ -120,11 +125,15 @@ class Processor:
                 block: RowBlock | None = news.block
             else:
                 block = await self._read("reference data", self._snapshots.reference())
-            if block is not None:
-                curve = await self._read("volume curve", self._snapshots.volume_curve())
-                log.info("reference data taken", symbols=len(block), volume_curve=curve is not None)
-                for owner in self._owners:
-                    owner.use_reference(block, curve)
+            await self._take_reference(block)
+
+    async def _take_reference(self, block: RowBlock | None) -> None:
+        if block is None:
+            return
+        curve = await self._read("volume curve", self._snapshots.volume_curve())
+        log.info("reference data taken", symbols=len(block), volume_curve=curve is not None)
+        for owner in self._owners:
+            owner.use_reference(block, curve)
 
     async def _read(self, what: str, stored: Awaitable[Stored | None]) -> Stored | None:
         """What is stored; None also when it cannot be read: then the next announcement brings it."""

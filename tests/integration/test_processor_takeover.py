@@ -335,3 +335,71 @@ async def test_a_quiet_shard_still_gives_a_sign_of_life(launch: Launch, redis_ur
     await eventually(lambda: len(ticks) >= 2, TAKEOVER_SECONDS)
     await end(listening)
     assert ticks[1] == ticks[0] + 1
+
+
+async def highs(snapshots: SnapshotReader) -> list[tuple[str, float, float]]:
+    """Every new high that was told, once for each publication."""
+    blocks = {(block.epoch, block.tick): block for block in await snapshots.stream(SHARD, "daily_range_high")}
+    return [
+        (symbol, price, level)
+        for block in blocks.values()
+        for symbol, price, level in zip(
+            block.symbols, block.columns["price"].tolist(), block.columns["level"].tolist(), strict=True
+        )
+    ]
+
+
+def rising(second: int) -> Batch:
+    start_ms = OPENS_MS + second * 1_000
+    return received_now(
+        QueueName.AGGREGATE, [aggregate_wire("S0", start_ms=start_ms, h=20.0 + second)], second + 1
+    )
+
+
+async def test_every_new_high_is_told_once_however_often_the_owner_dies(launch: Launch) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    running = launch(MemoryTransport(broker))
+    for second in range(24):
+        await publisher.publish([rising(second)])
+        if second % 4 == 3:
+            await running.kill()  # at any point between receiving and acknowledging
+            running = launch(MemoryTransport(broker))
+    expected = [("S0", 20.0 + second, 19.0 + second) for second in range(1, 24)]
+
+    async def told() -> bool:
+        return await highs(running.snapshots) == expected
+
+    await eventually(told, TAKEOVER_SECONDS)
+
+
+async def test_events_that_waited_meet_the_range_that_the_day_already_had(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    reference = row_block({"S0": {"snapshot_high": 22.0, "snapshot_low": 5.0}}, market_time_ms=OPENS_MS)
+    await BlockPublisher(redis, keys).publish_reference(reference)
+    broker = MemoryBroker()
+    await MemoryTransport(broker).publish([rising(second) for second in range(4)])
+
+    running = launch(MemoryTransport(broker))
+
+    async def told() -> bool:
+        return await highs(running.snapshots) == [("S0", 23.0, 22.0)]
+
+    await eventually(told, TAKEOVER_SECONDS)
+
+
+async def test_what_nobody_understands_can_be_looked_at(launch: Launch) -> None:
+    broker = MemoryBroker()
+    publisher = MemoryTransport(broker)
+    running = launch(MemoryTransport(broker))
+    wrong = aggregate_wire("S1", start_ms=OPENS_MS, c=-1)
+    mixed = received_now(QueueName.AGGREGATE, [wrong, aggregate_wire("S0", start_ms=OPENS_MS)], 1)
+    await publisher.publish([received_now(QueueName.UNKNOWN, [{"ev": "FMV", "fmv": 1.5}], 1), mixed])
+
+    async def kept() -> bool:
+        pieces = await running.snapshots.unknown(SHARD)
+        return sorted(piece.reason for piece in pieces) == ["invalid_field", "unknown_type"]
+
+    await eventually(kept, TAKEOVER_SECONDS)
+    assert set(await stored_rows(running.snapshots)) == {"S0"}
