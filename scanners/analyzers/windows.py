@@ -14,13 +14,12 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketdata.payloads import Column
 from scanners.analyzers import bars as bar
 from scanners.analyzers.base import MS_PER_MINUTE, MarketPhase
 from scanners.analyzers.columns import Lines, newest_per_row, percent_change, quotient
-from scanners.table import MarketTable, Rows, Sheet
+from scanners.table import MarketTable, Rows
 
 CHANGE_COLUMNS: Final = MappingProxyType({1: "pct_change_1m", 5: "pct_change_5m", 15: "pct_change_15m"})
 VOLUME_COLUMNS: Final = MappingProxyType({1: "volume_1m", 5: "volume_5m"})
@@ -69,34 +68,35 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
     """Change and volume over the windows that end with the newest bar."""
     end, close = table["end_timestamp"][rows], table["close"][rows]
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
-    seen_from = table.sheets[_EARLIEST_SHEET].values[1, rows]
-    kept = [table.sheets[name] for name in (*_MINUTE_SHEETS, _OLDER_SHEET)]
-    kept_ends = np.array([sheet.values[_END, rows] for sheet in kept])
-    for minutes, change_column in CHANGE_COLUMNS.items():
-        window_start = _minute_start(end) - (minutes - 1) * MS_PER_MINUTE
-        base_close, base_volume = _base(kept, kept_ends, rows, window_start)
-        table[change_column][rows] = percent_change(close, base_close)
-        if minutes not in VOLUME_COLUMNS:
-            continue
-        traded = np.maximum(volume - np.where(np.isnan(base_volume), seen_from, base_volume), 0)
-        share = phase.usual_share(end) - phase.usual_share(window_start)
-        table[VOLUME_COLUMNS[minutes]][rows] = traded
-        table[RELATIVE_VOLUME_COLUMNS[minutes]][rows] = quotient(traded, average * share)
+    seen_from, share = table.sheets[_EARLIEST_SHEET].values[1, rows], phase.usual_share(end)
+    begins = np.array([_minute_start(end) - (minutes - 1) * MS_PER_MINUTE for minutes in CHANGE_COLUMNS])
+    base_closes, base_volumes = _bases(table, rows, begins)
+    for index, (minutes, change_column) in enumerate(CHANGE_COLUMNS.items()):
+        table[change_column][rows] = percent_change(close, base_closes[index])
+        if minutes in VOLUME_COLUMNS:
+            base_volume = base_volumes[index]
+            traded = np.maximum(volume - np.where(np.isnan(base_volume), seen_from, base_volume), 0)
+            usual = average * (share - phase.usual_share(begins[index]))
+            table[VOLUME_COLUMNS[minutes]][rows] = traded
+            table[RELATIVE_VOLUME_COLUMNS[minutes]][rows] = quotient(traded, usual)
 
 
-def _base(
-    kept: list[Sheet], kept_ends: NDArray[np.float64], rows: Rows, window_start: Column
-) -> tuple[Column, Column]:
-    """Close and accumulated volume of the newest kept bar before the windows; absent where there is none."""
-    ends = np.where(kept_ends <= window_start, kept_ends, -np.inf)
-    place = ends.argmax(axis=0)
-    known = np.flatnonzero(ends[place, np.arange(len(rows))] > -np.inf)
-    close, volume = np.full((2, len(rows)), np.nan)
-    for number in np.unique(place[known]):
-        at = known[place[known] == number]
-        close[at] = kept[number].values[_CLOSE, rows[at]]
-        volume[at] = kept[number].values[_ACCUMULATED_VOLUME, rows[at]]
-    return close, volume
+def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]:
+    """Close and accumulated volume of the newest bar before each window; absent where there is none.
+
+    `begins` has one line for each window and one column for each row, and so has what is given back.
+    """
+    newest = np.full(begins.shape, -np.inf)
+    closes, volumes = np.full((2, *begins.shape), np.nan)
+    for name in (*_MINUTE_SHEETS, _OLDER_SHEET):
+        kept = table.sheets[name].values
+        ends = kept[_END, rows]
+        is_newer = (ends <= begins) & (ends > newest)
+        if is_newer.any():
+            np.copyto(newest, ends, where=is_newer)
+            np.copyto(closes, kept[_CLOSE, rows], where=is_newer)
+            np.copyto(volumes, kept[_ACCUMULATED_VOLUME, rows], where=is_newer)
+    return closes, volumes
 
 
 def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
