@@ -15,7 +15,17 @@ from tests.end_to_end.conftest import Demo, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-BOARDS = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
+BOARDS = {
+    "scanners:top_gainers": "Top gainers",
+    "scanners:top_losers": "Top losers",
+    "scanners:top_gappers": "Top gappers",
+    "scanners:top_gap_downs": "Gap-downs",
+    "scanners:top_volume": "Top volume",
+    "scanners:top_trades": "Top trades",
+}
+"""Feeds of the boards that always have rows, with the tabs that show them."""
+FIRST_PAUSE_SECONDS = 240
+"""The demo's market has its first trading pause 150 s after it begins."""
 VERSION_2 = Subprotocol("mdp.v2")
 
 
@@ -47,9 +57,9 @@ def test_after_the_login_all_boards_fill_and_move(page: Page, demo: Demo) -> Non
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     log_in(page, demo)
-    for board in BOARDS:
+    for board, tab in BOARDS.items():
+        page.get_by_role("tab", name=tab).click()
         expect(page.locator(f'mdp-leaderboard[feed="{board}"] .ag-row').first).to_be_visible(timeout=20_000)
-    for board in BOARDS:
         before = cell_texts(page, board)
         page.wait_for_function(
             """([feed, before]) => {
@@ -62,6 +72,17 @@ def test_after_the_login_all_boards_fill_and_move(page: Page, demo: Demo) -> Non
         )
     expect(page.locator("mdp-connection")).to_contain_text(re.compile("live", re.IGNORECASE))
     assert complaints == []
+
+
+def test_new_highs_and_lows_arrive(page: Page, demo: Demo) -> None:
+    log_in(page, demo)
+    lines = page.locator("mdp-alerts tbody tr")
+    expect(lines.first).to_be_visible(timeout=60_000)
+    before = lines.first.inner_text()
+    expect(lines.first).not_to_have_text(before, use_inner_text=True, timeout=60_000)
+    symbol = lines.first.locator(".alert-symbol").inner_text().split()[1]
+    assert symbol.isascii()
+    expect(page.locator("mdp-alerts")).to_contain_text(re.compile("new (high|low)"))
 
 
 def test_the_quote_follows_the_clicked_row(page: Page, demo: Demo) -> None:
@@ -128,6 +149,15 @@ def test_strangers_are_refused_at_the_handshake(
             origin=origin,
         )
     assert refusal.value.response.status_code == 403
+
+
+@pytest.mark.timeout(FIRST_PAUSE_SECONDS + 60)
+def test_a_trading_pause_comes_onto_the_board_of_halts(page: Page, demo: Demo) -> None:
+    log_in(page, demo)
+    page.get_by_role("tab", name="Halts").click()
+    halted = page.locator('mdp-leaderboard[feed="halts"] .ag-row.row-halted')
+    expect(halted.first).to_be_visible(timeout=1_000 * FIRST_PAUSE_SECONDS)
+    expect(halted.first).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
 
 
 def test_health_says_that_all_is_well(demo: Demo) -> None:
