@@ -1,6 +1,15 @@
 """The whole market's boards follow the shards' rows, and a missed tick is noticed."""
 
-from marketdata.store.keys import TOP_GAINERS, TOP_GAPPERS, TOP_VOLUME
+from marketdata.store.keys import (
+    BOARDS,
+    HALTS,
+    TOP_GAINERS,
+    TOP_GAP_DOWNS,
+    TOP_GAPPERS,
+    TOP_LOSERS,
+    TOP_TRADES,
+    TOP_VOLUME,
+)
 from scanners.scanner.market import BOARD_COLUMNS, MarketScanner, Merge, RankedBoard
 from tests.support.builders import block_rows, row_block
 
@@ -28,6 +37,26 @@ def test_boards_rank_over_all_shards() -> None:
     assert (block.producer, block.epoch, block.tick) == (TOP_VOLUME, 7, 1)
     assert (block.published_ns, block.received_ns, block.market_time_ms) == (9, 3, 4)
     assert boards(market)[TOP_VOLUME].block.tick == 2
+
+
+def test_each_board_has_its_own_end_of_its_own_column() -> None:
+    market = MarketScanner(epoch=1)
+    rows = {
+        "UP": {"pct_change": 2.0, "pct_change_since_open": 0.5, "trades_per_minute": 0.0},
+        "DOWN": {"pct_change": -3.0, "pct_change_since_open": -1.0, "trades_per_minute": 9.0},
+        "HALTED": {"halt_timestamp": 7.0, "is_halted": 1.0, "trades_per_minute": 1.0},
+        "EARLIER": {"halt_timestamp": 6.0, "is_halted": 0.0},
+    }
+    market.apply_whole(0, row_block(rows))
+
+    ranked = boards(market)
+
+    assert set(ranked) == set(BOARDS)
+    assert ranked[TOP_LOSERS].block.symbols == ("DOWN", "UP")
+    assert ranked[TOP_GAP_DOWNS].block.symbols == ("DOWN", "UP")
+    assert ranked[TOP_TRADES].block.symbols == ("DOWN", "HALTED")
+    assert ranked[HALTS].block.symbols == ("HALTED", "EARLIER")
+    assert ranked[HALTS].block.columns["is_halted"].tolist() == [1.0, 0.0]
 
 
 def test_changed_rows_are_merged_in_the_order_of_ticks() -> None:
