@@ -77,9 +77,7 @@ def routes() -> Sequence[Route]:
         Route(
             QueueName.QUOTES, QUOTES, quotes.event_times_ms, quotes.quote_lines, (quotes.QuotesAnalyzer(),)
         ),
-        Route(
-            QueueName.HALTS, PRICE_BANDS, halts.event_times_ms, halts.band_lines, (halts.HaltsAnalyzer(),)
-        ),
+        Route(QueueName.HALTS, PRICE_BANDS, halts.event_times_ms, halts.band_lines, (halts.HaltsAnalyzer(),)),
     )
 
 
