@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.payloads import RowBlock
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import ShardProcessor
+from scanners.processor.shard import Checkpoint, ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, row_block
 from tests.unit.scanners.processor.bar_oracle import expected_rows, same
@@ -41,8 +42,8 @@ def bars(draw: st.DrawFn) -> dict[str, object]:
     )
 
 
-def run_shard(batches: Sequence[Sequence[Mapping[str, object]]]) -> dict[str, dict[str, float | None]]:
-    shard = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
+def new_shard(epoch: int) -> ShardProcessor:
+    shard = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=epoch)
     shard.apply_reference(
         row_block(
             {
@@ -56,9 +57,25 @@ def run_shard(batches: Sequence[Sequence[Mapping[str, object]]]) -> dict[str, di
             names=("prev_day_close", "avg_volume"),
         )
     )
-    for events in batches:
+    return shard
+
+
+def run_shard(
+    batches: Sequence[Sequence[Mapping[str, object]]], resumed_before: int
+) -> dict[str, dict[str, float | None]]:
+    """Rows after all batches; a successor takes over before one of them, and is sent the one before again."""
+    shard = new_shard(1)
+    whole: RowBlock | None = None
+    sheets: dict[str, RowBlock] = {}
+    for number, events in enumerate(batches):
+        if number == resumed_before and whole is not None:
+            shard = new_shard(2)
+            shard.restore(Checkpoint(whole, sheets))
+            shard.apply([batch(QueueName.AGGREGATE, batches[number - 1])])
         shard.apply([batch(QueueName.AGGREGATE, events)])
-        shard.tick(published_ns=1)
+        tick = shard.tick(published_ns=1)
+        whole, sheets = tick.whole, {**sheets, **tick.sheets}
+        shard.confirm(tick)
     return block_rows(shard.tick(published_ns=2).whole)
 
 
@@ -69,7 +86,7 @@ def test_rows_equal_the_plain_computation(day: list[dict[str, object]], data: st
     cuts = sorted(data.draw(st.sets(st.integers(1, len(arrived)), max_size=4)))
     batches = [arrived[first:last] for first, last in zip([0, *cuts], [*cuts, len(arrived)], strict=True)]
 
-    rows = run_shard([events for events in batches if events])
+    rows = run_shard([events for events in batches if events], resumed_before=data.draw(st.integers(0, 3)))
 
     expected = expected_rows(
         arrived,  # type: ignore[arg-type]
