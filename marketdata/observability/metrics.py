@@ -114,6 +114,9 @@ PROCESSOR_TICK_SECONDS: Final = Histogram(
 PROCESSOR_TICKS_FAILED: Final = Counter(
     "mdp_processor_failed_ticks_total", "Ticks not published, by why", ["reason"]
 )
+PROCESSOR_UNTOLD_TICKS: Final = Counter(
+    "mdp_processor_untold_ticks_total", "Ticks with too many new trades to announce each of them"
+)
 PROCESSOR_ROWS: Final = Gauge("mdp_processor_rows", "Symbols in the table of a shard", ["shard"])
 PROCESSOR_OWNED: Final = Gauge("mdp_processor_owned", "1 while this process owns the shard", ["shard"])
 PROCESSOR_RESTORES: Final = Counter(
@@ -137,6 +140,9 @@ SCANNER_ACTIVE: Final = Gauge(
 # Store: Redis or Valkey.
 STORE_PUBLISHED_BYTES: Final = Counter(
     "mdp_store_published_bytes_total", "Bytes of row blocks written and announced"
+)
+STORE_TAPE_PARTS: Final = Counter(
+    "mdp_store_written_tape_parts_total", "Stretches of new trades written into stored tapes"
 )
 STORE_ERRORS: Final = Counter("mdp_store_errors_total", "Failed store operations", ["reason"])
 STORE_RECONNECTS: Final = Counter(

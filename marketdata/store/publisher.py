@@ -150,6 +150,7 @@ class BlockPublisher:
                     size += len(result.data) + len(result.announcement) + sum(map(len, result.further_items))
                 await pipeline.execute()
         metrics.STORE_PUBLISHED_BYTES.inc(size)
+        metrics.STORE_TAPE_PARTS.inc(len(tapes) if tapes else 0)
 
     async def _are_stored(self, keys: Sequence[str]) -> bool:
         with driver_errors():
