@@ -17,6 +17,8 @@ from widgets.catalog import (
     QUOTE_PATTERN,
     ROW_COLUMNS,
     STATUS_FEED,
+    TAPE_COLUMNS,
+    TRADES_PATTERN,
     ColumnInfo,
 )
 
@@ -61,6 +63,7 @@ def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
                 for alert in ALERT_INFOS.values()
             ],
             "quote": {"pattern": QUOTE_PATTERN, "columns": list(ROW_COLUMNS[QUOTE_PATTERN])},
+            "trades": {"pattern": TRADES_PATTERN, "columns": list(TAPE_COLUMNS)},
             "status": STATUS_FEED,
         },
         "columns": {column.name: _column_config(column) for column in COLUMNS.values()},

@@ -11,8 +11,11 @@ from widgets.consumers.login import Login
 from widgets.permissions import may_see
 
 
-@pytest.mark.parametrize("name", [TOP_GAINERS, "quote:AAPL", "status"])
-def test_whoever_is_logged_in_sees_boards_quotes_and_the_status(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [TOP_GAINERS, "quote:AAPL", "trades:AAPL", "halts", "halts:AAPL", "daily_range_hod_alert", "status"],
+)
+def test_whoever_is_logged_in_sees_every_feed(name: str) -> None:
     feed = feed_of(name)
     assert may_see(User(username="ada"), feed)
     assert not may_see(User(username="gone", is_active=False), feed)

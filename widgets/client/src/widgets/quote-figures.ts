@@ -43,6 +43,24 @@ export interface QuoteFigures {
   readonly secondVwap: Value;
   readonly secondVolume: Value;
   readonly secondTradeSize: Value;
+  readonly percentChange1m: Value;
+  readonly percentChange5m: Value;
+  readonly percentChange15m: Value;
+  readonly vwapDistance: Value;
+  readonly gap: Value;
+  /** As a multiple of what is usual by this time of day. */
+  readonly relativeVolumeNow: Value;
+  readonly preMarketHigh: Value;
+  readonly preMarketLow: Value;
+  readonly newHighs: Value;
+  readonly newLows: Value;
+  readonly averageTrueRange: Value;
+  readonly tradesPerMinute: Value;
+  readonly averageTrade: Value;
+  readonly largestTrade: Value;
+  readonly isHalted: boolean;
+  readonly haltedAtMs: Value;
+  readonly isShortSaleRestricted: boolean;
   readonly lastPrice: Value;
   readonly lastSize: Value;
   readonly lastTimeMs: Value;
@@ -92,6 +110,23 @@ export function quoteFigures(value: (column: string) => Value, marketTimeMs: Val
     secondVwap: value("vwap"),
     secondVolume: value("volume"),
     secondTradeSize: value("average_size"),
+    percentChange1m: value("pct_change_1m"),
+    percentChange5m: value("pct_change_5m"),
+    percentChange15m: value("pct_change_15m"),
+    vwapDistance: value("vwap_distance_pct"),
+    gap: value("gap_pct"),
+    relativeVolumeNow: value("relative_volume_at_time"),
+    preMarketHigh: value("pre_market_high"),
+    preMarketLow: value("pre_market_low"),
+    newHighs: value("new_high_count"),
+    newLows: value("new_low_count"),
+    averageTrueRange: value("average_true_range"),
+    tradesPerMinute: value("trades_per_minute"),
+    averageTrade: value("trade_average_size"),
+    largestTrade: value("trade_largest_size"),
+    isHalted: value("is_halted") === 1,
+    haltedAtMs: value("halt_timestamp"),
+    isShortSaleRestricted: value("short_sale_restricted") === 1,
     lastPrice: value("last_price"),
     lastSize: value("last_size"),
     lastTimeMs: value("last_timestamp"),

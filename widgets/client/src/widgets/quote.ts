@@ -5,6 +5,7 @@ import {
   formatChange,
   formatCompact,
   formatDistance,
+  formatInteger,
   formatMarketTime,
   formatMultiple,
   formatPercent,
@@ -90,6 +91,12 @@ export class QuoteElement extends LitElement {
       <span class="quote-change ${signClass(figures.change)}">
         ${formatChange(figures.change)} <span class="quote-percent">${formatPercent(figures.percentChange)}</span>
       </span>
+      ${figures.isHalted ? html`<span class="quote-mark">Halted ${formatMarketTime(figures.haltedAtMs)}</span>` : nothing}
+      ${
+        figures.isShortSaleRestricted
+          ? html`<abbr class="quote-mark" title="Short sales are restricted (SEC rule 201), as prices tell">SSR</abbr>`
+          : nothing
+      }
       <span class="quote-time" title="Time of the market, New York">${formatMarketTime(figures.marketTimeMs)} ET</span>
     `;
   }
@@ -133,6 +140,26 @@ export class QuoteElement extends LitElement {
           ${figure("Prev high", formatPrice(figures.previousHigh))}
           ${figure("Prev low", formatPrice(figures.previousLow))}
           ${figure("Prev VWAP", formatPrice(figures.previousVwap))}
+        </dl>
+        <dl class="quote-figures" aria-label="Momentum">
+          ${signedFigure("1 min", figures.percentChange1m)}
+          ${signedFigure("5 min", figures.percentChange5m)}
+          ${signedFigure("15 min", figures.percentChange15m)}
+          ${signedFigure("From VWAP", figures.vwapDistance)}
+          ${signedFigure("Gap", figures.gap)}
+        </dl>
+        <dl class="quote-figures" aria-label="Trades">
+          ${figure("Rel vol now", formatMultiple(figures.relativeVolumeNow))}
+          ${figure("Trades/min", formatInteger(figures.tradesPerMinute))}
+          ${figure("Avg trade", formatCompact(figures.averageTrade))}
+          ${figure("Largest trade", formatCompact(figures.largestTrade))}
+          ${figure("ATR", formatPrice(figures.averageTrueRange))}
+        </dl>
+        <dl class="quote-figures" aria-label="Highs and lows">
+          ${figure("Pre-mkt high", formatPrice(figures.preMarketHigh))}
+          ${figure("Pre-mkt low", formatPrice(figures.preMarketLow))}
+          ${figure("New highs", formatInteger(figures.newHighs))}
+          ${figure("New lows", formatInteger(figures.newLows))}
         </dl>
         <dl class="quote-figures quote-second" aria-label="Newest second of trading">
           ${figure("1 s open", formatPrice(figures.secondOpen))}
@@ -184,6 +211,10 @@ function figure(label: string, value: string, className = "", bar?: number) {
       ? nothing
       : html`<span class="figure-bar" .style=${`width: ${(100 * bar).toFixed(0)}%`}></span>`;
   return html`<div class="figure"><dt>${label}</dt><dd class=${className}>${value}${filled}</dd></div>`;
+}
+
+function signedFigure(label: string, percent: Value) {
+  return figure(label, formatPercent(percent), signClass(percent));
 }
 
 // As a property and not as an attribute: the content security policy refuses style attributes.

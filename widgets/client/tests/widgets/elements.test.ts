@@ -64,6 +64,21 @@ describe("the quote", () => {
     expect(textOf(element.querySelector(".quote-head"))).toBe("Quote BBB 10.50 −0.25 – 09:30:00 ET");
   });
 
+  it("says that the symbol is halted, and since when", async () => {
+    const element = await show(new QuoteElement());
+    context.selection.select("AAA");
+    const halted = Date.UTC(2026, 6, 1, 14, 0, 5);
+    const columns = ["close", "is_halted", "halt_timestamp", "short_sale_restricted"];
+    browser.socket.deliver({ ...quote("AAA", [1, 1, halted, 0]), columns });
+    browser.drawFrame();
+    await element.updateComplete;
+    expect(textOf(element.querySelector(".quote-mark"))).toBe("Halted 10:00:05");
+    browser.socket.deliver({ ...quote("AAA", [1, 0, halted, 1]), columns, seq: 2 });
+    browser.drawFrame();
+    await element.updateComplete;
+    expect(textOf(element.querySelector(".quote-mark"))).toBe("SSR");
+  });
+
   it("gives its feed up when it is taken out of the page, and asks for it again when it is put back", async () => {
     const element = await show(new QuoteElement());
     context.selection.select("AAA");
