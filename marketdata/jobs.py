@@ -139,10 +139,12 @@ async def refresh(
         if not await lease.acquire():
             return Refreshed(RefreshOutcome.BUSY)
         async with kept(lease):
-            stored = await _stored_reference(SnapshotReader(redis, keys))
-            if only_if_stale and await ReferenceLoader(source, _calendar_around).is_current(stored):
-                return Refreshed(RefreshOutcome.CURRENT)
-            async with LoadReport(ServiceRecords(redis, keys, REFERENCE_SERVICE), also=progress) as report:
+            records = ServiceRecords(redis, keys, REFERENCE_SERVICE)
+            if only_if_stale and await _is_complete(records):
+                stored = await _stored_reference(SnapshotReader(redis, keys))
+                if await ReferenceLoader(source, _calendar_around).is_current(stored):
+                    return Refreshed(RefreshOutcome.CURRENT)
+            async with LoadReport(records, also=progress) as report:
                 loader = ReferenceLoader(source, _calendar_around, progress=report.progress)
                 with metrics.REFERENCE_LOAD_SECONDS.time():
                     loaded = await loader.load()
@@ -232,6 +234,15 @@ async def _look_up(
 
 def _calendar_around(time_ns: int) -> TradingCalendar:
     return exchange_calendar_around(time_ns, settings.MARKET_HOURS)
+
+
+async def _is_complete(records: ServiceRecords) -> bool:
+    """Whether the newest load got all the answers that it asked for, as far as is remembered."""
+    told = await records.actual()
+    try:
+        return told is None or not read_load_state(told).unavailable
+    except ContentError:
+        return True
 
 
 async def _stored_reference(reader: SnapshotReader) -> RowBlock | None:

@@ -17,6 +17,7 @@ import msgspec
 from marketdata.errors import ProviderUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
+from marketdata.runtime.cancellation import end
 
 CACHED_VERSION: Final = 1
 PATIENCE_SECONDS: Final = 60.0
@@ -78,10 +79,7 @@ class ReferenceCache:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        flights = tuple(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await end(*self._flights.values())
 
     async def get(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
         """The fact of a kind about `name`, remembered or else asked for by `ask`; None when there is none.

@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.errors import ContentError, ProviderRefused
+from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import MarketFacts, assemble, snapshot_of_day
@@ -81,7 +81,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The reference data of a trading day.
 
     `tickers` is None, and so is `volume_curve`, when there are none to be had. `not_entitled` names what the
-    provider's plan does not include, `unreadable` what it answered in a form that is not understood.
+    provider's plan does not include, `unreadable` what it answered in a form that is not understood, and
+    `unavailable` what it did not answer: another load may bring that.
     """
 
     block: RowBlock
@@ -91,6 +92,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     not_entitled: Sequence[str]
     unreadable: Sequence[str]
+    unavailable: Sequence[str]
 
 
 class _Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ class ReferenceLoader:
         self._total = SESSIONS + _STEPS_BESIDE_SESSIONS
         self._not_entitled: list[str] = []
         self._unreadable: list[str] = []
+        self._unavailable: list[str] = []
 
     async def is_current(self, stored: RowBlock | None) -> bool:
         """Whether the stored block is of the trading day that data is wanted for, by the provider's clock."""
@@ -136,6 +139,8 @@ class ReferenceLoader:
 
     async def load(self) -> Loaded:
         """Ask for everything and assemble it; what the plan does not include is left absent.
+
+        Daily bars are essential; what else is not answered is left absent, too.
 
         The data is of the running trading day, or in the last half hour before its start of the day to come.
         The block's market time lies in that day: it is its start where the day has not begun.
@@ -169,6 +174,7 @@ class ReferenceLoader:
             requests=self._source.requests,
             not_entitled=tuple(self._not_entitled),
             unreadable=tuple(self._unreadable),
+            unavailable=tuple(self._unavailable),
         )
 
     async def _ask_for_all(self, day: TradingDay, dates: Sequence[dt.date], *, has_started: bool) -> _Answers:
@@ -176,7 +182,9 @@ class ReferenceLoader:
         try:
             async with asyncio.TaskGroup() as tasks:
                 sessions = [
-                    tasks.create_task(self._step(source.daily_bars(date), f"daily bars of {date}"))
+                    tasks.create_task(
+                        self._step(source.daily_bars(date), f"daily bars of {date}", essential=True)
+                    )
                     for date in dates
                 ]
                 floats = tasks.create_task(self._step(source.floats(), "floats"))
@@ -228,11 +236,16 @@ class ReferenceLoader:
             raise _first(errors) from errors
         return {symbol: task.result() for symbol, task in asked.items()}
 
-    async def _step(self, request: Awaitable[T], step: str) -> T | None:
-        """The answer, or None where the provider's plan does not include it or it is not understood."""
+    async def _step(self, request: Awaitable[T], step: str, *, essential: bool = False) -> T | None:
+        """The answer, or None where the plan does not include it, it is not understood, or none came."""
         answer: T | None = None
         try:
             answer = await request
+        except ProviderUnavailable as error:
+            if essential:
+                raise
+            self._unavailable.append(step)
+            log.warning("reference data not available", what=step, detail=str(error))
         except ProviderRefused as refusal:
             if refusal.reason != "not_entitled":
                 raise

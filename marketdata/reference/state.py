@@ -14,6 +14,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ContentError, MarketDataError, StoreUnavailable
 from marketdata.observability.logs import get_logger
 from marketdata.reference.loader import Loaded, Progress
+from marketdata.runtime.cancellation import end
 
 LOADING_LIFETIME_SECONDS: Final = 300.0
 """Longer than any step takes: a record of a load that goes no further has no living process behind it."""
@@ -46,6 +47,7 @@ class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: int = 0
     not_entitled: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -84,7 +86,7 @@ class LoadReport:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._end_telling()
+        await end(self._telling)
         if isinstance(error, MarketDataError):
             state = self._state(LoadPhase.FAILED)
             await self._tell(msgspec.structs.replace(state, error=str(error)), OUTCOME_LIFETIME_SECONDS)
@@ -100,7 +102,7 @@ class LoadReport:
 
     async def loaded(self, loaded: Loaded) -> None:
         """Tell the outcome."""
-        await self._end_telling()
+        await end(self._telling)
         state = msgspec.structs.replace(
             self._state(LoadPhase.LOADED),
             date=loaded.date,
@@ -108,6 +110,7 @@ class LoadReport:
             requests=loaded.requests,
             not_entitled=tuple(loaded.not_entitled),
             unreadable=tuple(loaded.unreadable),
+            unavailable=tuple(loaded.unavailable),
         )
         await self._tell(state, OUTCOME_LIFETIME_SECONDS)
 
@@ -116,11 +119,6 @@ class LoadReport:
             await self._changed.wait()
             self._changed.clear()
             await self._tell(self._state(LoadPhase.LOADING), LOADING_LIFETIME_SECONDS)
-
-    async def _end_telling(self) -> None:
-        self._telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._telling
 
     def _state(self, phase: LoadPhase) -> LoadState:
         newest, told_ms = self._newest, self._clock.time_ns() // _NS_PER_MS

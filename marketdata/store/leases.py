@@ -8,6 +8,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from marketdata.errors import StoreUnavailable
+from marketdata.runtime.cancellation import end
 from marketdata.store.connection import driver_errors
 
 _RENEW: Final = """
@@ -76,9 +77,7 @@ async def kept(lease: Lease) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        renewing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await renewing
+        await end(renewing)
         with contextlib.suppress(StoreUnavailable):
             await lease.release()
 

@@ -215,6 +215,23 @@ async def test_a_failed_load_is_told_with_its_reason(
     assert (state.phase, "Unknown API Key" in state.error) == (LoadPhase.FAILED, True)
 
 
+async def test_a_load_without_all_answers_is_tried_again_on_the_same_day(
+    rest: ScriptedRest, configuration: ReferenceConfiguration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketdata.jobs.RestSource", lambda url, _key: impatient(url, attempts=1))
+    rest.answers[TICKERS_PATH] = lambda _request: web.Response(status=503)
+
+    first = await refresh(configuration, only_if_stale=True)
+    rest.answers[TICKERS_PATH] = tickers
+    second = await refresh(configuration, only_if_stale=True)
+
+    assert first.loaded is not None
+    assert second.loaded is not None
+    assert first.loaded.unavailable == ("tickers",)
+    assert second.loaded.unavailable == ()
+    assert (await refresh(configuration, only_if_stale=True)).outcome is RefreshOutcome.CURRENT
+
+
 async def test_foreign_bytes_in_place_of_the_reference_are_replaced(
     configuration: ReferenceConfiguration,
 ) -> None:

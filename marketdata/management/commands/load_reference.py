@@ -86,5 +86,7 @@ class Command(BaseCommand):
     def _show_missing(self, outcome: Loaded | LoadState) -> None:
         for what in outcome.not_entitled:
             self.stdout.write(self.style.WARNING(f"not included in the provider's plan: {what}"))
+        for what in outcome.unavailable:
+            self.stdout.write(self.style.WARNING(f"not answered, left out for now: {what}"))
         for what in outcome.unreadable:
             self.stdout.write(self.style.WARNING(f"not understood, left out: {what}"))

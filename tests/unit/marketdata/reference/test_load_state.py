@@ -12,7 +12,7 @@ from marketdata.errors import ContentError, ProviderUnavailable, StoreUnavailabl
 from marketdata.reference.loader import Loaded, Progress
 from marketdata.reference.state import LoadPhase, LoadReport, LoadState, read_load_state
 from tests.support.builders import row_block
-from tests.support.deadlines import eventually
+from tests.support.deadlines import eventually, scaled
 from tests.support.manual_clock import ManualClock
 
 LOADED = Loaded(
@@ -23,6 +23,7 @@ LOADED = Loaded(
     requests=54,
     not_entitled=("floats",),
     unreadable=("tickers",),
+    unavailable=("snapshot",),
 )
 
 
@@ -65,6 +66,7 @@ async def test_a_load_is_told_from_its_start_to_its_outcome() -> None:
         requests=54,
         not_entitled=("floats",),
         unreadable=("tickers",),
+        unavailable=("snapshot",),
     )
     assert seen == [Progress(3, 36, "floats")]
 
@@ -93,6 +95,30 @@ async def test_a_cache_that_is_away_keeps_nobody_from_loading() -> None:
         records.away = False
         report.progress(Progress(2, 36, "tickers"))
         await eventually(lambda: records.told, 5)
+        await report.loaded(LOADED)
+
+    assert records.told[-1].phase is LoadPhase.LOADED
+
+
+class SwallowingRecords(Records):
+    """As a driver may: a cancellation that comes in the middle of the first call is lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        self.calls += 1
+        if self.calls == 1:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        await super().tell_actual(value, lifetime_seconds=lifetime_seconds)
+
+
+async def test_a_driver_that_loses_a_cancellation_does_not_hold_up_the_load() -> None:
+    records = SwallowingRecords()
+    async with asyncio.timeout(scaled(20)), LoadReport(records) as report:
+        await eventually(lambda: records.calls, 5)
         await report.loaded(LOADED)
 
     assert records.told[-1].phase is LoadPhase.LOADED

@@ -198,8 +198,26 @@ async def test_a_refused_previous_session_is_absent_and_not_taken_from_an_older_
     assert rows["IBM"]["avg_volume"] == 100.0
 
 
-@pytest.mark.parametrize("step", ["bars", "tickers", "minute bars"])
-@pytest.mark.parametrize("error", [ProviderRefused("auth_failed"), ProviderUnavailable("away")])
+@pytest.mark.parametrize("step", ["floats", "tickers", "splits", "snapshot", "minute bars"])
+async def test_a_missing_answer_costs_its_columns_and_is_named(step: str) -> None:
+    source = FakeSource()
+    source.refused[step] = ProviderUnavailable("429")
+
+    loaded = await load(source)
+
+    assert loaded.unavailable == ("volume curve" if step == "minute bars" else step,)
+    assert block_rows(loaded.block)["IBM"]["prev_day_close"] == 10.0
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("bars", ProviderUnavailable("away")),
+        ("bars", ProviderRefused("auth_failed")),
+        ("tickers", ProviderRefused("auth_failed")),
+        ("minute bars", ProviderRefused("bad_request")),
+    ],
+)
 async def test_other_failures_are_raised_as_they_are(step: str, error: Exception) -> None:
     source = FakeSource()
     source.refused[step] = error
