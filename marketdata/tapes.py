@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.errors import ContentError
-from marketdata.payloads import Column, RowBlock
+from marketdata.payloads import Column
 
 TAPE_TRADES: Final = 1_000
-ADDED_COLUMNS: Final = ("price", "size", "timestamp", "sequence_number")
 
 RECORD: Final = np.dtype([("moment", "<i8"), ("price", "<f8"), ("size", "<i8")])
 """One trade: when (see `moments`), dollars a share, and millionths of a share, so that sums are exact."""
@@ -55,16 +54,14 @@ class TapeWrites(msgspec.Struct, frozen=True):
 
 
 class TapeTick(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tick of a shard stores and tells of its tapes.
+    """What a tick of a shard stores of its tapes.
 
-    `completes`: with these writes all tapes of the day are stored, which is yet to be noted. `added`: the
-    trades that are new since the tick before (columns `ADDED_COLUMNS`), or None if they are too many to tell.
+    `completes`: with these writes all tapes of the day are stored, which is yet to be noted.
     """
 
     day_start_ms: int
     writes: TapeWrites
     completes: bool
-    added: RowBlock | None
 
 
 class StoredTape(msgspec.Struct, frozen=True):

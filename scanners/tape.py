@@ -64,7 +64,6 @@ class Tape:
         self._row_count = 0
         self._numbers = np.empty((5, 0), dtype=np.int64)
         self._flags = np.empty((2, 0), dtype=np.bool_)
-        self._added: list[tuple[Rows, Records]] = []
         self._name_state()
         self.resize(row_count)
 
@@ -94,7 +93,6 @@ class Tape:
         self._empty()
         self.day_start_ms = 0
         self.is_complete = False
-        self._added.clear()
 
     def add(self, rows: Rows, trades: Records) -> Rows:
         """Put trades on the tapes of their rows, in any order. Gives what has news for `take_summary`."""
@@ -107,13 +105,6 @@ class Tape:
         if len(rows):
             self._append(rows, trades)
         return np.flatnonzero(self._is_changed)
-
-    def take_added(self) -> tuple[Rows, Records]:
-        """The trades that came onto a tape since this was last asked, with their rows."""
-        added, self._added = self._added, []
-        if not added:
-            return np.empty(0, dtype=np.intp), self._memory.take(np.empty(0, dtype=np.int64))
-        return np.concatenate([rows for rows, _ in added]), np.concatenate([trades for _, trades in added])
 
     def take_summary(self, rows: Rows) -> tuple[Rows, Sequence[Column]]:
         """Those of the rows (ascending) that have news, with a column for each of `SUMMARY_COLUMNS`."""
@@ -224,7 +215,6 @@ class Tape:
             changed, np.maximum.reduceat(sizes, starts), np.maximum.reduceat(displaced, starts)
         )
         self._is_changed[changed] = True
-        self._added.append((rows, trades))
 
     def _displaced_sizes(self, rows: Rows, positions: Positions) -> NDArray[np.int64]:
         """The sizes of the trades that have to leave for those at the positions, 0 where none has."""
@@ -283,7 +273,6 @@ class Tape:
         self._volume[rows] += trades["size"] - displaced
         self._note_largest(rows, trades["size"], displaced)
         self._is_changed[rows] = True
-        self._added.append((rows, trades))
 
     def _at(self, rows: Rows, positions: Positions) -> Records:
         return self._memory.take(_places(rows, positions))

@@ -114,9 +114,6 @@ PROCESSOR_TICK_SECONDS: Final = Histogram(
 PROCESSOR_TICKS_FAILED: Final = Counter(
     "mdp_processor_failed_ticks_total", "Ticks not published, by why", ["reason"]
 )
-PROCESSOR_UNTOLD_TICKS: Final = Counter(
-    "mdp_processor_untold_ticks_total", "Ticks with too many new trades to announce each of them"
-)
 PROCESSOR_ROWS: Final = Gauge("mdp_processor_rows", "Symbols in the table of a shard", ["shard"])
 PROCESSOR_OWNED: Final = Gauge("mdp_processor_owned", "1 while this process owns the shard", ["shard"])
 PROCESSOR_RESTORES: Final = Counter(

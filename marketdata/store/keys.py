@@ -57,14 +57,6 @@ class Keys(msgspec.Struct, frozen=True):
         """The day whose tapes are all stored, as a tape's header (value); absent where some may not be."""
         return f"{self.prefix}mdp:tapes:{shard}"
 
-    def trades(self, shard: int) -> str:
-        """Row block of the trades that came onto a shard's tapes in the newest tick (value and channel).
-
-        One line for each trade, so symbols repeat. A tick that brought too many to tell has none: whoever
-        misses a tick of the same epoch reads the tapes again.
-        """
-        return f"{self.prefix}mdp:trades:{shard}"
-
     def unknown(self, shard: int) -> str:
         """What a shard's processor could not understand, oldest first (bounded list); nobody is told."""
         return f"{self.prefix}mdp:unknown:{shard}"

@@ -97,7 +97,7 @@ class BlockPublisher:
             for block in blocks
         ]
         happened += self._unknown(shard, unknown)
-        results = (*further, rows, *happened, *self._told(shard, tapes))
+        results = (*further, rows, *happened, *self._tapes_note(shard, tapes))
         await self.publish(results, tapes.writes if tapes is not None else None)
         stored_keys = [self._keys.sheet(shard, name) for name in stored_sheets]
         return await self._are_stored([*stored_keys, self._keys.tapes(shard)] if tapes else stored_keys)
@@ -156,17 +156,12 @@ class BlockPublisher:
         with driver_errors():
             return not keys or await self._redis.exists(*keys) == len(keys)
 
-    def _told(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
-        """The note that all tapes of the day are stored, and the trades that are new on them."""
-        results = []
-        if tapes is not None and tapes.completes:
-            day = encode_header(tapes.day_start_ms)
-            results.append(Result(key=self._keys.tapes(shard), data=day, ttl_seconds=ROWS_TTL_SECONDS))
-        if tapes is not None and tapes.added is not None:
-            data = encode_row_block(tapes.added)
-            key = self._keys.trades(shard)
-            results.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS, announcement=data))
-        return results
+    def _tapes_note(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
+        """The note that all tapes of the day are stored."""
+        if tapes is None or not tapes.completes:
+            return ()
+        day = encode_header(tapes.day_start_ms)
+        return (Result(key=self._keys.tapes(shard), data=day, ttl_seconds=ROWS_TTL_SECONDS),)
 
     def _unknown(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
         if not pieces:

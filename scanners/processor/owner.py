@@ -287,8 +287,6 @@ class ShardOwner:
         self._processor.confirm(tick)
         if not cache_is_whole:
             self._processor.store_anew()
-        if tick.tapes is not None and tick.tapes.added is None:
-            metrics.PROCESSOR_UNTOLD_TICKS.inc()
         self._published_ns = tick.whole.published_ns
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
         metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))

@@ -11,7 +11,7 @@ import numpy as np
 from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.volume_curve import VolumeCurve
-from marketdata.tapes import ADDED_COLUMNS, Records, StoredTape, TapeTick, TapeWrites, trades_of
+from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
@@ -28,9 +28,6 @@ from scanners.registry import (
     table_sheets,
 )
 from scanners.table import MarketTable, Rows
-
-TOLD_TRADES: Final = 50_000
-"""How many trades of one tick are told at most: 2 MB, from a rate of 200,000 a second and shard on."""
 
 _NS_PER_MS: Final = 1_000_000
 
@@ -86,7 +83,7 @@ class ShardProcessor:
         self._table = self._empty_table()
         self._time = MarketTime(calendar)
         self._reference: ReferenceData | None = None
-        self._volume_curve: VolumeCurve | None = None
+        self._coming_reference: ReferenceData | None = None
         self._rows_with_reference = 0
         self._received_ns = 0
         self._tick = 0
@@ -153,10 +150,15 @@ class ShardProcessor:
             tape.is_complete = True
 
     def apply_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
-        """Take new reference data for the rows that exist, and for those that will; without a curve none."""
-        self._reference = ReferenceData(block)
-        self._volume_curve = volume_curve
-        self._rows_with_reference = 0
+        """Take new reference data for the rows that exist, and for those that will; without a curve none.
+
+        What is made for the coming trading day waits until that begins: it tells of another previous day.
+        """
+        reference = ReferenceData(block, volume_curve)
+        if self._time.phase is not None and reference.is_early(self._time.phase.day):
+            self._coming_reference = reference
+        else:
+            self._use_reference(reference)
 
     def apply(self, batches: Iterable[Batch]) -> Outcome:
         """Decode and apply batches; those of one queue keep their order and are analysed together."""
@@ -203,7 +205,7 @@ class ShardProcessor:
                 if sheet.is_changed
             },
             streams={stream: tuple(blocks) for stream, blocks in self._unpublished.items()},
-            tapes=self._tape_tick(published_ns),
+            tapes=self._tape_tick(),
             unknown=self._set_aside.newest(),
         )
 
@@ -225,6 +227,10 @@ class ShardProcessor:
         """Portions of the tapes to store before the next tick, which stores the rest: see `Tape.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
+    def _use_reference(self, reference: ReferenceData) -> None:
+        self._reference, self._coming_reference = reference, None
+        self._rows_with_reference = 0
+
     def _derive(self) -> Rows:
         """Compute what follows from the changes and from the time; the rows that changed."""
         phase = self._phase
@@ -241,7 +247,9 @@ class ShardProcessor:
     def _phase(self) -> MarketPhase | None:
         phase = self._time.phase
         return phase and msgspec.structs.replace(
-            phase, volume_curve=self._volume_curve, market_time_ms=self._time.newest_ms
+            phase,
+            volume_curve=self._reference and self._reference.volume_curve,
+            market_time_ms=self._time.newest_ms,
         )
 
     @property
@@ -282,6 +290,8 @@ class ShardProcessor:
         if advance.day_started:
             self._table.clear((RECEIVED_COLUMN, *SNAPSHOT_COLUMNS))
             self._rows_with_reference = 0
+            if self._coming_reference is not None:
+                self._use_reference(self._coming_reference)
 
     def _fill_reference(self) -> None:
         """Only rows without it: new ones; all after new reference data, a restore or a day's start."""
@@ -307,26 +317,15 @@ class ShardProcessor:
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
 
-    def _tape_tick(self, published_ns: int) -> TapeTick | None:
+    def _tape_tick(self) -> TapeTick | None:
         tape = self._table.tape
         if not tape.day_start_ms:
             return None
-        rows, records = tape.take_added()
         return TapeTick(
             day_start_ms=tape.day_start_ms,
             writes=tape.writes(self._table.symbols),
             completes=not tape.is_complete,
-            added=self._added_block(published_ns, rows, records) if len(rows) <= TOLD_TRADES else None,
         )
-
-    def _added_block(self, published_ns: int, rows: Rows, records: Records) -> RowBlock:
-        trades = trades_of(records, self._table.tape.day_start_ms)
-        values = (trades.prices, trades.sizes, trades.timestamps, trades.sequence_numbers)
-        columns = {
-            name: np.asarray(value, dtype=np.float64)
-            for name, value in zip(ADDED_COLUMNS, values, strict=True)
-        }
-        return self._block(published_ns, self._symbols(rows), columns)
 
     def _changed_block(self, published_ns: int, rows: Rows) -> RowBlock:
         return self._block(published_ns, self._symbols(rows), self._table.copy_columns(rows))

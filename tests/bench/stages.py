@@ -90,8 +90,7 @@ def _processor_row(
 def _encode(tick: Tick) -> None:
     """As for the cache, without the cache."""
     sheets = tick.sheets.values()
-    told = (tick.tapes.added,) if tick.tapes is not None and tick.tapes.added is not None else ()
-    for block in (tick.whole, tick.changed, *sheets, *chain.from_iterable(tick.streams.values()), *told):
+    for block in (tick.whole, tick.changed, *sheets, *chain.from_iterable(tick.streams.values())):
         encode_row_block(block)
     if tick.tapes is not None:
         write_arguments(tick.tapes.writes, Keys())

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
-from marketdata.store.announcements import Announcement, AnnouncementReader
+from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import TAPE_TTL_SECONDS, Keys
 from marketdata.store.publisher import BlockPublisher
@@ -261,34 +261,6 @@ async def test_the_next_day_begins_with_empty_tapes_for_successors_too(
 
     await eventually(counted, DEADLINE_SECONDS)
     assert await read_trades(snapshots, "S0") == newest_first(again, "S0")
-
-
-async def test_new_trades_are_told_once_with_every_tick(launch: Launch, redis_url: str, keys: Keys) -> None:
-    broker = MemoryBroker()
-    launch(broker)
-    publisher = MemoryTransport(broker)
-    heard: list[RowBlock] = []
-    told = asyncio.Event()
-
-    async def listen() -> None:
-        async for item in AnnouncementReader(redis_url, [keys.trades(SHARD)]):
-            told.set()
-            if isinstance(item, Announcement):
-                heard.append(item.block)
-
-    listening = asyncio.create_task(listen())
-    await asyncio.wait_for(told.wait(), DEADLINE_SECONDS)
-    await publisher.publish([batch_of(prints(0, 300))])
-    await eventually(lambda: sum(map(len, heard)) == 300, DEADLINE_SECONDS)
-    await publisher.publish([batch_of(prints(0, 300)), batch_of(prints(300, 10))])
-    await eventually(lambda: sum(map(len, heard)) >= 310, DEADLINE_SECONDS)
-    await end(listening)
-
-    rows = [row for block in heard for row in block.rows()]
-    assert sorted((row["sequence_number"], row["symbol"], row["price"]) for row in rows) == sorted(
-        (event["q"], event["sym"], event["p"]) for event in (*prints(0, 300), *prints(300, 10))
-    )
-    assert [block.tick for block in heard] == list(range(heard[0].tick, heard[0].tick + len(heard)))
 
 
 async def test_foreign_bytes_are_no_tape(redis: Redis, keys: Keys) -> None:

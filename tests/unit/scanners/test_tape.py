@@ -252,18 +252,6 @@ def test_a_torn_ring_is_put_in_order_and_written_again() -> None:
     assert list(pair.tape.writes(SYMBOLS).offsets) == [0]
 
 
-def test_new_trades_are_told_once() -> None:
-    pair = Pair()
-    chance = np.random.default_rng(1)
-    prints = prints_at(range(5), chance=chance)
-    pair.add(prints)
-    pair.add(prints[:2])
-    rows, records = pair.tape.take_added()
-    assert rows.tolist() == [0] * 5
-    assert records["price"].tolist() == [each.price for _, each in prints]
-    assert len(pair.tape.take_added()[0]) == 0
-
-
 @pytest.mark.parametrize("row_count", [5_000, 9_000])
 def test_rows_appear_while_the_day_goes_on(row_count: int) -> None:
     tape = Tape()

@@ -1,4 +1,4 @@
-"""Which trades come onto a symbol's tape, with which sizes, and what a tick stores and tells of it."""
+"""Which trades come onto a symbol's tape, with which sizes, and what a tick stores of it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -86,9 +86,6 @@ def test_the_same_trades_again_change_nothing() -> None:
     assert block_rows(again.whole)["AAPL"]["trade_count"] == 20
     assert len(tapes_of(first).writes) == 1
     assert len(tapes_of(again).writes) == 0
-    told = tapes_of(again).added
-    assert told is not None
-    assert len(told) == 0
 
 
 def test_what_was_not_published_is_stored_with_the_next_tick() -> None:
@@ -133,14 +130,3 @@ def test_a_successor_stores_all_again_unless_all_is_known_to_be_stored(noted_day
     is_complete = noted_day_ms == DAY_START_MS
     assert tapes_of(after).completes == (not is_complete)
     assert set(tapes_of(after).writes.symbols) == ({"AAPL"} if is_complete else {"AAPL", "MSFT"})
-
-
-def test_more_trades_than_can_be_told_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanners.processor.shard.TOLD_TRADES", 3)
-    few, many = shard(), shard()
-    trades = [trade(second) for second in range(4)]
-    assert tapes_of(tick_after(many, trades[:2], trades[2:])).added is None
-    told = tapes_of(tick_after(few, trades[:3])).added
-    assert told is not None
-    assert told.columns["sequence_number"].tolist() == [0, 1, 2]
-    assert tapes_of(tick_after(many, [trade(9)])).added is not None
