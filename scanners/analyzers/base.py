@@ -75,9 +75,9 @@ class Emission(msgspec.Struct, frozen=True):
 class Analyzer(Protocol[EventT_contra]):
     """Turns events of one kind into columns. Pure: no I/O, no clock, and no state but the table.
 
-    All state lives in the table, in published columns and in sheets, so a shard that another process restores
-    from the stored blocks continues exactly where this one stopped. Events may come late, twice, and after a
-    restart again: applying an event a second time changes nothing and emits nothing.
+    All state lives in the table, in published columns, sheets and the tape, so a shard that another process
+    restores from what is stored continues exactly where this one stopped. Events may come late, twice, and
+    after a restart again: applying an event a second time changes nothing and emits nothing.
     """
 
     @property
