@@ -1,19 +1,22 @@
 """Reference data beside the market table: whole columns are joined by symbol."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from marketdata.payloads import RowBlock
+from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
 from scanners.registry import REFERENCE_COLUMNS, SNAPSHOT_COLUMNS
 from scanners.table import MarketTable, Rows
 
 
 class ReferenceData:
-    """The newest reference block, indexed by symbol."""
+    """A reference block, indexed by symbol, and the volume curve that came with it."""
 
-    def __init__(self, block: RowBlock) -> None:
+    def __init__(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
+        self.volume_curve: Final = volume_curve
         self._market_time_ms = block.market_time_ms
         self._index = {symbol: index for index, symbol in enumerate(block.symbols)}
         absent = np.full(len(block), np.nan)
@@ -21,6 +24,10 @@ class ReferenceData:
         # One more row, all absent, is what the index -1 of an unknown symbol points at.
         self._matrix = np.full((len(REFERENCE_COLUMNS), len(block) + 1), np.nan)
         self._matrix[:, :-1] = columns
+
+    def is_early(self, day: TradingDay) -> bool:
+        """Whether it was made for a trading day after this one: before 04:00 the next day's is loaded."""
+        return self._market_time_ms >= day.next_day_start_ms
 
     def fill(self, table: MarketTable, rows: Rows, day: TradingDay | None) -> None:
         """Write the reference columns of the rows and mark these; a symbol that is unknown here has none.

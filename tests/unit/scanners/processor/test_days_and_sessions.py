@@ -151,6 +151,18 @@ def test_zero_is_a_value(shard: Shard) -> None:
     assert row["relative_volume"] is None
 
 
+def test_reference_data_of_the_coming_day_waits_for_it(shard: Shard) -> None:
+    shard.core.apply_reference(row_block({"AAPL": {"prev_day_close": 5.0}}))
+    shard.bar(FRIDAY, "19:59:59", c=6.0)
+    coming = row_block({"AAPL": {"prev_day_close": 6.0}}, market_time_ms=new_york_ms(MONDAY, "04:00:00"))
+
+    shard.core.apply_reference(coming)
+
+    assert shard.row()["change"] == 1.0
+    shard.bar(MONDAY, "04:00:00", c=8.0)
+    assert shard.row()["change"] == 2.0
+
+
 def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: Shard) -> None:
     shard.bar(MONDAY, "10:00:00", h=11.0)
     shard.bar(MONDAY, "10:00:02")
