@@ -236,8 +236,7 @@ def _limit_state(table: MarketTable, rows: Rows, day: TradingDay) -> Column:
     state[(ask > upper) & (bid < lower)] = BOTH_OUTSIDE
     state[(ask == lower) & uncrossed] = LIMIT_DOWN
     state[(bid == upper) & uncrossed] = LIMIT_UP
-    is_known = ~(np.isnan(upper) & np.isnan(lower)) & ~(np.isnan(bid) & np.isnan(ask))
-    is_known &= _in_regular_session(table["quote_timestamp"][rows], day)
+    is_known = ~np.isnan(upper + lower) & _in_regular_session(table["quote_timestamp"][rows], day)
     return np.where(is_known, state, np.nan)
 
 

@@ -260,6 +260,7 @@ def quote(time_of_day: str, bid: float, ask: float, sequence_number: int = 1) ->
         (10.0, 11.01, 2),
         (8.99, 10.0, -2),
         (8.99, 11.01, 3),
+        (0.0, 0.0, 0),
     ],
 )
 def test_the_limit_state_compares_the_newest_quote_with_the_newest_bands(
@@ -279,6 +280,8 @@ def test_without_quotes_bands_or_a_regular_session_there_is_no_limit_state() -> 
     assert shard.row()["limit_state"] is None
     other = Shard()
     other.apply(quote("10:00:00", 11.0, 11.01), queue=QueueName.QUOTES)
+    assert other.row()["limit_state"] is None
+    other.apply(at("10:00:00", 15, bands=(11.0, 0.0)))
     assert other.row()["limit_state"] is None
 
 
