@@ -67,7 +67,7 @@ export class QuoteElement extends LitElement {
 
   protected override render() {
     return html`
-      <section class="quote" aria-labelledby="quote-heading">
+      <section class="quote" tabindex="0" aria-labelledby="quote-heading">
         <header class="quote-head">
           <h2 id="quote-heading"><span class="visually-hidden">Quote </span>${this.symbol ?? "Quote"}</h2>
           ${this.figures ? this.#renderPrice(this.figures) : nothing}
