@@ -15,9 +15,12 @@ from widgets.hub.rows import FeedRows, decimals_of, select_rows
 from widgets.hub.stream import Emission, Fresh, Outgoing, age_ms
 from widgets.protocol import Alert, Snapshot, encode_frame, encode_rows
 
-Order: TypeAlias = tuple[int, int, int]
+Order: TypeAlias = tuple[int, int, int, int]
 
-_BEFORE_ALL: Final[Order] = (0, 0, 0)
+SIMULTANEOUS_NS: Final = 1_000_000_000
+"""Blocks of so little difference stand in the order in which they came, once one of them was sent."""
+
+_BEFORE_ALL: Final[Order] = (0, 0, 0, 0)
 
 
 class _Published(msgspec.Struct, frozen=True):
@@ -37,6 +40,7 @@ class EventStream(Outgoing):
     A block is known by shard, epoch and tick, and counts once however often it is announced or read. What was
     announced and what is stored add up: a store that has lost its lists takes nothing away, and a block that
     was missed takes its place as soon as it is read. Whoever reads the same blocks holds the same events.
+    Shards tick together, and their clocks differ a little: that alone puts no block before one that was sent.
 
     Nothing goes out before the stored list of every shard was read: a client's first snapshot is whole.
     """
@@ -55,14 +59,16 @@ class EventStream(Outgoing):
     def offer(self, shard: int, block: RowBlock) -> bool:
         """Take over the events of a block; False when it is known, or older than all that is held."""
         identity = (shard, block.epoch, block.tick)
-        order = (block.published_ns, shard, block.tick)
+        order = (block.published_ns, shard, block.tick, 0)
         if not len(block) or self._is_too_old(order) or any(b.identity == identity for b in self._blocks):
             return False
+        sent = self._held[-1].order if self._held else _BEFORE_ALL
+        if order <= sent and sent[0] - order[0] < SIMULTANEOUS_NS:
+            order = _after(self._blocks[-1].order)
+        self._fresh = self._fresh or order <= sent
         newest = range(max(0, len(block) - EVENTS_HELD), len(block))
         rows = select_rows(block, self.feed.columns, newest, fill=True)
         bisect.insort(self._blocks, _Published(identity, order, rows), key=_order)
-        if self._held and order <= self._held[-1].order:
-            self._fresh = True
         self._forget_oldest()
         return True
 
@@ -121,6 +127,11 @@ class EventStream(Outgoing):
         empty = np.empty((0, len(self.feed.columns)))
         values = np.concatenate([empty, *(each.rows.values for each in blocks)])[-EVENTS_HELD:]
         return encode_rows(symbols, values, decimals_of(self.feed.columns))
+
+
+def _after(order: Order) -> Order:
+    published_ns, shard, tick, step = order
+    return (published_ns, shard, tick, step + 1)
 
 
 def _order(published: _Published) -> Order:

@@ -29,6 +29,10 @@ def alerts(prices: Sequence[float], *, tick: int, at_ns: int, epoch: int = 1) ->
     return row_block(rows, epoch=epoch, tick=tick, published_ns=at_ns, received_ns=at_ns)
 
 
+def at(seconds: float) -> int:
+    return round(1e9 * seconds)
+
+
 def read(feed: EventStream) -> None:
     for shard in SHARDS:
         feed.read(shard)
@@ -107,11 +111,25 @@ def test_a_missed_block_takes_its_place_and_everybody_gets_a_snapshot() -> None:
     feed = stream()
     read(feed)
     feed.emit()
-    feed.offer(0, alerts([3.0], tick=3, at_ns=30))
+    feed.offer(0, alerts([3.0], tick=3, at_ns=at(30)))
     feed.emit()
-    feed.offer(0, alerts([2.0], tick=2, at_ns=20))
+    feed.offer(0, alerts([2.0], tick=2, at_ns=at(20)))
     assert feed.emit() is Fresh.SNAPSHOT
     assert prices(feed.snapshot()) == [2.0, 3.0]
+
+
+def test_shards_that_tick_together_make_no_snapshots_however_their_clocks_differ() -> None:
+    feed = stream()
+    read(feed)
+    feed.emit()
+    for tick in range(1, 5):
+        feed.offer(0, alerts([1.0], tick=tick, at_ns=at(tick / 4)))
+        assert isinstance(feed.emit(), str)
+        feed.offer(1, alerts([2.0], tick=tick, at_ns=at(tick / 4 - 0.1)))
+        emission = feed.emit()
+        assert isinstance(emission, str)
+        assert prices(emission) == [2.0]
+    assert prices(feed.snapshot()) == [1.0, 2.0] * 4
 
 
 def test_only_the_newest_events_are_held_however_many_come_at_once() -> None:
@@ -150,7 +168,7 @@ def test_in_whatever_order_blocks_come_a_client_ends_with_the_newest_in_order(
 ) -> None:
     """Each block comes twice: announced, or read from the store, in any order."""
     blocks = [
-        (tick % 2, alerts([1_000.0 * tick + index for index in range(size)], tick=tick, at_ns=tick))
+        (tick % 2, alerts([1_000.0 * tick + index for index in range(size)], tick=tick, at_ns=at(2 * tick)))
         for tick, size in enumerate(sizes, 1)
     ]
     arrivals = [*blocks, *blocks]
