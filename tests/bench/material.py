@@ -1,8 +1,11 @@
 """Frames and batches of a busy session to measure with: every field of the wire, real sizes, a fixed seed.
 
 The mix is the busy session's of the provider's public figures: 4 aggregates and 10 trades to 40 quotes.
+Prices walk: each symbol moves by some hundredths of a percent a second, so that a new high of the day is the
+exception which it is in the market.
 """
 
+import functools
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -18,19 +21,23 @@ SYMBOLS: Final = tuple(
     for i in range(SYMBOL_COUNT)
 )
 
+STEP: Final = 0.0002
+"""Standard deviation of a second's move, as a part of the price: 3 % over a session of 6.5 hours."""
+
 Event = dict[str, Any]
 
 
 def aggregate(chance: random.Random, symbol: str, second: int) -> Event:
     """One second aggregate, about 200 bytes."""
-    price = round(chance.uniform(1, 400), 4)
+    opened, closed = _price(symbol, second), _price(symbol, second + 1)
     volume, accumulated = chance.randrange(100, 5_000), 10_000 + second * 200
     start = START_MS + second * 1_000
     return {
         "ev": "A", "sym": symbol, "v": volume, "dv": f"{volume}.0", "av": accumulated,
         "dav": f"{accumulated}.000000",
-        "op": price, "vw": price, "o": price, "c": round(price * 1.001, 4), "h": round(price * 1.002, 4),
-        "l": round(price * 0.999, 4), "a": price, "z": 87, "s": start, "e": start + 1_000,
+        "op": _price(symbol, 0), "vw": round((opened + closed) / 2, 4), "o": opened, "c": closed,
+        "h": max(opened, closed), "l": min(opened, closed), "a": opened,
+        "z": 87, "s": start, "e": start + 1_000,
     }  # fmt: skip
 
 
@@ -39,7 +46,7 @@ def trade(chance: random.Random, symbol: str, second: int) -> Event:
     size = chance.randrange(1, 500)
     event: Event = {
         "ev": "T", "sym": symbol, "x": 4, "i": str(chance.randrange(10**5, 10**6)), "z": 3,
-        "p": round(chance.uniform(1, 400), 4), "s": size, "ds": f"{size}.000000",
+        "p": _price(symbol, second), "s": size, "ds": f"{size}.000000",
         "t": START_MS + second * 1_000 + 818, "pt": START_MS + second * 1_000 + 790,
         "q": 1_000_000 + second, "trfi": 202, "trft": START_MS + second * 1_000 + 800,
     }  # fmt: skip
@@ -50,12 +57,21 @@ def trade(chance: random.Random, symbol: str, second: int) -> Event:
 
 def quote(chance: random.Random, symbol: str, second: int) -> Event:
     """One quote, about 130 bytes."""
-    bid = round(chance.uniform(1, 400), 2)
+    bid = _price(symbol, second)
     return {
         "ev": "Q", "sym": symbol, "bx": 4, "bp": bid, "bs": chance.randrange(1, 900), "ax": 7,
         "ap": round(bid + 0.02, 2), "as": chance.randrange(1, 900), "c": 0, "i": [604],
         "t": START_MS + second * 1_000 + 784, "q": 5_000_000 + second, "z": 3,
     }  # fmt: skip
+
+
+@functools.cache
+def _price(symbol: str, second: int) -> float:
+    """The price at the start of a second, in whole cents: a walk that depends on the symbol alone."""
+    chance = random.Random(f"{symbol} {second}")
+    if second == 0:
+        return round(chance.uniform(5, 400), 2)
+    return round(_price(symbol, second - 1) * (1 + chance.gauss(0, STEP)), 2)
 
 
 _MAKERS: Final[dict[str, Callable[[random.Random, str, int], Event]]] = {

@@ -23,19 +23,16 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
-from marketdata.transport.queues import QueueName
 from mdp_site.demo.environment import LOOPBACK, Ports, build_environment, load_secrets
 from mdp_site.demo.plan import LOAD_REFERENCE, MANAGE, MIGRATE, ROOT, PlannedProcess, market, platform
 from mdp_site.demo.readiness import until_ready
 from mdp_site.demo.supervisor import child_environment
-from scanners.registry import routes
 from tests.support.services import RabbitMQServer, ValkeyServer, free_ports_in_a_row
 
 BOARDS: Final = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
 START: Final = "2026-11-20T10:30"  # in the regular session, so that rates hold
 MIX: Final = "A:4,T:10,Q:40"
 _SAMPLE: Final = re.compile(r"^(mdp_\w+?)(\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
-_UNREAD_QUEUES: Final = set(QueueName) - {route.queue for route in routes()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,16 +218,11 @@ async def _start(
 
 
 async def _counters(http: aiohttp.ClientSession, port: int) -> Counter[str]:
-    """Every counter of a process, summed over its labels but for queues that no analyzer reads.
-
-    Nobody takes price bands and unknown events out of their queues yet: that these expire is no loss.
-    """
+    """Every counter of a process, summed over its labels."""
     async with http.get(f"http://{LOOPBACK}:{port}/metrics") as answer:
         text = await answer.text()
     sums: Counter[str] = Counter()
-    for name, labels, value in _SAMPLE.findall(text):
-        if any(f'queue="{queue}"' in labels for queue in _UNREAD_QUEUES):
-            continue
+    for name, _labels, value in _SAMPLE.findall(text):
         sums[name] += float(value)  # type: ignore[assignment]
     return sums
 
