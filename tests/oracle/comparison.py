@@ -11,13 +11,10 @@ from marketdata.payloads import RowBlock
 from marketdata.tapes import TradeTape
 from tests.oracle.boards import BOARDS
 from tests.oracle.halts import limit_pause, reopening
-from tests.oracle.market import Oracle
+from tests.oracle.market import Lines, Oracle
 from tests.oracle.outcome import Outcome
 from tests.oracle.terms import Row, Value
 from tests.oracle.trades import MILLIONTHS, Print
-
-Lines = Mapping[str, Sequence[Row]]
-"""What a stream tells of each symbol, in order."""
 
 CALCULATED: Final = frozenset(
     {

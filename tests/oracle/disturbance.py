@@ -119,5 +119,10 @@ def _arrived(pieces: Sequence[Sent], chance: random.Random) -> Arrived:
     return Arrived(frames, good, pieces[-1].time_ms)
 
 
+def arrived_together(events: Sequence[dict[str, Any]], received_ms: int) -> Arrived:
+    """Events in one frame."""
+    return Arrived([_encode(events)], events, received_ms)
+
+
 def _frame(events: Sequence[bytes]) -> bytes:
     return b"[" + b",".join(events) + b"]"

@@ -1,6 +1,7 @@
 """Reference data from a seed: some known, some zero, some absent; for the oracle and for the platform."""
 
 import datetime as dt
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -89,6 +90,5 @@ def _perhaps(value: Value, chance: random.Random) -> Value:
 def _curve(chance: random.Random) -> Curve:
     """Rises from 0 to 1, now faster, now slower, and in some minutes not at all."""
     traded = [max(0.0, chance.gauss(1, 1)) for _ in range(_MINUTES)]
-    total = sum(traded)
-    shares = [sum(traded[:minute]) / total for minute in range(_MINUTES)]
-    return Curve((*shares, 1.0))
+    so_far = list(itertools.accumulate(traded, initial=0.0))
+    return Curve((*(volume / so_far[-1] for volume in so_far[:-1]), 1.0))

@@ -17,6 +17,9 @@ from tests.oracle.trades import Print, tape_of, trade_columns
 
 _NS_PER_MS: Final = 1_000_000
 
+Lines = Mapping[str, Sequence[Row]]
+"""The lines of a stream by symbol, in order."""
+
 
 class Oracle:
     """The whole market on consecutive trading days, with reference data that is known from the beginning."""
@@ -25,6 +28,8 @@ class Oracle:
         self._days = days
         self._reference = reference
         self._known: set[str] = set()
+        self._past_tapes: Mapping[str, Sequence[Print]] = {}
+        self._past_streams: Mapping[str, Lines] = {}
         self._newest_ms = 0
         self._begin(days[0])
 
@@ -33,6 +38,7 @@ class Oracle:
         time_ms = event_time_ms(event)
         later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(time_ms)]
         if later:
+            self._past_tapes, self._past_streams = self.tapes(), self.streams()
             self._begin(later[0])
         if not self._day.has(time_ms):
             return
@@ -52,19 +58,20 @@ class Oracle:
         """The symbols on each board, in order."""
         return {feed: ranked(board, rows) for feed, board in BOARDS.items()}
 
-    def streams(self) -> Mapping[str, Mapping[str, Sequence[Row]]]:
-        """Stream -> symbol -> what it told of it today, in order."""
+    def streams(self) -> Mapping[str, Lines]:
+        """Stream -> symbol -> what it told of it on all days, in order."""
         ranges = {symbol: self._range(symbol) for symbol in self._events["A"]}
-        return {
+        told = {
             "daily_range_high": _lines({symbol: of.high_alerts for symbol, of in ranges.items()}),
             "daily_range_low": _lines({symbol: of.low_alerts for symbol, of in ranges.items()}),
             "halts": _lines({symbol: halt_lines(told) for symbol, told in self._events["LULD"].items()}),
         }
+        return {stream: _joined(self._past_streams.get(stream, {}), lines) for stream, lines in told.items()}
 
     def tapes(self) -> Mapping[str, Sequence[Print]]:
-        """Symbol -> its tape, oldest first; without those that are empty."""
+        """Symbol -> the tape of the last day on which it traded, oldest first."""
         tapes = {symbol: tape_of(trades) for symbol, trades in self._events["T"].items()}
-        return {symbol: tape for symbol, tape in tapes.items() if tape}
+        return {**self._past_tapes, **{symbol: tape for symbol, tape in tapes.items() if tape}}
 
     def moments(self) -> Mapping[str, frozenset[int]]:
         """Symbol -> the times of its quotes and of its bands today."""
@@ -106,8 +113,12 @@ class Oracle:
         return self._reference.facts(symbol, self._day)
 
 
-def _lines(told: Mapping[str, Sequence[msgspec.Struct]]) -> Mapping[str, Sequence[Row]]:
+def _lines(told: Mapping[str, Sequence[msgspec.Struct]]) -> Lines:
     return {symbol: [msgspec.structs.asdict(line) for line in lines] for symbol, lines in told.items()}
+
+
+def _joined(before: Lines, after: Lines) -> Lines:
+    return {symbol: [*before.get(symbol, ()), *after.get(symbol, ())] for symbol in (*before, *after)}
 
 
 def symbol_of(event: Event) -> str:

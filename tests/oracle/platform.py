@@ -98,6 +98,7 @@ class ShardOwners:
         *,
         epochs: Iterable[int],
         chance: random.Random,
+        kill_share: float,
     ) -> None:
         self.shard: Final = shard
         self.stored: Final = StoredShard()
@@ -106,6 +107,7 @@ class ShardOwners:
         self._reference = reference
         self._epochs = iter(epochs)
         self._chance = chance
+        self._kill_share = kill_share
         self._waiting: dict[QueueName, deque[Batch]] = {}
         self._on_loan: list[Batch] = []
         self._announced: list[bytes] = []
@@ -152,7 +154,7 @@ class ShardOwners:
         self._on_loan.clear()
 
     def _work(self) -> None:
-        kill_at = self._chance.choice(_MOMENTS) if self._chance.random() < KILL_SHARE else None
+        kill_at = self._chance.choice(_MOMENTS) if self._chance.random() < self._kill_share else None
         self._apply(self._received())
         _die_if(kill_at, "applied")
         if self._chance.random() < TICK_SHARE:
@@ -212,13 +214,19 @@ class Platform:
     """All shards and a scanner, fed with what arrives. Deterministic in `chance`."""
 
     def __init__(
-        self, shard_count: int, calendar: TradingCalendar, reference: ReferenceData, chance: random.Random
+        self,
+        shard_count: int,
+        calendar: TradingCalendar,
+        reference: ReferenceData,
+        chance: random.Random,
+        *,
+        kill_share: float = KILL_SHARE,
     ) -> None:
         self._chance = chance
         self._router = FrameRouter(shard_count)
         self._epochs = itertools.count(1)
         self._owners = [
-            ShardOwners(shard, calendar, reference, epochs=self._epochs, chance=chance)
+            ShardOwners(shard, calendar, reference, epochs=self._epochs, chance=chance, kill_share=kill_share)
             for shard in range(shard_count)
         ]
         self._sequence = itertools.count(1)

@@ -47,8 +47,9 @@ def trade_columns(trades: Sequence[Event], *, day: Day) -> Row:
 
 
 def size(trade: Event) -> float:
-    """Shares of a trade, with their fraction where it is told."""
-    return float(trade["ds"] if trade.get("ds") else trade["s"])
+    """Shares of a trade, with their fraction where `ds` tells one of these shares."""
+    exact = float(trade.get("ds") or trade["s"])
+    return exact if trade["s"] <= exact < trade["s"] + 1 else float(trade["s"])
 
 
 def tape_of(trades: Sequence[Event]) -> Sequence[Print]:

@@ -1,0 +1,144 @@
+"""Few events with every tie, zero and absence, in any order, on two days: platform and oracle agree.
+
+What whole days hold in plenty is rare in here, and the other way round.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from scanners.registry import routes, table_columns
+from tests.oracle.comparison import answer_of, differences
+from tests.oracle.disturbance import arrived_together
+from tests.oracle.invented_reference import invented_reference
+from tests.oracle.market import Oracle
+from tests.oracle.platform import Platform
+from tests.oracle.simulated_days import calendar, oracle_day
+from tests.oracle.terms import MINUTE_MS, epoch_ms, new_york
+from tests.support.builders import aggregate_wire, quote_wire, trade_wire
+
+Event = dict[str, Any]
+
+DATES: Final = ("2026-11-25", "2026-11-27")
+"""A full day and the half day after Thanksgiving."""
+DAYS: Final = tuple(oracle_day(date) for date in DATES)
+SYMBOLS: Final = ("AAA", "BB", "C")
+COLUMNS: Final = table_columns(routes())
+KILL_SHARE: Final = 0.3
+NS_PER_MS: Final = 1_000_000
+
+symbols = st.sampled_from(SYMBOLS)
+prices = st.sampled_from([0.0, 0.5, 1.0, 9.5, 10.0, 12.25, 80.0])
+sizes = st.integers(0, 500)
+numbers = st.integers(0, 3)
+
+
+@st.composite
+def times_of_day(draw: st.DrawFn) -> int:
+    """Around the turns of the sessions, mostly within the twenty minutes after the open."""
+    hour = draw(st.sampled_from(["09:30", "09:30", "10:00", "04:00", "13:00", "16:00", "20:00", "23:00"]))
+    minutes = draw(st.integers(-3, 20))
+    offset_ms = draw(st.sampled_from([-1_000, 0, 1_000, 58_000, 59_000]))
+    return max(DAYS[0].start_ms, epoch_ms(new_york(DATES[0], hour)) + minutes * MINUTE_MS + offset_ms)
+
+
+@st.composite
+def bars(draw: st.DrawFn) -> Event:
+    is_minute = draw(st.booleans())
+    time_ms = draw(times_of_day())
+    return aggregate_wire(
+        draw(symbols),
+        ev="AM" if is_minute else "A",
+        start_ms=time_ms // MINUTE_MS * MINUTE_MS if is_minute else time_ms,
+        v=draw(sizes),
+        av=draw(st.integers(0, 9_000)),
+        o=draw(prices),
+        c=draw(prices),
+        h=draw(prices),
+        l=draw(prices),
+        a=draw(prices),
+        op=draw(st.sampled_from([None, 0, 11.0, 12.0])),
+    )
+
+
+@st.composite
+def trades(draw: st.DrawFn) -> Event:
+    conditions = draw(st.sampled_from([None, [], [12], [37], [12, 37], [15], [38], [14, 41], [999]]))
+    shares = draw(sizes)
+    exact = draw(st.sampled_from([None, f"{shares}.5", f"{shares}.000001", "700.25"]))
+    optional = {"c": conditions, "ds": exact}
+    told = {name: value for name, value in optional.items() if value is not None}
+    return trade_wire(
+        draw(symbols),
+        timestamp_ms=draw(times_of_day()),
+        q=draw(numbers),
+        p=draw(prices),
+        s=shares,
+        **told,
+    )
+
+
+@st.composite
+def quotes(draw: st.DrawFn) -> Event:
+    return quote_wire(
+        draw(symbols), timestamp_ms=draw(times_of_day()), q=draw(numbers), bp=draw(prices), ap=draw(prices)
+    )
+
+
+@st.composite
+def bands(draw: st.DrawFn) -> Event:
+    """Of one symbol, time and number there is one message."""
+    symbol, time_ms, number = draw(symbols), draw(times_of_day()), draw(numbers)
+    told = random.Random(f"{symbol} {time_ms} {number}")
+    indicator = told.choice([14, 15, 16, 17, 18, 22])
+    high, low = (0.0, 0.0) if indicator == 17 else told.choice([(12.25, 9.5), (10.0, 1.0), (0.0, 0.5)])
+    return {
+        "ev": "LULD",
+        "T": symbol,
+        "h": high,
+        "l": low,
+        "i": [indicator],
+        "z": 3,
+        "t": time_ms * NS_PER_MS + number,
+        "q": number,
+    }
+
+
+def moved(event: Mapping[str, Any], by_ms: int) -> Event:
+    """The same event on another day."""
+    names = ("s", "e") if event["ev"] in {"A", "AM"} else ("t",)
+    unit = NS_PER_MS if event["ev"] == "LULD" else 1
+    return {**event, **{name: event[name] + by_ms * unit for name in names}}
+
+
+def cut(events: Sequence[Event], data: st.DataObject) -> Sequence[Sequence[Event]]:
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(events)), max_size=6)))
+    return [events[first:last] for first, last in zip([0, *cuts], [*cuts, len(events)], strict=True)]
+
+
+events_of_a_day = st.lists(st.one_of(bars(), trades(), quotes(), bands()), min_size=1, max_size=30)
+
+
+@settings(max_examples=300, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink))
+@given(first=events_of_a_day, second=events_of_a_day, seed=st.integers(0, 2**32), data=st.data())
+def test_any_events_come_to_what_the_oracle_says(
+    first: list[Event], second: list[Event], seed: int, data: st.DataObject
+) -> None:
+    chance = random.Random(seed)
+    as_of_ms = DAYS[0].start_ms - data.draw(st.integers(0, 1))  # its snapshot counts, or does not
+    reference = invented_reference(dict.fromkeys(SYMBOLS, 10.0), as_of_ms, chance)
+    platform = Platform(1, calendar(), reference, chance, kill_share=KILL_SHARE)
+    oracle = Oracle(DAYS, reference)
+    by_ms = DAYS[1].start_ms - DAYS[0].start_ms
+    for day in (first, [moved(event, by_ms) for event in second]):
+        repeated = day + data.draw(st.lists(st.sampled_from(day), max_size=5))
+        for number, events in enumerate(cut(repeated, data)):
+            for event in events:
+                oracle.take(event, received_ms=number)
+            platform.receive(arrived_together(events, received_ms=number))
+        platform.settle()
+        found = list(differences(platform.outcome(), answer_of(oracle), COLUMNS))
+        assert not found, "\n".join(found)
