@@ -13,6 +13,7 @@ from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import BAR_COLUMNS
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
+from tests.oracle.comparison import same
 from tests.support.builders import (
     aggregate_wire,
     batch,
@@ -23,7 +24,6 @@ from tests.support.builders import (
     row_block,
     trade_wire,
 )
-from tests.unit.scanners.processor.bar_oracle import same
 
 Wire = Mapping[str, Any]
 Row = dict[str, float | None]
@@ -282,6 +282,6 @@ def test_a_start_at_any_minute_comes_to_what_can_be_known(
         different = {
             name: (found[symbol][name], expected[symbol][name])
             for name in known_columns(own_seen, own_missed)
-            if not same(found[symbol][name], expected[symbol][name])
+            if not same(name, found[symbol][name], expected[symbol][name])
         }
         assert different == {}
