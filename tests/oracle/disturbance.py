@@ -15,7 +15,7 @@ _LATE_SHARE: Final = 0.01
 _DUPLICATE_SHARE: Final = 0.02
 _CORRECTED_SHARE: Final = 0.02
 _BAND_QUOTE_SHARE: Final = 0.1
-_MAX_GROUP_MS: Final = 50_000
+_MAX_GROUP_MS: Final = 90_000
 _MAX_FRAME_EVENTS: Final = 60
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode

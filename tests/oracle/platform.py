@@ -38,7 +38,7 @@ from tests.oracle.reference import ReferenceData
 
 TURN_SHARE: Final = 0.6
 """How often one of the shards gets to work when frames have arrived."""
-KILL_SHARE: Final = 0.03
+KILL_SHARE: Final = 0.06
 """Of a shard's turns; each kill falls on one of several moments of a turn."""
 TICK_SHARE: Final = 0.4
 LOST_ANNOUNCEMENT_SHARE: Final = 0.02

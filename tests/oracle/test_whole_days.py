@@ -66,6 +66,7 @@ def test_a_day_comes_to_what_the_oracle_says(seed: int, scenario: str, shard_cou
             assert not found, f"{len(found)} differences:\n" + "\n".join(found[:MOST_SHOWN])
     assert len(day.answers) == len(INSTANTS)
     assert platform.kills > 0
+    assert all(day.answers[len(day.arrived) - 1].streams.values()), "a day without an alert or a halt"
 
 
 def _reference(seed: int) -> ReferenceData:
