@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import Column, RowBlock
+from scanners.symbol_index import UNKNOWN, SymbolIndex
 from scanners.tape import Tape
 
 Rows = NDArray[np.intp]
@@ -83,22 +84,21 @@ class MarketTable:
         self._changed = np.zeros(capacity, dtype=np.bool_)
         self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
         self.tape: Final = Tape()
-        self._row_of_symbol: dict[str, int] = {}
-        self._symbols: list[str] = []
+        self._index = SymbolIndex()
         self._alphabetic = np.empty(0, dtype=np.intp)
 
     def __len__(self) -> int:
         """Number of rows."""
-        return len(self._symbols)
+        return len(self._index)
 
     @property
     def symbols(self) -> Sequence[str]:
         """The symbol of each row. Do not change."""
-        return self._symbols
+        return self._index.symbols
 
     def __getitem__(self, name: str) -> Column:
         """The column of a name: a view, whose elements may be set; it is stale once a row is added."""
-        column: Column = self._matrix[self._index_of_name[name], : len(self._symbols)]
+        column: Column = self._matrix[self._index_of_name[name], : len(self._index)]
         return column
 
     def columns(self, names: Sequence[str]) -> slice:
@@ -115,24 +115,19 @@ class MarketTable:
 
     def rows(self, symbols: Sequence[str]) -> Rows:
         """The row of each symbol; a symbol that is new gets a row of NaN, which is marked."""
-        try:
-            found = [self._row_of_symbol[symbol] for symbol in symbols]
-        except KeyError:
+        found = self._index.find(symbols)
+        if (found == UNKNOWN).any():
             self._add(symbols)
-            found = [self._row_of_symbol[symbol] for symbol in symbols]
-        return np.fromiter(found, dtype=np.intp, count=len(found))
-
-    def known_rows(self, symbols: Iterable[str]) -> Rows:
-        """The row of each symbol, -1 where it has none."""
-        return np.array([self._row_of_symbol.get(symbol, -1) for symbol in symbols], dtype=np.intp)
+            found = self._index.find(symbols)
+        return found
 
     def mark(self, rows: Rows | slice) -> None:
         """Note that the rows changed."""
-        self._changed[: len(self._symbols)][rows] = True
+        self._changed[: len(self._index)][rows] = True
 
     def changed(self) -> Rows:
         """The marked rows, ascending."""
-        return np.flatnonzero(self._changed[: len(self._symbols)])
+        return np.flatnonzero(self._changed[: len(self._index)])
 
     def take_changed(self) -> Rows:
         """The marked rows, ascending; none is marked afterwards."""
@@ -151,7 +146,7 @@ class MarketTable:
     ) -> Mapping[str, Column]:
         """Copies of the named columns (all by default) of the given rows (all by default)."""
         chosen = self.names if names is None else tuple(names)
-        whole = self._matrix[:, : len(self._symbols)]
+        whole = self._matrix[:, : len(self._index)]
         if names is None:
             matrix = whole.copy() if rows is None else whole[:, rows]
         else:
@@ -183,20 +178,17 @@ class MarketTable:
 
     def alphabetic_positions(self) -> Rows:
         """The place of each row in the alphabetic order of symbols: breaks ties without comparing text."""
-        if len(self._alphabetic) != len(self._symbols):
-            order = np.argsort(np.array(self._symbols, dtype=np.str_), kind="stable")
+        if len(self._alphabetic) != len(self._index):
+            order = np.argsort(np.array(self.symbols, dtype=np.str_), kind="stable")
             self._alphabetic = np.empty(len(order), dtype=np.intp)
             self._alphabetic[order] = np.arange(len(order))
         return self._alphabetic
 
     def _add(self, symbols: Iterable[str]) -> None:
-        first = len(self._symbols)
-        for symbol in symbols:
-            if symbol not in self._row_of_symbol:
-                self._row_of_symbol[symbol] = len(self._symbols)
-                self._symbols.append(symbol)
-        self._reserve(len(self._symbols))
-        self._changed[first : len(self._symbols)] = True
+        first = len(self._index)
+        self._index.add(symbols)
+        self._reserve(len(self._index))
+        self._changed[first : len(self._index)] = True
 
     def _reserve(self, row_count: int) -> None:
         """Double the capacity until it suffices, so that growth costs amortised constant time a row."""
