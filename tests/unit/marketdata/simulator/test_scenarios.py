@@ -58,7 +58,8 @@ def test_every_scenario_says_in_a_line_what_it_is(name: str) -> None:
 
 
 def test_an_unknown_scenario_is_named_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="'panic' is none of bad, calm, demo, flash, halt, open, runner"):
+    there_are = "bad, calm, demo, flash, halt, open, runner"
+    with pytest.raises(ConfigurationError, match=f"'panic' is none of {there_are}"):
         scenario_named("panic")
 
 
