@@ -12,7 +12,7 @@ from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
-from marketdata.trading_calendar import TradingCalendar
+from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.base import Emission, EventGroup, MarketPhase
@@ -227,6 +227,14 @@ class ShardProcessor:
         """Portions of the tapes to store before the next tick, which stores the rest: see `Tape.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
+    def _choose_reference(self, day: TradingDay) -> None:
+        """What waited for the day that begins is used; what came before all events may be for a later one."""
+        coming, current = self._coming_reference, self._reference
+        if coming is not None and not coming.is_early(day):
+            self._use_reference(coming)
+        elif current is not None and current.is_early(day):
+            self._coming_reference, self._reference = current, None
+
     def _use_reference(self, reference: ReferenceData) -> None:
         self._reference, self._coming_reference = reference, None
         self._rows_with_reference = 0
@@ -287,11 +295,10 @@ class ShardProcessor:
                 analyzer.start_day(self._table)
             if advance.regular_session_started:
                 analyzer.start_regular_session(self._table)
-        if advance.day_started:
+        if advance.day_started and self._time.phase is not None:
             self._table.clear((RECEIVED_COLUMN, *SNAPSHOT_COLUMNS))
             self._rows_with_reference = 0
-            if self._coming_reference is not None:
-                self._use_reference(self._coming_reference)
+            self._choose_reference(self._time.phase.day)
 
     def _fill_reference(self) -> None:
         """Only rows without it: new ones; all after new reference data, a restore or a day's start."""

@@ -1,7 +1,6 @@
 """The tasks of the hub: hear the news, send what changed, re-read what was missed, say how things stand."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -10,6 +9,7 @@ from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
+from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, News
 from marketdata.tapes import StoredTape
 from widgets.catalog import EVENTS_HELD, Feed, FeedKind, StoredFeeds
@@ -132,9 +132,7 @@ class Hub:
         """End the tasks. Connections are the server's to close."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     def unready(self) -> Mapping[str, str]:
         """Why connections cannot be served right now: part -> reason. Empty before the first connection."""

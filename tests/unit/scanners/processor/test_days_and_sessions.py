@@ -163,6 +163,15 @@ def test_reference_data_of_the_coming_day_waits_for_it(shard: Shard) -> None:
     assert shard.row()["change"] == 2.0
 
 
+def test_reference_data_of_a_later_day_waits_also_when_it_came_first(shard: Shard) -> None:
+    coming = row_block({"AAPL": {"prev_day_close": 6.0}}, market_time_ms=new_york_ms(MONDAY, "04:00:00"))
+    shard.core.apply_reference(coming)
+    shard.bar(FRIDAY, "19:59:59", c=6.0)
+    assert shard.row()["change"] is None
+    shard.bar(MONDAY, "04:00:00", c=8.0)
+    assert shard.row()["change"] == 2.0
+
+
 def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: Shard) -> None:
     shard.bar(MONDAY, "10:00:00", h=11.0)
     shard.bar(MONDAY, "10:00:02")
