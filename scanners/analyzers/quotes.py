@@ -22,7 +22,7 @@ QUOTE_COLUMNS: Final = (
     "quote_sequence_number",
 )
 DERIVED_COLUMNS: Final = ("spread", "mid_price", "spread_pct")
-_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(QUOTE_COLUMNS))
+_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE = range(4)
 
 
 def event_times_ms(events: Sequence[Quote]) -> Instants:
@@ -38,14 +38,17 @@ class QuotesAnalyzer(Analyzer[Quote]):
 
     def update(self, table: MarketTable, group: EventGroup[Quote], phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""
-        rows, quotes = group.rows, group.lines
+        timestamps, sequence_numbers = group.lines
         held = (table["quote_timestamp"], table["quote_sequence_number"])
-        newest = newest_per_row(rows, (quotes[_TIMESTAMP], quotes[_SEQUENCE_NUMBER]), held)
-        chosen = quotes[:, newest]
+        newest = newest_per_row(group.rows, (timestamps, sequence_numbers), held)
+        if not len(newest):
+            return ()
+        sides = _sides([group.events[index] for index in newest.tolist()])
+        chosen = np.vstack((sides, group.lines[:, newest]))
         for price, size in ((_BID_PRICE, _BID_SIZE), (_ASK_PRICE, _ASK_SIZE)):
             empty = chosen[price] == 0
             chosen[price, empty] = chosen[size, empty] = np.nan
-        table.write(table.columns(QUOTE_COLUMNS), rows[newest], chosen)
+        table.write(table.columns(QUOTE_COLUMNS), group.rows[newest], chosen)
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
@@ -58,10 +61,15 @@ class QuotesAnalyzer(Analyzer[Quote]):
 
 
 def quote_lines(events: Sequence[Quote], times_ms: Instants) -> Lines:
-    """One line for each of `QUOTE_COLUMNS`, one column for each event."""
+    """Two lines, timestamps and sequence numbers: they decide which quotes count, and most do not."""
+    sequence_numbers = whole_numbers([event.sequence_number for event in events])
+    return np.vstack((times_ms, sequence_numbers)).astype(np.float64)
+
+
+def _sides(events: Sequence[Quote]) -> Lines:
+    """Price and size of both sides of quotes, at least one: the first four of `QUOTE_COLUMNS`."""
     values: list[float] = []
     append = values.extend
     for event in events:
         append((event.bid_price, event.bid_size, event.ask_price, event.ask_size))
-    sequence_numbers = whole_numbers([event.sequence_number for event in events])
-    return np.vstack((float_columns(values, _TIMESTAMP), times_ms, sequence_numbers))
+    return float_columns(values, 4)
