@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, EventDecoder
+from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
 from marketdata.transport.queues import QueueName
 from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
@@ -20,28 +21,6 @@ class Route(msgspec.Struct, frozen=True):
     event_times_ms: Callable[[Sequence[Any]], Instants]
     lines: Callable[[Sequence[Any], Instants], Lines]
     analyzers: tuple[Analyzer[Any], ...]
-
-
-SNAPSHOT_COLUMNS = ("snapshot_high", "snapshot_low")
-"""Reference columns that tell of the trading day within which the reference data was made, of no other."""
-
-REFERENCE_COLUMNS = (
-    "prev_day_open",
-    "prev_day_high",
-    "prev_day_low",
-    "prev_day_close",
-    "prev_day_volume",
-    "prev_day_vwap",
-    "avg_volume",
-    "free_float",
-    "average_true_range",
-    "prev_day_short_sale_restricted",
-    "ticker_type",
-    "nasdaq_listed",
-    "split_ratio",
-    *SNAPSHOT_COLUMNS,
-)
-"""Columns of the market table that the reference data fills; no analyzer owns them."""
 
 
 RECEIVED_COLUMN = "received_timestamp"
@@ -82,7 +61,7 @@ def routes() -> Sequence[Route]:
 
 
 def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
-    """The schema of the market table: each analyzer's columns side by side, reference data, the stamp."""
+    """The schema of the market table: each analyzer's columns side by side, the reference data, the stamp."""
     owned = [name for route in all_routes for analyzer in route.analyzers for name in analyzer.columns]
     return (*owned, *REFERENCE_COLUMNS, RECEIVED_COLUMN)
 

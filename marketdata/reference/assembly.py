@@ -27,6 +27,9 @@ PREVIOUS_SESSION_COLUMNS: Final = (
     "prev_day_volume",
     "prev_day_vwap",
 )
+SNAPSHOT_COLUMNS: Final = ("snapshot_high", "snapshot_low")
+"""Columns that tell of the trading day within which the reference data was made, of no other."""
+
 COLUMNS: Final = (
     *PREVIOUS_SESSION_COLUMNS,
     "avg_volume",
@@ -36,8 +39,7 @@ COLUMNS: Final = (
     "ticker_type",
     "nasdaq_listed",
     "split_ratio",
-    "snapshot_high",
-    "snapshot_low",
+    *SNAPSHOT_COLUMNS,
 )
 """Columns of the reference block; docs/reference.md defines each."""
 

@@ -98,9 +98,10 @@ class BlockPublisher:
         ]
         happened += self._unknown(shard, unknown)
         results = (*further, rows, *happened, *self._tapes_note(shard, tapes))
-        await self.publish(results, tapes.writes if tapes is not None else None)
-        stored_keys = [self._keys.sheet(shard, name) for name in stored_sheets]
-        return await self._are_stored([*stored_keys, self._keys.tapes(shard)] if tapes else stored_keys)
+        expected = [self._keys.sheet(shard, name) for name in stored_sheets]
+        if tapes is not None:
+            expected.append(self._keys.tapes(shard))
+        return await self.publish(results, tapes.writes if tapes is not None else None, expected)
 
     async def store_tapes(self, writes: TapeWrites) -> None:
         """Store a portion of the tapes by itself, ahead of the rows that tell of them."""
@@ -138,8 +139,13 @@ class BlockPublisher:
             results.insert(0, Result(key=self._keys.tickers(), data=data, ttl_seconds=ttl))
         await self.publish(results)
 
-    async def publish(self, results: Iterable[Result], tapes: TapeWrites | None = None) -> None:
-        """Write into tapes, and results in their order, in one transaction."""
+    async def publish(
+        self, results: Iterable[Result], tapes: TapeWrites | None = None, expected: Sequence[str] = ()
+    ) -> bool:
+        """Write into tapes, and results in their order, in one transaction.
+
+        Says whether all `expected` keys are in the cache afterwards.
+        """
         size = sum(map(len, tapes.parts)) if tapes else 0
         with driver_errors():
             async with self._redis.pipeline(transaction=True) as pipeline:
@@ -148,13 +154,12 @@ class BlockPublisher:
                 for result in results:
                     _queue(pipeline, result)
                     size += len(result.data) + len(result.announcement) + sum(map(len, result.further_items))
-                await pipeline.execute()
+                if expected:
+                    pipeline.exists(*expected)
+                replies = await pipeline.execute()
         metrics.STORE_PUBLISHED_BYTES.inc(size)
         metrics.STORE_TAPE_PARTS.inc(len(tapes) if tapes else 0)
-
-    async def _are_stored(self, keys: Sequence[str]) -> bool:
-        with driver_errors():
-            return not keys or await self._redis.exists(*keys) == len(keys)
+        return not expected or bool(replies[-1] == len(expected))
 
     def _tapes_note(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
         """The note that all tapes of the day are stored."""

@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 
 from marketdata.payloads import RowBlock
+from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
+from marketdata.reference.assembly import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
-from scanners.registry import REFERENCE_COLUMNS, SNAPSHOT_COLUMNS
 from scanners.table import MarketTable, Rows
 
 

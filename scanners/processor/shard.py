@@ -10,6 +10,7 @@ import numpy as np
 
 from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock, UnknownPiece
+from marketdata.reference.assembly import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
@@ -22,7 +23,6 @@ from scanners.processor.set_aside import SetAside
 from scanners.registry import (
     CIRCUMSTANCE_COLUMNS,
     RECEIVED_COLUMN,
-    SNAPSHOT_COLUMNS,
     Route,
     table_columns,
     table_sheets,

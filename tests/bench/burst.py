@@ -33,7 +33,10 @@ class Burst:
 
 
 def burst() -> Row:
-    """Seconds from the end of the burst until no more events are under way than before it."""
+    """Seconds from the end of the burst until no more events are under way than before it.
+
+    The budget is met only by a burst that was offered in full: a smaller one is easier to catch up with.
+    """
     rate = best_rate("rabbitmq") // 2
     course = asyncio.run(_watch(rate))
     found = burst_in(course)
@@ -49,7 +52,8 @@ def burst() -> Row:
         f"{found.offered_per_second:,.0f}/s ({found.offered_per_second / BURST_RATE:.2f} of {BURST_RATE:,}); "
         f"{f'LOST {lost}' if lost else 'nothing lost'}",
     )
-    return dataclasses.replace(row, met=row.met and not lost)
+    was_offered = found.offered_per_second >= BURST_RATE
+    return dataclasses.replace(row, met=row.met and was_offered and not lost)
 
 
 async def _watch(rate: int) -> Sequence[Observation]:

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pytest_django import Settings
 from redis.asyncio import Redis
 
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
+from tests.support.widget_site import WidgetSite, use_layer
 
 
 @pytest.fixture
@@ -21,6 +23,21 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A connection to the cache."""
     async with connect(redis_url) as client:
         yield client
+
+
+@pytest.fixture
+async def site(redis_url: str, keys: Keys, settings: Settings) -> AsyncIterator[WidgetSite]:
+    """The Widget Data Service on the cache."""
+    use_layer(settings, redis_url, keys.prefix)
+    async with WidgetSite(redis_url, keys) as running:
+        yield running
+
+
+@pytest.fixture
+def private_store() -> Iterator[ValkeyServer]:
+    """A cache for one test alone, which may stop it."""
+    with ValkeyServer() as server:
+        yield server
 
 
 @pytest.fixture(

@@ -1,7 +1,7 @@
 """Alerts, trades and halts as a client hears them, while stores restart and shards change hands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,24 +18,6 @@ pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 HIGHS = "daily_range_hod_alert"
 LOWS = "daily_range_lod_alert"
 DAY_MS = 1_800_000_000_000
-
-
-@pytest.fixture
-def private_store() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def site(redis_url: str, unique_prefix: str, settings: Settings) -> AsyncIterator[WidgetSite]:
-    settings.CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [redis_url], "prefix": unique_prefix},
-        }
-    }
-    async with WidgetSite(redis_url, Keys(f"{unique_prefix}:")) as running:
-        yield running
 
 
 class FollowedList:

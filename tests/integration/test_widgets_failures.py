@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from channels.db import database_sync_to_async
@@ -18,18 +18,10 @@ from marketdata.observability import metrics
 from marketdata.store.keys import TOP_GAINERS, Keys
 from tests.support.deadlines import POLL_SECONDS, eventually, scaled
 from tests.support.services import ValkeyServer
-from tests.support.widget_site import Rows, WidgetSite, logged_in
+from tests.support.widget_site import Rows, WidgetSite, logged_in, use_layer
 from widgets.protocol import SUBPROTOCOL_V2
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def use_layer(settings: Settings, redis_url: str, prefix: str) -> None:
-    layer = {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [redis_url], "prefix": prefix},
-    }
-    settings.CHANNEL_LAYERS = {"default": layer}
 
 
 @pytest.fixture
@@ -37,12 +29,6 @@ async def site(redis_url: str, unique_prefix: str, settings: Settings) -> AsyncI
     use_layer(settings, redis_url, unique_prefix)
     async with WidgetSite(redis_url, Keys(f"{unique_prefix}:"), recheck_seconds=1.0) as running:
         yield running
-
-
-@pytest.fixture
-def private_store() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
 
 
 def full_board(generation: int) -> Rows:

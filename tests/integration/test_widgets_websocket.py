@@ -3,30 +3,16 @@
 import json
 import math
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
-from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from marketdata.store.keys import TOP_GAINERS, Keys
+from marketdata.store.keys import TOP_GAINERS
 from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in
 from widgets.protocol import LONGEST_MESSAGE_BYTES
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-async def site(redis_url: str, unique_prefix: str, settings: Settings) -> AsyncIterator[WidgetSite]:
-    settings.CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [redis_url], "prefix": unique_prefix},
-        }
-    }
-    async with WidgetSite(redis_url, Keys(f"{unique_prefix}:")) as running:
-        yield running
 
 
 async def test_a_board_comes_as_a_snapshot_and_then_as_what_changed(site: WidgetSite) -> None:

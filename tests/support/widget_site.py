@@ -21,6 +21,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import path
+from pytest_django import Settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -50,6 +51,15 @@ SEND_BUFFER_BYTES: Final = 16_384
 
 Rows = Mapping[str, Mapping[str, float]]
 Frame = dict[str, Any]
+
+
+def use_layer(site_settings: Settings, redis_url: str, prefix: str) -> None:
+    """Send control messages of the site through a Redis server."""
+    layer = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [redis_url], "prefix": prefix},
+    }
+    site_settings.CHANNEL_LAYERS = {"default": layer}
 
 
 class Market:
