@@ -1,0 +1,365 @@
+"""Events to columns: the fields that are asked for, out of JSON arrays of events."""
+
+import enum
+from typing import Any, Final
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.kernels.compilation import TEXT, kernel, part
+from marketdata.kernels.json_text import (
+    CLOSING_BRACE,
+    CLOSING_BRACKET,
+    COLON,
+    COMMA,
+    END,
+    NOT_PLAIN,
+    OPENING_BRACE,
+    OPENING_BRACKET,
+    QUOTE,
+    Text,
+    after_null,
+    after_object,
+    after_space,
+    after_string,
+    after_value,
+    number,
+    packed,
+    whole_number,
+)
+
+Integers = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+Codes = NDArray[np.uint64]
+
+KEY_TABLE_BITS: Final = 6
+"""The table that finds fields by their keys has 2**6 places."""
+
+FLAG_COUNT: Final = 256
+"""Codes from this number on have no flags."""
+
+LONGEST_KEY: Final = 4
+
+
+class Kind(enum.IntEnum):
+    """What a field holds, and so how it is read."""
+
+    NUMBER = 0
+    WHOLE_NUMBER = 1
+    TEXT = 2
+    NUMBER_IN_TEXT = 3
+    CODES = 4
+    SYMBOL = 5
+    TAG = 6
+
+
+class Trait(enum.IntEnum):
+    """The columns of `traits`, one line for each field.
+
+    `LINE` and `REST_LINE` are where its values go, or `NO_LINE`; a whole number is divided by `DIVISOR`, the
+    quotient goes to the first, the remainder to the other. `NULLABLE` fields may be null, or a text that
+    may be null. `LEAST_LENGTH` and `GREATEST_LENGTH` bound a symbol.
+    """
+
+    KIND = 0
+    LINE = 1
+    REST_LINE = 2
+    DIVISOR = 3
+    REQUIRED = 4
+    NULLABLE = 5
+    LEAST_LENGTH = 6
+    GREATEST_LENGTH = 7
+
+
+class Bound(enum.IntEnum):
+    """The columns of `bounds`, one line for each field: at least, less than, and what stands for absent."""
+
+    AT_LEAST = 0
+    BELOW = 1
+    ABSENT = 2
+
+
+class Odd(enum.IntEnum):
+    """The columns of `odd`, one line for each event that is not plain: its number, start and end."""
+
+    EVENT = 0
+    START = 1
+    END = 2
+
+
+NO_LINE: Final = -1
+
+_NUMBER: Final = int(Kind.NUMBER)
+_WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
+_TEXT: Final = int(Kind.TEXT)
+_NUMBER_IN_TEXT: Final = int(Kind.NUMBER_IN_TEXT)
+_CODES: Final = int(Kind.CODES)
+_SYMBOL: Final = int(Kind.SYMBOL)
+_TAG: Final = int(Kind.TAG)
+_KIND: Final = int(Trait.KIND)
+_LINE: Final = int(Trait.LINE)
+_REST_LINE: Final = int(Trait.REST_LINE)
+_DIVISOR: Final = int(Trait.DIVISOR)
+_REQUIRED: Final = int(Trait.REQUIRED)
+_NULLABLE: Final = int(Trait.NULLABLE)
+_LEAST_LENGTH: Final = int(Trait.LEAST_LENGTH)
+_GREATEST_LENGTH: Final = int(Trait.GREATEST_LENGTH)
+_AT_LEAST: Final = int(Bound.AT_LEAST)
+_BELOW: Final = int(Bound.BELOW)
+_ABSENT: Final = int(Bound.ABSENT)
+_KEY_SHIFT: Final = np.uint64(64 - KEY_TABLE_BITS)
+_ONE: Final = np.uint64(1)
+
+_INTEGERS = numba.types.Array(numba.int64, 1, "C")
+_TABLE = numba.types.Array(numba.int64, 2, "C")
+_CODES_TYPE = numba.types.Array(numba.uint64, 1, "C")
+_MATRIX = numba.types.Array(numba.float64, 2, "C")
+_FLAGS = numba.types.Array(numba.uint8, 2, "C")
+_PROGRESS: Any = numba.types.UniTuple(numba.int64, 3)  # type: ignore[no-untyped-call]
+
+
+def place_of_key(key: int, multiplier: int) -> int:
+    """Where the key, packed, stands in the table of keys: multiplicative hashing into its highest bits."""
+    return (key * multiplier & (1 << 64) - 1) >> int(_KEY_SHIFT)
+
+
+@part
+def _read_event(
+    text: Text,
+    at: int,
+    event: int,
+    keys: Codes,
+    field_of_key: Integers,
+    multiplier: np.uint64,
+    traits: Integers,
+    bounds: Numbers,
+    flags: NDArray[np.uint8],
+    tags: Codes,
+    lines: Numbers,
+    symbols: Codes,
+    symbol_starts: Integers,
+    symbol_lengths: Integers,
+) -> int:
+    """The place behind an event that was read; `NOT_PLAIN` also where a field is not as it must be."""
+    seen = np.uint64(0)
+    at = after_space(text, at + 1)
+    while True:
+        start = at + 1
+        at = after_string(text, at)
+        if at == NOT_PLAIN:
+            return NOT_PLAIN
+        field = _field_of(packed(text, start, at - 1), at - 1 - start, keys, field_of_key, multiplier)
+        at = after_space(text, at)
+        if text[at] != COLON:
+            return NOT_PLAIN
+        at = after_space(text, at + 1)
+        if field < 0:
+            at = after_value(text, at)
+        else:
+            bit = _ONE << np.uint64(field)
+            if seen & bit:
+                return NOT_PLAIN
+            seen |= bit
+            kind = traits[field, _KIND]
+            if kind == _SYMBOL:
+                start = at + 1
+                at = after_string(text, at)
+                length = at - 1 - start
+                if (
+                    at == NOT_PLAIN
+                    or not traits[field, _LEAST_LENGTH] <= length <= traits[field, _GREATEST_LENGTH]
+                ):
+                    return NOT_PLAIN
+                symbols[event] = packed(text, start, at - 1)
+                symbol_starts[event], symbol_lengths[event] = start, length
+            elif kind == _TAG:
+                start = at + 1
+                at = after_string(text, at)
+                if at == NOT_PLAIN or not _is_one_of(packed(text, start, at - 1), at - 1 - start, tags):
+                    return NOT_PLAIN
+            else:
+                at = _read_field(text, at, event, field, traits, bounds, flags, lines)
+        if at == NOT_PLAIN:
+            return NOT_PLAIN
+        at = after_space(text, at)
+        if text[at] == CLOSING_BRACE:
+            return at + 1 if _complete(event, seen, traits, bounds, lines) else NOT_PLAIN
+        if text[at] != COMMA:
+            return NOT_PLAIN
+        at = after_space(text, at + 1)
+
+
+@part
+def _field_of(key: np.uint64, length: int, keys: Codes, field_of_key: Integers, multiplier: np.uint64) -> int:
+    place = (key * multiplier) >> _KEY_SHIFT
+    return field_of_key[place] if keys[place] == key and length <= LONGEST_KEY else -1
+
+
+@part
+def _is_one_of(code: np.uint64, length: int, tags: Codes) -> bool:
+    if length > LONGEST_KEY:
+        return False
+    for tag in tags:  # noqa: SIM110 # numba has no any()
+        if code == tag:
+            return True
+    return False
+
+
+@part
+def _read_field(
+    text: Text,
+    at: int,
+    event: int,
+    field: int,
+    traits: Integers,
+    bounds: Numbers,
+    flags: NDArray[np.uint8],
+    lines: Numbers,
+) -> int:
+    kind, line = traits[field, _KIND], traits[field, _LINE]
+    value = 0.0
+    if traits[field, _NULLABLE]:
+        behind_null = after_null(text, at)
+        if behind_null != NOT_PLAIN:
+            if line != NO_LINE:
+                lines[line, event] = bounds[field, _ABSENT]
+            return behind_null
+    if kind == _NUMBER:
+        value, at = number(text, at)
+    elif kind == _WHOLE_NUMBER:
+        whole, at = whole_number(text, at)
+        divisor = traits[field, _DIVISOR]
+        value = np.float64(whole // divisor)
+        if traits[field, _REST_LINE] != NO_LINE:
+            lines[traits[field, _REST_LINE], event] = np.float64(whole % divisor)
+        if not bounds[field, _AT_LEAST] <= np.float64(whole) < bounds[field, _BELOW]:
+            return NOT_PLAIN
+    elif kind == _TEXT:
+        return after_string(text, at)
+    elif kind == _NUMBER_IN_TEXT:
+        if text[at] != QUOTE:
+            return NOT_PLAIN
+        value, at = number(text, at + 1)
+        if at == NOT_PLAIN or text[at] != QUOTE:
+            return NOT_PLAIN
+        at += 1
+    else:
+        found, at = _flags_of_codes(text, at, flags[field])
+        value = np.float64(found)
+    if at == NOT_PLAIN or (kind == _NUMBER and not bounds[field, _AT_LEAST] <= value < bounds[field, _BELOW]):
+        return NOT_PLAIN
+    if line != NO_LINE:
+        lines[line, event] = value
+    return at
+
+
+@part
+def _flags_of_codes(text: Text, at: int, flags: NDArray[np.uint8]) -> tuple[int, int]:
+    """All flags that any of an array of whole numbers has, and the place behind the array."""
+    found = 0
+    if text[at] != OPENING_BRACKET:
+        return 0, NOT_PLAIN
+    at = after_space(text, at + 1)
+    if text[at] == CLOSING_BRACKET:
+        return 0, at + 1
+    while True:
+        code, at = whole_number(text, at)
+        if at == NOT_PLAIN:
+            return 0, NOT_PLAIN
+        if code < FLAG_COUNT:
+            found |= flags[code]
+        at = after_space(text, at)
+        if text[at] == CLOSING_BRACKET:
+            return found, at + 1
+        if text[at] != COMMA:
+            return 0, NOT_PLAIN
+        at = after_space(text, at + 1)
+
+
+@part
+def _complete(event: int, seen: np.uint64, traits: Integers, bounds: Numbers, lines: Numbers) -> bool:
+    """Give the fields that were not seen their values; False if one of them had to be there."""
+    for field in range(len(traits)):
+        if not seen >> np.uint64(field) & _ONE:
+            if traits[field, _REQUIRED]:
+                return False
+            if traits[field, _LINE] != NO_LINE:
+                lines[traits[field, _LINE], event] = bounds[field, _ABSENT]
+            if traits[field, _REST_LINE] != NO_LINE:
+                lines[traits[field, _REST_LINE], event] = bounds[field, _ABSENT]
+    return True
+
+
+@kernel(
+    _PROGRESS(
+        TEXT, _INTEGERS, _PROGRESS,
+        _CODES_TYPE, _INTEGERS, numba.uint64, _TABLE, _MATRIX, _FLAGS, _CODES_TYPE,
+        _MATRIX, _CODES_TYPE, _INTEGERS, _INTEGERS, _INTEGERS, _TABLE,
+    )
+)  # fmt: skip
+def read_events(
+    text: Text,
+    bodies: Integers,
+    progress: tuple[int, int, int],
+    keys: Codes,
+    field_of_key: Integers,
+    multiplier: np.uint64,
+    traits: Integers,
+    bounds: Numbers,
+    flags: NDArray[np.uint8],
+    tags: Codes,
+    lines: Numbers,
+    symbols: Codes,
+    symbol_starts: Integers,
+    symbol_lengths: Integers,
+    counts: Integers,
+    odd: Integers,
+) -> tuple[int, int, int]:
+    """Read bodies, each a JSON array of events, from `progress` on; stop at one that cannot be followed.
+
+    `bodies[i]` is where a body starts in `text`; a zero byte stands before the next start, and the last one
+    is that of a body that does not exist. `progress` is the number of the body, of its first event (where
+    that goes), and of its first odd one. Given back are the same three as they were before the body that
+    could not be followed, or at the end.
+
+    A field is found through `keys` and `field_of_key` (see `place_of_key`) and described by a line of
+    `traits`, `bounds` and `flags`: a field of codes becomes all flags that its codes have. `tags` are the
+    packed types of event. Written are, for each event, a column of `lines`, the packed symbol, its start and
+    its length; for each body the count of its events; for each odd event, whose columns elsewhere mean
+    nothing, a line of `odd`.
+    """
+    body, count, odd_count = progress
+    while body < len(bodies) - 1:
+        first, first_odd = count, odd_count
+        at = after_space(text, bodies[body])
+        if text[at] != OPENING_BRACKET:
+            return body, first, first_odd
+        at = after_space(text, at + 1)
+        while text[at] != CLOSING_BRACKET:
+            if text[at] != OPENING_BRACE:
+                return body, first, first_odd
+            end = _read_event(
+                text, at, count, keys, field_of_key, multiplier, traits, bounds, flags, tags,
+                lines, symbols, symbol_starts, symbol_lengths,
+            )  # fmt: skip
+            if end == NOT_PLAIN:
+                end = after_object(text, at)
+                if end == NOT_PLAIN:
+                    return body, first, first_odd
+                odd[odd_count, 0], odd[odd_count, 1], odd[odd_count, 2] = count, at, end
+                odd_count += 1
+            count += 1
+            at = after_space(text, end)
+            if text[at] == COMMA:
+                at = after_space(text, at + 1)
+                if text[at] == CLOSING_BRACKET:
+                    return body, first, first_odd
+            elif text[at] != CLOSING_BRACKET:
+                return body, first, first_odd
+        at = after_space(text, at + 1)
+        if text[at] != END or at != bodies[body + 1] - 1:
+            return body, first, first_odd
+        counts[body] = count - first
+        body += 1
+    return body, count, odd_count

@@ -1,0 +1,268 @@
+"""Steps over plain JSON, the parts of which kernels are made.
+
+Every step takes a text and a place in it and gives the place behind what it read, or `NOT_PLAIN`. *Plain* is
+the JSON that feeds send: strings of ASCII without escapes, numbers that a double holds after one exact
+operation, arrays of such. What is not plain may be good JSON all the same, or rubbish: the caller gives it to
+a complete decoder, which knows. So a step never has to judge, and never judges wrongly.
+
+A text must end with a zero byte, which no step accepts: that is what keeps them within it.
+"""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.kernels.compilation import part
+
+Text = NDArray[np.uint8]
+WholeNumber: TypeAlias = int | np.int64
+
+NOT_PLAIN: Final = -1
+END: Final = 0
+
+QUOTE: Final = ord('"')
+COMMA: Final = ord(",")
+COLON: Final = ord(":")
+OPENING_BRACKET: Final = ord("[")
+CLOSING_BRACKET: Final = ord("]")
+OPENING_BRACE: Final = ord("{")
+CLOSING_BRACE: Final = ord("}")
+_BACKSLASH: Final = ord("\\")
+_MINUS: Final = ord("-")
+_PLUS: Final = ord("+")
+_POINT: Final = ord(".")
+_ZERO: Final = ord("0")
+_EXPONENT: Final = ord("e")
+_LARGE_EXPONENT: Final = ord("E")
+_SPACE: Final = ord(" ")
+_TAB: Final = ord("\t")
+_LINE_FEED: Final = ord("\n")
+_CARRIAGE_RETURN: Final = ord("\r")
+_FIRST_NOT_ASCII: Final = 128
+_HIGHEST_DIGIT: Final = 9
+
+PACKED_BYTES: Final = 8
+"""How many bytes `packed` takes."""
+
+# A product or quotient of two numbers that doubles hold exactly is rounded once, so it is the double nearest
+# to what the digits say (W. D. Clinger, How to Read Floating Point Numbers Accurately, 1990).
+_LARGEST_EXACT: Final = np.uint64(2**53)
+_LARGEST_EXACT_POWER: Final = 22
+_POWERS: Final = np.array([10.0**power for power in range(_LARGEST_EXACT_POWER + 1)])
+_MOST_DIGITS: Final = 18  # fewer than 64 bits hold
+_MOST_EXPONENT_DIGITS: Final = 3
+_TEN: Final = np.uint64(10)
+
+
+@part
+def after_space(text: Text, at: int) -> int:
+    """Behind any white space."""
+    while text[at] <= _SPACE and (
+        text[at] == _SPACE or text[at] == _LINE_FEED or text[at] == _CARRIAGE_RETURN or text[at] == _TAB
+    ):
+        at += 1
+    return at
+
+
+@part
+def after_string(text: Text, at: int) -> int:
+    """Behind a string, from its opening quote on."""
+    if text[at] != QUOTE:
+        return NOT_PLAIN
+    at += 1
+    while text[at] != QUOTE:
+        if text[at] < _SPACE or text[at] >= _FIRST_NOT_ASCII or text[at] == _BACKSLASH:
+            return NOT_PLAIN
+        at += 1
+    return at + 1
+
+
+@part
+def after_value(text: Text, at: int) -> int:
+    """Behind a value of any kind, but no object, and no array within an array."""
+    if text[at] != OPENING_BRACKET:
+        return after_scalar(text, at)
+    at = after_space(text, at + 1)
+    if text[at] == CLOSING_BRACKET:
+        return at + 1
+    while True:
+        at = after_scalar(text, at)
+        if at == NOT_PLAIN:
+            return NOT_PLAIN
+        at = after_space(text, at)
+        if text[at] == CLOSING_BRACKET:
+            return at + 1
+        if text[at] != COMMA:
+            return NOT_PLAIN
+        at = after_space(text, at + 1)
+
+
+@part
+def after_scalar(text: Text, at: int) -> int:
+    """Behind a string, a number, true, false or null."""
+    first = text[at]
+    if first == QUOTE:
+        return after_string(text, at)
+    if first == _MINUS or _is_digit(first):
+        return _after_number(text, at)
+    if (
+        first == ord("t")
+        and text[at + 1] == ord("r")
+        and text[at + 2] == ord("u")
+        and text[at + 3] == ord("e")
+    ):
+        return at + 4
+    if (
+        first == ord("f")
+        and text[at + 1] == ord("a")
+        and text[at + 2] == ord("l")
+        and text[at + 3] == ord("s")
+    ):
+        return at + 5 if text[at + 4] == ord("e") else NOT_PLAIN
+    return after_null(text, at)
+
+
+@part
+def after_null(text: Text, at: int) -> int:
+    """Behind null."""
+    if (
+        text[at] == ord("n")
+        and text[at + 1] == ord("u")
+        and text[at + 2] == ord("l")
+        and text[at + 3] == ord("l")
+    ):
+        return at + 4
+    return NOT_PLAIN
+
+
+@part
+def after_object(text: Text, at: int) -> int:
+    """Behind an object with whatever is in it: only braces, and strings with their escapes, are looked at."""
+    depth = 0
+    while text[at] != END:
+        if text[at] == QUOTE:
+            at += 1
+            while text[at] != QUOTE:
+                if text[at] == _BACKSLASH:
+                    at += 1
+                if text[at] == END:
+                    return NOT_PLAIN
+                at += 1
+        elif text[at] == OPENING_BRACE:
+            depth += 1
+        elif text[at] == CLOSING_BRACE:
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        at += 1
+    return NOT_PLAIN
+
+
+@part
+def packed(text: Text, start: int, end: int) -> np.uint64:
+    """The first eight bytes as a number, the first byte lowest; one to one for up to eight, none zero."""
+    code = np.uint64(0)
+    for place in range(min(end - start, PACKED_BYTES)):
+        code |= np.uint64(text[start + place]) << np.uint64(8 * place)
+    return code
+
+
+@part
+def whole_number(text: Text, at: int) -> tuple[WholeNumber, int]:
+    """A whole number that is not negative, below 10**18, and the place behind it."""
+    start = at
+    value = np.uint64(0)
+    while _is_digit(text[at]):
+        value = value * _TEN + np.uint64(text[at] - _ZERO)
+        at += 1
+    if not _is_whole_part(text, start, at) or at - start > _MOST_DIGITS or _goes_on(text[at]):
+        return 0, NOT_PLAIN
+    return np.int64(value), at
+
+
+@part
+def number(text: Text, at: int) -> tuple[float, int]:
+    """A number that is not negative, as the double nearest to it, and the place behind it."""
+    start = at
+    digits = np.uint64(0)
+    while _is_digit(text[at]):
+        digits = digits * _TEN + np.uint64(text[at] - _ZERO)
+        at += 1
+    if not _is_whole_part(text, start, at):
+        return 0.0, NOT_PLAIN
+    digit_count = at - start
+    power = 0
+    if text[at] == _POINT:
+        at += 1
+        first_of_fraction = at
+        while _is_digit(text[at]):
+            digits = digits * _TEN + np.uint64(text[at] - _ZERO)
+            at += 1
+        power = first_of_fraction - at
+        digit_count -= power
+        if power == 0:
+            return 0.0, NOT_PLAIN
+    if text[at] == _EXPONENT or text[at] == _LARGE_EXPONENT:
+        exponent, at = _exponent(text, at + 1)
+        if at == NOT_PLAIN:
+            return 0.0, NOT_PLAIN
+        power += int(exponent)
+    if digit_count > _MOST_DIGITS or digits > _LARGEST_EXACT or abs(power) > _LARGEST_EXACT_POWER:
+        return 0.0, NOT_PLAIN
+    if power < 0:
+        return np.float64(digits) / _POWERS[-power], at
+    return np.float64(digits) * _POWERS[power], at
+
+
+@part
+def _exponent(text: Text, at: int) -> tuple[WholeNumber, int]:
+    is_negative = text[at] == _MINUS
+    if is_negative or text[at] == _PLUS:
+        at += 1
+    start = at
+    exponent: WholeNumber = 0
+    while _is_digit(text[at]) and at - start < _MOST_EXPONENT_DIGITS:
+        exponent = exponent * 10 + np.int64(text[at] - _ZERO)
+        at += 1
+    if at == start or _is_digit(text[at]):
+        return 0, NOT_PLAIN
+    return -exponent if is_negative else exponent, at
+
+
+@part
+def _after_number(text: Text, at: int) -> int:
+    """Behind a number of any sign and size."""
+    if text[at] == _MINUS:
+        at += 1
+    start = at
+    while _is_digit(text[at]):
+        at += 1
+    if not _is_whole_part(text, start, at):
+        return NOT_PLAIN
+    if text[at] == _POINT:
+        at += 1
+        start = at
+        while _is_digit(text[at]):
+            at += 1
+        if at == start:
+            return NOT_PLAIN
+    if text[at] == _EXPONENT or text[at] == _LARGE_EXPONENT:
+        _, at = _exponent(text, at + 1)
+    return at
+
+
+@part
+def _is_digit(byte: np.uint8) -> bool:
+    return bool(np.uint8(byte - _ZERO) <= _HIGHEST_DIGIT)
+
+
+@part
+def _is_whole_part(text: Text, start: int, end: int) -> bool:
+    """Whether these digits may stand before the point: at least one, and no zero before others."""
+    return end - start == 1 or (end > start and text[start] != _ZERO)
+
+
+@part
+def _goes_on(byte: np.uint8) -> bool:
+    return bool(byte in (_POINT, _EXPONENT, _LARGE_EXPONENT))
