@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "environment.example"
 # Read by the Procfile's shell lines and by OpenTelemetry itself, not by our settings.
 READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|HOST|PORT|[A-Z]+_HEALTH_PORT")
