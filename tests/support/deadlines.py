@@ -14,7 +14,9 @@ from typing import Final, TypeVar, overload
 T = TypeVar("T")
 
 TIME_FACTOR: Final = float(os.environ.get("MDP_TEST_TIME_FACTOR", "1"))
+FIRST_POLL_SECONDS: Final = 0.001
 POLL_SECONDS: Final = 0.01
+"""Most of what is waited for comes at once, the rest is asked for less often."""
 
 
 def scaled(seconds: float) -> float:
@@ -33,13 +35,15 @@ async def eventually(condition: Callable[[], object], within_seconds: float) -> 
         AssertionError: the deadline passed; the message holds the last answer.
     """
     deadline = time.monotonic() + scaled(within_seconds)
+    pause_seconds = FIRST_POLL_SECONDS
     while True:
         answer = condition()
         value: object = await answer if inspect.isawaitable(answer) else answer
         if value:
             return value
         _check(deadline, condition, value, within_seconds)
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds, POLL_SECONDS)
 
 
 def eventually_sync(condition: Callable[[], T], within_seconds: float) -> T:
@@ -49,9 +53,11 @@ def eventually_sync(condition: Callable[[], T], within_seconds: float) -> T:
         AssertionError: the deadline passed; the message holds the last answer.
     """
     deadline = time.monotonic() + scaled(within_seconds)
+    pause_seconds = FIRST_POLL_SECONDS
     while not (value := condition()):
         _check(deadline, condition, value, within_seconds)
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds, POLL_SECONDS)
     return value
 
 

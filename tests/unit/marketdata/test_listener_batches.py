@@ -250,7 +250,8 @@ async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:
 
 
 def _full(rig: Rig, dropped: float) -> bool:
-    rig.receive(trade_wire("IBM", q=-1))
+    for _ in range(10):
+        rig.receive(trade_wire("IBM", q=-1))
     return dropped > 0
 
 
@@ -265,7 +266,7 @@ async def test_a_broker_away_at_the_start_is_waited_for(rig: Rig) -> None:
 @pytest.fixture
 def short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop has time to publish what it can, and not the whole time of an operator's."""
-    monkeypatch.setattr(service, "DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr(service, "DRAIN_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("short_drain")

@@ -83,7 +83,7 @@ def test_another_target_begins_a_file_that_names_it(tmp_path: Path) -> None:
     same = FeedTarget(feed=METADATA.feed, market=METADATA.market, subscriptions=METADATA.subscriptions)
     fewer = structs.replace(same, subscriptions=("T.AAPL",))
     elsewhere = structs.replace(fewer, feed="RealTime")
-    with Recorder(RecorderConfig(directory=tmp_path, metadata=simulator)) as recorder:
+    with Recorder(RecorderConfig(directory=tmp_path, metadata=simulator, block_bytes=1)) as recorder:
         for number, target in enumerate((same, fewer, elsewhere)):
             recorder.aim(target)
             eventually_sync(lambda: len(recordings(tmp_path)) == number, 10)  # noqa: B023

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from marketdata.errors import ContentError, ProviderUnavailable, StoreUnavailable
 from marketdata.reference.loader import Loaded, Progress
 from marketdata.reference.state import LoadPhase, LoadReport, LoadState, read_load_state
+from marketdata.runtime import cancellation
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
 from tests.support.manual_clock import ManualClock
@@ -115,7 +116,10 @@ class SwallowingRecords(Records):
         await super().tell_actual(value, lifetime_seconds=lifetime_seconds)
 
 
-async def test_a_driver_that_loses_a_cancellation_does_not_hold_up_the_load() -> None:
+async def test_a_driver_that_loses_a_cancellation_does_not_hold_up_the_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cancellation, "REPEAT_SECONDS", 0.02)
     records = SwallowingRecords()
     async with asyncio.timeout(scaled(20)), LoadReport(records) as report:
         await eventually(lambda: records.calls, 5)

@@ -15,7 +15,7 @@ WITHIN_SECONDS = 10.0
 @pytest.fixture(autouse=True)
 def frequent_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever swallows a cancellation gets the next one soon."""
-    monkeypatch.setattr(cancellation, "REPEAT_SECONDS", 0.1)
+    monkeypatch.setattr(cancellation, "REPEAT_SECONDS", 0.02)
 
 
 class Deaf:
@@ -23,6 +23,7 @@ class Deaf:
 
     def __init__(self) -> None:
         self.started = asyncio.Event()
+        self.swallowed = asyncio.Event()
         self.cancellations = 0
 
     async def run(self) -> None:
@@ -30,6 +31,7 @@ class Deaf:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         self.cancellations = 1
+        self.swallowed.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -51,7 +53,7 @@ async def test_who_is_cancelled_while_ending_others_ends_them_first() -> None:
     await deaf.started.wait()
     ending = asyncio.create_task(end(task))
     async with asyncio.timeout(scaled(WITHIN_SECONDS)):
-        await asyncio.wait([task, ending], timeout=0.05)
+        await deaf.swallowed.wait()
         ending.cancel()
         await asyncio.wait([ending])
     assert ending.cancelled()

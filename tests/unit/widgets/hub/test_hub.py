@@ -86,8 +86,8 @@ def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
 
 @pytest.fixture
 async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    for pause in ("RETRY_SECONDS", "RESTART_SECONDS"):
-        monkeypatch.setattr(hub, pause, 0.1)
+    for pause in ("HOUSEKEEPING_SECONDS", "READ_INTERVAL_SECONDS", "RETRY_SECONDS", "RESTART_SECONDS"):
+        monkeypatch.setattr(hub, pause, 0.02)
     desk = Desk()
     yield desk
     await desk.hub.stop()
