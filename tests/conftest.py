@@ -1,6 +1,7 @@
 """Real services for the whole suite, started once, on private ports."""
 
 import contextlib
+import gc
 import secrets
 from collections.abc import Iterator
 
@@ -33,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let RabbitMQ boot (some seconds) while other tests already run."""
+    gc.freeze()  # What was imported stays: no collection needs to walk through it again.
     if session.config.option.collectonly or not any(map(_needs_rabbitmq, session.items)):
         return
     with contextlib.suppress(ServiceMissingError):  # the fixture reports it

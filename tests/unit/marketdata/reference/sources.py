@@ -8,9 +8,9 @@ import numpy as np
 
 from marketdata.reference.volume_curve import MinuteVolumes
 from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
-from marketdata.trading_calendar.exchange import exchange_calendar
+from tests.support.simulator import trading_calendar
 
-CALENDAR = exchange_calendar(dt.date(2026, 8, 1), dt.date(2026, 12, 31))
+CALENDAR = trading_calendar()
 MONDAY = dt.date(2026, 11, 16)
 FRIDAY = dt.date(2026, 11, 13)
 MONDAY_10_00_MS = CALENDAR.instant_ms(MONDAY, dt.time(10, 0))

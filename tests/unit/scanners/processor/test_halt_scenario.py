@@ -1,11 +1,14 @@
 """The simulator's halts, as its wire has them, through a shard: limit states, pauses, reopenings."""
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from marketdata.events import EventType
+from marketdata.payloads import RowBlock
 from marketdata.providers.massive.framing import QUEUE_OF
 from marketdata.simulator.price_moves import BandPressure
 from marketdata.simulator.scenarios import scenario_named
@@ -46,12 +49,12 @@ class Course:
         self._run(ShardProcessor(0, routes=routes(), calendar=calendar(), epoch=1))
 
     def _run(self, shard: ShardProcessor) -> None:
+        chosen = [*self.reopening, *self.pausing]
         for step in range(1, SECONDS * 1_000 // STEP_MS + 1):
             shard.apply(self._batches())
             tick = shard.tick(published_ns=step)
             shard.confirm(tick)
-            rows = block_rows(tick.whole)
-            chosen = [*self.reopening, *self.pausing]
+            rows = block_rows(_only(chosen, tick.whole))
             self.rows[step * STEP_MS // 1_000] = {name: rows.get(name, {}) for name in chosen}
             for block in tick.streams.get("halts", ()):
                 kinds, times = (block.columns[name].tolist() for name in ("kind", "timestamp"))
@@ -65,6 +68,15 @@ class Course:
             batch(QUEUE_OF[EventType(block.channel)], msgspec.json.encode(block.messages()))
             for block in self._market.step(STEP_MS)
         ]
+
+
+def _only(chosen: Collection[str], whole: RowBlock) -> RowBlock:
+    at = [index for index, symbol in enumerate(whole.symbols) if symbol in chosen]
+    return structs.replace(
+        whole,
+        symbols=tuple(whole.symbols[index] for index in at),
+        columns={name: column[at] for name, column in whole.columns.items()},
+    )
 
 
 @pytest.fixture(scope="module")
