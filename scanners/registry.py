@@ -1,27 +1,31 @@
 """Which queue holds which events, and which analyzers take them: the one place to add an analyzer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Final
 
 import msgspec
 
-from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, EventDecoder
+from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, ColumnDecoder, Lines
 from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
 from marketdata.transport.queues import QueueName
 from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
-from scanners.analyzers.columns import Instants, Lines
+from scanners.analyzers.columns import Instants
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way of a queue's events: how they are decoded, when they happened, their numbers, their takers."""
+    """The way of a queue's events: to which lines they are decoded, when they happened, who takes them."""
 
     queue: QueueName
-    decoder: EventDecoder[Any]
-    event_times_ms: Callable[[Sequence[Any]], Instants]
-    lines: Callable[[Sequence[Any], Instants], Lines]
-    analyzers: tuple[Analyzer[Any], ...]
+    decoder: ColumnDecoder
+    event_times_ms: Callable[[Lines], Instants]
+    analyzers: tuple[Analyzer, ...]
 
+
+AGGREGATE_COLUMNS: Final = ColumnDecoder(AGGREGATES, bars.LINES)
+TRADE_COLUMNS: Final = ColumnDecoder(TRADES, trades.LINES)
+QUOTE_COLUMNS: Final = ColumnDecoder(QUOTES, quotes.LINES)
+PRICE_BAND_COLUMNS: Final = ColumnDecoder(PRICE_BANDS, halts.LINES)
 
 RECEIVED_COLUMN = "received_timestamp"
 """When the last event of a row came from the provider, epoch ms."""
@@ -45,18 +49,13 @@ def routes() -> Sequence[Route]:
     return (
         Route(
             QueueName.AGGREGATE,
-            AGGREGATES,
+            AGGREGATE_COLUMNS,
             bars.event_times_ms,
-            bars.bar_lines,
             (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
-        Route(
-            QueueName.TRADES, TRADES, trades.event_times_ms, trades.trade_lines, (trades.TradesAnalyzer(),)
-        ),
-        Route(
-            QueueName.QUOTES, QUOTES, quotes.event_times_ms, quotes.quote_lines, (quotes.QuotesAnalyzer(),)
-        ),
-        Route(QueueName.HALTS, PRICE_BANDS, halts.event_times_ms, halts.band_lines, (halts.HaltsAnalyzer(),)),
+        Route(QueueName.TRADES, TRADE_COLUMNS, trades.event_times_ms, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, QUOTE_COLUMNS, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+        Route(QueueName.HALTS, PRICE_BAND_COLUMNS, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
     )
 
 

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
-from scanners.symbol_index import UNKNOWN, SymbolIndex
+from scanners.symbol_index import SymbolIndex
 from scanners.tape import Tape
 
 Rows = NDArray[np.intp]
@@ -115,11 +116,11 @@ class MarketTable:
 
     def rows(self, symbols: Sequence[str]) -> Rows:
         """The row of each symbol; a symbol that is new gets a row of NaN, which is marked."""
-        found = self._index.find(symbols)
-        if (found == UNKNOWN).any():
-            self._add(symbols)
-            found = self._index.find(symbols)
-        return found
+        rows, all_found = self._index.find(symbols)
+        if not all_found:
+            self._add(symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist())
+            rows, _ = self._index.find(symbols)
+        return rows
 
     def mark(self, rows: Rows | slice) -> None:
         """Note that the rows changed."""

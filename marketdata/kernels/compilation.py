@@ -19,6 +19,10 @@ ReturnT = TypeVar("ReturnT")
 _PACKAGE: Final = Path(__file__).parent
 _DIGEST_CHARACTERS: Final = 16
 
+# Kernels make no arrays and keep none, so references need not be counted: that cost more than all else.
+# A division by zero gives what IEEE 754 says.
+_OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy"}
+
 TEXT: Final = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 """Bytes to read: what `numpy.frombuffer` makes of a `bytes` object."""
 
@@ -32,9 +36,9 @@ def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[Pa
     def compile_it(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
         compiled: Any
         try:
-            compiled = numba.njit(signature, cache=True, nogil=True)(function)
+            compiled = numba.njit(signature, cache=True, nogil=True, **_OPTIONS)(function)
         except RuntimeError:  # nowhere to store it: a read-only installation of a user without a home
-            compiled = numba.njit(signature, nogil=True)(function)
+            compiled = numba.njit(signature, nogil=True, **_OPTIONS)(function)
         result: Callable[ParamsT, ReturnT] = compiled
         return result
 
@@ -43,7 +47,14 @@ def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[Pa
 
 def part(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
     """A function that kernels call: it is compiled into each of them."""
-    compiled: Any = numba.njit(function)
+    compiled: Any = numba.njit(function, **_OPTIONS)
+    result: Callable[ParamsT, ReturnT] = compiled
+    return result
+
+
+def inner_part(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
+    """A part that one other calls, with many arrays: written into that, since passing arrays costs more."""
+    compiled: Any = numba.njit(function, inline="always", **_OPTIONS)
     result: Callable[ParamsT, ReturnT] = compiled
     return result
 

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.kernels.compilation import TEXT, kernel, part
+from marketdata.kernels.compilation import TEXT, inner_part, kernel
 from marketdata.kernels.json_text import (
     CLOSING_BRACE,
     CLOSING_BRACKET,
@@ -17,6 +17,7 @@ from marketdata.kernels.json_text import (
     NOT_PLAIN,
     OPENING_BRACE,
     OPENING_BRACKET,
+    PACKED_BYTES,
     QUOTE,
     Text,
     after_null,
@@ -39,7 +40,7 @@ KEY_TABLE_BITS: Final = 6
 FLAG_COUNT: Final = 256
 """Codes from this number on have no flags."""
 
-LONGEST_KEY: Final = 4
+LONGEST_KEY: Final = PACKED_BYTES
 
 
 class Kind(enum.IntEnum):
@@ -89,6 +90,8 @@ class Odd(enum.IntEnum):
 
 
 NO_LINE: Final = -1
+NO_CODE: Final = np.uint64(0)
+"""Stands for a symbol that is longer than what can be packed."""
 
 _NUMBER: Final = int(Kind.NUMBER)
 _WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
@@ -124,7 +127,7 @@ def place_of_key(key: int, multiplier: int) -> int:
     return (key * multiplier & (1 << 64) - 1) >> int(_KEY_SHIFT)
 
 
-@part
+@inner_part
 def _read_event(
     text: Text,
     at: int,
@@ -171,7 +174,7 @@ def _read_event(
                     or not traits[field, _LEAST_LENGTH] <= length <= traits[field, _GREATEST_LENGTH]
                 ):
                     return NOT_PLAIN
-                symbols[event] = packed(text, start, at - 1)
+                symbols[event] = packed(text, start, at - 1) if length <= PACKED_BYTES else NO_CODE
                 symbol_starts[event], symbol_lengths[event] = start, length
             elif kind == _TAG:
                 start = at + 1
@@ -190,13 +193,13 @@ def _read_event(
         at = after_space(text, at + 1)
 
 
-@part
+@inner_part
 def _field_of(key: np.uint64, length: int, keys: Codes, field_of_key: Integers, multiplier: np.uint64) -> int:
     place = (key * multiplier) >> _KEY_SHIFT
     return field_of_key[place] if keys[place] == key and length <= LONGEST_KEY else -1
 
 
-@part
+@inner_part
 def _is_one_of(code: np.uint64, length: int, tags: Codes) -> bool:
     if length > LONGEST_KEY:
         return False
@@ -206,7 +209,7 @@ def _is_one_of(code: np.uint64, length: int, tags: Codes) -> bool:
     return False
 
 
-@part
+@inner_part
 def _read_field(
     text: Text,
     at: int,
@@ -229,10 +232,11 @@ def _read_field(
         value, at = number(text, at)
     elif kind == _WHOLE_NUMBER:
         whole, at = whole_number(text, at)
-        divisor = traits[field, _DIVISOR]
-        value = np.float64(whole // divisor)
-        if traits[field, _REST_LINE] != NO_LINE:
-            lines[traits[field, _REST_LINE], event] = np.float64(whole % divisor)
+        value = np.float64(whole)
+        if traits[field, _DIVISOR] != 1:
+            value = np.float64(whole // traits[field, _DIVISOR])
+            if traits[field, _REST_LINE] != NO_LINE:
+                lines[traits[field, _REST_LINE], event] = np.float64(whole % traits[field, _DIVISOR])
         if not bounds[field, _AT_LEAST] <= np.float64(whole) < bounds[field, _BELOW]:
             return NOT_PLAIN
     elif kind == _TEXT:
@@ -254,7 +258,7 @@ def _read_field(
     return at
 
 
-@part
+@inner_part
 def _flags_of_codes(text: Text, at: int, flags: NDArray[np.uint8]) -> tuple[int, int]:
     """All flags that any of an array of whole numbers has, and the place behind the array."""
     found = 0
@@ -277,7 +281,7 @@ def _flags_of_codes(text: Text, at: int, flags: NDArray[np.uint8]) -> tuple[int,
         at = after_space(text, at + 1)
 
 
-@part
+@inner_part
 def _complete(event: int, seen: np.uint64, traits: Integers, bounds: Numbers, lines: Numbers) -> bool:
     """Give the fields that were not seen their values; False if one of them had to be there."""
     for field in range(len(traits)):
@@ -289,6 +293,15 @@ def _complete(event: int, seen: np.uint64, traits: Integers, bounds: Numbers, li
             if traits[field, _REST_LINE] != NO_LINE:
                 lines[traits[field, _REST_LINE], event] = bounds[field, _ABSENT]
     return True
+
+
+@kernel(numba.int64(TEXT))
+def count_objects(text: Text) -> int:
+    """At least as many as there are objects in a text: how often an object might start."""
+    count = 0
+    for byte in text:
+        count += byte == OPENING_BRACE
+    return count
 
 
 @kernel(

@@ -50,7 +50,8 @@ PACKED_BYTES: Final = 8
 _LARGEST_EXACT: Final = np.uint64(2**53)
 _LARGEST_EXACT_POWER: Final = 22
 _POWERS: Final = np.array([10.0**power for power in range(_LARGEST_EXACT_POWER + 1)])
-_MOST_DIGITS: Final = 18  # fewer than 64 bits hold
+_MOST_DIGITS: Final = 19  # as many as 64 bits hold for certain
+_LARGEST_WHOLE_NUMBER: Final = np.uint64(2**63 - 1)
 _MOST_EXPONENT_DIGITS: Final = 3
 _TEN: Final = np.uint64(10)
 
@@ -170,13 +171,15 @@ def packed(text: Text, start: int, end: int) -> np.uint64:
 
 @part
 def whole_number(text: Text, at: int) -> tuple[WholeNumber, int]:
-    """A whole number that is not negative, below 10**18, and the place behind it."""
+    """A whole number that is not negative, below 2**63, and the place behind it."""
     start = at
     value = np.uint64(0)
     while _is_digit(text[at]):
         value = value * _TEN + np.uint64(text[at] - _ZERO)
         at += 1
-    if not _is_whole_part(text, start, at) or at - start > _MOST_DIGITS or _goes_on(text[at]):
+    if not _is_whole_part(text, start, at) or _goes_on(text[at]):
+        return 0, NOT_PLAIN
+    if at - start > _MOST_DIGITS or value > _LARGEST_WHOLE_NUMBER:
         return 0, NOT_PLAIN
     return np.int64(value), at
 

@@ -2,22 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Protocol
 
 import msgspec
 import numpy as np
 
-from marketdata.events import MarketEvent
+from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.columns import Instants, Lines
+from scanners.analyzers.columns import Instants
 from scanners.table import MarketTable, Rows
 
 MS_PER_MINUTE: Final = 60_000
-
-EventT_co = TypeVar("EventT_co", bound=MarketEvent, covariant=True)
-EventT_contra = TypeVar("EventT_contra", bound=MarketEvent, contravariant=True)
 
 
 class MarketPhase(msgspec.Struct, frozen=True):
@@ -48,14 +45,13 @@ class MarketPhase(msgspec.Struct, frozen=True):
         return self.volume_curve.share_at((times_ms - self.day.day_start_ms) / MS_PER_MINUTE)
 
 
-class EventGroup(msgspec.Struct, Generic[EventT_co], frozen=True):
+class EventGroup(msgspec.Struct, frozen=True):
     """Events of one queue and of the current trading day, in the order of their arrival; at least one.
 
-    `rows[i]` is the row of the table that the symbol of `events[i]` has, `times_ms[i]` when it happened.
-    `lines` are the numbers in them, as the route of their queue reads them for all its analyzers.
+    `rows[i]` is the row of the table that the symbol of event i has, `times_ms[i]` when it happened. `lines`
+    are the numbers in them, one line for each that the route of their queue reads, one column for each event.
     """
 
-    events: Sequence[EventT_co]
     rows: Rows
     times_ms: Instants
     lines: Lines
@@ -72,7 +68,7 @@ class Emission(msgspec.Struct, frozen=True):
     columns: Mapping[str, Column]
 
 
-class Analyzer(Protocol[EventT_contra]):
+class Analyzer(Protocol):
     """Turns events of one kind into columns. Pure: no I/O, no clock, and no state but the table.
 
     All state lives in the table, in published columns, sheets and the tape, so a shard that another process
@@ -98,9 +94,7 @@ class Analyzer(Protocol[EventT_contra]):
         """The streams to which it emits."""
         return ()
 
-    def update(
-        self, table: MarketTable, group: EventGroup[EventT_contra], phase: MarketPhase
-    ) -> Sequence[Emission]:
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply events, mark the rows and sheets that changed, and say what happened."""
 
     def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:

@@ -1,9 +1,5 @@
-"""From events to arrays: the few vectorised steps that all analyzers share."""
+"""The few vectorised steps that all analyzers share."""
 
-from collections.abc import Sequence
-from typing import Final
-
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,61 +8,10 @@ from scanners.table import Rows
 
 Instants = NDArray[np.int64]
 
-Lines = NDArray[np.float64]
-"""Events as numbers: one line for each field, one column for each event."""
 
-_packer: Final = msgspec.msgpack.Encoder()
-_FLOAT_MARKER: Final = 0xCB
-_WHOLE_NUMBER_MARKER: Final = 0xCF
-_NUMBER_BYTES: Final = 9
-_SHORT_ARRAY_MARKER: Final = 0x90
-_LONGEST_SHORT_ARRAY: Final = 15
-
-
-def float_columns(values: Sequence[float], width: int) -> NDArray[np.float64]:
-    """Values that stand event by event, `width` for each, as one line for each column.
-
-    MessagePack writes every float as a marker and eight big-endian bytes (its specification, "float format
-    family"), so a packed list of floats is a strided array: made and read in a sixth of the time that
-    `np.array` takes, which looks at every element twice. Should a value not be a float, `np.array` does it.
-    """
-    packed = _packer.encode(values)
-    header = len(packed) - _NUMBER_BYTES * len(values)
-    markers = np.frombuffer(packed, dtype=np.uint8)[max(header, 0) :: _NUMBER_BYTES]
-    if len(markers) == len(values) and (markers == _FLOAT_MARKER).all():
-        flat = np.ndarray((len(values),), dtype=">f8", buffer=packed, offset=header + 1, strides=(9,))
-        return flat.astype(np.float64).reshape(-1, width).T
-    return np.array(values, dtype=np.float64).reshape(-1, width).T
-
-
-def write_lines(lines: Lines, rows: Sequence[tuple[float, ...]]) -> None:
-    """Write one tuple for each event into an array with one line for each column.
-
-    As `float_columns`, for wide rows, with whole numbers above 2**32 (times) beside the floats: MessagePack
-    writes these as a marker and eight bytes, too. Every packed tuple of up to 15 such numbers takes the same
-    space, and the tuples need not first become one long list. Other numbers take the slow way.
-    """
-    width = len(lines)
-    stride = 1 + _NUMBER_BYTES * width
-    packed = _packer.encode(rows)
-    header = len(packed) - stride * len(rows)
-    if width <= _LONGEST_SHORT_ARRAY and header > 0:
-        bytes_of_rows = np.frombuffer(packed, dtype=np.uint8, offset=header).reshape(len(rows), stride)
-        markers = bytes_of_rows[:, 1::_NUMBER_BYTES]
-        is_float, is_whole = markers[0] == _FLOAT_MARKER, markers[0] == _WHOLE_NUMBER_MARKER
-        is_even = (bytes_of_rows[:, 0] == _SHORT_ARRAY_MARKER | width).all() and (markers == markers[0]).all()
-        if is_even and (is_float | is_whole).all():
-            strides = (_NUMBER_BYTES, stride)
-            numbers = np.ndarray(lines.shape, dtype=">u8", buffer=packed, offset=header + 2, strides=strides)
-            lines[:] = numbers.view(">f8")
-            lines[is_whole] = numbers[is_whole]
-            return
-    lines[:] = np.array(rows, dtype=np.float64).T
-
-
-def whole_numbers(values: Sequence[int]) -> Instants:
-    """Epoch milliseconds or sequence numbers as an array."""
-    return np.fromiter(values, dtype=np.int64, count=len(values))
+def whole_numbers(line: Column) -> Instants:
+    """A line of epoch milliseconds or sequence numbers as integers."""
+    return line.astype(np.int64)
 
 
 def newest_per_row(

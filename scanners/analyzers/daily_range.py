@@ -16,12 +16,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.events import Aggregate
+from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.bars import END, HIGH, LOW, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Lines
 from scanners.table import MarketTable, Rows
 
 PRE_MARKET, REGULAR, AFTER_HOURS, NIGHT = range(4)
@@ -75,7 +74,7 @@ _SIDES: Final = (_HIGH, _LOW)
 _RESTRICTED: Final = "short_sale_restricted"
 
 
-class DailyRangeAnalyzer(Analyzer[Aggregate]):
+class DailyRangeAnalyzer(Analyzer):
     """Aggregates to ranges, and to alerts. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "daily_range"
@@ -88,9 +87,7 @@ class DailyRangeAnalyzer(Analyzer[Aggregate]):
     sheets = MappingProxyType({})
     streams: Final = tuple(side.stream for side in _SIDES)
 
-    def update(
-        self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
-    ) -> Sequence[Emission]:
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars; emits one line for each bar that broke the range, in the order of arrival."""
         emissions: list[Emission] = []
         for side in _SIDES:
@@ -122,7 +119,7 @@ def _take_snapshot(table: MarketTable, side: _Side, rows: Rows | slice) -> None:
     table[side.extreme][rows] = side.widen(table[side.extreme][rows], table[side.snapshot][rows])
 
 
-def _widen_sessions(table: MarketTable, side: _Side, group: EventGroup[Aggregate], day: TradingDay) -> None:
+def _widen_sessions(table: MarketTable, side: _Side, group: EventGroup, day: TradingDay) -> None:
     """High or low of each session over every bar, late ones included, so that their order does not matter."""
     starts = group.lines[START]
     first, last = session_codes(np.array([starts.min(), starts.max()]), day).tolist()
@@ -140,9 +137,7 @@ def _widen_session(table: MarketTable, side: _Side, session: int, rows: Rows, ba
         _widen(table, side, side.sessions[session], rows, bars[side.line])
 
 
-def _widen_day(
-    table: MarketTable, side: _Side, group: EventGroup[Aggregate], day: TradingDay
-) -> Sequence[Emission]:
+def _widen_day(table: MarketTable, side: _Side, group: EventGroup, day: TradingDay) -> Sequence[Emission]:
     values = group.lines[side.line]
     outside, levels = _widen(table, side, side.extreme, group.rows, values)
     is_alert = ~np.isnan(levels) & ~side.within(values[outside], levels)

@@ -16,11 +16,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.events import PriceBands
+from marketdata.codec import Flags, Lines, Quotient, Remainder
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, Lines, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
 from scanners.table import MarketTable, Rows, Sheet
 
 STREAM: Final = "halts"
@@ -55,35 +55,43 @@ LIMIT_STATE_MS: Final = 15_000
 TOLD: Final = 16
 """How many of a symbol's halts and resumptions are remembered as told."""
 
-_LINES: Final = ("high", "low", "time_ms", "nanoseconds", "sequence_number", "meaning")
-_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _MEANING = range(len(_LINES))
+_NS_PER_MS: Final = 1_000_000
+_SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = 1, 2, 4
+
+LINES: Final = (
+    "high",
+    "low",
+    Quotient("timestamp_ns", _NS_PER_MS),
+    Remainder("timestamp_ns", _NS_PER_MS),
+    "sequence_number",
+    Flags(
+        "indicators",
+        MappingProxyType(
+            {
+                HALT_INDICATOR: _SAYS_HALTED,
+                REOPENING_INDICATOR: _SAYS_RESUMED,
+                **dict.fromkeys(TRADING_INDICATORS, _SAYS_TRADING),
+            }
+        ),
+    ),
+)
+"""Of which fields of a message there are lines."""
+
+_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _INDICATORS = range(len(LINES))
 _STATE_SHEET: Final = "halt_state"
 _STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
 _NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
 _TOLD_SHEET: Final = "halts_told"
-_NS_PER_MS: Final = 1_000_000
 
 _Mask = NDArray[np.bool_]
 
 
-def event_times_ms(events: Sequence[PriceBands]) -> Instants:
+def event_times_ms(messages: Lines) -> Instants:
     """When each message was made; unlike other events', its wire time is in nanoseconds."""
-    return whole_numbers([event.timestamp_ns for event in events]) // _NS_PER_MS
+    return whole_numbers(messages[_TIME_MS])
 
 
-def band_lines(events: Sequence[PriceBands], times_ms: Instants) -> Lines:
-    """Bands, time, sequence number and meaning of each message."""
-    lines = np.empty((len(_LINES), len(events)))
-    lines[_HIGH] = [event.high for event in events]
-    lines[_LOW] = [event.low for event in events]
-    lines[_TIME_MS] = times_ms
-    lines[_NANOSECONDS] = whole_numbers([event.timestamp_ns for event in events]) % _NS_PER_MS
-    lines[_SEQUENCE_NUMBER] = whole_numbers([event.sequence_number for event in events])
-    lines[_MEANING] = [_meaning(event) for event in events]
-    return lines
-
-
-class HaltsAnalyzer(Analyzer[PriceBands]):
+class HaltsAnalyzer(Analyzer):
     """Price band messages to bands, halts and limit states. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "halts"
@@ -93,14 +101,12 @@ class HaltsAnalyzer(Analyzer[PriceBands]):
     )
     streams: Final = (STREAM,)
 
-    def update(
-        self, table: MarketTable, group: EventGroup[PriceBands], phase: MarketPhase
-    ) -> Sequence[Emission]:
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages; emits one line for each halt and resumption that was not told before."""
         rows, lines = group.rows, group.lines
         times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * _NS_PER_MS + lines[_NANOSECONDS]
         _note_bands(table, rows, lines, times_ns)
-        meaning = lines[_MEANING]
+        meaning = _meaning(lines)
         if not (meaning >= TRADING).any():
             return ()
         keys = np.vstack((times_ns, lines[_SEQUENCE_NUMBER]))
@@ -111,7 +117,7 @@ class HaltsAnalyzer(Analyzer[PriceBands]):
             chosen = meaning == said
             np.fmax.at(table[column], rows[chosen], lines[_TIME_MS, chosen])
         _judge(table, np.unique(rows), phase.day)
-        return _emissions(table.sheets[_TOLD_SHEET], rows, lines, times_ns)
+        return _emissions(table.sheets[_TOLD_SHEET], group, meaning, times_ns)
 
     def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
         """Move the earliest reopening of what is halted still: a pause is extended five minutes at a time."""
@@ -138,13 +144,14 @@ class HaltsAnalyzer(Analyzer[PriceBands]):
         table["limit_pause_timestamp"][rows] = since_ms + LIMIT_STATE_MS
 
 
-def _meaning(event: PriceBands) -> int:
-    if HALT_INDICATOR in event.indicators:
-        return HALTED
-    if REOPENING_INDICATOR in event.indicators:
-        return RESUMED
-    has_bands = event.high > 0 and event.low > 0
-    return TRADING if has_bands and not TRADING_INDICATORS.isdisjoint(event.indicators) else BANDS
+def _meaning(lines: Lines) -> NDArray[np.int64]:
+    says = lines[_INDICATORS].astype(np.uint8)
+    has_bands = (lines[_HIGH] > 0) & (lines[_LOW] > 0)
+    return np.select(
+        [says & _SAYS_HALTED > 0, says & _SAYS_RESUMED > 0, (says & _SAYS_TRADING > 0) & has_bands],
+        [HALTED, RESUMED, TRADING],
+        default=BANDS,
+    )
 
 
 def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) -> None:
@@ -183,31 +190,35 @@ def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
     table.mark(rows)
 
 
-def _emissions(told: Sheet, rows: Rows, lines: Lines, times_ns: Column) -> Sequence[Emission]:
+def _emissions(
+    told: Sheet, group: EventGroup, meaning: NDArray[np.int64], times_ns: Column
+) -> Sequence[Emission]:
     """The halts and resumptions that are told now. They are few, so one is looked at after the other."""
-    happened = np.flatnonzero(lines[_MEANING] >= RESUMED).tolist()
+    happened = np.flatnonzero(meaning >= RESUMED).tolist()
     new = [
-        index for index in happened if _note_told(told, rows[index], times_ns[index], lines[_MEANING, index])
+        index
+        for index in happened
+        if _note_told(told, group.rows[index], times_ns[index], meaning[index] == HALTED)
     ]
     if not new:
         return ()
-    chosen = lines[:, new]
+    chosen = group.lines[:, new]
     columns = {
-        "kind": (chosen[_MEANING] == HALTED).astype(np.float64),
+        "kind": (meaning[new] == HALTED).astype(np.float64),
         "timestamp": chosen[_TIME_MS],
         "band_high": np.where(chosen[_HIGH] > 0, chosen[_HIGH], np.nan),
         "band_low": np.where(chosen[_LOW] > 0, chosen[_LOW], np.nan),
     }
-    return (Emission(STREAM, rows[new], columns),)
+    return (Emission(STREAM, group.rows[new], columns),)
 
 
-def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, meaning: np.float64) -> bool:
+def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:
     """Note that this is told; False if it was told before.
 
     A halt is known by its time and kept as a positive number, a resumption as a negative one. What is older
     than all that are remembered was told, or is too late to be told.
     """
-    key = (time_ns + 1) * (1 if meaning == HALTED else -1)
+    key = (time_ns + 1) * (1 if is_halt else -1)
     held = told.values[:, row]
     ages = np.where(np.isnan(held), 0.0, np.abs(held))
     oldest = int(np.argmin(ages))

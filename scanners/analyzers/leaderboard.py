@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 
-from marketdata.events import Aggregate
 from marketdata.payloads import Column
 from scanners.analyzers import opens, windows
 from scanners.analyzers.bars import BAR_COLUMNS, BAR_LINES, END, START
@@ -36,16 +35,14 @@ DERIVED_COLUMNS: Final = (
 )
 
 
-class LeaderboardAnalyzer(Analyzer[Aggregate]):
+class LeaderboardAnalyzer(Analyzer):
     """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
     columns: Final = BAR_COLUMNS + opens.COLUMNS + DERIVED_COLUMNS + windows.COLUMNS
     sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
 
-    def update(
-        self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
-    ) -> Sequence[Emission]:
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars."""
         rows, bars = group.rows, group.lines
         opens.note_session_open(table, rows, bars, phase)

@@ -11,10 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.codec import Lines
 from marketdata.payloads import Column
 from scanners.analyzers.bars import END, OFFICIAL_OPEN, OPEN, START
 from scanners.analyzers.base import MarketPhase
-from scanners.analyzers.columns import Lines, newest_per_row
+from scanners.analyzers.columns import newest_per_row
 from scanners.table import MarketTable, Rows
 
 COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")

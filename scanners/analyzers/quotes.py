@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from marketdata.events import Quote
+from marketdata.codec import Lines
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, Lines, float_columns, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
 from scanners.table import MarketTable, Rows
 
 QUOTE_COLUMNS: Final = (
@@ -22,29 +22,30 @@ QUOTE_COLUMNS: Final = (
     "quote_sequence_number",
 )
 DERIVED_COLUMNS: Final = ("spread", "mid_price", "spread_pct")
-_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE = range(4)
+
+LINES: Final = ("bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "sequence_number")
+"""Of which fields of a quote there are lines: those of `QUOTE_COLUMNS`, in that order."""
+
+_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(LINES))
 
 
-def event_times_ms(events: Sequence[Quote]) -> Instants:
+def event_times_ms(quotes: Lines) -> Instants:
     """When each quote was made, by the securities information processor's clock."""
-    return whole_numbers([event.timestamp for event in events])
+    return whole_numbers(quotes[_TIMESTAMP])
 
 
-class QuotesAnalyzer(Analyzer[Quote]):
+class QuotesAnalyzer(Analyzer):
     """Quotes to the newest bid and offer. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "quotes"
     columns: Final = QUOTE_COLUMNS + DERIVED_COLUMNS
 
-    def update(self, table: MarketTable, group: EventGroup[Quote], phase: MarketPhase) -> Sequence[Emission]:
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""
-        timestamps, sequence_numbers = group.lines
+        quotes = group.lines
         held = (table["quote_timestamp"], table["quote_sequence_number"])
-        newest = newest_per_row(group.rows, (timestamps, sequence_numbers), held)
-        if not len(newest):
-            return ()
-        sides = _sides([group.events[index] for index in newest.tolist()])
-        chosen = np.vstack((sides, group.lines[:, newest]))
+        newest = newest_per_row(group.rows, (quotes[_TIMESTAMP], quotes[_SEQUENCE_NUMBER]), held)
+        chosen = quotes[:, newest]
         for price, size in ((_BID_PRICE, _BID_SIZE), (_ASK_PRICE, _ASK_SIZE)):
             empty = chosen[price] == 0
             chosen[price, empty] = chosen[size, empty] = np.nan
@@ -58,18 +59,3 @@ class QuotesAnalyzer(Analyzer[Quote]):
         table["spread"][rows] = ask - bid
         table["mid_price"][rows] = middle
         table["spread_pct"][rows] = 100 * quotient(ask - bid, middle)
-
-
-def quote_lines(events: Sequence[Quote], times_ms: Instants) -> Lines:
-    """Two lines, timestamps and sequence numbers: they decide which quotes count, and most do not."""
-    sequence_numbers = whole_numbers([event.sequence_number for event in events])
-    return np.vstack((times_ms, sequence_numbers)).astype(np.float64)
-
-
-def _sides(events: Sequence[Quote]) -> Lines:
-    """Price and size of both sides of quotes, at least one: the first four of `QUOTE_COLUMNS`."""
-    values: list[float] = []
-    append = values.extend
-    for event in events:
-        append((event.bid_price, event.bid_size, event.ask_price, event.ask_size))
-    return float_columns(values, 4)

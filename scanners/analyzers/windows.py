@@ -15,10 +15,11 @@ from typing import Final
 
 import numpy as np
 
+from marketdata.codec import Lines
 from marketdata.payloads import Column
 from scanners.analyzers import bars as bar
 from scanners.analyzers.base import MS_PER_MINUTE, MarketPhase
-from scanners.analyzers.columns import Lines, newest_per_row, percent_change, quotient
+from scanners.analyzers.columns import newest_per_row, percent_change, quotient
 from scanners.table import MarketTable, Rows
 
 CHANGE_COLUMNS: Final = MappingProxyType({1: "pct_change_1m", 5: "pct_change_5m", 15: "pct_change_15m"})

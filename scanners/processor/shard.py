@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
 
+from marketdata.codec import Lines
 from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.assembly import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.symbols import SymbolColumn
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
@@ -165,26 +167,21 @@ class ShardProcessor:
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             if queue in self._routes:
-                self._apply_to(self._routes[queue], group, outcome)
+                self._apply_to(self._routes[queue], tuple(group), outcome)
             else:
                 outcome.unknown[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
 
-    def _apply_to(self, route: Route, batches: Iterable[Batch], outcome: Outcome) -> None:
-        events: list[Any] = []
-        received_ms: list[int] = []
-        counts: list[int] = []
-        for batch in batches:
-            decoded = route.decoder.decode(batch.body)
-            events += decoded.events
-            received_ms.append(batch.received_ns // _NS_PER_MS)
-            counts.append(len(decoded.events))
-            if decoded.rejected:
-                outcome.rejected.update(rejected.reason.value for rejected in decoded.rejected)
-                self._set_aside.add(decoded.rejected, batch.received_ns)
-            self._received_ns = max(self._received_ns, batch.received_ns)
-        if events:
-            self._analyse(route, events, np.repeat(np.array(received_ms, dtype=np.float64), counts), outcome)
+    def _apply_to(self, route: Route, batches: Sequence[Batch], outcome: Outcome) -> None:
+        events = route.decoder.decode([batch.body for batch in batches])
+        for index, rejected in events.rejected.items():
+            outcome.rejected.update(piece.reason.value for piece in rejected)
+            self._set_aside.add(rejected, batches[index].received_ns)
+        received_ns = np.array([batch.received_ns for batch in batches])
+        self._received_ns = max(self._received_ns, int(received_ns.max()))
+        if len(events.symbols):
+            received_ms = np.repeat((received_ns // _NS_PER_MS).astype(np.float64), events.counts)
+            self._analyse(route, events.lines, events.symbols, received_ms, outcome)
 
     def tick(self, published_ns: int) -> Tick:
         """Compute what follows from the changes, and make the blocks of the next tick.
@@ -267,27 +264,28 @@ class ShardProcessor:
     def _empty_table(self) -> MarketTable:
         return MarketTable(table_columns(self._routes.values()), table_sheets(self._routes.values()))
 
-    def _analyse(self, route: Route, events: list[Any], received_ms: Column, outcome: Outcome) -> None:
-        times_ms = route.event_times_ms(events)
+    def _analyse(
+        self, route: Route, lines: Lines, symbols: SymbolColumn, received_ms: Column, outcome: Outcome
+    ) -> None:
+        times_ms = route.event_times_ms(lines)
         advance = self._time.advance(times_ms)
         self._reset(advance)
         if not advance.current.all():
             kept = np.flatnonzero(advance.current)
-            outcome.ignored["other_day"] += len(events) - len(kept)
-            events = [events[index] for index in kept.tolist()]
+            outcome.ignored["other_day"] += len(symbols) - len(kept)
+            lines, symbols = lines[:, kept], symbols.take(kept)
             times_ms, received_ms = times_ms[kept], received_ms[kept]
         phase = self._phase
-        if not events or phase is None:
+        if not len(symbols) or phase is None:
             return
-        rows = self._table.rows([event.symbol for event in events])
+        group = EventGroup(self._table.rows(symbols), times_ms, lines)
         self._fill_reference()
-        group = EventGroup(events, rows, times_ms, route.lines(events, times_ms))
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
                 self._emitted.setdefault(emission.stream, []).append(emission)
         received = self._table[RECEIVED_COLUMN]
         received[group.rows] = np.fmax(received[group.rows], received_ms)
-        outcome.applied[route.queue.value] += len(events)
+        outcome.applied[route.queue.value] += len(symbols)
 
     def _reset(self, advance: Advance) -> None:
         for analyzer in self._analyzers:

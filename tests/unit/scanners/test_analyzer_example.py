@@ -11,17 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.codec import AGGREGATES
-from marketdata.events import Aggregate
 from marketdata.payloads import RowBlock
 from marketdata.providers.base import Frame
 from marketdata.store.keys import TOP_GAINERS, TOP_VOLUME
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import bar_lines, event_times_ms
+from scanners.analyzers.bars import event_times_ms
 from scanners.analyzers.base import Analyzer
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import Checkpoint, ShardProcessor
-from scanners.registry import Route
+from scanners.registry import AGGREGATE_COLUMNS, Route
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, row_block
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "analyzers.md"
@@ -40,13 +38,13 @@ def _programs_of_the_page() -> dict[str, Any]:
 
 
 SHOWN: Final = _programs_of_the_page()
-MakeAnalyzer = Callable[[], Analyzer[Aggregate]]
+MakeAnalyzer = Callable[[], Analyzer]
 make_analyzer: Final[MakeAnalyzer] = SHOWN["LargestBarAnalyzer"]
 
 
 def new_shard(epoch: int) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), make_analyzer())
-    route = Route(QueueName.AGGREGATE, AGGREGATES, event_times_ms, bar_lines, analyzers)
+    route = Route(QueueName.AGGREGATE, AGGREGATE_COLUMNS, event_times_ms, analyzers)
     return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
 
 

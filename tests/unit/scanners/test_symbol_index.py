@@ -3,7 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scanners.symbol_index import UNKNOWN, SymbolIndex
+from marketdata.kernels.symbols import UNKNOWN
+from scanners.symbol_index import SymbolIndex
 
 symbols = st.one_of(
     st.text(alphabet="ABCpLZ./-", min_size=1, max_size=12),
@@ -23,7 +24,9 @@ def test_every_symbol_has_the_number_of_its_first_appearance(added: list[str], a
     expected = {symbol: row for row, symbol in enumerate(dict.fromkeys(added))}
     assert index.symbols == list(expected)
     for batch in (asked, added, [symbol for symbol in asked if symbol.isalpha()]):
-        assert index.find(batch).tolist() == [expected.get(symbol, UNKNOWN) for symbol in batch]
+        rows, all_found = index.find(batch)
+        assert rows.tolist() == [expected.get(symbol, UNKNOWN) for symbol in batch]
+        assert all_found == set(batch).issubset(expected)
 
 
 def test_a_whole_market_is_found_after_the_table_has_grown() -> None:
@@ -32,5 +35,5 @@ def test_a_whole_market_is_found_after_the_table_has_grown() -> None:
     for first in range(0, len(market), 1_000):
         index.add(market[first : first + 1_000])
 
-    assert index.find(market).tolist() == list(range(30_000))
-    assert set(index.find([f"{symbol}?" for symbol in market[:1_000]]).tolist()) == {UNKNOWN}
+    assert index.find(market)[0].tolist() == list(range(30_000))
+    assert set(index.find([f"{symbol}?" for symbol in market[:1_000]])[0].tolist()) == {UNKNOWN}

@@ -7,15 +7,13 @@ from typing import Final
 import numpy as np
 import pytest
 
-from marketdata.codec import AGGREGATES
 from marketdata.errors import ContentError
-from marketdata.events import Aggregate
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import bar_lines, event_times_ms
+from scanners.analyzers.bars import VOLUME, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import Checkpoint, ShardProcessor
-from scanners.registry import Route
+from scanners.registry import AGGREGATE_COLUMNS, Route
 from scanners.table import MarketTable
 from tests.support.builders import (
     aggregate_wire,
@@ -30,7 +28,7 @@ DAY = "2026-11-23"
 CALENDAR = calendar_of(DAY, "2026-11-24")
 
 
-class HighestVolume(Analyzer[Aggregate]):
+class HighestVolume(Analyzer):
     """Keeps each symbol's largest bar in a sheet, and tells of every larger one."""
 
     name: Final = "highest_volume"
@@ -38,14 +36,12 @@ class HighestVolume(Analyzer[Aggregate]):
     sheets = MappingProxyType({"largest": ("largest_volume",)})
     streams: Final = ("larger",)
 
-    def update(
-        self, table: MarketTable, group: EventGroup[Aggregate], phase: MarketPhase
-    ) -> Sequence[Emission]:
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         held = table.sheets["largest"].values[0]
         larger = [
-            (row, event.volume)
-            for row, event in zip(group.rows.tolist(), group.events, strict=True)
-            if not event.volume <= held[row]
+            (row, volume)
+            for row, volume in zip(group.rows.tolist(), group.lines[VOLUME].tolist(), strict=True)
+            if not volume <= held[row]
         ]
         if not larger:
             return ()
@@ -57,7 +53,7 @@ class HighestVolume(Analyzer[Aggregate]):
 
 def shard(epoch: int = 1) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), HighestVolume())
-    route = Route(QueueName.AGGREGATE, AGGREGATES, event_times_ms, bar_lines, analyzers)
+    route = Route(QueueName.AGGREGATE, AGGREGATE_COLUMNS, event_times_ms, analyzers)
     return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
 
 

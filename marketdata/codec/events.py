@@ -1,7 +1,8 @@
-"""Bytes to events: the body of a batch becomes typed events, and rubbish is set aside with a reason.
+"""Bytes to typed events: the body of a batch, with rubbish set aside with a reason.
 
-The fast path is one decode of the whole array. Only when it fails are the events decoded one by one, so that
-a bad event costs nothing but itself. Nothing here raises for bad content.
+This is the complete decoder, which knows all JSON and what is wrong with it; `marketdata.codec.columns` comes
+to it with what it does not know itself. A body is decoded at once; only when that fails are its events
+decoded one by one, so that a bad event costs nothing but itself.
 """
 
 import enum
@@ -64,8 +65,8 @@ class EventDecoder(Generic[EventT]):
     def __init__(self, event_types: Any) -> None:
         self._batch: msgspec.json.Decoder[list[EventT]] = msgspec.json.Decoder(list[event_types])
         self._event: msgspec.json.Decoder[EventT] = msgspec.json.Decoder(event_types)
-        structs = get_args(event_types) or (event_types,)
-        self._accepted = frozenset(struct.__struct_config__.tag for struct in structs)
+        self.structs: Final = tuple(get_args(event_types) or (event_types,))
+        self._accepted = frozenset(struct.__struct_config__.tag for struct in self.structs)
 
     def decode(self, body: bytes) -> DecodedBatch[EventT]:
         """All good events of a body, a JSON array of objects, and every other piece of it with a reason."""
@@ -74,14 +75,22 @@ class EventDecoder(Generic[EventT]):
         except _CONTENT_ERRORS:
             return self._decode_one_by_one(_pieces(body))
 
+    def decode_one(self, piece: bytes) -> EventT | Rejected:
+        """One event, an object; or why it was set aside."""
+        try:
+            return self._event.decode(piece)
+        except _CONTENT_ERRORS:
+            return Rejected(_reason(piece, self._accepted), piece)
+
     def _decode_one_by_one(self, pieces: Iterable[bytes]) -> DecodedBatch[EventT]:
         events: list[EventT] = []
         rejected: list[Rejected] = []
         for piece in pieces:
-            try:
-                events.append(self._event.decode(piece))
-            except _CONTENT_ERRORS:
-                rejected.append(Rejected(_reason(piece, self._accepted), piece))
+            match self.decode_one(piece):
+                case Rejected() as refusal:
+                    rejected.append(refusal)
+                case event:
+                    events.append(event)
         return DecodedBatch(events, tuple(rejected))
 
 

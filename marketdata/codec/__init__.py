@@ -1,0 +1,34 @@
+"""Bytes to events, and events to columns; nothing here raises for bad content."""
+
+from marketdata.codec.columns import ColumnDecoder, EventColumns
+from marketdata.codec.events import (
+    AGGREGATES,
+    PRICE_BANDS,
+    QUOTES,
+    TRADES,
+    DecodedBatch,
+    EventDecoder,
+    Rejected,
+    RejectReason,
+    newest_unknown,
+)
+from marketdata.codec.layout import Flags, Lines, LineSource, Quotient, Remainder
+
+__all__ = [
+    "AGGREGATES",
+    "PRICE_BANDS",
+    "QUOTES",
+    "TRADES",
+    "ColumnDecoder",
+    "DecodedBatch",
+    "EventColumns",
+    "EventDecoder",
+    "Flags",
+    "LineSource",
+    "Lines",
+    "Quotient",
+    "RejectReason",
+    "Rejected",
+    "Remainder",
+    "newest_unknown",
+]

@@ -1,0 +1,149 @@
+"""Bytes to columns: the bodies of many batches become one array of numbers, without an object for each event.
+
+A compiled loop reads what is plain, and that is nearly everything. Single events that are not, and bodies
+that it cannot follow, go to the complete decoder (`marketdata.codec.events`): it reads them to the same
+numbers, or sets them aside with a reason. Both ways accept the same events and give the same columns; only
+their speed differs.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from marketdata.codec.events import EventDecoder, Rejected
+from marketdata.codec.layout import Layout, Lines, LineSource, layout_of, values_of
+from marketdata.kernels.event_columns import Integers, Odd, count_objects, read_events
+from marketdata.symbols import SymbolColumn, code_of
+
+_BODY_END: Final = b"\0"
+
+
+class EventColumns(msgspec.Struct, frozen=True):
+    """The good events of some bodies, in their order, and what was set aside.
+
+    `lines` has one line for each source that the decoder was given and one column for each event. `counts[i]`
+    events come from body i, and `rejected[i]` are its pieces that were set aside, where there are any.
+    """
+
+    lines: Lines
+    symbols: SymbolColumn
+    counts: Integers
+    rejected: dict[int, list[Rejected]]
+
+
+class ColumnDecoder:
+    """Decodes bodies that hold the events of a decoder, into one line for each of `lines`.
+
+    Raises:
+        TypeError: a source does not fit the field that it names, or there is no such field.
+    """
+
+    def __init__(self, decoder: EventDecoder[Any], lines: Sequence[LineSource]) -> None:
+        self._decoder = decoder
+        self._lines = tuple(lines)
+        self._layout = layout_of(decoder.structs, self._lines)
+
+    def decode(self, bodies: Sequence[bytes]) -> EventColumns:
+        """All good events of the bodies, JSON arrays of objects, and every other piece with a reason."""
+        return _Reading(bodies, self._decoder, self._lines, self._layout).run()
+
+
+class _Reading:
+    """One run over some bodies: the arrays that are filled, and how far that has come."""
+
+    def __init__(
+        self,
+        bodies: Sequence[bytes],
+        decoder: EventDecoder[Any],
+        sources: Sequence[LineSource],
+        layout: Layout,
+    ) -> None:
+        self._bodies = bodies
+        self._decoder = decoder
+        self._sources = sources
+        self._layout = layout
+        self._text = _BODY_END.join([*bodies, b""])
+        self._starts = np.cumsum([0, *(len(body) + 1 for body in bodies)])
+        self._bytes = np.frombuffer(self._text, dtype=np.uint8)
+        capacity = count_objects(self._bytes)  # every event is one
+        self._lines = np.empty((len(sources), capacity))
+        self._codes = np.empty(capacity, dtype=np.uint64)
+        self._symbol_starts, self._symbol_lengths = np.empty((2, capacity), dtype=np.int64)
+        self._odd = np.empty((capacity, len(Odd)), dtype=np.int64)
+        self._counts = np.zeros(len(bodies), dtype=np.int64)
+        self._spelled: list[str] = []
+        self._rejected: dict[int, list[Rejected]] = {}
+
+    def run(self) -> EventColumns:
+        """Read all bodies."""
+        body, count, odd_count = self._read_plain((0, 0, 0))
+        while body < len(self._bodies):
+            count += self._read_body(body, count)
+            body, count, odd_count = self._read_plain((body + 1, count, odd_count))
+        return self._columns(count, self._read_odd(odd_count))
+
+    def _read_plain(self, progress: tuple[int, int, int]) -> tuple[int, int, int]:
+        return read_events(
+            self._bytes,
+            self._starts,
+            progress,
+            self._layout.keys,
+            self._layout.field_of_key,
+            self._layout.multiplier,
+            self._layout.traits,
+            self._layout.bounds,
+            self._layout.flags,
+            self._layout.tags,
+            self._lines,
+            self._codes,
+            self._symbol_starts,
+            self._symbol_lengths,
+            self._counts,
+            self._odd,
+        )
+
+    def _read_body(self, body: int, first: int) -> int:
+        """Read a body that the compiled loop could not follow; the number of its good events."""
+        decoded = self._decoder.decode(self._bodies[body])
+        for index, event in enumerate(decoded.events, first):
+            self._write(event, index)
+        if decoded.rejected:
+            self._rejected[body] = list(decoded.rejected)
+        self._counts[body] = len(decoded.events)
+        return len(decoded.events)
+
+    def _read_odd(self, odd_count: int) -> Sequence[int]:
+        """Read the single events that are not plain; the numbers of those that were set aside."""
+        refused = []
+        for index, start, end in self._odd[:odd_count].tolist():
+            event = self._decoder.decode_one(self._text[start:end])
+            if isinstance(event, Rejected):
+                body = int(np.searchsorted(self._starts, start, side="right")) - 1
+                self._rejected.setdefault(body, []).append(event)
+                self._counts[body] -= 1
+                refused.append(index)
+            else:
+                self._write(event, index)
+        return refused
+
+    def _write(self, event: Any, index: int) -> None:
+        self._lines[:, index] = values_of(event, self._sources)
+        self._spelled.append(event.symbol)
+        self._codes[index] = code_of(event.symbol)
+        self._symbol_starts[index] = -len(self._spelled)
+
+    def _columns(self, count: int, refused: Sequence[int]) -> EventColumns:
+        symbols = SymbolColumn(
+            self._text,
+            self._codes[:count],
+            self._symbol_starts[:count],
+            self._symbol_lengths[:count],
+            self._spelled,
+        )
+        lines = self._lines[:, :count]
+        if refused:
+            kept = np.delete(np.arange(count), refused)
+            lines, symbols = lines[:, kept], symbols.take(kept)
+        return EventColumns(lines, symbols, self._counts, self._rejected)

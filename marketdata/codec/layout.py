@@ -1,0 +1,218 @@
+"""Which fields of an event become which lines: from the declarations in `marketdata.events` to arrays."""
+
+import functools
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec import inspect
+from numpy.typing import NDArray
+
+from marketdata.kernels.event_columns import (
+    FLAG_COUNT,
+    KEY_TABLE_BITS,
+    LONGEST_KEY,
+    NO_LINE,
+    Bound,
+    Kind,
+    Trait,
+    place_of_key,
+)
+
+Lines = NDArray[np.float64]
+"""Events as numbers: one line for each source, one column for each event. NaN is absent."""
+
+
+class Flags(msgspec.Struct, frozen=True):
+    """Line of a field of codes: all bits (up to 255) that `of_code` gives the codes of an event, together."""
+
+    field: str
+    of_code: Mapping[int, int]
+
+
+class Quotient(msgspec.Struct, frozen=True):
+    """Line of a whole number that a double does not hold: how often it contains the divisor."""
+
+    field: str
+    divisor: int
+
+
+class Remainder(msgspec.Struct, frozen=True):
+    """Line of a whole number: what the division leaves, beside the `Quotient` of the same field."""
+
+    field: str
+    divisor: int
+
+
+LineSource: TypeAlias = str | Flags | Quotient | Remainder
+"""Where a line comes from. The name of a field alone stands for its number, even one written as text."""
+
+_SYMBOL_FIELD: Final = "symbol"
+_ANY_LENGTH: Final = 2**31
+_GOLDEN_RATIO: Final = 0x9E37_79B9_7F4A_7C15
+_WORD: Final = 2**64 - 1
+_ATTEMPTS: Final = 10_000  # a quarter to a sixth of them succeed
+_KINDS: Final[Mapping[type[inspect.Type], Kind]] = MappingProxyType(
+    {
+        inspect.FloatType: Kind.NUMBER,
+        inspect.IntType: Kind.WHOLE_NUMBER,
+        inspect.StrType: Kind.TEXT,
+        inspect.VarTupleType: Kind.CODES,
+    }
+)
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """What `marketdata.kernels.event_columns` must know of the events that it reads: see there."""
+
+    keys: NDArray[np.uint64]
+    field_of_key: NDArray[np.int64]
+    multiplier: np.uint64
+    traits: NDArray[np.int64]
+    bounds: NDArray[np.float64]
+    flags: NDArray[np.uint8]
+    tags: NDArray[np.uint64]
+
+
+def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> Layout:
+    """The layout of events that differ only in their tags.
+
+    Raises:
+        TypeError: they differ in their fields, or a source does not fit the field that it names.
+    """
+    infos = [_struct_info(struct) for struct in structs]
+    fields = infos[0].fields
+    if any(info.fields != fields or info.tag_field != infos[0].tag_field for info in infos):
+        raise TypeError(f"{[struct.__name__ for struct in structs]} differ in their fields")
+    keys, field_of_key, multiplier = _key_table(
+        [*(field.encode_name for field in fields), str(infos[0].tag_field)]
+    )
+    traits = np.zeros((len(fields) + 1, len(Trait)), dtype=np.int64)
+    traits[:, [Trait.LINE, Trait.REST_LINE]] = NO_LINE
+    traits[:, Trait.DIVISOR] = 1
+    bounds = np.full((len(fields) + 1, len(Bound)), math.nan)
+    flags = np.zeros((len(fields) + 1, FLAG_COUNT), dtype=np.uint8)
+    traits[-1, [Trait.KIND, Trait.REQUIRED]] = Kind.TAG, True
+    for number, field in enumerate(fields):
+        _describe(field, traits[number], bounds[number])
+    number_of_field = {field.name: number for number, field in enumerate(fields)}
+    for line, source in enumerate(lines):
+        name = source if isinstance(source, str) else source.field
+        if name not in number_of_field:
+            raise TypeError(f"{structs[0].__name__} has no field {name!r}")
+        number = number_of_field[name]
+        _direct(source, line, traits[number], flags[number])
+    tags = np.array([_packed(str(info.tag)) for info in infos], dtype=np.uint64)
+    return Layout(keys, field_of_key, multiplier, traits, bounds, flags, tags)
+
+
+def values_of(event: Any, lines: Sequence[LineSource]) -> list[float]:
+    """What a decoded event has for each line: the same that the kernel reads."""
+    return [_value_of(event, source) for source in lines]
+
+
+def _value_of(event: Any, source: LineSource) -> float:
+    match source:
+        case Flags(field, of_code):
+            return float(
+                functools.reduce(operator.or_, (of_code.get(code, 0) for code in getattr(event, field)), 0)
+            )
+        case Quotient(field, divisor):
+            return float(getattr(event, field) // divisor)
+        case Remainder(field, divisor):
+            return float(getattr(event, field) % divisor)
+        case _:
+            return _number(getattr(event, source))
+
+
+def _number(value: float | str | None) -> float:
+    try:
+        return math.nan if value is None else float(value)
+    except ValueError:  # a text that spells no number
+        return math.nan
+
+
+def _struct_info(struct: type[msgspec.Struct]) -> inspect.StructType:
+    info = inspect.type_info(struct)
+    if not isinstance(info, inspect.StructType) or info.tag_field is None:
+        raise TypeError(f"{struct.__name__} is not a tagged struct")
+    return info
+
+
+def _describe(field: inspect.Field, traits: NDArray[np.int64], bounds: NDArray[np.float64]) -> None:
+    """What is true of a field whether or not a line is made of it."""
+    kind_info = field.type
+    if isinstance(kind_info, inspect.UnionType):
+        kinds = [each for each in kind_info.types if not isinstance(each, inspect.NoneType)]
+        traits[Trait.NULLABLE] = len(kinds) < len(kind_info.types)
+        kind_info = kinds[0] if len(kinds) == 1 else kind_info
+    if type(kind_info) not in _KINDS:
+        raise TypeError(f"field {field.name!r} has a type that cannot become a line: {kind_info}")
+    traits[Trait.KIND] = _KINDS[type(kind_info)]
+    traits[Trait.REQUIRED] = field.required
+    bounds[Bound.AT_LEAST], bounds[Bound.BELOW] = -math.inf, math.inf
+    match kind_info:
+        case (
+            inspect.FloatType(ge=least, lt=below, gt=None, le=None)
+            | inspect.IntType(ge=least, lt=below, gt=None, le=None)
+        ):
+            bounds[Bound.AT_LEAST] = -math.inf if least is None else least
+            bounds[Bound.BELOW] = math.inf if below is None else below
+        case inspect.StrType(min_length=least, max_length=greatest, pattern=None) if (
+            field.name == _SYMBOL_FIELD
+        ):
+            traits[Trait.KIND] = Kind.SYMBOL
+            traits[Trait.LEAST_LENGTH], traits[Trait.GREATEST_LENGTH] = least or 0, greatest or _ANY_LENGTH
+        case inspect.StrType(min_length=None, max_length=None, pattern=None):
+            pass
+        case inspect.VarTupleType(item_type=inspect.IntType(ge=None, lt=None, gt=None, le=None)):
+            pass
+        case _:
+            raise TypeError(f"field {field.name!r} has bounds that a kernel does not know: {kind_info}")
+    bounds[Bound.ABSENT] = 0.0 if field.default == () else _number(None if field.required else field.default)
+
+
+def _direct(source: LineSource, line: int, traits: NDArray[np.int64], flags: NDArray[np.uint8]) -> None:
+    """Send the values of a field to a line."""
+    kind = Kind(traits[Trait.KIND])
+    match source, kind:
+        case str(), Kind.TEXT | Kind.NUMBER_IN_TEXT:
+            traits[[Trait.KIND, Trait.LINE]] = Kind.NUMBER_IN_TEXT, line
+        case str(), Kind.NUMBER | Kind.WHOLE_NUMBER:
+            traits[Trait.LINE] = line
+        case Flags(of_code=of_code), Kind.CODES:
+            traits[Trait.LINE] = line
+            for code, bits in of_code.items():
+                flags[code] = bits
+        case Quotient(divisor=divisor), Kind.WHOLE_NUMBER:
+            traits[[Trait.LINE, Trait.DIVISOR]] = line, divisor
+        case Remainder(divisor=divisor), Kind.WHOLE_NUMBER:
+            traits[[Trait.REST_LINE, Trait.DIVISOR]] = line, divisor
+        case _:
+            raise TypeError(f"{source} does not fit a field of kind {kind.name.lower()}")
+
+
+def _key_table(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uint64]:
+    """Keys and their numbers where `place_of_key` says, with a multiplier that gives each its own place."""
+    codes = [_packed(key) for key in keys]
+    multiplier = next(
+        candidate
+        for candidate in (_GOLDEN_RATIO * attempt & _WORD for attempt in range(1, _ATTEMPTS))
+        if len({place_of_key(code, candidate) for code in codes}) == len(codes)
+    )
+    table = np.zeros(1 << KEY_TABLE_BITS, dtype=np.uint64)
+    field_of_key = np.full(1 << KEY_TABLE_BITS, -1, dtype=np.int64)
+    for number, code in enumerate(codes):
+        place = place_of_key(code, multiplier)
+        table[place], field_of_key[place] = code, number
+    return table, field_of_key, np.uint64(multiplier)
+
+
+def _packed(text: str) -> int:
+    if len(text) > LONGEST_KEY or not text.isascii():
+        raise TypeError(f"{text!r} is too long for a kernel: at most {LONGEST_KEY} ASCII characters")
+    return int.from_bytes(text.encode(), "little")

@@ -1,0 +1,73 @@
+"""Symbols as numbers: packing them, and the hash table that finds their rows.
+
+A symbol of up to eight bytes, none of them zero, is one 64-bit code. The table is open addressing with linear
+probing; its size is a power of two, and at least one place in it is free.
+"""
+
+from typing import Final
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.kernels.compilation import TEXT, kernel, part
+from marketdata.kernels.json_text import PACKED_BYTES, Text, packed
+
+Codes = NDArray[np.uint64]
+Integers = NDArray[np.int64]
+
+NO_CODE: Final = np.uint64(0)
+"""In place of a code: the symbol has none. In the table: the place is free."""
+
+UNKNOWN: Final = -1
+
+_MULTIPLIER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4)."""
+
+_HALF: Final = np.uint64(32)
+_CODES = numba.types.Array(numba.uint64, 1, "C")
+_INTEGERS = numba.types.Array(numba.int64, 1, "C")
+
+
+@part
+def _place_of(code: np.uint64, table: Codes) -> int:
+    """Where the code stands in the table, or the free place where it would stand."""
+    mask = np.int64(len(table) - 1)
+    place = np.int64((code * _MULTIPLIER) >> _HALF) & mask
+    while table[place] not in (code, NO_CODE):
+        place = (place + 1) & mask
+    return int(place)
+
+
+@kernel(numba.void(TEXT, _CODES, _INTEGERS, _INTEGERS))
+def pack(text: Text, codes: Codes, starts: Integers, lengths: Integers) -> None:
+    """Code, start and length of each of the symbols that stand in a text, with a zero byte behind each."""
+    start = 0
+    for index in range(len(codes)):
+        end = start
+        while text[end] != 0:
+            end += 1
+        starts[index], lengths[index] = start, end - start
+        codes[index] = packed(text, start, end) if end - start <= PACKED_BYTES else NO_CODE
+        start = end + 1
+
+
+@kernel(numba.void(_CODES, _INTEGERS, _CODES, _INTEGERS))
+def enter(codes: Codes, rows: Integers, table: Codes, rows_in_table: Integers) -> None:
+    """Put codes, which must differ from those in the table, with their rows into it."""
+    for index in range(len(codes)):
+        if codes[index] != NO_CODE:
+            place = _place_of(codes[index], table)
+            table[place] = codes[index]
+            rows_in_table[place] = rows[index]
+
+
+@kernel(numba.boolean(_CODES, _CODES, _INTEGERS, _INTEGERS))
+def find(codes: Codes, table: Codes, rows_in_table: Integers, rows: Integers) -> bool:
+    """Write the row of each code, `UNKNOWN` where there is none; whether all were found."""
+    all_found = True
+    for index in range(len(codes)):
+        row = rows_in_table[_place_of(codes[index], table)] if codes[index] != NO_CODE else UNKNOWN
+        rows[index] = row
+        all_found &= row != UNKNOWN
+    return all_found

@@ -1,0 +1,79 @@
+"""The symbols of many events at once."""
+
+from collections.abc import Sequence
+from typing import Final, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.kernels.json_text import PACKED_BYTES
+from marketdata.kernels.symbols import NO_CODE, Codes, Integers, pack
+
+_SEPARATOR: Final = "\0"
+
+
+class SymbolColumn(Sequence[str]):
+    """Symbols, most of them as codes: 64-bit numbers, one to one, so that no text is made of each.
+
+    `codes[i]` is `NO_CODE` where the symbol has none: it is longer than eight bytes, or not plain ASCII. The
+    others stand in `text`, from `starts[i]` on, `lengths[i]` bytes long; a negative start -n stands for the
+    n-th of `spelled`.
+    """
+
+    def __init__(
+        self, text: bytes, codes: Codes, starts: Integers, lengths: Integers, spelled: Sequence[str] = ()
+    ) -> None:
+        self.codes: Final = codes
+        self._text = text
+        self._starts = starts
+        self._lengths = lengths
+        self._spelled = spelled
+
+    @classmethod
+    def of(cls, symbols: Sequence[str]) -> "SymbolColumn":
+        """These symbols."""
+        if isinstance(symbols, SymbolColumn):
+            return symbols
+        count = len(symbols)
+        starts, lengths = np.empty((2, count), dtype=np.int64)
+        codes = np.empty(count, dtype=np.uint64)
+        joined = _SEPARATOR.join([*symbols, ""])
+        if joined.isascii() and joined.count(_SEPARATOR) == count:
+            text = joined.encode()
+            pack(np.frombuffer(text, dtype=np.uint8), codes, starts, lengths)
+            return cls(text, codes, starts, lengths)
+        for index, symbol in enumerate(symbols):
+            codes[index] = code_of(symbol)
+        return cls(b"", codes, -1 - np.arange(count), lengths, tuple(symbols))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "SymbolColumn": ...
+
+    def __getitem__(self, index: int | slice) -> "str | SymbolColumn":
+        """The text of one of them, or some of them."""
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        start = int(self._starts[index])
+        if start < 0:
+            return self._spelled[-1 - start]
+        return self._text[start : start + int(self._lengths[index])].decode()
+
+    def take(self, indices: NDArray[np.intp]) -> "SymbolColumn":
+        """Those at the indices."""
+        return SymbolColumn(
+            self._text, self.codes[indices], self._starts[indices], self._lengths[indices], self._spelled
+        )
+
+
+def code_of(symbol: str) -> np.uint64:
+    """The code of a symbol; `NO_CODE` if it has none."""
+    if len(symbol) > PACKED_BYTES or not symbol.isascii() or _SEPARATOR in symbol:
+        return NO_CODE
+    return np.uint64(int.from_bytes(symbol.encode(), "little"))

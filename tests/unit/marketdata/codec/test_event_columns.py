@@ -1,0 +1,234 @@
+"""Columns are what the complete decoder makes of the same bytes, whichever way each event was read."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from marketdata.codec import (
+    AGGREGATES,
+    PRICE_BANDS,
+    QUOTES,
+    TRADES,
+    ColumnDecoder,
+    EventColumns,
+    EventDecoder,
+    Flags,
+    LineSource,
+    Quotient,
+    Remainder,
+)
+from marketdata.codec.layout import values_of
+from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
+
+LINES: Final[dict[str, tuple[EventDecoder[Any], tuple[LineSource, ...]]]] = {
+    "A": (AGGREGATES, ("official_open_price", "volume", "vwap", "close", "start_timestamp", "end_timestamp")),
+    "T": (
+        TRADES,
+        ("price", "size", "sequence_number", "fractional_size", Flags("conditions", {0: 1, 12: 2, 255: 4})),
+    ),
+    "Q": (QUOTES, ("bid_price", "ask_size", "timestamp", "sequence_number")),
+    "LULD": (
+        PRICE_BANDS,
+        (
+            "high",
+            Quotient("timestamp_ns", 10**6),
+            Remainder("timestamp_ns", 10**6),
+            Flags("indicators", {17: 1}),
+        ),
+    ),
+}
+DECODERS: Final = {kind: ColumnDecoder(decoder, lines) for kind, (decoder, lines) in LINES.items()}
+KEYS: Final = (
+    "ev",
+    "sym",
+    "T",
+    *"abcehiloptqsvxz",
+    "av",
+    "vw",
+    "op",
+    "bp",
+    "bs",
+    "ap",
+    "as",
+    "ds",
+    "trfi",
+    "dv",
+    "é",
+)
+
+LULD: Final = {
+    "ev": "LULD",
+    "T": "MSFT",
+    "h": 2.5,
+    "l": 1,
+    "i": [17],
+    "z": 3,
+    "t": 1764086430905642800,
+    "q": 5,
+}
+GOOD: Final = {
+    "A": aggregate_wire(vw=114.40000000000001),
+    "T": trade_wire(c=[0, 12], s=0, ds="0.0073"),
+    "Q": quote_wire(bp=0),
+    "LULD": LULD,
+}
+
+digits = st.text("0123456789", min_size=1, max_size=22)
+numbers = st.one_of(
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.builds(lambda whole, fraction: f"{whole}.{fraction}", digits, digits),
+    st.builds(
+        lambda number, exponent: f"{number}{exponent}",
+        st.sampled_from(("1", "1.5", "0", "9007199254740993", "123456789.125", "-0", "0.30000000000000004")),
+        st.sampled_from(("e5", "E-3", "e+22", "e23", "e-22", "e400", "e", "e0001", "e+")),
+    ),
+    st.sampled_from(
+        ("1", "0.1", "100.0", "01", "1.", ".5", "-", "+1", "NaN", "Infinity", "99999999999999999999")
+    ),
+)
+texts = st.one_of(
+    st.sampled_from(
+        ('"AAPL"', '"0.0073"', '"12"', '"1e2"', '" 5"', '"x"', '"LONGERTHAN8"', '"A\\u0041"', '"A\\/B"')
+    ),
+    st.text(max_size=40).map(json.dumps),
+    st.text(max_size=12).map(lambda text: json.dumps(text, ensure_ascii=False)),
+    st.sampled_from(('"\x01"', '"\x7f"', '"', '"\\', '"A', '"S\\"}{"')),
+)
+scalars = st.one_of(numbers, texts, st.sampled_from(("null", "true", "false", "nul", "tru")))
+values = st.one_of(
+    scalars,
+    st.lists(scalars, max_size=3).map(lambda items: f"[{','.join(items)}]"),
+    st.lists(st.integers(-1, 300).map(str), max_size=4).map(lambda items: f"[ {' , '.join(items)} ]"),
+    st.sampled_from(("{}", '{"a":[1,{"b":"}"}]}', "[[1]]", "[1,]", "[,]", "")),
+)
+space = st.sampled_from(("", "", "", " ", "\n\t\r "))
+
+
+@st.composite
+def event_texts(draw: st.DrawFn) -> str:
+    """A good event in which some fields are changed, left out, doubled, or added, with space between."""
+    kind = draw(st.sampled_from(sorted(GOOD)))
+    fields = [(json.dumps(key), json.dumps(value)) for key, value in GOOD[kind].items()]
+    for _ in range(draw(st.integers(0, 2))):
+        change = draw(st.sampled_from(("value", "value", "leave out", "double", "add", "move")))
+        index = draw(st.integers(0, len(fields) - 1)) if fields else 0
+        if change == "add" or not fields:
+            fields.insert(index, (json.dumps(draw(st.sampled_from(KEYS)), ensure_ascii=False), draw(values)))
+        elif change == "value":
+            fields[index] = (fields[index][0], draw(values))
+        elif change == "double":
+            fields.append(fields[index])
+        elif change == "move":
+            fields.append(fields.pop(index))
+        else:
+            del fields[index]
+    gap = draw(space)
+    return f"{{{gap}" + f"{gap},{gap}".join(f"{key}{gap}:{gap}{value}" for key, value in fields) + f"{gap}}}"
+
+
+pieces = st.one_of(
+    event_texts(), event_texts(), st.sampled_from(("null", "7", "{}", '"text"', "[]", "", "{"))
+)
+
+
+@st.composite
+def bodies_of_events(draw: st.DrawFn) -> bytes:
+    """Mostly arrays; some are cut off, or have something behind them."""
+    gap = draw(space)
+    body = f"{gap}[{gap}" + f"{gap},{gap}".join(draw(st.lists(pieces, max_size=4))) + f"{gap}]{gap}"
+    body += draw(st.sampled_from(("", "", "", "x", "[]", "\0")))
+    return body.encode(errors="replace")[: draw(st.one_of(st.none(), st.integers(0, 400)))]
+
+
+def is_array(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=list[msgspec.Raw])
+    except ValueError:
+        return False
+    return True
+
+
+def expected_of(kind: str, body: bytes) -> tuple[list[list[float]], list[str], list[tuple[str, bytes]]]:
+    decoder, lines = LINES[kind]
+    decoded = decoder.decode(body)
+    rejected = [(piece.reason.value, piece.raw) for piece in decoded.rejected]
+    return [values_of(event, lines) for event in decoded.events], [e.symbol for e in decoded.events], rejected
+
+
+def rejected_of(columns: EventColumns, body: int) -> list[tuple[str, bytes]]:
+    return [(piece.reason.value, piece.raw) for piece in columns.rejected.get(body, ())]
+
+
+@given(st.sampled_from(sorted(DECODERS)), st.lists(bodies_of_events(), max_size=4))
+@example("LULD", [json.dumps([LULD]).encode()])
+@example("T", [b"[" + json.dumps(GOOD["T"]).encode() + b",]"])
+def test_columns_are_what_the_complete_decoder_makes(kind: str, bodies: Sequence[bytes]) -> None:
+    columns = DECODERS[kind].decode(bodies)
+
+    first_of_body = np.cumsum([0, *columns.counts.tolist()]).tolist()
+    assert len(columns.symbols) == columns.lines.shape[1] == first_of_body[-1]
+    for number, (body, (first, last)) in enumerate(
+        zip(bodies, itertools.pairwise(first_of_body), strict=True)
+    ):
+        if not is_array(body):
+            continue  # how much of it is saved is for the next test
+        lines, symbols, rejected = expected_of(kind, body)
+        expected = np.array(lines).reshape(-1, len(columns.lines))
+        np.testing.assert_array_equal(columns.lines[:, first:last].T, expected)
+        assert [columns.symbols[index] for index in range(first, last)] == symbols
+        assert rejected_of(columns, number) == rejected
+
+
+@given(st.lists(st.one_of(st.none(), st.binary(max_size=30)), max_size=8), st.binary(max_size=20))
+def test_good_events_survive_in_whatever_is_no_json(parts: Sequence[bytes | None], behind: bytes) -> None:
+    """None stands for a good event, numbered by its start time; what is no brace cannot swallow it."""
+    wire = [
+        json.dumps(aggregate_wire(start_ms=index)).encode()
+        if part is None
+        else b'{"g":' + part.translate(None, b'{}"') + b"}"
+        for index, part in enumerate(parts)
+    ]
+    body = b"[" + b",".join(wire) + b"]"
+    columns = DECODERS["A"].decode([body, behind, body])
+
+    good = [index for index, part in enumerate(parts) if part is None]
+    starts = LINES["A"][1].index("start_timestamp")
+    assert columns.counts.tolist() == [len(good), 0, len(good)]
+    assert columns.lines[starts].tolist() == [*good, *good]
+    assert len(rejected_of(columns, 0)) == len(parts) - len(good)
+
+
+def test_each_kind_of_number_reaches_its_line() -> None:
+    bars = DECODERS["A"].decode(
+        [batch_body([aggregate_wire(v=7, op=None), aggregate_wire(ev="AM", op=1.25)])]
+    )
+    assert bars.lines[0, 1] == 1.25
+    assert np.isnan(bars.lines[0, 0])
+    assert bars.lines[1, 0] == 7
+
+    trades = DECODERS["T"].decode(
+        [batch_body([trade_wire(c=[12, 255, 256], ds="0.0073"), trade_wire(ds=None)])]
+    )
+    assert trades.lines[3, 0] == 0.0073
+    assert np.isnan(trades.lines[3, 1])
+    assert trades.lines[4, 0] == 2 | 4
+
+    bands = DECODERS["LULD"].decode([json.dumps([LULD]).encode()])
+    assert bands.lines[:, 0].tolist() == [2.5, 1764086430905, 642800, 1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["no_such_field", "conditions", Flags("price", {1: 1}), Quotient("price", 10), Remainder("id", 10)],
+)
+def test_a_line_that_a_field_cannot_give_is_refused(source: LineSource) -> None:
+    with pytest.raises(TypeError, match=r"no_such_field|conditions|price|id"):
+        ColumnDecoder(TRADES, [source])
