@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CLIENT = ROOT / "widgets" / "client"
 BUNDLE = ROOT / "widgets" / "static" / "widgets"
+KERNELS = ROOT / "marketdata" / "kernels"
 CONSTRAINTS = ROOT / "deploy" / "constraints.txt"
 LOG = ROOT / ".demo" / "logs" / "install.log"
 OLDEST_PYTHON = (3, 11)
@@ -82,6 +83,12 @@ def _prepare(purpose: str) -> None:
         lambda: _run([str(_npm()), "run", "build"], cwd=CLIENT, env=_node_environment()),
         stamp=BUNDLE / ".built",
         digest=_digest(_client_sources()),
+    )
+    _step(
+        "compiled kernels",
+        lambda: _run([str(VENV / "bin" / "python"), "-m", "marketdata.kernels"]),
+        stamp=VENV / ".kernels",
+        digest=_digest(sorted(KERNELS.glob("*.py")), extra=packages_digest),
     )
     if purpose == "test":
         missing = [name for name, program in DEBIAN_PACKAGES.items() if not Path(program).exists()]
