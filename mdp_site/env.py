@@ -84,14 +84,25 @@ class Environment:
 
         return self._read(name, default, parse)
 
-    def time_of_day(self, name: str, default: dt.time) -> dt.time:
-        """Hours and minutes of a day, such as 09:30."""
+    def time_of_day(
+        self,
+        name: str,
+        default: dt.time,
+        *,
+        earliest: dt.time = dt.time(0),
+        latest: dt.time = dt.time(23, 59),
+    ) -> dt.time:
+        """Hours and minutes of a day, such as 09:30, within bounds, both included."""
+        accepted = f"hours and minutes from {earliest:%H:%M} to {latest:%H:%M}, such as {default:%H:%M}"
 
         def parse(raw: str) -> dt.time:
             with contextlib.suppress(ValueError):
-                if re.fullmatch(r"\d\d:\d\d", raw):
-                    return dt.time.fromisoformat(raw)
-            raise rejection(name, raw, "hours and minutes from 00:00 to 23:59, such as 09:30")
+                if (
+                    re.fullmatch(r"\d\d:\d\d", raw)
+                    and earliest <= (value := dt.time.fromisoformat(raw)) <= latest
+                ):
+                    return value
+            raise rejection(name, raw, accepted)
 
         return self._read(name, default, parse)
 

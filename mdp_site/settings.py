@@ -6,7 +6,6 @@ owner only. `MDP_DEPLOYMENT=production` turns every convenience off: the secret 
 and a login provider must then be given. `mdp_site.checks` refuses to start when they are not.
 """
 
-import datetime as dt
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONCE, SELF
 
-from marketdata.trading_calendar import SessionBoundaries
 from mdp_site.env import Environment, stored_secret
 from mdp_site.env import rejection as _rejection
+from mdp_site.market_hours import read_market_hours
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -366,12 +365,7 @@ MASSIVE_REST_URL = env.url("MASSIVE_REST_URL", "https://api.massive.com", scheme
 MASSIVE_MAX_RECONNECTS = env.integer("MASSIVE_MAX_RECONNECTS", 5, minimum=0, maximum=1_000)
 REFERENCE_LOOKUPS_PER_MINUTE = env.integer("REFERENCE_LOOKUPS_PER_MINUTE", 30, minimum=0, maximum=6_000)
 
-# The sessions themselves, holidays and early closes come from the exchange's calendar.
-MARKET_HOURS = SessionBoundaries(
-    day_start=env.time_of_day("MARKET_DAY_START", dt.time(4)),
-    pre_market_start=env.time_of_day("MARKET_PRE_MARKET_START", dt.time(4)),
-    after_hours_end=env.time_of_day("MARKET_AFTER_HOURS_END", dt.time(20)),
-)
+MARKET_HOURS = read_market_hours(env)
 
 PUBLISH_INTERVAL_MS = env.integer("PUBLISH_INTERVAL_MS", 250, minimum=50, maximum=10_000)
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
