@@ -3,19 +3,20 @@
 A frame is a JSON array of objects (also when it holds a single status). Of each event only `ev` and the
 symbol are read; the slice of the original text goes on byte for byte.
 
-Two ways lead through. Nearly every frame holds nothing but known events with a symbol: two msgspec passes
-over the whole frame (slices, headers) and one loop sort it, about 0.7 µs an event. A frame with anything
-else in it takes the second way, event by event, which knows the reason for everything it sets aside.
+Two ways lead through. Nearly every frame holds nothing but known events with a symbol, in plain JSON: one
+compiled loop sorts all that wait, about 0.2 µs an event. A frame with anything else in it takes the second
+way, event by event, about 1 µs each, which knows the reason for everything it sets aside.
 """
 
-import contextlib
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
+import numpy as np
 
 from marketdata.events import EventType
+from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, LONGEST_SYMBOL, Part, route_frames
 from marketdata.providers.base import RoutedEvents, Routing, StatusEvent
 from marketdata.transport.queues import QueueName, shard_of
 
@@ -33,9 +34,8 @@ MALFORMED_EXCERPT_CHARACTERS: Final = 2_000
 # Statuses come in frames of their own: small ones, or long ones (acknowledgements) that begin with one.
 STATUS_FRAME_CHARACTERS: Final = 16_384
 STATUS_HEAD_CHARACTERS: Final = 64
-KNOWN_SYMBOLS_LIMIT: Final = 65_536
 
-_Symbol: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+_Symbol: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_SYMBOL)]
 
 
 class _SecondAggregate(msgspec.Struct, gc=False, tag_field="ev", tag="A"):
@@ -69,17 +69,36 @@ class _TypeOnly(msgspec.Struct, gc=False):
 
 _Header: TypeAlias = _SecondAggregate | _MinuteAggregate | _Trade | _Quote | _PriceBands
 
-_QUEUE_OF_HEADER: Final[Mapping[type[_Header], QueueName]] = {
-    _SecondAggregate: QUEUE_OF[EventType.SECOND_AGGREGATE],
-    _MinuteAggregate: QUEUE_OF[EventType.MINUTE_AGGREGATE],
-    _Trade: QUEUE_OF[EventType.TRADE],
-    _Quote: QUEUE_OF[EventType.QUOTE],
-    _PriceBands: QUEUE_OF[EventType.PRICE_BANDS],
+# A group of buckets for each queue, in it one bucket for each shard.
+_QUEUES: Final = tuple(QueueName)
+_UNKNOWN_GROUP: Final = _QUEUES.index(QueueName.UNKNOWN)
+_GROUP_OF_HEADER: Final[Mapping[type[_Header], int]] = {
+    header: _QUEUES.index(QUEUE_OF[event_type])
+    for header, event_type in (
+        (_SecondAggregate, EventType.SECOND_AGGREGATE),
+        (_MinuteAggregate, EventType.MINUTE_AGGREGATE),
+        (_Trade, EventType.TRADE),
+        (_Quote, EventType.QUOTE),
+        (_PriceBands, EventType.PRICE_BANDS),
+    )
 }
+
+
+def _packed(word: str) -> int:
+    return int.from_bytes(word.encode(), "little")
+
+
+_TAG_KEY: Final = _packed("ev")
+_ROUTES: Final = np.array(
+    [
+        (_packed(str(header.__struct_config__.tag)), _packed(header.__struct_encode_fields__[0]), group)
+        for header, group in _GROUP_OF_HEADER.items()
+    ],
+    dtype=np.uint64,
+)
 _KNOWN_TYPES: Final = frozenset([*EventType, "status"])
 
 _slices: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_headers: Final = msgspec.json.Decoder(list[_Header])
 _header_or_status: Final = msgspec.json.Decoder(_Header | _Status)
 _type_only: Final = msgspec.json.Decoder(_TypeOnly)
 
@@ -92,15 +111,66 @@ class FrameRouter:
 
     def __init__(self, shard_count: int) -> None:
         self._shard_count = shard_count
-        self._shards = _ShardOfSymbol(shard_count)
-        self._queues = tuple(QueueName)
-        self._offset_of_header = {
-            header: self._queues.index(queue) * shard_count for header, queue in _QUEUE_OF_HEADER.items()
-        }
+        self._parts = np.zeros((len(_QUEUES) * shard_count, len(Part)), dtype=np.int64)
+        self._make_room(0)
         self._start_anew()
 
     def add(self, data: str | bytes) -> None:
-        """Sort the events of one frame. Never raises: what is not understood is set aside with a reason."""
+        """Keep a frame for `take`, which sorts all at once: a call of compiled code has a fixed cost."""
+        self._frames.append(data)
+
+    def take(self) -> Routing:
+        """Everything added since the last call. Never raises: what is not understood is set aside."""
+        self._sort(self._frames)
+        parts = [
+            RoutedEvents(
+                _QUEUES[bucket // self._shard_count],
+                bucket % self._shard_count,
+                self._event_counts[bucket],
+                b"".join((b"[", *pieces[1:], b"]")),
+            )
+            for bucket, pieces in sorted(self._pieces.items())
+        ]
+        routing = Routing(parts, self._statuses, self._set_aside)
+        self._start_anew()
+        return routing
+
+    def _start_anew(self) -> None:
+        self._frames: list[str | bytes] = []
+        self._pieces: defaultdict[int, list[msgspec.Raw | bytes | memoryview]] = defaultdict(list)
+        self._event_counts: defaultdict[int, int] = defaultdict(int)
+        self._statuses: list[StatusEvent] = []
+        self._set_aside: defaultdict[str, int] = defaultdict(int)
+
+    def _sort(self, frames: Sequence[str | bytes]) -> None:
+        texts = [_text_of(data) for data in frames]
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        text = b"\0".join([*texts, b""])
+        if len(text) > len(self._result):
+            self._make_room(len(text))
+        number = start = 0
+        while number < len(frames):
+            number, start, part_count = route_frames(
+                text, lengths, number, start,
+                _TAG_KEY, _ROUTES, self._shard_count, self._events, self._result, self._parts,
+            )  # fmt: skip
+            for bucket, event_count, first, end in self._parts[:part_count].tolist():
+                self._append(bucket, self._sorted_text[first:end], event_count)
+            if number < len(frames):
+                self._add_one_by_one(frames[number])
+                start += len(texts[number]) + 1
+                number += 1
+
+    def _make_room(self, size: int) -> None:
+        self._events = np.empty((size // LEAST_EVENT, EVENT_COLUMNS), dtype=np.int64)
+        self._result = np.empty(size, dtype=np.uint8)
+        self._sorted_text = memoryview(self._result.data)
+
+    def _append(self, bucket: int, events: msgspec.Raw | bytes | memoryview, event_count: int = 1) -> None:
+        self._pieces[bucket] += (b",", events)
+        self._event_counts[bucket] += event_count
+
+    def _add_one_by_one(self, data: str | bytes) -> None:
         if len(data) > MAX_FRAME_CHARACTERS:
             self._set_aside_text(data, "oversized_frame")
             return
@@ -110,40 +180,6 @@ class FrameRouter:
             is_json = isinstance(error, msgspec.ValidationError)
             self._set_aside_text(data, "not_an_array" if is_json else "not_json")
             return
-        try:
-            headers = _headers.decode(data)
-        except _NOT_DECODABLE:
-            self._add_one_by_one(slices)
-            return
-        appenders, offset, shard = self._appenders, self._offset_of_header, self._shards
-        for header, event in zip(headers, slices, strict=True):
-            appenders[offset[header.__class__] + shard[header.sym]](event)
-
-    def take(self) -> Routing:
-        """Everything added since the last call."""
-        parts = [
-            RoutedEvents(
-                self._queues[index // self._shard_count],
-                index % self._shard_count,
-                len(events),
-                b"[" + b",".join(events) + b"]",
-            )
-            for index, events in enumerate(self._events)
-            if events
-        ]
-        routing = Routing(parts, self._statuses, self._set_aside)
-        self._start_anew()
-        return routing
-
-    def _start_anew(self) -> None:
-        self._events: list[list[msgspec.Raw | bytes]] = [
-            [] for _ in range(len(self._queues) * self._shard_count)
-        ]
-        self._appenders: list[Callable[[msgspec.Raw], None]] = [events.append for events in self._events]
-        self._statuses: list[StatusEvent] = []
-        self._set_aside: Counter[str] = Counter()
-
-    def _add_one_by_one(self, slices: list[msgspec.Raw]) -> None:
         for event in slices:
             try:
                 header = _header_or_status.decode(event)
@@ -153,7 +189,8 @@ class FrameRouter:
             if isinstance(header, _Status):
                 self._statuses.append(StatusEvent(header.status, header.message))
             else:
-                self._appenders[self._offset_of_header[header.__class__] + self._shards[header.sym]](event)
+                shard = shard_of(header.sym, self._shard_count)
+                self._append(_GROUP_OF_HEADER[header.__class__] * self._shard_count + shard, event)
 
     def _set_aside_text(self, data: str | bytes, reason: str) -> None:
         excerpt = data[:MALFORMED_EXCERPT_CHARACTERS]
@@ -163,8 +200,7 @@ class FrameRouter:
         self._set_aside_event(msgspec.json.encode(printable), reason)
 
     def _set_aside_event(self, event: msgspec.Raw | bytes, reason: str) -> None:
-        index = self._queues.index(QueueName.UNKNOWN) * self._shard_count + UNKNOWN_SHARD
-        self._events[index].append(event)
+        self._append(_UNKNOWN_GROUP * self._shard_count + UNKNOWN_SHARD, event)
         self._set_aside[reason] += 1
 
 
@@ -179,10 +215,7 @@ def statuses_of(data: str | bytes) -> list[StatusEvent]:
 
 
 def count_events(data: str | bytes) -> int:
-    """How many events routing the frame would give, at less than half its cost; for frames given up."""
-    if len(data) <= MAX_FRAME_CHARACTERS and not _mentions_status(data):
-        with contextlib.suppress(*_NOT_DECODABLE):
-            return len(_slices.decode(data))
+    """How many events routing the frame would give."""
     router = FrameRouter(shard_count=1)
     router.add(data)
     return sum(part.event_count for part in router.take().parts)
@@ -192,18 +225,14 @@ def _mentions_status(data: str | bytes) -> bool:
     return b'"status"' in data if isinstance(data, bytes) else '"status"' in data
 
 
-class _ShardOfSymbol(dict[str, int]):
-    """Shards of the symbols seen so far: a dictionary is twice as fast as a cached function here."""
+def _text_of(data: str | bytes) -> bytes:
+    """What compiled code shall see: nothing, which is not plain, of what is too long to be looked at.
 
-    def __init__(self, shard_count: int) -> None:
-        super().__init__()
-        self._shard_count = shard_count
-
-    def __missing__(self, symbol: str) -> int:
-        if len(self) >= KNOWN_SYMBOLS_LIMIT:  # no market has so many: rubbish must not fill the memory
-            self.clear()
-        shard = self[symbol] = shard_of(symbol, self._shard_count)
-        return shard
+    A lone surrogate is let through: it becomes bytes that are not ASCII, so they are not plain either.
+    """
+    if len(data) > MAX_FRAME_CHARACTERS:
+        return b""
+    return data.encode(errors="surrogatepass") if isinstance(data, str) else data
 
 
 def _why_not_routable(event: msgspec.Raw) -> str:

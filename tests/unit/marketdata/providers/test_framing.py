@@ -3,12 +3,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.providers.base import Routing, StatusEvent
+from marketdata.providers.massive import framing
 from marketdata.providers.massive.framing import (
     MAX_FRAME_CHARACTERS,
     FrameRouter,
@@ -77,6 +79,72 @@ odd_events = st.one_of(
 )
 
 
+spaces = st.sampled_from(["", "", "", " ", "\t\r\n"])
+written_keys = st.sampled_from(["ev", "sym", "T", "p", "s", "conditions", "\\u0065v", "", "é"]).map(
+    '"{}"'.format
+)
+written_scalars = st.one_of(
+    st.sampled_from([*QUEUE_OF, "status", "NOI", "IBM", "BRK.A", "", "X" * 32, "X" * 33]).map('"{}"'.format),
+    st.sampled_from(["0", "-0", "12.50", "1e5", "1E-400", "9" * 40, "0.0e+00", "true", "false", "null"]),
+    st.sampled_from(["01", "1.", ".5", "-", "1e", "+1", "tru", "nul", "falsE", "Infinity", "'x'", '"', ""]),
+    st.sampled_from([r'"\u0041"', r'"\""', r'"\ud800"', '"é"', '"\t"', '"\x7f"', '"\0"', '"\ud800"']),
+    st.text(max_size=3).map(lambda text: json.dumps(text, ensure_ascii=False)),
+)
+
+
+def in_brackets(pieces: Sequence[str], brackets: str, space: str) -> str:
+    return brackets[0] + space + f"{space},{space}".join(pieces) + space + brackets[1]
+
+
+written_values = st.recursive(
+    written_scalars,
+    lambda inner: st.one_of(
+        st.builds(in_brackets, st.lists(inner, max_size=3), st.just("[]"), spaces),
+        st.builds('{{"x":{}}}'.format, inner),
+    ),
+    max_leaves=3,
+)
+good_fields = st.sampled_from(
+    ['"p":1.5', '"s":-2e3', '"c":[12,37]', '"c":[ ]', '"x":null', '"i":"7"', '"b":[true,"x"]', '"op": 0']
+)
+written_fields = st.builds(
+    lambda key, space, value: f"{key}{space}:{space}{value}", written_keys, spaces, written_values
+)
+written_events = st.one_of(
+    st.builds(
+        lambda tag, symbol, fields, space: in_brackets(
+            [f'"ev":"{tag}"', f'"{"T" if tag == "LULD" else "sym"}":"{symbol}"', *fields], "{}", space
+        ),
+        st.sampled_from(sorted(QUEUE_OF)),
+        st.text(alphabet="ABCk. /", min_size=1, max_size=10),
+        st.lists(good_fields, max_size=4) | st.lists(good_fields | written_fields, max_size=3),
+        spaces,
+    ),
+    st.builds(in_brackets, st.permutations(['"ev":"Q"', '"sym":"IBM"', '"bp":10.01']), st.just("{}"), spaces),
+)
+odd_texts = st.one_of(
+    st.builds(in_brackets, st.lists(written_fields, max_size=4), st.just("{}"), spaces), written_values
+)
+
+
+def cut(text: str, start: int, length: int, inserted: str) -> str:
+    place = start % (len(text) + 1)
+    return text[:place] + inserted + text[place + length :]
+
+
+written_frames = st.builds(in_brackets, st.lists(written_events, max_size=5), st.just("[]"), spaces)
+odd_frames = st.one_of(
+    st.builds(in_brackets, st.lists(written_events | odd_texts, max_size=5), st.just("[]"), spaces),
+    st.builds(
+        cut,
+        written_frames,
+        st.integers(0, 500),
+        st.integers(0, 3),
+        st.sampled_from(["", ",", "]", "0", "\0", " x"]),
+    ),
+)
+
+
 def symbol_of(event: Mapping[str, object]) -> str:
     return str(event["T"] if event["ev"] == "LULD" else event["sym"])
 
@@ -109,6 +177,26 @@ def test_no_event_is_lost_or_doubled_whatever_stands_beside_it(events: list[obje
     for event in routed:
         remaining.remove(event)
     assert all(isinstance(event, dict) and event.get("ev") == "status" for event in remaining)
+
+
+@given(
+    frames=st.lists(written_frames | odd_frames, max_size=5),
+    as_bytes=st.booleans(),
+    shard_count=st.integers(1, 7),
+)
+def test_compiled_code_sorts_whatever_it_accepts_as_is_done_event_by_event(
+    frames: list[str], as_bytes: bool, shard_count: int
+) -> None:
+    data = [text.encode(errors="surrogatepass") if as_bytes else text for text in frames]
+
+    def nothing_is_plain(
+        _text: bytes, _lengths: object, frame: int, start: int, *_: object
+    ) -> tuple[int, int, int]:
+        return frame, start, 0
+
+    with mock.patch.object(framing, "route_frames", nothing_is_plain):
+        expected = route(*data, shard_count=shard_count)
+    assert route(*data, shard_count=shard_count) == expected
 
 
 @given(data=st.binary(max_size=200) | st.text(max_size=200))
