@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import hypothesis
 import pytest
 from django.conf import settings
 
+from tests.support.deadlines import scaled
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer
 
 # How long an example takes depends on what else the machine does; `timeout` bounds the test as a whole.
@@ -19,6 +21,13 @@ hypothesis.settings.load_profile("mdp")
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 _RABBITMQ = pytest.StashKey[RabbitMQServer]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout looks
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the time limit of a test follow the machine, as its deadlines do, unless another is asked for."""
+    if config.option.timeout is None and "PYTEST_TIMEOUT" not in os.environ:
+        config.option.timeout = scaled(float(config.getini("timeout")))
 
 
 @pytest.hookimpl(tryfirst=True)
