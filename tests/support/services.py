@@ -2,7 +2,8 @@
 
 Each server lives in a temporary directory of its own, listens on 127.0.0.1 only, and touches no
 server of the system. It keeps its port over `kill` and `restart`, so that tests can take it away
-from under a client. It ends with the program that started it, also where that is killed.
+from under a client; only before it has served for the first time does it give way to whoever took
+its port. It ends with the program that started it, also where that is killed.
 Usable from fixtures and from plain programs alike:
 
     with ValkeyServer() as valkey, RabbitMQServer() as rabbitmq:
@@ -12,6 +13,7 @@ Usable from fixtures and from plain programs alike:
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -33,6 +35,9 @@ MOST_TEST_PROCESSES: Final = 8
 VALKEY_START_SECONDS: Final = 10.0
 RABBITMQ_START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 10.0
+MOST_PORT_CHOICES: Final = 5
+PORT_TAKEN: Final = re.compile("address already in use|eaddrinuse|port_already_used", re.IGNORECASE)
+"""How a server says it."""
 DEBIAN_RABBITMQ: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 AMQP_GREETING: Final = b"AMQP\x00\x00\x09\x01"
 
@@ -46,6 +51,10 @@ class ServiceMissingError(Exception):
 
 class ServiceFailedError(Exception):
     """A server did not start. The message holds the end of its log."""
+
+
+class PortTakenError(ServiceFailedError):
+    """Between the choice of a port and the server's start somebody else took it."""
 
 
 def free_port() -> int:
@@ -78,11 +87,16 @@ class Server:
     """A child process with a directory of its own; the subclasses say what to run and when it is ready."""
 
     start_seconds: float = VALKEY_START_SECONDS
+    gives_way: bool = False
+    """Whether it takes other ports where its own were taken: nobody may read them before the first start."""
+
+    port: int
 
     def __init__(self) -> None:
-        self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix=f"{type(self).__name__.lower()}-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_served = False
+        self._choose_ports()
 
     @property
     def url(self) -> str:
@@ -107,12 +121,16 @@ class Server:
             ServiceMissingError: it is not installed.
             ServiceFailedError: it ended, or was not ready in time.
         """
-        self.launch()
-        try:
-            eventually_sync(self._ready_or_dead, self.start_seconds)
-        except AssertionError:
-            self.kill()
-            raise ServiceFailedError(self._failure("was not ready in time")) from None
+        for choices_left in reversed(range(MOST_PORT_CHOICES)):
+            try:
+                self._start_on_chosen_ports()
+            except PortTakenError:
+                if not self.gives_way or self._has_served or not choices_left:
+                    raise
+                self._choose_ports()
+            else:
+                self._has_served = True
+                return
 
     def stop(self) -> None:
         """End the server as an operator would (SIGTERM); force it where it takes too long."""
@@ -156,6 +174,18 @@ class Server:
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
 
+    def _start_on_chosen_ports(self) -> None:
+        self.launch()
+        try:
+            eventually_sync(self._ready_or_dead, self.start_seconds)
+        except AssertionError:
+            self.kill()
+            raise ServiceFailedError(self._failure("was not ready in time")) from None
+
+    def _choose_ports(self) -> None:
+        self.port = free_port()
+        self._log_path.unlink(missing_ok=True)
+
     def _command(self) -> list[str]:
         raise NotImplementedError
 
@@ -183,6 +213,8 @@ class Server:
         if self._process.poll() is not None:
             failure = self._failure(f"ended with status {self._process.returncode}")
             self.kill()
+            if PORT_TAKEN.search(self._log_path.read_text(errors="replace")):
+                raise PortTakenError(failure)
             raise ServiceFailedError(failure)
         return self._ready()
 
@@ -204,6 +236,8 @@ class Server:
 class ValkeyServer(Server):
     """A Valkey or Redis server without persistence: a restart finds it empty."""
 
+    gives_way = True
+
     @property
     def url(self) -> str:
         """Address for clients, database 0."""
@@ -223,14 +257,11 @@ class RabbitMQServer(Server):
     """A RabbitMQ node with its own name, cookie, data, ports and port mapper (epmd)."""
 
     start_seconds = RABBITMQ_START_SECONDS
+    gives_way = True
 
     def __init__(self) -> None:
-        super().__init__()
-        self._distribution_port = free_port()
-        self._epmd_port = free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
-        self._node = f"mdp-test-{self.port}@localhost"
-        self._write_configuration()
+        super().__init__()
 
     @property
     def url(self) -> str:
@@ -256,11 +287,29 @@ class RabbitMQServer(Server):
     def close(self) -> None:
         """Stop the node and its port mapper for good and remove the directory."""
         self.stop()
+        self._end_port_mapper()
+        super().close()
+
+    def _choose_ports(self) -> None:
+        self._end_port_mapper()
+        super()._choose_ports()
+        self._distribution_port = free_port()
+        self._epmd_port = free_port()
+        self._node = f"mdp-test-{self.port}@localhost"
+        self._write_configuration()
+
+    def _ready_or_dead(self) -> bool:
+        assert self._epmd is not None
+        if self._epmd.poll() is not None:  # without a word
+            self.kill()
+            raise PortTakenError(self._failure("lost its port mapper"))
+        return super()._ready_or_dead()
+
+    def _end_port_mapper(self) -> None:
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
             self._epmd = None
-        super().close()
 
     def _write_configuration(self) -> None:
         (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.local = 127.0.0.1:{self.port}\n")
