@@ -3,11 +3,13 @@
 A frame is a JSON array of objects (also when it holds a single status). Of each event only `ev` and the
 symbol are read; the slice of the original text goes on byte for byte.
 
-Two ways lead through. Nearly every frame holds nothing but known events with a symbol, in plain JSON: one
-compiled loop sorts all that wait, about 0.2 µs an event. A frame with anything else in it takes the second
-way, event by event, about 1 µs each, which knows the reason for everything it sets aside.
+Two ways lead through. Nearly every frame holds nothing but known events that begin with `ev` and have a
+symbol, in plain JSON: one compiled loop sorts all that wait, about 0.2 µs an event. A frame with anything
+else in it takes the second way, event by event, about 1 µs each, which knows the reason for everything it
+sets aside.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, TypeAlias
@@ -215,7 +217,10 @@ def statuses_of(data: str | bytes) -> list[StatusEvent]:
 
 
 def count_events(data: str | bytes) -> int:
-    """How many events routing the frame would give."""
+    """How many events routing the frame would give, far cheaper where the frame is small or odd."""
+    if len(data) <= MAX_FRAME_CHARACTERS and not _mentions_status(data):
+        with contextlib.suppress(*_NOT_DECODABLE):
+            return len(_slices.decode(data))
     router = FrameRouter(shard_count=1)
     router.add(data)
     return sum(part.event_count for part in router.take().parts)
