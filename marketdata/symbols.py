@@ -6,7 +6,7 @@ from typing import Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.kernels.json_text import PACKED_BYTES
+from marketdata.kernels.json_text import packed_word
 from marketdata.kernels.symbols import NO_CODE, Codes, Integers, pack
 
 _SEPARATOR: Final = "\0"
@@ -40,7 +40,7 @@ class SymbolColumn(Sequence[str]):
         joined = _SEPARATOR.join([*symbols, ""])
         if joined.isascii() and joined.count(_SEPARATOR) == count:
             text = joined.encode()
-            pack(np.frombuffer(text, dtype=np.uint8), codes, starts, lengths)
+            pack(text, codes, starts, lengths)
             return cls(text, codes, starts, lengths)
         for index, symbol in enumerate(symbols):
             codes[index] = code_of(symbol)
@@ -74,6 +74,7 @@ class SymbolColumn(Sequence[str]):
 
 def code_of(symbol: str) -> np.uint64:
     """The code of a symbol; `NO_CODE` if it has none."""
-    if len(symbol) > PACKED_BYTES or not symbol.isascii() or _SEPARATOR in symbol:
+    try:
+        return np.uint64(packed_word(symbol))
+    except ValueError:
         return NO_CODE
-    return np.uint64(int.from_bytes(symbol.encode(), "little"))

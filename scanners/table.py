@@ -119,7 +119,9 @@ class MarketTable:
         rows, all_found = self._index.find(symbols)
         if not all_found:
             self._add(symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist())
-            rows, _ = self._index.find(symbols)
+            rows, all_found = self._index.find(symbols)
+            if not all_found:  # no code for a symbol may differ from the one it was entered with
+                raise RuntimeError("symbols that were added have no row")
         return rows
 
     def mark(self, rows: Rows | slice) -> None:

@@ -66,8 +66,7 @@ class _Reading:
         self._layout = layout
         self._text = _BODY_END.join([*bodies, b""])
         self._starts = np.cumsum([0, *(len(body) + 1 for body in bodies)])
-        self._bytes = np.frombuffer(self._text, dtype=np.uint8)
-        capacity = count_objects(self._bytes)  # every event is one
+        capacity = count_objects(self._text)  # every event is one
         self._lines = np.empty((len(sources), capacity))
         self._codes = np.empty(capacity, dtype=np.uint64)
         self._symbol_starts, self._symbol_lengths = np.empty((2, capacity), dtype=np.int64)
@@ -86,7 +85,7 @@ class _Reading:
 
     def _read_plain(self, progress: tuple[int, int, int]) -> tuple[int, int, int]:
         return read_events(
-            self._bytes,
+            self._text,
             self._starts,
             progress,
             self._layout.keys,

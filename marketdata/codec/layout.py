@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from marketdata.kernels.event_columns import (
     FLAG_COUNT,
     KEY_TABLE_BITS,
-    LONGEST_KEY,
     NO_LINE,
     Bound,
     Kind,
     Trait,
     place_of_key,
 )
+from marketdata.kernels.json_text import packed_word
 
 Lines = NDArray[np.float64]
 """Events as numbers: one line for each source, one column for each event. NaN is absent."""
@@ -83,6 +83,7 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
 
     Raises:
         TypeError: they differ in their fields, or a source does not fit the field that it names.
+        ValueError: a key or a tag is longer than what kernels know.
     """
     infos = [_struct_info(struct) for struct in structs]
     fields = infos[0].fields
@@ -106,7 +107,7 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
             raise TypeError(f"{structs[0].__name__} has no field {name!r}")
         number = number_of_field[name]
         _direct(source, line, traits[number], flags[number])
-    tags = np.array([_packed(str(info.tag)) for info in infos], dtype=np.uint64)
+    tags = np.array([packed_word(str(info.tag)) for info in infos], dtype=np.uint64)
     return Layout(keys, field_of_key, multiplier, traits, bounds, flags, tags)
 
 
@@ -198,7 +199,7 @@ def _direct(source: LineSource, line: int, traits: NDArray[np.int64], flags: NDA
 
 def _key_table(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uint64]:
     """Keys and their numbers where `place_of_key` says, with a multiplier that gives each its own place."""
-    codes = [_packed(key) for key in keys]
+    codes = [packed_word(key) for key in keys]
     multiplier = next(
         candidate
         for candidate in (_GOLDEN_RATIO * attempt & _WORD for attempt in range(1, _ATTEMPTS))
@@ -210,9 +211,3 @@ def _key_table(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int6
         place = place_of_key(code, multiplier)
         table[place], field_of_key[place] = code, number
     return table, field_of_key, np.uint64(multiplier)
-
-
-def _packed(text: str) -> int:
-    if len(text) > LONGEST_KEY or not text.isascii():
-        raise TypeError(f"{text!r} is too long for a kernel: at most {LONGEST_KEY} ASCII characters")
-    return int.from_bytes(text.encode(), "little")

@@ -23,8 +23,8 @@ _DIGEST_CHARACTERS: Final = 16
 # A division by zero gives what IEEE 754 says.
 _OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy"}
 
-TEXT: Final = numba.types.Array(numba.uint8, 1, "C", readonly=True)
-"""Bytes to read: what `numpy.frombuffer` makes of a `bytes` object."""
+TEXT: Any = numba.types.Bytes(numba.uint8, 1, "C", readonly=True)
+"""The type of a text in a signature: a `bytes` object."""
 
 
 def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[ParamsT, ReturnT]]:
@@ -46,15 +46,8 @@ def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[Pa
 
 
 def part(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
-    """A function that kernels call: it is compiled into each of them."""
-    compiled: Any = numba.njit(function, **_OPTIONS)
-    result: Callable[ParamsT, ReturnT] = compiled
-    return result
-
-
-def inner_part(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
-    """A part that one other calls, with many arrays: written into that, since passing arrays costs more."""
-    compiled: Any = numba.njit(function, inline="always", **_OPTIONS)
+    """A function that kernels call. It is written into them: calls cost more than what is done in them."""
+    compiled: Any = numba.njit(function, forceinline=True, **_OPTIONS)
     result: Callable[ParamsT, ReturnT] = compiled
     return result
 

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.kernels.compilation import TEXT, inner_part, kernel
+from marketdata.kernels.compilation import TEXT, kernel, part
 from marketdata.kernels.json_text import (
     CLOSING_BRACE,
     CLOSING_BRACKET,
@@ -39,8 +39,6 @@ KEY_TABLE_BITS: Final = 6
 
 FLAG_COUNT: Final = 256
 """Codes from this number on have no flags."""
-
-LONGEST_KEY: Final = PACKED_BYTES
 
 
 class Kind(enum.IntEnum):
@@ -127,7 +125,7 @@ def place_of_key(key: int, multiplier: int) -> int:
     return (key * multiplier & (1 << 64) - 1) >> int(_KEY_SHIFT)
 
 
-@inner_part
+@part
 def _read_event(
     text: Text,
     at: int,
@@ -193,15 +191,15 @@ def _read_event(
         at = after_space(text, at + 1)
 
 
-@inner_part
+@part
 def _field_of(key: np.uint64, length: int, keys: Codes, field_of_key: Integers, multiplier: np.uint64) -> int:
     place = (key * multiplier) >> _KEY_SHIFT
-    return field_of_key[place] if keys[place] == key and length <= LONGEST_KEY else -1
+    return field_of_key[place] if keys[place] == key and length <= PACKED_BYTES else -1
 
 
-@inner_part
+@part
 def _is_one_of(code: np.uint64, length: int, tags: Codes) -> bool:
-    if length > LONGEST_KEY:
+    if length > PACKED_BYTES:
         return False
     for tag in tags:  # noqa: SIM110 # numba has no any()
         if code == tag:
@@ -209,7 +207,7 @@ def _is_one_of(code: np.uint64, length: int, tags: Codes) -> bool:
     return False
 
 
-@inner_part
+@part
 def _read_field(
     text: Text,
     at: int,
@@ -258,7 +256,7 @@ def _read_field(
     return at
 
 
-@inner_part
+@part
 def _flags_of_codes(text: Text, at: int, flags: NDArray[np.uint8]) -> tuple[int, int]:
     """All flags that any of an array of whole numbers has, and the place behind the array."""
     found = 0
@@ -281,7 +279,7 @@ def _flags_of_codes(text: Text, at: int, flags: NDArray[np.uint8]) -> tuple[int,
         at = after_space(text, at + 1)
 
 
-@inner_part
+@part
 def _complete(event: int, seen: np.uint64, traits: Integers, bounds: Numbers, lines: Numbers) -> bool:
     """Give the fields that were not seen their values; False if one of them had to be there."""
     for field in range(len(traits)):

@@ -2,14 +2,13 @@
 
 import enum
 import zlib
-from collections.abc import Callable
 from typing import Any, Final
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.kernels.compilation import ParamsT, ReturnT, kernel
+from marketdata.kernels.compilation import TEXT, kernel, part
 from marketdata.kernels.json_text import (
     CLOSING_BRACE,
     CLOSING_BRACKET,
@@ -80,26 +79,14 @@ _CRC_STEPS: Final = np.array(
 )
 _NO_KEY: Final = np.uint64(0)
 
-_BYTES: Any = numba.types.Bytes(numba.uint8, 1, "C", readonly=True)
 _RESULT: Final = numba.types.Array(numba.uint8, 1, "C")
 _INTEGERS: Final = numba.types.Array(numba.int64, 1, "C")
 _TABLE: Final = numba.types.Array(numba.int64, 2, "C")
 _CODES: Final = numba.types.Array(numba.uint64, 2, "C")
 _PROGRESS: Any = numba.types.UniTuple(numba.int64, 3)  # type: ignore[no-untyped-call]
-_OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy", "forceinline": True}
 
 
-def _step(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
-    """A part that is written into its caller: nine calls for each field would cost more than what they do.
-
-    The steps over JSON inherit that where they are first called with `_BYTES`, which no other kernel takes.
-    """
-    compiled: Any = numba.njit(function, **_OPTIONS)
-    result: Callable[ParamsT, ReturnT] = compiled
-    return result
-
-
-@_step
+@part
 def _after_key(text: Text, at: int) -> tuple[np.uint64, int]:
     """A key, packed, and the place of its value; one that is too long to be packed counts as none."""
     start = at + 1
@@ -113,7 +100,7 @@ def _after_key(text: Text, at: int) -> tuple[np.uint64, int]:
     return key, after_space(text, at + 1)
 
 
-@_step
+@part
 def _route_of(text: Text, start: int, end: int, routes: Codes) -> int:
     """The line of an event's type, whose name stands here with its quotes; else `NOT_PLAIN`."""
     if text[start] == QUOTE and end - start <= PACKED_BYTES + 2:
@@ -124,7 +111,7 @@ def _route_of(text: Text, start: int, end: int, routes: Codes) -> int:
     return NOT_PLAIN
 
 
-@_step
+@part
 def _shard_of(text: Text, start: int, end: int, shard_count: int) -> int:
     """CRC-32 of a symbol, modulo the count of shards."""
     crc = _ALL_ONES
@@ -133,7 +120,7 @@ def _shard_of(text: Text, start: int, end: int, shard_count: int) -> int:
     return int((crc ^ _ALL_ONES) % np.uint64(shard_count))
 
 
-@_step
+@part
 def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_count: int) -> tuple[int, int]:
     """The place behind an event, and its bucket."""
     route = NOT_PLAIN
@@ -173,7 +160,7 @@ def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_co
     return at + 1, int(routes[route, _GROUP]) * shard_count + shard
 
 
-@_step
+@part
 def _read_frame(
     text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_count: int, events: Integers, count: int
 ) -> tuple[int, int]:
@@ -203,7 +190,7 @@ def _read_frame(
     return after_space(text, at + 1), count
 
 
-@_step
+@part
 def _gather(
     text: Text, events: Integers, count: int, result: NDArray[np.uint8], at: int, parts: Integers
 ) -> int:
@@ -239,12 +226,12 @@ def _gather(
 
 @kernel(
     _PROGRESS(
-        _BYTES, _INTEGERS, numba.int64, numba.int64,
+        TEXT, _INTEGERS, numba.int64, numba.int64,
         numba.int64, _CODES, numba.int64, _TABLE, _RESULT, _TABLE,
     )
 )  # fmt: skip
 def route_frames(
-    text: Any,
+    text: Text,
     lengths: Integers,
     frame: int,
     start: int,

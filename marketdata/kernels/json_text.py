@@ -11,11 +11,10 @@ A text must end with a zero byte, which no step accepts: that is what keeps them
 from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketdata.kernels.compilation import part
 
-Text = NDArray[np.uint8]
+Text: TypeAlias = bytes
 WholeNumber: TypeAlias = int | np.int64
 
 NOT_PLAIN: Final = -1
@@ -160,6 +159,19 @@ def after_object(text: Text, at: int) -> int:
     return NOT_PLAIN
 
 
+def packed_word(word: str) -> int:
+    """What `packed` gives for a word.
+
+    Raises:
+        ValueError: it has more than eight characters, or some that are not plain.
+    """
+    if len(word) > PACKED_BYTES or not (word.isascii() and word.isprintable()):
+        raise ValueError(
+            f"{word!r} cannot be packed: accepted are up to {PACKED_BYTES} plain ASCII characters"
+        )
+    return int.from_bytes(word.encode(), "little")
+
+
 @part
 def packed(text: Text, start: int, end: int) -> np.uint64:
     """The first eight bytes as a number, the first byte lowest; one to one for up to eight, none zero."""
@@ -256,7 +268,7 @@ def _after_number(text: Text, at: int) -> int:
 
 
 @part
-def _is_digit(byte: np.uint8) -> bool:
+def _is_digit(byte: int) -> bool:
     return bool(np.uint8(byte - _ZERO) <= _HIGHEST_DIGIT)
 
 
@@ -267,5 +279,5 @@ def _is_whole_part(text: Text, start: int, end: int) -> bool:
 
 
 @part
-def _goes_on(byte: np.uint8) -> bool:
-    return bool(byte in (_POINT, _EXPONENT, _LARGE_EXPONENT))
+def _goes_on(byte: int) -> bool:
+    return byte in (_POINT, _EXPONENT, _LARGE_EXPONENT)

@@ -19,6 +19,7 @@ import numpy as np
 
 from marketdata.events import EventType
 from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, LONGEST_SYMBOL, Part, route_frames
+from marketdata.kernels.json_text import packed_word
 from marketdata.providers.base import RoutedEvents, Routing, StatusEvent
 from marketdata.transport.queues import QueueName, shard_of
 
@@ -86,14 +87,14 @@ _GROUP_OF_HEADER: Final[Mapping[type[_Header], int]] = {
 }
 
 
-def _packed(word: str) -> int:
-    return int.from_bytes(word.encode(), "little")
-
-
-_TAG_KEY: Final = _packed("ev")
+_TAG_KEY: Final = packed_word("ev")
 _ROUTES: Final = np.array(
     [
-        (_packed(str(header.__struct_config__.tag)), _packed(header.__struct_encode_fields__[0]), group)
+        (
+            packed_word(str(header.__struct_config__.tag)),
+            packed_word(header.__struct_encode_fields__[0]),
+            group,
+        )
         for header, group in _GROUP_OF_HEADER.items()
     ],
     dtype=np.uint64,

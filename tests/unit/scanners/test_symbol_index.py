@@ -16,6 +16,7 @@ symbols = st.one_of(
 @given(added=st.lists(symbols, max_size=40), asked=st.lists(symbols, max_size=40))
 @example(added=["AAAAAAAAB", "AAAAAAAA"], asked=["AAAAAAAA", "AAAAAAAAB", "AAAAAAAAC"])
 @example(added=["A\0", "A"], asked=["A", "A\0"])
+@example(added=["é", "A\x7f", "B\x01"], asked=["A\x7f", "B\x01"])
 def test_every_symbol_has_the_number_of_its_first_appearance(added: list[str], asked: list[str]) -> None:
     index = SymbolIndex()
     index.add(added[:7])
