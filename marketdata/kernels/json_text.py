@@ -163,12 +163,10 @@ def packed_word(word: str) -> int:
     """What `packed` gives for a word.
 
     Raises:
-        ValueError: it has more than eight characters, or some that are not plain.
+        ValueError: it has more than eight characters, or some that are not ASCII, or a zero.
     """
-    if len(word) > PACKED_BYTES or not (word.isascii() and word.isprintable()):
-        raise ValueError(
-            f"{word!r} cannot be packed: accepted are up to {PACKED_BYTES} plain ASCII characters"
-        )
+    if len(word) > PACKED_BYTES or not word.isascii() or "\0" in word:
+        raise ValueError(f"{word!r} cannot be packed: accepted are up to {PACKED_BYTES} ASCII characters")
     return int.from_bytes(word.encode(), "little")
 
 
