@@ -39,12 +39,14 @@ def main(arguments: list[str]) -> int:
     if unknown := [name for name in asked if name not in BENCHMARKS]:
         parser.error(f"unknown row {', '.join(unknown)}; accepted: {', '.join(BENCHMARKS)}")
     rows: list[Row] = []
-    for name in asked:
-        print(f"  {name} ...", flush=True)
-        result = BENCHMARKS[name]()
-        rows += result if isinstance(result, list) else [result]
-        Path("bench.json").write_bytes(to_json(rows))  # at once: a later row may fail
-    print("\n" + to_table(rows))
+    try:
+        for name in asked:
+            print(f"  {name} ...", flush=True)
+            result = BENCHMARKS[name]()
+            rows += result if isinstance(result, list) else [result]
+    finally:  # what was measured counts, also where a later row fails
+        Path("bench.json").write_bytes(to_json(rows))
+        print("\n" + to_table(rows), flush=True)
     return 0
 
 

@@ -26,11 +26,11 @@ BUDGETS_MB: Final[Mapping[str, int]] = {"listener": 300, "processor": 600, "scan
 
 LIBRARIES: Final[Mapping[str, str]] = {
     "listener": "django, massive, aio_pika, redis.asyncio, aiohttp, uvloop, msgspec, prometheus_client, "
-    "exchange_calendars, structlog, psutil, tenacity",
+    "exchange_calendars, numba, structlog, psutil, tenacity",
     "processor": "django, aio_pika, redis.asyncio, aiohttp, uvloop, msgspec, prometheus_client, "
-    "exchange_calendars, numpy, structlog, psutil, tenacity",
-    "scanner": "django, redis.asyncio, aiohttp, uvloop, msgspec, prometheus_client, numpy, structlog, "
-    "psutil, tenacity",
+    "exchange_calendars, numba, numpy, structlog, psutil, tenacity",
+    "scanner": "django, redis.asyncio, aiohttp, uvloop, msgspec, prometheus_client, numba, numpy, "
+    "structlog, psutil, tenacity",
     "web": "django, channels, channels_redis.core, uvicorn, websockets, allauth, whitenoise, redis.asyncio, "
     "uvloop, msgspec, prometheus_client, numpy, structlog",
 }
