@@ -75,6 +75,18 @@ def rates_of_total(events_per_second: float, mix: str, symbol_count: int) -> Rat
     )
 
 
+def surge_factor(rates: Rates, events_per_second: float, symbol_count: int) -> float:
+    """By what factor trades and quotes must come more often for a total, where a surge lifts all rates alike.
+
+    The second aggregates follow only up to one for each symbol.
+    """
+    prints = rates.trades_per_second + rates.quotes_per_second
+    factor = events_per_second / (rates.aggregates_per_second + prints)
+    if factor * rates.aggregates_per_second <= symbol_count or not prints:
+        return factor
+    return (events_per_second - symbol_count) / prints
+
+
 def parse_mix(mix: str) -> dict[str, float]:
     """Shares by event type of a text such as `A:4,T:10,Q:40`; a type that is not named has none.
 

@@ -84,7 +84,7 @@ def test_a_scenario_begins_at_its_own_time_unless_told_otherwise() -> None:
 
 
 def test_a_burst_is_one_second_of_every_half_minute_from_ten_seconds_on() -> None:
-    load = {"rate": 1_000.0, "burst": 4_000.0, "mix": "T:1,Q:4", "speed": 1.0}
+    load = {"rate": 1_000.0, "burst": 4_000.0, "mix": "A:1,T:1,Q:4", "speed": 1.0}
     market = build_service(OPTIONS | load).market
     events = [sum(map(len, market.step(1_000))) for _ in range(45)]
     bursts = [second for second, count in enumerate(events) if count > 2_000]

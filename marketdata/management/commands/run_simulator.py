@@ -18,6 +18,7 @@ from marketdata.simulator.activity import (
     PROFILES,
     Rates,
     rates_of_total,
+    surge_factor,
 )
 from marketdata.simulator.protocol import EvictionPolicy, ProtocolSettings
 from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
@@ -138,7 +139,8 @@ def _scenario(options: Mapping[str, Any]) -> Scenario:
         return scenario
     if rate is None or not rate <= burst <= MAX_RATE:
         raise CommandError(f"--burst needs a --rate, and must be between it and {MAX_RATE:,}, got {burst:g}")
-    course = RepeatedSurge(factor=burst / rate, first_after_seconds=10, every_seconds=30, hold_seconds=1)
+    factor = surge_factor(_rates(options), burst, options["symbols"])
+    course = RepeatedSurge(factor=factor, first_after_seconds=10, every_seconds=30, hold_seconds=1)
     return structs.replace(scenario, course=course)
 
 
