@@ -106,10 +106,13 @@ class EventRouter(Protocol):
     """Takes frames apart. Holds what was added since the last `take`; not safe for concurrent calls."""
 
     def add(self, data: str | bytes) -> None:
-        """Sort the events of one frame. Never raises: what is not understood is set aside with a reason."""
+        """Keep one frame for the next `take`."""
 
     def take(self) -> Routing:
-        """Everything added since the last call."""
+        """The sorted events of all frames that were added since the last call.
+
+        Never raises: what is not understood is set aside with a reason.
+        """
 
 
 class Provider(Protocol):
