@@ -22,7 +22,7 @@ Lines = Mapping[str, Sequence[Row]]
 
 
 class Oracle:
-    """The whole market on consecutive trading days, with reference data that is known from the beginning."""
+    """The whole market on consecutive trading days, with the reference data that is known of it."""
 
     def __init__(self, days: Sequence[Day], reference: ReferenceData) -> None:
         self._days = days
@@ -48,6 +48,10 @@ class Oracle:
         self._events[kind][symbol].append(event)
         self._received_ms[symbol] = max(received_ms, self._received_ms.get(symbol, 0))
         self._newest_ms = max(self._newest_ms, time_ms)
+
+    def use_reference(self, reference: ReferenceData) -> None:
+        """Know this from now on, in place of what was known; its snapshots must lie before all days."""
+        self._reference = reference
 
     def rows(self) -> Mapping[str, Row]:
         """The market table: one row for each symbol of which something ever came."""

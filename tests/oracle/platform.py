@@ -118,6 +118,11 @@ class ShardOwners:
         if batch.queue in self._waiting:
             self._waiting[batch.queue].append(batch)
 
+    def use_reference(self, reference: ReferenceData) -> None:
+        """Take new reference data, now and after every death."""
+        self._reference = reference
+        self._apply_reference()
+
     def take_turn(self) -> None:
         """Work as a processor does between two of its ticks, or die at some moment of it."""
         try:
@@ -146,12 +151,15 @@ class ShardOwners:
             self._processor.restore(self.stored.checkpoint())
             self._processor.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
             self._processor.complete_tapes(decode_day(self.stored.day_of_tapes))
-        self._processor.apply_reference(reference_block(self._reference), volume_curve(self._reference))
+        self._apply_reference()
         if not self._waiting:
             self._waiting = {queue: deque() for queue in self._processor.queues}
         for batch in reversed(self._on_loan):
             self._waiting[batch.queue].appendleft(batch)
         self._on_loan.clear()
+
+    def _apply_reference(self) -> None:
+        self._processor.apply_reference(reference_block(self._reference), volume_curve(self._reference))
 
     def _work(self) -> None:
         kill_at = self._chance.choice(_MOMENTS) if self._chance.random() < self._kill_share else None
@@ -262,6 +270,11 @@ class Platform:
         if self._chance.random() < SCANNER_KILL_SHARE:
             self._scanner = MarketScanner(epoch=next(self._epochs))
         self._scan()
+
+    def use_reference(self, reference: ReferenceData) -> None:
+        """Give all shards new reference data, whatever waits for them."""
+        for owner in self._owners:
+            owner.use_reference(reference)
 
     def settle(self) -> None:
         """Let everything that arrived take effect."""

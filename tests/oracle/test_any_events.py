@@ -128,17 +128,23 @@ def test_any_events_come_to_what_the_oracle_says(
     first: list[Event], second: list[Event], seed: int, data: st.DataObject
 ) -> None:
     chance = random.Random(seed)
-    as_of_ms = DAYS[0].start_ms - data.draw(st.integers(0, 1))  # its snapshot counts, or does not
+    renewed_on = data.draw(st.sampled_from((None, 0, 1)))  # a day that gets new reference data in its midst
+    # The snapshot counts, or does not. A later one would be told of bars that were compared without it.
+    as_of_ms = DAYS[0].start_ms - (1 if renewed_on is not None else data.draw(st.integers(0, 1)))
     reference = invented_reference(dict.fromkeys(SYMBOLS, 10.0), as_of_ms, chance)
     platform = Platform(1, calendar(), reference, chance, kill_share=KILL_SHARE)
     oracle = Oracle(DAYS, reference)
     by_ms = DAYS[1].start_ms - DAYS[0].start_ms
-    for day in (first, [moved(event, by_ms) for event in second]):
+    for day_number, day in enumerate((first, [moved(event, by_ms) for event in second])):
         repeated = day + data.draw(st.lists(st.sampled_from(day), max_size=5))
         for number, events in enumerate(cut(repeated, data)):
             for event in events:
                 oracle.take(event, received_ms=number)
             platform.receive(arrived_together(events, received_ms=number))
+            if day_number == renewed_on and number == 0:
+                renewed = invented_reference(dict.fromkeys(SYMBOLS, 12.0), as_of_ms, chance)
+                platform.use_reference(renewed)
+                oracle.use_reference(renewed)
         platform.settle()
         found = list(differences(platform.outcome(), answer_of(oracle), COLUMNS))
         assert not found, "\n".join(found)
