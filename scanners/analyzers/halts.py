@@ -182,11 +182,11 @@ def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
     is_halted = np.where(np.isnan(halt_ns), 0.0, np.where(np.isnan(trading_ns), 1.0, is_later))
     is_halted[np.isnan(halt_ns) & np.isnan(trading_ns)] = np.nan
     halted_ms = table["halt_timestamp"][rows]
+    may_be_pause = np.where(np.isnan(halted_ms), np.nan, _in_regular_session(halted_ms, day))
     table["is_halted"][rows] = is_halted
-    table["halt_may_be_limit_pause"][rows] = np.where(
-        np.isnan(halted_ms), np.nan, _in_regular_session(halted_ms, day)
-    )
-    table["earliest_reopening_timestamp"][rows[is_halted != 1]] = np.nan
+    table["halt_may_be_limit_pause"][rows] = may_be_pause
+    is_not_expected = (is_halted != 1) | (may_be_pause != 1)
+    table["earliest_reopening_timestamp"][rows[is_not_expected]] = np.nan
     table.mark(rows)
 
 

@@ -233,6 +233,14 @@ def test_a_halt_outside_the_regular_session_has_no_reopening_that_could_be_known
     assert row["earliest_reopening_timestamp"] is None
 
 
+def test_a_halt_after_the_close_takes_the_expected_reopening_of_the_one_before_away() -> None:
+    shard = Shard()
+    shard.apply(halt("15:59:00"))
+    assert shard.row()["earliest_reopening_timestamp"] == new_york_ms(DAY, "16:04:00")
+    shard.apply(halt("16:01:00"))
+    assert shard.row()["earliest_reopening_timestamp"] is None
+
+
 def test_the_next_day_knows_nothing_of_a_halt() -> None:
     shard = Shard()
     shard.apply(halt("10:00:00"))
