@@ -20,8 +20,8 @@ _MINUTES: Final = 16 * 60
 
 
 def invented_reference(prices: Mapping[str, float], as_of_ms: int, chance: random.Random) -> ReferenceData:
-    """Facts of each symbol around its price; of some symbols nothing at all is known."""
-    known = [symbol for symbol in prices if chance.random() > _ABSENT_SHARE]
+    """Facts of each symbol around its price; of some symbols, but never of all, nothing at all is known."""
+    known = [symbol for symbol in prices if chance.random() > _ABSENT_SHARE] or [next(iter(prices))]
     return ReferenceData(
         rows={symbol: _facts(prices[symbol], chance) for symbol in known},
         as_of_ms=as_of_ms,
