@@ -6,8 +6,9 @@ from typing import Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.kernels.arrays import Codes, Integers
 from marketdata.kernels.json_text import packed_word
-from marketdata.kernels.symbols import NO_CODE, Codes, Integers, pack
+from marketdata.kernels.symbols import NO_CODE, pack
 
 _SEPARATOR: Final = "\0"
 

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.kernels.symbols import NO_CODE, UNKNOWN, Codes, enter, find
+from marketdata.kernels.arrays import Codes
+from marketdata.kernels.symbols import NO_CODE, UNKNOWN, enter, find
 from marketdata.symbols import SymbolColumn
 
 Rows = NDArray[np.int64]

@@ -14,7 +14,8 @@ import numpy as np
 
 from marketdata.codec.events import EventDecoder, Rejected
 from marketdata.codec.layout import Layout, Lines, LineSource, layout_of, values_of
-from marketdata.kernels.event_columns import Integers, Odd, count_objects, read_events
+from marketdata.kernels.arrays import Integers
+from marketdata.kernels.event_columns import Odd, count_objects, read_events
 from marketdata.symbols import SymbolColumn, code_of
 
 _BODY_END: Final = b"\0"

@@ -23,9 +23,6 @@ _DIGEST_CHARACTERS: Final = 16
 # A division by zero gives what IEEE 754 says.
 _OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy"}
 
-TEXT: Any = numba.types.Bytes(numba.uint8, 1, "C", readonly=True)
-"""The type of a text in a signature: a `bytes` object."""
-
 
 def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[ParamsT, ReturnT]]:
     """Compile a function now, for one signature, or take the stored result of an earlier start.

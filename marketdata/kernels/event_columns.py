@@ -1,13 +1,26 @@
 """Events to columns: the fields that are asked for, out of JSON arrays of events."""
 
 import enum
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from marketdata.kernels.compilation import TEXT, kernel, part
+from marketdata.kernels.arrays import (
+    BYTE_TABLE,
+    CODES,
+    INTEGER_TABLE,
+    INTEGERS,
+    NUMBER_TABLE,
+    TEXT,
+    THREE_INTEGERS,
+    Bytes,
+    Codes,
+    Integers,
+    Numbers,
+    Text,
+)
+from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import (
     CLOSING_BRACE,
     CLOSING_BRACKET,
@@ -19,7 +32,6 @@ from marketdata.kernels.json_text import (
     OPENING_BRACKET,
     PACKED_BYTES,
     QUOTE,
-    Text,
     after_null,
     after_object,
     after_space,
@@ -29,10 +41,7 @@ from marketdata.kernels.json_text import (
     packed,
     whole_number,
 )
-
-Integers = NDArray[np.int64]
-Numbers = NDArray[np.float64]
-Codes = NDArray[np.uint64]
+from marketdata.kernels.symbols import NO_CODE
 
 KEY_TABLE_BITS: Final = 6
 """The table that finds fields by their keys has 2**6 places."""
@@ -88,8 +97,6 @@ class Odd(enum.IntEnum):
 
 
 NO_LINE: Final = -1
-NO_CODE: Final = np.uint64(0)
-"""Stands for a symbol that is longer than what can be packed."""
 
 _NUMBER: Final = int(Kind.NUMBER)
 _WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
@@ -112,13 +119,6 @@ _ABSENT: Final = int(Bound.ABSENT)
 _KEY_SHIFT: Final = np.uint64(64 - KEY_TABLE_BITS)
 _ONE: Final = np.uint64(1)
 
-_INTEGERS = numba.types.Array(numba.int64, 1, "C")
-_TABLE = numba.types.Array(numba.int64, 2, "C")
-_CODES_TYPE = numba.types.Array(numba.uint64, 1, "C")
-_MATRIX = numba.types.Array(numba.float64, 2, "C")
-_FLAGS = numba.types.Array(numba.uint8, 2, "C")
-_PROGRESS: Any = numba.types.UniTuple(numba.int64, 3)  # type: ignore[no-untyped-call]
-
 
 def place_of_key(key: int, multiplier: int) -> int:
     """Where the key, packed, stands in the table of keys: multiplicative hashing into its highest bits."""
@@ -135,7 +135,7 @@ def _read_event(
     multiplier: np.uint64,
     traits: Integers,
     bounds: Numbers,
-    flags: NDArray[np.uint8],
+    flags: Bytes,
     tags: Codes,
     lines: Numbers,
     symbols: Codes,
@@ -215,7 +215,7 @@ def _read_field(
     field: int,
     traits: Integers,
     bounds: Numbers,
-    flags: NDArray[np.uint8],
+    flags: Bytes,
     lines: Numbers,
 ) -> int:
     kind, line = traits[field, _KIND], traits[field, _LINE]
@@ -257,7 +257,7 @@ def _read_field(
 
 
 @part
-def _flags_of_codes(text: Text, at: int, flags: NDArray[np.uint8]) -> tuple[int, int]:
+def _flags_of_codes(text: Text, at: int, flags: Bytes) -> tuple[int, int]:
     """All flags that any of an array of whole numbers has, and the place behind the array."""
     found = 0
     if text[at] != OPENING_BRACKET:
@@ -303,10 +303,10 @@ def count_objects(text: Text) -> int:
 
 
 @kernel(
-    _PROGRESS(
-        TEXT, _INTEGERS, _PROGRESS,
-        _CODES_TYPE, _INTEGERS, numba.uint64, _TABLE, _MATRIX, _FLAGS, _CODES_TYPE,
-        _MATRIX, _CODES_TYPE, _INTEGERS, _INTEGERS, _INTEGERS, _TABLE,
+    THREE_INTEGERS(
+        TEXT, INTEGERS, THREE_INTEGERS,
+        CODES, INTEGERS, numba.uint64, INTEGER_TABLE, NUMBER_TABLE, BYTE_TABLE, CODES,
+        NUMBER_TABLE, CODES, INTEGERS, INTEGERS, INTEGERS, INTEGER_TABLE,
     )
 )  # fmt: skip
 def read_events(
@@ -318,7 +318,7 @@ def read_events(
     multiplier: np.uint64,
     traits: Integers,
     bounds: Numbers,
-    flags: NDArray[np.uint8],
+    flags: Bytes,
     tags: Codes,
     lines: Numbers,
     symbols: Codes,

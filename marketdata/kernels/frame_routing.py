@@ -2,13 +2,24 @@
 
 import enum
 import zlib
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from marketdata.kernels.compilation import TEXT, kernel, part
+from marketdata.kernels.arrays import (
+    BYTES,
+    CODE_TABLE,
+    INTEGER_TABLE,
+    INTEGERS,
+    TEXT,
+    THREE_INTEGERS,
+    Bytes,
+    Codes,
+    Integers,
+    Text,
+)
+from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import (
     CLOSING_BRACE,
     CLOSING_BRACKET,
@@ -19,15 +30,11 @@ from marketdata.kernels.json_text import (
     OPENING_BRACKET,
     PACKED_BYTES,
     QUOTE,
-    Text,
     after_space,
     after_string,
     after_value,
     packed,
 )
-
-Integers = NDArray[np.int64]
-Codes = NDArray[np.uint64]
 
 LONGEST_SYMBOL: Final = 32
 
@@ -78,12 +85,6 @@ _CRC_STEPS: Final = np.array(
     [zlib.crc32(bytes([0xFF ^ byte])) ^ 0xFF00_0000 for byte in range(256)], dtype=np.uint64
 )
 _NO_KEY: Final = np.uint64(0)
-
-_RESULT: Final = numba.types.Array(numba.uint8, 1, "C")
-_INTEGERS: Final = numba.types.Array(numba.int64, 1, "C")
-_TABLE: Final = numba.types.Array(numba.int64, 2, "C")
-_CODES: Final = numba.types.Array(numba.uint64, 2, "C")
-_PROGRESS: Any = numba.types.UniTuple(numba.int64, 3)  # type: ignore[no-untyped-call]
 
 
 @part
@@ -191,9 +192,7 @@ def _read_frame(
 
 
 @part
-def _gather(
-    text: Text, events: Integers, count: int, result: NDArray[np.uint8], at: int, parts: Integers
-) -> int:
+def _gather(text: Text, events: Integers, count: int, result: Bytes, at: int, parts: Integers) -> int:
     """Copy the texts of each bucket's events one behind the other, from `at` on; the number of parts."""
     parts[:] = 0
     for event in range(count):
@@ -225,9 +224,9 @@ def _gather(
 
 
 @kernel(
-    _PROGRESS(
-        TEXT, _INTEGERS, numba.int64, numba.int64,
-        numba.int64, _CODES, numba.int64, _TABLE, _RESULT, _TABLE,
+    THREE_INTEGERS(
+        TEXT, INTEGERS, numba.int64, numba.int64,
+        numba.int64, CODE_TABLE, numba.int64, INTEGER_TABLE, BYTES, INTEGER_TABLE,
     )
 )  # fmt: skip
 def route_frames(
@@ -239,7 +238,7 @@ def route_frames(
     routes: Codes,
     shard_count: int,
     events: Integers,
-    result: NDArray[np.uint8],
+    result: Bytes,
     parts: Integers,
 ) -> tuple[int, int, int]:
     """Sort the events of frames into buckets; stop before a frame that is not plain.

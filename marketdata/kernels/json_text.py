@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from marketdata.kernels.arrays import Text
 from marketdata.kernels.compilation import part
 
-Text: TypeAlias = bytes
 WholeNumber: TypeAlias = int | np.int64
 
 NOT_PLAIN: Final = -1

@@ -8,13 +8,10 @@ from typing import Final
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from marketdata.kernels.compilation import TEXT, kernel, part
-from marketdata.kernels.json_text import PACKED_BYTES, Text, packed
-
-Codes = NDArray[np.uint64]
-Integers = NDArray[np.int64]
+from marketdata.kernels.arrays import CODES, INTEGERS, TEXT, Codes, Integers, Text
+from marketdata.kernels.compilation import kernel, part
+from marketdata.kernels.json_text import PACKED_BYTES, packed
 
 NO_CODE: Final = np.uint64(0)
 """In place of a code: the symbol has none. In the table: the place is free."""
@@ -25,8 +22,6 @@ _MULTIPLIER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 """2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4)."""
 
 _HALF: Final = np.uint64(32)
-_CODES = numba.types.Array(numba.uint64, 1, "C")
-_INTEGERS = numba.types.Array(numba.int64, 1, "C")
 
 
 @part
@@ -39,7 +34,7 @@ def _place_of(code: np.uint64, table: Codes) -> int:
     return int(place)
 
 
-@kernel(numba.void(TEXT, _CODES, _INTEGERS, _INTEGERS))
+@kernel(numba.void(TEXT, CODES, INTEGERS, INTEGERS))
 def pack(text: Text, codes: Codes, starts: Integers, lengths: Integers) -> None:
     """Code, start and length of each of the symbols that stand in a text, with a zero byte behind each."""
     start = 0
@@ -52,7 +47,7 @@ def pack(text: Text, codes: Codes, starts: Integers, lengths: Integers) -> None:
         start = end + 1
 
 
-@kernel(numba.void(_CODES, _INTEGERS, _CODES, _INTEGERS))
+@kernel(numba.void(CODES, INTEGERS, CODES, INTEGERS))
 def enter(codes: Codes, rows: Integers, table: Codes, rows_in_table: Integers) -> None:
     """Put codes, which must differ from those in the table, with their rows into it."""
     for index in range(len(codes)):
@@ -62,7 +57,7 @@ def enter(codes: Codes, rows: Integers, table: Codes, rows_in_table: Integers) -
             rows_in_table[place] = rows[index]
 
 
-@kernel(numba.boolean(_CODES, _CODES, _INTEGERS, _INTEGERS))
+@kernel(numba.boolean(CODES, CODES, INTEGERS, INTEGERS))
 def find(codes: Codes, table: Codes, rows_in_table: Integers, rows: Integers) -> bool:
     """Write the row of each code, `UNKNOWN` where there is none; whether all were found."""
     all_found = True
