@@ -60,4 +60,4 @@ format: ## Rewrite the sources in house style
 	$(BIN)/ruff check --fix $(SOURCES)
 
 clean: ## Remove what was installed, built and stored (not a running demo)
-	rm -rf .venv .demo widgets/client/node_modules widgets/static/widgets staticfiles .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .demo marketdata/kernels/__pycache__ widgets/client/node_modules widgets/static/widgets staticfiles .mypy_cache .ruff_cache .pytest_cache
