@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.kernels.arrays import Codes, Integers
-from marketdata.kernels.json_text import packed_word
-from marketdata.kernels.symbols import NO_CODE, pack
+from marketdata.kernels.json_text import NO_CODE, packed_word
+from marketdata.kernels.symbols import pack
 
 _SEPARATOR: Final = "\0"
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.kernels.arrays import Codes
-from marketdata.kernels.symbols import NO_CODE, UNKNOWN, enter, find
+from marketdata.kernels.json_text import NO_CODE
+from marketdata.kernels.symbols import UNKNOWN, enter, find
 from marketdata.symbols import SymbolColumn
 
 Rows = NDArray[np.int64]

@@ -28,7 +28,10 @@ Lines = NDArray[np.float64]
 
 
 class Flags(msgspec.Struct, frozen=True):
-    """Line of a field of codes: all bits (up to 255) that `of_code` gives the codes of an event, together."""
+    """Line of a field of codes: all bits that `of_code` gives the codes of an event, together.
+
+    Codes and bits are from 0 to 255; what is not named has none.
+    """
 
     field: str
     of_code: Mapping[int, int]
@@ -178,21 +181,30 @@ def _describe(field: inspect.Field, traits: NDArray[np.int64], bounds: NDArray[n
 
 
 def _direct(source: LineSource, line: int, traits: NDArray[np.int64], flags: NDArray[np.uint8]) -> None:
-    """Send the values of a field to a line."""
+    """Send the values of a field to a line.
+
+    Raises:
+        TypeError: they have no such values, or go to another line already, or are divided otherwise there.
+    """
     kind = Kind(traits[Trait.KIND])
+    goal = Trait.REST_LINE if isinstance(source, Remainder) else Trait.LINE
+    other = Trait.LINE if isinstance(source, Remainder) else Trait.REST_LINE
+    divisor = source.divisor if isinstance(source, Quotient | Remainder) else 1
+    if traits[goal] != NO_LINE or (traits[other] != NO_LINE and traits[Trait.DIVISOR] != divisor):
+        raise TypeError(f"{source} does not go with another line of the same field")
     match source, kind:
         case str(), Kind.TEXT | Kind.NUMBER_IN_TEXT:
             traits[[Trait.KIND, Trait.LINE]] = Kind.NUMBER_IN_TEXT, line
         case str(), Kind.NUMBER | Kind.WHOLE_NUMBER:
             traits[Trait.LINE] = line
         case Flags(of_code=of_code), Kind.CODES:
+            if not all(0 <= number < FLAG_COUNT for number in (*of_code, *of_code.values())):
+                raise TypeError(f"{source}: codes and bits must be from 0 to {FLAG_COUNT - 1}")
             traits[Trait.LINE] = line
             for code, bits in of_code.items():
                 flags[code] = bits
-        case Quotient(divisor=divisor), Kind.WHOLE_NUMBER:
-            traits[[Trait.LINE, Trait.DIVISOR]] = line, divisor
-        case Remainder(divisor=divisor), Kind.WHOLE_NUMBER:
-            traits[[Trait.REST_LINE, Trait.DIVISOR]] = line, divisor
+        case Quotient() | Remainder(), Kind.WHOLE_NUMBER:
+            traits[[goal, Trait.DIVISOR]] = line, divisor
         case _:
             raise TypeError(f"{source} does not fit a field of kind {kind.name.lower()}")
 

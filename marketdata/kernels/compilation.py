@@ -55,8 +55,10 @@ def _cache_directory() -> Path | None:
     for source in sorted(_PACKAGE.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:_DIGEST_CHARACTERS]}"
-    user_caches = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    for directory in (_PACKAGE / "__pycache__" / name, user_caches / "market-data-platform" / name):
+    for parent in (_PACKAGE / "__pycache__", _user_caches()):
+        if parent is None:
+            continue
+        directory = parent / name
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -64,6 +66,15 @@ def _cache_directory() -> Path | None:
         if os.access(directory, os.W_OK):
             return directory
     return None
+
+
+def _user_caches() -> Path | None:
+    """Where the user keeps caches; None for one without a home, as containers have them."""
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    except RuntimeError:
+        return None
+    return caches / "market-data-platform"
 
 
 if not os.environ.get("NUMBA_CACHE_DIR") and (_directory := _cache_directory()):

@@ -30,7 +30,6 @@ from marketdata.kernels.json_text import (
     NOT_PLAIN,
     OPENING_BRACE,
     OPENING_BRACKET,
-    PACKED_BYTES,
     QUOTE,
     after_null,
     after_object,
@@ -41,7 +40,6 @@ from marketdata.kernels.json_text import (
     packed,
     whole_number,
 )
-from marketdata.kernels.symbols import NO_CODE
 
 KEY_TABLE_BITS: Final = 6
 """The table that finds fields by their keys has 2**6 places."""
@@ -66,8 +64,8 @@ class Trait(enum.IntEnum):
     """The columns of `traits`, one line for each field.
 
     `LINE` and `REST_LINE` are where its values go, or `NO_LINE`; a whole number is divided by `DIVISOR`, the
-    quotient goes to the first, the remainder to the other. `NULLABLE` fields may be null, or a text that
-    may be null. `LEAST_LENGTH` and `GREATEST_LENGTH` bound a symbol.
+    quotient goes to the first, the remainder to the other. `NULLABLE` fields may be null. `LEAST_LENGTH` and
+    `GREATEST_LENGTH` bound a symbol.
     """
 
     KIND = 0
@@ -150,7 +148,7 @@ def _read_event(
         at = after_string(text, at)
         if at == NOT_PLAIN:
             return NOT_PLAIN
-        field = _field_of(packed(text, start, at - 1), at - 1 - start, keys, field_of_key, multiplier)
+        field = _field_of(packed(text, start, at - 1), keys, field_of_key, multiplier)
         at = after_space(text, at)
         if text[at] != COLON:
             return NOT_PLAIN
@@ -172,12 +170,12 @@ def _read_event(
                     or not traits[field, _LEAST_LENGTH] <= length <= traits[field, _GREATEST_LENGTH]
                 ):
                     return NOT_PLAIN
-                symbols[event] = packed(text, start, at - 1) if length <= PACKED_BYTES else NO_CODE
+                symbols[event] = packed(text, start, at - 1)
                 symbol_starts[event], symbol_lengths[event] = start, length
             elif kind == _TAG:
                 start = at + 1
                 at = after_string(text, at)
-                if at == NOT_PLAIN or not _is_one_of(packed(text, start, at - 1), at - 1 - start, tags):
+                if at == NOT_PLAIN or not _is_one_of(packed(text, start, at - 1), tags):
                     return NOT_PLAIN
             else:
                 at = _read_field(text, at, event, field, traits, bounds, flags, lines)
@@ -192,15 +190,13 @@ def _read_event(
 
 
 @part
-def _field_of(key: np.uint64, length: int, keys: Codes, field_of_key: Integers, multiplier: np.uint64) -> int:
+def _field_of(key: np.uint64, keys: Codes, field_of_key: Integers, multiplier: np.uint64) -> int:
     place = (key * multiplier) >> _KEY_SHIFT
-    return field_of_key[place] if keys[place] == key and length <= PACKED_BYTES else -1
+    return int(field_of_key[place]) if keys[place] == key else -1
 
 
 @part
-def _is_one_of(code: np.uint64, length: int, tags: Codes) -> bool:
-    if length > PACKED_BYTES:
-        return False
+def _is_one_of(code: np.uint64, tags: Codes) -> bool:
     for tag in tags:  # noqa: SIM110 # numba has no any()
         if code == tag:
             return True

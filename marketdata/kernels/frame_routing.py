@@ -25,6 +25,7 @@ from marketdata.kernels.json_text import (
     CLOSING_BRACKET,
     COLON,
     COMMA,
+    NO_CODE,
     NOT_PLAIN,
     OPENING_BRACE,
     OPENING_BRACKET,
@@ -84,7 +85,6 @@ _ALL_ONES: Final = np.uint64(0xFFFF_FFFF)
 _CRC_STEPS: Final = np.array(
     [zlib.crc32(bytes([0xFF ^ byte])) ^ 0xFF00_0000 for byte in range(256)], dtype=np.uint64
 )
-_NO_KEY: Final = np.uint64(0)
 
 
 @part
@@ -93,18 +93,18 @@ def _after_key(text: Text, at: int) -> tuple[np.uint64, int]:
     start = at + 1
     at = after_string(text, at)
     if at == NOT_PLAIN:
-        return _NO_KEY, NOT_PLAIN
-    key = packed(text, start, at - 1) if at - 1 - start <= PACKED_BYTES else _NO_KEY
+        return NO_CODE, NOT_PLAIN
+    key = packed(text, start, at - 1)
     at = after_space(text, at)
     if text[at] != COLON:
-        return _NO_KEY, NOT_PLAIN
+        return NO_CODE, NOT_PLAIN
     return key, after_space(text, at + 1)
 
 
 @part
 def _route_of(text: Text, start: int, end: int, routes: Codes) -> int:
     """The line of an event's type, whose name stands here with its quotes; else `NOT_PLAIN`."""
-    if text[start] == QUOTE and end - start <= PACKED_BYTES + 2:
+    if text[start] == QUOTE and end - start <= PACKED_BYTES + 2:  # a longer one would pass for an empty one
         tag = packed(text, start + 1, end - 1)
         for route in range(len(routes)):
             if routes[route, _TAG] == tag:
@@ -125,7 +125,7 @@ def _shard_of(text: Text, start: int, end: int, shard_count: int) -> int:
 def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_count: int) -> tuple[int, int]:
     """The place behind an event, and its bucket."""
     route = NOT_PLAIN
-    symbol_key = _NO_KEY
+    symbol_key = NO_CODE
     symbol_start, symbol_end = 0, 0
     at = after_space(text, at + 1)
     while True:

@@ -44,6 +44,9 @@ _HIGHEST_DIGIT: Final = 9
 PACKED_BYTES: Final = 8
 """How many bytes `packed` takes."""
 
+NO_CODE: Final = np.uint64(0)
+"""What `packed` gives for more bytes than that, or for none."""
+
 # A product or quotient of two numbers that doubles hold exactly is rounded once, so it is the double nearest
 # to what the digits say (W. D. Clinger, How to Read Floating Point Numbers Accurately, 1990).
 _LARGEST_EXACT: Final = np.uint64(2**53)
@@ -163,19 +166,20 @@ def packed_word(word: str) -> int:
     """What `packed` gives for a word.
 
     Raises:
-        ValueError: it has more than eight characters, or some that are not ASCII, or a zero.
+        ValueError: it has none or more than eight characters, or some that are not ASCII, or a zero.
     """
-    if len(word) > PACKED_BYTES or not word.isascii() or "\0" in word:
-        raise ValueError(f"{word!r} cannot be packed: accepted are up to {PACKED_BYTES} ASCII characters")
+    if not 0 < len(word) <= PACKED_BYTES or not word.isascii() or "\0" in word:
+        raise ValueError(f"{word!r} cannot be packed: accepted are 1 to {PACKED_BYTES} ASCII characters")
     return int.from_bytes(word.encode(), "little")
 
 
 @part
 def packed(text: Text, start: int, end: int) -> np.uint64:
-    """The first eight bytes as a number, the first byte lowest; one to one for up to eight, none zero."""
-    code = np.uint64(0)
-    for place in range(min(end - start, PACKED_BYTES)):
-        code |= np.uint64(text[start + place]) << np.uint64(8 * place)
+    """Up to eight bytes, none of them zero, as a number that no others have; the first byte is the lowest."""
+    code = NO_CODE
+    if end - start <= PACKED_BYTES:
+        for place in range(end - start):
+            code |= np.uint64(text[start + place]) << np.uint64(8 * place)
     return code
 
 
@@ -183,10 +187,7 @@ def packed(text: Text, start: int, end: int) -> np.uint64:
 def whole_number(text: Text, at: int) -> tuple[WholeNumber, int]:
     """A whole number that is not negative, below 2**63, and the place behind it."""
     start = at
-    value = np.uint64(0)
-    while _is_digit(text[at]):
-        value = value * _TEN + np.uint64(text[at] - _ZERO)
-        at += 1
+    value, at = _digits(text, at, np.uint64(0))
     if not _is_whole_part(text, start, at) or _goes_on(text[at]):
         return 0, NOT_PLAIN
     if at - start > _MOST_DIGITS or value > _LARGEST_WHOLE_NUMBER:
@@ -198,20 +199,14 @@ def whole_number(text: Text, at: int) -> tuple[WholeNumber, int]:
 def number(text: Text, at: int) -> tuple[float, int]:
     """A number that is not negative, as the double nearest to it, and the place behind it."""
     start = at
-    digits = np.uint64(0)
-    while _is_digit(text[at]):
-        digits = digits * _TEN + np.uint64(text[at] - _ZERO)
-        at += 1
+    digits, at = _digits(text, at, np.uint64(0))
     if not _is_whole_part(text, start, at):
         return 0.0, NOT_PLAIN
     digit_count = at - start
     power = 0
     if text[at] == _POINT:
-        at += 1
-        first_of_fraction = at
-        while _is_digit(text[at]):
-            digits = digits * _TEN + np.uint64(text[at] - _ZERO)
-            at += 1
+        first_of_fraction = at + 1
+        digits, at = _digits(text, first_of_fraction, digits)
         power = first_of_fraction - at
         digit_count -= power
         if power == 0:
@@ -226,6 +221,15 @@ def number(text: Text, at: int) -> tuple[float, int]:
     if power < 0:
         return np.float64(digits) / _POWERS[-power], at
     return np.float64(digits) * _POWERS[power], at
+
+
+@part
+def _digits(text: Text, at: int, before: np.uint64) -> tuple[np.uint64, int]:
+    """The number that some digits make behind the digits `before`, and the place behind them."""
+    while _is_digit(text[at]):
+        before = before * _TEN + np.uint64(text[at] - _ZERO)
+        at += 1
+    return before, at
 
 
 @part

@@ -1,7 +1,7 @@
 """Symbols as numbers: packing them, and the hash table that finds their rows.
 
 A symbol of up to eight bytes, none of them zero, is one 64-bit code. The table is open addressing with linear
-probing; its size is a power of two, and at least one place in it is free.
+probing; its size is a power of two, and at least one place in it is free, which `NO_CODE` says.
 """
 
 from typing import Final
@@ -11,10 +11,7 @@ import numpy as np
 
 from marketdata.kernels.arrays import CODES, INTEGERS, TEXT, Codes, Integers, Text
 from marketdata.kernels.compilation import kernel, part
-from marketdata.kernels.json_text import PACKED_BYTES, packed
-
-NO_CODE: Final = np.uint64(0)
-"""In place of a code: the symbol has none. In the table: the place is free."""
+from marketdata.kernels.json_text import NO_CODE, packed
 
 UNKNOWN: Final = -1
 
@@ -43,7 +40,7 @@ def pack(text: Text, codes: Codes, starts: Integers, lengths: Integers) -> None:
         while text[end] != 0:
             end += 1
         starts[index], lengths[index] = start, end - start
-        codes[index] = packed(text, start, end) if end - start <= PACKED_BYTES else NO_CODE
+        codes[index] = packed(text, start, end)
         start = end + 1
 
 

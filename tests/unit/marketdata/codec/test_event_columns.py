@@ -226,6 +226,24 @@ def test_each_kind_of_number_reaches_its_line() -> None:
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        ["timestamp_ns", "timestamp_ns"],
+        ["timestamp_ns", Remainder("timestamp_ns", 10)],
+        [Remainder("timestamp_ns", 10), "timestamp_ns"],
+        [Quotient("timestamp_ns", 10), Remainder("timestamp_ns", 100)],
+        [Flags("indicators", {1: 1}), Flags("indicators", {2: 1})],
+        [Flags("indicators", {256: 1})],
+        [Flags("indicators", {1: 256})],
+        [Flags("indicators", {-1: 1})],
+    ],
+)
+def test_lines_that_would_take_each_others_place_are_refused(lines: Sequence[LineSource]) -> None:
+    with pytest.raises(TypeError, match=r"another line of the same field|must be from 0 to 255"):
+        ColumnDecoder(PRICE_BANDS, lines)
+
+
+@pytest.mark.parametrize(
     "source",
     ["no_such_field", "conditions", Flags("price", {1: 1}), Quotient("price", 10), Remainder("id", 10)],
 )

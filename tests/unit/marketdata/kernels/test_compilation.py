@@ -46,6 +46,16 @@ def test_without_any_place_there_is_none(package: Path) -> None:
     assert compilation._cache_directory() is None
 
 
+def test_a_user_without_a_home_has_no_caches(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    (package / "__pycache__").write_text("a file")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert compilation._cache_directory() is None
+
+
 def test_a_kernel_that_cannot_be_stored_is_compiled_all_the_same() -> None:
     names: dict[str, Callable[[int], int]] = {}
     exec("def doubled(number):\n    return 2 * number\n", names)  # noqa: S102 - a function without a file
