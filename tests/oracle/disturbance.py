@@ -23,11 +23,15 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
-    """Frames that arrived together, when, and the events in them that must take effect, in order."""
+    """Frames that arrived together, when, and the events in them that the platform understands, in order.
+
+    `feed_time_ms` is what the feed's own clock said then.
+    """
 
     frames: Sequence[bytes]
     events: Sequence[dict[str, Any]]
     received_ms: int
+    feed_time_ms: int
 
 
 def disturbed(sent: Sequence[Sent], chance: random.Random) -> Sequence[Sent]:
@@ -116,12 +120,12 @@ def _arrived(pieces: Sequence[Sent], chance: random.Random) -> Arrived:
     if events:
         frames.append(_frame(events))
     good = [_decode(piece.text) for piece in pieces if piece.counts]
-    return Arrived(frames, good, pieces[-1].time_ms)
+    return Arrived(frames, good, received_ms=pieces[-1].time_ms, feed_time_ms=pieces[-1].time_ms)
 
 
-def arrived_together(events: Sequence[dict[str, Any]], received_ms: int) -> Arrived:
+def arrived_together(events: Sequence[dict[str, Any]], *, received_ms: int, feed_time_ms: int) -> Arrived:
     """Events in one frame."""
-    return Arrived([_encode(events)], events, received_ms)
+    return Arrived([_encode(events)], events, received_ms, feed_time_ms)
 
 
 def _frame(events: Sequence[bytes]) -> bytes:

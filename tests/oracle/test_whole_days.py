@@ -83,7 +83,7 @@ def _answers(arrived: Sequence[Arrived], reference: ReferenceData) -> Mapping[in
     for index, group in enumerate(arrived):
         for event in group.events:
             if QUEUE_OF[event["ev"]] in ROUTED:
-                oracle.take(event, group.received_ms)
+                oracle.take(event, received_ms=group.received_ms, feed_time_ms=group.feed_time_ms)
         next_ms = arrived[index + 1].received_ms if index + 1 < len(arrived) else instants[-1]
         if next_ms >= instants[0]:
             answers[index] = answer_of(oracle)
