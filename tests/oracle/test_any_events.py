@@ -19,7 +19,7 @@ from tests.oracle.invented_reference import invented_reference
 from tests.oracle.market import Oracle, event_time_ms
 from tests.oracle.platform import Platform
 from tests.oracle.simulated_days import calendar, oracle_day
-from tests.oracle.terms import MINUTE_MS, epoch_ms, new_york
+from tests.oracle.terms import MINUTE_MS, Day, epoch_ms, new_york
 from tests.support.builders import aggregate_wire, quote_wire, trade_wire
 
 Event = dict[str, Any]
@@ -124,7 +124,7 @@ def wrong_stamps(draw: st.DrawFn, day: Sequence[Event]) -> Sequence[tuple[Event,
     offset_ms = draw(
         st.one_of(
             st.sampled_from((5_001, 60_000, 4 * HOUR_MS, 2 * DAY_MS, 10 * DAY_MS, 3_650 * DAY_MS)),
-            st.sampled_from((-2 * DAY_MS, -400 * DAY_MS, -20_000 * DAY_MS)),
+            st.sampled_from((-3 * DAY_MS, -400 * DAY_MS, -20_000 * DAY_MS)),
             st.integers(-HOUR_MS, 5_000),
         )
     )
@@ -134,9 +134,13 @@ def wrong_stamps(draw: st.DrawFn, day: Sequence[Event]) -> Sequence[tuple[Event,
     return [(event, offset_ms) for event in events if not (is_taken and event["ev"] == "LULD")]
 
 
-def stamped(event: Event, time_ms: int) -> Event:
-    """The same event at another time, not before 1970."""
-    return moved(event, max(time_ms, 1_000) - event_time_ms(event))
+def stamped(event: Event, time_ms: int, day: Day) -> Event:
+    """The same event at another time, not before 1970, nor within the trading day before.
+
+    What comes together with the first event of a day counts for the day before, or does not: who knows.
+    """
+    is_of_day_before = day.start_ms - DAY_MS < time_ms < day.start_ms
+    return moved(event, max(time_ms, day.start_ms if is_of_day_before else 1_000) - event_time_ms(event))
 
 
 def cut(events: Sequence[Event], data: st.DataObject) -> Sequence[Sequence[Event]]:
@@ -166,7 +170,10 @@ def test_any_events_come_to_what_the_oracle_says(
         for number, good in enumerate(cut(repeated, data)):
             feed_time_ms = max([feed_time_ms, *map(event_time_ms, good)])
             wrong = data.draw(st.one_of(st.just([]), wrong_stamps(day)))
-            events = [*good, *(stamped(event, feed_time_ms + offset_ms) for event, offset_ms in wrong)]
+            events = [
+                *good,
+                *(stamped(event, feed_time_ms + offset, DAYS[day_number]) for event, offset in wrong),
+            ]
             if not any(day.has(feed_time_ms) for day in DAYS):
                 continue
             chance.shuffle(events)
