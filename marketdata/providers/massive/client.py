@@ -16,6 +16,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import (
     BufferCounts,
+    FeedOutlook,
     FeedTarget,
     Frame,
     ProviderState,
@@ -29,6 +30,7 @@ from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
 from marketdata.providers.massive.sessions import RetryDelays, SessionEnd
+from marketdata.trading_calendar import MarketSession
 
 KNOWN_STATUSES: Final = frozenset(
     {"success", "error", "auth_timeout", "max_connections", "slow_consumer", "force_disconnect"}
@@ -87,6 +89,21 @@ class MassiveProvider:
         return SessionReport() if self._session is None else self._session.report(self._sessions)
 
     @property
+    def outlook(self) -> FeedOutlook:
+        """What the feed should bring now, as far as somebody has looked."""
+        view = None if self._market_hours is None else self._market_hours.view
+        if view is not None:
+            session: MarketSession | None = view.session
+        else:
+            session = MarketSession.REGULAR if self._market_hours is None else None
+        return FeedOutlook(
+            session=session,
+            opens_ms=0 if view is None else view.opens_ms,
+            is_busy=self._configuration.is_busy,
+            delay_ms=self._configuration.delay_ms,
+        )
+
+    @property
     def counts(self) -> BufferCounts:
         """What arrived, and what became of it before it was taken."""
         return self._buffer.counts
@@ -140,7 +157,10 @@ class MassiveProvider:
             metrics.PROVIDER_STATUSES.labels(status=known).inc()
             if event.status != "success":
                 self._status_log.warning(
-                    "feed status", reason=known, status=event.status, message=event.message
+                    "feed status",
+                    reason=known,
+                    status=event.status,
+                    message=self._configuration.told(event.message),
                 )
 
     async def _run_session(self, stopping: asyncio.Event) -> SessionEnd | None:
@@ -167,10 +187,9 @@ class MassiveProvider:
             self._delays.reset()
         delay = self._delays.next_delay_seconds(end)
         state = ProviderState.REFUSED if end.refused else ProviderState.WAITING
-        self._enter(ProviderStatus(state, end.reason, end.detail))
-        log.warning(
-            "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
-        )
+        detail = self._configuration.told(end.detail)
+        self._enter(ProviderStatus(state, end.reason, detail))
+        log.warning("feed session ended", reason=end.reason, detail=detail, retry_in_seconds=round(delay, 1))
         await self._undisturbed(self._until_worth_trying(end, delay), stopping)
         if self._turning.is_set():
             self._delays.reset()

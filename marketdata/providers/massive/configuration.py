@@ -10,6 +10,10 @@ from massive.websocket.models import Feed
 from marketdata.errors import ConfigurationError
 from marketdata.providers.base import FeedTarget
 
+# The delayed plans' feeds, by their names in the SDK.
+DELAYED: Final = "Delayed"
+DELAY_MS: Final = 15 * 60 * 1_000
+LONGEST_TOLD: Final = 200
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
 _SYMBOL: Final = re.compile(r"\*|[^\s,*]+")
 
@@ -78,6 +82,18 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def is_busy(self) -> bool:
         """Whether in the regular session some event is due every few seconds."""
         return not BUSY_SUBSCRIPTIONS.isdisjoint(self.subscriptions)
+
+    @property
+    def delay_ms(self) -> int:
+        """By how much the feed is late by its plan: 15 minutes for the delayed ones."""
+        delayed = {feed.value for name, feed in Feed.__members__.items() if name.startswith(DELAYED)}
+        return DELAY_MS if self.host.partition(":")[0] in delayed else 0
+
+    def told(self, text: str) -> str:
+        """The server's or the library's text as others may read it: without the key, on one short line."""
+        masked = text.replace(self.api_key, "***") if self.api_key else text
+        line = " ".join("".join(sign if sign.isprintable() else " " for sign in masked).split())
+        return line if len(line) <= LONGEST_TOLD else line[: LONGEST_TOLD - 1] + "…"
 
     @property
     def host(self) -> str:

@@ -27,6 +27,8 @@ from marketdata.trading_calendar import MarketSession
 
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
 WATCH_INTERVAL_SECONDS: Final = 0.25
+# After so long without a frame it is looked up whether the market is closed, so that the silence can be told.
+LOOK_AFTER_SECONDS: Final = 2.0
 SUBSCRIBED: Final = "subscribed to: "
 UNSUBSCRIBED: Final = "unsubscribed to: "
 
@@ -68,6 +70,8 @@ class Session:
         )
         self._receiving: asyncio.Task[None] | None = None
         self._last_frame_at = clock.monotonic()
+        self._newest_received_ns = 0
+        self._looking: asyncio.Task[object] | None = None
         self._answered = False
         self._live_since_ns = 0
         self._live_at: float | None = None
@@ -86,6 +90,7 @@ class Session:
         return SessionReport(
             number=number,
             live_since_ns=self._live_since_ns,
+            newest_received_ns=self._newest_received_ns,
             confirmed=tuple(sorted(self._confirmed)),
             complaint=self._complaint,
         )
@@ -117,6 +122,7 @@ class Session:
                 await self._take_what_is_left()
                 return end_from_outcome(self._receiving.exception(), self._announced)
             self._schedule_subscriptions()
+            self._look_when_silent()
             if await self._is_too_quiet():
                 return end_from_silence(
                     connected=self._client.websocket is not None,
@@ -126,6 +132,9 @@ class Session:
 
     async def close(self) -> None:
         """End the session without leaving a task or a socket, however the peer behaves."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         if self._receiving is None:
             return
         if not self._receiving.done() and self._client.websocket is not None:
@@ -158,9 +167,17 @@ class Session:
         metrics.PROVIDER_FRAMES.inc()
         metrics.PROVIDER_BYTES.inc(len(data))
         self._last_frame_at = self._clock.monotonic()
-        if (statuses := statuses_of(data)) or not self._live_since_ns:
-            self._learn_from(statuses)
-        self._keep(Frame(data, self._clock.time_ns()))
+        received_ns = self._clock.time_ns()
+        if statuses := statuses_of(data):
+            self._learn_from([self._masked(event) for event in statuses])
+        else:
+            self._newest_received_ns = received_ns
+            if not self._live_since_ns:
+                self._learn_from(())
+        self._keep(Frame(data, received_ns))
+
+    def _masked(self, event: StatusEvent) -> StatusEvent:
+        return StatusEvent(event.status, self._configuration.told(event.message))
 
     def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
         """Draw from a frame what it says of the session; a frame of data says that it works.
@@ -188,6 +205,14 @@ class Session:
             self._confirmed.discard(event.message.removeprefix(UNSUBSCRIBED))
         elif event.message.startswith(SUBSCRIBED):
             self._confirmed.add(event.message.removeprefix(SUBSCRIBED))
+
+    def _look_when_silent(self) -> None:
+        """Have the market's hours looked up, beside the watch: the answer may take seconds."""
+        if self._market_hours is None or not self._live_since_ns:
+            return
+        is_looking = self._looking is not None and not self._looking.done()
+        if self._silence_seconds >= LOOK_AFTER_SECONDS and not is_looking:
+            self._looking = asyncio.create_task(self._market_hours.look(), name="market hours")
 
     async def _is_too_quiet(self) -> bool:
         """Whether the session has been without a frame for longer than it may."""
