@@ -19,6 +19,7 @@ from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
+from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
 from scanners.processor.turn import Turn
 
@@ -197,7 +198,9 @@ class ShardOwner:
     async def _restored(self, checkpoint: Checkpoint) -> ShardProcessor:
         """A processor that continues from a checkpoint, and from the tapes of its symbols."""
         processor = self._make_processor(self._clock.time_ns())
-        processor.restore(checkpoint)
+        processor.restore(
+            checkpoint, frozenset(self._reference.symbols if self._reference is not None else ())
+        )
         for first in range(0, processor.row_count, TAPES_READ_TOGETHER):
             symbols = processor.symbols[first : first + TAPES_READ_TOGETHER]
             processor.restore_tapes(first, await self._snapshots.tapes(symbols))
@@ -227,6 +230,14 @@ class ShardOwner:
             metrics.PROCESSOR_EVENTS.labels(queue).inc(count)
         for reason, count in outcome.ignored.items():
             metrics.PROCESSOR_IGNORED.labels(reason).inc(count)
+        if refused := outcome.ignored[UNKNOWN_SYMBOL]:
+            self._rejections.warning(
+                "events of symbols that got no row: too many that reference data does not know",
+                reason=UNKNOWN_SYMBOL,
+                shard=self.shard,
+                events=refused,
+                rows=self._processor.row_count,
+            )
         for reason, count in outcome.rejected.items():
             metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
             self._rejections.warning("events set aside", reason=reason, shard=self.shard, events=count)
@@ -275,6 +286,7 @@ class ShardOwner:
                     streams=tick.streams,
                     tapes=tick.tapes,
                     unknown=tick.unknown,
+                    refused=tick.refused,
                     stored_sheets=self._processor.sheets,
                 )
         except StoreUnavailable as error:

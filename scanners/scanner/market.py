@@ -123,11 +123,14 @@ class MarketScanner:
         return Merge.APPLIED
 
     def apply_whole(self, shard: int, block: RowBlock) -> None:
-        """Replace what is known of a shard: rows that the block does not have become absent."""
-        position = self._positions.get(shard)
-        if position is not None:
-            self._table.clear(self._table.names, position.rows)
-        self._follow(shard, block, self._table.apply(block))
+        """Replace what is known of a shard: rows that the block does not have are forgotten."""
+        before = self._positions.get(shard)
+        if before is not None:
+            self._table.clear(self._table.names, before.rows)
+        rows = self._table.apply(block)
+        self._follow(shard, block, rows)
+        if before is not None and not np.isin(before.rows, rows).all():
+            self._forget_rows()
 
     def rank_boards(self, published_ns: int) -> Sequence[RankedBoard]:
         """All boards as of now."""
@@ -139,6 +142,15 @@ class MarketScanner:
         self._positions[shard] = _ShardPosition(block.epoch, block.tick, rows)
         self._received_ns = max(self._received_ns, block.received_ns)
         self._market_time_ms = max(self._market_time_ms, block.market_time_ms)
+
+    def _forget_rows(self) -> None:
+        """Those that no shard has."""
+        held = np.unique(np.concatenate([position.rows for position in self._positions.values()]))
+        self._table.keep(held)
+        self._positions = {
+            shard: msgspec.structs.replace(position, rows=np.searchsorted(held, position.rows))
+            for shard, position in self._positions.items()
+        }
 
     def _rank(self, board: Board, published_ns: int) -> RankedBoard:
         values = self._table[board.column]

@@ -39,6 +39,7 @@ class Oracle:
         later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(time_ms)]
         if later:
             self._past_tapes, self._past_streams = self.tapes(), self.streams()
+            self._known &= self._reference.rows.keys()
             self._begin(later[0])
         if not self._day.has(time_ms):
             return
@@ -54,7 +55,7 @@ class Oracle:
         self._reference = reference
 
     def rows(self) -> Mapping[str, Row]:
-        """The market table: one row for each symbol of which something ever came."""
+        """The market table: each symbol of which something came today, or ever if reference data knows it."""
         has_opened = self._newest_ms >= self._day.regular_open_ms
         return {symbol: self._row(symbol, has_opened) for symbol in self._known}
 
