@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.issues import is_test_issue
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
 from scanners.symbol_index import SymbolIndex
@@ -89,6 +90,7 @@ class MarketTable:
             raise ValueError(f"column names must differ: {self.names}")
         self._matrix = np.full((len(self.names), capacity), np.nan)
         self._changed = np.zeros(capacity, dtype=np.bool_)
+        self._is_test_issue = np.zeros(0, dtype=np.bool_)
         self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
         self.tape: Final = Tape()
         self._index = SymbolIndex()
@@ -102,6 +104,11 @@ class MarketTable:
     def symbols(self) -> Sequence[str]:
         """The symbol of each row. Do not change."""
         return self._index.symbols
+
+    @property
+    def test_issues(self) -> NDArray[np.bool_]:
+        """Which rows are of test issues. Do not change."""
+        return self._is_test_issue
 
     def __getitem__(self, name: str) -> Column:
         """The column of a name: a view, whose elements may be set; it is stale once a row is added."""
@@ -146,6 +153,7 @@ class MarketTable:
         self._matrix = _widened(self._matrix[:, rows], capacity)
         self._changed = np.zeros(capacity, dtype=np.bool_)
         self._changed[: len(rows)] = True
+        self._is_test_issue = self._is_test_issue[rows]
         for sheet in self.sheets.values():
             sheet.keep(rows, capacity)
         self.tape.keep(rows)
@@ -218,6 +226,8 @@ class MarketTable:
     def _add(self, symbols: Iterable[str]) -> None:
         first = len(self._index)
         self._index.add(symbols)
+        new = np.array([is_test_issue(symbol) for symbol in self.symbols[first:]], dtype=np.bool_)
+        self._is_test_issue = np.concatenate((self._is_test_issue, new))
         self._reserve(len(self._index))
         self._changed[first : len(self._index)] = True
 

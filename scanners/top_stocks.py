@@ -27,7 +27,8 @@ class TopStocks:
     """Follows the market through what it is given, and ranks it whenever it is asked to.
 
     `make_router` makes what takes the provider's frames apart, for so many shards; `make_routes` says which
-    analyzers work. The market's time is that of the events, so a day may be run through at any speed.
+    analyzers work. The market's time is that of the events, so a day may be run through at any speed. Test
+    issues are ranked only if `show_test_issues`.
     """
 
     def __init__(
@@ -38,13 +39,14 @@ class TopStocks:
         boards: Sequence[Board] = BOARDS,
         make_routes: Callable[[], Sequence[Route]] = routes,
         make_router: Callable[[int], EventRouter] = FrameRouter,
+        show_test_issues: bool = False,
     ) -> None:
         self._shards = [
             ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=1) for shard in range(shards)
         ]
         self._queues = frozenset(self._shards[0].queues)
         self._router = make_router(shards)
-        self._scanner = MarketScanner(epoch=1, boards=boards)
+        self._scanner = MarketScanner(epoch=1, boards=boards, show_test_issues=show_test_issues)
         self._sequence = itertools.count(1)
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:

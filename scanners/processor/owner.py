@@ -52,6 +52,7 @@ class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     shards: tuple[int, ...]
     publish_interval_ms: int = 250
     prefetch: int = 500
+    show_test_issues: bool = False
 
 
 class ShardOwner:

@@ -80,12 +80,22 @@ class ShardProcessor:
     """Applies batches to the market table of one shard and turns it into row blocks at each tick.
 
     `epoch` names this owner of the shard (its start in epoch nanoseconds). Applying a batch again changes
-    nothing, so redelivery after a crash is harmless.
+    nothing, so redelivery after a crash is harmless. What happens to test issues is told in streams only if
+    `show_test_issues`.
     """
 
-    def __init__(self, shard: int, *, routes: Sequence[Route], calendar: TradingCalendar, epoch: int) -> None:
+    def __init__(
+        self,
+        shard: int,
+        *,
+        routes: Sequence[Route],
+        calendar: TradingCalendar,
+        epoch: int,
+        show_test_issues: bool = False,
+    ) -> None:
         self.shard = shard
         self.epoch = epoch
+        self._show_test_issues = show_test_issues
         self._routes = {route.queue: route for route in routes}
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
         self._table = self._empty_table()
@@ -371,6 +381,10 @@ class ShardProcessor:
                 name: np.concatenate([emission.columns[name] for emission in emissions])
                 for name in emissions[0].columns
             }
+            told = np.flatnonzero(self._show_test_issues | ~self._table.test_issues[rows])
+            if not len(told):
+                continue
+            rows, columns = rows[told], {name: column[told] for name, column in columns.items()}
             circumstances = self._table.copy_columns(rows, CIRCUMSTANCE_COLUMNS)
             block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)

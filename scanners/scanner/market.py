@@ -90,10 +90,14 @@ class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
     `epoch` names this scanner (its start in epoch nanoseconds); its blocks count their ticks from 1.
+    Test issues compete only if `show_test_issues`.
     """
 
-    def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
+    def __init__(
+        self, *, epoch: int, boards: Sequence[Board] = BOARDS, show_test_issues: bool = False
+    ) -> None:
         self._epoch = epoch
+        self._show_test_issues = show_test_issues
         self._boards = tuple(boards)
         self._table = MarketTable(table_columns(routes()))
         self._positions: dict[int, _ShardPosition] = {}
@@ -156,7 +160,7 @@ class MarketScanner:
         values = self._table[board.column]
         rows = rank(
             values,
-            board.eligible(values),
+            board.eligible(values) & (self._show_test_issues | ~self._table.test_issues),
             depth=board.depth,
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,

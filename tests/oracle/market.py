@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tests.oracle.bars import bar_columns
-from tests.oracle.boards import BOARDS, ranked
+from tests.oracle.boards import BOARDS, TEST_ISSUES, ranked
 from tests.oracle.day_range import Range, day_range
 from tests.oracle.halts import band_columns, halt_lines, price_columns
 from tests.oracle.quotes import quote_columns
@@ -65,11 +65,14 @@ class Oracle:
 
     def streams(self) -> Mapping[str, Lines]:
         """Stream -> symbol -> what it told of it on all days, in order."""
-        ranges = {symbol: self._range(symbol) for symbol in self._events["A"]}
+        ranges = {symbol: self._range(symbol) for symbol in self._events["A"].keys() - TEST_ISSUES}
+        told_bands = {
+            symbol: self._events["LULD"][symbol] for symbol in self._events["LULD"].keys() - TEST_ISSUES
+        }
         told = {
             "daily_range_high": _lines({symbol: of.high_alerts for symbol, of in ranges.items()}),
             "daily_range_low": _lines({symbol: of.low_alerts for symbol, of in ranges.items()}),
-            "halts": _lines({symbol: halt_lines(told) for symbol, told in self._events["LULD"].items()}),
+            "halts": _lines({symbol: halt_lines(bands) for symbol, bands in told_bands.items()}),
         }
         return {stream: _joined(self._past_streams.get(stream, {}), lines) for stream, lines in told.items()}
 
