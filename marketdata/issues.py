@@ -15,8 +15,8 @@ _NAMES: Final = (
     "ZVZZC", "ZVZZCNX", "ZXYZ.A",  # Nasdaq, beside the family below
 )  # fmt: skip
 
-# Nasdaq's family of ZVZZT; those of the listing exchanges (American, Chicago, New York, Arca and others), with
-# every kind of suffix (`NTEST`, `NTEST.A`, `ATESTpB`); the consolidated tape's suffix for tests.
+# Nasdaq's family of ZVZZT; those of the listing exchanges (American, Chicago, New York, Arca and others),
+# with every kind of suffix (`NTEST`, `NTEST.A`, `ATESTpB`); the consolidated tape's suffix for tests.
 _FAMILIES: Final = (r"Z[A-Z]ZZT", r"[A-Z]?TEST(?:[^A-Z].*)?", r".+[/.]TEST")
 
 _TEST_ISSUE: Final = re.compile("|".join((*map(re.escape, _NAMES), *_FAMILIES)))
