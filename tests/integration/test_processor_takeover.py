@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,14 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.trading_calendar import SessionHours
 from marketdata.transport.base import Batch, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
@@ -49,7 +53,7 @@ SHARD = 0
 class Running:
     """A processor of one shard in a task of this process."""
 
-    def __init__(self, url: str, keys: Keys, transport: Transport) -> None:
+    def __init__(self, url: str, keys: Keys, transport: Transport, **changes: Any) -> None:
         self.redis = connect(url)
         self.snapshots = SnapshotReader(self.redis, keys)
         self.transport = transport
@@ -59,9 +63,9 @@ class Running:
             snapshots=self.snapshots,
             publisher=BlockPublisher(self.redis, keys),
             reference_news=AnnouncementReader(url, [keys.reference()]),
-            calendar=CALENDAR,
             configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=INTERVAL_MS),
             clock=SystemClock(),
+            **{"calendar": CALENDAR, **changes},
         )
         self.task = asyncio.create_task(self.processor.run(self.stopping))
 
@@ -80,7 +84,7 @@ class Running:
         await self.redis.aclose()
 
 
-Launch = Callable[[Transport], Running]
+Launch = Callable[..., Running]
 
 
 @pytest.fixture
@@ -88,8 +92,8 @@ async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts processors, and ends those that the test did not."""
     launched: list[Running] = []
 
-    def start(transport: Transport) -> Running:
-        launched.append(Running(redis_url, keys, transport))
+    def start(transport: Transport, **changes: Any) -> Running:
+        launched.append(Running(redis_url, keys, transport, **changes))
         return launched[-1]
 
     yield start
@@ -166,6 +170,30 @@ async def test_events_become_stored_rows_and_are_acknowledged(
     await publisher.publish([bars(1)])
     await until_accumulated(successor.snapshots, 100)
     await successor.stop()
+
+
+async def test_a_processor_that_outlives_its_calendar_reads_a_new_one(
+    launch: Launch, keys: Keys, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = functools.partial(keep_renewed, renewal_seconds=0.05)
+    monkeypatch.setattr("scanners.processor.service.keep_renewed", often)
+    date = dt.date.fromisoformat(DAY)
+    sessions = [SessionHours(date, OPENS_MS, OPENS_MS + 23_400_000)]
+    sessions += [SessionHours(date + dt.timedelta(days=1), OPENS_MS + 86_400_000, OPENS_MS + 109_800_000)]
+    broker = MemoryBroker()
+    running = launch(
+        MemoryTransport(broker), calendar=calendar_of("2025-11-24"), read_sessions=lambda _time_ns: sessions
+    )
+    publisher, second = MemoryTransport(broker), 0
+
+    async def counted() -> bool:
+        nonlocal second
+        second += 1
+        await publisher.publish([bars(second)])
+        return bool(await stored_rows(running.snapshots))
+
+    assert await eventually(counted, TAKEOVER_SECONDS)
+    await running.stop()
 
 
 async def test_a_killed_processor_is_replaced_and_its_rows_equal_an_undisturbed_run(
