@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
+from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.calendar_renewal import keep_renewed
@@ -25,6 +26,7 @@ from marketdata.transport.base import Batch, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from scanners.processor import Processor, ShardProcessor
+from scanners.processor.admission import MARKET_ROWS, UNKNOWN_SYMBOL
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.registry import RECEIVED_COLUMN, routes
 from tests.support.builders import (
@@ -431,3 +433,48 @@ async def test_what_nobody_understands_can_be_looked_at(launch: Launch) -> None:
 
     await eventually(kept, TAKEOVER_SECONDS)
     assert set(await stored_rows(running.snapshots)) == {"S0"}
+
+
+async def test_a_flood_of_invented_symbols_is_counted_and_told_and_the_processor_stays_ready(
+    launch: Launch, keys: Keys, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = row_block({"IPO": {"prev_day_close": 5.0}}, producer="reference")
+    await BlockPublisher(redis, keys).publish_reference(known)
+    events = [aggregate_wire(f"X{number}", start_ms=OPENS_MS) for number in range(MARKET_ROWS + 10)]
+    before = metrics.PROCESSOR_IGNORED.labels(UNKNOWN_SYMBOL)._value.get()
+    broker = MemoryBroker()
+    running = launch(MemoryTransport(broker))
+    reader = running.snapshots
+    await MemoryTransport(broker).publish([received_now(QueueName.AGGREGATE, events, 1)])
+
+    async def refused() -> RowBlock | None:
+        return await reader.refused(SHARD)
+
+    told = await eventually(refused, TAKEOVER_SECONDS)
+    assert told is not None
+    assert len(told) == 11
+    assert metrics.PROCESSOR_IGNORED.labels(UNKNOWN_SYMBOL)._value.get() == before + 11
+    assert running.processor.unready() == {}
+    assert "events of symbols that got no row" in caplog.text
+    await running.stop()
+
+
+async def test_a_successor_takes_over_no_more_rows_than_there_may_be_and_all_known_ones(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    rows = {f"X{number}": {"accumulated_volume": 1.0 + number} for number in range(MARKET_ROWS + 500)}
+    whole = row_block({"KNOWN": {}, **rows}, market_time_ms=OPENS_MS)
+    publisher = BlockPublisher(redis, keys)
+    await publisher.publish_rows(SHARD, whole, whole)
+    await publisher.publish_reference(row_block({"KNOWN": {"prev_day_close": 5.0}}, producer="reference"))
+    running = launch(MemoryTransport(MemoryBroker()))
+
+    async def taken_over() -> RowBlock | None:
+        block = await running.snapshots.rows(SHARD)
+        return block if block is not None and block.epoch != whole.epoch else None
+
+    block = await eventually(taken_over, TAKEOVER_SECONDS)
+    assert block is not None
+    assert len(block) == MARKET_ROWS
+    assert {"KNOWN", f"X{MARKET_ROWS + 499}"} <= set(block.symbols)
+    assert "X0" not in block.symbols
