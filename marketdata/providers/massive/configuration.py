@@ -1,6 +1,5 @@
 """What the Massive provider must be told, checked before anything is connected."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -8,10 +7,11 @@ import msgspec
 from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
+from marketdata.events import is_symbol
 from marketdata.providers.base import FeedTarget
 
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
-_SYMBOL: Final = re.compile(r"\*|[^\s,*]+")
+EVERY_SYMBOL: Final = "*"
 
 # The channels of each market, as the provider documents them; what has no queue of its own goes to `unknown`.
 CHANNELS: Final[Mapping[str, Sequence[str]]] = {
@@ -98,7 +98,7 @@ def _is_vendor_feed(feed: str) -> bool:
 def _check_subscription(subscription: str, market: str) -> None:
     """The server silently ignores what it does not know, so a mistake must be found here."""
     channel, _, symbol = subscription.partition(".")
-    if channel not in CHANNELS[market] or not _SYMBOL.fullmatch(symbol):
+    if channel not in CHANNELS[market] or not (symbol == EVERY_SYMBOL or is_symbol(symbol)):
         raise ConfigurationError(
             f"MASSIVE_SUBSCRIPTIONS has {subscription!r}; accepted: <channel>.* or <channel>.<symbol> "
             f"with a channel of {', '.join(CHANNELS[market])} (market {market})"
