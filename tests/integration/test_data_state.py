@@ -27,6 +27,7 @@ SHARDS: Final = 2
 # A Tuesday noon, and a Saturday: the market's own times, whatever the wall clock says.
 OPEN: Final = "2026-11-24T12:00"
 CLOSED: Final = "2026-11-28T12:00"
+MONDAY_OPENING_MS: Final = 1_796_029_200_000  # 2026-11-30 04:00 in New York
 TOLD_WITHIN_SECONDS: Final = 20.0
 BACK_WITHIN_SECONDS: Final = 30.0
 
@@ -67,15 +68,16 @@ class Platform:
     def __init__(self, directory: Path, cache: ValkeyServer, broker: RabbitMQServer, pages_url: str) -> None:
         self.cache = cache
         self.broker = broker
-        feed_port = free_port()
-        self._feed = f"127.0.0.1:{feed_port}"
+        feed_port, closed_port = free_port(), free_port()
+        self.feed = f"127.0.0.1:{feed_port}"
+        self.closed_feed = f"127.0.0.1:{closed_port}"
         self.settings = {
             "MDC_URL": cache.url,
             "MDQ_URL": broker.url,
             "MDQ_SHARDS": str(SHARDS),
-            "MASSIVE_FEED": self._feed,
+            "MASSIVE_FEED": self.feed,
             "MASSIVE_SECURE": "off",
-            "MASSIVE_REST_URL": f"http://{self._feed}",
+            "MASSIVE_REST_URL": f"http://{self.feed}",
             "MASSIVE_API_KEY": KEY,
             "REFERENCE_LOOKUPS_PER_MINUTE": "0",
             # A cache of their own for the pages: that of the market data is disturbed alone.
@@ -84,13 +86,16 @@ class Platform:
         }
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings", "LOG_FORMAT": "json"}
         environment |= self.settings
-        self._make = lambda name, *arguments: Command(name, directory, environment, *arguments)
+        self._directory, self._environment = directory, environment
         health = ("--health-port", "0")
         self.simulator = self._simulator(feed_port, OPEN)
-        self.closed_simulator = self._simulator(feed_port, CLOSED)
+        self.closed_simulator = self._simulator(closed_port, CLOSED)
         self.listener = self._make("run_listener", *health)
         self.processor = self._make("run_processor", *health)
         self.scanner = self._make("run_scanner", *health)
+
+    def _make(self, name: str, *arguments: str) -> Command:
+        return Command(name, self._directory, self._environment, *arguments)
 
     def _simulator(self, port: int, start: str) -> Command:
         arguments = ("--port", str(port), "--api-key", KEY, "--start", start, "--symbols", "300")
@@ -99,6 +104,11 @@ class Platform:
     @property
     def commands(self) -> tuple[Command, ...]:
         return (self.simulator, self.closed_simulator, self.listener, self.processor, self.scanner)
+
+    def turn_to(self, feed: str) -> None:
+        """Have the listener listen to another feed, without waiting for it to work."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.manage("listener", "set", "--feed", feed, "--wait", "0")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings"} | self.settings
@@ -126,7 +136,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterat
 
 @pytest.fixture(scope="module")
 def site(platform: Platform) -> Iterator[Site]:
-    with Site(redis_url=platform.cache.url, oidc_url="http://127.0.0.1:1", **platform.settings) as server:
+    settings = platform.settings
+    with Site(
+        redis_url=platform.cache.url,
+        oidc_url="http://127.0.0.1:1",
+        MDQ_SHARDS=settings["MDQ_SHARDS"],
+        CACHE_URL=settings["CACHE_URL"],
+        CHANNEL_LAYER_URL=settings["CHANNEL_LAYER_URL"],
+    ) as server:
         yield server
 
 
@@ -262,16 +279,27 @@ async def test_a_cache_that_restarts_empty_is_told_as_away(platform: Platform, w
         await asyncio.to_thread(platform.cache.start)
 
 
-async def test_a_feed_that_is_gone_is_told_as_reconnecting_and_a_closed_market_as_closed(
+async def test_a_feed_that_cannot_be_reached_is_told_as_reconnecting(
     platform: Platform, watcher: Watcher
 ) -> None:
-    """Last, since the market goes back in time after it."""
-    await asyncio.to_thread(platform.simulator.end)
-    await watcher.sees("reconnecting")
+    await asyncio.to_thread(platform.turn_to, f"127.0.0.1:{free_port()}")
+    try:
+        await watcher.sees("reconnecting")
+    finally:
+        await asyncio.to_thread(platform.turn_to, platform.feed)
+
+
+async def test_a_closed_market_is_told_as_closed_with_its_opening(
+    platform: Platform, watcher: Watcher
+) -> None:
     platform.closed_simulator.start()
+    await asyncio.to_thread(platform.listener.end)
+    platform.listener.start(MASSIVE_REST_URL=f"http://{platform.closed_feed}")
+    await asyncio.to_thread(platform.turn_to, platform.closed_feed)
     try:
         told = await watcher.sees("market_closed", 60)
-        assert told["opens_ms"] is not None
+        assert told["opens_ms"] == MONDAY_OPENING_MS
     finally:
-        await asyncio.to_thread(platform.closed_simulator.end)
-        platform.simulator.start()
+        await asyncio.to_thread(platform.turn_to, platform.feed)
+        await asyncio.to_thread(platform.listener.end)
+        platform.listener.start()

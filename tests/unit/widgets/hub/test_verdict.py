@@ -1,5 +1,6 @@
 """Which state the data is in, for every set of facts; and that nothing old is ever called live."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -129,3 +130,9 @@ def test_closed_or_quiet_is_told_only_where_everything_of_ours_is_there(known: F
         assert known.listener is not None
         assert known.listener.broker is BrokerState.OK
         assert not known.is_fresh
+
+
+def test_the_specification_lists_every_state_with_its_meaning() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "protocol.md").read_text()
+    missing = [state for state, info in STATES.items() if f"| `{state}` | {info.meaning} |" not in page]
+    assert (set(STATES), missing) == (set(DataState), [])
