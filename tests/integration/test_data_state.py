@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +18,7 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support.deadlines import eventually, scaled
+from tests.support.deadlines import eventually, eventually_sync, scaled
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer, free_port
 from tests.support.site import MANAGE, Site
 
@@ -69,6 +70,7 @@ class Platform:
         self.cache = cache
         self.broker = broker
         feed_port, closed_port = free_port(), free_port()
+        self._feed_port = feed_port
         self.feed = f"127.0.0.1:{feed_port}"
         self.closed_feed = f"127.0.0.1:{closed_port}"
         self.settings = {
@@ -105,6 +107,12 @@ class Platform:
     def commands(self) -> tuple[Command, ...]:
         return (self.simulator, self.closed_simulator, self.listener, self.processor, self.scanner)
 
+    def feed_is_served(self) -> bool:
+        """Whether the simulator accepts connections."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._feed_port), 1.0):
+            return True
+        return False
+
     def turn_to(self, feed: str) -> None:
         """Have the listener listen to another feed, without waiting for it to work."""
         with contextlib.suppress(subprocess.CalledProcessError):
@@ -129,8 +137,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterat
         running = Platform(tmp_path_factory.mktemp("platform"), cache, broker, redis_url)
         for command in running.commands:
             stack.callback(command.end)
-        for command in (running.simulator, running.processor, running.scanner, running.listener):
-            command.start()
+        running.simulator.start()
+        running.processor.start()
+        running.scanner.start()
+        # A listener that reaches no provider asks the calendar, and at night waits for the morning.
+        eventually_sync(running.feed_is_served, 60)
+        running.listener.start()
         yield running
 
 

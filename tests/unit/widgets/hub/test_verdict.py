@@ -81,6 +81,8 @@ def test_the_words_name_who_is_gone_and_say_what_the_provider_said() -> None:
     assert "shard 1" in judge(facts(FRESH, told(), silent_shards=("shard 1",))).detail
     refused = told(ProviderState.REFUSED, "auth_failed", detail="Unknown key")
     assert judge(facts(OLD, refused)).detail == "Auth failed: Unknown key."
+    lost = told(ProviderState.WAITING, "unreachable", detail="no route to 10.0.0.7:443")
+    assert judge(facts(OLD, lost)).detail == "Unreachable."
 
 
 ages = st.none() | st.floats(0, 100_000)
