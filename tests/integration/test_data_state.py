@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 import pytest
 
+from marketdata.runtime.cancellation import end
 from tests.support.deadlines import eventually, eventually_sync, scaled
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer, free_port
 from tests.support.site import MANAGE, Site
@@ -175,24 +176,26 @@ class Watcher:
         self._http = http
         self._socket = socket
         self._url = url
+        self._statuses: asyncio.Queue[Told] = asyncio.Queue()
         self.states: list[str] = []
 
     async def sees(self, state: str, within_seconds: float = TOLD_WITHIN_SECONDS) -> Told:
         """The first status of that state; `/readyz` then says so, too, and that the process is ready."""
         try:
             async with asyncio.timeout(scaled(within_seconds)):
-                while (told := await self._status())["state"] != state:
+                while (told := await self._statuses.get())["state"] != state:
                     self.states.append(told["state"])
         except TimeoutError:
             raise AssertionError(f"not told as {state}, but as {self.states[-5:]}") from None
         await eventually(lambda: self._readyz_says(state), 5)
         return told
 
-    async def _status(self) -> Told:
-        while True:
-            frame: Told = await self._socket.receive_json()
+    async def listen(self) -> None:
+        """Take what comes, also while a test does something else: who does not read answers no pings."""
+        async for message in self._socket:
+            frame: Told = json.loads(message.data)
             if frame["type"] == "status":
-                return frame
+                self._statuses.put_nowait(frame)
 
     async def _readyz_says(self, state: str) -> bool:
         async with self._http.get(f"{self._url}/readyz") as answer:
@@ -212,9 +215,13 @@ async def watcher(platform: Platform, site: Site, token: str) -> AsyncIterator[W
         http.ws_connect(f"{site.url}/ws/", protocols=("mdp.v2",), headers=headers) as socket,
     ):
         watching = Watcher(http, socket, site.url)
-        await watching.sees("live", 60)
-        yield watching
-        await watching.sees("live", BACK_WITHIN_SECONDS)
+        listening = asyncio.create_task(watching.listen())
+        try:
+            await watching.sees("live", 60)
+            yield watching
+            await watching.sees("live", BACK_WITHIN_SECONDS)
+        finally:
+            await end(listening)
 
 
 async def test_a_listener_that_an_operator_stopped_is_told_as_stopped(
