@@ -8,6 +8,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from mdp_site import health
+from widgets import routing
+from widgets.data_state import DataState
+from widgets.protocol import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +55,22 @@ def test_how_it_fails_is_for_staff(monkeypatch: pytest.MonkeyPatch, staff: Clien
 def test_without_a_database_nobody_is_known_as_staff(monkeypatch: pytest.MonkeyPatch, staff: Client) -> None:
     monkeypatch.setitem(health.DEPENDENCIES, "database", broken)
     assert readiness(staff) == (503, {"database": "unavailable"})
+
+
+def test_the_state_of_the_data_is_told_and_does_not_make_the_process_unready(
+    monkeypatch: pytest.MonkeyPatch, staff: Client
+) -> None:
+    assert Client().get("/readyz").json()["data"] is None, "nothing is known before the hub runs"
+    status = Status(state=DataState.REFUSED, age_ms=47_000, detail="Auth failed.")
+    monkeypatch.setattr(routing.hub, "data_status", lambda: status)
+    answer = Client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["data"] == {"state": "refused", "age_ms": 47_000}
+    assert staff.get("/readyz").json()["data"] == {
+        "state": "refused",
+        "age_ms": 47_000,
+        "detail": "Auth failed.",
+    }
 
 
 @pytest.mark.parametrize(
