@@ -33,6 +33,11 @@ The first is a letter or a digit. Nothing else is in it: nothing that cannot be 
 ASCII, and nothing that markup or quoted text takes for its own.
 """
 
+SYMBOL_RULE: Final = (
+    f"1 to {LONGEST_SYMBOL} letters, digits or any of . + - / : ^ * = # $ % ! @ ~ _, a letter or digit first"
+)
+"""The same for people."""
+
 Symbol: TypeAlias = Annotated[
     str, msgspec.Meta(min_length=1, max_length=LONGEST_SYMBOL, pattern=SYMBOL_PATTERN)
 ]
