@@ -1,7 +1,7 @@
 """The page on which people make, see and revoke the tokens of their programs."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
 from django.contrib.auth.decorators import login_required
@@ -9,12 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from marketdata.observability.logs import get_logger
-from widgets.models import ApiToken
+from widgets.models import ApiToken, ApiTokenQuerySet
 
 MOST_USABLE_TOKENS: Final = 20
 """Of one person: enough for a program each, too few to fill a table."""
@@ -66,7 +65,10 @@ class NewTokenForm(forms.Form):
         return token, raw
 
 
-@never_cache
+def _own(request: HttpRequest) -> ApiTokenQuerySet:
+    return ApiToken.objects.get_queryset().filter(user_id=cast("int", request.user.pk))
+
+
 @require_http_methods(["GET", "POST"])
 @login_required
 @sensitive_variables("raw")
@@ -79,10 +81,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         _log.info("API token made", user=request.user.get_username(), token=made.prefix)
         form = NewTokenForm(request.user)
     now = timezone.now()
-    listed = [
-        {"token": token, "usable": token.usable(now)}
-        for token in ApiToken.objects.get_queryset().filter(user__pk=request.user.pk)
-    ]
+    listed = [{"token": token, "usable": token.usable(now)} for token in _own(request)]
     context = {"form": form, "made": made, "secret": raw, "tokens": listed}
     return render(request, "account/tokens.html", context, status=422 if form.is_bound else 200)
 
@@ -95,7 +94,7 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     Raises:
         Http404: it is nobody's, or somebody else's.
     """
-    token = ApiToken.objects.get_queryset().filter(pk=token_id, user__pk=request.user.pk).first()
+    token = _own(request).filter(pk=token_id).first()
     if token is None:
         raise Http404
     token.revoke()

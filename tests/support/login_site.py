@@ -12,7 +12,7 @@ STAFF_PASSWORD: Final = "a local password of staff"
 
 def login_site(redis_url: str, provider: ScriptedIdentityProvider, **settings: str) -> Site:
     """A site that lets `example.com` in and reads groups as Keycloak sends them."""
-    wanted = {
+    wanted: dict[str, Any] = {
         "OIDC_ALLOWED_DOMAINS": "example.com,straße.example",
         "OIDC_GROUPS_CLAIM": "realm_access.roles",
         "OIDC_STAFF_GROUP": "desk",

@@ -21,13 +21,14 @@ ISSUER, CLIENT, NONCE = "https://login.example.com", "the-site", "n-1"
 
 
 def jwk(key: Any, **changes: Any) -> dict[str, Any]:
-    algorithms = {
+    algorithms: dict[type, Any] = {
         rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,
         ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
         ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm,
     }
     kind = next(algorithm for cls, algorithm in algorithms.items() if isinstance(key, cls))
-    return {"kid": "first", "use": "sig"} | json.loads(kind.to_jwk(key.public_key())) | changes
+    public: dict[str, Any] = kind.to_jwk(key.public_key(), as_dict=True)
+    return {"kid": "first", "use": "sig"} | public | changes
 
 
 KEYS: Final = {"keys": [jwk(RSA)]}
