@@ -85,10 +85,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mdp_site.middleware.CanonicalHostMiddleware",  # before whatever redirects
     "django.middleware.security.SecurityMiddleware",
     "mdp_site.middleware.StaticFilesMiddleware",
     "mdp_site.middleware.PrivatePagesMiddleware",
-    "mdp_site.middleware.CanonicalHostMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,9 +7,12 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from marketdata.observability.logs import get_logger
 from mdp_site.addresses import client_address
 from mdp_site.login.claims import Identity
 from mdp_site.login.failures import ProviderUnavailable
@@ -20,6 +23,8 @@ UNKNOWN_ADDRESS: Final = "0.0.0.0"
 """No address, in a column that must hold one."""
 IPV6_NETWORK_BITS: Final = 64
 """What one customer has: its addresses count as one."""
+
+_log = get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -33,6 +38,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """The client's address, or `UNKNOWN_ADDRESS`: a proxy may write anything into `X-Forwarded-For`."""
         address = client_address(request)
         return UNKNOWN_ADDRESS if address is None else str(address)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count an attempt to log in by password.
+
+        Raises:
+            ValidationError: too many, or they cannot be counted: uncounted guesses are not allowed.
+        """
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            raise
+        except Exception as error:  # every driver of the cache has its own
+            _log.error(
+                "login by password closed: the cache is away", error=f"{type(error).__name__}: {error}"
+            )
+            raise ValidationError(_("Logins by password are closed for the moment. Try again.")) from error
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """What failed passwords are counted by: address and person together.

@@ -20,6 +20,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from marketdata.observability.logs import get_logger
 from mdp_site.admin_site import local_staff_exist
 from mdp_site.login.adapters import account_claims
 from mdp_site.login.claims import Identity, read_identity
@@ -28,6 +29,8 @@ from mdp_site.login.openid import Registration, authorization_url, who_logged_in
 from mdp_site.login.pages import login_cancelled, login_failed, not_on_the_list
 from mdp_site.login.policy import may_enter
 from mdp_site.origins import public_origin
+
+_log = get_logger(__name__)
 
 PROVIDER: Final = "oidc"
 DECLINED: Final = frozenset(
@@ -67,8 +70,8 @@ def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
     if request.method == "GET":
         query = {"next": next_url} if next_url else {}
         return redirect(reverse("account_login", query=query))
-    if refusal := ratelimit.consume_or_429(request, action="login"):
-        answer: HttpResponse = refusal
+    if _too_many(request):
+        answer: HttpResponse = ratelimit.respond_429(request)
         return answer
     redirect_uri = public_origin(request) + reverse(
         "openid_connect_callback", kwargs={"provider_id": provider_id}
@@ -95,6 +98,15 @@ def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
         # Whoever does not come back leaves no session for a week; `mdp_site.sessions` undoes it at the login.
         request.session.set_expiry(STATE_TTL)
     return HttpResponseRedirect(url)
+
+
+def _too_many(request: HttpRequest) -> bool:
+    """Whether this address has begun too many logins. They are harmless: a cache that is away allows them."""
+    try:
+        return not ratelimit.consume(request, action="login")
+    except Exception as error:  # noqa: BLE001 - every driver of the cache has its own
+        _log.warning("logins are not counted: the cache is away", error=f"{type(error).__name__}: {error}")
+        return False
 
 
 @require_http_methods(["GET"])
