@@ -78,3 +78,19 @@ def test_without_the_cache_passwords_are_not_tried() -> None:
 def test_openid_is_always_among_the_scopes(settings: Settings) -> None:
     settings.OIDC_SCOPES = ["email", "groups", "email"]
     assert registration().scopes == ("openid", "email", "groups")
+
+
+def test_logins_begun_without_end_from_one_address_have_to_wait(settings: Settings) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
+    settings.OIDC_SERVER_URL = "http://127.0.0.1:1"
+    settings.SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "APPS": [{"provider_id": "oidc", "client_id": "x", "settings": {"server_url": "x"}}]
+        }
+    }
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "begun"}
+    }
+    answers = [Client().post("/accounts/oidc/oidc/login/") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 429]
+    assert "Too many attempts" in answers[1].content.decode()
