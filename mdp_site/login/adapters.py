@@ -49,7 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             super().pre_authenticate(request, **credentials)
         except ValidationError:
             raise
-        except Exception as error:  # every driver of the cache has its own
+        except Exception as error:  # any driver of a cache - each has its own errors
             _log.error(
                 "login by password closed: the cache is away", error=f"{type(error).__name__}: {error}"
             )

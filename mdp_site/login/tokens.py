@@ -34,7 +34,9 @@ def verified_claims(
         claims = _decoded(token, header, keys, issuer=issuer, client_id=client_id)
     except AnswerRefused:
         raise
-    except Exception as error:  # the text is a stranger's: whatever it makes a library raise, it is no login
+    except (
+        Exception
+    ) as error:  # anything at all - a stranger's text, whatever it makes a library raise, is no login
         raise AnswerRefused(STEP, f"{type(error).__name__}: {error}") from error
     authorized = claims.get("azp")
     if authorized is None and isinstance(claims["aud"], list) and len(claims["aud"]) > 1:
