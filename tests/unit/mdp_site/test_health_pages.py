@@ -75,7 +75,19 @@ def test_the_state_of_the_data_is_told_and_does_not_make_the_process_unready(
 
 @pytest.mark.parametrize(
     ("address", "status"),
-    [("127.0.0.1", 200), ("10.1.2.3", 200), ("", 200), ("::1", 200), ("8.8.8.8", 403), ("2001:db8::1", 403)],
+    [
+        ("127.0.0.1", 200),
+        ("10.1.2.3", 200),
+        ("", 200),
+        ("::1", 200),
+        ("8.8.8.8", 403),
+        ("2001:db8::1", 403),
+        ("unknown", 403),
+        ("::ffff:10.1.2.3", 200),
+        ("::ffff:8.8.8.8", 403),
+        ("10.1.2.3:80", 403),
+        ("fe80::1%eth0", 403),
+    ],
 )
 def test_metrics_are_for_inside(address: str, status: int) -> None:
     assert Client(REMOTE_ADDR=address).get("/metrics").status_code == status
