@@ -48,6 +48,7 @@ class Publishing:
         self._backoff = backoff
         self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(GROUPS_WAITING)
         self._log = RateLimitedLog(log)
+        self._is_trying = False
         self.trouble = "not connected yet"
 
     async def open(self, stopping: asyncio.Event) -> bool:
@@ -85,14 +86,24 @@ class Publishing:
             await self._publish([batch for group in groups for batch in group])
             ended = not groups[-1]
 
+    def observed(self, trouble: str) -> None:
+        """Take what another look at the broker came to, unless a publication tells it better just now.
+
+        Without it the last failure before a quiet time, such as a closed market, would be told all along.
+        """
+        if not self._is_trying:
+            self.trouble = trouble
+
     def give_up(self, reason: str) -> None:
-        """Drop what a cancelled `run` left, so that the next one starts clean."""
+        """Drop what a cancelled `run` left, so that the next one starts clean; its complaint is over, too."""
+        self.trouble = ""
         with contextlib.suppress(asyncio.QueueEmpty):
             while True:
                 self._drop(self._groups.get_nowait(), reason)
 
     async def _publish(self, group: Sequence[Batch]) -> None:
         """Try until the broker took it. Counted as dropped when the time to drain is over first."""
+        self._is_trying = True
         try:
             while group := self._young_enough(group):
                 if await self._attempt(group):
@@ -101,6 +112,8 @@ class Publishing:
         except asyncio.CancelledError:
             self._drop(group, "stopping")
             raise
+        finally:
+            self._is_trying = False
 
     async def _attempt(self, group: Sequence[Batch]) -> bool:
         try:

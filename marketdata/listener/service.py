@@ -119,7 +119,9 @@ class Listener:
             steering = tasks.create_task(self._steering.run(), name="steering")
             publishing = tasks.create_task(self._publishing.run(), name="publish")
             batching = tasks.create_task(self._make_groups(), name="batch")
-            observing = tasks.create_task(QueueMonitor(self._transport).run(ending), name="queue depths")
+            observing = tasks.create_task(
+                QueueMonitor(self._transport, tell=self._publishing.observed).run(ending), name="queue depths"
+            )
             await self._provider.run(ending)
             for task in (watch, steering, observing):
                 task.cancel()

@@ -1,6 +1,7 @@
 """Watches the queues from outside the path of the batches."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from marketdata.errors import TopologyMismatch, TransportUnavailable
@@ -19,11 +20,19 @@ class QueueMonitor:
 
     What is published, received, expired and dropped is counted where it happens; a depth only the
     broker knows. One process at a time should watch: the listener that holds the role of the one.
+    `tell` hears each time why the broker did not answer, or an empty text.
     """
 
-    def __init__(self, transport: Transport, *, interval_seconds: float = INTERVAL_SECONDS) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        interval_seconds: float | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> None:
         self._transport = transport
-        self._interval_seconds = interval_seconds
+        self._tell = tell
+        self._interval_seconds = INTERVAL_SECONDS if interval_seconds is None else interval_seconds
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Ask at every interval until `stopping`; while the broker does not answer no depth is shown."""
@@ -40,3 +49,8 @@ class QueueMonitor:
         except (TransportUnavailable, TopologyMismatch) as error:
             forget_depths()
             log.warning("queue depths unknown", reason="queue_depths", error=str(error))
+            trouble = str(error) or type(error).__name__
+        else:
+            trouble = ""
+        if self._tell is not None:
+            self._tell(trouble)

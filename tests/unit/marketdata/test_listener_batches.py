@@ -26,6 +26,7 @@ from marketdata.providers.base import (
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.runtime.backoff import Backoff
+from marketdata.transport import monitor
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName, shard_of
 from tests.support.builders import batch_body, quote_wire, trade_wire
@@ -235,6 +236,23 @@ async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_publis
 
     assert events_of(rig.published) == [trade_wire("NEW")]
     assert dropped._value.get() - before == 2
+
+
+async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "INTERVAL_SECONDS", 0.02)
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.broker.go_away()
+        rig.receive(trade_wire("LAST"))
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
+        rig.clock.advance(TTL_MS / 1_000 + 1)
+        rig.broker.come_back()
+        await eventually(lambda: not rig.listener.unready(), 5)
+        assert rig.published == []
+        rig.broker.go_away()
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
 
 
 async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:

@@ -157,6 +157,15 @@ def test_a_full_disk_costs_the_frames_of_that_time_and_recording_goes_on(tmp_pat
         assert reader.dropped_frames == 2
 
 
+def test_a_disk_that_is_well_again_is_no_trouble_although_the_feed_is_quiet(tmp_path: Path) -> None:
+    with Recorder(config(tmp_path, block_bytes=1), open_file=FullDisk) as recorder:
+        FullDisk.full = True
+        recorder.record(frames_from(OPENING_MS, 2))
+        eventually_sync(lambda: "No space left" in recorder.trouble, 5)
+        FullDisk.full = False
+        eventually_sync(lambda: not recorder.trouble, 5)
+
+
 def test_half_a_block_is_taken_back_when_the_disk_refuses_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
