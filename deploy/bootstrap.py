@@ -60,7 +60,9 @@ def _prepare(purpose: str) -> None:
             f"This is Python {version}; 3.11 or newer is needed. "
             f"Name another one: make {purpose} PYTHON=python3.12"
         )
-    LOG.parent.mkdir(parents=True, exist_ok=True)
+    for directory in (LOG.parent.parent, LOG.parent):  # the demo's state: secrets will lie there
+        directory.mkdir(mode=0o700, exist_ok=True)
+        directory.chmod(0o700)
     extras = EXTRAS[purpose]
     packages_digest = _digest([ROOT / "pyproject.toml", CONSTRAINTS], extra=f"{sys.version_info[:2]}")
     _step(
@@ -210,6 +212,10 @@ def _digest(paths: Iterable[Path], *, extra: str = "") -> str:
     return digest.hexdigest()
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _run(
     command: Sequence[str], *, cwd: Path = ROOT, env: dict[str, str] | None = None, hint: str = ""
 ) -> None:
@@ -218,7 +224,7 @@ def _run(
     Raises:
         BootstrapError: it failed; the message shows the end of its output and where all of it is.
     """
-    with LOG.open("ab") as log:
+    with open(LOG, "ab", opener=_private) as log:
         log.write(f"\n$ {' '.join(command)}\n".encode())
         log.flush()
         start = log.tell()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -42,6 +43,14 @@ def test_everything_recorded_is_in_a_finished_file_at_the_end(tmp_path: Path) ->
         recorder.record(frames[20:])
     (path,) = recordings(tmp_path / "new")
     assert read_frames(path) == frames
+
+
+def test_recordings_are_their_owners_alone(tmp_path: Path) -> None:
+    with Recorder(config(tmp_path / "new")) as recorder:
+        recorder.record(frames_from(OPENING_MS, 2))
+    (path,) = recordings(tmp_path / "new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_a_new_file_begins_at_the_size_and_names_sort_by_time(tmp_path: Path) -> None:
