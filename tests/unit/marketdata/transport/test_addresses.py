@@ -1,4 +1,4 @@
-"""An address that cannot be used is refused without a word of what it holds: there may be a password in it."""
+"""An address that cannot be used is refused without repeating it: there may be a password in it."""
 
 import traceback
 from collections.abc import Callable
