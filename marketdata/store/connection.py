@@ -41,7 +41,7 @@ def connect(url: str, *, retries: int = RETRIES) -> Redis:
         )
     except ValueError:  # its text would repeat a part of the address, which may be of the password
         raise ConfigurationError(
-            "the cache's address is not accepted; accepted: redis://host:port/number, rediss://…, unix:///path"
+            "MDC_URL, the cache's address, is not accepted; accepted: redis://host:port/number, rediss://…, unix://…"
         ) from None
 
 
