@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.observability import metrics
+from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import (
     BufferCounts,
@@ -28,7 +29,7 @@ from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
-from marketdata.providers.massive.sessions import RetryDelays, SessionEnd
+from marketdata.providers.massive.sessions import RetryDelays, SessionEnd, shown_status
 
 KNOWN_STATUSES: Final = frozenset(
     {"success", "error", "auth_timeout", "max_connections", "slow_consumer", "force_disconnect"}
@@ -67,6 +68,7 @@ class MassiveProvider:
         self._buffer = FrameBuffer(count_events) if buffer is None else buffer
         self._delays = delays or RetryDelays(configuration.max_reconnects)
         self._market_hours = market_hours
+        self._shown = TextFilter(configuration.api_key)
         self._target: FeedTarget | None = FeedTarget(
             feed=configuration.feed, market=configuration.market, subscriptions=configuration.subscriptions
         )
@@ -135,7 +137,7 @@ class MassiveProvider:
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Count what the server says, and log what is not an acknowledgement."""
-        for event in statuses:
+        for event in (shown_status(event, self._shown) for event in statuses):
             known = event.status if event.status in KNOWN_STATUSES else "other"
             metrics.PROVIDER_STATUSES.labels(status=known).inc()
             if event.status != "success":

@@ -11,6 +11,7 @@ from websockets.protocol import State
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
+from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import get_logger, route_library_logger
 from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
 from marketdata.providers.massive.configuration import MassiveConfiguration
@@ -22,6 +23,7 @@ from marketdata.providers.massive.sessions import (
     end_from_silence,
     end_from_status,
     no_further_dialling,
+    shown_status,
 )
 from marketdata.trading_calendar import MarketSession
 
@@ -57,6 +59,7 @@ class Session:
         self._keep = keep
         self._learn = learn
         self._market_hours = market_hours
+        self._shown = TextFilter(configuration.api_key)
         self._client = WebSocketClient(
             api_key=configuration.api_key,
             feed=configuration.host,
@@ -115,7 +118,9 @@ class Session:
             done, _ = await asyncio.wait({self._receiving}, timeout=WATCH_INTERVAL_SECONDS)
             if done:
                 await self._take_what_is_left()
-                return end_from_outcome(self._receiving.exception(), self._announced)
+                end = end_from_outcome(self._receiving.exception(), self._announced)
+                # The server's words stand in the library's errors too: a close has a reason text.
+                return SessionEnd(end.reason, self._shown(end.detail))
             self._schedule_subscriptions()
             if await self._is_too_quiet():
                 return end_from_silence(
@@ -159,7 +164,7 @@ class Session:
         metrics.PROVIDER_BYTES.inc(len(data))
         self._last_frame_at = self._clock.monotonic()
         if (statuses := statuses_of(data)) or not self._live_since_ns:
-            self._learn_from(statuses)
+            self._learn_from([shown_status(event, self._shown) for event in statuses])
         self._keep(Frame(data, self._clock.time_ns()))
 
     def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:

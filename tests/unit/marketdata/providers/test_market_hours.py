@@ -20,6 +20,7 @@ from tests.support.simulator import trading_calendar
 
 FRIDAY = dt.date(2026, 11, 20)
 MONDAY = dt.date(2026, 11, 23)
+NOW = b'"serverTime":"2020-11-10T17:37:37-05:00"'
 
 
 def at(date: dt.date, hour: int, minute: int = 0) -> int:
@@ -146,9 +147,21 @@ def test_the_providers_answer_is_understood(body: bytes, session: MarketSession)
         b'{"market":"ajar","serverTime":"2020-11-10T17:37:37-05:00"}',
         b'{"market":"open","serverTime":"2020-11-10T17:37:37"}',
         b'{"market":"open"}',
+        b'{"market":"open","serverTime":0}',
+        b'{"market":"open","serverTime":NaN}',
+        b'{"market":"open","serverTime":"soon"}',
+        b'{"market":"open","earlyHours":true,"serverTime":"2020-11-10T17:37:37-05:00"}',
+        b'{"market":"closed","afterHours":true,"serverTime":"2020-11-10T17:37:37-05:00"}',
+        b'{"market":"extended-hours","earlyHours":true,"afterHours":true,%s}' % NOW,
+        b'{"market":"extended-hours","earlyHours":false,"afterHours":false,%s}' % NOW,
         b"\xff",
     ],
 )
 def test_another_answer_is_content_that_is_not_understood(body: bytes) -> None:
     with pytest.raises(ContentError, match="market_status"):
         read_market_status(body)
+
+
+def test_a_status_that_says_error_is_no_status() -> None:
+    with pytest.raises(ProviderUnavailable, match="internal"):
+        read_market_status(b'{"status":"ERROR","error":"internal"}')
