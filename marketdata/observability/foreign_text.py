@@ -1,5 +1,6 @@
 """Text of strangers on its way to a log, a status or a page: bounded, on one line, without our secrets."""
 
+import logging
 import re
 from typing import Final
 from urllib.parse import quote
@@ -29,6 +30,24 @@ class TextFilter:
         hidden = text if self._secrets is None else self._secrets.sub(MASK, text)
         shown = _UNSEEN.sub(" ", hidden)
         return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
+
+
+def filter_library_logger(name: str, shown: TextFilter) -> None:
+    """Let a library's own log lines through the filter: they quote the server too. The newest counts."""
+    logger = logging.getLogger(name)
+    for before in [one for one in logger.filters if isinstance(one, _FilteredRecords)]:
+        logger.removeFilter(before)
+    logger.addFilter(_FilteredRecords(shown))
+
+
+class _FilteredRecords(logging.Filter):
+    def __init__(self, shown: TextFilter) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._shown(record.getMessage()), None
+        return True
 
 
 def _pattern(secret: str) -> str:

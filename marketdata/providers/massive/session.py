@@ -11,7 +11,7 @@ from websockets.protocol import State
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
-from marketdata.observability.foreign_text import TextFilter
+from marketdata.observability.foreign_text import TextFilter, filter_library_logger
 from marketdata.observability.logs import get_logger, route_library_logger
 from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
 from marketdata.providers.massive.configuration import MassiveConfiguration
@@ -60,6 +60,7 @@ class Session:
         self._learn = learn
         self._market_hours = market_hours
         self._shown = TextFilter(configuration.api_key)
+        filter_library_logger("WebSocketClient", self._shown)
         self._client = WebSocketClient(
             api_key=configuration.api_key,
             feed=configuration.host,
