@@ -83,8 +83,10 @@ async def rest() -> AsyncIterator[ScriptedRest]:
 
 
 def impatient(url: str, key: str = KEY, **options: Any) -> RestSource:
-    backoff = Backoff(initial_seconds=0.001, maximum_seconds=0.002)
-    return RestSource(url, key, attempts=3, make_backoff=lambda: backoff, **options)
+    def soon() -> Backoff:
+        return Backoff(initial_seconds=0.001, maximum_seconds=0.002)
+
+    return RestSource(url, key, attempts=3, make_backoff=soon, **options)
 
 
 @pytest.fixture
@@ -147,6 +149,14 @@ async def test_an_answer_that_is_none_is_asked_for_again(rest: ScriptedRest, odd
     async with impatient(rest.url) as source:
         found = await source.daily_bars(dt.date(2026, 11, 13))
         assert ([bar.symbol for bar in found], source.requests) == (["IBM", "X"], 3)
+
+
+async def test_when_the_patience_of_a_job_is_used_up_nothing_is_asked_twice(rest: ScriptedRest) -> None:
+    rest.answers[STATUS] = lambda _request: web.Response(status=503)
+    async with impatient(rest.url, patience_seconds=0.0) as source:
+        with pytest.raises(ProviderUnavailable):
+            await source.market_time_ms()
+        assert source.requests == 1
 
 
 @pytest.mark.parametrize("odd", [html, cut, cut_gzip, says_error, fewer_than_told])
