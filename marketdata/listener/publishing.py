@@ -90,7 +90,7 @@ class Publishing:
             ended = not groups[-1]
 
     async def _next_group(self) -> Sequence[Batch]:
-        """Wait for a group; while none comes the broker is asked, so that its state is that of the present."""
+        """Wait for a group; while none comes the broker is asked, so its state is that of the present."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_SECONDS):

@@ -208,7 +208,6 @@ class Hub:
                     switchboard.want(channel)
                     pause = RETRY_SECONDS
                 except ContentError as error:
-                    self._liveness.store_read()
                     _log.error("stored block cannot be read", key=channel, error=str(error))
             if not await self._read_tapes():
                 pause = RETRY_SECONDS
@@ -225,7 +224,6 @@ class Hub:
             self._liveness.store_failed()
             self._switchboard.want_tapes(symbols)
             return False
-        self._liveness.store_read()
         self._switchboard.take_stored_tapes(dict(zip(symbols, tapes, strict=True)))
         return True
 
@@ -251,7 +249,6 @@ class Hub:
             blocks = await self._snapshots.stream(part.shard, part.stream, EVENTS_HELD)
         except ContentError as error:
             _log.error("stored events cannot be read", key=channel, error=str(error))
-        self._liveness.store_read()
         self._switchboard.take_stored_events(channel, blocks)
 
     async def _keep_house(self) -> None:
