@@ -21,6 +21,7 @@ from tests.unit.widgets.fakes import (
     ReadingClient,
 )
 from widgets.catalog import Feed, StoredFeeds, feed_of
+from widgets.data_state import DataState
 from widgets.hub import Hub, hub, listener_watch
 
 SHARDS = 2
@@ -231,18 +232,18 @@ async def test_a_store_that_answers_again_is_no_trouble_where_only_tapes_are_rea
     desk.hub.detach(desk.client.outbox)
     desk.hub.attach(desk.client.outbox)
     desk.hub.subscribe(desk.client.outbox, TRADES)
-    await eventually(lambda: "store" in desk.hub.unready(), 2.0)
+    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
     desk.snapshots.away = False
-    await eventually(lambda: not desk.hub.unready(), 2.0)
+    await eventually(lambda: desk.data_state() != DataState.CACHE_AWAY, 3.0)
 
 
 async def test_a_store_that_answers_with_foreign_bytes_is_not_away(desk: Desk) -> None:
     desk.snapshots.away = True
     desk.subscribe(BOARD)
-    await eventually(lambda: "store" in desk.hub.unready(), 2.0)
+    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
     desk.snapshots.unreadable.add(TOP_GAINERS)
     desk.snapshots.away = False
-    await eventually(lambda: not desk.hub.unready(), 2.0)
+    await eventually(lambda: desk.data_state() != DataState.CACHE_AWAY, 3.0)
 
 
 async def test_a_defect_is_survived_by_starting_over_with_a_new_epoch(desk: Desk) -> None:
