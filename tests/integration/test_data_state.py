@@ -26,10 +26,10 @@ from tests.support.site import MANAGE, Site
 KEY: Final = "the-key-of-this-test"
 OTHER_KEY: Final = "another-key-altogether"
 SHARDS: Final = 2
-# A Tuesday noon, and a Saturday: the market's own times, whatever the wall clock says.
+# Noon and night of a Tuesday: the market's own times, whatever the wall clock says.
 OPEN: Final = "2026-11-24T12:00"
-CLOSED: Final = "2026-11-28T12:00"
-MONDAY_OPENING_MS: Final = 1_796_029_200_000  # 2026-11-30 04:00 in New York
+CLOSED: Final = "2026-11-24T21:00"
+NEXT_OPENING_MS: Final = 1_795_597_200_000  # 2026-11-25 04:00 in New York
 TOLD_WITHIN_SECONDS: Final = 20.0
 BACK_WITHIN_SECONDS: Final = 30.0
 
@@ -317,7 +317,7 @@ async def test_a_closed_market_is_told_as_closed_with_its_opening(
     await asyncio.to_thread(platform.turn_to, platform.closed_feed)
     try:
         told = await watcher.sees("market_closed", 60)
-        assert told["opens_ms"] == MONDAY_OPENING_MS
+        assert told["opens_ms"] == NEXT_OPENING_MS
     finally:
         await asyncio.to_thread(platform.turn_to, platform.feed)
         await asyncio.to_thread(platform.listener.end)
