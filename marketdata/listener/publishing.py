@@ -52,7 +52,7 @@ class Publishing:
         self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(GROUPS_WAITING)
         self._log = RateLimitedLog(log)
         self.trouble = "not connected yet"
-        self.broker = BrokerState.AWAY
+        self.broker = BrokerState.OK  # until an attempt has failed
 
     async def open(self, stopping: asyncio.Event) -> bool:
         """Connect to the broker, for as long as it takes; False when `stopping` came first."""
