@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from marketdata.simulator.activity import Rates
-from marketdata.simulator.defects import Defect, DefectInjector, DefectSchedule, Injection
+from marketdata.simulator.defects import Defect
+from marketdata.simulator.injection import DefectInjector, DefectSchedule, Injection
 from marketdata.simulator.market import Market
 from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario
 from marketdata.simulator.universe import Universe, build_universe
