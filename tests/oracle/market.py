@@ -1,11 +1,12 @@
 """The oracle: keeps every event in order of arrival, and tells what docs/metrics.md says it comes to."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from marketdata.transport.queues import shard_of
 from tests.oracle.bars import bar_columns
 from tests.oracle.boards import BOARDS, ranked
 from tests.oracle.day_range import Range, day_range
@@ -15,6 +16,7 @@ from tests.oracle.reference import ReferenceData
 from tests.oracle.terms import Day, Event, Row
 from tests.oracle.trades import Print, tape_of, trade_columns
 
+MANY_ROWS: Final = 1_000_000
 _NS_PER_MS: Final = 1_000_000
 
 Lines = Mapping[str, Sequence[Row]]
@@ -22,11 +24,21 @@ Lines = Mapping[str, Sequence[Row]]
 
 
 class Oracle:
-    """The whole market on consecutive trading days, with the reference data that is known of it."""
+    """The whole market on consecutive trading days, with the reference data that is known of it.
 
-    def __init__(self, days: Sequence[Day], reference: ReferenceData) -> None:
+    `refused` counts, by reason, the events that change nothing. Of the symbols that reference data does not
+    know, each shard has rows for `unknown_rows`.
+    """
+
+    def __init__(
+        self, days: Sequence[Day], reference: ReferenceData, *, shards: int = 1, unknown_rows: int = MANY_ROWS
+    ) -> None:
         self._days = days
         self._reference = reference
+        self._shards = shards
+        self._unknown_rows = unknown_rows
+        self._unknown: defaultdict[int, set[str]] = defaultdict(set)
+        self.refused: Counter[str] = Counter()
         self._known: set[str] = set()
         self._past_tapes: Mapping[str, Sequence[Print]] = {}
         self._past_streams: Mapping[str, Lines] = {}
@@ -41,13 +53,25 @@ class Oracle:
             self._past_tapes, self._past_streams = self.tapes(), self.streams()
             self._begin(later[0])
         if not self._day.has(time_ms):
+            self.refused["other_day"] += 1
             return
         symbol = symbol_of(event)
+        if not self._has_room_for(symbol):
+            self.refused["unknown_symbol"] += 1
+            return
         kind = "A" if event["ev"] == "AM" else event["ev"]
         self._known.add(symbol)
         self._events[kind][symbol].append(event)
         self._received_ms[symbol] = max(received_ms, self._received_ms.get(symbol, 0))
         self._newest_ms = max(self._newest_ms, time_ms)
+
+    def _has_room_for(self, symbol: str) -> bool:
+        if symbol in self._reference.rows:
+            return True
+        unknown = self._unknown[shard_of(symbol, self._shards)]
+        if len(unknown) < self._unknown_rows:
+            unknown.add(symbol)
+        return symbol in unknown
 
     def use_reference(self, reference: ReferenceData) -> None:
         """Know this from now on, in place of what was known; its snapshots must lie before all days."""
