@@ -11,6 +11,7 @@ from typing import Final
 
 from marketdata.payloads import RowBlock
 from marketdata.providers.base import EventRouter, Frame, Routing
+from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingCalendar
@@ -28,6 +29,8 @@ class TopStocks:
 
     `make_router` makes what takes the provider's frames apart, for so many shards; `make_routes` says which
     analyzers work. The market's time is that of the events, so a day may be run through at any speed.
+    Received times and the statuses of a feed with a clock of its own bound the stamps of the events, as in a
+    processor: frames need the received times of their recording.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class TopStocks:
         self._router = make_router(shards)
         self._scanner = MarketScanner(epoch=1, boards=boards)
         self._sequence = itertools.count(1)
+        self._feed_clock = FeedClock(may_declare=True)
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
         """Take reference data of the whole market: previous closes, average volumes, floats."""
@@ -57,12 +61,14 @@ class TopStocks:
 
         Some 20,000 events at once cost the least.
         """
-        oldest_ns = 0
+        oldest_ns = newest_ns = 0
         for frame in frames:
             self._router.add(frame.data)
             oldest_ns = oldest_ns or frame.received_ns
+            newest_ns = frame.received_ns
         routing = self._router.take()
-        outcome = self.apply(self._batches(routing, oldest_ns))
+        self._feed_clock.take(routing.statuses)
+        outcome = self.apply(self._batches(routing, oldest_ns, self._feed_clock.feed_time_ms(newest_ns)))
         outcome.rejected.update(routing.set_aside)
         return outcome
 
@@ -89,7 +95,7 @@ class TopStocks:
                 self._scanner.apply_whole(shard.shard, tick.whole)
         return {board.feed: board for board in self._scanner.rank_boards(published_ns)}
 
-    def _batches(self, routing: Routing, received_ns: int) -> Iterable[Batch]:
+    def _batches(self, routing: Routing, received_ns: int, feed_time_ms: int) -> Iterable[Batch]:
         for part in routing.parts:
             yield Batch(
                 queue=part.queue,
@@ -97,6 +103,7 @@ class TopStocks:
                 source=SOURCE,
                 sequence=next(self._sequence),
                 received_ns=received_ns,
+                feed_time_ms=feed_time_ms,
                 event_count=part.event_count,
                 body=part.body,
             )

@@ -42,6 +42,7 @@ class BatchMaker:
             self._provider.notice(routing.statuses)
             self._count_set_aside(routing.set_aside)
             received_ns = min(frame.received_ns for frame in frames)
+            feed_time_ms = self._provider.feed_time_ms(max(frame.received_ns for frame in frames))
             traceparent = self._tracing.traceparent()
             batches = [
                 Batch(
@@ -50,6 +51,7 @@ class BatchMaker:
                     source=self._source,
                     sequence=self._next_sequence(part.queue, part.shard),
                     received_ns=received_ns,
+                    feed_time_ms=feed_time_ms,
                     event_count=part.event_count,
                     body=part.body,
                     trace_context=traceparent,

@@ -97,6 +97,10 @@ PROCESSOR_REJECTED: Final = Counter(
 PROCESSOR_IGNORED: Final = Counter(
     "mdp_processor_ignored_events_total", "Valid events that changed nothing, such as late ones", ["reason"]
 )
+PROCESSOR_CLOCK_CORRECTIONS: Final = Counter(
+    "mdp_processor_clock_corrections_total",
+    "Times that the market's time of a shard was ahead of the feed's clock, so that its day was started anew",
+)
 PROCESSOR_BATCHES: Final = Counter("mdp_processor_batches_total", "Batches applied", ["queue"])
 PROCESSOR_DUPLICATES: Final = Counter(
     "mdp_processor_duplicate_batches_total", "Redelivered batches that were known"

@@ -158,3 +158,9 @@ class Provider(Protocol):
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Learn of the statuses that a router found among the events."""
+
+    def feed_time_ms(self, received_ns: int) -> int:
+        """The feed's own time (epoch milliseconds) as of a frame that was received then (epoch nanoseconds).
+
+        It counts the statuses that were noticed before. No event of the frame can be later.
+        """

@@ -11,11 +11,12 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import Frame
+from marketdata.providers.feed_clock import DECLARED_EVERY_MS
+from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.fan_out import FanOut, recorded_channels
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.rest import build_replay_routes, common_metadata
 from marketdata.recording.selection import Selection
-from marketdata.recording.wire_events import market_time_ms
 from marketdata.runtime.backoff import stopped_within
 from marketdata.simulator.connection import Connection
 from marketdata.simulator.feed import Feed
@@ -78,6 +79,8 @@ class ReplayService:
         self._progress = progress
         self._market_time_ms = selection.first_market_time_ms
         self._last_frame: Frame | None = None
+        self._clock = RecordedClock()
+        self._declared_ms = 0
         self.finished = asyncio.Event()
 
     @property
@@ -158,6 +161,7 @@ class ReplayService:
         return True
 
     def _send(self, frame: Frame) -> None:
+        self._declare_clock(self._clock.follow(frame))
         outgoing = self._fan_out.outgoing(frame.data)
         message_type = WSMsgType.BINARY if isinstance(frame.data, bytes) else WSMsgType.TEXT
         for connection in self._audience():
@@ -166,6 +170,12 @@ class ReplayService:
                 connection.send(part, message_type)
         self._last_frame = frame
         metrics.REPLAY_FRAMES.inc()
+
+    def _declare_clock(self, feed_time_ms: int) -> None:
+        """Before the events that it bounds; a recording that is played again goes back."""
+        if not 0 <= feed_time_ms - self._declared_ms < DECLARED_EVERY_MS:
+            self._declared_ms = feed_time_ms
+            self._feed.declare_clock(feed_time_ms)
 
     async def _let_drain(self, stopping: asyncio.Event) -> bool:
         """Wait for clients that are behind; one that takes nothing at all is dropped. False: stop."""
@@ -182,7 +192,8 @@ class ReplayService:
     def _now_ms(self) -> int:
         """Market time of the last frame sent that has one."""
         if self._last_frame is not None:
-            self._market_time_ms = market_time_ms(self._last_frame.data) or self._market_time_ms
+            time_ms = market_time_ms(self._last_frame, self._declared_ms)
+            self._market_time_ms = time_ms or self._market_time_ms
         return self._market_time_ms
 
     def _tell_end(self) -> None:

@@ -10,10 +10,10 @@ import msgspec
 
 from marketdata.errors import ConfigurationError, ContentError
 from marketdata.providers.base import Frame
+from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import IndexEntry
 from marketdata.recording.reader import Damage, RecordingReader
 from marketdata.recording.trading_days import new_york_date, new_york_instant_ms, new_york_time
-from marketdata.recording.wire_events import market_time_ms
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -76,28 +76,22 @@ class Selection:
         for block in self._blocks:
             frames = block.reader.read(block.entry)
             if not started:
-                frames = self._from_start(frames)
+                frames = frames[_first_at(frames, self._start_ms or 0) :]
                 started = bool(frames)
             if self._end_ms is not None and block.market_time_ms >= self._end_ms:
-                yield self._up_to_end(frames)
+                yield frames[: _first_at(frames, self._end_ms)]
                 return
             yield frames
 
-    def _from_start(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        start_ms = self._start_ms or 0
-        for index, frame in enumerate(frames):
-            if market_time_ms(frame.data) >= start_ms:
-                return frames[index:]
-        return ()
-
-    def _up_to_end(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        for index, frame in enumerate(frames):
-            if self._end_ms is not None and market_time_ms(frame.data) >= self._end_ms:
-                return frames[:index]
-        return frames
-
     def _may_matter(self, block: _Block) -> bool:
         return self._start_ms is None or block.market_time_ms >= self._start_ms
+
+
+def _first_at(frames: Sequence[Frame], time_ms: int) -> int:
+    """The index of the first of the frames that reaches a market time; their number when none does."""
+    clock = RecordedClock()
+    reached = (market_time_ms(frame, clock.follow(frame)) >= time_ms for frame in frames)
+    return next((index for index, is_there in enumerate(reached) if is_there), len(frames))
 
 
 def _open(path: Path) -> RecordingReader:

@@ -5,8 +5,6 @@ from typing import Final
 
 import msgspec
 
-from marketdata.providers.base import Frame
-
 STATUS: Final = "status"
 _FIRST_NANOSECOND_TIME: Final = 10**15  # the feed counts in milliseconds, price bands in nanoseconds
 _NANOSECONDS_PER_MS: Final = 1_000_000
@@ -68,17 +66,12 @@ def mentions_status(data: bytes) -> bool:
     return b'"status"' in data
 
 
-def market_time_ms(data: str | bytes) -> int:
-    """The latest event time in a frame (epoch milliseconds), 0 when it has none."""
+def event_times_ms(data: str | bytes) -> Sequence[int]:
+    """The event times in a frame (epoch milliseconds), whatever they claim; without those that have none."""
     events = events_of(data)
     if events is None:
-        return 0
-    return max((header.event_time_ms for header in events.headers if header.ev != STATUS), default=0)
-
-
-def last_market_time_ms(frames: Sequence[Frame]) -> int:
-    """The event time of the last of some frames that has one; 0 when none has."""
-    return next(filter(None, (market_time_ms(frame.data) for frame in reversed(frames))), 0)
+        return ()
+    return [time for header in events.headers if header.ev != STATUS and (time := header.event_time_ms)]
 
 
 def _header_of(text: msgspec.Raw) -> EventHeader:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from marketdata.providers.base import Frame
+from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import (
     IndexEntry,
     Metadata,
@@ -20,7 +21,6 @@ from marketdata.recording.format import (
     encode_file_header,
     encode_index,
 )
-from marketdata.recording.wire_events import last_market_time_ms
 
 SUFFIX: Final = ".mdprec"
 UNFINISHED_SUFFIX: Final = ".mdprec.part"
@@ -38,6 +38,7 @@ class RecordingWriter:
         self.frame_count = 0
         self._entries: list[IndexEntry] = []
         self._synced_bytes = 0
+        self._clock = RecordedClock()
         try:
             self._append(encode_file_header(metadata))
         except OSError:
@@ -49,13 +50,19 @@ class RecordingWriter:
         header, data = encode_block(
             frames,
             first_frame=self.frame_count,
-            market_time_ms=last_market_time_ms(frames),
+            market_time_ms=self._last_market_time_ms(frames),
             dropped_frames=dropped_frames,
         )
         offset = self.size_bytes
         self._append(data)
         self._entries.append(IndexEntry(offset, header))
         self.frame_count += len(frames)
+
+    def _last_market_time_ms(self, frames: Sequence[Frame]) -> int:
+        """The event time of the last of the frames that has one; 0 when none has."""
+        feed_times_ms = list(map(self._clock.follow, frames))
+        timed = zip(reversed(frames), reversed(feed_times_ms), strict=True)
+        return next(filter(None, (market_time_ms(frame, feed_ms) for frame, feed_ms in timed)), 0)
 
     def sync(self) -> None:
         """Force what was written to the disk."""

@@ -23,6 +23,7 @@ from marketdata.simulator.protocol import (
     EvictionPolicy,
     Outcome,
     ProtocolSettings,
+    clock_frame,
 )
 from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME, Message, frames
 
@@ -75,6 +76,15 @@ class Feed:
             metrics.SIMULATOR_CONNECTIONS.set(len(self._connections))
             metrics.SIMULATOR_ENDED.labels(connection.end_reason).inc()
         return socket
+
+    def declare_clock(self, now_ms: int) -> None:
+        """Tell everybody who is subscribed what time it is in this market, before the events up to then."""
+        if self.faults.stalled:
+            return
+        declaration = clock_frame(now_ms)
+        for connection in self._connections:
+            if connection.is_live and len(connection.conversation.subscriptions):
+                connection.send(declaration)
 
     def publish(self, blocks: Sequence[Block], injections: Sequence[Injection] = ()) -> None:
         """Hand the events to everybody who wants them; never waits for a client.

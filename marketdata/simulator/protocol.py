@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from marketdata.errors import ConfigurationError
+from marketdata.providers.feed_clock import CLOCK_STATUS
 
 SERVED_CHANNELS: Final = frozenset({"A", "AM", "T", "Q", "LULD"})
 KNOWN_CHANNELS: Final = SERVED_CHANNELS | {"NOI", "FMV"}
@@ -138,6 +139,11 @@ def status(name: str, message: str) -> dict[str, str]:
 def frame(events: Sequence[Mapping[str, Any]]) -> bytes:
     """A server frame: always an array."""
     return _encoder.encode(events)
+
+
+def clock_frame(now_ms: int) -> bytes:
+    """What a feed with a time of its own declares (`marketdata.providers.feed_clock`); epoch milliseconds."""
+    return frame([status(CLOCK_STATUS, str(now_ms))])
 
 
 CONNECTED: Final = frame([status("connected", "Connected Successfully")])

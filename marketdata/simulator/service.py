@@ -161,6 +161,7 @@ class SimulatorService:
             self._report_slip(pacer.take_slip())
             if pacer.take_step():
                 blocks = self.market.step(step_ms)
+                self._feed.declare_clock(self.market.now_ms)
                 self._feed.publish(blocks, self._injector.step(blocks, self.market.now_ms))
                 # Steps that are made up for in a row must not outrun a client that reads as fast as it can.
                 await self._feed.flush(_STEP_SECONDS)

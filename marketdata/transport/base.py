@@ -42,7 +42,8 @@ class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     `source` names the listener instance and `sequence` numbers its batches from 1 per (queue, shard),
     so that a consumer can tell a redelivery. `received_ns` is the epoch time at which the oldest
-    of its events arrived. `trace_context` is a W3C traceparent, or empty.
+    of its events arrived. `feed_time_ms` is what the feed's own clock said when the newest of them arrived
+    (epoch milliseconds): none of its events can be later. `trace_context` is a W3C traceparent, or empty.
     """
 
     queue: QueueName
@@ -50,6 +51,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     source: str
     sequence: int
     received_ns: int
+    feed_time_ms: int
     event_count: int
     body: bytes
     trace_context: str = ""

@@ -1,38 +1,65 @@
-"""The market's own time, as told by events: it starts days and sessions, and only ever goes forward."""
+"""The market's own time: it starts days and sessions. It follows the events, within the feed's own clock.
+
+Two times come with every event. Its stamp is the exchange's, and anybody's mistake can be in it. The *feed
+time* of its batch is the feed's own clock when it arrived (`marketdata.providers.feed_clock`), and no event
+can be later than that. So a stamp beyond it is refused, and no stamp moves the market further than its feed
+time: whatever one event, symbol or frame claims, days and sessions begin when they should.
+"""
+
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import CalendarRangeError, TradingCalendar, TradingDay
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import Instants
 
+FRESH_NS: Final = 1_000_000_000
+DISPUTE_NS: Final = 2_000_000_000
+"""For so long fresh batches must contradict the market's time until it is corrected.
+
+It is longer than `FRESH_NS`, so queues that go different paces contradict nobody: within a dispute there is
+a batch that was received after the one that set the market's time."""
+
 
 class Advance(msgspec.Struct, frozen=True):
-    """What a group of events did to the market's time. `current`: which of them belong to the trading day."""
+    """What a group of events did to the market's time.
+
+    `current`: which of them belong to the trading day. `ahead` counts those that are stamped beyond their
+    feed time, or beyond the day while that has not ended; all others are of another day. `corrected`: the
+    market's time was wrong, and what was computed under it is not to be trusted; then the day starts anew.
+    """
 
     current: NDArray[np.bool_]
+    ahead: int = 0
     day_started: bool = False
     regular_session_started: bool = False
+    corrected: bool = False
 
 
 class MarketTime:
     """The newest event time of a shard, with the trading day and session that it lies in.
 
-    Event time alone counts, never the wall clock, so a recorded day replays at any speed with the
-    same result. Events of another trading day are not current: late ones after 04:00, and those
-    whose time is too far ahead to be believed.
+    The wall clock has no part in it but to tell fresh batches from old ones, so a recorded day replays at any
+    speed with the same result. Events of a day that has ended are not current.
+
+    The market's time goes back only to mend an error: where everything that arrives for `DISPUTE_NS` says
+    that the feed's clock is behind it. So it is after a clock that was wrong, here or in what was stored, and
+    when a simulated market starts again.
     """
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self._calendar = calendar
         self._newest_ms = 0
         self._phase: MarketPhase | None = None
+        self._disputed_since_ns = 0
 
     @property
     def newest_ms(self) -> int:
-        """The newest time of an event that was current; 0 before the first."""
+        """The newest time of an event that was current, at most its feed time; 0 before the first."""
         return self._newest_ms
 
     @property
@@ -50,38 +77,56 @@ class MarketTime:
             self._newest_ms = newest_ms
             self._phase = MarketPhase(day, newest_ms >= day.regular_open_ms)
 
-    def advance(self, times_ms: Instants) -> Advance:
-        """Take note of the times of some events (at least one), in any order."""
-        started = self._day_to_start(times_ms)
+    def advance(
+        self, times_ms: Instants, feed_times_ms: Instants, *, received_ns: int, now_ns: int
+    ) -> Advance:
+        """Take note of the stamps of some events (at least one), in any order, and of their feed times.
+
+        `received_ns` is when the newest of them was received, `now_ns` the present (epoch nanoseconds).
+        """
+        credible = times_ms <= feed_times_ms + AHEAD_TOLERANCE_MS
+        reached_ms = np.minimum(times_ms, feed_times_ms)
+        corrected = self._is_wrong(int(feed_times_ms.max()), credible, received_ns, now_ns)
+        if corrected:
+            self._newest_ms, self._phase = 0, None
+        started = self._day_to_start(int(reached_ms[credible].max(initial=0)))
         if started is not None:
             self._phase = MarketPhase(started, regular_session_reached=False)
         if self._phase is None:
-            return Advance(np.zeros(len(times_ms), dtype=np.bool_))
+            none = np.zeros(len(times_ms), dtype=np.bool_)
+            return Advance(none, int(np.count_nonzero(~credible)), corrected=corrected)
         day = self._phase.day
-        current = (times_ms >= day.day_start_ms) & (times_ms < day.next_day_start_ms)
+        current = credible & (times_ms >= day.day_start_ms) & (times_ms < day.next_day_start_ms)
         if current.any():
-            self._newest_ms = max(self._newest_ms, int(times_ms[current].max()))
+            self._newest_ms = max(self._newest_ms, int(reached_ms[current].max()))
         opened = not self._phase.regular_session_reached and self._newest_ms >= day.regular_open_ms
         if opened:
             self._phase = MarketPhase(day, regular_session_reached=True)
-        return Advance(current, started is not None, opened)
+        ahead = int(np.count_nonzero(~credible | (times_ms >= day.next_day_start_ms)))
+        return Advance(current, ahead, started is not None, opened, corrected)
 
-    def _day_to_start(self, times_ms: Instants) -> TradingDay | None:
-        """The later trading day that these events begin, if any.
-
-        One event suffices to begin the next trading day. To begin any other day takes the median of
-        the events, so that a single wrong timestamp cannot send the market into the future.
-        """
-        newest_ms = int(times_ms.max())
-        if self._phase is not None and newest_ms < self._phase.day.next_day_start_ms:
+    def _day_to_start(self, reached_ms: int) -> TradingDay | None:
+        """The later trading day that the feed has reached, if any."""
+        if self._phase is not None and reached_ms < self._phase.day.next_day_start_ms:
             return None
         try:
-            if self._phase is not None:
-                following = self._calendar.trading_day(self._phase.day.next_day_start_ms)
-                if newest_ms < following.next_day_start_ms:
-                    return following
-            day = self._calendar.trading_day(int(np.median(times_ms)))
+            return self._calendar.trading_day(reached_ms)
         except CalendarRangeError:
             return None
-        later = self._phase is None or day.day_start_ms > self._phase.day.day_start_ms
-        return day if later else None
+
+    def _is_wrong(self, feed_ms: int, credible: NDArray[np.bool_], received_ns: int, now_ns: int) -> bool:
+        """Whether for long enough all that is fresh says that the feed has not come so far yet.
+
+        Where most stamps are ahead of the feed time it is that which is behind, and proves nothing.
+        """
+        if self._newest_ms <= feed_ms + AHEAD_TOLERANCE_MS:
+            self._disputed_since_ns = 0
+            return False
+        if now_ns - received_ns > FRESH_NS or 2 * np.count_nonzero(credible) < len(credible):
+            return False
+        if not 0 < self._disputed_since_ns <= received_ns:
+            self._disputed_since_ns = received_ns
+        if received_ns - self._disputed_since_ns < DISPUTE_NS:
+            return False
+        self._disputed_since_ns = 0
+        return True

@@ -19,6 +19,7 @@ from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
+from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
 from scanners.processor.turn import Turn
 
@@ -97,12 +98,14 @@ class ShardOwner:
         self._ages = {
             queue: metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(queue) for queue in self._processor.queues
         }
+        self._agreement = ClockAgreement()
         self._rejections = RateLimitedLog(log, clock=clock)
 
     @property
     def troubles(self) -> Mapping[str, str]:
         """What keeps it from working: dependency -> reason. Standing by is no trouble."""
-        return self._troubles
+        clock = self._agreement.trouble(self._clock.time_ns())
+        return {**self._troubles, "clock": clock} if clock else self._troubles
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
         """Take new reference data; the next tick publishes its effect."""
@@ -211,13 +214,14 @@ class ShardOwner:
         del self._gathered[:size]
 
     def _apply(self, deliveries: Sequence[Delivery]) -> None:
-        outcome = self._processor.apply([delivery.batch for delivery in deliveries])
-        self._on_loan.extend(deliveries)
         now_ns = self._clock.time_ns()
+        outcome = self._processor.apply([delivery.batch for delivery in deliveries], now_ns=now_ns)
+        self._on_loan.extend(deliveries)
         for delivery in deliveries:
             batch = delivery.batch
             age_seconds = max(0, now_ns - batch.received_ns) / NS_PER_SECOND
             self._ages[batch.queue].observe(age_seconds)
+        self._agreement.note(now_ns, applied=outcome.applied.total(), ahead=outcome.ignored["ahead"])
         self._count(outcome, Counter(delivery.batch.queue for delivery in deliveries))
 
     def _count(self, outcome: Outcome, batches: Counter[str]) -> None:
@@ -227,6 +231,11 @@ class ShardOwner:
             metrics.PROCESSOR_EVENTS.labels(queue).inc(count)
         for reason, count in outcome.ignored.items():
             metrics.PROCESSOR_IGNORED.labels(reason).inc(count)
+            if reason == "ahead" and count:
+                self._rejections.warning("events refused", reason=reason, shard=self.shard, events=count)
+        if outcome.corrections:
+            metrics.PROCESSOR_CLOCK_CORRECTIONS.inc(outcome.corrections)
+            log.warning("market time was ahead of the feed's clock: the day starts anew", shard=self.shard)
         for reason, count in outcome.rejected.items():
             metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
             self._rejections.warning("events set aside", reason=reason, shard=self.shard, events=count)

@@ -8,17 +8,17 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from marketdata.codec import Lines
+from marketdata.codec import EventColumns
 from marketdata.errors import ContentError
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.assembly import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
-from marketdata.symbols import SymbolColumn
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.base import Emission, EventGroup, MarketPhase
+from scanners.analyzers.columns import Instants
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
 from scanners.processor.set_aside import SetAside
@@ -34,9 +34,11 @@ from scanners.table import MarketTable, Rows
 _NS_PER_MS: Final = 1_000_000
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct):
     """What became of the events of some batches: counts by queue, and by reason.
 
+    Ignored are events of `other_day`, and those stamped `ahead` of the feed's own time. `corrections` counts
+    how often the market's time turned out to be wrong, so that the day was started anew.
     `unknown` counts the pieces of the unknown queue, which come from another's rejections.
     """
 
@@ -44,6 +46,7 @@ class Outcome(msgspec.Struct, frozen=True):
     rejected: Counter[str]
     ignored: Counter[str]
     unknown: Counter[str] = msgspec.field(default_factory=Counter)
+    corrections: int = 0
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,26 +165,32 @@ class ShardProcessor:
         else:
             self._use_reference(reference)
 
-    def apply(self, batches: Iterable[Batch]) -> Outcome:
-        """Decode and apply batches; those of one queue keep their order and are analysed together."""
+    def apply(self, batches: Iterable[Batch], *, now_ns: int | None = None) -> Outcome:
+        """Decode and apply batches; those of one queue keep their order and are analysed together.
+
+        `now_ns`: the present (epoch nanoseconds), which tells fresh batches from those that waited; without
+        it all are fresh.
+        """
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             if queue in self._routes:
-                self._apply_to(self._routes[queue], tuple(group), outcome)
+                self._apply_to(self._routes[queue], tuple(group), now_ns, outcome)
             else:
                 outcome.unknown[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
 
-    def _apply_to(self, route: Route, batches: Sequence[Batch], outcome: Outcome) -> None:
+    def _apply_to(self, route: Route, batches: Sequence[Batch], now_ns: int | None, outcome: Outcome) -> None:
         events = route.decoder.decode([batch.body for batch in batches])
         for index, rejected in events.rejected.items():
             outcome.rejected.update(piece.reason.value for piece in rejected)
             self._set_aside.add(rejected, batches[index].received_ns)
-        received_ns = np.array([batch.received_ns for batch in batches])
-        self._received_ns = max(self._received_ns, int(received_ns.max()))
+        self._received_ns = max(self._received_ns, *(batch.received_ns for batch in batches))
+        if (
+            now_ns is not None
+        ):  # a clock that was ahead, here or in what was stored, must not look fresh for ever
+            self._received_ns = min(self._received_ns, now_ns)
         if len(events.symbols):
-            received_ms = np.repeat((received_ns // _NS_PER_MS).astype(np.float64), events.counts)
-            self._analyse(route, events.lines, events.symbols, received_ms, outcome)
+            self._analyse(route, events, batches, now_ns, outcome)
 
     def tick(self, published_ns: int) -> Tick:
         """Compute what follows from the changes, and make the blocks of the next tick.
@@ -265,14 +274,23 @@ class ShardProcessor:
         return MarketTable(table_columns(self._routes.values()), table_sheets(self._routes.values()))
 
     def _analyse(
-        self, route: Route, lines: Lines, symbols: SymbolColumn, received_ms: Column, outcome: Outcome
+        self,
+        route: Route,
+        events: EventColumns,
+        batches: Sequence[Batch],
+        now_ns: int | None,
+        outcome: Outcome,
     ) -> None:
+        lines, symbols = events.lines, events.symbols
         times_ms = route.event_times_ms(lines)
-        advance = self._time.advance(times_ms)
+        received_ms = np.repeat([float(batch.received_ns // _NS_PER_MS) for batch in batches], events.counts)
+        advance = self._advance(times_ms, events, batches, now_ns)
+        outcome.corrections += advance.corrected
         self._reset(advance)
         if not advance.current.all():
             kept = np.flatnonzero(advance.current)
-            outcome.ignored["other_day"] += len(symbols) - len(kept)
+            refused = {"ahead": advance.ahead, "other_day": len(symbols) - len(kept) - advance.ahead}
+            outcome.ignored.update({reason: count for reason, count in refused.items() if count})
             lines, symbols = lines[:, kept], symbols.take(kept)
             times_ms, received_ms = times_ms[kept], received_ms[kept]
         phase = self._phase
@@ -286,6 +304,17 @@ class ShardProcessor:
         received = self._table[RECEIVED_COLUMN]
         received[group.rows] = np.fmax(received[group.rows], received_ms)
         outcome.applied[route.queue.value] += len(symbols)
+
+    def _advance(
+        self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now_ns: int | None
+    ) -> Advance:
+        received_ns = max(batch.received_ns for batch in batches)
+        return self._time.advance(
+            times_ms,
+            np.repeat([batch.feed_time_ms for batch in batches], events.counts),
+            received_ns=received_ns,
+            now_ns=received_ns if now_ns is None else now_ns,
+        )
 
     def _reset(self, advance: Advance) -> None:
         for analyzer in self._analyzers:

@@ -79,11 +79,13 @@ class RankedBoard(msgspec.Struct, frozen=True):
 
 
 class _ShardPosition(msgspec.Struct, frozen=True):
-    """How far the table has followed one shard."""
+    """How far the table has followed one shard, and the newest times of the block that it followed last."""
 
     epoch: int
     tick: int
     rows: Rows
+    received_ns: int
+    market_time_ms: int
 
 
 class MarketScanner:
@@ -97,8 +99,6 @@ class MarketScanner:
         self._boards = tuple(boards)
         self._table = MarketTable(table_columns(routes()))
         self._positions: dict[int, _ShardPosition] = {}
-        self._received_ns = 0
-        self._market_time_ms = 0
         self._tick = 0
 
     @property
@@ -136,9 +136,9 @@ class MarketScanner:
         return [self._rank(board, published_ns) for board in self._boards]
 
     def _follow(self, shard: int, block: RowBlock, rows: Rows) -> None:
-        self._positions[shard] = _ShardPosition(block.epoch, block.tick, rows)
-        self._received_ns = max(self._received_ns, block.received_ns)
-        self._market_time_ms = max(self._market_time_ms, block.market_time_ms)
+        self._positions[shard] = _ShardPosition(
+            block.epoch, block.tick, rows, block.received_ns, block.market_time_ms
+        )
 
     def _rank(self, board: Board, published_ns: int) -> RankedBoard:
         values = self._table[board.column]
@@ -157,8 +157,8 @@ class MarketScanner:
             epoch=self._epoch,
             tick=self._tick,
             published_ns=published_ns,
-            received_ns=self._received_ns,
-            market_time_ms=self._market_time_ms,
+            received_ns=max((shard.received_ns for shard in self._positions.values()), default=0),
+            market_time_ms=max((shard.market_time_ms for shard in self._positions.values()), default=0),
             symbols=symbols,
             columns={"rank": ranks, **self._table.copy_columns(rows, names)},
         )

@@ -109,6 +109,9 @@ class _FramesForEver:
         if statuses:
             raise AssertionError(f"the frames hold no statuses, yet {statuses} were found")
 
+    def feed_time_ms(self, received_ns: int) -> int:
+        return received_ns // 1_000_000
+
 
 def _row(name: str, server: Server, bare: "_Bare") -> Row:
     frames = mixed_frames(FRAMES)

@@ -15,6 +15,8 @@ from massive.websocket.models import EquityAgg, EquityQuote, EquityTrade
 from websockets.exceptions import ConnectionClosedError
 
 from marketdata.errors import ConfigurationError
+from marketdata.providers.base import StatusEvent
+from marketdata.providers.feed_clock import CLOCK_STATUS, FeedClock
 from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from tests.support.deadlines import eventually, scaled
@@ -57,7 +59,8 @@ class RawClient:
         return [event for event in self.events if event["ev"] == event_type]
 
     def statuses(self) -> list[str]:
-        return [event["message"] for event in self.of_type("status")]
+        told = self.of_type("status")
+        return [event["message"] for event in told if event["status"] != CLOCK_STATUS]
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition while the connection holds."""
@@ -385,7 +388,26 @@ async def test_deflate_is_declined_by_default_and_can_be_had(offers: bool) -> No
         await log_in(socket)
         await socket.send_json({"action": "subscribe", "params": "Q.*"})
         assert (await receive_json(socket))[0]["status"] == "success"
+        assert [event["status"] for event in await receive_json(socket)] == [CLOCK_STATUS]
         assert (await receive_json(socket))[0]["ev"] == "Q"
+
+
+async def test_the_market_s_clock_is_declared_before_the_events_that_it_bounds(
+    simulator: SimulatorService,
+) -> None:
+    async with raw_client(simulator, "A.*", "T.*", "Q.*", "LULD.*") as client:
+        await client.until(lambda: all(client.of_type(kind) for kind in ("A", "T", "Q", "LULD")))
+    clock = FeedClock(may_declare=True)
+    bounded = 0
+    for event in client.events:
+        if event["ev"] == "status":
+            clock.take([StatusEvent(event["status"], event["message"])])
+        else:
+            time_ms = event["e"] - 1 if event["ev"] == "A" else event["t"]
+            time_ms = time_ms // 1_000_000 if event["ev"] == "LULD" else time_ms
+            assert time_ms <= clock.feed_time_ms(received_ns=0)
+            bounded += 1
+    assert bounded
 
 
 async def test_stopping_closes_every_client_with_1001_and_returns_at_once() -> None:

@@ -47,7 +47,7 @@ class ArrivedDay:
         answers: dict[int, Answer] = {}
         for index, group in enumerate(self.arrived):
             for event in group.events:
-                oracle.take(event, group.received_ms)
+                oracle.take(event, received_ms=group.received_ms, feed_time_ms=group.feed_time_ms)
             self.refused.update(group.refused)
             last = index + 1 == len(self.arrived)
             next_ms = instants[-1] if last else self.arrived[index + 1].received_ms

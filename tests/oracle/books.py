@@ -11,8 +11,8 @@ from scanners.processor.shard import Outcome
 class Books(msgspec.Struct):
     """`received`: events and pieces that the router handed on; `set_aside`: those that it did not understand.
 
-    `applied`, `refused` (by reason) and `unknown` are the processors': what took effect, what did not, and the
-    pieces that the router had set aside. Work that died with a processor is not in it: it is done again.
+    `applied`, `refused` (by reason) and `unknown` are the processors': what took effect, what did not, and
+    the pieces that the router had set aside. Work that died with a processor is not in it: it is done again.
     """
 
     received: int = 0

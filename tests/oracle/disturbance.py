@@ -25,11 +25,15 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
-    """Frames that arrived together, when, the events in them, in order, and what is none, by reason."""
+    """Frames that arrived together, when, and the events in them that the platform understands, in order.
+
+    `feed_time_ms` is what the feed's own clock said then. `refused` counts what is no event, by reason.
+    """
 
     frames: Sequence[bytes]
     events: Sequence[dict[str, Any]]
     received_ms: int
+    feed_time_ms: int
     refused: Mapping[str, int] = {}
 
 
@@ -126,21 +130,22 @@ def _arrived(pieces: Sequence[Sent], chance: random.Random) -> Arrived:
             events, size = [], chance.randint(1, _MAX_FRAME_EVENTS)
     if events:
         frames.append(_frame(events))
-    read_events: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     refused: Counter[str] = Counter()
     for piece in pieces:
         if piece.counts:
-            read_events.append(_decode(piece.text))
+            found.append(_decode(piece.text))
             continue
         reading = read(piece.text if piece.is_frame else _frame([piece.text]))
-        read_events += reading.events
+        found += reading.events
         refused.update(reading.refused)
-    return Arrived(frames, read_events, pieces[-1].time_ms, refused)
+    newest_ms = pieces[-1].time_ms
+    return Arrived(frames, found, received_ms=newest_ms, feed_time_ms=newest_ms, refused=refused)
 
 
-def arrived_together(events: Sequence[dict[str, Any]], received_ms: int) -> Arrived:
+def arrived_together(events: Sequence[dict[str, Any]], *, received_ms: int, feed_time_ms: int) -> Arrived:
     """Events in one frame."""
-    return Arrived([_encode(events)], events, received_ms)
+    return Arrived([_encode(events)], events, received_ms, feed_time_ms)
 
 
 def _frame(events: Sequence[bytes]) -> bytes:

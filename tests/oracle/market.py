@@ -17,6 +17,8 @@ from tests.oracle.terms import Day, Event, Row
 from tests.oracle.trades import Print, tape_of, trade_columns
 
 MANY_ROWS: Final = 1_000_000
+AHEAD_TOLERANCE_MS: Final = 5_000
+"""An event stamped further ahead of the feed's clock is refused."""
 _NS_PER_MS: Final = 1_000_000
 
 Lines = Mapping[str, Sequence[Row]]
@@ -45,16 +47,21 @@ class Oracle:
         self._newest_ms = 0
         self._begin(days[0])
 
-    def take(self, event: Event, received_ms: int) -> None:
-        """One event of the feed, with the time of its arrival."""
+    def take(self, event: Event, *, received_ms: int, feed_time_ms: int) -> None:
+        """One event of the feed, with the time of its arrival, here and by the feed's own clock."""
         time_ms = event_time_ms(event)
-        later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(time_ms)]
+        if time_ms > feed_time_ms + AHEAD_TOLERANCE_MS:
+            self.refused["ahead"] += 1
+            return
+        reached_ms = min(time_ms, feed_time_ms)
+        later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(reached_ms)]
         if later:
             self._past_tapes, self._past_streams = self.tapes(), self.streams()
             self._begin(later[0])
         if not self._day.has(time_ms):
-            self.refused["other_day"] += 1
+            self.refused["other_day" if time_ms < self._day.start_ms else "ahead"] += 1
             return
+        self._newest_ms = max(self._newest_ms, reached_ms)
         symbol = symbol_of(event)
         if not self._has_room_for(symbol):
             self.refused["unknown_symbol"] += 1
@@ -63,7 +70,6 @@ class Oracle:
         self._known.add(symbol)
         self._events[kind][symbol].append(event)
         self._received_ms[symbol] = max(received_ms, self._received_ms.get(symbol, 0))
-        self._newest_ms = max(self._newest_ms, time_ms)
 
     def _has_room_for(self, symbol: str) -> bool:
         if symbol in self._reference.rows:

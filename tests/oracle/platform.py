@@ -107,6 +107,7 @@ class ShardOwners:
         self._books: Final = books
         self.stored: Final = StoredShard()
         self.kills = 0
+        self._now_ns = 0
         self._calendar = calendar
         self._reference = reference
         self._epochs = iter(epochs)
@@ -120,6 +121,7 @@ class ShardOwners:
 
     def publish(self, batch: Batch) -> None:
         """Append a batch to its queue, if a processor takes from it."""
+        self._now_ns = batch.received_ns
         if batch.queue in self._waiting:
             self._waiting[batch.queue].append(batch)
 
@@ -184,7 +186,7 @@ class ShardOwners:
 
     def _apply(self, batches: Sequence[Batch]) -> None:
         if batches:
-            self._outcomes.append(self._processor.apply(batches))
+            self._outcomes.append(self._processor.apply(batches, now_ns=self._now_ns))
 
     def _tick_and_acknowledge(self, kill_at: str | None) -> None:
         for portion in self._processor.tapes_ahead():
@@ -277,6 +279,7 @@ class Platform:
                     source="oracle",
                     sequence=next(self._sequence),
                     received_ns=arrived.received_ms * _NS_PER_MS,
+                    feed_time_ms=arrived.feed_time_ms,
                     event_count=part.event_count,
                     body=part.body,
                 )

@@ -1,4 +1,6 @@
-"""Few events with every tie, zero and absence, in any order, on two days: platform and oracle agree.
+"""Few events with every tie, zero, absence and wrong stamp, in any order, on two days.
+
+Platform and oracle agree on all of them.
 
 What whole days hold in plenty is rare in here, and the other way round.
 """
@@ -14,10 +16,10 @@ from scanners.registry import routes, table_columns
 from tests.oracle.comparison import answer_of, differences
 from tests.oracle.disturbance import arrived_together
 from tests.oracle.invented_reference import invented_reference
-from tests.oracle.market import Oracle
+from tests.oracle.market import Oracle, event_time_ms
 from tests.oracle.platform import Platform
 from tests.oracle.simulated_days import calendar, oracle_day
-from tests.oracle.terms import MINUTE_MS, epoch_ms, new_york
+from tests.oracle.terms import MINUTE_MS, Day, epoch_ms, new_york
 from tests.support.builders import aggregate_wire, quote_wire, trade_wire
 
 Event = dict[str, Any]
@@ -29,6 +31,8 @@ SYMBOLS: Final = ("AAA", "BB", "C")
 COLUMNS: Final = table_columns(routes())
 KILL_SHARE: Final = 0.3
 NS_PER_MS: Final = 1_000_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 
 symbols = st.sampled_from(SYMBOLS)
 prices = st.sampled_from([0.0, 0.5, 1.0, 9.5, 10.0, 12.25, 80.0])
@@ -114,6 +118,31 @@ def moved(event: Mapping[str, Any], by_ms: int) -> Event:
     return {**event, **{name: event[name] + by_ms * unit for name in names}}
 
 
+@st.composite
+def wrong_stamps(draw: st.DrawFn, day: Sequence[Event]) -> Sequence[tuple[Event, int]]:
+    """Events of the day, a lone one or a crowd, with the distance of their stamps from the feed's clock."""
+    offset_ms = draw(
+        st.one_of(
+            st.sampled_from((5_001, 60_000, 4 * HOUR_MS, 2 * DAY_MS, 10 * DAY_MS, 3_650 * DAY_MS)),
+            st.sampled_from((-3 * DAY_MS, -400 * DAY_MS, -20_000 * DAY_MS)),
+            st.integers(-HOUR_MS, 5_000),
+        )
+    )
+    events = draw(st.lists(st.sampled_from(day), min_size=1, max_size=8))
+    # Of bands that are taken there must be one message of a symbol, time and number: see `bands`.
+    is_taken = abs(offset_ms) <= HOUR_MS and offset_ms <= 5_000
+    return [(event, offset_ms) for event in events if not (is_taken and event["ev"] == "LULD")]
+
+
+def stamped(event: Event, time_ms: int, day: Day) -> Event:
+    """The same event at another time, not before 1970, nor within the trading day before.
+
+    What comes together with the first event of a day counts for the day before, or does not: who knows.
+    """
+    is_of_day_before = day.start_ms - DAY_MS < time_ms < day.start_ms
+    return moved(event, max(time_ms, day.start_ms if is_of_day_before else 1_000) - event_time_ms(event))
+
+
 def cut(events: Sequence[Event], data: st.DataObject) -> Sequence[Sequence[Event]]:
     cuts = sorted(data.draw(st.sets(st.integers(0, len(events)), max_size=6)))
     return [events[first:last] for first, last in zip([0, *cuts], [*cuts, len(events)], strict=True)]
@@ -135,12 +164,22 @@ def test_any_events_come_to_what_the_oracle_says(
     platform = Platform(1, calendar(), reference, chance, kill_share=KILL_SHARE)
     oracle = Oracle(DAYS, reference)
     by_ms = DAYS[1].start_ms - DAYS[0].start_ms
+    feed_time_ms = 0
     for day_number, day in enumerate((first, [moved(event, by_ms) for event in second])):
         repeated = day + data.draw(st.lists(st.sampled_from(day), max_size=5))
-        for number, events in enumerate(cut(repeated, data)):
+        for number, good in enumerate(cut(repeated, data)):
+            feed_time_ms = max([feed_time_ms, *map(event_time_ms, good)])
+            wrong = data.draw(st.one_of(st.just([]), wrong_stamps(day)))
+            events = [
+                *good,
+                *(stamped(event, feed_time_ms + offset, DAYS[day_number]) for event, offset in wrong),
+            ]
+            if not any(day.has(feed_time_ms) for day in DAYS):
+                continue
+            chance.shuffle(events)
             for event in events:
-                oracle.take(event, received_ms=number)
-            platform.receive(arrived_together(events, received_ms=number))
+                oracle.take(event, received_ms=number, feed_time_ms=feed_time_ms)
+            platform.receive(arrived_together(events, received_ms=number, feed_time_ms=feed_time_ms))
             if day_number == renewed_on and number == 0:
                 renewed = invented_reference(dict.fromkeys(SYMBOLS, 12.0), as_of_ms, chance)
                 platform.use_reference(renewed)

@@ -27,7 +27,7 @@ def oracle_columns() -> set[str]:
         quote_wire(timestamp_ms=time_ms),
         {"ev": "LULD", "T": "AAPL", "h": 11.0, "l": 9.0, "i": [15], "z": 3, "t": time_ms * 10**6, "q": 1},
     ):
-        oracle.take(event, time_ms)
+        oracle.take(event, received_ms=time_ms, feed_time_ms=time_ms)
     further = {"earliest_reopening_timestamp", "limit_state_timestamp", "limit_pause_timestamp"}
     return set(oracle.rows()["AAPL"]) | further
 

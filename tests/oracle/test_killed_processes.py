@@ -98,7 +98,9 @@ class Feed:
         for group in arrived:
             received_ns = SystemClock().time_ns()
             for event in group.events:
-                self._oracle.take(event, received_ns // 1_000_000)
+                self._oracle.take(
+                    event, received_ms=received_ns // 1_000_000, feed_time_ms=group.feed_time_ms
+                )
             await self._transport.publish(self._batches(group, received_ns))
             self.published += 1
             await asyncio.sleep(pause_seconds)  # the pace of the feed, not a wait for anything
@@ -118,6 +120,7 @@ class Feed:
                     source="oracle",
                     sequence=sequence,
                     received_ns=received_ns,
+                    feed_time_ms=group.feed_time_ms,
                     event_count=part.event_count,
                     body=part.body,
                 )

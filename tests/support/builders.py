@@ -13,6 +13,8 @@ from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 
 NANOSECONDS_PER_MS = 1_000_000
+LATEST_FEED_TIME_MS = 10**13
+"""A feed time (epoch ms) that bounds the stamp of no event."""
 
 
 def row_block(
@@ -140,8 +142,9 @@ def batch(
     shard: int = 0,
     sequence: int = 1,
     received_ns: int = 1,
+    feed_time_ms: int = LATEST_FEED_TIME_MS,
 ) -> Batch:
-    """A batch of wire events, or of a body as it is."""
+    """A batch of wire events, or of a body as it is. By itself the feed's time bounds no stamp."""
     wire = list(events) if not isinstance(events, bytes) else []
     return Batch(
         queue=queue,
@@ -149,6 +152,7 @@ def batch(
         source="test",
         sequence=sequence,
         received_ns=received_ns,
+        feed_time_ms=feed_time_ms,
         event_count=max(1, len(wire)),
         body=events if isinstance(events, bytes) else batch_body(wire),
     )

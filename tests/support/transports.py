@@ -109,6 +109,7 @@ def batches(
             source=source,
             sequence=sequence,
             received_ns=received_ns,
+            feed_time_ms=received_ns // 1_000_000,
             event_count=1,
             body=body,
         )

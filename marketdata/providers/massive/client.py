@@ -23,6 +23,7 @@ from marketdata.providers.base import (
     SessionReport,
     StatusEvent,
 )
+from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.framing import FrameRouter, count_events
@@ -67,6 +68,7 @@ class MassiveProvider:
         self._buffer = FrameBuffer(count_events) if buffer is None else buffer
         self._delays = delays or RetryDelays(configuration.max_reconnects)
         self._market_hours = market_hours
+        self._feed_clock = _clock_of(configuration)
         self._target: FeedTarget | None = FeedTarget(
             feed=configuration.feed, market=configuration.market, subscriptions=configuration.subscriptions
         )
@@ -103,6 +105,7 @@ class MassiveProvider:
             session.subscribe_to(self._configuration)
         else:
             self._session = None
+            self._feed_clock = _clock_of(self._configuration)
             self._enter(TURNING)
             self._turning.set()
 
@@ -135,13 +138,17 @@ class MassiveProvider:
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Count what the server says, and log what is not an acknowledgement."""
-        for event in statuses:
+        for event in self._feed_clock.take(statuses):
             known = event.status if event.status in KNOWN_STATUSES else "other"
             metrics.PROVIDER_STATUSES.labels(status=known).inc()
             if event.status != "success":
                 self._status_log.warning(
                     "feed status", reason=known, status=event.status, message=event.message
                 )
+
+    def feed_time_ms(self, received_ns: int) -> int:
+        """The feed's own time; see `marketdata.providers.base.Provider.feed_time_ms`."""
+        return self._feed_clock.feed_time_ms(received_ns)
 
     async def _run_session(self, stopping: asyncio.Event) -> SessionEnd | None:
         """One connection from dialling to its end; None when we ended it, to stop or to turn elsewhere."""
@@ -212,6 +219,10 @@ class MassiveProvider:
             )
         metrics.PROVIDER_CONNECTED.set(1 if status.state is ProviderState.LIVE else 0)
         self._status = status
+
+
+def _clock_of(configuration: MassiveConfiguration) -> FeedClock:
+    return FeedClock(delay_ms=configuration.delay_ms, may_declare=not configuration.is_vendor_feed)
 
 
 def _differ_in_subscriptions_only(before: FeedTarget, after: FeedTarget | None) -> bool:

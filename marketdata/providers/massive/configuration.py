@@ -10,6 +10,8 @@ from massive.websocket.models import Feed
 from marketdata.errors import ConfigurationError
 from marketdata.providers.base import FeedTarget
 
+# The delayed feeds are late by 15 minutes. How exactly is not published, so one of them is room.
+DELAY_MS: Final = 14 * 60_000
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
 _SYMBOL: Final = re.compile(r"\*|[^\s,*]+")
 
@@ -78,6 +80,16 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def is_busy(self) -> bool:
         """Whether in the regular session some event is due every few seconds."""
         return not BUSY_SUBSCRIPTIONS.isdisjoint(self.subscriptions)
+
+    @property
+    def is_vendor_feed(self) -> bool:
+        """Whether the feed is one of the vendor's own (these are live), not at an address of our choice."""
+        return _is_vendor_feed(self.feed)
+
+    @property
+    def delay_ms(self) -> int:
+        """By how much the feed is late at least."""
+        return DELAY_MS if self.is_vendor_feed and self.feed.startswith("Delayed") else 0
 
     @property
     def host(self) -> str:

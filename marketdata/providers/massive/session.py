@@ -13,6 +13,7 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger, route_library_logger
 from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
+from marketdata.providers.feed_clock import CLOCK_STATUS
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.framing import statuses_of
 from marketdata.providers.massive.market_hours import MarketHours
@@ -157,9 +158,13 @@ class Session:
         """The SDK awaits this before it reads on, so it only takes note and returns."""
         metrics.PROVIDER_FRAMES.inc()
         metrics.PROVIDER_BYTES.inc(len(data))
-        self._last_frame_at = self._clock.monotonic()
-        if (statuses := statuses_of(data)) or not self._live_since_ns:
-            self._learn_from(statuses)
+        statuses = statuses_of(data)
+        told = [event for event in statuses if event.status != CLOCK_STATUS]
+        # A clock that goes on says neither that the session works nor that data comes.
+        if told or not statuses:
+            self._last_frame_at = self._clock.monotonic()
+            if told or not self._live_since_ns:
+                self._learn_from(told)
         self._keep(Frame(data, self._clock.time_ns()))
 
     def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:

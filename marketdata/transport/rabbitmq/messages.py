@@ -20,6 +20,7 @@ class _Headers(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     sequence: int
     received_ns: int
+    feed_time_ms: int
     event_count: int
     trace_context: str = ""
 
@@ -30,6 +31,7 @@ def properties_of(batch: Batch) -> Properties:
         "source": batch.source,
         "sequence": batch.sequence,
         "received_ns": batch.received_ns,
+        "feed_time_ms": batch.feed_time_ms,
         "event_count": batch.event_count,
         "trace_context": batch.trace_context,
     }
@@ -54,6 +56,7 @@ def batch_of(queue: QueueName, shard: int, body: bytes, headers: Mapping[str, An
         source=values.source,
         sequence=values.sequence,
         received_ns=values.received_ns,
+        feed_time_ms=values.feed_time_ms,
         event_count=values.event_count,
         trace_context=values.trace_context,
         body=body,

@@ -73,6 +73,9 @@ class FakeProvider:
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         self.noticed += statuses
 
+    def feed_time_ms(self, received_ns: int) -> int:
+        return received_ns // 1_000_000
+
 
 class ForeignQueues(MemoryTransport):
     """A broker whose queues have other properties than ours."""

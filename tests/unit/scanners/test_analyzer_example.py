@@ -109,7 +109,7 @@ def test_the_program_without_the_platform_ranks_frames() -> None:
             aggregate_wire(symbol, start_ms=START_MS + second * 1_000, o=10.0, c=close, av=1 + second)
             for symbol, close in closes.items()
         ]
-        return [Frame(json.dumps(events), 1)]
+        return [Frame(json.dumps(events), (START_MS + second * 1_000 + 1_000) * 1_000_000)]
 
     blocks = [frames(0, {"A": 11.0, "B": 10.0}), frames(1, {"A": 12.0, "B": 14.0}), frames(2, {"A": 15.0})]
 

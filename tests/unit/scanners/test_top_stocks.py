@@ -19,7 +19,10 @@ def top_stocks(shards: int = 1) -> TopStocks:
     return TopStocks(calendar=calendar_of(DAY, "2026-11-24"), shards=shards)
 
 
-def frame(events: Sequence[Mapping[str, object]], received_ns: int = 5) -> Frame:
+RECEIVED_NS = new_york_ms(DAY, "16:00") * 1_000_000
+
+
+def frame(events: Sequence[Mapping[str, object]], received_ns: int = RECEIVED_NS) -> Frame:
     return Frame(json.dumps(events), received_ns)
 
 
@@ -51,7 +54,7 @@ def test_boards_rank_the_whole_market_whatever_the_shards(shards: int) -> None:
     assert boards[TOP_GAPPERS].block.symbols == ("S07",)
     assert boards[TOP_GAPPERS].scores == {"S07": pytest.approx(74.0)}
     assert "S00" not in boards[TOP_VOLUME].block.symbols, "it has not traded"
-    assert (boards[TOP_VOLUME].block.published_ns, boards[TOP_VOLUME].block.received_ns) == (9, 5)
+    assert (boards[TOP_VOLUME].block.published_ns, boards[TOP_VOLUME].block.received_ns) == (9, RECEIVED_NS)
 
 
 def test_boards_follow_the_market() -> None:

@@ -21,6 +21,7 @@ any_batch = st.builds(
     source=st.text(max_size=50),
     sequence=st.integers(1, 2**63 - 1),
     received_ns=st.integers(0, 2**63 - 1),
+    feed_time_ms=st.integers(0, 2**63 - 1),
     event_count=st.integers(0, 10**6),
     body=st.binary(max_size=500),
     trace_context=st.text(max_size=60),

@@ -121,19 +121,6 @@ def test_a_pre_market_bar_after_the_open_brings_no_old_base(shard: Shard) -> Non
     assert row["change_since_open"] is None
 
 
-def test_one_wrong_timestamp_does_not_end_the_day(shard: Shard) -> None:
-    start_ms = new_york_ms(FRIDAY, "10:00:00")
-    far_ahead = new_york_ms(TUESDAY, "10:00:00")
-    wire = [
-        aggregate_wire(symbol, start_ms=start_ms if symbol != "BAD" else far_ahead)
-        for symbol in ("A", "B", "BAD")
-    ]
-    outcome = shard.core.apply([batch(QueueName.AGGREGATE, wire)])
-    assert outcome.ignored == {"other_day": 1}
-    assert outcome.applied == {"aggregate": 2}
-    assert set(block_rows(shard.core.tick(published_ns=1).whole)) == {"A", "B"}
-
-
 def test_times_that_no_calendar_knows_are_ignored(shard: Shard) -> None:
     outcome = shard.core.apply([batch(QueueName.AGGREGATE, [aggregate_wire(start_ms=5)])])
     assert outcome.ignored == {"other_day": 1}

@@ -1,0 +1,37 @@
+"""Whether the listener's clock agrees with the market: most events ahead of it mean that it is behind."""
+
+from typing import Final
+
+PERIOD_NS: Final = 10_000_000_000
+TROUBLE: Final = (
+    "most events are stamped ahead of the feed's clock and are refused: "
+    "the clock of the listener's machine is behind; synchronise it (NTP)"
+)
+
+
+class ClockAgreement:
+    """Compares, period by period, what was refused as ahead with what was applied. Instants are epoch ns."""
+
+    def __init__(self) -> None:
+        self._began_ns = 0
+        self._applied = self._ahead = 0
+        self._disagreed_in_last = False
+
+    def note(self, now_ns: int, *, applied: int, ahead: int) -> None:
+        """Some events were applied and some refused."""
+        self._turn_to(now_ns)
+        self._applied += applied
+        self._ahead += ahead
+
+    def trouble(self, now_ns: int) -> str:
+        """What is wrong as of the last full period and the present one; empty where nothing is."""
+        self._turn_to(now_ns)
+        disagrees = self._ahead > self._applied
+        return TROUBLE if disagrees or (self._disagreed_in_last and not self._applied) else ""
+
+    def _turn_to(self, now_ns: int) -> None:
+        if 0 <= now_ns - self._began_ns < PERIOD_NS:
+            return
+        is_next = 0 <= now_ns - self._began_ns < 2 * PERIOD_NS
+        self._disagreed_in_last = is_next and self._ahead > self._applied
+        self._began_ns, self._applied, self._ahead = now_ns, 0, 0

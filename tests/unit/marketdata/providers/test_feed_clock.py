@@ -1,0 +1,60 @@
+"""Whose clock bounds the stamps of a feed: ours for the vendor's feeds, its own where it declares one."""
+
+import pytest
+
+from marketdata.providers.base import FeedTarget, StatusEvent
+from marketdata.providers.feed_clock import CLOCK_STATUS, FeedClock
+from marketdata.providers.massive.client import MassiveProvider
+from marketdata.providers.massive.configuration import DELAY_MS, MassiveConfiguration
+
+RECEIVED_MS = 1_795_190_400_000
+RECEIVED_NS = RECEIVED_MS * 1_000_000
+SIMULATED_MS = 1_700_000_000_000
+DECLARATION = StatusEvent(CLOCK_STATUS, str(SIMULATED_MS))
+
+
+def provider(feed: str) -> MassiveProvider:
+    return MassiveProvider(MassiveConfiguration(api_key="key", feed=feed))
+
+
+@pytest.mark.parametrize("feed", ["RealTime", "Business", "Launchpad"])
+def test_a_live_feed_is_on_the_time_of_its_arrival_whatever_it_says(feed: str) -> None:
+    live = provider(feed)
+    live.notice([DECLARATION])
+    assert live.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
+
+
+@pytest.mark.parametrize("feed", ["Delayed", "DelayedBusiness"])
+def test_a_delayed_feed_is_on_an_earlier_time(feed: str) -> None:
+    assert provider(feed).feed_time_ms(RECEIVED_NS) == RECEIVED_MS - DELAY_MS
+
+
+def test_a_feed_of_our_choice_declares_its_time() -> None:
+    simulated = provider("127.0.0.1:9000")
+    assert simulated.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
+    simulated.notice([DECLARATION])
+    assert simulated.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
+
+
+def test_another_feed_has_another_clock() -> None:
+    turned = provider("127.0.0.1:9000")
+    turned.notice([DECLARATION])
+    turned.aim(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+    turned.notice([DECLARATION])
+    assert turned.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
+
+
+@pytest.mark.parametrize(
+    "message", ["", "now", "-5", "1e12", "1700000000.5", "9" * 14, "\u0661\u0662", " 12"]
+)
+def test_a_declaration_that_is_no_time_does_not_count(message: str) -> None:
+    clock = FeedClock(may_declare=True)
+    clock.take([DECLARATION])
+    odd = StatusEvent(CLOCK_STATUS, message)
+    assert clock.take([odd]) == [odd], "it is left to be noted as a status that nobody knows"
+    assert clock.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
+
+
+def test_other_statuses_are_left() -> None:
+    success = StatusEvent("success", "subscribed to: T.*")
+    assert FeedClock(may_declare=True).take([success, DECLARATION]) == [success]
