@@ -67,7 +67,7 @@ def _prepare(purpose: str) -> None:
         f"Python packages ({', '.join(extras)})",
         lambda: _install_packages(extras),
         stamp=VENV / f".packages-{purpose}",
-        digest=packages_digest,
+        digest=lambda: packages_digest,
     )
     # What the tests need holds what the demo needs, so that neither installs after the other.
     if purpose == "test":
@@ -76,19 +76,23 @@ def _prepare(purpose: str) -> None:
         "browser packages",
         lambda: _run([str(_npm()), "ci", "--no-progress"], cwd=CLIENT, env=_node_environment()),
         stamp=CLIENT / "node_modules" / ".installed",
-        digest=_digest([CLIENT / "package.json", CLIENT / "package-lock.json"]),
+        digest=lambda: _digest([CLIENT / "package.json", CLIENT / "package-lock.json"]),
     )
     _step(
         "browser bundle",
         lambda: _run([str(_npm()), "run", "build"], cwd=CLIENT, env=_node_environment()),
         stamp=BUNDLE / ".built",
-        digest=_digest(_client_sources()),
+        digest=lambda: _digest(_client_sources()),
     )
     _step(
         "compiled kernels",
         lambda: _run([str(VENV / "bin" / "python"), "-m", "marketdata.kernels"]),
         stamp=VENV / ".kernels",
-        digest=_digest(sorted(KERNELS.glob("*.py")), extra=packages_digest),
+        # Of what was compiled, too: what is damaged or gone is compiled anew.
+        digest=lambda: _digest(
+            [*sorted(KERNELS.glob("*.py")), *sorted(KERNELS.glob("__pycache__/*.code"))],
+            extra=packages_digest,
+        ),
     )
     if purpose == "test":
         missing = [name for name, program in DEBIAN_PACKAGES.items() if not Path(program).exists()]
@@ -96,9 +100,11 @@ def _prepare(purpose: str) -> None:
             _step(f"Debian packages ({', '.join(missing)})", lambda: _install_debian(missing))
 
 
-def _step(name: str, action: Callable[[], None], *, stamp: Path | None = None, digest: str = "") -> None:
+def _step(
+    name: str, action: Callable[[], None], *, stamp: Path | None = None, digest: Callable[[], str] = str
+) -> None:
     """Run one step unless its stamp holds the digest of what it depends on; print one line about it."""
-    if stamp is not None and stamp.exists() and stamp.read_text() == digest:
+    if stamp is not None and stamp.exists() and stamp.read_text() == digest():
         print(f"  ok      {name}", flush=True)
         return
     print(f"  install {name} ...", end="", flush=True)
@@ -110,7 +116,7 @@ def _step(name: str, action: Callable[[], None], *, stamp: Path | None = None, d
         raise
     if stamp is not None:
         stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(digest)
+        stamp.write_text(digest())
     print(f" {time.monotonic() - started:.0f} s", flush=True)
 
 

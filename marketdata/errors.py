@@ -39,6 +39,10 @@ class TransportUnavailable(TransportError):
     """The broker cannot be reached or has gone away; a later attempt may succeed."""
 
 
+class PublishersBlocked(TransportUnavailable):
+    """The broker is there and takes nothing (memory or disk alarm); it takes again once it has room."""
+
+
 class TopologyMismatch(TransportError):
     """A queue exists with other properties than ours; only an operator can resolve it."""
 

@@ -6,7 +6,7 @@ import enum
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -264,15 +264,21 @@ async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int
     return sorted(traded.difference(stored.symbols))
 
 
+_SCHEDULED: Final = (
+    (REFERENCE_SCHEDULE, refresh_reference_data, REFERENCE_INTERVAL_MINUTES),
+    (NEWCOMERS_SCHEDULE, look_up_newcomers, NEWCOMERS_INTERVAL_MINUTES),
+)
+
+JOBS: Final[Mapping[str, str]] = {f"{__name__}.{job.__name__}": name for name, job, _ in _SCHEDULED}
+"""All jobs there are: dotted name -> what it is called. No other one runs, whatever a schedule names."""
+
+
 def register_schedules(using: str = "default") -> None:
     """Enter the schedules of this room where they are missing; what an operator changed stays as it is.
 
     A schedule that is entered anew runs as soon as a cluster does: that is the load at the first start.
     """
-    for name, job, minutes in (
-        (REFERENCE_SCHEDULE, refresh_reference_data, REFERENCE_INTERVAL_MINUTES),
-        (NEWCOMERS_SCHEDULE, look_up_newcomers, NEWCOMERS_INTERVAL_MINUTES),
-    ):
+    for name, job, minutes in _SCHEDULED:
         Schedule.objects.using(using).get_or_create(
             name=name,
             defaults={

@@ -7,10 +7,12 @@ server runs them when it loads `mdp_site.asgi`.
 """
 
 import ipaddress
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -76,12 +78,17 @@ def running_command() -> str:
 
 @checks.register(TAG)
 def check_jobs(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """A job that is retried while it still runs would run twice."""
+    """A job that is retried while it still runs would run twice; jobs wait in the database alone."""
     del app_configs
+    found: list[checks.CheckMessage] = []
     timeout, retry = settings.Q_CLUSTER["timeout"], settings.Q_CLUSTER["retry"]
-    if retry > timeout:
-        return []
-    return [_error(4, "JOBS_RETRY_SECONDS", f"is {retry}", f"more than JOBS_TIMEOUT_SECONDS ({timeout})")]
+    if retry <= timeout:
+        accepted = f"more than JOBS_TIMEOUT_SECONDS ({timeout})"
+        found.append(_error(4, "JOBS_RETRY_SECONDS", f"is {retry}", accepted))
+    if os.environ.get("JOBS_BROKER_URL"):
+        problem = "is set, but jobs wait in the database"
+        found.append(_error(30, "JOBS_BROKER_URL", problem, "nothing: take it out"))
+    return found
 
 
 @checks.register(TAG)
@@ -162,6 +169,20 @@ def _production_errors() -> Iterator[checks.CheckMessage]:
     if "locmem" in settings.CACHES["default"]["BACKEND"]:
         problem = f"is empty {production}: limits on failed logins would count in each process for itself"
         yield _error(26, "CACHE_URL", problem, redis)
+    for number, setting in enumerate(("MDC_URL", "CACHE_URL", "CHANNEL_LAYER_URL", "MDQ_URL"), start=31):
+        if _is_open_redis(getattr(settings, setting)):
+            problem = f"has no password {production}: whoever reaches the server can change what it holds"
+            accepted = "redis://:password@host, rediss:// with a password or ssl_certfile, or unix:///path"
+            yield _error(number, setting, problem, accepted)
+
+
+def _is_open_redis(url: str) -> bool:
+    """Whether a Redis server is reached over the network without showing who one is."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss"):
+        return False
+    query = parse_qs(parts.query)
+    return not (parts.password or query.get("password") or query.get("ssl_certfile"))
 
 
 def refuse_when_unsafe() -> None:

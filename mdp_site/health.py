@@ -46,11 +46,25 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the site can serve, else 503. Which dependency fails is for all to see; how, for staff."""
+    """200 when this process can serve, else 503. Which dependency fails is for all to see; how, for staff.
+
+    Old data does not make it unready: every process shows the same, and a page that says why is better than
+    none. `data` tells the state in the words of docs/protocol.md; null before it is known.
+    """
     failures = _failing_dependencies()
-    details = failures if _is_staff(request, failures) else dict.fromkeys(failures, "unavailable")
-    body = {"service": "web", "ready": not failures, "unready": details}
+    is_staff = _is_staff(request, failures)
+    details = failures if is_staff else dict.fromkeys(failures, "unavailable")
+    data = _data_state(with_detail=is_staff)
+    body = {"service": "web", "ready": not failures, "unready": details, "data": data}
     return JsonResponse(body, status=503 if failures else 200)
+
+
+def _data_state(*, with_detail: bool) -> dict[str, object] | None:
+    status = hub.data_status()
+    if status is None:
+        return None
+    told: dict[str, object] = {"state": status.state, "age_ms": status.age_ms}
+    return told | {"detail": status.detail} if with_detail else told
 
 
 def _failing_dependencies() -> dict[str, str]:

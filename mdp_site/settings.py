@@ -145,8 +145,8 @@ CACHE_URL = env.url("CACHE_URL", _shared_redis, schemes=_REDIS_SCHEMES)
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
         {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": CACHE_URL,
+            "BACKEND": "mdp_site.cache.DataCache",
+            "LOCATION": [CACHE_URL],
             "KEY_PREFIX": "site",
             "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
         }
@@ -175,12 +175,15 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     ),
 }
 
-JOBS_BROKER_URL = env.url("JOBS_BROKER_URL", schemes=_REDIS_SCHEMES)
 JOBS_WORKERS = env.integer("JOBS_WORKERS", 1, minimum=1, maximum=64)
 JOBS_TIMEOUT_SECONDS = env.integer("JOBS_TIMEOUT_SECONDS", 300, minimum=1, maximum=86_400)
 JOBS_RETRY_SECONDS = env.integer("JOBS_RETRY_SECONDS", 360, minimum=2, maximum=172_800)
 Q_CLUSTER: dict[str, Any] = {
     "name": "market-data-platform",
+    # In the database, as orders for jobs of the platform: what waits or is done there is never run as code.
+    "broker_class": "mdp_site.jobs.broker.JobsBroker",
+    "orm": "default",
+    "poll": 1,
     "workers": JOBS_WORKERS,
     "timeout": JOBS_TIMEOUT_SECONDS,
     "retry": JOBS_RETRY_SECONDS,
@@ -193,10 +196,6 @@ Q_CLUSTER: dict[str, Any] = {
     "recycle": 500,
     "label": "Jobs",
 }
-if JOBS_BROKER_URL:
-    Q_CLUSTER["redis"] = JOBS_BROKER_URL
-else:
-    Q_CLUSTER |= {"orm": "default", "poll": 1}
 
 # --- Users and login ----------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from widgets.data_state import DataState
+
 SUBPROTOCOL_V2: Final = "mdp.v2"
 
 LONGEST_MESSAGE_BYTES: Final = 64 * 1024
@@ -137,11 +139,18 @@ class Unsubscribed(msgspec.Struct, frozen=True, tag="unsubscribed"):
 
 
 class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
-    """Whether data comes in. `age_ms` is the age of the newest data, null before there is any."""
+    """What state the shown data is in, and why.
 
-    state: str
+    `age_ms`: age of the newest data that is shown, since it was received; null before there is any.
+    `opens_ms`: when a closed market opens, in the market's own time; null where unknown, or not closed.
+    `feed_delay_ms`: by how much the provider's feed is late by its plan; ages do not count it.
+    """
+
+    state: DataState
     age_ms: int | None
     detail: str
+    opens_ms: int | None = None
+    feed_delay_ms: int = 0
 
 
 class Error(msgspec.Struct, frozen=True, tag="error", kw_only=True, omit_defaults=True):

@@ -7,9 +7,11 @@ from django.conf import settings
 from django.urls import path
 
 from marketdata.clock import SystemClock
+from marketdata.listener.wanted import SERVICE
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
+from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from widgets.catalog import StoredFeeds
 from widgets.consumers import ConnectionLimit, WidgetConsumer
@@ -18,11 +20,12 @@ from widgets.hub import Hub
 _clock = SystemClock()
 _keys = Keys(settings.MDC_KEY_PREFIX)
 _stored = StoredFeeds(_keys, settings.MDQ_SHARDS)
+_redis = connect(settings.MDC_URL)  # it connects at its first command
 
-# Nothing is connected before the first WebSocket is.
 hub: Final = Hub(
     announcements=AnnouncementReader(settings.MDC_URL, _stored.channels),
-    snapshots=SnapshotReader(connect(settings.MDC_URL), _keys),
+    snapshots=SnapshotReader(_redis, _keys),
+    listener=ServiceRecords(_redis, _keys, SERVICE),
     stored=_stored,
     clock=_clock,
 )
@@ -37,8 +40,12 @@ async def lifespan(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
-    """The ASGI lifespan: the hub starts with its first connection and is stopped with the server."""
+    """The ASGI lifespan: the hub starts and stops with the server, so `/readyz` can tell the data's state.
+
+    A server without lifespan (`runserver`) starts it with its first connection.
+    """
     while (event := await receive())["type"] != "lifespan.shutdown":
+        hub.start()
         await send({"type": f"{event['type']}.complete"})
     await hub.stop()
     await send({"type": "lifespan.shutdown.complete"})

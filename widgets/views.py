@@ -21,6 +21,7 @@ from widgets.catalog import (
     TRADES_PATTERN,
     ColumnInfo,
 )
+from widgets.data_state import STATES
 
 WEBSOCKET_PATH: Final = "/ws/"
 
@@ -37,7 +38,7 @@ def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
     """What the page hands to its widgets, as plain JSON values.
 
     `wsPath`; `user`: a name to show; `feeds`: what can be subscribed to, with the names of each feed's
-    columns; `columns`: by name, how a column is called, its unit and decimals, what it says, and for a code
+    columns; `states`: by name, the states of the data as people read them; `columns`: by name, how a column is called, its unit and decimals, what it says, and for a code
     the names of its numbers.
     """
     return {
@@ -65,6 +66,10 @@ def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
             "quote": {"pattern": QUOTE_PATTERN, "columns": list(ROW_COLUMNS[QUOTE_PATTERN])},
             "trades": {"pattern": TRADES_PATTERN, "columns": list(TAPE_COLUMNS)},
             "status": STATUS_FEED,
+        },
+        "states": {
+            state.value: {"label": info.label, "meaning": info.meaning, "alarm": info.alarm.value}
+            for state, info in STATES.items()
         },
         "columns": {column.name: _column_config(column) for column in COLUMNS.values()},
     }

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from marketdata.clock import Clock
-from marketdata.errors import TransportUnavailable
+from marketdata.errors import PublishersBlocked, TransportUnavailable
 from marketdata.listener.ledger import Ledger
+from marketdata.listener.wanted import BrokerState
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
@@ -19,6 +20,8 @@ from marketdata.transport.base import Batch, Transport
 # each had to wait for its own answer, with nobody routing for 15 to 30 % of the time.
 GROUPS_WAITING: Final = 2
 NANOSECONDS_PER_MS: Final = 1_000_000
+# With nothing to publish, a broker that failed is asked again at this distance: its state is not remembered.
+PROBE_SECONDS: Final = 1.0
 
 log = get_logger(__name__)
 
@@ -49,6 +52,7 @@ class Publishing:
         self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(GROUPS_WAITING)
         self._log = RateLimitedLog(log)
         self.trouble = "not connected yet"
+        self.broker = BrokerState.AWAY
 
     async def open(self, stopping: asyncio.Event) -> bool:
         """Connect to the broker, for as long as it takes; False when `stopping` came first."""
@@ -79,11 +83,25 @@ class Publishing:
         """Publish until `finish`: all groups that wait at a time, as one."""
         ended = False
         while not ended:
-            groups = [await self._groups.get()]
+            groups = [await self._next_group()]
             while not self._groups.empty():
                 groups.append(self._groups.get_nowait())
             await self._publish([batch for group in groups for batch in group])
             ended = not groups[-1]
+
+    async def _next_group(self) -> Sequence[Batch]:
+        """Wait for a group; meanwhile a broker that failed is asked whether it is back."""
+        while self.trouble:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_SECONDS):
+                    return await self._groups.get()
+            try:
+                await self._transport.open()
+            except TransportUnavailable as error:
+                self._note_trouble(error)
+            else:
+                self._note_well()
+        return await self._groups.get()
 
     def give_up(self, reason: str) -> None:
         """Drop what a cancelled `run` left, so that the next one starts clean."""
@@ -132,8 +150,9 @@ class Publishing:
 
     def _note_trouble(self, error: TransportUnavailable) -> None:
         self.trouble = str(error) or type(error).__name__
+        self.broker = BrokerState.BLOCKED if isinstance(error, PublishersBlocked) else BrokerState.AWAY
         self._log.warning("broker unavailable", reason="broker_unavailable", error=self.trouble)
 
     def _note_well(self) -> None:
         self._backoff.reset()
-        self.trouble = ""
+        self.trouble, self.broker = "", BrokerState.OK

@@ -9,11 +9,13 @@ from marketdata.listener.batches import BatchMaker
 from marketdata.listener.lease import LeaseKeeper
 from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
+from marketdata.listener.report import Reporter
 from marketdata.listener.steering import Steering
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import FeedTarget, Frame, Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.cancellation import end
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
 from marketdata.transport.base import Transport
@@ -70,15 +72,8 @@ class Listener:
             tracing=tracing,
             backoff=broker_backoff or Backoff(initial_seconds=0.1, maximum_seconds=2.0),
         )
-        self._steering = Steering(
-            records,
-            provider,
-            self._ledger,
-            default=wanted,
-            source=source,
-            clock=clock,
-            on_target=on_target,
-        )
+        reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
+        self._steering = Steering(records, provider, reporter, default=wanted, on_target=on_target)
 
     def counters(self) -> ListenerCounters:
         """What became of every event so far; the books balance at any moment."""
@@ -102,13 +97,21 @@ class Listener:
     async def run(self, stopping: asyncio.Event) -> None:
         """Listen until `stopping`; then close the feed, publish what was received, and return."""
         try:
-            if not await self._publishing.open(stopping):
+            if not await self._open_broker(stopping):
                 return
             while not stopping.is_set() and await self._lease.acquire(stopping):
                 await self._listen(stopping)
         finally:
+            await self._steering.withdraw()
             await self._lease.release()
             await self._transport.close()
+
+    async def _open_broker(self, stopping: asyncio.Event) -> bool:
+        telling = asyncio.create_task(self._steering.tell_before_leading(), name="tell")
+        try:
+            return await self._publishing.open(stopping)
+        finally:
+            await end(telling)
 
     async def _listen(self, stopping: asyncio.Event) -> None:
         """One tenure: from acquiring the lease to losing it or to `stopping`."""
@@ -121,8 +124,7 @@ class Listener:
             batching = tasks.create_task(self._make_groups(), name="batch")
             observing = tasks.create_task(QueueMonitor(self._transport).run(ending), name="queue depths")
             await self._provider.run(ending)
-            for task in (watch, steering, observing):
-                task.cancel()
+            await end(watch, steering, observing)
             _, late = await asyncio.wait([batching, publishing], timeout=DRAIN_SECONDS)
             for task in late:
                 task.cancel()

@@ -1,23 +1,23 @@
 """Wanted against actual: follows what operators store in the cache, and reports what came of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
 from msgspec import structs
 
-from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
-from marketdata.listener.ledger import Ledger
+from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import ListenerActual, ListenerWanted, encode, read_wanted
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import FeedTarget, Provider
 from marketdata.store.service_records import ServiceRecords, WantedAnnouncements
 
 REPORT_INTERVAL_SECONDS: Final = 0.5
-REPORT_LIFETIME_SECONDS: Final = 5.0
+# Shorter than the age from which data counts as old: a listener that is gone is told as that from the first.
+REPORT_LIFETIME_SECONDS: Final = 4.0
 RETRY_SECONDS: Final = 1.0
-NANOSECONDS_PER_MS: Final = 1_000_000
 
 log = get_logger(__name__)
 
@@ -35,20 +35,17 @@ class Steering:
         self,
         records: ServiceRecords | None,
         provider: Provider,
-        ledger: Ledger,
+        reporter: Reporter,
         *,
         default: ListenerWanted | None,
-        source: str,
-        clock: Clock,
         on_target: Callable[[FeedTarget], object] | None = None,
     ) -> None:
         self._on_target = on_target
         self._records = records
         self._provider = provider
-        self._ledger = ledger
+        self._reporter = reporter
         self._applied = default
-        self._source = source
-        self._clock = clock
+        self._told: bytes | None = None
         self._seen: bytes | None = None
         self._refused_version = 0
         self._refusal = ""
@@ -78,11 +75,34 @@ class Steering:
                 self._note_trouble(error)
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def tell_before_leading(self) -> None:
+        """Until cancelled, tell why this listener does not listen yet; not where another one tells of itself.
+
+        A listener that waits for the broker does not ask for the role. Where nobody has it, its word is the
+        only one.
+        """
+        while self._records is not None and (actual := self.actual()) is not None:
+            before, self._told = self._told, encode(actual)
+            try:
+                await self._records.tell_actual_unless_told(
+                    before, self._told, lifetime_seconds=REPORT_LIFETIME_SECONDS
+                )
+            except StoreUnavailable as error:
+                self._note_trouble(error)
+            await asyncio.sleep(REPORT_INTERVAL_SECONDS)
+
+    async def withdraw(self) -> None:
+        """Take back what this listener told last: it ends. What another one tells by now stays."""
+        if self._records is not None and self._told is not None:
+            with contextlib.suppress(StoreUnavailable):
+                await self._records.withdraw_actual(self._told)
+
     async def _follow_and_tell(self, records: ServiceRecords, announcements: WantedAnnouncements) -> None:
         while True:
             await self._follow()
             if (actual := self.actual()) is not None:
-                await records.tell_actual(encode(actual), lifetime_seconds=REPORT_LIFETIME_SECONDS)
+                self._told = encode(actual)
+                await records.tell_actual(self._told, lifetime_seconds=REPORT_LIFETIME_SECONDS)
             await announcements.wait(REPORT_INTERVAL_SECONDS)
 
     async def _follow(self) -> None:
@@ -125,24 +145,10 @@ class Steering:
 
     def actual(self) -> ListenerActual | None:
         """How things are now; None when nobody ever said what is wanted."""
-        applied = self._applied
-        if applied is None:
+        if self._applied is None:
             return None
-        status, session = self._provider.status, self._provider.session
-        asked_for = applied.subscriptions if applied.running else ()
-        return ListenerActual(
-            source=self._source,
-            reported_at_ms=self._clock.time_ns() // NANOSECONDS_PER_MS,
-            applied=applied,
-            state=status.state,
-            reason=status.reason,
-            detail=status.detail or session.complaint,
-            session=session.number,
-            live_since_ms=session.live_since_ns // NANOSECONDS_PER_MS,
-            unconfirmed=sorted(set(asked_for) ^ set(session.confirmed)) if asked_for else (),
-            counters=self._ledger.counters(self._provider.counts),
-            refused_version=self._refused_version,
-            refusal=self._refusal,
+        return self._reporter.actual(
+            self._applied, refused_version=self._refused_version, refusal=self._refusal
         )
 
     def _note_trouble(self, error: StoreUnavailable) -> None:

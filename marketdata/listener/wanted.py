@@ -3,6 +3,7 @@
 Both are JSON in the cache. Neither holds a secret: keys and addresses of brokers stay in the settings.
 """
 
+import enum
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -10,9 +11,11 @@ import msgspec
 
 from marketdata.errors import ContentError
 from marketdata.listener.ledger import ListenerCounters
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.providers.base import FeedOutlook, FeedTarget, ProviderState
 
 SERVICE: Final = "listener"
+RECENT_SECONDS: Final = 5.0
+"""Over which time the newest events are counted."""
 
 _Whole = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -40,13 +43,24 @@ class ListenerWanted(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class BrokerState(enum.StrEnum):
+    """What the newest attempt at the queues' broker came to."""
+
+    OK = "ok"
+    BLOCKED = "blocked"
+    AWAY = "away"
+
+
 class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):
     """The actual state, as the listener that holds the role last told it.
 
     `applied` is the newest wanted state that took effect or is taking it; `refused_version` and `refusal`
     tell of one that was not accepted. `session` counts the connections of this process, `live_since_ms` is 0
     before the current one works. `unconfirmed` are subscriptions that the provider has not begun, or not
-    ended, with an acknowledgement (yet).
+    ended, with an acknowledgement (yet). `since_ms`: since when `state` and `reason` are what they are;
+    `newest_received_ms`: when the newest frame with data came, 0 before the first; `recent_events`: how many
+    events came in the last `RECENT_SECONDS`; `outlook`: what the feed should bring.
+    All instants are epoch milliseconds of the listener's clock, but for the market's own time in `outlook`.
     """
 
     source: str
@@ -59,6 +73,11 @@ class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):
     live_since_ms: int
     unconfirmed: Sequence[str]
     counters: ListenerCounters
+    since_ms: int = 0
+    broker: BrokerState = BrokerState.OK
+    newest_received_ms: int = 0
+    recent_events: int = 0
+    outlook: FeedOutlook = FeedOutlook()
     refused_version: int = 0
     refusal: str = ""
 

@@ -197,6 +197,12 @@ HUB_ENCODED_BYTES: Final = Counter(
     "mdp_hub_encoded_bytes_total", "Bytes of feed frames encoded, before they are shared out", ["kind"]
 )
 HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "New starts of the hub after an unexpected error")
+HUB_DATA_STATE: Final = Gauge(
+    "mdp_hub_data_state", "1 for the state that the shown data is in, 0 for the others", ["state"]
+)
+HUB_DATA_AGE_SECONDS: Final = Gauge(
+    "mdp_hub_data_age_seconds", "Age of the newest data that is shown, since the listener received it"
+)
 HUB_RESYNCS: Final = Counter("mdp_hub_resyncs_total", "Blocks re-read from the store after a gap", ["reason"])
 
 # Simulator.

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from marketdata.trading_calendar import MarketSession
 from marketdata.transport.queues import QueueName
 
 
@@ -55,14 +56,31 @@ class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
 class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the newest connection: the how-many-eth since the start, and since when it works.
 
-    `live_since_ns` is 0 until it does. `confirmed` are the subscriptions that the provider acknowledged,
-    and `complaint` is the last thing that it refused without ending the connection.
+    `live_since_ns` is 0 until it does, `newest_received_ns` until a frame with data came. `confirmed` are the
+    subscriptions that the provider acknowledged, and `complaint` is the last thing that it refused without
+    ending the connection.
     """
 
     number: int = 0
     live_since_ns: int = 0
+    newest_received_ns: int = 0
     confirmed: tuple[str, ...] = ()
     complaint: str = ""
+
+
+class FeedOutlook(msgspec.Struct, frozen=True, kw_only=True):
+    """What the feed should bring now, so that its silence can be judged.
+
+    `session`: the market's, None while nobody has looked (a feed that brings events needs no look).
+    `opens_ms`: when a closed market opens, in the market's own time (epoch milliseconds); 0 where unknown.
+    `is_busy`: whether in the regular session some event is due every few seconds.
+    `delay_ms`: by how much the feed is late by its nature, as the delayed plans are.
+    """
+
+    session: MarketSession | None = None
+    opens_ms: int = 0
+    is_busy: bool = True
+    delay_ms: int = 0
 
 
 class BufferCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +143,10 @@ class Provider(Protocol):
     @property
     def session(self) -> SessionReport:
         """What the newest connection has come to."""
+
+    @property
+    def outlook(self) -> FeedOutlook:
+        """What the feed should bring now."""
 
     @property
     def counts(self) -> BufferCounts:

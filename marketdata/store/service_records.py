@@ -20,6 +20,22 @@ redis.call('publish', KEYS[1], '')
 return 1
 """
 
+_TELL_UNLESS_TOLD: Final = """
+local told = redis.call('get', KEYS[1])
+if told and told ~= ARGV[1] then
+  return 0
+end
+redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+
+_WITHDRAW: Final = """
+if redis.call('get', KEYS[1]) == ARGV[1] then
+  return redis.call('del', KEYS[1])
+end
+return 0
+"""
+
 
 class ServiceRecords:
     """The records of one service (`Keys.wanted`, `Keys.service`).
@@ -34,6 +50,8 @@ class ServiceRecords:
         self._wanted_key = keys.wanted(service)
         self._actual_key = keys.service(service)
         self._replace = redis.register_script(_REPLACE)
+        self._tell_unless_told = redis.register_script(_TELL_UNLESS_TOLD)
+        self._withdraw = redis.register_script(_WITHDRAW)
 
     async def wanted(self) -> bytes | None:
         """The wanted state, or None when none is stored."""
@@ -52,6 +70,23 @@ class ServiceRecords:
         """Store the actual state; it vanishes unless told again."""
         with driver_errors():
             await self._redis.set(self._actual_key, value, px=round(lifetime_seconds * 1_000))
+
+    async def tell_actual_unless_told(
+        self, before: bytes | None, value: bytes, *, lifetime_seconds: float
+    ) -> bool:
+        """Likewise, unless something else than `before` is told by now: then False."""
+        lifetime_ms = round(lifetime_seconds * 1_000)
+        with driver_errors():
+            return bool(
+                await self._tell_unless_told(
+                    keys=[self._actual_key], args=[before or b"", value, lifetime_ms]
+                )
+            )
+
+    async def withdraw_actual(self, value: bytes) -> None:
+        """Take back what was told, if it is this still: the service ends."""
+        with driver_errors():
+            await self._withdraw(keys=[self._actual_key], args=[value])
 
     @contextlib.asynccontextmanager
     async def announcements(self) -> AsyncIterator["WantedAnnouncements"]:

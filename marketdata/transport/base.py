@@ -130,7 +130,8 @@ class Transport(Protocol):
         Either all were handed to the broker or an error is raised; after an error some may have arrived.
 
         Raises:
-            TransportUnavailable: the broker is away or blocks publishers (memory alarm).
+            TransportUnavailable: the broker is away.
+            PublishersBlocked: it is there and takes nothing (memory or disk alarm).
         """
 
     def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> ShardSubscription:

@@ -20,6 +20,7 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from scanners.processor.clock_agreement import ClockAgreement
+from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
 from scanners.processor.turn import Turn
 
@@ -31,9 +32,6 @@ effect before the tick."""
 
 GATHER_SECONDS: Final = 0.02
 """How long to let batches gather once there is less than a group: saves asking for each one by itself."""
-
-QUEUES_ANSWER_SECONDS: Final = 6.0
-"""Longer than the transport waits for the broker: who has stood by for so long stands before a living one."""
 
 TAPES_READ_TOGETHER: Final = 256
 """6 MB at most, 100 ms of work."""
@@ -93,7 +91,7 @@ class ShardOwner:
         self._on_loan: list[Delivery] = []
         self._next_tick_ns = 0
         self._published_ns = 0
-        self._troubles: dict[str, str] = {}
+        self._dependencies = Dependencies(shard, transport, snapshots, clock)
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
         self._ages = {
             queue: metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(queue) for queue in self._processor.queues
@@ -105,7 +103,7 @@ class ShardOwner:
     def troubles(self) -> Mapping[str, str]:
         """What keeps it from working: dependency -> reason. Standing by is no trouble."""
         clock = self._agreement.trouble(self._clock.time_ns())
-        return {**self._troubles, "clock": clock} if clock else self._troubles
+        return {**self._dependencies.troubles, "clock": clock} if clock else self._dependencies.troubles
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
         """Take new reference data; the next tick publishes its effect."""
@@ -114,10 +112,14 @@ class ShardOwner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard again and again until told to stop; then publish and acknowledge what came."""
-        await run_together(self._turn.run(stopping, self._is_able), self._take_turns(stopping))
+        await run_together(
+            self._turn.run(stopping, self._is_able),
+            self._dependencies.keep_asking(stopping),
+            self._take_turns(stopping),
+        )
 
     def _is_able(self) -> bool:
-        return "queues" not in self._troubles
+        return "queues" not in self.troubles
 
     async def _take_turns(self, stopping: asyncio.Event) -> None:
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=MAX_BACKOFF_SECONDS)
@@ -133,8 +135,8 @@ class ShardOwner:
             except OwnershipLost:
                 log.warning("shard lost to another owner", shard=self.shard)
             except (TransportUnavailable, StoreUnavailable) as error:
-                dependency = "cache" if isinstance(error, StoreUnavailable) else "queues"
-                self._troubles[dependency] = str(error)
+                dependency: Dependency = "cache" if isinstance(error, StoreUnavailable) else "queues"
+                self._dependencies.failed(dependency, str(error))
                 log.warning("shard interrupted", shard=self.shard, dependency=dependency, error=str(error))
             finally:
                 self._owned.set(0)
@@ -145,15 +147,9 @@ class ShardOwner:
 
     async def _acquired(self, subscription: ShardSubscription, stopping: asyncio.Event) -> bool:
         """Stand by until the shard is ours; False when told to stop, or when the turn is over."""
-        answer = asyncio.get_running_loop().call_later(
-            QUEUES_ANSWER_SECONDS, self._troubles.pop, "queues", None
-        )
-        try:
-            if not await finished_before(subscription.acquire(), stopping, self._turn.over):
-                return False
-        finally:
-            answer.cancel()
-        self._troubles.pop("queues", None)
+        if not await finished_before(subscription.acquire(), stopping, self._turn.over):
+            return False
+        self._dependencies.answered("queues")
         return True
 
     async def _work(self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff) -> None:
@@ -179,7 +175,7 @@ class ShardOwner:
         restarted empty. Anything else is of another owner, and then ours is out of date.
         """
         stored = await self._stored()
-        self._troubles.pop("cache", None)
+        self._dependencies.answered("cache")
         if stored is not None and stored.whole.epoch != self._processor.epoch:
             self._processor = await self._restored(stored)
             if self._reference is not None:
@@ -256,7 +252,7 @@ class ShardOwner:
         self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
         heartbeat_due = now_ns - self._published_ns >= HEARTBEAT_NS
         unpublished = (
-            self._gathered or self._on_loan or self._processor.has_changes or "cache" in self._troubles
+            self._gathered or self._on_loan or self._processor.has_changes or "cache" in self.troubles
         )
         if unpublished or heartbeat_due:
             await self._publish(subscription)
@@ -289,10 +285,10 @@ class ShardOwner:
         except StoreUnavailable as error:
             self._processor.store_anew()
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
-            self._troubles["cache"] = str(error)
+            self._dependencies.failed("cache", str(error))
             self._rejections.warning("tick not published", reason="cache", shard=self.shard, error=str(error))
             return
-        self._troubles.pop("cache", None)
+        self._dependencies.answered("cache")
         self._processor.confirm(tick)
         if not cache_is_whole:
             self._processor.store_anew()

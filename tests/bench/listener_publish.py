@@ -21,6 +21,7 @@ from marketdata.listener import Listener
 from marketdata.providers.base import (
     BufferCounts,
     EventRouter,
+    FeedOutlook,
     FeedTarget,
     Frame,
     ProviderState,
@@ -64,6 +65,7 @@ class _FramesForEver:
 
     status = ProviderStatus(ProviderState.LIVE)
     session = SessionReport()
+    outlook = FeedOutlook()
 
     def __init__(self, frames: Iterable[str]) -> None:
         self._texts = itertools.cycle(frames)

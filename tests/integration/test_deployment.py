@@ -11,8 +11,8 @@ from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "environment.example"
-# Read by the Procfile's shell lines and by OpenTelemetry itself, not by our settings.
-READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|HOST|PORT|[A-Z]+_HEALTH_PORT")
+# Read by the Procfile's shell lines, the kernels and OpenTelemetry itself, not by our settings.
+READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -108,6 +108,17 @@ def test_the_channel_layers_driver_waits_longer_than_the_layer(tmp_path: Path) -
     )
     result = run("-c", program, STATE_DIR=str(tmp_path), MDC_URL="redis://127.0.0.1:1/3")
     assert result.stdout == "redis://127.0.0.1:1/3 True\n"
+
+
+def test_a_shared_cache_is_the_one_that_holds_data_only(tmp_path: Path) -> None:
+    program = (
+        "import django; django.setup(); from django.core.cache import cache;"
+        "print(type(cache._connections[cache._alias]).__name__, cache._cache._servers)"
+    )
+    address = "redis://:a,b;c@127.0.0.1:1/3"
+    variables = {"STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "mdp_site.settings"}
+    result = run("-c", program, MDC_URL=address, **variables)
+    assert result.stdout == f"DataCache {[address]}\n", result.stderr
 
 
 def test_a_local_site_makes_its_own_secret_key_and_keeps_it(tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
-from marketdata.transport.base import Batch, Transport
+from marketdata.transport.base import Batch, QueueDepth, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from scanners.processor import Processor, ShardProcessor
 from scanners.processor.owner import ProcessorConfiguration
+from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import RECEIVED_COLUMN, routes
 from tests.support.builders import (
     aggregate_wire,
@@ -49,7 +50,7 @@ SHARD = 0
 class Running:
     """A processor of one shard in a task of this process."""
 
-    def __init__(self, url: str, keys: Keys, transport: Transport) -> None:
+    def __init__(self, url: str, keys: Keys, transport: Transport, turn: Turn | None = None) -> None:
         self.redis = connect(url)
         self.snapshots = SnapshotReader(self.redis, keys)
         self.transport = transport
@@ -62,6 +63,7 @@ class Running:
             calendar=CALENDAR,
             configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=INTERVAL_MS),
             clock=SystemClock(),
+            turn_at=lambda _shard: turn or AnyTurn(),
         )
         self.task = asyncio.create_task(self.processor.run(self.stopping))
 
@@ -308,6 +310,78 @@ async def test_queues_that_go_away_leave_the_rows_alone(launch: Launch, keys: Ke
     await running.stop()
     assert after.epoch == before.epoch
     assert market_rows(after) == undisturbed([bars(0), bars(1), bars(2)])
+
+
+class AskedTransport(MemoryTransport):
+    """Counts how often it was asked for the depths of the queues."""
+
+    asked = 0
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        self.asked += 1
+        return await super().depths()
+
+
+class OneTurn:
+    """The shard may be asked for once; from then on another worker has it."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.able: Callable[[], bool] = lambda: True
+        self._turns = 1
+
+    async def come(self, stopping: asyncio.Event) -> None:
+        if self._turns:
+            self._turns -= 1
+        else:
+            await stopping.wait()
+
+    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
+        self.able = is_able
+
+
+async def test_a_worker_whose_turn_is_over_is_ready_again_when_the_broker_is_back(
+    redis_url: str, keys: Keys
+) -> None:
+    broker = MemoryBroker()
+    turn = OneTurn()
+    transport = AskedTransport(broker)
+    running = Running(redis_url, keys, transport, turn)
+    try:
+        await eventually(lambda: SHARD in broker.owners, TAKEOVER_SECONDS)
+        broker.go_away()
+        await eventually(lambda: "queues" in running.processor.unready(), TAKEOVER_SECONDS)
+        assert not turn.able()
+        await eventually(lambda: transport.asked, TAKEOVER_SECONDS)
+        assert running.processor.unready() == {"queues": "the memory broker is away"}
+        broker.come_back()
+        await eventually(lambda: not running.processor.unready(), TAKEOVER_SECONDS)
+        assert turn.able()
+    finally:
+        await running.kill()
+
+
+async def test_owner_and_standby_are_ready_again_when_the_cache_is_back(keys: Keys) -> None:
+    broker = MemoryBroker()
+    with ValkeyServer() as server:
+        both = [Running(server.url, keys, MemoryTransport(broker)) for _ in range(2)]
+        try:
+            await eventually(lambda: not any(one.processor.unready() for one in both), TAKEOVER_SECONDS)
+            server.stop()
+            await eventually(
+                lambda: any("cache" in one.processor.unready() for one in both), TAKEOVER_SECONDS
+            )
+            # Whoever complains of the cache gives the shard up, which then goes to and fro between the two.
+            broker.owners.clear()
+            broker.notify()
+            await eventually(
+                lambda: all("cache" in one.processor.unready() for one in both), TAKEOVER_SECONDS
+            )
+            server.start()
+            await eventually(lambda: not any(one.processor.unready() for one in both), 2 * TAKEOVER_SECONDS)
+        finally:
+            for one in both:
+                await one.kill()
 
 
 async def test_a_stop_publishes_what_was_applied(launch: Launch, keys: Keys, redis: Redis) -> None:

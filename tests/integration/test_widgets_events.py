@@ -125,7 +125,7 @@ async def test_a_store_that_restarts_empty_takes_no_alert_away_and_brings_the_ne
         await site.market.alert("daily_range_high", "AAPL", price=1.0)
         await highs.until(told(("AAPL", 1.0)))
         await asyncio.to_thread(private_store.stop)
-        await highs.until_status("stale")
+        await highs.until_status("cache_away")
         await asyncio.to_thread(private_store.start)
         async with site.heartbeats():
             await highs.until_status("live")

@@ -91,7 +91,7 @@ async def test_a_client_that_never_reads_is_bounded_closed_and_delays_nobody(sit
     never_reading.close()
 
 
-async def test_a_store_that_restarts_empty_makes_feeds_stale_then_fresh_on_the_same_socket(
+async def test_a_store_that_restarts_empty_is_told_as_away_then_feeds_are_fresh_on_the_same_socket(
     private_store: ValkeyServer, settings: Settings
 ) -> None:
     use_layer(settings, private_store.url, "site")
@@ -107,7 +107,7 @@ async def test_a_store_that_restarts_empty_makes_feeds_stale_then_fresh_on_the_s
             await client.frame(lambda frame: frame.get("state") == "live")
 
         await asyncio.to_thread(private_store.stop)
-        await client.frame(lambda frame: frame.get("state") == "stale", within_seconds=10.0)
+        await client.frame(lambda frame: frame.get("state") == "cache_away", within_seconds=10.0)
         await asyncio.to_thread(private_store.start)
 
         async with site.heartbeats():

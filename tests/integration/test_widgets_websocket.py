@@ -96,14 +96,12 @@ async def test_resync_brings_a_new_snapshot(site: WidgetSite) -> None:
         assert (await client.of_type("error"))["feed"] == "quote:AAPL"
 
 
-async def test_the_status_says_live_once_data_comes_in_and_stale_when_it_ends(site: WidgetSite) -> None:
+async def test_the_status_says_live_once_data_comes_in_and_why_not_when_it_ends(site: WidgetSite) -> None:
     async with site.client(await logged_in("ada")) as client:
         async with site.heartbeats():
             live = await client.frame(lambda frame: frame.get("state") == "live")
             assert live["age_ms"] is not None
-        # The channels fall silent one after the other: the first verdict may name some of them only.
-        stale = await client.frame(lambda frame: frame.get("detail") == "no data for 1 s")
-        assert stale["state"] == "stale"
+        await client.frame(lambda frame: frame.get("state") == "no_listener")
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from marketdata.clock import SystemClock
+from marketdata.listener.wanted import SERVICE
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect as connect_store
 from marketdata.store.keys import BOARDS, Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
@@ -186,7 +188,7 @@ class WidgetSite:
         redis_url: str,
         keys: Keys,
         *,
-        silent_after_seconds: float = 1.0,
+        fresh_seconds: float = 1.0,
         longest_stall_seconds: float = 2.0,
         recheck_seconds: float = 60.0,
     ) -> None:
@@ -196,9 +198,10 @@ class WidgetSite:
         self.hub = Hub(
             announcements=AnnouncementReader(redis_url, stored.channels),
             snapshots=SnapshotReader(self._redis, keys),
+            listener=ServiceRecords(self._redis, keys, SERVICE),
             stored=stored,
             clock=SystemClock(),
-            silent_after_seconds=silent_after_seconds,
+            fresh_seconds=fresh_seconds,
             longest_stall_seconds=longest_stall_seconds,
         )
         self._consumer = WidgetConsumer.as_asgi(

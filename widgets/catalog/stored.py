@@ -43,14 +43,6 @@ class StoredFeeds:
         """Every channel on which feeds are announced: boards, rows of each shard, streams of each shard."""
         return (*self.boards, *self.shards, *self.streams)
 
-    @property
-    def heartbeats(self) -> Mapping[str, str]:
-        """The channels that speak at least once a second -> what people may read: keys are our own business.
-
-        Streams do not: they speak when something happened.
-        """
-        return {**self.boards, **{key: f"shard {shard}" for key, shard in self.shards.items()}}
-
     def rows_channel(self, feed: Feed) -> str:
         """The channel on which the row of a feed's symbol is announced, and the key that holds it."""
         return self._keys.rows(self.shard(feed.symbol))

@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from marketdata.clock import Clock
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from marketdata.runtime.cancellation import end
+from marketdata.runtime.cancellation import end, run_together
 from marketdata.store.announcements import Announcement, News
 from marketdata.tapes import StoredTape
 from widgets.catalog import EVENTS_HELD, Feed, FeedKind, StoredFeeds
-from widgets.hub.liveness import LIVE, SILENT_AFTER_SECONDS, Liveness
+from widgets.data_state import DataState
+from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
+from widgets.hub.liveness import Liveness
 from widgets.hub.switchboard import Switchboard
+from widgets.hub.verdict import FRESH_SECONDS
 from widgets.outbox import Outbox
 from widgets.protocol import Status, encode_answer
 
@@ -54,8 +59,8 @@ class Hub:
     """Everything that connections of this process have in common.
 
     It keeps the newest block of each board, makes one frame per feed and tick, and hands the same text to
-    every subscriber's outbox; rows are kept of symbols that somebody watches. It starts with its first
-    connection.
+    every subscriber's outbox; rows are kept of symbols that somebody watches. It starts with the process,
+    at the latest with its first connection.
 
     Concurrency: all methods belong to one event loop and none but `stop` waits; a slow connection
     therefore cannot hold up another.
@@ -66,9 +71,10 @@ class Hub:
         *,
         announcements: Announcements,
         snapshots: Snapshots,
+        listener: ListenerRecord,
         stored: StoredFeeds,
         clock: Clock,
-        silent_after_seconds: float = SILENT_AFTER_SECONDS,
+        fresh_seconds: float = FRESH_SECONDS,
         longest_stall_seconds: float = LONGEST_STALL_SECONDS,
     ) -> None:
         self._announcements = announcements
@@ -76,9 +82,11 @@ class Hub:
         self._stored = stored
         self._clock = clock
         self._longest_stall_seconds = longest_stall_seconds
-        self._liveness = Liveness(stored.heartbeats, clock, silent_after_seconds)
+        self._liveness = Liveness(stored, clock, fresh_seconds)
+        self._listener_watch = ListenerWatch(listener, self._liveness)
         self._outboxes: dict[Outbox, set[str]] = {}
         self._status: Status | None = None
+        self._sent_status: Status | None = None
         self._status_sent_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -135,18 +143,24 @@ class Hub:
             await end(task)
 
     def unready(self) -> Mapping[str, str]:
-        """Why connections cannot be served right now: part -> reason. Empty before the first connection."""
-        reasons = {"hub": self._trouble, "store": self._liveness.store_trouble}
-        return {part: reason for part, reason in reasons.items() if reason}
+        """Why this process cannot serve connections right now: part -> reason.
+
+        That data is old, or that the store is away, is no such reason: it is told to whoever is connected.
+        """
+        return {"hub": self._trouble} if self._trouble else {}
+
+    def data_status(self) -> Status | None:
+        """What state the data is in; None before it is known. May be called from any thread."""
+        return self._status
 
     async def _supervise(self) -> None:
         while True:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    for work in (self._hear, self._send, self._read, self._keep_house):
-                        tasks.create_task(work(), name=f"hub{work.__name__}")
-            except* Exception as failures:  # noqa: BLE001 - a boundary: one defect must not end all feeds
-                self._trouble = "; ".join(f"{type(e).__name__}: {e}" for e in failures.exceptions)
+                await run_together(
+                    self._hear(), self._send(), self._read(), self._keep_house(), self._listener_watch.run()
+                )
+            except Exception as failure:  # noqa: BLE001 - a boundary: one defect must not end all feeds
+                self._trouble = f"{type(failure).__name__}: {failure}"
                 metrics.HUB_RESTARTS.inc()
                 _log.exception("hub failed, starting over", trouble=self._trouble)
             await asyncio.sleep(RESTART_SECONDS)
@@ -162,9 +176,10 @@ class Hub:
             if isinstance(news, Announcement):
                 self._liveness.heard(news.channel, news.block.received_ns)
                 self._switchboard.take(news.channel, news.block)
-                if self._status is None or self._status.state != LIVE:
+                if self._sent_status is None or self._sent_status.state is not DataState.LIVE:
                     self._send_status_when_due()
             else:
+                self._liveness.begin()
                 self._switchboard.missed()
         raise RuntimeError("the announcements ended")
 
@@ -218,13 +233,12 @@ class Hub:
             await self._read_stream(channel)
             return
         readers = self._switchboard.readers(channel)
-        if not readers and not self._liveness.store_trouble:
+        if not readers:
             return
         if (board := self._stored.boards.get(channel)) is not None:
             block = await self._snapshots.board(board)
         else:
             block = await self._snapshots.rows(self._stored.shards[channel])
-        self._liveness.store_read()
         if block is not None:
             self._switchboard.take_stored(channel, block, readers)
 
@@ -234,7 +248,6 @@ class Hub:
         try:
             # A block holds at least one event, so no older one is needed.
             blocks = await self._snapshots.stream(part.shard, part.stream, EVENTS_HELD)
-            self._liveness.store_read()
         except ContentError as error:
             _log.error("stored events cannot be read", key=channel, error=str(error))
         self._switchboard.take_stored_events(channel, blocks)
@@ -247,6 +260,7 @@ class Hub:
                 _count_sent(outbox)
                 if outbox.stalled_seconds() >= self._longest_stall_seconds:
                     outbox.abandon()
+            self._liveness.show_on_metrics()
             metrics.WIDGET_SUBSCRIPTIONS.set(sum(map(len, self._outboxes.values())))
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
@@ -259,15 +273,16 @@ class Hub:
     def _send_status_when_due(self) -> None:
         if not self._liveness.is_known:
             return
-        status, before, now = self._liveness.status(), self._status, self._clock.monotonic()
-        if before is not None and status.state == before.state:
+        self._status = status = self._liveness.status()
+        before, now = self._sent_status, self._clock.monotonic()
+        if before is not None and status.state is before.state:
             # Other words for the same state come with the housekeeping, not with each announcement.
-            same = status.detail == before.detail
+            same = msgspec.structs.replace(status, age_ms=before.age_ms) == before
             if now - self._status_sent_at < (STATUS_INTERVAL_SECONDS if same else HOUSEKEEPING_SECONDS):
                 return
         else:
             _log.info("market data status", state=status.state, detail=status.detail)
-        self._status, self._status_sent_at = status, now
+        self._sent_status, self._status_sent_at = status, now
         text = encode_answer(status)
         for outbox in self._outboxes:
             outbox.status(text)

@@ -1,36 +1,62 @@
-"""Whether data comes in: a verdict from when each channel was last heard and whether the store answers."""
+"""The facts behind the status: how old the shown data is, who has fallen silent, what the listener tells."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from marketdata.clock import Clock
-from widgets.hub.stream import age_ms
+from marketdata.listener.wanted import ListenerActual
+from marketdata.observability import metrics
+from marketdata.providers.base import FeedOutlook
+from widgets.catalog import StoredFeeds
+from widgets.data_state import DataState
+from widgets.hub.verdict import FRESH_SECONDS, Facts, judge
 from widgets.protocol import Status
 
-SILENT_AFTER_SECONDS: Final = 5.0
-LIVE: Final = "live"
-STALE: Final = "stale"
+_NANOSECONDS_PER_SECOND: Final = 1e9
+_MS_PER_SECOND: Final = 1_000
+
+
+class _Heard:
+    """One channel: when it last spoke, and the newest data that it brought."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+        self.received_ns = 0
+        self.advanced_at: float | None = None
+
+    def note(self, now: float, received_ns: int) -> None:
+        self.at = now
+        if received_ns > self.received_ns:
+            self.received_ns, self.advanced_at = received_ns, now
+
+    def age_seconds(self, clock: Clock) -> float | None:
+        """Age of the newest data: by its received time, and not less than since it last became newer.
+
+        So data of a machine whose clock is ahead does not stay young after it ended.
+        """
+        if self.advanced_at is None:
+            return None
+        by_received_time = (clock.time_ns() - self.received_ns) / _NANOSECONDS_PER_SECOND
+        return max(by_received_time, clock.monotonic() - self.advanced_at)
 
 
 class Liveness:
-    """Live means: every heartbeat was heard within `silent_after_seconds`, and the store could be read.
+    """Collects what `widgets.hub.verdict` judges. All methods belong to one event loop; none waits."""
 
-    Processors and scanner announce at least once a second even when nothing changes, so silence is
-    never a quiet market. How old the newest market data is stands in `age_ms` of the status.
-
-    `labels`: channel with a heartbeat -> what people may read about it. Others speak when something happens.
-    """
-
-    def __init__(
-        self, labels: Mapping[str, str], clock: Clock, silent_after_seconds: float = SILENT_AFTER_SECONDS
-    ) -> None:
-        self._labels = labels
+    def __init__(self, stored: StoredFeeds, clock: Clock, fresh_seconds: float = FRESH_SECONDS) -> None:
         self._clock = clock
-        self._silent_after_seconds = silent_after_seconds
-        self._heard_at: dict[str, float | None] = dict.fromkeys(labels)
-        self._newest_received_ns = 0
+        self._fresh_seconds = fresh_seconds
+        self._shards = {channel: _Heard() for channel in stored.shards}
+        self._boards = {channel: _Heard() for channel in stored.boards}
+        self._shard_labels: Mapping[str, str] = {key: f"shard {n}" for key, n in stored.shards.items()}
+        self._board_labels: Mapping[str, str] = stored.boards
+        self._channels = self._shards | self._boards
+        self._listener: ListenerActual | None = None
+        self._listener_is_known = False
         self._store_trouble = ""
         self._began_at = clock.monotonic()
+        self._is_known = False
 
     @property
     def store_trouble(self) -> str:
@@ -38,52 +64,84 @@ class Liveness:
         return self._store_trouble
 
     def begin(self) -> None:
-        """Listening starts now: until every channel had the time to speak, silence is no verdict."""
+        """Listening starts now, or again: until every channel had the time to speak, silence says nothing."""
         self._began_at = self._clock.monotonic()
 
-    @property
-    def is_known(self) -> bool:
-        """Whether there is a verdict: every channel was heard once, or had the time to speak."""
-        had_the_time = self._clock.monotonic() >= self._began_at + self._silent_after_seconds
-        return had_the_time or bool(self._store_trouble) or None not in self._heard_at.values()
-
     def heard(self, channel: str, received_ns: int) -> None:
-        """Note an announcement and the age of the data behind it."""
-        if channel in self._heard_at:
-            self._heard_at[channel] = self._clock.monotonic()
-        self._newest_received_ns = max(self._newest_received_ns, received_ns)
+        """Note an announcement and the received time of the newest data behind it."""
+        if (heard := self._channels.get(channel)) is not None:
+            heard.note(self._clock.monotonic(), received_ns)
 
-    def store_read(self) -> None:
-        """Note that the store answered."""
-        self._store_trouble = ""
+    def listener_told(self, actual: ListenerActual | None) -> None:
+        """Note what the store says of the listener, and that the store answered."""
+        self._listener, self._listener_is_known = actual, True
+        if self._store_trouble:
+            self._store_trouble = ""
+            self.begin()
 
     def store_failed(self, error: str) -> None:
         """Note that the store did not answer."""
         self._store_trouble = error
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a verdict: of the beginning there is none until everybody could be heard."""
+        self._is_known = self._is_known or bool(self._store_trouble) or not self._is_settling
+        return self._is_known
+
     def status(self) -> Status:
         """The verdict now, with its reason in words that people can read."""
-        reason = self._reason_for_staleness()
+        verdict = judge(self.facts())
+        age = self._newest_age(self._channels)
+        outlook = FeedOutlook() if self._listener is None else self._listener.outlook
         return Status(
-            state=STALE if reason else LIVE,
-            age_ms=age_ms(self._newest_received_ns, self._clock),
-            detail=reason or "data comes in",
+            state=verdict.state,
+            age_ms=None if age is None else max(0, round(age * _MS_PER_SECOND)),
+            detail=verdict.detail,
+            opens_ms=outlook.opens_ms or None if verdict.state is DataState.MARKET_CLOSED else None,
+            feed_delay_ms=outlook.delay_ms,
         )
 
-    def _reason_for_staleness(self) -> str:
-        if self._store_trouble:
-            return "the store cannot be reached"
-        silent = self._silent_channels()
-        if not silent:
-            return ""
-        if len(silent) == len(self._heard_at):
-            return f"no data for {self._silent_after_seconds:g} s"
-        return f"no data for {self._silent_after_seconds:g} s from {', '.join(silent)}"
+    def show_on_metrics(self) -> None:
+        """Put the verdict on the metrics page, once there is one."""
+        if not self.is_known:
+            return
+        status = self.status()
+        for state in DataState:
+            metrics.HUB_DATA_STATE.labels(state).set(state is status.state)
+        metrics.HUB_DATA_AGE_SECONDS.set(
+            math.nan if status.age_ms is None else status.age_ms / _MS_PER_SECOND
+        )
 
-    def _silent_channels(self) -> list[str]:
-        since = self._clock.monotonic() - self._silent_after_seconds
+    def facts(self) -> Facts:
+        """What is known now."""
+        settling = self._is_settling
+        return Facts(
+            row_age=self._newest_age(self._shards),
+            board_age=self._newest_age(self._boards),
+            shard_ages=[heard.age_seconds(self._clock) for heard in self._shards.values()],
+            silent_shards=[] if settling else self._silent(self._shards, self._shard_labels),
+            silent_boards=[] if settling else self._silent(self._boards, self._board_labels),
+            cache_is_away=bool(self._store_trouble),
+            settling=settling,
+            listener=self._listener,
+            fresh_seconds=self._fresh_seconds,
+        )
+
+    @property
+    def _is_settling(self) -> bool:
+        if self._clock.monotonic() >= self._began_at + self._fresh_seconds:
+            return False
+        began_at = self._began_at
+        everybody = all(heard.at is not None and heard.at >= began_at for heard in self._channels.values())
+        return not (everybody and self._listener_is_known)
+
+    def _newest_age(self, channels: Mapping[str, _Heard]) -> float | None:
+        ages = [heard.age_seconds(self._clock) for heard in channels.values()]
+        return min((age for age in ages if age is not None), default=None)
+
+    def _silent(self, channels: Mapping[str, _Heard], labels: Mapping[str, str]) -> list[str]:
+        since = self._clock.monotonic() - self._fresh_seconds
         return [
-            self._labels[channel]
-            for channel, heard_at in self._heard_at.items()
-            if heard_at is None or heard_at < since
+            labels[channel] for channel, heard in channels.items() if heard.at is None or heard.at < since
         ]

@@ -16,6 +16,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import (
     BufferCounts,
+    FeedOutlook,
     FeedTarget,
     Frame,
     ProviderState,
@@ -25,11 +26,12 @@ from marketdata.providers.base import (
 )
 from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.frame_buffer import FrameBuffer
-from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveConfiguration
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
 from marketdata.providers.massive.sessions import RetryDelays, SessionEnd
+from marketdata.trading_calendar import MarketSession
 
 KNOWN_STATUSES: Final = frozenset(
     {"success", "error", "auth_timeout", "max_connections", "slow_consumer", "force_disconnect"}
@@ -89,6 +91,21 @@ class MassiveProvider:
         return SessionReport() if self._session is None else self._session.report(self._sessions)
 
     @property
+    def outlook(self) -> FeedOutlook:
+        """What the feed should bring now, as far as somebody has looked."""
+        view = None if self._market_hours is None else self._market_hours.view
+        if view is not None:
+            session: MarketSession | None = view.session
+        else:
+            session = MarketSession.REGULAR if self._market_hours is None else None
+        return FeedOutlook(
+            session=session,
+            opens_ms=0 if view is None else view.opens_ms,
+            is_busy=self._configuration.is_busy,
+            delay_ms=self._configuration.delay_ms,
+        )
+
+    @property
     def counts(self) -> BufferCounts:
         """What arrived, and what became of it before it was taken."""
         return self._buffer.counts
@@ -143,7 +160,10 @@ class MassiveProvider:
             metrics.PROVIDER_STATUSES.labels(status=known).inc()
             if event.status != "success":
                 self._status_log.warning(
-                    "feed status", reason=known, status=event.status, message=event.message
+                    "feed status",
+                    reason=known,
+                    status=event.status,
+                    message=self._configuration.told(event.message),
                 )
 
     def feed_time_ms(self, received_ns: int) -> int:
@@ -174,10 +194,9 @@ class MassiveProvider:
             self._delays.reset()
         delay = self._delays.next_delay_seconds(end)
         state = ProviderState.REFUSED if end.refused else ProviderState.WAITING
-        self._enter(ProviderStatus(state, end.reason, end.detail))
-        log.warning(
-            "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
-        )
+        detail = self._configuration.told(end.detail)
+        self._enter(ProviderStatus(state, end.reason, detail))
+        log.warning("feed session ended", reason=end.reason, detail=detail, retry_in_seconds=round(delay, 1))
         await self._undisturbed(self._until_worth_trying(end, delay), stopping)
         if self._turning.is_set():
             self._delays.reset()
@@ -222,7 +241,9 @@ class MassiveProvider:
 
 
 def _clock_of(configuration: MassiveConfiguration) -> FeedClock:
-    return FeedClock(delay_ms=configuration.delay_ms, may_declare=not configuration.is_vendor_feed)
+    is_live = configuration.is_vendor_feed
+    delay_ms = max(0, configuration.delay_ms - DELAY_ROOM_MS) if is_live else 0
+    return FeedClock(delay_ms=delay_ms, may_declare=not is_live)
 
 
 def _differ_in_subscriptions_only(before: FeedTarget, after: FeedTarget | None) -> bool:

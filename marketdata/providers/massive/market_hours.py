@@ -32,11 +32,15 @@ class ViewSource(enum.StrEnum):
 
 
 class MarketView(msgspec.Struct, frozen=True, gc=False):
-    """The market at an instant. `ask_again_seconds` is how long a closed market is worth no other look."""
+    """The market at an instant. `ask_again_seconds` is how long a closed market is worth no other look.
+
+    `opens_ms` is when a closed one opens by the calendar, in the market's own time; 0 where unknown.
+    """
 
     session: MarketSession
     source: ViewSource
     ask_again_seconds: float = CLOSED_POLL_SECONDS
+    opens_ms: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -60,8 +64,9 @@ def view_of(calendar: TradingCalendar | None, market_time_ms: int, told: MarketS
         return MarketView(session, source)
     if planned and planned is not MarketSession.CLOSED:
         return MarketView(session, source, UNCONFIRMED_POLL_SECONDS)
-    until_open = _seconds_until_open(calendar, market_time_ms)
-    return MarketView(session, source, min(CLOSED_POLL_SECONDS, until_open))
+    opens_ms = _opens_ms(calendar, market_time_ms)
+    until_open = (opens_ms - market_time_ms) / MS_PER_SECOND if opens_ms else CLOSED_POLL_SECONDS
+    return MarketView(session, source, min(CLOSED_POLL_SECONDS, until_open), opens_ms)
 
 
 def _planned_session(calendar: TradingCalendar | None, market_time_ms: int) -> MarketSession | None:
@@ -73,15 +78,17 @@ def _planned_session(calendar: TradingCalendar | None, market_time_ms: int) -> M
         return None
 
 
-def _seconds_until_open(calendar: TradingCalendar | None, market_time_ms: int) -> float:
-    """Until the pre-market of the next trading day begins; a day lasts until then."""
+def _opens_ms(calendar: TradingCalendar | None, market_time_ms: int) -> int:
+    """When the next pre-market begins: of this trading day while it is night, else of the next; 0 unknown."""
     if calendar is None:
-        return CLOSED_POLL_SECONDS
+        return 0
     try:
-        opens_ms = calendar.trading_day(market_time_ms).next_day_start_ms
+        day = calendar.trading_day(market_time_ms)
+        if market_time_ms >= day.pre_market_start_ms:
+            day = calendar.next_day(day.date)
     except CalendarRangeError:
-        return CLOSED_POLL_SECONDS
-    return (opens_ms - market_time_ms) / MS_PER_SECOND
+        return 0
+    return day.pre_market_start_ms
 
 
 class MarketHours:
@@ -91,7 +98,7 @@ class MarketHours:
     it is loaded at the first look. The provider's clock need not be ours (a simulated market has a day of
     its own), so the calendar is asked about the provider's time as last told.
 
-    Concurrency: one event loop, one call of `look` at a time.
+    Concurrency: one event loop; who looks while another does waits for that answer.
     """
 
     def __init__(
@@ -108,15 +115,22 @@ class MarketHours:
         self._offset_ms = 0
         self._view: MarketView | None = None
         self._looked_at = 0.0
+        self._looking = asyncio.Lock()
         self._log = RateLimitedLog(log)
+
+    @property
+    def view(self) -> MarketView | None:
+        """What the last look saw; None before the first."""
+        return self._view
 
     async def look(self, *, fresh_seconds: float = FRESH_SECONDS) -> MarketView:
         """The market now; an answer younger than `fresh_seconds` is given again."""
-        now = self._clock.monotonic()
-        if self._view is None or now - self._looked_at >= fresh_seconds:
-            self._view = await self._look_anew()
-            self._looked_at = now
-        return self._view
+        async with self._looking:
+            now = self._clock.monotonic()
+            if self._view is None or now - self._looked_at >= fresh_seconds:
+                self._view = await self._look_anew()
+                self._looked_at = now
+            return self._view
 
     async def _look_anew(self) -> MarketView:
         told = await self._told()

@@ -28,6 +28,8 @@ from marketdata.trading_calendar import MarketSession
 
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
 WATCH_INTERVAL_SECONDS: Final = 0.25
+# After so long without a frame it is looked up whether the market is closed, so that the silence can be told.
+LOOK_AFTER_SECONDS: Final = 2.0
 SUBSCRIBED: Final = "subscribed to: "
 UNSUBSCRIBED: Final = "unsubscribed to: "
 
@@ -69,6 +71,8 @@ class Session:
         )
         self._receiving: asyncio.Task[None] | None = None
         self._last_frame_at = clock.monotonic()
+        self._newest_received_ns = 0
+        self._looking: asyncio.Task[object] | None = None
         self._answered = False
         self._live_since_ns = 0
         self._live_at: float | None = None
@@ -87,6 +91,7 @@ class Session:
         return SessionReport(
             number=number,
             live_since_ns=self._live_since_ns,
+            newest_received_ns=self._newest_received_ns,
             confirmed=tuple(sorted(self._confirmed)),
             complaint=self._complaint,
         )
@@ -118,6 +123,7 @@ class Session:
                 await self._take_what_is_left()
                 return end_from_outcome(self._receiving.exception(), self._announced)
             self._schedule_subscriptions()
+            self._look_when_silent()
             if await self._is_too_quiet():
                 return end_from_silence(
                     connected=self._client.websocket is not None,
@@ -127,6 +133,9 @@ class Session:
 
     async def close(self) -> None:
         """End the session without leaving a task or a socket, however the peer behaves."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         if self._receiving is None:
             return
         if not self._receiving.done() and self._client.websocket is not None:
@@ -158,14 +167,22 @@ class Session:
         """The SDK awaits this before it reads on, so it only takes note and returns."""
         metrics.PROVIDER_FRAMES.inc()
         metrics.PROVIDER_BYTES.inc(len(data))
+        received_ns = self._clock.time_ns()
         statuses = statuses_of(data)
         told = [event for event in statuses if event.status != CLOCK_STATUS]
         # A clock that goes on says neither that the session works nor that data comes.
         if told or not statuses:
             self._last_frame_at = self._clock.monotonic()
-            if told or not self._live_since_ns:
-                self._learn_from(told)
-        self._keep(Frame(data, self._clock.time_ns()))
+        if told:
+            self._learn_from([self._masked(event) for event in told])
+        elif not statuses:
+            self._newest_received_ns = received_ns
+            if not self._live_since_ns:
+                self._learn_from(())
+        self._keep(Frame(data, received_ns))
+
+    def _masked(self, event: StatusEvent) -> StatusEvent:
+        return StatusEvent(event.status, self._configuration.told(event.message))
 
     def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
         """Draw from a frame what it says of the session; a frame of data says that it works.
@@ -193,6 +210,14 @@ class Session:
             self._confirmed.discard(event.message.removeprefix(UNSUBSCRIBED))
         elif event.message.startswith(SUBSCRIBED):
             self._confirmed.add(event.message.removeprefix(SUBSCRIBED))
+
+    def _look_when_silent(self) -> None:
+        """Have the market's hours looked up, beside the watch: the answer may take seconds."""
+        if self._market_hours is None or not self._live_since_ns:
+            return
+        is_looking = self._looking is not None and not self._looking.done()
+        if self._silence_seconds >= LOOK_AFTER_SECONDS and not is_looking:
+            self._looking = asyncio.create_task(self._market_hours.look(), name="market hours")
 
     async def _is_too_quiet(self) -> bool:
         """Whether the session has been without a frame for longer than it may."""

@@ -9,10 +9,16 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, AuthenticationError, ProbableAuthenticationError
 
-from marketdata.errors import ConfigurationError, TopologyMismatch, TransportUnavailable
+from marketdata.errors import (
+    ConfigurationError,
+    PublishersBlocked,
+    TopologyMismatch,
+    TransportUnavailable,
+)
 from marketdata.observability.metrics import TRANSPORT_ERRORS, TRANSPORT_RECONNECTS
 
 CLOSE_SECONDS: Final = 2.0
+READY_SECONDS: Final = 0.1  # an answer without waiting: the driver knows whether the broker has blocked us
 
 
 class Link:
@@ -52,6 +58,18 @@ class Link:
         if self._closing:
             await asyncio.wait(set(self._closing))
 
+    async def _is_blocked(self) -> bool:
+        """Whether the broker stands and has told us (`connection.blocked`) that it reads nothing from us."""
+        connection = self._connection
+        if connection is None or connection.transport is None or not connection.connected.is_set():
+            return False
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await connection.transport.connection.ready()
+        except TimeoutError:
+            return True
+        return False
+
     @contextlib.asynccontextmanager
     async def translated_errors(self) -> AsyncIterator[None]:
         """Our timeout and our errors around calls of the broker; after any failure the connection goes."""
@@ -65,12 +83,16 @@ class Link:
             self.drop()
             raise ConfigurationError(f"the RabbitMQ broker of MDQ_URL refuses us: {error}") from error
         except (*CONNECTION_EXCEPTIONS, TimeoutError, asyncio.CancelledError) as error:
+            blocked = isinstance(error, TimeoutError) and await self._is_blocked()
             self.drop()
             # A connection that breaks cancels the library's own tasks, and we see it without being cancelled.
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 raise
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
-            msg = f"the RabbitMQ broker of MDQ_URL is away or blocks publishers: {error!r}"
+            if blocked:
+                msg = "the RabbitMQ broker of MDQ_URL blocks publishers (its memory or disk alarm)"
+                raise PublishersBlocked(msg) from error
+            msg = f"the RabbitMQ broker of MDQ_URL is away: {error!r}"
             raise TransportUnavailable(msg) from error
 
 

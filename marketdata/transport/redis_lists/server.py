@@ -18,7 +18,12 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from marketdata.errors import ConfigurationError, TopologyMismatch, TransportUnavailable
+from marketdata.errors import (
+    ConfigurationError,
+    PublishersBlocked,
+    TopologyMismatch,
+    TransportUnavailable,
+)
 from marketdata.observability.metrics import TRANSPORT_ERRORS
 
 
@@ -90,9 +95,10 @@ class Server:
                 yield
         except (AuthenticationError, NoPermissionError) as error:
             raise ConfigurationError(f"the Redis server of MDQ_URL refuses us: {error}") from error
-        except (
-            RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError, TimeoutError
-        ) as error:  # fmt: skip
+        except (OutOfMemoryError, ReadOnlyError) as error:
+            TRANSPORT_ERRORS.labels(reason="unavailable").inc()
+            raise PublishersBlocked(f"the Redis server of MDQ_URL takes nothing: {error}") from error
+        except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
             raise TransportUnavailable(f"the Redis server of MDQ_URL is not available: {error!r}") from error
         except RedisError as error:

@@ -16,6 +16,7 @@ from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import (
     BufferCounts,
+    FeedOutlook,
     FeedTarget,
     Frame,
     ProviderState,
@@ -44,6 +45,7 @@ class FakeProvider:
         self.buffer = FrameBuffer(count_events)
         self.target: FeedTarget | None = None
         self.session = SessionReport()
+        self.outlook = FeedOutlook()
         self.status = ProviderStatus(ProviderState.CONNECTING)
         self.noticed: list[StatusEvent] = []
 

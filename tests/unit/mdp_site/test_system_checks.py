@@ -21,7 +21,11 @@ PRODUCTION: dict[str, Any] = {
     "OIDC_CLIENT_ID": "id",
     "OIDC_CLIENT_SECRET": "secret",
     "CHANNEL_LAYERS": {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"}},
-    "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}},
+    "CACHES": {"default": {"BACKEND": "mdp_site.cache.DataCache"}},
+    "MDC_URL": "redis://:secret@cache:6379/0",
+    "CACHE_URL": "redis://:secret@cache:6379/0",
+    "CHANNEL_LAYER_URL": "redis://:secret@cache:6379/0",
+    "MDQ_URL": "amqp://mdp:secret@broker/",
 }
 
 
@@ -105,6 +109,40 @@ def test_a_wrong_setting_is_named_with_what_is_accepted(
     assert message.hint is not None
     assert message.hint.startswith(f"Accepted for {setting}: ")
     assert accepted in message.hint
+
+
+@pytest.mark.parametrize("setting", ["MDC_URL", "CACHE_URL", "CHANNEL_LAYER_URL", "MDQ_URL"])
+@pytest.mark.parametrize("url", ["redis://cache", "rediss://user@cache:6379/0", "redis://:@cache"])
+def test_production_refuses_a_server_without_a_password(
+    found: Callable[..., list[checks.CheckMessage]], setting: str, url: str
+) -> None:
+    [message] = found(**PRODUCTION | {setting: url})
+    assert message.is_serious()
+    assert message.msg.startswith(f"{setting} has no password")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://u:p@cache",
+        "rediss://cache?ssl_certfile=/c.pem",
+        "unix:///run/cache.sock",
+        "redis://h?password=p",
+    ],
+)
+def test_a_password_a_certificate_or_a_socket_file_is_enough(
+    found: Callable[..., list[checks.CheckMessage]], url: str
+) -> None:
+    assert found(**PRODUCTION | {"MDC_URL": url}) == []
+
+
+def test_the_former_broker_of_jobs_is_refused_by_name(
+    found: Callable[..., list[checks.CheckMessage]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBS_BROKER_URL", "redis://:secret@cache")
+    [message] = found()
+    assert message.is_serious()
+    assert message.msg == "JOBS_BROKER_URL is set, but jobs wait in the database"
 
 
 @pytest.mark.parametrize(

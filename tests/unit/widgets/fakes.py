@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from marketdata.errors import ContentError, StoreUnavailable
+from marketdata.listener.wanted import ListenerActual, encode
 from marketdata.payloads import RowBlock
 from marketdata.store.announcements import Announcement, News, Resync
 from marketdata.tapes import StoredTape
@@ -82,6 +83,19 @@ class MemorySnapshots:
         self.reads.append(what)
         if self.away:
             raise StoreUnavailable("ConnectionError: refused")
+
+
+class MemoryListenerRecord:
+    """What the listener tells of itself, with the promises of `ServiceRecords.actual`."""
+
+    def __init__(self) -> None:
+        self.told: ListenerActual | bytes | None = None
+        self.away = False
+
+    async def actual(self) -> bytes | None:
+        if self.away:
+            raise StoreUnavailable("ConnectionError: refused")
+        return encode(self.told) if isinstance(self.told, ListenerActual) else self.told
 
 
 class FeedCopy:

@@ -126,10 +126,5 @@ def test_feeds_are_found_under_the_prefix_and_in_the_shard_of_their_symbol() -> 
     assert {stored.streams[channel].feed for channel in stored.streams_of(3)} == set(ALERT_INFOS)
 
 
-def test_what_people_read_of_channels_shows_no_keys() -> None:
-    labels = StoredFeeds(Keys("secret:"), 2).heartbeats
-    assert set(labels.values()) == {*BOARD_INFOS, "shard 0", "shard 1"}
-
-
 def test_every_type_of_security_has_a_name() -> None:
     assert set(COLUMNS["ticker_type"].names) == set(TickerType)

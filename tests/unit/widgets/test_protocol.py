@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from widgets.data_state import DataState
 from widgets.protocol import (
     ACCEPTED,
     LONGEST_MESSAGE_BYTES,
@@ -125,11 +126,13 @@ def test_answers_have_the_names_of_the_specification() -> None:
         "server_time_ms": 5,
         "user": "ada",
     }
-    assert json.loads(encode_answer(Status(state="live", age_ms=None, detail=""))) == {
+    assert json.loads(encode_answer(Status(state=DataState.LIVE, age_ms=None, detail=""))) == {
         "type": "status",
         "state": "live",
         "age_ms": None,
         "detail": "",
+        "opens_ms": None,
+        "feed_delay_ms": 0,
     }
     assert json.loads(encode_answer(Error(code=ErrorCode.UNKNOWN_FEED, feed="x", message="no"))) == {
         "type": "error",

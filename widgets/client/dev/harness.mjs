@@ -4,7 +4,7 @@
 //
 // It speaks docs/protocol.md and sends the content security policy of the real site. While it runs:
 //   GET /control/gap      skips a sequence number of each feed (the page must resync)
-//   GET /control/stale    reports stale data;   GET /control/live ends that
+//   GET /control/state/N  reports state N of docs/protocol.md;   GET /control/state/live ends that
 //   GET /control/pause    sends no more data;   GET /control/resume ends that
 //   GET /control/close/N  closes every socket with code N
 import { randomBytes } from "node:crypto";
@@ -67,7 +67,7 @@ async function sendPage(response) {
 
 function control(action, argument) {
   if (action === "gap") for (const feed of sequence.keys()) sequence.set(feed, sequence.get(feed) + 1);
-  else if (action === "stale" || action === "live") state = action;
+  else if (action === "state" && argument) state = argument;
   else if (action === "pause" || action === "resume") paused = action === "pause";
   else if (action === "close") for (const socket of sockets.keys()) socket.close(Number(argument));
   else return "unknown action; see the head of harness.mjs\n";
@@ -164,8 +164,15 @@ function sendDelta(socket, subscribed, feed, rows) {
 }
 
 function statusMessage() {
-  const detail = state === "stale" ? "The feed is silent." : "";
-  return { type: "status", state, age_ms: state === "stale" ? 30_000 : 80, detail };
+  const opens_ms = state === "market_closed" ? market.timeMs + 3_600_000 : null;
+  return {
+    type: "status",
+    state,
+    age_ms: state === "live" ? 80 : 30_000,
+    detail: "",
+    opens_ms,
+    feed_delay_ms: 0,
+  };
 }
 
 function broadcastStatus() {

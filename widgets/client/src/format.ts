@@ -75,6 +75,24 @@ export function formatMarketTime(epochMs: Value): string {
   return epochMs ? MARKET_TIME.format(epochMs) : ABSENT;
 }
 
+const MARKET_OPENING = new Intl.DateTimeFormat("en-US", {
+  timeZone: "America/New_York",
+  weekday: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
+/** When the market opens, in New York: Mon 04:00 ET. */
+export function formatOpening(epochMs: number): string {
+  return `${MARKET_OPENING.format(epochMs).replace(",", "")} ET`;
+}
+
+/** By how much a feed is late: 15 min. */
+export function formatDelay(delayMs: number): string {
+  return `${Math.round(delayMs / 60_000)} min`;
+}
+
 /** How long something took: milliseconds below a second, then as an age. */
 export function formatDuration(durationMs: Value): string {
   if (durationMs === null) return ABSENT;

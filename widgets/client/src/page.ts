@@ -1,4 +1,5 @@
 /** What the widgets of one page share: the configuration that Django rendered, the socket, the selected symbol. */
+import type { StateText, StateTexts } from "./socket/connection-report";
 import { FeedClient } from "./socket/feed-client";
 import { SUBPROTOCOL } from "./socket/messages";
 
@@ -15,6 +16,8 @@ export interface PageConfig {
   readonly columns: ReadonlyMap<string, ColumnText>;
   /** By board: the names of its columns, the most important first. */
   readonly boards: ReadonlyMap<string, readonly string[]>;
+  /** The states of the data, by the names that the server's `status` uses. */
+  readonly states: StateTexts;
 }
 
 export interface PageContext {
@@ -51,6 +54,7 @@ export function readPageConfig(page: Document): PageConfig {
   const config = JSON.parse(source.textContent ?? "") as {
     wsPath?: unknown;
     columns?: Record<string, { description: string; names?: Record<string, string> }>;
+    states?: Record<string, StateText>;
     feeds?: { boards?: { name: string; columns: string[] }[] };
   };
   if (typeof config.wsPath !== "string") throw new Error("#mdp-config: wsPath must be a string");
@@ -62,6 +66,7 @@ export function readPageConfig(page: Document): PageConfig {
       columns.map(([name, { description, names }]) => [name, { description, names: codes(names) }]),
     ),
     boards: new Map(boards.map(({ name, columns }) => [name, columns])),
+    states: new Map(Object.entries(config.states ?? {})),
   };
 }
 

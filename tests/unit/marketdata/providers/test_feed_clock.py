@@ -5,7 +5,7 @@ import pytest
 from marketdata.providers.base import FeedTarget, StatusEvent
 from marketdata.providers.feed_clock import CLOCK_STATUS, FeedClock
 from marketdata.providers.massive.client import MassiveProvider
-from marketdata.providers.massive.configuration import DELAY_MS, MassiveConfiguration
+from marketdata.providers.massive.configuration import DELAY_MS, DELAY_ROOM_MS, MassiveConfiguration
 
 RECEIVED_MS = 1_795_190_400_000
 RECEIVED_NS = RECEIVED_MS * 1_000_000
@@ -26,7 +26,7 @@ def test_a_live_feed_is_on_the_time_of_its_arrival_whatever_it_says(feed: str) -
 
 @pytest.mark.parametrize("feed", ["Delayed", "DelayedBusiness"])
 def test_a_delayed_feed_is_on_an_earlier_time(feed: str) -> None:
-    assert provider(feed).feed_time_ms(RECEIVED_NS) == RECEIVED_MS - DELAY_MS
+    assert provider(feed).feed_time_ms(RECEIVED_NS) == RECEIVED_MS - DELAY_MS + DELAY_ROOM_MS
 
 
 def test_a_feed_of_our_choice_declares_its_time() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from marketdata.payloads import RowBlock
@@ -12,9 +13,15 @@ from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
-from tests.unit.widgets.fakes import FeedCopy, MemoryAnnouncements, MemorySnapshots, ReadingClient
+from tests.unit.widgets.fakes import (
+    FeedCopy,
+    MemoryAnnouncements,
+    MemoryListenerRecord,
+    MemorySnapshots,
+    ReadingClient,
+)
 from widgets.catalog import Feed, StoredFeeds, feed_of
-from widgets.hub import Hub, hub
+from widgets.hub import Hub, hub, listener_watch
 
 SHARDS = 2
 STORED = StoredFeeds(Keys(), SHARDS)
@@ -31,8 +38,13 @@ class Desk:
         self.clock = ManualClock()
         self.announcements = MemoryAnnouncements()
         self.snapshots = MemorySnapshots()
+        self.listener = MemoryListenerRecord()
         self.hub = Hub(
-            announcements=self.announcements, snapshots=self.snapshots, stored=STORED, clock=self.clock
+            announcements=self.announcements,
+            snapshots=self.snapshots,
+            listener=self.listener,
+            stored=STORED,
+            clock=self.clock,
         )
         self.client = ReadingClient(self.clock)
         self.copies: dict[str, FeedCopy] = {}
@@ -58,6 +70,11 @@ class Desk:
                 self.statuses.append(frame)
             else:
                 self.copies.setdefault(frame["feed"], FeedCopy()).apply(text)
+
+    def data_state(self) -> str:
+        """What `/readyz` would tell; empty before it is known."""
+        status = self.hub.data_status()
+        return status.state if status else ""
 
     def holds(self, feed: str, rows: dict[str, list[Any]]) -> Callable[[], bool]:
         """A condition: the client, reading on, holds exactly these rows."""
@@ -88,6 +105,7 @@ def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
 async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     for pause in ("HOUSEKEEPING_SECONDS", "READ_INTERVAL_SECONDS", "RETRY_SECONDS", "RESTART_SECONDS"):
         monkeypatch.setattr(hub, pause, 0.02)
+    monkeypatch.setattr(listener_watch, "INTERVAL_SECONDS", 0.02)
     desk = Desk()
     yield desk
     await desk.hub.stop()
@@ -245,25 +263,39 @@ async def test_a_client_that_stalls_is_given_up(desk: Desk) -> None:
     assert desk.client.given_up == 0
 
 
-async def test_a_store_that_is_away_makes_feeds_stale_until_it_answers(desk: Desk) -> None:
-    desk.snapshots.away = True
+async def test_a_store_that_is_away_is_told_until_it_answers_and_leaves_the_process_ready(desk: Desk) -> None:
+    desk.snapshots.away = desk.listener.away = True
     desk.attach()
-    await eventually(lambda: "store" in desk.hub.unready(), 2.0)
-    for channel in STORED.channels:
-        desk.announcements.announce(channel, quotes({}, tick=1))
 
-    def last_status_is(state: str, detail: str) -> bool:
+    def tick() -> None:
+        for channel in STORED.channels:
+            block = quotes({}, tick=desk.clock.time_ns())
+            desk.announcements.announce(
+                channel, msgspec.structs.replace(block, received_ns=desk.clock.time_ns())
+            )
+
+    def state() -> str:
+        tick()
         desk.read()
-        last = desk.statuses[-1] if desk.statuses else {}
-        return (last.get("state"), last.get("detail")) == (state, detail)
+        return desk.statuses[-1]["state"] if desk.statuses else ""
 
-    desk.clock.advance(6)
-    for channel in STORED.channels:
-        desk.announcements.announce(channel, quotes({}, tick=2))
-    await eventually(lambda: last_status_is("stale", "the store cannot be reached"), 3.0)
-    desk.snapshots.away = False
-    await eventually(lambda: last_status_is("live", "data comes in"), 5.0)
+    await eventually(lambda: state() == "cache_away", 3.0)
     assert desk.hub.unready() == {}
+    desk.snapshots.away = desk.listener.away = False
+    await eventually(lambda: state() == "live", 5.0)
+    desk.clock.advance(6)
+    await eventually(lambda: desk.data_state() == "no_listener", 5.0)
+
+
+async def test_a_listeners_record_of_another_version_counts_as_none(desk: Desk) -> None:
+    desk.listener.told = b'{"version": 99}'
+    desk.attach()
+
+    def state() -> str:
+        desk.clock.advance(1)
+        return desk.data_state()
+
+    await eventually(lambda: state() == "no_listener", 3.0)
 
 
 HIGHS = feed_of("daily_range_hod_alert")

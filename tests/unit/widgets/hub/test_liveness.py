@@ -1,58 +1,116 @@
-"""When the status says live, and when stale, and why."""
+"""What becomes of announcements, of the listener's word and of a store that is away: the status."""
 
+import pytest
+
+from marketdata.providers.base import FeedOutlook
+from marketdata.store.keys import Keys
+from marketdata.trading_calendar import MarketSession
 from tests.support.manual_clock import ManualClock
+from tests.unit.widgets.listener_records import told
+from widgets.catalog import StoredFeeds
+from widgets.data_state import DataState
 from widgets.hub.liveness import Liveness
 
-LABELS = {"mdp:rows:0": "shard 0", "scanners:top_gainers": "scanners:top_gainers"}
+STORED = StoredFeeds(Keys("secret:"), 2)
+OPEN = FeedOutlook(session=MarketSession.REGULAR)
 
 
-def liveness(clock: ManualClock) -> Liveness:
-    return Liveness(LABELS, clock)
+class Heard:
+    """Liveness whose channels a test lets speak."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.liveness = Liveness(STORED, self.clock)
+        self.liveness.listener_told(told(outlook=OPEN))
+
+    def everybody(self, received_ns: int | None = None) -> None:
+        self.only((*STORED.shards, *STORED.boards), received_ns)
+
+    def only(self, channels: tuple[str, ...], received_ns: int | None = None) -> None:
+        for channel in channels:
+            self.liveness.heard(channel, self.clock.time_ns() if received_ns is None else received_ns)
+
+    def state(self) -> DataState:
+        return self.liveness.status().state
 
 
-def test_nothing_heard_yet_is_stale_and_of_no_age() -> None:
-    status = liveness(ManualClock()).status()
-    assert (status.state, status.age_ms) == ("stale", None)
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
 
 
-def test_everything_heard_is_live_with_the_age_of_the_newest_data() -> None:
-    clock = ManualClock()
-    heard = liveness(clock)
-    received_ns = clock.time_ns()
-    clock.advance(2)
-    for channel in LABELS:
-        heard.heard(channel, received_ns)
-    assert (heard.status().state, heard.status().age_ms) == ("live", 2_000)
+def test_before_everybody_could_speak_nothing_is_known(heard: Heard) -> None:
+    known = [heard.liveness.is_known]
+    heard.clock.advance(5)
+    known.append(heard.liveness.is_known)
+    assert known == [False, True]
+    status = heard.liveness.status()
+    assert (status.state, status.age_ms) == (DataState.NO_PROCESSOR, None)
 
 
-def test_one_silent_channel_is_named_by_its_label() -> None:
-    clock = ManualClock()
-    heard = liveness(clock)
-    for channel in LABELS:
-        heard.heard(channel, 0)
-    clock.advance(4)
-    heard.heard("scanners:top_gainers", 0)
-    clock.advance(2)
-    assert heard.status().state == "stale"
-    assert heard.status().detail == "no data for 5 s from shard 0"
+def test_everything_heard_is_live_with_the_age_of_the_newest_data(heard: Heard) -> None:
+    received_ns = heard.clock.time_ns()
+    heard.clock.advance(2)
+    heard.everybody(received_ns)
+    assert heard.liveness.is_known
+    assert (heard.state(), heard.liveness.status().age_ms) == (DataState.LIVE, 2_000)
 
 
-def test_silence_of_all_and_its_end() -> None:
-    clock = ManualClock()
-    heard = liveness(clock)
-    clock.advance(6)
-    assert heard.status().detail == "no data for 5 s"
-    for channel in LABELS:
-        heard.heard(channel, 0)
-    assert heard.status().state == "live"
+def test_heartbeats_that_go_on_without_new_data_are_not_live(heard: Heard) -> None:
+    received_ns = heard.clock.time_ns()
+    for _ in range(47):
+        heard.everybody(received_ns)
+        heard.clock.advance(1)
+    heard.everybody(received_ns)
+    status = heard.liveness.status()
+    assert (status.state, status.age_ms) == (DataState.STALE, 47_000)
 
 
-def test_a_store_that_cannot_be_read_is_stale_without_telling_its_address() -> None:
-    heard = liveness(ManualClock())
-    for channel in LABELS:
-        heard.heard(channel, 0)
-    heard.store_failed("ConnectionError: 10.0.0.7:6379")
-    assert heard.status().detail == "the store cannot be reached"
-    assert "10.0.0.7" in heard.store_trouble
-    heard.store_read()
-    assert heard.status().state == "live"
+def test_data_of_a_clock_that_is_ahead_does_not_stay_young(heard: Heard) -> None:
+    ahead_ns = heard.clock.time_ns() + 3_600 * 10**9
+    for _ in range(7):
+        heard.everybody(ahead_ns)
+        heard.clock.advance(1)
+    assert heard.state() is DataState.STALE
+
+
+def test_who_is_silent_is_named_and_no_key_is_shown(heard: Heard) -> None:
+    heard.everybody()
+    heard.clock.advance(4)
+    heard.only((*STORED.boards, next(iter(STORED.shards))))
+    heard.clock.advance(2)
+    status = heard.liveness.status()
+    assert (status.state, status.detail) == (DataState.NO_PROCESSOR, "Not processed: shard 1.")
+    heard.only(tuple(STORED.shards))
+    heard.clock.advance(4)
+    heard.only(tuple(STORED.shards))
+    status = heard.liveness.status()
+    assert status.state is DataState.NO_SCANNER
+    assert "scanners:top_gainers" in status.detail
+    assert "secret" not in status.detail
+
+
+def test_a_store_that_cannot_be_read_is_told_without_its_address_and_then_given_time(heard: Heard) -> None:
+    heard.everybody()
+    heard.liveness.store_failed("ConnectionError: 10.0.0.7:6379")
+    assert heard.state() is DataState.CACHE_AWAY
+    assert "10.0.0.7" not in heard.liveness.status().detail
+    heard.clock.advance(30)
+    heard.liveness.listener_told(None)
+    assert heard.state() is DataState.STALE, "the parts come back one by one: none is missing yet"
+    heard.clock.advance(5)
+    assert heard.state() is DataState.NO_LISTENER
+    heard.liveness.listener_told(told(outlook=OPEN))
+    heard.everybody()
+    assert heard.state() is DataState.LIVE
+
+
+def test_a_closed_market_says_when_it_opens_and_a_delayed_feed_by_how_much(heard: Heard) -> None:
+    outlook = FeedOutlook(session=MarketSession.CLOSED, opens_ms=1_795_424_400_000, delay_ms=900_000)
+    heard.liveness.listener_told(told(outlook=outlook))
+    heard.everybody(1)
+    status = heard.liveness.status()
+    assert (status.state, status.opens_ms) == (DataState.MARKET_CLOSED, 1_795_424_400_000)
+    heard.everybody()
+    status = heard.liveness.status()
+    assert (status.state, status.opens_ms, status.feed_delay_ms) == (DataState.LIVE, None, 900_000)

@@ -61,9 +61,14 @@ export interface Unsubscribed {
 
 export interface Status {
   readonly type: "status";
-  readonly state: "live" | "stale";
+  /** The state of the data: `live`, or a name that says why not; the server may come to know further ones. */
+  readonly state: string;
   readonly age_ms: number | null;
   readonly detail: string;
+  /** When a closed market opens, in the market's own time; `null` where unknown, or not closed. */
+  readonly opens_ms: number | null;
+  /** By how much the provider's feed is late by its plan. */
+  readonly feed_delay_ms: number | null;
 }
 
 export interface ErrorMessage {
@@ -159,10 +164,14 @@ function parseDelta(fields: Fields): Delta {
 }
 
 function parseStatus(fields: Fields): Status {
-  const state = fields["state"];
-  if (state !== "live" && state !== "stale") throw new ProtocolError("state: expected live or stale");
-  const detail = typeof fields["detail"] === "string" ? fields["detail"] : "";
-  return { type: "status", state, age_ms: optionalNumber(fields, "age_ms"), detail };
+  return {
+    type: "status",
+    state: text(fields, "state"),
+    age_ms: optionalNumber(fields, "age_ms"),
+    detail: typeof fields["detail"] === "string" ? fields["detail"] : "",
+    opens_ms: optionalNumber(fields, "opens_ms"),
+    feed_delay_ms: optionalNumber(fields, "feed_delay_ms"),
+  };
 }
 
 function frameHead(fields: Fields) {

@@ -2,7 +2,7 @@
 import { html, LitElement } from "lit";
 import { formatAge, formatMarketTime } from "../format";
 import type { PageContext } from "../page";
-import { type ConnectionReport, describeConnection } from "../socket/connection-report";
+import { CONNECTING, type ConnectionReport, describeConnection } from "../socket/connection-report";
 import { RateLimitedText } from "./rate-limited-text";
 
 const REFRESH_MS = 500;
@@ -29,7 +29,7 @@ export class ConnectionElement extends LitElement {
 
   constructor() {
     super();
-    this.report = { state: "connecting", label: "Connecting", detail: "" };
+    this.report = CONNECTING;
     this.ageText = formatAge(null);
     this.timeText = formatMarketTime(null);
     this.announced = "";
@@ -59,10 +59,11 @@ export class ConnectionElement extends LitElement {
   }
 
   protected override render() {
-    const { state, label, detail } = this.report;
+    const { alarm, label, detail, delay } = this.report;
     return html`
-      <div class="connection" data-state=${state}>
+      <div class="connection" data-alarm=${alarm}>
         <span class="connection-state" title=${detail}><span class="connection-mark" aria-hidden="true"></span>${label}</span>
+        ${delay && html`<span class="connection-delay" title="Received fresh from a feed that is late by its plan">${delay}</span>`}
         <span class="connection-item"><span class="label">Age</span> <span class="connection-age">${this.ageText}</span></span>
         <span class="connection-item"><span class="label">Market</span> <span class="connection-time">${this.timeText}</span> <span class="label">ET</span></span>
         ${this.#renderDetail()}
@@ -72,17 +73,16 @@ export class ConnectionElement extends LitElement {
   }
 
   #renderDetail() {
-    const { state, detail } = this.report;
-    if (state === "logged_out")
-      return html`<a class="connection-detail" href=${location.pathname}>Log in again</a>`;
-    return html`<span class="connection-detail">${state === "live" ? "" : detail}</span>`;
+    const { loggedOut, detail } = this.report;
+    if (loggedOut) return html`<a class="connection-detail" href=${location.pathname}>Log in again</a>`;
+    return html`<span class="connection-detail" title=${detail}>${detail}</span>`;
   }
 
   #refresh(): void {
-    const client = this.context?.client;
-    if (client === undefined) return;
+    if (this.context === undefined) return;
+    const { client, config } = this.context;
     const now = performance.now();
-    this.report = describeConnection(client.facts, now);
+    this.report = describeConnection(client.facts, now, config.states);
     this.ageText = formatAge(client.ageMs);
     this.timeText = formatMarketTime(client.marketTimeMs);
     // Without the detail, which counts seconds: only a change of state is worth a word.

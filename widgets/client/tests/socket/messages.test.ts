@@ -11,7 +11,14 @@ describe("a frame's text becomes a message", () => {
     delta(2, [["BBB", 1, null]], ["AAA"]),
     delta(2, [], [], "e1", ["BBB", "AAA"]),
     { type: "unsubscribed", feed: "quote:AAPL" },
-    { type: "status", state: "stale", age_ms: 12_000, detail: "The feed is silent." },
+    {
+      type: "status",
+      state: "market_closed",
+      age_ms: 12_000,
+      detail: "It is night.",
+      opens_ms: 1_795_424_400_000,
+      feed_delay_ms: 900_000,
+    },
     { type: "error", code: "unknown_feed", feed: "scanners:nope", message: "no such feed" },
     { type: "pong", id: 7 },
   ])("keeps every field of $type", (message) => {
@@ -43,7 +50,7 @@ describe("anything else is refused with the field that is wrong", () => {
       JSON.stringify(snapshot({ rows: [["AAA", 1]] })),
       /expected 3 entries/,
     ],
-    ["an unknown state", '{"type":"status","state":"asleep"}', /live or stale/],
+    ["a state that is no text", '{"type":"status","state":7}', /state: expected a string/],
     ["bytes", new ArrayBuffer(2), /expected text/],
   ])("%s", (_name, frame, complaint) => {
     expect(() => parseServerMessage(frame)).toThrow(ProtocolError);

@@ -19,7 +19,7 @@ beforeEach(async () => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", columns: new Map(), boards: new Map() },
+    config: { wsPath: "/ws/", columns: new Map(), boards: new Map(), states: new Map() },
     client: new FeedClient(browser),
     selection: new Selection(),
   };

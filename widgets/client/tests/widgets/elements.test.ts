@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type PageContext, readPageConfig, Selection } from "../../src/page";
+import type { StateTexts } from "../../src/socket/connection-report";
 import { FeedClient } from "../../src/socket/feed-client";
 import { bindThemeToggle } from "../../src/theme";
 import { ConnectionElement } from "../../src/widgets/connection";
@@ -10,6 +11,12 @@ import { FakeBrowser } from "../socket/fake-browser";
 customElements.define("mdp-connection", ConnectionElement);
 customElements.define("mdp-quote", QuoteElement);
 
+const STATES: StateTexts = new Map([
+  ["live", { label: "Live", meaning: "The data is fresh.", alarm: "none" }],
+  ["stale", { label: "Stale", meaning: "The data is old.", alarm: "warning" }],
+  ["stopped", { label: "Stopped", meaning: "An operator stopped the listener.", alarm: "warning" }],
+]);
+
 let browser: FakeBrowser;
 let context: PageContext;
 
@@ -17,7 +24,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", columns: new Map(), boards: new Map() },
+    config: { wsPath: "/ws/", columns: new Map(), boards: new Map(), states: STATES },
     client: new FeedClient(browser),
     selection: new Selection(),
   };
@@ -123,6 +130,11 @@ describe("the connection", () => {
     browser.socket.deliver(status("live", 300));
     await element.updateComplete;
     expect(textOf(element)).toContain("Live Age 0.3 s");
+    browser.socket.deliver({ ...status("stopped", 47_000), detail: "", feed_delay_ms: 900_000 });
+    await element.updateComplete;
+    expect(textOf(element)).toContain("Stopped Delayed 15 min Age 47 s");
+    expect(textOf(element)).toContain("An operator stopped the listener.");
+    expect(element.querySelector(".connection")?.getAttribute("data-alarm")).toBe("warning");
     browser.socket.lose(4401);
     await element.updateComplete;
     expect(textOf(element)).toContain("Logged out");
@@ -153,6 +165,7 @@ describe("the page", () => {
     const config = page(`{
       "wsPath": "/ws/",
       "columns": {"close": {"description": "Price"}, "session": {"description": "When", "names": {"-1": "no"}}},
+      "states": {"quiet": {"label": "Quiet", "meaning": "Silent.", "alarm": "calm"}},
       "feeds": {"boards": [{"name": "halts", "columns": ["close"]}]}
     }`);
     expect(readPageConfig(config)).toEqual({
@@ -162,6 +175,7 @@ describe("the page", () => {
         ["session", { description: "When", names: new Map([[-1, "no"]]) }],
       ]),
       boards: new Map([["halts", ["close"]]]),
+      states: new Map([["quiet", { label: "Quiet", meaning: "Silent.", alarm: "calm" }]]),
     });
     expect(() => readPageConfig(page('{"wsPath": 7}'))).toThrow("wsPath must be a string");
     document.body.replaceChildren();

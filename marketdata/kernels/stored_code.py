@@ -1,0 +1,170 @@
+"""Where compiled kernels are kept, and how a stored one is told from a damaged one.
+
+Numba's own store wants a directory that it can write to, ends the process where a file is damaged, and looks
+at the file of the function alone to tell whether its code is still good. Here a file holds one function for
+one signature and machine, after a digest over itself and over all that its code depends on. It is read
+wherever it lies and is whole, and compiled anew where it is not: damaged machine code must never run.
+"""
+
+import hashlib
+import logging
+import os
+import pickle
+import platform
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numba
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+DIRECTORY_VARIABLE: Final = "NUMBA_CACHE_DIR"
+
+_PACKAGE: Final = Path(__file__).parent
+_NAME_CHARACTERS: Final = 16
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
+
+_dumps: Any = dumps  # Numba has no types
+_rebuild: Any = CompileResult._rebuild  # noqa: SLF001
+
+log = logging.getLogger(__name__)
+
+
+class StoredCode(_Cache):
+    """The stored machine code of one function, behind the interface by which Numba asks for it."""
+
+    def __init__(self, function: Any) -> None:
+        self._name = f"{function.__module__}.{function.__qualname__}"
+
+    @property
+    def cache_path(self) -> str:
+        """Where new code would be kept first; Numba shows it in its statistics."""
+        return str(next(directories()))
+
+    def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
+        """The stored code for a signature; None where there is none that is whole."""
+        target_context.refresh()
+        content = _content_of(_key(self._name, sig, target_context.codegen()))
+        if content is None:
+            return None
+        try:
+            result: CompileResult = _rebuild(target_context, *pickle.loads(content))  # noqa: S301 - `_is_trusted`
+        except Exception:  # whole, yet of no use to this Numba: then it is compiled
+            log.warning("compiled kernel cannot be used", extra={"kernel": self._name}, exc_info=True)
+            return None
+        return result
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep new code in the first directory that takes it, if one does."""
+        key = _key(self._name, sig, data.codegen)
+        content: bytes = _dumps(data._reduce())  # noqa: SLF001
+        for directory in directories():
+            try:
+                _write(directory, key, content)
+            except OSError:
+                continue
+            return
+
+    def enable(self) -> None:
+        """Always on."""
+
+    def disable(self) -> None:
+        """Always on."""
+
+    def flush(self) -> None:
+        """What is out of date is never asked for."""
+
+
+def directories() -> Iterator[Path]:
+    """Where compiled kernels may lie, in order: as told, beside the sources, in the user's caches."""
+    if told := os.environ.get(DIRECTORY_VARIABLE):
+        yield Path(told)
+    yield _PACKAGE / "__pycache__"
+    if own := _user_caches():
+        yield own
+
+
+def _user_caches() -> Path | None:
+    """Where the user keeps caches; None for one without a home, as containers have them."""
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    except RuntimeError:
+        return None
+    return caches / "market-data-platform"
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(_PACKAGE.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES: Final = _digest_of_sources()
+
+
+def _key(name: str, signature: Any, codegen: Any) -> str:
+    """All that machine code depends on: sources, signature, processor, and the programs that made it."""
+    machine = (
+        platform.python_implementation(),
+        sys.version_info[:2],
+        numba.__version__,
+        codegen.magic_tuple(),
+    )
+    return repr((name, signature, machine, _SOURCES))
+
+
+def _file_name(key: str) -> str:
+    return f"kernel-{hashlib.sha256(key.encode()).hexdigest()[:_NAME_CHARACTERS]}.code"
+
+
+def _digest(key: str, content: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + content).digest()
+
+
+def _content_of(key: str) -> bytes | None:
+    """What is stored under the key in the first directory that has it whole."""
+    for directory in directories():
+        path = directory / _file_name(key)
+        try:
+            with path.open("rb") as file:
+                trusted = _is_trusted(os.fstat(file.fileno()))
+                stored = file.read() if trusted else b""
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("compiled kernel cannot be read: %s", error)
+            continue
+        digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+        if digest == _digest(key, content):
+            return content
+        log.warning("compiled kernel is %s: %s", "damaged" if trusted else "not ours alone to write", path)
+    return None
+
+
+def _is_trusted(status: os.stat_result) -> bool:
+    """Whether only we, root or the owner of the sources can have written it: it is code that will run."""
+    owners = {0, os.geteuid(), _PACKAGE.stat().st_uid}
+    return status.st_uid in owners and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _write(directory: Path, key: str, content: bytes) -> None:
+    """Write a file whole or not at all: others may start at the same time.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    draft = directory / f"{_file_name(key)}.{secrets.token_hex(8)}"
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+            file.write(_digest(key, content) + content)
+        draft.replace(directory / _file_name(key))
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

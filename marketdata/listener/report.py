@@ -1,0 +1,66 @@
+"""What the listener tells of itself: the feed, the broker and the books, as one record."""
+
+from collections import deque
+from typing import Final
+
+from marketdata.clock import Clock
+from marketdata.listener.ledger import Ledger
+from marketdata.listener.publishing import Publishing
+from marketdata.listener.wanted import RECENT_SECONDS, ListenerActual, ListenerWanted
+from marketdata.providers.base import Provider, ProviderState
+
+NANOSECONDS_PER_MS: Final = 1_000_000
+
+
+class Reporter:
+    """Puts the record together, as often as it is told: what must be remembered for it is kept here."""
+
+    def __init__(
+        self, provider: Provider, ledger: Ledger, publishing: Publishing, *, source: str, clock: Clock
+    ) -> None:
+        self._provider = provider
+        self._ledger = ledger
+        self._publishing = publishing
+        self._source = source
+        self._clock = clock
+        self._entered: tuple[ProviderState, str] | None = None
+        self._since_ms = 0
+        self._newest_received_ns = 0
+        self._received: deque[tuple[float, int]] = deque()
+
+    def actual(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> ListenerActual:
+        """How things are now."""
+        status, session = self._provider.status, self._provider.session
+        now_ms = self._clock.time_ns() // NANOSECONDS_PER_MS
+        if (status.state, status.reason) != self._entered:
+            self._entered, self._since_ms = (status.state, status.reason), now_ms
+        self._newest_received_ns = max(self._newest_received_ns, session.newest_received_ns)
+        counters = self._ledger.counters(self._provider.counts)
+        asked_for = applied.subscriptions if applied.running else ()
+        return ListenerActual(
+            source=self._source,
+            reported_at_ms=now_ms,
+            applied=applied,
+            state=status.state,
+            reason=status.reason,
+            detail=status.detail or session.complaint,
+            session=session.number,
+            live_since_ms=session.live_since_ns // NANOSECONDS_PER_MS,
+            unconfirmed=sorted(set(asked_for) ^ set(session.confirmed)) if asked_for else (),
+            counters=counters,
+            since_ms=self._since_ms,
+            broker=self._publishing.broker,
+            newest_received_ms=self._newest_received_ns // NANOSECONDS_PER_MS,
+            recent_events=self._recent(counters.events_received),
+            outlook=self._provider.outlook,
+            refused_version=refused_version,
+            refusal=refusal,
+        )
+
+    def _recent(self, events_received: int) -> int:
+        """How many of the events so far came in the last `RECENT_SECONDS`."""
+        now = self._clock.monotonic()
+        self._received.append((now, events_received))
+        while self._received[0][0] < now - RECENT_SECONDS:
+            self._received.popleft()
+        return events_received - self._received[0][1]

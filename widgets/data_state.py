@@ -1,0 +1,71 @@
+"""The states of the data that is shown: their names, what people read, and how much of an alarm each is.
+
+The one place that says it: `status` frames, `/readyz`, the metric, the dashboard and docs/protocol.md take
+their words from here. `widgets.hub.verdict` decides which state it is.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+
+class DataState(enum.StrEnum):
+    """What the data is like now; every state but `LIVE` means that it is not fresh, or will not stay so."""
+
+    LIVE = "live"
+    QUIET = "quiet"
+    MARKET_CLOSED = "market_closed"
+    STALE = "stale"
+    STOPPED = "stopped"
+    RECONNECTING = "reconnecting"
+    REFUSED = "refused"
+    BROKER_BLOCKED = "broker_blocked"
+    BROKER_AWAY = "broker_away"
+    NO_LISTENER = "no_listener"
+    NO_PROCESSOR = "no_processor"
+    NO_SCANNER = "no_scanner"
+    CACHE_AWAY = "cache_away"
+
+
+class Alarm(enum.StrEnum):
+    """How a state is to be shown: all is well, nothing is to be expected, take care, something is broken."""
+
+    NONE = "none"
+    CALM = "calm"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+class StateInfo(msgspec.Struct, frozen=True):
+    """A state as people read it: a word or two, and a sentence that says what it means."""
+
+    label: str
+    meaning: str
+    alarm: Alarm
+
+
+STATES: Final[Mapping[DataState, StateInfo]] = {
+    DataState.LIVE: StateInfo("Live", "The data is fresh.", Alarm.NONE),
+    DataState.QUIET: StateInfo(
+        "Quiet", "The feed is connected and silent, as it may be at this time.", Alarm.CALM
+    ),
+    DataState.MARKET_CLOSED: StateInfo(
+        "Market closed", "The market is closed: nothing is to be expected.", Alarm.CALM
+    ),
+    DataState.STALE: StateInfo("Stale", "The data is old although events are due.", Alarm.WARNING),
+    DataState.STOPPED: StateInfo("Stopped", "An operator stopped the listener.", Alarm.WARNING),
+    DataState.RECONNECTING: StateInfo(
+        "Reconnecting", "The provider's feed is not connected; the listener tries again.", Alarm.WARNING
+    ),
+    DataState.REFUSED: StateInfo("Refused", "The provider refuses the connection.", Alarm.FAULT),
+    DataState.BROKER_BLOCKED: StateInfo(
+        "Broker blocked", "The queues' broker takes no events (its memory or disk alarm).", Alarm.FAULT
+    ),
+    DataState.BROKER_AWAY: StateInfo("Broker away", "The queues' broker cannot be reached.", Alarm.FAULT),
+    DataState.NO_LISTENER: StateInfo("No listener", "No listener tells its state.", Alarm.FAULT),
+    DataState.NO_PROCESSOR: StateInfo("No processor", "A shard is not processed.", Alarm.FAULT),
+    DataState.NO_SCANNER: StateInfo("No scanner", "The boards are not ranked.", Alarm.FAULT),
+    DataState.CACHE_AWAY: StateInfo("Cache away", "The market data cache cannot be reached.", Alarm.FAULT),
+}
