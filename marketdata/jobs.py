@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import enum
 import os
+import random
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from marketdata.reference.loader import Loaded, Progress, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.rest import RestSource
 from marketdata.reference.state import LoadReport, LoadState, read_load_state
+from marketdata.reference.waiting import in_turn
 from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -181,7 +183,7 @@ def look_up_newcomers() -> str:
 
 
 async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
-    """Look up the symbols of the shards' rows that the reference block lacks, and announce the larger block.
+    """Look up symbols that trade and that the reference block lacks, and announce the larger block.
 
     Raises:
         StoreUnavailable: the cache is away.
@@ -256,12 +258,10 @@ async def _stored_reference(reader: SnapshotReader) -> RowBlock | None:
 
 
 async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int) -> Sequence[str]:
-    """Symbols that have rows in a shard and none in the reference block."""
-    traded: set[str] = set()
-    for shard in range(shards):
-        rows = await reader.rows(shard)
-        traded.update(() if rows is None else rows.symbols)
-    return sorted(traded.difference(stored.symbols))
+    """Symbols that trade and have no row in the reference block, in the order in which it is their turn."""
+    rows = [await reader.rows(shard) for shard in range(shards)]
+    refused = [await reader.refused(shard) for shard in range(shards)]
+    return in_turn(rows, refused, known=frozenset(stored.symbols), chance=random.SystemRandom())
 
 
 _SCHEDULED: Final = (

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.issues import is_test_issue
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
 from scanners.symbol_index import SymbolIndex
@@ -57,6 +58,12 @@ class Sheet:
             self._matrix[:] = np.nan
             self.mark()
 
+    def keep(self, rows: Rows, capacity: int) -> None:
+        """Follow the table to some of its rows."""
+        self._matrix = _widened(self._matrix[:, rows], capacity)
+        self._row_count = len(rows)
+        self.mark()
+
     def resize(self, row_count: int, capacity: int) -> None:
         """Follow the table to a number of rows; new ones are absent."""
         self._row_count = row_count
@@ -65,7 +72,7 @@ class Sheet:
 
 
 class MarketTable:
-    """Rows in the order in which their symbols appeared; a row is never removed.
+    """Rows in the order in which their symbols appeared; only `keep` removes some.
 
     `names` is the schema, `sheets` the names of the columns of each sheet. Whoever writes values marks the
     rows that changed; `take_changed` hands the marked rows to the publisher and starts anew.
@@ -83,6 +90,7 @@ class MarketTable:
             raise ValueError(f"column names must differ: {self.names}")
         self._matrix = np.full((len(self.names), capacity), np.nan)
         self._changed = np.zeros(capacity, dtype=np.bool_)
+        self._is_test_issue = np.zeros(0, dtype=np.bool_)
         self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
         self.tape: Final = Tape()
         self._index = SymbolIndex()
@@ -96,6 +104,11 @@ class MarketTable:
     def symbols(self) -> Sequence[str]:
         """The symbol of each row. Do not change."""
         return self._index.symbols
+
+    @property
+    def test_issues(self) -> NDArray[np.bool_]:
+        """Which rows are of test issues. Do not change."""
+        return self._is_test_issue
 
     def __getitem__(self, name: str) -> Column:
         """The column of a name: a view, whose elements may be set; it is stale once a row is added."""
@@ -114,6 +127,10 @@ class MarketTable:
         self._matrix[columns, rows] = values
         self._changed[rows] = True
 
+    def find(self, symbols: Sequence[str]) -> tuple[Rows, bool]:
+        """The row of each symbol, `UNKNOWN` where it has none; and whether all have one."""
+        return self._index.find(symbols)
+
     def rows(self, symbols: Sequence[str]) -> Rows:
         """The row of each symbol; a symbol that is new gets a row of NaN, which is marked."""
         rows, all_found = self._index.find(symbols)
@@ -123,6 +140,24 @@ class MarketTable:
             if not all_found:  # no code for a symbol may differ from the one it was entered with
                 raise RuntimeError("symbols that were added have no row")
         return rows
+
+    def keep(self, rows: Rows) -> None:
+        """Keep these rows (ascending), which become the first; all others go, with their memory.
+
+        What is left is marked, and so are the sheets: their rows are others now.
+        """
+        symbols = [self.symbols[row] for row in rows.tolist()]
+        self._index = SymbolIndex()
+        self._index.add(symbols)
+        capacity = _capacity(INITIAL_CAPACITY, len(rows))
+        self._matrix = _widened(self._matrix[:, rows], capacity)
+        self._changed = np.zeros(capacity, dtype=np.bool_)
+        self._changed[: len(rows)] = True
+        self._is_test_issue = self._is_test_issue[rows]
+        for sheet in self.sheets.values():
+            sheet.keep(rows, capacity)
+        self.tape.keep(rows)
+        self._alphabetic = np.empty(0, dtype=np.intp)
 
     def mark(self, rows: Rows | slice) -> None:
         """Note that the rows changed."""
@@ -172,12 +207,13 @@ class MarketTable:
         return dict(zip(sheet.names, sheet.values.copy(), strict=True))
 
     def apply_sheet(self, name: str, block: RowBlock) -> None:
-        """Write a stored sheet; foreign columns are ignored. It counts as stored."""
-        rows = self.rows(block.symbols)
+        """Write a stored sheet, which counts as stored. Foreign columns and symbols are ignored."""
+        rows, _ = self.find(block.symbols)
+        held = np.flatnonzero(rows != UNKNOWN)
         sheet = self.sheets[name]
         for index, column in enumerate(sheet.names):
             if column in block.columns:
-                sheet.values[index, rows] = block.columns[column]
+                sheet.values[index, rows[held]] = block.columns[column][held]
 
     def alphabetic_positions(self) -> Rows:
         """The place of each row in the alphabetic order of symbols: breaks ties without comparing text."""
@@ -190,14 +226,13 @@ class MarketTable:
     def _add(self, symbols: Iterable[str]) -> None:
         first = len(self._index)
         self._index.add(symbols)
+        new = np.array([is_test_issue(symbol) for symbol in self.symbols[first:]], dtype=np.bool_)
+        self._is_test_issue = np.concatenate((self._is_test_issue, new))
         self._reserve(len(self._index))
         self._changed[first : len(self._index)] = True
 
     def _reserve(self, row_count: int) -> None:
-        """Double the capacity until it suffices, so that growth costs amortised constant time a row."""
-        capacity = self._matrix.shape[1]
-        while capacity < row_count:
-            capacity *= 2
+        capacity = _capacity(self._matrix.shape[1], row_count)
         if capacity > self._matrix.shape[1]:
             changed = np.zeros(capacity, dtype=np.bool_)
             changed[: len(self._changed)] = self._changed
@@ -206,6 +241,13 @@ class MarketTable:
         for sheet in self.sheets.values():
             sheet.resize(row_count, capacity)
         self.tape.resize(row_count)
+
+
+def _capacity(capacity: int, row_count: int) -> int:
+    """Doubled until it suffices, so that growth costs amortised constant time a row."""
+    while capacity < row_count:
+        capacity *= 2
+    return capacity
 
 
 def _widened(matrix: NDArray[np.float64], capacity: int) -> NDArray[np.float64]:

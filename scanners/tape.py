@@ -70,16 +70,23 @@ class Tape:
     def resize(self, row_count: int) -> None:
         """Follow the table to a number of rows; the tapes of new ones are empty."""
         if row_count > self._numbers.shape[1]:
-            numbers, flags = self._numbers, self._flags
-            width = 1 << (row_count - 1).bit_length()
-            self._numbers = np.empty((len(numbers), width), dtype=np.int64)
-            self._flags = np.empty((len(flags), width), dtype=np.bool_)
-            self._name_state()
-            self._empty()
-            self._numbers[:, : numbers.shape[1]] = numbers
-            self._flags[:, : flags.shape[1]] = flags
+            self._hold(self._numbers, self._flags, row_count)
         self._row_count = row_count
         self._reserve()
+
+    def keep(self, rows: Rows) -> None:
+        """Hold the tapes of these rows (ascending) alone, which become the first; others' memory is freed."""
+        memory = self._memory
+        self._hold(self._numbers[:, rows], self._flags[:, rows], len(rows))
+        self._row_count, self._memory = len(rows), TapeMemory()
+        self._reserve()
+        traded = np.flatnonzero(self._end[: len(rows)] > 0)
+        slots = np.arange(TAPE_TRADES)
+        for first in range(0, len(traded), _SCANNED_TOGETHER):
+            some = traded[first : first + _SCANNED_TOGETHER]
+            is_used = slots < self._end[some][:, np.newaxis]
+            old, new = (of[:, np.newaxis] * TAPE_TRADES + slots for of in (rows[some], some))
+            self._memory.put(new[is_used], memory.take(old[is_used]))
 
     def begin(self, day_start_ms: int) -> None:
         """Hold the trades of the trading day that starts then (epoch ms), and forget those of any other."""
@@ -167,6 +174,16 @@ class Tape:
         self._volume[row] = ring["size"].sum()
         self._largest[row] = ring["size"].max()
         self._is_changed[row] = True
+
+    def _hold(self, numbers: NDArray[np.int64], flags: NDArray[np.bool_], row_count: int) -> None:
+        """Take over the state of the first rows, with room for so many; that of others is empty."""
+        width = 1 << max(0, row_count - 1).bit_length()
+        self._numbers = np.empty((len(numbers), width), dtype=np.int64)
+        self._flags = np.empty((len(flags), width), dtype=np.bool_)
+        self._name_state()
+        self._empty()
+        self._numbers[:, : numbers.shape[1]] = numbers
+        self._flags[:, : flags.shape[1]] = flags
 
     def _name_state(self) -> None:
         self._end, self._newest, self._stored, self._volume, self._largest = self._numbers

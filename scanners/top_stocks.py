@@ -30,7 +30,8 @@ class TopStocks:
     `make_router` makes what takes the provider's frames apart, for so many shards; `make_routes` says which
     analyzers work. The market's time is that of the events, so a day may be run through at any speed.
     Received times and the statuses of a feed with a clock of its own bound the stamps of the events, as in a
-    processor: frames need the received times of their recording.
+    processor: frames need the received times of their recording. Test issues are ranked only if
+    `show_test_issues`.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class TopStocks:
         boards: Sequence[Board] = BOARDS,
         make_routes: Callable[[], Sequence[Route]] = routes,
         make_router: Callable[[int], EventRouter] = FrameRouter,
+        show_test_issues: bool = False,
     ) -> None:
         self._shards = [
             ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=1) for shard in range(shards)
         ]
         self._queues = frozenset(self._shards[0].queues)
         self._router = make_router(shards)
-        self._scanner = MarketScanner(epoch=1, boards=boards)
+        self._scanner = MarketScanner(epoch=1, boards=boards, show_test_issues=show_test_issues)
         self._sequence = itertools.count(1)
         self._feed_clock = FeedClock(may_declare=True)
 

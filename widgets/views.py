@@ -38,8 +38,8 @@ def widget_config(user: AbstractUser | AnonymousUser) -> dict[str, Any]:
     """What the page hands to its widgets, as plain JSON values.
 
     `wsPath`; `user`: a name to show; `feeds`: what can be subscribed to, with the names of each feed's
-    columns; `states`: by name, the states of the data as people read them; `columns`: by name, how a column is called, its unit and decimals, what it says, and for a code
-    the names of its numbers.
+    columns; `states`: by name, the states of the data as people read them; `columns`: by name, how a column
+    is called, its unit and decimals, what it says, and for a code the names of its numbers.
     """
     return {
         "wsPath": WEBSOCKET_PATH,

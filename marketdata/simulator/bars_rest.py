@@ -179,7 +179,8 @@ class BarsRest:
     ) -> list[dict[str, Any]]:
         bars: list[dict[str, Any]] = []
         for date in dates:
-            path = self._daily.path_of_date(date)
+            is_running = date == self._market.day.date
+            path = self._market.path if is_running else self._daily.path_of_date(date)
             last_ms = min(end_ms + 1, path.day.after_hours_end_ms)
             first_ms = max(path.day.day_start_ms, -(-start_ms // window_ms) * window_ms)
             bars += _minute_bars(path, row, range(first_ms, last_ms - window_ms + 1, window_ms))

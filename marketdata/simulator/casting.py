@@ -49,7 +49,8 @@ def cast_scenario(scenario: Scenario, universe: Universe, path: IntradayPath, st
 
 def _climb(plan: RunnerPlan, universe: Universe, start_ms: int) -> Climb:
     """Among shares of 1 to 10 dollars, as far as there are any: a doubling is then a matter of minutes."""
-    shares = np.array([kind in {"CS", "ADRC"} for kind in universe.security_types]) & universe.has_float
+    shares = np.array([kind in {"CS", "ADRC"} for kind in universe.security_types])
+    shares &= universe.has_float & ~universe.is_test_issue
     low_priced = shares & (universe.base_price >= 1) & (universe.base_price <= 10)
     eligible = low_priced if low_priced.any() else universe.has_float
     row = int(np.argmin(np.where(eligible, universe.free_float_shares, np.iinfo(np.int64).max)))
@@ -60,7 +61,7 @@ def _climb(plan: RunnerPlan, universe: Universe, start_ms: int) -> Climb:
 
 def _paused_rows(plan: PausePlan, universe: Universe) -> Sequence[int]:
     """The most traded Nasdaq-listed symbols, which everybody can see fall silent."""
-    listed = universe.tape == halts.NASDAQ_TAPE
+    listed = (universe.tape == halts.NASDAQ_TAPE) & ~universe.is_test_issue
     busiest_first = np.argsort(-np.where(listed, universe.base_volume, -1.0), kind="stable")
     rows: list[int] = busiest_first[: min(plan.under_way + plan.count, int(listed.sum()))].tolist()
     return rows

@@ -19,7 +19,7 @@ from marketdata.simulator.halts import Halt, draw_halts
 from marketdata.simulator.intraday import IntradayPath, activity_at
 from marketdata.simulator.prebuilt import Block, RepeatedBlock
 from marketdata.simulator.price_band_events import LimitState, PriceBandEvents
-from marketdata.simulator.price_moves import BandPressure
+from marketdata.simulator.price_moves import BandPressure, Multiple, PriceMove
 from marketdata.simulator.prints import build_quote_pool, build_trade_pool
 from marketdata.simulator.scenarios import ORDINARY, Scenario
 from marketdata.simulator.state import Bars, MarketState
@@ -35,6 +35,8 @@ _MINUTE_BARS_SPREAD_MS: Final = 2_000
 _NOISE: Final = 0.0003
 # So many trades, and quotes, of a step are drawn one by one; beyond that they repeat each other's details.
 MAX_PROTOTYPES: Final = 2_000
+# Test issues trade at so many times their close.
+_TEST_PRICE: Final = 10.0
 # Activity of a symbol that a scenario brings into demand, as a fraction of the most traded symbol's.
 _DEMAND: Final = 0.3
 
@@ -46,6 +48,7 @@ class Market:
     path: IntradayPath
     state: MarketState
     halts: Sequence[Halt]
+    _date: dt.date
     _now_ms: int
     _bands: PriceBandEvents
 
@@ -103,7 +106,7 @@ class Market:
         day = self.calendar.day(date)
         previous_date = self.calendar.previous_sessions(date, 1)[0]
         path = IntradayPath(self.universe, self.prices, day, previous_date, self.seed)
-        path.moves = self._cast(path).moves
+        path.moves = (*self._cast(path).moves, *self._test_prices(date))
         return path
 
     def step(self, duration_ms: int) -> Sequence[Block]:
@@ -126,8 +129,8 @@ class Market:
         return [block for block in blocks if len(block)]
 
     def _begin_day(self, time_ms: int) -> None:
-        day = self.calendar.trading_day(time_ms)
-        self.path = self.path_of(day.date)
+        self._date = self.calendar.trading_day(time_ms).date
+        self.path = self.path_of(self._date)
         self.state = MarketState(self.path, time_ms)
         cast = self._cast(self.path)
         self.halts = self._halts(cast)
@@ -154,6 +157,11 @@ class Market:
         if path.day.date != self._scenario_date:
             return Cast()
         return cast_scenario(self._scenario, self.universe, path, self.start_ms)
+
+    def _test_prices(self, date: dt.date) -> Sequence[PriceMove]:
+        """On the running day alone: so the close of the day before is a tenth of the price, day after day."""
+        rows = np.flatnonzero(self.universe.is_test_issue).tolist() if date == self._date else ()
+        return [Multiple(row, _TEST_PRICE) for row in rows]
 
     def _halts(self, cast: Cast) -> Sequence[Halt]:
         if cast.pauses is not None:

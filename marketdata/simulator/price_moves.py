@@ -1,4 +1,4 @@
-"""Moves that a scenario lays over a day's prices and volumes, as functions of market time.
+"""Moves that are laid over a day's prices and volumes, as functions of market time.
 
 All instants are epoch milliseconds. A factor is 1 before its move begins, so the day until then is the
 undisturbed one.
@@ -80,6 +80,21 @@ class Climb(msgspec.Struct, frozen=True):
 
     def _part(self, time_ms: int) -> float:
         return (time_ms - self.begin_ms) / (self.end_ms - self.begin_ms)
+
+
+class Multiple(msgspec.Struct, frozen=True):
+    """One symbol stands at a multiple of its price all day."""
+
+    row: int
+    multiple: float
+
+    def price_factor(self, _time_ms: int) -> float:
+        """See `PriceMove`."""
+        return self.multiple
+
+    def extra_shares(self, _time_ms: int) -> int:
+        """See `PriceMove`."""
+        return 0
 
 
 class BandPressure(msgspec.Struct, frozen=True):

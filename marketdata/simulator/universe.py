@@ -4,6 +4,7 @@ Everything is drawn from the seed alone. The tickers look real and some are; the
 and floats are invented for all of them.
 """
 
+import bisect
 import string
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.errors import ConfigurationError
+from marketdata.issues import is_test_issue
 
 MAX_SYMBOLS: Final = 20_000
 MIN_SYMBOLS: Final = 10
@@ -40,6 +42,7 @@ _LISTINGS: Final = (
     (2, "BATS", 0.06),
     (3, "XNAS", 0.40),
 )
+_TEST_ISSUES: Final = ("ZVZZT", "NTEST.A")
 _SUFFIXES: Final = (".A", ".B", "pA", "pM", ".WS", ".U")
 _SUFFIX_SHARE: Final = 0.03
 _TIER_ONE_SYMBOLS: Final = 1_500
@@ -72,6 +75,11 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
     def __len__(self) -> int:
         """Number of symbols."""
         return len(self.symbols)
+
+    @property
+    def is_test_issue(self) -> NDArray[np.bool_]:
+        """Which symbols are test issues."""
+        return np.array([is_test_issue(symbol) for symbol in self.symbols])
 
 
 def build_universe(seed: int, symbol_count: int) -> Universe:
@@ -126,7 +134,18 @@ def _draw_symbols(rng: np.random.Generator, count: int) -> tuple[str, ...]:
         if rng.random() < _SUFFIX_SHARE:
             root = root[:3] + str(rng.choice(_SUFFIXES))
         chosen.setdefault(root)
-    return tuple(sorted(chosen))
+    return _with_test_issues(sorted(chosen))
+
+
+def _with_test_issues(symbols: list[str]) -> tuple[str, ...]:
+    """Each in place of the drawn symbol nearest to it: nearly all others keep what is drawn for them."""
+    for issue in _TEST_ISSUES:
+        place = bisect.bisect(symbols, issue)
+        drawn = [row for row, symbol in enumerate(symbols) if symbol not in {*_MOST_TRADED, *_TEST_ISSUES}]
+        if drawn:
+            del symbols[min(drawn, key=lambda row: abs(row + 0.5 - place))]
+            bisect.insort(symbols, issue)
+    return tuple(symbols)
 
 
 def _draw_names(rng: np.random.Generator, count: int) -> tuple[str, ...]:

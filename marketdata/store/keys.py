@@ -61,6 +61,10 @@ class Keys(msgspec.Struct, frozen=True):
         """What a shard's processor could not understand, oldest first (bounded list); nobody is told."""
         return f"{self.prefix}mdp:unknown:{shard}"
 
+    def refused(self, shard: int) -> str:
+        """Row block: the symbols that got no row in a shard, with the day's events of each (value)."""
+        return f"{self.prefix}mdp:refused:{shard}"
+
     def board(self, feed: str) -> str:
         """Row block of a leaderboard in rank order (value and channel), e.g. `scanners:top_gainers`."""
         return f"{self.prefix}{feed}"

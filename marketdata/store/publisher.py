@@ -68,10 +68,11 @@ class BlockPublisher:
         unknown: Sequence[UnknownPiece] = (),
         stored_sheets: Sequence[str] = (),
         tapes: TapeTick | None = None,
+        refused: RowBlock | None = None,
     ) -> bool:
         """Store all rows of a shard, with its sheets, and announce those that changed and what happened.
 
-        What was `unknown` is kept in the list of such pieces.
+        What was `unknown` is kept in the list of such pieces; `refused` replaces what is stored of that.
 
         A block of a stream that is published a second time bears the same epoch and tick. Says whether all of
         `stored_sheets`, and all tapes, are in the cache now: they are not after it has lost what it held.
@@ -91,6 +92,9 @@ class BlockPublisher:
             )
             for name, sheet in sheets.items()
         ]
+        if refused is not None:
+            key, data = self._keys.refused(shard), encode_row_block(refused)
+            further.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS))
         happened = [
             self._appended(self._keys.stream(shard, name), encode_row_block(block))
             for name, blocks in streams.items()

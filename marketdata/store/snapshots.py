@@ -42,6 +42,10 @@ class SnapshotReader:
             name: decode_row_block(data) for name, data in found if isinstance(data, bytes)
         }
 
+    async def refused(self, shard: int) -> RowBlock | None:
+        """The symbols that got no row in a shard, with the events that each had in the day, most first."""
+        return await self._block(self._keys.refused(shard))
+
     async def stream(self, shard: int, name: str, newest: int = STREAM_BLOCKS) -> Sequence[RowBlock]:
         """What happened in a shard, oldest first: the `newest` blocks.
 

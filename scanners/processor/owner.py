@@ -19,6 +19,7 @@ from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
+from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
@@ -50,6 +51,7 @@ class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     shards: tuple[int, ...]
     publish_interval_ms: int = 250
     prefetch: int = 500
+    show_test_issues: bool = False
 
 
 class ShardOwner:
@@ -196,7 +198,9 @@ class ShardOwner:
     async def _restored(self, checkpoint: Checkpoint) -> ShardProcessor:
         """A processor that continues from a checkpoint, and from the tapes of its symbols."""
         processor = self._make_processor(self._clock.time_ns())
-        processor.restore(checkpoint)
+        processor.restore(
+            checkpoint, frozenset(self._reference.symbols if self._reference is not None else ())
+        )
         for first in range(0, processor.row_count, TAPES_READ_TOGETHER):
             symbols = processor.symbols[first : first + TAPES_READ_TOGETHER]
             processor.restore_tapes(first, await self._snapshots.tapes(symbols))
@@ -232,6 +236,14 @@ class ShardOwner:
         if outcome.corrections:
             metrics.PROCESSOR_CLOCK_CORRECTIONS.inc(outcome.corrections)
             log.warning("market time was ahead of the feed's clock: the day starts anew", shard=self.shard)
+        if refused := outcome.ignored[UNKNOWN_SYMBOL]:
+            self._rejections.warning(
+                "events of symbols that got no row: too many that reference data does not know",
+                reason=UNKNOWN_SYMBOL,
+                shard=self.shard,
+                events=refused,
+                rows=self._processor.row_count,
+            )
         for reason, count in outcome.rejected.items():
             metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
             self._rejections.warning("events set aside", reason=reason, shard=self.shard, events=count)
@@ -280,6 +292,7 @@ class ShardOwner:
                     streams=tick.streams,
                     tapes=tick.tapes,
                     unknown=tick.unknown,
+                    refused=tick.refused,
                     stored_sheets=self._processor.sheets,
                 )
         except StoreUnavailable as error:

@@ -1,6 +1,6 @@
 """Reference data beside the market table: whole columns are joined by symbol."""
 
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,11 @@ class ReferenceData:
         # One more row, all absent, is what the index -1 of an unknown symbol points at.
         self._matrix = np.full((len(REFERENCE_COLUMNS), len(block) + 1), np.nan)
         self._matrix[:, :-1] = columns
+
+    @property
+    def symbols(self) -> KeysView[str]:
+        """The symbols that it knows."""
+        return self._index.keys()
 
     def is_early(self, day: TradingDay) -> bool:
         """Whether it was made for a trading day after this one: before 04:00 the next day's is loaded."""

@@ -60,7 +60,7 @@ class Processor:
         self._owners = tuple(
             ShardOwner(
                 shard,
-                make_processor=_shard_maker(shard, calendar, make_routes),
+                make_processor=_shard_maker(shard, calendar, make_routes, configuration),
                 transport=transport,
                 snapshots=snapshots,
                 publisher=publisher,
@@ -148,9 +148,18 @@ class Processor:
 
 
 def _shard_maker(
-    shard: int, calendar: TradingCalendar, make_routes: Callable[[], Sequence[Route]]
+    shard: int,
+    calendar: TradingCalendar,
+    make_routes: Callable[[], Sequence[Route]],
+    configuration: ProcessorConfiguration,
 ) -> Callable[[int], ShardProcessor]:
     def make(epoch: int) -> ShardProcessor:
-        return ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=epoch)
+        return ShardProcessor(
+            shard,
+            routes=make_routes(),
+            calendar=calendar,
+            epoch=epoch,
+            show_test_issues=configuration.show_test_issues,
+        )
 
     return make

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain, groupby
 from typing import Final
 
@@ -10,15 +11,18 @@ import numpy as np
 
 from marketdata.codec import EventColumns
 from marketdata.errors import ContentError
+from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.reference.assembly import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.reference.waiting import EVENTS
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.base import Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants
+from scanners.processor.admission import UNKNOWN_SYMBOL, Admission, within_bounds
 from scanners.processor.market_time import Advance, MarketTime
 from scanners.processor.reference import ReferenceData
 from scanners.processor.set_aside import SetAside
@@ -55,7 +59,8 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     `whole`: all rows of the shard; `changed`: those that changed since the tick before; `sheets`: the sheets
     that changed since they were stored; `streams`: what happened, also in ticks that could not be published;
     `tapes`: what is new on the tapes, None before the day's first trade; `unknown`: the newest of what was
-    not understood, also in ticks that could not be published.
+    not understood, also in ticks that could not be published; `refused`: which symbols got no row, by the
+    events that they had, None where that is as it was.
     """
 
     whole: RowBlock
@@ -64,6 +69,7 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     streams: Mapping[str, Sequence[RowBlock]]
     tapes: TapeTick | None
     unknown: Sequence[UnknownPiece]
+    refused: RowBlock | None
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -77,12 +83,22 @@ class ShardProcessor:
     """Applies batches to the market table of one shard and turns it into row blocks at each tick.
 
     `epoch` names this owner of the shard (its start in epoch nanoseconds). Applying a batch again changes
-    nothing, so redelivery after a crash is harmless.
+    nothing, so redelivery after a crash is harmless. What happens to test issues is told in streams only if
+    `show_test_issues`.
     """
 
-    def __init__(self, shard: int, *, routes: Sequence[Route], calendar: TradingCalendar, epoch: int) -> None:
+    def __init__(
+        self,
+        shard: int,
+        *,
+        routes: Sequence[Route],
+        calendar: TradingCalendar,
+        epoch: int,
+        show_test_issues: bool = False,
+    ) -> None:
         self.shard = shard
         self.epoch = epoch
+        self._show_test_issues = show_test_issues
         self._routes = {route.queue: route for route in routes}
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
         self._table = self._empty_table()
@@ -90,6 +106,8 @@ class ShardProcessor:
         self._reference: ReferenceData | None = None
         self._coming_reference: ReferenceData | None = None
         self._rows_with_reference = 0
+        self._admission = Admission()
+        self._day_has_begun = False
         self._received_ns = 0
         self._tick = 0
         self._emitted: dict[str, list[Emission]] = {}
@@ -121,8 +139,10 @@ class ShardProcessor:
         """The sheets that belong to its checkpoint."""
         return tuple(self._table.sheets)
 
-    def restore(self, checkpoint: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint, known: AbstractSet[str] = frozenset()) -> None:
         """Begin with the stored state of the shard in place of what it holds.
+
+        `known` are the symbols of the reference data; of others no more rows are taken than there may be.
 
         Raises:
             ContentError: a block belongs to another producer.
@@ -131,7 +151,7 @@ class ShardProcessor:
             if block.producer != self._producer:
                 raise ContentError("row_block", f"made by {block.producer!r}, not {self._producer!r}")
         self._table = self._empty_table()
-        self._table.apply(checkpoint.whole)
+        self._table.apply(within_bounds(checkpoint.whole, known))
         for name, block in checkpoint.sheets.items():
             self._table.apply_sheet(name, block)
         self._time.resume(checkpoint.whole.market_time_ms)
@@ -139,6 +159,7 @@ class ShardProcessor:
             self._table.tape.begin(self._time.phase.day.day_start_ms)
         self._received_ns = checkpoint.whole.received_ns
         self._rows_with_reference = 0
+        self._admission.recount()
 
     def restore_tapes(self, first_row: int, tapes: Iterable[StoredTape | None]) -> None:
         """Take the stored tapes of the symbols from `first_row` on, after `restore`."""
@@ -199,9 +220,16 @@ class ShardProcessor:
         """
         self._fill_reference()
         rows = self._derive()
-        self._tick += 1
-        whole = self._block(published_ns, self._table.symbols, self._table.copy_columns())
+        staying = self._staying()
+        self._day_has_begun = False
+        rows_leave = len(staying) < len(self._table)
+        # With a number left out, who follows the changes reads the whole, and so learns which rows are gone.
+        self._tick += 2 if rows_leave else 1
         self._take_emitted(published_ns)
+        if rows_leave:
+            self._keep(staying)
+            rows = self._table.take_changed()
+        whole = self._block(published_ns, self._table.symbols, self._table.copy_columns())
         return Tick(
             whole=whole,
             changed=whole if len(rows) == len(self._table) else self._changed_block(published_ns, rows),
@@ -213,6 +241,7 @@ class ShardProcessor:
             streams={stream: tuple(blocks) for stream, blocks in self._unpublished.items()},
             tapes=self._tape_tick(),
             unknown=self._set_aside.newest(),
+            refused=self._refused_block(published_ns),
         )
 
     def confirm(self, tick: Tick) -> None:
@@ -222,6 +251,7 @@ class ShardProcessor:
         self._unpublished.clear()
         self._table.tape.confirm()
         self._set_aside.clear()
+        self._admission.confirm()
 
     def store_anew(self) -> None:
         """The cache may have lost what it held: the next tick stores everything."""
@@ -240,10 +270,12 @@ class ShardProcessor:
             self._use_reference(coming)
         elif current is not None and current.is_early(day):
             self._coming_reference, self._reference = current, None
+            self._admission.recount()
 
     def _use_reference(self, reference: ReferenceData) -> None:
         self._reference, self._coming_reference = reference, None
         self._rows_with_reference = 0
+        self._admission.recount()
 
     def _derive(self) -> Rows:
         """Compute what follows from the changes and from the time; the rows that changed."""
@@ -265,6 +297,10 @@ class ShardProcessor:
             volume_curve=self._reference and self._reference.volume_curve,
             market_time_ms=self._time.newest_ms,
         )
+
+    @property
+    def _known_symbols(self) -> AbstractSet[str]:
+        return frozenset() if self._reference is None else self._reference.symbols
 
     @property
     def _producer(self) -> str:
@@ -296,7 +332,15 @@ class ShardProcessor:
         phase = self._phase
         if not len(symbols) or phase is None:
             return
-        group = EventGroup(self._table.rows(symbols), times_ms, lines)
+        rows, all_admitted = self._admission.rows(self._table, symbols, self._known_symbols)
+        if not all_admitted:
+            kept = np.flatnonzero(rows != UNKNOWN)
+            outcome.ignored[UNKNOWN_SYMBOL] += len(symbols) - len(kept)
+            lines, symbols, rows = lines[:, kept], symbols.take(kept), rows[kept]
+            times_ms, received_ms = times_ms[kept], received_ms[kept]
+            if not len(kept):
+                return
+        group = EventGroup(rows, times_ms, lines)
         self._fill_reference()
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
@@ -326,6 +370,26 @@ class ShardProcessor:
             self._table.clear((RECEIVED_COLUMN, *SNAPSHOT_COLUMNS))
             self._rows_with_reference = 0
             self._choose_reference(self._time.phase.day)
+            self._admission.start_day()
+            self._day_has_begun = True
+
+    def _staying(self) -> Rows:
+        """The rows that a tick keeps: all, but for the first one of a day.
+
+        That one keeps the symbols that reference data knows or that have had an event of the day. It waits
+        until then because what happened on the day before is still to be told of the others.
+        """
+        if not self._day_has_begun:
+            return np.arange(len(self._table))
+        known = self._known_symbols
+        is_known = np.array([symbol in known for symbol in self._table.symbols], dtype=np.bool_)
+        return np.flatnonzero(is_known | ~np.isnan(self._table[RECEIVED_COLUMN]))
+
+    def _keep(self, rows: Rows) -> None:
+        """Their reference data is filled in already."""
+        self._table.keep(rows)
+        self._rows_with_reference = min(self._rows_with_reference, len(rows))
+        self._admission.recount()
 
     def _fill_reference(self) -> None:
         """Only rows without it: new ones; all after new reference data, a restore or a day's start."""
@@ -346,10 +410,21 @@ class ShardProcessor:
                 name: np.concatenate([emission.columns[name] for emission in emissions])
                 for name in emissions[0].columns
             }
+            told = np.flatnonzero(self._show_test_issues | ~self._table.test_issues[rows])
+            if not len(told):
+                continue
+            rows, columns = rows[told], {name: column[told] for name, column in columns.items()}
             circumstances = self._table.copy_columns(rows, CIRCUMSTANCE_COLUMNS)
             block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
+
+    def _refused_block(self, published_ns: int) -> RowBlock | None:
+        refused = self._admission.refused()
+        if refused is None:
+            return None
+        events = np.array(list(refused.values()), dtype=np.float64)
+        return self._block(published_ns, tuple(refused), {EVENTS: events})
 
     def _tape_tick(self) -> TapeTick | None:
         tape = self._table.tape

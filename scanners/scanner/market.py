@@ -92,10 +92,14 @@ class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
     `epoch` names this scanner (its start in epoch nanoseconds); its blocks count their ticks from 1.
+    Test issues compete only if `show_test_issues`.
     """
 
-    def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
+    def __init__(
+        self, *, epoch: int, boards: Sequence[Board] = BOARDS, show_test_issues: bool = False
+    ) -> None:
         self._epoch = epoch
+        self._show_test_issues = show_test_issues
         self._boards = tuple(boards)
         self._table = MarketTable(table_columns(routes()))
         self._positions: dict[int, _ShardPosition] = {}
@@ -123,11 +127,14 @@ class MarketScanner:
         return Merge.APPLIED
 
     def apply_whole(self, shard: int, block: RowBlock) -> None:
-        """Replace what is known of a shard: rows that the block does not have become absent."""
-        position = self._positions.get(shard)
-        if position is not None:
-            self._table.clear(self._table.names, position.rows)
-        self._follow(shard, block, self._table.apply(block))
+        """Replace what is known of a shard: rows that the block does not have are forgotten."""
+        before = self._positions.get(shard)
+        if before is not None:
+            self._table.clear(self._table.names, before.rows)
+        rows = self._table.apply(block)
+        self._follow(shard, block, rows)
+        if before is not None and not np.isin(before.rows, rows).all():
+            self._forget_rows()
 
     def rank_boards(self, published_ns: int) -> Sequence[RankedBoard]:
         """All boards as of now."""
@@ -140,11 +147,20 @@ class MarketScanner:
             block.epoch, block.tick, rows, block.received_ns, block.market_time_ms
         )
 
+    def _forget_rows(self) -> None:
+        """Those that no shard has."""
+        held = np.unique(np.concatenate([position.rows for position in self._positions.values()]))
+        self._table.keep(held)
+        self._positions = {
+            shard: msgspec.structs.replace(position, rows=np.searchsorted(held, position.rows))
+            for shard, position in self._positions.items()
+        }
+
     def _rank(self, board: Board, published_ns: int) -> RankedBoard:
         values = self._table[board.column]
         rows = rank(
             values,
-            board.eligible(values),
+            board.eligible(values) & (self._show_test_issues | ~self._table.test_issues),
             depth=board.depth,
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,

@@ -153,6 +153,22 @@ async def test_a_run_is_bounded_and_the_next_goes_on(
     assert (second.added, second.left) == (1, 0)
 
 
+async def test_a_newcomer_that_got_no_row_is_looked_up_before_those_with_fewer_events(
+    configuration: ReferenceConfiguration, cache: Cache
+) -> None:
+    await refresh(configuration, only_if_stale=False)
+    await cache.forget("SPY")
+    rows = row_block({f"X{number}": {"accumulated_volume": 1e9} for number in range(50)})
+    refused = row_block({"X99": {"events": 3.0}, "SPY": {"events": 900.0}})
+    await cache.publisher.publish_rows(0, rows, rows, refused=refused)
+
+    searched = await add_newcomers(configuration)
+
+    assert searched.added == 1
+    assert searched.left > 0
+    assert "SPY" in await cache.reference()
+
+
 async def test_without_the_entitlement_it_says_so_and_adds_what_there_is(
     configuration: ReferenceConfiguration, cache: Cache, simulator: SimulatorService
 ) -> None:

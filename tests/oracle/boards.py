@@ -8,6 +8,8 @@ import msgspec
 from tests.oracle.terms import Row
 
 PLACES: Final = 500
+TEST_ISSUES: Final = frozenset({"ZVZZT", "NTEST.A"})
+"""Those of the simulated market."""
 
 
 class Board(msgspec.Struct, frozen=True):
@@ -30,8 +32,8 @@ BOARDS: Final[Mapping[str, Board]] = {
 
 
 def ranked(board: Board, rows: Mapping[str, Row]) -> Sequence[str]:
-    """The symbols of a board, best first; equal values in alphabetic order."""
-    found = {symbol: row.get(board.column) for symbol, row in rows.items()}
+    """The symbols of a board, best first; equal values in alphabetic order. Test issues do not compete."""
+    found = {symbol: row.get(board.column) for symbol, row in rows.items() if symbol not in TEST_ISSUES}
     competing = {
         symbol: value for symbol, value in found.items() if value is not None and board.competes(value)
     }

@@ -8,7 +8,7 @@ import msgspec
 
 from marketdata.transport.queues import shard_of
 from tests.oracle.bars import bar_columns
-from tests.oracle.boards import BOARDS, ranked
+from tests.oracle.boards import BOARDS, TEST_ISSUES, ranked
 from tests.oracle.day_range import Range, day_range
 from tests.oracle.halts import band_columns, halt_lines, price_columns
 from tests.oracle.quotes import quote_columns
@@ -57,6 +57,7 @@ class Oracle:
         later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(reached_ms)]
         if later:
             self._past_tapes, self._past_streams = self.tapes(), self.streams()
+            self._known &= self._reference.rows.keys()
             self._begin(later[0])
         if not self._day.has(time_ms):
             self.refused["other_day" if time_ms < self._day.start_ms else "ahead"] += 1
@@ -84,7 +85,7 @@ class Oracle:
         self._reference = reference
 
     def rows(self) -> Mapping[str, Row]:
-        """The market table: one row for each symbol of which something ever came."""
+        """The market table: each symbol of which something came today, or ever if reference data knows it."""
         has_opened = self._newest_ms >= self._day.regular_open_ms
         return {symbol: self._row(symbol, has_opened) for symbol in self._known}
 
@@ -94,11 +95,14 @@ class Oracle:
 
     def streams(self) -> Mapping[str, Lines]:
         """Stream -> symbol -> what it told of it on all days, in order."""
-        ranges = {symbol: self._range(symbol) for symbol in self._events["A"]}
+        ranges = {symbol: self._range(symbol) for symbol in self._events["A"].keys() - TEST_ISSUES}
+        told_bands = {
+            symbol: self._events["LULD"][symbol] for symbol in self._events["LULD"].keys() - TEST_ISSUES
+        }
         told = {
             "daily_range_high": _lines({symbol: of.high_alerts for symbol, of in ranges.items()}),
             "daily_range_low": _lines({symbol: of.low_alerts for symbol, of in ranges.items()}),
-            "halts": _lines({symbol: halt_lines(told) for symbol, told in self._events["LULD"].items()}),
+            "halts": _lines({symbol: halt_lines(bands) for symbol, bands in told_bands.items()}),
         }
         return {stream: _joined(self._past_streams.get(stream, {}), lines) for stream, lines in told.items()}
 

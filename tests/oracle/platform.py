@@ -223,9 +223,15 @@ def _check_circumstances(tick: Tick) -> None:
     for blocks in tick.streams.values():
         for block in blocks:
             if block.tick == tick.whole.tick:
-                rows = [tick.whole.symbols.index(symbol) for symbol in block.symbols]
+                rows = {symbol: row for row, symbol in enumerate(tick.whole.symbols)}
+                # The row of the day before has left where reference data does not know the symbol.
+                lines = [line for line, symbol in enumerate(block.symbols) if symbol in rows]
+                places = [rows[block.symbols[line]] for line in lines]
                 for name in CIRCUMSTANCE_COLUMNS:
-                    told, known = block.columns[name].tolist(), tick.whole.columns[name][rows].tolist()
+                    told, known = (
+                        block.columns[name][lines].tolist(),
+                        tick.whole.columns[name][places].tolist(),
+                    )
                     assert str(told) == str(known), name  # NaN is unlike itself, its text is not
 
 

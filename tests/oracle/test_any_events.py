@@ -181,6 +181,7 @@ def test_any_events_come_to_what_the_oracle_says(
                 oracle.take(event, received_ms=number, feed_time_ms=feed_time_ms)
             platform.receive(arrived_together(events, received_ms=number, feed_time_ms=feed_time_ms))
             if day_number == renewed_on and number == 0:
+                platform.settle()  # the day has begun: which rows outlive the one before is decided
                 renewed = invented_reference(dict.fromkeys(SYMBOLS, 12.0), as_of_ms, chance)
                 platform.use_reference(renewed)
                 oracle.use_reference(renewed)

@@ -6,7 +6,15 @@ A client names feeds, never keys. This package is the one place that knows which
 """
 
 from widgets.catalog.boards import BOARD_INFOS, BoardInfo
-from widgets.catalog.columns import COLUMNS, TABLE_COLUMNS, TAPE_COLUMNS, ColumnInfo, Unit
+from widgets.catalog.columns import (
+    COLUMNS,
+    MOST_DECIMALS,
+    SIGNIFICANT_DIGITS,
+    TABLE_COLUMNS,
+    TAPE_COLUMNS,
+    ColumnInfo,
+    Unit,
+)
 from widgets.catalog.feeds import (
     ALERT_COLUMNS,
     ALERT_INFOS,
@@ -31,8 +39,10 @@ __all__ = [
     "COLUMNS",
     "EVENTS_HELD",
     "LONGEST_FEED_NAME",
+    "MOST_DECIMALS",
     "QUOTE_PATTERN",
     "ROW_COLUMNS",
+    "SIGNIFICANT_DIGITS",
     "STATUS_FEED",
     "TABLE_COLUMNS",
     "TAPE_COLUMNS",

@@ -40,6 +40,12 @@ _DECIMALS: Final[Mapping[Unit, int]] = {
 }
 
 
+SIGNIFICANT_DIGITS: Final = 4
+MOST_DECIMALS: Final = 10
+"""Dollars keep so many significant digits where the decimals of their unit leave fewer, with so many decimals
+at most. So a price of a fraction of a cent is not 0."""
+
+
 class ColumnInfo(msgspec.Struct, frozen=True):
     """A column as people see it. `names` say what the numbers of a `Unit.CODE` mean."""
 
@@ -51,7 +57,10 @@ class ColumnInfo(msgspec.Struct, frozen=True):
 
     @property
     def decimals(self) -> int:
-        """How many decimals go over the wire; with 0 the numbers are integers in JSON."""
+        """How many decimals go over the wire; with 0 the numbers are integers in JSON.
+
+        Dollars have more where that is needed: see `SIGNIFICANT_DIGITS`.
+        """
         return _DECIMALS[self.unit]
 
 

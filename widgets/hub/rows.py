@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import RowBlock
-from widgets.catalog import COLUMNS
+from widgets.catalog import COLUMNS, MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
 
 Matrix: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]
@@ -84,13 +84,33 @@ def select_rows(
         market_time_ms=block.market_time_ms,
         symbols=symbols,
         columns=names,
-        values=_rounded(values, decimals_of(names)),
+        values=_rounded(values, names),
     )
 
 
-def _rounded(values: Matrix, decimals: Sequence[int]) -> Matrix:
+@functools.lru_cache(maxsize=64)
+def _small_below(columns: tuple[str, ...]) -> NDArray[np.float64]:
+    """Below which size the values of each column need more decimals than their unit has."""
+    bounds = [
+        10.0 ** (SIGNIFICANT_DIGITS - 1 - column.decimals) if column.unit is Unit.DOLLARS else 0.0
+        for column in map(COLUMNS.__getitem__, columns)
+    ]
+    return np.array(bounds)
+
+
+def _rounded(values: Matrix, columns: tuple[str, ...]) -> Matrix:
+    rounded = _to_decimals(values, np.array(decimals_of(columns)))
+    size = np.abs(values)
+    small = (size < _small_below(columns)) & (size > 0)
+    if small.any():
+        needed = SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(size[small]))
+        rounded[small] = _to_decimals(values[small], np.minimum(needed, MOST_DECIMALS))
+    return rounded
+
+
+def _to_decimals(values: NDArray[np.float64], decimals: NDArray[np.number]) -> NDArray[np.float64]:
     scale = np.power(10.0, decimals)
-    rounded: Matrix = np.rint(values * scale) / scale + 0.0  # the zero turns -0.0 into 0.0
+    rounded: NDArray[np.float64] = np.rint(values * scale) / scale + 0.0  # the zero turns -0.0 into 0.0
     return rounded
 
 

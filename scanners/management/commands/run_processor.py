@@ -123,6 +123,7 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
             shards=shards,
             publish_interval_ms=settings.PUBLISH_INTERVAL_MS,
             prefetch=settings.PREFETCH_COUNT,
+            show_test_issues=settings.SHOW_TEST_ISSUES,
         ),
         clock=clock,
     )

@@ -1,5 +1,7 @@
 """The whole market's boards follow the shards' rows, and a missed tick is noticed."""
 
+import pytest
+
 from marketdata.store.keys import (
     BOARDS,
     HALTS,
@@ -10,6 +12,7 @@ from marketdata.store.keys import (
     TOP_TRADES,
     TOP_VOLUME,
 )
+from scanners import ranking
 from scanners.scanner.market import BOARD_COLUMNS, MarketScanner, Merge, RankedBoard
 from tests.support.builders import block_rows, row_block
 
@@ -87,3 +90,33 @@ def test_rows_that_a_new_whole_does_not_have_leave_the_boards() -> None:
     market.apply_whole(0, row_block({"B": {"accumulated_volume": 4.0}}, epoch=2))
 
     assert boards(market)[TOP_VOLUME].block.symbols == ("B", "Z")
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_test_issues_stand_on_boards_only_if_they_are_asked_for(shown: bool) -> None:
+    market = MarketScanner(epoch=1, show_test_issues=shown)
+    columns = {board.column: 900.0 for board in ranking.BOARDS}
+    market.apply_whole(0, row_block({"ZVZZT": columns, "AAPL": dict.fromkeys(columns, 1.0)}))
+    market.apply_changed(0, row_block({"NTEST.A": columns}, tick=2))
+
+    for board in boards(market).values():
+        assert set(board.block.symbols) == {"AAPL", *(("ZVZZT", "NTEST.A") if shown else ())}, board.feed
+        assert set(board.scores) == set(board.block.symbols)
+
+    market.apply_whole(0, row_block({"NTEST.A": columns, "AAPL": columns}, tick=3))
+    assert set(boards(market)[TOP_VOLUME].block.symbols) == {"AAPL", *(("NTEST.A",) if shown else ())}
+
+
+def test_rows_that_no_shard_has_are_forgotten() -> None:
+    market = MarketScanner(epoch=1)
+    market.apply_whole(0, row_block({f"X{number}": {"accumulated_volume": 1.0} for number in range(9)}))
+    market.apply_whole(1, row_block({"Z": {"accumulated_volume": 1.0}, "Y": {"accumulated_volume": 2.0}}))
+
+    market.apply_whole(0, row_block({"X8": {"accumulated_volume": 4.0}}, tick=3))
+
+    assert market.row_count == 3
+    market.apply_changed(1, row_block({"Z": {"accumulated_volume": 9.0}}, tick=2))
+    market.apply_changed(0, row_block({"NEW": {"accumulated_volume": 3.0}}, tick=4))
+    assert boards(market)[TOP_VOLUME].block.symbols == ("Z", "X8", "NEW", "Y")
+    market.apply_whole(1, row_block({"Z": {"accumulated_volume": 9.0}}, tick=4))
+    assert boards(market)[TOP_VOLUME].block.symbols == ("Z", "X8", "NEW")

@@ -269,3 +269,28 @@ def test_rows_appear_while_the_day_goes_on(row_count: int) -> None:
 def test_foreign_bytes_are_no_tape(data: bytes) -> None:
     with pytest.raises(ContentError, match="tape"):
         decode_tape(data)
+
+
+@given(seed=st.integers(0, 2**32), kept=st.sets(st.sampled_from(range(len(SYMBOLS)))))
+def test_some_of_the_tapes_are_kept_with_what_is_stored_of_them(seed: int, kept: set[int]) -> None:
+    chance = np.random.default_rng(seed)
+    pair = Pair()
+    for row in range(len(SYMBOLS)):
+        pair.add(prints_at(range(int(chance.integers(1, 2_500))), chance=chance, row=row))
+        if chance.random() < 0.5:
+            pair.store()
+    rows = sorted(kept)
+    pair.tape.keep(np.array(rows, dtype=np.intp))
+    symbols = [SYMBOLS[row] for row in rows]
+    for place, row in enumerate(rows):
+        more = [each for _, each in prints_at(range(2_000, 2_600), chance=chance)]
+        add(pair.tape, [(place, each) for each in more])
+        pair.slow[row].prints.update(more)
+
+    apply_writes(pair.stored, pair.tape.writes(symbols))
+
+    for row in rows:
+        assert stored_prints(pair.stored[SYMBOLS[row]]) == pair.slow[row].newest
+    summed, columns = pair.tape.take_summary(np.arange(len(rows)))
+    assert summed.tolist() == list(range(len(rows)))
+    assert columns[1].tolist() == [pair.slow[row].summary()["trade_volume"] for row in rows]

@@ -17,20 +17,19 @@ const MARKET_TIME = new Intl.DateTimeFormat("en-US", {
   hourCycle: "h23",
 });
 
-/** Dollars a share: cents, and four places below one dollar where a cent is a large step. */
+/** Dollars a share: cents, and below one dollar, where a cent is a large step, as many places as are needed. */
 export function formatPrice(value: Value): string {
-  if (value === null) return ABSENT;
-  return value.toFixed(Math.abs(value) < 1 && value !== 0 ? 4 : 2);
+  return value === null ? ABSENT : dollars(value, 1).replace("-", MINUS);
 }
 
-/** A difference in dollars, with its sign; four places where it is less than a cent. */
+/** A difference in dollars, with its sign; more places where it is less than a cent. */
 export function formatChange(value: Value): string {
-  return value === null ? ABSENT : signed(value, differencePlaces(value), "");
+  return value === null ? ABSENT : sign(value) + dollars(Math.abs(value), LEAST_CENT);
 }
 
 /** A distance in dollars, such as a spread: no plus sign, places as for a change. */
 export function formatDistance(value: Value): string {
-  return value === null ? ABSENT : value.toFixed(differencePlaces(value)).replace("-", MINUS);
+  return value === null ? ABSENT : dollars(value, LEAST_CENT).replace("-", MINUS);
 }
 
 /** Percent as the feed states them: 12.5 means 12.5 %. */
@@ -119,15 +118,24 @@ export function direction(value: Value): 1 | 0 | -1 | null {
   return value === null ? null : (Math.sign(value) as 1 | 0 | -1);
 }
 
-function differencePlaces(value: number): number {
-  // 9.99 less 9.98 is 0.0099999 in binary, and a cent to everybody.
-  return value !== 0 && Math.abs(value) < 0.009_95 ? 4 : 2;
+// 9.99 less 9.98 is 0.0099999 in binary, and a cent to everybody.
+const LEAST_CENT = 0.009_95;
+const MOST_PLACES = 10;
+
+/** Cents; of a size below `small` four places, or so many that three digits are left, without zeros at the end. */
+function dollars(value: number, small: number): string {
+  const size = Math.abs(value);
+  if (size >= small || size === 0) return value.toFixed(2);
+  const needed = Math.min(MOST_PLACES, 2 - Math.floor(Math.log10(size)));
+  return value.toFixed(Math.max(4, needed)).replace(/(\.\d{4}\d*?)0+$/, "$1");
 }
 
 function signed(value: number, places: number, unit: string): string {
-  const digits = Math.abs(value).toFixed(places);
-  const sign = value > 0 ? "+" : value < 0 ? MINUS : "";
-  return sign + digits + unit;
+  return sign(value) + Math.abs(value).toFixed(places) + unit;
+}
+
+function sign(value: number): string {
+  return value > 0 ? "+" : value < 0 ? MINUS : "";
 }
 
 function decimals(size: number): number {

@@ -18,6 +18,15 @@ describe("numbers as a trader reads them", () => {
     [formatPrice, 12.3, "12.30"],
     [formatPrice, 0.1234, "0.1234"],
     [formatPrice, 0, "0.00"],
+    [formatPrice, 0.5, "0.5000"],
+    [formatPrice, 0.00005, "0.00005"],
+    [formatPrice, 0.0012, "0.0012"],
+    [formatPrice, 0.00123, "0.00123"],
+    [formatPrice, 0.000051234, "0.0000512"],
+    [formatPrice, 1e-10, "0.0000000001"],
+    [formatChange, -0.00005, "−0.00005"],
+    [formatChange, 0.0001, "+0.0001"],
+    [formatDistance, 0.000002, "0.000002"],
     [formatChange, 1.5, "+1.50"],
     [formatChange, -0.004, "−0.0040"],
     [formatChange, 0, "0.00"],
@@ -40,6 +49,14 @@ describe("numbers as a trader reads them", () => {
     [formatDuration, 61_400, "61 s"],
   ])("%o(%d) is %s", (format, value, text) => {
     expect(format(value)).toBe(text);
+  });
+
+  it("a price that is not 0 never reads as 0, and keeps three digits", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-7, max: 1e6, noNaN: true }), (price) => {
+        expect(Math.abs(Number(formatPrice(price)) - price)).toBeLessThanOrEqual(0.00501 * price + 1e-12);
+      }),
+    );
   });
 
   it("absent is a dash, never a number", () => {

@@ -9,7 +9,7 @@ from marketdata.observability.health import STUCK_AFTER_SECONDS, HealthServer, L
 from tests.support.health_client import probe
 from tests.support.manual_clock import ManualClock
 
-ALLOWED_LABELS = {"queue", "reason", "shard", "status", "outcome", "endpoint", "kind", "channel"}
+ALLOWED_LABELS = {"queue", "reason", "shard", "status", "outcome", "endpoint", "kind", "channel", "state"}
 
 
 async def test_a_loop_that_no_longer_runs_its_timers_is_not_alive() -> None:

@@ -1,5 +1,6 @@
 """The events of the running market: well formed, in order, and one story with its state."""
 
+import datetime as dt
 from collections import Counter, defaultdict
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from marketdata import events
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.halts import HALTED, REOPENED
+from marketdata.simulator.universe import build_universe
 from marketdata.simulator.wire import (
     DEFAULT_EVENTS_PER_FRAME,
     MinuteAggregateMessage,
@@ -236,3 +238,26 @@ def test_frames_hold_several_events_and_stay_far_below_a_mebibyte() -> None:
     rendered = list(frames(block.messages()))
     assert [len(msgspec.json.decode(frame)) for frame in rendered] == [DEFAULT_EVENTS_PER_FRAME] * 4
     assert max(map(len, rendered)) < 1 << 19
+
+
+def test_test_issues_trade_at_ten_times_their_close_on_every_day() -> None:
+    of = market("2026-11-23T19:59:00")
+    rows = [universe().index[symbol] for symbol in ("ZVZZT", "NTEST.A")]
+    for _ in range(2):
+        fair = of.path.prices_at(of.day.regular_close_ms)[rows]
+        np.testing.assert_allclose(fair / of.path.official_close[rows], 10, rtol=0.01)
+        for _ in run(of, 70, step_ms=1_000):
+            pass
+    assert of.day.date.isoformat() == "2026-11-24"
+    np.testing.assert_array_equal(of.path.previous_close, of.prices.closes(dt.date(2026, 11, 23)))
+
+
+def test_nearly_all_symbols_are_drawn_as_if_there_were_no_test_issues(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_them = build_universe(7, 11_000)
+    monkeypatch.setattr("marketdata.simulator.universe._TEST_ISSUES", ())
+    without = build_universe(7, 11_000)
+    pairs = zip(with_them.symbols, without.symbols, strict=True)
+    assert {one for one, other in pairs if one != other} == {"ZVZZT", "NTEST.A"}
+    np.testing.assert_array_equal(with_them.base_price, without.base_price)

@@ -163,7 +163,7 @@ def test_a_scenario_ends_with_its_day() -> None:
         pass
     ordinary = market("2026-11-23T04:00")
     assert of.day.date.isoformat() == "2026-11-23"
-    assert of.path.moves == ()
+    assert of.path.moves == ordinary.path.moves
     assert of.halts == ordinary.halts
     at_noon = instant("2026-11-23T12:00")
     assert (of.path.prices_at(at_noon) == ordinary.path.prices_at(at_noon)).all()

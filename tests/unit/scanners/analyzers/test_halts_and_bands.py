@@ -17,6 +17,7 @@ from tests.support.builders import (
     calendar_of,
     new_york_ms,
     quote_wire,
+    row_block,
     trade_wire,
 )
 
@@ -243,6 +244,7 @@ def test_a_halt_after_the_close_takes_the_expected_reopening_of_the_one_before_a
 
 def test_the_next_day_knows_nothing_of_a_halt() -> None:
     shard = Shard()
+    shard.core.apply_reference(row_block({"AAA": {}}))
     shard.apply(halt("10:00:00"))
     shard.publish()
     bar = aggregate_wire("BB", start_ms=new_york_ms(NEXT_DAY, "04:00:00"))

@@ -35,6 +35,7 @@ class Shard:
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self.core = ShardProcessor(0, routes=routes(), calendar=calendar, epoch=1)
+        self.core.apply_reference(row_block({"AAPL": {}}))  # it has a row on the next day, too
         self.alerts: list[tuple[str, float, float]] = []
 
     def apply(self, *events: Wire, queue: QueueName = QueueName.AGGREGATE) -> Mapping[str, int]:

@@ -51,10 +51,12 @@ class HighestVolume(Analyzer):
         return [Emission("larger", rows, {"larger_volume": volumes})]
 
 
-def shard(epoch: int = 1) -> ShardProcessor:
+def shard(epoch: int = 1, *, show_test_issues: bool = False) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), HighestVolume())
     route = Route(QueueName.AGGREGATE, AGGREGATE_COLUMNS, event_times_ms, analyzers)
-    return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
+    return ShardProcessor(
+        0, routes=[route], calendar=CALENDAR, epoch=epoch, show_test_issues=show_test_issues
+    )
 
 
 def bar(to: ShardProcessor, volume: int, time_of_day: str = "10:00:00", symbol: str = "A") -> None:
@@ -89,6 +91,20 @@ def test_what_happened_is_told_in_order_with_its_circumstances() -> None:
     assert block.symbols == ("A", "A")
     assert block.columns["larger_volume"].tolist() == [5.0, 6.0]
     assert block.columns["free_float"].tolist() == [7.0, 7.0]
+
+
+def test_what_happens_to_a_test_issue_is_told_only_if_it_is_asked_for() -> None:
+    for shown, told in ((False, [("A",)]), (True, [("ZVZZT",), ("ZVZZT", "A")])):
+        processor = shard(show_test_issues=shown)
+        bar(processor, 5, symbol="ZVZZT")
+        first = processor.tick(published_ns=1)
+        processor.confirm(first)
+        bar(processor, 6, symbol="ZVZZT")
+        bar(processor, 4, symbol="A")
+        second = processor.tick(published_ns=2)
+
+        assert [block.symbols for tick in (first, second) for block in tick.streams.get("larger", ())] == told
+        assert block_rows(second.whole)["ZVZZT"]["volume"] == 6, "its quote is shown in any case"
 
 
 def test_what_could_not_be_published_is_given_again_as_it_was() -> None:

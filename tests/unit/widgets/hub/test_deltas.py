@@ -13,7 +13,7 @@ from marketdata.store.keys import TOP_GAINERS
 from tests.support.builders import row_block
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, ReadingClient
-from widgets.catalog import BOARD_INFOS, feed_of
+from widgets.catalog import BOARD_INFOS, COLUMNS, Unit, feed_of
 from widgets.hub.rows import compare, select_rows
 from widgets.hub.stream import FRAME_INTERVAL_SECONDS, FeedStream, Fresh
 
@@ -22,7 +22,9 @@ Rows = Mapping[str, Mapping[str, float]]
 BOARD_COLUMNS = BOARD_INFOS[TOP_GAINERS].columns
 NAMES = ("close", "avg_volume")
 numbers = st.one_of(
-    st.just(math.nan), st.sampled_from([0.0, -0.0, 1.0, 1.00004, 1.00006]), st.floats(-1e6, 1e6)
+    st.just(math.nan),
+    st.sampled_from([0.0, -0.0, 1.0, 1.00004, 1.00006, 0.00005, -0.00123456]),
+    st.floats(-1e6, 1e6),
 )
 boards = st.lists(
     st.tuples(
@@ -49,8 +51,13 @@ def sent(value: float, decimals: int) -> float | None:
     return None if math.isnan(value) else round(value * 10**decimals) / 10**decimals
 
 
+def sent_price(price: float) -> float | None:
+    is_small = 0 < abs(price) < 0.1
+    return sent(price, min(10, 3 - math.floor(math.log10(abs(price)))) if is_small else 4)
+
+
 def as_received(rows: Rows) -> dict[str, list[float | None]]:
-    return {symbol: [sent(row["close"], 4), sent(row["avg_volume"], 0)] for symbol, row in rows.items()}
+    return {symbol: [sent_price(row["close"]), sent(row["avg_volume"], 0)] for symbol, row in rows.items()}
 
 
 @given(st.lists(st.tuples(boards, st.sampled_from(["emit", "skip"]), st.booleans()), max_size=12))
@@ -183,3 +190,35 @@ def test_one_late_tick_does_not_make_the_later_ones_late() -> None:
         waits.append(stream.seconds_until_due())
         stream.emit()
     assert waits == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [
+        (0.00005, "5e-5"),
+        (0.000051239, "0.00005124"),
+        (0.0123456, "0.01235"),
+        (0.09999, "0.09999"),
+        (0.123456, "0.1235"),
+        (12.34567, "12.3457"),
+        (1e-10, "1e-10"),
+        (1e-12, "0.0"),
+        (-0.00005, "-0.00005"),
+    ],
+)
+def test_a_price_of_a_fraction_of_a_cent_keeps_its_digits(price: float, text: str) -> None:
+    stream = board_stream()
+    offer(stream, {"PENNY": {"close": price}})
+    stream.emit()
+    snapshot = json.loads(str(stream.snapshot()))
+    assert snapshot["rows"][0][1] == float(text)
+
+
+def test_all_prices_of_a_row_keep_their_digits_and_nothing_else_has_more() -> None:
+    names = tuple(COLUMNS)
+    rows = select_rows(row_block({"PENNY": dict.fromkeys(names, 0.000051239)}), names)
+    for name, value in zip(names, rows.values[0].tolist(), strict=True):
+        if COLUMNS[name].unit is Unit.DOLLARS:
+            assert value == 0.00005124, name
+        else:
+            assert value == round(0.000051239, COLUMNS[name].decimals), name

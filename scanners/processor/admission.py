@@ -1,0 +1,115 @@
+"""Which symbols get a row in a shard's table: all that reference data knows, and a bounded number of others.
+
+A feed that is wrong or hostile can name any number of symbols. Without a bound they would take memory and
+time until the shard misses its ticks. Before reference data is there, and where it is partial, a whole market
+must have room; once it knows the market, what it does not know are newcomers, which are few.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from marketdata.kernels.symbols import UNKNOWN
+from marketdata.payloads import Column, RowBlock
+from scanners.table import MarketTable, Rows
+
+MARKET_ROWS: Final = 16_000
+"""How many symbols a market can have; the US stock market has 11,000 to 13,000."""
+
+NEWCOMER_ROWS: Final = 1_000
+"""How many rows there are at least for symbols that reference data does not know."""
+
+UNKNOWN_SYMBOL: Final = "unknown_symbol"
+"""Why events of a symbol without a row are ignored, as metrics and logs call it."""
+
+REFUSED_TOLD: Final = 200
+"""How many refused symbols are told to those who look newcomers up, those with the most events first."""
+
+_REFUSED_COUNTED: Final = 2_000
+
+
+def rows_for_unknown(known: AbstractSet[str]) -> int:
+    """How many rows symbols may have that reference data does not know, given those that it knows."""
+    return max(NEWCOMER_ROWS, MARKET_ROWS - len(known))
+
+
+class Admission:
+    """Gives rows to symbols, and counts the events of those that it refused.
+
+    The counts are bounded: when there are too many, those of the fewest events are forgotten. So a symbol
+    with many events is among them, however many others come and go.
+    """
+
+    def __init__(self) -> None:
+        self._unknown_rows: int | None = None
+        self._refused: Counter[str] = Counter()
+        self._is_changed = False
+
+    def rows(self, table: MarketTable, symbols: Sequence[str], known: AbstractSet[str]) -> tuple[Rows, bool]:
+        """The row of each symbol, `UNKNOWN` where it was refused one; and whether all have one."""
+        rows, all_found = table.find(symbols)
+        if all_found:
+            return rows, True
+        new = Counter([symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist()])
+        if self._unknown_rows is None:
+            self._unknown_rows = sum(symbol not in known for symbol in table.symbols)
+        room = max(0, rows_for_unknown(known) - self._unknown_rows)
+        unknown = [symbol for symbol in new if symbol not in known]
+        refused = set(unknown[room:])
+        self._unknown_rows += len(unknown) - len(refused)
+        self._refuse({symbol: new[symbol] for symbol in unknown[room:]})
+        table.rows([symbol for symbol in new if symbol not in refused])
+        return table.find(symbols)
+
+    def recount(self) -> None:
+        """The table has other rows now, or other symbols are known."""
+        self._unknown_rows = None
+
+    def start_day(self) -> None:
+        """Forget who was refused on the day before."""
+        self._is_changed = bool(self._refused)
+        self._refused.clear()
+
+    def refused(self) -> dict[str, int] | None:
+        """The refused symbols with the most events of the day, most first; None where nothing changed."""
+        return dict(self._refused.most_common(REFUSED_TOLD)) if self._is_changed else None
+
+    def confirm(self) -> None:
+        """Who was refused is stored."""
+        self._is_changed = False
+
+    def _refuse(self, events: dict[str, int]) -> None:
+        if not events:
+            return
+        self._refused.update(events)
+        self._is_changed = True
+        if len(self._refused) > 2 * _REFUSED_COUNTED:
+            self._refused = Counter(dict(self._refused.most_common(_REFUSED_COUNTED)))
+
+
+def within_bounds(whole: RowBlock, known: AbstractSet[str]) -> RowBlock:
+    """A stored shard with no more rows than it may have: unknown symbols with the most volume stay."""
+    unknown = np.array(
+        [index for index, symbol in enumerate(whole.symbols) if symbol not in known], dtype=np.intp
+    )
+    excess = len(unknown) - rows_for_unknown(known)
+    if excess <= 0:
+        return whole
+    volume = _volume(whole)[unknown]
+    leaving = unknown[np.argsort(volume, kind="stable")[:excess]]
+    staying = np.setdiff1d(np.arange(len(whole)), leaving)
+    return msgspec.structs.replace(
+        whole,
+        symbols=tuple([whole.symbols[row] for row in staying.tolist()]),
+        columns={name: column[staying] for name, column in whole.columns.items()},
+    )
+
+
+def _volume(whole: RowBlock) -> Column:
+    """Shares traded today; -1 where nothing is known, so that these leave first."""
+    absent = np.full(len(whole), np.nan)
+    return np.nan_to_num(whole.columns.get("accumulated_volume", absent), nan=-1.0)
