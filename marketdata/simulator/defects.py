@@ -116,7 +116,7 @@ class Defect(enum.StrEnum):
     INVENTED_SYMBOLS = "invented_symbols"
     """A frame of 25 trades of symbols that nobody lists, each time of others."""
     TEST_ISSUE_BAR = "test_issue_bar"
-    """A second aggregate of ZVZZT, a test issue, at ten times its close and a thousand times the volume."""
+    """A second aggregate of ZWZZT, a test issue, at ten times its close and a thousand times the volume."""
     TEST_ISSUE_TRADE = "test_issue_trade"
     """A trade of it at that price."""
     SUB_PENNY_BAR = "sub_penny_bar"

@@ -11,7 +11,7 @@ import msgspec
 
 from marketdata.simulator.defects import Crowd, Defect, Recipe, Single, WireObject
 
-TEST_ISSUE: Final = "ZVZZT"
+TEST_ISSUE: Final = "ZWZZT"
 TEST_ISSUE_CLOSE: Final = 20.0
 TEST_ISSUE_PRICE: Final = 200.0
 SUB_PENNY: Final = "PNNYQ"

@@ -39,7 +39,6 @@ class Oracle:
         self._reference = reference
         self._shards = shards
         self._unknown_rows = unknown_rows
-        self._unknown: defaultdict[int, set[str]] = defaultdict(set)
         self.refused: Counter[str] = Counter()
         self._known: set[str] = set()
         self._past_tapes: Mapping[str, Sequence[Print]] = {}
@@ -73,12 +72,11 @@ class Oracle:
         self._received_ms[symbol] = max(received_ms, self._received_ms.get(symbol, 0))
 
     def _has_room_for(self, symbol: str) -> bool:
-        if symbol in self._reference.rows:
+        if symbol in self._reference.rows or symbol in self._known:
             return True
-        unknown = self._unknown[shard_of(symbol, self._shards)]
-        if len(unknown) < self._unknown_rows:
-            unknown.add(symbol)
-        return symbol in unknown
+        unknown = self._known - self._reference.rows.keys()
+        shards = [shard_of(other, self._shards) for other in unknown]
+        return shards.count(shard_of(symbol, self._shards)) < self._unknown_rows
 
     def use_reference(self, reference: ReferenceData) -> None:
         """Know this from now on, in place of what was known; its snapshots must lie before all days."""
