@@ -19,6 +19,7 @@ from marketdata.simulator.spoilt_events import SPOILT_EVENTS
 
 CROWD_EVENTS: Final = 100
 _MS_PER_HOUR: Final = 3_600_000
+_MINUTES_PER_HOUR: Final = 60
 _RECIPES: Final[Mapping[Defect, Recipe]] = {**SPOILT_EVENTS, **HOSTILE_EVENTS}
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -50,6 +51,10 @@ class DefectSchedule:
         self._phases: Final = dict(zip(Defect, phases, strict=True))
         self._taken: Final = dict.fromkeys(per_hour, 0)
 
+    def most_waiting(self, defect: Defect) -> int:
+        """How many of a kind may wait: those of a minute. What a silent channel lacks is not made up for."""
+        return max(1, self._per_hour[defect] // _MINUTES_PER_HOUR)
+
     def take_due(self, now_ms: int) -> dict[Defect, int]:
         """How many of each kind became due since the last call; over any whole hour just its number."""
         due = {}
@@ -64,7 +69,7 @@ class DefectSchedule:
 class DefectInjector:
     """Makes the odd input of each step from the step's own good events. Pure but for its counters.
 
-    A kind that needs an event of a channel waits for a step that has one.
+    A kind that needs an event of a channel waits for a step that has one, as many as come in a minute.
     """
 
     def __init__(self, schedule: DefectSchedule) -> None:
@@ -75,7 +80,8 @@ class DefectInjector:
     def step(self, blocks: Sequence[Block], now_ms: int) -> list[Injection]:
         """What to send along with a step's blocks."""
         for defect, number in self._schedule.take_due(now_ms).items():
-            self._waiting[defect] = self._waiting.get(defect, 0) + number
+            waiting = self._waiting.get(defect, 0) + number
+            self._waiting[defect] = min(waiting, self._schedule.most_waiting(defect))
         if not self._waiting:
             return []
         material = _Material(blocks)

@@ -21,8 +21,8 @@ INSTANTS: Final = ("04:10", "07:00", "09:29:30", "09:45", "10:04", "12:45", "16:
 class ArrivedDay:
     """A day of one scenario and seed: what arrives, and the oracle's answers by the index of what came last.
 
-    `further` are known symbols beside those of the universe, with their previous close; for `shards` and
-    `unknown_rows` see `Oracle`. `refused` counts all that changes nothing, by reason.
+    With `further` all symbols of the universe are known, and these, with their previous close; for `shards`
+    and `unknown_rows` see `Oracle`. `refused` counts all that changes nothing, by reason.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ArrivedDay:
         chance = random.Random(f"{scenario} {seed}")
         self.sent = scenario_day(scenario, DATE, seed)
         self.arrived = tuple(arrivals(disturbed(self.sent, chance), chance))
-        self.reference = _reference(seed, further or {})
+        self.reference = _reference(seed, further)
         self.refused: Counter[str] = Counter()
         oracle = Oracle([oracle_day(DATE)], self.reference, shards=shards, unknown_rows=unknown_rows)
         self.answers = self._answers(oracle)
@@ -58,7 +58,12 @@ class ArrivedDay:
         return answers
 
 
-def _reference(seed: int, further: Mapping[str, float]) -> ReferenceData:
+def _reference(seed: int, further: Mapping[str, float] | None) -> ReferenceData:
     prices = DailyPrices(universe(seed), seed).closes(new_york(DATE, "00:00").date())
     by_symbol = dict(zip(universe(seed).symbols, prices.tolist(), strict=True))
-    return invented_reference({**by_symbol, **further}, oracle_day(DATE).start_ms, random.Random(seed))
+    return invented_reference(
+        {**by_symbol, **(further or {})},
+        oracle_day(DATE).start_ms,
+        random.Random(seed),
+        all_known=further is not None,
+    )

@@ -155,7 +155,7 @@ class ShardOwners:
             self.shard, routes=routes(), calendar=self._calendar, epoch=next(self._epochs)
         )
         if self.stored.rows:
-            self._processor.restore(self.stored.checkpoint())
+            self._processor.restore(self.stored.checkpoint(), self._reference.rows.keys())
             self._processor.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
             self._processor.complete_tapes(decode_day(self.stored.day_of_tapes))
         self._apply_reference()
