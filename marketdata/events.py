@@ -5,10 +5,14 @@ Field names are ours, wire names are the provider's (`massive-api` stock schemas
 Prices are dollars a share, sizes are shares unless the name says otherwise, times are
 epoch milliseconds unless the name says `_ns`. Every number is bounded where bytes
 become types: NaN, negative sizes and absurd magnitudes never get past the codec.
+
+Declared is what is read, and nothing else: what the wire has beside it may be of any kind, null or absent, at
+no cost to the event. Of what is read, only that without which an event says nothing is required; null is the
+same as absent.
 """
 
 import enum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -17,7 +21,20 @@ Shares: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1e14)]
 EpochMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
 SequenceNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 EpochNs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=9 * 10**18)]
-Symbol: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+
+LONGEST_SYMBOL: Final = 32
+SYMBOL_PATTERN: Final = r"\A[A-Za-z0-9][A-Za-z0-9.+/:^*=#$%!@~_-]*\Z"
+"""What a symbol can be, the one place that says so.
+
+Letters of both cases (a preferred share is `KIMpL`), digits, the signs with which exchanges tell classes,
+units, warrants, rights, when-issued and called shares apart, and the colon of other markets (`O:`, `I:`).
+The first is a letter or a digit. Nothing else is in it: nothing that cannot be seen, nothing that is not
+ASCII, and nothing that markup or quoted text takes for its own.
+"""
+
+Symbol: TypeAlias = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=LONGEST_SYMBOL, pattern=SYMBOL_PATTERN)
+]
 
 
 class EventType(enum.StrEnum):
@@ -42,9 +59,9 @@ class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag
     high: Price = msgspec.field(name="h")
     low: Price = msgspec.field(name="l")
     aggregate_vwap: Price = msgspec.field(name="a")
-    average_size: Shares = msgspec.field(name="z")
     start_timestamp: EpochMs = msgspec.field(name="s")
     end_timestamp: EpochMs = msgspec.field(name="e")
+    average_size: Shares | None = msgspec.field(name="z", default=None)
     official_open_price: Price | None = msgspec.field(name="op", default=None)
 
 
@@ -53,19 +70,21 @@ class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field="ev", ta
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="T"):
-    """One print. `size` is truncated to whole shares and can be 0; `fractional_size` is exact."""
+    """One print. `size` is truncated to whole shares and can be 0; `fractional_size` is exact.
+
+    Of id, exchange and tape only the spelling counts, which tells prints apart that agree in all else.
+    """
 
     symbol: Symbol = msgspec.field(name="sym")
     price: Price = msgspec.field(name="p")
     size: Shares = msgspec.field(name="s")
     timestamp: EpochMs = msgspec.field(name="t")
-    sequence_number: SequenceNumber = msgspec.field(name="q", default=0)
-    exchange: int = msgspec.field(name="x", default=0)
-    id: str = msgspec.field(name="i", default="")
-    tape: int = msgspec.field(name="z", default=0)
-    fractional_size: str | None = msgspec.field(name="ds", default=None)
-    conditions: tuple[int, ...] = msgspec.field(name="c", default=())
-    trf_id: int | None = msgspec.field(name="trfi", default=None)
+    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
+    id: msgspec.Raw = msgspec.field(name="i", default=msgspec.Raw())
+    exchange: msgspec.Raw = msgspec.field(name="x", default=msgspec.Raw())
+    tape: msgspec.Raw = msgspec.field(name="z", default=msgspec.Raw())
+    fractional_size: float | str | None = msgspec.field(name="ds", default=None)
+    conditions: tuple[int, ...] | None = msgspec.field(name="c", default=())
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="Q"):
@@ -73,26 +92,27 @@ class Quote(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="Q"):
 
     symbol: Symbol = msgspec.field(name="sym")
     timestamp: EpochMs = msgspec.field(name="t")
-    bid_price: Price = msgspec.field(name="bp", default=0.0)
-    bid_size: Shares = msgspec.field(name="bs", default=0.0)
-    ask_price: Price = msgspec.field(name="ap", default=0.0)
-    ask_size: Shares = msgspec.field(name="as", default=0.0)
-    sequence_number: SequenceNumber = msgspec.field(name="q", default=0)
+    bid_price: Price | None = msgspec.field(name="bp", default=0.0)
+    bid_size: Shares | None = msgspec.field(name="bs", default=0.0)
+    ask_price: Price | None = msgspec.field(name="ap", default=0.0)
+    ask_size: Shares | None = msgspec.field(name="as", default=0.0)
+    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
 
 
 class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="LULD"):
     """A limit-up/limit-down message. Indicator 17 halts and 18 reopens; the others only move the bands.
 
+    A halt has no bands: the wire says 0, null or nothing.
+
     The wire names the symbol `T` and counts `t` in nanoseconds, unlike every other stock event.
     """
 
     symbol: Symbol = msgspec.field(name="T")
-    high: Price = msgspec.field(name="h")
-    low: Price = msgspec.field(name="l")
     timestamp_ns: EpochNs = msgspec.field(name="t")
-    indicators: tuple[int, ...] = msgspec.field(name="i", default=())
-    tape: int = msgspec.field(name="z", default=0)
-    sequence_number: SequenceNumber = msgspec.field(name="q", default=0)
+    high: Price | None = msgspec.field(name="h", default=0.0)
+    low: Price | None = msgspec.field(name="l", default=0.0)
+    indicators: tuple[int, ...] | None = msgspec.field(name="i", default=())
+    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
 
 
 Aggregate: TypeAlias = SecondAggregate | MinuteAggregate

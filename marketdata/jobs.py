@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import enum
 import os
 import random
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -19,8 +20,11 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.reference.cache import ReferenceCache
-from marketdata.reference.loader import Loaded, Progress, ReferenceLoader
+from marketdata.reference.flaws import StoredParts
+from marketdata.reference.keeping import Stored, keep_better
+from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
+from marketdata.reference.parts import Progress
 from marketdata.reference.rest import RestSource
 from marketdata.reference.state import LoadReport, LoadState, read_load_state
 from marketdata.reference.waiting import in_turn
@@ -44,6 +48,8 @@ REFERENCE_LEASE_MS: Final = 30_000
 REFERENCE_SERVICE: Final = "reference"
 NS_PER_MS: Final = 1_000_000
 
+T = TypeVar("T")
+
 log = get_logger(__name__)
 
 
@@ -52,6 +58,7 @@ class RefreshOutcome(enum.StrEnum):
 
     LOADED = "loaded"
     CURRENT = "already of the current trading day"
+    RESTING = "of the current trading day and not whole; loaded again within the hour"
     BUSY = "another process is loading"
 
 
@@ -73,13 +80,19 @@ class SearchOutcome(enum.StrEnum):
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome, and with SEARCHED how many symbols were added, are unknown, or were left for later."""
+    """The outcome, and with SEARCHED how many symbols were added, are unknown, failed, or were left for
+    later.
+
+    `trouble` is why a search was cut short.
+    """
 
     outcome: SearchOutcome
     added: int = 0
     unknown: int = 0
+    failed: int = 0
     left: int = 0
     not_entitled: Sequence[str] = ()
+    trouble: str = ""
 
 
 class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +128,10 @@ def refresh_reference_data() -> str:
     Raises what `refresh` raises: django-q2 then records the failure, and the next run tries again.
     """
     refreshed = asyncio.run(refresh(reference_configuration(), only_if_stale=True))
-    log.info("reference data refresh", outcome=refreshed.outcome)
-    return str(refreshed.outcome)
+    loaded = refreshed.loaded
+    flaws = () if loaded is None else tuple(map(str, loaded.flaws))
+    log.info("reference data refresh", outcome=refreshed.outcome, flaws=flaws)
+    return "; ".join((refreshed.outcome, *flaws))
 
 
 async def refresh(
@@ -141,20 +156,26 @@ async def refresh(
         if not await lease.acquire():
             return Refreshed(RefreshOutcome.BUSY)
         async with kept(lease):
+            stored = await _stored(SnapshotReader(redis, keys))
+            if only_if_stale and stored.block is not None:
+                loader = ReferenceLoader(source, _calendar_around)
+                # Where nobody knows how whole the data is, it is loaded again.
+                parts, now_ms = stored.parts, time.time_ns() // NS_PER_MS
+                if parts is not None and not parts.is_due(now_ms) and await loader.is_current(stored.block):
+                    return Refreshed(RefreshOutcome.CURRENT if parts.is_whole else RefreshOutcome.RESTING)
             records = ServiceRecords(redis, keys, REFERENCE_SERVICE)
-            if only_if_stale and await _is_complete(records):
-                stored = await _stored_reference(SnapshotReader(redis, keys))
-                if await ReferenceLoader(source, _calendar_around).is_current(stored):
-                    return Refreshed(RefreshOutcome.CURRENT)
             async with LoadReport(records, also=progress) as report:
                 loader = ReferenceLoader(source, _calendar_around, progress=report.progress)
                 with metrics.REFERENCE_LOAD_SECONDS.time():
-                    loaded = await loader.load()
+                    loaded = keep_better(await loader.load(), stored)
                 await BlockPublisher(redis, keys).publish_reference(
-                    loaded.block, tickers=loaded.tickers, volume_curve=loaded.volume_curve
+                    loaded.block,
+                    tickers=loaded.tickers,
+                    volume_curve=loaded.volume_curve,
+                    parts=_parts_of(loaded, stored.parts),
                 )
                 await report.loaded(loaded)
-            metrics.REFERENCE_ROWS.set(len(loaded.block))
+            _count(loaded)
             return Refreshed(RefreshOutcome.LOADED, loaded)
 
 
@@ -207,22 +228,30 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
             stored = await reader.reference() or stored
             missing = await _missing_symbols(reader, stored, configuration.shards)
             values = CachedValues(redis, keys, _owner())
-            found = await _look_up(missing, stored, values, configuration)
+            parts = await _readable(reader.reference_parts())
+            closures = parts.closures if parts is not None else ()
+            found = await _look_up(missing, stored, closures, values, configuration)
             if len(found.block):
-                tickers = {**(await reader.tickers() or {}), **found.tickers}
+                tickers = {**(await _readable(reader.tickers()) or {}), **found.tickers}
                 merged = merge(stored, found.block)
                 await BlockPublisher(redis, keys).publish_reference(merged, tickers=tickers or None)
     return Searched(
         outcome=SearchOutcome.SEARCHED,
         added=len(found.block),
         unknown=found.unknown,
+        failed=found.failed,
         left=found.left,
         not_entitled=found.not_entitled,
+        trouble=found.trouble,
     )
 
 
 async def _look_up(
-    symbols: Sequence[str], stored: RowBlock, values: CachedValues, configuration: ReferenceConfiguration
+    symbols: Sequence[str],
+    stored: RowBlock,
+    closures: Sequence[dt.date],
+    values: CachedValues,
+    configuration: ReferenceConfiguration,
 ) -> Found:
     market_time_ms = stored.market_time_ms
     calendar = await asyncio.to_thread(_calendar_around, market_time_ms * NS_PER_MS)
@@ -230,7 +259,9 @@ async def _look_up(
         RestSource(configuration.rest_url, configuration.api_key) as source,
         ReferenceCache(values) as cache,
     ):
-        search = NewcomerSearch(source, cache, calendar, stored, max_requests=configuration.max_lookups)
+        search = NewcomerSearch(
+            source, cache, calendar, stored, max_requests=configuration.max_lookups, closures=closures
+        )
         return await search.look_up(symbols, published_ns=time.time_ns())
 
 
@@ -238,19 +269,38 @@ def _calendar_around(time_ns: int) -> TradingCalendar:
     return exchange_calendar_around(time_ns, settings.MARKET_HOURS)
 
 
-async def _is_complete(records: ServiceRecords) -> bool:
-    """Whether the newest load got all the answers that it asked for, as far as is remembered."""
-    told = await records.actual()
-    try:
-        return told is None or not read_load_state(told).unavailable
-    except ContentError:
-        return True
+def _parts_of(loaded: Loaded, before: StoredParts | None) -> StoredParts:
+    loads = before.loads + 1 if before is not None and before.date == loaded.date else 1
+    return StoredParts(
+        date=loaded.date,
+        loaded_ms=time.time_ns() // NS_PER_MS,
+        loads=loads,
+        flaws=tuple(loaded.flaws),
+        closures=tuple(loaded.closures),
+    )
 
 
-async def _stored_reference(reader: SnapshotReader) -> RowBlock | None:
-    """What is stored; None also where it cannot be read, as after an update: then it is loaded anew."""
+def _count(loaded: Loaded) -> None:
+    """The metrics of a load; a part that is whole now has none."""
+    metrics.REFERENCE_ROWS.set(len(loaded.block))
+    metrics.REFERENCE_FLAWS.clear()
+    for flaw in loaded.flaws:
+        metrics.REFERENCE_FLAWS.labels(part=flaw.part, reason=flaw.reason).inc()
+
+
+async def _stored(reader: SnapshotReader) -> Stored:
+    """What is stored; nothing in place of what cannot be read, as after an update: then it is loaded anew."""
+    return Stored(
+        block=await _readable(reader.reference()),
+        parts=await _readable(reader.reference_parts()),
+        tickers=await _readable(reader.tickers()),
+        volume_curve=await _readable(reader.volume_curve()),
+    )
+
+
+async def _readable(reading: Awaitable[T | None]) -> T | None:
     try:
-        return await reader.reference()
+        return await reading
     except ContentError as error:
         metrics.STORE_MALFORMED.labels(error.reason).inc()
         log.warning("stored reference data cannot be read", error=str(error))

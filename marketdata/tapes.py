@@ -1,8 +1,8 @@
 """A symbol's *tape*, the newest trades of its day, as it is kept in memory and in the cache.
 
 A tape is a set: the same trade put on it twice is on it once, and the order in which trades arrive does not
-matter. Two trades are the same when time, sequence number, price and size are; the newest are the greatest
-in this order. In the cache a tape is one string: a header, and then a ring of records, of which a
+matter. Two trades are the same when time, sequence number, price, size and identity are; the newest are the
+greatest in this order. In the cache a tape is one string: a header, and then a ring of records, of which a
 processor overwrites only what changed. Where the ring begins follows from the records' order.
 """
 
@@ -19,8 +19,14 @@ from marketdata.payloads import Column
 
 TAPE_TRADES: Final = 1_000
 
-RECORD: Final = np.dtype([("moment", "<i8"), ("price", "<f8"), ("size", "<i8")])
-"""One trade: when (see `moments`), dollars a share, and millionths of a share, so that sums are exact."""
+RECORD: Final = np.dtype([("moment", "<i8"), ("price", "<f8"), ("size", "<i8"), ("identity", "<i8")])
+"""One trade: when (see `moments`), dollars a share, and millionths of a share, so that sums are exact.
+
+The identity is a digest of what else tells two prints apart: id, exchange and tape.
+"""
+
+ORDER: Final = tuple(RECORD.names or ())
+"""The fields in which records are ordered, the first before the others."""
 
 RECORD_BYTES: Final = RECORD.itemsize
 MILLIONTHS: Final = 1_000_000
@@ -31,7 +37,7 @@ GREATEST_SEQUENCE_NUMBER: Final = 2**_SEQUENCE_BITS - 1
 
 _HEADER: Final = struct.Struct("<4sIq")
 _MAGIC: Final = b"tape"
-_VERSION: Final = 1
+_VERSION: Final = 2
 HEADER_BYTES: Final = _HEADER.size
 
 Records = NDArray[np.void]
@@ -105,6 +111,8 @@ def records_of(
     sequence_numbers: NDArray[np.int64],
     prices: Column,
     sizes_shares: Column,
+    identities: Column | NDArray[np.int64],
+    *,
     day_start_ms: int,
 ) -> Records:
     """Trades as records, in the same order."""
@@ -112,6 +120,7 @@ def records_of(
     records["moment"] = moments(times_ms, sequence_numbers, day_start_ms)
     records["price"] = prices
     records["size"] = np.minimum(np.rint(sizes_shares * MILLIONTHS), GREATEST_SIZE)
+    records["identity"] = identities
     return records
 
 
@@ -138,7 +147,7 @@ def newest_first(tape: StoredTape) -> TradeTape:
 
 def in_order(records: Records) -> Records:
     """The records, oldest first."""
-    ordered: Records = records[np.lexsort((records["size"], records["price"], records["moment"]))]
+    ordered: Records = records[np.lexsort([records[field] for field in reversed(ORDER)])]
     return ordered
 
 

@@ -74,13 +74,14 @@ class Environment:
 
         return self._read(name, default, parse)
 
-    def choice(self, name: str, default: str, *, accepted: tuple[str, ...]) -> str:
-        """One of the accepted words, exactly as written."""
+    def choice(self, name: str, default: str, *, accepted: tuple[str, ...], reason: str = "") -> str:
+        """One of the accepted words, exactly as written. `reason` says why it is none of others."""
 
         def parse(raw: str) -> str:
             if raw in accepted:
                 return raw
-            raise rejection(name, raw, "one of " + ", ".join(accepted))
+            words = accepted[0] if len(accepted) == 1 else "one of " + ", ".join(accepted)
+            raise rejection(name, raw, f"{words} ({reason})" if reason else words)
 
         return self._read(name, default, parse)
 

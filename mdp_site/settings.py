@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONCE, SELF
 
+from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from mdp_site.env import Environment, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
@@ -357,7 +358,7 @@ MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")
 
 MASSIVE_API_KEY = env.text("MASSIVE_API_KEY") or env.text("POLYGON_API_KEY") or env.secret("MASSIVE_API_KEY")
 MASSIVE_FEED = env.text("MASSIVE_FEED", "RealTime")
-MASSIVE_MARKET = env.choice("MASSIVE_MARKET", "stocks", accepted=("stocks", "options", "indices"))
+MASSIVE_MARKET = env.choice("MASSIVE_MARKET", MARKETS[0], accepted=MARKETS, reason=ONLY_STOCKS)
 MASSIVE_SUBSCRIPTIONS = env.words("MASSIVE_SUBSCRIPTIONS", ("A.*", "T.*", "Q.*", "LULD.*"))
 MASSIVE_SECURE = env.boolean("MASSIVE_SECURE", default=True)
 MASSIVE_REST_URL = env.url("MASSIVE_REST_URL", "https://api.massive.com", schemes=("http", "https"))

@@ -21,8 +21,8 @@ _OPAQUE: Final = np.dtype(f"V{RECORD_BYTES}")
 class TapeMemory:
     """A ring of 1,000 records for each row, row after row, in chunks of rows, so that growth copies nothing.
 
-    A chunk is 98 MB of addresses, of which the system backs only the pages of 4 kB that were written: huge
-    pages are declined, since one would back 85 rings for the first trade on one of them. So a symbol with
+    A chunk is 131 MB of addresses, of which the system backs only the pages of 4 kB that were written: huge
+    pages are declined, since one would back 65 rings for the first trade on one of them. So a symbol with
     few trades costs 4 to 8 kB. Methods that take places want rows ascending, slots in any order.
     """
 

@@ -12,7 +12,7 @@ from marketdata.codec.events import (
     RejectReason,
     newest_unknown,
 )
-from marketdata.codec.layout import Flags, Lines, LineSource, Quotient, Remainder
+from marketdata.codec.layout import Digest, Flags, Lines, LineSource, Quotient, Remainder
 
 __all__ = [
     "AGGREGATES",
@@ -21,6 +21,7 @@ __all__ = [
     "TRADES",
     "ColumnDecoder",
     "DecodedBatch",
+    "Digest",
     "EventColumns",
     "EventDecoder",
     "Flags",

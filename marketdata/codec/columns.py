@@ -43,12 +43,13 @@ class ColumnDecoder:
 
     def __init__(self, decoder: EventDecoder[Any], lines: Sequence[LineSource]) -> None:
         self._decoder = decoder
-        self._lines = tuple(lines)
-        self._layout = layout_of(decoder.structs, self._lines)
+        self.sources: Final = tuple(lines)
+        self.structs: Final = decoder.structs
+        self._layout = layout_of(decoder.structs, self.sources)
 
     def decode(self, bodies: Sequence[bytes]) -> EventColumns:
         """All good events of the bodies, JSON arrays of objects, and every other piece with a reason."""
-        return _Reading(bodies, self._decoder, self._lines, self._layout).run()
+        return _Reading(bodies, self._decoder, self.sources, self._layout).run()
 
 
 class _Reading:
@@ -95,6 +96,7 @@ class _Reading:
             self._layout.traits,
             self._layout.bounds,
             self._layout.flags,
+            self._layout.characters,
             self._layout.tags,
             self._lines,
             self._codes,

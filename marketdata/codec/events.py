@@ -6,21 +6,17 @@ decoded one by one, so that a bad event costs nothing but itself.
 """
 
 import enum
-import re
 from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
 
+from marketdata.codec.pieces import CONTENT_ERRORS, event_code, pieces_of
 from marketdata.events import Aggregate, EventType, MarketEvent, PriceBands, Quote, Trade
 
 EventT = TypeVar("EventT", bound=MarketEvent)
 
-_CONTENT_ERRORS: Final = (ValueError, RecursionError)
-"""What msgspec raises: its own errors and those of UTF-8 are ValueErrors; too deep a nesting is the other."""
-
 _KNOWN_CODES: Final = frozenset(code.value for code in EventType)
-_BETWEEN_OBJECTS: Final = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
 
 
 class RejectReason(enum.StrEnum):
@@ -51,14 +47,6 @@ class DecodedBatch(msgspec.Struct, Generic[EventT], frozen=True):
     rejected: tuple[Rejected, ...] = ()
 
 
-class _Header(msgspec.Struct, gc=False):
-    ev: str
-
-
-_header: Final = msgspec.json.Decoder(_Header)
-_raw_events: Final = msgspec.json.Decoder(list[msgspec.Raw])
-
-
 class EventDecoder(Generic[EventT]):
     """Decodes bodies that hold events of the given types (one struct, or a union of structs)."""
 
@@ -72,14 +60,14 @@ class EventDecoder(Generic[EventT]):
         """All good events of a body, a JSON array of objects, and every other piece of it with a reason."""
         try:
             return DecodedBatch(self._batch.decode(body))
-        except _CONTENT_ERRORS:
-            return self._decode_one_by_one(_pieces(body))
+        except CONTENT_ERRORS:
+            return self._decode_one_by_one(pieces_of(body))
 
     def decode_one(self, piece: bytes) -> EventT | Rejected:
         """One event, an object; or why it was set aside."""
         try:
             return self._event.decode(piece)
-        except _CONTENT_ERRORS:
+        except CONTENT_ERRORS:
             return Rejected(_reason(piece, self._accepted), piece)
 
     def _decode_one_by_one(self, pieces: Iterable[bytes]) -> DecodedBatch[EventT]:
@@ -99,31 +87,20 @@ def newest_unknown(body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
 
     The reasons are found anew, and only for these: what sorted them knows its own, but does not tell it.
     """
-    pieces = _pieces(body)
+    pieces = pieces_of(body)
     return len(pieces), [Rejected(_reason(piece, _KNOWN_CODES), piece) for piece in pieces[-limit:]]
 
 
 def _reason(piece: bytes, accepted: Set[str]) -> RejectReason:
     try:
-        code = _header.decode(piece).ev
+        code = event_code(piece)
     except msgspec.ValidationError:
         return RejectReason.NOT_AN_EVENT
-    except _CONTENT_ERRORS:
+    except CONTENT_ERRORS:
         return RejectReason.MALFORMED
     if code not in _KNOWN_CODES:
         return RejectReason.UNKNOWN_TYPE
     return RejectReason.INVALID_FIELD if code in accepted else RejectReason.UNEXPECTED_TYPE
-
-
-def _pieces(body: bytes) -> Sequence[bytes]:
-    """The elements of the array; of bytes that are not JSON, what stands between two objects.
-
-    There a string may be cut, too, but the quotes in its rest are escaped: that rest decodes to no event.
-    """
-    try:
-        return [bytes(raw) for raw in _raw_events.decode(body)]
-    except _CONTENT_ERRORS:
-        return _BETWEEN_OBJECTS.split(body.strip().removeprefix(b"[").removesuffix(b"]"))
 
 
 AGGREGATES: Final[EventDecoder[Aggregate]] = EventDecoder(Aggregate)

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import inspect
 from numpy.typing import NDArray
 
+from marketdata.events import SYMBOL_PATTERN
 from marketdata.kernels.event_columns import (
     FLAG_COUNT,
     KEY_TABLE_BITS,
@@ -22,6 +23,8 @@ from marketdata.kernels.event_columns import (
     place_of_key,
 )
 from marketdata.kernels.json_text import packed_word
+from marketdata.kernels.spelling import digest_of_texts
+from marketdata.kernels.symbols import characters_of
 
 Lines = NDArray[np.float64]
 """Events as numbers: one line for each source, one column for each event. NaN is absent."""
@@ -51,20 +54,31 @@ class Remainder(msgspec.Struct, frozen=True):
     divisor: int
 
 
-LineSource: TypeAlias = str | Flags | Quotient | Remainder
+class Digest(msgspec.Struct, frozen=True):
+    """Line of how some fields are spelled, whatever they hold: a whole number below 2**53 that tells whether
+    two events have the same there. A field that is absent and one that is null are the same.
+    """
+
+    fields: tuple[str, ...]
+
+
+LineSource: TypeAlias = str | Flags | Quotient | Remainder | Digest
 """Where a line comes from. The name of a field alone stands for its number, even one written as text."""
 
 _SYMBOL_FIELD: Final = "symbol"
-_ANY_LENGTH: Final = 2**31
+_NULL: Final = b"null"
 _GOLDEN_RATIO: Final = 0x9E37_79B9_7F4A_7C15
 _WORD: Final = 2**64 - 1
 _ATTEMPTS: Final = 10_000  # a quarter to a sixth of them succeed
+SYMBOL_CHARACTERS: Final = characters_of(SYMBOL_PATTERN)
+_NUMBER_OR_TEXT: Final = inspect.UnionType((inspect.FloatType(), inspect.StrType()))
 _KINDS: Final[Mapping[type[inspect.Type], Kind]] = MappingProxyType(
     {
         inspect.FloatType: Kind.NUMBER,
         inspect.IntType: Kind.WHOLE_NUMBER,
-        inspect.StrType: Kind.TEXT,
+        inspect.StrType: Kind.SYMBOL,
         inspect.VarTupleType: Kind.CODES,
+        inspect.RawType: Kind.ANY,
     }
 )
 
@@ -78,6 +92,7 @@ class Layout(msgspec.Struct, frozen=True):
     traits: NDArray[np.int64]
     bounds: NDArray[np.float64]
     flags: NDArray[np.uint8]
+    characters: NDArray[np.uint8]
     tags: NDArray[np.uint64]
 
 
@@ -105,13 +120,24 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
         _describe(field, traits[number], bounds[number])
     number_of_field = {field.name: number for number, field in enumerate(fields)}
     for line, source in enumerate(lines):
-        name = source if isinstance(source, str) else source.field
-        if name not in number_of_field:
-            raise TypeError(f"{structs[0].__name__} has no field {name!r}")
-        number = number_of_field[name]
-        _direct(source, line, traits[number], flags[number])
+        for place, name in enumerate(fields_of(source), 1):
+            if name not in number_of_field:
+                raise TypeError(f"{structs[0].__name__} has no field {name!r}")
+            number = number_of_field[name]
+            _direct(source, place, line, traits[number], flags[number])
     tags = np.array([packed_word(str(info.tag)) for info in infos], dtype=np.uint64)
-    return Layout(keys, field_of_key, multiplier, traits, bounds, flags, tags)
+    return Layout(keys, field_of_key, multiplier, traits, bounds, flags, SYMBOL_CHARACTERS, tags)
+
+
+def fields_of(source: LineSource) -> Sequence[str]:
+    """The names of the fields that a line is made of."""
+    match source:
+        case str():
+            return (source,)
+        case Digest(fields):
+            return fields
+        case _:
+            return (source.field,)
 
 
 def values_of(event: Any, lines: Sequence[LineSource]) -> list[float]:
@@ -122,18 +148,34 @@ def values_of(event: Any, lines: Sequence[LineSource]) -> list[float]:
 def _value_of(event: Any, source: LineSource) -> float:
     match source:
         case Flags(field, of_code):
-            return float(
-                functools.reduce(operator.or_, (of_code.get(code, 0) for code in getattr(event, field)), 0)
-            )
+            codes = getattr(event, field) or ()
+            return float(functools.reduce(operator.or_, (of_code.get(code, 0) for code in codes), 0))
         case Quotient(field, divisor):
             return float(getattr(event, field) // divisor)
         case Remainder(field, divisor):
             return float(getattr(event, field) % divisor)
+        case Digest(fields):
+            return _digest([bytes(getattr(event, field)) for field in fields])
         case _:
-            return _number(getattr(event, source))
+            value = getattr(event, source)
+            return _absent(event, source) if value is None else _number(value)
 
 
-def _number(value: float | str | None) -> float:
+def _digest(spellings: Sequence[bytes]) -> float:
+    told = [b"" if spelling == _NULL else spelling for spelling in spellings]
+    return digest_of_texts(b"".join(told), np.cumsum([len(spelling) for spelling in told]))
+
+
+def _absent(event: Any, name: str) -> float:
+    """What stands for a field that is absent or null."""
+    (default,) = (field.default for field in msgspec.structs.fields(event) if field.name == name)
+    return _number(default)
+
+
+def _number(value: Any) -> float:
+    """A number, also one written as text; of no codes and of no spelling it is 0, of all else NaN."""
+    if value == () or isinstance(value, msgspec.Raw):
+        return 0.0
     try:
         return math.nan if value is None else float(value)
     except ValueError:  # a text that spells no number
@@ -153,10 +195,13 @@ def _describe(field: inspect.Field, traits: NDArray[np.int64], bounds: NDArray[n
     if isinstance(kind_info, inspect.UnionType):
         kinds = [each for each in kind_info.types if not isinstance(each, inspect.NoneType)]
         traits[Trait.NULLABLE] = len(kinds) < len(kind_info.types)
-        kind_info = kinds[0] if len(kinds) == 1 else kind_info
-    if type(kind_info) not in _KINDS:
+        kind_info = kinds[0] if len(kinds) == 1 else inspect.UnionType(tuple(kinds))
+    if kind_info == _NUMBER_OR_TEXT:
+        traits[Trait.KIND] = Kind.NUMBER_OR_TEXT
+    elif type(kind_info) in _KINDS:
+        traits[Trait.KIND] = _KINDS[type(kind_info)]
+    else:
         raise TypeError(f"field {field.name!r} has a type that cannot become a line: {kind_info}")
-    traits[Trait.KIND] = _KINDS[type(kind_info)]
     traits[Trait.REQUIRED] = field.required
     bounds[Bound.AT_LEAST], bounds[Bound.BELOW] = -math.inf, math.inf
     match kind_info:
@@ -166,22 +211,25 @@ def _describe(field: inspect.Field, traits: NDArray[np.int64], bounds: NDArray[n
         ):
             bounds[Bound.AT_LEAST] = -math.inf if least is None else least
             bounds[Bound.BELOW] = math.inf if below is None else below
-        case inspect.StrType(min_length=least, max_length=greatest, pattern=None) if (
-            field.name == _SYMBOL_FIELD
+        case inspect.StrType(min_length=1, max_length=int(greatest), pattern=pattern) if (
+            field.name == _SYMBOL_FIELD and pattern == SYMBOL_PATTERN
         ):
-            traits[Trait.KIND] = Kind.SYMBOL
-            traits[Trait.LEAST_LENGTH], traits[Trait.GREATEST_LENGTH] = least or 0, greatest or _ANY_LENGTH
-        case inspect.StrType(min_length=None, max_length=None, pattern=None):
+            traits[Trait.GREATEST_LENGTH] = greatest
+        case inspect.RawType():
+            traits[Trait.NULLABLE] = True
+        case inspect.UnionType():
             pass
         case inspect.VarTupleType(item_type=inspect.IntType(ge=None, lt=None, gt=None, le=None)):
             pass
         case _:
             raise TypeError(f"field {field.name!r} has bounds that a kernel does not know: {kind_info}")
-    bounds[Bound.ABSENT] = 0.0 if field.default == () else _number(None if field.required else field.default)
+    bounds[Bound.ABSENT] = math.nan if field.required else _number(field.default)
 
 
-def _direct(source: LineSource, line: int, traits: NDArray[np.int64], flags: NDArray[np.uint8]) -> None:
-    """Send the values of a field to a line.
+def _direct(
+    source: LineSource, place: int, line: int, traits: NDArray[np.int64], flags: NDArray[np.uint8]
+) -> None:
+    """Send the values of a field, which is the how-many-eth of its source, to a line.
 
     Raises:
         TypeError: they have no such values, or go to another line already, or are divided otherwise there.
@@ -193,10 +241,10 @@ def _direct(source: LineSource, line: int, traits: NDArray[np.int64], flags: NDA
     if traits[goal] != NO_LINE or (traits[other] != NO_LINE and traits[Trait.DIVISOR] != divisor):
         raise TypeError(f"{source} does not go with another line of the same field")
     match source, kind:
-        case str(), Kind.TEXT | Kind.NUMBER_IN_TEXT:
-            traits[[Trait.KIND, Trait.LINE]] = Kind.NUMBER_IN_TEXT, line
-        case str(), Kind.NUMBER | Kind.WHOLE_NUMBER:
+        case str(), Kind.NUMBER | Kind.WHOLE_NUMBER | Kind.NUMBER_OR_TEXT:
             traits[Trait.LINE] = line
+        case Digest(), Kind.ANY:
+            traits[[Trait.LINE, Trait.NUMBER]] = line, place
         case Flags(of_code=of_code), Kind.CODES:
             if not all(0 <= number < FLAG_COUNT for number in (*of_code, *of_code.values())):
                 raise TypeError(f"{source}: codes and bits must be from 0 to {FLAG_COUNT - 1}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from marketdata.kernels.arrays import (
     BYTE_TABLE,
+    BYTES,
     CODES,
     INTEGER_TABLE,
     INTEGERS,
@@ -40,6 +41,8 @@ from marketdata.kernels.json_text import (
     packed,
     whole_number,
 )
+from marketdata.kernels.spelling import digest_of, spelling
+from marketdata.kernels.symbols import after_symbol
 
 KEY_TABLE_BITS: Final = 6
 """The table that finds fields by their keys has 2**6 places."""
@@ -49,13 +52,13 @@ FLAG_COUNT: Final = 256
 
 
 class Kind(enum.IntEnum):
-    """What a field holds, and so how it is read."""
+    """What a field holds, and so how it is read; of any value only the spelling."""
 
     NUMBER = 0
     WHOLE_NUMBER = 1
-    TEXT = 2
-    NUMBER_IN_TEXT = 3
-    CODES = 4
+    NUMBER_OR_TEXT = 2
+    CODES = 3
+    ANY = 4
     SYMBOL = 5
     TAG = 6
 
@@ -64,8 +67,9 @@ class Trait(enum.IntEnum):
     """The columns of `traits`, one line for each field.
 
     `LINE` and `REST_LINE` are where its values go, or `NO_LINE`; a whole number is divided by `DIVISOR`, the
-    quotient goes to the first, the remainder to the other. `NULLABLE` fields may be null. `LEAST_LENGTH` and
-    `GREATEST_LENGTH` bound a symbol.
+    quotient goes to the first, the remainder to the other. `NULLABLE` fields may be null, which is as if they
+    were absent. `GREATEST_LENGTH` bounds a symbol. A field whose spelling goes into a digest has a `NUMBER`
+    among those that do, from 1 on, and the line of the digest.
     """
 
     KIND = 0
@@ -74,8 +78,8 @@ class Trait(enum.IntEnum):
     DIVISOR = 3
     REQUIRED = 4
     NULLABLE = 5
-    LEAST_LENGTH = 6
-    GREATEST_LENGTH = 7
+    GREATEST_LENGTH = 6
+    NUMBER = 7
 
 
 class Bound(enum.IntEnum):
@@ -98,9 +102,9 @@ NO_LINE: Final = -1
 
 _NUMBER: Final = int(Kind.NUMBER)
 _WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
-_TEXT: Final = int(Kind.TEXT)
-_NUMBER_IN_TEXT: Final = int(Kind.NUMBER_IN_TEXT)
+_NUMBER_OR_TEXT: Final = int(Kind.NUMBER_OR_TEXT)
 _CODES: Final = int(Kind.CODES)
+_ANY: Final = int(Kind.ANY)
 _SYMBOL: Final = int(Kind.SYMBOL)
 _TAG: Final = int(Kind.TAG)
 _KIND: Final = int(Trait.KIND)
@@ -109,8 +113,8 @@ _REST_LINE: Final = int(Trait.REST_LINE)
 _DIVISOR: Final = int(Trait.DIVISOR)
 _REQUIRED: Final = int(Trait.REQUIRED)
 _NULLABLE: Final = int(Trait.NULLABLE)
-_LEAST_LENGTH: Final = int(Trait.LEAST_LENGTH)
 _GREATEST_LENGTH: Final = int(Trait.GREATEST_LENGTH)
+_NUMBER_IN_DIGEST: Final = int(Trait.NUMBER)
 _AT_LEAST: Final = int(Bound.AT_LEAST)
 _BELOW: Final = int(Bound.BELOW)
 _ABSENT: Final = int(Bound.ABSENT)
@@ -134,6 +138,7 @@ def _read_event(
     traits: Integers,
     bounds: Numbers,
     flags: Bytes,
+    characters: Bytes,
     tags: Codes,
     lines: Numbers,
     symbols: Codes,
@@ -142,6 +147,8 @@ def _read_event(
 ) -> int:
     """The place behind an event that was read; `NOT_PLAIN` also where a field is not as it must be."""
     seen = np.uint64(0)
+    spellings = np.uint64(0)
+    digest_line = NO_LINE
     at = after_space(text, at + 1)
     while True:
         start = at + 1
@@ -159,19 +166,21 @@ def _read_event(
             bit = _ONE << np.uint64(field)
             if seen & bit:
                 return NOT_PLAIN
-            seen |= bit
             kind = traits[field, _KIND]
-            if kind == _SYMBOL:
+            behind_null = after_null(text, at) if traits[field, _NULLABLE] else NOT_PLAIN
+            if behind_null != NOT_PLAIN:
+                bit = np.uint64(0)
+                at = behind_null
+            elif kind == _ANY:
+                start = at
+                at = after_value(text, at)
+                spellings += spelling(text, start, at, traits[field, _NUMBER_IN_DIGEST])
+                digest_line = traits[field, _LINE]
+            elif kind == _SYMBOL:
                 start = at + 1
-                at = after_string(text, at)
-                length = at - 1 - start
-                if (
-                    at == NOT_PLAIN
-                    or not traits[field, _LEAST_LENGTH] <= length <= traits[field, _GREATEST_LENGTH]
-                ):
-                    return NOT_PLAIN
+                at = after_symbol(text, at, characters, traits[field, _GREATEST_LENGTH])
                 symbols[event] = packed(text, start, at - 1)
-                symbol_starts[event], symbol_lengths[event] = start, length
+                symbol_starts[event], symbol_lengths[event] = start, at - 1 - start
             elif kind == _TAG:
                 start = at + 1
                 at = after_string(text, at)
@@ -179,11 +188,16 @@ def _read_event(
                     return NOT_PLAIN
             else:
                 at = _read_field(text, at, event, field, traits, bounds, flags, lines)
+            seen |= bit
         if at == NOT_PLAIN:
             return NOT_PLAIN
         at = after_space(text, at)
         if text[at] == CLOSING_BRACE:
-            return at + 1 if _complete(event, seen, traits, bounds, lines) else NOT_PLAIN
+            if not _complete(event, seen, traits, bounds, lines):
+                return NOT_PLAIN
+            if digest_line != NO_LINE:
+                lines[digest_line, event] = digest_of(spellings)
+            return at + 1
         if text[at] != COMMA:
             return NOT_PLAIN
         at = after_space(text, at + 1)
@@ -216,12 +230,6 @@ def _read_field(
 ) -> int:
     kind, line = traits[field, _KIND], traits[field, _LINE]
     value = 0.0
-    if traits[field, _NULLABLE]:
-        behind_null = after_null(text, at)
-        if behind_null != NOT_PLAIN:
-            if line != NO_LINE:
-                lines[line, event] = bounds[field, _ABSENT]
-            return behind_null
     if kind == _NUMBER:
         value, at = number(text, at)
     elif kind == _WHOLE_NUMBER:
@@ -233,15 +241,14 @@ def _read_field(
                 lines[traits[field, _REST_LINE], event] = np.float64(whole % traits[field, _DIVISOR])
         if not bounds[field, _AT_LEAST] <= np.float64(whole) < bounds[field, _BELOW]:
             return NOT_PLAIN
-    elif kind == _TEXT:
-        return after_string(text, at)
-    elif kind == _NUMBER_IN_TEXT:
-        if text[at] != QUOTE:
-            return NOT_PLAIN
-        value, at = number(text, at + 1)
-        if at == NOT_PLAIN or text[at] != QUOTE:
-            return NOT_PLAIN
-        at += 1
+    elif kind == _NUMBER_OR_TEXT:
+        if text[at] == QUOTE:
+            value, at = number(text, at + 1)
+            if at == NOT_PLAIN or text[at] != QUOTE:
+                return NOT_PLAIN
+            at += 1
+        else:
+            value, at = number(text, at)
     else:
         found, at = _flags_of_codes(text, at, flags[field])
         value = np.float64(found)
@@ -301,7 +308,7 @@ def count_objects(text: Text) -> int:
 @kernel(
     THREE_INTEGERS(
         TEXT, INTEGERS, THREE_INTEGERS,
-        CODES, INTEGERS, numba.uint64, INTEGER_TABLE, NUMBER_TABLE, BYTE_TABLE, CODES,
+        CODES, INTEGERS, numba.uint64, INTEGER_TABLE, NUMBER_TABLE, BYTE_TABLE, BYTES, CODES,
         NUMBER_TABLE, CODES, INTEGERS, INTEGERS, INTEGERS, INTEGER_TABLE,
     )
 )  # fmt: skip
@@ -315,6 +322,7 @@ def read_events(
     traits: Integers,
     bounds: Numbers,
     flags: Bytes,
+    characters: Bytes,
     tags: Codes,
     lines: Numbers,
     symbols: Codes,
@@ -331,10 +339,10 @@ def read_events(
     could not be followed, or at the end.
 
     A field is found through `keys` and `field_of_key` (see `place_of_key`) and described by a line of
-    `traits`, `bounds` and `flags`: a field of codes becomes all flags that its codes have. `tags` are the
-    packed types of event. Written are, for each event, a column of `lines`, the packed symbol, its start and
-    its length; for each body the count of its events; for each odd event, whose columns elsewhere mean
-    nothing, a line of `odd`.
+    `traits`, `bounds` and `flags`: a field of codes becomes all flags that its codes have. Symbols consist of
+    `characters` (see `characters_of`). `tags` are the packed types of event. Written are, for each event, a
+    column of `lines`, the packed symbol, its start and its length; for each body the count of its events; for
+    each odd event, whose columns elsewhere mean nothing, a line of `odd`.
     """
     body, count, odd_count = progress
     while body < len(bodies) - 1:
@@ -347,7 +355,7 @@ def read_events(
             if text[at] != OPENING_BRACE:
                 return body, first, first_odd
             end = _read_event(
-                text, at, count, keys, field_of_key, multiplier, traits, bounds, flags, tags,
+                text, at, count, keys, field_of_key, multiplier, traits, bounds, flags, characters, tags,
                 lines, symbols, symbol_starts, symbol_lengths,
             )  # fmt: skip
             if end == NOT_PLAIN:

@@ -36,8 +36,7 @@ from marketdata.kernels.json_text import (
     after_value,
     packed,
 )
-
-LONGEST_SYMBOL: Final = 32
+from marketdata.kernels.symbols import after_symbol
 
 LEAST_EVENT: Final = 16
 """In bytes: no event is shorter, with a type and a symbol of one character and keys as short as that."""
@@ -122,7 +121,15 @@ def _shard_of(text: Text, start: int, end: int, shard_count: int) -> int:
 
 
 @part
-def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_count: int) -> tuple[int, int]:
+def _read_event(
+    text: Text,
+    at: int,
+    tag_key: np.uint64,
+    routes: Codes,
+    characters: Bytes,
+    longest_symbol: int,
+    shard_count: int,
+) -> tuple[int, int]:
     """The place behind an event, and its bucket."""
     route = NOT_PLAIN
     symbol_key = NO_CODE
@@ -133,7 +140,10 @@ def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_co
         if at == NOT_PLAIN:
             return NOT_PLAIN, 0
         start = at
-        at = after_value(text, at)
+        if key == symbol_key:
+            at = after_symbol(text, at, characters, longest_symbol)
+        else:
+            at = after_value(text, at)
         if at == NOT_PLAIN:
             return NOT_PLAIN, 0
         if route == NOT_PLAIN:
@@ -144,7 +154,7 @@ def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_co
                 return NOT_PLAIN, 0
             symbol_key = routes[route, _SYMBOL_KEY]
         elif key == symbol_key:
-            if symbol_start or text[start] != QUOTE:
+            if symbol_start:
                 return NOT_PLAIN, 0
             symbol_start, symbol_end = start + 1, at - 1
         elif key == tag_key:
@@ -155,7 +165,7 @@ def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_co
         if text[at] != COMMA:
             return NOT_PLAIN, 0
         at = after_space(text, at + 1)
-    if not 0 < symbol_end - symbol_start <= LONGEST_SYMBOL:
+    if not symbol_start:
         return NOT_PLAIN, 0
     shard = _shard_of(text, symbol_start, symbol_end, shard_count)
     return at + 1, int(routes[route, _GROUP]) * shard_count + shard
@@ -163,7 +173,15 @@ def _read_event(text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_co
 
 @part
 def _read_frame(
-    text: Text, at: int, tag_key: np.uint64, routes: Codes, shard_count: int, events: Integers, count: int
+    text: Text,
+    at: int,
+    tag_key: np.uint64,
+    routes: Codes,
+    characters: Bytes,
+    longest_symbol: int,
+    shard_count: int,
+    events: Integers,
+    count: int,
 ) -> tuple[int, int]:
     """The place behind a frame, and the number of events with its own, which are written behind `count`."""
     at = after_space(text, at)
@@ -174,7 +192,7 @@ def _read_frame(
         if text[at] != OPENING_BRACE:
             return NOT_PLAIN, count
         start = at
-        at, bucket = _read_event(text, at, tag_key, routes, shard_count)
+        at, bucket = _read_event(text, at, tag_key, routes, characters, longest_symbol, shard_count)
         if at == NOT_PLAIN:
             return NOT_PLAIN, count
         events[count, _EVENT_START] = start
@@ -226,7 +244,7 @@ def _gather(text: Text, events: Integers, count: int, result: Bytes, at: int, pa
 @kernel(
     THREE_INTEGERS(
         TEXT, INTEGERS, numba.int64, numba.int64,
-        numba.int64, CODE_TABLE, numba.int64, INTEGER_TABLE, BYTES, INTEGER_TABLE,
+        numba.int64, CODE_TABLE, BYTES, numba.int64, numba.int64, INTEGER_TABLE, BYTES, INTEGER_TABLE,
     )
 )  # fmt: skip
 def route_frames(
@@ -236,6 +254,8 @@ def route_frames(
     start: int,
     tag_key: int,
     routes: Codes,
+    characters: Bytes,
+    longest_symbol: int,
     shard_count: int,
     events: Integers,
     result: Bytes,
@@ -244,8 +264,9 @@ def route_frames(
     """Sort the events of frames into buckets; stop before a frame that is not plain.
 
     A frame is a JSON array of events. It is plain if each of them is plain JSON, begins with a known type,
-    under the packed `tag_key`, and has a symbol of up to `LONGEST_SYMBOL` characters. The bucket of an event
-    is the group of its type * `shard_count` + the CRC-32 of its symbol modulo `shard_count`.
+    under the packed `tag_key`, and has a symbol of up to `longest_symbol` `characters` (see `characters_of`).
+    The bucket of an event is the group of its type * `shard_count` + the CRC-32 of its symbol modulo
+    `shard_count`.
 
     `text`, a `bytes` object, holds all frames, so many bytes each as `lengths` says, with a zero byte behind
     each. Sorted are those from the number `frame` on, which begins at `start`. Given back are the number and
@@ -259,7 +280,15 @@ def route_frames(
     count = 0
     while frame < len(lengths):
         end, count_with_frame = _read_frame(
-            text, start, np.uint64(tag_key), routes, shard_count, events, count
+            text,
+            start,
+            np.uint64(tag_key),
+            routes,
+            characters,
+            longest_symbol,
+            shard_count,
+            events,
+            count,
         )
         if end != start + lengths[frame]:
             break

@@ -1,24 +1,57 @@
-"""Symbols as numbers: packing them, and the hash table that finds their rows.
+"""Symbols: what they are made of, packing them as numbers, and the hash table that finds their rows.
 
 A symbol of up to eight bytes, none of them zero, is one 64-bit code. The table is open addressing with linear
 probing; its size is a power of two, and at least one place in it is free, which `NO_CODE` says.
 """
 
+import re
 from typing import Final
 
 import numba
 import numpy as np
 
-from marketdata.kernels.arrays import CODES, INTEGERS, TEXT, Codes, Integers, Text
+from marketdata.kernels.arrays import CODES, INTEGERS, TEXT, Bytes, Codes, Integers, Text
 from marketdata.kernels.compilation import kernel, part
-from marketdata.kernels.json_text import NO_CODE, packed
+from marketdata.kernels.json_text import NO_CODE, NOT_PLAIN, QUOTE, packed
 
 UNKNOWN: Final = -1
+
+BEGINS: Final = 1
+GOES_ON: Final = 2
+_BYTES: Final = 256
+_ASCII: Final = 128
 
 _MULTIPLIER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 """2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4)."""
 
 _HALF: Final = np.uint64(32)
+
+
+def characters_of(pattern: str) -> Bytes:
+    """For each byte whether a symbol of this pattern `BEGINS` and `GOES_ON` with it.
+
+    The pattern must judge each character by itself, and the first one apart from the others.
+    """
+    characters = np.zeros(_BYTES, dtype=np.uint8)
+    symbols = re.compile(pattern)
+    letters = [chr(code) for code in range(_ASCII)]
+    first = next(letter for letter in letters if symbols.search(letter))
+    for code, letter in enumerate(letters):
+        characters[code] |= BEGINS * bool(symbols.search(letter))
+        characters[code] |= GOES_ON * bool(symbols.search(first + letter))
+    return characters
+
+
+@part
+def after_symbol(text: Text, at: int, characters: Bytes, longest: int) -> int:
+    """Behind a symbol of up to `longest` `characters` (see `characters_of`), from its opening quote on."""
+    if text[at] != QUOTE or not characters[text[at + 1]] & BEGINS:
+        return NOT_PLAIN
+    start = at + 1
+    at += 2
+    while characters[text[at]] & GOES_ON:
+        at += 1
+    return at + 1 if text[at] == QUOTE and at - start <= longest else NOT_PLAIN
 
 
 @part

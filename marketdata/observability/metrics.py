@@ -35,6 +35,11 @@ PROVIDER_SESSIONS_ENDED: Final = Counter(
     "mdp_provider_ended_sessions_total", "Feed connections that ended, by why", ["reason"]
 )
 PROVIDER_STATUSES: Final = Counter("mdp_provider_statuses_total", "Status events from the feed", ["status"])
+PROVIDER_TIMES_REFUSED: Final = Counter(
+    "mdp_provider_refused_times_total",
+    "Times told by the provider's REST service that cannot be: ahead or behind of ours, or impossible",
+    ["reason"],
+)
 
 # Listener: frames in, batches out.
 LISTENER_EVENTS: Final = Counter("mdp_listener_events_total", "Events routed", ["queue"])
@@ -169,6 +174,16 @@ REFERENCE_LOOKUPS: Final = Counter(
     ["kind", "outcome"],
 )
 REFERENCE_ROWS: Final = Gauge("mdp_reference_rows", "Symbols in the newest reference data")
+REFERENCE_FLAWS: Final = Gauge(
+    "mdp_reference_missing_parts",
+    "Parts that the newest load of reference data lacks, by what and why; sessions count each",
+    ["part", "reason"],
+)
+REFERENCE_ROWS_LEFT_OUT: Final = Counter(
+    "mdp_reference_rows_left_out_total",
+    "Rows of the provider's answers that are not used: out of bounds, contradictory, repeated, ...",
+    ["part", "reason"],
+)
 
 # Widgets: towards the browsers.
 WIDGET_CONNECTIONS: Final = Gauge("mdp_widget_connections", "Open WebSocket connections")

@@ -7,12 +7,17 @@ provider's router sorts the events into queues without reading more than type an
 import asyncio
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from marketdata.trading_calendar import MarketSession
 from marketdata.transport.queues import QueueName
+
+MARKETS: Final = ("stocks",)
+"""The markets whose events the platform understands; `ONLY_STOCKS` says why there are no others."""
+
+ONLY_STOCKS: Final = "options and indices are not served: there are no rows, boards and quotes of them"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

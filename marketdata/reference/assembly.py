@@ -43,14 +43,12 @@ COLUMNS: Final = (
 )
 """Columns of the reference block; docs/reference.md defines each."""
 
-_NS_PER_MS: Final = 1_000_000
-
 
 class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """All that is known about the market for one trading day; what could not be had is empty.
 
-    `panel` is in the shares of the day; `split_ratios` are those of the day. `snapshot` was taken within the
-    day.
+    `panel` is in the shares of the day; `split_ratios` are those of the day, and `doubtful_splits` symbols of
+    which it is not known. `floats` and `snapshot` have one row for each symbol; `snapshot` is of the day.
     """
 
     day: TradingDay
@@ -58,17 +56,8 @@ class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     floats: Sequence[Float] = ()
     tickers: Mapping[str, Ticker] = {}
     split_ratios: Mapping[str, float] = {}
+    doubtful_splits: frozenset[str] = frozenset()
     snapshot: Sequence[Snapshot] = ()
-
-
-def snapshot_of_day(snapshot: Sequence[Snapshot], day: TradingDay) -> Sequence[Snapshot]:
-    """The snapshot if it is of the day, else nothing: an older one has another previous day.
-
-    The provider clears it some time before the day starts; from the first trade of the day on, the newest
-    change tells the day that it is of.
-    """
-    newest_ns = max((row.updated_ns for row in snapshot), default=0)
-    return snapshot if day.contains(newest_ns // _NS_PER_MS) else ()
 
 
 def assemble(facts: MarketFacts, *, epoch: int, published_ns: int, market_time_ms: int) -> RowBlock:
@@ -120,7 +109,7 @@ def _fill_from_snapshot(columns: Mapping[str, Column], row_of: Mapping[str, int]
     """Today's range, and the previous day of symbols without a bar of the previous session."""
     traded = [row for row in facts.snapshot if row.day.high > 0]
     _fill(columns["snapshot_high"], row_of, {row.symbol: row.day.high for row in traded})
-    _fill(columns["snapshot_low"], row_of, {row.symbol: row.day.low for row in traded})
+    _fill(columns["snapshot_low"], row_of, {row.symbol: row.day.low for row in traded if row.day.low > 0})
     without_bar = np.isnan(columns["prev_day_close"])
     for row in facts.snapshot:
         # Whether a snapshot's previous day is adjusted for a split of today is not documented.
@@ -128,16 +117,22 @@ def _fill_from_snapshot(columns: Mapping[str, Column], row_of: Mapping[str, int]
             row.previous_day.close > 0
             and without_bar[row_of[row.symbol]]
             and row.symbol not in facts.split_ratios
+            and row.symbol not in facts.doubtful_splits
         ):
             day = row.previous_day
-            values = (day.open, day.high, day.low, day.close, day.volume, day.vwap or np.nan)
+            prices = [price or np.nan for price in (day.open, day.high, day.low, day.close, day.vwap)]
+            values = (*prices[:4], day.volume, prices[4])
             for name, value in zip(PREVIOUS_SESSION_COLUMNS, values, strict=True):
                 columns[name][row_of[row.symbol]] = value
 
 
 def _floats(facts: MarketFacts) -> Mapping[str, float]:
     ratios, date = facts.split_ratios, facts.day.date
-    return {row.symbol: adjusted_float(row, ratios.get(row.symbol), date) for row in facts.floats}
+    return {
+        row.symbol: adjusted_float(row, ratios.get(row.symbol), date)
+        for row in facts.floats
+        if row.symbol not in facts.doubtful_splits
+    }
 
 
 def _fill(column: Column, row_of: Mapping[str, int], values: Mapping[str, float]) -> None:

@@ -1,6 +1,6 @@
 """What follows from the daily bars of the last sessions, for the whole market at once. Pure NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -16,7 +16,7 @@ _ROUNDING: Final = 1e-9
 
 Matrix: TypeAlias = NDArray[np.float64]
 SessionBars: TypeAlias = Sequence[DailyBar] | None
-"""The bars of one session date: empty when there was no session, None when they could not be had."""
+"""The bars of one session, one for each symbol that traded; None when they could not be had."""
 
 
 class SessionPanel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -36,24 +36,19 @@ class SessionPanel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     vwap: Matrix
 
 
-def build_panel(sessions: Sequence[SessionBars], *, drop_empty: bool = True) -> SessionPanel:
-    """Sessions, oldest first, as a panel.
-
-    A date without a single bar was no session and is left out: an unscheduled closure is in no calendar that
-    was made before it.
-    """
-    held = [bars for bars in sessions if bars is None or len(bars) or not drop_empty]
-    symbols = tuple(sorted({bar.symbol for bars in held for bar in bars or ()}))
+def build_panel(sessions: Sequence[SessionBars]) -> SessionPanel:
+    """Sessions, oldest first, as a panel. A price of 0 is absent: the source does not know it."""
+    symbols = tuple(sorted({bar.symbol for bars in sessions for bar in bars or ()}))
     column_of = {symbol: column for column, symbol in enumerate(symbols)}
-    values = np.full((6, len(held), len(symbols)), np.nan)
-    for row, bars in enumerate(held):
+    values = np.full((6, len(sessions), len(symbols)), np.nan)
+    for row, bars in enumerate(sessions):
         if bars:
             columns = np.fromiter((column_of[bar.symbol] for bar in bars), dtype=np.intp, count=len(bars))
             values[:, row, columns] = np.array([_numbers(bar) for bar in bars]).T
     opening, high, low, close, volume, vwap = values
     return SessionPanel(
         symbols=symbols,
-        available=np.array([bars is not None for bars in held], dtype=np.bool_),
+        available=np.array([bars is not None for bars in sessions], dtype=np.bool_),
         open=opening,
         high=high,
         low=low,
@@ -61,6 +56,14 @@ def build_panel(sessions: Sequence[SessionBars], *, drop_empty: bool = True) -> 
         volume=volume,
         vwap=vwap,
     )
+
+
+def without_sessions(panel: SessionPanel, rows: Iterable[int]) -> SessionPanel:
+    """The panel without some of its sessions, as if they had not been."""
+    kept = np.ones(len(panel.available), dtype=np.bool_)
+    kept[list(rows)] = False
+    fields = ("available", "open", "high", "low", "close", "volume", "vwap")
+    return msgspec.structs.replace(panel, **{name: getattr(panel, name)[kept] for name in fields})
 
 
 def average_volumes(panel: SessionPanel) -> Column:
@@ -127,5 +130,7 @@ def most_traded(panel: SessionPanel, count: int) -> Sequence[str]:
 
 
 def _numbers(bar: DailyBar) -> tuple[float, ...]:
-    vwap = np.nan if bar.vwap is None else bar.vwap
-    return bar.open, bar.high, bar.low, bar.close, bar.volume, vwap
+    opening, high, low, close, vwap = (
+        price or np.nan for price in (bar.open, bar.high, bar.low, bar.close, bar.vwap)
+    )
+    return opening, high, low, close, bar.volume, vwap

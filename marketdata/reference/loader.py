@@ -1,36 +1,56 @@
-"""What to ask the provider for, and what may be missing.
+"""What to ask for, part by part, and what a load comes to when parts are missing.
 
 One request tells the provider's own time, and with it the trading day; one for each of the last 30
 sessions brings the whole market's bars of that day; floats come in pages of 5,000, tickers in pages of 1,000;
 splits and snapshot are one request each, and the volume curve one for each of its symbols. 54 requests
-for a market of 11,000 symbols, and never more than `REQUEST_BUDGET` because of the curve.
+for a market of 11,000 symbols; what is asked for beyond the rest (the curve, symbols that may have another
+name) keeps within `REQUEST_BUDGET`.
+
+What is empty, unreadable, refused or endless costs its part alone, and is named as a flaw.
 """
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
+from marketdata.errors import ContentError, MarketDataError, ProviderRefused
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from marketdata.reference.assembly import MarketFacts, assemble, snapshot_of_day
-from marketdata.reference.daily_metrics import SessionBars, SessionPanel, build_panel, most_traded
-from marketdata.reference.splits import adjust_panel, split_ratios
+from marketdata.reference.assembly import MarketFacts, assemble
+from marketdata.reference.closures import confirmed_closures
+from marketdata.reference.daily_metrics import SessionPanel, build_panel, most_traded, without_sessions
+from marketdata.reference.flaws import Flaw, FlawReason, flaw_of, named
+from marketdata.reference.parts import Parts, Progress
+from marketdata.reference.renames import find_renames, renamed_panel, renamed_rows
+from marketdata.reference.rows import newest_floats, newest_tickers, snapshots_of_day
+from marketdata.reference.sessions import DAILY_BARS, SessionAnswer, Sessions, judged
+from marketdata.reference.sources import ReferenceSource
+from marketdata.reference.splits import AdjustedPanel, DaySplits, adjust_panel, newest_session, splits_of
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.volume_curve import MinuteVolumes, VolumeCurve, learn_volume_curve
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
+from marketdata.reference.wire import Float, ListedTicker, Snapshot, Split
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 
 SESSIONS: Final = 30
 CURVE_SESSIONS: Final = 20
 CURVE_SYMBOLS: Final = 6
+MOST_RENAMES: Final = 6
 REQUEST_BUDGET: Final = 60
 PREPARATION_MS: Final = 30 * 60_000
 """So long before a trading day starts, its reference data can be had: the session before is complete."""
+
+MARKET_STATUS: Final = "market status"
+FLOATS: Final = "floats"
+TICKERS: Final = "tickers"
+SPLITS: Final = "splits"
+SNAPSHOT: Final = "snapshot"
+UNADJUSTED_BARS: Final = "unadjusted daily bars"
+VOLUME_CURVE: Final = "volume curve"
+"""The parts of a load, as flaws name them; with the daily bars of each session."""
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 _STEPS_BESIDE_SESSIONS: Final = 6
@@ -40,69 +60,44 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
-class ReferenceSource(Protocol):
-    """Where the facts come from; see `marketdata.reference.rest.RestSource` for what the methods raise."""
-
-    @property
-    def requests(self) -> int:
-        """Requests sent so far."""
-
-    async def market_time_ms(self) -> int:
-        """The provider's own time, epoch milliseconds."""
-
-    async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[DailyBar]:
-        """Every symbol's bar of one session, adjusted for splits or not."""
-
-    async def floats(self) -> Sequence[Float]:
-        """The free float of every symbol that has one."""
-
-    async def tickers(self) -> Sequence[ListedTicker]:
-        """Every active ticker of the stock market."""
-
-    async def splits(self, date: dt.date) -> Sequence[Split]:
-        """Splits that execute on a date."""
-
-    async def snapshot(self) -> Sequence[Snapshot]:
-        """The running and the previous day of every symbol."""
-
-    async def minute_volumes(self, symbol: str, first: dt.date, last: dt.date) -> MinuteVolumes:
-        """One symbol's minute bars over some dates, both included."""
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far a load has come: steps done, steps in all, and the step just done."""
-
-    done: int
-    total: int
-    step: str
-
-
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The reference data of a trading day.
+    """The reference data of a trading day, whose previous session was on `previous_date`.
 
-    `tickers` is None, and so is `volume_curve`, when there are none to be had. `not_entitled` names what the
-    provider's plan does not include, `unreadable` what it answered in a form that is not understood, and
-    `unavailable` what it did not answer: another load may bring that.
+    `tickers` is None, and so is `volume_curve`, when there are none to be had. `flaws` name what is missing
+    or not whole, `left_out` counts rows that are not used by endpoint and why, `closures` are dates of the
+    calendar on which the exchange was closed. Of `doubtful_splits` it is not known what shares are in.
     """
 
     block: RowBlock
     tickers: Mapping[str, Ticker] | None
     volume_curve: VolumeCurve | None
-    date: dt.date
+    day: TradingDay
+    previous_date: dt.date
     requests: int
-    not_entitled: Sequence[str]
-    unreadable: Sequence[str]
-    unavailable: Sequence[str]
+    flaws: Sequence[Flaw]
+    left_out: Mapping[str, int]
+    closures: Sequence[dt.date]
+    doubtful_splits: frozenset[str] = frozenset()
+
+    @property
+    def date(self) -> dt.date:
+        """The date of the trading day."""
+        return self.day.date
+
+    @property
+    def not_entitled(self) -> Sequence[str]:
+        """What the provider's plan does not include."""
+        return named(self.flaws, FlawReason.NOT_ENTITLED)
 
 
 class _Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """What does not depend on other answers; None where it could not be had."""
+    """What does not depend on other answers; empty where it could not be had."""
 
-    sessions: Sequence[SessionBars]
-    floats: Sequence[Float] | None
-    tickers: Sequence[ListedTicker] | None
-    splits: Sequence[Split] | None
-    snapshot: Sequence[Snapshot] | None
+    sessions: Sessions
+    floats: Sequence[Float]
+    tickers: Sequence[ListedTicker]
+    splits: Sequence[Split]
+    snapshot: Sequence[Snapshot]
 
 
 class ReferenceLoader:
@@ -122,141 +117,182 @@ class ReferenceLoader:
         self._source = source
         self._calendar_around = calendar_around
         self._clock = clock or SystemClock()
-        self._progress = progress or _say_nothing
-        self._done = 0
-        self._total = SESSIONS + _STEPS_BESIDE_SESSIONS
-        self._not_entitled: list[str] = []
-        self._unreadable: list[str] = []
-        self._unavailable: list[str] = []
+        self._parts = Parts(source, SESSIONS + _STEPS_BESIDE_SESSIONS, progress)
 
     async def is_current(self, stored: RowBlock | None) -> bool:
         """Whether the stored block is of the trading day that data is wanted for, by the provider's clock."""
         if stored is None:
             return False
-        market_time_ms = await self._source.market_time_ms()
+        market_time_ms = await self._market_time_ms()
         _, day = await asyncio.to_thread(self._wanted_day, market_time_ms)
         return day.contains(stored.market_time_ms)
 
     async def load(self) -> Loaded:
-        """Ask for everything and assemble it; what the plan does not include is left absent.
-
-        Daily bars are essential; what else is not answered is left absent, too.
+        """Ask for everything and assemble it; what could not be had is absent, and named.
 
         The data is of the running trading day, or in the last half hour before its start of the day to come.
         The block's market time lies in that day: it is its start where the day has not begun.
 
         Raises:
-            ProviderUnavailable: the provider stayed away; nothing is lost, try later.
-            ProviderRefused: the key is wrong.
+            ProviderUnavailable, ProviderRefused, ContentError: nobody knows what time it is, or not a single
+                session could be had although the plan includes them; nothing is lost, try later.
             ContentError: with reason `no_reference_data` when not a single symbol is known.
         """
-        market_time_ms = await self._source.market_time_ms()
+        market_time_ms = await self._market_time_ms()
         calendar, day = await asyncio.to_thread(self._wanted_day, market_time_ms)
+        has_started = market_time_ms >= day.day_start_ms
         dates = calendar.previous_sessions(day.date, SESSIONS)
-        answers = await self._ask_for_all(day, dates, has_started=market_time_ms >= day.day_start_ms)
-        ratios = split_ratios(answers.splits or (), day.date)
-        panel = await self._adjusted_panel(answers.sessions, dates, ratios)
-        curve = await self._volume_curve(panel, [calendar.day(date) for date in dates])
-        tickers = {row.symbol: row.facts() for row in answers.tickers or ()}
+        answers = await self._ask_for_all(day, dates, has_started=has_started)
+        panel = await asyncio.to_thread(build_panel, list(answers.sessions.bars.values()))
+        renames = await self._renames(panel, dates, answers.tickers)
+        splits = splits_of(renamed_rows(answers.splits, renames), day.date)
+        adjusted = await self._adjusted(renamed_panel(panel, renames), dates, splits, renames)
+        days = [calendar.day(date) for date in dates]
+        volumes = await self._minute_volumes(adjusted.panel, days, day if has_started else days[-1])
+        closures = confirmed_closures(answers.sessions.empty, volumes.values(), calendar)
+        self._tell_closures(answers.sessions, closures)
+        today = calendar.local_time(market_time_ms).date()
         facts = MarketFacts(
             day=day,
-            panel=panel,
-            floats=answers.floats or (),
-            tickers=tickers,
-            split_ratios=ratios,
-            snapshot=snapshot_of_day(answers.snapshot or (), day),
+            panel=without_sessions(adjusted.panel, map(dates.index, closures)),
+            floats=self._parts.used(FLOATS, newest_floats(renamed_rows(answers.floats, renames), today)),
+            tickers={row.symbol: row.facts() for row in answers.tickers},
+            split_ratios=adjusted.ratios,
+            doubtful_splits=frozenset(splits.doubtful).difference(adjusted.ratios),
+            snapshot=self._parts.used(
+                SNAPSHOT, snapshots_of_day(renamed_rows(answers.snapshot, renames), day)
+            ),
         )
         return Loaded(
             block=await self._assemble(facts, max(market_time_ms, day.day_start_ms)),
-            tickers=tickers or None,
-            volume_curve=curve,
-            date=day.date,
+            tickers=facts.tickers or None,
+            volume_curve=await self._volume_curve(volumes, days),
+            day=day,
+            previous_date=max(set(dates) - closures),
             requests=self._source.requests,
-            not_entitled=tuple(self._not_entitled),
-            unreadable=tuple(self._unreadable),
-            unavailable=tuple(self._unavailable),
+            flaws=self._parts.flaws,
+            left_out=self._source.left_out,
+            closures=tuple(sorted(closures)),
+            doubtful_splits=facts.doubtful_splits,
         )
+
+    async def _market_time_ms(self) -> int:
+        """The provider's own time. Without it, this machine's where the provider's market is at the same."""
+        try:
+            return await self._source.market_time_ms()
+        except MarketDataError as error:
+            wrong_key = isinstance(error, ProviderRefused) and error.reason == "auth_failed"
+            if wrong_key or self._source.has_own_clock:
+                raise
+            self._parts.missing(flaw_of(MARKET_STATUS, error))
+            return self._clock.time_ns() // NANOSECONDS_PER_MS
 
     async def _ask_for_all(self, day: TradingDay, dates: Sequence[dt.date], *, has_started: bool) -> _Answers:
-        source = self._source
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                sessions = [
-                    tasks.create_task(
-                        self._step(source.daily_bars(date), f"daily bars of {date}", essential=True)
-                    )
-                    for date in dates
-                ]
-                floats = tasks.create_task(self._step(source.floats(), "floats"))
-                tickers = tasks.create_task(self._step(source.tickers(), "tickers"))
-                splits = tasks.create_task(self._step(source.splits(day.date), "splits"))
-                # Before the day starts, a snapshot has nothing of it.
-                taken = source.snapshot() if has_started else _nothing()
-                snapshot = tasks.create_task(self._step(taken, "snapshot"))
-        except* Exception as errors:
-            raise _first(errors) from errors
+        source, parts = self._source, self._parts
+        async with asyncio.TaskGroup() as tasks:
+            sessions = {date: tasks.create_task(self._session(date)) for date in dates}
+            floats = tasks.create_task(parts.listing(source.floats(), FLOATS))
+            tickers = tasks.create_task(parts.listing(source.tickers(), TICKERS))
+            splits = tasks.create_task(parts.listing(source.splits(day.date), SPLITS, may_be_empty=True))
+            # Before the day starts, a snapshot has nothing of it.
+            taken = self._snapshot() if has_started else _nothing()
+            snapshot = tasks.create_task(parts.step(taken, SNAPSHOT))
+        found = judged({date: task.result() for date, task in sessions.items()})
+        parts.missing(*found.flaws)
         return _Answers(
-            sessions=[task.result() for task in sessions],
+            sessions=found,
             floats=floats.result(),
-            tickers=tickers.result(),
+            tickers=parts.used(TICKERS, newest_tickers(tickers.result())),
             splits=splits.result(),
-            snapshot=snapshot.result(),
+            snapshot=snapshot.result() or (),
         )
 
-    async def _adjusted_panel(
-        self, sessions: Sequence[SessionBars], dates: Sequence[dt.date], ratios: Mapping[str, float]
-    ) -> SessionPanel:
+    async def _session(self, date: dt.date) -> SessionAnswer:
+        """The bars of a session, or why there are none: what that means, the others tell."""
+        answer: SessionAnswer
+        try:
+            answer = await self._source.daily_bars(date)
+        except MarketDataError as error:
+            answer = error
+        self._parts.count(f"{DAILY_BARS} of {date}")
+        return answer
+
+    async def _snapshot(self) -> Sequence[Snapshot]:
+        rows = await self._source.snapshot()
+        if not rows:
+            raise ContentError(FlawReason.EMPTY)
+        return rows
+
+    async def _renames(
+        self, panel: SessionPanel, dates: Sequence[dt.date], listed: Sequence[ListedTicker]
+    ) -> Mapping[str, str]:
+        """New names by old ones; only a whole list of tickers tells who is not on it any more."""
+        session = newest_session(panel)
+        if session is None or self._parts.lacks(TICKERS):
+            return {}
+        affordable = min(MOST_RENAMES, REQUEST_BUDGET - CURVE_SYMBOLS - 1 - self._source.requests)
+        return await find_renames(
+            panel,
+            session,
+            listed,
+            lambda symbol: self._source.ticker(symbol, dates[session]),
+            max_requests=max(0, affordable),
+        )
+
+    async def _adjusted(
+        self, panel: SessionPanel, dates: Sequence[dt.date], splits: DaySplits, renames: Mapping[str, str]
+    ) -> AdjustedPanel:
         """The sessions in today's shares. On a day with splits one more request shows what is left to do."""
-        panel = await asyncio.to_thread(build_panel, sessions)
-        newest = next((date for date, bars in _newest_first(dates, sessions) if bars is None or bars), None)
-        unadjusted = (
-            self._source.daily_bars(newest, adjusted=False) if ratios and newest is not None else _nothing()
-        )
-        bars = await self._step(unadjusted, "unadjusted daily bars")
-        return await asyncio.to_thread(adjust_panel, panel, bars or (), ratios)
-
-    async def _volume_curve(self, panel: SessionPanel, days: Sequence[TradingDay]) -> VolumeCurve | None:
-        full_days = [day for day in days if not day.is_early_close][-CURVE_SESSIONS:]
-        affordable = max(0, min(CURVE_SYMBOLS, REQUEST_BUDGET - self._source.requests))
-        symbols = await asyncio.to_thread(most_traded, panel, affordable)
-        volumes = await self._step(self._minute_volumes(symbols, full_days), "volume curve")
-        return await asyncio.to_thread(learn_volume_curve, volumes, full_days) if volumes else None
+        newest = newest_session(panel)
+        needed = newest is not None and bool(splits.symbols)
+        asked = self._source.daily_bars(dates[newest or 0], adjusted=False) if needed else _nothing()
+        bars = await self._parts.step(asked, UNADJUSTED_BARS)
+        if needed and bars is not None and not bars:
+            self._parts.missing(Flaw(part=UNADJUSTED_BARS, reason=FlawReason.EMPTY))
+        adjusted = await asyncio.to_thread(adjust_panel, panel, renamed_rows(bars or (), renames), splits)
+        self._source.leave_out(SPLITS, {"contradictory": len(set(splits.doubtful) - set(adjusted.ratios))})
+        if adjusted.unknown:
+            log.warning("bars of split symbols are in unknown shares", symbols=sorted(adjusted.unknown))
+        return adjusted
 
     async def _minute_volumes(
-        self, symbols: Sequence[str], days: Sequence[TradingDay]
+        self, panel: SessionPanel, days: Sequence[TradingDay], last: TradingDay
     ) -> Mapping[str, MinuteVolumes]:
-        first, last = days[0].date, days[-1].date
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                asked = {
-                    symbol: tasks.create_task(_awaited(self._source.minute_volumes(symbol, first, last)))
-                    for symbol in symbols
-                }
-        except* Exception as errors:
-            raise _first(errors) from errors
-        return {symbol: task.result() for symbol, task in asked.items()}
+        """Minute bars of the most traded symbols, of all sessions and of the running day."""
+        affordable = max(0, min(CURVE_SYMBOLS, REQUEST_BUDGET - self._source.requests))
+        symbols = await asyncio.to_thread(most_traded, panel, affordable)
+        asked = [self._source.minute_volumes(symbol, days[0].date, last.date) for symbol in symbols]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        volumes: dict[str, MinuteVolumes] = {}
+        trouble: MarketDataError | None = None
+        for symbol, answer in zip(symbols, answers, strict=True):
+            if isinstance(answer, MinuteVolumes):
+                volumes[symbol] = answer
+            elif isinstance(answer, MarketDataError):
+                trouble = trouble or answer
+                log.warning("minute bars left out of the volume curve", symbol=symbol, detail=str(answer))
+            else:
+                raise answer
+        if panel.symbols and not volumes:
+            why = trouble or ContentError(FlawReason.EMPTY, "other requests have used up the budget")
+            self._parts.missing(flaw_of(VOLUME_CURVE, why))
+        self._parts.count(VOLUME_CURVE)
+        return volumes
 
-    async def _step(self, request: Awaitable[T], step: str, *, essential: bool = False) -> T | None:
-        """The answer, or None where the plan does not include it, it is not understood, or none came."""
-        answer: T | None = None
-        try:
-            answer = await request
-        except ProviderUnavailable as error:
-            if essential:
-                raise
-            self._unavailable.append(step)
-            log.warning("reference data not available", what=step, detail=str(error))
-        except ProviderRefused as refusal:
-            if refusal.reason != "not_entitled":
-                raise
-            self._not_entitled.append(step)
-            log.warning("reference data not included in the plan", what=step, detail=str(refusal))
-        except ContentError as error:
-            self._unreadable.append(step)
-            log.warning("reference data not understood", what=step, detail=str(error))
-        self._done += 1
-        self._progress(Progress(self._done, self._total, step))
-        return answer
+    async def _volume_curve(
+        self, volumes: Mapping[str, MinuteVolumes], days: Sequence[TradingDay]
+    ) -> VolumeCurve | None:
+        full_days = [day for day in days if not day.is_early_close][-CURVE_SESSIONS:]
+        curve = await asyncio.to_thread(learn_volume_curve, volumes, full_days)
+        if volumes and curve is None:
+            self._parts.missing(Flaw(part=VOLUME_CURVE, reason=FlawReason.EMPTY))
+        return curve
+
+    def _tell_closures(self, sessions: Sessions, closures: frozenset[dt.date]) -> None:
+        """A closure is no flaw."""
+        if closures:
+            log.info("the exchange was closed on sessions of the calendar", dates=sorted(map(str, closures)))
+        self._parts.explained([flaw for flaw in sessions.flaws if flaw.date in closures])
 
     async def _assemble(self, facts: MarketFacts, market_time_ms: int) -> RowBlock:
         now_ns = self._clock.time_ns()
@@ -274,26 +310,6 @@ class ReferenceLoader:
         return calendar, calendar.trading_day(market_time_ms + PREPARATION_MS)
 
 
-def _newest_first(
-    dates: Sequence[dt.date], sessions: Sequence[SessionBars]
-) -> Sequence[tuple[dt.date, SessionBars]]:
-    return list(zip(dates, sessions, strict=True))[::-1]
-
-
 async def _nothing() -> Sequence[T]:
     """In place of a request that is not needed."""
     return ()
-
-
-async def _awaited(request: Awaitable[T]) -> T:
-    return await request
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    """Of several requests that failed together, the first tells enough."""
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, ExceptionGroup) else first
-
-
-def _say_nothing(_progress: Progress) -> None:
-    return

@@ -1,25 +1,31 @@
 """Symbols that trade but have no reference data: looked up one by one, and added to the reference block."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
-from marketdata.errors import ProviderRefused
+from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import MarketFacts, assemble
 from marketdata.reference.cache import Ask, CacheKind, ReferenceCache
-from marketdata.reference.daily_metrics import build_panel
+from marketdata.reference.daily_metrics import SessionBars, build_panel
 from marketdata.reference.loader import SESSIONS
+from marketdata.reference.pages import Listing
+from marketdata.reference.rows import bars_of_session
+from marketdata.reference.splits import AdjustedPanel, DaySplits, adjust_panel, splits_of
 from marketdata.reference.tickers import Ticker
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, TimedBar
+from marketdata.reference.wire import DailyBar, Float, ListedTicker, Split, TimedBar
 from marketdata.trading_calendar import TradingCalendar
 
 _HOUR_SECONDS: Final = 3_600
 _ABSENT_SECONDS: Final = 600
+_MINUTE_NS: Final = 60_000_000_000
+_UNKNOWN: Final = frozenset({"bad_request", "not_found"})
+"""Refusals by which the provider says that it does not know a symbol."""
 
 T = TypeVar("T")
 
@@ -41,6 +47,12 @@ FREE_FLOAT: Final[CacheKind[Float]] = CacheKind(
     ttl_seconds=12 * _HOUR_SECONDS,
     absent_ttl_seconds=_HOUR_SECONDS,
 )
+SPLITS: Final[CacheKind[tuple[Split, ...]]] = CacheKind(
+    name="splits",
+    type=tuple[Split, ...],
+    ttl_seconds=_HOUR_SECONDS,
+    absent_ttl_seconds=_ABSENT_SECONDS,
+)
 
 log = get_logger(__name__)
 
@@ -52,33 +64,58 @@ class SymbolSource(Protocol):
     def requests(self) -> int:
         """Requests sent so far."""
 
-    async def day_bars(self, symbol: str, first: dt.date, last: dt.date) -> Sequence[TimedBar]:
-        """One symbol's daily bars over some dates, both included, adjusted for splits."""
+    def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
+        """Take note of rows that are not used, by why."""
+
+    async def day_bars(
+        self, symbol: str, first: dt.date, last: dt.date, *, adjusted: bool = True
+    ) -> Sequence[TimedBar]:
+        """One symbol's daily bars over some dates, both included, adjusted for splits or not."""
 
     async def ticker(self, symbol: str) -> ListedTicker | None:
         """One ticker's name, type and exchange; None when it is not known."""
 
-    async def free_float(self, symbol: str) -> Float | None:
-        """One symbol's free float; None when there is none."""
+    async def free_float(self, symbol: str, today: dt.date) -> Float | None:
+        """One symbol's free float, the newest up to a date; None when there is none."""
+
+    async def splits(self, date: dt.date) -> Listing[Split]:
+        """Splits that execute on a date, as listed."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a search came to: a block of rows for the symbols that are known, and their tickers.
 
-    `unknown` counts symbols of which nothing is known, `left` those that the bound left for later.
+    `unknown` counts symbols of which nothing is known, `failed` those of which an answer was not understood,
+    and `left` those that the bound, or `trouble` with the provider, left for later.
     """
 
     block: RowBlock
     tickers: Mapping[str, Ticker]
     unknown: int
+    failed: int
     left: int
     not_entitled: Sequence[str]
+    trouble: str = ""
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    """What is known about one symbol; `unadjusted` are bars of the previous session before today's split."""
+
+    bars: Sequence[TimedBar]
+    listed: ListedTicker | None
+    free_float: Float | None
+    unadjusted: Sequence[TimedBar] = ()
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.bars) or self.listed is not None or self.free_float is not None
 
 
 class NewcomerSearch:
     """Looks symbols up through the cache, with about `max_requests` requests to the provider at most.
 
-    `stored` is the reference block that lacks the symbols: what is found is of its trading day.
+    `stored` is the reference block that lacks the symbols: what is found is of its trading day, and made in
+    the same way. `closures` are dates on which the exchange was closed, as the bulk load found out.
     """
 
     def __init__(
@@ -89,79 +126,114 @@ class NewcomerSearch:
         stored: RowBlock,
         *,
         max_requests: int,
+        closures: Collection[dt.date] = (),
     ) -> None:
         self._source = source
         self._cache = cache
         self._calendar = calendar
         self._stored = stored
         self._day = calendar.trading_day(stored.market_time_ms)
-        self._dates = calendar.previous_sessions(self._day.date, SESSIONS)
+        dates = calendar.previous_sessions(self._day.date, SESSIONS)
+        self._dates = [date for date in dates if date not in closures]
+        self._today = calendar.local_time(stored.market_time_ms).date()
         self._max_requests = max_requests
         self._refused: set[str] = set()
 
     async def look_up(self, symbols: Sequence[str], *, published_ns: int) -> Found:
         """The rows of those symbols that the provider knows anything about.
 
-        Raises:
-            ProviderUnavailable, ProviderRefused, ContentError: see `RestSource`.
-            StoreUnavailable: the cache is away.
+        A symbol of which an answer is not understood is left out as a whole: once it has a row, nobody looks
+        for the rest. Each minute another symbol is the first, so that such ones do not use up every search.
+
+            Raises: ProviderUnavailable, ProviderRefused: see `RestSource`; if some symbols were found before,
+            these are returned with the error as `trouble`. StoreUnavailable: the cache is away.
         """
-        bars: dict[str, Sequence[TimedBar]] = {}
-        tickers: dict[str, Ticker] = {}
-        floats: list[Float] = []
-        looked_up = 0
-        for symbol in symbols:
-            if self._source.requests >= self._max_requests:
-                break
-            history, listed, free_float = await self._facts(symbol)
-            looked_up += 1
-            if history:
-                bars[symbol] = history
-            if listed is not None:
-                tickers[symbol] = listed.facts()
-            if free_float is not None:
-                floats.append(free_float)
-        known = {*bars, *tickers, *(row.symbol for row in floats)}
-        facts = MarketFacts(
-            day=self._day,
-            panel=build_panel(self._sessions(bars), drop_empty=False),
-            floats=floats,
-            tickers=tickers,
-        )
+        start = published_ns // _MINUTE_NS % max(1, len(symbols))
+        splits = DaySplits()
+        found: dict[str, _Facts] = {}
+        looked_up = failed = 0
+        trouble = ""
+        try:
+            splits = await self._splits()
+            before = self._source.requests
+            for symbol in (*symbols[start:], *symbols[:start]):
+                if self._source.requests - before >= self._max_requests:
+                    break
+                try:
+                    found[symbol] = await self._facts(symbol, splits=symbol in splits.symbols)
+                except ContentError as error:
+                    failed += 1
+                    log.warning("symbol not looked up", symbol=symbol, detail=str(error))
+                looked_up += 1
+        except (ProviderUnavailable, ProviderRefused) as error:
+            if not any(facts.is_known for facts in found.values()):
+                raise
+            trouble = str(error)
+            log.warning("search for symbols cut short", detail=trouble)
+        known = {symbol: facts for symbol, facts in found.items() if facts.is_known}
+        tickers = {
+            symbol: facts.listed.facts() for symbol, facts in known.items() if facts.listed is not None
+        }
         return Found(
-            block=assemble(
-                facts,
-                epoch=self._stored.epoch,
-                published_ns=published_ns,
-                market_time_ms=self._stored.market_time_ms,
-            ),
+            block=self._assembled(known, tickers, splits, published_ns),
             tickers=tickers,
-            unknown=looked_up - len(known),
+            unknown=len(found) - len(known),
+            failed=failed,
             left=len(symbols) - looked_up,
             not_entitled=tuple(sorted(self._refused)),
+            trouble=trouble,
         )
 
-    async def _facts(
-        self, symbol: str
-    ) -> tuple[Sequence[TimedBar] | None, ListedTicker | None, Float | None]:
+    async def _facts(self, symbol: str, *, splits: bool) -> _Facts:
         """One after the other: a symbol that trades for the first time is no reason to hurry."""
         # The date belongs to the name: what is remembered of one day is not the history of the next.
         dated = f"{self._dates[-1].isoformat()}:{symbol}"
-        return (
-            await self._get(DAY_BARS, dated, lambda: self._day_bars(symbol)),
-            await self._get(TICKER, symbol, lambda: self._source.ticker(symbol)),
-            await self._get(FREE_FLOAT, symbol, lambda: self._source.free_float(symbol)),
+        last = self._dates[-1]
+        return _Facts(
+            bars=await self._get(DAY_BARS, dated, lambda: self._day_bars(symbol)) or (),
+            listed=await self._get(TICKER, symbol, lambda: self._source.ticker(symbol)),
+            free_float=await self._get(
+                FREE_FLOAT, symbol, lambda: self._source.free_float(symbol, self._today)
+            ),
+            unadjusted=await self._source.day_bars(symbol, last, last, adjusted=False) if splits else (),
         )
 
     async def _day_bars(self, symbol: str) -> tuple[TimedBar, ...] | None:
         return tuple(await self._source.day_bars(symbol, self._dates[0], self._dates[-1])) or None
 
+    async def _splits(self) -> DaySplits:
+        """The splits of the day. Without them the bulk load goes on, too."""
+        date = self._day.date
+
+        async def ask() -> tuple[Split, ...]:
+            listing = await self._source.splits(date)
+            if listing.trouble is not None:
+                raise listing.trouble
+            return tuple(listing.rows)
+
+        try:
+            found = await self._get(SPLITS, date.isoformat(), ask)
+        except (ContentError, ProviderUnavailable) as error:
+            log.warning("symbols are looked up without the splits of the day", detail=str(error))
+            found = None
+        return splits_of(found or (), date)
+
     async def _get(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
         """The fact, or None where there is none, or where the plan does not include it; that is said once."""
         if kind.name in self._refused:
             return None
+
+        async def asked() -> T | None:
+            try:
+                return await ask()
+            except ProviderRefused as refusal:
+                if refusal.reason not in _UNKNOWN:
+                    raise
+                log.info("symbol refused", what=kind.name, name=name, detail=str(refusal))
+                return None
+
         try:
-            return await self._cache.get(kind, name, ask)
+            return await self._cache.get(kind, name, asked)
         except ProviderRefused as refusal:
             if refusal.reason != "not_entitled":
                 raise
@@ -169,7 +241,35 @@ class NewcomerSearch:
             log.warning("single symbols not included in the plan", what=kind.name, detail=str(refusal))
             return None
 
-    def _sessions(self, bars: Mapping[str, Sequence[TimedBar]]) -> Sequence[Sequence[DailyBar]]:
+    def _assembled(
+        self,
+        known: Mapping[str, _Facts],
+        tickers: Mapping[str, Ticker],
+        splits: DaySplits,
+        published_ns: int,
+    ) -> RowBlock:
+        adjusted = self._adjusted(known, splits)
+        facts = MarketFacts(
+            day=self._day,
+            panel=adjusted.panel,
+            floats=[facts.free_float for facts in known.values() if facts.free_float is not None],
+            tickers=tickers,
+            split_ratios=adjusted.ratios,
+            doubtful_splits=frozenset(splits.doubtful).difference(adjusted.ratios),
+        )
+        return assemble(
+            facts,
+            epoch=self._stored.epoch,
+            published_ns=published_ns,
+            market_time_ms=self._stored.market_time_ms,
+        )
+
+    def _adjusted(self, known: Mapping[str, _Facts], splits: DaySplits) -> AdjustedPanel:
+        sessions = self._by_session({symbol: facts.bars for symbol, facts in known.items()})
+        unadjusted = self._by_session({symbol: facts.unadjusted for symbol, facts in known.items()})
+        return adjust_panel(build_panel(sessions), unadjusted[-1], splits)
+
+    def _by_session(self, bars: Mapping[str, Sequence[TimedBar]]) -> Sequence[SessionBars]:
         """The bars by session date, as the bulk load has them."""
         by_date: dict[dt.date, list[DailyBar]] = {date: [] for date in self._dates}
         for symbol, history in bars.items():
@@ -178,7 +278,10 @@ class NewcomerSearch:
                 if date in by_date:
                     named = DailyBar(symbol, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap)
                     by_date[date].append(named)
-        return list(by_date.values())
+        chosen = [bars_of_session(found, date) for date, found in by_date.items()]
+        for one in chosen:
+            self._source.leave_out("day_bars", one.left_out)
+        return [one.rows for one in chosen]
 
 
 def merge(stored: RowBlock, added: RowBlock) -> RowBlock:

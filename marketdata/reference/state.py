@@ -13,7 +13,9 @@ import msgspec
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ContentError, MarketDataError, StoreUnavailable
 from marketdata.observability.logs import get_logger
-from marketdata.reference.loader import Loaded, Progress
+from marketdata.reference.flaws import Flaw
+from marketdata.reference.loader import Loaded
+from marketdata.reference.parts import Progress
 from marketdata.runtime.cancellation import end
 
 LOADING_LIFETIME_SECONDS: Final = 300.0
@@ -35,7 +37,11 @@ class LoadPhase(enum.StrEnum):
 
 
 class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The newest load. `told_ms` is when this was true (epoch ms); `step` is the one just done."""
+    """The newest load. `told_ms` is when this was true (epoch ms); `step` is the one just done.
+
+    `flaws` name what is missing or not whole, `left_out` counts rows that were not used by endpoint and why,
+    `closures` are sessions of the calendar on which the exchange was closed.
+    """
 
     phase: LoadPhase
     told_ms: int
@@ -45,9 +51,9 @@ class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     date: dt.date | None = None
     symbols: int = 0
     requests: int = 0
-    not_entitled: tuple[str, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    unavailable: tuple[str, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    left_out: dict[str, int] = {}
+    closures: tuple[dt.date, ...] = ()
     error: str = ""
 
 
@@ -108,9 +114,9 @@ class LoadReport:
             date=loaded.date,
             symbols=len(loaded.block),
             requests=loaded.requests,
-            not_entitled=tuple(loaded.not_entitled),
-            unreadable=tuple(loaded.unreadable),
-            unavailable=tuple(loaded.unavailable),
+            flaws=tuple(loaded.flaws),
+            left_out=dict(loaded.left_out),
+            closures=tuple(loaded.closures),
         )
         await self._tell(state, OUTCOME_LIFETIME_SECONDS)
 

@@ -125,7 +125,9 @@ def _day_curve(volumes: MinuteVolumes, day: TradingDay) -> NDArray[np.float64] |
     minutes = (day.after_hours_end_ms - day.day_start_ms) // _MS_PER_MINUTE
     place = (volumes.start_ms - day.day_start_ms) // _MS_PER_MINUTE
     inside = (place >= 0) & (place < minutes)
-    traded = np.bincount(place[inside], weights=volumes.volume[inside], minlength=minutes)
+    traded = np.zeros(minutes)
+    # A minute that is listed twice counts once, by its fuller bar.
+    np.maximum.at(traded, place[inside], volumes.volume[inside])
     total = traded.sum()
     if not total > 0:
         return None

@@ -1,4 +1,5 @@
-"""The provider's REST answers as typed values. Pure functions; rows out of bounds are left out and counted.
+"""The rows of the provider's REST answers as typed values. Pure functions; rows out of bounds are left out
+and counted. What surrounds the rows is read in `envelope`.
 
 Shapes: massive-api §4.1 (errors), §4.2 (snapshot), §4.5 (grouped daily bars), §4.6 (bars of one symbol), §4.8
 (market status), §4.10 (floats, tickers, splits).
@@ -7,24 +8,25 @@ Shapes: massive-api §4.1 (errors), §4.2 (snapshot), §4.5 (grouped daily bars)
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Generic, TypeAlias, TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import numpy as np
 
-from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
+from marketdata.errors import ContentError
 from marketdata.events import EpochMs, EpochNs, Price, Shares, Symbol
+from marketdata.reference.envelope import Envelope, next_parameters, open_envelope, read_json, rows_of
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.volume_curve import MinuteVolumes
-
-AUTHENTICATION_WORDS: Final = ("api key", "apikey", "unauthorized")
 
 Row = TypeVar("Row")
 SplitPart: TypeAlias = Annotated[float, msgspec.Meta(gt=0, lt=1e6)]
 
 
 class DailyBar(msgspec.Struct, frozen=True, gc=False):
-    """One symbol's session: dollars a share, shares; `vwap` is absent for some thinly traded symbols."""
+    """One symbol's session: dollars a share, shares; `vwap` is absent for some thinly traded symbols.
+
+    `end_ms` is the end of the session (epoch ms) where the provider tells it.
+    """
 
     symbol: Symbol = msgspec.field(name="T")
     open: Price = msgspec.field(name="o")
@@ -33,6 +35,7 @@ class DailyBar(msgspec.Struct, frozen=True, gc=False):
     close: Price = msgspec.field(name="c")
     volume: Shares = msgspec.field(name="v")
     vwap: Price | None = msgspec.field(name="vw", default=None)
+    end_ms: EpochMs | None = msgspec.field(name="t", default=None)
 
 
 class TimedBar(msgspec.Struct, frozen=True, gc=False):
@@ -62,6 +65,17 @@ class ListedTicker(msgspec.Struct, frozen=True, gc=False):
     name: str | None = None
     type: str | None = None
     primary_exchange: str | None = None
+    share_class_figi: str | None = None
+    last_updated_utc: str | None = None
+
+    @property
+    def updated(self) -> dt.datetime | None:
+        """When the provider last changed the row; None where it does not say so in a form that is known."""
+        try:
+            updated = dt.datetime.fromisoformat(self.last_updated_utc or "")
+        except ValueError:
+            return None
+        return updated if updated.tzinfo is not None else updated.replace(tzinfo=dt.UTC)
 
     def facts(self) -> Ticker:
         """What is stored of it."""
@@ -98,34 +112,19 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True):
-    """One page of a listing and the query parameters of the next one, None at the end."""
+    """One page of a listing and the query parameters of the next one, None at the end.
+
+    `lost` says why there is a next page that cannot be asked for.
+    """
 
     rows: Sequence[Row]
     next_parameters: Mapping[str, str] | None
     rejected: int
-
-
-class _Answer(msgspec.Struct, gc=False):
-    results: list[msgspec.Raw] = []
-    next_url: str = ""
-
-
-class _Details(msgspec.Struct, gc=False):
-    results: ListedTicker
-
-
-class _SnapshotAnswer(msgspec.Struct, gc=False):
-    tickers: list[msgspec.Raw] = []
+    lost: str = ""
 
 
 class _MarketStatus(msgspec.Struct, gc=False):
     server_time: Annotated[dt.datetime, msgspec.Meta(tz=True)] = msgspec.field(name="serverTime")
-
-
-class _Failure(msgspec.Struct, gc=False):
-    status: str = ""
-    message: str = ""
-    error: str = ""
 
 
 class _MinuteBar(msgspec.Struct, gc=False):
@@ -133,9 +132,6 @@ class _MinuteBar(msgspec.Struct, gc=False):
     volume: Shares = msgspec.field(name="v")
 
 
-_answer: Final = msgspec.json.Decoder(_Answer)
-_snapshot_answer: Final = msgspec.json.Decoder(_SnapshotAnswer)
-_details: Final = msgspec.json.Decoder(_Details)
 _daily_bar: Final = msgspec.json.Decoder(DailyBar)
 _timed_bar: Final = msgspec.json.Decoder(TimedBar)
 _minute_bar: Final = msgspec.json.Decoder(_MinuteBar)
@@ -144,7 +140,6 @@ _ticker: Final = msgspec.json.Decoder(ListedTicker)
 _split: Final = msgspec.json.Decoder(Split)
 _snapshot: Final = msgspec.json.Decoder(Snapshot)
 _market_status: Final = msgspec.json.Decoder(_MarketStatus)
-_failure: Final = msgspec.json.Decoder(_Failure)
 
 
 def read_market_time_ms(body: bytes) -> int:
@@ -152,8 +147,10 @@ def read_market_time_ms(body: bytes) -> int:
 
     Raises:
         ContentError: with reason `market_status`.
+        ProviderUnavailable, ProviderRefused: see `open_envelope`; so does every function here.
     """
-    status = _read(_market_status, body, "market_status")
+    open_envelope(body, "market_status")
+    status = read_json(_market_status, body, "market_status")
     return round(status.server_time.timestamp() * 1000)
 
 
@@ -163,25 +160,27 @@ def read_daily_bars(body: bytes) -> tuple[Sequence[DailyBar], int]:
     Raises:
         ContentError: with reason `daily_bars` when the answer as a whole is not understood.
     """
-    return _rows(_read(_answer, body, "daily_bars").results, _daily_bar)
+    return _results(open_envelope(body, "daily_bars"), _daily_bar, "daily_bars")
 
 
-def read_timed_bars(body: bytes) -> tuple[Sequence[TimedBar], int]:
+def read_timed_bars(body: bytes, symbol: str) -> tuple[Sequence[TimedBar], int]:
     """The bars of one symbol, none where it did not trade, and how many rows were left out.
 
     Raises:
-        ContentError: with reason `bars` when the answer as a whole is not understood.
+        ContentError: with reason `bars` when the answer as a whole is not understood, or is about another.
     """
-    return _rows(_read(_answer, body, "bars").results, _timed_bar)
+    return _results(_about(open_envelope(body, "bars"), symbol, "bars"), _timed_bar, "bars")
 
 
-def read_minute_volumes(body: bytes) -> tuple[MinuteVolumes, int]:
+def read_minute_volumes(body: bytes, symbol: str) -> tuple[MinuteVolumes, int]:
     """Times and volumes of one symbol's minute bars, and how many rows were left out.
 
     Raises:
-        ContentError: with reason `minute_bars` when the answer as a whole is not understood.
+        ContentError: with reason `minute_bars` when the answer as a whole is not understood, or is about
+            another symbol.
     """
-    bars, rejected = _rows(_read(_answer, body, "minute_bars").results, _minute_bar)
+    envelope = _about(open_envelope(body, "minute_bars"), symbol, "minute_bars")
+    bars, rejected = _results(envelope, _minute_bar, "minute_bars")
     start_ms = np.fromiter((bar.start_ms for bar in bars), dtype=np.int64, count=len(bars))
     volume = np.fromiter((bar.volume for bar in bars), dtype=np.float64, count=len(bars))
     return MinuteVolumes(start_ms, volume), rejected
@@ -214,13 +213,17 @@ def read_split_page(body: bytes) -> Page[Split]:
     return _page(body, _split, "splits")
 
 
-def read_ticker_details(body: bytes) -> ListedTicker:
+def read_ticker_details(body: bytes, symbol: str) -> ListedTicker:
     """The facts about one ticker that the list of tickers has as well.
 
     Raises:
-        ContentError: with reason `ticker_details`.
+        ContentError: with reason `ticker_details` when they are not understood, or about another ticker.
     """
-    return _read(_details, body, "ticker_details").results
+    results = open_envelope(body, "ticker_details").results
+    details = read_json(_ticker, bytes(results), "ticker_details")
+    if details.symbol != symbol:
+        raise ContentError("ticker_details", f"asked for {symbol}, the answer is about {details.symbol}")
+    return details
 
 
 def read_snapshot(body: bytes) -> tuple[Sequence[Snapshot], int]:
@@ -229,40 +232,33 @@ def read_snapshot(body: bytes) -> tuple[Sequence[Snapshot], int]:
     Raises:
         ContentError: with reason `snapshot` when the answer as a whole is not understood.
     """
-    return _rows(_read(_snapshot_answer, body, "snapshot").tickers, _snapshot)
+    rows = rows_of(open_envelope(body, "snapshot").tickers, None, "snapshot")
+    return _decoded(rows, _snapshot)
 
 
-def error_from_body(body: str) -> MarketDataError:
-    """What an answer other than 200 means. The SDK hands over only its text, so that is what decides."""
-    try:
-        failure = _failure.decode(body)
-    except (msgspec.MsgspecError, UnicodeError):
-        return ProviderUnavailable(f"answer not understood: {body[:200]!r}")
-    message = failure.message or failure.error or failure.status
-    if failure.status == "NOT_AUTHORIZED":
-        return ProviderRefused("not_entitled", message)
-    if failure.status == "NOT_FOUND":
-        return ProviderRefused("not_found", message)
-    if any(word in message.lower() for word in AUTHENTICATION_WORDS):
-        return ProviderRefused("auth_failed", message)
-    return ProviderRefused("bad_request", message)
-
-
-def _read(decoder: msgspec.json.Decoder[Row], body: bytes, reason: str) -> Row:
-    try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise ContentError(reason, str(error)) from error
+def _about(envelope: Envelope, symbol: str, reason: str) -> Envelope:
+    """The envelope, unless it says that it is about another symbol than was asked for."""
+    if isinstance(envelope.symbol, str) and envelope.symbol != symbol:
+        raise ContentError(reason, f"asked for {symbol}, the answer is about {envelope.symbol}")
+    return envelope
 
 
 def _page(body: bytes, decoder: msgspec.json.Decoder[Row], reason: str) -> Page[Row]:
-    answer = _read(_answer, body, reason)
-    rows, rejected = _rows(answer.results, decoder)
-    parameters = dict(parse_qsl(urlsplit(answer.next_url).query)) if answer.next_url else None
-    return Page(rows, parameters, rejected)
+    envelope = open_envelope(body, reason)
+    rows, rejected = _decoded(rows_of(envelope.results, None, reason), decoder)
+    try:
+        return Page(rows, next_parameters(envelope, reason), rejected)
+    except ContentError as error:
+        return Page(rows, None, rejected, str(error))
 
 
-def _rows(results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row]) -> tuple[Sequence[Row], int]:
+def _results(
+    envelope: Envelope, decoder: msgspec.json.Decoder[Row], reason: str
+) -> tuple[Sequence[Row], int]:
+    return _decoded(rows_of(envelope.results, envelope.rows_told, reason), decoder)
+
+
+def _decoded(results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row]) -> tuple[Sequence[Row], int]:
     rows: list[Row] = []
     rejected = 0
     for result in results:

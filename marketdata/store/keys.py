@@ -77,6 +77,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Row block of reference data for the whole market (value); channel = a new one was stored."""
         return f"{self.prefix}mdc:reference"
 
+    def reference_parts(self) -> str:
+        """How whole the reference data is (value); stored together with the reference block."""
+        return f"{self.prefix}mdc:reference_parts"
+
     def tickers(self) -> str:
         """Name, type and listing exchange of every symbol (value); stored before the reference block."""
         return f"{self.prefix}mdc:tickers"

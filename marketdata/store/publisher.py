@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock, UnknownPiece, encode_row_block, encode_unknown
+from marketdata.reference.flaws import StoredParts, encode_parts
 from marketdata.reference.tickers import Ticker, encode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, encode_volume_curve
 from marketdata.store.connection import driver_errors
@@ -130,6 +131,7 @@ class BlockPublisher:
         *,
         tickers: Mapping[str, Ticker] | None = None,
         volume_curve: VolumeCurve | None = None,
+        parts: StoredParts | None = None,
     ) -> None:
         """Store and announce reference data of the whole market; what is None stays as it is stored."""
         encoded = encode_row_block(block)
@@ -138,6 +140,9 @@ class BlockPublisher:
         if volume_curve is not None:
             data = encode_volume_curve(volume_curve)
             results.insert(0, Result(key=self._keys.volume_curve(), data=data, ttl_seconds=ttl))
+        if parts is not None:
+            data = encode_parts(parts)
+            results.insert(0, Result(key=self._keys.reference_parts(), data=data, ttl_seconds=ttl))
         if tickers is not None:
             data = encode_tickers(tickers)
             results.insert(0, Result(key=self._keys.tickers(), data=data, ttl_seconds=ttl))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from redis.asyncio import Redis
 
 from marketdata.payloads import RowBlock, UnknownPiece, decode_row_block, decode_unknown
+from marketdata.reference.flaws import StoredParts, decode_parts
 from marketdata.reference.tickers import Ticker, decode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
@@ -82,6 +83,11 @@ class SnapshotReader:
     async def reference(self) -> RowBlock | None:
         """Reference data of the whole market, one row per symbol."""
         return await self._block(self._keys.reference())
+
+    async def reference_parts(self) -> StoredParts | None:
+        """How whole the reference data is."""
+        stored = await self._value(self._keys.reference_parts())
+        return None if stored is None else decode_parts(stored)
 
     async def tickers(self) -> Mapping[str, Ticker] | None:
         """Name, type and listing exchange by symbol. A new reference block announces new ones."""

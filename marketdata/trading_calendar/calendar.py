@@ -122,7 +122,7 @@ class TradingDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradingCalendar:
-    """Sessions and trading days over the range of a table of sessions.
+    """Sessions and trading days over the range of a table of sessions. For use by one thread.
 
     The last line of the table only ends the trading day before it: an instant at or after its
     04:00 is out of range, as nobody knows when that day would end.
@@ -134,14 +134,21 @@ class TradingCalendar:
     def __init__(self, sessions: Iterable[SessionHours], boundaries: SessionBoundaries | None = None) -> None:
         self.boundaries: Final = boundaries or SessionBoundaries()
         self.time_zone: Final = ZoneInfo(self.boundaries.time_zone)
+        self.renew(sessions)
+
+    def renew(self, sessions: Iterable[SessionHours]) -> None:
+        """Hold another table of sessions from now on: a process may outlive the one that it began with.
+
+        Raises:
+            ConfigurationError: see the class; the table stays as it is.
+        """
         table = sorted(sessions)
         if len(table) < 2:
             raise ConfigurationError(f"a trading calendar needs at least 2 sessions, got {len(table)}")
-        self._days: Final[Sequence[TradingDay]] = tuple(
-            self._build_day(hours, following) for hours, following in itertools.pairwise(table)
-        )
-        self._starts: Final = [day.day_start_ms for day in self._days]
-        self._dates: Final = [day.date for day in self._days]
+        days = tuple(self._build_day(hours, following) for hours, following in itertools.pairwise(table))
+        self._days: Sequence[TradingDay] = days
+        self._starts = [day.day_start_ms for day in days]
+        self._dates = [day.date for day in days]
 
     @property
     def dates(self) -> Sequence[dt.date]:

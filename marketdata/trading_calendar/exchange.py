@@ -5,17 +5,29 @@ functions, so that a process which never asks for the exchange's calendar does n
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any, Final
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from marketdata.errors import MarketDataError
 from marketdata.trading_calendar.calendar import SessionBoundaries, SessionHours, TradingCalendar
 
 EXCHANGE: Final = "XNYS"
 DAYS_BEFORE: Final = 400
 DAYS_AFTER: Final = 360
 _NS_PER_MS: Final = 1_000_000
+_CHILD_SECONDS: Final = 120.0
+
+ReadSessions: TypeAlias = Callable[[dt.date, dt.date], Sequence[SessionHours]]
+"""Reads the sessions from one date to another, both included."""
+
+
+class SessionsUnreadable(MarketDataError):
+    """The exchange's sessions could not be read; the message says why. Another time they may be."""
 
 
 class Holiday(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +48,31 @@ def exchange_sessions(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
     )
 
 
+def read_by_child(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
+    """The same, read by another process: from the package that is installed now, whatever is loaded here.
+
+    For a process that runs for long. It takes seconds: call it in a thread.
+
+    Raises:
+        SessionsUnreadable: the child failed, or took too long.
+    """
+    command = (sys.executable, "-m", __package__, first.isoformat(), last.isoformat())
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    try:
+        child = subprocess.run(  # noqa: S603 - our own module, with two dates
+            command, env=environment, capture_output=True, timeout=_CHILD_SECONDS, check=True
+        )
+        return _decode_sessions(child.stdout)
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode(errors="replace").split("\n")
+        raise SessionsUnreadable(f"{error}: {next(filter(None, reversed(lines)), '')}") from error
+    except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
+        raise SessionsUnreadable(str(error)) from error
+
+
+_decode_sessions: Final = msgspec.json.Decoder(tuple[SessionHours, ...]).decode
+
+
 def exchange_calendar(
     first: dt.date, last: dt.date, boundaries: SessionBoundaries | None = None
 ) -> TradingCalendar:
@@ -43,14 +80,23 @@ def exchange_calendar(
     return TradingCalendar(exchange_sessions(first, last), boundaries)
 
 
-def exchange_calendar_around(
-    time_ns: int, boundaries: SessionBoundaries | None = None, *, days_before: int = DAYS_BEFORE
-) -> TradingCalendar:
-    """The exchange's trading calendar from `days_before` days before an instant to about a year after it."""
+def sessions_around(
+    time_ns: int, *, days_before: int = DAYS_BEFORE, read: ReadSessions = exchange_sessions
+) -> Sequence[SessionHours]:
+    """The sessions from `days_before` days before an instant to about a year after it."""
     today = dt.datetime.fromtimestamp(time_ns / 1e9, tz=dt.UTC).date()
-    return exchange_calendar(
-        today - dt.timedelta(days=days_before), today + dt.timedelta(days=DAYS_AFTER), boundaries
-    )
+    return read(today - dt.timedelta(days=days_before), today + dt.timedelta(days=DAYS_AFTER))
+
+
+def exchange_calendar_around(
+    time_ns: int,
+    boundaries: SessionBoundaries | None = None,
+    *,
+    days_before: int = DAYS_BEFORE,
+    read: ReadSessions = exchange_sessions,
+) -> TradingCalendar:
+    """The exchange's trading calendar of the sessions around an instant."""
+    return TradingCalendar(sessions_around(time_ns, days_before=days_before, read=read), boundaries)
 
 
 def exchange_holidays(first: dt.date, last: dt.date) -> Sequence[Holiday]:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Flags, Lines
+from marketdata.codec import Digest, Flags, Lines
 from marketdata.payloads import Column
 from marketdata.tapes import records_of
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
@@ -46,10 +46,11 @@ LINES: Final = (
     "sequence_number",
     "fractional_size",
     Flags("conditions", _RULE_OF_CONDITION),
+    Digest(("id", "exchange", "tape")),
 )
 """Of which fields of a trade there are lines: first those of `TRADE_COLUMNS`, in that order."""
 
-_PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES = range(len(LINES))
+_PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(LINES))
 
 
 def event_times_ms(trades: Lines) -> Instants:
@@ -69,7 +70,7 @@ class TradesAnalyzer(Analyzer):
         trades[_SIZE] = _exact_sizes(trades[_SIZE], group.lines[_FRACTIONAL_SIZE])
         rules = group.lines[_RULES].astype(np.uint8)
         _set_last(table, group.rows, trades, _sets_last(rules, group.times_ms, phase))
-        _put_on_tape(table, group.rows, trades, rules & _NOT_IN_VOLUME == 0, phase)
+        _put_on_tape(table, group, trades, rules & _NOT_IN_VOLUME == 0, phase)
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
@@ -93,10 +94,12 @@ def _set_last(table: MarketTable, rows: Rows, trades: Lines, eligible: NDArray[n
 
 
 def _put_on_tape(
-    table: MarketTable, rows: Rows, trades: Lines, counted: NDArray[np.bool_], phase: MarketPhase
+    table: MarketTable, group: EventGroup, trades: Lines, counted: NDArray[np.bool_], phase: MarketPhase
 ) -> None:
+    """Put trades of the group, with their exact sizes, on the tapes of their rows: those that are counted."""
+    rows, identities = group.rows, group.lines[_IDENTITY]
     if not counted.all():
-        rows, trades = rows[counted], trades[:, counted]
+        rows, trades, identities = rows[counted], trades[:, counted], identities[counted]
     if not len(rows):
         return
     table.tape.begin(phase.day.day_start_ms)
@@ -105,7 +108,8 @@ def _put_on_tape(
         whole_numbers(trades[_SEQUENCE_NUMBER]),
         trades[_PRICE],
         trades[_SIZE],
-        phase.day.day_start_ms,
+        identities,
+        day_start_ms=phase.day.day_start_ms,
     )
     table.mark(table.tape.add(rows, records))
 

@@ -11,11 +11,12 @@ from marketdata.observability.logs import get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import end, run_together
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
-from marketdata.trading_calendar import TradingCalendar
+from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.transport.base import Transport
 from scanners.processor.owner import ProcessorConfiguration, ShardOwner
 from scanners.processor.shard import ShardProcessor
@@ -31,7 +32,8 @@ class Processor:
     """Runs the configured shards in one process. See `marketdata.runtime.service.Service`.
 
     `reference_news` must be subscribed to the reference channel alone. `turn_at` says when this process may
-    ask for a shard, `started_under` is the traceparent of whoever started it, or empty.
+    ask for a shard, `started_under` is the traceparent of whoever started it, or empty. With `read_sessions`
+    the calendar's table is read anew every day, around our own time (epoch nanoseconds).
     """
 
     name: Final = "processor"
@@ -50,7 +52,11 @@ class Processor:
         make_routes: Callable[[], Sequence[Route]] = routes,
         turn_at: Callable[[int], Turn] = lambda _shard: AnyTurn(),
         started_under: str = "",
+        read_sessions: Callable[[int], Sequence[SessionHours]] | None = None,
     ) -> None:
+        self._calendar = calendar
+        self._read_sessions = read_sessions
+        self._clock = clock
         self._transport = transport
         self._snapshots = snapshots
         self._reference_news = reference_news
@@ -90,19 +96,23 @@ class Processor:
             self._tracing.close()
 
     async def _work(self, stopping: asyncio.Event) -> None:
-        """Until all owners have stopped. Following the reference data ends with them, or by failing.
+        """Until all owners have stopped. What else goes on ends with them, or by failing.
 
         What is stored is taken before the first event: the day's range so far keeps the first bars after a
         start at noon from being told as new highs.
         """
         await self._take_reference(await self._read("reference data", self._snapshots.reference()))
-        reference = asyncio.create_task(self._follow_reference(), name="reference")
+        others = [asyncio.create_task(self._follow_reference(), name="reference")]
+        if self._read_sessions is not None:
+            renewal = keep_renewed(self._calendar, self._read_sessions, self._clock)
+            others.append(asyncio.create_task(renewal, name="calendar"))
         owners = asyncio.create_task(run_together(*(owner.run(stopping) for owner in self._owners)))
         try:
-            await asyncio.wait((owners, reference), return_when=asyncio.FIRST_COMPLETED)
-            (owners if owners.done() else reference).result()
+            done, _ = await asyncio.wait((owners, *others), return_when=asyncio.FIRST_COMPLETED)
+            for task in (owners,) if owners in done else done:
+                task.result()
         finally:
-            await end(owners, reference)
+            await end(owners, *others)
 
     async def _open(self, stopping: asyncio.Event) -> bool:
         """Connect to the queues, however long that takes; False when told to stop first."""

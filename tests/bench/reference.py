@@ -38,7 +38,7 @@ def cold_start() -> Row:
     """REST calls, repeated ones included, that one load of the simulated market of 11,000 symbols takes."""
     loaded, seconds = asyncio.run(_cold_start())
     complete = len(loaded.block) == DEFAULT_SYMBOLS and loaded.volume_curve is not None
-    missing = (*loaded.not_entitled, *loaded.unreadable, *loaded.unavailable)
+    missing = [flaw.name for flaw in loaded.flaws]
     note = (
         f"{seconds:.1f} s for {len(loaded.block):,} symbols and {len(loaded.block.columns)} columns, stored "
         f"and announced, simulator's work included; missing: {', '.join(missing) or 'nothing'}"

@@ -2,25 +2,31 @@
 
 import asyncio
 import datetime as dt
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
+from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.trading_calendar import SessionHours
 from marketdata.transport.base import Batch, QueueDepth, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from scanners.processor import Processor, ShardProcessor
+from scanners.processor.admission import MARKET_ROWS, UNKNOWN_SYMBOL
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import RECEIVED_COLUMN, routes
@@ -50,7 +56,9 @@ SHARD = 0
 class Running:
     """A processor of one shard in a task of this process."""
 
-    def __init__(self, url: str, keys: Keys, transport: Transport, turn: Turn | None = None) -> None:
+    def __init__(
+        self, url: str, keys: Keys, transport: Transport, turn: Turn | None = None, **changes: Any
+    ) -> None:
         self.redis = connect(url)
         self.snapshots = SnapshotReader(self.redis, keys)
         self.transport = transport
@@ -60,10 +68,10 @@ class Running:
             snapshots=self.snapshots,
             publisher=BlockPublisher(self.redis, keys),
             reference_news=AnnouncementReader(url, [keys.reference()]),
-            calendar=CALENDAR,
             configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=INTERVAL_MS),
             clock=SystemClock(),
             turn_at=lambda _shard: turn or AnyTurn(),
+            **{"calendar": CALENDAR, **changes},
         )
         self.task = asyncio.create_task(self.processor.run(self.stopping))
 
@@ -82,7 +90,7 @@ class Running:
         await self.redis.aclose()
 
 
-Launch = Callable[[Transport], Running]
+Launch = Callable[..., Running]
 
 
 @pytest.fixture
@@ -90,8 +98,8 @@ async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts processors, and ends those that the test did not."""
     launched: list[Running] = []
 
-    def start(transport: Transport) -> Running:
-        launched.append(Running(redis_url, keys, transport))
+    def start(transport: Transport, **changes: Any) -> Running:
+        launched.append(Running(redis_url, keys, transport, **changes))
         return launched[-1]
 
     yield start
@@ -168,6 +176,30 @@ async def test_events_become_stored_rows_and_are_acknowledged(
     await publisher.publish([bars(1)])
     await until_accumulated(successor.snapshots, 100)
     await successor.stop()
+
+
+async def test_a_processor_that_outlives_its_calendar_reads_a_new_one(
+    launch: Launch, keys: Keys, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = functools.partial(keep_renewed, renewal_seconds=0.05)
+    monkeypatch.setattr("scanners.processor.service.keep_renewed", often)
+    date = dt.date.fromisoformat(DAY)
+    sessions = [SessionHours(date, OPENS_MS, OPENS_MS + 23_400_000)]
+    sessions += [SessionHours(date + dt.timedelta(days=1), OPENS_MS + 86_400_000, OPENS_MS + 109_800_000)]
+    broker = MemoryBroker()
+    running = launch(
+        MemoryTransport(broker), calendar=calendar_of("2025-11-24"), read_sessions=lambda _time_ns: sessions
+    )
+    publisher, second = MemoryTransport(broker), 0
+
+    async def counted() -> bool:
+        nonlocal second
+        second += 1
+        await publisher.publish([bars(second)])
+        return bool(await stored_rows(running.snapshots))
+
+    assert await eventually(counted, TAKEOVER_SECONDS)
+    await running.stop()
 
 
 async def test_a_killed_processor_is_replaced_and_its_rows_equal_an_undisturbed_run(
@@ -477,3 +509,48 @@ async def test_what_nobody_understands_can_be_looked_at(launch: Launch) -> None:
 
     await eventually(kept, TAKEOVER_SECONDS)
     assert set(await stored_rows(running.snapshots)) == {"S0"}
+
+
+async def test_a_flood_of_invented_symbols_is_counted_and_told_and_the_processor_stays_ready(
+    launch: Launch, keys: Keys, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = row_block({"IPO": {"prev_day_close": 5.0}}, producer="reference")
+    await BlockPublisher(redis, keys).publish_reference(known)
+    events = [aggregate_wire(f"X{number}", start_ms=OPENS_MS) for number in range(MARKET_ROWS + 10)]
+    before = metrics.PROCESSOR_IGNORED.labels(UNKNOWN_SYMBOL)._value.get()
+    broker = MemoryBroker()
+    running = launch(MemoryTransport(broker))
+    reader = running.snapshots
+    await MemoryTransport(broker).publish([received_now(QueueName.AGGREGATE, events, 1)])
+
+    async def refused() -> RowBlock | None:
+        return await reader.refused(SHARD)
+
+    told = await eventually(refused, TAKEOVER_SECONDS)
+    assert told is not None
+    assert len(told) == 11
+    assert metrics.PROCESSOR_IGNORED.labels(UNKNOWN_SYMBOL)._value.get() == before + 11
+    assert running.processor.unready() == {}
+    assert "events of symbols that got no row" in caplog.text
+    await running.stop()
+
+
+async def test_a_successor_takes_over_no_more_rows_than_there_may_be_and_all_known_ones(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    rows = {f"X{number}": {"accumulated_volume": 1.0 + number} for number in range(MARKET_ROWS + 500)}
+    whole = row_block({"KNOWN": {}, **rows}, market_time_ms=OPENS_MS)
+    publisher = BlockPublisher(redis, keys)
+    await publisher.publish_rows(SHARD, whole, whole)
+    await publisher.publish_reference(row_block({"KNOWN": {"prev_day_close": 5.0}}, producer="reference"))
+    running = launch(MemoryTransport(MemoryBroker()))
+
+    async def taken_over() -> RowBlock | None:
+        block = await running.snapshots.rows(SHARD)
+        return block if block is not None and block.epoch != whole.epoch else None
+
+    block = await eventually(taken_over, TAKEOVER_SECONDS)
+    assert block is not None
+    assert len(block) == MARKET_ROWS
+    assert {"KNOWN", f"X{MARKET_ROWS + 499}"} <= set(block.symbols)
+    assert "X0" not in block.symbols

@@ -175,11 +175,14 @@ async def test_without_the_entitlement_it_says_so_and_adds_what_there_is(
     await refresh(configuration, only_if_stale=False)
     await cache.forget("SPY")
     await cache.trade("SPY")
-    simulator.faults.rest_status, simulator.faults.rest_failures = 403, 1  # the first call: daily bars
+    simulator.faults.rest_status, simulator.faults.rest_failures = (
+        403,
+        2,
+    )  # the first calls: splits, daily bars
 
     searched = await add_newcomers(configuration)
 
-    assert (searched.added, searched.not_entitled) == (1, ("day_bars",))
+    assert (searched.added, searched.not_entitled) == (1, ("day_bars", "splits"))
     row = (await cache.reference())["SPY"]
     assert (row["prev_day_close"], row["nasdaq_listed"] in {0.0, 1.0}) == (None, True)
 

@@ -21,6 +21,7 @@ from marketdata.jobs import (
     refresh,
     refresh_reference_data,
 )
+from marketdata.reference.flaws import FlawReason, named
 from marketdata.reference.rest import FLOATS_PAGE_ROWS, RestSource
 from marketdata.reference.state import LoadPhase
 from marketdata.reference.tickers import Ticker
@@ -51,7 +52,10 @@ NOT_ENTITLED = {"status": "NOT_AUTHORIZED", "message": "You are not entitled to 
 
 def bars(request: web.Request) -> dict[str, object]:
     close = 42.0 if request.path.endswith(PREVIOUS_SESSION) else 10.0
-    row = {"T": "IBM", "o": 9, "h": 50, "l": 8, "c": close, "v": 100, "vw": 10, "t": 1, "n": 1}
+    # The splits of the day are not in the scripted bars.
+    date = request.path.rpartition("/")[2]
+    named = {"T": "IBM", "t": new_york_ms(date, "16:00:00"), "n": 1}
+    row = {"o": 9, "h": 50, "l": 8, "c": close, "v": 100, "vw": 10, **named}
     return {"status": "OK", "resultsCount": 1, "results": [row]}
 
 
@@ -156,12 +160,12 @@ async def test_operators_can_see_how_the_newest_load_went(
 
     assert state is not None
     assert (state.phase, state.date, state.symbols) == (LoadPhase.LOADED, dt.date(2026, 11, 16), 2)
-    assert (state.done, state.not_entitled) == (state.total, ("floats",))
+    assert (state.done, named(state.flaws, FlawReason.NOT_ENTITLED)) == (state.total, ("floats",))
     out = io.StringIO()
     await asyncio.to_thread(call_command, "load_reference", "--status", stdout=out)
     assert "reference data: loaded at 20" in out.getvalue()
     assert "date 2026-11-16, steps 36/36, step volume curve, symbols 2, requests 38" in out.getvalue()
-    assert "not included in the provider's plan: floats" in out.getvalue()
+    assert "floats: not included in the provider's plan" in out.getvalue()
 
 
 async def test_every_request_carries_the_key_and_a_page_size(
@@ -204,7 +208,7 @@ async def test_one_process_loads_at_a_time(rest: ScriptedRest, configuration: Re
 async def test_a_failed_load_is_told_with_its_reason(
     rest: ScriptedRest, configuration: ReferenceConfiguration
 ) -> None:
-    rest.answers[TICKERS_PATH] = lambda _request: web.json_response(
+    rest.answers[STATUS_PATH] = lambda _request: web.json_response(
         {"status": "ERROR", "error": "Unknown API Key"}, status=401
     )
     with pytest.raises(ProviderRefused):
@@ -227,8 +231,8 @@ async def test_a_load_without_all_answers_is_tried_again_on_the_same_day(
 
     assert first.loaded is not None
     assert second.loaded is not None
-    assert first.loaded.unavailable == ("tickers",)
-    assert second.loaded.unavailable == ()
+    assert named(first.loaded.flaws, FlawReason.UNAVAILABLE) == ("tickers",)
+    assert second.loaded.flaws == ()
     assert (await refresh(configuration, only_if_stale=True)).outcome is RefreshOutcome.CURRENT
 
 

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOATS: CacheKind[Float] = CacheKind(name="free_float", type=Float, ttl_seconds=900, absent_ttl_seconds=60)
 ASKING = """
 import asyncio, sys
+import datetime as dt
 from marketdata.reference.newcomers import FREE_FLOAT
 from marketdata.reference.cache import ReferenceCache
 from marketdata.reference.rest import RestSource
@@ -33,7 +34,7 @@ from marketdata.store.keys import Keys
 async def main(rest_url, cache_url, prefix, owner):
     values = CachedValues(connect(cache_url), Keys(prefix), owner, lease_ms=2_000)
     async with RestSource(rest_url, "key") as source, ReferenceCache(values) as cache:
-        found = await cache.get(FREE_FLOAT, "IBM", lambda: source.free_float("IBM"))
+        found = await cache.get(FREE_FLOAT, "IBM", lambda: source.free_float("IBM", dt.date(2026, 11, 16)))
         print(None if found is None else found.free_float, flush=True)
 
 asyncio.run(main(*sys.argv[1:]))

@@ -34,7 +34,7 @@ class LateSource(RestSource):
 
     async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> list[DailyBar]:
         del adjusted
-        splits = {split.symbol: split for split in await self.splits(TODAY)}
+        splits = {split.symbol: split for split in (await self.splits(TODAY)).rows}
         adjusted_bars = await super().daily_bars(date, adjusted=True)
         return [in_old_shares(bar, splits.get(bar.symbol)) for bar in adjusted_bars]
 
@@ -61,7 +61,7 @@ async def load(source: RestSource) -> RowBlock:
 async def test_both_splits_are_told_and_bars_and_floats_are_in_todays_shares(
     simulator: SimulatorService, source: RestSource
 ) -> None:
-    splits = await source.splits(TODAY)
+    splits = (await source.splits(TODAY)).rows
     assert sorted(split.split_to / split.split_from for split in splits) == [0.1, 4.0]
 
     rows = block_rows(await load(source))
@@ -91,7 +91,7 @@ async def test_bars_that_the_provider_has_not_adjusted_yet_come_to_the_same(
 async def test_unadjusted_bars_of_the_previous_session_show_what_the_split_did(source: RestSource) -> None:
     adjusted = {bar.symbol: bar for bar in await source.daily_bars(PREVIOUS)}
     raw = {bar.symbol: bar for bar in await source.daily_bars(PREVIOUS, adjusted=False)}
-    for split in await source.splits(TODAY):
+    for split in (await source.splits(TODAY)).rows:
         ratio = split.split_to / split.split_from
         assert raw[split.symbol].close == pytest.approx(adjusted[split.symbol].close * ratio, rel=1e-3)
         assert raw[split.symbol].volume == pytest.approx(adjusted[split.symbol].volume / ratio, abs=1)

@@ -253,11 +253,8 @@ async def test_the_next_day_begins_with_empty_tapes_for_successors_too(
     async def counted() -> bool:
         block = await snapshots.rows(SHARD)
         rows = {} if block is None else tape_columns(block)
-        return {symbol: row["trade_count"] for symbol, row in rows.items()} == {
-            "S0": 1,
-            "S1": 1,
-            "S2": None,
-        }
+        counts = {symbol: row["trade_count"] for symbol, row in rows.items()}
+        return counts == {"S0": 1, "S1": 1}  # S2, which reference data does not know, left with its day
 
     await eventually(counted, DEADLINE_SECONDS)
     assert await read_trades(snapshots, "S0") == newest_first(again, "S0")

@@ -12,6 +12,8 @@ from marketdata.store.keys import TOP_GAINERS
 from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in
 from widgets.protocol import LONGEST_MESSAGE_BYTES
 
+STOCKS = ("WFC+", "BRK.A", "BACpB", "BC/WS", "AAM=", "GE#", "A:B", "C%", "ZVZZT")
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -42,6 +44,16 @@ async def test_a_quote_is_one_row_of_its_shard(site: WidgetSite) -> None:
 
         await site.market.row("BRK.B", close=401.5, volume=9)
         assert (await client.of_type("delta", "quote:BRK.B"))["rows"] == [["BRK.B", 401.5, 9]]
+
+
+async def test_a_quote_is_there_for_every_symbol_that_a_stock_can_have(site: WidgetSite) -> None:
+    for number, symbol in enumerate(STOCKS, 1):
+        await site.market.row(symbol, close=float(number))
+    async with site.client(await logged_in("ada")) as client:
+        for number, symbol in enumerate(STOCKS, 1):
+            await client.say(type="subscribe", feeds=[f"quote:{symbol}"])
+            snapshot = await client.of_type("snapshot", f"quote:{symbol}")
+            assert snapshot["rows"] == [[symbol, float(number)]]
 
 
 async def test_a_symbol_that_has_not_traded_has_a_snapshot_without_rows(site: WidgetSite) -> None:

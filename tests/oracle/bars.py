@@ -42,7 +42,7 @@ def bar_columns(
         return None if curve is None else curve.share_at(time_ms, day)
 
     return (
-        {column: newest[field] for column, field in FIELDS.items()}
+        {column: newest.get(field) for column, field in FIELDS.items()}
         | _since_open(bars, newest, reference, day, has_opened)
         | _against_reference(newest, reference, share_at(newest["e"]))
         | _windows(bars, newest, reference, share_at)

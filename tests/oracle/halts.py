@@ -25,17 +25,17 @@ class HaltLine(msgspec.Struct, frozen=True):
 
 def band_columns(messages: Sequence[Event], *, day: Day) -> Row:
     """What the channel alone tells; see `reopening_columns` and `price_columns` for the rest."""
-    in_order = sorted(messages, key=lambda message: (message["t"], message["q"]))
+    in_order = sorted(messages, key=lambda message: (message["t"], _number(message)))
     newest = in_order[-1]
     halts = [message for message in in_order if _is_halt(message)]
     resumptions = [message for message in in_order if _is_resumption(message)]
     telling = [message for message in in_order if _is_halt(message) or _tells_trading(message)]
     halted_ms = _time_ms(halts[-1]) if halts else None
     return {
-        "band_high": _band(newest["h"]),
-        "band_low": _band(newest["l"]),
+        "band_high": _band(newest, "h"),
+        "band_low": _band(newest, "l"),
         "band_timestamp": _time_ms(newest),
-        "band_sequence_number": newest["q"],
+        "band_sequence_number": _number(newest),
         "halt_timestamp": halted_ms,
         "resume_timestamp": _time_ms(resumptions[-1]) if resumptions else None,
         "is_halted": float(_is_halt(telling[-1])) if telling else None,
@@ -71,27 +71,36 @@ def halt_lines(messages: Sequence[Event]) -> Sequence[HaltLine]:
     lines: dict[tuple[bool, int], HaltLine] = {}
     for message in messages:
         if _is_halt(message) or _is_resumption(message):
-            line = HaltLine(
-                int(_is_halt(message)), _time_ms(message), _band(message["h"]), _band(message["l"])
-            )
+            high, low = _band(message, "h"), _band(message, "l")
+            line = HaltLine(int(_is_halt(message)), _time_ms(message), high, low)
             lines.setdefault((_is_halt(message), message["t"]), line)
     return list(lines.values())
 
 
 def _is_halt(message: Event) -> bool:
-    return HALT in message["i"]
+    return HALT in _indicators(message)
 
 
 def _is_resumption(message: Event) -> bool:
-    return RESUMPTION in message["i"] and not _is_halt(message)
+    return RESUMPTION in _indicators(message) and not _is_halt(message)
 
 
 def _tells_trading(message: Event) -> bool:
-    both = message["h"] > 0 and message["l"] > 0
-    return _is_resumption(message) or (both and not _is_halt(message) and bool(_TRADING & set(message["i"])))
+    both = _band(message, "h") is not None and _band(message, "l") is not None
+    tells = both and not _is_halt(message) and not _TRADING.isdisjoint(_indicators(message))
+    return _is_resumption(message) or tells
 
 
-def _band(price: float) -> Value:
+def _indicators(message: Event) -> Sequence[int]:
+    return message.get("i") or ()
+
+
+def _number(message: Event) -> int:
+    return message.get("q") or 0
+
+
+def _band(message: Event, field: str) -> Value:
+    price = message.get(field) or 0
     return price if price > 0 else None
 
 

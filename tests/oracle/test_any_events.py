@@ -38,6 +38,20 @@ symbols = st.sampled_from(SYMBOLS)
 prices = st.sampled_from([0.0, 0.5, 1.0, 9.5, 10.0, 12.25, 80.0])
 sizes = st.integers(0, 500)
 numbers = st.integers(0, 3)
+unread: st.SearchStrategy[object] = st.sampled_from([None, 7, 7.5, "7", [], [1, "x"], {"a": [{}]}, True])
+"""What a field that nobody reads may hold."""
+
+
+def with_odd_fields(
+    draw: st.DrawFn, event: Event, *, optional: Sequence[str], unread_fields: Sequence[str]
+) -> Event:
+    """The event, sometimes with null or nothing where that is allowed, and anything where nobody reads."""
+    if draw(st.integers(0, 3)):
+        return event
+    name = draw(st.sampled_from([*optional, *unread_fields]))
+    if name in unread_fields:
+        return event | {name: draw(unread)}
+    return event | {name: None} if draw(st.booleans()) else {k: v for k, v in event.items() if k != name}
 
 
 @st.composite
@@ -53,7 +67,7 @@ def times_of_day(draw: st.DrawFn) -> int:
 def bars(draw: st.DrawFn) -> Event:
     is_minute = draw(st.booleans())
     time_ms = draw(times_of_day())
-    return aggregate_wire(
+    bar = aggregate_wire(
         draw(symbols),
         ev="AM" if is_minute else "A",
         start_ms=time_ms // MINUTE_MS * MINUTE_MS if is_minute else time_ms,
@@ -66,6 +80,7 @@ def bars(draw: st.DrawFn) -> Event:
         a=draw(prices),
         op=draw(st.sampled_from([None, 0, 11.0, 12.0])),
     )
+    return with_odd_fields(draw, bar, optional=("z", "op"), unread_fields=("dv", "otc"))
 
 
 @st.composite
@@ -75,20 +90,26 @@ def trades(draw: st.DrawFn) -> Event:
     exact = draw(st.sampled_from([None, f"{shares}.5", f"{shares}.000001", "700.25"]))
     optional = {"c": conditions, "ds": exact}
     told = {name: value for name, value in optional.items() if value is not None}
-    return trade_wire(
+    trade = trade_wire(
         draw(symbols),
         timestamp_ms=draw(times_of_day()),
         q=draw(numbers),
         p=draw(prices),
         s=shares,
+        i=draw(st.sampled_from(["1", "1", "2"])),
+        x=draw(st.sampled_from([4, 4, 11])),
         **told,
     )
+    return with_odd_fields(draw, trade, optional=("q", "c", "ds"), unread_fields=("i", "x", "z", "trfi"))
 
 
 @st.composite
 def quotes(draw: st.DrawFn) -> Event:
-    return quote_wire(
+    quote = quote_wire(
         draw(symbols), timestamp_ms=draw(times_of_day()), q=draw(numbers), bp=draw(prices), ap=draw(prices)
+    )
+    return with_odd_fields(
+        draw, quote, optional=("q", "bp", "bs", "ap", "as"), unread_fields=("i", "c", "bx", "z")
     )
 
 
@@ -99,16 +120,22 @@ def bands(draw: st.DrawFn) -> Event:
     told = random.Random(f"{symbol} {time_ms} {number}")
     indicator = told.choice([14, 15, 16, 17, 18, 22])
     high, low = (0.0, 0.0) if indicator == 17 else told.choice([(12.25, 9.5), (10.0, 1.0), (0.0, 0.5)])
-    return {
+    message = {
         "ev": "LULD",
         "T": symbol,
         "h": high,
         "l": low,
         "i": [indicator],
-        "z": 3,
+        "z": draw(unread),
         "t": time_ms * NS_PER_MS + number,
         "q": number,
     }
+    for band in ("h", "l"):
+        if not message[band]:
+            message |= told.choice([{}, {band: None}])
+            if told.random() < 1 / 3:
+                del message[band]
+    return message
 
 
 def moved(event: Mapping[str, Any], by_ms: int) -> Event:

@@ -1,5 +1,6 @@
 """Section "Trades" of docs/metrics.md: the columns of a symbol, from its trades in order of arrival."""
 
+import json
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -12,7 +13,10 @@ MILLIONTHS: Final = 1_000_000
 
 
 class Print(NamedTuple):
-    """A trade on the tape; which of two is newer follows from all of it, in this order."""
+    """A trade on the tape; which of two is newer follows from all of it, in this order.
+
+    Two prints may be equal here: what else tells trades apart is not told of them.
+    """
 
     time_ms: int
     sequence_number: int
@@ -42,7 +46,7 @@ def trade_columns(trades: Sequence[Event], *, day: Day) -> Row:
         row["last_price"] = last["p"]
         row["last_size"] = size(last)
         row["last_timestamp"] = last["t"]
-        row["last_sequence_number"] = last.get("q", 0)
+        row["last_sequence_number"] = last.get("q") or 0
     return row | _tape_columns(tape_of(trades))
 
 
@@ -55,11 +59,14 @@ def size(trade: Event) -> float:
 def tape_of(trades: Sequence[Event]) -> Sequence[Print]:
     """The newest trades of the day, oldest first; those that agree in everything are one."""
     counted = {
-        Print(trade["t"], trade.get("q", 0), trade["p"], round(size(trade) * MILLIONTHS))
+        (
+            Print(*_position(trade), trade["p"], round(size(trade) * MILLIONTHS)),
+            json.dumps([trade.get(field) for field in ("i", "x", "z")]),
+        )
         for trade in trades
-        if _NO_VOLUME.isdisjoint(trade.get("c", ()))
+        if _NO_VOLUME.isdisjoint(trade.get("c") or ())
     }
-    return sorted(counted)[-TAPE_LENGTH:]
+    return sorted(told for told, _ in counted)[-TAPE_LENGTH:]
 
 
 def _tape_columns(tape: Sequence[Print]) -> Row:
@@ -81,12 +88,12 @@ def _tape_columns(tape: Sequence[Print]) -> Row:
 
 
 def _position(trade: Event) -> tuple[int, int]:
-    return trade["t"], trade.get("q", 0)
+    return trade["t"], trade.get("q") or 0
 
 
 def _sets_last_price(trade: Event, day: Day) -> bool:
     """Every condition allows it; Form T does outside the regular session."""
-    conditions = set(trade.get("c", ()))
+    conditions = set(trade.get("c") or ())
     if day.session_at(trade["t"]) != REGULAR:
         conditions.discard(FORM_T)
     return _NO_LAST_PRICE.isdisjoint(conditions)

@@ -107,7 +107,8 @@ class Market:
         times_ms = np.array([at_ms for at_ms, _ in tape], dtype=np.int64)
         prices = np.array([price for _, price in tape])
         sizes = np.full(len(tape), 100.0)
-        records = records_of(times_ms, np.arange(len(tape), dtype=np.int64), prices, sizes, day_start_ms)
+        numbers = np.arange(len(tape), dtype=np.int64)
+        records = records_of(times_ms, numbers, prices, sizes, np.zeros(len(tape)), day_start_ms=day_start_ms)
         whole = encode_header(day_start_ms) + records.tobytes()
         await self._publisher.store_tapes(TapeWrites((symbol,), (0,), (whole,)))
         self._shards[shard][symbol] = {"trade_count": len(tape)}

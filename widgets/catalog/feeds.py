@@ -17,8 +17,14 @@ LONGEST_SYMBOL: Final = 32
 EVENTS_HELD: Final = 200
 """How many of the newest events a feed of events holds; older ones are forgotten."""
 
-# Case matters, and dots and lower case occur: `BRK.B`, `KIMpL`.
-_SYMBOL = re.compile(rf"[A-Za-z0-9][A-Za-z0-9./-]{{0,{LONGEST_SYMBOL - 1}}}", re.ASCII)
+SYMBOL_PUNCTUATION: Final = "./-+:^*=#$!@%~"
+"""What occurs in symbols beside letters and digits, in any convention of the exchanges (Nasdaq's page "Ticker
+Symbol Convention"): classes, preferreds, units, warrants, rights (`BRK.B`, `BAC-B`, `AAM=`, `WFC+`)."""
+
+# Case matters, and lower case occurs: `KIMpL`.
+_SYMBOL = re.compile(
+    rf"[A-Za-z0-9][A-Za-z0-9{re.escape(SYMBOL_PUNCTUATION)}]{{0,{LONGEST_SYMBOL - 1}}}", re.ASCII
+)
 
 
 class UnknownFeedError(ValueError):
@@ -165,6 +171,7 @@ def feed_of(name: str) -> Feed:
         raise UnknownFeedError(f"no such feed; there are {ACCEPTED}")
     if _SYMBOL.fullmatch(symbol) is None:
         raise UnknownFeedError(
-            f"not a symbol; {kind}:{{symbol}} takes 1 to {LONGEST_SYMBOL} letters, digits or any of ./-"
+            f"not a symbol; {kind}:{{symbol}} takes 1 to {LONGEST_SYMBOL} letters, digits or any of "
+            f"{SYMBOL_PUNCTUATION}, a letter or digit first"
         )
     return msgspec.structs.replace(family, name=name, symbol=symbol)

@@ -15,6 +15,7 @@ from marketdata.control import ListenerControl
 from marketdata.errors import MarketDataError
 from marketdata.listener.wanted import SERVICE, ListenerActual, ListenerWanted
 from marketdata.management.commands.run_listener import wanted_by_settings
+from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["status", "start", "stop", "restart", "set"])
         parser.add_argument("--feed", help="RealTime, Delayed, another of the provider's feeds, or host:port")
-        parser.add_argument("--market", help="stocks, options or indices")
+        parser.add_argument("--market", help=f"{', '.join(MARKETS)}; {ONLY_STOCKS}")
         parser.add_argument(
             "--subscriptions", help="words separated by commas, such as A.*,T.*,Q.AAPL; replaces all"
         )

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.errors import MarketDataError
 from marketdata.jobs import Refreshed, load_state, reference_configuration, refresh
-from marketdata.reference.loader import Loaded, Progress
+from marketdata.reference.loader import Loaded
+from marketdata.reference.parts import Progress
 from marketdata.reference.state import LoadState
 
 
@@ -84,9 +85,12 @@ class Command(BaseCommand):
         self._show_missing(state)
 
     def _show_missing(self, outcome: Loaded | LoadState) -> None:
-        for what in outcome.not_entitled:
-            self.stdout.write(self.style.WARNING(f"not included in the provider's plan: {what}"))
-        for what in outcome.unavailable:
-            self.stdout.write(self.style.WARNING(f"not answered, left out for now: {what}"))
-        for what in outcome.unreadable:
-            self.stdout.write(self.style.WARNING(f"not understood, left out: {what}"))
+        for flaw in outcome.flaws:
+            words = f"{flaw}. {flaw.detail}" if flaw.detail else str(flaw)
+            self.stdout.write(self.style.WARNING(words))
+        for date in outcome.closures:
+            self.stdout.write(f"closed by the provider's minute bars, not by the calendar: {date}")
+        for what, rows in sorted(outcome.left_out.items()):
+            self.stdout.write(f"rows left out, {what}: {rows}")
+        if any(flaw.passes for flaw in outcome.flaws):
+            self.stdout.write("what is missing is loaded again by the job 'refresh reference data'")

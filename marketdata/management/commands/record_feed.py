@@ -20,7 +20,7 @@ from marketdata.recording.service import FeedRecorder
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
-from marketdata.trading_calendar.exchange import exchange_calendar_around
+from marketdata.trading_calendar.exchange import exchange_calendar_around, read_by_child
 
 LEASE_TTL_MS: Final = 3_000
 
@@ -51,7 +51,9 @@ class Command(ServiceCommand):
 def build_recorder(feed: MassiveConfiguration, recorder: Recorder) -> FeedRecorder:
     """The service that connects to the feed under the listener's lease; nothing is connected yet."""
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
-    load_calendar = functools.partial(exchange_calendar_around, boundaries=settings.MARKET_HOURS)
+    load_calendar = functools.partial(
+        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
+    )
     return FeedRecorder(
         create_provider(feed, load_calendar=load_calendar, clock=SystemClock()),
         recorder,

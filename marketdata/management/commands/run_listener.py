@@ -23,7 +23,7 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
-from marketdata.trading_calendar.exchange import exchange_calendar_around
+from marketdata.trading_calendar.exchange import exchange_calendar_around, read_by_child
 
 LEASE_TTL_MS: Final = 3_000  # a standby listens within 4 s of a kill
 
@@ -58,7 +58,9 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
     clock = SystemClock()
     source = process_identity()  # batches are numbered from 1 under this name
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
-    load_calendar = functools.partial(exchange_calendar_around, boundaries=settings.MARKET_HOURS)
+    load_calendar = functools.partial(
+        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
+    )
     return Listener(
         create_provider(provider_configuration(), load_calendar=load_calendar, clock=clock),
         queues_by_settings(clock),

@@ -1,14 +1,13 @@
 """What the Massive provider must be told, checked before anything is connected."""
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.base import FeedTarget
+from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedTarget
 
 # The delayed plans' feeds, by their names in the SDK, and by how much they are late.
 DELAYED: Final = "Delayed"
@@ -19,13 +18,8 @@ LONGEST_TOLD: Final = 200
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
 _SYMBOL: Final = re.compile(r"\*|[^\s,*]+")
 
-# The channels of each market, as the provider documents them; what has no queue of its own goes to `unknown`.
-CHANNELS: Final[Mapping[str, Sequence[str]]] = {
-    "stocks": ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV"),
-    "options": ("A", "AM", "T", "Q", "FMV", "LV"),
-    "indices": ("A", "AM", "V", "LV"),
-}
-MARKETS: Final = tuple(CHANNELS)
+CHANNELS: Final = ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV")
+"""The channels of the stock market, as the provider documents them; what has no queue goes to `unknown`."""
 
 
 class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +51,13 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.market not in MARKETS:
-            raise ConfigurationError(f"MASSIVE_MARKET is {self.market!r}; accepted: {', '.join(MARKETS)}")
+            raise ConfigurationError(
+                f"MASSIVE_MARKET is {self.market!r}; accepted: {', '.join(MARKETS)} ({ONLY_STOCKS})"
+            )
         if not self.subscriptions:
             raise ConfigurationError('MASSIVE_SUBSCRIPTIONS is empty; an example: ["A.*", "T.*"]')
         for subscription in self.subscriptions:
-            _check_subscription(subscription, self.market)
+            _check_subscription(subscription)
         if _is_vendor_feed(self.feed) and not self.api_key:
             raise ConfigurationError(f"MASSIVE_API_KEY is empty, and the feed {self.feed} needs a key")
 
@@ -118,11 +114,11 @@ def _is_vendor_feed(feed: str) -> bool:
     )
 
 
-def _check_subscription(subscription: str, market: str) -> None:
+def _check_subscription(subscription: str) -> None:
     """The server silently ignores what it does not know, so a mistake must be found here."""
     channel, _, symbol = subscription.partition(".")
-    if channel not in CHANNELS[market] or not _SYMBOL.fullmatch(symbol):
+    if channel not in CHANNELS or not _SYMBOL.fullmatch(symbol):
         raise ConfigurationError(
             f"MASSIVE_SUBSCRIPTIONS has {subscription!r}; accepted: <channel>.* or <channel>.<symbol> "
-            f"with a channel of {', '.join(CHANNELS[market])} (market {market})"
+            f"with a channel of {', '.join(CHANNELS)}"
         )

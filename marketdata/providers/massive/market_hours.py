@@ -8,12 +8,14 @@ from typing import Final
 import msgspec
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.errors import ContentError, ProviderUnavailable
+from marketdata.errors import ContentError, MarketDataError, ProviderUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.massive.market_status import MarketStatus
 from marketdata.trading_calendar import CalendarRangeError, MarketSession, TradingCalendar
 
 FRESH_SECONDS: Final = 60.0
+CALENDAR_SECONDS: Final = 24 * 3_600.0
+"""How long a calendar is used before it is loaded again: its table may have changed."""
 CLOSED_POLL_SECONDS: Final = 60.0
 # The calendar says open and the provider does not (yet): either it is late by a little, or the day is off.
 UNCONFIRMED_POLL_SECONDS: Final = 5.0
@@ -95,7 +97,8 @@ class MarketHours:
     """Knows the market's hours without ever holding up the event loop: `ask` and `load` run in threads.
 
     `ask` gives the provider's word (see `market_status`), `load` the calendar around an instant (epoch ns);
-    it is loaded at the first look. The provider's clock need not be ours (a simulated market has a day of
+    it is loaded at the first look, every day, and where it has run out. One that cannot be loaded leaves the
+    calendar before. The provider's clock need not be ours (a simulated market has a day of
     its own), so the calendar is asked about the provider's time as last told.
 
     Concurrency: one event loop; who looks while another does waits for that answer.
@@ -112,6 +115,7 @@ class MarketHours:
         self._load = load
         self._clock = clock or SystemClock()
         self._calendar: TradingCalendar | None = None
+        self._calendar_is_due_at = 0.0
         self._offset_ms = 0
         self._view: MarketView | None = None
         self._looked_at = 0.0
@@ -137,9 +141,18 @@ class MarketHours:
         if told is not None:
             self._offset_ms = told.market_time_ms - self._now_ms()
         market_time_ms = self._now_ms() + self._offset_ms
-        if _planned_session(self._calendar, market_time_ms) is None:
-            self._calendar = await asyncio.to_thread(self._load, market_time_ms * NANOSECONDS_PER_MS)
+        now = self._clock.monotonic()
+        if _planned_session(self._calendar, market_time_ms) is None or now >= self._calendar_is_due_at:
+            await self._load_calendar(market_time_ms)
         return view_of(self._calendar, market_time_ms, told)
+
+    async def _load_calendar(self, market_time_ms: int) -> None:
+        try:
+            self._calendar = await asyncio.to_thread(self._load, market_time_ms * NANOSECONDS_PER_MS)
+        except MarketDataError as error:
+            self._log.warning("trading calendar not loaded", reason="calendar", error=str(error))
+        else:
+            self._calendar_is_due_at = self._clock.monotonic() + CALENDAR_SECONDS
 
     async def _told(self) -> MarketStatus | None:
         try:

@@ -21,7 +21,11 @@ from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
-from marketdata.trading_calendar.exchange import exchange_calendar_around
+from marketdata.trading_calendar.exchange import (
+    exchange_calendar_around,
+    read_by_child,
+    sessions_around,
+)
 from scanners.management.worker_arguments import (
     WorkerPlace,
     parse_worker,
@@ -116,6 +120,7 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
         publisher=BlockPublisher(redis, keys),
         reference_news=AnnouncementReader(settings.MDC_URL, [keys.reference()]),
         calendar=exchange_calendar_around(clock.time_ns(), settings.MARKET_HOURS),
+        read_sessions=lambda time_ns: sessions_around(time_ns, read=read_by_child),
         tracing=configure_tracing("processor"),
         started_under=inherited_traceparent(),
         turn_at=lambda shard: _turn_at(shard, shards, place, claim_of),

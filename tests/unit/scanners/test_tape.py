@@ -15,6 +15,7 @@ from marketdata.tapes import (
     TAPE_TRADES,
     TapeWrites,
     decode_tape,
+    in_order,
     newest_first,
     records_of,
 )
@@ -32,6 +33,7 @@ class Print(NamedTuple):
     sequence_number: int
     price: float
     size: float
+    identity: int
 
 
 class SlowTape:
@@ -94,8 +96,10 @@ class Pair:
 
 def add(tape: Tape, prints: Sequence[tuple[int, Print]]) -> None:
     rows = np.array([row for row, _ in prints], dtype=np.intp)
-    times, numbers, prices, sizes = (np.array(part) for part in zip(*(p for _, p in prints), strict=True))
-    tape.add(rows, records_of(times, numbers, prices, sizes, DAY_START_MS))
+    times, numbers, prices, sizes, identities = (
+        np.array(part) for part in zip(*(each for _, each in prints), strict=True)
+    )
+    tape.add(rows, records_of(times, numbers, prices, sizes, identities, day_start_ms=DAY_START_MS))
 
 
 def apply_writes(stored: dict[str, bytearray], writes: TapeWrites) -> None:
@@ -111,11 +115,11 @@ def apply_writes(stored: dict[str, bytearray], writes: TapeWrites) -> None:
 def prints_at(
     times_ms: Iterable[int], *, chance: np.random.Generator, row: int = 0
 ) -> list[tuple[int, Print]]:
-    """Prints with few different sequence numbers, prices and sizes, so that many are equal."""
+    """Prints with few different sequence numbers, prices, sizes and identities, so that many are equal."""
     return [
-        (row, Print(DAY_START_MS + time_ms, number, price, quarters / QUARTERS))
+        (row, Print(DAY_START_MS + time_ms, number, price, quarters / QUARTERS, identity))
         for time_ms in times_ms
-        for number, price, quarters in [chance.integers((0, 1, 1), (3, 3, 9)).tolist()]
+        for number, price, quarters, identity in [chance.integers((0, 1, 1, 0), (3, 3, 9, 2)).tolist()]
     ]
 
 
@@ -161,9 +165,10 @@ def test_a_tape_is_the_set_of_the_newest_trades_in_any_order_and_after_any_resta
 
 
 def stored_prints(data: bytearray) -> Sequence[Print]:
-    trades = newest_first(decode_tape(bytes(data)))
-    rows = zip(trades.timestamps, trades.sequence_numbers, trades.prices, trades.sizes, strict=True)
-    return [Print(*row) for row in rows][::-1]
+    tape = decode_tape(bytes(data))
+    trades, identities = newest_first(tape), in_order(tape.ring)["identity"][::-1]
+    columns = (trades.timestamps, trades.sequence_numbers, trades.prices, trades.sizes, identities)
+    return [Print(*row) for row in zip(*columns, strict=True)][::-1]
 
 
 def test_more_than_a_thousand_in_one_group_leave_the_newest_thousand() -> None:
@@ -206,14 +211,14 @@ def test_another_day_forgets_the_one_before() -> None:
 
 
 def test_too_much_for_one_transaction_is_cut_in_portions() -> None:
-    symbols = [f"S{row}" for row in range(800)]
+    symbols = [f"S{row}" for row in range(600)]
     tape = Tape(len(symbols))
     tape.begin(DAY_START_MS)
     times = DAY_START_MS + np.tile(np.arange(TAPE_TRADES), len(symbols))
     ones = np.ones(len(times))
     tape.add(
         np.repeat(np.arange(len(symbols)), TAPE_TRADES),
-        records_of(times, ones.astype(np.int64), ones, ones, DAY_START_MS),
+        records_of(times, ones.astype(np.int64), ones, ones, ones, day_start_ms=DAY_START_MS),
     )
     stored: dict[str, bytearray] = {}
     count = 0

@@ -28,6 +28,13 @@ from widgets.catalog import (
     feed_of,
 )
 
+STOCKS = (
+    *("AAPL", "A", "ZVZZT", "X" * 32),
+    *("BRK.A", "BRK.B", "BAC-B", "BACpB", "KIMpL", "WFC+", "WFC.WS", "BC/WS/A", "AAM=", "AAM.U", "GE#", "X^"),
+    *("A:B", "A.A*", "BAC-A$", "S!", "P@", "C%", "NTEST~", "ALL-A*", "TFCpRw"),
+)
+"""Common stock, classes, preferreds, warrants, units, rights, when issued, in several conventions."""
+
 INTERNAL_COLUMNS = {
     "session_open_price",  # what "since open" compares with until the official open is known
     "session_open_timestamp",
@@ -61,15 +68,30 @@ def test_alerts_show_what_their_streams_tell() -> None:
     assert set(ALERT_COLUMNS) == told
 
 
-@pytest.mark.parametrize("symbol", ["AAPL", "BRK.B", "KIMpL", "A", "X" * 32])
+@pytest.mark.parametrize("symbol", STOCKS)
 @pytest.mark.parametrize("pattern", ROW_COLUMNS)
-def test_symbols_keep_their_case_and_dots(pattern: str, symbol: str) -> None:
+def test_symbols_of_every_kind_of_stock_keep_their_case_and_punctuation(pattern: str, symbol: str) -> None:
     feed = feed_of(pattern.format(symbol=symbol))
     assert (feed.kind, feed.symbol, feed.columns) == (FeedKind.ROW, symbol, ROW_COLUMNS[pattern])
+    trades = feed_of(TRADES_PATTERN.format(symbol=symbol))
+    assert (trades.kind, trades.symbol) == (FeedKind.TRADES, symbol)
 
 
 @pytest.mark.parametrize(
-    "name", ["quote:", "quote:A B", "quote:*", "quote:" + "X" * 33, "daily_range:AAPL\n"]
+    "name",
+    [
+        *(
+            "quote:",
+            "quote:A B",
+            "quote:*",
+            "quote:.A",
+            "quote:A\0",
+            "quote:É",
+            "quote:A<b>",
+            "quote:A\u200b",
+        ),
+        *("quote:" + "X" * 33, "daily_range:AAPL\n", 'quote:A"', "quote:A,B"),
+    ],
 )
 def test_what_is_no_symbol_is_refused_with_what_is_accepted(name: str) -> None:
     with pytest.raises(UnknownFeedError, match="1 to 32 letters"):
@@ -98,7 +120,7 @@ def test_any_name_is_a_short_feed_or_refused(name: str) -> None:
     assert len(name) <= LONGEST_FEED_NAME
 
 
-@given(st.from_regex(r"quote:[A-Za-z0-9./-]{1,40}", fullmatch=True))
+@given(st.from_regex(r"quote:[A-Za-z0-9./+:^*=#$!@%~-]{1,40}", fullmatch=True))
 def test_a_quote_has_its_own_symbol_or_none(name: str) -> None:
     try:
         assert f"quote:{feed_of(name).symbol}" == name

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from marketdata.codec import (
     QUOTES,
     TRADES,
     ColumnDecoder,
+    Digest,
     EventColumns,
     EventDecoder,
     Flags,
@@ -24,20 +25,41 @@ from marketdata.codec import (
     Quotient,
     Remainder,
 )
-from marketdata.codec.layout import values_of
+from marketdata.codec.layout import fields_of, values_of
+from scanners.registry import Route, routes
 from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
 
 LINES: Final[dict[str, tuple[EventDecoder[Any], tuple[LineSource, ...]]]] = {
-    "A": (AGGREGATES, ("official_open_price", "volume", "vwap", "close", "start_timestamp", "end_timestamp")),
+    "A": (
+        AGGREGATES,
+        (
+            "official_open_price",
+            "volume",
+            "vwap",
+            "close",
+            "start_timestamp",
+            "end_timestamp",
+            "average_size",
+        ),
+    ),
     "T": (
         TRADES,
-        ("price", "size", "sequence_number", "fractional_size", Flags("conditions", {0: 1, 12: 2, 255: 4})),
+        (
+            "price",
+            "size",
+            "sequence_number",
+            "fractional_size",
+            Flags("conditions", {0: 1, 12: 2, 255: 4}),
+            Digest(("id", "exchange", "tape")),
+        ),
     ),
-    "Q": (QUOTES, ("bid_price", "ask_size", "timestamp", "sequence_number")),
+    "Q": (QUOTES, ("bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "sequence_number")),
     "LULD": (
         PRICE_BANDS,
         (
             "high",
+            "low",
+            "sequence_number",
             Quotient("timestamp_ns", 10**6),
             Remainder("timestamp_ns", 10**6),
             Flags("indicators", {17: 1}),
@@ -109,6 +131,15 @@ values = st.one_of(
     st.lists(st.integers(-1, 300).map(str), max_size=4).map(lambda items: f"[ {' , '.join(items)} ]"),
     st.sampled_from(("{}", '{"a":[1,{"b":"}"}]}', "[[1]]", "[1,]", "[,]", "")),
 )
+symbols = st.one_of(
+    st.sampled_from(
+        [
+            *('"BRK.B"', '"KIMpL"', '"O:SPY251219C00650000"', '"WFC+"', '"A B"', '"A\\u0000"', '"A\\u200b"'),
+            *('"<b>"', '"-A"', '"A\u202e"', '"\uff21"', '"A\\n"', f'"{"S" * 33}"'),
+        ]
+    ),
+    st.text(st.characters(max_codepoint=0x2FF), max_size=4).map(json.dumps),
+)
 space = st.sampled_from(("", "", "", " ", "\n\t\r "))
 
 
@@ -118,12 +149,21 @@ def event_texts(draw: st.DrawFn) -> str:
     kind = draw(st.sampled_from(sorted(GOOD)))
     fields = [(json.dumps(key), json.dumps(value)) for key, value in GOOD[kind].items()]
     for _ in range(draw(st.integers(0, 2))):
-        change = draw(st.sampled_from(("value", "value", "leave out", "double", "add", "move")))
+        change = draw(
+            st.sampled_from(("value", "value", "null", "symbol", "leave out", "double", "add", "move"))
+        )
         index = draw(st.integers(0, len(fields) - 1)) if fields else 0
         if change == "add" or not fields:
             fields.insert(index, (json.dumps(draw(st.sampled_from(KEYS)), ensure_ascii=False), draw(values)))
         elif change == "value":
             fields[index] = (fields[index][0], draw(values))
+        elif change == "null":
+            fields[index] = (fields[index][0], "null")
+        elif change == "symbol":
+            fields.insert(index, ('"T"' if kind == "LULD" else '"sym"', draw(symbols)))
+            del fields[
+                next(at for at, (key, _) in enumerate(fields) if key == fields[index][0] and at != index)
+            ]
         elif change == "double":
             fields.append(fields[index])
         elif change == "move":
@@ -222,7 +262,100 @@ def test_each_kind_of_number_reaches_its_line() -> None:
     assert trades.lines[4, 0] == 2 | 4
 
     bands = DECODERS["LULD"].decode([json.dumps([LULD]).encode()])
-    assert bands.lines[:, 0].tolist() == [2.5, 1764086430905, 642800, 1]
+    assert bands.lines[:, 0].tolist() == [2.5, 1, 5, 1764086430905, 642800, 1]
+
+
+def only(kind: str, *events: dict[str, object]) -> EventColumns:
+    """The columns of events, none of which is set aside, by either way."""
+    columns = DECODERS[kind].decode([batch_body(events)])
+    assert columns.rejected == {}
+    decoder, lines = LINES[kind]
+    decoded = [values_of(event, lines) for event in decoder.decode(batch_body(events)).events]
+    np.testing.assert_array_equal(columns.lines.T, decoded)
+    return columns
+
+
+ANYTHING: Final[Sequence[object]] = (None, 7, 7.5, "7", "x", True, [], [1, "x"], {"a": [{}]}, "\u200b")
+UNREAD: Final = {
+    "A": ("dv", "dav", "otc", "n"),
+    "T": ("i", "x", "z", "trfi", "trft", "pt"),
+    "Q": ("bx", "ax", "c", "i", "z", "pt", "trfi"),
+    "LULD": ("z", "pt"),
+}
+
+
+@pytest.mark.parametrize(("kind", "key"), [(kind, key) for kind, keys in UNREAD.items() for key in keys])
+def test_a_field_that_nobody_reads_costs_nothing_whatever_it_holds(kind: str, key: str) -> None:
+    without = {name: value for name, value in GOOD[kind].items() if name != key}
+    columns = only(kind, without, *(without | {key: value} for value in ANYTHING))
+
+    is_identity = LINES[kind][1].index(Digest(("id", "exchange", "tape"))) if kind == "T" else None
+    for number, line in enumerate(columns.lines):
+        if number != is_identity:
+            np.testing.assert_array_equal(line, line[0])
+
+
+OPTIONAL: Final[Mapping[str, Mapping[str, float]]] = {
+    "A": {"op": np.nan, "z": np.nan},
+    "T": {"q": 0, "ds": np.nan, "c": 0},
+    "Q": {"bp": 0, "bs": 0, "ap": 0, "as": 0, "q": 0},
+    "LULD": {"h": 0, "l": 0, "q": 0, "i": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "absent"),
+    [(kind, key, absent) for kind, fields in OPTIONAL.items() for key, absent in fields.items()],
+)
+def test_what_an_event_can_do_without_may_be_null_or_left_out(kind: str, key: str, absent: float) -> None:
+    (field,) = [
+        field for field in msgspec.structs.fields(LINES[kind][0].structs[0]) if field.encode_name == key
+    ]
+    line = next(n for n, source in enumerate(LINES[kind][1]) if field.name in fields_of(source))
+    without = {name: value for name, value in GOOD[kind].items() if name != key}
+
+    columns = only(kind, without, without | {key: None})
+
+    np.testing.assert_array_equal(columns.lines[line], [absent, absent])
+
+
+def test_an_exact_size_may_be_a_number_or_a_text() -> None:
+    columns = only("T", *(trade_wire(s=0, ds=value) for value in ("0.0073", 0.0073, "7", 7, "much")))
+    np.testing.assert_array_equal(columns.lines[3], [0.0073, 0.0073, 7, 7, np.nan])
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional=dict.fromkeys(
+                ("i", "x", "z"),
+                st.sampled_from((None, "", "1", 1, 2, "12345678", "123456789", "1234567890123456", [1], {})),
+            ),
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_trades_have_the_same_digest_exactly_if_id_exchange_and_tape_are_spelled_alike(
+    prints: list[dict[str, object]],
+) -> None:
+    bare = {name: value for name, value in GOOD["T"].items() if name not in {"i", "x", "z"}}
+    digests = only("T", *(bare | each for each in prints)).lines[-1].tolist()
+
+    spelled = [tuple(json.dumps(each.get(key)) for key in ("i", "x", "z")) for each in prints]
+    assert [one == other for one in digests for other in digests] == [
+        one == other for one in spelled for other in spelled
+    ]
+    assert all(digest == int(digest) < 2**53 for digest in digests)
+
+
+@pytest.mark.parametrize("route", routes(), ids=lambda route: route.queue.value)
+def test_what_is_declared_of_an_event_is_what_is_read(route: Route) -> None:
+    """A declared field that nobody reads could cost an event all the same."""
+    read = {name for source in route.decoder.sources for name in fields_of(source)}
+    for struct in route.decoder.structs:
+        assert {field.name for field in msgspec.structs.fields(struct)} == {"symbol"} | read
 
 
 @pytest.mark.parametrize(
@@ -245,8 +378,17 @@ def test_lines_that_would_take_each_others_place_are_refused(lines: Sequence[Lin
 
 @pytest.mark.parametrize(
     "source",
-    ["no_such_field", "conditions", Flags("price", {1: 1}), Quotient("price", 10), Remainder("id", 10)],
+    [
+        "no_such_field",
+        "conditions",
+        "id",
+        "symbol",
+        Flags("price", {1: 1}),
+        Quotient("price", 10),
+        Remainder("id", 10),
+        Digest(("id", "price")),
+    ],
 )
 def test_a_line_that_a_field_cannot_give_is_refused(source: LineSource) -> None:
-    with pytest.raises(TypeError, match=r"no_such_field|conditions|price|id"):
+    with pytest.raises(TypeError, match=r"no_such_field|conditions|price|id|symbol"):
         ColumnDecoder(TRADES, [source])

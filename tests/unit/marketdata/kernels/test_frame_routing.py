@@ -9,8 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, LONGEST_SYMBOL, Part, route_frames
+from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, Part, route_frames
+from marketdata.kernels.symbols import characters_of
 
+LONGEST_SYMBOL = 32
+CHARACTERS = characters_of(r"\A[A-Za-z0-9][^\"\\\x00-\x20\x7f]*\Z")
 SHARDS = 3
 GROUPS = {"B": 0, "LONGTYPE": 1, "": 2}
 NO_BYTE = 0xFF
@@ -40,7 +43,18 @@ def routed(*frames: str, first: int = 0) -> tuple[int, Mapping[int, tuple[int, s
     lengths = np.array([len(frame) for frame in texts], np.int64)
 
     frame, end, part_count = route_frames(
-        text, lengths, first, start, packed("e"), ROUTES, SHARDS, events, result, parts
+        text,
+        lengths,
+        first,
+        start,
+        packed("e"),
+        ROUTES,
+        CHARACTERS,
+        LONGEST_SYMBOL,
+        SHARDS,
+        events,
+        result,
+        parts,
     )
 
     assert end == sum(len(text) + 1 for text in texts[:frame])
@@ -56,9 +70,7 @@ def event(tag: str, symbol: str, **fields: object) -> str:
     return json.dumps({"e": tag, "y" if tag == "B" else "n": symbol} | fields, separators=(",", ":"))
 
 
-symbols = st.text(
-    alphabet=[chr(code) for code in range(32, 127) if chr(code) not in '"\\'], min_size=1, max_size=32
-)
+symbols = st.from_regex(r"\A[A-Za-z0-9][!#-\[\]-~]{0,31}\Z")
 events = st.tuples(st.sampled_from(sorted(GROUPS)), symbols)
 
 
@@ -88,7 +100,8 @@ PLAIN = event("B", "IBM", a=-1.5e-7, b=[1, "x", None], c=True)
         '[{"e":1,"y":"IBM"}]',
         '[{"e":"LONGTYPED","n":"IBM"}]', '[{"e":"B","e":"B","y":"IBM"}]', '[{"e":"B","y":"IBM","y":"IBM"}]',
         '[{"e":"B","y":""}]', '[{"e":"B","y":7}]', '[{"e":"B","y":null}]', '[{"e":"B","y":["IBM"]}]',
-        '[{"e":"B","y":"\\u0041"}]', '[{"e":"B","y":"é"}]', '[{"\\u0065":"B","y":"IBM"}]',
+        '[{"e":"B","y":"\\u0041"}]', '[{"e":"B","y":"é"}]', '[{"e":"B","y":"A B"}]', '[{"e":"B","y":"-A"}]',
+        '[{"e":"B","y":"A\\u0000"}]', '[{"e":"B","y":"A\x7f"}]', '[{"\\u0065":"B","y":"IBM"}]',
         f'[{{"e":"B","y":"{"X" * (LONGEST_SYMBOL + 1)}"}}]',
         '[{"e":"B","y":"IBM","a":01}]', '[{"e":"B","y":"IBM","a":tru}]', '[{"e":"B","y":"IBM","a":{}}]',
         '[{"e":"B","y":"IBM","a"}]', '[{"e":"B","y":"IBM",}]', '[{"e":"B","y":"IBM" "a":1}]',

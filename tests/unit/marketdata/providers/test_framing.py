@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.events import LONGEST_SYMBOL, SYMBOL_PATTERN
 from marketdata.providers.base import Routing, StatusEvent
 from marketdata.providers.massive import framing
 from marketdata.providers.massive.framing import (
@@ -19,6 +20,7 @@ from marketdata.providers.massive.framing import (
 )
 from marketdata.transport.queues import QueueName, shard_of
 from tests.support.builders import aggregate_wire, quote_wire, trade_wire
+from tests.support.symbols import NO_SYMBOLS, SYMBOLS
 
 SHARDS = 3
 QUEUE_OF = {
@@ -58,7 +60,7 @@ def frame_of(*events: object) -> str:
     return json.dumps(events, separators=(",", ":"))
 
 
-symbols = st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ.kpé", min_size=1, max_size=8)
+symbols = st.from_regex(SYMBOL_PATTERN).filter(lambda symbol: len(symbol) <= LONGEST_SYMBOL)
 known_events = st.one_of(
     st.builds(aggregate_wire, symbols, ev=st.sampled_from(["A", "AM"])),
     st.builds(trade_wire, symbols),
@@ -116,7 +118,7 @@ written_events = st.one_of(
             [f'"ev":"{tag}"', f'"{"T" if tag == "LULD" else "sym"}":"{symbol}"', *fields], "{}", space
         ),
         st.sampled_from(sorted(QUEUE_OF)),
-        st.text(alphabet="ABCk. /", min_size=1, max_size=10),
+        symbols | st.text(alphabet="ABCk. /<é\u200b", min_size=1, max_size=10),
         st.lists(good_fields, max_size=4) | st.lists(good_fields | written_fields, max_size=3),
         spaces,
     ),
@@ -209,13 +211,92 @@ def test_rubbish_never_raises_and_is_set_aside(data: bytes | str) -> None:
 
 
 @given(cut=st.integers(min_value=1, max_value=300))
-def test_a_truncated_frame_is_set_aside_as_a_whole(cut: int) -> None:
-    text = frame_of(trade_wire("IBM"), quote_wire("IBM"), aggregate_wire("IBM"))
-    routing = route(text[: -min(cut, len(text) - 1)])
+def test_of_a_truncated_frame_only_the_event_that_is_cut_is_set_aside(cut: int) -> None:
+    events = [trade_wire("IBM"), quote_wire("IBM"), aggregate_wire("IBM")]
+    text = frame_of(*events)[: -min(cut, len(frame_of(*events)) - 1)]
+    routing = route(text)
+
+    whole = [event for event in events if frame_of(event)[1:-1] in text]
+    is_cut = not text.endswith(("}", "},", "}]")) or text == "["
+    assert sum(routing.set_aside.values()) == is_cut
+    routed = [
+        event
+        for part in routing.parts
+        if part.queue is not QueueName.UNKNOWN
+        for event in json.loads(part.body)
+    ]
+    assert all(event in routed for event in whole)
+    assert len(routed) == len(whole)
+
+
+NOT_JSON = (
+    '{"ev":"T","sym":"IBM","p":NaN,"s":1,"t":1}',
+    '{"ev":"A","sym":"IBM","c":-Infinity}',
+    '{"ev":"T","sym":"IBM,"p":1,"s":1}',
+    '{"ev":"T","sym":IBM","p":1,"s":1}',
+    '{"ev":"T","sym":"IBM","p":1,"c":[37}',
+    '{"ev":"T","sym":"IBM","p":1,"c":37]}',
+    '{"ev":"T","sym":"IBM","p":01}',
+    '{"ev":"T","sym":"IBM","i":"\t"}',
+    '{"ev":"T","sym":"IBM","i":"a\0b"}',
+    '{"ev":"T" "sym":"IBM"}',
+    "{'ev':'T','sym':'IBM'}",
+    '{"ev":"T","sym":"IBM","x":[{"a":1},{"b":NaN}]}',
+    '{"ev":"T","sym":"IBM","x":' + "[" * 5_000 + "]" * 5_000 + "}",
+    "NaN",
+    "undefined",
+)
+"""Elements of an array that are not JSON, each of which is one event at most."""
+
+
+@given(
+    before=st.lists(known_events, max_size=3),
+    broken=st.lists(
+        st.tuples(st.sampled_from(NOT_JSON), st.lists(known_events, min_size=1, max_size=2)), max_size=4
+    ),
+    as_bytes=st.booleans(),
+)
+def test_what_is_no_json_costs_itself_and_not_its_frame(
+    before: list[dict[str, object]],
+    broken: list[tuple[str, list[dict[str, object]]]],
+    as_bytes: bool,
+) -> None:
+    good = [*before, *(event for _, behind in broken for event in behind)]
+    text = frame_of(*before)[1:-1]
+    for piece, behind in broken:
+        text += ("," if text else "") + piece + "," + frame_of(*behind)[1:-1]
+    frame = f"[{text}]"
+    routing = route(frame.encode() if as_bytes else frame)
+
+    routed = [
+        event
+        for part in routing.parts
+        if part.queue is not QueueName.UNKNOWN
+        for event in json.loads(part.body)
+    ]
+    assert sorted(map(json.dumps, routed)) == sorted(map(json.dumps, good))
+    assert dict(routing.set_aside) == ({"not_json": len(broken)} if broken else {})
+    assert count_events(frame) == len(good) + len(broken)
+
+
+def test_one_event_with_nan_costs_a_frame_of_101_events_one() -> None:
+    events = [trade_wire("IBM", q=number) for number in range(100)]
+    nan = trade_wire("IBM", p=float("nan"))
+    routing = route(frame_of(*events[:50], nan, *events[50:]))
 
     assert dict(routing.set_aside) == {"not_json": 1}
-    (part,) = routing.parts
-    assert part.queue is QueueName.UNKNOWN
+    assert [json.loads(part.body) for part in routing.parts if part.queue is QueueName.TRADES] == [events]
+
+
+def test_commas_too_many_or_missing_cost_nothing() -> None:
+    trade, quote = json.dumps(trade_wire("IBM")), json.dumps(quote_wire("IBM"))
+    routing = route(f"[,{trade}{quote},,{trade},]", f"[{trade},{quote}", f"[{trade}")
+
+    assert {(part.queue, part.event_count) for part in routing.parts} == {
+        (QueueName.TRADES, 4),
+        (QueueName.QUOTES, 2),
+    }
+    assert not routing.set_aside
 
 
 def test_the_text_of_an_event_is_kept_byte_for_byte() -> None:
@@ -235,9 +316,10 @@ def test_the_text_of_an_event_is_kept_byte_for_byte() -> None:
         ("text", "no_event_type"),
         ({"ev": "T", "p": 10.0}, "no_symbol"),
         ({"ev": "T", "sym": None}, "no_symbol"),
-        ({"ev": "Q", "sym": ""}, "no_symbol"),
-        ({"ev": "A", "sym": "X" * 33}, "no_symbol"),
+        ({"ev": "T", "sym": 7}, "no_symbol"),
         ({"ev": "LULD", "sym": "IBM"}, "no_symbol"),
+        *[({"ev": "T", "sym": symbol}, "invalid_symbol") for symbol in NO_SYMBOLS],
+        *[({"ev": "LULD", "T": symbol}, "invalid_symbol") for symbol in NO_SYMBOLS],
         ({"ev": "status"}, "malformed_status"),
     ],
 )
@@ -250,6 +332,20 @@ def test_an_event_that_cannot_be_routed_is_set_aside_alone_with_its_reason(
     queues = events_by_queue(routing)
     assert queues[QueueName.UNKNOWN, 0] == [event]
     assert {queue for queue, _ in queues} == {QueueName.TRADES, QueueName.QUOTES, QueueName.UNKNOWN}
+
+
+def test_every_symbol_that_can_be_is_routed_and_every_other_set_aside() -> None:
+    texts = [*SYMBOLS, *NO_SYMBOLS]
+    routing = route(frame_of(*({"ev": "T", "sym": text} for text in texts)))
+
+    routed = {
+        event["sym"]
+        for part in routing.parts
+        if part.queue is QueueName.TRADES
+        for event in json.loads(part.body)
+    }
+    assert routed == set(SYMBOLS)
+    assert dict(routing.set_aside) == {"invalid_symbol": len(NO_SYMBOLS)}
 
 
 @pytest.mark.parametrize(

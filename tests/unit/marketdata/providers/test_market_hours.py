@@ -7,6 +7,7 @@ import pytest
 
 from marketdata.errors import ContentError, ProviderUnavailable
 from marketdata.providers.massive.market_hours import (
+    CALENDAR_SECONDS,
     CLOSED_POLL_SECONDS,
     UNCONFIRMED_POLL_SECONDS,
     MarketHours,
@@ -15,6 +16,8 @@ from marketdata.providers.massive.market_hours import (
 )
 from marketdata.providers.massive.market_status import MarketStatus, read_market_status
 from marketdata.trading_calendar import MarketSession, TradingCalendar
+from marketdata.trading_calendar.exchange import SessionsUnreadable
+from tests.support.builders import calendar_of
 from tests.support.manual_clock import ManualClock
 from tests.support.simulator import trading_calendar
 
@@ -107,6 +110,29 @@ async def test_asking_never_happens_on_the_loops_thread_and_not_again_while_the_
     clock.advance(61)
     await hours.look()
     assert len(provider.asked_in) == 2
+
+
+async def test_the_calendar_is_loaded_anew_every_day_and_one_that_cannot_be_leaves_the_one_before() -> None:
+    clock = ManualClock(at(FRIDAY, 10))
+    loaded: list[TradingCalendar | Exception] = [trading_calendar(), SessionsUnreadable("away")]
+    loaded += [calendar_of("2026-11-20", "2026-11-25")]
+
+    def load(_time_ns: int) -> TradingCalendar:
+        calendar = loaded.pop(0)
+        if isinstance(calendar, Exception):
+            raise calendar
+        return calendar
+
+    hours = MarketHours(Provider(ProviderUnavailable("away")), load, clock=clock)
+    assert (await hours.look()).session is MarketSession.REGULAR
+    clock.advance(CALENDAR_SECONDS - 120)
+    await hours.look()
+    assert len(loaded) == 2, "it is of the same day"
+    clock.advance(2 * CALENDAR_SECONDS)
+    assert (await hours.look()).session is MarketSession.REGULAR, "Monday is a session of the first"
+    clock.advance(61)
+    assert (await hours.look()).session is MarketSession.CLOSED, "and of the new one it is none"
+    assert not loaded
 
 
 @pytest.mark.parametrize("failure", [ProviderUnavailable("away"), ContentError("market_status")])

@@ -87,6 +87,9 @@ def test_the_feed_is_a_name_of_the_vendor_or_an_address() -> None:
         ("MASSIVE_FEED", {"feed": "Realtime"}),
         ("MASSIVE_API_KEY", {"api_key": ""}),
         ("MASSIVE_MARKET", {"market": "crypto"}),
+        ("MASSIVE_MARKET", {"market": "options", "subscriptions": ("T.O:SPY251219C00650000",)}),
+        ("MASSIVE_MARKET", {"market": "indices", "subscriptions": ("V.I:SPX",)}),
+        ("MASSIVE_SUBSCRIPTIONS", {"subscriptions": ("V.*",)}),
         ("MASSIVE_SUBSCRIPTIONS", {"subscriptions": ()}),
         ("MASSIVE_SUBSCRIPTIONS", {"subscriptions": ("T",)}),
         ("MASSIVE_SUBSCRIPTIONS", {"subscriptions": ("ZZ.*",)}),
@@ -115,21 +118,9 @@ def test_a_server_that_cannot_be_reached_is_asked_again_within_seconds_for_ever(
     assert min(waits) >= 0.2
 
 
-@pytest.mark.parametrize(
-    ("market", "subscriptions"),
-    [
-        ("options", ("A.*", "T.O:SPY251219C00650000")),
-        ("indices", ("V.I:SPX", "AM.*")),
-        ("stocks", ("T.BRK.B",)),
-    ],
-)
-def test_each_market_takes_its_own_channels(market: str, subscriptions: tuple[str, ...]) -> None:
-    MassiveConfiguration(api_key="key", market=market, subscriptions=subscriptions)
-
-
-def test_a_channel_of_another_market_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="market options"):
-        MassiveConfiguration(api_key="key", market="options", subscriptions=("LULD.*",))
+@pytest.mark.parametrize("symbol", ["BRK.B", "WFC+", "BACpB", "AAM=", "BC/WS"])
+def test_single_stocks_of_every_kind_can_be_subscribed_to(symbol: str) -> None:
+    MassiveConfiguration(api_key="key", subscriptions=(f"T.{symbol}",))
 
 
 def test_the_vendors_own_feeds_are_always_encrypted() -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from marketdata.errors import MarketDataError
+from marketdata.reference.pages import Listing
 from marketdata.reference.volume_curve import MinuteVolumes
 from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
 from tests.support.simulator import trading_calendar
@@ -25,13 +28,15 @@ def bar(
     high: float | None = None,
     low: float | None = None,
 ) -> DailyBar:
-    return DailyBar(
-        symbol, 9.0, 11.0 if high is None else high, 8.0 if low is None else low, close, volume, 10.5
-    )
+    highest = max(11.0, close) if high is None else high
+    return DailyBar(symbol, 9.0, highest, min(8.0, close) if low is None else low, close, volume, 10.5)
 
 
 class FakeSource:
-    """A provider with the given answers; counts the requests. `refused` is by step, or by date of bars."""
+    """A provider with the given answers; counts the requests. `refused` is by step, or by date of bars.
+
+    `broken` is what a listing ends with. The exchange is closed on dates of `closed`, for minute bars, too.
+    """
 
     def __init__(self, market_time_ms: int = MONDAY_10_00_MS) -> None:
         self.now_ms = market_time_ms
@@ -43,15 +48,25 @@ class FakeSource:
             ListedTicker("IBM", "International Business Machines", "CS", "XNYS"),
         )
         self.all_splits: Sequence[Split] = ()
-        self.all_snapshots: Sequence[Snapshot] = ()
+        self.all_snapshots: Sequence[Snapshot] = (Snapshot("IBM"),)
         self.refused: dict[str, Exception] = {}
+        self.broken: dict[str, MarketDataError] = {}
+        self.closed: set[dt.date] = set()
+        self.was_listed: dict[str, ListedTicker] = {}
+        self.has_own_clock = True
+        self.left_out: Counter[str] = Counter()
         self.requests = 0
         self.asked: list[dt.date] = []
         self.asked_steps: list[str] = []
         self.curve_symbols: list[str] = []
 
+    def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
+        for reason, rows in counts.items():
+            if rows:
+                self.left_out[f"{part}: {reason}"] += rows
+
     async def market_time_ms(self) -> int:
-        self.requests += 1
+        await self._answer("market status")
         return self.now_ms
 
     async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[DailyBar]:
@@ -61,26 +76,33 @@ class FakeSource:
         self.asked.append(date)
         return self.bars.get(date, self.default)
 
-    async def floats(self) -> Sequence[Float]:
+    async def floats(self) -> Listing[Float]:
         await self._answer("floats")
-        return self.all_floats
+        return Listing(self.all_floats, self.broken.get("floats"))
 
-    async def tickers(self) -> Sequence[ListedTicker]:
+    async def tickers(self) -> Listing[ListedTicker]:
         await self._answer("tickers")
-        return self.all_tickers
+        return Listing(self.all_tickers, self.broken.get("tickers"))
 
-    async def splits(self, date: dt.date) -> Sequence[Split]:
+    async def splits(self, date: dt.date) -> Listing[Split]:
         await self._answer("splits")
-        return [split for split in self.all_splits if split.execution_date == date]
+        found = [split for split in self.all_splits if split.execution_date == date]
+        return Listing(found, self.broken.get("splits"))
+
+    async def ticker(self, symbol: str, date: dt.date | None = None) -> ListedTicker | None:
+        await self._answer("ticker")
+        assert date is not None
+        return self.was_listed.get(symbol)
 
     async def snapshot(self) -> Sequence[Snapshot]:
         await self._answer("snapshot")
         return self.all_snapshots
 
     async def minute_volumes(self, symbol: str, first: dt.date, last: dt.date) -> MinuteVolumes:
-        await self._answer("minute bars")
+        await self._answer("minute bars", f"minute bars of {symbol}")
         self.curve_symbols.append(symbol)
-        starts = [CALENDAR.day(date).regular_open_ms for date in CALENDAR.dates if first <= date <= last]
+        dates = [date for date in CALENDAR.dates if first <= date <= last and date not in self.closed]
+        starts = [CALENDAR.day(date).regular_open_ms for date in dates]
         # All of a day's volume in its first regular minute but one share in the one after.
         times = [start + minute * MINUTE_MS for start in starts for minute in (0, 1)]
         return MinuteVolumes(np.array(times), np.array([99.0, 1.0] * len(starts)))

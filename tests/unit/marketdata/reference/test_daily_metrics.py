@@ -43,7 +43,7 @@ sessions_of_market = st.lists(
 def slow_average_volume(sessions: Sequence[SessionBars], symbol: str) -> float:
     volumes: list[float] = []
     for bars in sessions:
-        if bars:
+        if bars is not None:
             found = [bar.volume for bar in bars if bar.symbol == symbol]
             if found or volumes:
                 volumes += found or [0.0]
@@ -65,10 +65,9 @@ def slow_average_true_range(sessions: Sequence[SessionBars], symbol: str) -> flo
 
 
 def slow_restriction(sessions: Sequence[SessionBars], symbol: str) -> float:
-    held = [bars for bars in sessions if bars is None or bars]
-    today = next((bar for bar in held[-1] or () if bar.symbol == symbol), None)
+    today = next((bar for bar in sessions[-1] or () if bar.symbol == symbol), None)
     close = None
-    for bars in held[:-1]:
+    for bars in sessions[:-1]:
         if bars is None:
             close = None
         for one in bars or ():

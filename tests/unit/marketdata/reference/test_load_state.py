@@ -9,22 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError, ProviderUnavailable, StoreUnavailable
-from marketdata.reference.loader import Loaded, Progress
+from marketdata.reference.flaws import Flaw, FlawReason
+from marketdata.reference.loader import Loaded
+from marketdata.reference.parts import Progress
 from marketdata.reference.state import LoadPhase, LoadReport, LoadState, read_load_state
 from marketdata.runtime import cancellation
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
 from tests.support.manual_clock import ManualClock
+from tests.unit.marketdata.reference.sources import CALENDAR, FRIDAY, MONDAY
 
 LOADED = Loaded(
     block=row_block({"A": {"x": 1.0}}),
     tickers=None,
     volume_curve=None,
-    date=dt.date(2026, 11, 16),
+    day=CALENDAR.day(MONDAY),
+    previous_date=FRIDAY,
     requests=54,
-    not_entitled=("floats",),
-    unreadable=("tickers",),
-    unavailable=("snapshot",),
+    flaws=(Flaw(part="floats", reason=FlawReason.NOT_ENTITLED, detail="upgrade"),),
+    left_out={"floats: unknown": 2},
+    closures=(dt.date(2026, 11, 11),),
 )
 
 
@@ -65,9 +69,9 @@ async def test_a_load_is_told_from_its_start_to_its_outcome() -> None:
         date=LOADED.date,
         symbols=1,
         requests=54,
-        not_entitled=("floats",),
-        unreadable=("tickers",),
-        unavailable=("snapshot",),
+        flaws=tuple(LOADED.flaws),
+        left_out={"floats: unknown": 2},
+        closures=(dt.date(2026, 11, 11),),
     )
     assert seen == [Progress(3, 36, "floats")]
 

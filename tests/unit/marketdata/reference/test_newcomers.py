@@ -1,20 +1,23 @@
 """Symbols that the bulk load did not bring: looked up one by one, and put among the others."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.errors import ProviderRefused, ProviderUnavailable
+from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
 from marketdata.payloads import RowBlock
 from marketdata.reference.cache import ReferenceCache
 from marketdata.reference.loader import ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
+from marketdata.reference.pages import Listing
 from marketdata.reference.tickers import Ticker, TickerType
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, TimedBar
+from marketdata.reference.wire import DailyBar, Float, ListedTicker, Split, TimedBar
 from tests.support.builders import block_rows, row_block
 from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.reference.sources import CALENDAR, MONDAY, MONDAY_10_00_MS, FakeSource, bar
@@ -32,43 +35,68 @@ def day_bar(date: dt.date, source: DailyBar) -> TimedBar:
 
 
 class FakeSymbols:
-    """A provider that knows some symbols; counts the requests."""
+    """A provider that knows some symbols; counts requests. `refused` is by what is asked, or by symbol."""
 
     def __init__(self) -> None:
         self.histories: dict[str, Sequence[TimedBar]] = {}
+        self.unadjusted: dict[str, Sequence[TimedBar]] = {}
         self.listed: dict[str, ListedTicker] = {}
         self.floats: dict[str, Float] = {}
+        self.all_splits: Sequence[Split] = ()
         self.refused: dict[str, Exception] = {}
         self.requests = 0
+        self.left_out: Counter[str] = Counter()
 
-    async def day_bars(self, symbol: str, first: dt.date, last: dt.date) -> Sequence[TimedBar]:
-        self._count("day_bars")
-        assert (first, last) == (SESSION_DATES[0], SESSION_DATES[-1])
+    def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
+        self.left_out.update(counts)
+
+    async def day_bars(
+        self, symbol: str, first: dt.date, last: dt.date, *, adjusted: bool = True
+    ) -> Sequence[TimedBar]:
+        self._count("day_bars", symbol)
+        if not adjusted:
+            assert first == last == SESSION_DATES[-1]
+            return self.unadjusted.get(symbol, ())
+        assert first == SESSION_DATES[0]
+        assert last in SESSION_DATES[-2:]  # the one before where the exchange was closed on the last
         return self.histories.get(symbol, ())
 
     async def ticker(self, symbol: str) -> ListedTicker | None:
-        self._count("ticker")
+        self._count("ticker", symbol)
         return self.listed.get(symbol)
 
-    async def free_float(self, symbol: str) -> Float | None:
-        self._count("free_float")
+    async def free_float(self, symbol: str, today: dt.date) -> Float | None:
+        self._count("free_float", symbol)
+        assert today == MONDAY
         return self.floats.get(symbol)
 
-    def _count(self, what: str) -> None:
+    async def splits(self, date: dt.date) -> Listing[Split]:
+        self._count("splits", "")
+        return Listing([split for split in self.all_splits if split.execution_date == date])
+
+    def _count(self, what: str, symbol: str) -> None:
         self.requests += 1
-        if what in self.refused:
-            raise self.refused[what]
+        for refused in (what, symbol):
+            if refused in self.refused:
+                raise self.refused[refused]
 
 
 STORED = row_block({"IBM": {"prev_day_close": 1.0}}, producer="reference", market_time_ms=MONDAY_10_00_MS)
 
 
 async def search(
-    source: FakeSymbols, *symbols: str, store: MemoryStore | None = None, max_requests: int = 100
+    source: FakeSymbols,
+    *symbols: str,
+    store: MemoryStore | None = None,
+    max_requests: int = 100,
+    closures: Sequence[dt.date] = (),
+    published_ns: int = 7,
 ) -> Found:
     async with ReferenceCache(store or MemoryStore(), poll_seconds=0.001) as cache:
-        searching = NewcomerSearch(source, cache, CALENDAR, STORED, max_requests=max_requests)
-        return await searching.look_up(symbols, published_ns=7)
+        searching = NewcomerSearch(
+            source, cache, CALENDAR, STORED, max_requests=max_requests, closures=closures
+        )
+        return await searching.look_up(symbols, published_ns=published_ns)
 
 
 async def test_a_newcomer_gets_the_columns_that_the_bulk_load_would_give_it() -> None:
@@ -87,7 +115,115 @@ async def test_a_newcomer_gets_the_columns_that_the_bulk_load_would_give_it() ->
 
     assert block_rows(found.block)["NEW"] == block_rows(loaded.block)["NEW"]
     assert found.tickers == {"NEW": Ticker("Newcomer", "CS", "XNAS")}
-    assert singles.requests == 3
+    assert singles.requests == 4  # three facts, and once the splits of the day
+
+
+@pytest.mark.parametrize("closed", [SESSION_DATES[-1], SESSION_DATES[20]])
+async def test_after_an_unscheduled_closure_a_newcomer_agrees_with_the_bulk_load(closed: dt.date) -> None:
+    history = {
+        date: bar("NEW", close=10.0 + index) for index, date in enumerate(SESSION_DATES) if date != closed
+    }
+    bulk, singles = FakeSource(), FakeSymbols()
+    bulk.bars = {date: [bar("IBM"), history[date]] if date in history else [] for date in SESSION_DATES}
+    bulk.closed = {closed}
+    singles.histories["NEW"] = [day_bar(date, one) for date, one in history.items()]
+
+    loaded = await ReferenceLoader(bulk, lambda _ns: CALENDAR, clock=ManualClock()).load()
+    found = await search(singles, "NEW", closures=loaded.closures)
+
+    assert loaded.closures == (closed,)
+    assert block_rows(found.block)["NEW"] == block_rows(loaded.block)["NEW"]
+
+
+@pytest.mark.parametrize(("split_from", "split_to"), [(1.0, 4.0), (10.0, 1.0)])
+@pytest.mark.parametrize("is_adjusted", [True, False])
+async def test_a_newcomer_that_splits_today_agrees_with_the_bulk_load(
+    split_from: float, split_to: float, *, is_adjusted: bool
+) -> None:
+    """Listed twice, as it happens; in old shares it closed at 40 dollars."""
+    factor = split_to / split_from if is_adjusted else 1.0
+    history = {
+        date: bar("NEW", close=40 / factor, volume=100 * factor, high=44 / factor, low=36 / factor)
+        for date in SESSION_DATES
+    }
+    history = {date: msgspec.structs.replace(one, open=one.close) for date, one in history.items()}
+    raw = msgspec.structs.replace(bar("NEW", close=40.0, high=44.0, low=36.0), open=40.0)
+    bulk, singles = FakeSource(), FakeSymbols()
+    bulk.all_splits = singles.all_splits = [Split("NEW", MONDAY, split_from, split_to)] * 2
+    bulk.bars = {date: [bar("IBM"), history[date]] for date in SESSION_DATES}
+    bulk.unadjusted = [raw]
+    bulk.all_floats = [Float("NEW", 6_000.0, SESSION_DATES[0])]
+    singles.floats["NEW"] = bulk.all_floats[0]
+    singles.histories["NEW"] = [day_bar(date, one) for date, one in history.items()]
+    singles.unadjusted["NEW"] = [day_bar(SESSION_DATES[-1], raw)]
+
+    loaded = await ReferenceLoader(bulk, lambda _ns: CALENDAR, clock=ManualClock()).load()
+    found = await search(singles, "NEW")
+
+    row = block_rows(found.block)["NEW"]
+    assert row["prev_day_close"] == pytest.approx(40 * split_from / split_to)
+    assert row["free_float"] == pytest.approx(6_000 * split_to / split_from)
+    assert row == pytest.approx(block_rows(loaded.block)["NEW"], nan_ok=True)
+
+
+async def test_a_bar_that_is_listed_twice_counts_once_by_the_one_that_traded() -> None:
+    source = FakeSymbols()
+    traded = bar("NEW", close=10.0, volume=300.0)
+    idle = bar("NEW", close=1.0, volume=0.0)
+    source.histories["NEW"] = [day_bar(SESSION_DATES[-1], one) for one in (traded, idle)]
+
+    row = block_rows((await search(source, "NEW")).block)["NEW"]
+
+    assert (row["prev_day_close"], row["prev_day_volume"]) == (10.0, 300.0)
+    assert source.left_out == {"repeated": 1}
+
+
+async def test_an_answer_that_is_not_understood_costs_its_symbol_alone_and_is_asked_for_again() -> None:
+    source, store = FakeSymbols(), MemoryStore()
+    source.listed = {name: ListedTicker(name, None, "ETF") for name in ("A", "B", "C")}
+    source.refused["B"] = ContentError("day_bars", "HTML")
+
+    first = await search(source, "A", "B", "C", store=store)
+    del source.refused["B"]
+    second = await search(source, "B", store=store)
+
+    assert (first.block.symbols, first.failed, first.unknown) == (("A", "C"), 1, 0)
+    assert second.block.symbols == ("B",)
+
+
+async def test_a_refused_symbol_is_an_unknown_one_for_ten_minutes() -> None:
+    source, store = FakeSymbols(), MemoryStore()
+    source.listed["A"] = ListedTicker("A", None, "ETF")
+    source.refused["B/"] = ProviderRefused("bad_request", "ticker is wrong")
+
+    found = await search(source, "A", "B/", store=store)
+    asked = source.requests
+    await search(source, "B/", store=store)
+
+    assert (found.block.symbols, found.unknown) == (("A",), 1)
+    assert source.requests == asked
+
+
+async def test_what_was_found_before_the_provider_went_away_is_kept() -> None:
+    source = FakeSymbols()
+    source.listed["A"] = ListedTicker("A", None, "ETF")
+    source.refused["B"] = ProviderUnavailable("away")
+
+    found = await search(source, "A", "B", "C")
+
+    assert (found.block.symbols, found.left, found.trouble) == (("A",), 2, "away")
+
+
+async def test_symbols_that_fail_do_not_keep_the_others_from_their_turn() -> None:
+    source = FakeSymbols()
+    bad = [f"BAD{number}" for number in range(5)]
+    source.refused = {name: ContentError("day_bars", "HTML") for name in bad}
+    source.listed["GOOD"] = ListedTicker("GOOD", None, "ETF")
+    found = [
+        await search(source, *bad, "GOOD", max_requests=2, published_ns=minute * 60 * 10**9)
+        for minute in range(6)
+    ]
+    assert any(one.block.symbols == ("GOOD",) for one in found)
 
 
 async def test_a_share_on_its_first_day_has_its_type_and_no_previous_day() -> None:
@@ -116,7 +252,7 @@ async def test_an_unknown_symbol_is_counted_and_not_asked_for_again_soon() -> No
     second = await search(source, "ZZTOP", store=store)
 
     assert (len(first.block), first.unknown, second.unknown) == (0, 1, 1)
-    assert (asked, source.requests) == (3, 3)
+    assert (asked, source.requests) == (4, 4)
 
 
 async def test_the_bound_on_requests_leaves_symbols_for_later_but_not_those_that_are_remembered() -> None:
@@ -139,7 +275,7 @@ async def test_a_plan_without_an_endpoint_is_said_once_and_the_others_are_asked(
 
     assert found.not_entitled == ("free_float",)
     assert found.block.symbols == ("A", "B", "C")
-    assert source.requests == 7
+    assert source.requests == 8
 
 
 @pytest.mark.parametrize("error", [ProviderRefused("auth_failed"), ProviderUnavailable("away")])

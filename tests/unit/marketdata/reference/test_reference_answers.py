@@ -2,13 +2,16 @@
 
 import contextlib
 import datetime as dt
+import functools
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
+from marketdata.reference.envelope import error_from_answer
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.wire import (
     DailyBar,
@@ -16,7 +19,6 @@ from marketdata.reference.wire import (
     ListedTicker,
     Split,
     TimedBar,
-    error_from_body,
     read_daily_bars,
     read_float_page,
     read_market_time_ms,
@@ -55,8 +57,8 @@ def test_bars_are_read_and_a_missing_vwap_is_absent() -> None:
     bars, rejected = read_daily_bars(answer(results=[BAR, {**BAR, "T": "X", "vw": None}]))
 
     assert bars == [
-        DailyBar("IBM", 1.0, 3.5, 0.5, 2.0, 1234.5, 1.9),
-        DailyBar("X", 1.0, 3.5, 0.5, 2.0, 1234.5, None),
+        DailyBar("IBM", 1.0, 3.5, 0.5, 2.0, 1234.5, 1.9, 1),
+        DailyBar("X", 1.0, 3.5, 0.5, 2.0, 1234.5, None, 1),
     ]
     assert rejected == 0
 
@@ -147,29 +149,29 @@ def test_a_snapshot_is_read_with_and_without_its_parts() -> None:
 def test_minute_bars_are_times_and_volumes_and_bars_of_a_symbol_have_no_name() -> None:
     bars = [{"t": 60_000, "o": 1, "h": 3, "l": 1, "c": 2, "v": 10.5, "vw": 2}, {"t": 0, "v": -1}]
 
-    volumes, rejected = read_minute_volumes(answer(results=bars))
-    timed, _ = read_timed_bars(answer(results=bars))
+    volumes, rejected = read_minute_volumes(answer(results=bars), "IBM")
+    timed, _ = read_timed_bars(answer(results=bars), "IBM")
 
     assert (volumes.start_ms.tolist(), volumes.volume.tolist(), rejected) == ([60_000], [10.5], 1)
     assert timed == [TimedBar(60_000, 1.0, 3.0, 1.0, 2.0, 10.5, 2.0)]
-    assert read_minute_volumes(answer(resultsCount=0))[0].volume.tolist() == []
+    assert read_minute_volumes(answer(resultsCount=0), "IBM")[0].volume.tolist() == []
 
 
 def test_details_of_a_ticker_are_those_of_the_list() -> None:
     body = answer(results={"ticker": "IBM", "name": "Machines", "market_cap": 1.5, "type": "CS"})
-    assert read_ticker_details(body) == ListedTicker("IBM", "Machines", "CS")
+    assert read_ticker_details(body, "IBM") == ListedTicker("IBM", "Machines", "CS")
 
 
-READERS = (
+READERS: tuple[Callable[[bytes], object], ...] = (
     read_daily_bars,
     read_float_page,
     read_market_time_ms,
-    read_minute_volumes,
+    functools.partial(read_minute_volumes, symbol="IBM"),
     read_snapshot,
     read_split_page,
-    read_ticker_details,
+    functools.partial(read_ticker_details, symbol="IBM"),
     read_ticker_page,
-    read_timed_bars,
+    functools.partial(read_timed_bars, symbol="IBM"),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
@@ -178,9 +180,9 @@ json_values = st.recursive(
 
 
 @given(body=st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_foreign_bytes_are_an_error_of_content_and_nothing_else(body: bytes) -> None:
+def test_foreign_bytes_are_one_of_our_errors_and_nothing_else(body: bytes) -> None:
     for read in READERS:
-        with contextlib.suppress(ContentError):
+        with contextlib.suppress(ContentError, ProviderRefused, ProviderUnavailable):
             read(body)
 
 
@@ -207,7 +209,7 @@ def test_rows_without_sense_are_left_out_and_counted(rows: list[object], name: s
 def test_a_refusal_is_told_from_trouble_that_passes(
     body: str, kind: type[MarketDataError], reason: str | None
 ) -> None:
-    error = error_from_body(body)
+    error = error_from_answer(404, body.encode())
 
     assert type(error) is kind
     assert getattr(error, "reason", None) == reason

@@ -5,15 +5,16 @@ import math
 
 import pytest
 
-from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
+from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
+from marketdata.reference.flaws import FlawReason, named
 from marketdata.reference.loader import (
     CURVE_SYMBOLS,
     REQUEST_BUDGET,
     SESSIONS,
     Loaded,
-    Progress,
     ReferenceLoader,
 )
+from marketdata.reference.parts import Progress
 from marketdata.reference.tickers import Ticker, TickerType
 from marketdata.reference.wire import Float, ListedTicker, Snapshot, SnapshotDay, Split
 from tests.support.builders import block_rows
@@ -21,12 +22,14 @@ from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.reference.sources import (
     CALENDAR,
     FRIDAY,
+    MINUTE_MS,
     MONDAY,
     MONDAY_10_00_MS,
     FakeSource,
     bar,
 )
 
+THURSDAY = dt.date(2026, 11, 12)
 NOT_ENTITLED = ProviderRefused("not_entitled", "upgrade")
 
 
@@ -126,15 +129,182 @@ async def test_data_loaded_ahead_bears_a_time_of_the_day_that_it_is_for_and_has_
     assert await loader_for(source).is_current(loaded.block)
 
 
-async def test_a_day_without_bars_was_no_session_and_the_one_before_counts() -> None:
+async def test_an_empty_session_is_missing_and_named_and_no_older_one_takes_its_place() -> None:
     source = FakeSource()
     source.bars[FRIDAY] = ()
-    source.bars[dt.date(2026, 11, 12)] = (bar("IBM", close=7.0),)
+    source.bars[THURSDAY] = (bar("IBM", close=7.0),)
+
+    loaded = await load(source)
+
+    row = block_rows(loaded.block)["IBM"]
+    assert row["prev_day_close"] is None
+    assert row["prev_day_short_sale_restricted"] is None
+    assert row["avg_volume"] == 100.0
+    assert [(flaw.name, flaw.reason) for flaw in loaded.flaws] == [
+        ("daily bars of 2026-11-13", FlawReason.EMPTY)
+    ]
+    assert (loaded.closures, loaded.previous_date) == ((), FRIDAY)
+
+
+TWO = (bar("IBM", close=7.0), bar("X", close=1.0))
+
+
+async def test_a_closure_is_believed_when_the_minute_bars_skip_the_day_as_well() -> None:
+    source = FakeSource()
+    source.default = TWO
+    source.bars[FRIDAY] = ()
+    source.closed = {FRIDAY}
+
+    loaded = await load(source)
+
+    assert block_rows(loaded.block)["IBM"]["prev_day_close"] == 7.0
+    assert block_rows(loaded.block)["IBM"]["avg_volume"] == 100.0
+    assert (loaded.closures, loaded.flaws, loaded.previous_date) == ((FRIDAY,), (), THURSDAY)
+
+
+async def test_before_any_trade_of_the_new_day_nothing_shows_that_the_day_before_was_a_closure() -> None:
+    source = FakeSource(CALENDAR.day(MONDAY).day_start_ms - 20 * MINUTE_MS)
+    source.default = TWO
+    source.bars[FRIDAY] = ()
+    source.closed = {FRIDAY}
+
+    loaded = await load(source)
+
+    assert loaded.closures == ()
+    assert named(loaded.flaws, FlawReason.EMPTY) == ("daily bars of 2026-11-13",)
+
+
+async def test_an_answer_with_a_small_part_of_the_market_is_no_session() -> None:
+    source = FakeSource()
+    source.default = tuple(bar(f"S{number}") for number in range(10))
+    source.bars[FRIDAY] = source.default[:4]
+
+    loaded = await load(source)
+
+    assert block_rows(loaded.block)["S0"]["prev_day_close"] is None
+    assert named(loaded.flaws, FlawReason.THIN) == ("daily bars of 2026-11-13",)
+
+
+@pytest.mark.parametrize("error", [ContentError("daily_bars", "HTML"), ProviderRefused("bad_request", "no")])
+async def test_one_of_thirty_sessions_costs_itself_alone(error: MarketDataError) -> None:
+    source = FakeSource()
+    source.refused["2026-11-02"] = error
+
+    loaded = await load(source)
+
+    row = block_rows(loaded.block)["IBM"]
+    assert (row["prev_day_close"], row["avg_volume"]) == (10.0, 100.0)
+    assert [flaw.name for flaw in loaded.flaws] == ["daily bars of 2026-11-02"]
+    assert loaded.flaws[0].passes
+
+
+@pytest.mark.parametrize(
+    "error", [ContentError("daily_bars", "HTML"), ProviderRefused("bad_request"), ProviderUnavailable("503")]
+)
+async def test_without_a_single_session_the_load_fails_and_nothing_is_replaced(error: Exception) -> None:
+    source = FakeSource()
+    source.refused["bars"] = error
+    with pytest.raises(type(error)):
+        await load(source)
+
+
+@pytest.mark.parametrize("step", ["floats", "tickers", "snapshot"])
+async def test_an_empty_part_is_named(step: str) -> None:
+    source = FakeSource()
+    source.all_floats = () if step == "floats" else source.all_floats
+    source.all_tickers = () if step == "tickers" else source.all_tickers
+    source.all_snapshots = () if step == "snapshot" else source.all_snapshots
+
+    assert named((await load(source)).flaws, FlawReason.EMPTY) == (step,)
+
+
+@pytest.mark.parametrize("step", ["floats", "tickers", "splits", "snapshot", "minute bars"])
+@pytest.mark.parametrize("reason", ["bad_request", "not_found", "auth_failed"])
+async def test_a_refusal_of_a_part_costs_that_part_alone(step: str, reason: str) -> None:
+    source = FakeSource()
+    source.refused[step] = ProviderRefused(reason, "no")
+
+    loaded = await load(source)
+
+    part = "volume curve" if step == "minute bars" else step
+    assert named(loaded.flaws, FlawReason.REFUSED) == (part,)
+    assert block_rows(loaded.block)["IBM"]["prev_day_close"] == 10.0
+
+
+async def test_one_symbol_without_minute_bars_leaves_the_curve_to_the_others() -> None:
+    source = FakeSource()
+    source.default = TWO
+    source.refused["minute bars of IBM"] = ContentError("minute_bars", "HTML")
+
+    loaded = await load(source)
+
+    assert loaded.volume_curve is not None
+    assert (loaded.volume_curve.symbols, loaded.flaws) == (("X",), ())
+
+
+async def test_a_listing_that_broke_off_keeps_what_was_got_and_is_named() -> None:
+    source = FakeSource()
+    source.broken = {
+        "floats": ContentError("endless", "floats: 3 pages and no end"),
+        "tickers": ProviderUnavailable("503"),
+    }
+
+    loaded = await load(source)
+
+    row = block_rows(loaded.block)["IBM"]
+    assert (row["free_float"], row["ticker_type"]) == (5_000.0, TickerType.CS)
+    assert [(flaw.part, flaw.reason) for flaw in loaded.flaws] == [
+        ("floats", FlawReason.ENDLESS),
+        ("tickers", FlawReason.UNAVAILABLE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error", [ContentError("market_time", "ahead"), ProviderUnavailable("503"), ProviderRefused("not_found")]
+)
+async def test_the_providers_own_market_is_at_our_time_when_its_status_does_not_help(
+    error: Exception,
+) -> None:
+    source = FakeSource()
+    source.has_own_clock = False
+    source.refused["market status"] = error
+    clock = ManualClock(MONDAY_10_00_MS)
+
+    loaded = await ReferenceLoader(source, lambda _ns: CALENDAR, clock=clock).load()
+
+    assert loaded.date == MONDAY
+    assert [flaw.part for flaw in loaded.flaws] == ["market status"]
+
+
+async def test_another_market_has_no_time_but_its_own() -> None:
+    source = FakeSource()
+    source.refused["market status"] = ContentError("market_status", "no serverTime")
+    with pytest.raises(ContentError):
+        await load(source)
+
+
+async def test_a_symbol_that_changes_its_name_takes_its_history_along() -> None:
+    """On the day of a reverse split, as it often goes; the split is listed under the old name."""
+    source = FakeSource()
+    source.default = (bar("IBM"), bar("OLD", close=50.0, volume=200.0), bar("GONE"))
+    source.all_tickers = [
+        ListedTicker("IBM", "Machines", "CS", "XNYS", "FIGI1"),
+        ListedTicker("NEW", "Renamed", "CS", "XNAS", "FIGI2"),
+    ]
+    source.was_listed = {
+        "OLD": ListedTicker("OLD", "Renamed", "CS", "XNAS", "FIGI2"),
+        "GONE": ListedTicker("GONE", "Delisted", "CS", "XNAS", "FIGI3"),
+    }
+    source.all_splits = [Split("OLD", MONDAY, 10.0, 1.0)]
+    source.unadjusted = [bar("OLD", close=5.0)]
+    source.all_floats = [Float("OLD", 1_000.0, FRIDAY)]
 
     rows = await rows_of(source)
 
-    assert rows["IBM"]["prev_day_close"] == 7.0
-    assert rows["IBM"]["avg_volume"] == 100.0
+    assert "OLD" not in rows
+    assert (rows["NEW"]["prev_day_close"], rows["NEW"]["avg_volume"]) == (50.0, 200.0)
+    assert (rows["NEW"]["split_ratio"], rows["NEW"]["free_float"]) == (0.1, 100.0)
+    assert rows["GONE"]["prev_day_close"] == 10.0
 
 
 @pytest.mark.parametrize(
@@ -150,6 +320,7 @@ async def test_a_day_without_bars_was_no_session_and_the_one_before_counts() -> 
 async def test_a_plan_without_an_endpoint_costs_its_columns_only(step: str, columns: list[str]) -> None:
     source = FakeSource()
     source.all_splits = [Split("IBM", MONDAY, 1.0, 4.0)]
+    source.unadjusted = [bar("IBM", close=40.0)]
     source.all_snapshots = [snapshot("IBM", high=3.0, low=2.0)]
     complete = await rows_of(source)
     assert [name for name in columns if complete["IBM"][name] is None] == []
@@ -182,7 +353,7 @@ async def test_an_answer_that_is_not_understood_costs_its_columns_and_is_named()
 
     loaded = await load(source)
 
-    assert loaded.unreadable == ("tickers",)
+    assert named(loaded.flaws, FlawReason.UNREADABLE) == ("tickers",)
     assert loaded.tickers is None
     assert block_rows(loaded.block)["IBM"]["free_float"] == 5_000.0
 
@@ -205,7 +376,8 @@ async def test_a_missing_answer_costs_its_columns_and_is_named(step: str) -> Non
 
     loaded = await load(source)
 
-    assert loaded.unavailable == ("volume curve" if step == "minute bars" else step,)
+    part = "volume curve" if step == "minute bars" else step
+    assert named(loaded.flaws, FlawReason.UNAVAILABLE) == (part,)
     assert block_rows(loaded.block)["IBM"]["prev_day_close"] == 10.0
 
 
@@ -214,8 +386,7 @@ async def test_a_missing_answer_costs_its_columns_and_is_named(step: str) -> Non
     [
         ("bars", ProviderUnavailable("away")),
         ("bars", ProviderRefused("auth_failed")),
-        ("tickers", ProviderRefused("auth_failed")),
-        ("minute bars", ProviderRefused("bad_request")),
+        ("market status", ProviderRefused("auth_failed")),
     ],
 )
 async def test_other_failures_are_raised_as_they_are(step: str, error: Exception) -> None:
@@ -227,7 +398,8 @@ async def test_other_failures_are_raised_as_they_are(step: str, error: Exception
 
 async def test_no_data_at_all_is_an_error_and_never_an_empty_block() -> None:
     source = FakeSource()
-    source.default = source.all_floats = source.all_tickers = ()
+    source.default = source.all_floats = source.all_tickers = source.all_snapshots = ()
+    source.refused["bars"] = NOT_ENTITLED
     with pytest.raises(ContentError, match="no_reference_data"):
         await load(source)
 
@@ -298,11 +470,32 @@ async def test_a_snapshot_of_another_day_is_not_used(updated_ms: int) -> None:
     assert (row["snapshot_high"], row["prev_day_close"]) == (None, None)
 
 
-async def test_a_day_that_has_begun_makes_the_whole_snapshot_one_of_that_day() -> None:
+async def test_a_snapshot_that_was_cleared_tells_the_previous_day_of_symbols_without_a_trade() -> None:
     source = FakeSource()
     source.all_snapshots = [snapshot("IBM"), snapshot("QUIET", updated_ms=0, previous_close=2.0)]
 
     assert (await rows_of(source))["QUIET"]["prev_day_close"] == 2.0
+
+
+async def test_each_row_of_a_snapshot_is_judged_by_its_own_time() -> None:
+    days = 86_400_000
+    source = FakeSource()
+    source.all_snapshots = [
+        snapshot("IBM", high=12.0, low=11.0),
+        snapshot("X", high=3.0, low=2.0),
+        snapshot("OLD", updated_ms=1_000, high=1_000_000.0, low=1.0, previous_close=9.0),
+        snapshot("ZERO", updated_ms=0, high=1_000_000.0, low=1.0),
+        snapshot("AHEAD", updated_ms=MONDAY_10_00_MS + 3 * days, high=9.0, low=8.0),
+        snapshot("TURNED", high=1.0, low=2.0),
+    ]
+
+    loaded = await load(source)
+
+    rows = block_rows(loaded.block)
+    assert rows["IBM"]["snapshot_high"] == 12.0
+    assert rows["X"]["snapshot_low"] == 2.0
+    assert not {"OLD", "ZERO", "AHEAD", "TURNED"} & set(rows)
+    assert loaded.left_out == {"snapshot: stale": 2, "snapshot: contradictory": 2}
 
 
 @pytest.mark.parametrize(("split_from", "split_to", "ratio"), [(10.0, 1.0, 0.1), (1.0, 4.0, 4.0)])

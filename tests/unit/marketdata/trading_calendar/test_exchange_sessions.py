@@ -3,11 +3,20 @@
 import datetime as dt
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
+
+from marketdata.trading_calendar import SessionHours
 from marketdata.trading_calendar.exchange import (
+    SessionsUnreadable,
     exchange_calendar,
     exchange_calendar_around,
     exchange_holidays,
+    exchange_sessions,
+    read_by_child,
+    sessions_around,
 )
 
 
@@ -46,3 +55,32 @@ def test_a_calendar_around_an_instant_holds_a_month_before_it_and_half_a_year_af
 def test_the_pure_calendar_does_not_load_pandas() -> None:
     program = "import sys, marketdata.trading_calendar; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_child_reads_the_same_sessions() -> None:
+    dates = dt.date(2026, 11, 1), dt.date(2027, 1, 31)
+    assert read_by_child(*dates) == exchange_sessions(*dates)
+
+
+def test_a_child_reads_what_is_installed_now_and_a_damaged_installation_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange_sessions(
+        dt.date(2026, 11, 1), dt.date(2026, 11, 30)
+    )  # this process holds the package since then
+    (tmp_path / "exchange_calendars.py").write_text("raise ImportError('half installed')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(SessionsUnreadable, match="half installed"):
+        read_by_child(dt.date(2026, 11, 1), dt.date(2026, 11, 30))
+
+
+def test_sessions_are_read_from_more_than_a_year_before_to_a_year_after() -> None:
+    asked: list[tuple[dt.date, dt.date]] = []
+
+    def read(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
+        asked.append((first, last))
+        return ()
+
+    now = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+    sessions_around(int(now.timestamp()) * 10**9, read=read)
+    assert asked == [(dt.date(2025, 10, 18), dt.date(2027, 11, 17))]

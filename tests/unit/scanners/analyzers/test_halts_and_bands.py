@@ -193,6 +193,15 @@ def test_a_halt_ends_with_its_resumption_and_its_bands() -> None:
     assert [kind for _, kind, _ in shard.told] == [1.0, 0.0]
 
 
+@pytest.mark.parametrize("bands", [{}, {"h": None, "l": None}, {"h": 0, "l": 0}, {"h": None}])
+def test_a_halt_without_bands_is_a_halt(bands: Wire) -> None:
+    shard = Shard()
+    bare = {key: value for key, value in halt("10:01:00").items() if key not in {"h", "l"}}
+    shard.apply(at("10:00:00", 15, bands=(11.0, 9.0)), {**bare, **bands})
+    row = shard.row()
+    assert (row["is_halted"], row["band_high"], row["band_low"]) == (1, None, None)
+
+
 def test_bands_of_a_trading_symbol_end_a_halt_whose_resumption_was_lost() -> None:
     shard = Shard()
     shard.apply(halt("10:01:00"), at("10:07:00", 16))

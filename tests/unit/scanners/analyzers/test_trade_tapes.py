@@ -57,6 +57,25 @@ def test_a_trade_counts_unless_a_condition_keeps_it_out_of_the_volume(
     assert row["trades_per_minute"] == (1 if counts else None)
 
 
+def without(event: Event, *keys: str) -> Event:
+    return {key: value for key, value in event.items() if key not in keys}
+
+
+@pytest.mark.parametrize("field", ["i", "x", "z"])
+@pytest.mark.parametrize("left_out", [(), ("q",)], ids=["numbered", "not numbered"])
+def test_prints_that_differ_in_id_exchange_or_tape_alone_are_as_many_trades(
+    field: str, left_out: Sequence[str]
+) -> None:
+    prints = [without({**trade(1), field: number}, *left_out) for number in range(100)]
+    processor = shard()
+
+    row = block_rows(tick_after(processor, prints).whole)["AAPL"]
+    assert (row["trade_count"], row["trade_volume"]) == (100, 10_000)
+
+    again = block_rows(tick_after(processor, prints[::-1], prints[:50]).whole)["AAPL"]
+    assert again == row, "sent twice they remain what they are"
+
+
 def test_a_tape_is_summed_up() -> None:
     sizes = ((0, None, "0.007300"), (30, 200, "200.250000"), (65, 100, None), (66, 5, "nonsense"))
     trades = [trade(second, s=size or 0, ds=exact) for second, size, exact in sizes]

@@ -29,7 +29,8 @@ def tape(*trades: Trade) -> StoredTape:
         numbers.astype(np.int64),
         prices.astype(np.float64),
         sizes.astype(np.float64),
-        DAY_MS,
+        np.zeros(len(trades)),
+        day_start_ms=DAY_MS,
     )
     return StoredTape(DAY_MS, ring)
 

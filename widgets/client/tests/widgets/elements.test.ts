@@ -58,6 +58,20 @@ describe("the quote", () => {
     rows: row === null ? [] : [[symbol, ...row]],
   });
 
+  it.each(["WFC+", "BRK.A", "BACpB", "BC/WS", "A:B", "GE#", "__proto__"])(
+    "is there for %s",
+    async (symbol) => {
+      const element = await show(new QuoteElement());
+      context.selection.select(symbol);
+      await browser.pass();
+      expect(browser.socket.feeds("subscribe")).toEqual([`quote:${symbol}`]);
+      browser.socket.deliver(quote(symbol, [0.00005, null, 0, 0.0001]));
+      browser.drawFrame();
+      await element.updateComplete;
+      expect(textOf(element.querySelector(".quote-head"))).toContain(`Quote ${symbol} 0.00005`);
+    },
+  );
+
   it("follows the selection and leaves the symbol before", async () => {
     const element = await show(new QuoteElement());
     expect(textOf(element)).toContain("Select a row");

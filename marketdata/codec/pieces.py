@@ -1,0 +1,110 @@
+"""The pieces of what should be a JSON array: its elements, or what can be saved of a broken one."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from marketdata.kernels.pieces import find_objects
+
+CONTENT_ERRORS: Final = (ValueError, RecursionError)
+"""What msgspec raises: its own errors and those of UTF-8 are ValueErrors; too deep a nesting is the other."""
+
+_BETWEEN_OBJECTS: Final = re.compile(rb'\}([^{}"]*)\{')
+_SIGNS: Final = b"[], \t\r\n"
+_CONTROL_CHARACTER: Final = b"\1"  # no more JSON than a zero byte is
+
+
+class _Header(msgspec.Struct, gc=False):
+    ev: str
+
+
+_elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_json: Final = msgspec.json.Decoder(msgspec.Raw)
+_header: Final = msgspec.json.Decoder(_Header)
+
+
+def pieces_of(text: bytes) -> Sequence[bytes]:
+    """The elements of an array. Of bytes that are not JSON: each object, and what stands around the objects.
+
+    There is always at least one piece, also of an empty text. What is broken costs its neighbours nothing as
+    long as a closing and an opening brace stand between two objects.
+    """
+    try:
+        return [bytes(raw) for raw in _elements.decode(text)]
+    except CONTENT_ERRORS:
+        return [piece for part in _parts(text) for piece in _saved(part)] or [text]
+
+
+def event_code(piece: bytes) -> str:
+    """The code of an event, whether the platform knows it or not.
+
+    Raises:
+        msgspec.ValidationError: JSON without such a code.
+        ValueError, RecursionError: no JSON.
+    """
+    return _header.decode(piece).ev
+
+
+def is_json(piece: bytes) -> bool:
+    """Whether it is, in UTF-8, whatever it holds. Nested deeper than can be followed counts as no."""
+    try:
+        piece.decode()
+        _json.decode(piece)
+    except CONTENT_ERRORS:
+        return False
+    return True
+
+
+def _parts(text: bytes) -> Iterator[bytes]:
+    """The outermost objects, and what stands around them."""
+    places = np.empty((text.count(b"{"), 2), dtype=np.int64)
+    count = find_objects(text.replace(b"\0", _CONTROL_CHARACTER) + b"\0", places)
+    end = 0
+    for start, behind in places[:count].tolist():
+        yield from _around(text[end:start])
+        yield text[start:behind]
+        end = behind
+    unended = text.find(b"{", end)
+    if unended < 0:
+        yield from _around(text[end:])
+    else:
+        yield from _around(text[end:unended])
+        yield text[unended:].rstrip().removesuffix(b"]")
+
+
+def _around(text: bytes) -> Iterator[bytes]:
+    """What stands around objects, if it is more than the signs that belong there."""
+    if stripped := text.strip(_SIGNS):
+        yield stripped
+
+
+def _saved(part: bytes) -> Sequence[bytes]:
+    """The part; cut between objects if it is not JSON, and these are events or whole by their braces.
+
+    So it is when quotes are missing, and braces are taken for text. A list of objects within a broken event
+    is not cut. The quotes in the rest of a string that is cut are escaped, so that rest is no event.
+    """
+    if is_json(part):
+        return (part,)
+    pieces: list[bytes] = []
+    start = 0
+    for between in _BETWEEN_OBJECTS.finditer(part):
+        pieces += (part[start : between.start() + 1], *_around(between[1]))
+        start = between.end() - 1
+    pieces.append(part[start:])
+    return pieces if all(map(_is_balanced, pieces)) or any(map(_is_event, pieces)) else (part,)
+
+
+def _is_balanced(piece: bytes) -> bool:
+    return piece.count(b"{") == piece.count(b"}")
+
+
+def _is_event(piece: bytes) -> bool:
+    try:
+        event_code(piece)
+    except CONTENT_ERRORS:
+        return False
+    return True

@@ -1,0 +1,144 @@
+"""What surrounds the rows of a REST answer: its status, how many rows it says to have, where the next page
+is.
+
+Pure functions. Shapes: massive-api §4.1 (errors) and the bodies in §4.2 to §4.10.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
+
+AUTHENTICATION_WORDS: Final = ("api key", "apikey", "unauthorized")
+GOOD_STATUSES: Final = frozenset({"OK", "DELAYED"})
+"""Of an answer that holds what was asked for; `DELAYED` on plans that are served 15 minutes late."""
+
+T = TypeVar("T")
+
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """An answer but for the meaning of its rows; fields of any shape, since a server may send any."""
+
+    results: msgspec.Raw = _NULL
+    tickers: msgspec.Raw = _NULL
+    status: Any = None
+    message: Any = None
+    error: Any = None
+    next_url: Any = None
+    rows_told: Any = msgspec.field(name="resultsCount", default=None)
+    symbol: Any = msgspec.field(name="ticker", default=None)
+
+
+class _Failure(msgspec.Struct, gc=False):
+    status: Any = None
+    message: Any = None
+    error: Any = None
+
+
+_envelope: Final = msgspec.json.Decoder(Envelope)
+_failure: Final = msgspec.json.Decoder(_Failure)
+_raw_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def open_envelope(body: bytes, reason: str) -> Envelope:
+    """The envelope of an answer that came with HTTP status 200.
+
+    Raises:
+        ContentError: with `reason`: the body is not understood.
+        ProviderUnavailable, ProviderRefused: its own status says that it is none.
+    """
+    envelope = read_json(_envelope, body, reason)
+    status = envelope.status
+    if status is None or (isinstance(status, str) and status.upper() in GOOD_STATUSES):
+        return envelope
+    raise _error_told(status, _words(envelope.message, envelope.error, status), passes=True)
+
+
+def rows_of(rows: msgspec.Raw, told: object, reason: str) -> Sequence[msgspec.Raw]:
+    """The rows of an answer, each still undecoded; none where the key is missing or null.
+
+    `told` is how many rows the answer says to have, if it says so.
+
+    Raises:
+        ContentError: with `reason`: the rows are no list, or fewer than the answer says.
+    """
+    found = [] if bytes(rows) == b"null" else read_json(_raw_rows, bytes(rows), reason)
+    if isinstance(told, int) and told > len(found):
+        raise ContentError(reason, f"says to have {told} rows and has {len(found)}")
+    return found
+
+
+def next_parameters(envelope: Envelope, reason: str) -> Mapping[str, str] | None:
+    """The query parameters of the next page; None at the end, which a missing, null or empty URL is.
+
+    Raises:
+        ContentError: with `reason`: there is a next page, but no way to it.
+    """
+    url = envelope.next_url
+    if url is None or url == "":
+        return None
+    try:
+        parameters = dict(parse_qsl(urlsplit(url).query)) if isinstance(url, str) else {}
+    except ValueError as error:
+        raise ContentError(reason, f"next_url is no URL: {error}") from error
+    # A key in the URL is not followed: it would stand in the log of every proxy on the way.
+    kept = {name: value for name, value in parameters.items() if name.lower() != "apikey"}
+    if not kept:
+        raise ContentError(reason, "next_url leads to no further page: it has no parameters")
+    return kept
+
+
+def error_from_answer(status: int, body: bytes) -> MarketDataError:
+    """What an answer with another HTTP status than 200 means.
+
+    A refusal only where the answer says so in the provider's own form; a gateway's page, as any 5xx, is
+    trouble that passes.
+    """
+    text = body[:2_000].decode("utf-8", "replace")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return ProviderUnavailable(f"status {status}: {text!r}")
+    try:
+        failure = _failure.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ProviderUnavailable(f"status {status}, answer not understood: {text!r}")
+    words = _words(failure.message, failure.error, failure.status)
+    return _error_told(failure.status, words, passes=False)
+
+
+def read_json(decoder: msgspec.json.Decoder[T], body: bytes, reason: str) -> T:
+    """A body as the decoder's type. The words NaN and Infinity in it, which are no JSON, mean null.
+
+    Raises:
+        ContentError: with `reason`.
+    """
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise ContentError(reason, str(error)) from error
+    try:
+        # One number that is none must not cost the rows beside it; msgspec writes it as null.
+        return decoder.decode(msgspec.json.encode(json.loads(body)))
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ContentError(reason, str(error)) from error
+
+
+def _error_told(status: object, words: str, *, passes: bool) -> MarketDataError:
+    if status == "NOT_AUTHORIZED":
+        return ProviderRefused("not_entitled", words)
+    if status == "NOT_FOUND":
+        return ProviderRefused("not_found", words)
+    if any(word in words.lower() for word in AUTHENTICATION_WORDS):
+        return ProviderRefused("auth_failed", words)
+    return ProviderUnavailable(words) if passes else ProviderRefused("bad_request", words)
+
+
+def _words(*texts: object) -> str:
+    return next((str(text) for text in texts if text), "")

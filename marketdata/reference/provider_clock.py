@@ -1,0 +1,46 @@
+"""Whose clock counts: the one place for the rule of the REST service.
+
+The provider's own address serves the real market, whose time this machine knows as well: there the machine's
+clock bounds what is told. Any other address (a simulator, a replay) has a clock of its own, and is believed:
+its market may be on another day, and pass it faster.
+"""
+
+import datetime as dt
+from typing import Final
+from urllib.parse import urlsplit
+
+from marketdata.errors import ContentError
+from marketdata.observability import metrics
+
+VENDOR_HOSTS: Final = frozenset({"api.massive.com", "api.polygon.io"})
+TOLERANCE_MS: Final = 5 * 60_000
+"""How far the provider's time may be off ours: the delay of its answer, and clocks that are badly kept."""
+
+EARLIEST_MS: Final = round(dt.datetime(2000, 1, 1, tzinfo=dt.UTC).timestamp() * 1_000)
+LATEST_MS: Final = round(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp() * 1_000)
+"""The bounds of what can be a time of a market at all, that of a replay too."""
+
+
+def has_own_clock(rest_url: str) -> bool:
+    """Whether the market behind an address of a REST service may be at another time than this machine."""
+    return urlsplit(rest_url).hostname not in VENDOR_HOSTS
+
+
+def checked_time_ms(told_ms: int, *, rest_url: str, now_ms: int) -> int:
+    """The market's time as a REST service told it; both are epoch milliseconds.
+
+    Raises:
+        ContentError: with reason `market_time`: the time is refused, and counted.
+    """
+    reason = ""
+    if not EARLIEST_MS <= told_ms < LATEST_MS:
+        reason = "impossible"
+    elif not has_own_clock(rest_url):
+        ahead_ms = told_ms - now_ms
+        if abs(ahead_ms) > TOLERANCE_MS:
+            reason = "ahead" if ahead_ms > 0 else "behind"
+    if not reason:
+        return told_ms
+    metrics.PROVIDER_TIMES_REFUSED.labels(reason=reason).inc()
+    told = dt.datetime.fromtimestamp(told_ms / 1_000, tz=dt.UTC).isoformat(timespec="seconds")
+    raise ContentError("market_time", f"the provider's time {told} is {reason}, by this machine's clock")

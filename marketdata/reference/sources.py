@@ -1,0 +1,52 @@
+"""Where the facts about the whole market come from, as the loader sees it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from marketdata.reference.pages import Listing
+from marketdata.reference.volume_curve import MinuteVolumes
+from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
+
+
+class ReferenceSource(Protocol):
+    """The provider; see `marketdata.reference.rest.RestSource` for what the methods raise."""
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many rows of the answers are not used so far, by endpoint and why."""
+
+    @property
+    def has_own_clock(self) -> bool:
+        """Whether the provider's market may be at another time than this machine."""
+
+    def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
+        """Take note of rows that are not used, by why."""
+
+    async def market_time_ms(self) -> int:
+        """The provider's own time, epoch milliseconds."""
+
+    async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[DailyBar]:
+        """Every symbol's bar of one session, one for each symbol, adjusted for splits or not."""
+
+    async def floats(self) -> Listing[Float]:
+        """The free float of every symbol that has one, as listed."""
+
+    async def tickers(self) -> Listing[ListedTicker]:
+        """Every active ticker of the stock market, as listed."""
+
+    async def splits(self, date: dt.date) -> Listing[Split]:
+        """Splits that execute on a date, as listed."""
+
+    async def snapshot(self) -> Sequence[Snapshot]:
+        """The running and the previous day of every symbol."""
+
+    async def minute_volumes(self, symbol: str, first: dt.date, last: dt.date) -> MinuteVolumes:
+        """One symbol's minute bars over some dates, both included."""
+
+    async def ticker(self, symbol: str, date: dt.date | None = None) -> ListedTicker | None:
+        """One ticker's facts, now or as of a date; None when it is not known."""

@@ -1,0 +1,277 @@
+"""The whole platform as real processes, disturbed part by part: each trouble is told by its name, and passes.
+
+`status` of a WebSocket and `/readyz` of the web process are what is asked; both must say the same.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import aiohttp
+import pytest
+
+from tests.support.deadlines import eventually, scaled
+from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer, free_port
+from tests.support.site import MANAGE, Site
+
+KEY: Final = "the-key-of-this-test"
+OTHER_KEY: Final = "another-key-altogether"
+SHARDS: Final = 2
+# A Tuesday noon, and a Saturday: the market's own times, whatever the wall clock says.
+OPEN: Final = "2026-11-24T12:00"
+CLOSED: Final = "2026-11-28T12:00"
+TOLD_WITHIN_SECONDS: Final = 20.0
+BACK_WITHIN_SECONDS: Final = 30.0
+
+pytestmark = [pytest.mark.timeout(scaled(400)), pytest.mark.rabbitmq, pytest.mark.redis]
+
+Told: TypeAlias = dict[str, Any]
+
+
+class Command:
+    """One of the platform's commands, as its supervisor runs it: started again when it was killed."""
+
+    def __init__(self, name: str, directory: Path, environment: dict[str, str], *arguments: str) -> None:
+        self._command = [sys.executable, str(MANAGE), name, *arguments]
+        self._log = directory / f"{name}.log"
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **environment: str) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self._environment | environment, stdout=log, stderr=log
+            )
+
+    def end(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
+        if self._process is not None:
+            self._process.send_signal(with_signal)
+            self._process.wait(scaled(20))
+            self._process = None
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+
+class Platform:
+    """Simulator, listener, processor, scanner and web process on a cache and a broker of their own."""
+
+    def __init__(self, directory: Path, cache: ValkeyServer, broker: RabbitMQServer, pages_url: str) -> None:
+        self.cache = cache
+        self.broker = broker
+        feed_port = free_port()
+        self._feed = f"127.0.0.1:{feed_port}"
+        self.settings = {
+            "MDC_URL": cache.url,
+            "MDQ_URL": broker.url,
+            "MDQ_SHARDS": str(SHARDS),
+            "MASSIVE_FEED": self._feed,
+            "MASSIVE_SECURE": "off",
+            "MASSIVE_REST_URL": f"http://{self._feed}",
+            "MASSIVE_API_KEY": KEY,
+            "REFERENCE_LOOKUPS_PER_MINUTE": "0",
+            # A cache of their own for the pages: that of the market data is disturbed alone.
+            "CACHE_URL": pages_url,
+            "CHANNEL_LAYER_URL": pages_url,
+        }
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings", "LOG_FORMAT": "json"}
+        environment |= self.settings
+        self._make = lambda name, *arguments: Command(name, directory, environment, *arguments)
+        health = ("--health-port", "0")
+        self.simulator = self._simulator(feed_port, OPEN)
+        self.closed_simulator = self._simulator(feed_port, CLOSED)
+        self.listener = self._make("run_listener", *health)
+        self.processor = self._make("run_processor", *health)
+        self.scanner = self._make("run_scanner", *health)
+
+    def _simulator(self, port: int, start: str) -> Command:
+        arguments = ("--port", str(port), "--api-key", KEY, "--start", start, "--symbols", "300")
+        return self._make("run_simulator", *arguments, "--health-port", "0")
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        return (self.simulator, self.closed_simulator, self.listener, self.processor, self.scanner)
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings"} | self.settings
+        command = [sys.executable, str(MANAGE), *arguments]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, timeout=scaled(60)
+        )
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Platform]:
+    with contextlib.ExitStack() as stack:
+        cache = stack.enter_context(ValkeyServer())
+        try:
+            broker = stack.enter_context(RabbitMQServer())
+        except ServiceMissingError as missing:
+            pytest.fail(str(missing), pytrace=False)
+        running = Platform(tmp_path_factory.mktemp("platform"), cache, broker, redis_url)
+        for command in running.commands:
+            stack.callback(command.end)
+        for command in (running.simulator, running.processor, running.scanner, running.listener):
+            command.start()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(platform: Platform) -> Iterator[Site]:
+    with Site(redis_url=platform.cache.url, oidc_url="http://127.0.0.1:1", **platform.settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def token(site: Site) -> str:
+    made = "from mdp_site.models import User; User.objects.create_user('bot')"
+    site.manage("shell", "--no-imports", "-c", made)
+    return site.manage("create_api_token", "bot").strip()
+
+
+class Watcher:
+    """A program that listens to `status`, and asks `/readyz` beside it."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, url: str
+    ) -> None:
+        self._http = http
+        self._socket = socket
+        self._url = url
+        self.states: list[str] = []
+
+    async def sees(self, state: str, within_seconds: float = TOLD_WITHIN_SECONDS) -> Told:
+        """The first status of that state; `/readyz` then says so, too, and that the process is ready."""
+        try:
+            async with asyncio.timeout(scaled(within_seconds)):
+                while (told := await self._status())["state"] != state:
+                    self.states.append(told["state"])
+        except TimeoutError:
+            raise AssertionError(f"not told as {state}, but as {self.states[-5:]}") from None
+        await eventually(lambda: self._readyz_says(state), 5)
+        return told
+
+    async def _status(self) -> Told:
+        while True:
+            frame: Told = await self._socket.receive_json()
+            if frame["type"] == "status":
+                return frame
+
+    async def _readyz_says(self, state: str) -> bool:
+        async with self._http.get(f"{self._url}/readyz") as answer:
+            body = json.loads(await answer.text())
+        assert (answer.status, body["unready"]) == (200, {})
+        assert "detail" not in body["data"], "how it fails is for staff"
+        return bool(body["data"]["state"] == state)
+
+
+@pytest.fixture
+async def watcher(platform: Platform, site: Site, token: str) -> AsyncIterator[Watcher]:
+    """One who has seen that all is well; it must be so again at the end of each test, by itself."""
+    del platform
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{site.url}/ws/", protocols=("mdp.v2",), headers=headers) as socket,
+    ):
+        watching = Watcher(http, socket, site.url)
+        await watching.sees("live", 60)
+        yield watching
+        await watching.sees("live", BACK_WITHIN_SECONDS)
+
+
+async def test_a_listener_that_an_operator_stopped_is_told_as_stopped(
+    platform: Platform, watcher: Watcher
+) -> None:
+    await asyncio.to_thread(platform.manage, "listener", "stop")
+    try:
+        told = await watcher.sees("stopped")
+        assert told["detail"] == "An operator stopped the listener."
+    finally:
+        await asyncio.to_thread(platform.manage, "listener", "start")
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("listener", "no_listener"), ("processor", "no_processor"), ("scanner", "no_scanner")],
+)
+async def test_a_process_that_was_killed_is_told_by_its_name(
+    platform: Platform, watcher: Watcher, name: str, state: str
+) -> None:
+    killed: Command = getattr(platform, name)
+    await asyncio.to_thread(killed.end)
+    try:
+        await watcher.sees(state)
+    finally:
+        killed.start()
+
+
+async def test_a_broker_that_takes_nothing_is_told_as_blocked(platform: Platform, watcher: Watcher) -> None:
+    def watermark(*words: str) -> None:
+        platform.broker.control("set_vm_memory_high_watermark", *words)
+
+    await asyncio.to_thread(watermark, "absolute", "1")
+    try:
+        await watcher.sees("broker_blocked", 30)
+    finally:
+        await asyncio.to_thread(watermark, "0.4")
+
+
+async def test_a_broker_that_is_gone_is_told_as_away_even_by_a_listener_that_starts_without_it(
+    platform: Platform, watcher: Watcher
+) -> None:
+    await asyncio.to_thread(platform.broker.stop)
+    try:
+        await watcher.sees("broker_away", 30)
+        await asyncio.to_thread(platform.listener.end)
+        await watcher.sees("no_listener")
+        platform.listener.start()
+        await watcher.sees("broker_away", 30)
+    finally:
+        await asyncio.to_thread(platform.broker.start)
+
+
+async def test_a_provider_that_refuses_is_told_with_its_words_and_without_the_key(
+    platform: Platform, watcher: Watcher
+) -> None:
+    await asyncio.to_thread(platform.listener.end, signal.SIGTERM)
+    platform.listener.start(MASSIVE_API_KEY=OTHER_KEY)
+    try:
+        told = await watcher.sees("refused", 40)
+        assert told["detail"].startswith("Auth failed")
+        assert OTHER_KEY not in told["detail"]
+        assert OTHER_KEY not in platform.listener.log
+    finally:
+        await asyncio.to_thread(platform.listener.end)
+        platform.listener.start()
+
+
+async def test_a_cache_that_restarts_empty_is_told_as_away(platform: Platform, watcher: Watcher) -> None:
+    await asyncio.to_thread(platform.cache.kill)
+    try:
+        await watcher.sees("cache_away")
+    finally:
+        await asyncio.to_thread(platform.cache.start)
+
+
+async def test_a_feed_that_is_gone_is_told_as_reconnecting_and_a_closed_market_as_closed(
+    platform: Platform, watcher: Watcher
+) -> None:
+    """Last, since the market goes back in time after it."""
+    await asyncio.to_thread(platform.simulator.end)
+    await watcher.sees("reconnecting")
+    platform.closed_simulator.start()
+    try:
+        told = await watcher.sees("market_closed", 60)
+        assert told["opens_ms"] is not None
+    finally:
+        await asyncio.to_thread(platform.closed_simulator.end)
+        platform.simulator.start()
