@@ -1,6 +1,7 @@
 """Odd REST answers on their way out: headers, bodies that are none, and bodies without end."""
 
 import asyncio
+import contextlib
 import gzip
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -73,9 +74,10 @@ async def _endless(request: web.Request) -> web.StreamResponse:
     """Blanks without end, which are valid JSON so far; a reader that goes away ends it."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    for _ in range(ENDLESS_BYTES // len(_CHUNK)):
-        await response.write(_CHUNK)
-        await asyncio.sleep(_CHUNK_PAUSE_SECONDS)  # the feed goes on beside it
+    with contextlib.suppress(ConnectionError):
+        for _ in range(ENDLESS_BYTES // len(_CHUNK)):
+            await response.write(_CHUNK)
+            await asyncio.sleep(_CHUNK_PAUSE_SECONDS)  # the feed goes on beside it
     return response
 
 

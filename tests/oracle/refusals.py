@@ -55,7 +55,7 @@ def read(frame: bytes) -> Reading:
     if len(frame) > MAX_FRAME_BYTES:
         return Reading(refused={"oversized_frame": 1})
     try:
-        told = json.loads(frame.decode(errors="surrogateescape"), parse_constant=_refuse)
+        told = json.loads(frame.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return Reading(refused={"not_json": 1})
     if _depth(frame) > DEEPEST:
@@ -98,8 +98,10 @@ def _why_not(piece: Any) -> str | None:
     if kind not in NEEDED:
         return "unknown_event_type"
     symbol = piece.get("T" if kind == "LULD" else "sym")
-    if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
+    if not isinstance(symbol, str):
         return "no_symbol"
+    if not SYMBOL.fullmatch(symbol):
+        return "invalid_symbol"
     needed = all(_is_number(piece.get(name), below) for name, below in NEEDED[kind].items())
     useful = all(
         piece.get(name) is None or _is_number(piece[name], below) for name, below in USEFUL[kind].items()

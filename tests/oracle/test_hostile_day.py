@@ -38,8 +38,8 @@ REASONS: Final[Mapping[Defect, str]] = {
     Defect.NOT_A_NUMBER: "not_json",
     Defect.MALFORMED: "not_json",
     Defect.NOT_AN_ARRAY: "not_an_array",
-    Defect.INVALID_UTF8: "no_symbol",
-    Defect.HUGE_FIELD: "no_symbol",
+    Defect.INVALID_UTF8: "not_json",
+    Defect.HUGE_FIELD: "invalid_symbol",
     Defect.OVERSIZED_FRAME: "oversized_frame",
     Defect.AHEAD_TRADE: "ahead",
     Defect.AHEAD_BAR: "ahead",
@@ -62,10 +62,10 @@ REASONS: Final[Mapping[Defect, str]] = {
     Defect.NUMBER_FOR_TYPE: "no_event_type",
     Defect.STATUS_WITHOUT_NAME: "malformed_status",
     Defect.STATUS_OF_NUMBERS: "malformed_status",
-    Defect.CONTROL_IN_SYMBOL: "no_symbol",
-    Defect.BLANK_IN_SYMBOL: "no_symbol",
-    Defect.MARKUP_IN_SYMBOL: "no_symbol",
-    Defect.INVISIBLE_IN_SYMBOL: "no_symbol",
+    Defect.CONTROL_IN_SYMBOL: "invalid_symbol",
+    Defect.BLANK_IN_SYMBOL: "invalid_symbol",
+    Defect.MARKUP_IN_SYMBOL: "invalid_symbol",
+    Defect.INVISIBLE_IN_SYMBOL: "invalid_symbol",
 }
 """Why the platform refuses each kind. What is not here counts, but for two: an array of four things that are
 no events, and symbols that nobody lists, of which some have rows."""
