@@ -87,7 +87,9 @@ def _empty_session(good: _Good) -> web.Response:
 
 
 def _cut_gzip(good: _Good) -> web.Response:
-    return _bytes(_two_thirds(gzip.compress(_encode(good.body))), **{"Content-Encoding": "gzip"})
+    return _bytes(
+        _two_thirds(gzip.compress(_encode(good.body), compresslevel=1)), **{"Content-Encoding": "gzip"}
+    )
 
 
 def _echoed_key(good: _Good) -> web.Response:
