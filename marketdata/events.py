@@ -12,6 +12,7 @@ same as absent.
 """
 
 import enum
+import re
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -32,9 +33,19 @@ The first is a letter or a digit. Nothing else is in it: nothing that cannot be 
 ASCII, and nothing that markup or quoted text takes for its own.
 """
 
+SYMBOL_RULE: Final = (
+    f"1 to {LONGEST_SYMBOL} letters, digits or any of . + - / : ^ * = # $ % ! @ ~ _, a letter or digit first"
+)
+"""The same for people."""
+
 Symbol: TypeAlias = Annotated[
     str, msgspec.Meta(min_length=1, max_length=LONGEST_SYMBOL, pattern=SYMBOL_PATTERN)
 ]
+
+
+def is_symbol(text: str) -> bool:
+    """Whether a text can be one."""
+    return len(text) <= LONGEST_SYMBOL and re.search(SYMBOL_PATTERN, text) is not None
 
 
 class EventType(enum.StrEnum):

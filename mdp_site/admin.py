@@ -1,9 +1,27 @@
-"""Users in the admin."""
+"""Users, identities and sessions in the admin."""
 
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
 
 from mdp_site.models import User
+
+LEFT_OVERS = (EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession)
+"""What allauth's applications would show: a second place to set up providers, and keys of sessions."""
+
+
+def replace_left_overs() -> None:
+    """Put the two pages that people need in the place of allauth's, once all applications have registered."""
+    for model in LEFT_OVERS:
+        if admin.site.is_registered(model):
+            admin.site.unregister(model)
+    admin.site.register(SocialAccount, IdentityAdmin)
+    admin.site.register(UserSession, SessionAdmin)
 
 
 @admin.register(User)
@@ -11,6 +29,37 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic only in t
     """Everyone who has logged in, and the staff."""
 
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
-    list_filter = ("is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups", "last_login")
     date_hierarchy = "date_joined"
     ordering = ("-last_login", "username")
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
+    """Rows that the platform itself writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+
+class IdentityAdmin(ReadOnlyAdmin):
+    """Which identity of the login provider is which user."""
+
+    list_display = ("uid", "user", "last_login", "date_joined")
+    list_select_related = ("user",)
+    search_fields = ("uid", "user__username", "user__email")
+    fields = ("user", "uid", "extra_data", "last_login", "date_joined")
+
+
+class SessionAdmin(ReadOnlyAdmin):
+    """Who is logged in from where. Deleting a row ends the session; its key is never shown."""
+
+    list_display = ("user", "ip", "user_agent", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "ip")
+    date_hierarchy = "created_at"
+    fields = ("user", "ip", "user_agent", "created_at")

@@ -6,11 +6,25 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+
+from marketdata.observability.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+def local_staff_exist() -> bool:
+    """Whether anybody could log in with a local password: there is staff that has one, and it is allowed."""
+    if not settings.ADMIN_PASSWORD_LOGIN:
+        return False
+    staff = get_user_model().objects.filter(is_active=True, is_staff=True)
+    return staff.exclude(password="").exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
 class RateLimitedAdminForm(AdminAuthenticationForm):
@@ -29,28 +43,31 @@ class RateLimitedAdminForm(AdminAuthenticationForm):
                 self.request, username=username, password=password
             )
             if self.user_cache is None:
+                _log.warning("login by password failed", address=get_adapter().get_client_ip(self.request))
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
         return self.cleaned_data
 
 
 class ControlPlaneSite(AdminSite):
-    """Staff log in with a local password, or through the provider when `ADMIN_PASSWORD_LOGIN` is off."""
+    """Staff log in through the provider, or with a local password where somebody has one."""
 
     site_title = "Market Data Platform"
     site_header = "Market Data Platform"
     index_title = "Control plane"
     login_form = RateLimitedAdminForm
+    login_template = "admin/control_plane_login.html"
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The password form; without it, the way to the provider.
+        """The way to the provider and, where local staff exist, the password form.
 
         Raises:
             PermissionDenied: logged in, but no member of staff, where only the provider decides who is.
         """
-        if settings.ADMIN_PASSWORD_LOGIN:
-            return super().login(request, extra_context)
+        if local_staff_exist():
+            offered = {"oidc_name": settings.OIDC_NAME if settings.OIDC_SERVER_URL else ""}
+            return super().login(request, offered | (extra_context or {}))
         if request.user.is_authenticated and not self.has_permission(request):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or request.get_full_path())

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.core import checks
 
 from marketdata.errors import ConfigurationError
+from mdp_site.login.addresses import listed_address, listed_domain
 
 TAG: Final = "mdp"
 
@@ -134,7 +135,18 @@ def check_login(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[check
         found.append(
             _error(9, "OIDC_SERVER_URL", problem, "the issuer's address, or ADMIN_PASSWORD_LOGIN=on")
         )
-    return found
+    return found + list(_unreadable_lists())
+
+
+def _unreadable_lists() -> Iterator[checks.CheckMessage]:
+    """Entries that no address could ever match."""
+    for number, setting, read, accepted in (
+        (10, "OIDC_ALLOWED_DOMAINS", listed_domain, "domains, such as example.com"),
+        (11, "OIDC_ALLOWED_EMAILS", listed_address, "whole addresses, such as ann@example.com"),
+    ):
+        wrong = [each for each in getattr(settings, setting) if read(each) is None]
+        if wrong:
+            yield _error(number, setting, f"contains {wrong!r}", accepted)
 
 
 @checks.register(TAG)

@@ -14,6 +14,7 @@ from channels.auth import AuthMiddlewareStack
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from mdp_site.origins import canonical_host, canonical_origin
 from widgets.models import authenticate_token_async
 
 Scope = MutableMapping[str, Any]
@@ -87,15 +88,17 @@ def origin_is_ours(scope: Scope) -> bool:
     """Whether the handshake's `Origin` is the site that it is addressed to, or a trusted one.
 
     The rule of Django's CSRF protection: scheme, host and port of the request itself, where the host is one
-    of ALLOWED_HOSTS; or a member of CSRF_TRUSTED_ORIGINS. Without it any page could open a socket with the
-    visitor's cookie (cross-site WebSocket hijacking).
+    of ALLOWED_HOSTS; or a member of CSRF_TRUSTED_ORIGINS, which has the origin of SITE_URL. Without it any
+    page could open a socket with the visitor's cookie (cross-site WebSocket hijacking).
     """
     headers = _headers(scope)
-    origin, host = headers.get("origin", ""), headers.get("host", "")
+    origin, host = canonical_origin(headers.get("origin", "")), headers.get("host", "")
+    if not origin:
+        return False
     domain, _port = split_domain_port(host)
     if domain and validate_host(domain, settings.ALLOWED_HOSTS):
         scheme = "https" if scope.get("scheme") == "wss" else "http"
-        if origin == f"{scheme}://{host}":
+        if origin == f"{scheme}://{canonical_host(host, scheme)}":
             return True
     return any(_matches(origin, pattern) for pattern in settings.CSRF_TRUSTED_ORIGINS)
 
@@ -104,9 +107,9 @@ def _matches(origin: str, pattern: str) -> bool:
     """`https://*.example.com` stands for every subdomain, as Django reads it; else equal."""
     scheme, _, rest = pattern.partition("://")
     if not rest.startswith("*"):
-        return origin == pattern
+        return origin == canonical_origin(pattern)
     parts = urlsplit(origin)
-    return parts.scheme == scheme and parts.netloc.endswith(rest[1:])
+    return parts.scheme == scheme and parts.netloc.endswith(rest[1:].lower())
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketdata.observability.logs import get_logger
+from mdp_site.addresses import client_address
 from widgets.routing import hub
 
 _log = get_logger(__name__)
@@ -87,14 +88,20 @@ def _is_staff(request: HttpRequest, failures: Mapping[str, str]) -> bool:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format, for scrapers from `METRICS_NETWORKS` and for staff."""
-    if not _is_inside(request.META.get("REMOTE_ADDR", "")) and not request.user.is_staff:
+    if not _is_inside(request) and not request.user.is_staff:
         return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
-def _is_inside(address: str) -> bool:
-    """Whether the address is in `METRICS_NETWORKS`; a connection without one came over a local socket."""
-    if not address:
+def _is_inside(request: HttpRequest) -> bool:
+    """Whether the client is in `METRICS_NETWORKS`.
+
+    A connection without an address came over a local socket. A text that is no address, such as a proxy's
+    `X-Forwarded-For: unknown`, comes from nowhere that anybody knows.
+    """
+    if not request.META.get("REMOTE_ADDR"):
         return True
-    client = ipaddress.ip_address(address)
-    return any(client in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS)
+    client = client_address(request)
+    return client is not None and any(
+        client in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS
+    )

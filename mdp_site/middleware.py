@@ -11,6 +11,9 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from mdp_site.origins import canonical_host
+from mdp_site.session_list import list_session
+
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whitenoise has no types
     """Sends static files in one piece. A streamed file would be a synchronous iterator, and under ASGI Django
@@ -30,6 +33,54 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whit
         for name, value in answer.headers:
             response[name] = value
         return response
+
+
+def PrivatePagesMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Have no answer kept by a browser or a cache: what Django answers is about whoever asks.
+
+    Static files are none of its business, they are sent before.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers["Cache-Control"] = "private, no-store"
+        return response
+
+    return middleware
+
+
+def CanonicalHostMiddleware(  # noqa: N802
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Spell `Host` as browsers spell origins: some proxies add the port (`$host:$server_port`), some clients
+    write capitals, and neither makes another site of it.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if host := request.META.get("HTTP_HOST"):
+            request.META["HTTP_HOST"] = canonical_host(host, request.scheme or "http")
+        return get_response(request)
+
+    return middleware
+
+
+def ListedSessionsMiddleware(  # noqa: N802
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Enter every session of a user in the list of sessions, by whatever way it came into being: through the
+    provider, with a password at the admin, or under a new key after a change of password.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        # Where nobody has looked at the session, there was no login either.
+        if request.session.accessed and request.user.is_authenticated:
+            list_session(request)
+        return response
+
+    return middleware
 
 
 def MarketTimeZoneMiddleware(  # noqa: N802 - settings name a middleware as if it were a class

@@ -5,12 +5,14 @@ Each WebSocket joins the channel layer's group `user.{id}`. What is sent there:
 connection of the user is meant; otherwise the ones that came in by that session or that token.
 """
 
+from importlib import import_module
 from typing import Any
 
 from allauth.usersessions.models import UserSession
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.contrib.auth.signals import user_logged_out
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
@@ -41,14 +43,25 @@ def _send(group: str, message: dict[str, Any]) -> None:
         )
 
 
+@receiver(user_logged_in)
+def _on_login(request: HttpRequest, **_: Any) -> None:
+    # On the way to the provider the session lived for minutes only.
+    request.session.set_expiry(None)
+
+
 @receiver(user_logged_out)
 def _on_logout(request: HttpRequest | None, user: User | None, **_: Any) -> None:
-    if request is not None and user is not None and request.session.session_key:
-        announce_session_ended(user.pk, session_key=request.session.session_key)
+    if request is None or user is None or not request.session.session_key:
+        return
+    key = request.session.session_key
+    if not UserSession.objects.filter(session_key=key).delete()[0]:
+        announce_session_ended(user.pk, session_key=key)
 
 
 @receiver(post_delete, sender=UserSession)
-def _on_session_ended_from_elsewhere(instance: UserSession, **_: Any) -> None:
+def _on_session_struck_off(instance: UserSession, **_: Any) -> None:
+    """A session ends with its row, whoever deletes that: the person, an operator in the admin, a job."""
+    import_module(settings.SESSION_ENGINE).SessionStore().delete(instance.session_key)
     announce_session_ended(instance.user_id, session_key=instance.session_key)
 
 

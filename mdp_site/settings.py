@@ -18,6 +18,7 @@ from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from mdp_site.env import Environment, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
+from mdp_site.origins import canonical_origin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -46,7 +47,10 @@ _LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", (urlsplit(SITE_URL).hostname or "",))
 if not PRODUCTION:
     ALLOWED_HOSTS += _LOOPBACK_NAMES
+# A proxy may pass on another Host or scheme than the browser sees: the site's own pages are no strangers.
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+if env.given("SITE_URL"):
+    CSRF_TRUSTED_ORIGINS += [canonical_origin(SITE_URL)]
 # Proxies whose X-Forwarded-* headers the web server believes: addresses or networks. The server then gives
 # Django the real scheme and client address, so no second mechanism (SECURE_PROXY_SSL_HEADER) is needed.
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ("127.0.0.1",))
@@ -82,8 +86,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mdp_site.middleware.CanonicalHostMiddleware",  # before whatever redirects
     "django.middleware.security.SecurityMiddleware",
     "mdp_site.middleware.StaticFilesMiddleware",
+    "mdp_site.middleware.PrivatePagesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -92,7 +98,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "mdp_site.middleware.ListedSessionsMiddleware",
     "mdp_site.middleware.MarketTimeZoneMiddleware",
 ]
 
@@ -219,25 +225,28 @@ LOGIN_REDIRECT_URL = "/"
 ADMIN_PASSWORD_LOGIN = env.boolean("ADMIN_PASSWORD_LOGIN", default=True)
 
 OIDC_SERVER_URL = env.url("OIDC_SERVER_URL", schemes=("http", "https")).rstrip("/")
+OIDC_ISSUER = env.url("OIDC_ISSUER", OIDC_SERVER_URL.partition("/.well-known/")[0], schemes=("http", "https"))
+OIDC_TIMEOUT_SECONDS = env.integer("OIDC_TIMEOUT_SECONDS", 10, minimum=1, maximum=60)
 OIDC_NAME = env.text("OIDC_NAME", "Single sign-on")
 OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
 OIDC_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET")
 OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
 OIDC_STAFF_GROUP = env.text("OIDC_STAFF_GROUP")
+OIDC_OPERATORS_GROUP = env.text("OIDC_OPERATORS_GROUP")
 OIDC_ALLOWED_DOMAINS = env.words("OIDC_ALLOWED_DOMAINS")
 OIDC_ALLOWED_EMAILS = env.words("OIDC_ALLOWED_EMAILS")
 OIDC_SCOPES = env.words("OIDC_SCOPES", ("openid", "profile", "email"))
 
 # Browser users have no password here: the provider knows them, and asks for second factors where it wants.
 SOCIALACCOUNT_ONLY = True
-SOCIALACCOUNT_ADAPTER = "mdp_site.auth.OpenIDConnectAdapter"
+SOCIALACCOUNT_ADAPTER = "mdp_site.login.adapters.OpenIDConnectAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "openid_connect": {
-        "OAUTH_PKCE_ENABLED": True,
-        "SCOPE": OIDC_SCOPES,
+        # What is asked of the provider, and checked, is in `mdp_site.login.openid`.
         "APPS": (
             [
                 {
@@ -245,7 +254,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
                     "name": OIDC_NAME,
                     "client_id": OIDC_CLIENT_ID,
                     "secret": OIDC_CLIENT_SECRET,
-                    "settings": {"server_url": OIDC_SERVER_URL, "oauth_pkce_enabled": True},
+                    "settings": {"server_url": OIDC_SERVER_URL},
                 }
             ]
             if OIDC_SERVER_URL
@@ -253,11 +262,13 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
         ),
     }
 }
-ACCOUNT_ADAPTER = "mdp_site.auth.AccountAdapter"
+ACCOUNT_ADAPTER = "mdp_site.login.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # An identity is the provider's subject. An address is only information about it, and never a way in.
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_LOGIN_METHODS = {"username"}
+# Ways to the provider begun from one address: a whole company may sit behind it in the morning.
+ACCOUNT_RATE_LIMITS = {"login": "600/m/ip"}
 ACCOUNT_SIGNUP_FIELDS = ["username*"]
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

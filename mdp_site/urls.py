@@ -18,7 +18,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("mdp_site.login.urls")),
     path("admin/", admin.site.urls),
     path("", include("widgets.urls")),
 ]

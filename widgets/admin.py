@@ -10,7 +10,7 @@ from widgets.models import ApiToken
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
-    """Who may come in by token. Secrets are shown once, by `manage.py create_api_token`, and never here."""
+    """Who may come in by token. Secrets are shown once, to their owners (`token_views`), and never here."""
 
     list_display = (
         "name",
@@ -31,7 +31,7 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: a secret must not travel through a browser's history and screen."""
+        """Nobody: people make their tokens themselves, and nobody else sees the secrets."""
         return False
 
     @admin.display(boolean=True, description="usable")

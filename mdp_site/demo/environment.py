@@ -17,6 +17,7 @@ from typing import Final
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 DEMO_USER: Final = "demo"
+DEMO_GROUP: Final = "operators"
 SIMULATOR_KEY: Final = "demo"
 SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "DEMO_PASSWORD")
 
@@ -136,6 +137,9 @@ def build_environment(
         "OIDC_NAME": "Demo identity",
         "OIDC_SERVER_URL": f"http://{LOOPBACK}:{ports.identity}",
         "OIDC_CLIENT_ID": "market-data-platform",
+        # The one user of the demo may open the control plane, by the same way as anywhere: a group.
+        "OIDC_OPERATORS_GROUP": DEMO_GROUP,
+        "DEMO_GROUPS": DEMO_GROUP,
         "LISTENER_HEALTH_PORT": str(ports.listener_health),
         "PROCESSOR_HEALTH_PORT": str(ports.processor_health),
         "SCANNER_HEALTH_PORT": str(ports.scanner_health),

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
-from marketdata.jobs import JOBS
+from mdp_site.jobs.offered import JOBS
 
 _NOT_OURS = "not a job of the platform: it does not run"
 

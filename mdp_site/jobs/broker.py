@@ -15,8 +15,8 @@ from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
 
-from marketdata.jobs import JOBS
 from marketdata.observability.logs import get_logger
+from mdp_site.jobs.offered import JOBS
 
 MAX_TEXT: Final = 256
 

@@ -74,6 +74,10 @@ class Admission:
         self._is_changed = bool(self._refused)
         self._refused.clear()
 
+    def store_anew(self) -> None:
+        """What was told may be stored no more."""
+        self._is_changed = bool(self._refused)
+
     def refused(self) -> dict[str, int] | None:
         """The refused symbols with the most events of the day, most first; None where nothing changed."""
         return dict(self._refused.most_common(REFUSED_TOLD)) if self._is_changed else None

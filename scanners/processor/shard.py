@@ -258,6 +258,7 @@ class ShardProcessor:
         for sheet in self._table.sheets.values():
             sheet.mark()
         self._table.tape.store_anew()
+        self._admission.store_anew()
 
     def tapes_ahead(self) -> Iterator[TapeWrites]:
         """Portions of the tapes to store before the next tick, which stores the rest: see `Tape.portions`."""

@@ -120,11 +120,16 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, list[psutil.Process]]:
 def log_in(page: Page, demo: Demo) -> None:
     """Through the provider's own pages, as a person would."""
     page.goto(demo.address)
+    go_through_provider(page, demo)
+    page.wait_for_url(demo.address)
+
+
+def go_through_provider(page: Page, demo: Demo) -> None:
+    """From the site's login page to the provider and back."""
     page.get_by_role("button", name="Continue with Demo identity").click()
     page.get_by_label(re.compile("user", re.IGNORECASE)).fill(demo.user)
     page.get_by_label(re.compile("password", re.IGNORECASE)).fill(demo.password)
     page.get_by_role("button", name=re.compile("log in|sign in|continue", re.IGNORECASE)).click()
-    page.wait_for_url(demo.address)
 
 
 @pytest.fixture(scope="session")

@@ -173,6 +173,17 @@ def test_the_dashboard_is_accessible(open_page: OpenPage, theme: str, size: tupl
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("name", ["sessions", "tokens"])
+def test_the_account_pages_are_accessible(open_page: OpenPage, demo: Demo, theme: Any, name: str) -> None:
+    page = open_page(theme=theme, size=(390, 844))
+    page.goto(f"{demo.address}accounts/{name}/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert serious_violations(page) == []
+    widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert widths[0] <= widths[1]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_login_page_is_accessible(page: Page, demo: Demo, theme: Any) -> None:
     page.emulate_media(color_scheme=theme)
     page.goto(demo.address)

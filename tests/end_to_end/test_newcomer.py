@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.end_to_end.conftest import Demo, log_in
+from tests.end_to_end.conftest import Demo, go_through_provider, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -114,6 +114,31 @@ def test_logging_out_ends_the_live_connection(page: Page, demo: Demo) -> None:
     expect(page.locator("mdp-connection")).to_contain_text(
         re.compile("logged out|log in", re.IGNORECASE), timeout=10_000
     )
+
+
+def test_the_user_of_the_demo_opens_the_control_plane(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.address}admin/")
+    expect(page.get_by_label(re.compile("password", re.IGNORECASE))).to_have_count(0)
+    go_through_provider(page, demo)
+    page.wait_for_url(f"{demo.address}admin/")
+    expect(page.get_by_role("heading", name="Control plane")).to_be_visible()
+    page.get_by_role("link", name="API tokens").click()
+    expect(page.get_by_role("heading", name=re.compile("Select API token"))).to_be_visible()
+
+
+def test_a_token_made_on_the_page_opens_the_door_for_a_program(page: Page, demo: Demo) -> None:
+    log_in(page, demo)
+    page.get_by_role("link", name="Your account").click()
+    page.get_by_role("link", name="API tokens").click()
+    page.get_by_label("What will use it?").fill("a newcomer's program")
+    page.get_by_role("button", name="Make a token").click()
+    token = page.locator("[data-secret]").inner_text()
+    with connect(
+        demo.address.replace("http", "ws", 1) + "ws/",
+        subprotocols=[VERSION_2],
+        additional_headers={"Authorization": f"Bearer {token}"},
+    ) as socket:
+        assert json.loads(socket.recv(timeout=20))["type"] == "welcome"
 
 
 def test_a_program_with_a_token_hears_the_boards(demo: Demo) -> None:

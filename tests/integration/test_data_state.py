@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +18,8 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 import pytest
 
-from tests.support.deadlines import eventually, scaled
+from marketdata.runtime.cancellation import end
+from tests.support.deadlines import eventually, eventually_sync, scaled
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer, free_port
 from tests.support.site import MANAGE, Site
 
@@ -27,6 +29,7 @@ SHARDS: Final = 2
 # A Tuesday noon, and a Saturday: the market's own times, whatever the wall clock says.
 OPEN: Final = "2026-11-24T12:00"
 CLOSED: Final = "2026-11-28T12:00"
+MONDAY_OPENING_MS: Final = 1_796_029_200_000  # 2026-11-30 04:00 in New York
 TOLD_WITHIN_SECONDS: Final = 20.0
 BACK_WITHIN_SECONDS: Final = 30.0
 
@@ -67,15 +70,17 @@ class Platform:
     def __init__(self, directory: Path, cache: ValkeyServer, broker: RabbitMQServer, pages_url: str) -> None:
         self.cache = cache
         self.broker = broker
-        feed_port = free_port()
-        self._feed = f"127.0.0.1:{feed_port}"
+        feed_port, closed_port = free_port(), free_port()
+        self._feed_port = feed_port
+        self.feed = f"127.0.0.1:{feed_port}"
+        self.closed_feed = f"127.0.0.1:{closed_port}"
         self.settings = {
             "MDC_URL": cache.url,
             "MDQ_URL": broker.url,
             "MDQ_SHARDS": str(SHARDS),
-            "MASSIVE_FEED": self._feed,
+            "MASSIVE_FEED": self.feed,
             "MASSIVE_SECURE": "off",
-            "MASSIVE_REST_URL": f"http://{self._feed}",
+            "MASSIVE_REST_URL": f"http://{self.feed}",
             "MASSIVE_API_KEY": KEY,
             "REFERENCE_LOOKUPS_PER_MINUTE": "0",
             # A cache of their own for the pages: that of the market data is disturbed alone.
@@ -84,13 +89,16 @@ class Platform:
         }
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings", "LOG_FORMAT": "json"}
         environment |= self.settings
-        self._make = lambda name, *arguments: Command(name, directory, environment, *arguments)
+        self._directory, self._environment = directory, environment
         health = ("--health-port", "0")
         self.simulator = self._simulator(feed_port, OPEN)
-        self.closed_simulator = self._simulator(feed_port, CLOSED)
+        self.closed_simulator = self._simulator(closed_port, CLOSED)
         self.listener = self._make("run_listener", *health)
         self.processor = self._make("run_processor", *health)
         self.scanner = self._make("run_scanner", *health)
+
+    def _make(self, name: str, *arguments: str) -> Command:
+        return Command(name, self._directory, self._environment, *arguments)
 
     def _simulator(self, port: int, start: str) -> Command:
         arguments = ("--port", str(port), "--api-key", KEY, "--start", start, "--symbols", "300")
@@ -99,6 +107,17 @@ class Platform:
     @property
     def commands(self) -> tuple[Command, ...]:
         return (self.simulator, self.closed_simulator, self.listener, self.processor, self.scanner)
+
+    def feed_is_served(self) -> bool:
+        """Whether the simulator accepts connections."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._feed_port), 1.0):
+            return True
+        return False
+
+    def turn_to(self, feed: str) -> None:
+        """Have the listener listen to another feed, without waiting for it to work."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.manage("listener", "set", "--feed", feed, "--wait", "0")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings"} | self.settings
@@ -119,14 +138,25 @@ def platform(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterat
         running = Platform(tmp_path_factory.mktemp("platform"), cache, broker, redis_url)
         for command in running.commands:
             stack.callback(command.end)
-        for command in (running.simulator, running.processor, running.scanner, running.listener):
-            command.start()
+        running.simulator.start()
+        running.processor.start()
+        running.scanner.start()
+        # A listener that reaches no provider asks the calendar, and at night waits for the morning.
+        eventually_sync(running.feed_is_served, 60)
+        running.listener.start()
         yield running
 
 
 @pytest.fixture(scope="module")
 def site(platform: Platform) -> Iterator[Site]:
-    with Site(redis_url=platform.cache.url, oidc_url="http://127.0.0.1:1", **platform.settings) as server:
+    settings = platform.settings
+    with Site(
+        redis_url=platform.cache.url,
+        oidc_url="http://127.0.0.1:1",
+        MDQ_SHARDS=settings["MDQ_SHARDS"],
+        CACHE_URL=settings["CACHE_URL"],
+        CHANNEL_LAYER_URL=settings["CHANNEL_LAYER_URL"],
+    ) as server:
         yield server
 
 
@@ -146,24 +176,26 @@ class Watcher:
         self._http = http
         self._socket = socket
         self._url = url
+        self._statuses: asyncio.Queue[Told] = asyncio.Queue()
         self.states: list[str] = []
 
     async def sees(self, state: str, within_seconds: float = TOLD_WITHIN_SECONDS) -> Told:
         """The first status of that state; `/readyz` then says so, too, and that the process is ready."""
         try:
             async with asyncio.timeout(scaled(within_seconds)):
-                while (told := await self._status())["state"] != state:
+                while (told := await self._statuses.get())["state"] != state:
                     self.states.append(told["state"])
         except TimeoutError:
             raise AssertionError(f"not told as {state}, but as {self.states[-5:]}") from None
         await eventually(lambda: self._readyz_says(state), 5)
         return told
 
-    async def _status(self) -> Told:
-        while True:
-            frame: Told = await self._socket.receive_json()
+    async def listen(self) -> None:
+        """Take what comes, also while a test does something else: who does not read answers no pings."""
+        async for message in self._socket:
+            frame: Told = json.loads(message.data)
             if frame["type"] == "status":
-                return frame
+                self._statuses.put_nowait(frame)
 
     async def _readyz_says(self, state: str) -> bool:
         async with self._http.get(f"{self._url}/readyz") as answer:
@@ -183,9 +215,13 @@ async def watcher(platform: Platform, site: Site, token: str) -> AsyncIterator[W
         http.ws_connect(f"{site.url}/ws/", protocols=("mdp.v2",), headers=headers) as socket,
     ):
         watching = Watcher(http, socket, site.url)
-        await watching.sees("live", 60)
-        yield watching
-        await watching.sees("live", BACK_WITHIN_SECONDS)
+        listening = asyncio.create_task(watching.listen())
+        try:
+            await watching.sees("live", 60)
+            yield watching
+            await watching.sees("live", BACK_WITHIN_SECONDS)
+        finally:
+            await end(listening)
 
 
 async def test_a_listener_that_an_operator_stopped_is_told_as_stopped(
@@ -262,16 +298,27 @@ async def test_a_cache_that_restarts_empty_is_told_as_away(platform: Platform, w
         await asyncio.to_thread(platform.cache.start)
 
 
-async def test_a_feed_that_is_gone_is_told_as_reconnecting_and_a_closed_market_as_closed(
+async def test_a_feed_that_cannot_be_reached_is_told_as_reconnecting(
     platform: Platform, watcher: Watcher
 ) -> None:
-    """Last, since the market goes back in time after it."""
-    await asyncio.to_thread(platform.simulator.end)
-    await watcher.sees("reconnecting")
+    await asyncio.to_thread(platform.turn_to, f"127.0.0.1:{free_port()}")
+    try:
+        await watcher.sees("reconnecting")
+    finally:
+        await asyncio.to_thread(platform.turn_to, platform.feed)
+
+
+async def test_a_closed_market_is_told_as_closed_with_its_opening(
+    platform: Platform, watcher: Watcher
+) -> None:
     platform.closed_simulator.start()
+    await asyncio.to_thread(platform.listener.end)
+    platform.listener.start(MASSIVE_REST_URL=f"http://{platform.closed_feed}")
+    await asyncio.to_thread(platform.turn_to, platform.closed_feed)
     try:
         told = await watcher.sees("market_closed", 60)
-        assert told["opens_ms"] is not None
+        assert told["opens_ms"] == MONDAY_OPENING_MS
     finally:
-        await asyncio.to_thread(platform.closed_simulator.end)
-        platform.simulator.start()
+        await asyncio.to_thread(platform.turn_to, platform.feed)
+        await asyncio.to_thread(platform.listener.end)
+        platform.listener.start()

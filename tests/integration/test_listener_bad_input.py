@@ -18,6 +18,7 @@ from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.running import running
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed
+from tests.support.symbols import NO_SYMBOLS
 
 MEBIBYTE = 2**20
 ROUNDS = 12
@@ -25,6 +26,8 @@ WARM_UP_ROUNDS = 4
 FLAT_WITHIN_BYTES = 24 * MEBIBYTE
 GOOD = [trade_wire("IBM"), quote_wire("IBM")]
 HUGE_TEXT = "x" * 16 * MEBIBYTE
+ONE_HUNDRED = [trade_wire("IBM", q=number) for number in range(100)]
+NOT_A_NUMBER = trade_wire("IBM", p=float("nan"))
 
 # What is sent in a round, and what becomes of it: reason -> events in the queue `unknown`.
 RUBBISH: tuple[str | bytes, ...] = (
@@ -39,9 +42,12 @@ RUBBISH: tuple[str | bytes, ...] = (
     "[" * 5_000,
     HUGE_TEXT[:-100],
     json.dumps([trade_wire("HUGE", i=HUGE_TEXT)]),
+    json.dumps([*ONE_HUNDRED[:50], NOT_A_NUMBER, *ONE_HUNDRED[50:]]),
+    json.dumps([trade_wire(symbol) for symbol in NO_SYMBOLS]),
 )
 EXPECTED = {
-    "not_json": 5,
+    "not_json": 6,
+    "invalid_symbol": len(NO_SYMBOLS),
     "not_an_array": 2,
     "no_event_type": 4,
     "unknown_event_type": 1,
@@ -104,7 +110,7 @@ async def test_rubbish_of_every_kind_costs_nothing_but_itself_and_no_memory() ->
             source="listener:1",
             ttl_ms=limits.ttl_ms,
         )
-        good_in_a_round = len(GOOD) * (len(RUBBISH) + 1)
+        good_in_a_round = len(GOOD) * (len(RUBBISH) + 1) + len(ONE_HUNDRED)
         before, resident = set_aside(), []
         async with running(listener):
             for number in range(1, ROUNDS + 1):

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
+import psutil
 import pytest
 
 from marketdata.observability import metrics
@@ -15,7 +16,7 @@ from marketdata.providers.base import ProviderState
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.framing import count_events
+from marketdata.providers.massive.framing import MAX_FRAME_BYTES, count_events
 from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from tests.support.backoffs import never, soon
@@ -27,6 +28,7 @@ from tests.support.services import free_port
 
 CHANNELS = ("A.*", "AM.*", "T.*")
 SHORT = 0.5
+MEGABYTE = 10**6
 
 
 def make_provider(
@@ -288,6 +290,42 @@ async def test_a_plan_that_lacks_every_channel_is_not_called_live() -> None:
     async with ScriptedFeed(refuse_all) as feed, running(make_provider(feed.address)) as provider:
         await eventually(lambda: provider.status.state is ProviderState.REFUSED, 5)
         assert provider.status.detail == "not authorized"
+
+
+async def send_a_frame_of_300_mb(connection: FeedConnection) -> None:
+    """Its head and a part of it: the rest would not be taken."""
+    await connection.subscribe()
+    connection.socket.transport.write(b"\x81\x7f" + (300 * MEGABYTE).to_bytes(8, "big") + b"x" * MEGABYTE)
+    await connection.until_closed()
+
+
+async def send_300_mb_in_fragments(connection: FeedConnection) -> None:
+    async def fragments() -> AsyncIterator[str]:
+        for _ in range(300):
+            yield "x" * MEGABYTE
+
+    await connection.subscribe()
+    await connection.socket.send(fragments())
+
+
+@pytest.mark.parametrize("trap", [send_a_frame_of_300_mb, send_300_mb_in_fragments])
+async def test_a_frame_of_300_mb_is_told_and_costs_its_connection_and_no_memory(trap: Script) -> None:
+    ended = metrics.PROVIDER_SESSIONS_ENDED.labels(reason="frame_too_large")._value
+    before: float = ended.get()
+    resident = psutil.Process().memory_info().rss
+    grown_to = [resident]
+
+    def has_ended() -> bool:
+        grown_to.append(psutil.Process().memory_info().rss)
+        return bool(ended.get() > before)
+
+    async with ScriptedFeed(trap, stream) as feed, running(make_provider(feed.address)) as provider:
+        await eventually(has_ended, 15)
+        await first_event_containing(provider, "LIVE")
+
+        assert is_live(provider)
+        assert len(feed.connections) == 2
+        assert max(grown_to) - resident < 3 * MAX_FRAME_BYTES
 
 
 async def test_frames_over_a_mebibyte_and_binary_frames_come_through() -> None:

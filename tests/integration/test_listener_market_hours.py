@@ -142,6 +142,20 @@ async def test_where_silence_is_usual_it_is_given_longer(
         assert provider.status.state is ProviderState.LIVE
 
 
+async def test_a_feed_that_falls_silent_is_told_what_to_expect_long_before_it_is_given_up() -> None:
+    market = Market(MarketSession.CLOSED)
+    async with (
+        ScriptedFeed(stay_silent) as feed,
+        running(make_provider(feed.address, market, silence_timeout_seconds=1_000)) as provider,
+    ):
+        assert provider.outlook.session is None
+        await eventually(lambda: provider.outlook.session is MarketSession.CLOSED, 10)
+
+        assert provider.outlook.opens_ms == MONDAY_OPEN_MS
+        assert provider.status.state is ProviderState.LIVE
+        assert market.asked == 1
+
+
 async def test_an_operator_ends_the_wait_for_the_market() -> None:
     market = Market(MarketSession.CLOSED)
     async with (

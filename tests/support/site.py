@@ -136,8 +136,8 @@ class Site(WebProcess):
 class Visitor:
     """A browser without JavaScript: keeps cookies (which know no ports), follows redirects, sends forms."""
 
-    def __init__(self) -> None:
-        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+    def __init__(self, **headers: str) -> None:
+        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=headers)
         self.url = URL()
         self.status = 0
         self.page = ""
@@ -170,6 +170,12 @@ class Visitor:
         headers = {"Origin": str(URL(url).origin()), "X-CSRFToken": token}
         async with self._http.post(url, data=values, headers=headers) as answer:
             return await self._arrive(answer)
+
+    async def ask(self, method: str, url: str, **headers: str) -> aiohttp.ClientResponse:
+        """The bare answer to a request of any method, redirects not followed."""
+        async with self._http.request(method, url, headers=headers, allow_redirects=False) as answer:
+            await answer.read()
+            return answer
 
     def cookie(self, name: str, url: str) -> str:
         """The value of a cookie that would be sent to the address; empty when there is none."""

@@ -1,30 +1,20 @@
 """Feeds by name: which names are feeds, what each is made of, and what its viewer must be allowed to see."""
 
 import enum
-import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from marketdata.events import LONGEST_SYMBOL, SYMBOL_RULE, is_symbol
 from widgets.catalog.boards import BOARD_INFOS
 from widgets.catalog.columns import TABLE_COLUMNS, TAPE_COLUMNS
 
 STATUS_FEED: Final = "status"
 HIGH_ALERTS: Final = "daily_range_hod_alert"
 LOW_ALERTS: Final = "daily_range_lod_alert"
-LONGEST_SYMBOL: Final = 32
 EVENTS_HELD: Final = 200
 """How many of the newest events a feed of events holds; older ones are forgotten."""
-
-SYMBOL_PUNCTUATION: Final = "./-+:^*=#$!@%~"
-"""What occurs in symbols beside letters and digits, in any convention of the exchanges (Nasdaq's page "Ticker
-Symbol Convention"): classes, preferreds, units, warrants, rights (`BRK.B`, `BAC-B`, `AAM=`, `WFC+`)."""
-
-# Case matters, and lower case occurs: `KIMpL`.
-_SYMBOL = re.compile(
-    rf"[A-Za-z0-9][A-Za-z0-9{re.escape(SYMBOL_PUNCTUATION)}]{{0,{LONGEST_SYMBOL - 1}}}", re.ASCII
-)
 
 
 class UnknownFeedError(ValueError):
@@ -169,9 +159,6 @@ def feed_of(name: str) -> Feed:
     family = _OF_A_SYMBOL.get(kind + colon)
     if family is None:
         raise UnknownFeedError(f"no such feed; there are {ACCEPTED}")
-    if _SYMBOL.fullmatch(symbol) is None:
-        raise UnknownFeedError(
-            f"not a symbol; {kind}:{{symbol}} takes 1 to {LONGEST_SYMBOL} letters, digits or any of "
-            f"{SYMBOL_PUNCTUATION}, a letter or digit first"
-        )
+    if not is_symbol(symbol):
+        raise UnknownFeedError(f"not a symbol; {kind}:{{symbol}} takes {SYMBOL_RULE}")
     return msgspec.structs.replace(family, name=name, symbol=symbol)

@@ -25,6 +25,8 @@ from widgets.protocol import Status, encode_answer
 
 STATUS_INTERVAL_SECONDS: Final = 5.0
 HOUSEKEEPING_SECONDS: Final = 1.0
+# While data is not live the state is looked at this often, however many shards and boards speak.
+LOOK_SECONDS: Final = 0.25
 LONGEST_STALL_SECONDS: Final = 30.0
 READ_INTERVAL_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 1.0
@@ -87,7 +89,7 @@ class Hub:
         self._outboxes: dict[Outbox, set[str]] = {}
         self._status: Status | None = None
         self._sent_status: Status | None = None
-        self._status_sent_at = 0.0
+        self._status_sent_at = self._looked_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._trouble = ""
         self._switchboard = Switchboard(stored, clock)
@@ -143,10 +145,7 @@ class Hub:
             await end(task)
 
     def unready(self) -> Mapping[str, str]:
-        """Why this process cannot serve connections right now: part -> reason.
-
-        That data is old, or that the store is away, is no such reason: it is told to whoever is connected.
-        """
+        """Why this process cannot serve connections now: part -> reason. Old data is none."""
         return {"hub": self._trouble} if self._trouble else {}
 
     def data_status(self) -> Status | None:
@@ -176,7 +175,7 @@ class Hub:
             if isinstance(news, Announcement):
                 self._liveness.heard(news.channel, news.block.received_ns)
                 self._switchboard.take(news.channel, news.block)
-                if self._sent_status is None or self._sent_status.state is not DataState.LIVE:
+                if self._may_have_recovered():
                     self._send_status_when_due()
             else:
                 self._liveness.begin()
@@ -204,8 +203,8 @@ class Hub:
             for channel in switchboard.take_unread():
                 try:
                     await self._read_key(channel)
-                except StoreUnavailable as error:
-                    self._liveness.store_failed(str(error))
+                except StoreUnavailable:
+                    self._liveness.store_failed()
                     switchboard.want(channel)
                     pause = RETRY_SECONDS
                 except ContentError as error:
@@ -221,8 +220,8 @@ class Hub:
             return True
         try:
             tapes = await self._snapshots.tapes(symbols)
-        except StoreUnavailable as error:
-            self._liveness.store_failed(str(error))
+        except StoreUnavailable:
+            self._liveness.store_failed()
             self._switchboard.want_tapes(symbols)
             return False
         self._switchboard.take_stored_tapes(dict(zip(symbols, tapes, strict=True)))
@@ -270,11 +269,16 @@ class Hub:
         if self._liveness.is_known:
             outbox.status(encode_answer(self._liveness.status()))
 
+    def _may_have_recovered(self) -> bool:
+        is_live = self._sent_status is not None and self._sent_status.state is DataState.LIVE
+        return not is_live and self._clock.monotonic() - self._looked_at >= LOOK_SECONDS
+
     def _send_status_when_due(self) -> None:
+        self._looked_at = self._clock.monotonic()
         if not self._liveness.is_known:
             return
         self._status = status = self._liveness.status()
-        before, now = self._sent_status, self._clock.monotonic()
+        before, now = self._sent_status, self._looked_at
         if before is not None and status.state is before.state:
             # Other words for the same state come with the housekeeping, not with each announcement.
             same = msgspec.structs.replace(status, age_ms=before.age_ms) == before

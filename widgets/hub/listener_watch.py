@@ -38,8 +38,8 @@ class ListenerWatch:
         try:
             told = await self._record.actual()
             self._liveness.listener_told(None if told is None else read_actual(told))
-        except StoreUnavailable as error:
-            self._liveness.store_failed(str(error))
+        except StoreUnavailable:  # whoever hears the announcements logs why
+            self._liveness.store_failed()
         except ContentError as error:  # of another version, or not ours: as if nothing were told
             self._liveness.listener_told(None)
             self._log.warning("listener's record cannot be read", reason=error.reason, error=str(error))

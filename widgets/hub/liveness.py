@@ -54,14 +54,9 @@ class Liveness:
         self._channels = self._shards | self._boards
         self._listener: ListenerActual | None = None
         self._listener_is_known = False
-        self._store_trouble = ""
+        self._store_is_away = False
         self._began_at = clock.monotonic()
         self._is_known = False
-
-    @property
-    def store_trouble(self) -> str:
-        """Why the store cannot be read; empty when it can."""
-        return self._store_trouble
 
     def begin(self) -> None:
         """Listening starts now, or again: until every channel had the time to speak, silence says nothing."""
@@ -75,18 +70,18 @@ class Liveness:
     def listener_told(self, actual: ListenerActual | None) -> None:
         """Note what the store says of the listener, and that the store answered."""
         self._listener, self._listener_is_known = actual, True
-        if self._store_trouble:
-            self._store_trouble = ""
+        if self._store_is_away:
+            self._store_is_away = False
             self.begin()
 
-    def store_failed(self, error: str) -> None:
+    def store_failed(self) -> None:
         """Note that the store did not answer."""
-        self._store_trouble = error
+        self._store_is_away = True
 
     @property
     def is_known(self) -> bool:
         """Whether there is a verdict: of the beginning there is none until everybody could be heard."""
-        self._is_known = self._is_known or bool(self._store_trouble) or not self._is_settling
+        self._is_known = self._is_known or self._store_is_away or not self._is_settling
         return self._is_known
 
     def status(self) -> Status:
@@ -122,7 +117,7 @@ class Liveness:
             shard_ages=[heard.age_seconds(self._clock) for heard in self._shards.values()],
             silent_shards=[] if settling else self._silent(self._shards, self._shard_labels),
             silent_boards=[] if settling else self._silent(self._boards, self._board_labels),
-            cache_is_away=bool(self._store_trouble),
+            cache_is_away=self._store_is_away,
             settling=settling,
             listener=self._listener,
             fresh_seconds=self._fresh_seconds,

@@ -97,7 +97,9 @@ def _stopped(facts: Facts) -> str | None:
 
 def _refused(facts: Facts) -> str | None:
     told = facts.listener
-    return _account(told) if told is not None and told.state is ProviderState.REFUSED else None
+    if told is None or told.state is not ProviderState.REFUSED:
+        return None
+    return _sentence(told.reason, told.detail)
 
 
 def _settling(facts: Facts) -> str | None:
@@ -137,7 +139,8 @@ def _reconnecting(facts: Facts) -> str | None:
     told = facts.listener
     if told is None or facts.is_fresh or told.state is ProviderState.LIVE:
         return None
-    return _account(told)
+    # The text beside the reason is a library's, with addresses that are our own business.
+    return _sentence(told.reason)
 
 
 def _lagging(facts: Facts) -> str | None:
@@ -191,8 +194,7 @@ def _is_at_most(age: float | None, limit: float) -> bool:
     return age is not None and age <= limit
 
 
-def _account(told: ListenerActual) -> str:
-    """The listener's own words for its state: reason and the provider's text, which is masked already."""
-    words = [word.replace("_", " ") for word in (told.reason, told.detail) if word]
-    text = ": ".join(dict.fromkeys(words))
+def _sentence(*words: str) -> str:
+    """The listener's reason, and the provider's text (masked already), as a sentence; it may be empty."""
+    text = ": ".join(dict.fromkeys(word.replace("_", " ") for word in words if word))
     return f"{text[0].upper()}{text[1:]}." if text else ""

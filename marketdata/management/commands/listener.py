@@ -13,7 +13,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import MarketDataError
-from marketdata.listener.wanted import SERVICE, ListenerActual, ListenerWanted
+from marketdata.listener.wanted import (
+    RECENT_SECONDS,
+    SERVICE,
+    BrokerState,
+    ListenerActual,
+    ListenerWanted,
+)
 from marketdata.management.commands.run_listener import wanted_by_settings
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.store.connection import connect
@@ -75,7 +81,7 @@ class Command(BaseCommand):
             self.stdout.write("actual  no listener tells its state")
             return
         words = [word for word in (actual.state, actual.reason, actual.detail) if word]
-        since = f" since {_instant(actual.live_since_ms)}" if actual.live_since_ms else ""
+        since = f" since {_instant(actual.since_ms)}" if actual.since_ms else ""
         self.stdout.write(f"actual  {': '.join(words)}{since}, connection {actual.session}, {actual.source}")
         if actual.applied != wanted:
             self.stdout.write(f"        still at {_describe(actual.applied)}")
@@ -83,11 +89,14 @@ class Command(BaseCommand):
             self.stdout.write(f"        not confirmed by the provider: {', '.join(actual.unconfirmed)}")
         if actual.refusal:
             self.stdout.write(f"        version {actual.refused_version} refused: {actual.refusal}")
+        if actual.broker is not BrokerState.OK:
+            self.stdout.write(f"broker  {actual.broker}")
         counters = actual.counters
         dropped = ", ".join(f"{count} {reason}" for reason, count in counters.events_dropped.items() if count)
         self.stdout.write(
             f"events  {counters.events_received} received, {counters.events_published} published, "
-            f"{counters.events_in_flight} in flight, dropped: {dropped or 'none'}"
+            f"{counters.events_in_flight} in flight, dropped: {dropped or 'none'}; "
+            f"{actual.recent_events} in the last {RECENT_SECONDS:g} s"
         )
 
 

@@ -1,12 +1,12 @@
 """What the Massive provider must be told, checked before anything is connected."""
 
-import re
 from typing import Final
 
 import msgspec
 from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
+from marketdata.events import is_symbol
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedTarget
 
 # The delayed plans' feeds, by their names in the SDK, and by how much they are late.
@@ -16,7 +16,7 @@ DELAY_MS: Final = 15 * 60_000
 DELAY_ROOM_MS: Final = 60_000
 LONGEST_TOLD: Final = 200
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
-_SYMBOL: Final = re.compile(r"\*|[^\s,*]+")
+EVERY_SYMBOL: Final = "*"
 
 CHANNELS: Final = ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV")
 """The channels of the stock market, as the provider documents them; what has no queue goes to `unknown`."""
@@ -117,7 +117,7 @@ def _is_vendor_feed(feed: str) -> bool:
 def _check_subscription(subscription: str) -> None:
     """The server silently ignores what it does not know, so a mistake must be found here."""
     channel, _, symbol = subscription.partition(".")
-    if channel not in CHANNELS or not _SYMBOL.fullmatch(symbol):
+    if channel not in CHANNELS or not (symbol == EVERY_SYMBOL or is_symbol(symbol)):
         raise ConfigurationError(
             f"MASSIVE_SUBSCRIPTIONS has {subscription!r}; accepted: <channel>.* or <channel>.<symbol> "
             f"with a channel of {', '.join(CHANNELS)}"

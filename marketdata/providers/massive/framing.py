@@ -34,6 +34,8 @@ QUEUE_OF: Final[Mapping[EventType, QueueName]] = {
 }
 UNKNOWN_SHARD: Final = 0
 MAX_FRAME_CHARACTERS: Final = 16 * 2**20
+# As many bytes as so many characters may have. A longer frame is not even read: it ends its connection.
+MAX_FRAME_BYTES: Final = 4 * MAX_FRAME_CHARACTERS
 # Of text that is not JSON at all only the beginning is kept, as a JSON string: enough to see what it was.
 MALFORMED_EXCERPT_CHARACTERS: Final = 2_000
 # Statuses come in frames of their own: small ones, or long ones (acknowledgements) that begin with one.

@@ -15,7 +15,7 @@ from marketdata.observability.logs import get_logger, route_library_logger
 from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
 from marketdata.providers.feed_clock import CLOCK_STATUS
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.framing import statuses_of
+from marketdata.providers.massive.framing import MAX_FRAME_BYTES, statuses_of
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.sessions import (
     SessionEnd,
@@ -111,7 +111,7 @@ class Session:
         self._receiving = asyncio.create_task(
             self._client.connect(
                 self._receive,
-                max_size=None,  # frames above 1 MiB would end the connection
+                max_size=MAX_FRAME_BYTES,  # the library's own is 1 MiB; with none one frame takes all memory
                 compression=None,
                 reconnect_delays=no_further_dialling,
             ),

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 import msgspec
 from massive.exceptions import AuthError
 from websockets.exceptions import ConnectionClosedError
+from websockets.frames import CloseCode
 
 from marketdata.providers.base import StatusEvent
 from marketdata.runtime.backoff import Backoff
@@ -26,6 +27,7 @@ class EndReason(enum.StrEnum):
     POLICY_VIOLATION = "policy_violation"
     CLOSED_BY_SERVER = "closed_by_server"
     CONNECTION_LOST = "connection_lost"
+    FRAME_TOO_LARGE = "frame_too_large"
     SILENT = "silent"
     PROTOCOL_ERROR = "protocol_error"
 
@@ -89,8 +91,11 @@ def _reason_of(error: BaseException) -> EndReason:
         return EndReason.UNREACHABLE
     if not isinstance(error, ConnectionClosedError):
         return EndReason.PROTOCOL_ERROR
-    by_policy = error.rcvd is not None and error.rcvd.code == POLICY_VIOLATION_CODE
-    return EndReason.POLICY_VIOLATION if by_policy else EndReason.CONNECTION_LOST
+    if error.rcvd is not None and error.rcvd.code == POLICY_VIOLATION_CODE:
+        return EndReason.POLICY_VIOLATION
+    if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG and not error.rcvd_then_sent:
+        return EndReason.FRAME_TOO_LARGE
+    return EndReason.CONNECTION_LOST
 
 
 class Undialled(Exception):

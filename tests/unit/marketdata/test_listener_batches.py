@@ -9,9 +9,18 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import pytest
 
 from marketdata.errors import TopologyMismatch
-from marketdata.listener import Listener, service
+from marketdata.listener import Listener, publishing, service
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger
+from marketdata.listener.report import Reporter
+from marketdata.listener.wanted import (
+    RECENT_SECONDS,
+    BrokerState,
+    ListenerActual,
+    ListenerWanted,
+    encode,
+    read_actual,
+)
 from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import (
@@ -223,6 +232,53 @@ async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Ri
         sequences = [batch.sequence for batch in rig.published]
         assert sequences == sorted(sequences)
         assert rig.listener.unready() == {}
+
+
+async def test_a_broker_that_is_back_is_found_well_although_nothing_is_published(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.broker.go_away()
+        rig.receive(trade_wire("IBM"))
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
+        rig.clock.advance(TTL_MS / 1_000 + 1)  # what could have been published has expired
+        rig.broker.come_back()
+        await eventually(lambda: not rig.listener.unready(), 5)
+        assert not rig.published
+
+
+def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_takes(rig: Rig) -> None:
+    ledger, transport = Ledger(), MemoryTransport(shard_count=SHARDS)
+    backoff = Backoff(initial_seconds=0.01, maximum_seconds=0.02)
+    queue = publishing.Publishing(
+        transport, ledger, ttl_ms=TTL_MS, clock=rig.clock, tracing=Tracing(), backoff=backoff
+    )
+    reporter = Reporter(rig.provider, ledger, queue, source="listener:1", clock=rig.clock)
+    wanted = ListenerWanted(running=True, feed="RealTime", market="stocks", subscriptions=("T.*",))
+
+    def told() -> ListenerActual:
+        actual = reporter.actual(wanted, refused_version=0, refusal="")
+        assert read_actual(encode(actual)) == actual
+        return actual
+
+    began_ms = told().since_ms
+    assert (told().broker, told().recent_events, told().newest_received_ms) == (BrokerState.AWAY, 0, 0)
+
+    rig.clock.advance(1)
+    rig.provider.session = SessionReport(newest_received_ns=rig.clock.time_ns())
+    batches = BatchMaker(rig.provider, SHARDS, "listener:1", Tracing(), ledger)
+    batches.batches([Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())])
+    assert (told().since_ms, told().recent_events) == (began_ms, 2)
+    assert told().newest_received_ms == rig.clock.time_ns() // 1_000_000
+
+    rig.clock.advance(RECENT_SECONDS + 1)
+    rig.provider.session = SessionReport(number=2)  # another connection, on which nothing came yet
+    rig.provider.status = ProviderStatus(ProviderState.REFUSED, "auth_failed")
+    assert told().recent_events == 0
+    assert told().newest_received_ms == began_ms + 1_000
+    assert told().since_ms == rig.clock.time_ns() // 1_000_000
 
 
 async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_published_late(rig: Rig) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
+from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from mdp_site.env import Environment, stored_secret
 
 Read = Callable[[Environment], Any]
@@ -140,3 +141,10 @@ def test_of_two_makers_of_a_secret_the_first_wins(tmp_path: Path) -> None:
 
     assert stored_secret(path, make=slow) == "faster"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("market", ["options", "indices", "Stocks"])
+def test_a_choice_that_is_none_of_the_accepted_is_refused_with_the_reason(market: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Environment({"MARKET": market}).choice("MARKET", MARKETS[0], accepted=MARKETS, reason=ONLY_STOCKS)
+    assert str(refused.value) == f"MARKET={market!r} is not valid; accepted: stocks ({ONLY_STOCKS})"

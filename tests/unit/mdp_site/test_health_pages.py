@@ -8,6 +8,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from mdp_site import health
+from widgets import routing
+from widgets.data_state import DataState
+from widgets.protocol import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -54,9 +57,37 @@ def test_without_a_database_nobody_is_known_as_staff(monkeypatch: pytest.MonkeyP
     assert readiness(staff) == (503, {"database": "unavailable"})
 
 
+def test_the_state_of_the_data_is_told_and_does_not_make_the_process_unready(
+    monkeypatch: pytest.MonkeyPatch, staff: Client
+) -> None:
+    assert Client().get("/readyz").json()["data"] is None, "nothing is known before the hub runs"
+    status = Status(state=DataState.REFUSED, age_ms=47_000, detail="Auth failed.")
+    monkeypatch.setattr(routing.hub, "data_status", lambda: status)
+    answer = Client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["data"] == {"state": "refused", "age_ms": 47_000}
+    assert staff.get("/readyz").json()["data"] == {
+        "state": "refused",
+        "age_ms": 47_000,
+        "detail": "Auth failed.",
+    }
+
+
 @pytest.mark.parametrize(
     ("address", "status"),
-    [("127.0.0.1", 200), ("10.1.2.3", 200), ("", 200), ("::1", 200), ("8.8.8.8", 403), ("2001:db8::1", 403)],
+    [
+        ("127.0.0.1", 200),
+        ("10.1.2.3", 200),
+        ("", 200),
+        ("::1", 200),
+        ("8.8.8.8", 403),
+        ("2001:db8::1", 403),
+        ("unknown", 403),
+        ("::ffff:10.1.2.3", 200),
+        ("::ffff:8.8.8.8", 403),
+        ("10.1.2.3:80", 403),
+        ("fe80::1%eth0", 403),
+    ],
 )
 def test_metrics_are_for_inside(address: str, status: int) -> None:
     assert Client(REMOTE_ADDR=address).get("/metrics").status_code == status

@@ -60,6 +60,8 @@ def test_a_complete_production_configuration_is_fine(found: Callable[..., list[c
             {"MARKET_DATA_MESSAGE_TTL": 250, "PUBLISH_INTERVAL_MS": 250},
             "more than PUBLISH_INTERVAL_MS (250 ms)",
         ),
+        ("OIDC_ALLOWED_DOMAINS", {"OIDC_ALLOWED_DOMAINS": ["example.com", "@x"]}, "such as example.com"),
+        ("OIDC_ALLOWED_EMAILS", {"OIDC_ALLOWED_EMAILS": ["example.com"]}, "such as ann@example.com"),
         (
             "JOBS_RETRY_SECONDS",
             {"Q_CLUSTER": {"timeout": 300, "retry": 300}},

@@ -143,6 +143,14 @@ async def test_a_session_of_a_deactivated_user_is_refused() -> None:
     ("origin", "host", "scheme", "accepted"),
     [
         ("https://scanner.example.com", "scanner.example.com", "wss", True),
+        ("https://scanner.example.com", "scanner.example.com:443", "wss", True),
+        ("https://scanner.example.com", "Scanner.Example.COM", "wss", True),
+        ("http://scanner.example.com", "scanner.example.com:80", "ws", True),
+        ("https://scanner.example.com:8443", "scanner.example.com:443", "wss", False),
+        ("https://scanner.example.com", "scanner.example.com:80", "wss", False),
+        ("https://public.example", "scanner.example.com:443", "ws", True),
+        ("https://[", "scanner.example.com", "wss", False),
+        ("https://user@scanner.example.com", "scanner.example.com", "wss", False),
         ("http://scanner.example.com", "scanner.example.com", "wss", False),
         ("https://a.trusted.example", "scanner.example.com", "wss", True),
         ("https://trusted.example", "scanner.example.com", "wss", False),
@@ -156,5 +164,9 @@ def test_trusted_origins_are_read_as_django_reads_them(
     settings: Settings, origin: str, host: str, scheme: str, accepted: bool
 ) -> None:
     settings.ALLOWED_HOSTS = ["scanner.example.com"]
-    settings.CSRF_TRUSTED_ORIGINS = ["https://*.trusted.example", "https://exact.example:8443"]
+    settings.CSRF_TRUSTED_ORIGINS = [
+        "https://*.trusted.example",
+        "https://exact.example:8443",
+        "https://Public.example:443",
+    ]
     assert origin_is_ours(scope_of(origin=origin, host=host, scheme=scheme)) is accepted

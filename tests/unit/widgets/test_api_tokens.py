@@ -104,12 +104,14 @@ def test_the_command_prints_a_working_token_once(user: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nobody"], "no active user is called 'nobody'"),
+        (["nobody"], "'nobody' has logged in yet.*Log in once at http://.*/accounts/tokens/"),
+        (["gone"], "'gone' is switched off"),
         (["bot", "--expires-in-days", "0"], "accepted: 1 to 3650"),
         (["bot", "--expires-in-days", "9999"], "accepted: 1 to 3650"),
     ],
 )
 def test_the_command_says_what_is_wrong(user: Any, arguments: list[str], message: str) -> None:
+    get_user_model().objects.create_user("gone", is_active=False)
     with pytest.raises(CommandError, match=message):
         call_command("create_api_token", *arguments)
     assert not ApiToken.objects.filter(user=user).exists()

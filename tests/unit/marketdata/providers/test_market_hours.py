@@ -65,6 +65,14 @@ def test_a_closed_market_is_asked_about_slowly_and_exactly_at_the_pre_markets_st
     assert before_open.ask_again_seconds == 2.5
 
 
+@pytest.mark.parametrize(
+    ("date", "hour", "opens"),
+    [(FRIDAY, 3, FRIDAY), (FRIDAY, 21, MONDAY), (FRIDAY + dt.timedelta(days=1), 12, MONDAY)],
+)
+def test_a_closed_market_says_when_it_opens(date: dt.date, hour: int, opens: dt.date) -> None:
+    assert view_of(trading_calendar(), at(date, hour), None).opens_ms == at(opens, 4)
+
+
 def test_an_open_that_the_provider_does_not_confirm_is_asked_about_soon() -> None:
     opening = at(MONDAY, 4)
 

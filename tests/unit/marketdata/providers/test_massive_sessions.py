@@ -126,3 +126,29 @@ def test_single_stocks_of_every_kind_can_be_subscribed_to(symbol: str) -> None:
 def test_the_vendors_own_feeds_are_always_encrypted() -> None:
     assert MassiveConfiguration(api_key="key", feed="Delayed", secure=False).uses_tls
     assert not MassiveConfiguration(api_key="", feed="127.0.0.1:9400", secure=False).uses_tls
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("unknown key sk-12345", "unknown key ***"),
+        ("two\nlines\x1b[31m", "two lines [31m"),
+        ("x" * 300, "x" * 199 + "…"),
+    ],
+)
+def test_the_servers_words_are_told_without_the_key_on_one_short_line(said: str, told: str) -> None:
+    assert MassiveConfiguration(api_key="sk-12345").told(said) == told
+
+
+@pytest.mark.parametrize(
+    ("feed", "delay_ms"),
+    [
+        ("RealTime", 0),
+        ("Delayed", 900_000),
+        ("DelayedFullMarketBusiness", 900_000),
+        ("delayed.massive.com:443", 900_000),
+        ("127.0.0.1:9400", 0),
+    ],
+)
+def test_a_delayed_feed_is_known_by_its_name(feed: str, delay_ms: int) -> None:
+    assert MassiveConfiguration(api_key="key", feed=feed).delay_ms == delay_ms

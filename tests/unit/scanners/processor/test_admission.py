@@ -120,6 +120,10 @@ def test_who_was_refused_is_told_with_the_most_events_first(shard: Shard) -> Non
     assert told.columns[EVENTS][0] == 3
     assert len(told) == REFUSED_TOLD
     assert shard.tick().refused is None, "it is as it was"
+    shard.core.store_anew()
+    again = shard.tick().refused
+    assert again is not None
+    assert again.symbols == told.symbols
 
 
 def test_a_busy_newcomer_is_not_crowded_out_of_the_count_by_any_number_of_others() -> None:

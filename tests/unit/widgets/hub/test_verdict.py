@@ -1,5 +1,6 @@
 """Which state the data is in, for every set of facts; and that nothing old is ever called live."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -80,6 +81,8 @@ def test_the_words_name_who_is_gone_and_say_what_the_provider_said() -> None:
     assert "shard 1" in judge(facts(FRESH, told(), silent_shards=("shard 1",))).detail
     refused = told(ProviderState.REFUSED, "auth_failed", detail="Unknown key")
     assert judge(facts(OLD, refused)).detail == "Auth failed: Unknown key."
+    lost = told(ProviderState.WAITING, "unreachable", detail="no route to 10.0.0.7:443")
+    assert judge(facts(OLD, lost)).detail == "Unreachable."
 
 
 ages = st.none() | st.floats(0, 100_000)
@@ -129,3 +132,9 @@ def test_closed_or_quiet_is_told_only_where_everything_of_ours_is_there(known: F
         assert known.listener is not None
         assert known.listener.broker is BrokerState.OK
         assert not known.is_fresh
+
+
+def test_the_specification_lists_every_state_with_its_meaning() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "protocol.md").read_text()
+    missing = [state for state, info in STATES.items() if f"| `{state}` | {info.meaning} |" not in page]
+    assert (set(STATES), missing) == (set(DataState), [])

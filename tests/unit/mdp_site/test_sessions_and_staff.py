@@ -1,4 +1,4 @@
-"""Which identities may enter, who becomes staff, and what a session's end sets off."""
+"""What a session's end sets off, which sessions are listed, and who gets into the admin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,65 +10,12 @@ from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
-from hypothesis import given
-from hypothesis import strategies as st
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from mdp_site import sessions
-from mdp_site.auth import identity_claims, in_staff_group, may_enter
 from widgets.models import ApiToken
 
-VERIFIED = {"email": "Ann@Example.com", "email_verified": True}
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.mark.parametrize(
-    ("claims", "domains", "emails", "expected"),
-    [
-        ({}, [], [], True),
-        (VERIFIED, ["example.com"], [], True),
-        (VERIFIED, ["EXAMPLE.COM"], [], True),
-        (VERIFIED, [], ["ann@example.com"], True),
-        (VERIFIED, ["other.com"], ["ann@example.com"], True),
-        (VERIFIED, ["other.com"], [], False),
-        (VERIFIED, ["ample.com"], [], False),
-        (VERIFIED, [], ["bob@example.com"], False),
-        ({"email": "ann@example.com"}, ["example.com"], [], False),
-        ({"email": "ann@example.com", "email_verified": False}, ["example.com"], [], False),
-        ({"email": "ann@example.com", "email_verified": "false"}, ["example.com"], [], False),
-        ({"email": None, "email_verified": True}, ["example.com"], [], False),
-        ({"email": "example.com@evil.example", "email_verified": True}, ["example.com"], [], False),
-    ],
-)
-def test_who_may_enter(claims: dict[str, Any], domains: list[str], emails: list[str], expected: bool) -> None:
-    assert may_enter(claims, domains=domains, emails=emails) is expected
-
-
-@given(email=st.text(), domain=st.sampled_from(["example.com", "x.org"]))
-def test_only_addresses_that_end_in_a_listed_domain_enter(email: str, domain: str) -> None:
-    entered = may_enter({"email": email, "email_verified": True}, domains=[domain], emails=[])
-    assert entered == (email.casefold().rpartition("@")[2] == domain)
-
-
-@pytest.mark.parametrize(
-    ("claims", "expected"),
-    [
-        ({"groups": ["users", "operators"]}, True),
-        ({"groups": "operators"}, True),
-        ({"groups": ["operators2"]}, False),
-        ({"groups": "all operators"}, False),
-        ({"groups": None}, False),
-        ({}, False),
-    ],
-)
-def test_who_is_staff(claims: dict[str, Any], expected: bool) -> None:
-    assert in_staff_group(claims, claim="groups", group="operators") is expected
-
-
-def test_what_the_user_information_endpoint_says_completes_the_id_token() -> None:
-    extra_data = {"id_token": {"sub": "1", "groups": ["a"]}, "userinfo": {"sub": "1", "email": "a@b.c"}}
-    assert identity_claims(extra_data) == {"sub": "1", "groups": ["a"], "email": "a@b.c"}
-    assert identity_claims({"userinfo": None}) == {}
 
 
 @pytest.fixture
@@ -167,10 +114,31 @@ def test_staff_log_in_with_a_password_at_the_admin_and_failures_are_limited(
 
 
 def test_a_user_without_staff_rights_does_not_get_into_the_admin(user: Any) -> None:
+    get_user_model().objects.create_superuser("root", password=PASSWORD)
     answer = Client().post(
         reverse("admin:login"), {"username": "ann", "password": PASSWORD, "next": "/admin/"}
     )
     assert "staff account" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("staff", "form"),
+    [
+        ({}, False),
+        ({"is_staff": True}, False),
+        ({"is_staff": True, "password": PASSWORD, "is_active": False}, False),
+        ({"is_staff": True, "password": PASSWORD}, True),
+    ],
+)
+def test_the_admin_asks_for_a_password_only_where_a_member_of_staff_has_one(
+    user: Any, staff: dict[str, Any], form: bool
+) -> None:
+    get_user_model().objects.create_user("eve", **staff)
+    answer = Client().get("/admin/login/?next=/admin/")
+    asked = answer.status_code == 200 and 'name="password"' in answer.content.decode()
+    led = answer.headers.get("Location") == "/accounts/login/?next=/admin/"
+    assert (asked, led) == (form, not form)
+    assert ("local password" in Client().get("/accounts/login/").content.decode()) is form
 
 
 def test_without_password_login_the_admin_leads_to_the_provider(settings: Settings, user: Any) -> None:

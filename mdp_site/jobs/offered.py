@@ -1,0 +1,10 @@
+"""The jobs that may be ordered: those of the market data room and of the site, and no other function."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from marketdata.jobs import JOBS as MARKET_DATA_JOBS
+from mdp_site.jobs.purge import PURGE_JOB, PURGE_SCHEDULE
+
+JOBS: Final[Mapping[str, str]] = {**MARKET_DATA_JOBS, PURGE_JOB: PURGE_SCHEDULE}
+"""Dotted name of a job -> what people call it."""
