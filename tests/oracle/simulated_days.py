@@ -96,9 +96,8 @@ def universe(seed: int) -> Universe:
 
 @functools.cache
 def ordinary_day(date: str, seed: int) -> Sequence[Sent]:
-    """The market of the seed as it comes."""
-    day = oracle_day(date)
-    return tuple(stretch(seed, day.start_ms, day.after_hours_end_ms))
+    """The market of the seed as it comes: a hostile provider has the same, and more beside it."""
+    return tuple(sent for sent in hostile_day(date, seed) if sent.defect is None)
 
 
 def scenario_day(name: str, date: str, seed: int) -> Sequence[Sent]:
