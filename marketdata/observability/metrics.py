@@ -232,7 +232,7 @@ SIMULATOR_EVENTS: Final = Counter(
 )
 SIMULATOR_DEFECTS: Final = Counter(
     "mdp_simulator_sent_defects_total",
-    "Bad events and frames handed to clients in scenario bad, once for each client",
+    "Odd events, frames and REST answers handed to clients, once for each client",
     ["kind"],
 )
 SIMULATOR_CLOCK_SLIPPED: Final = Counter(

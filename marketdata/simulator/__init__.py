@@ -10,4 +10,8 @@ details), `wire.py` (events as the provider spells them).
 The protocol: `protocol.py` (one connection's conversation, no I/O), `connection.py` (its bounded outbox),
 `feed.py` (WebSocket endpoint and fan-out), `rest.py` with `reference_rest.py`, `bars_rest.py` and
 `snapshot_rest.py`, `faults.py` (what goes wrong on demand), `pacing.py` and `service.py` (the whole).
+
+What is odd about it in some scenarios: `defects.py` (kinds of odd events), `spoilt_events.py` and
+`hostile_events.py` (how they are made), `injection.py` (when they come); `odd_answers.py` (kinds of odd REST
+answers, and when they come), `odd_rows.py` and `odd_responses.py` (how they are made).
 """

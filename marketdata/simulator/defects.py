@@ -1,33 +1,17 @@
-"""Bad input for whoever reads the feed: each kind so many times a minute of market time, and counted.
-
-The market itself is not touched, and draws no random number more or less: the good events are those of the
-undisturbed market of the same seed. Kinds that are well-formed objects ride at the end of a good frame, to
-show that they spoil no neighbour; the others are frames of their own.
-"""
+"""Kinds of odd input, and what a recipe is; `spoilt_events.py` and `hostile_events.py` have the recipes."""
 
 import enum
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
-import numpy as np
-
-from marketdata.simulator.prebuilt import Block
-
-OVERSIZED_FRAME_BYTES: Final = 16 * 1024 * 1024
-OVERSIZED_FRAME_EVENTS: Final = 16_384
-HUGE_FIELD_BYTES: Final = 256 * 1024
-_MS_PER_MINUTE: Final = 60_000
-_LATE_MS: Final = 900_000
-_OUT_OF_ORDER_MS: Final = 5_000
-_encoder: Final = msgspec.json.Encoder()
 
 WireObject: TypeAlias = dict[str, Any]
+"""An event as the wire has it."""
 
 
 class Defect(enum.StrEnum):
-    """What is wrong with an event or a frame."""
+    """What is wrong with an event or a frame, or what a careless reader would take for wrong."""
 
     LATE = "late"
     """A second aggregate of a quarter of an hour ago, with half of the day's volume."""
@@ -58,175 +42,105 @@ class Defect(enum.StrEnum):
     OVERSIZED_FRAME = "oversized_frame"
     """A valid frame of 16 MiB: 16,384 events of the unknown type `ZZ`."""
 
+    AHEAD_TRADE = "ahead_trade"
+    """A trade stamped two days ahead."""
+    AHEAD_BAR = "ahead_bar"
+    """A second aggregate stamped one day ahead."""
+    AHEAD_QUOTE = "ahead_quote"
+    """A quote stamped four hours ahead: before the open it lies behind it."""
+    AHEAD_BANDS = "ahead_bands"
+    """A frame with nothing but price bands stamped ten days ahead."""
+    YEAR_2100 = "year_2100"
+    """A trade stamped in the year 2100."""
+    YEAR_1970 = "year_1970"
+    """A trade stamped within the first second of 1970."""
+    YESTERDAY = "yesterday"
+    """A second aggregate stamped one day back."""
+    TIME_IN_SECONDS = "time_in_seconds"
+    """A trade whose time counts seconds in place of milliseconds."""
+    TIME_IN_NANOSECONDS = "time_in_nanoseconds"
+    """A quote whose time counts nanoseconds in place of milliseconds."""
+    BANDS_IN_MILLISECONDS = "bands_in_milliseconds"
+    """Price bands whose time counts milliseconds in place of nanoseconds."""
+    CROWD_TOMORROW = "crowd_tomorrow"
+    """A frame of all events of the step, up to 100 of many symbols, once more and one day ahead."""
+    CROWD_LATER = "crowd_later"
+    """The same, four hours ahead."""
 
-class Injection(msgspec.Struct, frozen=True):
-    """One bad event for the end of a frame of `channel`, or a bad frame of its own (`channel` is None)."""
+    NAN_BESIDE = "nan_beside"
+    """A trade at the price `NaN` among good ones: the whole frame is no JSON."""
+    INFINITY_BESIDE = "infinity_beside"
+    """A quote with the bid `-Infinity` among good ones: the whole frame is no JSON."""
+    HUGE_NUMBER = "huge_number"
+    """A trade at the price `1e999`: JSON, but no number that a computer has."""
+    TEXT_FOR_NUMBER = "text_for_number"
+    """A trade whose price is a text."""
+    NUMBER_FOR_SYMBOL = "number_for_symbol"
+    """A trade whose `sym` is a number."""
+    NUMBER_FOR_TYPE = "number_for_type"
+    """An event whose `ev` is a number."""
+    DEEP_NESTING = "deep_nesting"
+    """A trade with a field of 5,000 arrays in each other, among good ones."""
+    STATUS_WITHOUT_NAME = "status_without_name"
+    """A status event without `status`."""
+    STATUS_OF_NUMBERS = "status_of_numbers"
+    """A status event whose texts are numbers."""
+    UNHEARD_STATUS = "unheard_status"
+    """A status event that the provider does not document."""
 
-    defect: Defect
-    data: bytes
-    channel: str | None = None
+    UNREAD_NULLS = "unread_nulls"
+    """A trade with null for its id, exchange, tape, number and conditions. It is a trade."""
+    UNREAD_TYPES = "unread_types"
+    """A trade whose id is a number and whose participant time is a text. It is a trade."""
+    BAR_WITHOUT_AVERAGE = "bar_without_average"
+    """A second aggregate of the same frame once more, without its average size. It is a bar."""
+    HALT_WITH_NULL_BANDS = "halt_with_null_bands"
+    """A halt whose bands are null. It is a halt."""
+    HALT_WITHOUT_BANDS = "halt_without_bands"
+    """A halt that has no bands. It is a halt."""
+    OTHER_ID = "other_id"
+    """A trade that differs from a good one by its id alone. There are two trades."""
+    OTHER_EXCHANGE = "other_exchange"
+    """The same by its exchange."""
+    OTHER_TAPE = "other_tape"
+    """The same by its tape."""
 
-    @property
-    def is_binary(self) -> bool:
-        """Whether it goes out as a binary frame: a text frame must be UTF-8."""
-        return self.defect is Defect.INVALID_UTF8
+    CONTROL_IN_SYMBOL = "control_in_symbol"
+    """A trade whose symbol has a NUL or another control character in it."""
+    BLANK_IN_SYMBOL = "blank_in_symbol"
+    """A trade whose symbol is blank, or begins, ends or is parted with a blank."""
+    MARKUP_IN_SYMBOL = "markup_in_symbol"
+    """A trade whose symbol is markup."""
+    INVISIBLE_IN_SYMBOL = "invisible_in_symbol"
+    """A trade whose symbol has zero-width or bidirectional characters in it."""
+    INVENTED_SYMBOLS = "invented_symbols"
+    """A frame of 25 trades of symbols that nobody lists, each time of others."""
+    TEST_ISSUE_BAR = "test_issue_bar"
+    """A second aggregate of ZWZZT, a test issue, at ten times its close and a thousand times the volume."""
+    TEST_ISSUE_TRADE = "test_issue_trade"
+    """A trade of it at that price."""
+    SUB_PENNY_BAR = "sub_penny_bar"
+    """A second aggregate of PNNYQ at $0.00005."""
+    SUB_PENNY_TRADE = "sub_penny_trade"
+    """A trade of it at that price."""
 
 
-class DefectSchedule:
-    """When each kind is due: evenly over the minute, from a phase of its own drawn from the seed."""
+class Single(msgspec.Struct, frozen=True):
+    """One bad event, made from a good event of the channel `source` ("" needs none).
 
-    def __init__(self, per_minute: Mapping[Defect, int], *, seed: int, start_ms: int) -> None:
-        self._per_minute: Final = per_minute
-        self._start_ms: Final = start_ms
-        phases = np.random.default_rng([seed, 8]).integers(0, _MS_PER_MINUTE, len(Defect)).tolist()
-        self._phases: Final = dict(zip(Defect, phases, strict=True))
-        self._taken: Final = dict.fromkeys(per_minute, 0)
-
-    def take_due(self, now_ms: int) -> dict[Defect, int]:
-        """How many of each kind became due since the last call; over any whole minute just its number."""
-        due = {}
-        for defect, number in self._per_minute.items():
-            so_far = ((now_ms - self._start_ms) * number + self._phases[defect]) // _MS_PER_MINUTE
-            if so_far > self._taken[defect]:
-                due[defect] = so_far - self._taken[defect]
-                self._taken[defect] = so_far
-        return due
-
-
-class DefectInjector:
-    """Makes the bad input of each step from the step's own good events. Pure but for its counters.
-
-    A kind that needs an event of a channel waits for a step that has one.
+    `make` gets that event, and how many of its kind were made before. With `rides` the event goes at the end
+    of a frame of its source, else its bytes are a frame.
     """
 
-    def __init__(self, schedule: DefectSchedule) -> None:
-        self._schedule: Final = schedule
-        self._waiting: dict[Defect, int] = {}
-
-    def step(self, blocks: Sequence[Block], now_ms: int) -> list[Injection]:
-        """What to send along with a step's blocks."""
-        for defect, number in self._schedule.take_due(now_ms).items():
-            self._waiting[defect] = self._waiting.get(defect, 0) + number
-        if not self._waiting:
-            return []
-        samples = _first_events(blocks, ("A", "T"))
-        ready = {defect: number for defect, number in self._waiting.items() if _SOURCE[defect] in samples}
-        self._waiting = {defect: self._waiting[defect] for defect in self._waiting.keys() - ready.keys()}
-        return [
-            _inject(defect, samples) for defect in Defect for _ in range(ready.get(defect, 0))
-        ]  # in the order of the enumeration, not of a set
+    source: str
+    make: Callable[[WireObject, int], bytes]
+    rides: bool = True
 
 
-def _first_events(blocks: Sequence[Block], channels: Sequence[str]) -> dict[str, WireObject]:
-    found: dict[str, WireObject] = {"": {}}
-    for block in blocks:
-        if block.channel in channels and block.channel not in found:
-            found[block.channel] = msgspec.to_builtins(block.messages(slice(0, 1))[0])
-    return found
+class Crowd(msgspec.Struct, frozen=True):
+    """A frame of many events, made from the events of a step (at least one), and how many came before."""
+
+    make: Callable[[Sequence[WireObject], int], Sequence[WireObject]]
 
 
-def _inject(defect: Defect, samples: Mapping[str, WireObject]) -> Injection:
-    source = _SOURCE[defect]
-    return Injection(defect, _MAKERS[defect](samples[source]), source if defect in _RIDERS else None)
-
-
-def _late(bar: WireObject) -> bytes:
-    volume = bar["av"] // 2
-    old = {"s": bar["s"] - _LATE_MS, "e": bar["e"] - _LATE_MS, "av": volume, "dav": f"{volume}.0"}
-    return _encoder.encode(bar | old)
-
-
-def _out_of_order(trade: WireObject) -> bytes:
-    earlier = {name: trade[name] - _OUT_OF_ORDER_MS for name in ("t", "pt", "trft") if name in trade}
-    number = max(1, trade["q"] - _OUT_OF_ORDER_MS)
-    return _encoder.encode(trade | earlier | {"q": number, "i": str(number)})
-
-
-def _resent_bar(bar: WireObject) -> bytes:
-    volume = bar["v"] + 100
-    changed = {
-        "v": volume,
-        "dv": f"{volume}.0",
-        "z": bar["z"] + 1,
-        "c": bar["l"],
-        "h": bar["h"],
-        "vw": bar["l"],
-    }
-    return _encoder.encode(bar | changed)
-
-
-def _negative_size(trade: WireObject) -> bytes:
-    return _encoder.encode(trade | {"s": -100})
-
-
-def _missing_symbol(trade: WireObject) -> bytes:
-    return _encoder.encode({name: value for name, value in trade.items() if name != "sym"})
-
-
-def _unknown_event(trade: WireObject) -> bytes:
-    return _encoder.encode(trade | {"ev": "ZZ"})
-
-
-def _not_a_number(trade: WireObject) -> bytes:
-    price = b'"p":' + _encoder.encode(trade["p"])
-    return b"[" + _encoder.encode(trade).replace(price, b'"p":NaN', 1) + b"]"
-
-
-def _malformed(trade: WireObject) -> bytes:
-    return b"[" + _encoder.encode(trade)[:-10]
-
-
-def _not_objects(_: WireObject) -> bytes:
-    return b'[1,"two",null,[4]]'
-
-
-def _invalid_utf8(trade: WireObject) -> bytes:
-    return b"[" + _encoder.encode(trade | {"sym": "@"}).replace(b'"@"', b'"\xff\xfe"', 1) + b"]"
-
-
-def _huge_field(trade: WireObject) -> bytes:
-    return _encoder.encode([trade | {"sym": "X" * HUGE_FIELD_BYTES}])
-
-
-@functools.cache
-def _oversized_frame() -> bytes:
-    share = OVERSIZED_FRAME_BYTES // OVERSIZED_FRAME_EVENTS
-    event = b'{"ev":"ZZ","sym":"AAPL","pad":""}'
-    padded = event[:-2] + b"x" * (share - len(event) - 1) + event[-2:]
-    return b"[" + b",".join([padded] * OVERSIZED_FRAME_EVENTS) + b"]"
-
-
-_RIDERS: Final = frozenset(
-    {
-        Defect.LATE,
-        Defect.DUPLICATE,
-        Defect.OUT_OF_ORDER,
-        Defect.RESENT_BAR,
-        Defect.NEGATIVE_SIZE,
-        Defect.MISSING_SYMBOL,
-        Defect.UNKNOWN_EVENT,
-    }
-)
-# The channel whose event is spoilt; none where the frame has no event of the market in it.
-_SOURCE: Final[Mapping[Defect, str]] = dict.fromkeys(Defect, "T") | {
-    Defect.LATE: "A",
-    Defect.RESENT_BAR: "A",
-    Defect.NOT_OBJECTS: "",
-    Defect.OVERSIZED_FRAME: "",
-}
-_MAKERS: Final[Mapping[Defect, Callable[[WireObject], bytes]]] = {
-    Defect.LATE: _late,
-    Defect.DUPLICATE: _encoder.encode,
-    Defect.OUT_OF_ORDER: _out_of_order,
-    Defect.RESENT_BAR: _resent_bar,
-    Defect.NEGATIVE_SIZE: _negative_size,
-    Defect.MISSING_SYMBOL: _missing_symbol,
-    Defect.UNKNOWN_EVENT: _unknown_event,
-    Defect.NOT_A_NUMBER: _not_a_number,
-    Defect.MALFORMED: _malformed,
-    Defect.NOT_AN_ARRAY: _encoder.encode,
-    Defect.NOT_OBJECTS: _not_objects,
-    Defect.INVALID_UTF8: _invalid_utf8,
-    Defect.HUGE_FIELD: _huge_field,
-    Defect.OVERSIZED_FRAME: lambda _: _oversized_frame(),
-}
+Recipe: TypeAlias = Single | Crowd

@@ -11,8 +11,9 @@ from aiohttp import WSMsgType, web
 
 from marketdata.observability import metrics
 from marketdata.simulator.connection import Connection
-from marketdata.simulator.defects import Defect, Injection
+from marketdata.simulator.defects import Defect
 from marketdata.simulator.faults import Faults
+from marketdata.simulator.injection import Injection
 from marketdata.simulator.prebuilt import Block
 from marketdata.simulator.protocol import (
     AUTH_TIMEOUT,
@@ -202,8 +203,9 @@ class Feed:
         self._count(injection, len(wanting))
 
     def _count(self, injection: Injection, clients: int) -> None:
-        self.sent_defects[injection.defect] += clients
-        metrics.SIMULATOR_DEFECTS.labels(injection.defect.value).inc(clients)
+        pieces = clients * injection.pieces
+        self.sent_defects[injection.defect] += pieces
+        metrics.SIMULATOR_DEFECTS.labels(injection.defect.value).inc(pieces)
 
     def _publish_tickers(self, blocks: Sequence[Block], connection: Connection) -> None:
         messages: list[Message] = []

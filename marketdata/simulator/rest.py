@@ -4,7 +4,6 @@ All answers are computed from the market's own state and time. Bodies and errors
 documentation; unknown paths answer 404 as text, as the provider's router does.
 """
 
-import base64
 import inspect
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,14 +16,16 @@ from marketdata.observability import metrics
 from marketdata.simulator.bars_rest import BarsRest, DailyBars
 from marketdata.simulator.faults import Faults
 from marketdata.simulator.market import Market
+from marketdata.simulator.odd_responses import OddAnswers
 from marketdata.simulator.protocol import ApiKey
 from marketdata.simulator.reference_rest import ReferenceRest
-from marketdata.simulator.rest_answers import Listing, Query, RestError
+from marketdata.simulator.rest_answers import Listing, Query, RestError, cursor_of, parameters_of
 from marketdata.simulator.snapshot_rest import SnapshotRest
 from marketdata.simulator.splits import SplitHistory
 from marketdata.trading_calendar.exchange import Holiday
 
-Answer: TypeAlias = Mapping[str, Any] | Sequence[Any] | Listing
+Body: TypeAlias = Mapping[str, Any] | Sequence[Any]
+Answer: TypeAlias = Body | Listing
 Responder: TypeAlias = Callable[[Query], Answer | Awaitable[Answer]]
 
 _ERROR_BODIES: Final[Mapping[int, Mapping[str, str]]] = {
@@ -50,9 +51,10 @@ def build_rest_routes(
     faults: Faults,
     *,
     holidays: Sequence[Holiday],
+    odd_answers: OddAnswers | None = None,
 ) -> None:
-    """Add every REST route to the application."""
-    add_rest_routes(app, market_responders(market, holidays), keys, faults)
+    """Add every REST route to the application; answers are well unless `odd_answers` makes them odd."""
+    add_rest_routes(app, market_responders(market, holidays), keys, faults, odd_answers)
 
 
 def market_responders(market: Market, holidays: Sequence[Holiday]) -> Mapping[str, Responder]:
@@ -82,12 +84,16 @@ def market_responders(market: Market, holidays: Sequence[Holiday]) -> Mapping[st
 
 
 def add_rest_routes(
-    app: web.Application, responders: Mapping[str, Responder], keys: Mapping[str, ApiKey], faults: Faults
+    app: web.Application,
+    responders: Mapping[str, Responder],
+    keys: Mapping[str, ApiKey],
+    faults: Faults,
+    odd_answers: OddAnswers | None = None,
 ) -> None:
     """Answer these paths to whoever has a key, and every other one with 404."""
-    rest = _Rest(keys, faults)
+    rest = _Rest(keys, faults, odd_answers)
     for path, responder in responders.items():
-        app.router.add_get(path, rest.handler(responder))
+        app.router.add_get(path, rest.handler(path, responder))
     app.router.add_get("/{unrouted:.*}", _not_found)
 
 
@@ -98,20 +104,25 @@ async def _not_found(_request: web.Request) -> web.Response:
 class _Rest:
     """Turns a responder into an HTTP handler: checks the key, applies faults, pages, renders."""
 
-    def __init__(self, keys: Mapping[str, ApiKey], faults: Faults) -> None:
+    def __init__(
+        self, keys: Mapping[str, ApiKey], faults: Faults, odd_answers: OddAnswers | None = None
+    ) -> None:
         self._keys: Final = keys
         self._faults: Final = faults
+        self._odd_answers: Final = odd_answers
         self._request_numbers: Final = itertools.count(1)
 
-    def handler(self, responder: Responder) -> Callable[[web.Request], Any]:
-        async def handle(request: web.Request) -> web.Response:
+    def handler(self, path: str, responder: Responder) -> Callable[[web.Request], Any]:
+        async def handle(request: web.Request) -> web.StreamResponse:
             status, body = await self._answer(request, responder)
             metrics.SIMULATOR_REQUESTS.labels(str(status)).inc()
+            if self._odd_answers is not None and status == 200:
+                return await self._odd_answers.respond(request, path, body)
             return web.Response(status=status, body=_encoder.encode(body), content_type="application/json")
 
         return handle
 
-    async def _answer(self, request: web.Request, responder: Responder) -> tuple[int, Answer]:
+    async def _answer(self, request: web.Request, responder: Responder) -> tuple[int, Body]:
         number = next(self._request_numbers)
         try:
             self._admit(request)
@@ -153,17 +164,11 @@ def _page(request: web.Request, query: Query, listing: Listing, number: int) -> 
         following = {**request.query, **_cursor(request), "offset": str(offset + limit)}
         following.pop("cursor", None)
         following.pop("apiKey", None)
-        cursor = base64.urlsafe_b64encode(_encoder.encode(following)).decode()
-        body["next_url"] = str(request.url.with_query({"cursor": cursor}))
+        body["next_url"] = str(request.url.with_query({"cursor": cursor_of(following)}))
     return body
 
 
 def _cursor(request: web.Request) -> Mapping[str, str]:
     """The query that a cursor stands for."""
     text = request.query.get("cursor")
-    if text is None:
-        return {}
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=dict[str, str])
-    except ValueError as error:
-        raise RestError.bad_request("cursor", "is not one that this server gave out") from error
+    return {} if text is None else parameters_of(text)

@@ -1,5 +1,6 @@
 """What REST answers are made of: queries read with bounds, listings that are paged, errors with a status."""
 
+import base64
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -75,3 +76,20 @@ class Query:
             return dt.date.fromisoformat(text)
         except ValueError as error:
             raise RestError.bad_request(name, f"must be a date YYYY-MM-DD, got {text!r}") from error
+
+
+def cursor_of(parameters: Mapping[str, str]) -> str:
+    """The text that stands for the query of a further page."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(parameters)).decode()
+
+
+def parameters_of(cursor: str) -> Mapping[str, str]:
+    """The query that a cursor stands for.
+
+    Raises:
+        RestError: 400, it is none that this server gave out.
+    """
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=dict[str, str])
+    except ValueError as error:
+        raise RestError.bad_request("cursor", "is not one that this server gave out") from error

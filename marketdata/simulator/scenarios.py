@@ -1,7 +1,8 @@
 """Days worth seeing, by name: what a scenario changes in the market and in the feed, and nothing else.
 
 A scenario is a description. `surges.py` turns its course into rates, `casting.py` picks the symbols that
-its story happens to, `price_moves.py` moves their prices, `defects.py` spoils the feed.
+its story happens to, `price_moves.py` moves their prices, `injection.py` spoils the feed and
+`odd_answers.py` the REST service.
 """
 
 import datetime as dt
@@ -12,6 +13,8 @@ import msgspec
 
 from marketdata.errors import ConfigurationError
 from marketdata.simulator.defects import Defect
+from marketdata.simulator.hostile_events import HOSTILE_EVENTS
+from marketdata.simulator.spoilt_events import SPOILT_EVENTS
 from marketdata.simulator.surges import OpeningSurge, RateCourse, RepeatedSurge, Steady
 
 
@@ -56,7 +59,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """One description. What is absent stays as it is on any day of the synthetic market.
 
     `start` is New York time. `course` replaces the session's own course of rates. With `pauses` these are
-    the only pauses of the day; `defects` are kinds of bad input with their number per minute of market time.
+    the only pauses of the day; `defects` are kinds of odd input with their number per hour of market time.
+    With `odd_answers` the REST service has its bad minutes, too.
     """
 
     summary: str
@@ -66,6 +70,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     runner: RunnerPlan | None = None
     dip: DipPlan | None = None
     defects: Mapping[Defect, int] = {}
+    odd_answers: bool = False
 
 
 ORDINARY: Final = Scenario(summary="the market of the seed, as it comes")
@@ -108,21 +113,20 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         summary="the ordinary market, and among it every kind of bad input in known numbers",
         start=dt.time(10, 30),
         defects={
-            Defect.LATE: 12,
-            Defect.DUPLICATE: 12,
-            Defect.OUT_OF_ORDER: 12,
-            Defect.RESENT_BAR: 12,
-            Defect.NEGATIVE_SIZE: 12,
-            Defect.MISSING_SYMBOL: 12,
-            Defect.UNKNOWN_EVENT: 12,
-            Defect.NOT_A_NUMBER: 12,
-            Defect.MALFORMED: 12,
-            Defect.NOT_AN_ARRAY: 12,
-            Defect.NOT_OBJECTS: 12,
-            Defect.INVALID_UTF8: 12,
-            Defect.HUGE_FIELD: 6,
-            Defect.OVERSIZED_FRAME: 1,
+            **dict.fromkeys(SPOILT_EVENTS, 720),
+            Defect.HUGE_FIELD: 360,
+            Defect.OVERSIZED_FRAME: 60,
         },
+    ),
+    "hostile": Scenario(
+        summary="a whole day from 04:00 of a provider with every known trouble, on the feed and by REST",
+        start=dt.time(4, 0),
+        defects={
+            **dict.fromkeys(SPOILT_EVENTS, 60),
+            **dict.fromkeys(HOSTILE_EVENTS, 60),
+            Defect.OVERSIZED_FRAME: 6,
+        },
+        odd_answers=True,
     ),
 }  # fmt: skip
 

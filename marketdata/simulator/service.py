@@ -1,6 +1,7 @@
 """The simulator as a long-running service: one port for WebSocket and REST, one loop for the market."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -13,10 +14,13 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.backoff import stopped_within
 from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES, Rates
-from marketdata.simulator.defects import Defect, DefectInjector, DefectSchedule
+from marketdata.simulator.defects import Defect
 from marketdata.simulator.faults import Faults
 from marketdata.simulator.feed import Feed
+from marketdata.simulator.injection import DefectInjector, DefectSchedule
 from marketdata.simulator.market import Market
+from marketdata.simulator.odd_answers import Oddity, OddSchedule
+from marketdata.simulator.odd_responses import OddAnswers
 from marketdata.simulator.pacing import Pacer
 from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.simulator.rest import build_rest_routes
@@ -103,6 +107,9 @@ class SimulatorService:
         self._injector: Final = DefectInjector(
             DefectSchedule(config.scenario.defects, seed=config.seed, start_ms=self.market.start_ms)
         )
+        self._odd_answers: Final = OddAnswers(
+            OddSchedule(seed=config.seed, start_ms=self.market.start_ms), lambda: self.market.now_ms
+        )
         self.slipped_seconds = 0.0
 
     @property
@@ -111,9 +118,9 @@ class SimulatorService:
         return self._feed.faults
 
     @property
-    def sent_defects(self) -> Mapping[Defect, int]:
-        """How many of each kind of bad input clients were handed, once for each client."""
-        return self._feed.sent_defects
+    def sent_defects(self) -> Mapping[Defect | Oddity, int]:
+        """How much odd input of each kind clients were handed: pieces of the feed, and REST answers."""
+        return dict(itertools.chain(self._feed.sent_defects.items(), self._odd_answers.sent.items()))
 
     @property
     def address(self) -> str:
@@ -138,7 +145,12 @@ class SimulatorService:
         app = web.Application()
         app.router.add_get("/stocks", self._feed.handle)
         build_rest_routes(
-            app, self.market, self._config.protocol.keys, self.faults, holidays=self._config.holidays
+            app,
+            self.market,
+            self._config.protocol.keys,
+            self.faults,
+            holidays=self._config.holidays,
+            odd_answers=self._odd_answers if self._config.scenario.odd_answers else None,
         )
         return app
 

@@ -19,10 +19,11 @@ from websockets.exceptions import ConnectionClosedError
 
 from marketdata.errors import ConfigurationError
 from marketdata.simulator.activity import Rates
-from marketdata.simulator.defects import OVERSIZED_FRAME_EVENTS, Defect
+from marketdata.simulator.defects import Defect
 from marketdata.simulator.market import MAX_PROTOTYPES
 from marketdata.simulator.scenarios import SCENARIOS
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
+from marketdata.simulator.spoilt_events import OVERSIZED_FRAME_EVENTS, SPOILT_EVENTS
 from tests.support.deadlines import eventually
 from tests.support.simulator import FULL_KEY, running, simulator_config
 
@@ -118,13 +119,13 @@ def metric(defect: Defect) -> float:
 
 
 async def test_every_bad_event_and_frame_can_be_accounted_for() -> None:
-    before = {defect: metric(defect) for defect in Defect}
+    before = {defect: metric(defect) for defect in SPOILT_EVENTS}
     config = structs.replace(simulator_config(), scenario=SCENARIOS["bad"], speed=20.0)
     async with running(config) as simulator, received(simulator, "A.*", "T.*") as frames:
-        await eventually(lambda: set(simulator.sent_defects) == set(Defect), 20)
+        await eventually(lambda: set(simulator.sent_defects) == set(SPOILT_EVENTS), 20)
         # From here on nothing more is handed over, so that both sides can be compared.
         simulator.faults.stalled = True
-        sent = dict(simulator.sent_defects)
+        sent = {Defect(kind): count for kind, count in simulator.sent_defects.items()}
         await eventually(lambda: covers(oddities(frames), sent), 10)
         assert dict(oddities(frames)) == {
             defect: count for defect, count in sent.items() if defect not in INDISTINCT
@@ -132,7 +133,7 @@ async def test_every_bad_event_and_frame_can_be_accounted_for() -> None:
         trades_again, bars_again = repetitions(frames)
         assert trades_again == sent[Defect.DUPLICATE]
         assert bars_again == sent[Defect.RESENT_BAR]
-        assert {defect: metric(defect) - before[defect] for defect in Defect} == sent
+        assert {defect: metric(defect) - before[defect] for defect in SPOILT_EVENTS} == sent
 
 
 INDISTINCT = {Defect.LATE, Defect.DUPLICATE, Defect.OUT_OF_ORDER, Defect.RESENT_BAR}

@@ -8,8 +8,8 @@ import msgspec
 from tests.oracle.terms import Row
 
 PLACES: Final = 500
-TEST_ISSUES: Final = frozenset({"ZVZZT", "NTEST.A"})
-"""Those of the simulated market."""
+TEST_ISSUES: Final = frozenset({"ZVZZT", "NTEST.A", "ZWZZT"})
+"""Those of the simulated market, and one of its hostile provider."""
 
 
 class Board(msgspec.Struct, frozen=True):

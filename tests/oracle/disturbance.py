@@ -1,11 +1,13 @@
 """What a feed does to its events on the way: they come late, twice, corrected, and in another order."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from tests.oracle.refusals import read
 from tests.oracle.simulated_days import Sent
 
 WINDOW_MS: Final = 8_000
@@ -25,13 +27,14 @@ _encode: Final = msgspec.json.Encoder().encode
 class Arrived(msgspec.Struct, frozen=True, gc=False):
     """Frames that arrived together, when, and the events in them that the platform understands, in order.
 
-    `feed_time_ms` is what the feed's own clock said then.
+    `feed_time_ms` is what the feed's own clock said then. `refused` counts what is no event, by reason.
     """
 
     frames: Sequence[bytes]
     events: Sequence[dict[str, Any]]
     received_ms: int
     feed_time_ms: int
+    refused: Mapping[str, int] = {}
 
 
 def disturbed(sent: Sequence[Sent], chance: random.Random) -> Sequence[Sent]:
@@ -77,7 +80,7 @@ def _at_the_bands(sent: Iterable[Sent], chance: random.Random) -> Iterator[Sent]
     for each in sent:
         event = _decode(each.text) if each.counts else {}
         if event.get("ev") == "LULD":
-            bands[event["T"]] = event["h"], event["l"]
+            bands[event["T"]] = event.get("h") or 0, event.get("l") or 0
         if event.get("ev") == "Q" and event["sym"] in bands and chance.random() < _BAND_QUOTE_SHARE:
             high, low = bands[event["sym"]]
             bid, ask = chance.choice(
@@ -98,7 +101,12 @@ def _corrected(sent: Sent, chance: random.Random) -> Sent:
     """The event again with the same times and other numbers; a trade stays, as prints are not restated so."""
     event = _decode(sent.text)
     if event["ev"] in {"A", "AM"}:
-        event |= {"v": event["v"] + 100, "av": event["av"] + 100, "vw": event["h"], "z": event["z"] + 1}
+        event |= {
+            "v": event["v"] + 100,
+            "av": event["av"] + 100,
+            "vw": event["h"],
+            "z": event.get("z", 0) + 1,
+        }
         event |= chance.choice([{"c": event["l"]}, {"h": round(event["h"] * 1.001, 4)}, {"l": event["o"]}])
     if event["ev"] == "Q":
         event |= chance.choice([{"bp": 0}, {"ap": 0}, {"bs": event["bs"] + 1}])
@@ -111,6 +119,9 @@ def _arrived(pieces: Sequence[Sent], chance: random.Random) -> Arrived:
     size = chance.randint(1, _MAX_FRAME_EVENTS)
     for piece in pieces:
         if piece.is_frame:
+            if events:
+                frames.append(_frame(events))
+                events = []
             frames.append(piece.text)
             continue
         events.append(piece.text)
@@ -119,8 +130,17 @@ def _arrived(pieces: Sequence[Sent], chance: random.Random) -> Arrived:
             events, size = [], chance.randint(1, _MAX_FRAME_EVENTS)
     if events:
         frames.append(_frame(events))
-    good = [_decode(piece.text) for piece in pieces if piece.counts]
-    return Arrived(frames, good, received_ms=pieces[-1].time_ms, feed_time_ms=pieces[-1].time_ms)
+    found: list[dict[str, Any]] = []
+    refused: Counter[str] = Counter()
+    for piece in pieces:
+        if piece.counts:
+            found.append(_decode(piece.text))
+            continue
+        reading = read(piece.text if piece.is_frame else _frame([piece.text]))
+        found += reading.events
+        refused.update(reading.refused)
+    newest_ms = pieces[-1].time_ms
+    return Arrived(frames, found, received_ms=newest_ms, feed_time_ms=newest_ms, refused=refused)
 
 
 def arrived_together(events: Sequence[dict[str, Any]], *, received_ms: int, feed_time_ms: int) -> Arrived:

@@ -19,9 +19,15 @@ _ABSENT_SHARE: Final = 0.1
 _MINUTES: Final = 16 * 60
 
 
-def invented_reference(prices: Mapping[str, float], as_of_ms: int, chance: random.Random) -> ReferenceData:
-    """Facts of each symbol around its price; of some symbols, but never of all, nothing at all is known."""
-    known = [symbol for symbol in prices if chance.random() > _ABSENT_SHARE] or [next(iter(prices))]
+def invented_reference(
+    prices: Mapping[str, float], as_of_ms: int, chance: random.Random, *, all_known: bool = False
+) -> ReferenceData:
+    """Facts of each symbol around its price; of some symbols, but never of all, nothing at all is known.
+
+    With `all_known` something is known of every symbol.
+    """
+    chosen = [symbol for symbol in prices if chance.random() > _ABSENT_SHARE or all_known]
+    known = chosen or [next(iter(prices))]
     return ReferenceData(
         rows={symbol: _facts(prices[symbol], chance) for symbol in known},
         as_of_ms=as_of_ms,

@@ -1,11 +1,12 @@
 """The oracle: keeps every event in order of arrival, and tells what docs/metrics.md says it comes to."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from marketdata.transport.queues import shard_of
 from tests.oracle.bars import bar_columns
 from tests.oracle.boards import BOARDS, TEST_ISSUES, ranked
 from tests.oracle.day_range import Range, day_range
@@ -15,6 +16,7 @@ from tests.oracle.reference import ReferenceData
 from tests.oracle.terms import Day, Event, Row
 from tests.oracle.trades import Print, tape_of, trade_columns
 
+MANY_ROWS: Final = 1_000_000
 AHEAD_TOLERANCE_MS: Final = 5_000
 """An event stamped further ahead of the feed's clock is refused."""
 _NS_PER_MS: Final = 1_000_000
@@ -24,11 +26,20 @@ Lines = Mapping[str, Sequence[Row]]
 
 
 class Oracle:
-    """The whole market on consecutive trading days, with the reference data that is known of it."""
+    """The whole market on consecutive trading days, with the reference data that is known of it.
 
-    def __init__(self, days: Sequence[Day], reference: ReferenceData) -> None:
+    `refused` counts, by reason, the events that change nothing. Of the symbols that reference data does not
+    know, each shard has rows for `unknown_rows`.
+    """
+
+    def __init__(
+        self, days: Sequence[Day], reference: ReferenceData, *, shards: int = 1, unknown_rows: int = MANY_ROWS
+    ) -> None:
         self._days = days
         self._reference = reference
+        self._shards = shards
+        self._unknown_rows = unknown_rows
+        self.refused: Counter[str] = Counter()
         self._known: set[str] = set()
         self._past_tapes: Mapping[str, Sequence[Print]] = {}
         self._past_streams: Mapping[str, Lines] = {}
@@ -39,6 +50,7 @@ class Oracle:
         """One event of the feed, with the time of its arrival, here and by the feed's own clock."""
         time_ms = event_time_ms(event)
         if time_ms > feed_time_ms + AHEAD_TOLERANCE_MS:
+            self.refused["ahead"] += 1
             return
         reached_ms = min(time_ms, feed_time_ms)
         later = [day for day in self._days if day.start_ms > self._day.start_ms and day.has(reached_ms)]
@@ -47,13 +59,24 @@ class Oracle:
             self._known &= self._reference.rows.keys()
             self._begin(later[0])
         if not self._day.has(time_ms):
+            self.refused["other_day" if time_ms < self._day.start_ms else "ahead"] += 1
             return
+        self._newest_ms = max(self._newest_ms, reached_ms)
         symbol = symbol_of(event)
+        if not self._has_room_for(symbol):
+            self.refused["unknown_symbol"] += 1
+            return
         kind = "A" if event["ev"] == "AM" else event["ev"]
         self._known.add(symbol)
         self._events[kind][symbol].append(event)
         self._received_ms[symbol] = max(received_ms, self._received_ms.get(symbol, 0))
-        self._newest_ms = max(self._newest_ms, reached_ms)
+
+    def _has_room_for(self, symbol: str) -> bool:
+        if symbol in self._reference.rows or symbol in self._known:
+            return True
+        unknown = self._known - self._reference.rows.keys()
+        shards = [shard_of(other, self._shards) for other in unknown]
+        return shards.count(shard_of(symbol, self._shards)) < self._unknown_rows
 
     def use_reference(self, reference: ReferenceData) -> None:
         """Know this from now on, in place of what was known; its snapshots must lie before all days."""

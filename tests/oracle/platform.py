@@ -28,9 +28,11 @@ from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import Outcome as ShardOutcome
 from scanners.registry import CIRCUMSTANCE_COLUMNS, routes
 from scanners.registry import streams as table_streams
 from scanners.scanner.market import MarketScanner, Merge
+from tests.oracle.books import Books
 from tests.oracle.disturbance import Arrived
 from tests.oracle.invented_reference import reference_block, volume_curve
 from tests.oracle.outcome import Outcome, told_once
@@ -99,8 +101,10 @@ class ShardOwners:
         epochs: Iterable[int],
         chance: random.Random,
         kill_share: float,
+        books: Books,
     ) -> None:
         self.shard: Final = shard
+        self._books: Final = books
         self.stored: Final = StoredShard()
         self.kills = 0
         self._now_ns = 0
@@ -111,6 +115,7 @@ class ShardOwners:
         self._kill_share = kill_share
         self._waiting: dict[QueueName, deque[Batch]] = {}
         self._on_loan: list[Batch] = []
+        self._outcomes: list[ShardOutcome] = []
         self._announced: list[bytes] = []
         self._start()
 
@@ -150,7 +155,7 @@ class ShardOwners:
             self.shard, routes=routes(), calendar=self._calendar, epoch=next(self._epochs)
         )
         if self.stored.rows:
-            self._processor.restore(self.stored.checkpoint())
+            self._processor.restore(self.stored.checkpoint(), self._reference.rows.keys())
             self._processor.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
             self._processor.complete_tapes(decode_day(self.stored.day_of_tapes))
         self._apply_reference()
@@ -159,6 +164,7 @@ class ShardOwners:
         for batch in reversed(self._on_loan):
             self._waiting[batch.queue].appendleft(batch)
         self._on_loan.clear()
+        self._outcomes.clear()
 
     def _apply_reference(self) -> None:
         self._processor.apply_reference(reference_block(self._reference), volume_curve(self._reference))
@@ -180,7 +186,7 @@ class ShardOwners:
 
     def _apply(self, batches: Sequence[Batch]) -> None:
         if batches:
-            self._processor.apply(batches, now_ns=self._now_ns)
+            self._outcomes.append(self._processor.apply(batches, now_ns=self._now_ns))
 
     def _tick_and_acknowledge(self, kill_at: str | None) -> None:
         for portion in self._processor.tapes_ahead():
@@ -199,6 +205,9 @@ class ShardOwners:
             return
         self._processor.confirm(tick)
         self._on_loan.clear()
+        for outcome in self._outcomes:
+            self._books.process(outcome)
+        self._outcomes.clear()
 
 
 _MOMENTS: Final = ("applied", "ticked", "stored", "store refused", "answer lost")
@@ -241,13 +250,21 @@ class Platform:
         self._chance = chance
         self._router = FrameRouter(shard_count)
         self._epochs = itertools.count(1)
+        self.books: Final = Books()
         self._owners = [
-            ShardOwners(shard, calendar, reference, epochs=self._epochs, chance=chance, kill_share=kill_share)
+            ShardOwners(
+                shard,
+                calendar,
+                reference,
+                epochs=self._epochs,
+                chance=chance,
+                kill_share=kill_share,
+                books=self.books,
+            )
             for shard in range(shard_count)
         ]
         self._sequence = itertools.count(1)
         self._scanner = MarketScanner(epoch=next(self._epochs))
-        self.set_aside = 0
 
     @property
     def kills(self) -> int:
@@ -259,7 +276,7 @@ class Platform:
         for frame in arrived.frames:
             self._router.add(frame)
         routing = self._router.take()
-        self.set_aside += sum(routing.set_aside.values())
+        self.books.route(routing)
         for part in routing.parts:
             self._owners[part.shard].publish(
                 Batch(

@@ -6,12 +6,13 @@ state of the market at any instant does not depend on what was sent before, so t
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from marketdata.simulator.activity import Rates
-from marketdata.simulator.defects import Defect, DefectInjector, DefectSchedule, Injection
+from marketdata.simulator.defects import Defect
+from marketdata.simulator.injection import DefectInjector, DefectSchedule, Injection
 from marketdata.simulator.market import Market
 from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario
 from marketdata.simulator.universe import Universe, build_universe
@@ -35,8 +36,19 @@ HALF_DAYS: Final = frozenset({"2026-11-27"})
 DATE: Final = "2026-11-24"
 SCENARIO_MS: Final = 3_600_000
 EVENTS_PER_FRAME: Final = 1_000
-GOOD_DEFECTS: Final = frozenset({Defect.LATE, Defect.DUPLICATE, Defect.OUT_OF_ORDER, Defect.RESENT_BAR})
+GOOD_DEFECTS: Final = frozenset(
+    {
+        Defect.LATE, Defect.DUPLICATE, Defect.OUT_OF_ORDER, Defect.RESENT_BAR, Defect.UNREAD_NULLS,
+        Defect.UNREAD_TYPES, Defect.BAR_WITHOUT_AVERAGE, Defect.HALT_WITH_NULL_BANDS,
+        Defect.HALT_WITHOUT_BANDS, Defect.OTHER_ID, Defect.OTHER_EXCHANGE, Defect.OTHER_TAPE,
+        Defect.TEST_ISSUE_BAR, Defect.TEST_ISSUE_TRADE, Defect.SUB_PENNY_BAR, Defect.SUB_PENNY_TRADE,
+    }
+)  # fmt: skip
 """Injections that are events like any other, and count."""
+
+HOSTILE: Final = "hostile"
+RARER: Final = 6
+"""So many times rarer than in the scenario comes what is odd in a whole hostile day."""
 
 _BUSY_STEP_MS: Final = 1_000
 _QUIET_STEP_MS: Final = 5_000
@@ -44,12 +56,18 @@ _BUSY_MS: Final = 600_000
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the feed: an event, or a bad frame. `counts`: it is an event that must take effect."""
+    """A piece of the feed: an event, or a frame of its own.
+
+    `counts`: it is an event that must take effect, and that may come again. An injection has its kind, and
+    the number of pieces that a reader can count of it.
+    """
 
     text: bytes
     time_ms: int
     counts: bool = True
     is_frame: bool = False
+    defect: Defect | None = None
+    pieces: int = 1
 
 
 @functools.cache
@@ -78,19 +96,32 @@ def universe(seed: int) -> Universe:
 
 @functools.cache
 def ordinary_day(date: str, seed: int) -> Sequence[Sent]:
-    """The market of the seed as it comes."""
-    day = oracle_day(date)
-    return tuple(stretch(seed, day.start_ms, day.after_hours_end_ms))
+    """The market of the seed as it comes: a hostile provider has the same, and more beside it."""
+    return tuple(sent for sent in hostile_day(date, seed) if sent.defect is None)
 
 
 def scenario_day(name: str, date: str, seed: int) -> Sequence[Sent]:
-    """The ordinary day with an hour of a scenario in it, from the scenario's own time of day on."""
+    """The ordinary day with an hour of a scenario in it, from the scenario's own time of day on.
+
+    A hostile provider is so all day long.
+    """
+    if name == HOSTILE:
+        return hostile_day(date, seed)
     start = SCENARIOS[name].start
     begin_ms = epoch_ms(new_york(date, start.isoformat()))
     end_ms = begin_ms + SCENARIO_MS
     before = [sent for sent in ordinary_day(date, seed) if sent.time_ms <= begin_ms]
     after = [sent for sent in ordinary_day(date, seed) if sent.time_ms > end_ms]
     return (*before, *stretch(seed, begin_ms, end_ms, SCENARIOS[name]), *after)
+
+
+@functools.cache
+def hostile_day(date: str, seed: int) -> Sequence[Sent]:
+    """A whole day of the hostile provider."""
+    day, scenario = oracle_day(date), SCENARIOS[HOSTILE]
+    rarer = {kind: max(1, number // RARER) for kind, number in scenario.defects.items()}
+    described = msgspec.structs.replace(scenario, defects=rarer)
+    return tuple(stretch(seed, day.start_ms, day.after_hours_end_ms, described))
 
 
 def stretch(
@@ -105,7 +136,7 @@ def stretch(
     market = Market(
         universe(seed), sessions or calendar(), RATES, seed=seed, start_ms=begin_ms, scenario=scenario
     )
-    injector = DefectInjector(DefectSchedule(_defects(scenario), seed=seed, start_ms=begin_ms))
+    injector = DefectInjector(DefectSchedule(scenario.defects, seed=seed, start_ms=begin_ms))
     while market.now_ms < end_ms:
         blocks = market.step(_step_ms(market, begin_ms))
         for block in blocks:
@@ -128,15 +159,12 @@ def _step_ms(market: Market, begin_ms: int) -> int:
     return _BUSY_STEP_MS if busy else _QUIET_STEP_MS
 
 
-def _defects(scenario: Scenario) -> dict[Defect, Any]:
-    """Every kind, but few of the frames that are megabytes long."""
-    return {kind: number for kind, number in scenario.defects.items() if kind is not Defect.OVERSIZED_FRAME}
-
-
 def _injected(injection: Injection, time_ms: int) -> Sent:
     return Sent(
         injection.data,
         time_ms,
         counts=injection.defect in GOOD_DEFECTS,
         is_frame=injection.channel is None,
+        defect=injection.defect,
+        pieces=injection.pieces,
     )

@@ -1,6 +1,5 @@
 """Section "Trades" of docs/metrics.md: the columns of a symbol, from its trades in order of arrival."""
 
-import json
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -61,7 +60,7 @@ def tape_of(trades: Sequence[Event]) -> Sequence[Print]:
     counted = {
         (
             Print(*_position(trade), trade["p"], round(size(trade) * MILLIONTHS)),
-            json.dumps([trade.get(field) for field in ("i", "x", "z")]),
+            repr((trade.get("i"), trade.get("x"), trade.get("z"))),
         )
         for trade in trades
         if _NO_VOLUME.isdisjoint(trade.get("c") or ())

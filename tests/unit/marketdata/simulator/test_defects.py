@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.simulator.defects import (
+from marketdata.simulator.defects import Defect
+from marketdata.simulator.injection import DefectInjector, DefectSchedule, Injection
+from marketdata.simulator.prebuilt import Block
+from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.simulator.spoilt_events import (
     HUGE_FIELD_BYTES,
     OVERSIZED_FRAME_BYTES,
     OVERSIZED_FRAME_EVENTS,
-    Defect,
-    DefectInjector,
-    DefectSchedule,
-    Injection,
+    SPOILT_EVENTS,
 )
-from marketdata.simulator.prebuilt import Block
-from marketdata.simulator.scenarios import SCENARIOS
 from tests.unit.marketdata.simulator.markets import market, run
 
 BAD = SCENARIOS["bad"]
@@ -50,23 +49,24 @@ def only(minute: tuple[list[Block], list[Injection]], defect: Defect) -> list[In
 
 
 def test_every_kind_comes_in_its_number(minute: tuple[list[Block], list[Injection]]) -> None:
-    assert set(BAD.defects) == set(Defect)
-    assert Counter(injection.defect for injection in minute[1]) == Counter(BAD.defects)
+    assert set(BAD.defects) == set(SPOILT_EVENTS)
+    per_minute = {defect: number // 60 for defect, number in BAD.defects.items()}
+    assert Counter(injection.defect for injection in minute[1]) == Counter(per_minute)
 
 
 @given(
     seed=st.integers(0, 1_000),
-    steps_ms=st.lists(st.integers(1, 9_000), min_size=1, max_size=30),
+    steps_ms=st.lists(st.integers(1, 900_000), min_size=1, max_size=30),
     number=st.integers(1, 900),
 )
-def test_any_whole_minute_has_each_kinds_number(seed: int, steps_ms: list[int], number: int) -> None:
+def test_any_whole_hour_has_each_kinds_number(seed: int, steps_ms: list[int], number: int) -> None:
     schedule = DefectSchedule({Defect.LATE: number}, seed=seed, start_ms=0)
     now_ms = 0
     for step_ms in steps_ms:
         now_ms += step_ms
         schedule.take_due(now_ms)
-    in_a_minute = schedule.take_due(now_ms + 60_000).get(Defect.LATE, 0)
-    assert in_a_minute == number
+    in_an_hour = schedule.take_due(now_ms + 3_600_000).get(Defect.LATE, 0)
+    assert in_an_hour == number
 
 
 def test_the_good_events_are_those_of_the_undisturbed_market(
@@ -169,7 +169,7 @@ def test_large_input_is_as_large_as_it_says(minute: tuple[list[Block], list[Inje
 
 def test_a_kind_waits_for_an_event_that_it_can_spoil() -> None:
     of = market(START, scenario=BAD)
-    injector = DefectInjector(DefectSchedule({Defect.DUPLICATE: 60}, seed=7, start_ms=of.start_ms))
+    injector = DefectInjector(DefectSchedule({Defect.DUPLICATE: 3_600}, seed=7, start_ms=of.start_ms))
     assert injector.step((), of.now_ms + 5_000) == []
     blocks = of.step(100)
     assert len(injector.step(blocks, of.now_ms + 5_000)) == 5

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from marketdata.errors import ConfigurationError
-from marketdata.simulator.defects import DefectInjector, DefectSchedule
 from marketdata.simulator.halts import HALTED, NASDAQ_TAPE, REOPENED
+from marketdata.simulator.injection import DefectInjector, DefectSchedule
 from marketdata.simulator.market import Market
 from marketdata.simulator.scenarios import SCENARIOS, scenario_named
 from marketdata.simulator.wire import PriceBandsMessage, QuoteMessage, SecondAggregateMessage, TradeMessage
@@ -58,7 +58,7 @@ def test_every_scenario_says_in_a_line_what_it_is(name: str) -> None:
 
 
 def test_an_unknown_scenario_is_named_with_those_there_are() -> None:
-    there_are = "bad, calm, demo, flash, halt, open, runner"
+    there_are = "bad, calm, demo, flash, halt, hostile, open, runner"
     with pytest.raises(ConfigurationError, match=f"'panic' is none of {there_are}"):
         scenario_named("panic")
 
