@@ -27,6 +27,9 @@ PREVIOUS_SESSION_COLUMNS: Final = (
     "prev_day_volume",
     "prev_day_vwap",
 )
+COLUMNS_OF_ITS_DAY: Final = (*PREVIOUS_SESSION_COLUMNS, "prev_day_short_sale_restricted", "split_ratio")
+"""Columns that are right on the trading day for which the reference data was made, wrong on a later one."""
+
 SNAPSHOT_COLUMNS: Final = ("snapshot_high", "snapshot_low")
 """Columns that tell of the trading day within which the reference data was made, of no other."""
 

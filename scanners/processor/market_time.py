@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
-from marketdata.trading_calendar import CalendarRangeError, TradingCalendar, TradingDay
+from marketdata.trading_calendar import CalendarRangeError, TradingCalendar
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import Instants
 
@@ -89,9 +89,7 @@ class MarketTime:
         corrected = self._is_wrong(int(feed_times_ms.max()), credible, received_ns, now_ns)
         if corrected:
             self._newest_ms, self._phase = 0, None
-        started = self._day_to_start(int(reached_ms[credible].max(initial=0)))
-        if started is not None:
-            self._phase = MarketPhase(started, regular_session_reached=False)
+        started = self._enter_day(int(reached_ms[credible].max(initial=0)), int(feed_times_ms.max()))
         if self._phase is None:
             none = np.zeros(len(times_ms), dtype=np.bool_)
             return Advance(none, int(np.count_nonzero(~credible)), corrected=corrected)
@@ -103,16 +101,26 @@ class MarketTime:
         if opened:
             self._phase = MarketPhase(day, regular_session_reached=True)
         ahead = int(np.count_nonzero(~credible | (times_ms >= day.next_day_start_ms)))
-        return Advance(current, ahead, started is not None, opened, corrected)
+        return Advance(current, ahead, started, opened, corrected)
 
-    def _day_to_start(self, reached_ms: int) -> TradingDay | None:
-        """The later trading day that the feed has reached, if any."""
-        if self._phase is not None and reached_ms < self._phase.day.next_day_start_ms:
-            return None
+    def _enter_day(self, reached_ms: int, feed_ms: int) -> bool:
+        """Go on to the trading day that the events have reached; whether that is another one than before.
+
+        A day that the feed itself has left is not entered any more: no old stamp that comes first begins one.
+        """
+        phase = self._phase
+        if phase is not None and reached_ms < phase.day.next_day_start_ms:
+            return False
         try:
-            return self._calendar.trading_day(reached_ms)
+            day = self._calendar.trading_day(reached_ms)
         except CalendarRangeError:
-            return None
+            return False
+        if feed_ms >= day.next_day_start_ms:
+            return False
+        # The same day ends later where the calendar has learned of a closure since it began.
+        is_same = phase is not None and day.day_start_ms == phase.day.day_start_ms
+        self._phase = MarketPhase(day, is_same and phase is not None and phase.regular_session_reached)
+        return not is_same
 
     def _is_wrong(self, feed_ms: int, credible: NDArray[np.bool_], received_ns: int, now_ns: int) -> bool:
         """Whether for long enough all that is fresh says that the feed has not come so far yet.

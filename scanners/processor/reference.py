@@ -7,7 +7,7 @@ import numpy as np
 
 from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
-from marketdata.reference.assembly import SNAPSHOT_COLUMNS
+from marketdata.reference.assembly import COLUMNS_OF_ITS_DAY, SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
 from scanners.table import MarketTable, Rows
@@ -38,12 +38,16 @@ class ReferenceData:
     def fill(self, table: MarketTable, rows: Rows, day: TradingDay | None) -> None:
         """Write the reference columns of the rows and mark these; a symbol that is unknown here has none.
 
-        The snapshot counts on the trading day of the block alone; on another `day` it is absent.
+        The snapshot counts on the trading day of the block alone; on another `day` it is absent. On a later
+        one so is what the block tells of the session before it, which is another session by then. A block
+        whose market time is 0 does not say for which day it was made, and serves any.
         """
         found = self._find([table.symbols[row] for row in rows.tolist()])
         table.write(table.columns(REFERENCE_COLUMNS), rows, self._matrix[:, found])
         if day is None or not day.contains(self._market_time_ms):
             table.clear(SNAPSHOT_COLUMNS, rows)
+        if day is not None and 0 < self._market_time_ms < day.day_start_ms:
+            table.clear(COLUMNS_OF_ITS_DAY, rows)
 
     def _find(self, symbols: Sequence[str]) -> Rows:
         return np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.intp)

@@ -28,9 +28,8 @@ from scanners.processor import ShardProcessor
 from scanners.processor.shard import Tick
 from scanners.registry import routes
 from scanners.scanner import MarketScanner
-from tests.bench.material import FRAME_EVENTS, SYMBOL_COUNT, SYMBOLS, batches_of
+from tests.bench.material import FRAME_EVENTS, START_MS, SYMBOL_COUNT, SYMBOLS, batches_of
 from tests.bench.rows import Row, best_rate, duration_row, rate_row
-from tests.support.builders import LATEST_FEED_TIME_MS
 from tests.support.services import ValkeyServer
 
 MARKET_SECONDS: Final = 32
@@ -134,7 +133,7 @@ def _batch(queue: QueueName, number: int, body: bytes) -> Batch:
         source="bench",
         sequence=number,
         received_ns=time.time_ns(),
-        feed_time_ms=LATEST_FEED_TIME_MS,
+        feed_time_ms=START_MS + (MARKET_SECONDS + 1) * 1_000,
         event_count=FRAME_EVENTS,
         body=body,
     )

@@ -13,8 +13,6 @@ from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 
 NANOSECONDS_PER_MS = 1_000_000
-LATEST_FEED_TIME_MS = 10**13
-"""A feed time (epoch ms) that bounds the stamp of no event."""
 
 
 def row_block(
@@ -142,9 +140,9 @@ def batch(
     shard: int = 0,
     sequence: int = 1,
     received_ns: int = 1,
-    feed_time_ms: int = LATEST_FEED_TIME_MS,
+    feed_time_ms: int | None = None,
 ) -> Batch:
-    """A batch of wire events, or of a body as it is. By itself the feed's time bounds no stamp."""
+    """A batch of wire events, or of a body as it is. Unless told, the feed is at the newest of the events."""
     wire = list(events) if not isinstance(events, bytes) else []
     return Batch(
         queue=queue,
@@ -152,7 +150,15 @@ def batch(
         source="test",
         sequence=sequence,
         received_ns=received_ns,
-        feed_time_ms=feed_time_ms,
+        feed_time_ms=max(map(_stamp_ms, wire), default=0) if feed_time_ms is None else feed_time_ms,
         event_count=max(1, len(wire)),
         body=events if isinstance(events, bytes) else batch_body(wire),
     )
+
+
+def _stamp_ms(wire: Mapping[str, object]) -> int:
+    """The time of a wire event; of a bar its end. 0 where it has none that can be read."""
+    stamp = wire.get("e", wire.get("t", 0))
+    if not isinstance(stamp, int):
+        return 0
+    return stamp // NANOSECONDS_PER_MS if wire.get("ev") == "LULD" else stamp

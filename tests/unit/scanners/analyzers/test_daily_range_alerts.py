@@ -236,6 +236,17 @@ def test_the_night_widens_the_range_of_the_day_alone() -> None:
     assert [alert[4] for alert in shard.alerts] == [3]
 
 
+def test_a_group_of_bars_from_night_to_night_widens_the_sessions_between() -> None:
+    shard = Shard()
+    before_four = bar("04:00:00", 10.0, 9.0)
+    before_four = {**before_four, "s": before_four["s"] - 999}
+    shard.bars(
+        [before_four, bar("08:00:00", 11.0, 9.0), bar("12:00:00", 12.0, 9.0), bar("20:00:00", 13.0, 9.0)]
+    )
+    row = shard.rows()["AAA"]
+    assert (row["pre_market_high"], row["regular_high"], row["day_high"]) == (11.0, 12.0, 13.0)
+
+
 def test_a_snapshot_of_the_day_is_a_range_known_before_the_first_bar() -> None:
     shard = Shard()
     shard.core.apply_reference(reference({"AAA": (12.0, 8.0)}))

@@ -71,6 +71,19 @@ def test_reference_data_outlives_the_night(shard: Shard) -> None:
     assert shard.row()["pct_change"] == 12.5
 
 
+def test_reference_data_of_the_day_before_tells_no_previous_session(shard: Shard) -> None:
+    facts = {"AAPL": {"prev_day_close": 8.0, "split_ratio": 2.0, "free_float": 5.0}}
+    shard.core.apply_reference(row_block(facts, market_time_ms=new_york_ms(FRIDAY, "04:00:00")))
+    shard.bar(FRIDAY, "15:00:00", c=10.0)
+    assert shard.row()["pct_change"] == 25.0
+
+    shard.bar(MONDAY, "04:00:00", c=9.0)
+
+    row = shard.row()
+    assert (row["prev_day_close"], row["pct_change"], row["split_ratio"]) == (None, None, None)
+    assert row["free_float"] == 5.0
+
+
 def test_quotes_of_the_new_day_end_the_old_one_too(shard: Shard) -> None:
     shard.bar(FRIDAY, "19:59:59")
     quote = quote_wire(timestamp_ms=new_york_ms(MONDAY, "04:00:00"))

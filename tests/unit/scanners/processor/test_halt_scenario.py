@@ -65,7 +65,11 @@ class Course:
 
     def _batches(self) -> list[Batch]:
         return [
-            batch(QUEUE_OF[EventType(block.channel)], msgspec.json.encode(block.messages()))
+            batch(
+                QUEUE_OF[EventType(block.channel)],
+                msgspec.json.encode(block.messages()),
+                feed_time_ms=self._market.now_ms,
+            )
             for block in self._market.step(STEP_MS)
         ]
 

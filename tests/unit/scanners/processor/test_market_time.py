@@ -1,11 +1,14 @@
 """No stamp moves the market's time beyond the feed's own clock; a time that is wrong anyway is corrected."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
+from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import DISPUTE_NS, FRESH_NS, Advance, MarketTime
 from scanners.processor.shard import Checkpoint, ShardProcessor
@@ -88,12 +91,12 @@ def test_what_is_little_ahead_begins_no_day(time: MarketTime) -> None:
     assert advance(time, four_ms, feed_ms=four_ms).day_started
 
 
-def test_an_old_stamp_that_came_first_does_not_hold_up_the_day(time: MarketTime) -> None:
-    advance(time, NOON_MS - 3 * DAY_MS, feed_ms=NOON_MS)
-    assert time.phase is not None
-    assert time.phase.day.date.isoformat() == FRIDAY
+def test_an_old_stamp_that_came_first_begins_no_day(time: MarketTime) -> None:
+    outcome = advance(time, NOON_MS - 3 * DAY_MS, feed_ms=NOON_MS)
+    assert (outcome.ahead, outcome.day_started) == (0, False)
+    assert time.phase is None
     assert advance(time, NOON_MS, feed_ms=NOON_MS).day_started
-    assert time.phase.day.date.isoformat() == MONDAY
+    assert time.newest_ms == NOON_MS
 
 
 def test_events_of_a_delayed_or_late_feed_are_as_good_as_others(time: MarketTime) -> None:
@@ -172,6 +175,23 @@ def test_queues_that_go_different_paces_dispute_nothing() -> None:
             assert not outcome.corrected
 
     hold()
+
+
+def test_a_day_that_turns_out_to_be_longer_goes_on() -> None:
+    calendar = calendar_of(MONDAY, TUESDAY)
+    time = MarketTime(calendar)
+    advance(time, NOON_MS, feed_ms=NOON_MS)
+    calendar.renew(  # no trading on Tuesday after all
+        SessionHours(dt.date.fromisoformat(date), new_york_ms(date, "09:30"), new_york_ms(date, "16:00"))
+        for date in (MONDAY, "2026-11-04", "2026-11-05")
+    )
+
+    outcome = advance(time, NOON_MS + DAY_MS, feed_ms=NOON_MS + DAY_MS)
+
+    assert not outcome.day_started
+    assert outcome.current.all()
+    assert time.phase is not None
+    assert time.phase.regular_session_reached
 
 
 def test_a_corrected_shard_starts_the_day_anew_and_says_so() -> None:
