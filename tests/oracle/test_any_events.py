@@ -18,6 +18,7 @@ from tests.oracle.disturbance import arrived_together
 from tests.oracle.invented_reference import invented_reference
 from tests.oracle.market import Oracle, event_time_ms
 from tests.oracle.platform import Platform
+from tests.oracle.simulated_days import DATES as ALL_DATES
 from tests.oracle.simulated_days import calendar, oracle_day
 from tests.oracle.terms import MINUTE_MS, Day, epoch_ms, new_york
 from tests.support.builders import aggregate_wire, quote_wire, trade_wire
@@ -164,9 +165,12 @@ def wrong_stamps(draw: st.DrawFn, day: Sequence[Event]) -> Sequence[tuple[Event,
 def stamped(event: Event, time_ms: int, day: Day) -> Event:
     """The same event at another time, not before 1970, nor within the trading day before.
 
-    What comes together with the first event of a day counts for the day before, or does not: who knows.
+    What comes together with the first event of a day counts for the day before, or does not: who knows. The
+    very first event of all begins the day of its stamp, so there it is not within any day before.
     """
-    is_of_day_before = day.start_ms - DAY_MS < time_ms < day.start_ms
+    is_first = day == DAYS[0]
+    earliest_ms = oracle_day(ALL_DATES[0]).start_ms if is_first else day.start_ms - DAY_MS
+    is_of_day_before = earliest_ms <= time_ms < day.start_ms
     return moved(event, max(time_ms, day.start_ms if is_of_day_before else 1_000) - event_time_ms(event))
 
 
