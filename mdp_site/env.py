@@ -113,16 +113,20 @@ class Environment:
 
     def url(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
         """A URL with one of the schemes. Its value is not repeated in an error: it may hold a password."""
+        accepted = f"accepted: {', '.join(f'{each}://…' for each in schemes)}"
 
         def parse(raw: str) -> str:
             try:
-                scheme = urlsplit(raw).scheme
+                parts = urlsplit(raw)
+                _ = parts.port  # parsed on access; a password with a / or # ends up there
             except ValueError:
-                scheme = ""
-            if scheme not in schemes:
-                accepted = ", ".join(f"{each}://…" for each in schemes)
                 raise ConfigurationError(
-                    f"{name} has the scheme {scheme!r}, which is not valid; accepted: {accepted}"
+                    f"{name} cannot be read as an address; {accepted}; in a password / is %2F, # is %23, "
+                    "? is %3F, @ is %40"
+                ) from None
+            if parts.scheme not in schemes:
+                raise ConfigurationError(
+                    f"{name} has the scheme {parts.scheme!r}, which is not valid; {accepted}"
                 )
             return raw
 
@@ -171,6 +175,20 @@ def _read_secret_file(name: str, path: Path) -> str:
     return content
 
 
+def private_directory(path: Path) -> Path:
+    """Make a directory that only its owner may enter, where it is missing; an existing one is left alone."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def private_file(path: Path) -> Path:
+    """Make an empty file that only its owner may read, where it is missing, for a library that fills it."""
+    private_directory(path.parent)
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return path
+
+
 def stored_secret(path: Path, *, byte_count: int = 64, make: Callable[[], str] | None = None) -> str:
     """A secret that is made once and kept in a file which only its owner can read.
 
@@ -179,7 +197,7 @@ def stored_secret(path: Path, *, byte_count: int = 64, make: Callable[[], str] |
     not at all, and the second one reads what the first one wrote.
     """
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_directory(path.parent)
         _publish_atomically(path, make() if make else secrets.token_urlsafe(byte_count))
     return path.read_text().strip()
 

@@ -15,7 +15,7 @@ import environ
 from csp.constants import NONCE, SELF
 
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
-from mdp_site.env import Environment, stored_secret
+from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
 from mdp_site.origins import canonical_origin
@@ -129,7 +129,8 @@ DATABASE_URL = env.url(
 )
 _database = environ.Env.db_url_config(DATABASE_URL)
 if DATABASE_URL.startswith("sqlite:"):
-    Path(_database["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if _database["NAME"] != ":memory:":
+        private_file(Path(_database["NAME"]))  # what SQLite puts beside it has the same mode
     # WAL lets readers go on beside the one writer; IMMEDIATE makes a second writer wait for its turn (up to
     # `timeout` seconds) instead of failing half-way through its transaction.
     _database["OPTIONS"] = {
@@ -325,6 +326,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else STATE_DIR / "static")
 if not PRODUCTION:
+    private_directory(STATE_DIR)
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # stays empty: local files come from the applications
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -54,7 +54,7 @@ class StoredCode(_Cache):
             return None
         try:
             result: CompileResult = _rebuild(target_context, *pickle.loads(content))  # noqa: S301 - `_is_trusted`
-        except Exception:  # a boundary to Numba - whole, yet of no use to this version: then it is compiled
+        except Exception:  # the boundary of a library - what this Numba cannot use is compiled anew
             log.warning("compiled kernel cannot be used", extra={"kernel": self._name}, exc_info=True)
             return None
         return result

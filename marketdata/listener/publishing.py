@@ -20,7 +20,7 @@ from marketdata.transport.base import Batch, Transport
 # each had to wait for its own answer, with nobody routing for 15 to 30 % of the time.
 GROUPS_WAITING: Final = 2
 NANOSECONDS_PER_MS: Final = 1_000_000
-# With nothing to publish, a broker that failed is asked again at this distance: its state is not remembered.
+# With nothing to publish the broker is asked at this distance how it is.
 PROBE_SECONDS: Final = 1.0
 
 log = get_logger(__name__)
@@ -52,7 +52,7 @@ class Publishing:
         self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(GROUPS_WAITING)
         self._log = RateLimitedLog(log)
         self.trouble = "not connected yet"
-        self.broker = BrokerState.AWAY
+        self.broker = BrokerState.OK  # until an attempt has failed
 
     async def open(self, stopping: asyncio.Event) -> bool:
         """Connect to the broker, for as long as it takes; False when `stopping` came first."""
@@ -90,8 +90,8 @@ class Publishing:
             ended = not groups[-1]
 
     async def _next_group(self) -> Sequence[Batch]:
-        """Wait for a group; meanwhile a broker that failed is asked whether it is back."""
-        while self.trouble:
+        """Wait for a group; while none comes the broker is asked, so its state is that of the present."""
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_SECONDS):
                     return await self._groups.get()
@@ -101,10 +101,10 @@ class Publishing:
                 self._note_trouble(error)
             else:
                 self._note_well()
-        return await self._groups.get()
 
     def give_up(self, reason: str) -> None:
-        """Drop what a cancelled `run` left, so that the next one starts clean."""
+        """Drop what a cancelled `run` left, so that the next one starts clean; its complaint is over, too."""
+        self.trouble = ""
         with contextlib.suppress(asyncio.QueueEmpty):
             while True:
                 self._drop(self._groups.get_nowait(), reason)

@@ -1,8 +1,9 @@
 """Text of strangers on its way to a log, a status or a page: bounded, on one line, without our secrets."""
 
+import logging
 import re
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 MASK: Final = "***"
 LONGEST_TEXT: Final = 300
@@ -20,14 +21,7 @@ class TextFilter:
     """
 
     def __init__(self, *secrets: str) -> None:
-        spellings = {
-            spelling
-            for secret in secrets
-            if secret
-            for spelling in (secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1])
-        }
-        # The longest first: a spelling may contain another.
-        patterns = [_pattern(spelling) for spelling in sorted(spellings, key=len, reverse=True)]
+        patterns = [_pattern(secret) for secret in secrets if secret]
         self._secrets = re.compile("|".join(patterns)) if patterns else None
 
     def __call__(self, text: str) -> str:
@@ -38,6 +32,26 @@ class TextFilter:
         return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
 
-def _pattern(spelling: str) -> str:
-    escaped = re.escape(spelling)
-    return rf"(?i:{escaped})" if len(spelling) >= _FINDABLE_ANYWHERE else rf"(?<!\w){escaped}(?!\w)"
+def filter_library_logger(name: str, shown: TextFilter) -> None:
+    """Let a library's own log lines through the filter: they quote the server too. The newest counts."""
+    logger = logging.getLogger(name)
+    for before in [one for one in logger.filters if isinstance(one, _FilteredRecords)]:
+        logger.removeFilter(before)
+    logger.addFilter(_FilteredRecords(shown))
+
+
+class _FilteredRecords(logging.Filter):
+    def __init__(self, shown: TextFilter) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._shown(record.getMessage()), None
+        return True
+
+
+def _pattern(secret: str) -> str:
+    """The secret with each character plain, as in a URL, or escaped as in JSON."""
+    characters = (f"(?:\\\\?{re.escape(one)}|{re.escape(quote(one, safe=''))})" for one in secret)
+    spelled = "".join(characters)
+    return rf"(?i:{spelled})" if len(secret) >= _FINDABLE_ANYWHERE else rf"(?<!\w){spelled}(?!\w)"

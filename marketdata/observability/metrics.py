@@ -177,12 +177,12 @@ REFERENCE_ROWS: Final = Gauge("mdp_reference_rows", "Symbols in the newest refer
 REFERENCE_FLAWS: Final = Gauge(
     "mdp_reference_missing_parts",
     "Parts that the newest load of reference data lacks, by what and why; sessions count each",
-    ["part", "reason"],
+    ["kind", "reason"],
 )
 REFERENCE_ROWS_LEFT_OUT: Final = Counter(
     "mdp_reference_rows_left_out_total",
     "Rows of the provider's answers that are not used: out of bounds, contradictory, repeated, ...",
-    ["part", "reason"],
+    ["kind", "reason"],
 )
 
 # Widgets: towards the browsers.

@@ -24,6 +24,6 @@ def create_provider(
     """
     market_hours = None
     if load_calendar is not None:
-        ask = RestMarketStatus(configuration.rest_url, configuration.api_key)
+        ask = RestMarketStatus(configuration.rest_url, configuration.api_key, clock=clock)
         market_hours = MarketHours(ask, load_calendar, clock=clock)
     return MassiveProvider(configuration, clock=clock, market_hours=market_hours)

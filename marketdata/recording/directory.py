@@ -19,7 +19,7 @@ def check_directory(directory: Path) -> None:
         ConfigurationError: it is none, cannot be written, or its disk is full; the message says which.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory) as probe:
             probe.write(bytes(_PROBE_BYTES))
             probe.flush()

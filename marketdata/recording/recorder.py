@@ -151,11 +151,22 @@ class Recorder:
                 self._dropped_pending = 0
                 last, finish = self._closing, self._finish_asked or self._closing
                 self._finish_asked = False
+            if self.trouble and not frames:
+                self._ask_disk()
             for block in _blocks(frames, self._config.block_bytes):
                 self._write_block(block)
             if finish:
                 self._finish()
             self._sync_if_due()
+
+    def _ask_disk(self) -> None:
+        """A quiet feed writes nothing that could show whether the disk is well again."""
+        try:
+            check_directory(self._config.directory)
+        except ConfigurationError as error:
+            self.trouble = str(error)
+        else:
+            self.trouble = ""
 
     def _has_work(self) -> bool:
         return self._closing or self._finish_asked or self._pending_bytes >= self._config.block_bytes

@@ -113,7 +113,7 @@ def _create(directory: Path, market: str, started_ns: int) -> tuple[Path, int]:
         path = directory / (stem + UNFINISHED_SUFFIX)
         if not (directory / (stem + SUFFIX)).exists():
             with contextlib.suppress(FileExistsError):
-                return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+                return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         started += dt.timedelta(microseconds=1)
 
 

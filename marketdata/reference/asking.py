@@ -6,6 +6,7 @@ cannot be interrupted and are not counted.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, Final, TypeVar
 from massive.exceptions import BadResponse
 from urllib3.exceptions import HTTPError
 
+from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
@@ -34,9 +36,23 @@ class Asking:
     """Sends requests and reads their answers.
 
     The errors that it raises can be shown: the provider's words in them are bounded and without `secret`.
+    After `patience_seconds` from its making nothing is tried a second time: a job that is ended for taking
+    too long stores nothing at all.
     """
 
-    def __init__(self, secret: str, *, attempts: int, make_backoff: Callable[[], Backoff] | None) -> None:
+    def __init__(
+        self,
+        secret: str,
+        *,
+        attempts: int,
+        make_backoff: Callable[[], Backoff] | None,
+        patience_seconds: float | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._patient_until = self._clock.monotonic() + (
+            math.inf if patience_seconds is None else patience_seconds
+        )
         self._shown = TextFilter(secret)
         self._attempts = attempts
         self._make_backoff = make_backoff or _default_backoff
@@ -83,6 +99,8 @@ class Asking:
                     # The chain would carry the words that are not to be shown into every traceback.
                     raise shown from None
                 delay = backoff.next_delay_seconds()
+                if self._clock.monotonic() + delay > self._patient_until:
+                    raise shown from None
                 log.warning(
                     "request failed", endpoint=endpoint, error=str(shown), retry_in_seconds=round(delay, 1)
                 )
@@ -119,7 +137,7 @@ class Asking:
         for reason, rows in counts.items():
             if rows:
                 self._left_out[f"{endpoint}: {reason}"] += rows
-                metrics.REFERENCE_ROWS_LEFT_OUT.labels(part=endpoint, reason=reason).inc(rows)
+                metrics.REFERENCE_ROWS_LEFT_OUT.labels(kind=endpoint, reason=reason).inc(rows)
                 log.warning("rows left out", endpoint=endpoint, reason=reason, rows=rows)
 
 

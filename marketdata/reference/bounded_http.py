@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -56,11 +56,10 @@ class BoundedPool:
         response = self._pool.request(
             method, url, fields=dict(fields or {}), headers=headers, preload_content=False
         )
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(response.close)  # the rest of the body must not be read as the next answer
             data = self._body(response)
-        except BaseException:
-            response.close()  # what is left of the body must not be read as the next answer
-            raise
+            on_failure.pop_all()
         response.release_conn()
         if response.status != HTTPStatus.OK:
             raise error_from_answer(response.status, data)

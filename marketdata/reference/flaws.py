@@ -9,6 +9,15 @@ import msgspec
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
 
+MARKET_STATUS: Final = "market status"
+FLOATS: Final = "floats"
+TICKERS: Final = "tickers"
+SPLITS: Final = "splits"
+SNAPSHOT: Final = "snapshot"
+UNADJUSTED_BARS: Final = "unadjusted daily bars"
+VOLUME_CURVE: Final = "volume curve"
+"""The parts of a load, as flaws name them; with the daily bars of each session."""
+
 
 class FlawReason(enum.StrEnum):
     """Why a part is not there, or not whole."""

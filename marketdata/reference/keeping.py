@@ -14,16 +14,17 @@ import numpy as np
 
 from marketdata.payloads import Column, RowBlock
 from marketdata.reference.assembly import PREVIOUS_SESSION_COLUMNS, SNAPSHOT_COLUMNS
-from marketdata.reference.flaws import Flaw, StoredParts
-from marketdata.reference.loader import (
+from marketdata.reference.flaws import (
     FLOATS,
     SNAPSHOT,
     SPLITS,
     TICKERS,
     UNADJUSTED_BARS,
     VOLUME_CURVE,
-    Loaded,
+    Flaw,
+    StoredParts,
 )
+from marketdata.reference.loader import Loaded
 from marketdata.reference.sessions import DAILY_BARS
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.volume_curve import VolumeCurve
@@ -86,6 +87,18 @@ def keep_better(loaded: Loaded, stored: Stored) -> Loaded:
         tickers=tickers,
         volume_curve=curve,
         flaws=_marked(loaded.flaws, kept, parts.date),
+    )
+
+
+def parts_of(loaded: Loaded, before: StoredParts | None, now_ms: int) -> StoredParts:
+    """The record of a load that ends now (epoch ms); `before` is the record of what was stored until now."""
+    loads = before.loads + 1 if before is not None and before.date == loaded.date else 1
+    return StoredParts(
+        date=loaded.date,
+        loaded_ms=now_ms,
+        loads=loads,
+        flaws=tuple(loaded.flaws),
+        closures=tuple(loaded.closures),
     )
 
 

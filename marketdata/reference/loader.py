@@ -23,7 +23,19 @@ from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import MarketFacts, assemble
 from marketdata.reference.closures import confirmed_closures
 from marketdata.reference.daily_metrics import SessionPanel, build_panel, most_traded, without_sessions
-from marketdata.reference.flaws import Flaw, FlawReason, flaw_of, named
+from marketdata.reference.flaws import (
+    FLOATS,
+    MARKET_STATUS,
+    SNAPSHOT,
+    SPLITS,
+    TICKERS,
+    UNADJUSTED_BARS,
+    VOLUME_CURVE,
+    Flaw,
+    FlawReason,
+    flaw_of,
+    named,
+)
 from marketdata.reference.parts import Parts, Progress
 from marketdata.reference.renames import find_renames, renamed_panel, renamed_rows
 from marketdata.reference.rows import newest_floats, newest_tickers, snapshots_of_day
@@ -42,15 +54,6 @@ MOST_RENAMES: Final = 6
 REQUEST_BUDGET: Final = 60
 PREPARATION_MS: Final = 30 * 60_000
 """So long before a trading day starts, its reference data can be had: the session before is complete."""
-
-MARKET_STATUS: Final = "market status"
-FLOATS: Final = "floats"
-TICKERS: Final = "tickers"
-SPLITS: Final = "splits"
-SNAPSHOT: Final = "snapshot"
-UNADJUSTED_BARS: Final = "unadjusted daily bars"
-VOLUME_CURVE: Final = "volume curve"
-"""The parts of a load, as flaws name them; with the daily bars of each session."""
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 _STEPS_BESIDE_SESSIONS: Final = 6

@@ -36,8 +36,9 @@ async def find_renames(
         try:
             before = await look_up(symbol)
         except MarketDataError as error:
-            log.warning("a symbol that is not listed is not explained", symbol=symbol, detail=str(error))
-            continue
+            # One after the other, each may take its time: trouble with one is trouble with all.
+            log.warning("symbols that are not listed are not explained", symbol=symbol, detail=str(error))
+            break
         if before is not None and before.share_class_figi in by_figi:
             renames[symbol] = by_figi.pop(before.share_class_figi)
     if renames:

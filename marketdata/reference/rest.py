@@ -41,7 +41,8 @@ class RestSource:
         ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; asking again soon cannot
             help.
         ContentError: an answer that is not understood, after several attempts.
-    The provider's words in them can be shown: they are bounded and without the key.
+    The provider's words in them can be shown: they are bounded and without the key. `patience_seconds` after
+    its making there are no further attempts.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RestSource:
         make_backoff: Callable[[], Backoff] | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         body_bytes: int = BODY_BYTES,
+        patience_seconds: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._base_url = base_url
@@ -66,7 +68,13 @@ class RestSource:
             body_bytes=body_bytes,
             connections=CONCURRENT_REQUESTS,
         )
-        self._asking = Asking(api_key, attempts=attempts, make_backoff=make_backoff)
+        self._asking = Asking(
+            api_key,
+            attempts=attempts,
+            make_backoff=make_backoff,
+            patience_seconds=patience_seconds,
+            clock=self._clock,
+        )
 
     @property
     def requests(self) -> int:

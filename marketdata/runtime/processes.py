@@ -141,7 +141,7 @@ class ProcessManager:
         if self._pid_path is None:
             return
         records = [child.recorded for child in self._children.values() if child.recorded is not None]
-        self._pid_path.parent.mkdir(parents=True, exist_ok=True)
+        self._pid_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = self._pid_path.with_suffix(".partial")
         partial.write_bytes(msgspec.json.encode(records))
         partial.replace(self._pid_path)
@@ -187,7 +187,7 @@ class _Child:
         if self.spec.log_path is None:
             self._process = await self._execute(None)
         else:
-            self.spec.log_path.parent.mkdir(parents=True, exist_ok=True)
+            self.spec.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.spec.log_path.open("ab") as output:
                 self._process = await self._execute(output)
         self.recorded = _record_of(self.spec.name, self._process.pid)

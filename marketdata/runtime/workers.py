@@ -134,6 +134,9 @@ class WorkerPool:
         report = self._report_of(worker)
         if report is None:
             return {worker.name: "starting"}
+        silent_seconds = time.monotonic() - report.at_seconds
+        if silent_seconds >= STUCK_AFTER_SECONDS:  # what it said before is not so any more, or not known
+            return {worker.name: f"silent for {silent_seconds:.1f} s"}
         return {f"{worker.name} {what}": reason for what, reason in report.unready.items()}
 
     def _report_of(self, worker: ProcessStatus) -> _Report | None:

@@ -39,8 +39,10 @@ def connect(url: str, *, retries: int = RETRIES) -> Redis:
             health_check_interval=HEALTH_CHECK_INTERVAL_SECONDS if retries else 0,
             retry=Retry(backoff, retries),
         )
-    except ValueError as error:
-        raise ConfigurationError(f"cache address {url!r} is not accepted: {error}") from error
+    except ValueError:  # its text would repeat a part of the address, which may be of the password
+        raise ConfigurationError(
+            "MDC_URL, the cache's address, is not accepted; accepted: redis://host:port/number, rediss://…, unix://…"
+        ) from None
 
 
 @contextlib.contextmanager

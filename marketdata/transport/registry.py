@@ -53,8 +53,8 @@ def _scheme(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port  # parsed on access
-    except ValueError as error:
-        raise ConfigurationError(f"MDQ_URL is not an address: {error}") from error
+    except ValueError:  # its text would repeat a part of the address, which may be of the password
+        raise ConfigurationError("MDQ_URL cannot be read as an address") from None
     return parts.scheme
 
 

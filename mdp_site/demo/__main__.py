@@ -10,6 +10,7 @@ from mdp_site.demo.environment import (
     build_environment,
     choose_ports,
     load_secrets,
+    make_private,
     write_environment_file,
 )
 from mdp_site.demo.plan import ROOT
@@ -19,8 +20,9 @@ from mdp_site.demo.supervisor import Supervisor
 def main() -> int:
     """Prepare the state directory (`DEMO_STATE_DIR`, `.demo`), run, and turn a failure into one sentence."""
     state = Path(os.environ.get("DEMO_STATE_DIR") or ROOT / ".demo").resolve()
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.umask(0o077)  # also of all processes of the demo: databases, logs and secrets are its owner's alone
     try:
+        make_private(state)
         ports = choose_ports(os.environ)
         settings = build_environment(os.environ, ports, load_secrets(state), state)
         write_environment_file(state / "env", settings)

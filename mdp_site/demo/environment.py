@@ -19,7 +19,7 @@ DEFAULT_PORT: Final = 8000
 DEMO_USER: Final = "demo"
 DEMO_GROUP: Final = "operators"
 SIMULATOR_KEY: Final = "demo"
-SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "DEMO_PASSWORD")
+SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "DEMO_PASSWORD", "CACHE_PASSWORD")
 
 
 class DemoError(Exception):
@@ -98,6 +98,23 @@ def free_port(taken: Container[int] = ()) -> int:
             return port
 
 
+def make_private(state: Path) -> None:
+    """Make the demo's directory, or close one of an earlier release to everybody but its owner.
+
+    Raises:
+        DemoError: it is open to others and has not the looks of a demo's; or it is not ours to close.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = {path.name for path in state.iterdir()}
+        if state.stat().st_mode & 0o077:
+            if names and not names & {"secrets.json", "logs"}:
+                raise DemoError(f"{state} is open to others and holds something else; name another directory")
+            state.chmod(0o700)
+    except OSError as error:
+        raise DemoError(f"{state} cannot be made private: {error.strerror}") from error
+
+
 def load_secrets(state: Path) -> dict[str, str]:
     """The demo's secrets, made at the first start and readable by their owner alone."""
     path = state / "secrets.json"
@@ -124,7 +141,7 @@ def build_environment(
 
     With `MASSIVE_API_KEY` (or `POLYGON_API_KEY`, or `MASSIVE_API_KEY_FILE`) set, the feed is the real one.
     """
-    cache = f"redis://{LOOPBACK}:{ports.cache}"
+    cache = f"redis://:{known_secrets['CACHE_PASSWORD']}@{LOOPBACK}:{ports.cache}"
     site = f"http://{LOOPBACK}:{ports.web}"
     settings = {
         "PORT": str(ports.web),

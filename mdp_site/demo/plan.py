@@ -3,13 +3,14 @@ for the rest of the world (cache server, identity provider, market).
 """
 
 import contextlib
+import json
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mdp_site.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports
+from mdp_site.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports, write_private
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 MANAGE: Final = (sys.executable, str(ROOT / "manage.py"))
@@ -29,16 +30,31 @@ class PlannedProcess:
     ready_url: str | None = None
 
 
-def cache_server(ports: Ports, state: Path) -> PlannedProcess:
+def cache_server(ports: Ports, state: Path, password: str) -> PlannedProcess:
     """A Valkey (or Redis) server that keeps nothing on disk: what it holds is at most minutes old anyway.
+
+    Its settings are in a file, since everybody on the machine can read the command line of a process.
 
     Raises:
         DemoError: neither the embedded server nor one on the PATH is there.
     """
     directory = state / "cache"
-    directory.mkdir(parents=True, exist_ok=True)
-    options = ("--port", str(ports.cache), "--bind", LOOPBACK, "--save", "", "--appendonly", "no")
-    return PlannedProcess("cache", (cache_program(), *options, "--dir", str(directory)))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings = directory / "server.conf"
+    write_private(settings, _cache_settings(ports.cache, directory, password))
+    return PlannedProcess("cache", (cache_program(), str(settings)))
+
+
+def _cache_settings(port: int, directory: Path, password: str) -> str:
+    lines = (
+        f"port {port}",
+        f"bind {LOOPBACK}",
+        f"requirepass {json.dumps(password)}",
+        f"dir {json.dumps(str(directory))}",
+        'save ""',
+        "appendonly no",
+    )
+    return "".join(f"{line}\n" for line in lines)
 
 
 def cache_program() -> str:

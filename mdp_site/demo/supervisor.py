@@ -66,7 +66,7 @@ class Supervisor:
             print("Stopped.", flush=True)
 
     async def _start(self) -> None:
-        await self._start_all([cache_server(self._ports, self._state)])
+        await self._start_all([cache_server(self._ports, self._state, self._settings["CACHE_PASSWORD"])])
         await until_listening("cache", self._ports.cache)
         self._say("cache ready")
         world = [identity_provider(self._ports, self._state)]

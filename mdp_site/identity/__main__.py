@@ -16,6 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mdp_site.identity", description=__doc__)
     add_arguments(parser)
     options = parser.parse_args()
+    os.umask(0o077)  # all that it writes is secret: passwords, sessions, keys
     os.environ["DJANGO_SETTINGS_MODULE"] = "mdp_site.identity.settings"
     os.environ["IDENTITY_STATE_DIR"] = str(options.state_dir.absolute())
     try:
@@ -43,7 +44,7 @@ def _announce(user: str, host: str, port: int) -> None:
 
     lines = (
         f"OpenID Connect provider at http://{host}:{port}",
-        f"log in as {user} with the password {settings.DEMO_PASSWORD}",
+        f"log in as {user} with the password {settings.DEMO_PASSWORD_SOURCE}",
         f"client {settings.CLIENT_ID}; state and generated secrets in {settings.STATE_DIR}",
     )
     sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -16,7 +16,11 @@ STATE_DIR = env.path("IDENTITY_STATE_DIR", BASE_DIR / "var" / "identity")
 CLIENT_ID = env.text("OIDC_CLIENT_ID", "market-data-platform")
 CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET") or stored_secret(STATE_DIR / "client_secret")
 SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
-DEMO_PASSWORD = env.secret("DEMO_PASSWORD") or stored_secret(STATE_DIR / "demo_password", byte_count=12)
+_password_file = STATE_DIR / "demo_password"
+_given_password = env.secret("DEMO_PASSWORD")
+DEMO_PASSWORD = _given_password or stored_secret(_password_file, byte_count=12)
+# Where people find it: the provider's output goes into logs, and a password must not.
+DEMO_PASSWORD_SOURCE = "of the setting DEMO_PASSWORD" if _given_password else f"in {_password_file}"
 DEMO_GROUPS = env.words("DEMO_GROUPS")
 
 SECRET_KEY = stored_secret(STATE_DIR / "secret_key")

@@ -1,8 +1,10 @@
 """Starting and stopping: nothing is left behind, and a killed demo starts again without help."""
 
+import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -39,7 +41,13 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
 
 def test_it_starts_again_after_a_kill_and_then_stops_cleanly_in_time(tmp_path: Path) -> None:
     port = free_port()
+    # As an earlier release left it: open to others, without a password for the cache.
+    tmp_path.chmod(0o755)
+    older = {"SECRET_KEY": "k" * 50, "OIDC_CLIENT_SECRET": "c" * 50, "DEMO_PASSWORD": "of-an-earlier-release"}
+    (tmp_path / "secrets.json").write_text(json.dumps(older))
     first = start_demo(tmp_path, port)
+    assert first.password == "of-an-earlier-release"
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
     family = psutil.Process(first.process.pid).children(recursive=True)
     first.process.send_signal(signal.SIGKILL)
     first.process.wait(timeout=5)

@@ -1,5 +1,6 @@
 """The dashboard in everyday use: whole columns, keyboard, themes, assistive technology, a lost server."""
 
+import json
 import re
 import signal
 import socket
@@ -189,3 +190,12 @@ def test_the_login_page_is_accessible(page: Page, demo: Demo, theme: Any) -> Non
     page.goto(demo.address)
     expect(page.get_by_role("button", name="Continue with Demo identity")).to_be_visible()
     assert serious_violations(page) == []
+
+
+def test_the_notices_of_what_the_bundle_contains_are_served_beside_it(page: Page, demo: Demo) -> None:
+    answer = page.request.get(f"{demo.address}static/widgets/licenses.md")
+    assert answer.status == 200
+    packages = json.loads((ROOT / "widgets" / "client" / "package.json").read_text())["dependencies"]
+    for name, version in packages.items():
+        assert f"## {name} - {version} (" in answer.text()
+    assert "Copyright (c)" in answer.text()

@@ -20,16 +20,17 @@ import pytest
 
 from marketdata.runtime.cancellation import end
 from tests.support.deadlines import eventually, eventually_sync, scaled
+from tests.support.scripted_provider import FeedConnection, ScriptedFeed, ScriptedRest
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer, free_port
 from tests.support.site import MANAGE, Site
 
 KEY: Final = "the-key-of-this-test"
 OTHER_KEY: Final = "another-key-altogether"
 SHARDS: Final = 2
-# A Tuesday noon, and a Saturday: the market's own times, whatever the wall clock says.
+# Noon and night of a Tuesday: the market's own times, whatever the wall clock says.
 OPEN: Final = "2026-11-24T12:00"
-CLOSED: Final = "2026-11-28T12:00"
-MONDAY_OPENING_MS: Final = 1_796_029_200_000  # 2026-11-30 04:00 in New York
+NIGHT: Final = {"market": "closed", "serverTime": "2026-11-24T21:00:00-05:00", "earlyHours": False}
+NEXT_OPENING_MS: Final = 1_795_597_200_000  # 2026-11-25 04:00 in New York
 TOLD_WITHIN_SECONDS: Final = 20.0
 BACK_WITHIN_SECONDS: Final = 30.0
 
@@ -70,10 +71,8 @@ class Platform:
     def __init__(self, directory: Path, cache: ValkeyServer, broker: RabbitMQServer, pages_url: str) -> None:
         self.cache = cache
         self.broker = broker
-        feed_port, closed_port = free_port(), free_port()
-        self._feed_port = feed_port
-        self.feed = f"127.0.0.1:{feed_port}"
-        self.closed_feed = f"127.0.0.1:{closed_port}"
+        self._feed_port = free_port()
+        self.feed = f"127.0.0.1:{self._feed_port}"
         self.settings = {
             "MDC_URL": cache.url,
             "MDQ_URL": broker.url,
@@ -91,8 +90,8 @@ class Platform:
         environment |= self.settings
         self._directory, self._environment = directory, environment
         health = ("--health-port", "0")
-        self.simulator = self._simulator(feed_port, OPEN)
-        self.closed_simulator = self._simulator(closed_port, CLOSED)
+        market = ("--port", str(self._feed_port), "--api-key", KEY, "--start", OPEN, "--symbols", "300")
+        self.simulator = self._make("run_simulator", *market, *health)
         self.listener = self._make("run_listener", *health)
         self.processor = self._make("run_processor", *health)
         self.scanner = self._make("run_scanner", *health)
@@ -100,13 +99,9 @@ class Platform:
     def _make(self, name: str, *arguments: str) -> Command:
         return Command(name, self._directory, self._environment, *arguments)
 
-    def _simulator(self, port: int, start: str) -> Command:
-        arguments = ("--port", str(port), "--api-key", KEY, "--start", start, "--symbols", "300")
-        return self._make("run_simulator", *arguments, "--health-port", "0")
-
     @property
     def commands(self) -> tuple[Command, ...]:
-        return (self.simulator, self.closed_simulator, self.listener, self.processor, self.scanner)
+        return (self.simulator, self.listener, self.processor, self.scanner)
 
     def feed_is_served(self) -> bool:
         """Whether the simulator accepts connections."""
@@ -308,17 +303,22 @@ async def test_a_feed_that_cannot_be_reached_is_told_as_reconnecting(
         await asyncio.to_thread(platform.turn_to, platform.feed)
 
 
+async def stay_silent(connection: FeedConnection) -> None:
+    await connection.subscribe()
+    await connection.until_closed()
+
+
 async def test_a_closed_market_is_told_as_closed_with_its_opening(
     platform: Platform, watcher: Watcher
 ) -> None:
-    platform.closed_simulator.start()
-    await asyncio.to_thread(platform.listener.end)
-    platform.listener.start(MASSIVE_REST_URL=f"http://{platform.closed_feed}")
-    await asyncio.to_thread(platform.turn_to, platform.closed_feed)
-    try:
-        told = await watcher.sees("market_closed", 60)
-        assert told["opens_ms"] == MONDAY_OPENING_MS
-    finally:
-        await asyncio.to_thread(platform.turn_to, platform.feed)
+    async with ScriptedFeed(stay_silent) as feed, ScriptedRest({"/v1/marketstatus/now": NIGHT}) as rest:
         await asyncio.to_thread(platform.listener.end)
-        platform.listener.start()
+        platform.listener.start(MASSIVE_REST_URL=rest.url)
+        await asyncio.to_thread(platform.turn_to, feed.address)
+        try:
+            told = await watcher.sees("market_closed", 60)
+            assert told["opens_ms"] == NEXT_OPENING_MS
+        finally:
+            await asyncio.to_thread(platform.turn_to, platform.feed)
+            await asyncio.to_thread(platform.listener.end)
+            platform.listener.start()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from marketdata.observability import metrics
-from marketdata.providers.base import ProviderState
+from marketdata.providers.base import ProviderState, StatusEvent
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
@@ -34,13 +34,14 @@ MEGABYTE = 10**6
 def make_provider(
     address: str,
     *,
+    key: str = "key",
     delays: RetryDelays | None = None,
     answer_timeout_seconds: float = 5.0,
     silence_timeout_seconds: float | None = None,
     buffer: FrameBuffer | None = None,
 ) -> MassiveProvider:
     configuration = MassiveConfiguration(
-        api_key="key",
+        api_key=key,
         feed=address,
         secure=False,
         subscriptions=CHANNELS,
@@ -251,6 +252,37 @@ async def test_a_refusal_is_told_with_its_reason_and_not_repeated_at_once(trap: 
         assert provider.status.reason == reason
         assert provider.status.detail
         assert len(feed.connections) == 1
+
+
+KEY = "a-key-of-some-length"
+
+
+@pytest.mark.parametrize("status", ["auth_failed", "error", "max_connections"])
+async def test_a_server_that_echoes_the_key_brings_it_into_no_status_and_no_log(
+    status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def echo_at_login(connection: FeedConnection) -> None:
+        await connection.send_status("connected", f"hello {KEY}")
+        key = (await connection.receive())["params"]
+        await connection.send_status(status, f"no such key: {key}")
+        await connection.socket.close(1008, f"no such key: {key}")
+
+    async def echo_later(connection: FeedConnection) -> None:
+        await connection.subscribe()
+        await connection.send_status(status, f"no such key: {KEY}")
+        await connection.socket.close(1008, f"no such key: {KEY}")
+
+    for script in (echo_at_login, echo_later):
+        async with (
+            ScriptedFeed(script) as feed,
+            running(make_provider(feed.address, key=KEY)) as provider,
+        ):
+            await eventually(lambda: provider.status.state is ProviderState.REFUSED, 5)
+            await eventually(lambda: feed.connections[0].socket.state.name == "CLOSED", 5)
+            provider.notice([StatusEvent(status, f"no such key: {KEY}")])
+            assert KEY not in repr((provider.status, provider.session))
+            assert "no such key" in repr((provider.status, provider.session))
+    assert KEY not in capsys.readouterr().out
 
 
 async def test_a_slow_consumer_notice_explains_the_drop_that_follows() -> None:

@@ -222,7 +222,9 @@ async def test_a_failed_load_is_told_with_its_reason(
 async def test_a_load_without_all_answers_is_tried_again_on_the_same_day(
     rest: ScriptedRest, configuration: ReferenceConfiguration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marketdata.jobs.RestSource", lambda url, _key: impatient(url, attempts=1))
+    monkeypatch.setattr(
+        "marketdata.jobs.RestSource", lambda url, _key, **_options: impatient(url, attempts=1)
+    )
     rest.answers[TICKERS_PATH] = lambda _request: web.Response(status=503)
 
     first = await refresh(configuration, only_if_stale=True)

@@ -112,6 +112,7 @@ async def test_a_worker_that_hangs_is_named_as_stuck(running: RunningPool) -> No
 
     try:
         await eventually(lambda: list(running.pool.stuck()) == ["worker-0"], WITHIN_SECONDS)
+        assert "silent for" in running.pool.unready()["worker-0"]
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(running.status(0)["pid"], signal.SIGCONT)

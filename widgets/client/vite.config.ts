@@ -9,6 +9,8 @@ export default defineConfig(({ command }) => ({
     emptyOutDir: true,
     manifest: "manifest.json",
     modulePreload: false,
+    // The notices of the packages that are in the bundle, which their licences ask for beside it.
+    license: { fileName: "licenses.md" },
     rolldownOptions: {
       input: { main: "src/main.ts", site: "src/site.ts" },
       // The grid changes seldom: in a file of its own it stays in the browser's cache over our releases.

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.observability import metrics
+from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import (
     BufferCounts,
@@ -30,7 +31,7 @@ from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveCon
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
-from marketdata.providers.massive.sessions import RetryDelays, SessionEnd
+from marketdata.providers.massive.sessions import RetryDelays, SessionEnd, shown_status
 from marketdata.trading_calendar import MarketSession
 
 KNOWN_STATUSES: Final = frozenset(
@@ -71,6 +72,7 @@ class MassiveProvider:
         self._delays = delays or RetryDelays(configuration.max_reconnects)
         self._market_hours = market_hours
         self._feed_clock = _clock_of(configuration)
+        self._shown = TextFilter(configuration.api_key)
         self._target: FeedTarget | None = FeedTarget(
             feed=configuration.feed, market=configuration.market, subscriptions=configuration.subscriptions
         )
@@ -155,7 +157,8 @@ class MassiveProvider:
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Count what the server says, and log what is not an acknowledgement."""
-        for event in self._feed_clock.take(statuses):
+        others = self._feed_clock.take(statuses)
+        for event in (shown_status(event, self._shown) for event in others):
             known = event.status if event.status in KNOWN_STATUSES else "other"
             metrics.PROVIDER_STATUSES.labels(status=known).inc()
             if event.status != "success":
@@ -163,7 +166,7 @@ class MassiveProvider:
                     "feed status",
                     reason=known,
                     status=event.status,
-                    message=self._configuration.told(event.message),
+                    message=event.message,
                 )
 
     def feed_time_ms(self, received_ns: int) -> int:
@@ -194,9 +197,10 @@ class MassiveProvider:
             self._delays.reset()
         delay = self._delays.next_delay_seconds(end)
         state = ProviderState.REFUSED if end.refused else ProviderState.WAITING
-        detail = self._configuration.told(end.detail)
-        self._enter(ProviderStatus(state, end.reason, detail))
-        log.warning("feed session ended", reason=end.reason, detail=detail, retry_in_seconds=round(delay, 1))
+        self._enter(ProviderStatus(state, end.reason, end.detail))
+        log.warning(
+            "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
+        )
         await self._undisturbed(self._until_worth_trying(end, delay), stopping)
         if self._turning.is_set():
             self._delays.reset()

@@ -14,7 +14,6 @@ DELAYED: Final = "Delayed"
 DELAY_MS: Final = 15 * 60_000
 # How exactly they keep to that is not published, so it bounds no stamp to the second.
 DELAY_ROOM_MS: Final = 60_000
-LONGEST_TOLD: Final = 200
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
 EVERY_SYMBOL: Final = "*"
 
@@ -91,12 +90,6 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         """By how much the feed is late by its plan: 15 minutes for the delayed ones."""
         delayed = {feed.value for name, feed in Feed.__members__.items() if name.startswith(DELAYED)}
         return DELAY_MS if self.host.partition(":")[0] in delayed else 0
-
-    def told(self, text: str) -> str:
-        """The server's or the library's text as others may read it: without the key, on one short line."""
-        masked = text.replace(self.api_key, "***") if self.api_key else text
-        line = " ".join("".join(sign if sign.isprintable() else " " for sign in masked).split())
-        return line if len(line) <= LONGEST_TOLD else line[: LONGEST_TOLD - 1] + "…"
 
     @property
     def host(self) -> str:

@@ -11,6 +11,7 @@ from websockets.protocol import State
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
+from marketdata.observability.foreign_text import TextFilter, filter_library_logger
 from marketdata.observability.logs import get_logger, route_library_logger
 from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
 from marketdata.providers.feed_clock import CLOCK_STATUS
@@ -23,6 +24,7 @@ from marketdata.providers.massive.sessions import (
     end_from_silence,
     end_from_status,
     no_further_dialling,
+    shown_status,
 )
 from marketdata.trading_calendar import MarketSession
 
@@ -60,6 +62,8 @@ class Session:
         self._keep = keep
         self._learn = learn
         self._market_hours = market_hours
+        self._shown = TextFilter(configuration.api_key)
+        filter_library_logger("WebSocketClient", self._shown)
         self._client = WebSocketClient(
             api_key=configuration.api_key,
             feed=configuration.host,
@@ -121,7 +125,9 @@ class Session:
             done, _ = await asyncio.wait({self._receiving}, timeout=WATCH_INTERVAL_SECONDS)
             if done:
                 await self._take_what_is_left()
-                return end_from_outcome(self._receiving.exception(), self._announced)
+                end = end_from_outcome(self._receiving.exception(), self._announced)
+                # The server's words stand in the library's errors too: a close has a reason text.
+                return SessionEnd(end.reason, self._shown(end.detail))
             self._schedule_subscriptions()
             self._look_when_silent()
             if await self._is_too_quiet():
@@ -174,15 +180,12 @@ class Session:
         if told or not statuses:
             self._last_frame_at = self._clock.monotonic()
         if told:
-            self._learn_from([self._masked(event) for event in told])
+            self._learn_from([shown_status(event, self._shown) for event in told])
         elif not statuses:
             self._newest_received_ns = received_ns
             if not self._live_since_ns:
                 self._learn_from(())
         self._keep(Frame(data, received_ns))
-
-    def _masked(self, event: StatusEvent) -> StatusEvent:
-        return StatusEvent(event.status, self._configuration.told(event.message))
 
     def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
         """Draw from a frame what it says of the session; a frame of data says that it works.

@@ -2,6 +2,7 @@
 
 import enum
 import sys
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 import msgspec
@@ -65,6 +66,11 @@ class SessionEnd(msgspec.Struct, frozen=True, gc=False):
     def refused(self) -> bool:
         """Whether only a long wait makes sense."""
         return self.reason in REFUSALS
+
+
+def shown_status(event: StatusEvent, shown: Callable[[str], str]) -> StatusEvent:
+    """A status in words that are fit for a log or a page; what it means is read from its word for itself."""
+    return StatusEvent(shown(event.status), shown(event.message))
 
 
 def end_from_status(event: StatusEvent) -> SessionEnd | None:

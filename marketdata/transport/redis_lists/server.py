@@ -49,8 +49,8 @@ class Server:
         try:
             self._repeating = _client(url, timeout_seconds, retries=1)
             self._once = _client(url, timeout_seconds, retries=0)
-        except ValueError as error:
-            raise ConfigurationError(f"MDQ_URL is not a Redis address: {error}") from error
+        except ValueError:  # its text would repeat a part of the address, which may be of the password
+            raise ConfigurationError("MDQ_URL is not a Redis address") from None
 
     async def ping(self) -> None:
         """Raise unless the server answers."""

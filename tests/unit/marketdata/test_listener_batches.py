@@ -264,7 +264,7 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
         return actual
 
     began_ms = told().since_ms
-    assert (told().broker, told().recent_events, told().newest_received_ms) == (BrokerState.AWAY, 0, 0)
+    assert (told().broker, told().recent_events, told().newest_received_ms) == (BrokerState.OK, 0, 0)
 
     rig.clock.advance(1)
     rig.provider.session = SessionReport(newest_received_ns=rig.clock.time_ns())
@@ -296,6 +296,23 @@ async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_publis
 
     assert events_of(rig.published) == [trade_wire("NEW")]
     assert dropped._value.get() - before == 2
+
+
+async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
+    async with rig.running():
+        await eventually(lambda: not rig.listener.unready(), 5)
+        rig.broker.go_away()
+        rig.receive(trade_wire("LAST"))
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
+        rig.clock.advance(TTL_MS / 1_000 + 1)
+        rig.broker.come_back()
+        await eventually(lambda: not rig.listener.unready(), 5)
+        assert rig.published == []
+        rig.broker.go_away()
+        await eventually(lambda: rig.listener.unready().get("broker"), 5)
 
 
 async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from mdp_site.demo import plan
 from mdp_site.demo.environment import (
     DemoError,
     Ports,
     build_environment,
     choose_ports,
     load_secrets,
+    make_private,
     uses_real_feed,
     write_environment_file,
 )
 
+SECRETS = {"CACHE_PASSWORD": "cache-password"}
 PORTS = Ports(8000, 8001, 9400, 6390, 9401, 4200, 4201, 4205)
 
 
@@ -68,17 +71,62 @@ def test_the_environment_file_reads_back_in_a_shell(tmp_path: Path) -> None:
 
 
 def test_without_a_key_the_feed_is_the_simulator(tmp_path: Path) -> None:
-    settings = build_environment({}, PORTS, {}, tmp_path)
+    settings = build_environment({}, PORTS, SECRETS, tmp_path)
     assert settings["MASSIVE_FEED"] == "127.0.0.1:9400"
     assert settings["MASSIVE_REST_URL"] == "http://127.0.0.1:9400"
 
 
 def test_with_a_key_the_feed_is_left_to_the_caller(tmp_path: Path) -> None:
-    settings = build_environment({"MASSIVE_API_KEY": "real"}, PORTS, {}, tmp_path)
+    settings = build_environment({"MASSIVE_API_KEY": "real"}, PORTS, SECRETS, tmp_path)
     assert not any(name.startswith("MASSIVE") for name in settings)
 
 
 def test_the_variables_of_an_earlier_demo_in_the_shell_do_not_make_it_the_real_feed(tmp_path: Path) -> None:
-    outer = build_environment({}, PORTS, {}, tmp_path)
+    outer = build_environment({}, PORTS, SECRETS, tmp_path)
     assert not uses_real_feed(outer)
-    assert build_environment(outer, PORTS, {}, tmp_path) == outer
+    assert build_environment(outer, PORTS, SECRETS, tmp_path) == outer
+
+
+def test_all_parts_reach_the_cache_with_its_password(tmp_path: Path) -> None:
+    settings = build_environment({}, PORTS, SECRETS, tmp_path)
+    for name, database in (("MDC_URL", 0), ("MDQ_URL", 1)):
+        assert settings[name] == f"redis://:cache-password@127.0.0.1:6390/{database}"
+
+
+def test_the_cache_servers_password_is_in_a_private_file_and_not_on_its_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "cache_program", lambda: "server")
+    process = plan.cache_server(PORTS, tmp_path, "cache-password")
+    assert "cache-password" not in " ".join(process.command)
+    file = Path(process.command[1])
+    assert 'requirepass "cache-password"' in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_an_older_demos_directory_is_closed_and_keeps_its_secrets(tmp_path: Path) -> None:
+    state = tmp_path / "demo"
+    state.mkdir()
+    state.chmod(0o755)
+    (state / "secrets.json").write_text(
+        '{"SECRET_KEY": "old", "OIDC_CLIENT_SECRET": "old", "DEMO_PASSWORD": "old"}'
+    )
+    make_private(state)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    known = load_secrets(state)
+    assert known["DEMO_PASSWORD"] == "old"
+    assert len(known["CACHE_PASSWORD"]) > 20
+
+
+def test_a_new_directory_is_private_from_its_creation(tmp_path: Path) -> None:
+    make_private(tmp_path / "new")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_a_directory_that_is_not_a_demos_is_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(DemoError, match="open to others and holds something else"):
+        make_private(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
-from mdp_site.env import Environment, stored_secret
+from mdp_site.env import Environment, private_file, stored_secret
 
 Read = Callable[[Environment], Any]
 
@@ -89,6 +89,25 @@ def test_a_wrong_url_is_refused_without_repeating_a_password(raw: str) -> None:
     assert "MDQ_URL" in str(caught.value)
     assert "redis://…, amqp://…" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["hun/ter2", "hun#ter2", "hun?ter2"])
+def test_a_password_that_breaks_an_address_is_named_by_what_to_write_instead(password: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Environment({"MDQ_URL": f"redis://:{password}@cache:6379/0"}).url("MDQ_URL", schemes=("redis",))
+    assert str(caught.value).startswith("MDQ_URL cannot be read as an address")
+    assert "/ is %2F, # is %23" in str(caught.value)
+    assert "hun" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_files_are_private_from_their_creation(tmp_path: Path) -> None:
+    file = private_file(tmp_path / "state" / "db.sqlite3")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    file.write_text("kept")
+    assert private_file(file).read_text() == "kept"
 
 
 def test_a_secret_comes_from_the_named_file(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ class MemorySnapshots:
 
     async def board(self, feed: str) -> RowBlock | None:
         self._answer(feed)
+        if feed in self.unreadable:
+            raise ContentError("row_block", "foreign bytes")
         return self.boards.get(feed)
 
     async def stream(self, shard: int, name: str, newest: int) -> Sequence[RowBlock]:

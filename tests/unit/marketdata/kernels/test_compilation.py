@@ -124,11 +124,13 @@ def test_what_others_may_write_is_not_run(told: Path, mode: int) -> None:
     assert was_loaded(compiled())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_what_somebody_else_wrote_is_not_run(told: Path) -> None:
-    compiled()
-    os.chown(only_file(told), NOBODY, NOBODY)
-    assert not was_loaded(compiled())
+@pytest.mark.parametrize(
+    ("owner", "trusted"), [(os.geteuid(), True), (0, True), (os.geteuid() + 12_345, False)]
+)
+@pytest.mark.usefixtures("package")
+def test_what_somebody_else_wrote_is_not_run(owner: int, trusted: bool) -> None:
+    file = os.stat_result((stat.S_IFREG | 0o644, 0, 0, 1, owner, 0, 0, 0, 0, 0))
+    assert stored_code._is_trusted(file) is trusted
 
 
 def test_it_is_kept_beside_the_sources_and_used_from_there(package: Path) -> None:

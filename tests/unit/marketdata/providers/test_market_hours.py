@@ -14,7 +14,8 @@ from marketdata.providers.massive.market_hours import (
     ViewSource,
     view_of,
 )
-from marketdata.providers.massive.market_status import MarketStatus, read_market_status
+from marketdata.providers.massive.market_status import MarketStatus, RestMarketStatus, read_market_status
+from marketdata.reference.bounded_http import Answer
 from marketdata.trading_calendar import MarketSession, TradingCalendar
 from marketdata.trading_calendar.exchange import SessionsUnreadable
 from tests.support.builders import calendar_of
@@ -23,6 +24,7 @@ from tests.support.simulator import trading_calendar
 
 FRIDAY = dt.date(2026, 11, 20)
 MONDAY = dt.date(2026, 11, 23)
+NOW = b'"serverTime":"2020-11-10T17:37:37-05:00"'
 
 
 def at(date: dt.date, hour: int, minute: int = 0) -> int:
@@ -180,9 +182,57 @@ def test_the_providers_answer_is_understood(body: bytes, session: MarketSession)
         b'{"market":"ajar","serverTime":"2020-11-10T17:37:37-05:00"}',
         b'{"market":"open","serverTime":"2020-11-10T17:37:37"}',
         b'{"market":"open"}',
+        b'{"market":"open","serverTime":0}',
+        b'{"market":"open","serverTime":NaN}',
+        b'{"market":"open","serverTime":"soon"}',
+        b'{"market":"open","earlyHours":true,"serverTime":"2020-11-10T17:37:37-05:00"}',
+        b'{"market":"closed","afterHours":true,"serverTime":"2020-11-10T17:37:37-05:00"}',
+        b'{"market":"extended-hours","earlyHours":true,"afterHours":true,%s}' % NOW,
+        b'{"market":"extended-hours","earlyHours":false,"afterHours":false,%s}' % NOW,
         b"\xff",
     ],
 )
 def test_another_answer_is_content_that_is_not_understood(body: bytes) -> None:
     with pytest.raises(ContentError, match="market_status"):
         read_market_status(body)
+
+
+def test_a_status_that_says_error_is_no_status() -> None:
+    with pytest.raises(ProviderUnavailable, match="internal"):
+        read_market_status(b'{"status":"ERROR","error":"internal"}')
+
+
+class StatusClient:
+    """In place of the SDK's client: every request has this body for an answer."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def get_market_status(self, *, raw: bool) -> Answer:
+        assert raw
+        return Answer(200, {}, self._body)
+
+
+@pytest.mark.parametrize(
+    "told", ["2026-11-18T22:00:00-05:00", "2026-11-20T10:05:01-05:00", "1970-01-01T00:00:00Z"]
+)
+async def test_one_odd_time_of_the_provider_decides_nothing(told: str) -> None:
+    clock = ManualClock(at(FRIDAY, 10))
+    status = RestMarketStatus("https://api.massive.com", "key", clock=clock)
+    status._client = StatusClient(b'{"market":"closed","serverTime":"%s"}' % told.encode())
+
+    with pytest.raises(ContentError, match="market_time"):
+        status()
+    view = await MarketHours(status, lambda _ns: trading_calendar(), clock=clock).look()
+
+    assert (view.session, view.source) == (MarketSession.REGULAR, ViewSource.CALENDAR)
+
+
+async def test_a_simulated_market_is_believed_to_be_on_another_day() -> None:
+    clock = ManualClock(at(MONDAY, 2))
+    status = RestMarketStatus("http://127.0.0.1:9400", "key", clock=clock)
+    status._client = StatusClient(b'{"market":"open","serverTime":"2026-11-20T10:00:00-05:00"}')
+
+    view = await MarketHours(status, lambda _ns: trading_calendar(), clock=clock).look()
+
+    assert (view.session, view.source) == (MarketSession.REGULAR, ViewSource.REST)

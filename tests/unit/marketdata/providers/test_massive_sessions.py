@@ -129,18 +129,6 @@ def test_the_vendors_own_feeds_are_always_encrypted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("unknown key sk-12345", "unknown key ***"),
-        ("two\nlines\x1b[31m", "two lines [31m"),
-        ("x" * 300, "x" * 199 + "…"),
-    ],
-)
-def test_the_servers_words_are_told_without_the_key_on_one_short_line(said: str, told: str) -> None:
-    assert MassiveConfiguration(api_key="sk-12345").told(said) == told
-
-
-@pytest.mark.parametrize(
     ("feed", "delay_ms"),
     [
         ("RealTime", 0),

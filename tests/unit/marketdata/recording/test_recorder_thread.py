@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -42,6 +43,14 @@ def test_everything_recorded_is_in_a_finished_file_at_the_end(tmp_path: Path) ->
         recorder.record(frames[20:])
     (path,) = recordings(tmp_path / "new")
     assert read_frames(path) == frames
+
+
+def test_recordings_are_their_owners_alone(tmp_path: Path) -> None:
+    with Recorder(config(tmp_path / "new")) as recorder:
+        recorder.record(frames_from(OPENING_MS, 2))
+    (path,) = recordings(tmp_path / "new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_a_new_file_begins_at_the_size_and_names_sort_by_time(tmp_path: Path) -> None:
@@ -155,6 +164,15 @@ def test_a_full_disk_costs_the_frames_of_that_time_and_recording_goes_on(tmp_pat
     with RecordingReader(path) as reader:
         assert [frame for block in reader.blocks() for frame in block] == frames[:2] + frames[4:]
         assert reader.dropped_frames == 2
+
+
+def test_a_disk_that_is_well_again_is_no_trouble_although_the_feed_is_quiet(tmp_path: Path) -> None:
+    with Recorder(config(tmp_path, block_bytes=1), open_file=FullDisk) as recorder:
+        FullDisk.full = True
+        recorder.record(frames_from(OPENING_MS, 2))
+        eventually_sync(lambda: "No space left" in recorder.trouble, 5)
+        FullDisk.full = False
+        eventually_sync(lambda: not recorder.trouble, 5)
 
 
 def test_half_a_block_is_taken_back_when_the_disk_refuses_the_rest(

@@ -21,6 +21,7 @@ from tests.unit.widgets.fakes import (
     ReadingClient,
 )
 from widgets.catalog import Feed, StoredFeeds, feed_of
+from widgets.data_state import DataState
 from widgets.hub import Hub, hub, listener_watch
 
 SHARDS = 2
@@ -218,6 +219,31 @@ async def test_a_quote_is_answered_once_the_store_has_its_shard(desk: Desk) -> N
     desk.store({}, tick=1)
     desk.rows({}, tick=1)
     await eventually(desk.holds(QUOTE.name, {}), 2.0)
+
+
+TRADES = feed_of("trades:AAPL")
+
+
+async def test_a_store_that_answers_again_is_no_trouble_where_only_tapes_are_read(desk: Desk) -> None:
+    desk.subscribe(TRADES)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+    desk.snapshots.away = True
+    desk.rows({"AAPL": 1.0}, tick=1)
+    desk.hub.detach(desk.client.outbox)
+    desk.hub.attach(desk.client.outbox)
+    desk.hub.subscribe(desk.client.outbox, TRADES)
+    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
+    desk.snapshots.away = False
+    await eventually(lambda: desk.data_state() != DataState.CACHE_AWAY, 3.0)
+
+
+async def test_a_store_that_answers_with_foreign_bytes_is_not_away(desk: Desk) -> None:
+    desk.snapshots.away = True
+    desk.subscribe(BOARD)
+    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
+    desk.snapshots.unreadable.add(TOP_GAINERS)
+    desk.snapshots.away = False
+    await eventually(lambda: desk.data_state() != DataState.CACHE_AWAY, 3.0)
 
 
 async def test_a_defect_is_survived_by_starting_over_with_a_new_epoch(desk: Desk) -> None:
