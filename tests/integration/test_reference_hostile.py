@@ -13,8 +13,8 @@ from marketdata import jobs
 from marketdata.errors import MarketDataError
 from marketdata.jobs import ReferenceConfiguration, RefreshOutcome, refresh
 from marketdata.payloads import RowBlock
-from marketdata.reference.flaws import StoredParts
-from marketdata.reference.loader import FLOATS, SNAPSHOT, SPLITS, TICKERS, ReferenceLoader
+from marketdata.reference.flaws import FLOATS, SNAPSHOT, SPLITS, TICKERS, StoredParts
+from marketdata.reference.loader import ReferenceLoader
 from marketdata.reference.rest import RestSource
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.activity import Rates
