@@ -66,9 +66,11 @@ def keep_better(loaded: Loaded, stored: Stored) -> Loaded:
     if not same_day and parts.date != loaded.previous_date:
         return loaded
     merge = _Merge(loaded.block, block)
-    if not same_day:
-        merge.adjust_floats(loaded.doubtful_splits)
     lacking = {flaw.part for flaw in loaded.flaws}
+    if same_day:
+        merge.keep_floats_in_known_shares(lacks_splits=SPLITS in lacking)
+    else:
+        merge.adjust_floats(loaded.doubtful_splits)
     kept = set(lacking & (SAME_DAY_COLUMNS.keys() if same_day else SLOW_COLUMNS.keys()))
     for part in kept:
         merge.fill(SAME_DAY_COLUMNS[part])
@@ -132,6 +134,14 @@ class _Merge:
         ratios = np.nan_to_num(self._own["split_ratio"], nan=1.0)
         ratios[[symbol in doubtful for symbol in self._symbols]] = np.nan
         self._other["free_float"] *= ratios
+
+    def keep_floats_in_known_shares(self, *, lacks_splits: bool) -> None:
+        """Of two floats of the same day only that one counts which was read when the split was known."""
+        has_ratio, had_ratio = (~np.isnan(side["split_ratio"]) for side in (self._own, self._other))
+        self._other["free_float"][has_ratio & ~had_ratio] = np.nan
+        if lacks_splits:
+            earlier = had_ratio & ~has_ratio
+            self._own["free_float"][earlier] = self._other["free_float"][earlier]
 
     def fill(self, columns: Sequence[str]) -> None:
         """Take from the old block what the new one does not know."""

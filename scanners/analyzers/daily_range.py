@@ -123,7 +123,7 @@ def _widen_sessions(table: MarketTable, side: _Side, group: EventGroup, day: Tra
     """High or low of each session over every bar, late ones included, so that their order does not matter."""
     starts = group.lines[START]
     first, last = session_codes(np.array([starts.min(), starts.max()]), day).tolist()
-    if first == last != NIGHT:  # there is a night on either side of the sessions
+    if first == last != NIGHT:  # there is a night before the day and one after it
         _widen_session(table, side, first, group.rows, group.lines)
         return
     codes = session_codes(starts, day)

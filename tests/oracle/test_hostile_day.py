@@ -6,7 +6,6 @@ simulator says that it sent, reason by reason.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from typing import Final
 
 import pytest
@@ -21,8 +20,9 @@ from tests.oracle.boards import BOARDS
 from tests.oracle.comparison import differences
 from tests.oracle.market import event_time_ms
 from tests.oracle.platform import Platform
-from tests.oracle.simulated_days import DATE, GOOD_DEFECTS, HOSTILE, Sent, calendar, oracle_day
+from tests.oracle.simulated_days import DATE, GOOD_DEFECTS, HOSTILE, calendar, oracle_day
 from tests.oracle.terms import MINUTE_MS
+from tests.support.hostile_reasons import REASONS, by_reason
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -31,55 +31,6 @@ SHARDS: Final = 2
 UNKNOWN_ROWS: Final = 40
 MOST_SHOWN: Final = 20
 LATE_MS: Final = 16 * MINUTE_MS
-REASONS: Final[Mapping[Defect, str]] = {
-    Defect.NEGATIVE_SIZE: "invalid_field",
-    Defect.MISSING_SYMBOL: "no_symbol",
-    Defect.UNKNOWN_EVENT: "unknown_event_type",
-    Defect.NOT_A_NUMBER: "not_json",
-    Defect.MALFORMED: "not_json",
-    Defect.NOT_AN_ARRAY: "not_an_array",
-    Defect.INVALID_UTF8: "not_json",
-    Defect.HUGE_FIELD: "invalid_symbol",
-    Defect.OVERSIZED_FRAME: "oversized_frame",
-    Defect.AHEAD_TRADE: "ahead",
-    Defect.AHEAD_BAR: "ahead",
-    Defect.AHEAD_QUOTE: "ahead",
-    Defect.AHEAD_BANDS: "ahead",
-    Defect.YEAR_2100: "ahead",
-    Defect.YEAR_1970: "other_day",
-    Defect.YESTERDAY: "other_day",
-    Defect.TIME_IN_SECONDS: "other_day",
-    Defect.TIME_IN_NANOSECONDS: "invalid_field",
-    Defect.BANDS_IN_MILLISECONDS: "other_day",
-    Defect.CROWD_TOMORROW: "ahead",
-    Defect.CROWD_LATER: "ahead",
-    Defect.NAN_BESIDE: "not_json",
-    Defect.INFINITY_BESIDE: "not_json",
-    Defect.HUGE_NUMBER: "invalid_field",
-    Defect.DEEP_NESTING: "not_json",
-    Defect.TEXT_FOR_NUMBER: "invalid_field",
-    Defect.NUMBER_FOR_SYMBOL: "no_symbol",
-    Defect.NUMBER_FOR_TYPE: "no_event_type",
-    Defect.STATUS_WITHOUT_NAME: "malformed_status",
-    Defect.STATUS_OF_NUMBERS: "malformed_status",
-    Defect.CONTROL_IN_SYMBOL: "invalid_symbol",
-    Defect.BLANK_IN_SYMBOL: "invalid_symbol",
-    Defect.MARKUP_IN_SYMBOL: "invalid_symbol",
-    Defect.INVISIBLE_IN_SYMBOL: "invalid_symbol",
-}
-"""Why the platform refuses each kind. What is not here counts, but for two: an array of four things that are
-no events, and symbols that nobody lists, of which some have rows."""
-
-
-def sent_by_reason(sent: Iterable[Sent]) -> Counter[str]:
-    """What the simulator handed out, by the reason for which it must be refused."""
-    found: Counter[str] = Counter()
-    for each in sent:
-        if each.defect is Defect.NOT_OBJECTS:
-            found["no_event_type"] += 4
-        elif each.defect is not None and each.defect in REASONS:
-            found[REASONS[each.defect]] += each.pieces
-    return found
 
 
 def late_before_the_day(day: ArrivedDay) -> int:
@@ -102,7 +53,7 @@ def test_every_kind_is_refused_for_a_reason_or_counts() -> None:
 
 
 def test_the_oracle_refuses_what_the_simulator_says_that_it_sent(day: ArrivedDay) -> None:
-    told = sent_by_reason(day.sent)
+    told = by_reason((each.defect, each.pieces) for each in day.sent if each.defect is not None)
     told["other_day"] += late_before_the_day(day)
     by_count = Counter(
         {reason: number for reason, number in day.refused.items() if reason != "unknown_symbol"}

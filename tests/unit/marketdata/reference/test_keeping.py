@@ -77,6 +77,27 @@ async def test_splits_that_could_be_had_before_still_count_the_same_day() -> Non
     assert (row["split_ratio"], row["prev_day_close"]) == (4.0, 2.5)
 
 
+async def test_a_float_counts_only_in_shares_that_are_known() -> None:
+    source = FakeSource()
+    source.default = (bar("IBM"), bar("X"))
+    source.all_floats = [Float("IBM", 5_000.0), Float("X", 100.0)]
+    source.refused["splits"] = ProviderUnavailable("503")
+    without_splits = await load(source)
+    source.all_splits = [Split("IBM", MONDAY, 1.0, 4.0)]
+    del source.refused["splits"]
+    whole = await load(source)
+    source.refused["floats"] = ProviderUnavailable("503")
+    without_floats = await load(source)
+
+    def floats(newer: Loaded, older: Loaded) -> tuple[float | None, float | None]:
+        rows = block_rows(keep_better(newer, stored_as(older)).block)
+        return rows["IBM"]["free_float"], rows["X"]["free_float"]
+
+    assert floats(without_splits, whole) == (20_000.0, 100.0)
+    assert floats(without_floats, whole) == (20_000.0, 100.0)
+    assert floats(without_floats, without_splits) == (None, 100.0)
+
+
 async def test_a_load_that_is_more_whole_replaces_one_that_is_less() -> None:
     source = FakeSource()
     source.bars[FRIDAY] = ()

@@ -293,3 +293,13 @@ def test_a_snapshot_ends_with_its_day_also_for_a_successor_without_reference_dat
     successor.core.restore(Checkpoint(tick.whole, tick.sheets))
     successor.bars([bar("04:00:01", 11.0, 9.0, day=NEXT_DAY)])
     assert successor.rows()["AAA"]["day_high"] == 11.0
+
+
+def test_bars_of_the_nights_before_and_after_hide_none_of_the_sessions_between() -> None:
+    shard = Shard()
+    across_the_start = aggregate_wire("BB", start_ms=new_york_ms(DAY, "04:00") - 500)
+    shard.bars([across_the_start, bar("10:00", 12.0, 9.0), bar("21:00", 11.0, 10.0, "C")])
+    rows = shard.rows()
+    assert (rows["AAA"]["regular_high"], rows["AAA"]["regular_low"]) == (12.0, 9.0)
+    assert rows["BB"]["pre_market_high"] is None
+    assert rows["C"]["after_hours_high"] is None

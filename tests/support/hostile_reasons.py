@@ -1,0 +1,59 @@
+"""Why the platform refuses what the hostile provider of the simulator sends: kind by kind."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from marketdata.simulator.defects import Defect
+
+REASONS: Final[Mapping[Defect, str]] = {
+    Defect.NEGATIVE_SIZE: "invalid_field",
+    Defect.MISSING_SYMBOL: "no_symbol",
+    Defect.UNKNOWN_EVENT: "unknown_event_type",
+    Defect.NOT_A_NUMBER: "not_json",
+    Defect.MALFORMED: "not_json",
+    Defect.NOT_AN_ARRAY: "not_an_array",
+    Defect.INVALID_UTF8: "not_json",
+    Defect.HUGE_FIELD: "invalid_symbol",
+    Defect.OVERSIZED_FRAME: "oversized_frame",
+    Defect.AHEAD_TRADE: "ahead",
+    Defect.AHEAD_BAR: "ahead",
+    Defect.AHEAD_QUOTE: "ahead",
+    Defect.AHEAD_BANDS: "ahead",
+    Defect.YEAR_2100: "ahead",
+    Defect.YEAR_1970: "other_day",
+    Defect.YESTERDAY: "other_day",
+    Defect.TIME_IN_SECONDS: "other_day",
+    Defect.TIME_IN_NANOSECONDS: "invalid_field",
+    Defect.BANDS_IN_MILLISECONDS: "other_day",
+    Defect.CROWD_TOMORROW: "ahead",
+    Defect.CROWD_LATER: "ahead",
+    Defect.NAN_BESIDE: "not_json",
+    Defect.INFINITY_BESIDE: "not_json",
+    Defect.HUGE_NUMBER: "invalid_field",
+    Defect.DEEP_NESTING: "not_json",
+    Defect.TEXT_FOR_NUMBER: "invalid_field",
+    Defect.NUMBER_FOR_SYMBOL: "no_symbol",
+    Defect.NUMBER_FOR_TYPE: "no_event_type",
+    Defect.STATUS_WITHOUT_NAME: "malformed_status",
+    Defect.STATUS_OF_NUMBERS: "malformed_status",
+    Defect.CONTROL_IN_SYMBOL: "invalid_symbol",
+    Defect.BLANK_IN_SYMBOL: "invalid_symbol",
+    Defect.MARKUP_IN_SYMBOL: "invalid_symbol",
+    Defect.INVISIBLE_IN_SYMBOL: "invalid_symbol",
+}
+"""Why the platform refuses each kind. What is not here counts, but for two: an array of four things that are
+no events, and symbols that nobody lists, of which some have rows."""
+
+PIECES_OF_NO_OBJECTS: Final = 4
+
+
+def by_reason(sent: Iterable[tuple[Defect, int]]) -> Counter[str]:
+    """Pieces that were sent, kind by kind, as counts of the reasons for which they must be refused."""
+    found: Counter[str] = Counter()
+    for defect, pieces in sent:
+        if defect is Defect.NOT_OBJECTS:
+            found["no_event_type"] += PIECES_OF_NO_OBJECTS * pieces
+        elif defect in REASONS:
+            found[REASONS[defect]] += pieces
+    return found
