@@ -19,6 +19,12 @@ AHEAD_TOLERANCE_MS: Final = 5_000
 DECLARED_EVERY_MS: Final = 1_000
 """How far a feed's time may go on before it is declared again: well within what a stamp may be ahead."""
 
+DECLARATION_LIFE_NS: Final = 10_000_000_000
+"""A feed that has declared nothing for so long is taken for a live one again."""
+
+# From 2000 to 2100: no market has another time.
+_EARLIEST_MS: Final = 946_684_800_000
+_LATEST_MS: Final = 4_102_444_800_000
 _EPOCH_MS: Final = re.compile(r"[0-9]{1,13}")
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
@@ -34,22 +40,29 @@ class FeedClock:
         self._delay_ms = delay_ms
         self._may_declare = may_declare
         self._declared_ms: int | None = None
+        self._declared_at_ns: int | None = None
 
     def take(self, statuses: Iterable[StatusEvent]) -> list[StatusEvent]:
-        """Learn from the declarations among some statuses; all others, and declarations that do not count."""
+        """Learn from the declarations among some statuses; all others, and declarations that do not count.
+
+        They are as of what is received next.
+        """
         others = []
         for event in statuses:
             declared_ms = declared_time_ms(event) if self._may_declare else None
             if declared_ms is None:
                 others.append(event)
             else:
-                self._declared_ms = declared_ms
+                self._declared_ms, self._declared_at_ns = declared_ms, None
         return others
 
     def feed_time_ms(self, received_ns: int) -> int:
         """The feed's time (epoch milliseconds) as of something received at an instant (epoch nanoseconds)."""
         if self._declared_ms is not None:
-            return self._declared_ms
+            if self._declared_at_ns is None:
+                self._declared_at_ns = received_ns
+            if received_ns - self._declared_at_ns <= DECLARATION_LIFE_NS:
+                return self._declared_ms
         return received_ns // _NANOSECONDS_PER_MS - self._delay_ms
 
 
@@ -57,4 +70,5 @@ def declared_time_ms(event: StatusEvent) -> int | None:
     """The time that a status declares, epoch milliseconds; None where it declares none that can be read."""
     if event.status != CLOCK_STATUS or not _EPOCH_MS.fullmatch(event.message):
         return None
-    return int(event.message)
+    declared_ms = int(event.message)
+    return declared_ms if _EARLIEST_MS <= declared_ms < _LATEST_MS else None

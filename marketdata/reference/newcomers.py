@@ -23,7 +23,6 @@ from marketdata.trading_calendar import TradingCalendar
 
 _HOUR_SECONDS: Final = 3_600
 _ABSENT_SECONDS: Final = 600
-_MINUTE_NS: Final = 60_000_000_000
 _UNKNOWN: Final = frozenset({"bad_request", "not_found"})
 """Refusals by which the provider says that it does not know a symbol."""
 
@@ -140,15 +139,14 @@ class NewcomerSearch:
         self._refused: set[str] = set()
 
     async def look_up(self, symbols: Sequence[str], *, published_ns: int) -> Found:
-        """The rows of those symbols that the provider knows anything about.
+        """The rows of those symbols that the provider knows anything about, asked for in their order.
 
         A symbol of which an answer is not understood is left out as a whole: once it has a row, nobody looks
-        for the rest. Each minute another symbol is the first, so that such ones do not use up every search.
+        for the rest. The order sees to it that such ones do not use up every search (`waiting.in_turn`).
 
             Raises: ProviderUnavailable, ProviderRefused: see `RestSource`; if some symbols were found before,
             these are returned with the error as `trouble`. StoreUnavailable: the cache is away.
         """
-        start = published_ns // _MINUTE_NS % max(1, len(symbols))
         splits = DaySplits()
         found: dict[str, _Facts] = {}
         looked_up = failed = 0
@@ -156,7 +154,7 @@ class NewcomerSearch:
         try:
             splits = await self._splits()
             before = self._source.requests
-            for symbol in (*symbols[start:], *symbols[:start]):
+            for symbol in symbols:
                 if self._source.requests - before >= self._max_requests:
                     break
                 try:

@@ -37,7 +37,7 @@ GATHER_SECONDS: Final = 0.02
 TAPES_READ_TOGETHER: Final = 256
 """6 MB at most, 100 ms of work."""
 
-HEARTBEAT_NS: Final = 1_000_000_000
+HEARTBEAT_SECONDS: Final = 1.0
 NS_PER_MS: Final = 1_000_000
 NS_PER_SECOND: Final = 1_000_000_000
 MAX_BACKOFF_SECONDS: Final = 1.0
@@ -92,7 +92,7 @@ class ShardOwner:
         self._gathered: list[Delivery] = []
         self._on_loan: list[Delivery] = []
         self._next_tick_ns = 0
-        self._published_ns = 0
+        self._published_at = -HEARTBEAT_SECONDS
         self._dependencies = Dependencies(shard, transport, snapshots, clock)
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
         self._ages = {
@@ -262,7 +262,7 @@ class ShardOwner:
             return
         now_ns = self._clock.time_ns()
         self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
-        heartbeat_due = now_ns - self._published_ns >= HEARTBEAT_NS
+        heartbeat_due = self._clock.monotonic() - self._published_at >= HEARTBEAT_SECONDS
         unpublished = (
             self._gathered or self._on_loan or self._processor.has_changes or "cache" in self.troubles
         )
@@ -305,7 +305,7 @@ class ShardOwner:
         self._processor.confirm(tick)
         if not cache_is_whole:
             self._processor.store_anew()
-        self._published_ns = tick.whole.published_ns
+        self._published_at = self._clock.monotonic()
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
         metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))
         metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from marketdata.codec import EventColumns
 from marketdata.errors import ContentError
@@ -205,11 +206,6 @@ class ShardProcessor:
         for index, rejected in events.rejected.items():
             outcome.rejected.update(piece.reason.value for piece in rejected)
             self._set_aside.add(rejected, batches[index].received_ns)
-        self._received_ns = max(self._received_ns, *(batch.received_ns for batch in batches))
-        if (
-            now_ns is not None
-        ):  # a clock that was ahead, here or in what was stored, must not look fresh for ever
-            self._received_ns = min(self._received_ns, now_ns)
         if len(events.symbols):
             self._analyse(route, events, batches, now_ns, outcome)
 
@@ -320,7 +316,7 @@ class ShardProcessor:
     ) -> None:
         lines, symbols = events.lines, events.symbols
         times_ms = route.event_times_ms(lines)
-        received_ms = np.repeat([float(batch.received_ns // _NS_PER_MS) for batch in batches], events.counts)
+        received_ns = np.repeat([batch.received_ns for batch in batches], events.counts)
         advance = self._advance(times_ms, events, batches, now_ns)
         outcome.corrections += advance.corrected
         self._reset(advance)
@@ -329,7 +325,7 @@ class ShardProcessor:
             refused = {"ahead": advance.ahead, "other_day": len(symbols) - len(kept) - advance.ahead}
             outcome.ignored.update({reason: count for reason, count in refused.items() if count})
             lines, symbols = lines[:, kept], symbols.take(kept)
-            times_ms, received_ms = times_ms[kept], received_ms[kept]
+            times_ms, received_ns = times_ms[kept], received_ns[kept]
         phase = self._phase
         if not len(symbols) or phase is None:
             return
@@ -338,7 +334,7 @@ class ShardProcessor:
             kept = np.flatnonzero(rows != UNKNOWN)
             outcome.ignored[UNKNOWN_SYMBOL] += len(symbols) - len(kept)
             lines, symbols, rows = lines[:, kept], symbols.take(kept), rows[kept]
-            times_ms, received_ms = times_ms[kept], received_ms[kept]
+            times_ms, received_ns = times_ms[kept], received_ns[kept]
             if not len(kept):
                 return
         group = EventGroup(rows, times_ms, lines)
@@ -346,9 +342,16 @@ class ShardProcessor:
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
                 self._emitted.setdefault(emission.stream, []).append(emission)
-        received = self._table[RECEIVED_COLUMN]
-        received[group.rows] = np.fmax(received[group.rows], received_ms)
+        self._note_received(group.rows, received_ns, now_ns)
         outcome.applied[route.queue.value] += len(symbols)
+
+    def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now_ns: int | None) -> None:
+        """Only what was applied makes the shard fresh, and no clock that was ahead keeps it so."""
+        self._received_ns = max(self._received_ns, int(received_ns.max()))
+        if now_ns is not None:
+            self._received_ns = min(self._received_ns, now_ns)
+        received = self._table[RECEIVED_COLUMN]
+        received[rows] = np.fmax(received[rows], received_ns // _NS_PER_MS)
 
     def _advance(
         self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now_ns: int | None

@@ -1,5 +1,6 @@
 """Login from end to end: a visitor, the site and the embedded provider, each a process of its own."""
 
+import json
 import stat
 from collections.abc import AsyncIterator, Iterator
 
@@ -210,7 +211,9 @@ async def test_the_anonymous_cannot_open_a_socket(site: Site, visitor: Visitor) 
 
 async def test_the_site_says_that_it_is_ready_and_shows_its_metrics(site: Site, visitor: Visitor) -> None:
     await visitor.open(f"{site.url}/readyz")
-    assert (visitor.status, visitor.page) == (200, '{"service": "web", "ready": true, "unready": {}}')
+    told = json.loads(visitor.page)
+    assert (visitor.status, told["ready"], told["unready"]) == (200, True, {})
+    assert told["data"]["state"] == "no_listener"
     await visitor.open(f"{site.url}/metrics")
     assert "# TYPE" in visitor.page
 

@@ -177,6 +177,7 @@ class MassiveProvider:
         """One connection from dialling to its end; None when we ended it, to stop or to turn elsewhere."""
         self._enter(ProviderStatus(ProviderState.CONNECTING, self._status.reason, self._status.detail))
         self._sessions += 1
+        self._feed_clock = _clock_of(self._configuration)  # what another connection declared is over
         self._session = session = Session(
             self._configuration, self._clock, self._buffer.append, self._learn, self._market_hours
         )

@@ -14,6 +14,7 @@ DELAYED: Final = "Delayed"
 DELAY_MS: Final = 15 * 60_000
 # How exactly they keep to that is not published, so it bounds no stamp to the second.
 DELAY_ROOM_MS: Final = 60_000
+_VENDOR_HOSTS: Final = frozenset(str(feed.value) for feed in Feed)
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
 EVERY_SYMBOL: Final = "*"
 
@@ -94,11 +95,11 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def host(self) -> str:
         """Host, and port where given, of the feed."""
-        return str(Feed[self.feed].value) if _is_vendor_feed(self.feed) else self.feed
+        return str(Feed[self.feed].value) if self.feed in Feed.__members__ else self.feed
 
 
 def _is_vendor_feed(feed: str) -> bool:
-    if feed in Feed.__members__:
+    if feed in Feed.__members__ or feed.partition(":")[0].lower() in _VENDOR_HOSTS:
         return True
     if ":" in feed or "." in feed:
         return False

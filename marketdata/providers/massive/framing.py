@@ -108,6 +108,7 @@ _ROUTES: Final = np.array(
 _KNOWN_TYPES: Final = frozenset([*EventType, "status"])
 
 _slices: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_value: Final = msgspec.json.Decoder(msgspec.Raw)
 _header_or_status: Final = msgspec.json.Decoder(_Header | _Status)
 _has_symbol: Final = msgspec.json.Decoder(_HasSymbol)
 _has_symbol_of_bands: Final = msgspec.json.Decoder(_HasSymbolOfBands)
@@ -187,10 +188,10 @@ class FrameRouter:
         events: Sequence[msgspec.Raw | bytes]
         try:
             events = _slices.decode(data)
-        except msgspec.ValidationError:
-            self._set_aside_text(data, "not_an_array")
-            return
         except CONTENT_ERRORS:
+            if _is_json(data):
+                self._set_aside_text(data, "not_an_array")
+                return
             events = pieces_of(_text_of(data))
         for event in events:
             try:
@@ -221,6 +222,14 @@ class FrameRouter:
     def _append_unknown(self, event: bytes, reason: str) -> None:
         self._append(_UNKNOWN_GROUP * self._shard_count + UNKNOWN_SHARD, event)
         self._set_aside[reason] += 1
+
+
+def _is_json(data: str | bytes) -> bool:
+    try:
+        _value.decode(data)
+    except CONTENT_ERRORS:
+        return False
+    return True
 
 
 def statuses_of(data: str | bytes) -> list[StatusEvent]:

@@ -3,7 +3,7 @@
 import pytest
 
 from marketdata.providers.base import FeedTarget, StatusEvent
-from marketdata.providers.feed_clock import CLOCK_STATUS, FeedClock
+from marketdata.providers.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, FeedClock
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import DELAY_MS, DELAY_ROOM_MS, MassiveConfiguration
 
@@ -53,6 +53,29 @@ def test_a_declaration_that_is_no_time_does_not_count(message: str) -> None:
     odd = StatusEvent(CLOCK_STATUS, message)
     assert clock.take([odd]) == [odd], "it is left to be noted as a status that nobody knows"
     assert clock.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
+
+
+@pytest.mark.parametrize("declared_ms", [0, 946_684_799_999, 4_102_444_800_000, 9_999_999_999_999])
+def test_a_time_that_no_market_has_is_no_declaration(declared_ms: int) -> None:
+    clock = FeedClock(may_declare=True)
+    assert clock.take([StatusEvent(CLOCK_STATUS, str(declared_ms))])
+    assert clock.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
+
+
+def test_a_feed_that_declares_no_more_is_a_live_one_again() -> None:
+    clock = FeedClock(may_declare=True)
+    clock.take([DECLARATION])
+    assert clock.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
+    assert clock.feed_time_ms(RECEIVED_NS + DECLARATION_LIFE_NS) == SIMULATED_MS
+    later_ns = RECEIVED_NS + DECLARATION_LIFE_NS + 1_000_000
+    assert clock.feed_time_ms(later_ns) == later_ns // 1_000_000
+
+
+def test_the_vendors_host_by_its_name_is_a_vendor_feed_too() -> None:
+    configuration = MassiveConfiguration(api_key="key", feed="socket.massive.com", secure=False)
+    assert configuration.is_vendor_feed
+    assert configuration.uses_tls
+    assert configuration.host == "socket.massive.com"
 
 
 def test_other_statuses_are_left() -> None:

@@ -426,3 +426,12 @@ def test_a_long_frame_of_acknowledgements_is_read_and_a_long_frame_of_data_is_no
     ]
     assert len(statuses_of(frame_of(*acknowledged))) == 1_000
     assert statuses_of(frame_of(*[trade_wire("IBM")] * 500, acknowledged[0])) == []
+
+
+@pytest.mark.parametrize("frame", ["{0},{1}]", "{0}\n{1}", "null[{0},{1}]", "5[{0},{1}]"])
+def test_a_frame_that_begins_oddly_keeps_its_events(frame: str) -> None:
+    events = [json.dumps(trade_wire(symbol)) for symbol in ("A", "B")]
+    router = FrameRouter(shard_count=1)
+    router.add(frame.replace("{0}", events[0]).replace("{1}", events[1]))
+    routing = router.take()
+    assert sum(part.event_count for part in routing.parts if part.queue is QueueName.TRADES) == 2

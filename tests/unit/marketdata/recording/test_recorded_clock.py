@@ -24,16 +24,19 @@ def test_a_live_recording_is_on_the_time_of_its_arrival() -> None:
 
 def test_a_clock_that_was_recorded_counts_from_there_on() -> None:
     clock = RecordedClock()
-    assert clock.follow(Frame(clock_frame(5_000_000).decode(), START_MS * 1_000_000)) == 5_000_000
-    assert clock.follow(live(3_600_000)) == 5_000_000, "the time of arrival says nothing any more"
-    assert clock.follow(Frame(clock_frame(5_000_100), 1)) == 5_000_100
+    assert (
+        clock.follow(Frame(clock_frame(1_500_000_000_000).decode(), START_MS * 1_000_000))
+        == 1_500_000_000_000
+    )
+    assert clock.follow(live(3_600_000)) == 1_500_000_000_000, "the time of arrival says nothing any more"
+    assert clock.follow(Frame(clock_frame(1_500_000_000_100), 1)) == 1_500_000_000_100
 
 
 def test_frames_that_nobody_understands_declare_nothing() -> None:
     clock = RecordedClock()
-    clock.follow(Frame(clock_frame(5_000_000), 1))
+    clock.follow(Frame(clock_frame(1_500_000_000_000), 1))
     for data in ('["status"', '{"status":"clock"}', '[{"ev":"status","status":"clock"}]', b"\xff[status"):
-        assert clock.follow(Frame(data, 1)) == 5_000_000
+        assert clock.follow(Frame(data, 1)) == 1_500_000_000_000
 
 
 def test_a_stamp_ahead_of_the_feed_is_no_market_time() -> None:

@@ -214,18 +214,6 @@ async def test_what_was_found_before_the_provider_went_away_is_kept() -> None:
     assert (found.block.symbols, found.left, found.trouble) == (("A",), 2, "away")
 
 
-async def test_symbols_that_fail_do_not_keep_the_others_from_their_turn() -> None:
-    source = FakeSymbols()
-    bad = [f"BAD{number}" for number in range(5)]
-    source.refused = {name: ContentError("day_bars", "HTML") for name in bad}
-    source.listed["GOOD"] = ListedTicker("GOOD", None, "ETF")
-    found = [
-        await search(source, *bad, "GOOD", max_requests=2, published_ns=minute * 60 * 10**9)
-        for minute in range(6)
-    ]
-    assert any(one.block.symbols == ("GOOD",) for one in found)
-
-
 async def test_a_share_on_its_first_day_has_its_type_and_no_previous_day() -> None:
     source = FakeSymbols()
     source.listed["IPO"] = ListedTicker("IPO", "Fresh", "CS", "XNYS")

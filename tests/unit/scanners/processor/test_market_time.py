@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
-from scanners.processor.market_time import DISPUTE_NS, FRESH_NS, Advance, MarketTime
+from scanners.processor.freshness import FRESH_NS
+from scanners.processor.market_time import DISPUTE_NS, Advance, MarketTime
 from scanners.processor.shard import Checkpoint, ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, quote_wire
@@ -139,11 +140,21 @@ def test_one_batch_that_agrees_ends_the_dispute(time: MarketTime) -> None:
     assert time.newest_ms == NOON_MS
 
 
+def test_a_wrong_time_is_corrected_where_the_clocks_of_two_machines_differ(time: MarketTime) -> None:
+    time.resume(NOON_MS + DAY_MS)
+    outcomes = [
+        advance(time, NOON_MS + ms, feed_ms=NOON_MS + ms, age_ns=4 * 10**9).corrected
+        for ms in range(0, 3_000, 250)
+    ]
+    assert outcomes.count(True) == 1
+
+
 def test_batches_that_waited_dispute_nothing(time: MarketTime) -> None:
     advance(time, NOON_MS, feed_ms=NOON_MS)
     for second in range(10):
-        feed_ms = NOON_MS - HOUR_MS + second * 1_000
-        assert not advance(time, feed_ms, feed_ms=feed_ms, age_ns=FRESH_NS + 1).corrected
+        feed_ms, received_ns = NOON_MS - HOUR_MS + second * 1_000, (NOON_MS + second * 1_000) * NS_PER_MS
+        outcome = advance(time, feed_ms, feed_ms=feed_ms, received_ns=received_ns, age_ns=FRESH_NS + 1)
+        assert not outcome.corrected
 
 
 def test_a_listener_whose_clock_is_behind_disputes_nothing(time: MarketTime) -> None:
@@ -226,6 +237,22 @@ def test_what_is_refused_is_counted_by_its_reason() -> None:
     assert outcome.applied == {"quotes": 1}
     assert outcome.ignored == {"ahead": 2, "other_day": 2}
     assert set(block_rows(core.tick(published_ns=1).whole)) == {"A"}
+
+
+def test_what_is_refused_makes_nothing_fresh() -> None:
+    core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
+    received_ns = NOON_MS * NS_PER_MS
+    good = batch(QueueName.QUOTES, [quote_wire("A", timestamp_ms=NOON_MS)], received_ns=received_ns)
+    old = batch(
+        QueueName.QUOTES,
+        [quote_wire("A", timestamp_ms=NOON_MS - 3 * DAY_MS)],
+        received_ns=received_ns + 10**9,
+        feed_time_ms=NOON_MS + 1_000,
+    )
+    rubbish = batch(QueueName.QUOTES, b'[{"ev":"Q"}]', received_ns=received_ns + 2 * 10**9)
+    core.apply([good])
+    core.apply([old, rubbish])
+    assert core.tick(published_ns=1).whole.received_ns == received_ns
 
 
 def test_a_received_time_that_was_ahead_is_taken_back_to_the_present() -> None:
