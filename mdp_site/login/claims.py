@@ -127,8 +127,9 @@ def _groups(sources: list[Claims], claim: str) -> frozenset[str] | None:
     """The groups of the first place that lists them.
 
     None where the claim is there as a null or in a shape that cannot be read, or is said to be kept
-    elsewhere: by reference in `_claim_names` (OpenID Connect Core 1.0, 5.6.2), or by `hasgroups`, as Microsoft's
-    providers do with too many groups. Without any trace of it there are none: an empty list is often left out.
+    elsewhere: by reference in `_claim_names` (OpenID Connect Core 1.0, 5.6.2), or by `hasgroups`, as
+    Microsoft's providers do with too many groups. Without any trace of it there are none: an empty list is
+    often left out.
     """
     unknown = False
     for source in sources:
