@@ -133,7 +133,7 @@ def _content_of(key: str) -> bytes | None:
         path = directory / _file_name(key)
         try:
             # Without waiting: a pipe in the file's place would hold up the start for ever.
-            with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123 - takes an opener
+            with open(path, "rb", opener=_open_at_once) as file:
                 trusted = _is_trusted(os.fstat(file.fileno()))
                 stored = file.read() if trusted else b""
         except FileNotFoundError:
