@@ -126,9 +126,10 @@ def _first(values: Iterator[str | None]) -> str | None:
 def _groups(sources: list[Claims], claim: str) -> frozenset[str] | None:
     """The groups of the first place that lists them.
 
-    None where the claim is there in a shape that cannot be read, or is said to be kept elsewhere: by
-    reference in `_claim_names` (OpenID Connect Core 1.0, 5.6.2), or by `hasgroups`, as Microsoft's providers
-    do with too many groups. Without any trace of it there are none: an empty list is often left out.
+    None where the claim is there as a null or in a shape that cannot be read, or is said to be kept
+    elsewhere: by reference in `_claim_names` (OpenID Connect Core 1.0, 5.6.2), or by `hasgroups`, as
+    Microsoft's providers do with too many groups. Without any trace of it there are none: an empty list is
+    often left out.
     """
     unknown = False
     for source in sources:
@@ -137,7 +138,7 @@ def _groups(sources: list[Claims], claim: str) -> frozenset[str] | None:
             value = [value]
         if isinstance(value, list):
             return frozenset(group_name(each) for each in value if _is_group(each))
-        unknown |= value is not None or _kept_elsewhere(source, claim)
+        unknown |= value is not None or _is_null(source, claim) or _kept_elsewhere(source, claim)
     return None if unknown else frozenset()
 
 
@@ -158,6 +159,20 @@ def _at(claims: Claims, path: str) -> object:
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     return value
+
+
+def _is_null(claims: Claims, path: str) -> bool:
+    """Whether the claim, or an object on the path to it, is there and null: that says nothing, not none."""
+    if path in claims:
+        return claims[path] is None
+    value: object = claims
+    for step in path.split("."):
+        if not isinstance(value, Mapping) or step not in value:
+            return False
+        value = value[step]
+        if value is None:
+            return True
+    return False
 
 
 def _kept_elsewhere(claims: Claims, claim: str) -> bool:

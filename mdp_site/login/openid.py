@@ -238,6 +238,9 @@ class _ErrorAnswer(msgspec.Struct, frozen=True):
 
 
 def _is_address(text: str, *, secure: bool) -> bool:
+    """Whether it is a plain URL: printable ASCII (RFC 3986), so that it can be sent and put together anew."""
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        return False
     try:
         parts = urlsplit(text)
         return bool(parts.hostname) and parts.scheme in (("https",) if secure else ("http", "https"))

@@ -164,6 +164,7 @@ async def test_other_pages_are_served_while_the_provider_is_silent(
         {"issuer": "https://evil.example"},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"authorization_endpoint": ""},
+        {"authorization_endpoint": "http://127.0.0.1:1/x?x=\ud800"},
         {"authorization_endpoint": ABSENT},
         {"token_endpoint": "file:///etc/passwd"},
         {"jwks_uri": "http://["},

@@ -140,6 +140,10 @@ def test_an_address_and_its_proof_come_from_one_place(
         ({"hasgroups": True}, {}, "groups", None),
         ({"hasgroups": "true"}, {}, "groups", None),
         ({"groups": 7}, {}, "groups", None),
+        ({"groups": None}, {}, "groups", None),
+        ({}, {"groups": None}, "groups", None),
+        ({"realm_access": {"roles": None}}, {}, "realm_access.roles", None),
+        ({"realm_access": None}, {}, "realm_access.roles", None),
         ({"groups": {"a": True}}, {}, "groups", None),
     ],
 )

@@ -116,6 +116,15 @@ def test_where_a_file_should_be_something_else_stands_in_the_way(told: Path) -> 
     assert not was_loaded(compiled())
 
 
+def test_a_pipe_in_the_place_of_a_file_does_not_hold_up_the_start(told: Path) -> None:
+    compiled()
+    path = only_file(told)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    assert not was_loaded(compiled())
+    assert was_loaded(compiled())
+
+
 @pytest.mark.parametrize("mode", [0o666, 0o664, 0o646])
 def test_what_others_may_write_is_not_run(told: Path, mode: int) -> None:
     compiled()
