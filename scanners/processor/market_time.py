@@ -16,12 +16,12 @@ from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import CalendarRangeError, TradingCalendar
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import Instants
-from scanners.processor.freshness import Freshness
 
+FRESH_NS: Final = 1_000_000_000
 DISPUTE_NS: Final = 2_000_000_000
 """For so long fresh batches must contradict the market's time until it is corrected.
 
-It is longer than what fresh batches differ in age, so queues that go different paces contradict nobody:
+It is longer than `FRESH_NS`, so queues that go different paces contradict nobody:
 within a dispute there is a batch that was received after the one that set the market's time."""
 
 
@@ -56,7 +56,6 @@ class MarketTime:
         self._newest_ms = 0
         self._phase: MarketPhase | None = None
         self._disputed_since_ns = 0
-        self._freshness = Freshness()
 
     @property
     def newest_ms(self) -> int:
@@ -128,11 +127,10 @@ class MarketTime:
 
         Where most stamps are ahead of the feed time it is that which is behind, and proves nothing.
         """
-        is_fresh = self._freshness.is_fresh(received_ns, now_ns)
         if self._newest_ms <= feed_ms + AHEAD_TOLERANCE_MS:
             self._disputed_since_ns = 0
             return False
-        if not is_fresh or 2 * np.count_nonzero(credible) < len(credible):
+        if now_ns - received_ns > FRESH_NS or 2 * np.count_nonzero(credible) < len(credible):
             return False
         if not 0 < self._disputed_since_ns <= received_ns:
             self._disputed_since_ns = received_ns

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
-from scanners.processor.freshness import FRESH_NS
-from scanners.processor.market_time import DISPUTE_NS, Advance, MarketTime
+from scanners.processor.market_time import DISPUTE_NS, FRESH_NS, Advance, MarketTime
 from scanners.processor.shard import Checkpoint, ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, quote_wire
@@ -138,15 +137,6 @@ def test_one_batch_that_agrees_ends_the_dispute(time: MarketTime) -> None:
         assert not advance(time, EIGHT_MS, feed_ms=EIGHT_MS, received_ns=received_ns).corrected
         assert not advance(time, NOON_MS, feed_ms=NOON_MS, received_ns=received_ns).corrected
     assert time.newest_ms == NOON_MS
-
-
-def test_a_wrong_time_is_corrected_where_the_clocks_of_two_machines_differ(time: MarketTime) -> None:
-    time.resume(NOON_MS + DAY_MS)
-    outcomes = [
-        advance(time, NOON_MS + ms, feed_ms=NOON_MS + ms, age_ns=4 * 10**9).corrected
-        for ms in range(0, 3_000, 250)
-    ]
-    assert outcomes.count(True) == 1
 
 
 def test_batches_that_waited_dispute_nothing(time: MarketTime) -> None:
