@@ -264,7 +264,7 @@ async def test_groups_that_the_provider_does_not_say_take_no_rights_away(
     assert "groups unknown: rights stay as they are" in site.log
 
 
-@pytest.mark.parametrize("claims", [ABSENT, {"roles": []}, {"roles": ["desk"]}, {"roles": None}, {}])
+@pytest.mark.parametrize("claims", [ABSENT, {"roles": []}, {"roles": ["desk"]}, {}])
 async def test_who_has_left_a_group_loses_its_role(
     site: Site, provider: ScriptedIdentityProvider, visitor: Visitor, claims: Any
 ) -> None:
