@@ -182,7 +182,7 @@ def _lock(options: Sequence[str]) -> None:
             *options,
         ]
         command += ["--python-version", ".".join(map(str, OLDEST_PYTHON)), "--no-annotate"]
-        command += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
+        command += ["--custom-compile-command", "make lock"]
         if target != first:
             command += ["--constraint", str(first)]
         groups_only = "--group" in what

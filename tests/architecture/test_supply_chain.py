@@ -85,7 +85,7 @@ def test_every_browser_package_has_a_hash_and_no_address() -> None:
 def test_no_address_of_an_index_is_in_a_file_of_requirements(purpose: str) -> None:
     text = (ROOT / "deploy" / f"requirements-{purpose}.txt").read_text()
     assert "://" not in text
-    assert not re.search(r"^-", text, re.MULTILINE)  # such as --index-url
+    assert not re.search(r"^-", text, re.MULTILINE)  # an option, such as the address of an index
 
 
 @pytest.mark.parametrize("uv_works", [True, False])
