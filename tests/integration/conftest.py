@@ -1,6 +1,7 @@
 """What many of these tests start from: the cache, its keys, and queues on either kind of server."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -8,6 +9,8 @@ from redis.asyncio import Redis
 
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
+from marketdata.transport.base import Transport
+from tests.support.processor_task import Launch, Running
 from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
 from tests.support.widget_site import WidgetSite, use_layer
 
@@ -66,3 +69,17 @@ def queue_server(request: pytest.FixtureRequest) -> Iterator[Server]:
             yield running
     except ServiceMissingError as missing:
         pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
+    """Starts processors, and ends those that the test did not."""
+    launched: list[Running] = []
+
+    def start(transport: Transport, **changes: Any) -> Running:
+        launched.append(Running(redis_url, keys, transport, **changes))
+        return launched[-1]
+
+    yield start
+    for running in launched:
+        await running.kill()

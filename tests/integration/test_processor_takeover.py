@@ -3,37 +3,24 @@
 import asyncio
 import datetime as dt
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
-from marketdata.observability import metrics
-from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import end
 from marketdata.store.announcements import Announcement, AnnouncementReader
-from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar import SessionHours
-from marketdata.transport.base import Batch, QueueDepth, Transport
+from marketdata.transport.base import Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
-from scanners.processor import Processor, ShardProcessor
-from scanners.processor.admission import MARKET_ROWS, UNKNOWN_SYMBOL
-from scanners.processor.owner import ProcessorConfiguration
-from scanners.processor.turn import AnyTurn, Turn
-from scanners.registry import RECEIVED_COLUMN, routes
 from tests.support.builders import (
-    aggregate_wire,
-    batch,
-    block_rows,
     calendar_of,
     new_york_ms,
     row_block,
@@ -41,120 +28,23 @@ from tests.support.builders import (
 )
 from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.processor_task import (
+    DAY,
+    OPENS_MS,
+    SHARD,
+    TAKEOVER_SECONDS,
+    Launch,
+    Running,
+    bars,
+    market_rows,
+    received_now,
+    stored_rows,
+    undisturbed,
+    until_accumulated,
+)
 from tests.support.services import ValkeyServer
 
 pytestmark = pytest.mark.redis
-
-DAY = "2026-11-23"
-CALENDAR = calendar_of(DAY)
-OPENS_MS = new_york_ms(DAY, "09:30")
-INTERVAL_MS = 20
-TAKEOVER_SECONDS = 5.0
-SHARD = 0
-
-
-class Running:
-    """A processor of one shard in a task of this process."""
-
-    def __init__(
-        self, url: str, keys: Keys, transport: Transport, turn: Turn | None = None, **changes: Any
-    ) -> None:
-        self.redis = connect(url)
-        self.snapshots = SnapshotReader(self.redis, keys)
-        self.transport = transport
-        self.stopping = asyncio.Event()
-        self.processor = Processor(
-            transport=transport,
-            snapshots=self.snapshots,
-            publisher=BlockPublisher(self.redis, keys),
-            reference_news=AnnouncementReader(url, [keys.reference()]),
-            configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=INTERVAL_MS),
-            clock=SystemClock(),
-            turn_at=lambda _shard: turn or AnyTurn(),
-            **{"calendar": CALENDAR, **changes},
-        )
-        self.task = asyncio.create_task(self.processor.run(self.stopping))
-
-    async def stop(self) -> None:
-        """As SIGTERM does."""
-        self.stopping.set()
-        async with asyncio.timeout(10):
-            await self.task
-        await self.redis.aclose()
-
-    async def kill(self) -> None:
-        """As SIGKILL does: nothing of its own runs any more, and its connections are gone."""
-        if isinstance(self.transport, MemoryTransport):
-            self.transport.cut()
-        await end(self.task)
-        await self.redis.aclose()
-
-
-Launch = Callable[..., Running]
-
-
-@pytest.fixture
-async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
-    """Starts processors, and ends those that the test did not."""
-    launched: list[Running] = []
-
-    def start(transport: Transport, **changes: Any) -> Running:
-        launched.append(Running(redis_url, keys, transport, **changes))
-        return launched[-1]
-
-    yield start
-    for running in launched:
-        await running.kill()
-
-
-def received_now(queue: QueueName, events: Sequence[dict[str, object]], sequence: int) -> Batch:
-    return batch(queue, events, shard=SHARD, sequence=sequence, received_ns=SystemClock().time_ns())
-
-
-def bars(second: int) -> Batch:
-    """One bar of each of three symbols; symbol `S2` falls silent after the first second."""
-    events = [
-        aggregate_wire(
-            f"S{index}",
-            start_ms=OPENS_MS + second * 1_000,
-            o=10.0 + index,
-            c=10.0 + second,
-            h=20.0 - second,
-            av=100 * second,
-        )
-        for index in range(3 if second == 0 else 2)
-    ]
-    return received_now(QueueName.AGGREGATE, events, second + 1)
-
-
-def market_rows(block: RowBlock) -> dict[str, dict[str, float | None]]:
-    """The rows without the time of their arrival, which differs from run to run."""
-    return {
-        symbol: {name: value for name, value in row.items() if name != RECEIVED_COLUMN}
-        for symbol, row in block_rows(block).items()
-    }
-
-
-def undisturbed(batches: Sequence[Batch]) -> dict[str, dict[str, float | None]]:
-    shard = ShardProcessor(SHARD, routes=routes(), calendar=CALENDAR, epoch=1)
-    shard.apply(batches)
-    return market_rows(shard.tick(published_ns=1).whole)
-
-
-async def stored_rows(reader: SnapshotReader) -> dict[str, dict[str, float | None]]:
-    block = await reader.rows(SHARD)
-    return {} if block is None else market_rows(block)
-
-
-async def until_accumulated(reader: SnapshotReader, volume: float) -> RowBlock:
-    async def newest() -> RowBlock | None:
-        block = await reader.rows(SHARD)
-        rows = {} if block is None else market_rows(block)
-        return block if rows.get("S0", {}).get("accumulated_volume") == volume else None
-
-    block = await eventually(newest, TAKEOVER_SECONDS)
-    assert block is not None
-    return block
 
 
 async def test_events_become_stored_rows_and_are_acknowledged(
@@ -344,78 +234,6 @@ async def test_queues_that_go_away_leave_the_rows_alone(launch: Launch, keys: Ke
     assert market_rows(after) == undisturbed([bars(0), bars(1), bars(2)])
 
 
-class AskedTransport(MemoryTransport):
-    """Counts how often it was asked for the depths of the queues."""
-
-    asked = 0
-
-    async def depths(self) -> Sequence[QueueDepth]:
-        self.asked += 1
-        return await super().depths()
-
-
-class OneTurn:
-    """The shard may be asked for once; from then on another worker has it."""
-
-    def __init__(self) -> None:
-        self.over = asyncio.Event()
-        self.able: Callable[[], bool] = lambda: True
-        self._turns = 1
-
-    async def come(self, stopping: asyncio.Event) -> None:
-        if self._turns:
-            self._turns -= 1
-        else:
-            await stopping.wait()
-
-    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
-        self.able = is_able
-
-
-async def test_a_worker_whose_turn_is_over_is_ready_again_when_the_broker_is_back(
-    redis_url: str, keys: Keys
-) -> None:
-    broker = MemoryBroker()
-    turn = OneTurn()
-    transport = AskedTransport(broker)
-    running = Running(redis_url, keys, transport, turn)
-    try:
-        await eventually(lambda: SHARD in broker.owners, TAKEOVER_SECONDS)
-        broker.go_away()
-        await eventually(lambda: "queues" in running.processor.unready(), TAKEOVER_SECONDS)
-        assert not turn.able()
-        await eventually(lambda: transport.asked, TAKEOVER_SECONDS)
-        assert running.processor.unready() == {"queues": "the memory broker is away"}
-        broker.come_back()
-        await eventually(lambda: not running.processor.unready(), TAKEOVER_SECONDS)
-        assert turn.able()
-    finally:
-        await running.kill()
-
-
-async def test_owner_and_standby_are_ready_again_when_the_cache_is_back(keys: Keys) -> None:
-    broker = MemoryBroker()
-    with ValkeyServer() as server:
-        both = [Running(server.url, keys, MemoryTransport(broker)) for _ in range(2)]
-        try:
-            await eventually(lambda: not any(one.processor.unready() for one in both), TAKEOVER_SECONDS)
-            server.stop()
-            await eventually(
-                lambda: any("cache" in one.processor.unready() for one in both), TAKEOVER_SECONDS
-            )
-            # Whoever complains of the cache gives the shard up, which then goes to and fro between the two.
-            broker.owners.clear()
-            broker.notify()
-            await eventually(
-                lambda: all("cache" in one.processor.unready() for one in both), TAKEOVER_SECONDS
-            )
-            server.start()
-            await eventually(lambda: not any(one.processor.unready() for one in both), 2 * TAKEOVER_SECONDS)
-        finally:
-            for one in both:
-                await one.kill()
-
-
 async def test_a_stop_publishes_what_was_applied(launch: Launch, keys: Keys, redis: Redis) -> None:
     broker = MemoryBroker()
     publisher = MemoryTransport(broker)
@@ -441,116 +259,3 @@ async def test_a_quiet_shard_still_gives_a_sign_of_life(launch: Launch, redis_ur
     await eventually(lambda: len(ticks) >= 2, TAKEOVER_SECONDS)
     await end(listening)
     assert ticks[1] == ticks[0] + 1
-
-
-async def highs(snapshots: SnapshotReader) -> list[tuple[str, float, float]]:
-    """Every new high that was told, once for each publication."""
-    blocks = {(block.epoch, block.tick): block for block in await snapshots.stream(SHARD, "daily_range_high")}
-    return [
-        (symbol, price, level)
-        for block in blocks.values()
-        for symbol, price, level in zip(
-            block.symbols, block.columns["price"].tolist(), block.columns["level"].tolist(), strict=True
-        )
-    ]
-
-
-def rising(second: int) -> Batch:
-    start_ms = OPENS_MS + second * 1_000
-    return received_now(
-        QueueName.AGGREGATE, [aggregate_wire("S0", start_ms=start_ms, h=20.0 + second)], second + 1
-    )
-
-
-async def test_every_new_high_is_told_once_however_often_the_owner_dies(launch: Launch) -> None:
-    broker = MemoryBroker()
-    publisher = MemoryTransport(broker)
-    running = launch(MemoryTransport(broker))
-    for second in range(24):
-        await publisher.publish([rising(second)])
-        if second % 4 == 3:
-            await running.kill()  # at any point between receiving and acknowledging
-            running = launch(MemoryTransport(broker))
-    expected = [("S0", 20.0 + second, 19.0 + second) for second in range(1, 24)]
-
-    async def told() -> bool:
-        return await highs(running.snapshots) == expected
-
-    await eventually(told, TAKEOVER_SECONDS)
-
-
-async def test_events_that_waited_meet_the_range_that_the_day_already_had(
-    launch: Launch, keys: Keys, redis: Redis
-) -> None:
-    reference = row_block({"S0": {"snapshot_high": 22.0, "snapshot_low": 5.0}}, market_time_ms=OPENS_MS)
-    await BlockPublisher(redis, keys).publish_reference(reference)
-    broker = MemoryBroker()
-    await MemoryTransport(broker).publish([rising(second) for second in range(4)])
-
-    running = launch(MemoryTransport(broker))
-
-    async def told() -> bool:
-        return await highs(running.snapshots) == [("S0", 23.0, 22.0)]
-
-    await eventually(told, TAKEOVER_SECONDS)
-
-
-async def test_what_nobody_understands_can_be_looked_at(launch: Launch) -> None:
-    broker = MemoryBroker()
-    publisher = MemoryTransport(broker)
-    running = launch(MemoryTransport(broker))
-    wrong = aggregate_wire("S1", start_ms=OPENS_MS, c=-1)
-    mixed = received_now(QueueName.AGGREGATE, [wrong, aggregate_wire("S0", start_ms=OPENS_MS)], 1)
-    await publisher.publish([received_now(QueueName.UNKNOWN, [{"ev": "FMV", "fmv": 1.5}], 1), mixed])
-
-    async def kept() -> bool:
-        pieces = await running.snapshots.unknown(SHARD)
-        return sorted(piece.reason for piece in pieces) == ["invalid_field", "unknown_type"]
-
-    await eventually(kept, TAKEOVER_SECONDS)
-    assert set(await stored_rows(running.snapshots)) == {"S0"}
-
-
-async def test_a_flood_of_invented_symbols_is_counted_and_told_and_the_processor_stays_ready(
-    launch: Launch, keys: Keys, redis: Redis, caplog: pytest.LogCaptureFixture
-) -> None:
-    known = row_block({"IPO": {"prev_day_close": 5.0}}, producer="reference")
-    await BlockPublisher(redis, keys).publish_reference(known)
-    events = [aggregate_wire(f"X{number}", start_ms=OPENS_MS) for number in range(MARKET_ROWS + 10)]
-    before = metrics.PROCESSOR_IGNORED.labels(UNKNOWN_SYMBOL)._value.get()
-    broker = MemoryBroker()
-    running = launch(MemoryTransport(broker))
-    reader = running.snapshots
-    await MemoryTransport(broker).publish([received_now(QueueName.AGGREGATE, events, 1)])
-
-    async def refused() -> RowBlock | None:
-        return await reader.refused(SHARD)
-
-    told = await eventually(refused, TAKEOVER_SECONDS)
-    assert told is not None
-    assert len(told) == 11
-    assert metrics.PROCESSOR_IGNORED.labels(UNKNOWN_SYMBOL)._value.get() == before + 11
-    assert running.processor.unready() == {}
-    assert "events of symbols that got no row" in caplog.text
-    await running.stop()
-
-
-async def test_a_successor_takes_over_no_more_rows_than_there_may_be_and_all_known_ones(
-    launch: Launch, keys: Keys, redis: Redis
-) -> None:
-    rows = {f"X{number}": {"accumulated_volume": 1.0 + number} for number in range(MARKET_ROWS + 500)}
-    whole = row_block({"KNOWN": {}, **rows}, market_time_ms=OPENS_MS)
-    publisher = BlockPublisher(redis, keys)
-    await publisher.publish_rows(SHARD, whole, whole)
-    await publisher.publish_reference(row_block({"KNOWN": {"prev_day_close": 5.0}}, producer="reference"))
-    running = launch(MemoryTransport(MemoryBroker()))
-
-    async def taken_over() -> RowBlock | None:
-        block = await running.snapshots.rows(SHARD)
-        return block if block is not None and block.epoch != whole.epoch else None
-
-    block = await eventually(taken_over, TAKEOVER_SECONDS)
-    assert block is not None
-    assert len(block) == MARKET_ROWS
-    assert {"KNOWN", f"X{MARKET_ROWS + 499}"} <= set(block.symbols)
-    assert "X0" not in block.symbols
