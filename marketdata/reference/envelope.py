@@ -20,14 +20,17 @@ GOOD_STATUSES: Final = frozenset({"OK", "DELAYED"})
 
 T = TypeVar("T")
 
-_NULL: Final = msgspec.Raw(b"null")
+_MISSING: Final = msgspec.Raw(b"")
 
 
 class Envelope(msgspec.Struct, gc=False):
-    """An answer but for the meaning of its rows; fields of any shape, since a server may send any."""
+    """An answer but for the meaning of its rows; fields of any shape, since a server may send any.
 
-    results: msgspec.Raw = _NULL
-    tickers: msgspec.Raw = _NULL
+    Rows whose key is missing are empty text, which no JSON is.
+    """
+
+    results: msgspec.Raw = _MISSING
+    tickers: msgspec.Raw = _MISSING
     status: Any = None
     message: Any = None
     error: Any = None
@@ -52,24 +55,34 @@ def open_envelope(body: bytes, reason: str) -> Envelope:
 
     Raises:
         ContentError: with `reason`: the body is not understood.
-        ProviderUnavailable, ProviderRefused: its own status says that it is none.
+        ProviderUnavailable, ProviderRefused: its own status, or an error or message without one, says that
+            it is none.
     """
     envelope = read_json(_envelope, body, reason)
     status = envelope.status
-    if status is None or (isinstance(status, str) and status.upper() in GOOD_STATUSES):
+    if isinstance(status, str) and status.upper() in GOOD_STATUSES:
+        return envelope
+    if status is None and envelope.error is None and envelope.message is None:
         return envelope
     raise _error_told(status, _words(envelope.message, envelope.error, status), passes=True)
 
 
-def rows_of(rows: msgspec.Raw, told: object, reason: str) -> Sequence[msgspec.Raw]:
-    """The rows of an answer, each still undecoded; none where the key is missing or null.
+def rows_of(
+    envelope: Envelope, rows: msgspec.Raw, reason: str, *, told: object = None
+) -> Sequence[msgspec.Raw]:
+    """The rows of an answer, each still undecoded; none where they are null, or missing under a good status.
 
-    `told` is how many rows the answer says to have, if it says so.
+    `rows` are the envelope's own under the key of the endpoint, `told` is how many of them the answer says to
+    have, if it says so.
 
     Raises:
-        ContentError: with `reason`: the rows are no list, or fewer than the answer says.
+        ContentError: with `reason`: the rows are no list, or fewer than the answer says, or there are neither
+            rows nor a status, so that nothing says that there are none.
     """
-    found = [] if bytes(rows) == b"null" else read_json(_raw_rows, bytes(rows), reason)
+    text = bytes(rows)
+    if not text and envelope.status is None:
+        raise ContentError(reason, "has neither rows nor a status")
+    found = [] if text in {b"", b"null"} else read_json(_raw_rows, text, reason)
     if isinstance(told, int) and told > len(found):
         raise ContentError(reason, f"says to have {told} rows and has {len(found)}")
     return found

@@ -232,8 +232,8 @@ def read_snapshot(body: bytes) -> tuple[Sequence[Snapshot], int]:
     Raises:
         ContentError: with reason `snapshot` when the answer as a whole is not understood.
     """
-    rows = rows_of(open_envelope(body, "snapshot").tickers, None, "snapshot")
-    return _decoded(rows, _snapshot)
+    envelope = open_envelope(body, "snapshot")
+    return _decoded(rows_of(envelope, envelope.tickers, "snapshot"), _snapshot, "snapshot")
 
 
 def _about(envelope: Envelope, symbol: str, reason: str) -> Envelope:
@@ -245,7 +245,7 @@ def _about(envelope: Envelope, symbol: str, reason: str) -> Envelope:
 
 def _page(body: bytes, decoder: msgspec.json.Decoder[Row], reason: str) -> Page[Row]:
     envelope = open_envelope(body, reason)
-    rows, rejected = _decoded(rows_of(envelope.results, None, reason), decoder)
+    rows, rejected = _decoded(rows_of(envelope, envelope.results, reason), decoder, reason)
     try:
         return Page(rows, next_parameters(envelope, reason), rejected)
     except ContentError as error:
@@ -255,10 +255,18 @@ def _page(body: bytes, decoder: msgspec.json.Decoder[Row], reason: str) -> Page[
 def _results(
     envelope: Envelope, decoder: msgspec.json.Decoder[Row], reason: str
 ) -> tuple[Sequence[Row], int]:
-    return _decoded(rows_of(envelope.results, envelope.rows_told, reason), decoder)
+    results = rows_of(envelope, envelope.results, reason, told=envelope.rows_told)
+    return _decoded(results, decoder, reason)
 
 
-def _decoded(results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row]) -> tuple[Sequence[Row], int]:
+def _decoded(
+    results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row], reason: str
+) -> tuple[Sequence[Row], int]:
+    """The rows that are understood, and how many are not.
+
+    Raises:
+        ContentError: with `reason`: there are rows, and none is understood.
+    """
     rows: list[Row] = []
     rejected = 0
     for result in results:
@@ -266,4 +274,6 @@ def _decoded(results: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[Row])
             rows.append(decoder.decode(result))
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             rejected += 1
+    if rejected and not rows:
+        raise ContentError(reason, f"none of {rejected} rows is understood")
     return rows, rejected

@@ -246,9 +246,9 @@ class MassiveProvider:
 
 
 def _clock_of(configuration: MassiveConfiguration) -> FeedClock:
-    is_live = configuration.is_vendor_feed
-    delay_ms = max(0, configuration.delay_ms - DELAY_ROOM_MS) if is_live else 0
-    return FeedClock(delay_ms=delay_ms, may_declare=not is_live)
+    return FeedClock(
+        delay_ms=max(0, configuration.delay_ms - DELAY_ROOM_MS), may_declare=not configuration.is_vendor_feed
+    )
 
 
 def _differ_in_subscriptions_only(before: FeedTarget, after: FeedTarget | None) -> bool:

@@ -5,6 +5,7 @@ import datetime as dt
 import functools
 import json
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -188,11 +189,44 @@ def test_foreign_bytes_are_one_of_our_errors_and_nothing_else(body: bytes) -> No
 
 @given(rows=st.lists(json_values, max_size=4), name=st.sampled_from(["results", "tickers"]))
 def test_rows_without_sense_are_left_out_and_counted(rows: list[object], name: str) -> None:
-    body = answer(**{name: rows})
+    sound = {"ticker": "IBM"}
+    body = answer(**{name: [sound, *rows]})
     page = read_ticker_page(body)
     snapshots, rejected = read_snapshot(body)
-    assert len(page.rows) + page.rejected == (len(rows) if name == "results" else 0)
-    assert len(snapshots) + rejected == (len(rows) if name == "tickers" else 0)
+    assert len(page.rows) + page.rejected == (1 + len(rows) if name == "results" else 0)
+    assert len(snapshots) + rejected == (1 + len(rows) if name == "tickers" else 0)
+
+
+NO_ANSWERS: Final = (
+    b"{}",
+    b'{"error":"Too many requests"}',
+    b'{"message":"slow down"}',
+    b'{"message":"slow down","results":[]}',
+    b'{"request_id":7,"next_url":null}',
+)
+
+
+@pytest.mark.parametrize("read", [read for read in READERS if read is not read_market_time_ms])
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_what_says_neither_that_it_is_good_nor_its_rows_is_no_empty_answer(
+    read: Callable[[bytes], object], body: bytes
+) -> None:
+    with pytest.raises((ContentError, ProviderUnavailable)):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status":"OK"}', b'{"status":"DELAYED","results":null}', b'{"results":[]}']
+)
+def test_an_empty_answer_says_that_it_is_good_or_has_no_rows(body: bytes) -> None:
+    assert not read_split_page(body).rows
+    assert read_daily_bars(body) == ([], 0)
+
+
+def test_an_answer_of_whose_rows_none_is_understood_is_not_understood() -> None:
+    body = answer(results=[{"execution_date": "soon"}, None])
+    with pytest.raises(ContentError, match="none of 2 rows"):
+        read_split_page(body)
 
 
 @pytest.mark.parametrize(
