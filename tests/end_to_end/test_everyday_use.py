@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,13 +103,14 @@ def test_the_chosen_theme_outlives_the_page(open_page: OpenPage) -> None:
 
 
 @pytest.fixture
-def web_port(demo: Demo) -> Iterator[tuple[int, Callable[[], subprocess.Popen[bytes]]]]:
+def web_port(demo: Demo, tmp_path: Path) -> Iterator[tuple[int, Callable[[], subprocess.Popen[bytes]]]]:
     """A port, and how to start another web process of the demo on it."""
     port = free_port()
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
-        with (demo.state / "second-web.log").open("ab") as log:
+        # Not in the demo's directory: all files there are the demo's own, and a test looks at their modes.
+        with (tmp_path / "second-web.log").open("ab") as log:
             process = subprocess.Popen(
                 demo.command("run_web", "--port", str(port)), cwd=ROOT, stdout=log, stderr=log
             )
