@@ -1,21 +1,16 @@
 """The error family of the market data room.
 
-Retry, set-aside and alert decisions need exactly one distinction: trouble with a
-connection, which passes (`Unavailable`), against content or configuration that
-will be just as wrong at the next attempt (`permanent` errors).
+An error whose name ends in `Unavailable` passes: the same call may succeed later. Any other is about content
+or configuration, which is as wrong at the next attempt.
 """
 
 
 class MarketDataError(Exception):
     """Root of every error that this room raises on purpose."""
 
-    permanent: bool = False
-
 
 class ConfigurationError(MarketDataError):
     """A setting is wrong. The message names the setting, its value and what is accepted."""
-
-    permanent = True
 
 
 class ContentError(MarketDataError):
@@ -23,8 +18,6 @@ class ContentError(MarketDataError):
 
     `reason` is one of a small fixed set of words: it becomes a metric label.
     """
-
-    permanent = True
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -46,8 +39,6 @@ class PublishersBlocked(TransportUnavailable):
 class TopologyMismatch(TransportError):
     """A queue exists with other properties than ours; only an operator can resolve it."""
 
-    permanent = True
-
 
 class OwnershipLost(TransportError):
     """Another subscriber owns the shard now. State built for it here must be discarded."""
@@ -66,8 +57,6 @@ class ProviderRefused(MarketDataError):
 
     `reason` is a word such as `auth_failed`, `max_connections` or `not_entitled`.
     """
-
-    permanent = True
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

@@ -383,7 +383,6 @@ MARKET_HOURS = read_market_hours(env)
 SHOW_TEST_ISSUES = env.boolean("SHOW_TEST_ISSUES", default=False)
 PUBLISH_INTERVAL_MS = env.integer("PUBLISH_INTERVAL_MS", 250, minimum=50, maximum=10_000)
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
-MAX_CONCURRENCY = env.integer("MAX_CONCURRENCY", 500, minimum=1, maximum=100_000)
 PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
 
 # --- Logs, health, traces -----------------------------------------------------------------------------------

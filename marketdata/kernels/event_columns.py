@@ -103,7 +103,6 @@ NO_LINE: Final = -1
 _NUMBER: Final = int(Kind.NUMBER)
 _WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
 _NUMBER_OR_TEXT: Final = int(Kind.NUMBER_OR_TEXT)
-_CODES: Final = int(Kind.CODES)
 _ANY: Final = int(Kind.ANY)
 _SYMBOL: Final = int(Kind.SYMBOL)
 _TAG: Final = int(Kind.TAG)

@@ -107,9 +107,6 @@ PROCESSOR_CLOCK_CORRECTIONS: Final = Counter(
     "Times that the market's time of a shard was ahead of the feed's clock, so that its day was started anew",
 )
 PROCESSOR_BATCHES: Final = Counter("mdp_processor_batches_total", "Batches applied", ["queue"])
-PROCESSOR_DUPLICATES: Final = Counter(
-    "mdp_processor_duplicate_batches_total", "Redelivered batches that were known"
-)
 PROCESSOR_BATCH_AGE_SECONDS: Final = Histogram(
     "mdp_processor_batch_age_seconds",
     "Received by the listener to applied",

@@ -122,10 +122,6 @@ def _address(request: web.Request) -> str:
     return f"{request.path} {request.query.get('adjusted', '')}"
 
 
-def _credentials(request: web.Request) -> str:
-    return request.headers.get("Authorization") or request.query.get("apiKey", "")
-
-
 def _two_thirds(data: bytes) -> bytes:
     return data[: len(data) * 2 // 3]
 

@@ -21,8 +21,6 @@ from marketdata.errors import ConfigurationError, MarketDataError
 class CalendarRangeError(MarketDataError):
     """An instant or a date that the table of sessions does not cover. The message names the range."""
 
-    permanent = True
-
 
 class MarketSession(enum.StrEnum):
     """What the market does at an instant."""

@@ -73,13 +73,6 @@ def read_by_child(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
 _decode_sessions: Final = msgspec.json.Decoder(tuple[SessionHours, ...]).decode
 
 
-def exchange_calendar(
-    first: dt.date, last: dt.date, boundaries: SessionBoundaries | None = None
-) -> TradingCalendar:
-    """The exchange's trading calendar from `first` to `last`; the last session only ends the one before."""
-    return TradingCalendar(exchange_sessions(first, last), boundaries)
-
-
 def sessions_around(
     time_ns: int, *, days_before: int = DAYS_BEFORE, read: ReadSessions = exchange_sessions
 ) -> Sequence[SessionHours]:

@@ -2,50 +2,17 @@
 
 import ast
 import re
-import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("mdp_site", "marketdata", "scanners", "widgets")
+from tests.architecture.product import ROOT, modules, syntax_of, texts
+
 LONGEST_MODULE_LINES = 500
 DRAWERS = {"utils", "helpers", "misc", "common"}
 REGISTRY_HOSTS = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "debian" + ".org")
 CDN_HOSTS = ("cdn.", "unpkg.com", "googleapis.com", "cloudflare.com")
-
-
-def tracked_files() -> list[Path]:
-    listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [path for name in listing.stdout.splitlines() if (path := ROOT / name).is_file()]
-
-
-def modules() -> list[Path]:
-    return [
-        path
-        for path in tracked_files()
-        if path.suffix == ".py"
-        and path.relative_to(ROOT).parts[0] in ROOMS
-        and "migrations" not in path.parts
-    ]
-
-
-def texts() -> Iterator[tuple[Path, str]]:
-    for path in tracked_files():
-        if path == Path(__file__).resolve():
-            continue
-        try:
-            yield path, path.read_text()
-        except UnicodeDecodeError:
-            continue
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -65,7 +32,7 @@ def test_every_public_function_and_class_has_a_docstring() -> None:
             continue
         missing += [
             f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-            for node in ast.parse(path.read_text()).body
+            for node in syntax_of(path).body
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             and not node.name.startswith("_")
             and ast.get_docstring(node) is None
@@ -77,6 +44,7 @@ def test_no_package_registry_or_cdn_is_named_in_any_file() -> None:
     named = [
         f"{path.relative_to(ROOT)}: {host}"
         for path, text in texts()
+        if path != Path(__file__).resolve()
         for host in REGISTRY_HOSTS + CDN_HOSTS
         if host in text
     ]

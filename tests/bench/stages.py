@@ -21,7 +21,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.tapes import write_arguments
 from marketdata.trading_calendar import TradingCalendar
-from marketdata.trading_calendar.exchange import exchange_calendar
+from marketdata.trading_calendar.exchange import exchange_sessions
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor import ShardProcessor
@@ -140,7 +140,7 @@ def _batch(queue: QueueName, number: int, body: bytes) -> Batch:
 
 
 def _calendar() -> TradingCalendar:
-    return exchange_calendar(dt.date(2026, 11, 1), dt.date(2026, 11, 30))
+    return TradingCalendar(exchange_sessions(dt.date(2026, 11, 1), dt.date(2026, 11, 30)))
 
 
 def scanner_tick() -> Row:

@@ -14,12 +14,13 @@ from marketdata.reference.loader import REQUEST_BUDGET, ReferenceLoader
 from marketdata.reference.rest import RestSource
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
-from marketdata.trading_calendar.exchange import exchange_calendar
+from marketdata.trading_calendar import TradingCalendar
+from marketdata.trading_calendar.exchange import exchange_sessions
 from marketdata.transport.queues import QueueName
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 
-CALENDAR = exchange_calendar(dt.date(2026, 3, 1), dt.date(2026, 12, 31))
+CALENDAR = TradingCalendar(exchange_sessions(dt.date(2026, 3, 1), dt.date(2026, 12, 31)))
 OPENING = CALENDAR.instant_ms(dt.date(2026, 6, 10), dt.time(9, 31))
 SYMBOLS = 300
 SHARDS = 2

@@ -11,7 +11,7 @@ from marketdata.simulator.activity import Rates
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
 from marketdata.trading_calendar import TradingCalendar
-from marketdata.trading_calendar.exchange import exchange_calendar, exchange_holidays
+from marketdata.trading_calendar.exchange import exchange_holidays, exchange_sessions
 from tests.support.deadlines import eventually, scaled
 
 FULL_KEY: Final = "full-plan"
@@ -33,7 +33,7 @@ LAST_DATE: Final = dt.date(2027, 3, 31)
 @cache
 def trading_calendar() -> TradingCalendar:
     """The exchange's sessions around November 2026."""
-    return exchange_calendar(FIRST_DATE, LAST_DATE)
+    return TradingCalendar(exchange_sessions(FIRST_DATE, LAST_DATE))
 
 
 def simulator_config(

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from marketdata.trading_calendar import SessionHours
+from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.trading_calendar.exchange import (
     SessionsUnreadable,
-    exchange_calendar,
     exchange_calendar_around,
     exchange_holidays,
     exchange_sessions,
@@ -34,7 +33,7 @@ def test_holidays_and_early_closes_are_those_that_the_exchange_published() -> No
 
 
 def test_the_calendar_knows_half_days_and_summer_time() -> None:
-    calendar = exchange_calendar(dt.date(2026, 3, 2), dt.date(2026, 12, 31))
+    calendar = TradingCalendar(exchange_sessions(dt.date(2026, 3, 2), dt.date(2026, 12, 31)))
     half_day = calendar.day(dt.date(2026, 11, 27))
     assert half_day.is_early_close
     assert calendar.local_time(half_day.regular_close_ms).time() == dt.time(13, 0)

@@ -1,0 +1,161 @@
+"""Nothing is declared that nothing reads, and one name stands for one thing."""
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from django.conf import global_settings
+
+from tests.architecture.product import ROOT, modules, place, syntax_of, texts
+
+# Names that a framework looks up by itself, each with the framework.
+CALLED_BY_A_FRAMEWORK = {
+    "_get_login_attempts_cache_key": "allauth's adapter",
+    "TopStocks": "programs of users: docs/analyzers.md",
+    "cache_path": "Numba's locator of compiled code",
+    "disable": "Numba's cache",
+    "enable": "Numba's cache",
+    "find_class": "pickle",
+    "get_stat": "django-q2's broker",
+    "get_stats": "django-q2's broker",
+    "load_overload": "Numba's cache",
+    "pre_social_login": "allauth's adapter",
+    "save_overload": "Numba's cache",
+    "set_stat": "django-q2's broker",
+}
+SETTINGS_OF_LIBRARIES = (
+    "ACCOUNT_", "CHANNEL_", "DJANGO_VITE", "IDP_OIDC_", "Q_CLUSTER", "SOCIALACCOUNT_", "USERSESSIONS_",
+    "WHITENOISE_", "ASGI_APPLICATION",
+)  # fmt: skip
+READ_BY_OPENTELEMETRY = "OTEL_"
+SECRET_FILE = "_FILE"  # each secret may also come from a file
+REGISTERED = {"register", "receiver"}
+SOURCES_BESIDE_PYTHON = {".html", ".toml", ".yml", ".yaml", ".example", ""}
+
+
+@cache
+def words_of_the_product() -> Counter[str]:
+    """How often each word stands in what runs: modules, templates, manifests; not in tests and documents."""
+    found: Counter[str] = Counter()
+    for path in modules():
+        found.update(re.findall(r"\w+", path.read_text()))
+    for path, text in texts():
+        inside = path.relative_to(ROOT).parts
+        if path.suffix in SOURCES_BESIDE_PYTHON and inside[0] not in {"tests", "docs"}:
+            found.update(re.findall(r"\w+", text))
+    return found
+
+
+def is_registered(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    """Whether a decorator hands it to a framework."""
+    return any(
+        name in REGISTERED
+        for decorator in node.decorator_list
+        for part in ast.walk(decorator)
+        if (name := getattr(part, "attr", getattr(part, "id", "")))
+    )
+
+
+def is_django_configuration(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and any("Config" in ast.unparse(base) for base in node.bases)
+
+
+def declared(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Functions, methods and classes of a module, and its constants."""
+    tree = syntax_of(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            special = node.name.startswith("__") or is_registered(node) or is_django_configuration(node)
+            if not special:
+                yield node.name, node
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            if isinstance(target, ast.Name) and not target.id.startswith("__"):
+                yield target.id, node
+
+
+def is_setting_of_a_library(name: str) -> bool:
+    return hasattr(global_settings, name) or name.startswith(SETTINGS_OF_LIBRARIES)
+
+
+def test_what_the_product_declares_the_product_uses() -> None:
+    """Not only its tests: a member that only a test reads is a promise that nobody needs."""
+    words = words_of_the_product()
+    unread = [
+        f"{place(path, node)} {name}"
+        for path in modules()
+        for name, node in declared(path)
+        if words[name] == 1 and name not in CALLED_BY_A_FRAMEWORK and not is_setting_of_a_library(name)
+    ]
+    assert unread == []
+
+
+def test_each_framework_name_that_is_excused_is_still_declared() -> None:
+    names = {name for path in modules() for name, _node in declared(path)}
+    assert set(CALLED_BY_A_FRAMEWORK) - names == set()
+
+
+def test_each_setting_from_the_environment_is_read() -> None:
+    settings = ROOT / "mdp_site" / "settings.py"
+    readers = [path.read_text() for path in modules() if path != settings]
+    own = settings.read_text()
+    unread = []
+    for node in syntax_of(settings).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or "env." not in ast.unparse(node):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        name = ast.unparse(target)
+        word = re.compile(rf"\b{name}\b")
+        statement = len(word.findall(ast.unparse(node)))
+        if (
+            not is_setting_of_a_library(name)
+            and not any(word.search(text) for text in readers)
+            and len(word.findall(own)) <= statement
+        ):
+            unread.append(f"{place(settings, node)} {name}")
+    assert unread == []
+
+
+def test_each_documented_variable_of_the_environment_is_read() -> None:
+    example = (ROOT / "deploy" / "environment.example").read_text()
+    documented = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE)
+    assert documented, "no variable found: this test has lost its subject"
+    sources = "\n".join(path.read_text() for path in modules())
+    unread = [
+        name
+        for name in documented
+        if not name.startswith(READ_BY_OPENTELEMETRY)
+        and not re.search(rf"\b{name.removesuffix(SECRET_FILE)}\b", sources)
+    ]
+    assert unread == []
+
+
+def test_one_name_stands_for_one_type() -> None:
+    homes = defaultdict(list)
+    for path in modules():
+        for node in syntax_of(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Command":
+                homes[node.name].append(place(path, node))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_the_map_of_a_package_names_each_of_its_modules() -> None:
+    """A package whose docstring names one of its modules in backticks names all of them."""
+    holes = {}
+    for path in modules():
+        if path.name != "__init__.py":
+            continue
+        named = set(re.findall(r"`(\w+)(?:\.py)?`", ast.get_docstring(syntax_of(path)) or ""))
+        inside = {
+            other.stem if other.parent == path.parent else other.parent.name
+            for other in modules()
+            if (other.parent == path.parent and other.name != "__init__.py")
+            or (other.parent.parent == path.parent and other.name == "__init__.py")
+        } - {"apps", "management", "__main__"}
+        if named & inside and inside - named:
+            holes[place(path)] = sorted(inside - named)
+    assert holes == {}
