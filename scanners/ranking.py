@@ -18,9 +18,9 @@ from marketdata.store.keys import (
     TOP_TRADES,
     TOP_VOLUME,
 )
+from scanners.rows import Rows
 
 Mask = NDArray[np.bool_]
-Rows = NDArray[np.intp]
 
 BOARD_DEPTH: Final = 500
 

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketdata.kernels.arrays import Codes
 from marketdata.kernels.json_text import NO_CODE
 from marketdata.kernels.symbols import UNKNOWN, enter, find
 from marketdata.symbols import SymbolColumn
-
-Rows = NDArray[np.int64]
+from scanners.rows import Rows
 
 _SMALLEST_TABLE: Final = 1 << 12
 

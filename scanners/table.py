@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from marketdata.issues import is_test_issue
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
+from scanners.rows import Rows
 from scanners.symbol_index import SymbolIndex
-from scanners.tape import Tape
+from scanners.tape import Tapes
 
-Rows = NDArray[np.intp]
 INITIAL_CAPACITY: Final = 1024
 
 
@@ -92,7 +92,7 @@ class MarketTable:
         self._changed = np.zeros(capacity, dtype=np.bool_)
         self._is_test_issue = np.zeros(0, dtype=np.bool_)
         self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
-        self.tape: Final = Tape()
+        self.tape: Final = Tapes()
         self._index = SymbolIndex()
         self._alphabetic = np.empty(0, dtype=np.intp)
 

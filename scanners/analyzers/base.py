@@ -12,7 +12,8 @@ from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.columns import Instants
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 MS_PER_MINUTE: Final = 60_000
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import Column
-from scanners.table import Rows
+from scanners.rows import Rows
 
 Instants = NDArray[np.int64]
 

@@ -21,15 +21,14 @@ from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.bars import END, HIGH, LOW, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows, is_first_of_row, order_by_row
+from scanners.table import MarketTable
 
 PRE_MARKET, REGULAR, AFTER_HOURS, NIGHT = range(4)
 """Codes of the session in which a bar starts; at night, no session is on."""
 
 RESTRICTION_SHARE: Final = 0.9
 """A price this part of the previous close, or less, restricts short sales (SEC rule 201)."""
-
-_ROWS_OF_16_BITS: Final = 2**16
 
 _Bounds = NDArray[np.bool_]
 
@@ -183,9 +182,8 @@ def _greatest_before(rows: Rows, values: Column, held: Column) -> Column:
     """
     if _differ(rows):
         return held
-    order = _by_row(rows)
-    is_first = np.ones(len(rows), dtype=np.bool_)
-    is_first[1:] = rows[order][1:] != rows[order][:-1]
+    order = order_by_row(rows)
+    is_first = is_first_of_row(rows[order])
     ascending = np.argsort(values)
     place_of = np.empty(len(rows), dtype=np.intp)
     place_of[ascending] = np.arange(len(rows))
@@ -203,12 +201,6 @@ def _differ(rows: Rows) -> bool:
     latest = np.empty(rows.max() + 1, dtype=np.intp)
     latest[rows] = arrival
     return bool((latest[rows] == arrival).all())
-
-
-def _by_row(rows: Rows) -> NDArray[np.intp]:
-    """The order by row, then arrival. NumPy sorts numbers of 16 bits by their digits, ten times as fast."""
-    few = rows.max() < _ROWS_OF_16_BITS
-    return np.argsort(rows.astype(np.uint16) if few else rows, kind="stable")
 
 
 def _count(counts: Column, rows: Rows) -> None:

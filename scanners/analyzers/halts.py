@@ -21,7 +21,8 @@ from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
-from scanners.table import MarketTable, Rows, Sheet
+from scanners.rows import Rows
+from scanners.table import MarketTable, Sheet
 
 STREAM: Final = "halts"
 BAND_COLUMNS: Final = ("band_high", "band_low", "band_timestamp", "band_sequence_number")

@@ -20,7 +20,8 @@ from scanners.analyzers import opens, windows
 from scanners.analyzers.bars import BAR_COLUMNS, BAR_LINES, END, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import newest_per_row, percent_change, quotient
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 DERIVED_COLUMNS: Final = (
     "change",

@@ -16,7 +16,8 @@ from marketdata.payloads import Column
 from scanners.analyzers.bars import END, OFFICIAL_OPEN, OPEN, START
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import newest_per_row
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
 

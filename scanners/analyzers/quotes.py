@@ -11,7 +11,8 @@ import numpy as np
 from marketdata.codec import Lines
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 QUOTE_COLUMNS: Final = (
     "bid_price",

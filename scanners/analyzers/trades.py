@@ -17,7 +17,8 @@ from marketdata.payloads import Column
 from marketdata.tapes import records_of
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, whole_numbers
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 from scanners.tape import SUMMARY_COLUMNS
 
 TRADE_COLUMNS: Final = ("last_price", "last_size", "last_timestamp", "last_sequence_number")

@@ -20,7 +20,8 @@ from marketdata.payloads import Column
 from scanners.analyzers import bars as bar
 from scanners.analyzers.base import MS_PER_MINUTE, MarketPhase
 from scanners.analyzers.columns import newest_per_row, percent_change, quotient
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 CHANGE_COLUMNS: Final = MappingProxyType({1: "pct_change_1m", 5: "pct_change_5m", 15: "pct_change_15m"})
 VOLUME_COLUMNS: Final = MappingProxyType({1: "volume_1m", 5: "volume_5m"})

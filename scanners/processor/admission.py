@@ -15,7 +15,8 @@ import numpy as np
 
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 MARKET_ROWS: Final = 16_000
 """How many symbols a market can have; the US stock market has 11,000 to 13,000."""

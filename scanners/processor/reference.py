@@ -10,7 +10,8 @@ from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
 from marketdata.reference.assembly import COLUMNS_OF_ITS_DAY, SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 
 class ReferenceData:

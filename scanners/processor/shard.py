@@ -34,7 +34,8 @@ from scanners.registry import (
     table_columns,
     table_sheets,
 )
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 _NS_PER_MS: Final = 1_000_000
 
@@ -257,7 +258,7 @@ class ShardProcessor:
         self._admission.store_anew()
 
     def tapes_ahead(self) -> Iterator[TapeWrites]:
-        """Portions of the tapes to store before the next tick, which stores the rest: see `Tape.portions`."""
+        """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
     def _choose_reference(self, day: TradingDay) -> None:

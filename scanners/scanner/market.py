@@ -10,7 +10,8 @@ import numpy as np
 from marketdata.payloads import RowBlock
 from scanners.ranking import BOARDS, Board, rank
 from scanners.registry import routes, table_columns
-from scanners.table import MarketTable, Rows
+from scanners.rows import Rows
+from scanners.table import MarketTable
 
 BOARD_COLUMNS: Final = (
     "volume",

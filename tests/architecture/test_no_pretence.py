@@ -124,7 +124,7 @@ def test_each_documented_variable_of_the_environment_is_read() -> None:
     example = (ROOT / "deploy" / "environment.example").read_text()
     documented = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE)
     assert documented, "no variable found: this test has lost its subject"
-    sources = "\n".join(path.read_text() for path in modules())
+    sources = "\n".join(path.read_text() for path in (*modules(), ROOT / "Procfile"))
     unread = [
         name
         for name in documented

@@ -19,7 +19,7 @@ from marketdata.tapes import (
     newest_first,
     records_of,
 )
-from scanners.tape import PORTION_BYTES, SUMMARY_COLUMNS, Tape
+from scanners.tape import PORTION_BYTES, SUMMARY_COLUMNS, Tapes
 
 DAY_START_MS = 1_795_000_000_000
 SYMBOLS = ("A", "B", "C")
@@ -66,7 +66,7 @@ class Pair:
     """A tape and its slow twin, with the strings that a cache would hold."""
 
     def __init__(self) -> None:
-        self.tape = Tape(len(SYMBOLS))
+        self.tape = Tapes(len(SYMBOLS))
         self.tape.begin(DAY_START_MS)
         self.slow = [SlowTape() for _ in SYMBOLS]
         self.stored: dict[str, bytearray] = {}
@@ -82,7 +82,7 @@ class Pair:
 
     def succeed(self) -> None:
         """Another process continues from what is stored."""
-        self.tape = Tape(len(SYMBOLS))
+        self.tape = Tapes(len(SYMBOLS))
         self.tape.begin(DAY_START_MS)
         for symbol, data in self.stored.items():
             self.tape.restore(SYMBOLS.index(symbol), decode_tape(bytes(data)))
@@ -94,7 +94,7 @@ class Pair:
             assert found == self.slow[row].summary()
 
 
-def add(tape: Tape, prints: Sequence[tuple[int, Print]]) -> None:
+def add(tape: Tapes, prints: Sequence[tuple[int, Print]]) -> None:
     rows = np.array([row for row, _ in prints], dtype=np.intp)
     times, numbers, prices, sizes, identities = (
         np.array(part) for part in zip(*(each for _, each in prints), strict=True)
@@ -212,7 +212,7 @@ def test_another_day_forgets_the_one_before() -> None:
 
 def test_too_much_for_one_transaction_is_cut_in_portions() -> None:
     symbols = [f"S{row}" for row in range(600)]
-    tape = Tape(len(symbols))
+    tape = Tapes(len(symbols))
     tape.begin(DAY_START_MS)
     times = DAY_START_MS + np.tile(np.arange(TAPE_TRADES), len(symbols))
     ones = np.ones(len(times))
@@ -259,7 +259,7 @@ def test_a_torn_ring_is_put_in_order_and_written_again() -> None:
 
 @pytest.mark.parametrize("row_count", [5_000, 9_000])
 def test_rows_appear_while_the_day_goes_on(row_count: int) -> None:
-    tape = Tape()
+    tape = Tapes()
     tape.begin(DAY_START_MS)
     chance = np.random.default_rng(1)
     for count in (3, row_count):
