@@ -247,13 +247,18 @@ class NewcomerSearch:
         published_ns: int,
     ) -> RowBlock:
         adjusted = self._adjusted(known, splits)
+        doubtful = frozenset(splits.doubtful).intersection(known).difference(adjusted.ratios)
+        if doubtful:
+            self._source.leave_out(SPLITS.name, {"contradictory": len(doubtful)})
+        if unknown := adjusted.unknown.intersection(known):
+            log.warning("bars of split symbols are in unknown shares", symbols=sorted(unknown))
         facts = MarketFacts(
             day=self._day,
             panel=adjusted.panel,
             floats=[facts.free_float for facts in known.values() if facts.free_float is not None],
             tickers=tickers,
             split_ratios=adjusted.ratios,
-            doubtful_splits=frozenset(splits.doubtful).difference(adjusted.ratios),
+            doubtful_splits=doubtful,
         )
         return assemble(
             facts,
