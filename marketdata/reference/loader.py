@@ -3,8 +3,8 @@
 One request tells the provider's own time, and with it the trading day; one for each of the last 30
 sessions brings the whole market's bars of that day; floats come in pages of 5,000, tickers in pages of 1,000;
 splits are one request, the snapshot and the time after it two, and the volume curve one for each of its
-symbols. 55 requests for a market of 11,000 symbols; what is asked for beyond the rest (the curve, symbols that may have another
-name) keeps within `REQUEST_BUDGET`.
+symbols. 55 requests for a market of 11,000 symbols; what is asked for beyond the rest (the curve, symbols
+that may have another name) keeps within `REQUEST_BUDGET`.
 
 What is empty, unreadable, refused or endless costs its part alone, and is named as a flaw.
 """
@@ -162,6 +162,8 @@ class ReferenceLoader:
         closures = confirmed_closures(answers.sessions.empty, volumes.values(), calendar)
         self._tell_closures(answers.sessions, closures)
         today = calendar.local_time(market_time_ms).date()
+        if answers.floats and self._parts.lacks(SPLITS) and not self._parts.lacks(FLOATS):
+            self._parts.missing(Flaw(part=FLOATS, reason=FlawReason.UNKNOWN_SHARES))
         facts = MarketFacts(
             day=day,
             panel=without_sessions(adjusted.panel, map(dates.index, closures)),
@@ -169,6 +171,7 @@ class ReferenceLoader:
             tickers={row.symbol: row.facts() for row in answers.tickers},
             split_ratios=adjusted.ratios,
             doubtful_splits=frozenset(splits.doubtful).difference(adjusted.ratios),
+            knows_splits=not self._parts.lacks(SPLITS),
             snapshot=self._parts.used(
                 SNAPSHOT,
                 snapshots_of_day(renamed_rows(answers.snapshot.rows, renames), day, answers.snapshot.told_ms),

@@ -26,11 +26,13 @@ it."""
 class DaySplits(msgspec.Struct, frozen=True):
     """The splits of a day: new shares for each old one, 4 for 4:1, 0.1 for 1:10.
 
-    `doubtful` are the ratios of symbols whose listed splits contradict each other.
+    `doubtful` are the ratios of symbols whose listed splits contradict each other. Where the splits of the
+    day could not be had, `is_known` is False.
     """
 
     ratios: Mapping[str, float] = {}
     doubtful: Mapping[str, Sequence[float]] = {}
+    is_known: bool = True
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -108,9 +110,14 @@ def adjust_panel(
 
 def adjusted_float(row: Float, ratio: float | None, date: dt.date) -> float:
     """The free float in the shares of a date: the provider's row is in those of its effective date."""
-    if ratio is None or (row.effective_date is not None and row.effective_date >= date):
+    if ratio is None or is_in_shares_of(row, date):
         return row.free_float
     return row.free_float * ratio
+
+
+def is_in_shares_of(row: Float, date: dt.date) -> bool:
+    """Whether a float is told in the shares of a date, whatever splits on it."""
+    return row.effective_date is not None and row.effective_date >= date
 
 
 def newest_session(panel: SessionPanel) -> int | None:
