@@ -229,6 +229,20 @@ def test_what_is_refused_is_counted_by_its_reason() -> None:
     assert set(block_rows(core.tick(published_ns=1).whole)) == {"A"}
 
 
+@pytest.mark.parametrize("start_ms", [EIGHT_MS + 4 * HOUR_MS, EIGHT_MS - 12 * HOUR_MS])
+def test_a_bar_whose_stamps_lie_in_two_sessions_sets_no_range(start_ms: int) -> None:
+    core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
+    good = aggregate_wire("AAPL", start_ms=EIGHT_MS - 1_000, h=11.0)
+    odd = good | {"s": start_ms, "h": 99.0}
+
+    outcome = core.apply([batch(QueueName.AGGREGATE, [good, odd])])
+
+    assert outcome.rejected == {"invalid_field": 1}
+    row = block_rows(core.tick(published_ns=1).whole)["AAPL"]
+    assert (row["day_high"], row["pre_market_high"]) == (11.0, 11.0)
+    assert row["regular_high"] is None
+
+
 def test_what_is_refused_makes_nothing_fresh() -> None:
     core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
     received_ns = NOON_MS * NS_PER_MS
