@@ -126,9 +126,10 @@ def test_tokens_and_sessions_can_be_ended_on_a_phone(context: BrowserContext, de
 def assert_nothing_is_off_the_screen(page: Page) -> None:
     """Every cell and button of the tables ends within the frame that it is shown in."""
     beyond = page.evaluate(
-        """[...document.querySelectorAll(".table-frame")].flatMap((frame) =>
+        """const right = (element) => element.getBoundingClientRect().right;
+        [...document.querySelectorAll(".table-frame")].flatMap((frame) =>
             [...frame.querySelectorAll("td, td *")]
-                .filter((each) => each.getBoundingClientRect().right > frame.getBoundingClientRect().right + 1)
+                .filter((each) => right(each) > right(frame) + 1)
                 .map((each) => each.outerHTML))"""
     )
     assert beyond == []
