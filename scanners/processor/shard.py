@@ -460,6 +460,7 @@ class ShardProcessor:
             market_time_ms=self._time.newest_ms,
             symbols=tuple(symbols),
             columns=columns,
+            shows_test_issues=self._show_test_issues,
         )
 
 
