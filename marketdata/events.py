@@ -13,7 +13,7 @@ same as absent.
 
 import enum
 import re
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -58,8 +58,18 @@ class EventType(enum.StrEnum):
     PRICE_BANDS = "LULD"
 
 
+SPAN_FIELDS: Final = ("start_timestamp", "end_timestamp")
+"""The two stamps of an aggregate. One bounds the other: see `longest_span_ms` there."""
+
+
 class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="A"):
-    """One second of trading in one symbol. Sent again with the same start when late trades change it."""
+    """One second of trading in one symbol. Sent again with the same start when late trades change it.
+
+    It ends after it starts, and at most `longest_span_ms` after. So both stamps are of one moment, and what
+    is found of one, that it lies in the past and in the trading day, holds of the other.
+    """
+
+    longest_span_ms: ClassVar[int] = 1_000
 
     symbol: Symbol = msgspec.field(name="sym")
     volume: Shares = msgspec.field(name="v")
@@ -75,9 +85,21 @@ class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag
     average_size: Shares | None = msgspec.field(name="z", default=None)
     official_open_price: Price | None = msgspec.field(name="op", default=None)
 
+    def __post_init__(self) -> None:
+        """Refuse a span that cannot be.
+
+        Raises:
+            ValueError: names the span and the longest one.
+        """
+        span_ms = self.end_timestamp - self.start_timestamp
+        if not 0 < span_ms <= self.longest_span_ms:
+            raise ValueError(f"a span of {span_ms} ms; it must be from 1 to {self.longest_span_ms} ms")
+
 
 class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field="ev", tag="AM"):
     """One minute of trading in one symbol; same fields as the second aggregate."""
+
+    longest_span_ms: ClassVar[int] = 60_000
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="T"):

@@ -23,7 +23,8 @@ class RejectReason(enum.StrEnum):
     """Why an event was set aside; the values are metric labels.
 
     Not JSON; JSON without an event code; a code that the platform does not know; one that does not belong
-    into this kind of batch; a field that is missing, of the wrong type or out of its bounds.
+    into this kind of batch; a field that is missing, of the wrong type or out of its bounds, alone (a price)
+    or beside another (the end of an aggregate).
     """
 
     MALFORMED = "malformed"
