@@ -14,7 +14,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
-from mdp_site.demo.environment import Ports, build_environment
+from mdp_site.dev.demo.environment import Ports, build_environment
 from mdp_site.login.roles import OPERATORS, VIEWERS, take_over_roles
 from mdp_site.origins import public_origin
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mdp_site.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports, write_private
+from mdp_site.dev.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports, write_private
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = Path(__file__).resolve().parents[3]
 MANAGE: Final = (sys.executable, str(ROOT / "manage.py"))
 MIGRATE: Final = (*MANAGE, "migrate", "--verbosity", "0")
 LOAD_REFERENCE: Final = (*MANAGE, "load_reference", "--if-stale")

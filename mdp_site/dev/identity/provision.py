@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import transaction
 
-from mdp_site.identity.redirects import with_loopback_twins
+from mdp_site.dev.identity.redirects import with_loopback_twins
 
 EMAIL_DOMAIN: Final = "example.com"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from marketdata.errors import ConfigurationError
-from mdp_site.identity.redirects import with_loopback_twins
+from mdp_site.dev.identity.redirects import with_loopback_twins
 
 PATH = "/accounts/oidc/oidc/login/callback/"
 

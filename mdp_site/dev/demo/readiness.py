@@ -7,8 +7,8 @@ from typing import Final
 
 import aiohttp
 
-from mdp_site.demo.environment import LOOPBACK, DemoError
-from mdp_site.demo.plan import PlannedProcess
+from mdp_site.dev.demo.environment import LOOPBACK, DemoError
+from mdp_site.dev.demo.plan import PlannedProcess
 
 READY_WITHIN_SECONDS: Final = 90.0
 PROBE_INTERVAL_SECONDS: Final = 0.1

@@ -5,10 +5,10 @@ from typing import Any
 
 from csp.constants import NONCE, SELF
 
+from mdp_site.dev.identity.keys import new_signing_key
 from mdp_site.env import Environment, stored_secret
-from mdp_site.identity.keys import new_signing_key
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
+BASE_DIR = Path(__file__).resolve().parents[3]
 
 env = Environment()
 
@@ -48,7 +48,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
-ROOT_URLCONF = "mdp_site.identity.urls"
+ROOT_URLCONF = "mdp_site.dev.identity.urls"
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -78,14 +78,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-ACCOUNT_ADAPTER = "mdp_site.identity.adapters.NoSignupAdapter"
+ACCOUNT_ADAPTER = "mdp_site.dev.identity.adapters.NoSignupAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
-IDP_OIDC_ADAPTER = "mdp_site.identity.adapters.GroupsAdapter"
+IDP_OIDC_ADAPTER = "mdp_site.dev.identity.adapters.GroupsAdapter"
 IDP_OIDC_PRIVATE_KEY = stored_secret(STATE_DIR / "signing_key.pem", make=new_signing_key)
 
 # Cookies know no ports: under one host name the site and its provider would overwrite each other's.

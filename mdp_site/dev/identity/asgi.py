@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdp_site.identity.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdp_site.dev.identity.settings")
 
 from django.core.asgi import get_asgi_application
 

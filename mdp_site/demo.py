@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from mdp_site.demo.environment import (
+from mdp_site.dev.demo.environment import (
     DemoError,
     build_environment,
     choose_ports,
@@ -13,8 +13,8 @@ from mdp_site.demo.environment import (
     make_private,
     write_environment_file,
 )
-from mdp_site.demo.plan import ROOT
-from mdp_site.demo.supervisor import Supervisor
+from mdp_site.dev.demo.plan import ROOT
+from mdp_site.dev.demo.supervisor import Supervisor
 
 
 def main() -> int:

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
-from mdp_site.demo.environment import DEMO_USER, DemoError, Ports, uses_real_feed
-from mdp_site.demo.plan import (
+from mdp_site.dev.demo.environment import DEMO_USER, DemoError, Ports, uses_real_feed
+from mdp_site.dev.demo.plan import (
     LOAD_REFERENCE,
     MIGRATE,
     ROOT,
@@ -21,7 +21,7 @@ from mdp_site.demo.plan import (
     market,
     platform,
 )
-from mdp_site.demo.readiness import until_listening, until_ready
+from mdp_site.dev.demo.readiness import until_listening, until_ready
 
 
 class Supervisor:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mdp_site.demo import plan
-from mdp_site.demo.environment import (
+from mdp_site.dev.demo import plan
+from mdp_site.dev.demo.environment import (
     DemoError,
     Ports,
     build_environment,

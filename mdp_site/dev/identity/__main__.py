@@ -1,4 +1,4 @@
-"""`python -m mdp_site.identity`: prepare the provider's state and serve it."""
+"""`python -m mdp_site.dev.identity`: prepare the provider's state and serve it."""
 
 import argparse
 import os
@@ -7,31 +7,31 @@ import sys
 import django
 
 from marketdata.errors import ConfigurationError
-from mdp_site.identity.arguments import CALLBACK_PATH, add_arguments
+from mdp_site.dev.identity.arguments import CALLBACK_PATH, add_arguments
 from mdp_site.web_server import WebServer
 
 
 def main() -> None:
     """Run until SIGTERM; a wrong setting ends it with one readable line."""
-    parser = argparse.ArgumentParser(prog="python -m mdp_site.identity", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mdp_site.dev.identity", description=__doc__)
     add_arguments(parser)
     options = parser.parse_args()
     os.umask(0o077)  # all that it writes is secret: passwords, sessions, keys
-    os.environ["DJANGO_SETTINGS_MODULE"] = "mdp_site.identity.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "mdp_site.dev.identity.settings"
     os.environ["IDENTITY_STATE_DIR"] = str(options.state_dir.absolute())
     try:
         django.setup()
         _provision(options.user, options.client_redirect_uri)
         _announce(options.user, options.host, options.port)
         WebServer(
-            "mdp_site.identity.asgi:application", host=options.host, port=options.port, trusted_proxies=[]
+            "mdp_site.dev.identity.asgi:application", host=options.host, port=options.port, trusted_proxies=[]
         ).serve_until_stopped()
     except ConfigurationError as error:
         sys.exit(f"configuration error: {error}")
 
 
 def _provision(user: str, redirect_uris: list[str]) -> None:
-    from mdp_site.identity import provision, settings  # noqa: PLC0415 - models and state exist only now
+    from mdp_site.dev.identity import provision, settings  # noqa: PLC0415 - models and state exist only now
 
     wanted = redirect_uris or [settings.SITE_URL.rstrip("/") + CALLBACK_PATH]
     provision.migrate()
@@ -40,7 +40,7 @@ def _provision(user: str, redirect_uris: list[str]) -> None:
 
 
 def _announce(user: str, host: str, port: int) -> None:
-    from mdp_site.identity import settings  # noqa: PLC0415 - reading it makes the state directory
+    from mdp_site.dev.identity import settings  # noqa: PLC0415 - reading it makes the state directory
 
     lines = (
         f"OpenID Connect provider at http://{host}:{port}",
