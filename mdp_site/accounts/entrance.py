@@ -34,6 +34,8 @@ REFUSED_TOKEN: Final = (
     "token unknown, expired or revoked; accepted: Authorization: Bearer <token>, without Origin"  # noqa: S105 - a message
 )
 
+REFUSED_RIGHT: Final = "this account has no right to market data; accepted: an account whose role has it"
+
 
 class WebSocketEntrance:
     """Decides by its headers through which of the two ways a handshake comes, and whether it may.
@@ -58,11 +60,10 @@ class WebSocketEntrance:
     async def _by_session(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The browser's way. Expects `user` and `session` in the scope."""
         user = scope["user"]
-        if Right.MARKET_DATA not in rights_of(user):
+        if not user.is_authenticated:
             await refuse(scope, receive, send, REFUSED_ANONYMOUS)
             return
-        viewer = self._viewer(user, session_key=scope["session"].session_key)
-        await self._application({**scope, VIEWER_KEY: viewer}, receive, send)
+        await self._enter(user, scope, receive, send, session_key=scope["session"].session_key)
 
     async def _by_token(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The program's way. A request with an `Origin` comes from a page, and pages have no tokens."""
@@ -70,14 +71,26 @@ class WebSocketEntrance:
         scheme, _, raw = headers["authorization"].partition(" ")
         usable = scheme.lower() == "bearer" and "origin" not in headers
         token = await authenticate_token_async(raw.strip()) if usable else None
-        if token is None or Right.MARKET_DATA not in rights_of(token.user):
+        if token is None:
             await refuse(scope, receive, send, REFUSED_TOKEN)
             return
-        viewer = self._viewer(token.user, token_id=token.pk)
-        await self._application({**scope, VIEWER_KEY: viewer}, receive, send)
+        await self._enter(token.user, scope, receive, send, token_id=token.pk)
 
-    def _viewer(self, user: User, *, session_key: str | None = None, token_id: int | None = None) -> Viewer:
-        return Login(
+    async def _enter(
+        self,
+        user: User,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        session_key: str | None = None,
+        token_id: int | None = None,
+    ) -> None:
+        """Both ways end here: pass the handshake of a user on, if a role gives the right."""
+        if Right.MARKET_DATA not in rights_of(user):
+            await refuse(scope, receive, send, REFUSED_RIGHT)
+            return
+        viewer: Viewer = Login(
             user_id=user.pk,
             username=user.get_username(),
             permissions=feeds_of(user),
@@ -85,6 +98,7 @@ class WebSocketEntrance:
             token_id=token_id,
             recheck_seconds=self._recheck_seconds,
         )
+        await self._application({**scope, VIEWER_KEY: viewer}, receive, send)
 
 
 def origin_is_ours(scope: Scope) -> bool:

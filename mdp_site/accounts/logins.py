@@ -14,10 +14,11 @@ import msgspec
 from channels.auth import get_user
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from mdp_site.accounts.models import ApiToken
+from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import Right, rights_of
 from widgets.catalog import Permission
 
@@ -60,13 +61,12 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
         return bool(token_id == self.token_id)
 
     async def holds(self) -> bool:
-        """Whether session or token can still be used, and by an active user: asks the database."""
+        """Whether session or token can still be used, and its user still has the right: asks the database."""
         if self.token_id is not None:
-            usable = ApiToken.objects.get_queryset().usable(timezone.now())
-            return await usable.filter(pk=self.token_id, user_id=self.user_id).aexists()
-        session = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
-        user = await get_user({"session": session})
-        return Right.MARKET_DATA in rights_of(user) and bool(user.pk == self.user_id)
+            user = await _user_of_token(self.token_id)
+        else:
+            user = await _user_of_session(self.session_key)
+        return user.pk == self.user_id and Right.MARKET_DATA in rights_of(user)
 
     async def wait_until_ended(self) -> None:
         """Returns when the login has ended.
@@ -98,6 +98,18 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
         except TimeoutError:
             return False
         return True
+
+
+async def _user_of_token(token_id: int) -> User | AnonymousUser:
+    usable = ApiToken.objects.get_queryset().usable(timezone.now()).select_related("user")
+    token = await usable.filter(pk=token_id).afirst()
+    return AnonymousUser() if token is None else token.user
+
+
+async def _user_of_session(session_key: str | None) -> User | AnonymousUser:
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user: User | AnonymousUser = await get_user({"session": session})
+    return user
 
 
 async def _leave(layer: BaseChannelLayer, group: str, channel: str) -> None:

@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from mdp_site.accounts import roles
 from mdp_site.accounts.entrance import WebSocketEntrance, origin_is_ours
 from mdp_site.accounts.models import ApiToken
+from mdp_site.accounts.roles import Role
 from widgets.catalog import Permission
 from widgets.viewer import VIEWER_KEY
 
@@ -141,6 +143,19 @@ async def test_a_session_of_a_deactivated_user_is_refused() -> None:
     cookie, _ = await logged_in_cookie()
     await get_user_model().objects.filter(username="ann").aupdate(is_active=False)
     assert (await answer(origin=SITE, cookie=cookie))["status"] == 403
+
+
+@pytest.mark.parametrize("way", ["session", "token"])
+async def test_a_user_whose_role_has_no_market_data_is_refused_and_told_so(
+    monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    headers = {"authorization": f"Bearer {(await issued_token())[1]}"}
+    if way == "session":
+        headers = {"origin": SITE, "cookie": (await logged_in_cookie())[0]}
+    monkeypatch.setattr(roles, "USERS", Role("users"))
+    message = await answer(**headers)
+    assert message["status"] == 403
+    assert b"no right to market data" in message["body"]
 
 
 @pytest.mark.parametrize(
