@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "marketdata",
     "scanners",
     "widgets",
-    "mdp_site.accounts",
+    "mdp_site.accounts",  # after all others with models: its roles name their permissions
 ]
 
 MIDDLEWARE = [

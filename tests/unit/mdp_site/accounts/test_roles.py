@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
 from django.test import Client
@@ -66,6 +67,11 @@ def test_whoever_is_logged_in_sees_every_feed(name: str) -> None:
     assert wanted in feeds_of(User(username="ada"))
     assert wanted not in feeds_of(User(username="gone", is_active=False))
     assert wanted not in feeds_of(AnonymousUser())
+
+
+def test_roles_are_entered_after_the_permissions_of_all_applications() -> None:
+    """`mdp_site.apps` does it at the signal of the accounts, which is the last one."""
+    assert [each.label for each in apps.get_app_configs() if each.models_module][-1] == "accounts"
 
 
 def test_rights_are_those_of_all_roles_and_end_with_the_account() -> None:
