@@ -14,8 +14,8 @@ _http = get_asgi_application()  # loads the applications, which the imports belo
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
+from mdp_site.accounts.entrance import WebSocketEntrance  # noqa: E402
 from mdp_site.checks import refuse_when_unsafe  # noqa: E402
-from mdp_site.entrance import WebSocketEntrance  # noqa: E402
 from widgets.routing import lifespan, websocket_urlpatterns  # noqa: E402
 
 refuse_when_unsafe()

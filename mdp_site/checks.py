@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core import checks
 
 from marketdata.errors import ConfigurationError
-from mdp_site.login.addresses import listed_address, listed_domain
+from mdp_site.accounts.oidc.addresses import listed_address, listed_domain
 
 TAG: Final = "mdp"
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketdata.observability.logs import get_logger
+from mdp_site.accounts.roles import Right, rights_of
 from mdp_site.addresses import client_address
 from widgets.routing import hub
 
@@ -53,9 +54,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     none. `data` tells the state in the words of docs/protocol.md; null before it is known.
     """
     failures = _failing_dependencies()
-    is_staff = _is_staff(request, failures)
-    details = failures if is_staff else dict.fromkeys(failures, "unavailable")
-    data = _data_state(with_detail=is_staff)
+    with_detail = _may_see_detail(request, failures)
+    details = failures if with_detail else dict.fromkeys(failures, "unavailable")
+    data = _data_state(with_detail=with_detail)
     body = {"service": "web", "ready": not failures, "unready": details, "data": data}
     return JsonResponse(body, status=503 if failures else 200)
 
@@ -79,16 +80,16 @@ def _failing_dependencies() -> dict[str, str]:
     return failures
 
 
-def _is_staff(request: HttpRequest, failures: Mapping[str, str]) -> bool:
+def _may_see_detail(request: HttpRequest, failures: Mapping[str, str]) -> bool:
     # The session is read from the database: without one nobody can be told from anybody.
-    return "database" not in failures and request.user.is_staff
+    return "database" not in failures and Right.DIAGNOSTICS in rights_of(request.user)
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format, for scrapers from `METRICS_NETWORKS` and for staff."""
-    if not _is_inside(request) and not request.user.is_staff:
+    if not _is_inside(request) and Right.METRICS not in rights_of(request.user):
         return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 

@@ -37,7 +37,7 @@ from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
-from mdp_site.entrance import WebSocketEntrance
+from mdp_site.accounts.entrance import WebSocketEntrance
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
 from widgets.catalog import StoredFeeds
@@ -209,8 +209,8 @@ class WidgetSite:
             hub=self.hub,
             connections=ConnectionLimit(MOST_CONNECTIONS),
             clock=SystemClock(),
-            recheck_seconds=recheck_seconds,
         )
+        self._recheck_seconds = recheck_seconds
         self._listening = socket.socket()
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.bind(("127.0.0.1", 0))
@@ -258,7 +258,9 @@ class WidgetSite:
             await end(task)
 
     async def __aenter__(self) -> Self:
-        application = WebSocketEntrance(URLRouter([path("ws/", self._consumer)]))
+        application = WebSocketEntrance(
+            URLRouter([path("ws/", self._consumer)]), recheck_seconds=self._recheck_seconds
+        )
         config = uvicorn.Config(application, lifespan="off", log_config=None, ws_ping_interval=None)
         self._server = server = uvicorn.Server(config)
         self._serving = asyncio.create_task(server.serve([self._listening]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import widgets
 from marketdata.store.keys import BOARDS
-from mdp_site.models import User
+from mdp_site.accounts.models import User
 from widgets.catalog import ALERT_INFOS, BOARD_INFOS
 from widgets.views import widget_config
 
