@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema.boards import TOP_GAINERS
 from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in
 from widgets.protocol import LONGEST_MESSAGE_BYTES
 

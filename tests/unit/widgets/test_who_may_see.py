@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema.boards import TOP_GAINERS
 from mdp_site.models import User
 from widgets.catalog import feed_of
 from widgets.consumers import ConnectionLimit

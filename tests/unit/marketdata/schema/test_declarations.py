@@ -1,0 +1,137 @@
+"""Declarations come together to one schema, and what contradicts another one is refused by name."""
+
+from typing import Any
+
+import pytest
+
+from marketdata.schema import (
+    BOARDS,
+    CIRCUMSTANCES,
+    Board,
+    ColumnInfo,
+    Owner,
+    Schema,
+    SchemaError,
+    Stream,
+    Unit,
+    assemble,
+)
+from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_VOLUME, at
+from marketdata.schema.export import decode_schema, encode_schema
+from scanners.registry import owners, routes, schema, table_columns
+from tests.oracle.boards import BOARDS as ORACLE_BOARDS
+
+
+def column(name: str, **fields: Any) -> ColumnInfo:
+    texts = {"label": name, "unit": Unit.RATIO, "description": "a number", "definition": "any number"}
+    return ColumnInfo(name, **{**texts, **fields})
+
+
+def declared(*columns: ColumnInfo, streams: tuple[Stream, ...] = (), owner: str = "newcomer") -> Schema:
+    """What the platform declares, and one owner more."""
+    return assemble((*owners(routes()), Owner(owner, columns, streams)))
+
+
+def stream(name: str, *columns: ColumnInfo, feed: str = "") -> Stream:
+    return Stream(name=name, label=name, description="it happened", columns=columns, feed=feed)
+
+
+def test_a_column_stands_on_the_boards_that_it_names_at_its_place() -> None:
+    new = declared(column("freshness", boards={**at(15, TOP_VOLUME), **at(999, TOP_GAINERS)}))
+    for board in BOARDS:
+        before = schema(routes()).board_columns(board)
+        expected = list(before)
+        if board.name == TOP_VOLUME:
+            expected.insert(before.index("close") + 1, "freshness")
+        elif board.name == TOP_GAINERS:
+            expected.append("freshness")
+        assert new.board_columns(board) == tuple(expected)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_the_column_that_ranks_a_board_stands_first_on_it_and_is_the_one_of_the_oracle(board: Board) -> None:
+    columns = schema(routes()).board_columns(board)
+    assert columns[0] == board.ranked_by == ORACLE_BOARDS[board.name].column
+    assert len(set(columns)) == len(columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (
+            [column("close")],
+            "'close' of 'newcomer' is declared by 'leaderboard' already: a column has one owner",
+        ),
+        ([column("a"), column("a")], "'a' of 'newcomer' is declared by 'newcomer' already"),
+        (
+            [column("a", boards={"scanners:nope": 1})],
+            f"stands on board 'scanners:nope'; there are {TOP_GAINERS}",
+        ),
+        ([column("a", boards=at(10, TOP_VOLUME))], "columns 'close' and 'a' have both place 10 on board"),
+        ([column("a", boards=at(11, TOP_VOLUME), shown=False)], "'a' of 'newcomer' stands on a board"),
+        ([column("a", label="")], "'a' of 'newcomer' has no label"),
+        ([column("a", description="")], "'a' of 'newcomer' has no description"),
+        ([column("a", definition="")], "'a' of 'newcomer' has no definition"),
+        ([column("a", unit=Unit.CODE)], "codes belong to Unit.CODE, which needs them"),
+        ([column("a", codes={1: "yes"})], "its unit is ratio"),
+    ],
+)
+def test_a_wrong_column_is_refused_with_its_name_its_owner_and_what_is_expected(
+    columns: list[ColumnInfo], said: str
+) -> None:
+    with pytest.raises(SchemaError) as refused:
+        declared(*columns)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [
+        ([stream("halts")], "stream 'halts' of 'halts' is declared twice"),
+        ([stream("a"), stream("a")], "stream 'a' of 'newcomer' is declared twice"),
+        ([stream("a", feed="daily_range_hod_alert")], "the feed 'daily_range_hod_alert' of another stream"),
+        ([stream("a", column("close"))], "declares column 'close' differently"),
+        ([stream("a", column("b", label=""))], "'b' of 'newcomer' has no label"),
+    ],
+)
+def test_a_wrong_stream_is_refused_with_its_name_and_its_owner(streams: list[Stream], said: str) -> None:
+    with pytest.raises(SchemaError) as refused:
+        declared(streams=tuple(streams))
+    assert said in str(refused.value)
+
+
+def test_a_board_that_is_ranked_by_no_column_is_refused_with_the_columns_that_there_are() -> None:
+    board = Board(name="mine", label="Mine", description="Mine", ranked_by="nope", tab_group=1)
+    with pytest.raises(SchemaError, match=r"board 'mine' is ranked by 'nope'.*there are volume, .*close"):
+        assemble(owners(routes()), (*BOARDS, board))
+
+
+def test_a_stream_without_the_columns_of_its_circumstances_is_refused() -> None:
+    columns = [column(name) for name in CIRCUMSTANCES if name != "free_float"]
+    with pytest.raises(SchemaError, match="circumstance 'free_float'"):
+        assemble([Owner("alone", tuple(columns), (stream("a"),))], boards=())
+
+
+def test_two_owners_of_one_column_are_refused_when_a_processor_makes_its_table() -> None:
+    twice = (*routes(), routes()[0])
+    with pytest.raises(SchemaError, match="'volume' of 'leaderboard' is declared by 'leaderboard' already"):
+        table_columns(twice)
+
+
+def test_the_schema_is_read_as_it_was_written() -> None:
+    written = declared(column("a", codes={-2: "below"}, unit=Unit.CODE, boards=at(11, TOP_VOLUME)))
+    assert decode_schema(encode_schema(written)) == written
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"<<<<<<< ours", b'{"owners": 7}'])
+def test_a_spoilt_file_says_how_it_is_written_anew(data: bytes) -> None:
+    with pytest.raises(SchemaError, match="make schema"):
+        decode_schema(data)
+
+
+def test_every_title_of_a_board_is_its_own() -> None:
+    declared_columns = schema(routes()).columns
+    for board in BOARDS:
+        titles = [declared_columns[name].short_label for name in schema(routes()).board_columns(board)]
+        assert len(set(titles)) == len(titles), board.name
+    assert tuple(board.name for board in BOARDS) == ALL_BOARDS
