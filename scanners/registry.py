@@ -57,16 +57,16 @@ def routes() -> Sequence[Route]:
 
 
 def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
-    """Everybody who declares columns, with what each declares."""
-    return (
-        *(
-            Owner(analyzer.name, analyzer.columns, analyzer.streams)
-            for route in all_routes
-            for analyzer in route.analyzers
-        ),
-        REFERENCE,
-        Owner("arrival", (RECEIVED,)),
-    )
+    """Everybody who declares columns, with what each declares; clients have the columns in this order.
+
+    When the newest data arrived stands behind the columns of the first analyzer, those of the newest bar.
+    """
+    analyzers = [
+        Owner(analyzer.name, analyzer.columns, analyzer.streams)
+        for route in all_routes
+        for analyzer in route.analyzers
+    ]
+    return (*analyzers[:1], Owner("arrival", (RECEIVED,)), *analyzers[1:], REFERENCE)
 
 
 def schema(all_routes: Iterable[Route]) -> Schema:
@@ -79,12 +79,15 @@ def schema(all_routes: Iterable[Route]) -> Schema:
 
 
 def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
-    """The columns of the market table: each analyzer's side by side, the reference data, the stamp.
+    """The columns of the market table: first those that are written together, then all others.
 
     Raises:
         SchemaError: a column has two owners.
     """
-    return names(checked_columns(owners(all_routes)))
+    columns = names(checked_columns(owners(all_routes)))
+    analyzers = (analyzer for route in all_routes for analyzer in route.analyzers)
+    together = [name for analyzer in analyzers for name in analyzer.written_together]
+    return (*together, *(name for name in columns if name not in together))
 
 
 def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:

@@ -39,30 +39,6 @@ _PREVIOUS_BAR: Final = (
 )
 _PREVIOUS_SESSION: Final = (
     ColumnInfo(
-        "prev_day_open",
-        "Previous open",
-        Unit.DOLLARS,
-        "Opening price of the previous day",
-        short="Prev open",
-        definition=f"open {_PREVIOUS_BAR}",
-    ),
-    ColumnInfo(
-        "prev_day_high",
-        "Previous high",
-        Unit.DOLLARS,
-        "Highest price of the previous day",
-        short="Prev high",
-        definition=f"high {_PREVIOUS_BAR}",
-    ),
-    ColumnInfo(
-        "prev_day_low",
-        "Previous low",
-        Unit.DOLLARS,
-        "Lowest price of the previous day",
-        short="Prev low",
-        definition=f"low {_PREVIOUS_BAR}",
-    ),
-    ColumnInfo(
         "prev_day_close",
         "Previous close",
         Unit.DOLLARS,
@@ -89,6 +65,30 @@ _PREVIOUS_SESSION: Final = (
         definition=f"VWAP {_PREVIOUS_BAR}",
         boards=at(190, *PRICE_BOARDS),
     ),
+    ColumnInfo(
+        "prev_day_open",
+        "Previous open",
+        Unit.DOLLARS,
+        "Opening price of the previous day",
+        short="Prev open",
+        definition=f"open {_PREVIOUS_BAR}",
+    ),
+    ColumnInfo(
+        "prev_day_high",
+        "Previous high",
+        Unit.DOLLARS,
+        "Highest price of the previous day",
+        short="Prev high",
+        definition=f"high {_PREVIOUS_BAR}",
+    ),
+    ColumnInfo(
+        "prev_day_low",
+        "Previous low",
+        Unit.DOLLARS,
+        "Lowest price of the previous day",
+        short="Prev low",
+        definition=f"low {_PREVIOUS_BAR}",
+    ),
 )
 _SNAPSHOT: Final = (
     ColumnInfo(
@@ -114,7 +114,6 @@ _SNAPSHOT: Final = (
 REFERENCE: Final = Owner(
     "reference",
     (
-        *_PREVIOUS_SESSION,
         ColumnInfo(
             "avg_volume",
             "Average volume",
@@ -181,6 +180,7 @@ REFERENCE: Final = Owner(
             definition="new shares for an old one in a split of the day (4 for 4:1, 0.1 for 1:10); absent "
             "without one",
         ),
+        *_PREVIOUS_SESSION,
         *_SNAPSHOT,
     ),
 )
@@ -188,7 +188,16 @@ REFERENCE: Final = Owner(
 COLUMNS: Final = names(REFERENCE.columns)
 """Columns of the reference block, in the order in which they stand in the market table."""
 
-PREVIOUS_SESSION_COLUMNS: Final = names(_PREVIOUS_SESSION)
+PREVIOUS_SESSION_COLUMNS: Final = (
+    "prev_day_open",
+    "prev_day_high",
+    "prev_day_low",
+    "prev_day_close",
+    "prev_day_volume",
+    "prev_day_vwap",
+)
+"""Columns of the previous session's bar, in the order of a bar's fields."""
+
 COLUMNS_OF_ITS_DAY: Final = (*PREVIOUS_SESSION_COLUMNS, "prev_day_short_sale_restricted", "split_ratio")
 """Columns that are right on the trading day for which the reference data was made, wrong on a later one."""
 

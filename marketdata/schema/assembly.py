@@ -23,7 +23,7 @@ class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Everything that is declared, by owner, in the order of the market table."""
+    """Everything that is declared, by owner, in the order in which clients have it."""
 
     owners: tuple[Owner, ...]
     boards: tuple[Board, ...] = BOARDS

@@ -89,6 +89,11 @@ class Analyzer(Protocol):
         """
 
     @property
+    def written_together(self) -> tuple[str, ...]:
+        """Those of its columns that lie side by side in the table, in this order, for `table.write`."""
+        return ()
+
+    @property
     def sheets(self) -> Mapping[str, Sequence[str]]:
         """The sheets that it owns, each with its columns."""
         return MappingProxyType({})

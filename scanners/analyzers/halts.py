@@ -88,6 +88,7 @@ class HaltsAnalyzer(Analyzer):
 
     name: Final = "halts"
     columns: Final = COLUMNS
+    written_together: Final = BAND_COLUMNS
     sheets = MappingProxyType(
         {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
     )

@@ -56,7 +56,6 @@ BANDS: Final = (
 BAND_COLUMNS: Final = names(BANDS)
 
 COLUMNS: Final = (
-    *BANDS,
     ColumnInfo(
         "is_halted",
         "Halted",
@@ -105,6 +104,7 @@ COLUMNS: Final = (
         "absent",
         boards=at(6, HALTS),
     ),
+    *BANDS,
     ColumnInfo(
         "band_distance_pct",
         "To band %",

@@ -24,7 +24,7 @@ from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import newest_per_row, percent_change, quotient
 from scanners.table import MarketTable, Rows
 
-DERIVED_COLUMNS: Final = (
+_CHANGES: Final = (
     ColumnInfo(
         "change",
         "Change",
@@ -76,6 +76,8 @@ DERIVED_COLUMNS: Final = (
         signed=True,
         boards=at(40, *GAPS),
     ),
+)
+_RATIOS: Final = (
     ColumnInfo(
         "relative_volume",
         "Relative volume",
@@ -105,16 +107,16 @@ DERIVED_COLUMNS: Final = (
         definition="`accumulated_volume / free_float`",
         boards=at(200, *PRICE_BOARDS),
     ),
-    ColumnInfo(
-        "vwap_distance_pct",
-        "From VWAP %",
-        Unit.PERCENT,
-        "Price in percent above or below the VWAP",
-        short="VWAP %",
-        definition="`100 x (close - aggregate_vwap) / aggregate_vwap`",
-        signed=True,
-        boards=at(210, *MOVERS),
-    ),
+)
+_VWAP_DISTANCE: Final = ColumnInfo(
+    "vwap_distance_pct",
+    "From VWAP %",
+    Unit.PERCENT,
+    "Price in percent above or below the VWAP",
+    short="VWAP %",
+    definition="`100 x (close - aggregate_vwap) / aggregate_vwap`",
+    signed=True,
+    boards=at(210, *MOVERS),
 )
 
 
@@ -122,7 +124,18 @@ class LeaderboardAnalyzer(Analyzer):
     """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
-    columns: Final = bars.COLUMNS + opens.COLUMNS + DERIVED_COLUMNS + windows.COLUMNS
+    columns: Final = (
+        bars.PRICE,
+        *_CHANGES,
+        bars.DAY_VOLUME,
+        *_RATIOS,
+        bars.DAY_VWAP,
+        _VWAP_DISTANCE,
+        *windows.COLUMNS,
+        *opens.COLUMNS,
+        *bars.NEWEST_SECOND,
+    )
+    written_together: Final = BAR_COLUMNS
     sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:

@@ -101,6 +101,7 @@ class QuotesAnalyzer(Analyzer):
 
     name: Final = "quotes"
     columns: Final = _OF_QUOTE + _DERIVED
+    written_together: Final = QUOTE_COLUMNS
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""

@@ -61,6 +61,15 @@ _LAST: Final = (
 )
 _ON_TAPE: Final = (
     ColumnInfo(
+        "trades_per_minute",
+        "Trades/min",
+        Unit.COUNT,
+        "Trades in the minute up to the newest",
+        definition="trades on the tape whose `t` is above that of its newest less 60,000; when that is "
+        "all 1,000, `1,000 x 60,000 / max(trade_span_ms, 1)`",
+        boards=at(5, TOP_TRADES),
+    ),
+    ColumnInfo(
         "trade_count",
         "Trades on tape",
         Unit.COUNT,
@@ -70,8 +79,8 @@ _ON_TAPE: Final = (
         "where there is none), price and size. Trades that agree in these four and in the "
         "spelling of `i` (id), `x` (exchange) and `z` (tape) are one, however often it was "
         "sent; if one of these differs they are two. A trade whose conditions keep it out of "
-        "the volume (15, 16, 38) is not on the tape. This column and those below are absent "
-        "until a trade is",
+        "the volume (15, 16, 38) is not on the tape. This column, `trades_per_minute` and the "
+        "other `trade_...` columns are absent until a trade is on it",
         boards=at(61, TOP_TRADES),
     ),
     ColumnInfo(
@@ -110,15 +119,6 @@ _ON_TAPE: Final = (
         short="Span",
         definition="time of the newest less time of the oldest trade on the tape",
         boards=at(44, TOP_TRADES),
-    ),
-    ColumnInfo(
-        "trades_per_minute",
-        "Trades/min",
-        Unit.COUNT,
-        "Trades in the minute up to the newest",
-        definition="trades on the tape whose `t` is above that of its newest less 60,000; when that is "
-        "all 1,000, `1,000 x 60,000 / max(trade_span_ms, 1)`",
-        boards=at(5, TOP_TRADES),
     ),
 )
 TRADE_COLUMNS: Final = names(_LAST)
@@ -164,6 +164,7 @@ class TradesAnalyzer(Analyzer):
 
     name: Final = "trades"
     columns: Final = _LAST + _ON_TAPE
+    written_together: Final = TRADE_COLUMNS
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""

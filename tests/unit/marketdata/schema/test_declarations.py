@@ -102,7 +102,7 @@ def test_a_wrong_stream_is_refused_with_its_name_and_its_owner(streams: list[Str
 
 def test_a_board_that_is_ranked_by_no_column_is_refused_with_the_columns_that_there_are() -> None:
     board = Board(name="mine", label="Mine", description="Mine", ranked_by="nope", tab_group=1)
-    with pytest.raises(SchemaError, match=r"board 'mine' is ranked by 'nope'.*there are volume, .*close"):
+    with pytest.raises(SchemaError, match=r"board 'mine' is ranked by 'nope'.*there are close, change, "):
         assemble(owners(routes()), (*BOARDS, board))
 
 
@@ -114,7 +114,7 @@ def test_a_stream_without_the_columns_of_its_circumstances_is_refused() -> None:
 
 def test_two_owners_of_one_column_are_refused_when_a_processor_makes_its_table() -> None:
     twice = (*routes(), routes()[0])
-    with pytest.raises(SchemaError, match="'volume' of 'leaderboard' is declared by 'leaderboard' already"):
+    with pytest.raises(SchemaError, match="'close' of 'leaderboard' is declared by 'leaderboard' already"):
         table_columns(twice)
 
 

@@ -27,26 +27,17 @@ export interface Column {
 }
 
 export type ColumnName =
-  | "volume"
-  | "accumulated_volume"
-  | "vwap"
-  | "open"
   | "close"
-  | "high"
-  | "low"
-  | "aggregate_vwap"
-  | "average_size"
-  | "start_timestamp"
-  | "end_timestamp"
-  | "official_open_price"
   | "change"
   | "pct_change"
   | "change_since_open"
   | "pct_change_since_open"
   | "gap_pct"
+  | "accumulated_volume"
   | "relative_volume"
   | "relative_volume_at_time"
   | "float_rotation"
+  | "aggregate_vwap"
   | "vwap_distance_pct"
   | "pct_change_1m"
   | "pct_change_5m"
@@ -55,6 +46,16 @@ export type ColumnName =
   | "volume_5m"
   | "relative_volume_1m"
   | "relative_volume_5m"
+  | "official_open_price"
+  | "open"
+  | "high"
+  | "low"
+  | "volume"
+  | "vwap"
+  | "average_size"
+  | "start_timestamp"
+  | "end_timestamp"
+  | "received_timestamp"
   | "day_high"
   | "day_low"
   | "pre_market_high"
@@ -69,12 +70,12 @@ export type ColumnName =
   | "last_price"
   | "last_size"
   | "last_timestamp"
+  | "trades_per_minute"
   | "trade_count"
   | "trade_volume"
   | "trade_average_size"
   | "trade_largest_size"
   | "trade_span_ms"
-  | "trades_per_minute"
   | "bid_price"
   | "bid_size"
   | "ask_price"
@@ -83,31 +84,30 @@ export type ColumnName =
   | "spread"
   | "mid_price"
   | "spread_pct"
-  | "band_high"
-  | "band_low"
-  | "band_timestamp"
   | "is_halted"
   | "halt_timestamp"
   | "resume_timestamp"
   | "halt_may_be_limit_pause"
   | "earliest_reopening_timestamp"
+  | "band_high"
+  | "band_low"
+  | "band_timestamp"
   | "band_distance_pct"
   | "limit_state"
   | "limit_state_timestamp"
   | "limit_pause_timestamp"
-  | "prev_day_open"
-  | "prev_day_high"
-  | "prev_day_low"
-  | "prev_day_close"
-  | "prev_day_volume"
-  | "prev_day_vwap"
   | "avg_volume"
   | "free_float"
   | "average_true_range"
   | "ticker_type"
   | "nasdaq_listed"
   | "split_ratio"
-  | "received_timestamp"
+  | "prev_day_close"
+  | "prev_day_volume"
+  | "prev_day_vwap"
+  | "prev_day_open"
+  | "prev_day_high"
+  | "prev_day_low"
   | "price"
   | "level"
   | "session"
@@ -115,42 +115,6 @@ export type ColumnName =
   | "timestamp";
 
 export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
-  "volume": {
-    name: "volume",
-    label: "Second volume",
-    shortLabel: "1 s volume",
-    unit: "shares",
-    signed: false,
-    description: "Shares traded in the newest second",
-    codes: new Map([]),
-  },
-  "accumulated_volume": {
-    name: "accumulated_volume",
-    label: "Volume",
-    shortLabel: "Volume",
-    unit: "shares",
-    signed: false,
-    description: "Shares traded today, pre-market included",
-    codes: new Map([]),
-  },
-  "vwap": {
-    name: "vwap",
-    label: "Second VWAP",
-    shortLabel: "1 s VWAP",
-    unit: "dollars",
-    signed: false,
-    description: "Volume-weighted average price of the second",
-    codes: new Map([]),
-  },
-  "open": {
-    name: "open",
-    label: "Second open",
-    shortLabel: "1 s open",
-    unit: "dollars",
-    signed: false,
-    description: "First price of the newest second of trading",
-    codes: new Map([]),
-  },
   "close": {
     name: "close",
     label: "Price",
@@ -158,69 +122,6 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     unit: "dollars",
     signed: false,
     description: "Price of the newest second of trading",
-    codes: new Map([]),
-  },
-  "high": {
-    name: "high",
-    label: "Second high",
-    shortLabel: "1 s high",
-    unit: "dollars",
-    signed: false,
-    description: "Highest price of the newest second",
-    codes: new Map([]),
-  },
-  "low": {
-    name: "low",
-    label: "Second low",
-    shortLabel: "1 s low",
-    unit: "dollars",
-    signed: false,
-    description: "Lowest price of the newest second",
-    codes: new Map([]),
-  },
-  "aggregate_vwap": {
-    name: "aggregate_vwap",
-    label: "VWAP",
-    shortLabel: "VWAP",
-    unit: "dollars",
-    signed: false,
-    description: "Volume-weighted average price of the day",
-    codes: new Map([]),
-  },
-  "average_size": {
-    name: "average_size",
-    label: "Second trade size",
-    shortLabel: "1 s trade size",
-    unit: "shares",
-    signed: false,
-    description: "Average shares of a trade in the second",
-    codes: new Map([]),
-  },
-  "start_timestamp": {
-    name: "start_timestamp",
-    label: "Second start",
-    shortLabel: "1 s start",
-    unit: "epoch_ms",
-    signed: false,
-    description: "Start of the newest second of trading",
-    codes: new Map([]),
-  },
-  "end_timestamp": {
-    name: "end_timestamp",
-    label: "Updated",
-    shortLabel: "Updated",
-    unit: "epoch_ms",
-    signed: false,
-    description: "End of the newest second of trading",
-    codes: new Map([]),
-  },
-  "official_open_price": {
-    name: "official_open_price",
-    label: "Open",
-    shortLabel: "Open",
-    unit: "dollars",
-    signed: false,
-    description: "Official opening price of the day",
     codes: new Map([]),
   },
   "change": {
@@ -268,6 +169,15 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     description: "Opening in percent above or below the previous close",
     codes: new Map([]),
   },
+  "accumulated_volume": {
+    name: "accumulated_volume",
+    label: "Volume",
+    shortLabel: "Volume",
+    unit: "shares",
+    signed: false,
+    description: "Shares traded today, pre-market included",
+    codes: new Map([]),
+  },
   "relative_volume": {
     name: "relative_volume",
     label: "Relative volume",
@@ -293,6 +203,15 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     unit: "ratio",
     signed: false,
     description: "How often the float was traded today",
+    codes: new Map([]),
+  },
+  "aggregate_vwap": {
+    name: "aggregate_vwap",
+    label: "VWAP",
+    shortLabel: "VWAP",
+    unit: "dollars",
+    signed: false,
+    description: "Volume-weighted average price of the day",
     codes: new Map([]),
   },
   "vwap_distance_pct": {
@@ -365,6 +284,96 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     unit: "ratio",
     signed: false,
     description: "Volume of the last 5 minutes as a multiple of what is usual at this time",
+    codes: new Map([]),
+  },
+  "official_open_price": {
+    name: "official_open_price",
+    label: "Open",
+    shortLabel: "Open",
+    unit: "dollars",
+    signed: false,
+    description: "Official opening price of the day",
+    codes: new Map([]),
+  },
+  "open": {
+    name: "open",
+    label: "Second open",
+    shortLabel: "1 s open",
+    unit: "dollars",
+    signed: false,
+    description: "First price of the newest second of trading",
+    codes: new Map([]),
+  },
+  "high": {
+    name: "high",
+    label: "Second high",
+    shortLabel: "1 s high",
+    unit: "dollars",
+    signed: false,
+    description: "Highest price of the newest second",
+    codes: new Map([]),
+  },
+  "low": {
+    name: "low",
+    label: "Second low",
+    shortLabel: "1 s low",
+    unit: "dollars",
+    signed: false,
+    description: "Lowest price of the newest second",
+    codes: new Map([]),
+  },
+  "volume": {
+    name: "volume",
+    label: "Second volume",
+    shortLabel: "1 s volume",
+    unit: "shares",
+    signed: false,
+    description: "Shares traded in the newest second",
+    codes: new Map([]),
+  },
+  "vwap": {
+    name: "vwap",
+    label: "Second VWAP",
+    shortLabel: "1 s VWAP",
+    unit: "dollars",
+    signed: false,
+    description: "Volume-weighted average price of the second",
+    codes: new Map([]),
+  },
+  "average_size": {
+    name: "average_size",
+    label: "Second trade size",
+    shortLabel: "1 s trade size",
+    unit: "shares",
+    signed: false,
+    description: "Average shares of a trade in the second",
+    codes: new Map([]),
+  },
+  "start_timestamp": {
+    name: "start_timestamp",
+    label: "Second start",
+    shortLabel: "1 s start",
+    unit: "epoch_ms",
+    signed: false,
+    description: "Start of the newest second of trading",
+    codes: new Map([]),
+  },
+  "end_timestamp": {
+    name: "end_timestamp",
+    label: "Updated",
+    shortLabel: "Updated",
+    unit: "epoch_ms",
+    signed: false,
+    description: "End of the newest second of trading",
+    codes: new Map([]),
+  },
+  "received_timestamp": {
+    name: "received_timestamp",
+    label: "Received",
+    shortLabel: "Received",
+    unit: "epoch_ms",
+    signed: false,
+    description: "When the newest data came from the provider",
     codes: new Map([]),
   },
   "day_high": {
@@ -493,6 +502,15 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     description: "When the last trade took place",
     codes: new Map([]),
   },
+  "trades_per_minute": {
+    name: "trades_per_minute",
+    label: "Trades/min",
+    shortLabel: "Trades/min",
+    unit: "count",
+    signed: false,
+    description: "Trades in the minute up to the newest",
+    codes: new Map([]),
+  },
   "trade_count": {
     name: "trade_count",
     label: "Trades on tape",
@@ -536,15 +554,6 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     unit: "duration_ms",
     signed: false,
     description: "Time that the newest 1,000 trades took",
-    codes: new Map([]),
-  },
-  "trades_per_minute": {
-    name: "trades_per_minute",
-    label: "Trades/min",
-    shortLabel: "Trades/min",
-    unit: "count",
-    signed: false,
-    description: "Trades in the minute up to the newest",
     codes: new Map([]),
   },
   "bid_price": {
@@ -619,33 +628,6 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     description: "Spread in percent of the middle",
     codes: new Map([]),
   },
-  "band_high": {
-    name: "band_high",
-    label: "Upper band",
-    shortLabel: "Upper band",
-    unit: "dollars",
-    signed: false,
-    description: "Upper price band of the limit-up/limit-down plan",
-    codes: new Map([]),
-  },
-  "band_low": {
-    name: "band_low",
-    label: "Lower band",
-    shortLabel: "Lower band",
-    unit: "dollars",
-    signed: false,
-    description: "Lower price band of the limit-up/limit-down plan",
-    codes: new Map([]),
-  },
-  "band_timestamp": {
-    name: "band_timestamp",
-    label: "Bands at",
-    shortLabel: "Bands at",
-    unit: "epoch_ms",
-    signed: false,
-    description: "When the newest price bands were published",
-    codes: new Map([]),
-  },
   "is_halted": {
     name: "is_halted",
     label: "Halted",
@@ -691,6 +673,33 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     description: "When it may reopen at the earliest, if the halt is a limit pause",
     codes: new Map([]),
   },
+  "band_high": {
+    name: "band_high",
+    label: "Upper band",
+    shortLabel: "Upper band",
+    unit: "dollars",
+    signed: false,
+    description: "Upper price band of the limit-up/limit-down plan",
+    codes: new Map([]),
+  },
+  "band_low": {
+    name: "band_low",
+    label: "Lower band",
+    shortLabel: "Lower band",
+    unit: "dollars",
+    signed: false,
+    description: "Lower price band of the limit-up/limit-down plan",
+    codes: new Map([]),
+  },
+  "band_timestamp": {
+    name: "band_timestamp",
+    label: "Bands at",
+    shortLabel: "Bands at",
+    unit: "epoch_ms",
+    signed: false,
+    description: "When the newest price bands were published",
+    codes: new Map([]),
+  },
   "band_distance_pct": {
     name: "band_distance_pct",
     label: "To band %",
@@ -725,60 +734,6 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     unit: "epoch_ms",
     signed: false,
     description: "When the limit state becomes a trading pause",
-    codes: new Map([]),
-  },
-  "prev_day_open": {
-    name: "prev_day_open",
-    label: "Previous open",
-    shortLabel: "Prev open",
-    unit: "dollars",
-    signed: false,
-    description: "Opening price of the previous day",
-    codes: new Map([]),
-  },
-  "prev_day_high": {
-    name: "prev_day_high",
-    label: "Previous high",
-    shortLabel: "Prev high",
-    unit: "dollars",
-    signed: false,
-    description: "Highest price of the previous day",
-    codes: new Map([]),
-  },
-  "prev_day_low": {
-    name: "prev_day_low",
-    label: "Previous low",
-    shortLabel: "Prev low",
-    unit: "dollars",
-    signed: false,
-    description: "Lowest price of the previous day",
-    codes: new Map([]),
-  },
-  "prev_day_close": {
-    name: "prev_day_close",
-    label: "Previous close",
-    shortLabel: "Prev close",
-    unit: "dollars",
-    signed: false,
-    description: "Closing price of the previous day",
-    codes: new Map([]),
-  },
-  "prev_day_volume": {
-    name: "prev_day_volume",
-    label: "Previous volume",
-    shortLabel: "Prev vol",
-    unit: "shares",
-    signed: false,
-    description: "Shares traded on the previous day",
-    codes: new Map([]),
-  },
-  "prev_day_vwap": {
-    name: "prev_day_vwap",
-    label: "Previous VWAP",
-    shortLabel: "Prev VWAP",
-    unit: "dollars",
-    signed: false,
-    description: "Volume-weighted average of the previous day",
     codes: new Map([]),
   },
   "avg_volume": {
@@ -835,13 +790,58 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     description: "New shares for each old one, where it was split today",
     codes: new Map([]),
   },
-  "received_timestamp": {
-    name: "received_timestamp",
-    label: "Received",
-    shortLabel: "Received",
-    unit: "epoch_ms",
+  "prev_day_close": {
+    name: "prev_day_close",
+    label: "Previous close",
+    shortLabel: "Prev close",
+    unit: "dollars",
     signed: false,
-    description: "When the newest data came from the provider",
+    description: "Closing price of the previous day",
+    codes: new Map([]),
+  },
+  "prev_day_volume": {
+    name: "prev_day_volume",
+    label: "Previous volume",
+    shortLabel: "Prev vol",
+    unit: "shares",
+    signed: false,
+    description: "Shares traded on the previous day",
+    codes: new Map([]),
+  },
+  "prev_day_vwap": {
+    name: "prev_day_vwap",
+    label: "Previous VWAP",
+    shortLabel: "Prev VWAP",
+    unit: "dollars",
+    signed: false,
+    description: "Volume-weighted average of the previous day",
+    codes: new Map([]),
+  },
+  "prev_day_open": {
+    name: "prev_day_open",
+    label: "Previous open",
+    shortLabel: "Prev open",
+    unit: "dollars",
+    signed: false,
+    description: "Opening price of the previous day",
+    codes: new Map([]),
+  },
+  "prev_day_high": {
+    name: "prev_day_high",
+    label: "Previous high",
+    shortLabel: "Prev high",
+    unit: "dollars",
+    signed: false,
+    description: "Highest price of the previous day",
+    codes: new Map([]),
+  },
+  "prev_day_low": {
+    name: "prev_day_low",
+    label: "Previous low",
+    shortLabel: "Prev low",
+    unit: "dollars",
+    signed: false,
+    description: "Lowest price of the previous day",
     codes: new Map([]),
   },
   "price": {
