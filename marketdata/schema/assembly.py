@@ -94,7 +94,7 @@ def assemble(owners: Iterable[Owner], boards: Sequence[Board] = BOARDS) -> Schem
                 _check_column(column, owner, schema.boards)
             _check_stream(stream, owner, schema, table)
     for board in schema.boards:
-        _check_board(board, table)
+        _check_board(board, table, schema.boards)
     return schema
 
 
@@ -130,7 +130,9 @@ def _check_stream(stream: Stream, owner: Owner, schema: Schema, table: Mapping[s
             raise SchemaError(f"{where} tells the circumstance {name!r}, which is no column of the table")
 
 
-def _check_board(board: Board, table: Mapping[str, ColumnInfo]) -> None:
+def _check_board(board: Board, table: Mapping[str, ColumnInfo], boards: Sequence[Board]) -> None:
+    if [each.name for each in boards].count(board.name) > 1:
+        raise SchemaError(f"board {board.name!r} is declared twice: a board has a name of its own")
     ranking = table.get(board.ranked_by)
     if ranking is None or not ranking.shown:
         raise SchemaError(

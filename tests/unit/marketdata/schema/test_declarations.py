@@ -106,6 +106,11 @@ def test_a_board_that_is_ranked_by_no_column_is_refused_with_the_columns_that_th
         assemble(owners(routes()), (*BOARDS, board))
 
 
+def test_two_boards_of_one_name_are_refused() -> None:
+    with pytest.raises(SchemaError, match=f"board '{BOARDS[0].name}' is declared twice"):
+        assemble(owners(routes()), (*BOARDS, BOARDS[0]))
+
+
 def test_a_stream_without_the_columns_of_its_circumstances_is_refused() -> None:
     columns = [column(name) for name in CIRCUMSTANCES if name != "free_float"]
     with pytest.raises(SchemaError, match="circumstance 'free_float'"):
