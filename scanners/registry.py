@@ -3,14 +3,14 @@
 The market table, the streams and the schema follow from what the analyzers declare.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, ColumnDecoder, Lines
 from marketdata.reference.columns import REFERENCE
-from marketdata.schema import ColumnInfo, Owner, Schema, Unit, assemble, checked_columns, names
+from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
 from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
@@ -78,15 +78,21 @@ def schema(all_routes: Iterable[Route]) -> Schema:
     return assemble(owners(all_routes))
 
 
-def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
+def table_columns(all_routes: Collection[Route]) -> Sequence[str]:
     """The columns of the market table: first those that are written together, then all others.
 
     Raises:
-        SchemaError: a column has two owners.
+        SchemaError: a column has two owners, or an analyzer writes what it does not declare.
     """
     columns = names(checked_columns(owners(all_routes)))
-    analyzers = (analyzer for route in all_routes for analyzer in route.analyzers)
-    together = [name for analyzer in analyzers for name in analyzer.written_together]
+    together: list[str] = []
+    for analyzer in (each for route in all_routes for each in route.analyzers):
+        if strangers := set(analyzer.written_together) - set(names(analyzer.columns)):
+            raise SchemaError(
+                f"{analyzer.name!r} writes {', '.join(sorted(strangers))} together with its columns: "
+                "written_together takes names of its own columns"
+            )
+        together += analyzer.written_together
     return (*together, *(name for name in columns if name not in together))
 
 

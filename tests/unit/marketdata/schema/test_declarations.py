@@ -1,5 +1,6 @@
 """Declarations come together to one schema, and what contradicts another one is refused by name."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,11 +16,17 @@ from marketdata.schema import (
     Stream,
     Unit,
     assemble,
+    names,
 )
 from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_VOLUME, at
 from marketdata.schema.export import decode_schema, encode_schema
-from scanners.registry import owners, routes, schema, table_columns
+from marketdata.transport.queues import QueueName
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.processor.shard import ShardProcessor
+from scanners.registry import Route, owners, routes, schema, table_columns
+from scanners.table import MarketTable
 from tests.oracle.boards import BOARDS as ORACLE_BOARDS
+from tests.support.builders import aggregate_wire, batch, calendar_of, new_york_ms
 
 
 def column(name: str, **fields: Any) -> ColumnInfo:
@@ -121,6 +128,47 @@ def test_two_owners_of_one_column_are_refused_when_a_processor_makes_its_table()
     twice = (*routes(), routes()[0])
     with pytest.raises(SchemaError, match="'close' of 'leaderboard' is declared by 'leaderboard' already"):
         table_columns(twice)
+
+
+def test_what_is_written_together_lies_side_by_side_in_the_table() -> None:
+    columns = table_columns(routes())
+    groups = [
+        each.written_together for route in routes() for each in route.analyzers if each.written_together
+    ]
+    assert len(groups) == 4
+    for group in groups:
+        first = columns.index(group[0])
+        assert columns[first : first + len(group)] == group
+
+
+def test_an_analyzer_that_writes_what_it_does_not_declare_is_refused() -> None:
+    class Careless(Analyzer):
+        name = "careless"
+        columns = (column("a"),)
+        written_together = ("a", "close")
+
+        def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
+            return ()
+
+    quotes = routes()[2]
+    wrong = Route(quotes.queue, quotes.decoder, quotes.event_times_ms, (Careless(),))
+    with pytest.raises(SchemaError, match="'careless' writes close together"):
+        table_columns([wrong])
+
+
+def test_the_lines_of_a_stream_hold_the_columns_that_it_declares() -> None:
+    start_ms = new_york_ms("2026-11-24", "10:00:00")
+    shard = ShardProcessor(0, routes=routes(), calendar=calendar_of("2026-11-24", "2026-11-25"), epoch=1)
+    bars = [
+        aggregate_wire("A", start_ms=start_ms + 1_000 * second, h=high, l=low)
+        for second, (high, low) in enumerate(((10.0, 9.0), (12.0, 7.0)))
+    ]
+    halt = {"ev": "LULD", "T": "A", "h": 0.0, "l": 0.0, "i": [17], "z": 3, "t": start_ms * 10**6, "q": 1}
+    shard.apply([batch(QueueName.AGGREGATE, bars), batch(QueueName.HALTS, [halt])])
+    told = shard.tick(published_ns=1).streams
+    for each in schema(routes()).streams:
+        for block in told[each.name]:
+            assert tuple(block.columns) == (*names(each.columns), *CIRCUMSTANCES), each.name
 
 
 def test_the_schema_is_read_as_it_was_written() -> None:
