@@ -14,10 +14,10 @@ from marketdata.providers.base import EventRouter, Frame, Routing
 from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.schema import BOARDS, Board
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from scanners.processor.shard import Outcome, ShardProcessor
-from scanners.ranking import BOARDS, Board
 from scanners.registry import Route, routes
 from scanners.scanner.market import MarketScanner, Merge, RankedBoard
 

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema.boards import TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.roles import Role
 from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in

@@ -29,9 +29,10 @@ from marketdata.clock import SystemClock
 from marketdata.listener.wanted import SERVICE
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
+from marketdata.schema.boards import ALL_BOARDS
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect as connect_store
-from marketdata.store.keys import BOARDS, Keys
+from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
@@ -72,7 +73,7 @@ class Market:
         self._publisher = BlockPublisher(self._redis, keys)
         self._epoch = time.time_ns()
         self._tick = 0
-        self._boards: dict[str, Rows] = {board: {} for board in BOARDS}
+        self._boards: dict[str, Rows] = {board: {} for board in ALL_BOARDS}
         self._shards: dict[int, dict[str, Mapping[str, float]]] = {shard: {} for shard in range(SHARDS)}
         self._tapes: dict[str, list[tuple[int, float]]] = {}
 

@@ -7,7 +7,7 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.tapes import StoredTape
-from widgets.catalog import ALERT_INFOS, TRADES_PATTERN, Feed, FeedKind, StoredFeeds, feed_of
+from widgets.catalog import ALERTS, TRADES_PATTERN, Feed, FeedKind, StoredFeeds, feed_of
 from widgets.hub.events import EventStream
 from widgets.hub.rows import select_rows
 from widgets.hub.shard import ShardWatch, Succession
@@ -37,8 +37,7 @@ class Switchboard:
             name: FeedStream(feed_of(name), self._epoch, clock) for name in stored.boards.values()
         }
         self._events = {
-            name: EventStream(feed_of(name), self._epoch, clock, stored.shards.values())
-            for name in ALERT_INFOS
+            name: EventStream(feed_of(name), self._epoch, clock, stored.shards.values()) for name in ALERTS
         }
         self._rows: dict[str, FeedStream] = {}
         self._tapes: dict[str, TapeStream] = {}

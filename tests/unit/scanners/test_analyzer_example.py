@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from marketdata.payloads import RowBlock
 from marketdata.providers.base import Frame
-from marketdata.store.keys import TOP_GAINERS, TOP_VOLUME
+from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import event_times_ms
 from scanners.analyzers.base import Analyzer

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
 from django.test import Client
 
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema.boards import TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import OPERATORS, STAFF, USERS, VIEWERS, Right, Role, feeds_of, rights_of

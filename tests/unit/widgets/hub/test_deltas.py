@@ -9,17 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.payloads import RowBlock
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema import Unit
+from marketdata.schema.boards import TOP_GAINERS
 from tests.support.builders import row_block
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, ReadingClient
-from widgets.catalog import BOARD_INFOS, COLUMNS, Unit, feed_of
+from widgets.catalog import COLUMNS, feed_of
 from widgets.hub.rows import compare, select_rows
 from widgets.hub.stream import FRAME_INTERVAL_SECONDS, FeedStream, Fresh
 
 Rows = Mapping[str, Mapping[str, float]]
 
-BOARD_COLUMNS = BOARD_INFOS[TOP_GAINERS].columns
+BOARD_COLUMNS = feed_of(TOP_GAINERS).columns
 NAMES = ("close", "avg_volume")
 numbers = st.one_of(
     st.just(math.nan),

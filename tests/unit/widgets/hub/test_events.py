@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marketdata.payloads import RowBlock
 from tests.support.builders import row_block
 from tests.support.manual_clock import ManualClock
-from widgets.catalog import ALERT_COLUMNS, EVENTS_HELD, feed_of
+from widgets.catalog import EVENTS_HELD, feed_of
 from widgets.hub.events import EventStream
 from widgets.hub.stream import Fresh
 
@@ -80,8 +80,8 @@ def test_a_snapshot_says_its_columns_and_its_limit_and_has_every_column() -> Non
     feed.offer(0, alerts([2.5], tick=1, at_ns=1))
     feed.emit()
     snapshot = json.loads(feed.snapshot() or "")
-    assert (snapshot["columns"], snapshot["limit"]) == (list(ALERT_COLUMNS), EVENTS_HELD)
-    assert snapshot["rows"] == [["S0", 2.5, 1.5, *[None] * (len(ALERT_COLUMNS) - 2)]]
+    assert (snapshot["columns"], snapshot["limit"]) == (list(HIGHS.columns), EVENTS_HELD)
+    assert snapshot["rows"] == [["S0", 2.5, 1.5, *[None] * (len(HIGHS.columns) - 2)]]
 
 
 def test_what_happens_later_goes_out_as_an_alert_with_the_new_events_alone() -> None:

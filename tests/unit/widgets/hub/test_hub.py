@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from marketdata.payloads import RowBlock
-from marketdata.store.keys import TOP_GAINERS, Keys
+from marketdata.schema.boards import TOP_GAINERS
+from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
