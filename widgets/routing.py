@@ -15,7 +15,7 @@ from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from widgets.catalog import StoredFeeds
 from widgets.consumers import ConnectionLimit, WidgetConsumer
-from widgets.hub import Hub
+from widgets.hub import Hub, announced_channels
 
 _clock = SystemClock()
 _keys = Keys(settings.MDC_KEY_PREFIX)
@@ -23,7 +23,7 @@ _stored = StoredFeeds(_keys, settings.MDQ_SHARDS)
 _redis = connect(settings.MDC_URL)  # it connects at its first command
 
 hub: Final = Hub(
-    announcements=AnnouncementReader(settings.MDC_URL, _stored.channels),
+    announcements=AnnouncementReader(settings.MDC_URL, announced_channels(_stored)),
     snapshots=SnapshotReader(_redis, _keys),
     listener=ServiceRecords(_redis, _keys, SERVICE),
     stored=_stored,

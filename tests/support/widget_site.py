@@ -42,7 +42,7 @@ from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
 from widgets.catalog import StoredFeeds
 from widgets.consumers import ConnectionLimit, WidgetConsumer
-from widgets.hub import Hub
+from widgets.hub import Hub, HubTiming, announced_channels
 from widgets.protocol import SUBPROTOCOL_V2
 
 SHARDS: Final = 2
@@ -197,13 +197,12 @@ class WidgetSite:
         self._redis = connect_store(redis_url)
         stored = StoredFeeds(keys, SHARDS)
         self.hub = Hub(
-            announcements=AnnouncementReader(redis_url, stored.channels),
+            announcements=AnnouncementReader(redis_url, announced_channels(stored)),
             snapshots=SnapshotReader(self._redis, keys),
             listener=ServiceRecords(self._redis, keys, SERVICE),
             stored=stored,
             clock=SystemClock(),
-            fresh_seconds=fresh_seconds,
-            longest_stall_seconds=longest_stall_seconds,
+            timing=HubTiming(fresh_seconds=fresh_seconds, longest_stall_seconds=longest_stall_seconds),
         )
         self._consumer = WidgetConsumer.as_asgi(
             hub=self.hub,

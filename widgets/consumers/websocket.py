@@ -19,7 +19,7 @@ from widgets.permissions import may_see
 from widgets.protocol import (
     ACCEPTED,
     MOST_FEEDS_PER_CONNECTION,
-    SUBPROTOCOL_V2,
+    VERSION_2,
     Answer,
     ClientMessage,
     CloseCode,
@@ -33,7 +33,6 @@ from widgets.protocol import (
     Unsubscribed,
     Welcome,
     echo,
-    encode_answer,
     parse_message,
 )
 
@@ -65,7 +64,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._connections = connections
         self._clock = clock
         self._recheck_seconds = recheck_seconds
-        self._outbox = Outbox(clock, self._on_too_slow)
+        self._version = VERSION_2
+        self._outbox = Outbox(clock, self._on_too_slow, self._version)
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -103,10 +103,11 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             await self._refuse("anonymous", "nobody is logged in")
             return
         offered = self.scope.get("subprotocols", [])
-        if SUBPROTOCOL_V2 not in offered:
-            await self._refuse("subprotocol", f"accepted is {SUBPROTOCOL_V2}, offered was {offered}")
+        accepted = self._version.subprotocol
+        if accepted not in offered:
+            await self._refuse("subprotocol", f"accepted is {accepted}, offered was {offered}")
             return
-        await self.accept(SUBPROTOCOL_V2)
+        await self.accept(accepted)
         if not self._held.enter_context(self._connections.held(user.pk)):
             await self._end(CloseCode.TOO_MANY_CONNECTIONS)
             return
@@ -179,12 +180,13 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     def _welcome(self, user: Any) -> None:
         now_ms = self._clock.time_ns() // _NANOSECONDS_PER_MS
-        self._answer(Welcome(server_time_ms=now_ms, user=user.get_username()))
+        protocol, name = self._version.subprotocol, user.get_username()
+        self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
         self._hub.attach(self._outbox)
         self._held.callback(self._hub.detach, self._outbox)
 
     def _answer(self, answer: Answer) -> None:
-        self._outbox.answer(encode_answer(answer))
+        self._outbox.answer(self._version.encode_answer(answer))
 
     def _reject(self, code: ErrorCode, message: str, feed: str | None = None) -> None:
         metrics.WIDGET_ERRORS.labels(code.value).inc()
