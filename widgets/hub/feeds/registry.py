@@ -39,7 +39,7 @@ def by_kind(kinds: Kinds = KINDS) -> Mapping[str, type[FeedSource]]:
             raise ConfigurationError(f"{_place(source)} {fault}")
         if source.kind in found:
             raise ConfigurationError(
-                f"{_place(source)} has the kind {source.kind!r}, as has {_place(found[source.kind])}; "
+                f"{_place(source)} has the kind {str(source.kind)!r}, as has {_place(found[source.kind])}; "
                 "expected: one class for each kind"
             )
         found[source.kind] = source

@@ -387,6 +387,33 @@ async def test_alerts_that_were_missed_are_read_when_the_rows_show_a_gap_or_a_ne
     await eventually(alerts.are(5.0, 6.0), 2.0)
 
 
+async def test_alerts_of_ticks_that_nobody_heard_are_read_though_a_quote_has_read_those_ticks(
+    desk: Desk,
+) -> None:
+    desk.subscribe(HIGHS)
+    desk.rows({}, tick=1)
+    await eventually(lambda: "daily_range_high:0" in desk.snapshots.reads, 2.0)
+    desk.store({"AAPL": 3.0}, tick=3)
+    desk.subscribe(QUOTE)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
+    desk.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
+    alerts = Alerts(desk)
+    desk.rows({}, tick=4)
+    await eventually(alerts.are(5.0), 2.0)
+
+
+async def test_a_tape_is_read_after_a_gap_though_a_quote_has_read_the_missed_ticks(desk: Desk) -> None:
+    desk.subscribe(TRADES)
+    desk.rows({}, tick=1)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+    desk.store({"AAPL": 3.0}, tick=3)
+    desk.subscribe(QUOTE)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
+    desk.snapshots.reads.clear()
+    desk.rows({}, tick=4)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+
+
 async def test_a_store_that_lost_its_alerts_takes_none_away(desk: Desk) -> None:
     desk.snapshots.streams[0, "daily_range_high"] = [high(1.0, tick=1)]
     desk.subscribe(HIGHS)
