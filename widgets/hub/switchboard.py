@@ -162,5 +162,5 @@ class Switchboard:
         for outbox in line.subscribers:
             outbox.delta(name, texts[outbox.version])
         metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
-        if (age_ms := emission.age_ms(now_ns)) is not None:
+        if (age_ms := emission.position.age_ms(now_ns)) is not None:
             metrics.WIDGET_FRAME_AGE_SECONDS.observe(age_ms / _MS_PER_SECOND)

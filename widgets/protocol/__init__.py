@@ -12,6 +12,7 @@ from widgets.protocol.emissions import (
     FeedAppend,
     FeedDelta,
     FeedEmission,
+    FeedPosition,
     FeedSnapshot,
 )
 from widgets.protocol.messages import (
@@ -50,6 +51,7 @@ __all__ = [
     "FeedAppend",
     "FeedDelta",
     "FeedEmission",
+    "FeedPosition",
     "FeedSnapshot",
     "Ping",
     "Pong",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
 
-class EmittedRows(msgspec.Struct, frozen=True, eq=False):
+class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Rows as they are sent: `values[i]` are the values of `symbols[i]`, one for each of `columns`.
 
     NaN means absent. A column with 0 `decimals` holds integers. `texts` has the encoded rows by the name of
@@ -28,20 +28,17 @@ class EmittedRows(msgspec.Struct, frozen=True, eq=False):
     texts: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
-class _Emitted(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Where an emission stands: `seq` counts those of a feed within an epoch.
 
     `received_ns` is when the newest data behind it was received, 0 when there is none.
     """
-
-    replaces: ClassVar[bool] = False
 
     feed: str
     epoch: str
     seq: int
     received_ns: int
     market_time_ms: int
-    rows: EmittedRows
 
     def age_ms(self, now_ns: int) -> int | None:
         """Age of the newest data; None when there is none. Never negative: the clocks of machines differ."""
@@ -50,7 +47,7 @@ class _Emitted(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return max(0, (now_ns - self.received_ns) // _NANOSECONDS_PER_MS)
 
 
-class FeedSnapshot(_Emitted, frozen=True, kw_only=True, eq=False):
+class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     """All rows of a feed. It replaces whatever a client holds, so everybody needs one made for the moment.
 
     A feed that is a list has a `limit`: it holds its newest so many rows, oldest first.
@@ -58,22 +55,38 @@ class FeedSnapshot(_Emitted, frozen=True, kw_only=True, eq=False):
 
     replaces: ClassVar[bool] = True
 
+    position: FeedPosition
+    rows: EmittedRows
     limit: int | None = None
 
 
-class FeedDelta(_Emitted, frozen=True, kw_only=True, eq=False):
+class FeedDelta(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Whole rows that changed or are new, and the symbols that left; `order` only where it changed."""
 
+    replaces: ClassVar[bool] = False
+
+    position: FeedPosition
+    rows: EmittedRows
     removed: Sequence[str]
     order: Sequence[str] | None
 
 
-class FeedAppend(_Emitted, frozen=True, kw_only=True, eq=False):
+class FeedAppend(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Rows to append to those of a list, such as trades."""
 
+    replaces: ClassVar[bool] = False
 
-class FeedAlert(_Emitted, frozen=True, kw_only=True, eq=False):
+    position: FeedPosition
+    rows: EmittedRows
+
+
+class FeedAlert(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What happened since the emission before: rows to append, of which a symbol may have several."""
+
+    replaces: ClassVar[bool] = False
+
+    position: FeedPosition
+    rows: EmittedRows
 
 
 FeedEmission: TypeAlias = FeedSnapshot | FeedDelta | FeedAppend | FeedAlert

@@ -1,8 +1,9 @@
 """Version 2 of the protocol, towards the client: `docs/protocol.md` is its specification."""
 
+import functools
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, assert_never
+from typing import ClassVar, Final, assert_never
 
 import msgspec
 
@@ -22,7 +23,7 @@ SUBPROTOCOL_V2: Final = "mdp.v2"
 _encoder = msgspec.json.Encoder()
 
 
-class _Frame(msgspec.Struct, frozen=True, kw_only=True):
+class _Frame(msgspec.Struct, frozen=True, gc=False):
     feed: str
     epoch: str
     seq: int
@@ -30,24 +31,29 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
     market_time_ms: int
 
 
-class _Snapshot(_Frame, frozen=True, tag="snapshot", kw_only=True, omit_defaults=True):
+class _Snapshot(_Frame, frozen=True, tag="snapshot", omit_defaults=True, gc=False):
     columns: Sequence[str]
     rows: msgspec.Raw
     limit: int | None = None
 
 
-class _Delta(_Frame, frozen=True, tag="delta", kw_only=True, omit_defaults=True):
+class _Delta(_Frame, frozen=True, tag="delta", omit_defaults=True, gc=False):
     rows: msgspec.Raw
     removed: Sequence[str]
     order: Sequence[str] | None = None
 
 
-class _Alert(_Frame, frozen=True, tag="alert", kw_only=True):
+class _Alert(_Frame, frozen=True, tag="alert", gc=False):
     rows: msgspec.Raw
 
 
-class _Append(_Frame, frozen=True, tag="append", kw_only=True):
+class _Append(_Frame, frozen=True, tag="append", gc=False):
     rows: msgspec.Raw
+
+
+@functools.lru_cache(maxsize=64)
+def _integer_columns(decimals: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(index for index, places in enumerate(decimals) if places == 0)
 
 
 class Version2(ProtocolVersion):
@@ -69,30 +75,32 @@ class Version2(ProtocolVersion):
         NaN and infinities become null. Columns with 0 decimals hold integers; the others become the
         shortest text that reads back as the same float64.
         """
+        integers = _integer_columns(rows.decimals)
+        if len(rows.symbols) == 1:  # most emissions are the row of one symbol: no list for each column
+            (row,) = rows.values.tolist()
+            for index in integers:
+                row[index] = int(row[index]) if -math.inf < row[index] < math.inf else None
+            return msgspec.Raw(_encoder.encode([[rows.symbols[0], *row]]))
         columns = rows.values.T.tolist()
-        for index, decimals in enumerate(rows.decimals):
-            if decimals == 0:
-                columns[index] = [int(number) if math.isfinite(number) else None for number in columns[index]]
+        for index in integers:
+            columns[index] = [
+                int(number) if -math.inf < number < math.inf else None for number in columns[index]
+            ]
         return msgspec.Raw(_encoder.encode(list(zip(rows.symbols, *columns, strict=True))))
 
     def _frame(self, emission: FeedEmission, now_ns: int) -> _Frame:
-        fields: dict[str, Any] = {
-            "feed": emission.feed,
-            "epoch": emission.epoch,
-            "seq": emission.seq,
-            "age_ms": emission.age_ms(now_ns),
-            "market_time_ms": emission.market_time_ms,
-            "rows": self.rows_text(emission.rows),
-        }
+        at, rows = emission.position, self.rows_text(emission.rows)
+        age_ms = at.age_ms(now_ns)
         match emission:
-            case FeedSnapshot():
-                return _Snapshot(**fields, columns=emission.rows.columns, limit=emission.limit)
-            case FeedDelta():
-                return _Delta(**fields, removed=emission.removed, order=emission.order)
+            case FeedDelta(removed=removed, order=order):
+                return _Delta(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows, removed, order)
+            case FeedSnapshot(limit=limit):
+                columns = emission.rows.columns
+                return _Snapshot(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, columns, rows, limit)
             case FeedAppend():
-                return _Append(**fields)
+                return _Append(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows)
             case FeedAlert():
-                return _Alert(**fields)
+                return _Alert(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows)
             case _:
                 assert_never(emission)
 

@@ -42,6 +42,8 @@ class ProtocolVersion(abc.ABC):
 class EmissionTexts(dict[ProtocolVersion, str]):
     """The text of one emission by version: encoded when a version is first asked for, and once."""
 
+    __slots__ = ("_emission", "_now_ns")
+
     def __init__(self, emission: FeedEmission, now_ns: int) -> None:
         super().__init__()
         self._emission = emission

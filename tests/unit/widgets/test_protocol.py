@@ -25,6 +25,7 @@ from widgets.protocol import (
     FeedAppend,
     FeedDelta,
     FeedEmission,
+    FeedPosition,
     FeedSnapshot,
     Ping,
     Pong,
@@ -156,35 +157,33 @@ def rows_of(symbols: Sequence[str], values: Any, decimals: Sequence[int]) -> Emi
 
 def test_frames_of_rows_have_the_names_and_the_order_of_the_specification() -> None:
     rows = EmittedRows(["AAPL"], ("volume", "close"), (0, 4), np.array([[1.0, 190.2]]))
-    where: dict[str, Any] = {"feed": "f", "epoch": "9", "seq": 2, "received_ns": 1_000_000, "rows": rows}
-    where["market_time_ms"] = 4
+    at = FeedPosition("f", "9", 2, received_ns=1_000_000, market_time_ms=4)
     start = '"feed":"f","epoch":"9","seq":2,"age_ms":3,"market_time_ms":4,'
     sent = '"rows":[["AAPL",1,190.2]]'
     for emission, text in (
-        (FeedSnapshot(**where), f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent}}}'),
+        (FeedSnapshot(at, rows), f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent}}}'),
         (
-            FeedSnapshot(**where, limit=200),
+            FeedSnapshot(at, rows, limit=200),
             f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent},"limit":200}}',
         ),
         (
-            FeedDelta(**where, removed=("XYZ",), order=None),
+            FeedDelta(at, rows, removed=("XYZ",), order=None),
             f'{{"type":"delta",{start}{sent},"removed":["XYZ"]}}',
         ),
         (
-            FeedDelta(**where, removed=(), order=("MSFT", "AAPL")),
+            FeedDelta(at, rows, removed=(), order=("MSFT", "AAPL")),
             f'{{"type":"delta",{start}{sent},"removed":[],"order":["MSFT","AAPL"]}}',
         ),
-        (FeedAlert(**where), f'{{"type":"alert",{start}{sent}}}'),
-        (FeedAppend(**where), f'{{"type":"append",{start}{sent}}}'),
+        (FeedAlert(at, rows), f'{{"type":"alert",{start}{sent}}}'),
+        (FeedAppend(at, rows), f'{{"type":"append",{start}{sent}}}'),
     ):
         assert VERSION_2.encode_emission(emission, now_ns=4_000_000) == text
 
 
 def test_an_emission_without_data_has_no_age_and_a_clock_that_is_behind_makes_none_negative() -> None:
-    where: dict[str, Any] = {"feed": "f", "epoch": "9", "seq": 1, "market_time_ms": 0}
-    where["rows"] = rows_of([], np.empty((0, 0)), [])
-    assert FeedAppend(**where, received_ns=0).age_ms(5) is None
-    assert FeedAppend(**where, received_ns=9_000_000).age_ms(2_000_000) == 0
+    for received_ns, now_ns, age_ms in ((0, 5, None), (9_000_000, 2_000_000, 0), (9_000_000, 11_900_000, 2)):
+        at = FeedPosition("f", "9", 1, received_ns=received_ns, market_time_ms=0)
+        assert at.age_ms(now_ns) == age_ms
 
 
 class CountingVersion(Version2):
@@ -206,7 +205,7 @@ class CountingVersion(Version2):
 
 def test_an_emission_is_encoded_once_for_each_version_that_somebody_speaks() -> None:
     rows = rows_of(["AAPL"], [[1.0]], [0])
-    alert = FeedAlert(feed="f", epoch="9", seq=2, received_ns=1, market_time_ms=4, rows=rows)
+    alert = FeedAlert(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows)
     one, two, unspoken = (CountingVersion(name) for name in ("one", "two", "unspoken"))
     texts = EmissionTexts(alert, now_ns=5)
     assert texts[one] is texts[one] is texts[one]
@@ -216,7 +215,7 @@ def test_an_emission_is_encoded_once_for_each_version_that_somebody_speaks() -> 
 
 def test_the_rows_of_a_snapshot_are_encoded_once_for_each_version_and_its_age_is_that_of_the_moment() -> None:
     rows = rows_of(["AAPL"], [[1.0]], [0])
-    snapshot = FeedSnapshot(feed="f", epoch="9", seq=2, received_ns=1, market_time_ms=4, rows=rows)
+    snapshot = FeedSnapshot(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows)
     one, two = CountingVersion("one"), CountingVersion("two")
     ages = [
         json.loads(version.encode_emission(snapshot, now_ns))["age_ms"]
@@ -232,8 +231,12 @@ def encoded(symbols: Sequence[str], values: Any, decimals: Sequence[int]) -> str
 
 
 def test_integers_have_no_fraction_and_absent_values_are_null() -> None:
-    values = np.array([[1.0, 0.1, 1_795_000_000_000.0], [np.nan, np.nan, np.inf]])
-    assert encoded(["A", "B"], values, [0, 4, 0]) == ('[["A",1,0.1,1795000000000],["B",null,null,null]]')
+    values = np.array([[1.0, 0.1, 1_795_000_000_000.0], [np.nan, np.nan, np.inf], [-np.inf, 2.0, -0.0]])
+    rows = ('["A",1,0.1,1795000000000]', '["B",null,null,null]', '["C",null,2.0,0]')
+    assert encoded("ABC", values, [0, 4, 0]) == f"[{','.join(rows)}]"
+    for index, row in enumerate(rows):
+        assert encoded("ABC"[index], values[index : index + 1], [0, 4, 0]) == f"[{row}]"
+    assert encoded("", values[:0], [0, 4, 0]) == "[]"
 
 
 @given(st.lists(st.tuples(st.floats(-1e9, 1e9) | st.just(math.nan), st.integers(0, 2**53)), max_size=20))

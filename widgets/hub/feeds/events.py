@@ -143,21 +143,21 @@ class EventStream(FeedStream):
         if self._unread:
             return None
         before, self._held = self._held, tuple(self._blocks)
+        rows = [each.rows for each in self._held]
+        self._times = (
+            max((each.received_ns for each in rows), default=0),
+            max((each.market_time_ms for each in rows), default=0),
+        )
         if before is None or self._fresh:
             return self._advance_to_snapshot()
         last = before[-1].order if before else _BEFORE_ALL
         new = self._held[bisect.bisect_right(self._held, last, key=_order) :]
         if not new:
             return None
-        return FeedAlert(**self._advance(), rows=self._rows_of(new))
+        return FeedAlert(self._advance(), self._rows_of(new))
 
     def _all_rows(self) -> EmittedRows:
         return self._rows_of(self._held or ())
-
-    def _times(self) -> tuple[int, int]:
-        held = [each.rows for each in self._held or ()]
-        received_ns = max((rows.received_ns for rows in held), default=0)
-        return received_ns, max((rows.market_time_ms for rows in held), default=0)
 
     def _limit(self) -> int:
         return EVENTS_HELD

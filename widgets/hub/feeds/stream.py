@@ -1,11 +1,11 @@
 """One feed on its way out: what its subscribers hold, and the emission that brings them up to date."""
 
 import abc
-from typing import Any, Final
+from typing import Final
 
 from marketdata.clock import Clock
 from widgets.catalog import Feed
-from widgets.protocol import EmittedRows, FeedEmission, FeedSnapshot
+from widgets.protocol import EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
 
 FRAME_INTERVAL_SECONDS: Final = 0.25
 
@@ -26,6 +26,8 @@ class FeedStream(abc.ABC):
         self._fresh = False
         self._paid_until = 0.0
         self._rows: EmittedRows | None = None
+        # Of what was emitted: when its newest data was received (ns, 0: none), and its market time (ms).
+        self._times = (0, 0)
 
     @abc.abstractmethod
     def emit(self) -> FeedEmission | None:
@@ -40,7 +42,7 @@ class FeedStream(abc.ABC):
             return None
         if self._rows is None:
             self._rows = self._all_rows()
-        return FeedSnapshot(**self._position(), rows=self._rows, limit=self._limit())
+        return FeedSnapshot(self._position(), self._rows, self._limit())
 
     def refresh(self) -> None:
         """Make the next emission a snapshot for everyone: something may have been missed."""
@@ -60,16 +62,12 @@ class FeedStream(abc.ABC):
     def _all_rows(self) -> EmittedRows:
         """All rows that were emitted so far."""
 
-    @abc.abstractmethod
-    def _times(self) -> tuple[int, int]:
-        """Of what was emitted: when its newest data was received (ns, 0: none), and its market time (ms)."""
-
     def _limit(self) -> int | None:
         """How many rows a list holds; None for a feed whose rows are a state."""
         return None
 
-    def _advance(self) -> dict[str, Any]:
-        """One emission further: where it stands, as fields of it."""
+    def _advance(self) -> FeedPosition:
+        """One emission further: where it stands."""
         self._seq += 1
         self._fresh = False
         self._rows = None
@@ -81,12 +79,5 @@ class FeedStream(abc.ABC):
         self._advance()
         return self.snapshot()
 
-    def _position(self) -> dict[str, Any]:
-        received_ns, market_time_ms = self._times()
-        return {
-            "feed": self.feed.name,
-            "epoch": self._epoch,
-            "seq": self._seq,
-            "received_ns": received_ns,
-            "market_time_ms": market_time_ms,
-        }
+    def _position(self) -> FeedPosition:
+        return FeedPosition(self.feed.name, self._epoch, self._seq, *self._times)

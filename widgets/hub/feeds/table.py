@@ -38,6 +38,7 @@ class TableStream(FeedStream):
         if after is None:
             return None
         self._held, self._offered = after, None
+        self._times = (after.received_ns, after.market_time_ms)
         if self._fresh or before is None or before.columns != after.columns:
             return self._advance_to_snapshot()
         changes = compare(before, after)
@@ -50,17 +51,10 @@ class TableStream(FeedStream):
             after.values[changes.changed],
         )
         order = after.symbols if changes.reordered else None
-        return FeedDelta(**self._advance(), rows=rows, removed=changes.removed, order=order)
+        return FeedDelta(self._advance(), rows, changes.removed, order)
 
     def _all_rows(self) -> EmittedRows:
-        held = self._state()
-        return EmittedRows(held.symbols, held.columns, decimals_of(held.columns), held.values)
-
-    def _times(self) -> tuple[int, int]:
-        held = self._state()
-        return held.received_ns, held.market_time_ms
-
-    def _state(self) -> FeedRows:
-        if self._held is None:
+        held = self._held
+        if held is None:
             raise LookupError(f"{self.feed.name}: nothing was emitted yet")
-        return self._held
+        return EmittedRows(held.symbols, held.columns, decimals_of(held.columns), held.values)

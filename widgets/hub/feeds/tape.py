@@ -86,33 +86,28 @@ class TapeStream(FeedStream):
         super().__init__(feed, epoch, clock)
         self._held: Matrix | None = None
         self._offered: Matrix | None = None
-        self._received_ns = 0
-        self._market_time_ms = 0
+        self._offered_times = (0, 0)
 
     def offer(self, tape: StoredTape | None, received_ns: int, market_time_ms: int) -> None:
         """Take over a stored tape, None where there is none; the times are those of the newest tick."""
         self._offered = _NOTHING if tape is None else _newest_trades(tape)
-        self._received_ns, self._market_time_ms = received_ns, market_time_ms
+        self._offered_times = (received_ns, market_time_ms)
 
     def emit(self) -> FeedEmission | None:
         """Move on to the newest tape: what was appended, a snapshot, or None."""
         before, after = self._held, self._offered
         if after is None:
             return None
-        self._held = after
+        self._held, self._times = after, self._offered_times
         new = None if self._fresh or before is None else _appended(before, after)
         if new is None:
             return self._advance_to_snapshot()
         if not len(new):
             return None
-        return FeedAppend(**self._advance(), rows=self._rows_of(new))
+        return FeedAppend(self._advance(), self._rows_of(new))
 
     def _all_rows(self) -> EmittedRows:
         return self._rows_of(_NOTHING if self._held is None else self._held)
-
-    def _times(self) -> tuple[int, int]:
-        """Those of the shard when the tape was read."""
-        return self._received_ns, self._market_time_ms
 
     def _limit(self) -> int:
         return EVENTS_HELD

@@ -71,12 +71,11 @@ class ClosesStream(FeedStream):
         super().__init__(feed, epoch, clock)
         self._held: list[float] = []
         self._new: list[float] = []
-        self._newest = (0, 0)
 
     def offer(self, close: float, block: RowBlock) -> None:
         """One more close."""
         self._new.append(close)
-        self._newest = (block.received_ns, block.market_time_ms)
+        self._times = (block.received_ns, block.market_time_ms)
 
     def emit(self) -> FeedEmission | None:
         """The new ones, or all where something may have been missed."""
@@ -87,13 +86,10 @@ class ClosesStream(FeedStream):
         self._held = [*self._held, *new][-CLOSES_HELD:]
         if self._fresh or is_first:
             return self._advance_to_snapshot()
-        return FeedAppend(**self._advance(), rows=self._rows_of(new))
+        return FeedAppend(self._advance(), self._rows_of(new))
 
     def _all_rows(self) -> EmittedRows:
         return self._rows_of(self._held)
-
-    def _times(self) -> tuple[int, int]:
-        return self._newest
 
     def _limit(self) -> int:
         return CLOSES_HELD

@@ -162,7 +162,7 @@ def test_the_age_is_that_of_the_newest_event() -> None:
 def age_ms(feed: EventStream, clock: ManualClock) -> int | None:
     snapshot = feed.snapshot()
     assert snapshot is not None
-    return snapshot.age_ms(clock.time_ns())
+    return snapshot.position.age_ms(clock.time_ns())
 
 
 @settings(max_examples=60)
