@@ -2,7 +2,7 @@
 
 From the bottom up: `rows` compares states; `feeds` has one module for each kind of feed, whose streams turn
 states into emissions; `switchboard` joins feeds and connections; `verdict`, `liveness` and `status_report`
-judge the data; `connections` knows who is there; all of these only decide. `hub` runs the tasks around them,
+judge the data; `outboxes` knows who is connected; all of these only decide. `hub` runs the tasks around them,
 of which `store_reader` and `listener_watch` have their own modules, at the pace of `timing`.
 Nothing here knows Django, Channels or a socket: connections hand in their outboxes.
 """

@@ -11,10 +11,10 @@ from marketdata.runtime.cancellation import end, run_together
 from marketdata.store.announcements import Announcement, News
 from marketdata.store.snapshots import SnapshotReader
 from widgets.catalog import Feed, StoredFeeds
-from widgets.hub.connections import Connections
 from widgets.hub.feeds import KINDS, Kinds, by_kind
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
 from widgets.hub.liveness import Liveness
+from widgets.hub.outboxes import Outboxes
 from widgets.hub.status_report import StatusReport
 from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard
@@ -64,9 +64,9 @@ class Hub:
         self._clock = clock
         self._timing = timing = timing or HubTiming()
         self._kinds = by_kind(kinds)
-        self._connections = Connections()
+        self._outboxes = Outboxes()
         self._liveness = Liveness(stored, clock, timing.fresh_seconds)
-        self._report = StatusReport(self._liveness, clock, timing, self._connections.send_status)
+        self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(listener, self._liveness, timing.listener_seconds)
         self._task: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -77,23 +77,23 @@ class Hub:
     def attach(self, outbox: Outbox) -> None:
         """Let a connection have the status from now on; starts the hub when it is the first."""
         self.start()
-        self._connections.add(outbox)
+        self._outboxes.add(outbox)
         if (status := self._report.now()) is not None:
             outbox.status(outbox.version.encode_answer(status))
 
     def detach(self, outbox: Outbox) -> None:
         """End all that a connection had."""
-        for name in self._connections.remove(outbox):
+        for name in self._outboxes.remove(outbox):
             self._switchboard.leave(outbox, name)
 
     def subscribe(self, outbox: Outbox, feed: Feed) -> None:
         """Send a snapshot as soon as there is data, then what changes. Again: a new snapshot."""
-        self._connections.feeds(outbox).add(feed.name)
+        self._outboxes.feeds(outbox).add(feed.name)
         self._switchboard.join(outbox, feed)
 
     def unsubscribe(self, outbox: Outbox, feed: Feed) -> None:
         """No frame of the feed follows."""
-        feeds = self._connections.feeds(outbox)
+        feeds = self._outboxes.feeds(outbox)
         if feed.name in feeds:
             feeds.discard(feed.name)
             self._switchboard.leave(outbox, feed.name)
@@ -104,7 +104,7 @@ class Hub:
 
     def pending_frames(self) -> Sequence[int]:
         """How many frames wait for each connection."""
-        return self._connections.pending_frames()
+        return self._outboxes.pending_frames()
 
     # --- Life -----------------------------------------------------------------------------------------------
 
@@ -184,6 +184,6 @@ class Hub:
         """Sends the status, gives up who stalls, and counts."""
         while True:
             self._report.send_when_due()
-            self._connections.sweep(self._timing.longest_stall_seconds)
+            self._outboxes.sweep(self._timing.longest_stall_seconds)
             self._liveness.show_on_metrics()
             await asyncio.sleep(self._timing.housekeeping_seconds)

@@ -23,7 +23,7 @@ KINDS: Final[Kinds] = (
     StatusSource,
 )
 
-_INTERFACE: Final = ("channels", "open", "close", "take", "missed", "restore", "greet")
+_INTERFACE: Final = ("__init__", "channels", "open", "close", "take", "missed", "restore", "greet")
 
 
 def by_kind(kinds: Kinds = KINDS) -> Mapping[str, type[FeedSource]]:

@@ -227,6 +227,30 @@ async def test_a_quote_is_answered_once_the_store_has_its_shard(desk: Desk) -> N
     await eventually(desk.holds(QUOTE.name, {}), 2.0)
 
 
+async def test_to_subscribe_to_the_status_asks_for_it_at_once_and_to_leave_it_ends_nothing(
+    desk: Desk,
+) -> None:
+    status = feed_of("status")
+    desk.snapshots.away = desk.listener.away = True
+    desk.attach()
+    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
+    desk.read()
+    seen = len(desk.statuses)
+    desk.subscribe(status)
+    desk.read()
+    assert [told["state"] for told in desk.statuses[seen:]] == ["cache_away"]
+    desk.hub.unsubscribe(desk.client.outbox, status)
+    assert desk.hub.snapshot(status.name, VERSION_2) is None
+    seen = len(desk.statuses)
+    desk.clock.advance(6.0)
+
+    def one_more_came() -> bool:
+        desk.read()
+        return len(desk.statuses) > seen
+
+    await eventually(one_more_came, 3.0)
+
+
 TRADES = feed_of("trades:AAPL")
 
 

@@ -27,7 +27,7 @@ from tests.unit.widgets.hub import closes_kind
 from tests.unit.widgets.hub.closes_kind import ClosesSource, closes_of
 from widgets.catalog import Feed, FeedKind, StoredFeeds, feed_of
 from widgets.hub import Hub, HubTiming, announced_channels
-from widgets.hub.feeds import KINDS, FeedSource, FeedStream, by_kind
+from widgets.hub.feeds import KINDS, FeedContext, FeedSource, FeedStream, by_kind
 from widgets.hub.feeds.board import BoardSource
 from widgets.hub.feeds.status import StatusSource
 from widgets.outbox import Outbox
@@ -134,6 +134,12 @@ class Greedy(ClosesSource):
     greet = "hello"  # type: ignore[assignment] # the fault
 
 
+class Demanding(ClosesSource):
+    def __init__(self, context: FeedContext, held: int) -> None:
+        super().__init__(context)
+        self._most = held
+
+
 class Nameless(ClosesSource):
     kind = ""
 
@@ -161,6 +167,7 @@ class Twin(StatusSource):
         (Sleepy, "`restore`: def restore(self, wanted: Sequence[str]) -> None; expected: async def restore("),
         (Renamed, "Renamed has another `take`: def take(self, news: "),
         (Greedy, "Greedy has another `greet`: greet = 'hello'; expected: def greet(self, outbox: "),
+        (Demanding, "Demanding has another `__init__`: def __init__(self, context: "),
         (Nameless, "Nameless has the kind ''; expected: `kind`, the name that the catalog's feeds have"),
         (Unfinished, "Unfinished lacks `channels`; expected: def channels(stored: "),
         (Stranger, "Stranger is no kind of feed; expected: a subclass of widgets.hub.feeds.source"),

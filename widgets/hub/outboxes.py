@@ -1,4 +1,4 @@
-"""The connections of this process as the hub sees them: an outbox each, and what it subscribed to."""
+"""The outboxes of this process's connections, and what each subscribed to."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -7,8 +7,8 @@ from widgets.outbox import Outbox
 from widgets.protocol import ProtocolVersion, Status
 
 
-class Connections:
-    """Who is there. Iterates over outboxes; it may change meanwhile."""
+class Outboxes:
+    """Who is connected. Iterates over outboxes; they may come and go meanwhile."""
 
     def __init__(self) -> None:
         self._feeds: dict[Outbox, set[str]] = {}
