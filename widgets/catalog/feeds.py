@@ -43,11 +43,12 @@ class Feed(msgspec.Struct, frozen=True):
     """A feed that exists: what it is, what it shows, and what its viewer must be allowed to see.
 
     `columns` are the names of its rows' values in order; a name that the stored block lacks is left out
-    of the frames. `symbol` is set for the row and the trades of a symbol.
+    of the frames. `symbol` is set for the row and the trades of a symbol. `kind` is the name under which the
+    hub finds what serves it (`widgets.hub.feeds`).
     """
 
     name: str
-    kind: FeedKind
+    kind: str
     columns: tuple[str, ...]
     permission: Permission
     symbol: str = ""

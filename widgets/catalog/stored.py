@@ -38,11 +38,6 @@ class StoredFeeds:
             for shard in shards
         }
 
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Every channel on which feeds are announced: boards, rows of each shard, streams of each shard."""
-        return (*self.boards, *self.shards, *self.streams)
-
     def rows_channel(self, feed: Feed) -> str:
         """The channel on which the row of a feed's symbol is announced, and the key that holds it."""
         return self._keys.rows(self.shard(feed.symbol))

@@ -17,7 +17,7 @@ from widgets.outbox import Outbox
 from widgets.protocol import (
     ACCEPTED,
     MOST_FEEDS_PER_CONNECTION,
-    SUBPROTOCOL_V2,
+    VERSION_2,
     Answer,
     ClientMessage,
     CloseCode,
@@ -31,7 +31,6 @@ from widgets.protocol import (
     Unsubscribed,
     Welcome,
     echo,
-    encode_answer,
     parse_message,
 )
 from widgets.viewer import VIEWER_KEY, Viewer
@@ -61,8 +60,9 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._hub = hub
         self._connections = connections
         self._clock = clock
-        self._outbox = Outbox(clock, self._on_too_slow)
         self._permissions: frozenset[Permission] = frozenset()
+        self._version = VERSION_2
+        self._outbox = Outbox(clock, self._on_too_slow, self._version)
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -100,10 +100,11 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             await self._refuse("anonymous", "nobody is logged in")
             return
         offered = self.scope.get("subprotocols", [])
-        if SUBPROTOCOL_V2 not in offered:
-            await self._refuse("subprotocol", f"accepted is {SUBPROTOCOL_V2}, offered was {offered}")
+        accepted = self._version.subprotocol
+        if accepted not in offered:
+            await self._refuse("subprotocol", f"accepted is {accepted}, offered was {offered}")
             return
-        await self.accept(SUBPROTOCOL_V2)
+        await self.accept(accepted)
         if not self._held.enter_context(self._connections.held(viewer.user_id)):
             await self._end(CloseCode.TOO_MANY_CONNECTIONS)
             return
@@ -176,12 +177,13 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     def _welcome(self, viewer: Viewer) -> None:
         now_ms = self._clock.time_ns() // _NANOSECONDS_PER_MS
-        self._answer(Welcome(server_time_ms=now_ms, user=viewer.username))
+        protocol, name = self._version.subprotocol, viewer.username
+        self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
         self._hub.attach(self._outbox)
         self._held.callback(self._hub.detach, self._outbox)
 
     def _answer(self, answer: Answer) -> None:
-        self._outbox.answer(encode_answer(answer))
+        self._outbox.answer(self._version.encode_answer(answer))
 
     def _reject(self, code: ErrorCode, message: str, feed: str | None = None) -> None:
         metrics.WIDGET_ERRORS.labels(code.value).inc()
