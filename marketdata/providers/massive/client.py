@@ -124,9 +124,7 @@ class MassiveProvider:
             session.subscribe_to(self._configuration)
         else:
             self._session = None
-            self._feed_clock = _clock_of(self._configuration)
-            if self._market_hours is not None:
-                self._market_hours.forget_feed()
+            self._forget_clock()
             self._enter(TURNING)
             self._turning.set()
 
@@ -179,7 +177,7 @@ class MassiveProvider:
         """One connection from dialling to its end; None when we ended it, to stop or to turn elsewhere."""
         self._enter(ProviderStatus(ProviderState.CONNECTING, self._status.reason, self._status.detail))
         self._sessions += 1
-        self._feed_clock = _clock_of(self._configuration)  # what another connection declared is over
+        self._forget_clock()  # once more: a session that is being closed may have declared its time meanwhile
         self._session = session = Session(
             self._configuration, self._clock, self._buffer.append, self._learn, self._market_hours
         )
@@ -187,6 +185,12 @@ class MassiveProvider:
             return await self._undisturbed(session.run(), stopping)
         finally:
             await session.close()
+
+    def _forget_clock(self) -> None:
+        """What a connection declared of its time is over with it."""
+        self._feed_clock = _clock_of(self._configuration)
+        if self._market_hours is not None:
+            self._market_hours.forget_feed()
 
     def _learn(self, state: ProviderState, reason: str, detail: str) -> None:
         """Take over what the session found out about itself, unless it is being left."""
