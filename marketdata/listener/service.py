@@ -6,17 +6,17 @@ from typing import Final
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.listener.batches import BatchMaker
-from marketdata.listener.lease import LeaseKeeper
 from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
 from marketdata.listener.report import Reporter
+from marketdata.listener.role import connection_role
 from marketdata.listener.steering import Steering
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import FeedTarget, Frame, Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import end
-from marketdata.store.leases import Lease
+from marketdata.runtime.leadership import RenewableLease
 from marketdata.store.service_records import ServiceRecords
 from marketdata.transport.base import Transport
 from marketdata.transport.monitor import QueueMonitor
@@ -47,7 +47,7 @@ class Listener:
         *,
         shard_count: int,
         source: str,
-        lease: Lease | None = None,
+        lease: RenewableLease | None = None,
         records: ServiceRecords | None = None,
         wanted: ListenerWanted | None = None,
         ttl_ms: int = DEFAULT_TTL_MS,
@@ -61,7 +61,7 @@ class Listener:
         self._provider = provider
         self._tap = tap
         self._transport = transport
-        self._lease = LeaseKeeper(lease)
+        self._leadership = connection_role(lease)
         self._ledger = Ledger()
         self._batch_maker = BatchMaker(provider, shard_count, source, tracing, self._ledger)
         self._publishing = Publishing(
@@ -88,7 +88,7 @@ class Listener:
             else ": ".join(word for word in (status.state, status.reason, status.detail) if word)
         )
         troubles = {
-            "lease": self._lease.trouble,
+            "lease": self._leadership.trouble,
             "broker": self._publishing.trouble,
             "provider": provider_trouble,
         }
@@ -99,11 +99,9 @@ class Listener:
         try:
             if not await self._open_broker(stopping):
                 return
-            while not stopping.is_set() and await self._lease.acquire(stopping):
-                await self._listen(stopping)
+            await self._leadership.run(stopping, self._listen)
         finally:
             await self._steering.withdraw()
-            await self._lease.release()
             await self._transport.close()
 
     async def _open_broker(self, stopping: asyncio.Event) -> bool:
@@ -113,21 +111,18 @@ class Listener:
         finally:
             await end(telling)
 
-    async def _listen(self, stopping: asyncio.Event) -> None:
-        """One tenure: from acquiring the lease to losing it or to `stopping`."""
-        ending = asyncio.Event()
+    async def _listen(self, ending: asyncio.Event) -> None:
+        """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
         await self._steering.begin()
         async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(self._lease.set_at_end(ending, stopping), name="lease")
             steering = tasks.create_task(self._steering.run(), name="steering")
             publishing = tasks.create_task(self._publishing.run(), name="publish")
             batching = tasks.create_task(self._make_groups(), name="batch")
             observing = tasks.create_task(QueueMonitor(self._transport).run(ending), name="queue depths")
             await self._provider.run(ending)
-            await end(watch, steering, observing)
+            await end(steering, observing)
             _, late = await asyncio.wait([batching, publishing], timeout=DRAIN_SECONDS)
-            for task in late:
-                task.cancel()
+            await end(*late)
         self._publishing.give_up("stopping")
         self._provider.discard("stopping")
 

@@ -11,9 +11,10 @@ from django.core.management.base import CommandParser
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.management.queue_settings import queues_by_settings
-from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.observability.tracing import configure_tracing, inherited_traceparent
+from marketdata.runtime.identity import process_identity
 from marketdata.runtime.service import Service
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.runtime.workers import WorkerPool
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
@@ -112,7 +113,7 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
     owner = process_identity()
 
     def claim_of(shard: int) -> Lease:
-        return Lease(redis, keys.lease(f"shard:{shard}"), owner, CLAIM_TTL_MS)
+        return Lease(redis, keys.shard_claim(shard), owner, CLAIM_TTL_MS)
 
     return Processor(
         transport=queues_by_settings(clock),
@@ -139,5 +140,6 @@ def _turn_at(
 ) -> Turn:
     if place is None:
         return AnyTurn()
-    turn = PreferredTurn if place.prefers(shards.index(shard)) else SubstituteTurn
-    return turn(claim_of(shard))
+    if place.prefers(shards.index(shard)):
+        return PreferredTurn(claim_of(shard), shard=shard)
+    return SubstituteTurn(claim_of(shard))
