@@ -10,14 +10,14 @@ from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.role import connection_role
-from marketdata.listener.steering import Steering
+from marketdata.listener.steering import SteeredListener
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import FeedTarget, Frame, Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.leadership import RenewableLease
-from marketdata.store.service_records import ServiceRecords
+from marketdata.runtime.steering import Records, Steering
 from marketdata.transport.base import Transport
 from marketdata.transport.monitor import QueueMonitor
 from marketdata.transport.queues import DEFAULT_TTL_MS
@@ -48,7 +48,7 @@ class Listener:
         shard_count: int,
         source: str,
         lease: RenewableLease | None = None,
-        records: ServiceRecords | None = None,
+        records: Records | None = None,
         wanted: ListenerWanted | None = None,
         ttl_ms: int = DEFAULT_TTL_MS,
         clock: Clock | None = None,
@@ -73,7 +73,8 @@ class Listener:
             backoff=broker_backoff or Backoff(initial_seconds=0.1, maximum_seconds=2.0),
         )
         reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
-        self._steering = Steering(records, provider, reporter, default=wanted, on_target=on_target)
+        steered = SteeredListener(provider, reporter, on_target=on_target)
+        self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:
         """What became of every event so far; the books balance at any moment."""
@@ -105,11 +106,11 @@ class Listener:
             await self._transport.close()
 
     async def _open_broker(self, stopping: asyncio.Event) -> bool:
-        telling = asyncio.create_task(self._steering.tell_before_leading(), name="tell")
+        reporting = asyncio.create_task(self._steering.report_before_leading(), name="report")
         try:
             return await self._publishing.open(stopping)
         finally:
-            await end(telling)
+            await end(reporting)
 
     async def _listen(self, ending: asyncio.Event) -> None:
         """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""

@@ -117,6 +117,14 @@ class Keys(msgspec.Struct, frozen=True):
         """Status of a service instance, JSON, refreshed while it lives."""
         return f"{self.prefix}mdp:service:{name}"
 
+    def instance(self, service: str, instance: str) -> str:
+        """The same of one of several processes of a service."""
+        return f"{self.service(service)}:{instance}"
+
+    def instances(self, service: str) -> str:
+        """Sorted set of the keys of a service's processes, by the server's time of the newest report."""
+        return f"{self.prefix}mdp:instances:{service}"
+
     def wanted(self, name: str) -> str:
         """Wanted state of a service, JSON (value, without an end); channel = another one was stored."""
         return f"{self.prefix}mdp:wanted:{name}"
