@@ -16,6 +16,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from mdp_site.checks import refuse_when_unsafe  # noqa: E402
 from mdp_site.entrance import WebSocketEntrance  # noqa: E402
+from mdp_site.steering import steered  # noqa: E402
 from widgets.routing import lifespan, websocket_urlpatterns  # noqa: E402
 
 refuse_when_unsafe()
@@ -24,6 +25,6 @@ application = ProtocolTypeRouter(
     {
         "http": _http,
         "websocket": WebSocketEntrance(URLRouter(websocket_urlpatterns)),
-        "lifespan": lifespan,
+        "lifespan": steered(lifespan),
     }
 )

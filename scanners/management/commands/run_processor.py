@@ -15,12 +15,14 @@ from marketdata.observability.tracing import configure_tracing, inherited_tracep
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.service import Service
 from marketdata.runtime.service_command import ServiceCommand
+from marketdata.runtime.settings import own_settings
 from marketdata.runtime.workers import WorkerPool
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.service_records import InstanceRecords
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar.exchange import (
     exchange_calendar_around,
@@ -36,6 +38,7 @@ from scanners.management.worker_arguments import (
 from scanners.processor import Processor
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.processor.turn import CLAIM_TTL_MS, AnyTurn, PreferredTurn, SubstituteTurn, Turn
+from scanners.settings import PROCESSOR, ProcessorSettings
 
 
 class Command(ServiceCommand):
@@ -130,7 +133,11 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
             publish_interval_ms=settings.PUBLISH_INTERVAL_MS,
             prefetch=settings.PREFETCH_COUNT,
             show_test_issues=settings.SHOW_TEST_ISSUES,
+            batch_ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         ),
+        records=InstanceRecords(redis, keys, PROCESSOR, owner),
+        own_settings=own_settings(ProcessorSettings, settings),
+        source=owner,
         clock=clock,
     )
 
