@@ -14,7 +14,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.errors import MarketDataError, Unavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.backoff import Backoff, stopped_within
-from marketdata.runtime.cancellation import end
+from marketdata.runtime.cancellation import end, result_before
 
 RENEWALS_PER_TTL: Final = 3
 INITIAL_BACKOFF_SECONDS: Final = 0.1
@@ -60,7 +60,10 @@ class WhenUnreachable(enum.Enum):
     """What a leader does while the store of its lease cannot be asked."""
 
     STEP_DOWN = "step down"
-    """Lead until `ttl_ms` after the last renewal was asked for. No other process can have led before then."""
+    """Lead until `ttl_ms` after the last renewal was asked for.
+
+    As long as the store keeps its content, no other process can lead before then.
+    """
 
     LEAD_ON = "lead on"
     """Lead until the store says that another process leads.
@@ -137,7 +140,8 @@ class Leadership:
             if self._eligible():
                 try:
                     limit_seconds = self._ttl_seconds if wait_for_store else None
-                    if await self._ask(self._lease.acquire, within_seconds=limit_seconds) and self.leads:
+                    question = self._ask(self._lease.acquire, within_seconds=limit_seconds)
+                    if await result_before(question, stopping) and self.leads:
                         return True
                 except Unavailable as error:
                     if not wait_for_store:
@@ -200,8 +204,9 @@ class Leadership:
     async def release(self) -> None:
         """Give the role up at once; where the store is away, the lease expires by itself."""
         self._held = False
-        with contextlib.suppress(MarketDataError):
-            await self._lease.release()
+        with contextlib.suppress(MarketDataError, TimeoutError):
+            async with asyncio.timeout(self._ttl_seconds):
+                await self._lease.release()
 
     async def _keep(self, stopping: asyncio.Event, over: asyncio.Event) -> None:
         try:
@@ -210,9 +215,12 @@ class Leadership:
                     await self.release()
                     return
                 try:
-                    await self._ask(self._lease.renew, within_seconds=self._seconds_left())
+                    question = self._ask(self._lease.renew, within_seconds=self._seconds_left())
+                    await result_before(question, stopping)
                 except MarketDataError as error:
                     self._warn(error)
+                if stopping.is_set():
+                    return
                 if not self.leads:
                     log.warning("role lost", role=self._role, reason=self.trouble)
                     return

@@ -15,6 +15,8 @@ REPORT_INTERVAL_SECONDS: Final = 0.5
 # Shorter than the age from which data counts as old: a reader sees that a process is gone before that.
 REPORT_LIFETIME_SECONDS: Final = 4.0
 RETRY_SECONDS: Final = 1.0
+WITHDRAWAL_SECONDS: Final = 1.0
+"""A stopping process waits no longer for a cache that does not answer: the report expires by itself."""
 
 log = get_logger(__name__)
 
@@ -125,8 +127,9 @@ class Steering(Generic[S]):
     async def withdraw(self) -> None:
         """Take back the last report: this process ends. What another one reports by now stays."""
         if self._records is not None and self._reported is not None:
-            with contextlib.suppress(StoreUnavailable):
-                await self._records.withdraw_actual(self._reported)
+            with contextlib.suppress(StoreUnavailable, TimeoutError):
+                async with asyncio.timeout(WITHDRAWAL_SECONDS):
+                    await self._records.withdraw_actual(self._reported)
 
     async def _follow_and_report(self, records: Records, announcements: Announcements) -> None:
         while True:

@@ -345,6 +345,17 @@ async def test_what_the_leader_raises_is_raised_and_the_role_given_up() -> None:
 
 
 @in_virtual_time
+async def test_a_store_that_answers_nothing_does_not_hold_up_a_leader_that_stops() -> None:
+    lease = ContendedLease(Store(), "a")
+    leader = Tenures(contender(lease))
+    await asyncio.sleep(10)
+    lease.hangs = True
+    stopped_at = VirtualClock().monotonic()
+    await leader.stop()
+    assert VirtualClock().monotonic() - stopped_at <= TTL_SECONDS
+
+
+@in_virtual_time
 async def test_a_role_without_rivals_is_always_ours() -> None:
     leadership = Leadership(UncontestedLease(), role="listener", when_unreachable=LEAD_ON)
     assert await leadership.acquire(asyncio.Event())
