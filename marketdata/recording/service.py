@@ -52,13 +52,19 @@ class FeedRecorder:
             await end(explaining)
 
     async def _explain_wait(self) -> None:
-        await asyncio.sleep(EXPLAINED_AFTER_SECONDS)
-        if not self._leadership.leads:
-            log.warning(
-                "waiting for the one connection that the provider allows",
-                reason=self._leadership.trouble,
-                advice="to record beside a listener, let it do so: manage.py run_listener --record DIRECTORY",
-            )
+        """Say once for each time that another one holds the role what would help."""
+        explained = False
+        while True:
+            await asyncio.sleep(EXPLAINED_AFTER_SECONDS)
+            waits = not self._leadership.leads
+            if waits and not explained:
+                log.warning(
+                    "waiting for the one connection that the provider allows",
+                    reason=self._leadership.trouble,
+                    advice="to record beside a listener, let it do so: "
+                    "manage.py run_listener --record DIRECTORY",
+                )
+            explained = waits
 
     async def _record(self, ending: asyncio.Event) -> None:
         """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
