@@ -9,6 +9,7 @@ from django.core.handlers.asgi import ASGIHandler
 from mdp_site.accounts.entrance import WebSocketEntrance
 from mdp_site.accounts.logins import RECHECK_SECONDS
 from mdp_site.health import HUB_IN_SCOPE
+from mdp_site.steering import steered
 from widgets.data_service import WidgetDataService
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -32,7 +33,7 @@ def compose(
         {
             "http": http_of_this_service,
             "websocket": WebSocketEntrance(URLRouter(service.urlpatterns), recheck_seconds),
-            "lifespan": service.lifespan,
+            "lifespan": steered(service.lifespan),
         }
     )
     return application

@@ -15,10 +15,13 @@ import environ
 from csp.constants import NONCE, SELF
 
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
+from marketdata.runtime.settings import declaration
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
 from mdp_site.origins import canonical_origin
+from mdp_site.web_settings import WebSettings
+from scanners.settings import ProcessorSettings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -383,14 +386,14 @@ REFERENCE_LOOKUPS_PER_MINUTE = env.integer("REFERENCE_LOOKUPS_PER_MINUTE", 30, m
 MARKET_HOURS = read_market_hours(env)
 
 SHOW_TEST_ISSUES = env.boolean("SHOW_TEST_ISSUES", default=False)
-PUBLISH_INTERVAL_MS = env.integer("PUBLISH_INTERVAL_MS", 250, minimum=50, maximum=10_000)
+PUBLISH_INTERVAL_MS = env.declared(declaration(ProcessorSettings, "publish_interval_ms"))
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
 MAX_CONCURRENCY = env.integer("MAX_CONCURRENCY", 500, minimum=1, maximum=100_000)
 PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
 
 # --- Logs, health, traces -----------------------------------------------------------------------------------
 
-LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", accepted=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_LEVEL = env.declared(declaration(WebSettings, "log_level"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "json" if PRODUCTION else "console", accepted=("json", "console"))
 LOGGING_CONFIG = "mdp_site.logs.configure"
 LOGGING = {"service": "site", "level": LOG_LEVEL, "format": LOG_FORMAT}

@@ -6,8 +6,9 @@ the last publication. At most two groups wait for it: while the broker is slow t
 buffer and make larger batches, and while it is away the socket is still drained, the oldest frames give way,
 and what outlived the queues' TTL is not published any more. Every event is accounted for (`ledger`).
 
-`service` ties the parts together; `batches` routes, `publishing` hands over to the broker, `lease` keeps the
-role of the one listener, and `steering` follows what operators want (`wanted`) and reports what is.
+`service` ties the parts together; `batches` routes, `publishing` hands over to the broker, `role` says how
+the role of the one listener is held, and `steering` follows what operators want
+(`wanted`) and reports what is.
 """
 
 from marketdata.listener.service import Listener

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from marketdata.listener.lease import LeaseKeeper
+from marketdata.listener.role import connection_role
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import Provider, ProviderState
 from marketdata.recording.recorder import Recorder
-from marketdata.store.leases import Lease
+from marketdata.runtime.cancellation import end
+from marketdata.runtime.leadership import RenewableLease
+
+EXPLAINED_AFTER_SECONDS: Final = 2.0
 
 log = get_logger(__name__)
 
@@ -22,17 +25,19 @@ class FeedRecorder:
 
     name: Final = "recorder"
 
-    def __init__(self, provider: Provider, recorder: Recorder, *, lease: Lease | None = None) -> None:
+    def __init__(
+        self, provider: Provider, recorder: Recorder, *, lease: RenewableLease | None = None
+    ) -> None:
         self._provider = provider
         self._recorder = recorder
-        self._lease = LeaseKeeper(lease)
+        self._leadership = connection_role(lease)
 
     def unready(self) -> Mapping[str, str]:
         """Why nothing is recorded: `lease`, `provider`, `disk`."""
         status = self._provider.status
         live = status.state is ProviderState.LIVE
         troubles = {
-            "lease": self._lease.trouble,
+            "lease": self._leadership.trouble,
             "provider": "" if live else " ".join(filter(None, (status.state, status.reason, status.detail))),
             "disk": self._recorder.trouble,
         }
@@ -40,31 +45,32 @@ class FeedRecorder:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Record until `stopping`; then close the feed and finish the file."""
+        explaining = asyncio.create_task(self._explain_wait(), name="explain the wait")
         try:
-            while not stopping.is_set() and await self._acquire(stopping):
-                await self._record(stopping)
+            await self._leadership.run(stopping, self._record)
         finally:
-            await self._lease.release()
+            await end(explaining)
 
-    async def _acquire(self, stopping: asyncio.Event) -> bool:
-        acquiring = asyncio.create_task(self._lease.acquire(stopping))
-        done, _ = await asyncio.wait([acquiring], timeout=2.0)
-        if not done:
-            log.warning(
-                "waiting for the one connection that the provider allows",
-                reason=self._lease.trouble,
-                advice="to record beside a listener, let it do so: manage.py run_listener --record DIRECTORY",
-            )
-        return await acquiring
+    async def _explain_wait(self) -> None:
+        """Say once for each time that another one holds the role what would help."""
+        explained = False
+        while True:
+            await asyncio.sleep(EXPLAINED_AFTER_SECONDS)
+            waits = not self._leadership.leads
+            if waits and not explained:
+                log.warning(
+                    "waiting for the one connection that the provider allows",
+                    reason=self._leadership.trouble,
+                    advice="to record beside a listener, let it do so: "
+                    "manage.py run_listener --record DIRECTORY",
+                )
+            explained = waits
 
-    async def _record(self, stopping: asyncio.Event) -> None:
-        """One tenure: from acquiring the lease to losing it or to `stopping`."""
-        ending = asyncio.Event()
+    async def _record(self, ending: asyncio.Event) -> None:
+        """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
         async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(self._lease.set_at_end(ending, stopping), name="lease")
             tasks.create_task(self._take(), name="record")
             await self._provider.run(ending)
-            watch.cancel()
 
     async def _take(self) -> None:
         while frames := await self._provider.frames():

@@ -58,7 +58,7 @@ class Rig:
             MemoryTransport(),
             shard_count=2,
             source=prefix,
-            lease=Lease(redis, keys.lease(SERVICE), prefix, 3_000),
+            lease=Lease(redis, keys.listener_lease(), prefix, 3_000),
             records=records,
             wanted=default,
             on_target=self.targets.append,

@@ -193,7 +193,7 @@ async def test_while_a_load_runs_or_when_switched_off_nothing_is_looked_up(
     await refresh(configuration, only_if_stale=False)
     await cache.forget("SPY")
     await cache.trade("SPY")
-    loading = Lease(cache.redis, cache.keys.lease("reference"), "other", 10_000)
+    loading = Lease(cache.redis, cache.keys.reference_lease(), "other", 10_000)
     assert await loading.acquire()
 
     assert (await add_newcomers(configuration)).outcome is SearchOutcome.BUSY

@@ -193,7 +193,7 @@ async def test_data_of_the_current_trading_day_is_not_loaded_again(
 
 async def test_one_process_loads_at_a_time(rest: ScriptedRest, configuration: ReferenceConfiguration) -> None:
     redis = connect(configuration.cache_url)
-    other = Lease(redis, Keys(configuration.key_prefix).lease("reference"), "other", 10_000)
+    other = Lease(redis, Keys(configuration.key_prefix).reference_lease(), "other", 10_000)
     assert await other.acquire()
 
     assert (await refresh(configuration, only_if_stale=False)).outcome is RefreshOutcome.BUSY

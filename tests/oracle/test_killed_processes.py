@@ -141,7 +141,7 @@ class ScannersInTurn:
     def start(self) -> None:
         client = connect(self._url)
         scanner = Scanner(
-            lease=Lease(client, self._keys.lease("scanner"), f"scanner-{len(self._tasks)}", LEASE_TTL_MS),
+            lease=Lease(client, self._keys.scanner_lease(), f"scanner-{len(self._tasks)}", LEASE_TTL_MS),
             rows_news=AnnouncementReader(self._url, [self._keys.rows(shard) for shard in range(SHARDS)]),
             snapshots=SnapshotReader(client, self._keys),
             publisher=BlockPublisher(client, self._keys),

@@ -4,25 +4,25 @@ import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 
 from marketdata.clock import SystemClock
+from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.management.provider_settings import provider_configuration
 from marketdata.management.recording_options import add_recording_options, recorder_config
-from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.registry import create_provider
 from marketdata.recording.recorder import Recorder
 from marketdata.recording.service import FeedRecorder
+from marketdata.runtime.identity import process_identity
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.trading_calendar.exchange import exchange_calendar_around, read_by_child
-
-LEASE_TTL_MS: Final = 3_000
 
 
 class Command(ServiceCommand):
@@ -57,7 +57,7 @@ def build_recorder(feed: MassiveConfiguration, recorder: Recorder) -> FeedRecord
     return FeedRecorder(
         create_provider(feed, load_calendar=load_calendar, clock=SystemClock()),
         recorder,
-        lease=Lease(redis, keys.lease("listener"), process_identity(), LEASE_TTL_MS),
+        lease=Lease(redis, keys.listener_lease(), process_identity(), LEASE_TTL_MS),
     )
 
 

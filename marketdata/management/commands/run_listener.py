@@ -4,28 +4,28 @@ import contextlib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 
 from marketdata.clock import SystemClock
 from marketdata.listener import Listener
+from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.listener.wanted import SERVICE, ListenerWanted
 from marketdata.management.provider_settings import provider_configuration
 from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.recording_options import add_recording_options, recorder_config
-from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.observability.tracing import configure_tracing
 from marketdata.providers.registry import create_provider
 from marketdata.recording.recorder import Recorder
+from marketdata.runtime.identity import process_identity
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
 from marketdata.trading_calendar.exchange import exchange_calendar_around, read_by_child
-
-LEASE_TTL_MS: Final = 3_000  # a standby listens within 4 s of a kill
 
 
 class Command(ServiceCommand):
@@ -66,7 +66,7 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
         queues_by_settings(clock),
         shard_count=settings.MDQ_SHARDS,
         source=source,
-        lease=Lease(redis, keys.lease(SERVICE), source, LEASE_TTL_MS),
+        lease=Lease(redis, keys.listener_lease(), source, LEASE_TTL_MS),
         records=ServiceRecords(redis, keys, SERVICE),
         wanted=wanted_by_settings(),
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,

@@ -8,8 +8,8 @@ open. What the server does is told in `status` and `session`. See docs/provider.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.observability import metrics
@@ -32,6 +32,7 @@ from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
 from marketdata.providers.massive.sessions import RetryDelays, SessionEnd, shown_status
+from marketdata.runtime.cancellation import finished_before, first_of, result_before
 from marketdata.trading_calendar import MarketSession
 
 KNOWN_STATUSES: Final = frozenset(
@@ -44,7 +45,6 @@ RECENT_SECONDS: Final = 10.0
 TURNING: Final = ProviderStatus(ProviderState.CONNECTING, "wanted", "a change is under way")
 STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "wanted", "an operator stopped it")
 
-T = TypeVar("T")
 log = get_logger(__name__)
 
 
@@ -136,7 +136,7 @@ class MassiveProvider:
                 self._turning.clear()
                 if self._target is None:
                     self._enter(STOPPED_BY_OPERATOR)
-                    await self._undisturbed(asyncio.Event().wait(), stopping)
+                    await first_of(stopping, self._turning)
                 elif (end := await self._run_session(stopping)) is not None:
                     await self._wait_after(end, stopping)
         finally:
@@ -182,7 +182,7 @@ class MassiveProvider:
             self._configuration, self._clock, self._buffer.append, self._learn, self._market_hours
         )
         try:
-            return await self._undisturbed(session.run(), stopping)
+            return await result_before(session.run(), stopping, self._turning)
         finally:
             await session.close()
 
@@ -208,7 +208,7 @@ class MassiveProvider:
         log.warning(
             "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
         )
-        await self._undisturbed(self._until_worth_trying(end, delay), stopping)
+        await finished_before(self._until_worth_trying(end, delay), stopping, self._turning)
         if self._turning.is_set():
             self._delays.reset()
 
@@ -229,18 +229,6 @@ class MassiveProvider:
                 self._enter(status)
             await asyncio.sleep(max(view.ask_again_seconds, delay_seconds))
             view = await self._market_hours.look(fresh_seconds=0)
-
-    async def _undisturbed(self, work: Awaitable[T], stopping: asyncio.Event) -> T | None:
-        """What the work gives; None, and the work is cancelled, as soon as we stop or turn elsewhere."""
-        working = asyncio.ensure_future(work)
-        disturbances = [asyncio.create_task(event.wait()) for event in (stopping, self._turning)]
-        try:
-            await asyncio.wait([working, *disturbances], return_when=asyncio.FIRST_COMPLETED)
-            return working.result() if working.done() else None
-        finally:
-            for task in (working, *disturbances):
-                task.cancel()
-            await asyncio.wait([working, *disturbances])
 
     def _enter(self, status: ProviderStatus) -> None:
         if status.state is ProviderState.LIVE:

@@ -26,6 +26,7 @@ from marketdata.providers.massive.sessions import (
     no_further_dialling,
     shown_status,
 )
+from marketdata.runtime.cancellation import end
 from marketdata.trading_calendar import MarketSession
 
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
@@ -141,8 +142,7 @@ class Session:
     async def close(self) -> None:
         """End the session without leaving a task or a socket, however the peer behaves."""
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+            await end(self._looking)
         if self._receiving is None:
             return
         if not self._receiving.done() and self._client.websocket is not None:

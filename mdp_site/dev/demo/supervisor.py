@@ -1,13 +1,13 @@
 """Start everything in order, show when each process is ready, keep it running, stop it all."""
 
 import asyncio
-import contextlib
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from marketdata.runtime.cancellation import finished_before
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
 from mdp_site.dev.demo.environment import DEMO_USER, DemoError, Ports, uses_real_feed
 from mdp_site.dev.demo.plan import (
@@ -52,17 +52,11 @@ class Supervisor:
             loop.add_signal_handler(number, stopping.set)
         for name in await self._manager.end_leftovers():
             self._say(f"ended {name}, left over from a run that was killed")
-        starting = asyncio.create_task(self._start())
         try:
-            await _first_of(starting, stopping.wait())
-            if starting.done():
-                starting.result()
+            if await finished_before(self._start(), stopping):
                 self._announce()
                 await stopping.wait()
         finally:
-            starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DemoError):
-                await starting
             print("\nStopping ...", flush=True)
             await self._manager.stop_all()
             print("Stopped.", flush=True)
@@ -153,12 +147,3 @@ def child_environment(outer: Mapping[str, str], settings: Mapping[str, str]) -> 
     """
     path = f"{Path(sys.executable).parent}:{outer.get('PATH', '/usr/bin:/bin')}"
     return {**outer, **settings, "PATH": path, "PYTHONUNBUFFERED": "1"}
-
-
-async def _first_of(task: "asyncio.Task[None]", other: Awaitable[object]) -> None:
-    """Wait until the task or the other is done; the other is not waited for any longer then."""
-    waiting = asyncio.ensure_future(other)
-    try:
-        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()

@@ -4,12 +4,12 @@
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from marketdata.clock import Clock
-from marketdata.errors import MarketDataError
+from marketdata.control.settings import POLL_SECONDS, replaced
 from marketdata.listener.wanted import (
     ListenerActual,
     ListenerWanted,
@@ -20,13 +20,6 @@ from marketdata.listener.wanted import (
 from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.store.service_records import ServiceRecords
-
-ATTEMPTS: Final = 5
-POLL_SECONDS: Final = 0.1
-
-
-class ChangedMeanwhile(MarketDataError):
-    """Others change the wanted state at the same time; try again."""
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -79,16 +72,16 @@ class ListenerControl:
             ConfigurationError: a value is not accepted; the message says what is.
             ChangedMeanwhile: others are changing it too.
         """
-        for _ in range(ATTEMPTS):
-            stored = await self._records.wanted()
+
+        def changed(stored: bytes | None) -> ListenerWanted:
             before = self._default if stored is None else read_wanted(stored)
             after = msgspec.structs.replace(
                 before, **changes, version=before.version + 1, session=before.session + new_session
             )
             _check(after)
-            if await self._records.replace_wanted(stored, encode(after)):
-                return after
-        raise ChangedMeanwhile("the wanted state of the listener keeps changing; try again")
+            return after
+
+        return await replaced(self._records, changed, encode)
 
     async def effect(self, wanted: ListenerWanted, *, deadline_seconds: float) -> Effect:
         """Wait until the wanted state is the actual one, or cannot become it, or the deadline has passed."""

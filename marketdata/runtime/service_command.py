@@ -2,9 +2,6 @@
 
 import argparse
 import contextlib
-import os
-import socket
-import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -67,11 +64,6 @@ class ServiceCommand(BaseCommand):
                 health_port=options["health_port"],
                 workers=service if isinstance(service, WorkerPool) else None,
             )
-
-
-def process_identity() -> str:
-    """A name unlike that of any other process, also of earlier ones of this machine."""
-    return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
 
 
 def port_number(text: str) -> int:
