@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,8 +18,7 @@ from marketdata.listener.wanted import (
     read_actual,
     read_wanted,
 )
-from marketdata.providers.base import ProviderState
-from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.base import FeedTarget, ProviderState
 from marketdata.store.service_records import ServiceRecords
 
 ATTEMPTS: Final = 5
@@ -40,13 +40,23 @@ class Effect(msgspec.Struct, frozen=True):
 class ListenerControl:
     """Changes the wanted state of the listener. `default` is what holds while none is stored.
 
+    `validate` checks what is to be listened to: the provider's (`marketdata.providers.plugin`).
+
     All methods raise:
         StoreUnavailable: the cache is away.
         ContentError: something else wrote to the records.
     """
 
-    def __init__(self, records: ServiceRecords, default: ListenerWanted, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: ServiceRecords,
+        default: ListenerWanted,
+        clock: Clock,
+        *,
+        validate: Callable[[FeedTarget], None],
+    ) -> None:
         self._records = records
+        self._validate = validate
         self._default = default
         self._clock = clock
 
@@ -85,7 +95,9 @@ class ListenerControl:
             after = msgspec.structs.replace(
                 before, **changes, version=before.version + 1, session=before.session + new_session
             )
-            _check(after)
+            self._validate(
+                FeedTarget(feed=after.feed, market=after.market, subscriptions=after.subscriptions)
+            )
             if await self._records.replace_wanted(stored, encode(after)):
                 return after
         raise ChangedMeanwhile("the wanted state of the listener keeps changing; try again")
@@ -119,12 +131,6 @@ def _judge_by_state(actual: ListenerActual) -> Effect | None:
     if actual.state is ProviderState.REFUSED:
         return Effect(False, f"refused by the provider: {actual.reason}: {actual.detail}", actual)
     return None
-
-
-def _check(wanted: ListenerWanted) -> None:
-    MassiveConfiguration(
-        api_key="not looked at", feed=wanted.feed, market=wanted.market, subscriptions=wanted.subscriptions
-    )
 
 
 def _why_not_yet(wanted: ListenerWanted, actual: ListenerActual | None) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from marketdata.payloads import RowBlock
-from marketdata.providers.base import EventRouter, Frame, Routing
+from marketdata.providers.base import Frame, Routing
 from marketdata.providers.feed_clock import FeedClock
-from marketdata.providers.massive.framing import FrameRouter
+from marketdata.providers.registry import DEFAULT_PROVIDER, provider_plugin
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
@@ -27,11 +27,10 @@ SOURCE: Final = "memory"
 class TopStocks:
     """Follows the market through what it is given, and ranks it whenever it is asked to.
 
-    `make_router` makes what takes the provider's frames apart, for so many shards; `make_routes` says which
-    analyzers work. The market's time is that of the events, so a day may be run through at any speed.
-    Received times and the statuses of a feed with a clock of its own bound the stamps of the events, as in a
-    processor: frames need the received times of their recording. Test issues are ranked only if
-    `show_test_issues`.
+    `provider` names whose frames they are, `make_routes` says which analyzers work. The market's time is that
+    of the events, so a day may be run through at any speed. Received times and the statuses of a feed with a
+    clock of its own bound the stamps of the events, as in a processor: frames need the received times of a
+    recording. Test issues are ranked only if `show_test_issues`.
     """
 
     def __init__(
@@ -41,14 +40,14 @@ class TopStocks:
         shards: int = 1,
         boards: Sequence[Board] = BOARDS,
         make_routes: Callable[[], Sequence[Route]] = routes,
-        make_router: Callable[[int], EventRouter] = FrameRouter,
+        provider: str = DEFAULT_PROVIDER,
         show_test_issues: bool = False,
     ) -> None:
         self._shards = [
             ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=1) for shard in range(shards)
         ]
         self._queues = frozenset(self._shards[0].queues)
-        self._router = make_router(shards)
+        self._router = provider_plugin(provider).router(shards)
         self._scanner = MarketScanner(epoch=1, boards=boards, show_test_issues=show_test_issues)
         self._sequence = itertools.count(1)
         self._feed_clock = FeedClock(may_declare=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.base import FeedTarget
 from marketdata.recording.format import Metadata
 from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, RecorderConfig
 
@@ -43,19 +43,17 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def recorder_config(
-    directory: Path, feed: MassiveConfiguration, options: Mapping[str, Any]
-) -> RecorderConfig:
-    """The recorder that the options describe, for this feed.
+def recorder_config(directory: Path, target: FeedTarget, options: Mapping[str, Any]) -> RecorderConfig:
+    """The recorder that the options describe, for what the feed is aimed at.
 
     Raises:
         ConfigurationError: an option is out of range; the message names it.
     """
     seed = options["simulator_seed"]
     metadata = Metadata(
-        feed=feed.feed,
-        market=feed.market,
-        subscriptions=feed.subscriptions,
+        feed=target.feed,
+        market=target.market,
+        subscriptions=target.subscriptions,
         simulator_seed=seed,
         simulator_symbols=None if seed is None else options["simulator_symbols"],
     )

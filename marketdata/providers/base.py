@@ -39,7 +39,7 @@ class ProviderState(enum.StrEnum):
 
 
 class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """What to listen to, in the words of the `MASSIVE_*` settings.
+    """What to listen to, in the words of the provider: what it accepts, its `validate` says.
 
     `session`: a number that has changed asks for a new connection although nothing else changed.
     """

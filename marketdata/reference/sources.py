@@ -10,7 +10,14 @@ from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, S
 
 
 class ReferenceSource(Protocol):
-    """The provider; see `marketdata.reference.rest.RestSource` for what the methods raise."""
+    """The provider's answers about the whole market.
+
+    All methods raise:
+        ProviderUnavailable: overloaded or away, after several attempts.
+        ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; asking again soon cannot
+            help.
+        ContentError: an answer that is not understood, after several attempts.
+    """
 
     @property
     def requests(self) -> int:

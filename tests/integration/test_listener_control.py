@@ -19,6 +19,7 @@ from marketdata.providers.base import FeedTarget, ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.providers.registry import provider_plugin
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.service import SimulatorService
 from marketdata.store.keys import Keys
@@ -47,7 +48,9 @@ class Rig:
         self.redis = redis
         records = ServiceRecords(redis, keys, SERVICE)
         default = default_for(market)
-        self.control = ListenerControl(records, default, SystemClock())
+        self.control = ListenerControl(
+            records, default, SystemClock(), validate=provider_plugin("massive").validate
+        )
         self.provider = MassiveProvider(
             MassiveConfiguration(api_key=key, feed=market.address, secure=False, subscriptions=SUBSCRIPTIONS),
             delays=RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),

@@ -11,13 +11,13 @@ from django.core.management.base import CommandParser
 
 from marketdata.clock import SystemClock
 from marketdata.listener import Listener
-from marketdata.listener.wanted import SERVICE, ListenerWanted
-from marketdata.management.provider_settings import provider_configuration
+from marketdata.listener.wanted import SERVICE
 from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.management.service_command import ServiceCommand, process_identity
+from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.observability.tracing import configure_tracing
-from marketdata.providers.registry import create_provider
+from marketdata.providers.chosen import chosen_provider, provider_settings
 from marketdata.recording.recorder import Recorder
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -45,7 +45,8 @@ class Command(ServiceCommand):
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> Listener:
         if not options["record"]:
             return build_listener()
-        recorder = Recorder(recorder_config(options["record"], provider_configuration(), options))
+        target = chosen_provider().target(provider_settings())
+        recorder = Recorder(recorder_config(options["record"], target, options))
         return build_listener(stack.enter_context(recorder))
 
 
@@ -56,13 +57,14 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
         ConfigurationError: a setting is wrong; the message names it.
     """
     clock = SystemClock()
+    plugin, all_settings = chosen_provider(), provider_settings()
     source = process_identity()  # batches are numbered from 1 under this name
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
     load_calendar = functools.partial(
         exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
     )
     return Listener(
-        create_provider(provider_configuration(), load_calendar=load_calendar, clock=clock),
+        plugin.create(all_settings, plugin.target(all_settings), load_calendar=load_calendar, clock=clock),
         queues_by_settings(clock),
         shard_count=settings.MDQ_SHARDS,
         source=source,
@@ -74,14 +76,4 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
         tracing=configure_tracing("listener"),
         tap=recorder.record if recorder else None,
         on_target=recorder.aim if recorder else None,
-    )
-
-
-def wanted_by_settings() -> ListenerWanted:
-    """What holds until an operator says otherwise."""
-    return ListenerWanted(
-        running=True,
-        feed=settings.MASSIVE_FEED,
-        market=settings.MASSIVE_MARKET,
-        subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
     )
