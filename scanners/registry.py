@@ -1,11 +1,10 @@
 """Which queue holds which events, and which analyzers take them: the one place to add an analyzer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
 
 import msgspec
 
-from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, ColumnDecoder, Lines
+from marketdata.codec import Lines
 from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
 from marketdata.transport.queues import QueueName
 from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
@@ -14,18 +13,16 @@ from scanners.analyzers.columns import Instants
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way of a queue's events: to which lines they are decoded, when they happened, who takes them."""
+    """The way of a queue's events: which columns are read of them, when they happened, who takes them.
+
+    `columns` are names of `marketdata.events`. The provider's decoder gives one line of numbers for each.
+    """
 
     queue: QueueName
-    decoder: ColumnDecoder
+    columns: tuple[str, ...]
     event_times_ms: Callable[[Lines], Instants]
     analyzers: tuple[Analyzer, ...]
 
-
-AGGREGATE_COLUMNS: Final = ColumnDecoder(AGGREGATES, bars.LINES)
-TRADE_COLUMNS: Final = ColumnDecoder(TRADES, trades.LINES)
-QUOTE_COLUMNS: Final = ColumnDecoder(QUOTES, quotes.LINES)
-PRICE_BAND_COLUMNS: Final = ColumnDecoder(PRICE_BANDS, halts.LINES)
 
 RECEIVED_COLUMN = "received_timestamp"
 """When the last event of a row came from the provider, epoch ms."""
@@ -49,13 +46,13 @@ def routes() -> Sequence[Route]:
     return (
         Route(
             QueueName.AGGREGATE,
-            AGGREGATE_COLUMNS,
+            bars.LINES,
             bars.event_times_ms,
             (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
-        Route(QueueName.TRADES, TRADE_COLUMNS, trades.event_times_ms, (trades.TradesAnalyzer(),)),
-        Route(QueueName.QUOTES, QUOTE_COLUMNS, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
-        Route(QueueName.HALTS, PRICE_BAND_COLUMNS, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
+        Route(QueueName.TRADES, trades.LINES, trades.event_times_ms, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, quotes.LINES, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+        Route(QueueName.HALTS, halts.LINES, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
     )
 
 

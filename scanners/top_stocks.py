@@ -12,7 +12,7 @@ from typing import Final
 from marketdata.payloads import RowBlock
 from marketdata.providers.base import Frame, Routing
 from marketdata.providers.feed_clock import FeedClock
-from marketdata.providers.registry import DEFAULT_PROVIDER, provider_plugin
+from marketdata.providers.registry import DEFAULT_PROVIDER, wire_format
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
@@ -47,7 +47,8 @@ class TopStocks:
             ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=1) for shard in range(shards)
         ]
         self._queues = frozenset(self._shards[0].queues)
-        self._router = provider_plugin(provider).router(shards)
+        self._format = provider
+        self._router = wire_format(provider).router(shards)
         self._scanner = MarketScanner(epoch=1, boards=boards, show_test_issues=show_test_issues)
         self._sequence = itertools.count(1)
         self._feed_clock = FeedClock(may_declare=True)
@@ -99,6 +100,7 @@ class TopStocks:
     def _batches(self, routing: Routing, received_ns: int, feed_time_ms: int) -> Iterable[Batch]:
         for part in routing.parts:
             yield Batch(
+                format=self._format,
                 queue=part.queue,
                 shard=part.shard,
                 source=SOURCE,

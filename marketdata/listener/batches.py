@@ -46,6 +46,7 @@ class BatchMaker:
             traceparent = self._tracing.traceparent()
             batches = [
                 Batch(
+                    format=self._provider.format,
                     queue=part.queue,
                     shard=part.shard,
                     source=self._source,

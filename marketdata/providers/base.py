@@ -142,6 +142,10 @@ class Provider(Protocol):
     """One connection to one vendor's feed."""
 
     @property
+    def format(self) -> str:
+        """The name of the format of its frames: see `marketdata.providers.wire_format`."""
+
+    @property
     def status(self) -> ProviderStatus:
         """The state of the connection now."""
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, TypeAlias
 
 from marketdata.clock import Clock
-from marketdata.providers.base import EventRouter, FeedTarget, Provider
+from marketdata.providers.base import FeedTarget, Provider
+from marketdata.providers.wire_format import WireFormat
 from marketdata.reference.newcomers import SymbolSource
 from marketdata.reference.sources import ReferenceSource
 from marketdata.trading_calendar import TradingCalendar
@@ -62,8 +63,9 @@ class ProviderPlugin(Protocol):
             ConfigurationError: a setting is wrong, a credential is missing, or see `validate`.
         """
 
-    def router(self, shard_count: int) -> EventRouter:
-        """A router for the frames of its feed."""
+    @property
+    def wire_format(self) -> WireFormat | None:
+        """How it writes its events; None if its feed has the format of another provider."""
 
     def reference_source(
         self, settings: Settings, *, patience_seconds: float | None = None

@@ -6,8 +6,10 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Final
 
-from marketdata.errors import ConfigurationError
+from marketdata.errors import ConfigurationError, ContentError
 from marketdata.providers.plugin import ProviderPlugin
+from marketdata.providers.wire_format import BatchDecoder, WireFormat
+from marketdata.transport.queues import QueueName
 
 _PACKAGES: Final = {
     "massive": "marketdata.providers.massive",
@@ -56,6 +58,28 @@ def provider_plugin(name: str) -> ProviderPlugin:
         )
     checked: ProviderPlugin = plugin
     return checked
+
+
+@functools.cache
+def wire_format(name: str) -> WireFormat:
+    """The format that a batch names.
+
+    Raises:
+        ContentError: reason `unknown_format`; no provider here has a format of this name.
+    """
+    if name in _PACKAGES and (found := provider_plugin(name).wire_format) is not None:
+        return found
+    raise ContentError("unknown_format", f"{name!r}; known are the formats of {', '.join(provider_names())}")
+
+
+@functools.cache
+def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) -> BatchDecoder:
+    """What reads the batches of a format and queue into columns of `marketdata.events`.
+
+    Raises:
+        ContentError: see `wire_format`.
+    """
+    return wire_format(format_name).decoder(queue, columns)
 
 
 def _missing_parts(plugin: object) -> Sequence[str]:

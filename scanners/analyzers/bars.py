@@ -2,25 +2,15 @@
 
 from typing import Final
 
+from marketdata import events
 from marketdata.codec import Lines
 from scanners.analyzers.columns import Instants, whole_numbers
 
-BAR_COLUMNS: Final = (
-    "volume",
-    "accumulated_volume",
-    "vwap",
-    "open",
-    "close",
-    "high",
-    "low",
-    "aggregate_vwap",
-    "average_size",
-    "start_timestamp",
-    "end_timestamp",
-)
+LINES: Final = events.AGGREGATE_COLUMNS
+"""Of which columns of an aggregate there are lines."""
 
-LINES: Final = ("official_open_price", *BAR_COLUMNS)
-"""Of which fields of an aggregate there are lines. An official open that is not yet known is absent."""
+BAR_COLUMNS: Final = LINES[1:]
+"""All but the official open, which is not the bar's own."""
 
 BAR_LINES: Final = slice(1, None)
 """Those of `BAR_COLUMNS`."""

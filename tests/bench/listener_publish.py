@@ -63,6 +63,8 @@ def listener_publish_redis() -> Row:
 class _FramesForEver:
     """A provider whose frames always wait, handed over in the portions of the real frame buffer."""
 
+    format = "massive"
+
     status = ProviderStatus(ProviderState.LIVE)
     session = SessionReport()
     outlook = FeedOutlook()

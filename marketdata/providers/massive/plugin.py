@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from marketdata.clock import Clock
-from marketdata.providers.base import EventRouter, FeedTarget, Provider
+from marketdata.providers.base import FeedTarget, Provider
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, Settings
+from marketdata.providers.wire_format import WireFormat
 from marketdata.trading_calendar import TradingCalendar
 
 
@@ -57,11 +58,12 @@ class MassivePlugin:
             market_hours = MarketHours(ask, load_calendar, clock=clock)
         return MassiveProvider(configuration, clock=clock, market_hours=market_hours)
 
-    def router(self, shard_count: int) -> EventRouter:
-        """A router for Massive's frames."""
-        from marketdata.providers.massive.framing import FrameRouter
+    @property
+    def wire_format(self) -> WireFormat:
+        """Massive's JSON."""
+        from marketdata.providers.massive.wire_format import FORMAT
 
-        return FrameRouter(shard_count)
+        return FORMAT
 
     def reference_source(
         self, settings: Settings, *, patience_seconds: float | None = None

@@ -50,6 +50,8 @@ TTL_MS = 5_000
 class FakeProvider:
     """A provider whose frames the test puts in."""
 
+    format = "massive"
+
     def __init__(self) -> None:
         self.buffer = FrameBuffer(count_events)
         self.target: FeedTarget | None = None
