@@ -11,6 +11,7 @@ import msgspec
 
 from marketdata.clock import Clock
 from marketdata.errors import MarketDataError
+from marketdata.feeds import FeedTarget
 from marketdata.listener.wanted import (
     ListenerActual,
     ListenerWanted,
@@ -18,7 +19,7 @@ from marketdata.listener.wanted import (
     read_actual,
     read_wanted,
 )
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.providers.base import ProviderState
 from marketdata.store.service_records import ServiceRecords
 
 ATTEMPTS: Final = 5

@@ -8,10 +8,11 @@ from typing import Final
 from msgspec import structs
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
+from marketdata.feeds import FeedTarget
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import ListenerActual, ListenerWanted, encode, read_wanted
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from marketdata.providers.base import FeedTarget, Provider
+from marketdata.providers.base import Provider
 from marketdata.store.service_records import ServiceRecords, WantedAnnouncements
 
 REPORT_INTERVAL_SECONDS: Final = 0.5

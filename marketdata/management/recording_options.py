@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from marketdata.providers.base import FeedTarget
+from marketdata.feeds import FeedTarget
 from marketdata.recording.format import Metadata
 from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, RecorderConfig
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, TypeAlias
 
 from marketdata.clock import Clock
-from marketdata.providers.base import FeedTarget, Provider
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import Provider
 from marketdata.providers.wire_format import WireFormat
 from marketdata.reference.newcomers import SymbolSource
 from marketdata.reference.sources import ReferenceSource

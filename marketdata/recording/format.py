@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from marketdata.errors import ContentError
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.compression import zstd
 
 VERSION: Final = 1

@@ -17,17 +17,15 @@ import uvloop
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.listener import Listener
 from marketdata.providers.base import (
     BufferCounts,
     EventRouter,
     FeedOutlook,
-    FeedTarget,
-    Frame,
     ProviderState,
     ProviderStatus,
     SessionReport,
-    StatusEvent,
 )
 from marketdata.providers.frame_buffer import TAKE_CHARACTERS
 from marketdata.providers.massive.framing import FrameRouter

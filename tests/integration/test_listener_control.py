@@ -13,9 +13,10 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import ConfigurationError
+from marketdata.feeds import FeedTarget
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays

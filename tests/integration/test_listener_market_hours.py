@@ -6,7 +6,8 @@ import time
 import pytest
 
 from marketdata.errors import ProviderUnavailable
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.market_hours import MarketHours

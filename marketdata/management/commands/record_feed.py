@@ -11,12 +11,12 @@ from django.core.management.base import CommandParser
 from msgspec import structs
 
 from marketdata.clock import SystemClock
+from marketdata.feeds import FeedTarget
+from marketdata.listener.feed_recorder import FeedRecorder
 from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.management.service_command import ServiceCommand, process_identity
-from marketdata.providers.base import FeedTarget
 from marketdata.providers.chosen import chosen_provider, provider_settings
 from marketdata.recording.recorder import Recorder
-from marketdata.recording.service import FeedRecorder
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease

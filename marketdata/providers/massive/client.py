@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.feed_clock import FeedClock
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
@@ -19,14 +21,10 @@ from marketdata.providers.base import (
     BufferCounts,
     EventRouter,
     FeedOutlook,
-    FeedTarget,
-    Frame,
     ProviderState,
     ProviderStatus,
     SessionReport,
-    StatusEvent,
 )
-from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveConfiguration
 from marketdata.providers.massive.framing import count_events

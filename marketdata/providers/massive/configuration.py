@@ -7,7 +7,8 @@ from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
 from marketdata.events import is_symbol
-from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedTarget
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import MARKETS, ONLY_STOCKS
 
 # The delayed plans' feeds, by their names in the SDK, and by how much they are late.
 DELAYED: Final = "Delayed"

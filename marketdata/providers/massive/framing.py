@@ -20,9 +20,10 @@ import numpy as np
 from marketdata.codec.layout import SYMBOL_CHARACTERS
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, is_json, pieces_of
 from marketdata.events import LONGEST_SYMBOL, Symbol
+from marketdata.feeds import StatusEvent
 from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, Part, route_frames
 from marketdata.kernels.json_text import packed_word
-from marketdata.providers.base import RoutedEvents, Routing, StatusEvent
+from marketdata.providers.base import RoutedEvents, Routing
 from marketdata.providers.massive.wire import TAG_FIELD, EventType
 from marketdata.transport.queues import QueueName, shard_of
 

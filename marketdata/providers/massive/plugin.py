@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from marketdata.clock import Clock
-from marketdata.providers.base import FeedTarget, Provider
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import Provider
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, Settings
 from marketdata.providers.wire_format import WireFormat
 from marketdata.trading_calendar import TradingCalendar

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
-from marketdata.providers.base import Frame
 from marketdata.store.keys import TOP_GAINERS, TOP_VOLUME
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, event_times_ms

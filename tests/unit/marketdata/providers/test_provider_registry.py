@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from marketdata.errors import ConfigurationError
+from marketdata.feeds import FeedTarget
 from marketdata.providers import registry
-from marketdata.providers.base import FeedTarget
 from marketdata.providers.plugin import ProviderPlugin
 from marketdata.providers.registry import provider_names, provider_plugin
 
