@@ -43,14 +43,19 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def recorder_config(directory: Path, target: FeedTarget, options: Mapping[str, Any]) -> RecorderConfig:
+def recorder_config(
+    directory: Path, target: FeedTarget, options: Mapping[str, Any], *, format_name: str
+) -> RecorderConfig:
     """The recorder that the options describe, for what the feed is aimed at.
+
+    `format_name`: the name of the format of its frames.
 
     Raises:
         ConfigurationError: an option is out of range; the message names it.
     """
     seed = options["simulator_seed"]
     metadata = Metadata(
+        format=format_name,
         feed=target.feed,
         market=target.market,
         subscriptions=target.subscriptions,

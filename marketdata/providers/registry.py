@@ -13,6 +13,7 @@ from marketdata.transport.queues import QueueName
 
 _PACKAGES: Final = {
     "massive": "marketdata.providers.massive",
+    "replay": "marketdata.providers.replay",
 }
 DEFAULT_PROVIDER: Final = "massive"
 _TEMPLATE: Final = "marketdata/providers/_template"
@@ -79,7 +80,10 @@ def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) 
     Raises:
         ContentError: see `wire_format`.
     """
-    return wire_format(format_name).decoder(queue, columns)
+    try:
+        return wire_format(format_name).decoder(queue, columns)
+    except KeyError as error:
+        raise ContentError("unknown_format", f"{format_name!r} has no {error} in {queue}") from error
 
 
 def _missing_parts(plugin: object) -> Sequence[str]:

@@ -11,10 +11,10 @@ from django.core.management.base import CommandParser
 from msgspec import structs
 
 from marketdata.clock import SystemClock
-from marketdata.feeds import FeedTarget
 from marketdata.listener.feed_recorder import FeedRecorder
 from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.management.service_command import ServiceCommand, process_identity
+from marketdata.providers.base import Provider
 from marketdata.providers.chosen import chosen_provider, provider_settings
 from marketdata.recording.recorder import Recorder
 from marketdata.store.connection import connect
@@ -50,20 +50,23 @@ class Command(ServiceCommand):
             feed=options["feed"] or by_settings.feed,
             subscriptions=_subscriptions(options["subscriptions"]) or by_settings.subscriptions,
         )
-        recorder = Recorder(recorder_config(options["directory"], target, options))
-        return build_recorder(target, stack.enter_context(recorder))
+        load_calendar = functools.partial(
+            exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
+        )
+        provider = chosen_provider().create(
+            provider_settings(), target, load_calendar=load_calendar, clock=SystemClock()
+        )
+        recorder = Recorder(
+            recorder_config(options["directory"], target, options, format_name=provider.format)
+        )
+        return build_recorder(provider, stack.enter_context(recorder))
 
 
-def build_recorder(target: FeedTarget, recorder: Recorder) -> FeedRecorder:
+def build_recorder(provider: Provider, recorder: Recorder) -> FeedRecorder:
     """The service that connects to the feed under the listener's lease; nothing is connected yet."""
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
-    load_calendar = functools.partial(
-        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
-    )
     return FeedRecorder(
-        chosen_provider().create(
-            provider_settings(), target, load_calendar=load_calendar, clock=SystemClock()
-        ),
+        provider,
         recorder,
         lease=Lease(redis, keys.lease("listener"), process_identity(), LEASE_TTL_MS),
     )

@@ -17,6 +17,7 @@ from marketdata.management.recording_options import add_recording_options, recor
 from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.observability.tracing import configure_tracing
+from marketdata.providers.base import Provider
 from marketdata.providers.chosen import chosen_provider, provider_settings
 from marketdata.recording.recorder import Recorder
 from marketdata.store.connection import connect
@@ -43,28 +44,40 @@ class Command(ServiceCommand):
         super().add_arguments(parser)
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> Listener:
+        provider = create_provider()
         if not options["record"]:
-            return build_listener()
+            return build_listener(provider)
         target = chosen_provider().target(provider_settings())
-        recorder = Recorder(recorder_config(options["record"], target, options))
-        return build_listener(stack.enter_context(recorder))
+        recorder = Recorder(recorder_config(options["record"], target, options, format_name=provider.format))
+        return build_listener(provider, stack.enter_context(recorder))
 
 
-def build_listener(recorder: Recorder | None = None) -> Listener:
+def create_provider() -> Provider:
+    """The provider's feed as the settings describe it; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the message names it.
+    """
+    plugin, all_settings = chosen_provider(), provider_settings()
+    load_calendar = functools.partial(
+        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
+    )
+    return plugin.create(
+        all_settings, plugin.target(all_settings), load_calendar=load_calendar, clock=SystemClock()
+    )
+
+
+def build_listener(provider: Provider, recorder: Recorder | None = None) -> Listener:
     """The listener as the settings describe it; nothing is connected yet.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names it.
     """
     clock = SystemClock()
-    plugin, all_settings = chosen_provider(), provider_settings()
     source = process_identity()  # batches are numbered from 1 under this name
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
-    load_calendar = functools.partial(
-        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
-    )
     return Listener(
-        plugin.create(all_settings, plugin.target(all_settings), load_calendar=load_calendar, clock=clock),
+        provider,
         queues_by_settings(clock),
         shard_count=settings.MDQ_SHARDS,
         source=source,
