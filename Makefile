@@ -14,7 +14,7 @@ SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: ## Install what is needed and run the whole platform on a synthetic market (PORT=8000)
+demo: ## Install what is needed and run the whole platform on a synthetic market (PORT=8000, SCENARIO=demo)
 	@$(PYTHON) deploy/bootstrap.py demo
 	@exec $(BIN)/python -m mdp_site.demo
 

@@ -89,6 +89,9 @@ AGGREGATE_COLUMNS: Final = (
 day.
 """
 
+SPAN_FIELDS: Final = ("start_timestamp", "end_timestamp")
+"""The two stamps of an aggregate. One bounds the other: an aggregate of a wire has a `longest_span_ms`."""
+
 TRADE_COLUMNS: Final = (
     "price",
     "size",

@@ -1,6 +1,11 @@
 """What goes to a feed and what comes from it: the target, the frames, and statuses among their events."""
 
+from typing import Final
+
 import msgspec
+
+MAX_FRAME_CHARACTERS: Final = 16 * 2**20
+"""A longer frame is not looked at."""
 
 
 class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
 
     Times: `published_ns` our clock at publication; `received_ns` the newest received time of
     an event that is reflected in the block (0 when none); `market_time_ms` the newest event time.
+
+    `shows_test_issues`: the processor's decision on whether its test issues stand on boards.
     """
 
     producer: str
@@ -44,6 +46,7 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
     market_time_ms: int
     symbols: tuple[str, ...]
     columns: Mapping[str, Column]
+    shows_test_issues: bool = False
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -92,6 +95,7 @@ class _WireBlock(msgspec.Struct, array_like=True, frozen=True):
     symbols: tuple[str, ...]
     names: tuple[str, ...]
     matrix: bytes
+    shows_test_issues: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -134,6 +138,7 @@ def encode_row_block(block: RowBlock) -> bytes:
             block.symbols,
             names,
             matrix.ravel().view(np.uint8).data,  # type: ignore[arg-type] # encoded like bytes, without a copy
+            block.shows_test_issues,
         )
     )
 
@@ -162,4 +167,5 @@ def decode_row_block(data: bytes) -> RowBlock:
         market_time_ms=wire.market_time_ms,
         symbols=wire.symbols,
         columns=dict(zip(wire.names, matrix, strict=True)),
+        shows_test_issues=wire.shows_test_issues,
     )

@@ -9,14 +9,12 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from marketdata.observability.logs import get_logger
-
-_log = get_logger(__name__)
+from mdp_site.login.journal import note_refusal
 
 
 def local_staff_exist() -> bool:
@@ -43,10 +41,22 @@ class RateLimitedAdminForm(AdminAuthenticationForm):
                 self.request, username=username, password=password
             )
             if self.user_cache is None:
-                _log.warning("login by password failed", address=get_adapter().get_client_ip(self.request))
+                note_refusal(self.request, step="password", reason="wrong name or password")
                 raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
         return self.cleaned_data
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Let active members of staff in.
+
+        Raises:
+            ValidationError: this is none.
+        """
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            note_refusal(self.request, step="password", reason="no active member of staff", user_id=user.pk)
+            raise
 
 
 class ControlPlaneSite(AdminSite):

@@ -16,9 +16,10 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        """Register checks, receivers of ended sessions, what follows migrations; read stored jobs as data."""
+        """Register checks, receivers of logins and their ends, what follows migrations; read jobs as data."""
         from mdp_site import checks, sessions  # noqa: F401, PLC0415 - importing registers them; models are loaded only now
         from mdp_site.jobs.results import read_as_data  # noqa: PLC0415
+        from mdp_site.login import journal  # noqa: F401, PLC0415 - the same
 
         read_as_data()
 

@@ -2,7 +2,7 @@
 
 `mdp_site.env` refuses what is not a number, a URL or a known word; here stands what depends on several
 settings, on a grammar, or on the kind of deployment. Every message names the setting, its value (unless
-it is secret) and what is accepted. Management commands run these checks before they start; the web
+it is secret) and what is accepted. `manage.py` runs these checks before it starts a command; the web
 server runs them when it loads `mdp_site.asgi`.
 """
 
@@ -195,11 +195,13 @@ def _is_open_redis(url: str) -> bool:
 
 
 def refuse_when_unsafe() -> None:
-    """Run the platform's own checks where no management command has done so.
+    """Run the platform's own checks, for `manage.py` and where no management command has done so.
 
     Raises:
         ConfigurationError: naming every wrong setting and what is accepted for it.
     """
     serious = [found for found in checks.run_checks(tags=[TAG]) if found.is_serious()]
     if serious:
-        raise ConfigurationError("; ".join(f"{found.msg} ({found.hint})" for found in serious))
+        raise ConfigurationError(
+            "; ".join(f"{found.msg} ({found.hint})" if found.hint else found.msg for found in serious)
+        )

@@ -14,11 +14,19 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from marketdata.errors import ConfigurationError
 
 _Value = TypeVar("_Value")
+
+_REDIS_ACCEPTED: Final = {
+    **{
+        scheme: f"{scheme}://host:port/number with a whole number, such as 0"
+        for scheme in ("redis", "rediss")
+    },
+    "unix": "unix:///path?db=number with a whole number, such as 0",
+}
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -128,6 +136,10 @@ class Environment:
                 raise ConfigurationError(
                     f"{name} has the scheme {parts.scheme!r}, which is not valid; {accepted}"
                 )
+            if parts.scheme in _REDIS_ACCEPTED and not _names_redis_database(parts):
+                raise ConfigurationError(
+                    f"{name} names no database of a Redis server; accepted: {_REDIS_ACCEPTED[parts.scheme]}"
+                )
             return raw
 
         return self._read(name, default, parse)
@@ -151,6 +163,17 @@ class Environment:
         if not self.given(name):
             return default
         return parse(self._variables[name].strip())
+
+
+def _names_redis_database(parts: SplitResult) -> bool:
+    """Whether the database of a Redis address is a number or absent (0).
+
+    The driver takes a path that is no number for database 0, and `/1/2` for 12.
+    """
+    numbers = [value for key, value in parse_qsl(parts.query, keep_blank_values=True) if key == "db"]
+    if parts.scheme != "unix" and parts.path not in ("", "/"):
+        numbers.append(parts.path[1:])
+    return all(number.isascii() and number.isdigit() for number in numbers)
 
 
 def _parse_words(name: str, raw: str) -> list[str]:

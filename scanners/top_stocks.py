@@ -45,12 +45,15 @@ class TopStocks:
         show_test_issues: bool = False,
     ) -> None:
         self._shards = [
-            ShardProcessor(shard, routes=make_routes(), calendar=calendar, epoch=1) for shard in range(shards)
+            ShardProcessor(
+                shard, routes=make_routes(), calendar=calendar, epoch=1, show_test_issues=show_test_issues
+            )
+            for shard in range(shards)
         ]
         self._queues = frozenset(self._shards[0].queues)
         self._format = provider
         self._router = wire_format(provider).router(shards)
-        self._scanner = MarketScanner(epoch=1, boards=boards, show_test_issues=show_test_issues)
+        self._scanner = MarketScanner(epoch=1, boards=boards)
         self._sequence = itertools.count(1)
         self._feed_clock = FeedClock(may_declare=True)
 

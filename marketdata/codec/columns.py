@@ -98,6 +98,8 @@ class _Reading:
             self._layout.flags,
             self._layout.characters,
             self._layout.tags,
+            self._layout.span_lines,
+            self._layout.longest_spans,
             self._lines,
             self._codes,
             self._symbol_starts,

@@ -20,8 +20,8 @@ class RejectReason(enum.StrEnum):
     """Why an event was set aside; the values are metric labels.
 
     Not JSON; JSON without an event code; a code that the platform does not know; one that does not belong
-    into this kind of batch; a field that is missing, of the wrong type or out of its bounds; a whole batch
-    in a format that no provider here reads.
+    into this kind of batch; a field that is missing, of the wrong type or out of its bounds, alone (a price)
+    or beside another (the end of an aggregate); a whole batch in a format that no provider here reads.
     """
 
     MALFORMED = "malformed"

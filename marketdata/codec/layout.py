@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import inspect
 from numpy.typing import NDArray
 
-from marketdata.events import SYMBOL_PATTERN
+from marketdata.events import SPAN_FIELDS, SYMBOL_PATTERN
 from marketdata.kernels.event_columns import (
     FLAG_COUNT,
     KEY_TABLE_BITS,
@@ -94,13 +94,16 @@ class Layout(msgspec.Struct, frozen=True):
     flags: NDArray[np.uint8]
     characters: NDArray[np.uint8]
     tags: NDArray[np.uint64]
+    span_lines: NDArray[np.int64]
+    longest_spans: NDArray[np.int64]
 
 
 def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> Layout:
     """The layout of events that differ only in their tags.
 
     Raises:
-        TypeError: they differ in their fields, or a source does not fit the field that it names.
+        TypeError: they differ in their fields, a source does not fit the field that it names, or there is
+            no line of both stamps of events whose span is bounded.
         ValueError: a key or a tag is longer than what kernels know.
     """
     infos = [_struct_info(struct) for struct in structs]
@@ -126,7 +129,19 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
             number = number_of_field[name]
             _direct(source, place, line, traits[number], flags[number])
     tags = np.array([packed_word(str(info.tag)) for info in infos], dtype=np.uint64)
-    return Layout(keys, field_of_key, multiplier, traits, bounds, flags, SYMBOL_CHARACTERS, tags)
+    span_lines, longest_spans = _spans(structs, lines)
+    return Layout(
+        keys,
+        field_of_key,
+        multiplier,
+        traits,
+        bounds,
+        flags,
+        SYMBOL_CHARACTERS,
+        tags,
+        span_lines,
+        longest_spans,
+    )
 
 
 def fields_of(source: LineSource) -> Sequence[str]:
@@ -255,6 +270,22 @@ def _direct(
             traits[[goal, Trait.DIVISOR]] = line, divisor
         case _:
             raise TypeError(f"{source} does not fit a field of kind {kind.name.lower()}")
+
+
+def _spans(
+    structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lines of start and end, and how long after the start an event of each type may end, in ms.
+
+    Raises:
+        TypeError: a stamp has no line.
+    """
+    longest = [getattr(struct, "longest_span_ms", 0) for struct in structs]
+    if not any(longest):
+        return np.array([NO_LINE, NO_LINE]), np.array(longest)
+    if missing := [name for name in SPAN_FIELDS if name not in lines]:
+        raise TypeError(f"{structs[0].__name__} needs a line of {missing[0]!r}: its span is bounded")
+    return np.array([lines.index(name) for name in SPAN_FIELDS]), np.array(longest)
 
 
 def _key_table(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uint64]:

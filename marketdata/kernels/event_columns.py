@@ -99,6 +99,7 @@ class Odd(enum.IntEnum):
 
 
 NO_LINE: Final = -1
+NO_TAG: Final = -1
 
 _NUMBER: Final = int(Kind.NUMBER)
 _WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
@@ -140,14 +141,16 @@ def _read_event(
     flags: Bytes,
     characters: Bytes,
     tags: Codes,
+    span_lines: Integers,
+    longest_spans: Integers,
     lines: Numbers,
     symbols: Codes,
     symbol_starts: Integers,
     symbol_lengths: Integers,
 ) -> int:
-    """The place behind an event that was read; `NOT_PLAIN` also where a field is not as it must be."""
-    seen = np.uint64(0)
-    spellings = np.uint64(0)
+    """The place behind an event that was read; `NOT_PLAIN` also where something is not as it must be."""
+    tag = NO_TAG
+    seen = spellings = np.uint64(0)
     digest_line = NO_LINE
     at = after_space(text, at + 1)
     while True:
@@ -184,7 +187,8 @@ def _read_event(
             elif kind == _TAG:
                 start = at + 1
                 at = after_string(text, at)
-                if at == NOT_PLAIN or not _is_one_of(packed(text, start, at - 1), tags):
+                tag = NO_TAG if at == NOT_PLAIN else _number_of(packed(text, start, at - 1), tags)
+                if tag == NO_TAG:
                     return NOT_PLAIN
             else:
                 at = _read_field(text, at, event, field, traits, bounds, flags, lines)
@@ -193,7 +197,9 @@ def _read_event(
             return NOT_PLAIN
         at = after_space(text, at)
         if text[at] == CLOSING_BRACE:
-            if not _complete(event, seen, traits, bounds, lines):
+            if not _complete(event, seen, traits, bounds, lines) or not _has_possible_span(
+                event, tag, span_lines, longest_spans, lines
+            ):
                 return NOT_PLAIN
             if digest_line != NO_LINE:
                 lines[digest_line, event] = digest_of(spellings)
@@ -210,11 +216,11 @@ def _field_of(key: np.uint64, keys: Codes, field_of_key: Integers, multiplier: n
 
 
 @part
-def _is_one_of(code: np.uint64, tags: Codes) -> bool:
-    for tag in tags:  # noqa: SIM110 # numba has no any()
-        if code == tag:
-            return True
-    return False
+def _number_of(code: np.uint64, tags: Codes) -> int:
+    for tag in range(len(tags)):
+        if code == tags[tag]:
+            return tag
+    return NO_TAG
 
 
 @part
@@ -296,6 +302,16 @@ def _complete(event: int, seen: np.uint64, traits: Integers, bounds: Numbers, li
     return True
 
 
+@part
+def _has_possible_span(
+    event: int, tag: int, span_lines: Integers, longest_spans: Integers, lines: Numbers
+) -> bool:
+    """Whether an event whose fields are complete ends after it starts, and early enough."""
+    if span_lines[0] == NO_LINE:
+        return True
+    return bool(0 < lines[span_lines[1], event] - lines[span_lines[0], event] <= longest_spans[tag])
+
+
 @kernel(numba.int64(TEXT))
 def count_objects(text: Text) -> int:
     """At least as many as there are objects in a text: how often an object might start."""
@@ -309,6 +325,7 @@ def count_objects(text: Text) -> int:
     THREE_INTEGERS(
         TEXT, INTEGERS, THREE_INTEGERS,
         CODES, INTEGERS, numba.uint64, INTEGER_TABLE, NUMBER_TABLE, BYTE_TABLE, BYTES, CODES,
+        INTEGERS, INTEGERS,
         NUMBER_TABLE, CODES, INTEGERS, INTEGERS, INTEGERS, INTEGER_TABLE,
     )
 )  # fmt: skip
@@ -324,6 +341,8 @@ def read_events(
     flags: Bytes,
     characters: Bytes,
     tags: Codes,
+    span_lines: Integers,
+    longest_spans: Integers,
     lines: Numbers,
     symbols: Codes,
     symbol_starts: Integers,
@@ -340,9 +359,11 @@ def read_events(
 
     A field is found through `keys` and `field_of_key` (see `place_of_key`) and described by a line of
     `traits`, `bounds` and `flags`: a field of codes becomes all flags that its codes have. Symbols consist of
-    `characters` (see `characters_of`). `tags` are the packed types of event. Written are, for each event, a
-    column of `lines`, the packed symbol, its start and its length; for each body the count of its events; for
-    each odd event, whose columns elsewhere mean nothing, a line of `odd`.
+    `characters` (see `characters_of`). `tags` are the packed types of event. Where `span_lines` names the
+    lines of a start and an end, an event of the type `tags[i]` ends after it starts, and by no more than
+    `longest_spans[i]`. Written are, for each event, a column of `lines`, the packed symbol, its start and its
+    length; for each body the count of its events; for each odd event, whose columns elsewhere mean nothing, a
+    line of `odd`.
     """
     body, count, odd_count = progress
     while body < len(bodies) - 1:
@@ -356,7 +377,7 @@ def read_events(
                 return body, first, first_odd
             end = _read_event(
                 text, at, count, keys, field_of_key, multiplier, traits, bounds, flags, characters, tags,
-                lines, symbols, symbol_starts, symbol_lengths,
+                span_lines, longest_spans, lines, symbols, symbol_starts, symbol_lengths,
             )  # fmt: skip
             if end == NOT_PLAIN:
                 end = after_object(text, at)

@@ -7,7 +7,7 @@ import msgspec
 
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import Damage, RecordingReader
-from marketdata.recording.wire_events import events_of
+from marketdata.recording.wire_events import headers_of
 
 NOT_EVENTS = "(not an array of events)"
 NO_TYPE = "(no type)"
@@ -66,8 +66,8 @@ def summarize(reader: RecordingReader, progress: Callable[[int], object] | None 
 
 
 def _count(data: str | bytes, events: Counter[str]) -> None:
-    found = events_of(data)
-    if found is None:
+    headers = headers_of(data)
+    if headers is None:
         events[NOT_EVENTS] += 1
     else:
-        events.update(header.ev or NO_TYPE for header in found.headers)
+        events.update(header.ev or NO_TYPE for header in headers)

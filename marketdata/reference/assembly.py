@@ -13,7 +13,7 @@ from marketdata.reference.daily_metrics import (
     average_volumes,
     previous_session_restricted,
 )
-from marketdata.reference.splits import adjusted_float
+from marketdata.reference.splits import adjusted_float, is_in_shares_of
 from marketdata.reference.tickers import Ticker, nasdaq_listed, ticker_type_code
 from marketdata.reference.wire import Float, Snapshot
 from marketdata.trading_calendar import TradingDay
@@ -51,7 +51,8 @@ class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """All that is known about the market for one trading day; what could not be had is empty.
 
     `panel` is in the shares of the day; `split_ratios` are those of the day, and `doubtful_splits` symbols of
-    which it is not known. `floats` and `snapshot` have one row for each symbol; `snapshot` is of the day.
+    which it is not known; where `knows_splits` is False, any symbol may split. `floats` and `snapshot` have
+    one row for each symbol; `snapshot` is of the day.
     """
 
     day: TradingDay
@@ -60,6 +61,7 @@ class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     tickers: Mapping[str, Ticker] = {}
     split_ratios: Mapping[str, float] = {}
     doubtful_splits: frozenset[str] = frozenset()
+    knows_splits: bool = True
     snapshot: Sequence[Snapshot] = ()
 
 
@@ -134,7 +136,7 @@ def _floats(facts: MarketFacts) -> Mapping[str, float]:
     return {
         row.symbol: adjusted_float(row, ratios.get(row.symbol), date)
         for row in facts.floats
-        if row.symbol not in facts.doubtful_splits
+        if is_in_shares_of(row, date) or (facts.knows_splits and row.symbol not in facts.doubtful_splits)
     }
 
 

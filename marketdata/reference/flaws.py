@@ -29,6 +29,7 @@ class FlawReason(enum.StrEnum):
     EMPTY = "empty"
     THIN = "thin"
     ENDLESS = "endless"
+    UNKNOWN_SHARES = "unknown_shares"
 
 
 WORDS: Final = {
@@ -39,6 +40,7 @@ WORDS: Final = {
     FlawReason.EMPTY: "answered without a row",
     FlawReason.THIN: "answered with a part of the market",
     FlawReason.ENDLESS: "pages without end",
+    FlawReason.UNKNOWN_SHARES: "of before today are left out while the splits of today are missing",
 }
 """Each reason as an operator reads it."""
 
@@ -65,8 +67,8 @@ class Flaw(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def passes(self) -> bool:
-        """Whether another load may bring it."""
-        return self.reason is not FlawReason.NOT_ENTITLED
+        """Whether another load may bring it. Shares are known once the splits are, whose own flaw tells."""
+        return self.reason not in {FlawReason.NOT_ENTITLED, FlawReason.UNKNOWN_SHARES}
 
     def __str__(self) -> str:
         kept = f"; those of {self.kept} are kept" if self.kept else ""

@@ -67,11 +67,13 @@ def keep_better(loaded: Loaded, stored: Stored) -> Loaded:
         return loaded
     merge = _Merge(loaded.block, block)
     lacking = {flaw.part for flaw in loaded.flaws}
+    kept = set(lacking & (SAME_DAY_COLUMNS.keys() if same_day else SLOW_COLUMNS.keys()))
     if same_day:
-        merge.keep_floats_in_known_shares(lacks_splits=SPLITS in lacking)
+        merge.keep_floats_in_known_shares()
     else:
         merge.adjust_floats(loaded.doubtful_splits)
-    kept = set(lacking & (SAME_DAY_COLUMNS.keys() if same_day else SLOW_COLUMNS.keys()))
+        if SPLITS in lacking:
+            kept.discard(FLOATS)  # nobody knows which of yesterday's are in today's shares
     for part in kept:
         merge.fill(SAME_DAY_COLUMNS[part])
     if same_day and _lack(loaded.flaws, loaded.previous_date) > _lack(parts.flaws, loaded.previous_date):
@@ -135,13 +137,10 @@ class _Merge:
         ratios[[symbol in doubtful for symbol in self._symbols]] = np.nan
         self._other["free_float"] *= ratios
 
-    def keep_floats_in_known_shares(self, *, lacks_splits: bool) -> None:
+    def keep_floats_in_known_shares(self) -> None:
         """Of two floats of the same day only that one counts which was read when the split was known."""
         has_ratio, had_ratio = (~np.isnan(side["split_ratio"]) for side in (self._own, self._other))
         self._other["free_float"][has_ratio & ~had_ratio] = np.nan
-        if lacks_splits:
-            earlier = had_ratio & ~has_ratio
-            self._own["free_float"][earlier] = self._other["free_float"][earlier]
 
     def fill(self, columns: Sequence[str]) -> None:
         """Take from the old block what the new one does not know."""

@@ -2,9 +2,9 @@
 
 One request tells the provider's own time, and with it the trading day; one for each of the last 30
 sessions brings the whole market's bars of that day; floats come in pages of 5,000, tickers in pages of 1,000;
-splits and snapshot are one request each, and the volume curve one for each of its symbols. 54 requests
-for a market of 11,000 symbols; what is asked for beyond the rest (the curve, symbols that may have another
-name) keeps within `REQUEST_BUDGET`.
+splits are one request, the snapshot and the time after it two, and the volume curve one for each of its
+symbols. 55 requests for a market of 11,000 symbols; what is asked for beyond the rest (the curve, symbols
+that may have another name) keeps within `REQUEST_BUDGET`.
 
 What is empty, unreadable, refused or endless costs its part alone, and is named as a flaw.
 """
@@ -93,6 +93,13 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return named(self.flaws, FlawReason.NOT_ENTITLED)
 
 
+class _TakenSnapshot(msgspec.Struct, frozen=True):
+    """Rows, and the provider's own time after its answer (epoch ms): none of them can have changed later."""
+
+    rows: Sequence[Snapshot] = ()
+    told_ms: int = 0
+
+
 class _Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What does not depend on other answers; empty where it could not be had."""
 
@@ -100,7 +107,7 @@ class _Answers(msgspec.Struct, frozen=True, kw_only=True):
     floats: Sequence[Float]
     tickers: Sequence[ListedTicker]
     splits: Sequence[Split]
-    snapshot: Sequence[Snapshot]
+    snapshot: _TakenSnapshot
 
 
 class ReferenceLoader:
@@ -145,7 +152,7 @@ class ReferenceLoader:
         calendar, day = await asyncio.to_thread(self._wanted_day, market_time_ms)
         has_started = market_time_ms >= day.day_start_ms
         dates = calendar.previous_sessions(day.date, SESSIONS)
-        answers = await self._ask_for_all(day, dates, has_started=has_started)
+        answers = await self._ask_for_all(day, dates, market_time_ms)
         panel = await asyncio.to_thread(build_panel, list(answers.sessions.bars.values()))
         renames = await self._renames(panel, dates, answers.tickers)
         splits = splits_of(renamed_rows(answers.splits, renames), day.date)
@@ -155,6 +162,8 @@ class ReferenceLoader:
         closures = confirmed_closures(answers.sessions.empty, volumes.values(), calendar)
         self._tell_closures(answers.sessions, closures)
         today = calendar.local_time(market_time_ms).date()
+        if answers.floats and self._parts.lacks(SPLITS) and not self._parts.lacks(FLOATS):
+            self._parts.missing(Flaw(part=FLOATS, reason=FlawReason.UNKNOWN_SHARES))
         facts = MarketFacts(
             day=day,
             panel=without_sessions(adjusted.panel, map(dates.index, closures)),
@@ -162,8 +171,10 @@ class ReferenceLoader:
             tickers={row.symbol: row.facts() for row in answers.tickers},
             split_ratios=adjusted.ratios,
             doubtful_splits=frozenset(splits.doubtful).difference(adjusted.ratios),
+            knows_splits=not self._parts.lacks(SPLITS),
             snapshot=self._parts.used(
-                SNAPSHOT, snapshots_of_day(renamed_rows(answers.snapshot, renames), day)
+                SNAPSHOT,
+                snapshots_of_day(renamed_rows(answers.snapshot.rows, renames), day, answers.snapshot.told_ms),
             ),
         )
         return Loaded(
@@ -190,7 +201,7 @@ class ReferenceLoader:
             self._parts.missing(flaw_of(MARKET_STATUS, error))
             return self._clock.time_ns() // NANOSECONDS_PER_MS
 
-    async def _ask_for_all(self, day: TradingDay, dates: Sequence[dt.date], *, has_started: bool) -> _Answers:
+    async def _ask_for_all(self, day: TradingDay, dates: Sequence[dt.date], market_time_ms: int) -> _Answers:
         source, parts = self._source, self._parts
         async with asyncio.TaskGroup() as tasks:
             sessions = {date: tasks.create_task(self._session(date)) for date in dates}
@@ -198,16 +209,17 @@ class ReferenceLoader:
             tickers = tasks.create_task(parts.listing(source.tickers(), TICKERS))
             splits = tasks.create_task(parts.listing(source.splits(day.date), SPLITS, may_be_empty=True))
             # Before the day starts, a snapshot has nothing of it.
-            taken = self._snapshot() if has_started else _nothing()
+            has_started = market_time_ms >= day.day_start_ms
+            taken = self._snapshot(market_time_ms) if has_started else _no_snapshot()
             snapshot = tasks.create_task(parts.step(taken, SNAPSHOT))
         found = judged({date: task.result() for date, task in sessions.items()})
         parts.missing(*found.flaws)
         return _Answers(
             sessions=found,
             floats=floats.result(),
-            tickers=parts.used(TICKERS, newest_tickers(tickers.result())),
+            tickers=parts.used(TICKERS, newest_tickers(tickers.result(), day.date)),
             splits=splits.result(),
-            snapshot=snapshot.result() or (),
+            snapshot=snapshot.result() or _TakenSnapshot(),
         )
 
     async def _session(self, date: dt.date) -> SessionAnswer:
@@ -220,11 +232,18 @@ class ReferenceLoader:
         self._parts.count(f"{DAILY_BARS} of {date}")
         return answer
 
-    async def _snapshot(self) -> Sequence[Snapshot]:
+    async def _snapshot(self, market_time_ms: int) -> _TakenSnapshot:
+        """The snapshot, and the time after it. Where that is not told, as much has passed here as there."""
+        started_ns = self._clock.time_ns()
         rows = await self._source.snapshot()
         if not rows:
             raise ContentError(FlawReason.EMPTY)
-        return rows
+        try:
+            told_ms = await self._source.market_time_ms()
+        except MarketDataError as error:
+            log.warning("the time of the snapshot is estimated", detail=str(error))
+            told_ms = market_time_ms + (self._clock.time_ns() - started_ns) // NANOSECONDS_PER_MS
+        return _TakenSnapshot(rows, told_ms)
 
     async def _renames(
         self, panel: SessionPanel, dates: Sequence[dt.date], listed: Sequence[ListedTicker]
@@ -311,6 +330,11 @@ class ReferenceLoader:
     def _wanted_day(self, market_time_ms: int) -> tuple[TradingCalendar, TradingDay]:
         calendar = self._calendar_around(market_time_ms * NANOSECONDS_PER_MS)
         return calendar, calendar.trading_day(market_time_ms + PREPARATION_MS)
+
+
+async def _no_snapshot() -> _TakenSnapshot:
+    """In place of a request for what is not there yet."""
+    return _TakenSnapshot()
 
 
 async def _nothing() -> Sequence[T]:

@@ -200,7 +200,7 @@ class NewcomerSearch:
         return tuple(await self._source.day_bars(symbol, self._dates[0], self._dates[-1])) or None
 
     async def _splits(self) -> DaySplits:
-        """The splits of the day. Without them the bulk load goes on, too."""
+        """The splits of the day. Without them the bulk load goes on, too, but for floats of before today."""
         date = self._day.date
 
         async def ask() -> tuple[Split, ...]:
@@ -214,7 +214,7 @@ class NewcomerSearch:
         except (ContentError, ProviderUnavailable) as error:
             log.warning("symbols are looked up without the splits of the day", detail=str(error))
             found = None
-        return splits_of(found or (), date)
+        return DaySplits(is_known=False) if found is None else splits_of(found, date)
 
     async def _get(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
         """The fact, or None where there is none, or where the plan does not include it; that is said once."""
@@ -247,13 +247,19 @@ class NewcomerSearch:
         published_ns: int,
     ) -> RowBlock:
         adjusted = self._adjusted(known, splits)
+        doubtful = frozenset(splits.doubtful).intersection(known).difference(adjusted.ratios)
+        if doubtful:
+            self._source.leave_out(SPLITS.name, {"contradictory": len(doubtful)})
+        if unknown := adjusted.unknown.intersection(known):
+            log.warning("bars of split symbols are in unknown shares", symbols=sorted(unknown))
         facts = MarketFacts(
             day=self._day,
             panel=adjusted.panel,
             floats=[facts.free_float for facts in known.values() if facts.free_float is not None],
             tickers=tickers,
             split_ratios=adjusted.ratios,
-            doubtful_splits=frozenset(splits.doubtful).difference(adjusted.ratios),
+            doubtful_splits=doubtful,
+            knows_splits=splits.is_known,
         )
         return assemble(
             facts,

@@ -15,6 +15,9 @@ from marketdata.reference.wire import DailyBar, Float, Split
 SAME_RATIO: Final = 1e-3
 """By what share two ratios may differ and be the same split: 1:33 stands in listings as 0.0303, too."""
 
+UNDONE: Final = 0.02
+"""How near to 1 two ratios multiply that undo each other: listings have 1:3 as 0.33, too."""
+
 NEARNESS: Final = 0.3
 """How far, in parts of a split, a close may lie from the unadjusted or from the adjusted one to be taken as
 it."""
@@ -23,11 +26,13 @@ it."""
 class DaySplits(msgspec.Struct, frozen=True):
     """The splits of a day: new shares for each old one, 4 for 4:1, 0.1 for 1:10.
 
-    `doubtful` are the ratios of symbols whose listed splits contradict each other.
+    `doubtful` are the ratios of symbols whose listed splits contradict each other. Where the splits of the
+    day could not be had, `is_known` is False.
     """
 
     ratios: Mapping[str, float] = {}
     doubtful: Mapping[str, Sequence[float]] = {}
+    is_known: bool = True
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -48,7 +53,8 @@ def splits_of(splits: Iterable[Split], date: dt.date) -> DaySplits:
 
     The same ratio listed again is the same split. A forward and a reverse split of one day are two steps of
     one measure, and multiply: so companies part with their smallest shareholders. Two ratios in the same
-    direction contradict each other.
+    direction contradict each other. So do two that undo each other: that looks the same as one split that is
+    listed the right way round and the wrong one.
     """
     listed: defaultdict[str, list[float]] = defaultdict(list)
     for split in splits:
@@ -61,10 +67,12 @@ def splits_of(splits: Iterable[Split], date: dt.date) -> DaySplits:
     for symbol, found in listed.items():
         forward = [ratio for ratio in found if ratio > 1]
         reverse = [ratio for ratio in found if ratio < 1]
-        if len(forward) > 1 or len(reverse) > 1:
-            doubtful[symbol] = found
+        ratio = math.prod((*forward, *reverse))
+        undone = bool(forward and reverse) and math.isclose(ratio, 1.0, rel_tol=UNDONE)
+        if len(forward) > 1 or len(reverse) > 1 or undone:
+            doubtful[symbol] = [*forward, *reverse]
         elif forward or reverse:
-            ratios[symbol] = math.prod((*forward, *reverse))
+            ratios[symbol] = ratio
     return DaySplits(ratios, doubtful)
 
 
@@ -102,9 +110,14 @@ def adjust_panel(
 
 def adjusted_float(row: Float, ratio: float | None, date: dt.date) -> float:
     """The free float in the shares of a date: the provider's row is in those of its effective date."""
-    if ratio is None or (row.effective_date is not None and row.effective_date >= date):
+    if ratio is None or is_in_shares_of(row, date):
         return row.free_float
     return row.free_float * ratio
+
+
+def is_in_shares_of(row: Float, date: dt.date) -> bool:
+    """Whether a float is told in the shares of a date, whatever splits on it."""
+    return row.effective_date is not None and row.effective_date >= date
 
 
 def newest_session(panel: SessionPanel) -> int | None:
@@ -134,7 +147,7 @@ def _done(close: float, raw_close: float, ratio: float) -> bool | None:
     if not (close > 0 and raw_close > 0):
         return None
     if _is_same(ratio, 1.0):
-        return True  # a forward and a reverse split that cancel out leave nothing to adjust
+        return True  # so small a split cannot be told from rounding, and leaves nothing to adjust
     # In parts of the split: 0 for the unadjusted close, 1 for the adjusted one.
     place = -math.log(close / raw_close) / math.log(ratio)
     if abs(place) < NEARNESS:

@@ -1,5 +1,6 @@
-"""The rows of the provider's REST answers as typed values. Pure functions; rows out of bounds are left out
-and counted. What surrounds the rows is read in `envelope`.
+"""The rows of the provider's REST answers as typed values. Pure functions; what a row can do without has a
+default here, and costs the row nothing (`row_fields`); rows without what they must have are left out and
+counted. What surrounds the rows is read in `envelope`.
 
 Shapes: massive-api §4.1 (errors), §4.2 (snapshot), §4.5 (grouped daily bars), §4.6 (bars of one symbol), §4.8
 (market status), §4.10 (floats, tickers, splits).
@@ -15,6 +16,7 @@ import numpy as np
 from marketdata.errors import ContentError
 from marketdata.events import EpochMs, EpochNs, Price, Shares, Symbol
 from marketdata.reference.envelope import Envelope, next_parameters, open_envelope, read_json, rows_of
+from marketdata.reference.row_fields import read_row
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.volume_curve import MinuteVolumes
 
@@ -220,7 +222,10 @@ def read_ticker_details(body: bytes, symbol: str) -> ListedTicker:
         ContentError: with reason `ticker_details` when they are not understood, or about another ticker.
     """
     results = open_envelope(body, "ticker_details").results
-    details = read_json(_ticker, bytes(results), "ticker_details")
+    try:
+        details = read_row(results, _ticker)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ContentError("ticker_details", str(error)) from error
     if details.symbol != symbol:
         raise ContentError("ticker_details", f"asked for {symbol}, the answer is about {details.symbol}")
     return details
@@ -271,7 +276,7 @@ def _decoded(
     rejected = 0
     for result in results:
         try:
-            rows.append(decoder.decode(result))
+            rows.append(read_row(result, decoder))
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             rejected += 1
     if rejected and not rows:

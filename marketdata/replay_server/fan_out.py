@@ -2,7 +2,9 @@
 
 A frame that nobody filters goes out as it came, without a look at its events. Otherwise the wanted events
 are put together again from their original texts; when that is all of them, again the frame as it came.
-What the provider said of the recorded connection (its statuses) is not sent: the client has one of its own.
+A broken frame, of which the listener saves pieces, goes to everybody as it came: pieces that are put
+together again might be cut in other places. What the provider said of the recorded connection (its
+statuses) is not sent: the client has one of its own.
 """
 
 from collections.abc import Callable, Collection, Mapping

@@ -54,6 +54,8 @@ class Defect(enum.StrEnum):
     """A trade stamped in the year 2100."""
     YEAR_1970 = "year_1970"
     """A trade stamped within the first second of 1970."""
+    START_AHEAD = "start_ahead"
+    """A second aggregate with a right end, whose start is stamped four hours ahead."""
     YESTERDAY = "yesterday"
     """A second aggregate stamped one day back."""
     TIME_IN_SECONDS = "time_in_seconds"

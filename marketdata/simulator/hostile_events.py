@@ -132,6 +132,10 @@ def _other_tape(trade: WireObject, _number: int) -> bytes:
     return _encode(trade | {"z": trade["z"] % 3 + 1})
 
 
+def _start_ahead(bar: WireObject, _number: int) -> bytes:
+    return _encode(bar | {"s": bar["s"] + 4 * _HOUR_MS})
+
+
 def _test_issue_bar(bar: WireObject, _number: int) -> bytes:
     prices = {"o": TEST_ISSUE_CLOSE, "l": TEST_ISSUE_CLOSE, "vw": TEST_ISSUE_PRICE, "a": TEST_ISSUE_PRICE}
     volume = {"v": bar["v"] * 1_000, "av": bar["av"] * 1_000}
@@ -157,6 +161,7 @@ HOSTILE_EVENTS: Final[Mapping[Defect, Recipe]] = {
     Defect.AHEAD_BANDS: _shifted("LULD", 10 * _DAY_MS, rides=False),
     Defect.YEAR_2100: _changed("T", t=_YEAR_2100_MS),
     Defect.YEAR_1970: _changed("T", t=1),
+    Defect.START_AHEAD: Single("A", _start_ahead),
     Defect.YESTERDAY: _shifted("A", -_DAY_MS),
     Defect.TIME_IN_SECONDS: Single("T", _time_in_seconds),
     Defect.TIME_IN_NANOSECONDS: Single("Q", _time_in_nanoseconds),

@@ -11,6 +11,7 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 
 from marketdata.errors import ConfigurationError, StoreUnavailable
 from marketdata.observability import metrics
+from marketdata.observability.driver_text import driver_text
 
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 OPERATION_TIMEOUT_SECONDS: Final = 5.0
@@ -47,9 +48,12 @@ def connect(url: str, *, retries: int = RETRIES) -> Redis:
 
 @contextlib.contextmanager
 def driver_errors() -> Iterator[None]:
-    """Turns what the driver raises into `StoreUnavailable`, whose message names the cause."""
+    """Turns what the driver raises into `StoreUnavailable`, whose message names the cause.
+
+    The driver's own error is left out of tracebacks, too: it repeats the command with its values.
+    """
     try:
         yield
     except (exceptions.RedisError, OSError) as error:
         metrics.STORE_ERRORS.labels(type(error).__name__).inc()
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        raise StoreUnavailable(driver_text(error)) from None

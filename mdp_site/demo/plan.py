@@ -6,13 +6,16 @@ import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from marketdata.simulator.scenarios import SCENARIOS
 from mdp_site.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports, write_private
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
+DEFAULT_SCENARIO: Final = "demo"
 MANAGE: Final = (sys.executable, str(ROOT / "manage.py"))
 MIGRATE: Final = (*MANAGE, "migrate", "--verbosity", "0")
 LOAD_REFERENCE: Final = (*MANAGE, "load_reference", "--if-stale")
@@ -93,14 +96,27 @@ def identity_provider(ports: Ports, state: Path) -> PlannedProcess:
     return PlannedProcess("identity", command, f"{address}/healthz")
 
 
-def market(ports: Ports) -> PlannedProcess:
+def asked_scenario(environment: Mapping[str, str]) -> str:
+    """The simulator's scenario that the demo shows: `SCENARIO`, else the demo's own.
+
+    Raises:
+        DemoError: there is none of that name.
+    """
+    name = environment.get("SCENARIO") or DEFAULT_SCENARIO
+    if name not in SCENARIOS:
+        accepted = ", ".join(sorted(SCENARIOS))
+        raise DemoError(f"SCENARIO={name!r} is no scenario of the simulator; accepted: {accepted}")
+    return name
+
+
+def market(ports: Ports, scenario: str = DEFAULT_SCENARIO) -> PlannedProcess:
     """The synthetic market behind the provider's own protocol."""
     command = (
         *MANAGE,
         "run_simulator",
         *("--port", str(ports.simulator)),
         *("--api-key", SIMULATOR_KEY),
-        *("--scenario", "demo"),
+        *("--scenario", scenario),
         *("--health-port", str(ports.simulator_health)),
     )
     return PlannedProcess("simulator", command, f"http://{LOOPBACK}:{ports.simulator_health}/readyz")

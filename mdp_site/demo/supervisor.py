@@ -15,6 +15,7 @@ from mdp_site.demo.plan import (
     MIGRATE,
     ROOT,
     PlannedProcess,
+    asked_scenario,
     background_jobs,
     cache_server,
     identity_provider,
@@ -35,6 +36,7 @@ class Supervisor:
         self._settings = settings
         self._environment = child_environment(outer, settings)
         self._with_simulator = not uses_real_feed(outer)
+        self._scenario = asked_scenario(outer)
         self._manager = ProcessManager(state / "pids.json")
         self._started = time.monotonic()
 
@@ -71,7 +73,7 @@ class Supervisor:
         self._say("cache ready")
         world = [identity_provider(self._ports, self._state)]
         if self._with_simulator:
-            world.append(market(self._ports))
+            world.append(market(self._ports, self._scenario))
         # The synthetic market takes its time to begin; the database can be made ready meanwhile.
         await asyncio.gather(self._start_all(world), self._step("database", MIGRATE))
         await self._ready(world)
@@ -135,7 +137,8 @@ class Supervisor:
         print(f"  {time.monotonic() - self._started:5.1f} s  {text}", flush=True)
 
     def _announce(self) -> None:
-        feed = "a synthetic market of 11,000 symbols" if self._with_simulator else "the provider's real feed"
+        synthetic = f"a synthetic market of 11,000 symbols, scenario {self._scenario}"
+        feed = synthetic if self._with_simulator else "the provider's real feed"
         print(
             f"\n  {self._settings['SITE_URL']}/\n"
             f"  log in as {DEMO_USER} with password {self._settings['DEMO_PASSWORD']}\n\n"

@@ -9,13 +9,13 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from marketdata.observability.logs import get_logger
 from mdp_site.addresses import client_address
 from mdp_site.login.claims import Identity
 from mdp_site.login.failures import ProviderUnavailable
+from mdp_site.login.journal import note_refusal
 from mdp_site.login.pages import login_failed
 from mdp_site.login.roles import take_over_roles
 
@@ -23,8 +23,6 @@ UNKNOWN_ADDRESS: Final = "0.0.0.0"
 """No address, in a column that must hold one."""
 IPV6_NETWORK_BITS: Final = 64
 """What one customer has: its addresses count as one."""
-
-_log = get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -48,12 +46,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
+            note_refusal(request, step="password", reason="too many failed attempts")
             raise
         except Exception as error:  # any driver of a cache - each has its own errors
-            _log.error(
-                "login by password closed: the cache is away", error=f"{type(error).__name__}: {error}"
+            note_refusal(
+                request,
+                step="password",
+                reason=f"the cache is away, so attempts are not counted: {type(error).__name__}: {error}",
+                is_our_trouble=True,
             )
             raise ValidationError(_("Logins by password are closed for the moment. Try again.")) from error
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """The page for somebody who was let in once and no longer is."""
+        note_refusal(request, step="account", reason="the account is not active", user_id=user.pk)
+        answer: HttpResponse = super().respond_user_inactive(request, user)
+        return answer
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """What failed passwords are counted by: address and person together.
@@ -95,7 +103,8 @@ class OpenIDConnectAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
                 user = super().save_user(request, sociallogin, form)
                 take_over_roles(user, sociallogin.account.extra_data["groups"])
         except IntegrityError as error:
-            twice = ProviderUnavailable("account", f"stored by another login meanwhile: {error}")
+            # Not the error's own text: a database may repeat the row, and so the claims, in it.
+            twice = ProviderUnavailable("account", "stored by another login meanwhile")
             raise ImmediateHttpResponse(login_failed(request, twice)) from error
         return user
 

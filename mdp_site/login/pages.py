@@ -6,9 +6,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from marketdata.observability.logs import get_logger
 from mdp_site.login.claims import Identity
 from mdp_site.login.failures import LoginFailed, ProviderUnavailable
+from mdp_site.login.journal import CANCELLED, note_refusal
 
 LOOK_AT: Final = {
     "discovery": "OIDC_SERVER_URL, OIDC_ISSUER, and whether this machine reaches the provider",
@@ -19,32 +19,39 @@ LOOK_AT: Final = {
     "authorization": "what the provider's own log says about this client",
 }
 """By step, where an operator begins."""
-MAX_LOGGED_LENGTH: Final = 500
-
-_log = get_logger(__name__)
 
 
 def login_failed(request: HttpRequest, failure: LoginFailed) -> HttpResponse:
     """Say that the login failed and can be tried again; log what an operator can act on."""
-    log = _log.error if isinstance(failure, ProviderUnavailable) else _log.warning
-    log(
-        failure.event,
+    at_fault = isinstance(failure, ProviderUnavailable)
+    note_refusal(
+        request,
+        event=failure.event,
         step=failure.step,
-        reason=failure.reason[:MAX_LOGGED_LENGTH],
+        reason=failure.reason,
+        is_our_trouble=at_fault,
         provider=settings.OIDC_SERVER_URL,
         look_at=LOOK_AT.get(failure.step, ""),
     )
-    at_fault = isinstance(failure, ProviderUnavailable)
     return render(request, "login/failed.html", {"provider_at_fault": at_fault}, status=failure.status)
 
 
 def login_cancelled(request: HttpRequest) -> HttpResponse:
     """Say that the person left the provider's page without logging in."""
+    note_refusal(request, event=CANCELLED, step="authorization", reason="the person did not go on")
     return render(request, "login/cancelled.html", status=403)
 
 
 def not_on_the_list(request: HttpRequest, identity: Identity) -> HttpResponse:
     """Say that the provider knows the person and the site does not let them in."""
-    _log.warning("login refused: not on the lists", subject=identity.subject)
+    note_refusal(request, step="lists", reason=_why_not_listed(identity))
     email = identity.email if identity.email_verified else None
     return render(request, "login/not_allowed.html", {"email": email}, status=403)
+
+
+def _why_not_listed(identity: Identity) -> str:
+    if identity.email is None:
+        return "the provider names no address"
+    if not identity.email_verified:
+        return "the provider has not verified the address"
+    return "neither OIDC_ALLOWED_EMAILS nor OIDC_ALLOWED_DOMAINS has the address"

@@ -25,6 +25,7 @@ from mdp_site.admin_site import local_staff_exist
 from mdp_site.login.adapters import account_claims
 from mdp_site.login.claims import Identity, read_identity
 from mdp_site.login.failures import AnswerRefused, LoginFailed, ProviderUnavailable
+from mdp_site.login.journal import note_refusal
 from mdp_site.login.openid import Registration, authorization_url, who_logged_in
 from mdp_site.login.pages import login_cancelled, login_failed, not_on_the_list
 from mdp_site.login.policy import may_enter
@@ -71,6 +72,7 @@ def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
         query = {"next": next_url} if next_url else {}
         return redirect(reverse("account_login", query=query))
     if _too_many(request):
+        note_refusal(request, step="begin", reason="too many logins begun from this address")
         answer: HttpResponse = ratelimit.respond_429(request)
         return answer
     redirect_uri = public_origin(request) + reverse(

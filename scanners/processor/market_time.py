@@ -6,7 +6,7 @@ can be later than that. So a stamp beyond it is refused, and no stamp moves the 
 time: whatever one event, symbol or frame claims, days and sessions begin when they should.
 """
 
-from typing import Final
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -16,13 +16,17 @@ from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import CalendarRangeError, TradingCalendar
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import Instants
+from scanners.processor.clock_dispute import ClockDispute
 
-FRESH_NS: Final = 1_000_000_000
-DISPUTE_NS: Final = 2_000_000_000
-"""For so long fresh batches must contradict the market's time until it is corrected.
 
-It is longer than `FRESH_NS`, so queues that go different paces contradict nobody:
-within a dispute there is a batch that was received after the one that set the market's time."""
+class Present(msgspec.Struct, frozen=True, gc=False):
+    """Now, by both clocks of our machine: the time of the world, which may be set, and one that only goes on.
+
+    The second is in nanoseconds, too, and begins anywhere.
+    """
+
+    epoch_ns: int
+    monotonic_ns: int
 
 
 class Advance(msgspec.Struct, frozen=True):
@@ -43,19 +47,19 @@ class Advance(msgspec.Struct, frozen=True):
 class MarketTime:
     """The newest event time of a shard, with the trading day and session that it lies in.
 
-    The wall clock has no part in it but to tell fresh batches from old ones, so a recorded day replays at any
-    speed with the same result. Events of a day that has ended are not current.
+    The time of the world has no part in it, so a recorded day replays at any speed with the same result.
+    Events of a day that has ended are not current.
 
-    The market's time goes back only to mend an error: where everything that arrives for `DISPUTE_NS` says
-    that the feed's clock is behind it. So it is after a clock that was wrong, here or in what was stored, and
-    when a simulated market starts again.
+    The market's time goes back only to mend an error: where everything that comes through from the feed says
+    for some seconds that the feed's clock is behind it (`scanners.processor.clock_dispute`). So it is after a
+    clock that was wrong, here or in what was stored, and when a simulated market starts again.
     """
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self._calendar = calendar
         self._newest_ms = 0
         self._phase: MarketPhase | None = None
-        self._disputed_since_ns = 0
+        self._dispute = ClockDispute()
 
     @property
     def newest_ms(self) -> int:
@@ -78,15 +82,16 @@ class MarketTime:
             self._phase = MarketPhase(day, newest_ms >= day.regular_open_ms)
 
     def advance(
-        self, times_ms: Instants, feed_times_ms: Instants, *, received_ns: int, now_ns: int
+        self, times_ms: Instants, feed_times_ms: Instants, *, received_ns: Mapping[str, int], applied_ns: int
     ) -> Advance:
         """Take note of the stamps of some events (at least one), in any order, and of their feed times.
 
-        `received_ns` is when the newest of them was received, `now_ns` the present (epoch nanoseconds).
+        `received_ns` is when each listener received the newest of its own (epoch nanoseconds, by its clock),
+        `applied_ns` the present (nanoseconds, by a clock that is never set).
         """
         credible = times_ms <= feed_times_ms + AHEAD_TOLERANCE_MS
         reached_ms = np.minimum(times_ms, feed_times_ms)
-        corrected = self._is_wrong(int(feed_times_ms.max()), credible, received_ns, now_ns)
+        corrected = self._is_wrong(int(feed_times_ms.max()), credible, received_ns, applied_ns)
         if corrected:
             self._newest_ms, self._phase = 0, None
         started = self._enter_day(int(reached_ms[credible].max(initial=0)), int(feed_times_ms.max()))
@@ -122,19 +127,16 @@ class MarketTime:
         self._phase = MarketPhase(day, is_same and phase is not None and phase.regular_session_reached)
         return not is_same
 
-    def _is_wrong(self, feed_ms: int, credible: NDArray[np.bool_], received_ns: int, now_ns: int) -> bool:
-        """Whether for long enough all that is fresh says that the feed has not come so far yet.
+    def _is_wrong(
+        self, feed_ms: int, credible: NDArray[np.bool_], received_ns: Mapping[str, int], applied_ns: int
+    ) -> bool:
+        """Whether it is proved that the feed has not come so far yet.
 
         Where most stamps are ahead of the feed time it is that which is behind, and proves nothing.
         """
         if self._newest_ms <= feed_ms + AHEAD_TOLERANCE_MS:
-            self._disputed_since_ns = 0
+            self._dispute.agree(received_ns)
             return False
-        if now_ns - received_ns > FRESH_NS or 2 * np.count_nonzero(credible) < len(credible):
+        if 2 * np.count_nonzero(credible) < len(credible):
             return False
-        if not 0 < self._disputed_since_ns <= received_ns:
-            self._disputed_since_ns = received_ns
-        if received_ns - self._disputed_since_ns < DISPUTE_NS:
-            return False
-        self._disputed_since_ns = 0
-        return True
+        return self._dispute.contradict(received_ns, applied_ns)

@@ -22,6 +22,7 @@ from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
+from scanners.processor.market_time import Present
 from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
 from scanners.processor.turn import Turn
 
@@ -215,7 +216,8 @@ class ShardOwner:
 
     def _apply(self, deliveries: Sequence[Delivery]) -> None:
         now_ns = self._clock.time_ns()
-        outcome = self._processor.apply([delivery.batch for delivery in deliveries], now_ns=now_ns)
+        now = Present(now_ns, round(self._clock.monotonic() * NS_PER_SECOND))
+        outcome = self._processor.apply([delivery.batch for delivery in deliveries], now=now)
         self._on_loan.extend(deliveries)
         for delivery in deliveries:
             batch = delivery.batch

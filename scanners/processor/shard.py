@@ -25,7 +25,7 @@ from marketdata.transport.queues import QueueName
 from scanners.analyzers.base import Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission, within_bounds
-from scanners.processor.market_time import Advance, MarketTime
+from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.reference import ReferenceData
 from scanners.processor.set_aside import SetAside
 from scanners.registry import (
@@ -188,17 +188,16 @@ class ShardProcessor:
         else:
             self._use_reference(reference)
 
-    def apply(self, batches: Iterable[Batch], *, now_ns: int | None = None) -> Outcome:
+    def apply(self, batches: Iterable[Batch], *, now: Present | None = None) -> Outcome:
         """Decode and apply batches; those of one queue keep their order and are analysed together.
 
-        `now_ns`: the present (epoch nanoseconds), which tells fresh batches from those that waited; without
-        it all are fresh.
+        `now` tells batches that come through from those that waited; without it none has waited.
         """
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             if queue in self._routes:
                 for format_name, alike in groupby(group, key=_format):
-                    self._apply_to(self._routes[queue], format_name, tuple(alike), now_ns, outcome)
+                    self._apply_to(self._routes[queue], format_name, tuple(alike), now, outcome)
             else:
                 outcome.unknown[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
@@ -208,7 +207,7 @@ class ShardProcessor:
         route: Route,
         format_name: str,
         batches: Sequence[Batch],
-        now_ns: int | None,
+        now: Present | None,
         outcome: Outcome,
     ) -> None:
         try:
@@ -223,7 +222,7 @@ class ShardProcessor:
             outcome.rejected.update(piece.reason.value for piece in rejected)
             self._set_aside.add(rejected, batches[index].received_ns)
         if len(events.symbols):
-            self._analyse(route, events, batches, now_ns, outcome)
+            self._analyse(route, events, batches, now, outcome)
 
     def tick(self, published_ns: int) -> Tick:
         """Compute what follows from the changes, and make the blocks of the next tick.
@@ -327,13 +326,13 @@ class ShardProcessor:
         route: Route,
         events: EventColumns,
         batches: Sequence[Batch],
-        now_ns: int | None,
+        now: Present | None,
         outcome: Outcome,
     ) -> None:
         lines, symbols = events.lines, events.symbols
         times_ms = route.event_times_ms(lines)
         received_ns = np.repeat([batch.received_ns for batch in batches], events.counts)
-        advance = self._advance(times_ms, events, batches, now_ns)
+        advance = self._advance(times_ms, events, batches, now)
         outcome.corrections += advance.corrected
         self._reset(advance)
         if not advance.current.all():
@@ -358,26 +357,28 @@ class ShardProcessor:
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
                 self._emitted.setdefault(emission.stream, []).append(emission)
-        self._note_received(group.rows, received_ns, now_ns)
+        self._note_received(group.rows, received_ns, now)
         outcome.applied[route.queue.value] += len(symbols)
 
-    def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now_ns: int | None) -> None:
+    def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now: Present | None) -> None:
         """Only what was applied makes the shard fresh, and no clock that was ahead keeps it so."""
         self._received_ns = max(self._received_ns, int(received_ns.max()))
-        if now_ns is not None:
-            self._received_ns = min(self._received_ns, now_ns)
+        if now is not None:
+            self._received_ns = min(self._received_ns, now.epoch_ns)
         received = self._table[RECEIVED_COLUMN]
         received[rows] = np.fmax(received[rows], received_ns // _NS_PER_MS)
 
     def _advance(
-        self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now_ns: int | None
+        self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now: Present | None
     ) -> Advance:
-        received_ns = max(batch.received_ns for batch in batches)
+        received_ns: dict[str, int] = {}
+        for batch in batches:
+            received_ns[batch.source] = max(batch.received_ns, received_ns.get(batch.source, 0))
         return self._time.advance(
             times_ms,
             np.repeat([batch.feed_time_ms for batch in batches], events.counts),
             received_ns=received_ns,
-            now_ns=received_ns if now_ns is None else now_ns,
+            applied_ns=max(received_ns.values()) if now is None else now.monotonic_ns,
         )
 
     def _reset(self, advance: Advance) -> None:
@@ -473,6 +474,7 @@ class ShardProcessor:
             market_time_ms=self._time.newest_ms,
             symbols=tuple(symbols),
             columns=columns,
+            shows_test_issues=self._show_test_issues,
         )
 
 

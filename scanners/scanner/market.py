@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from marketdata.payloads import RowBlock
 from scanners.ranking import BOARDS, Board, rank
@@ -86,20 +87,18 @@ class _ShardPosition(msgspec.Struct, frozen=True):
     rows: Rows
     received_ns: int
     market_time_ms: int
+    shows_test_issues: bool
 
 
 class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
     `epoch` names this scanner (its start in epoch nanoseconds); its blocks count their ticks from 1.
-    Test issues compete only if `show_test_issues`.
+    Test issues compete only where the processor of their shard shows them.
     """
 
-    def __init__(
-        self, *, epoch: int, boards: Sequence[Board] = BOARDS, show_test_issues: bool = False
-    ) -> None:
+    def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
         self._epoch = epoch
-        self._show_test_issues = show_test_issues
         self._boards = tuple(boards)
         self._table = MarketTable(table_columns(routes()))
         self._positions: dict[int, _ShardPosition] = {}
@@ -140,11 +139,25 @@ class MarketScanner:
         """All boards as of now."""
         self._tick += 1
         self._table.take_changed()
-        return [self._rank(board, published_ns) for board in self._boards]
+        competing = self._competing()
+        return [self._rank(board, competing, published_ns) for board in self._boards]
+
+    def _competing(self) -> NDArray[np.bool_]:
+        """Every row but the test issues of shards whose processor does not show them."""
+        competing = ~self._table.test_issues
+        for position in self._positions.values():
+            if position.shows_test_issues:
+                competing[position.rows] = True
+        return competing
 
     def _follow(self, shard: int, block: RowBlock, rows: Rows) -> None:
         self._positions[shard] = _ShardPosition(
-            block.epoch, block.tick, rows, block.received_ns, block.market_time_ms
+            block.epoch,
+            block.tick,
+            rows,
+            block.received_ns,
+            block.market_time_ms,
+            block.shows_test_issues,
         )
 
     def _forget_rows(self) -> None:
@@ -156,11 +169,11 @@ class MarketScanner:
             for shard, position in self._positions.items()
         }
 
-    def _rank(self, board: Board, published_ns: int) -> RankedBoard:
+    def _rank(self, board: Board, competing: NDArray[np.bool_], published_ns: int) -> RankedBoard:
         values = self._table[board.column]
         rows = rank(
             values,
-            board.eligible(values) & (self._show_test_issues | ~self._table.test_issues),
+            board.eligible(values) & competing,
             depth=board.depth,
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,

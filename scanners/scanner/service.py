@@ -46,7 +46,6 @@ class Scanner:
         keys: Keys,
         shard_count: int,
         clock: Clock,
-        show_test_issues: bool = False,
     ) -> None:
         self._lease = lease
         self._rows_news = rows_news
@@ -54,7 +53,6 @@ class Scanner:
         self._publisher = publisher
         self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
         self._clock = clock
-        self._show_test_issues = show_test_issues
         self._leads_until = 0.0
         self._trouble = ""
         self._limited_log = RateLimitedLog(log, clock=clock)
@@ -109,7 +107,7 @@ class Scanner:
 
     async def _scan(self) -> None:
         """Merge what is announced, and rank once for all that waits."""
-        market = MarketScanner(epoch=self._clock.time_ns(), show_test_issues=self._show_test_issues)
+        market = MarketScanner(epoch=self._clock.time_ns())
         waiting: asyncio.Queue[News] = asyncio.Queue(MAX_WAITING_NEWS)
         await run_together(self._listen(waiting), self._rank(market, waiting))
 

@@ -105,6 +105,37 @@ def test_the_page_fits_a_phone_without_scrolling_sideways(context: BrowserContex
     assert widths[0] <= widths[1]
 
 
+def test_tokens_and_sessions_can_be_ended_on_a_phone(context: BrowserContext, demo: Demo) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page, demo)
+    page.get_by_role("link", name="Your account").click()
+    for label in ("Started", "Address", "Browser"):
+        expect(page.get_by_role("columnheader", name=label)).to_have_count(1)
+    assert_nothing_is_off_the_screen(page)
+
+    page.get_by_role("link", name="API tokens").click()
+    page.get_by_label("What will use it?").fill("a phone")
+    page.get_by_role("button", name="Make a token").click()
+    assert_nothing_is_off_the_screen(page)
+    page.get_by_role("button", name="Revoke a phone").click(trial=True)
+    page.get_by_role("button", name="Revoke a phone").click()
+    expect(page.get_by_role("row", name="a phone")).to_contain_text("revoked")
+
+
+def assert_nothing_is_off_the_screen(page: Page) -> None:
+    """Every cell and button of the tables ends within the frame that it is shown in."""
+    beyond = page.evaluate(
+        """const right = (element) => element.getBoundingClientRect().right;
+        [...document.querySelectorAll(".table-frame")].flatMap((frame) =>
+            [...frame.querySelectorAll("td, td *")]
+                .filter((each) => right(each) > right(frame) + 1)
+                .map((each) => each.outerHTML))"""
+    )
+    assert beyond == []
+    assert page.locator(".table-frame td").count() > 0
+
+
 def test_logging_out_ends_the_live_connection(page: Page, demo: Demo) -> None:
     log_in(page, demo)
     expect(page.locator("mdp-connection")).to_contain_text(re.compile("live", re.IGNORECASE), timeout=20_000)

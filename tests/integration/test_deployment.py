@@ -91,8 +91,45 @@ def test_a_value_that_cannot_be_read_is_one_readable_line(tmp_path: Path) -> Non
 def test_a_failed_check_ends_a_command_before_it_starts(tmp_path: Path) -> None:
     result = run("manage.py", "migrate", STATE_DIR=str(tmp_path), JOBS_RETRY_SECONDS="10")
     assert result.returncode == 1
-    assert "JOBS_RETRY_SECONDS is 10" in result.stderr
-    assert "more than JOBS_TIMEOUT_SECONDS (300)" in result.stderr
+    assert result.stderr == (
+        "configuration error: JOBS_RETRY_SECONDS is 10 "
+        "(Accepted for JOBS_RETRY_SECONDS: more than JOBS_TIMEOUT_SECONDS (300).)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong", "told"),
+    [
+        (
+            "run_listener",
+            {"MASSIVE_FEED": "slow", "MASSIVE_API_KEY": "k"},
+            "MASSIVE_FEED is 'slow'; accepted: host:port",
+        ),
+        ("run_scanner", {"OIDC_SERVER_URL": "https://id.example"}, "OIDC_CLIENT_ID is empty although"),
+        ("run_scanner", {"OIDC_ALLOWED_DOMAINS": "@x"}, "OIDC_ALLOWED_DOMAINS contains ['@x']"),
+        (
+            "run_scanner",
+            {"MDC_URL": "redis://host/zero"},
+            "MDC_URL names no database of a Redis server; accepted: ",
+        ),
+    ],
+)
+def test_every_wrong_setting_is_one_line(
+    command: str, wrong: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    result = run("manage.py", command, STATE_DIR=str(tmp_path), **wrong)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"configuration error: {told}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_check_command_lists_every_problem_and_help_is_given_with_wrong_settings(tmp_path: Path) -> None:
+    wrong = {"STATE_DIR": str(tmp_path), "JOBS_RETRY_SECONDS": "10", "MASSIVE_FEED": "slow"}
+    listed = run("manage.py", "check", **wrong)
+    assert listed.returncode == 1
+    assert "mdp.E003" in listed.stderr
+    assert "mdp.E004" in listed.stderr
+    assert run("manage.py", "run_scanner", "--help", **wrong).returncode == 0
 
 
 @pytest.mark.django_db

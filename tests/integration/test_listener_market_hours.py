@@ -1,7 +1,9 @@
 """Reconnection and watchdog know whether the market is open."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,6 +18,7 @@ from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.trading_calendar import MarketSession
 from tests.support.backoffs import soon
 from tests.support.deadlines import eventually
+from tests.support.manual_clock import ManualClock
 from tests.support.running import running
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed, ScriptedRest
 from tests.support.simulator import FULL_KEY, running_simulator, trading_calendar
@@ -155,6 +158,57 @@ async def test_a_feed_that_falls_silent_is_told_what_to_expect_long_before_it_is
         assert provider.outlook.opens_ms == MONDAY_OPEN_MS
         assert provider.status.state is ProviderState.LIVE
         assert market.asked == 1
+
+
+FRIDAY_NOON_MS = 1_795_194_000_000
+
+
+@contextlib.asynccontextmanager
+async def hanging_rest() -> AsyncIterator[str]:
+    """The address of a REST service that takes every request and answers none."""
+    ending = asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ending.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        ending.set()
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("here_ms", "declared_ms", "session"),
+    [
+        (SATURDAY_NOON_MS, FRIDAY_NOON_MS, MarketSession.REGULAR),
+        (FRIDAY_NOON_MS, SATURDAY_NOON_MS, MarketSession.CLOSED),
+    ],
+)
+async def test_while_rest_hangs_the_clock_that_the_feed_declares_decides(
+    here_ms: int, declared_ms: int, session: MarketSession
+) -> None:
+    async def declare(connection: FeedConnection) -> None:
+        await connection.subscribe()
+        await connection.send_status("clock", str(declared_ms))
+        await connection.until_closed()
+
+    async with ScriptedFeed(declare) as feed, hanging_rest() as rest_url:
+        ask = RestMarketStatus(rest_url, FULL_KEY)
+        hours = MarketHours(ask, lambda _ns: trading_calendar(), clock=ManualClock(here_ms))
+        provider = MassiveProvider(
+            MassiveConfiguration(api_key=FULL_KEY, feed=feed.address, secure=False, subscriptions=("T.*",)),
+            market_hours=hours,
+        )
+        async with running(provider):
+            await eventually(lambda: provider.outlook.session is not None, 20)
+            seen = provider.outlook.session
+            assert seen is session
+            provider.aim(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+            assert provider.outlook.session is None, "nobody has looked by the clock of that feed"
+            provider.aim(None)
 
 
 async def test_an_operator_ends_the_wait_for_the_market() -> None:

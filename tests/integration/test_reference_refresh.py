@@ -168,7 +168,7 @@ async def test_operators_can_see_how_the_newest_load_went(
     out = io.StringIO()
     await asyncio.to_thread(call_command, "load_reference", "--status", stdout=out)
     assert "reference data: loaded at 20" in out.getvalue()
-    assert "date 2026-11-16, steps 36/36, step volume curve, symbols 2, requests 38" in out.getvalue()
+    assert "date 2026-11-16, steps 36/36, step volume curve, symbols 2, requests 39" in out.getvalue()
     assert "floats: not included in the provider's plan" in out.getvalue()
 
 
@@ -352,7 +352,7 @@ async def test_the_command_shows_progress_and_the_result(site_settings: Referenc
 
     text = out.getvalue()
     assert "[36/36]" in text
-    assert "reference data of 2026-11-16: 3 symbols, 39 requests" in text
+    assert "reference data of 2026-11-16: 3 symbols, 40 requests" in text
 
 
 async def test_the_command_fails_with_the_reason(

@@ -27,6 +27,7 @@ from marketdata.tapes import (
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from scanners.processor.market_time import Present
 from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
 from scanners.processor.shard import Outcome as ShardOutcome
 from scanners.registry import CIRCUMSTANCE_COLUMNS, routes
@@ -186,7 +187,7 @@ class ShardOwners:
 
     def _apply(self, batches: Sequence[Batch]) -> None:
         if batches:
-            self._outcomes.append(self._processor.apply(batches, now_ns=self._now_ns))
+            self._outcomes.append(self._processor.apply(batches, now=Present(self._now_ns, self._now_ns)))
 
     def _tick_and_acknowledge(self, kill_at: str | None) -> None:
         for portion in self._processor.tapes_ahead():

@@ -41,6 +41,8 @@ USEFUL: Final[Mapping[str, Mapping[str, float]]] = {
     "LULD": {"h": PRICE, "l": PRICE, "q": NUMBER},
 }
 """Null is the same as absent here."""
+LONGEST_SPANS_MS: Final = {"A": 1_000, "AM": 60_000}
+"""By how much a bar ends after it starts, at most."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -106,7 +108,12 @@ def _why_not(piece: Any) -> str | None:
     useful = all(
         piece.get(name) is None or _is_number(piece[name], below) for name, below in USEFUL[kind].items()
     )
-    return None if needed and useful else "invalid_field"
+    return None if needed and useful and _has_possible_span(piece) else "invalid_field"
+
+
+def _has_possible_span(piece: Mapping[str, Any]) -> bool:
+    longest_ms = LONGEST_SPANS_MS.get(piece["ev"])
+    return longest_ms is None or 0 < piece["e"] - piece["s"] <= longest_ms
 
 
 def _is_number(value: Any, below: float) -> bool:

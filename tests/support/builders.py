@@ -25,6 +25,7 @@ def row_block(
     received_ns: int = 1,
     market_time_ms: int = 0,
     names: Sequence[str] | None = None,
+    shows_test_issues: bool = False,
 ) -> RowBlock:
     """A block of the given rows (symbol -> column -> value); what a row does not name is absent."""
     columns = tuple(names) if names is not None else tuple(dict.fromkeys(n for r in rows.values() for n in r))
@@ -40,6 +41,7 @@ def row_block(
             name: np.array([row.get(name, np.nan) for row in rows.values()], dtype=np.float64)
             for name in columns
         },
+        shows_test_issues=shows_test_issues,
     )
 
 

@@ -20,6 +20,7 @@ REASONS: Final[Mapping[Defect, str]] = {
     Defect.AHEAD_BAR: "ahead",
     Defect.AHEAD_QUOTE: "ahead",
     Defect.AHEAD_BANDS: "ahead",
+    Defect.START_AHEAD: "invalid_field",
     Defect.YEAR_2100: "ahead",
     Defect.YEAR_1970: "other_day",
     Defect.YESTERDAY: "other_day",

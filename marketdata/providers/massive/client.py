@@ -130,6 +130,8 @@ class MassiveProvider:
         else:
             self._session = None
             self._feed_clock = _clock_of(self._configuration)
+            if self._market_hours is not None:
+                self._market_hours.forget_feed()
             self._enter(TURNING)
             self._turning.set()
 

@@ -20,7 +20,7 @@ import numpy as np
 from marketdata.codec.layout import SYMBOL_CHARACTERS
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, is_json, pieces_of
 from marketdata.events import LONGEST_SYMBOL, Symbol
-from marketdata.feeds import StatusEvent
+from marketdata.feeds import MAX_FRAME_CHARACTERS, StatusEvent
 from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, Part, route_frames
 from marketdata.kernels.json_text import packed_word
 from marketdata.providers.base import RoutedEvents, Routing
@@ -35,7 +35,6 @@ QUEUE_OF: Final[Mapping[EventType, QueueName]] = {
     EventType.PRICE_BANDS: QueueName.HALTS,
 }
 UNKNOWN_SHARD: Final = 0
-MAX_FRAME_CHARACTERS: Final = 16 * 2**20
 # As many bytes as so many characters may have. A longer frame is not even read: it ends its connection.
 MAX_FRAME_BYTES: Final = 4 * MAX_FRAME_CHARACTERS
 # Of text that is not JSON at all only the beginning is kept, as a JSON string: enough to see what it was.

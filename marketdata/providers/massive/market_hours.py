@@ -98,8 +98,8 @@ class MarketHours:
 
     `ask` gives the provider's word (see `market_status`), `load` the calendar around an instant (epoch ns);
     it is loaded at the first look, every day, and where it has run out. One that cannot be loaded leaves the
-    calendar before. The provider's clock need not be ours (a simulated market has a day of
-    its own), so the calendar is asked about the provider's time as last told.
+    calendar before. The provider's clock need not be ours (a simulated market has a day of its own), so the
+    calendar is asked about the market's time as the feed declared it last, else as the provider told it last.
 
     Concurrency: one event loop; who looks while another does waits for that answer.
     """
@@ -117,6 +117,7 @@ class MarketHours:
         self._calendar: TradingCalendar | None = None
         self._calendar_is_due_at = 0.0
         self._offset_ms = 0
+        self._feed_offset_ms: int | None = None
         self._view: MarketView | None = None
         self._looked_at = 0.0
         self._looking = asyncio.Lock()
@@ -126,6 +127,17 @@ class MarketHours:
     def view(self) -> MarketView | None:
         """What the last look saw; None before the first."""
         return self._view
+
+    def hear(self, declared_ms: int) -> None:
+        """The feed declared its time (epoch milliseconds). What was seen by another clock counts no more."""
+        if self._feed_offset_ms is None:
+            self._view = None
+        self._feed_offset_ms = declared_ms - self._now_ms()
+
+    def forget_feed(self) -> None:
+        """It is another feed from now on, or one that declares no time any more."""
+        if self._feed_offset_ms is not None:
+            self._feed_offset_ms = self._view = None
 
     async def look(self, *, fresh_seconds: float = FRESH_SECONDS) -> MarketView:
         """The market now; an answer younger than `fresh_seconds` is given again."""
@@ -140,7 +152,8 @@ class MarketHours:
         told = await self._told()
         if told is not None:
             self._offset_ms = told.market_time_ms - self._now_ms()
-        market_time_ms = self._now_ms() + self._offset_ms
+        offset_ms = self._offset_ms if self._feed_offset_ms is None else self._feed_offset_ms
+        market_time_ms = self._now_ms() + offset_ms
         now = self._clock.monotonic()
         if _planned_session(self._calendar, market_time_ms) is None or now >= self._calendar_is_due_at:
             await self._load_calendar(market_time_ms)

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from marketdata.clock import Clock
-from marketdata.feed_clock import CLOCK_STATUS
+from marketdata.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, declared_time_ms
 from marketdata.feeds import Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter, filter_library_logger
@@ -76,6 +76,7 @@ class Session:
         )
         self._receiving: asyncio.Task[None] | None = None
         self._last_frame_at = clock.monotonic()
+        self._declared_at = clock.monotonic()
         self._newest_received_ns = 0
         self._looking: asyncio.Task[object] | None = None
         self._answered = False
@@ -177,6 +178,7 @@ class Session:
         received_ns = self._clock.time_ns()
         statuses = statuses_of(data)
         told = [event for event in statuses if event.status != CLOCK_STATUS]
+        self._hear_clock(statuses)
         # A clock that goes on says neither that the session works nor that data comes.
         if told or not statuses:
             self._last_frame_at = self._clock.monotonic()
@@ -187,6 +189,15 @@ class Session:
             if not self._live_since_ns:
                 self._learn_from(())
         self._keep(Frame(data, received_ns))
+
+    def _hear_clock(self, statuses: Sequence[StatusEvent]) -> None:
+        """Tell the market's hours what time it is there; of the vendor's feeds no such word counts."""
+        if self._market_hours is None or self._configuration.is_vendor_feed:
+            return
+        for event in statuses:
+            if (declared_ms := declared_time_ms(event)) is not None:
+                self._declared_at = self._clock.monotonic()
+                self._market_hours.hear(declared_ms)
 
     def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
         """Draw from a frame what it says of the session; a frame of data says that it works.
@@ -219,6 +230,8 @@ class Session:
         """Have the market's hours looked up, beside the watch: the answer may take seconds."""
         if self._market_hours is None or not self._live_since_ns:
             return
+        if self._clock.monotonic() - self._declared_at > DECLARATION_LIFE_NS / 1e9:
+            self._market_hours.forget_feed()
         is_looking = self._looking is not None and not self._looking.done()
         if self._silence_seconds >= LOOK_AFTER_SECONDS and not is_looking:
             self._looking = asyncio.create_task(self._market_hours.look(), name="market hours")

@@ -11,7 +11,7 @@ same as absent.
 """
 
 import enum
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -32,7 +32,13 @@ class EventType(enum.StrEnum):
 
 
 class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="A"):
-    """One second of trading in one symbol. Sent again with the same start when late trades change it."""
+    """One second of trading in one symbol. Sent again with the same start when late trades change it.
+
+    It ends after it starts, and at most `longest_span_ms` after. So both stamps are of one moment, and what
+    is found of one, that it lies in the past and in the trading day, holds of the other.
+    """
+
+    longest_span_ms: ClassVar[int] = 1_000
 
     symbol: Symbol = msgspec.field(name="sym")
     volume: Shares = msgspec.field(name="v")
@@ -48,9 +54,21 @@ class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD
     average_size: Shares | None = msgspec.field(name="z", default=None)
     official_open_price: Price | None = msgspec.field(name="op", default=None)
 
+    def __post_init__(self) -> None:
+        """Refuse a span that cannot be.
+
+        Raises:
+            ValueError: names the span and the longest one.
+        """
+        span_ms = self.end_timestamp - self.start_timestamp
+        if not 0 < span_ms <= self.longest_span_ms:
+            raise ValueError(f"a span of {span_ms} ms; it must be from 1 to {self.longest_span_ms} ms")
+
 
 class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field=TAG_FIELD, tag="AM"):
     """One minute of trading in one symbol; same fields as the second aggregate."""
+
+    longest_span_ms: ClassVar[int] = 60_000
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="T"):

@@ -24,6 +24,7 @@ from marketdata.errors import (
     TopologyMismatch,
     TransportUnavailable,
 )
+from marketdata.observability.driver_text import driver_text
 from marketdata.observability.metrics import TRANSPORT_ERRORS
 
 
@@ -94,14 +95,19 @@ class Server:
             async with asyncio.timeout(self._timeout_seconds):
                 yield
         except (AuthenticationError, NoPermissionError) as error:
-            raise ConfigurationError(f"the Redis server of MDQ_URL refuses us: {error}") from error
+            raise ConfigurationError(
+                f"the Redis server of MDQ_URL refuses us: {driver_text(error)}"
+            ) from None
         except (OutOfMemoryError, ReadOnlyError) as error:
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
-            raise PublishersBlocked(f"the Redis server of MDQ_URL takes nothing: {error}") from error
+            raise PublishersBlocked(
+                f"the Redis server of MDQ_URL takes nothing: {driver_text(error)}"
+            ) from None
         except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
-            raise TransportUnavailable(f"the Redis server of MDQ_URL is not available: {error!r}") from error
+            msg = f"the Redis server of MDQ_URL is not available: {driver_text(error)}"
+            raise TransportUnavailable(msg) from None
         except RedisError as error:
             TRANSPORT_ERRORS.labels(reason="refused").inc()
-            msg = f"a key under the prefix MDQ_PREFIX holds something else than a queue; remove it: {error}"
-            raise TopologyMismatch(msg) from error
+            msg = "a key under the prefix MDQ_PREFIX holds something else than a queue; remove it"
+            raise TopologyMismatch(f"{msg}: {driver_text(error)}") from None

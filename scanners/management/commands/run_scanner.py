@@ -43,6 +43,5 @@ def build_scanner() -> Scanner:
         publisher=BlockPublisher(redis, keys),
         keys=keys,
         shard_count=settings.MDQ_SHARDS,
-        show_test_issues=settings.SHOW_TEST_ISSUES,
         clock=SystemClock(),
     )

@@ -91,6 +91,33 @@ def test_a_wrong_url_is_refused_without_repeating_a_password(raw: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "redis://:hunter2@host/zero",
+        "redis://:hunter2@host:6379/1/2",
+        "rediss://host/-1",
+        "redis://host//",
+        "redis://host/²",
+        "redis://host?db=",
+        "unix:///run/redis.sock?db=zero",
+    ],
+)
+def test_an_address_that_names_no_database_is_refused(raw: str) -> None:
+    with pytest.raises(ConfigurationError, match="MDC_URL names no database") as caught:
+        Environment({"MDC_URL": raw}).url("MDC_URL", schemes=("redis", "rediss", "unix"))
+    assert "a whole number, such as 0" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["redis://host", "redis://host/", "rediss://u:p@host:1/15", "redis://h?db=3", "unix:///run/r.sock?db=2"],
+)
+def test_an_address_with_a_numbered_database_or_none_is_taken(raw: str) -> None:
+    assert Environment({"MDC_URL": raw}).url("MDC_URL", schemes=("redis", "rediss", "unix")) == raw
+
+
 @pytest.mark.parametrize("password", ["hun/ter2", "hun#ter2", "hun?ter2"])
 def test_a_password_that_breaks_an_address_is_named_by_what_to_write_instead(password: str) -> None:
     with pytest.raises(ConfigurationError) as caught:

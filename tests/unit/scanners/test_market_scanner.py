@@ -93,18 +93,23 @@ def test_rows_that_a_new_whole_does_not_have_leave_the_boards() -> None:
 
 
 @pytest.mark.parametrize("shown", [False, True])
-def test_test_issues_stand_on_boards_only_if_they_are_asked_for(shown: bool) -> None:
-    market = MarketScanner(epoch=1, show_test_issues=shown)
+def test_test_issues_stand_on_boards_only_where_their_processor_shows_them(shown: bool) -> None:
+    market = MarketScanner(epoch=1)
     columns = {board.column: 900.0 for board in ranking.BOARDS}
-    market.apply_whole(0, row_block({"ZVZZT": columns, "AAPL": dict.fromkeys(columns, 1.0)}))
-    market.apply_changed(0, row_block({"NTEST.A": columns}, tick=2))
+    first = {"ZVZZT": columns, "AAPL": dict.fromkeys(columns, 1.0)}
+    market.apply_whole(0, row_block(first, shows_test_issues=shown))
+    market.apply_changed(0, row_block({"NTEST.A": columns}, tick=2, shows_test_issues=shown))
+    market.apply_whole(1, row_block({"ZWZZT": columns, "IBM": columns}))
 
+    asked_for = {"ZVZZT", "NTEST.A"} if shown else set()
     for board in boards(market).values():
-        assert set(board.block.symbols) == {"AAPL", *(("ZVZZT", "NTEST.A") if shown else ())}, board.feed
+        assert set(board.block.symbols) == {"AAPL", "IBM", *asked_for}, board.feed
         assert set(board.scores) == set(board.block.symbols)
 
-    market.apply_whole(0, row_block({"NTEST.A": columns, "AAPL": columns}, tick=3))
-    assert set(boards(market)[TOP_VOLUME].block.symbols) == {"AAPL", *(("NTEST.A",) if shown else ())}
+    market.apply_whole(
+        0, row_block({"NTEST.A": columns, "AAPL": columns}, tick=3, shows_test_issues=not shown)
+    )
+    assert set(boards(market)[TOP_VOLUME].block.symbols) == {"AAPL", "IBM", *(() if shown else ("NTEST.A",))}
 
 
 def test_rows_that_no_shard_has_are_forgotten() -> None:

@@ -65,6 +65,7 @@ def test_each_kind_of_event_is_decoded() -> None:
         (json.dumps(aggregate_wire(c=-1)).encode(), RejectReason.INVALID_FIELD),
         (json.dumps(aggregate_wire(av=1e300)).encode(), RejectReason.INVALID_FIELD),
         (json.dumps(aggregate_wire(h=float("nan"))).encode(), RejectReason.MALFORMED),
+        (json.dumps(aggregate_wire(s=14_400_000)).encode(), RejectReason.INVALID_FIELD),
         (json.dumps(aggregate_wire("")).encode(), RejectReason.INVALID_FIELD),
         (json.dumps(aggregate_wire("S" * 33)).encode(), RejectReason.INVALID_FIELD),
         (b'{"ev":"A","sym":"A","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", RejectReason.MALFORMED),

@@ -353,6 +353,32 @@ def test_trades_have_the_same_digest_exactly_if_id_exchange_and_tape_are_spelled
     assert all(digest == int(digest) < 2**53 for digest in digests)
 
 
+@pytest.mark.parametrize(("kind", "longest_ms"), [("A", 1_000), ("AM", 60_000)])
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_an_aggregate_ends_within_its_second_or_minute_after_its_start(
+    kind: str, longest_ms: int, is_plain: bool
+) -> None:
+    spans_ms = [1, longest_ms - 1, longest_ms]
+    impossible_ms = [-14_400_000, -1, 0, longest_ms + 1, 14_400_000]
+    start_ms = 1_795_190_400_000
+    wire = [
+        aggregate_wire(ev=kind, start_ms=start_ms, e=start_ms + span_ms) | ({} if is_plain else {"é": "\\"})
+        for span_ms in (*impossible_ms, *spans_ms)
+    ]
+
+    columns = DECODERS["A"].decode([batch_body(wire)])
+
+    start, end = LINES["A"][1].index("start_timestamp"), LINES["A"][1].index("end_timestamp")
+    assert (columns.lines[end] - columns.lines[start]).tolist() == spans_ms
+    assert [rejected.reason for rejected in columns.rejected[0]] == ["invalid_field"] * len(impossible_ms)
+    assert AGGREGATES.decode(batch_body(wire)).rejected == tuple(columns.rejected[0])
+
+
+def test_who_reads_aggregates_reads_both_of_their_stamps() -> None:
+    with pytest.raises(TypeError, match="end_timestamp"):
+        ColumnDecoder(AGGREGATES, ["close", "start_timestamp"])
+
+
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.queue.value)
 def test_what_is_declared_of_an_event_is_what_is_read(route: Route) -> None:
     """A declared field that nobody reads could cost an event all the same."""

@@ -159,6 +159,34 @@ async def test_when_rest_fails_the_calendar_is_asked_about_the_providers_own_tim
     assert (view.session, view.source) == (MarketSession.REGULAR, ViewSource.CALENDAR)
 
 
+async def test_what_was_seen_before_the_feed_declared_its_time_counts_no_more() -> None:
+    clock = ManualClock(at(FRIDAY, 22))
+    hours = MarketHours(Provider(ProviderUnavailable("away")), lambda _ns: trading_calendar(), clock=clock)
+    assert (await hours.look()).is_closed
+
+    hours.hear(at(FRIDAY, 10))
+    forgotten = hours.view
+    assert forgotten is None
+    assert (await hours.look()).session is MarketSession.REGULAR
+    hours.hear(at(FRIDAY, 10) + 1_000)
+    assert hours.view is not None, "the same clock, a second on"
+
+    hours.forget_feed()
+    assert (await hours.look()).is_closed
+
+
+async def test_the_feeds_own_clock_goes_before_the_one_that_rest_told_of() -> None:
+    clock = ManualClock(at(FRIDAY, 10))
+    provider = Provider(told(MarketSession.REGULAR, at(FRIDAY, 10)))
+    hours = MarketHours(provider, lambda _ns: trading_calendar(), clock=clock)
+    await hours.look()
+    provider.answer = ProviderUnavailable("away")
+
+    hours.hear(at(FRIDAY, 17))
+
+    assert (await hours.look()).session is MarketSession.AFTER_HOURS
+
+
 @pytest.mark.parametrize(
     ("body", "session"),
     [

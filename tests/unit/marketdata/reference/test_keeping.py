@@ -95,7 +95,40 @@ async def test_a_float_counts_only_in_shares_that_are_known() -> None:
 
     assert floats(without_splits, whole) == (20_000.0, 100.0)
     assert floats(without_floats, whole) == (20_000.0, 100.0)
-    assert floats(without_floats, without_splits) == (None, 100.0)
+    assert floats(without_floats, without_splits) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ProviderUnavailable("503"), ProviderRefused("bad_request"), ProviderRefused("not_entitled", "no")],
+)
+async def test_without_the_splits_of_the_day_only_floats_that_are_of_it_count(error: Exception) -> None:
+    source = FakeSource()
+    source.default = (bar("IBM"), bar("X"))
+    source.all_floats = [Float("IBM", 5_000.0), Float("X", 100.0, MONDAY), Float("Y", 7.0, FRIDAY)]
+    source.refused["splits"] = error
+
+    loaded = await load(source)
+
+    rows = block_rows(loaded.block)
+    assert (rows["IBM"]["free_float"], rows["X"]["free_float"]) == (None, 100.0)
+    assert "Y" not in rows or rows["Y"]["free_float"] is None
+    assert [(flaw.part, flaw.reason) for flaw in loaded.flaws][1:] == [("floats", FlawReason.UNKNOWN_SHARES)]
+    assert "floats: of before today are left out" in str(loaded.flaws[1])
+    # What can never come is not asked for again and again.
+    assert stored_as(loaded).parts.is_whole is (not loaded.flaws[0].passes)  # type: ignore[union-attr]
+
+
+async def test_floats_of_the_day_before_are_not_kept_while_the_splits_of_the_day_are_missing() -> None:
+    friday = await load(FakeSource(FRIDAY_10_00_MS))
+    source = FakeSource()
+    for step in ("floats", "splits"):
+        source.refused[step] = ProviderUnavailable("503")
+
+    kept = keep_better(await load(source), stored_as(friday))
+
+    assert block_rows(kept.block)["IBM"]["free_float"] is None
+    assert {flaw.name: flaw.kept for flaw in kept.flaws} == {"floats": None, "splits": None}
 
 
 async def test_a_load_that_is_more_whole_replaces_one_that_is_less() -> None:

@@ -178,6 +178,33 @@ async def test_a_bar_that_is_listed_twice_counts_once_by_the_one_that_traded() -
     assert source.left_out == {"repeated": 1}
 
 
+async def test_without_the_splits_of_the_day_a_newcomer_has_only_a_float_of_the_day() -> None:
+    source = FakeSymbols()
+    source.floats = {
+        "OLD": Float("OLD", 5.0, MONDAY - dt.timedelta(days=9)),
+        "NEW": Float("NEW", 7.0, MONDAY),
+    }
+    source.listed = {name: ListedTicker(name, None, "CS") for name in source.floats}
+    source.refused["splits"] = ProviderUnavailable("503")
+
+    rows = block_rows((await search(source, "OLD", "NEW")).block)
+
+    assert (rows["OLD"]["free_float"], rows["NEW"]["free_float"]) == (None, 7.0)
+
+
+async def test_a_newcomer_whose_split_is_listed_both_ways_round_is_counted_and_has_no_bars() -> None:
+    source = FakeSymbols()
+    source.histories["NEW"] = [day_bar(SESSION_DATES[-1], bar("NEW"))]
+    source.unadjusted["NEW"] = source.histories["NEW"]
+    source.all_splits = [Split("NEW", MONDAY, 1, 4), Split("NEW", MONDAY, 4, 1)]
+    source.listed["NEW"] = ListedTicker("NEW", None, "CS")
+
+    row = block_rows((await search(source, "NEW")).block)["NEW"]
+
+    assert (row["prev_day_close"], row["split_ratio"]) == (None, None)
+    assert source.left_out == {"contradictory": 1}
+
+
 async def test_an_answer_that_is_not_understood_costs_its_symbol_alone_and_is_asked_for_again() -> None:
     source, store = FakeSymbols(), MemoryStore()
     source.listed = {name: ListedTicker(name, None, "ETF") for name in ("A", "B", "C")}

@@ -43,7 +43,7 @@ async def test_thirty_sessions_before_the_trading_day_are_asked_for_once_each() 
     assert sorted(source.asked) == list(CALENDAR.previous_sessions(MONDAY, SESSIONS))
     assert loaded.date == MONDAY
     # Besides: market status, floats, tickers, splits, snapshot, and one symbol for the volume curve.
-    assert loaded.requests == SESSIONS + 6
+    assert loaded.requests == SESSIONS + 7
     assert loaded.block.market_time_ms == MONDAY_10_00_MS
 
 

@@ -66,6 +66,7 @@ async def test_each_row_of_a_snapshot_is_judged_by_its_own_time() -> None:
         snapshot("ZERO", updated_ms=0, high=1_000_000.0, low=1.0),
         snapshot("AHEAD", updated_ms=MONDAY_10_00_MS + 3 * days, high=9.0, low=8.0),
         snapshot("TURNED", high=1.0, low=2.0),
+        snapshot("LATER", updated_ms=MONDAY_10_00_MS + 3_600_000, high=9.0, low=8.0, previous_close=9.0),
     ]
 
     loaded = await load(source)
@@ -73,8 +74,8 @@ async def test_each_row_of_a_snapshot_is_judged_by_its_own_time() -> None:
     rows = block_rows(loaded.block)
     assert rows["IBM"]["snapshot_high"] == 12.0
     assert rows["X"]["snapshot_low"] == 2.0
-    assert not {"OLD", "ZERO", "AHEAD", "TURNED"} & set(rows)
-    assert loaded.left_out == {"snapshot: stale": 2, "snapshot: contradictory": 2}
+    assert not {"OLD", "ZERO", "AHEAD", "TURNED", "LATER"} & set(rows)
+    assert loaded.left_out == {"snapshot: stale": 2, "snapshot: contradictory": 3}
 
 
 @pytest.mark.parametrize(("split_from", "split_to", "ratio"), [(10.0, 1.0, 0.1), (1.0, 4.0, 4.0)])
@@ -105,6 +106,30 @@ async def test_a_split_of_today_adjusts_what_the_provider_has_not(
     assert rows["IBM"]["snapshot_high"] == 12.0
     assert rows["OTHER"]["split_ratio"] is None
     assert (rows["OTHER"]["prev_day_close"], rows["OTHER"]["free_float"]) == (10.0, 1.0)
+
+
+async def test_a_split_that_is_listed_both_ways_round_leaves_nothing_that_depends_on_it() -> None:
+    source = FakeSource()
+    source.all_splits = [Split("IBM", MONDAY, 1.0, 4.0), Split("IBM", MONDAY, 4.0, 1.0)]
+    source.default = source.unadjusted = (bar("IBM", close=40.0), bar("OTHER"))
+    source.all_floats = [Float("IBM", 6_000.0), Float("OTHER", 1.0)]
+    source.all_snapshots = [snapshot("IBM", high=12.0, low=11.0, previous_close=40.0)]
+
+    loaded = await load(source)
+
+    rows = block_rows(loaded.block)
+    absent = (
+        "prev_day_close",
+        "prev_day_volume",
+        "avg_volume",
+        "average_true_range",
+        "free_float",
+        "split_ratio",
+    )
+    assert {rows["IBM"][name] for name in absent} == {None}
+    assert (rows["OTHER"]["prev_day_close"], rows["OTHER"]["free_float"]) == (10.0, 1.0)
+    assert loaded.doubtful_splits == {"IBM"}
+    assert loaded.left_out == {"splits: contradictory": 1}
 
 
 async def test_a_float_of_today_and_a_split_of_another_day_are_left_alone() -> None:
@@ -147,7 +172,7 @@ async def test_the_volume_curve_is_learned_from_the_most_traded_symbols() -> Non
 async def test_the_volume_curve_takes_no_more_requests_than_the_budget_leaves() -> None:
     source = FakeSource()
     source.default = tuple(bar(f"S{number}") for number in range(10))
-    source.requests = REQUEST_BUDGET - SESSIONS - 5 - 2
+    source.requests = REQUEST_BUDGET - SESSIONS - 6 - 2
 
     loaded = await load(source)
 

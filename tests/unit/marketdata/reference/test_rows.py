@@ -90,7 +90,7 @@ def test_the_ticker_that_was_changed_last_counts_and_an_old_row_wipes_nothing() 
         ListedTicker("X", None, None, None),
     ]
     for order in itertools.permutations(rows):
-        found = {row.symbol: row.facts() for row in newest_tickers(order).rows}
+        found = {row.symbol: row.facts() for row in newest_tickers(order, MONDAY).rows}
         assert found == {"IBM": rows[0].facts(), "X": rows[3].facts()}
 
 
@@ -98,7 +98,51 @@ def test_the_newest_row_of_a_snapshot_counts() -> None:
     newer = Snapshot("IBM", MONDAY_10_00_MS * 1_000_000, SnapshotDay(high=5.0, low=4.0))
     older = Snapshot("IBM", (MONDAY_10_00_MS - 1_000) * 1_000_000, SnapshotDay(high=9.0, low=1.0))
     for order in ([newer, older], [older, newer]):
-        assert snapshots_of_day(order, DAY).rows == [newer]
+        assert snapshots_of_day(order, DAY, MONDAY_10_00_MS).rows == [newer]
+
+
+def test_a_row_of_a_snapshot_that_changed_later_than_now_is_contradictory() -> None:
+    def row(symbol: str, ahead_ms: int) -> Snapshot:
+        return Snapshot(symbol, (MONDAY_10_00_MS + ahead_ms) * 1_000_000, SnapshotDay(high=5.0, low=4.0))
+
+    rows = [row("NOW", 0), row("SOON", 1_000), row("LATER", 3_600_000), row("NOW", 5 * 3_600_000)]
+    for order in itertools.permutations(rows):
+        chosen = snapshots_of_day(order, DAY, MONDAY_10_00_MS)
+        assert {found.symbol for found in chosen.rows} == {"NOW", "SOON"}
+        assert chosen.left_out == {"contradictory": 2}
+
+
+def test_a_newer_row_of_a_snapshot_without_a_range_takes_none_away() -> None:
+    older = Snapshot("IBM", (MONDAY_10_00_MS - 1_000) * 1_000_000, SnapshotDay(high=9.0, low=1.0))
+    newer = Snapshot("IBM", MONDAY_10_00_MS * 1_000_000)
+    for order in ([newer, older], [older, newer]):
+        assert snapshots_of_day(order, DAY, MONDAY_10_00_MS).rows == [older]
+
+
+def test_a_ticker_that_is_to_change_in_years_is_not_the_newest() -> None:
+    good = ListedTicker("IBM", "Machines", "CS", "XNYS", last_updated_utc="2026-11-15T00:00:00Z")
+    ahead = ListedTicker("IBM", "Odd", "ETF", None, last_updated_utc="2099-01-01T00:00:00Z")
+    for order in ([good, ahead], [ahead, good]):
+        assert newest_tickers(order, MONDAY).rows == [good]
+
+
+@pytest.mark.parametrize(
+    "emptier",
+    [
+        {"vwap": None},
+        {"vwap": 0.0},
+        {"vwap": 1e6},
+        {"close": 0.0},
+        {"open": 0.0, "high": 0.0, "low": 0.0, "close": 0.0},
+    ],
+)
+def test_the_fuller_bar_counts_before_the_one_with_the_greater_volume(emptier: dict[str, float]) -> None:
+    full = bar("IBM", volume=100.0)
+    other = msgspec.structs.replace(full, volume=5_000.0, **emptier)
+    for order in ([full, other], [other, full]):
+        chosen = bars_of_session(order, FRIDAY)
+        assert chosen.rows == [full]
+        assert chosen.left_out == {"repeated": 1}
 
 
 bars = st.lists(

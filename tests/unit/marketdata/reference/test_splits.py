@@ -22,7 +22,6 @@ def split(split_from: float, split_to: float, symbol: str = "IBM") -> Split:
         ([split(33, 1), split(1, 0.0303)], 1 / 33),
         ([split(100, 1), split(100, 1)], 0.01),
         ([split(500, 1), split(1, 50)], 0.1),
-        ([split(500, 1), split(1, 500)], 1.0),
         ([split(1, 4), Split("IBM", FRIDAY, 1, 2)], 4.0),
     ],
 )
@@ -46,6 +45,30 @@ def test_a_contradiction_is_settled_by_what_the_provider_has_adjusted() -> None:
     assert set(splits.doubtful) == {"IBM"}
     assert adjusted.ratios == {"IBM": 4.0}
     assert adjusted.panel.close[0][0] == 10.0
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [split(1, 4), split(4, 1)],
+        [split(500, 1), split(1, 500)],
+        [split(1, 3), split(1, 0.33)],
+        [split(1, 4), split(4, 1), split(1, 4)],
+    ],
+)
+@pytest.mark.parametrize("raw_close", [None, 10.0, 20.0])
+def test_a_split_that_is_listed_both_ways_round_is_not_known(
+    listed: list[Split], raw_close: float | None
+) -> None:
+    panel = build_panel([[bar("IBM", close=10.0), bar("X")]])
+    for order in (listed, listed[::-1]):
+        splits = splits_of(order, MONDAY)
+        adjusted = adjust_panel(panel, None if raw_close is None else [bar("IBM", close=raw_close)], splits)
+        assert set(splits.doubtful) == {"IBM"}
+        assert adjusted.ratios == {}
+        assert adjusted.unknown == {"IBM"}
+        assert math.isnan(adjusted.panel.close[0][0])
+        assert adjusted.panel.close[0][1] == 10.0
 
 
 @pytest.mark.parametrize("raw_close", [10.0, 70.0])

@@ -127,6 +127,12 @@ def test_a_crowd_is_many_symbols_of_every_channel_with_the_same_wrong_clock(
     assert all(len(frame) <= CROWD_EVENTS for frame in frames)
 
 
+def test_a_bar_that_starts_ahead_has_a_right_end(spoilt: Spoilt) -> None:
+    for now_ms, event in events(spoilt, Defect.START_AHEAD):
+        assert abs(time_ms(event) - now_ms) < 5_000
+        assert event["s"] - event["e"] == 4 * HOUR_MS - 1_000
+
+
 def test_wrong_units_and_wrong_centuries_are_what_they_say(spoilt: Spoilt) -> None:
     for now_ms, event in events(spoilt, Defect.TIME_IN_SECONDS):
         assert abs(event["t"] * 1_000 - now_ms) < 5_000

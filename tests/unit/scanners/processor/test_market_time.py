@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
-from scanners.processor.market_time import DISPUTE_NS, FRESH_NS, Advance, MarketTime
+from scanners.processor.clock_dispute import DISPUTE_NS
+from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.shard import Checkpoint, ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, quote_wire
@@ -32,8 +33,8 @@ def advance(
     return time.advance(
         np.array(stamps_ms, dtype=np.int64),
         np.full(len(stamps_ms), feed_ms, dtype=np.int64),
-        received_ns=received,
-        now_ns=received + age_ns,
+        received_ns={"listener": received},
+        applied_ns=received + age_ns,
     )
 
 
@@ -141,10 +142,9 @@ def test_one_batch_that_agrees_ends_the_dispute(time: MarketTime) -> None:
 
 def test_batches_that_waited_dispute_nothing(time: MarketTime) -> None:
     advance(time, NOON_MS, feed_ms=NOON_MS)
-    for second in range(10):
-        feed_ms, received_ns = NOON_MS - HOUR_MS + second * 1_000, (NOON_MS + second * 1_000) * NS_PER_MS
-        outcome = advance(time, feed_ms, feed_ms=feed_ms, received_ns=received_ns, age_ns=FRESH_NS + 1)
-        assert not outcome.corrected
+    for waited_ms in range(30_000, 20_000, -1_000):
+        feed_ms = NOON_MS - waited_ms
+        assert not advance(time, feed_ms, feed_ms=feed_ms, age_ns=30 * 10**9).corrected
 
 
 def test_a_listener_whose_clock_is_behind_disputes_nothing(time: MarketTime) -> None:
@@ -158,7 +158,7 @@ def test_a_listener_whose_clock_is_behind_disputes_nothing(time: MarketTime) -> 
 
 def test_queues_that_go_different_paces_dispute_nothing() -> None:
     @given(
-        st.lists(st.tuples(st.integers(0, 600), st.integers(0, 999)), min_size=1, max_size=60),
+        st.lists(st.tuples(st.integers(0, 600), st.integers(0, 5_000)), min_size=1, max_size=60),
         st.integers(1, 100_000),
     )
     def hold(steps: list[tuple[int, int]], market_ms_per_ms: int) -> None:
@@ -229,6 +229,20 @@ def test_what_is_refused_is_counted_by_its_reason() -> None:
     assert set(block_rows(core.tick(published_ns=1).whole)) == {"A"}
 
 
+@pytest.mark.parametrize("start_ms", [EIGHT_MS + 4 * HOUR_MS, EIGHT_MS - 12 * HOUR_MS])
+def test_a_bar_whose_stamps_lie_in_two_sessions_sets_no_range(start_ms: int) -> None:
+    core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
+    good = aggregate_wire("AAPL", start_ms=EIGHT_MS - 1_000, h=11.0)
+    odd = good | {"s": start_ms, "h": 99.0}
+
+    outcome = core.apply([batch(QueueName.AGGREGATE, [good, odd])])
+
+    assert outcome.rejected == {"invalid_field": 1}
+    row = block_rows(core.tick(published_ns=1).whole)["AAPL"]
+    assert (row["day_high"], row["pre_market_high"]) == (11.0, 11.0)
+    assert row["regular_high"] is None
+
+
 def test_what_is_refused_makes_nothing_fresh() -> None:
     core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
     received_ns = NOON_MS * NS_PER_MS
@@ -251,6 +265,6 @@ def test_a_received_time_that_was_ahead_is_taken_back_to_the_present() -> None:
     wire = [aggregate_wire("AAPL", start_ms=NOON_MS - 1_000)]
     ahead = batch(QueueName.AGGREGATE, wire, received_ns=now_ns + 3_600 * 10**9)
 
-    core.apply([ahead], now_ns=now_ns)
+    core.apply([ahead], now=Present(now_ns, 0))
 
     assert core.tick(published_ns=1).whole.received_ns == now_ns

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from marketdata.errors import ContentError
+from marketdata.payloads import decode_row_block, encode_row_block
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, VOLUME, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
@@ -105,6 +106,8 @@ def test_what_happens_to_a_test_issue_is_told_only_if_it_is_asked_for() -> None:
 
         assert [block.symbols for tick in (first, second) for block in tick.streams.get("larger", ())] == told
         assert block_rows(second.whole)["ZVZZT"]["volume"] == 6, "its quote is shown in any case"
+        told_to_the_scanner = [decode_row_block(encode_row_block(second.whole)), second.changed]
+        assert [block.shows_test_issues for block in told_to_the_scanner] == [shown, shown]
 
 
 def test_what_could_not_be_published_is_given_again_as_it_was() -> None:

@@ -6,8 +6,8 @@ import { CONNECTING, type ConnectionReport, describeConnection } from "../socket
 import { RateLimitedText } from "./rate-limited-text";
 
 const REFRESH_MS = 500;
-/** A screen reader is told of the state at most this often: a flapping connection must not talk without end. */
-const ANNOUNCE_EVERY_MS = 10_000;
+/** A screen reader is told of a state again after this long at the earliest: a flapping one must not talk without end. */
+const ANNOUNCE_AGAIN_AFTER_MS = 10_000;
 
 export class ConnectionElement extends LitElement {
   static override properties = {
@@ -23,7 +23,7 @@ export class ConnectionElement extends LitElement {
   declare private timeText: string;
   declare private announced: string;
 
-  readonly #announcements = new RateLimitedText(ANNOUNCE_EVERY_MS);
+  readonly #announcements = new RateLimitedText(ANNOUNCE_AGAIN_AFTER_MS);
   #timer: ReturnType<typeof setInterval> | undefined;
   #endListening: (() => void) | null = null;
 

@@ -1,8 +1,12 @@
-/** A text that changes at most once per interval; the newest offer wins when the interval is over. Pure. */
+/**
+ * A text that follows what it is offered at once, but comes back to one that it showed before at most once per interval.
+ *
+ * A change is told as it happens; a state that comes and goes is not told again and again. Pure.
+ */
 export class RateLimitedText {
   readonly #intervalMs: number;
+  readonly #shownAtMs = new Map<string, number>();
   #text = "";
-  #changedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs;
@@ -10,9 +14,12 @@ export class RateLimitedText {
 
   /** The text to show now. To be called again from time to time: an offer that came too early is not kept. */
   offer(text: string, nowMs: number): string {
-    if (text !== this.#text && nowMs - this.#changedAtMs >= this.#intervalMs) {
+    for (const [shown, atMs] of this.#shownAtMs) {
+      if (nowMs - atMs >= this.#intervalMs) this.#shownAtMs.delete(shown);
+    }
+    if (text !== this.#text && !this.#shownAtMs.has(text)) {
       this.#text = text;
-      this.#changedAtMs = nowMs;
+      this.#shownAtMs.set(text, nowMs);
     }
     return this.#text;
   }

@@ -155,16 +155,30 @@ describe("the connection", () => {
     expect(element.querySelector("a")?.textContent).toBe("Log in again");
   });
 
-  it("announces a flapping state at most once in ten seconds, and the last state in the end", async () => {
+  it("announces a change of state as soon as it is shown", async () => {
     const element = await show(new ConnectionElement());
     const region = () => textOf(element.querySelector("[role=status]"));
-    const heard = new Set([region()]);
+    for (const [state, label] of [
+      ["live", "Live"],
+      ["stopped", "Stopped"],
+    ] as const) {
+      browser.socket.deliver(status(state, 10));
+      await element.updateComplete;
+      expect(region()).toBe(`Market data: ${label}`);
+      expect(textOf(element.querySelector(".connection-state"))).toBe(label);
+    }
+  });
+
+  it("announces each state of a flapping one at most once in ten seconds, and the last state in the end", async () => {
+    const element = await show(new ConnectionElement());
+    const region = () => textOf(element.querySelector("[role=status]"));
+    const heard = [region()];
     for (let round = 0; round < 9; round += 1) {
       browser.socket.deliver(status(round % 2 ? "live" : "stale", 10));
       await browser.pass(500);
-      heard.add(region());
+      if (region() !== heard.at(-1)) heard.push(region());
     }
-    expect(heard.size).toBe(1);
+    expect(heard).toEqual(["Market data: Connecting", "Market data: Stale", "Market data: Live"]);
     await browser.pass(10_000);
     expect(region()).toBe("Market data: Stale");
   });

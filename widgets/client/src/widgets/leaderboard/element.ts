@@ -1,15 +1,13 @@
 /** `<mdp-leaderboard feed="scanners:top_gainers" heading="Top gainers">`: one board of the scanner. */
 import { html, LitElement, nothing } from "lit";
-import { formatAge } from "../../format";
 import { type PageContext, styleNonce } from "../../page";
+import { describeConnection } from "../../socket/connection-report";
 import type { FeedUpdate, FeedView } from "../../socket/feed-state";
+import { ageText } from "./age-text";
 import { BoardGrid } from "./board-grid";
 import { BoardRows, type RowChanges } from "./board-rows";
 import { showableColumns } from "./columns";
 import { OrderHold } from "./order-hold";
-
-/** A board whose data is older says so in its head. */
-const AGE_SHOWN_AFTER_MS = 5_000;
 
 export class LeaderboardElement extends LitElement {
   static override properties = {
@@ -134,9 +132,10 @@ export class LeaderboardElement extends LitElement {
       onSelect: (symbol) => context.selection.select(symbol),
     });
     this.#hold = new OrderHold(container, (held) => this.#setHeld(held));
-    const ageTimer = setInterval(() => this.#showAge(), 1000);
+    const ageTimer = setInterval(() => this.#showAge(context), 1000);
     this.#cleanups = [
       () => clearInterval(ageTimer),
+      context.client.onConnectionChange(() => this.#showAge(context)),
       () => this.#hold?.disconnect(),
       context.selection.onChange((symbol) => this.#grid?.select(symbol)),
     ];
@@ -161,6 +160,7 @@ export class LeaderboardElement extends LitElement {
     this.#apply(this.#rows.apply(view, update));
     this.phase = "ready";
     this.count = this.#rows.count;
+    this.#showAge(context);
     if (this.autoselect && context.selection.symbol === null) {
       const first = this.#grid?.firstSymbol() ?? null;
       if (first !== null) context.selection.select(first);
@@ -184,8 +184,9 @@ export class LeaderboardElement extends LitElement {
     this.#grid?.sort();
   }
 
-  #showAge(): void {
-    const age = this.#view?.ageMs(performance.now()) ?? null;
-    this.oldText = !this.quiet && age !== null && age > AGE_SHOWN_AFTER_MS ? `${formatAge(age)} old` : "";
+  #showAge(context: PageContext): void {
+    const now = performance.now();
+    const age = this.quiet ? null : (this.#view?.ageMs(now) ?? null);
+    this.oldText = ageText(age, describeConnection(context.client.facts, now, context.config.states));
   }
 }

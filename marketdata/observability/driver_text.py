@@ -1,0 +1,28 @@
+"""What the Redis driver says of a failed command, fit to be shown: the cause, without the command."""
+
+import re
+from typing import Final
+
+from marketdata.observability.foreign_text import TextFilter
+
+_COMMAND_OF_PIPELINE: Final = re.compile(
+    r"Command # \d+ \(.*\) of pipeline caused error: (?P<cause>.*)", re.DOTALL
+)
+_TUPLE_OF_ONE: Final = re.compile(r"\((?P<quote>['\"])(?P<words>.*)(?P=quote),\)", re.DOTALL)
+_shown: Final = TextFilter()
+
+
+def driver_text(error: Exception) -> str:
+    """The class and the words of a driver's error: one line, printable, of bounded length.
+
+    The driver puts the failed command of a pipeline before the cause, with the bytes of its values. These are
+    the platform's data, of any kind and size, and belong into no log and onto no page. The greedy match finds
+    the end of the command, whatever its values hold.
+    """
+    words = str(error)
+    if found := _COMMAND_OF_PIPELINE.fullmatch(words):
+        words = found["cause"]
+        if quoted := _TUPLE_OF_ONE.fullmatch(words):
+            words = quoted["words"]
+    printable = "".join(character if character.isprintable() else " " for character in words)
+    return _shown(f"{type(error).__name__}: {printable}")
