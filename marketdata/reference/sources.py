@@ -4,9 +4,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from marketdata.reference.pages import Listing
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Listing, Snapshot, Split
 from marketdata.reference.volume_curve import MinuteVolumes
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
 
 
 class ReferenceSource(Protocol):

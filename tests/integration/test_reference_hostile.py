@@ -13,9 +13,9 @@ from marketdata import jobs
 from marketdata.errors import MarketDataError
 from marketdata.jobs import ReferenceConfiguration, RefreshOutcome, refresh
 from marketdata.payloads import RowBlock
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.flaws import FLOATS, SNAPSHOT, SPLITS, TICKERS, StoredParts
 from marketdata.reference.loader import ReferenceLoader
-from marketdata.reference.rest import RestSource
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.faults import Faults

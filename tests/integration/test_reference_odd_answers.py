@@ -25,9 +25,9 @@ from marketdata.jobs import (
     refresh,
     refresh_reference_data,
 )
-from marketdata.providers.massive.market_status import RestMarketStatus
+from marketdata.providers.massive.rest.market_status import RestMarketStatus
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.flaws import FlawReason, named
-from marketdata.reference.rest import RestSource
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -98,7 +98,7 @@ def configuration(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> ReferenceConfiguration:
-    monkeypatch.setattr("marketdata.reference.rest.RestSource", impatient)
+    monkeypatch.setattr("marketdata.providers.massive.rest.source.RestSource", impatient)
     settings.MASSIVE_REST_URL, settings.MASSIVE_API_KEY = rest.url, KEY
     settings.MDC_URL, settings.MDC_KEY_PREFIX = redis_url, f"{unique_prefix}:"
     return ReferenceConfiguration(

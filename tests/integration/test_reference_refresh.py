@@ -21,8 +21,8 @@ from marketdata.jobs import (
     refresh,
     refresh_reference_data,
 )
+from marketdata.providers.massive.rest.source import FLOATS_PAGE_ROWS, RestSource
 from marketdata.reference.flaws import FlawReason, named
-from marketdata.reference.rest import FLOATS_PAGE_ROWS, RestSource
 from marketdata.reference.state import LoadPhase
 from marketdata.reference.tickers import Ticker
 from marketdata.runtime.backoff import Backoff
@@ -227,7 +227,8 @@ async def test_a_load_without_all_answers_is_tried_again_on_the_same_day(
     rest: ScriptedRest, configuration: ReferenceConfiguration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "marketdata.reference.rest.RestSource", lambda url, _key, **_options: impatient(url, attempts=1)
+        "marketdata.providers.massive.rest.source.RestSource",
+        lambda url, _key, **_options: impatient(url, attempts=1),
     )
     rest.answers[TICKERS_PATH] = lambda _request: web.Response(status=503)
 

@@ -42,7 +42,7 @@ class MassivePlugin:
         from marketdata.providers.massive.client import MassiveProvider
         from marketdata.providers.massive.configuration import MassiveConfiguration
         from marketdata.providers.massive.market_hours import MarketHours
-        from marketdata.providers.massive.market_status import RestMarketStatus
+        from marketdata.providers.massive.rest.market_status import RestMarketStatus
 
         configuration = MassiveConfiguration(
             api_key=settings["MASSIVE_API_KEY"],
@@ -70,7 +70,7 @@ class MassivePlugin:
         self, settings: Settings, *, patience_seconds: float | None = None
     ) -> ReferenceService:
         """The REST service at `MASSIVE_REST_URL`."""
-        from marketdata.reference.rest import RestSource
+        from marketdata.providers.massive.rest.source import RestSource
 
         return RestSource(
             settings["MASSIVE_REST_URL"], settings["MASSIVE_API_KEY"], patience_seconds=patience_seconds
