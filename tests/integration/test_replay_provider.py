@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from marketdata.errors import ConfigurationError
+from marketdata.events import HaltSign, TradeRule
 from marketdata.feeds import FeedTarget, Frame
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger
@@ -25,6 +26,7 @@ from marketdata.providers.registry import batch_decoder, provider_plugin, wire_f
 from marketdata.recording.format import Metadata
 from marketdata.recording.writer import RecordingWriter
 from marketdata.transport.base import Batch
+from marketdata.transport.queues import QueueName
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import block_rows, calendar_of, new_york_ms, trade_wire
@@ -221,3 +223,41 @@ async def test_the_feed_of_a_third_provider_connects_again_after_its_end(third: 
     assert len(batches) == 2
     with pytest.raises(ConfigurationError, match="THIRD_FEED is 'nowhere'; accepted: ws://"):
         plugin.validate(FeedTarget(feed="nowhere", market="stocks", subscriptions=("*",)))
+
+
+async def test_the_samples_that_the_provider_publishes_are_read_as_its_documentation_says() -> None:
+    """See tests/data/massive/README.md for where they are from."""
+    provider = replay_of(Path(__file__).parents[1] / "data" / "massive" / "documented.mdprec")
+    async with playing(provider):
+        batches = await batches_of(provider, 10)
+
+    def read(queue: QueueName, columns: tuple[str, ...]) -> tuple[list[str], list[list[float]]]:
+        bodies = [batch.body for batch in batches if batch.queue is queue]
+        events = batch_decoder("massive", queue, columns).decode(bodies)
+        assert not events.rejected
+        return list(events.symbols), events.lines.T.tolist()
+
+    bar_columns = ("close", "accumulated_volume", "start_timestamp", "end_timestamp")
+    assert read(QueueName.AGGREGATE, bar_columns) == (
+        ["SPCE", "GTE"],
+        [
+            [25.39, 8_642_007.0, 1_610_144_868_000.0, 1_610_144_869_000.0],
+            [0.4486, 9_470_157.0, 1_610_144_640_000.0, 1_610_144_700_000.0],
+        ],
+    )
+    extended_hours = float(TradeRule.LAST_IN_EXTENDED_HOURS)
+    assert read(QueueName.TRADES, ("price", "size", "timestamp", "rules")) == (
+        ["MSFT"],
+        [[114.125, 100.0, 1_536_036_818_784.0, extended_hours]],
+    )
+    assert read(QueueName.QUOTES, ("bid_price", "bid_size", "ask_price", "ask_size")) == (
+        ["MSFT"],
+        [[114.125, 100.0, 114.128, 160.0]],
+    )
+    band_columns = ("high", "low", "timestamp", "nanoseconds", "signs")
+    assert read(QueueName.HALTS, band_columns) == (
+        ["MSFT"],
+        [[492.99, 446.04, 1_764_086_430_905.0, 642_800.0, float(HaltSign.TRADING)]],
+    )
+    unknown = [json.loads(batch.body) for batch in batches if batch.queue is QueueName.UNKNOWN]
+    assert [event["ev"] for events in unknown for event in events] == ["NOI", "FMV"]
