@@ -15,10 +15,10 @@ import msgspec
 from django.conf import settings
 from django_q.models import Schedule
 
+from marketdata.chosen_provider import provider_settings
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from marketdata.providers.chosen import provider_settings
 from marketdata.providers.plugin import ReferenceService, Settings
 from marketdata.providers.registry import provider_plugin
 from marketdata.reference.cache import ReferenceCache

@@ -18,9 +18,9 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.errors import ConfigurationError
-from marketdata.providers.chosen import chosen_provider, provider_settings
-from mdp_site.login.addresses import listed_address, listed_domain
+from mdp_site.accounts.oidc.addresses import listed_address, listed_domain
 
 TAG: Final = "mdp"
 

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "marketdata",
     "scanners",
     "widgets",
+    "mdp_site.accounts",  # after all others with models: its roles name their permissions
 ]
 
 MIDDLEWARE = [
@@ -99,7 +100,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "mdp_site.middleware.ListedSessionsMiddleware",
+    "mdp_site.accounts.sessions.ListedSessionsMiddleware",
     "mdp_site.middleware.MarketTimeZoneMiddleware",
 ]
 
@@ -116,6 +117,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "mdp_site.accounts.guards.page_rights",
             ],
         },
     },
@@ -208,7 +210,7 @@ Q_CLUSTER: dict[str, Any] = {
 
 # --- Users and login ----------------------------------------------------------------------------------------
 
-AUTH_USER_MODEL = "mdp_site.User"
+AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -241,14 +243,14 @@ OIDC_SCOPES = env.words("OIDC_SCOPES", ("openid", "profile", "email"))
 
 # Browser users have no password here: the provider knows them, and asks for second factors where it wants.
 SOCIALACCOUNT_ONLY = True
-SOCIALACCOUNT_ADAPTER = "mdp_site.login.adapters.OpenIDConnectAdapter"
+SOCIALACCOUNT_ADAPTER = "mdp_site.accounts.oidc.adapters.OpenIDConnectAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_AUTO_SIGNUP = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "openid_connect": {
-        # What is asked of the provider, and checked, is in `mdp_site.login.openid`.
+        # What is asked of the provider, and checked, is in `mdp_site.accounts.oidc.openid`.
         "APPS": (
             [
                 {
@@ -264,7 +266,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
         ),
     }
 }
-ACCOUNT_ADAPTER = "mdp_site.login.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "mdp_site.accounts.oidc.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # An identity is the provider's subject. An address is only information about it, and never a way in.
 ACCOUNT_UNIQUE_EMAIL = False

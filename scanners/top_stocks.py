@@ -15,10 +15,10 @@ from marketdata.payloads import RowBlock
 from marketdata.providers.base import Routing
 from marketdata.providers.registry import DEFAULT_PROVIDER, wire_format
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.schema import BOARDS, Board
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from scanners.processor.shard import Outcome, ShardProcessor
-from scanners.ranking import BOARDS, Board
 from scanners.registry import Route, routes
 from scanners.scanner.market import MarketScanner, Merge, RankedBoard
 

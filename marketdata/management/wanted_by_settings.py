@@ -1,7 +1,7 @@
 """What the listener does until an operator says otherwise."""
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.listener.wanted import ListenerWanted
-from marketdata.providers.chosen import chosen_provider, provider_settings
 
 
 def wanted_by_settings() -> ListenerWanted:

@@ -8,15 +8,6 @@ from typing import Final
 
 import msgspec
 
-TOP_GAINERS: Final = "scanners:top_gainers"
-TOP_GAPPERS: Final = "scanners:top_gappers"
-TOP_VOLUME: Final = "scanners:top_volume"
-TOP_LOSERS: Final = "scanners:top_losers"
-TOP_GAP_DOWNS: Final = "scanners:top_gap_downs"
-TOP_TRADES: Final = "scanners:top_trades"
-HALTS: Final = "halts"
-BOARDS: Final = (TOP_GAINERS, TOP_LOSERS, TOP_GAPPERS, TOP_GAP_DOWNS, TOP_VOLUME, TOP_TRADES, HALTS)
-
 ROWS_TTL_SECONDS: Final = 24 * 3600
 BOARD_TTL_SECONDS: Final = 3 * 24 * 3600
 STREAM_TTL_SECONDS: Final = 24 * 3600

@@ -23,29 +23,21 @@ from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.halts_columns import (
+    BAND_COLUMNS,
+    BID_BELOW,
+    BOTH_OUTSIDE,
+    COLUMNS,
+    HALT_STREAM,
+    LIMIT_DOWN,
+    LIMIT_UP,
+    NO_LIMIT,
+    OFFER_ABOVE,
+)
 from scanners.table import MarketTable, Rows, Sheet
-
-STREAM: Final = "halts"
-BAND_COLUMNS: Final = ("band_high", "band_low", "band_timestamp", "band_sequence_number")
-HALT_COLUMNS: Final = (
-    "halt_timestamp",
-    "resume_timestamp",
-    "is_halted",
-    "halt_may_be_limit_pause",
-    "earliest_reopening_timestamp",
-)
-LIMIT_COLUMNS: Final = (
-    "band_distance_pct",
-    "limit_state",
-    "limit_state_timestamp",
-    "limit_pause_timestamp",
-)
 
 BANDS, TRADING, RESUMED, HALTED = range(4)
 """What a message says: bands alone; bands that only a symbol which trades has; trading again; halted."""
-
-LIMIT_UP, LIMIT_DOWN, NO_LIMIT, OFFER_ABOVE, BID_BELOW, BOTH_OUTSIDE = 1, -1, 0, 2, -2, 3
-"""Codes of the column `limit_state`; the last three are straddle states."""
 
 PAUSE_MS: Final = 300_000
 LIMIT_STATE_MS: Final = 15_000
@@ -76,11 +68,12 @@ class HaltsAnalyzer(Analyzer):
     """Price band messages to bands, halts and limit states. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "halts"
-    columns: Final = BAND_COLUMNS + HALT_COLUMNS + LIMIT_COLUMNS
+    columns: Final = COLUMNS
+    written_together: Final = BAND_COLUMNS
     sheets = MappingProxyType(
         {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
     )
-    streams: Final = (STREAM,)
+    streams: Final = (HALT_STREAM,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages; emits one line for each halt and resumption that was not told before."""
@@ -194,7 +187,7 @@ def _emissions(
         "band_high": np.where(chosen[_HIGH] > 0, chosen[_HIGH], np.nan),
         "band_low": np.where(chosen[_LOW] > 0, chosen[_LOW], np.nan),
     }
-    return (Emission(STREAM, group.rows[new], columns),)
+    return (Emission(HALT_STREAM.name, group.rows[new], columns),)
 
 
 def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:

@@ -15,9 +15,10 @@ from marketdata.errors import ContentError
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock, UnknownPiece
 from marketdata.providers.registry import batch_decoder
-from marketdata.reference.assembly import SNAPSHOT_COLUMNS
+from marketdata.reference.columns import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.reference.waiting import EVENTS
+from marketdata.schema import CIRCUMSTANCES
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
@@ -28,13 +29,7 @@ from scanners.processor.admission import UNKNOWN_SYMBOL, Admission, within_bound
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.reference import ReferenceData
 from scanners.processor.set_aside import SetAside
-from scanners.registry import (
-    CIRCUMSTANCE_COLUMNS,
-    RECEIVED_COLUMN,
-    Route,
-    table_columns,
-    table_sheets,
-)
+from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_sheets
 from scanners.table import MarketTable, Rows
 
 _NS_PER_MS: Final = 1_000_000
@@ -435,7 +430,7 @@ class ShardProcessor:
             if not len(told):
                 continue
             rows, columns = rows[told], {name: column[told] for name, column in columns.items()}
-            circumstances = self._table.copy_columns(rows, CIRCUMSTANCE_COLUMNS)
+            circumstances = self._table.copy_columns(rows, CIRCUMSTANCES)
             block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()

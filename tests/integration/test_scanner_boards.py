@@ -9,9 +9,10 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
+from marketdata.schema.boards import TOP_VOLUME
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
-from marketdata.store.keys import TOP_VOLUME, Keys
+from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader

@@ -7,9 +7,10 @@ import pytest
 from redis.asyncio import Redis
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
+from marketdata.schema.boards import TOP_VOLUME
 from marketdata.store.announcements import Announcement, AnnouncementReader, Resync
 from marketdata.store.connection import connect
-from marketdata.store.keys import TOP_VOLUME, Keys
+from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from marketdata.chosen_provider import chosen_provider
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import MarketDataError
@@ -22,7 +23,6 @@ from marketdata.listener.wanted import (
 )
 from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
-from marketdata.providers.chosen import chosen_provider
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords

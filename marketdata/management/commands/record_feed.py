@@ -10,12 +10,12 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from msgspec import structs
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.clock import SystemClock
 from marketdata.listener.feed_recorder import FeedRecorder
 from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.providers.base import Provider
-from marketdata.providers.chosen import chosen_provider, provider_settings
 from marketdata.recording.recorder import Recorder
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.clock import SystemClock
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE
@@ -18,7 +19,6 @@ from marketdata.management.service_command import ServiceCommand, process_identi
 from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.observability.tracing import configure_tracing
 from marketdata.providers.base import Provider
-from marketdata.providers.chosen import chosen_provider, provider_settings
 from marketdata.recording.recorder import Recorder
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
-from marketdata.store.keys import TOP_GAINERS, TOP_VOLUME
+from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, event_times_ms
 from scanners.analyzers.base import Analyzer

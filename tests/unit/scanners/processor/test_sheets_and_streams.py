@@ -9,6 +9,7 @@ import pytest
 
 from marketdata.errors import ContentError
 from marketdata.payloads import decode_row_block, encode_row_block
+from marketdata.schema import Stream
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, VOLUME, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
@@ -35,7 +36,7 @@ class HighestVolume(Analyzer):
     name: Final = "highest_volume"
     columns: Final = ()
     sheets = MappingProxyType({"largest": ("largest_volume",)})
-    streams: Final = ("larger",)
+    streams: Final = (Stream(name="larger", label="Larger", description="Larger volume", columns=()),)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         held = table.sheets["largest"].values[0]
