@@ -13,15 +13,17 @@ import msgspec
 from django.conf import settings
 from django_q.models import Schedule
 
+from marketdata.chosen_provider import provider_settings
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
+from marketdata.providers.plugin import ReferenceService, Settings
+from marketdata.providers.registry import provider_plugin
 from marketdata.reference.cache import ReferenceCache
 from marketdata.reference.keeping import keep_better, parts_of
 from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
-from marketdata.reference.rest import RestSource
 from marketdata.reference.state import LoadReport, LoadState, read_load_state
 from marketdata.reference.waiting import in_turn
 from marketdata.runtime.identity import process_identity
@@ -100,8 +102,8 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     time.
     """
 
-    rest_url: str
-    api_key: str
+    provider: str
+    provider_settings: Settings
     cache_url: str
     key_prefix: str = ""
     shards: int = 1
@@ -112,8 +114,8 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 def reference_configuration() -> ReferenceConfiguration:
     """The configuration that the settings hold."""
     return ReferenceConfiguration(
-        rest_url=settings.MASSIVE_REST_URL,
-        api_key=settings.MASSIVE_API_KEY,
+        provider=settings.MARKET_DATA_PROVIDER,
+        provider_settings=provider_settings(),
         cache_url=settings.MDC_URL,
         key_prefix=settings.MDC_KEY_PREFIX,
         shards=settings.MDQ_SHARDS,
@@ -275,9 +277,9 @@ def _writer_role(lease: Lease) -> Leadership:
     return Leadership(lease, role="reference job", when_unreachable=WhenUnreachable.LEAD_ON)
 
 
-def _source(configuration: ReferenceConfiguration) -> RestSource:
-    return RestSource(
-        configuration.rest_url, configuration.api_key, patience_seconds=configuration.patience_seconds
+def _source(configuration: ReferenceConfiguration) -> ReferenceService:
+    return provider_plugin(configuration.provider).reference_source(
+        configuration.provider_settings, patience_seconds=configuration.patience_seconds
     )
 
 

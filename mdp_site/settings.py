@@ -15,6 +15,7 @@ import environ
 from csp.constants import NONCE, SELF
 
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
+from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names
 from marketdata.runtime.settings import declaration
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
@@ -374,6 +375,7 @@ MDQ_MAX_BATCHES = env.integer("MDQ_MAX_BATCHES", 20_000, minimum=1, maximum=10_0
 MDQ_PUBLISHER_CONFIRMS = env.boolean("MDQ_PUBLISHER_CONFIRMS", default=True)
 MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")
 
+MARKET_DATA_PROVIDER = env.choice("MARKET_DATA_PROVIDER", DEFAULT_PROVIDER, accepted=provider_names())
 MASSIVE_API_KEY = env.text("MASSIVE_API_KEY") or env.text("POLYGON_API_KEY") or env.secret("MASSIVE_API_KEY")
 MASSIVE_FEED = env.text("MASSIVE_FEED", "RealTime")
 MASSIVE_MARKET = env.choice("MASSIVE_MARKET", MARKETS[0], accepted=MARKETS, reason=ONLY_STOCKS)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, ColumnDecoder, Lines
+from marketdata.codec import Lines
 from marketdata.reference.columns import REFERENCE
 from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
@@ -18,18 +18,16 @@ from scanners.analyzers.columns import Instants
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way of a queue's events: to which lines they are decoded, when they happened, who takes them."""
+    """The way of a queue's events: which columns are read of them, when they happened, who takes them.
+
+    `columns` are names of `marketdata.events`. The provider's decoder gives one line of numbers for each.
+    """
 
     queue: QueueName
-    decoder: ColumnDecoder
+    columns: tuple[str, ...]
     event_times_ms: Callable[[Lines], Instants]
     analyzers: tuple[Analyzer, ...]
 
-
-AGGREGATE_COLUMNS: Final = ColumnDecoder(AGGREGATES, bars.LINES)
-TRADE_COLUMNS: Final = ColumnDecoder(TRADES, trades.LINES)
-QUOTE_COLUMNS: Final = ColumnDecoder(QUOTES, quotes.LINES)
-PRICE_BAND_COLUMNS: Final = ColumnDecoder(PRICE_BANDS, halts.LINES)
 
 RECEIVED: Final = ColumnInfo(
     "received_timestamp",
@@ -46,13 +44,13 @@ def routes() -> Sequence[Route]:
     return (
         Route(
             QueueName.AGGREGATE,
-            AGGREGATE_COLUMNS,
+            bars.LINES,
             bars.event_times_ms,
             (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
-        Route(QueueName.TRADES, TRADE_COLUMNS, trades.event_times_ms, (trades.TradesAnalyzer(),)),
-        Route(QueueName.QUOTES, QUOTE_COLUMNS, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
-        Route(QueueName.HALTS, PRICE_BAND_COLUMNS, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
+        Route(QueueName.TRADES, trades.LINES, trades.event_times_ms, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, quotes.LINES, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+        Route(QueueName.HALTS, halts.LINES, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
     )
 
 

@@ -4,12 +4,14 @@
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from marketdata.clock import Clock
 from marketdata.control.settings import POLL_SECONDS, replaced
+from marketdata.feeds import FeedTarget
 from marketdata.listener.wanted import (
     ListenerActual,
     ListenerWanted,
@@ -18,7 +20,6 @@ from marketdata.listener.wanted import (
     read_wanted,
 )
 from marketdata.providers.base import ProviderState
-from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.store.service_records import ServiceRecords
 
 
@@ -33,13 +34,23 @@ class Effect(msgspec.Struct, frozen=True):
 class ListenerControl:
     """Changes the wanted state of the listener. `default` is what holds while none is stored.
 
+    `validate` checks what is to be listened to: the provider's (`marketdata.providers.plugin`).
+
     All methods raise:
         StoreUnavailable: the cache is away.
         ContentError: something else wrote to the records.
     """
 
-    def __init__(self, records: ServiceRecords, default: ListenerWanted, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: ServiceRecords,
+        default: ListenerWanted,
+        clock: Clock,
+        *,
+        validate: Callable[[FeedTarget], None],
+    ) -> None:
         self._records = records
+        self._validate = validate
         self._default = default
         self._clock = clock
 
@@ -78,7 +89,9 @@ class ListenerControl:
             after = msgspec.structs.replace(
                 before, **changes, version=before.version + 1, session=before.session + new_session
             )
-            _check(after)
+            self._validate(
+                FeedTarget(feed=after.feed, market=after.market, subscriptions=after.subscriptions)
+            )
             return after
 
         return await replaced(self._records, changed, encode)
@@ -112,12 +125,6 @@ def _judge_by_state(actual: ListenerActual) -> Effect | None:
     if actual.state is ProviderState.REFUSED:
         return Effect(False, f"refused by the provider: {actual.reason}: {actual.detail}", actual)
     return None
-
-
-def _check(wanted: ListenerWanted) -> None:
-    MassiveConfiguration(
-        api_key="not looked at", feed=wanted.feed, market=wanted.market, subscriptions=wanted.subscriptions
-    )
 
 
 def _why_not_yet(wanted: ListenerWanted, actual: ListenerActual | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.feeds import FeedTarget, Frame
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
@@ -13,7 +14,7 @@ from marketdata.listener.role import connection_role
 from marketdata.listener.steering import SteeredListener
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import FeedTarget, Frame, Provider, ProviderState
+from marketdata.providers.base import Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.leadership import RenewableLease

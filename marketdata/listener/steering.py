@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from marketdata.feeds import FeedTarget
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import ListenerWanted, encode, read_wanted
-from marketdata.providers.base import FeedTarget, Provider
+from marketdata.providers.base import Provider
 
 
 class SteeredListener:

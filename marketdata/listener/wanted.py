@@ -10,8 +10,9 @@ from typing import Annotated, Final
 import msgspec
 
 from marketdata.errors import ContentError
+from marketdata.feeds import FeedTarget
 from marketdata.listener.ledger import ListenerCounters
-from marketdata.providers.base import FeedOutlook, FeedTarget, ProviderState
+from marketdata.providers.base import FeedOutlook, ProviderState
 from marketdata.runtime.settings import ServiceSettings, setting
 
 SERVICE: Final = "listener"

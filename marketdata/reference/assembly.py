@@ -14,9 +14,9 @@ from marketdata.reference.daily_metrics import (
     average_volumes,
     previous_session_restricted,
 )
+from marketdata.reference.facts import Float, Snapshot
 from marketdata.reference.splits import adjusted_float, is_in_shares_of
 from marketdata.reference.tickers import Ticker, nasdaq_listed, ticker_type_code
-from marketdata.reference.wire import Float, Snapshot
 from marketdata.trading_calendar import TradingDay
 
 PRODUCER: Final = "reference"

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.feed_clock import CLOCK_STATUS
+from marketdata.feed_clock import CLOCK_STATUS
 
 SERVED_CHANNELS: Final = frozenset({"A", "AM", "T", "Q", "LULD"})
 KNOWN_CHANNELS: Final = SERVED_CHANNELS | {"NOI", "FMV"}
@@ -142,7 +142,7 @@ def frame(events: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def clock_frame(now_ms: int) -> bytes:
-    """What a feed with a time of its own declares (`marketdata.providers.feed_clock`); epoch milliseconds."""
+    """What a feed with a time of its own declares (`marketdata.feed_clock`); epoch milliseconds."""
     return frame([status(CLOCK_STATUS, str(now_ms))])
 
 

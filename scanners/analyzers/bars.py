@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from marketdata import events
 from marketdata.codec import Lines
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import ALL_BOARDS, PRICE_BOARDS, at
@@ -100,23 +101,11 @@ NEWEST_SECOND: Final = (
 )
 """What the newest bar says of its own second; the leaderboard owns these columns and the three above."""
 
-BAR_COLUMNS: Final = (
-    "volume",
-    "accumulated_volume",
-    "vwap",
-    "open",
-    "close",
-    "high",
-    "low",
-    "aggregate_vwap",
-    "average_size",
-    "start_timestamp",
-    "end_timestamp",
-)
-"""The columns of the newest bar, in the order in which they are written together."""
+LINES: Final = events.AGGREGATE_COLUMNS
+"""Of which columns of an aggregate there are lines."""
 
-LINES: Final = ("official_open_price", *BAR_COLUMNS)
-"""Of which fields of an aggregate there are lines. An official open that is not yet known is absent."""
+BAR_COLUMNS: Final = LINES[1:]
+"""The columns of the newest bar, in the order in which they are written together."""
 
 BAR_LINES: Final = slice(1, None)
 """Those of `BAR_COLUMNS`."""

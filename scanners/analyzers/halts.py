@@ -1,6 +1,6 @@
 """Price bands of the limit-up/limit-down plan, and halts with their resumptions: two things in one channel.
 
-A message with indicator 17 says that a symbol is halted, one with 18 that it trades again; every other
+A message may say that a symbol is halted, or that it trades again (`marketdata.events.HaltSign`); every other
 message only moves the bands. Halts are told of Nasdaq-listed symbols alone, and not why they were called:
 whether a reopening may be expected after five minutes cannot be known from the feed, and the columns say so.
 
@@ -16,7 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Flags, Lines, Quotient, Remainder
+from marketdata import events
+from marketdata.codec import Lines
+from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
@@ -37,39 +39,18 @@ from scanners.table import MarketTable, Rows, Sheet
 BANDS, TRADING, RESUMED, HALTED = range(4)
 """What a message says: bands alone; bands that only a symbol which trades has; trading again; halted."""
 
-HALT_INDICATOR: Final = 17
-REOPENING_INDICATOR: Final = 18
-TRADING_INDICATORS: Final = frozenset({14, 15, 16})
-"""Opening, intraday and restated bands: told of those symbols whose halts are told, and not during a halt."""
-
 PAUSE_MS: Final = 300_000
 LIMIT_STATE_MS: Final = 15_000
 TOLD: Final = 16
 """How many of a symbol's halts and resumptions are remembered as told."""
 
 _NS_PER_MS: Final = 1_000_000
-_SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = 1, 2, 4
 
-LINES: Final = (
-    "high",
-    "low",
-    Quotient("timestamp_ns", _NS_PER_MS),
-    Remainder("timestamp_ns", _NS_PER_MS),
-    "sequence_number",
-    Flags(
-        "indicators",
-        MappingProxyType(
-            {
-                HALT_INDICATOR: _SAYS_HALTED,
-                REOPENING_INDICATOR: _SAYS_RESUMED,
-                **dict.fromkeys(TRADING_INDICATORS, _SAYS_TRADING),
-            }
-        ),
-    ),
-)
-"""Of which fields of a message there are lines."""
+LINES: Final = events.PRICE_BAND_COLUMNS
+"""Of which columns of a message there are lines."""
 
-_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _INDICATORS = range(len(LINES))
+_SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = map(int, HaltSign)
+_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _SIGNS = range(len(LINES))
 _STATE_SHEET: Final = "halt_state"
 _STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
 _NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
@@ -79,7 +60,7 @@ _Mask = NDArray[np.bool_]
 
 
 def event_times_ms(messages: Lines) -> Instants:
-    """When each message was made; unlike other events', its wire time is in nanoseconds."""
+    """When each message was made."""
     return whole_numbers(messages[_TIME_MS])
 
 
@@ -138,10 +119,14 @@ class HaltsAnalyzer(Analyzer):
 
 
 def _meaning(lines: Lines) -> NDArray[np.int64]:
-    says = lines[_INDICATORS].astype(np.uint8)
+    says = lines[_SIGNS].astype(np.uint8)
     has_bands = (lines[_HIGH] > 0) & (lines[_LOW] > 0)
     return np.select(
-        [says & _SAYS_HALTED > 0, says & _SAYS_RESUMED > 0, (says & _SAYS_TRADING > 0) & has_bands],
+        [
+            says & _SAYS_HALTED > 0,
+            says & _SAYS_RESUMED > 0,
+            (says & _SAYS_TRADING > 0) & has_bands,
+        ],
         [HALTED, RESUMED, TRADING],
         default=BANDS,
     )

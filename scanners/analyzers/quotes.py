@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from marketdata import events
 from marketdata.codec import Lines
 from marketdata.schema import ColumnInfo, Unit, names
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
@@ -85,8 +86,8 @@ _DERIVED: Final = (
 )
 QUOTE_COLUMNS: Final = names(_OF_QUOTE)
 
-LINES: Final = ("bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "sequence_number")
-"""Of which fields of a quote there are lines: those of `QUOTE_COLUMNS`, in that order."""
+LINES: Final = events.QUOTE_COLUMNS
+"""Of which columns of a quote there are lines: those of `QUOTE_COLUMNS`, in that order."""
 
 _BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(LINES))
 

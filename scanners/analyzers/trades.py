@@ -1,18 +1,19 @@
 """The last trade of each symbol and its newest thousand, by the update rules of the trade conditions.
 
-A print sets the last price, or counts in the volume, only if every condition on it allows that. Form T
-(extended hours) forbids the first in the regular session and allows it outside, where the market otherwise
-would stand still.
+A print sets the last price, or counts in the volume, only if every condition on it allows that
+(`marketdata.events.TradeRule`). A print of the extended hours does not set it in the regular session, but
+does so outside, where the market otherwise would stand still.
 """
 
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Digest, Flags, Lines
+from marketdata import events
+from marketdata.codec import Lines
+from marketdata.events import TradeRule
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit, names
 from marketdata.schema.boards import TOP_TRADES, at
@@ -123,34 +124,10 @@ _ON_TAPE: Final = (
 )
 TRADE_COLUMNS: Final = names(_LAST)
 
-FORM_T: Final = 12
-NEVER_LAST: Final = frozenset({2, 5, 7, 10, 13, 15, 16, 20, 21, 22, 29, 32, 33, 37, 52, 53})
-"""Conditions whose consolidated update rule says that open and close are not updated; odd lots are 37."""
+LINES: Final = events.TRADE_COLUMNS
+"""Of which columns of a trade there are lines: first those of `TRADE_COLUMNS`, in that order."""
 
-NEVER_IN_VOLUME: Final = frozenset({15, 16, 38})
-"""Conditions whose consolidated update rule says that the volume is not updated: they repeat other prints."""
-
-_NOT_LAST, _IN_EXTENDED_HOURS, _NOT_IN_VOLUME = 1, 2, 4
-_RULE_OF_CONDITION: Final = MappingProxyType(
-    {
-        condition: _NOT_LAST * (condition in NEVER_LAST)
-        | _IN_EXTENDED_HOURS * (condition == FORM_T)
-        | _NOT_IN_VOLUME * (condition in NEVER_IN_VOLUME)
-        for condition in (*NEVER_LAST, FORM_T, *NEVER_IN_VOLUME)
-    }
-)
-
-LINES: Final = (
-    "price",
-    "size",
-    "timestamp",
-    "sequence_number",
-    "fractional_size",
-    Flags("conditions", _RULE_OF_CONDITION),
-    Digest(("id", "exchange", "tape")),
-)
-"""Of which fields of a trade there are lines: first those of `TRADE_COLUMNS`, in that order."""
-
+_NOT_LAST, _EXTENDED_HOURS, _NOT_IN_VOLUME = map(int, TradeRule)
 _PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(LINES))
 
 
@@ -219,7 +196,7 @@ def _put_on_tape(
 def _sets_last(rules: NDArray[np.uint8], times_ms: Instants, phase: MarketPhase) -> NDArray[np.bool_]:
     day = phase.day
     extended_hours = (times_ms < day.regular_open_ms) | (times_ms >= day.regular_close_ms)
-    sets_last: NDArray[np.bool_] = rules & (_NOT_LAST | _IN_EXTENDED_HOURS) == 0
+    sets_last: NDArray[np.bool_] = rules & (_NOT_LAST | _EXTENDED_HOURS) == 0
     sets_last |= (rules & _NOT_LAST == 0) & extended_hours
     return sets_last
 

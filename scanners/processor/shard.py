@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import EventColumns
+from marketdata.codec import EventColumns, Rejected, RejectReason
 from marketdata.errors import ContentError
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock, UnknownPiece
+from marketdata.providers.registry import batch_decoder
 from marketdata.reference.columns import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.reference.waiting import EVENTS
@@ -190,15 +191,28 @@ class ShardProcessor:
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             if queue in self._routes:
-                self._apply_to(self._routes[queue], tuple(group), now, outcome)
+                for format_name, alike in groupby(group, key=_format):
+                    self._apply_to(self._routes[queue], format_name, tuple(alike), now, outcome)
             else:
                 outcome.unknown[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
 
     def _apply_to(
-        self, route: Route, batches: Sequence[Batch], now: Present | None, outcome: Outcome
+        self,
+        route: Route,
+        format_name: str,
+        batches: Sequence[Batch],
+        now: Present | None,
+        outcome: Outcome,
     ) -> None:
-        events = route.decoder.decode([batch.body for batch in batches])
+        try:
+            decoder = batch_decoder(format_name, route.queue, route.columns)
+        except ContentError:
+            for batch in batches:
+                outcome.rejected[RejectReason.UNKNOWN_FORMAT.value] += batch.event_count
+                self._set_aside.add([Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)], batch.received_ns)
+            return
+        events = decoder.decode([batch.body for batch in batches])
         for index, rejected in events.rejected.items():
             outcome.rejected.update(piece.reason.value for piece in rejected)
             self._set_aside.add(rejected, batches[index].received_ns)
@@ -461,3 +475,7 @@ class ShardProcessor:
 
 def _queue(batch: Batch) -> QueueName:
     return batch.queue
+
+
+def _format(batch: Batch) -> str:
+    return batch.format

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.loader import REQUEST_BUDGET, Loaded, ReferenceLoader
-from marketdata.reference.rest import RestSource
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
 from marketdata.simulator.service import DEFAULT_SYMBOLS
 from marketdata.store.connection import connect

@@ -11,8 +11,8 @@ from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "environment.example"
-# Read by the Procfile's shell lines, the kernels and OpenTelemetry itself, not by our settings.
-READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
+# Read by the Procfile's shell lines, the kernels, OpenTelemetry and the replay itself, not by our settings.
+READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|REPLAY_[A-Z]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.listener import Listener
-from marketdata.management.commands.run_listener import build_listener
+from marketdata.management.commands.run_listener import build_listener, create_provider
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
@@ -150,7 +150,7 @@ def test_a_wrong_setting_is_refused_by_name_before_anything_connects(
     settings.MASSIVE_FEED = "127.0.0.1:1"
     setattr(settings, setting, value)
     with pytest.raises(ConfigurationError, match=setting):
-        build_listener()
+        build_listener(create_provider())
 
 
 async def test_the_command_becomes_ready_and_stops_in_order(redis_url: str, unique_prefix: str) -> None:

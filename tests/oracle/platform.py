@@ -282,6 +282,7 @@ class Platform:
         for part in routing.parts:
             self._owners[part.shard].publish(
                 Batch(
+                    format="massive",
                     queue=part.queue,
                     shard=part.shard,
                     source="oracle",

@@ -115,6 +115,7 @@ class Feed:
             )
             batches.append(
                 Batch(
+                    format="massive",
                     queue=part.queue,
                     shard=part.shard,
                     source="oracle",

@@ -12,26 +12,26 @@ from collections.abc import Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.feed_clock import FeedClock
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import (
     BufferCounts,
+    EventRouter,
     FeedOutlook,
-    FeedTarget,
-    Frame,
     ProviderState,
     ProviderStatus,
     SessionReport,
-    StatusEvent,
 )
-from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveConfiguration
-from marketdata.providers.massive.framing import FrameRouter, count_events
+from marketdata.providers.massive.framing import count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
 from marketdata.providers.massive.sessions import RetryDelays, SessionEnd, shown_status
+from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.runtime.cancellation import finished_before, first_of, result_before
 from marketdata.trading_calendar import MarketSession
 
@@ -81,6 +81,11 @@ class MassiveProvider:
         self._status_log = RateLimitedLog(log)
         self._session: Session | None = None
         self._sessions = 0
+
+    @property
+    def format(self) -> str:
+        """The name of the format of its frames."""
+        return FORMAT.name
 
     @property
     def status(self) -> ProviderStatus:
@@ -151,9 +156,9 @@ class MassiveProvider:
         """Give up the frames that wait, and count them under `reason`."""
         self._buffer.discard(reason)
 
-    def router(self, shard_count: int) -> FrameRouter:
+    def router(self, shard_count: int) -> EventRouter:
         """A router for Massive's frames."""
-        return FrameRouter(shard_count)
+        return FORMAT.router(shard_count)
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Count what the server says, and log what is not an acknowledgement."""

@@ -54,7 +54,7 @@ def new_routes() -> Sequence[Route]:
     aggregates, *others = routes()
     route = Route(
         aggregates.queue,
-        aggregates.decoder,
+        aggregates.columns,
         aggregates.event_times_ms,
         (*aggregates.analyzers, BusiestBar()),
     )

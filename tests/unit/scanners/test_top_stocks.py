@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
-from marketdata.providers.base import Frame
 from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_GAPPERS, TOP_LOSERS, TOP_VOLUME
 from scanners.top_stocks import TopStocks
 from tests.support.builders import aggregate_wire, block_rows, calendar_of, new_york_ms, quote_wire, row_block

@@ -151,7 +151,7 @@ def test_an_analyzer_that_writes_what_it_does_not_declare_is_refused() -> None:
             return ()
 
     quotes = routes()[2]
-    wrong = Route(quotes.queue, quotes.decoder, quotes.event_times_ms, (Careless(),))
+    wrong = Route(quotes.queue, quotes.columns, quotes.event_times_ms, (Careless(),))
     with pytest.raises(SchemaError, match="'careless' writes close together"):
         table_columns([wrong])
 

@@ -16,7 +16,7 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, P
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from marketdata.errors import ProviderUnavailable
-from marketdata.reference.envelope import error_from_answer
+from marketdata.providers.massive.rest.envelope import error_from_answer
 
 _CHUNK_BYTES: Final = 65_536
 

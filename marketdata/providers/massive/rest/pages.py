@@ -1,12 +1,11 @@
 """Reading a listing page by page to its end, whatever the provider says about where that is."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Generic, TypeAlias, TypeVar
-
-import msgspec
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias, TypeVar
 
 from marketdata.errors import ContentError, MarketDataError
-from marketdata.reference.wire import Page
+from marketdata.providers.massive.rest.wire import Page
+from marketdata.reference.facts import Listing
 
 MOST_PAGES: Final = 200
 """Of one listing. The longest has 11 (11,000 tickers); a server may give fewer rows a page than are asked
@@ -14,13 +13,6 @@ for."""
 
 Row = TypeVar("Row")
 ReadPage: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Page[Row]]]
-
-
-class Listing(msgspec.Struct, Generic[Row], frozen=True):
-    """The rows that were got, and the trouble that the others did not come for; None when that is all."""
-
-    rows: Sequence[Row]
-    trouble: MarketDataError | None = None
 
 
 async def read_listing(read_page: ReadPage[Row], endpoint: str) -> Listing[Row]:

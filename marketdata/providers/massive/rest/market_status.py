@@ -4,7 +4,7 @@ One odd answer is as good as none: one that contradicts itself, or whose time ca
 """
 
 import datetime as dt
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from massive.exceptions import BadResponse
@@ -13,9 +13,9 @@ from urllib3.exceptions import HTTPError
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
 from marketdata.observability.foreign_text import TextFilter
-from marketdata.reference.bounded_http import bounded_client
-from marketdata.reference.envelope import open_envelope, read_json
-from marketdata.reference.provider_clock import checked_time_ms
+from marketdata.providers.massive.rest.bounded_http import bounded_client
+from marketdata.providers.massive.rest.envelope import open_envelope, read_json
+from marketdata.providers.massive.rest.provider_clock import checked_time_ms
 from marketdata.trading_calendar import MarketSession
 
 # The sum stays below the time that a stop may take: a thread cannot be cancelled.
@@ -32,6 +32,10 @@ class MarketStatus(msgspec.Struct, frozen=True, gc=False):
     market_time_ms: int
 
 
+class _Time(msgspec.Struct, rename="camel"):
+    server_time: Annotated[dt.datetime, msgspec.Meta(tz=True)]
+
+
 class _Answer(msgspec.Struct, rename="camel"):
     market: Literal["open", "closed", "extended-hours"]
     server_time: dt.datetime
@@ -39,7 +43,19 @@ class _Answer(msgspec.Struct, rename="camel"):
     after_hours: bool | None = None
 
 
+_time: Final = msgspec.json.Decoder(_Time)
 _answer: Final = msgspec.json.Decoder(_Answer)
+
+
+def read_market_time_ms(body: bytes) -> int:
+    """The provider's own time alone, epoch milliseconds, whatever the answer says of the session.
+
+    Raises:
+        ContentError: reason `market_status`: not understood.
+        ProviderUnavailable, ProviderRefused: see `open_envelope`.
+    """
+    open_envelope(body, "market_status")
+    return round(read_json(_time, body, "market_status").server_time.timestamp() * 1_000)
 
 
 def read_market_status(body: bytes) -> MarketStatus:

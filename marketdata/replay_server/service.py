@@ -8,15 +8,15 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.feed_clock import DECLARED_EVERY_MS
+from marketdata.feeds import Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
-from marketdata.providers.base import Frame
-from marketdata.providers.feed_clock import DECLARED_EVERY_MS
 from marketdata.recording.clock import RecordedClock, market_time_ms
-from marketdata.recording.fan_out import FanOut, recorded_channels
 from marketdata.recording.pacing import Pacing
-from marketdata.recording.rest import build_replay_routes, common_metadata
 from marketdata.recording.selection import Selection
+from marketdata.replay_server.fan_out import FanOut, recorded_channels
+from marketdata.replay_server.rest import build_replay_routes, common_metadata
 from marketdata.runtime.backoff import stopped_within
 from marketdata.simulator.connection import Connection
 from marketdata.simulator.feed import Feed

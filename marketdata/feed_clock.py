@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from marketdata.providers.base import StatusEvent
+from marketdata.feeds import StatusEvent
 
 CLOCK_STATUS: Final = "clock"
 AHEAD_TOLERANCE_MS: Final = 5_000

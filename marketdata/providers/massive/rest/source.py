@@ -9,11 +9,14 @@ from urllib.parse import quote
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ProviderRefused
 from marketdata.observability.logs import route_library_logger
-from marketdata.reference import wire
-from marketdata.reference.asking import ATTEMPTS, CONCURRENT_REQUESTS, Asking
-from marketdata.reference.bounded_http import bounded_client
-from marketdata.reference.pages import Listing, read_listing
-from marketdata.reference.provider_clock import checked_time_ms, has_own_clock
+from marketdata.providers.massive.rest import wire
+from marketdata.providers.massive.rest.asking import ATTEMPTS, CONCURRENT_REQUESTS, Asking
+from marketdata.providers.massive.rest.bounded_http import bounded_client
+from marketdata.providers.massive.rest.market_status import read_market_time_ms
+from marketdata.providers.massive.rest.pages import read_listing
+from marketdata.providers.massive.rest.provider_clock import checked_time_ms, has_own_clock
+from marketdata.reference import facts
+from marketdata.reference.facts import Listing
 from marketdata.reference.rows import bars_of_session, newest_floats
 from marketdata.reference.volume_curve import MinuteVolumes
 from marketdata.runtime.backoff import Backoff
@@ -107,7 +110,7 @@ class RestSource:
             "market_status", lambda: self._client.get_market_status(raw=True), self._market_time_ms
         )
 
-    async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[wire.DailyBar]:
+    async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[facts.DailyBar]:
         """Every symbol's bar of one session, adjusted for splits or not; one for each symbol.
 
         None when there was no session, or when the provider does not have its bars yet.
@@ -121,7 +124,7 @@ class RestSource:
         self._asking.leave_out("grouped_daily", chosen.left_out)
         return chosen.rows
 
-    async def floats(self) -> Listing[wire.Float]:
+    async def floats(self) -> Listing[facts.Float]:
         """The free float of every symbol that has one, as listed."""
         return await self._listing(
             "floats",
@@ -129,7 +132,7 @@ class RestSource:
             wire.read_float_page,
         )
 
-    async def tickers(self) -> Listing[wire.ListedTicker]:
+    async def tickers(self) -> Listing[facts.ListedTicker]:
         """Every active ticker of the stock market, as listed."""
         return await self._listing(
             "tickers",
@@ -139,7 +142,7 @@ class RestSource:
             wire.read_ticker_page,
         )
 
-    async def splits(self, date: dt.date) -> Listing[wire.Split]:
+    async def splits(self, date: dt.date) -> Listing[facts.Split]:
         """Splits that execute on a date, as listed."""
         return await self._listing(
             "splits",
@@ -149,7 +152,7 @@ class RestSource:
             wire.read_split_page,
         )
 
-    async def snapshot(self) -> Sequence[wire.Snapshot]:
+    async def snapshot(self) -> Sequence[facts.Snapshot]:
         """The running and the previous day of every symbol."""
         # The market's name as text: the SDK would build a wrong path from its own enum.
         return await self._rows(
@@ -166,7 +169,7 @@ class RestSource:
 
     async def day_bars(
         self, symbol: str, first: dt.date, last: dt.date, *, adjusted: bool = True
-    ) -> Sequence[wire.TimedBar]:
+    ) -> Sequence[facts.TimedBar]:
         """One symbol's daily bars over some dates, both included, adjusted for splits or not."""
         return await self._rows(
             "day_bars",
@@ -174,7 +177,7 @@ class RestSource:
             functools.partial(wire.read_timed_bars, symbol=symbol),
         )
 
-    async def ticker(self, symbol: str, date: dt.date | None = None) -> wire.ListedTicker | None:
+    async def ticker(self, symbol: str, date: dt.date | None = None) -> facts.ListedTicker | None:
         """One ticker's name, type and exchange, now or as of a date; None when it is not known."""
         try:
             return await self._asking.ask(
@@ -189,7 +192,7 @@ class RestSource:
                 raise
             return None
 
-    async def free_float(self, symbol: str, today: dt.date) -> wire.Float | None:
+    async def free_float(self, symbol: str, today: dt.date) -> facts.Float | None:
         """One symbol's free float, the newest up to a date as in the bulk load; None when there is none."""
         page = await self._asking.ask(
             "float",
@@ -215,7 +218,7 @@ class RestSource:
         )
 
     def _market_time_ms(self, body: bytes) -> int:
-        told_ms = wire.read_market_time_ms(body)
+        told_ms = read_market_time_ms(body)
         now_ms = self._clock.time_ns() // 1_000_000
         return checked_time_ms(told_ms, rest_url=self._base_url, now_ms=now_ms)
 
