@@ -9,7 +9,7 @@ SIDE_BY_SIDE := --numprocesses $(TEST_PROCESSES) --dist worksteal
 SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit oracle services contract integration end-to-end client bench lock format clean
+.PHONY: help demo test check schema unit oracle services contract integration end-to-end client bench lock format clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,12 +22,16 @@ test: ## Install what the tests need and run every check and test
 	@$(PYTHON) deploy/bootstrap.py test
 	@$(MAKE) --no-print-directory check client unit oracle services end-to-end
 
-check: ## Format, lint, types, import contracts, migrations
+check: ## Format, lint, types, import contracts, migrations, and the files that follow from the declarations
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py schema --check
+
+schema: ## Write the files that follow from the declared columns, boards and streams
+	$(BIN)/python manage.py schema
 
 unit: ## Tests that need no network, in seconds
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/unit tests/architecture

@@ -9,6 +9,10 @@ class MarketDataError(Exception):
     """Root of every error that this room raises on purpose."""
 
 
+class Unavailable(MarketDataError):
+    """Trouble with a connection; a later attempt may succeed."""
+
+
 class ConfigurationError(MarketDataError):
     """A setting is wrong. The message names the setting, its value and what is accepted."""
 
@@ -28,7 +32,7 @@ class TransportError(MarketDataError):
     """Root of the errors of the queue transports."""
 
 
-class TransportUnavailable(TransportError):
+class TransportUnavailable(TransportError, Unavailable):
     """The broker cannot be reached or has gone away; a later attempt may succeed."""
 
 
@@ -44,11 +48,11 @@ class OwnershipLost(TransportError):
     """Another subscriber owns the shard now. State built for it here must be discarded."""
 
 
-class StoreUnavailable(MarketDataError):
+class StoreUnavailable(Unavailable):
     """The cache (Redis or Valkey) cannot be reached; a later attempt may succeed."""
 
 
-class ProviderUnavailable(MarketDataError):
+class ProviderUnavailable(Unavailable):
     """The provider's feed or REST service cannot be reached; a later attempt may succeed."""
 
 

@@ -1,19 +1,16 @@
-"""Frozen market events, as the provider's wire defines them.
+"""Market events in the platform's own words: what analyzers read of them, whoever provides them.
 
-Field names are ours, wire names are the provider's (`massive-api` stock schemas:
-`A`/`AM` second and minute aggregates, `T` trade, `Q` quote, `LULD` price bands).
-Prices are dollars a share, sizes are shares unless the name says otherwise, times are
-epoch milliseconds unless the name says `_ns`. Every number is bounded where bytes
-become types: NaN, negative sizes and absurd magnitudes never get past the codec.
+A provider's decoder gives events as columns of numbers, one column for each name below; an absent value is
+NaN. Prices are dollars a share, sizes are shares, times are epoch milliseconds unless the name says
+otherwise. Codes of a provider never get here: its decoder turns them into `TradeRule` and `HaltSign`.
 
-Declared is what is read, and nothing else: what the wire has beside it may be of any kind, null or absent, at
-no cost to the event. Of what is read, only that without which an event says nothing is required; null is the
-same as absent.
+The types bound every number where bytes become types: NaN, negative sizes and absurd magnitudes never get
+past a decoder.
 """
 
 import enum
 import re
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -48,105 +45,80 @@ def is_symbol(text: str) -> bool:
     return len(text) <= LONGEST_SYMBOL and re.search(SYMBOL_PATTERN, text) is not None
 
 
-class EventType(enum.StrEnum):
-    """The provider's event codes that the platform understands."""
+class TradeRule(enum.IntFlag):
+    """What the conditions of a trade forbid together; 0 is a trade that counts in everything.
 
-    SECOND_AGGREGATE = "A"
-    MINUTE_AGGREGATE = "AM"
-    TRADE = "T"
-    QUOTE = "Q"
-    PRICE_BANDS = "LULD"
+    `NOT_LAST`: it does not set the last price. `LAST_IN_EXTENDED_HOURS`: it sets the last price only outside
+    the regular session. `NOT_IN_VOLUME`: its shares do not count, since another trade has them.
+    """
 
+    NOT_LAST = 1
+    LAST_IN_EXTENDED_HOURS = 2
+    NOT_IN_VOLUME = 4
+
+
+class HaltSign(enum.IntFlag):
+    """What a message of price bands says of trading; 0 says nothing but the bands.
+
+    `HALTED`: the symbol is halted. `RESUMED`: it trades again. `TRADING`: a message that is sent only for
+    symbols whose halts are sent too, and never while they are halted.
+    """
+
+    HALTED = 1
+    RESUMED = 2
+    TRADING = 4
+
+
+AGGREGATE_COLUMNS: Final = (
+    "official_open_price",
+    "volume",
+    "accumulated_volume",
+    "vwap",
+    "open",
+    "close",
+    "high",
+    "low",
+    "aggregate_vwap",
+    "average_size",
+    "start_timestamp",
+    "end_timestamp",
+)
+"""A second or a minute of one symbol. A bar with the same start replaces the one before.
+
+`official_open_price` is absent or 0 until it is known. `aggregate_vwap` and `accumulated_volume` are of the
+day.
+"""
 
 SPAN_FIELDS: Final = ("start_timestamp", "end_timestamp")
-"""The two stamps of an aggregate. One bounds the other: see `longest_span_ms` there."""
+"""The two stamps of an aggregate. One bounds the other: an aggregate of a wire has a `longest_span_ms`."""
 
+TRADE_COLUMNS: Final = (
+    "price",
+    "size",
+    "timestamp",
+    "sequence_number",
+    "fractional_size",
+    "rules",
+    "identity",
+)
+"""One trade. `size` is in whole shares; `fractional_size` is exact, and absent where `size` is.
 
-class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="A"):
-    """One second of trading in one symbol. Sent again with the same start when late trades change it.
+`rules` are the bits of `TradeRule`. `identity` is a whole number below 2**53: trades that agree in all
+else are the same only if it is the same.
+"""
 
-    It ends after it starts, and at most `longest_span_ms` after. So both stamps are of one moment, and what
-    is found of one, that it lies in the past and in the trading day, holds of the other.
-    """
+QUOTE_COLUMNS: Final = ("bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "sequence_number")
+"""The best bid and offer. A price of 0 says that the side is empty."""
 
-    longest_span_ms: ClassVar[int] = 1_000
+PRICE_BAND_COLUMNS: Final = (
+    "high",
+    "low",
+    "timestamp",
+    "nanoseconds",
+    "sequence_number",
+    "signs",
+)
+"""Bands of the limit-up/limit-down plan; a band of 0 is none. `nanoseconds` are those beyond the millisecond.
 
-    symbol: Symbol = msgspec.field(name="sym")
-    volume: Shares = msgspec.field(name="v")
-    accumulated_volume: Shares = msgspec.field(name="av")
-    vwap: Price = msgspec.field(name="vw")
-    open: Price = msgspec.field(name="o")
-    close: Price = msgspec.field(name="c")
-    high: Price = msgspec.field(name="h")
-    low: Price = msgspec.field(name="l")
-    aggregate_vwap: Price = msgspec.field(name="a")
-    start_timestamp: EpochMs = msgspec.field(name="s")
-    end_timestamp: EpochMs = msgspec.field(name="e")
-    average_size: Shares | None = msgspec.field(name="z", default=None)
-    official_open_price: Price | None = msgspec.field(name="op", default=None)
-
-    def __post_init__(self) -> None:
-        """Refuse a span that cannot be.
-
-        Raises:
-            ValueError: names the span and the longest one.
-        """
-        span_ms = self.end_timestamp - self.start_timestamp
-        if not 0 < span_ms <= self.longest_span_ms:
-            raise ValueError(f"a span of {span_ms} ms; it must be from 1 to {self.longest_span_ms} ms")
-
-
-class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field="ev", tag="AM"):
-    """One minute of trading in one symbol; same fields as the second aggregate."""
-
-    longest_span_ms: ClassVar[int] = 60_000
-
-
-class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="T"):
-    """One print. `size` is truncated to whole shares and can be 0; `fractional_size` is exact.
-
-    Of id, exchange and tape only the spelling counts, which tells prints apart that agree in all else.
-    """
-
-    symbol: Symbol = msgspec.field(name="sym")
-    price: Price = msgspec.field(name="p")
-    size: Shares = msgspec.field(name="s")
-    timestamp: EpochMs = msgspec.field(name="t")
-    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
-    id: msgspec.Raw = msgspec.field(name="i", default=msgspec.Raw())
-    exchange: msgspec.Raw = msgspec.field(name="x", default=msgspec.Raw())
-    tape: msgspec.Raw = msgspec.field(name="z", default=msgspec.Raw())
-    fractional_size: float | str | None = msgspec.field(name="ds", default=None)
-    conditions: tuple[int, ...] | None = msgspec.field(name="c", default=())
-
-
-class Quote(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="Q"):
-    """The best bid and offer over all exchanges. A price of 0 means that the side is empty."""
-
-    symbol: Symbol = msgspec.field(name="sym")
-    timestamp: EpochMs = msgspec.field(name="t")
-    bid_price: Price | None = msgspec.field(name="bp", default=0.0)
-    bid_size: Shares | None = msgspec.field(name="bs", default=0.0)
-    ask_price: Price | None = msgspec.field(name="ap", default=0.0)
-    ask_size: Shares | None = msgspec.field(name="as", default=0.0)
-    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
-
-
-class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field="ev", tag="LULD"):
-    """A limit-up/limit-down message. Indicator 17 halts and 18 reopens; the others only move the bands.
-
-    A halt has no bands: the wire says 0, null or nothing.
-
-    The wire names the symbol `T` and counts `t` in nanoseconds, unlike every other stock event.
-    """
-
-    symbol: Symbol = msgspec.field(name="T")
-    timestamp_ns: EpochNs = msgspec.field(name="t")
-    high: Price | None = msgspec.field(name="h", default=0.0)
-    low: Price | None = msgspec.field(name="l", default=0.0)
-    indicators: tuple[int, ...] | None = msgspec.field(name="i", default=())
-    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
-
-
-Aggregate: TypeAlias = SecondAggregate | MinuteAggregate
-MarketEvent: TypeAlias = SecondAggregate | MinuteAggregate | Trade | Quote | PriceBands
+`signs` are the bits of `HaltSign`.
+"""

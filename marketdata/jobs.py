@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import enum
-import os
 import random
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -15,21 +13,25 @@ import msgspec
 from django.conf import settings
 from django_q.models import Schedule
 
+from marketdata.chosen_provider import provider_settings
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
+from marketdata.providers.plugin import ReferenceService, Settings
+from marketdata.providers.registry import provider_plugin
 from marketdata.reference.cache import ReferenceCache
 from marketdata.reference.keeping import keep_better, parts_of
 from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
-from marketdata.reference.rest import RestSource
 from marketdata.reference.state import LoadReport, LoadState, read_load_state
 from marketdata.reference.waiting import in_turn
+from marketdata.runtime.identity import process_identity
+from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
-from marketdata.store.leases import Lease, kept
+from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
@@ -100,8 +102,8 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     time.
     """
 
-    rest_url: str
-    api_key: str
+    provider: str
+    provider_settings: Settings
     cache_url: str
     key_prefix: str = ""
     shards: int = 1
@@ -112,8 +114,8 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 def reference_configuration() -> ReferenceConfiguration:
     """The configuration that the settings hold."""
     return ReferenceConfiguration(
-        rest_url=settings.MASSIVE_REST_URL,
-        api_key=settings.MASSIVE_API_KEY,
+        provider=settings.MARKET_DATA_PROVIDER,
+        provider_settings=provider_settings(),
         cache_url=settings.MDC_URL,
         key_prefix=settings.MDC_KEY_PREFIX,
         shards=settings.MDQ_SHARDS,
@@ -157,10 +159,10 @@ async def refresh(
         contextlib.aclosing(redis),
         _source(configuration) as source,
     ):
-        lease = Lease(redis, keys.lease("reference"), _owner(), REFERENCE_LEASE_MS)
-        if not await lease.acquire():
-            return Refreshed(RefreshOutcome.BUSY)
-        async with kept(lease):
+        lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
+        async with _writer_role(lease).at_once() as ours:
+            if not ours:
+                return Refreshed(RefreshOutcome.BUSY)
             stored = await stored_reference(SnapshotReader(redis, keys))
             if only_if_stale and stored.block is not None:
                 loader = ReferenceLoader(source, _calendar_around)
@@ -225,14 +227,14 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
             return Searched(outcome=SearchOutcome.NO_REFERENCE)
         if not await _missing_symbols(reader, stored, configuration.shards):
             return Searched(outcome=SearchOutcome.NONE_MISSING)
-        lease = Lease(redis, keys.lease("reference"), _owner(), REFERENCE_LEASE_MS)
-        if not await lease.acquire():
-            return Searched(outcome=SearchOutcome.BUSY)
-        async with kept(lease):
+        lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
+        async with _writer_role(lease).at_once() as ours:
+            if not ours:
+                return Searched(outcome=SearchOutcome.BUSY)
             # Read again: a load that has just ended may have brought them.
             stored = await reader.reference() or stored
             missing = await _missing_symbols(reader, stored, configuration.shards)
-            values = CachedValues(redis, keys, _owner())
+            values = CachedValues(redis, keys, process_identity())
             parts = await readable(reader.reference_parts())
             closures = parts.closures if parts is not None else ()
             found = await _look_up(missing, stored, closures, values, configuration)
@@ -270,9 +272,14 @@ async def _look_up(
         return await search.look_up(symbols, published_ns=time.time_ns())
 
 
-def _source(configuration: ReferenceConfiguration) -> RestSource:
-    return RestSource(
-        configuration.rest_url, configuration.api_key, patience_seconds=configuration.patience_seconds
+def _writer_role(lease: Lease) -> Leadership:
+    """The role of the one job that writes reference data. Two that write lose nothing but requests."""
+    return Leadership(lease, role="reference job", when_unreachable=WhenUnreachable.LEAD_ON)
+
+
+def _source(configuration: ReferenceConfiguration) -> ReferenceService:
+    return provider_plugin(configuration.provider).reference_source(
+        configuration.provider_settings, patience_seconds=configuration.patience_seconds
     )
 
 
@@ -318,7 +325,3 @@ def register_schedules(using: str = "default") -> None:
                 "minutes": minutes,
             },
         )
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"

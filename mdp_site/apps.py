@@ -1,4 +1,4 @@
-"""The site as a Django application: users, checks, and what happens when a login ends."""
+"""The site as a Django application: checks, and what follows a migration."""
 
 from typing import Any
 
@@ -16,15 +16,14 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        """Register checks, receivers of logins and their ends, what follows migrations; read jobs as data."""
-        from mdp_site import checks, sessions  # noqa: F401, PLC0415 - importing registers them; models are loaded only now
+        """Register checks and what follows migrations; read stored jobs as data."""
+        from mdp_site import checks  # noqa: F401, PLC0415 - importing registers them; models are loaded only now
         from mdp_site.jobs.results import read_as_data  # noqa: PLC0415
-        from mdp_site.login import journal  # noqa: F401, PLC0415 - the same
 
         read_as_data()
 
         # The signal comes for applications with models, in their order; this is the last one.
-        post_migrate.connect(_after_migration, sender=apps.get_app_config("widgets"))
+        post_migrate.connect(_after_migration, sender=apps.get_app_config("accounts"))
 
 
 class SiteAdminConfig(AdminConfig):
@@ -35,7 +34,7 @@ class SiteAdminConfig(AdminConfig):
     def ready(self) -> None:
         """Register the pages of all applications, then our own in place of the libraries'."""
         super().ready()
-        from mdp_site.admin import replace_left_overs  # noqa: PLC0415 - models are loaded only now
+        from mdp_site.accounts.admin import replace_left_overs  # noqa: PLC0415 - models are loaded only now
         from mdp_site.jobs.admin import replace_the_librarys_pages  # noqa: PLC0415
 
         replace_the_librarys_pages()
@@ -44,8 +43,8 @@ class SiteAdminConfig(AdminConfig):
 
 def _after_migration(sender: AppConfig, using: str, **_signal: Any) -> None:
     """Enter roles and schedules, once the tables of all applications are there."""
+    from mdp_site.accounts.roles import maintain_roles  # noqa: PLC0415
     from mdp_site.jobs.purge import register_schedules  # noqa: PLC0415 - models are loaded only now
-    from mdp_site.login.roles import maintain_roles  # noqa: PLC0415
 
     tables = connections[using].introspection.table_names()
     needed = ("auth_permission", "django_content_type", "django_q_schedule")

@@ -12,18 +12,18 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 
 _http = get_asgi_application()  # loads the applications, which the imports below need
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 
+from marketdata.store.keys import Keys  # noqa: E402
 from mdp_site.checks import refuse_when_unsafe  # noqa: E402
-from mdp_site.entrance import WebSocketEntrance  # noqa: E402
-from widgets.routing import lifespan, websocket_urlpatterns  # noqa: E402
+from mdp_site.composition import compose  # noqa: E402
+from widgets.data_service import WidgetDataService  # noqa: E402
 
 refuse_when_unsafe()
 
-application = ProtocolTypeRouter(
-    {
-        "http": _http,
-        "websocket": WebSocketEntrance(URLRouter(websocket_urlpatterns)),
-        "lifespan": lifespan,
-    }
+application = compose(
+    _http,
+    WidgetDataService(
+        cache_url=settings.MDC_URL, keys=Keys(settings.MDC_KEY_PREFIX), shard_count=settings.MDQ_SHARDS
+    ),
 )

@@ -18,8 +18,9 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.errors import ConfigurationError
-from mdp_site.login.addresses import listed_address, listed_domain
+from mdp_site.accounts.oidc.addresses import listed_address, listed_domain
 
 TAG: Final = "mdp"
 
@@ -57,16 +58,12 @@ def check_provider(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
     command = running_command()
     if command not in PROVIDER_COMMANDS:
         return []
-    # The provider's SDK takes half a second to load, which only these commands should pay.
-    from marketdata.providers.massive.configuration import MassiveConfiguration  # noqa: PLC0415
-
     try:
-        MassiveConfiguration(
-            api_key=settings.MASSIVE_API_KEY if command == "run_listener" else "not looked at",
-            feed=settings.MASSIVE_FEED,
-            market=settings.MASSIVE_MARKET,
-            subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
-        )
+        plugin, of_provider = chosen_provider(), provider_settings()
+        target = plugin.target(of_provider)
+        plugin.validate(target)
+        if command == "run_listener":
+            plugin.create(of_provider, target)
     except ConfigurationError as error:
         return [checks.Error(str(error), id="mdp.E003")]
     return []

@@ -13,10 +13,11 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from marketdata.errors import ConfigurationError
+from marketdata.runtime.settings import Declaration
 
 _Value = TypeVar("_Value")
 
@@ -71,6 +72,17 @@ class Environment:
             return value
 
         return self._read(name, default, parse)
+
+    def declared(self, setting: Declaration) -> Any:
+        """The value of a setting that a service can take over while it runs, as it is declared there."""
+
+        def parse(raw: str) -> Any:
+            try:
+                return setting.checked(raw)
+            except ConfigurationError:
+                raise rejection(setting.variable, raw, setting.accepted) from None
+
+        return self._read(setting.variable, setting.default, parse)
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """1, true, yes, on; or 0, false, no, off; in any case."""

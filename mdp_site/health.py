@@ -14,8 +14,12 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketdata.observability.logs import get_logger
+from mdp_site.accounts.roles import Right, rights_of
 from mdp_site.addresses import client_address
-from widgets.routing import hub
+from widgets.hub import Hub
+
+HUB_IN_SCOPE: Final = "mdp.hub"
+"""Where `mdp_site.composition` puts the hub of the process into the scope of each request."""
 
 _log = get_logger(__name__)
 
@@ -52,24 +56,31 @@ def readyz(request: HttpRequest) -> JsonResponse:
     Old data does not make it unready: every process shows the same, and a page that says why is better than
     none. `data` tells the state in the words of docs/protocol.md; null before it is known.
     """
-    failures = _failing_dependencies()
-    is_staff = _is_staff(request, failures)
-    details = failures if is_staff else dict.fromkeys(failures, "unavailable")
-    data = _data_state(with_detail=is_staff)
+    hub = _hub(request)
+    failures = _failing_dependencies(hub)
+    with_detail = _may_see_detail(request, failures)
+    details = failures if with_detail else dict.fromkeys(failures, "unavailable")
+    data = _data_state(hub, with_detail=with_detail)
     body = {"service": "web", "ready": not failures, "unready": details, "data": data}
     return JsonResponse(body, status=503 if failures else 200)
 
 
-def _data_state(*, with_detail: bool) -> dict[str, object] | None:
-    status = hub.data_status()
+def _hub(request: HttpRequest) -> Hub | None:
+    """The hub of this process; None where another server than ASGI's runs the views."""
+    hub: Hub | None = getattr(request, "scope", {}).get(HUB_IN_SCOPE)
+    return hub
+
+
+def _data_state(hub: Hub | None, *, with_detail: bool) -> dict[str, object] | None:
+    status = None if hub is None else hub.data_status()
     if status is None:
         return None
     told: dict[str, object] = {"state": status.state, "age_ms": status.age_ms}
     return told | {"detail": status.detail} if with_detail else told
 
 
-def _failing_dependencies() -> dict[str, str]:
-    failures = dict(hub.unready())
+def _failing_dependencies(hub: Hub | None) -> dict[str, str]:
+    failures = {} if hub is None else dict(hub.unready())
     for name, ask in DEPENDENCIES.items():
         try:
             ask()
@@ -79,16 +90,16 @@ def _failing_dependencies() -> dict[str, str]:
     return failures
 
 
-def _is_staff(request: HttpRequest, failures: Mapping[str, str]) -> bool:
+def _may_see_detail(request: HttpRequest, failures: Mapping[str, str]) -> bool:
     # The session is read from the database: without one nobody can be told from anybody.
-    return "database" not in failures and request.user.is_staff
+    return "database" not in failures and Right.DIAGNOSTICS in rights_of(request.user)
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format, for scrapers from `METRICS_NETWORKS` and for staff."""
-    if not _is_inside(request) and not request.user.is_staff:
+    if not _is_inside(request) and Right.METRICS not in rights_of(request.user):
         return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 

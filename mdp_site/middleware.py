@@ -12,7 +12,6 @@ from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from mdp_site.origins import canonical_host
-from mdp_site.session_list import list_session
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whitenoise has no types
@@ -62,23 +61,6 @@ def CanonicalHostMiddleware(  # noqa: N802
         if host := request.META.get("HTTP_HOST"):
             request.META["HTTP_HOST"] = canonical_host(host, request.scheme or "http")
         return get_response(request)
-
-    return middleware
-
-
-def ListedSessionsMiddleware(  # noqa: N802
-    get_response: Callable[[HttpRequest], HttpResponseBase],
-) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Enter every session of a user in the list of sessions, by whatever way it came into being: through the
-    provider, with a password at the admin, or under a new key after a change of password.
-    """
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
-        # Where nobody has looked at the session, there was no login either.
-        if request.session.accessed and request.user.is_authenticated:
-            list_session(request)
-        return response
 
     return middleware
 

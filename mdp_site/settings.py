@@ -15,10 +15,14 @@ import environ
 from csp.constants import NONCE, SELF
 
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
+from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names
+from marketdata.runtime.settings import declaration
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
 from mdp_site.origins import canonical_origin
+from mdp_site.web_settings import WebSettings
+from scanners.settings import ProcessorSettings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -83,6 +87,7 @@ INSTALLED_APPS = [
     "marketdata",
     "scanners",
     "widgets",
+    "mdp_site.accounts",  # after all others with models: its roles name their permissions
 ]
 
 MIDDLEWARE = [
@@ -98,7 +103,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "mdp_site.middleware.ListedSessionsMiddleware",
+    "mdp_site.accounts.sessions.ListedSessionsMiddleware",
     "mdp_site.middleware.MarketTimeZoneMiddleware",
 ]
 
@@ -115,6 +120,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "mdp_site.accounts.guards.page_rights",
             ],
         },
     },
@@ -207,7 +213,7 @@ Q_CLUSTER: dict[str, Any] = {
 
 # --- Users and login ----------------------------------------------------------------------------------------
 
-AUTH_USER_MODEL = "mdp_site.User"
+AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -240,14 +246,14 @@ OIDC_SCOPES = env.words("OIDC_SCOPES", ("openid", "profile", "email"))
 
 # Browser users have no password here: the provider knows them, and asks for second factors where it wants.
 SOCIALACCOUNT_ONLY = True
-SOCIALACCOUNT_ADAPTER = "mdp_site.login.adapters.OpenIDConnectAdapter"
+SOCIALACCOUNT_ADAPTER = "mdp_site.accounts.oidc.adapters.OpenIDConnectAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_AUTO_SIGNUP = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "openid_connect": {
-        # What is asked of the provider, and checked, is in `mdp_site.login.openid`.
+        # What is asked of the provider, and checked, is in `mdp_site.accounts.oidc.openid`.
         "APPS": (
             [
                 {
@@ -263,7 +269,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
         ),
     }
 }
-ACCOUNT_ADAPTER = "mdp_site.login.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "mdp_site.accounts.oidc.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 # An identity is the provider's subject. An address is only information about it, and never a way in.
 ACCOUNT_UNIQUE_EMAIL = False
@@ -369,6 +375,7 @@ MDQ_MAX_BATCHES = env.integer("MDQ_MAX_BATCHES", 20_000, minimum=1, maximum=10_0
 MDQ_PUBLISHER_CONFIRMS = env.boolean("MDQ_PUBLISHER_CONFIRMS", default=True)
 MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")
 
+MARKET_DATA_PROVIDER = env.choice("MARKET_DATA_PROVIDER", DEFAULT_PROVIDER, accepted=provider_names())
 MASSIVE_API_KEY = env.text("MASSIVE_API_KEY") or env.text("POLYGON_API_KEY") or env.secret("MASSIVE_API_KEY")
 MASSIVE_FEED = env.text("MASSIVE_FEED", "RealTime")
 MASSIVE_MARKET = env.choice("MASSIVE_MARKET", MARKETS[0], accepted=MARKETS, reason=ONLY_STOCKS)
@@ -381,13 +388,13 @@ REFERENCE_LOOKUPS_PER_MINUTE = env.integer("REFERENCE_LOOKUPS_PER_MINUTE", 30, m
 MARKET_HOURS = read_market_hours(env)
 
 SHOW_TEST_ISSUES = env.boolean("SHOW_TEST_ISSUES", default=False)
-PUBLISH_INTERVAL_MS = env.integer("PUBLISH_INTERVAL_MS", 250, minimum=50, maximum=10_000)
+PUBLISH_INTERVAL_MS = env.declared(declaration(ProcessorSettings, "publish_interval_ms"))
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
 PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
 
 # --- Logs, health, traces -----------------------------------------------------------------------------------
 
-LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", accepted=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_LEVEL = env.declared(declaration(WebSettings, "log_level"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "json" if PRODUCTION else "console", accepted=("json", "console"))
 LOGGING_CONFIG = "mdp_site.logs.configure"
 LOGGING = {"service": "site", "level": LOG_LEVEL, "format": LOG_FORMAT}

@@ -6,6 +6,9 @@ from django.templatetags.static import static
 from django.urls import include, path
 
 from mdp_site import health
+from mdp_site.accounts.guards import requires
+from mdp_site.accounts.roles import Right
+from widgets.views import dashboard
 
 
 def favicon(_request: HttpRequest) -> HttpResponseRedirect:
@@ -18,7 +21,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
-    path("accounts/", include("mdp_site.login.urls")),
+    path("accounts/", include("mdp_site.accounts.urls")),
     path("admin/", admin.site.urls),
-    path("", include("widgets.urls")),
+    path("", requires(Right.MARKET_DATA)(dashboard), name="dashboard"),
 ]

@@ -1,12 +1,16 @@
-"""Which queue holds which events, and which analyzers take them: the one place to add an analyzer."""
+"""Which queue holds which events, and which analyzers take them: the one place to add an analyzer.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+The market table, the streams and the schema follow from what the analyzers declare.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, ColumnDecoder, Lines
-from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
+from marketdata.codec import Lines
+from marketdata.reference.columns import REFERENCE
+from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
 from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
 from scanners.analyzers.base import Analyzer
@@ -14,34 +18,25 @@ from scanners.analyzers.columns import Instants
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way of a queue's events: to which lines they are decoded, when they happened, who takes them."""
+    """The way of a queue's events: which columns are read of them, when they happened, who takes them.
+
+    `columns` are names of `marketdata.events`. The provider's decoder gives one line of numbers for each.
+    """
 
     queue: QueueName
-    decoder: ColumnDecoder
+    columns: tuple[str, ...]
     event_times_ms: Callable[[Lines], Instants]
     analyzers: tuple[Analyzer, ...]
 
 
-AGGREGATE_COLUMNS: Final = ColumnDecoder(AGGREGATES, bars.LINES)
-TRADE_COLUMNS: Final = ColumnDecoder(TRADES, trades.LINES)
-QUOTE_COLUMNS: Final = ColumnDecoder(QUOTES, quotes.LINES)
-PRICE_BAND_COLUMNS: Final = ColumnDecoder(PRICE_BANDS, halts.LINES)
-
-RECEIVED_COLUMN = "received_timestamp"
-"""When the last event of a row came from the provider, epoch ms."""
-
-CIRCUMSTANCE_COLUMNS = (
-    "close",
-    "pct_change",
-    "pct_change_since_open",
-    "accumulated_volume",
-    "relative_volume",
-    "aggregate_vwap",
-    "avg_volume",
-    "free_float",
-    "prev_day_close",
+RECEIVED: Final = ColumnInfo(
+    "received_timestamp",
+    "Received",
+    Unit.EPOCH_MS,
+    "When the newest data came from the provider",
+    definition="when the platform received the newest of the symbol's events of the day, of whatever kind",
 )
-"""What a line of a stream tells of its symbol beside what happened, as of the tick that published it."""
+RECEIVED_COLUMN: Final = RECEIVED.name
 
 
 def routes() -> Sequence[Route]:
@@ -49,20 +44,54 @@ def routes() -> Sequence[Route]:
     return (
         Route(
             QueueName.AGGREGATE,
-            AGGREGATE_COLUMNS,
+            bars.LINES,
             bars.event_times_ms,
             (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
-        Route(QueueName.TRADES, TRADE_COLUMNS, trades.event_times_ms, (trades.TradesAnalyzer(),)),
-        Route(QueueName.QUOTES, QUOTE_COLUMNS, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
-        Route(QueueName.HALTS, PRICE_BAND_COLUMNS, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
+        Route(QueueName.TRADES, trades.LINES, trades.event_times_ms, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, quotes.LINES, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+        Route(QueueName.HALTS, halts.LINES, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
     )
 
 
-def table_columns(all_routes: Iterable[Route]) -> Sequence[str]:
-    """The schema of the market table: each analyzer's columns side by side, the reference data, the stamp."""
-    owned = [name for route in all_routes for analyzer in route.analyzers for name in analyzer.columns]
-    return (*owned, *REFERENCE_COLUMNS, RECEIVED_COLUMN)
+def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
+    """Everybody who declares columns, with what each declares; clients have the columns in this order.
+
+    When the newest data arrived stands behind the columns of the first analyzer, those of the newest bar.
+    """
+    analyzers = [
+        Owner(analyzer.name, analyzer.columns, analyzer.streams)
+        for route in all_routes
+        for analyzer in route.analyzers
+    ]
+    return (*analyzers[:1], Owner("arrival", (RECEIVED,)), *analyzers[1:], REFERENCE)
+
+
+def schema(all_routes: Iterable[Route]) -> Schema:
+    """All that the platform tells, as the analyzers of these routes declare it.
+
+    Raises:
+        SchemaError: a declaration contradicts another one, or names a board that does not exist.
+    """
+    return assemble(owners(all_routes))
+
+
+def table_columns(all_routes: Collection[Route]) -> Sequence[str]:
+    """The columns of the market table: first those that are written together, then all others.
+
+    Raises:
+        SchemaError: a column has two owners, or an analyzer writes what it does not declare.
+    """
+    columns = names(checked_columns(owners(all_routes)))
+    together: list[str] = []
+    for analyzer in (each for route in all_routes for each in route.analyzers):
+        if strangers := set(analyzer.written_together) - set(names(analyzer.columns)):
+            raise SchemaError(
+                f"{analyzer.name!r} writes {', '.join(sorted(strangers))} together with its columns: "
+                "written_together takes names of its own columns"
+            )
+        together += analyzer.written_together
+    return (*together, *(name for name in columns if name not in together))
 
 
 def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
@@ -78,5 +107,7 @@ def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
 def streams(all_routes: Iterable[Route]) -> Sequence[str]:
     """Every stream to which an analyzer emits."""
     return tuple(
-        dict.fromkeys(stream for route in all_routes for each in route.analyzers for stream in each.streams)
+        dict.fromkeys(
+            stream.name for route in all_routes for each in route.analyzers for stream in each.streams
+        )
     )

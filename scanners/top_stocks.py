@@ -9,15 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from marketdata.feed_clock import FeedClock
+from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
-from marketdata.providers.base import EventRouter, Frame, Routing
-from marketdata.providers.feed_clock import FeedClock
-from marketdata.providers.massive.framing import FrameRouter
+from marketdata.providers.base import Routing
+from marketdata.providers.registry import DEFAULT_PROVIDER, wire_format
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.schema import BOARDS, Board
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from scanners.processor.shard import Outcome, ShardProcessor
-from scanners.ranking import BOARDS, Board
 from scanners.registry import Route, routes
 from scanners.scanner.market import MarketScanner, Merge, RankedBoard
 
@@ -27,11 +28,10 @@ SOURCE: Final = "memory"
 class TopStocks:
     """Follows the market through what it is given, and ranks it whenever it is asked to.
 
-    `make_router` makes what takes the provider's frames apart, for so many shards; `make_routes` says which
-    analyzers work. The market's time is that of the events, so a day may be run through at any speed.
-    Received times and the statuses of a feed with a clock of its own bound the stamps of the events, as in a
-    processor: frames need the received times of their recording. Test issues are ranked only if
-    `show_test_issues`.
+    `provider` names whose frames they are, `make_routes` says which analyzers work. The market's time is that
+    of the events, so a day may be run through at any speed. Received times and the statuses of a feed with a
+    clock of its own bound the stamps of the events, as in a processor: frames need the received times of a
+    recording. Test issues are ranked only if `show_test_issues`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class TopStocks:
         shards: int = 1,
         boards: Sequence[Board] = BOARDS,
         make_routes: Callable[[], Sequence[Route]] = routes,
-        make_router: Callable[[int], EventRouter] = FrameRouter,
+        provider: str = DEFAULT_PROVIDER,
         show_test_issues: bool = False,
     ) -> None:
         self._shards = [
@@ -51,7 +51,8 @@ class TopStocks:
             for shard in range(shards)
         ]
         self._queues = frozenset(self._shards[0].queues)
-        self._router = make_router(shards)
+        self._format = provider
+        self._router = wire_format(provider).router(shards)
         self._scanner = MarketScanner(epoch=1, boards=boards)
         self._sequence = itertools.count(1)
         self._feed_clock = FeedClock(may_declare=True)
@@ -103,6 +104,7 @@ class TopStocks:
     def _batches(self, routing: Routing, received_ns: int, feed_time_ms: int) -> Iterable[Batch]:
         for part in routing.parts:
             yield Batch(
+                format=self._format,
                 queue=part.queue,
                 shard=part.shard,
                 source=SOURCE,

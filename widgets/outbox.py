@@ -19,11 +19,12 @@ from typing import Final, TypeAlias
 import msgspec
 
 from marketdata.clock import Clock
+from widgets.protocol import ProtocolVersion
 
 MOST_ANSWERS: Final = 1_024
 
 Send: TypeAlias = Callable[[str], Awaitable[None]]
-Render: TypeAlias = Callable[[str], str | None]
+Render: TypeAlias = Callable[[str, ProtocolVersion], str | None]
 
 
 class SentCounts(msgspec.Struct):
@@ -40,12 +41,14 @@ class SentCounts(msgspec.Struct):
 class Outbox:
     """The frames that wait for one connection, and the loop that writes them.
 
+    `version` is the version of the protocol that the client speaks: all texts are of this version.
     `give_up` is called, once, by `abandon`: by whoever finds the writer stalled, or when the client leaves
     more than `MOST_ANSWERS` answers unread. An answer that is silently lost would leave the client in error,
     so from then on nothing is kept any more.
     """
 
-    def __init__(self, clock: Clock, give_up: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, give_up: Callable[[], None], version: ProtocolVersion) -> None:
+        self.version: Final = version
         self._clock = clock
         self._give_up = give_up
         self._answers: deque[str] = deque()
@@ -109,8 +112,8 @@ class Outbox:
     def take(self, render: Render) -> str | None:
         """Remove and give the next frame, or None when nothing waits.
 
-        `render` makes the snapshot of a feed, or gives None when there is none yet; then the feed is passed
-        over, and whoever gets its first data asks for its snapshot again.
+        `render` makes the snapshot of a feed in a version, or gives None when there is none yet; then the
+        feed is passed over, and whoever gets its first data asks for its snapshot again.
         """
         if self._answers:
             self._counts.answers += 1
@@ -125,7 +128,7 @@ class Outbox:
             if text is not None:
                 self._counts.deltas += 1
                 return text
-            if (text := render(feed)) is not None:
+            if (text := render(feed, self.version)) is not None:
                 self._counts.snapshots += 1
                 return text
         return None

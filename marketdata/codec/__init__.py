@@ -2,10 +2,6 @@
 
 from marketdata.codec.columns import ColumnDecoder, EventColumns
 from marketdata.codec.events import (
-    AGGREGATES,
-    PRICE_BANDS,
-    QUOTES,
-    TRADES,
     DecodedBatch,
     EventDecoder,
     Rejected,
@@ -15,10 +11,6 @@ from marketdata.codec.events import (
 from marketdata.codec.layout import Digest, Flags, Lines, LineSource, Quotient, Remainder
 
 __all__ = [
-    "AGGREGATES",
-    "PRICE_BANDS",
-    "QUOTES",
-    "TRADES",
     "ColumnDecoder",
     "DecodedBatch",
     "Digest",

@@ -12,11 +12,8 @@ from typing import Any, Final, Generic, TypeVar, get_args
 import msgspec
 
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, pieces_of
-from marketdata.events import Aggregate, EventType, MarketEvent, PriceBands, Quote, Trade
 
-EventT = TypeVar("EventT", bound=MarketEvent)
-
-_KNOWN_CODES: Final = frozenset(code.value for code in EventType)
+EventT = TypeVar("EventT", bound=msgspec.Struct)
 
 
 class RejectReason(enum.StrEnum):
@@ -24,7 +21,7 @@ class RejectReason(enum.StrEnum):
 
     Not JSON; JSON without an event code; a code that the platform does not know; one that does not belong
     into this kind of batch; a field that is missing, of the wrong type or out of its bounds, alone (a price)
-    or beside another (the end of an aggregate).
+    or beside another (the end of an aggregate); a whole batch in a format that no provider here reads.
     """
 
     MALFORMED = "malformed"
@@ -32,6 +29,7 @@ class RejectReason(enum.StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     UNEXPECTED_TYPE = "unexpected_type"
     INVALID_FIELD = "invalid_field"
+    UNKNOWN_FORMAT = "unknown_format"
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -49,27 +47,34 @@ class DecodedBatch(msgspec.Struct, Generic[EventT], frozen=True):
 
 
 class EventDecoder(Generic[EventT]):
-    """Decodes bodies that hold events of the given types (one struct, or a union of structs)."""
+    """Decodes bodies that hold events of the given types (one struct, or a union of structs).
 
-    def __init__(self, event_types: Any) -> None:
+    The structs are tagged. `known_codes` are the tags of all events of the provider, also of other queues.
+    """
+
+    def __init__(self, event_types: Any, known_codes: Set[str]) -> None:
         self._batch: msgspec.json.Decoder[list[EventT]] = msgspec.json.Decoder(list[event_types])
         self._event: msgspec.json.Decoder[EventT] = msgspec.json.Decoder(event_types)
         self.structs: Final = tuple(get_args(event_types) or (event_types,))
         self._accepted = frozenset(struct.__struct_config__.tag for struct in self.structs)
+        self._known_codes = known_codes
+        self._tag_field = str(self.structs[0].__struct_config__.tag_field)
 
     def decode(self, body: bytes) -> DecodedBatch[EventT]:
         """All good events of a body, a JSON array of objects, and every other piece of it with a reason."""
         try:
             return DecodedBatch(self._batch.decode(body))
         except CONTENT_ERRORS:
-            return self._decode_one_by_one(pieces_of(body))
+            return self._decode_one_by_one(pieces_of(body, self._tag_field))
 
     def decode_one(self, piece: bytes) -> EventT | Rejected:
         """One event, an object; or why it was set aside."""
         try:
             return self._event.decode(piece)
         except CONTENT_ERRORS:
-            return Rejected(_reason(piece, self._accepted), piece)
+            return Rejected(
+                _reason(piece, self._tag_field, known_codes=self._known_codes, accepted=self._accepted), piece
+            )
 
     def _decode_one_by_one(self, pieces: Iterable[bytes]) -> DecodedBatch[EventT]:
         events: list[EventT] = []
@@ -83,28 +88,27 @@ class EventDecoder(Generic[EventT]):
         return DecodedBatch(events, tuple(rejected))
 
 
-def newest_unknown(body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
+def newest_unknown(
+    body: bytes, limit: int, *, tag_field: str, known_codes: Set[str]
+) -> tuple[int, Sequence[Rejected]]:
     """How many pieces a body of the unknown queue holds, and the last `limit` of them with the reasons.
 
     The reasons are found anew, and only for these: what sorted them knows its own, but does not tell it.
     """
-    pieces = pieces_of(body)
-    return len(pieces), [Rejected(_reason(piece, _KNOWN_CODES), piece) for piece in pieces[-limit:]]
+    pieces = pieces_of(body, tag_field)
+    return len(pieces), [
+        Rejected(_reason(piece, tag_field, known_codes=known_codes, accepted=known_codes), piece)
+        for piece in pieces[-limit:]
+    ]
 
 
-def _reason(piece: bytes, accepted: Set[str]) -> RejectReason:
+def _reason(piece: bytes, tag_field: str, *, known_codes: Set[str], accepted: Set[str]) -> RejectReason:
     try:
-        code = event_code(piece)
+        code = event_code(piece, tag_field)
     except msgspec.ValidationError:
         return RejectReason.NOT_AN_EVENT
     except CONTENT_ERRORS:
         return RejectReason.MALFORMED
-    if code not in _KNOWN_CODES:
+    if code not in known_codes:
         return RejectReason.UNKNOWN_TYPE
     return RejectReason.INVALID_FIELD if code in accepted else RejectReason.UNEXPECTED_TYPE
-
-
-AGGREGATES: Final[EventDecoder[Aggregate]] = EventDecoder(Aggregate)
-TRADES: Final[EventDecoder[Trade]] = EventDecoder(Trade)
-QUOTES: Final[EventDecoder[Quote]] = EventDecoder(Quote)
-PRICE_BANDS: Final[EventDecoder[PriceBands]] = EventDecoder(PriceBands)

@@ -1,4 +1,4 @@
-"""Which fields of an event become which lines: from the declarations in `marketdata.events` to arrays."""
+"""Which fields of an event become which lines: from the declarations of a provider's wire to arrays."""
 
 import functools
 import math

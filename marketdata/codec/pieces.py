@@ -1,8 +1,9 @@
 """The pieces of what should be a JSON array: its elements, or what can be saved of a broken one."""
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -17,35 +18,39 @@ _SIGNS: Final = b"[], \t\r\n"
 _CONTROL_CHARACTER: Final = b"\1"  # no more JSON than a zero byte is
 
 
-class _Header(msgspec.Struct, gc=False):
-    ev: str
-
-
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _json: Final = msgspec.json.Decoder(msgspec.Raw)
-_header: Final = msgspec.json.Decoder(_Header)
 
 
-def pieces_of(text: bytes) -> Sequence[bytes]:
+@functools.cache
+def _header(tag_field: str) -> msgspec.json.Decoder[Any]:
+    """Reads the code of an event, which its field `tag_field` holds."""
+    code = ("code", str, msgspec.field(name=tag_field))
+    return msgspec.json.Decoder(msgspec.defstruct("Header", [code], gc=False))
+
+
+def pieces_of(text: bytes, tag_field: str) -> Sequence[bytes]:
     """The elements of an array. Of bytes that are not JSON: each object, and what stands around the objects.
 
-    There is always at least one piece, also of an empty text. What is broken costs its neighbours nothing as
-    long as a closing and an opening brace stand between two objects.
+    An object is an event if its field `tag_field` holds a code. There is always at least one piece, also of
+    an empty text. What is broken costs its neighbours nothing as long as a closing and an opening brace stand
+    between two objects.
     """
     try:
         return [bytes(raw) for raw in _elements.decode(text)]
     except CONTENT_ERRORS:
-        return [piece for part in _parts(text) for piece in _saved(part)] or [text]
+        return [piece for part in _parts(text) for piece in _saved(part, tag_field)] or [text]
 
 
-def event_code(piece: bytes) -> str:
+def event_code(piece: bytes, tag_field: str) -> str:
     """The code of an event, whether the platform knows it or not.
 
     Raises:
         msgspec.ValidationError: JSON without such a code.
         ValueError, RecursionError: no JSON.
     """
-    return _header.decode(piece).ev
+    code: str = _header(tag_field).decode(piece).code
+    return code
 
 
 def is_json(piece: bytes) -> bool:
@@ -81,7 +86,7 @@ def _around(text: bytes) -> Iterator[bytes]:
         yield stripped
 
 
-def _saved(part: bytes) -> Sequence[bytes]:
+def _saved(part: bytes, tag_field: str) -> Sequence[bytes]:
     """The part; cut between objects if it is not JSON, and these are events or whole by their braces.
 
     So it is when quotes are missing, and braces are taken for text. A list of objects within a broken event
@@ -95,16 +100,17 @@ def _saved(part: bytes) -> Sequence[bytes]:
         pieces += (part[start : between.start() + 1], *_around(between[1]))
         start = between.end() - 1
     pieces.append(part[start:])
-    return pieces if all(map(_is_balanced, pieces)) or any(map(_is_event, pieces)) else (part,)
+    is_cut = all(map(_is_balanced, pieces)) or any(_is_event(piece, tag_field) for piece in pieces)
+    return pieces if is_cut else (part,)
 
 
 def _is_balanced(piece: bytes) -> bool:
     return piece.count(b"{") == piece.count(b"}")
 
 
-def _is_event(piece: bytes) -> bool:
+def _is_event(piece: bytes, tag_field: str) -> bool:
     try:
-        event_code(piece)
+        event_code(piece, tag_field)
     except CONTENT_ERRORS:
         return False
     return True

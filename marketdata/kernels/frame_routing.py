@@ -45,7 +45,7 @@ EVENT_COLUMNS: Final = 3
 """Of the array `events`, in which the kernel notes what it finds."""
 
 
-class Route(enum.IntEnum):
+class RouteColumn(enum.IntEnum):
     """The columns of `routes`, one line for each type of event.
 
     The name of the type and the key that its symbol has, both packed, and the number of its group of buckets.
@@ -65,9 +65,9 @@ class Part(enum.IntEnum):
     END = 3
 
 
-_TAG: Final = int(Route.TAG)
-_SYMBOL_KEY: Final = int(Route.SYMBOL_KEY)
-_GROUP: Final = int(Route.GROUP)
+_TAG: Final = int(RouteColumn.TAG)
+_SYMBOL_KEY: Final = int(RouteColumn.SYMBOL_KEY)
+_GROUP: Final = int(RouteColumn.GROUP)
 _BUCKET: Final = int(Part.BUCKET)
 _EVENTS: Final = int(Part.EVENTS)
 _PART_START: Final = int(Part.START)

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from marketdata.feeds import Frame
 from marketdata.listener.ledger import Ledger
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import Frame, Provider
+from marketdata.providers.base import Provider
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 
@@ -46,6 +47,7 @@ class BatchMaker:
             traceparent = self._tracing.traceparent()
             batches = [
                 Batch(
+                    format=self._provider.format,
                     queue=part.queue,
                     shard=part.shard,
                     source=self._source,

@@ -5,19 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.feeds import FeedTarget, Frame
 from marketdata.listener.batches import BatchMaker
-from marketdata.listener.lease import LeaseKeeper
 from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
 from marketdata.listener.report import Reporter
-from marketdata.listener.steering import Steering
+from marketdata.listener.role import connection_role
+from marketdata.listener.steering import SteeredListener
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import FeedTarget, Frame, Provider, ProviderState
+from marketdata.providers.base import Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import end
-from marketdata.store.leases import Lease
-from marketdata.store.service_records import ServiceRecords
+from marketdata.runtime.leadership import RenewableLease
+from marketdata.runtime.steering import Records, Steering
 from marketdata.transport.base import Transport
 from marketdata.transport.monitor import QueueMonitor
 from marketdata.transport.queues import DEFAULT_TTL_MS
@@ -47,8 +48,8 @@ class Listener:
         *,
         shard_count: int,
         source: str,
-        lease: Lease | None = None,
-        records: ServiceRecords | None = None,
+        lease: RenewableLease | None = None,
+        records: Records | None = None,
         wanted: ListenerWanted | None = None,
         ttl_ms: int = DEFAULT_TTL_MS,
         clock: Clock | None = None,
@@ -61,7 +62,7 @@ class Listener:
         self._provider = provider
         self._tap = tap
         self._transport = transport
-        self._lease = LeaseKeeper(lease)
+        self._leadership = connection_role(lease)
         self._ledger = Ledger()
         self._batch_maker = BatchMaker(provider, shard_count, source, tracing, self._ledger)
         self._publishing = Publishing(
@@ -73,7 +74,8 @@ class Listener:
             backoff=broker_backoff or Backoff(initial_seconds=0.1, maximum_seconds=2.0),
         )
         reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
-        self._steering = Steering(records, provider, reporter, default=wanted, on_target=on_target)
+        steered = SteeredListener(provider, reporter, on_target=on_target)
+        self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:
         """What became of every event so far; the books balance at any moment."""
@@ -88,7 +90,7 @@ class Listener:
             else ": ".join(word for word in (status.state, status.reason, status.detail) if word)
         )
         troubles = {
-            "lease": self._lease.trouble,
+            "lease": self._leadership.trouble,
             "broker": self._publishing.trouble,
             "provider": provider_trouble,
         }
@@ -99,35 +101,30 @@ class Listener:
         try:
             if not await self._open_broker(stopping):
                 return
-            while not stopping.is_set() and await self._lease.acquire(stopping):
-                await self._listen(stopping)
+            await self._leadership.run(stopping, self._listen)
         finally:
             await self._steering.withdraw()
-            await self._lease.release()
             await self._transport.close()
 
     async def _open_broker(self, stopping: asyncio.Event) -> bool:
-        telling = asyncio.create_task(self._steering.tell_before_leading(), name="tell")
+        reporting = asyncio.create_task(self._steering.report_before_leading(), name="report")
         try:
             return await self._publishing.open(stopping)
         finally:
-            await end(telling)
+            await end(reporting)
 
-    async def _listen(self, stopping: asyncio.Event) -> None:
-        """One tenure: from acquiring the lease to losing it or to `stopping`."""
-        ending = asyncio.Event()
+    async def _listen(self, ending: asyncio.Event) -> None:
+        """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
         await self._steering.begin()
         async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(self._lease.set_at_end(ending, stopping), name="lease")
             steering = tasks.create_task(self._steering.run(), name="steering")
             publishing = tasks.create_task(self._publishing.run(), name="publish")
             batching = tasks.create_task(self._make_groups(), name="batch")
             observing = tasks.create_task(QueueMonitor(self._transport).run(ending), name="queue depths")
             await self._provider.run(ending)
-            await end(watch, steering, observing)
+            await end(steering, observing)
             _, late = await asyncio.wait([batching, publishing], timeout=DRAIN_SECONDS)
-            for task in late:
-                task.cancel()
+            await end(*late)
         self._publishing.give_up("stopping")
         self._provider.discard("stopping")
 

@@ -10,28 +10,33 @@ from typing import Annotated, Final
 import msgspec
 
 from marketdata.errors import ContentError
+from marketdata.feeds import FeedTarget
 from marketdata.listener.ledger import ListenerCounters
-from marketdata.providers.base import FeedOutlook, FeedTarget, ProviderState
+from marketdata.providers.base import FeedOutlook, ProviderState
+from marketdata.runtime.settings import ServiceSettings, setting
 
 SERVICE: Final = "listener"
 RECENT_SECONDS: Final = 5.0
 """Over which time the newest events are counted."""
 
-_Whole = Annotated[int, msgspec.Meta(ge=0)]
 
+class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
+    """The wanted state."""
 
-class ListenerWanted(msgspec.Struct, frozen=True, kw_only=True):
-    """The wanted state. `version` rises with each change; 0 is what the settings say.
-
-    `session`: a number that rises asks for a new connection although nothing else changes (a restart).
-    """
-
-    running: bool
-    feed: str
-    market: str
-    subscriptions: tuple[str, ...]
-    session: _Whole = 0
-    version: _Whole = 0
+    running: Annotated[bool, setting("Whether to be connected to the feed.")]
+    feed: Annotated[
+        str,
+        setting("RealTime, Delayed, another of the provider's feeds, or host:port.", variable="MASSIVE_FEED"),
+    ]
+    market: Annotated[str, setting("The market of the feed.", variable="MASSIVE_MARKET")]
+    subscriptions: Annotated[
+        tuple[str, ...],
+        setting("What to subscribe to, such as A.*, T.*, Q.AAPL.", variable="MASSIVE_SUBSCRIPTIONS"),
+    ]
+    session: Annotated[
+        int,
+        setting("A number that rises asks for a new connection.", minimum=0),
+    ] = 0
 
     @property
     def target(self) -> FeedTarget | None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, Final
 
-from marketdata.management.service_command import port_number
+from marketdata.runtime.service_command import port_number
 from marketdata.simulator.protocol import ApiKey
 from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
 

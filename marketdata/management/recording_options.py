@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.feeds import FeedTarget
 from marketdata.recording.format import Metadata
 from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, RecorderConfig
 
@@ -44,18 +44,21 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 
 
 def recorder_config(
-    directory: Path, feed: MassiveConfiguration, options: Mapping[str, Any]
+    directory: Path, target: FeedTarget, options: Mapping[str, Any], *, format_name: str
 ) -> RecorderConfig:
-    """The recorder that the options describe, for this feed.
+    """The recorder that the options describe, for what the feed is aimed at.
+
+    `format_name`: the name of the format of its frames.
 
     Raises:
         ConfigurationError: an option is out of range; the message names it.
     """
     seed = options["simulator_seed"]
     metadata = Metadata(
-        feed=feed.feed,
-        market=feed.market,
-        subscriptions=feed.subscriptions,
+        format=format_name,
+        feed=target.feed,
+        market=target.market,
+        subscriptions=target.subscriptions,
         simulator_seed=seed,
         simulator_symbols=None if seed is None else options["simulator_symbols"],
     )

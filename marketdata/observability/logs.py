@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -17,7 +17,8 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
 
 FORMATS: Final = ("json", "console")
-LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LEVELS: Final[tuple[str, ...]] = get_args(LogLevel)
 
 # Chatty at INFO about every connection and request, and of no use to an operator there.
 QUIET_LOGGERS: Final = ("aio_pika", "aiormq", "aiohttp.access", "urllib3", "websockets", "asyncio")
@@ -47,12 +48,17 @@ def configure_logging(service: str, level: str = "INFO", format: str = "json") -
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_formatter(service, format))
     logging.root.handlers[:] = [handler]
-    logging.root.setLevel(level)
+    set_log_level(level)
     for name in list(logging.root.manager.loggerDict):
         route_library_logger(name)
+    logging.captureWarnings(capture=True)
+
+
+def set_log_level(level: str) -> None:
+    """Write no lines of less than this severity, one of `LEVELS`, from now on."""
+    logging.root.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
-    logging.captureWarnings(capture=True)
 
 
 def route_library_logger(name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.trading_calendar import MarketSession
 from marketdata.transport.queues import QueueName
 
@@ -18,13 +19,6 @@ MARKETS: Final = ("stocks",)
 """The markets whose events the platform understands; `ONLY_STOCKS` says why there are no others."""
 
 ONLY_STOCKS: Final = "options and indices are not served: there are no rows, boards and quotes of them"
-
-
-class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One message of the feed as it came off the wire, and when (epoch nanoseconds)."""
-
-    data: str | bytes
-    received_ns: int
 
 
 class ProviderState(enum.StrEnum):
@@ -36,18 +30,6 @@ class ProviderState(enum.StrEnum):
     MARKET_CLOSED = "waiting for the market to open"
     REFUSED = "refused"
     STOPPED = "stopped"
-
-
-class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """What to listen to, in the words of the `MASSIVE_*` settings.
-
-    `session`: a number that has changed asks for a new connection although nothing else changed.
-    """
-
-    feed: str
-    market: str
-    subscriptions: tuple[str, ...]
-    session: int = 0
 
 
 class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
@@ -101,13 +83,6 @@ class BufferCounts(msgspec.Struct, frozen=True, kw_only=True):
     events_dropped: Mapping[str, int]
 
 
-class StatusEvent(msgspec.Struct, frozen=True, gc=False):
-    """What the provider says about the connection itself, in its own words."""
-
-    status: str
-    message: str = ""
-
-
 class RoutedEvents(msgspec.Struct, frozen=True, gc=False):
     """Events for one queue and shard: `body` is a JSON array of their original texts, in order of arrival."""
 
@@ -140,6 +115,10 @@ class EventRouter(Protocol):
 
 class Provider(Protocol):
     """One connection to one vendor's feed."""
+
+    @property
+    def format(self) -> str:
+        """The name of the format of its frames: see `marketdata.providers.wire_format`."""
 
     @property
     def status(self) -> ProviderStatus:

@@ -5,8 +5,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from marketdata.feeds import Frame
 from marketdata.observability import metrics
-from marketdata.providers.base import BufferCounts, Frame
+from marketdata.providers.base import BufferCounts
 
 DEFAULT_CAPACITY_CHARACTERS: Final = 64 * 2**20
 TAKE_CHARACTERS: Final = 2**20

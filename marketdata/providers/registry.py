@@ -1,29 +1,103 @@
-"""From a provider's configuration to the provider."""
+"""Which provider has which name: the one place that knows the packages of the providers."""
 
-from collections.abc import Callable
+import functools
+import importlib
+import inspect
+from collections.abc import Sequence
+from typing import Any, Final
 
-from marketdata.clock import Clock
-from marketdata.providers.base import Provider
-from marketdata.providers.massive.client import MassiveProvider
-from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.market_hours import MarketHours
-from marketdata.providers.massive.market_status import RestMarketStatus
-from marketdata.trading_calendar import TradingCalendar
+from marketdata.errors import ConfigurationError, ContentError
+from marketdata.providers.plugin import ProviderPlugin
+from marketdata.providers.wire_format import BatchDecoder, WireFormat
+from marketdata.transport.queues import QueueName
+
+_PACKAGES: Final = {
+    "massive": "marketdata.providers.massive",
+    "replay": "marketdata.providers.replay",
+}
+DEFAULT_PROVIDER: Final = "massive"
+_TEMPLATE: Final = "marketdata/providers/_template"
 
 
-def create_provider(
-    configuration: MassiveConfiguration,
-    *,
-    load_calendar: Callable[[int], TradingCalendar] | None = None,
-    clock: Clock | None = None,
-) -> Provider:
-    """The provider that the configuration describes; nothing is connected yet.
+def provider_names() -> tuple[str, ...]:
+    """The names that are accepted, in the order of their registration."""
+    return tuple(_PACKAGES)
 
-    `load_calendar` gives the trading calendar around an instant (epoch nanoseconds); it may take seconds.
-    Without it the market is taken to be always open.
+
+@functools.cache
+def provider_plugin(name: str) -> ProviderPlugin:
+    """The provider of this name. Its package is imported at the first call.
+
+    Raises:
+        ConfigurationError: no provider has the name, or its package lacks a part; the message says which.
     """
-    market_hours = None
-    if load_calendar is not None:
-        ask = RestMarketStatus(configuration.rest_url, configuration.api_key, clock=clock)
-        market_hours = MarketHours(ask, load_calendar, clock=clock)
-    return MassiveProvider(configuration, clock=clock, market_hours=market_hours)
+    package = _PACKAGES.get(name)
+    if package is None:
+        raise ConfigurationError(f"MARKET_DATA_PROVIDER is {name!r}; accepted: {', '.join(provider_names())}")
+    module_name = f"{package}.plugin"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name not in (package, module_name):
+            raise ConfigurationError(
+                f"provider {name}: {module_name} needs the module {error.name}, which is missing; "
+                f"{_TEMPLATE} shows all parts"
+            ) from error
+        raise ConfigurationError(
+            f"provider {name}: the module {module_name} is missing; expected: a module with PLUGIN, "
+            f"as {_TEMPLATE}/plugin.py has it"
+        ) from error
+    plugin: Any = getattr(module, "PLUGIN", None)
+    if missing := _missing_parts(plugin):
+        raise ConfigurationError(
+            f"provider {name}: PLUGIN in {module_name} lacks {'; '.join(missing)}. "
+            f"{_TEMPLATE}/plugin.py shows all parts"
+        )
+    if plugin.name != name:
+        raise ConfigurationError(
+            f"provider {name}: PLUGIN in {module_name} calls itself {plugin.name!r}; expected: {name!r}"
+        )
+    checked: ProviderPlugin = plugin
+    return checked
+
+
+@functools.cache
+def wire_format(name: str) -> WireFormat:
+    """The format that a batch names.
+
+    Raises:
+        ContentError: reason `unknown_format`; no provider here has a format of this name.
+    """
+    if name in _PACKAGES and (found := provider_plugin(name).wire_format) is not None:
+        return found
+    raise ContentError("unknown_format", f"{name!r}; known are the formats of {', '.join(provider_names())}")
+
+
+@functools.cache
+def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) -> BatchDecoder:
+    """What reads the batches of a format and queue into columns of `marketdata.events`.
+
+    Raises:
+        ContentError: see `wire_format`.
+    """
+    try:
+        return wire_format(format_name).decoder(queue, columns)
+    except KeyError as error:
+        raise ContentError("unknown_format", f"{format_name!r} has no {error} in {queue}") from error
+
+
+def _missing_parts(plugin: object) -> Sequence[str]:
+    """The parts that are not there, each with what is expected: its call, and the first line on it."""
+    return [
+        f"{part} (expected: {_expected(part, declared)})"
+        for part, declared in vars(ProviderPlugin).items()
+        if not part.startswith("_") and not hasattr(plugin, part)
+    ]
+
+
+def _expected(part: str, declared: object) -> str:
+    summary = (inspect.getdoc(declared) or "").partition("\n")[0]
+    if not inspect.isfunction(declared):
+        return f"{part}: {summary}"
+    parameters = [name for name in inspect.signature(declared).parameters if name != "self"]
+    return f"{part}({', '.join(parameters)}): {summary}"

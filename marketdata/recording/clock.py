@@ -1,11 +1,11 @@
-"""The clock of a recorded feed: see `marketdata.providers.feed_clock`."""
+"""The clock of a recorded feed: see `marketdata.feed_clock`."""
 
 from typing import Final
 
 import msgspec
 
-from marketdata.providers.base import Frame, StatusEvent
-from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS, declared_time_ms
+from marketdata.feed_clock import AHEAD_TOLERANCE_MS, declared_time_ms
+from marketdata.feeds import Frame, StatusEvent
 from marketdata.recording.wire_events import event_times_ms, mentions_status
 
 _LONGEST_DECLARATION: Final = 1_024

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from marketdata.errors import ContentError
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.compression import zstd
 
 VERSION: Final = 1
@@ -44,9 +44,11 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """What a recording says of itself.
 
     `feed`, `market` and `subscriptions` are those of the recorded connection. A recorded simulator may name
-    its `simulator_seed` and `simulator_symbols`: reference data is then drawn again from them.
+    its `simulator_seed` and `simulator_symbols`: reference data is then drawn again from them. `format` names
+    the provider whose frames they are; files of before it was noted have an empty one.
     """
 
+    format: str = ""
     feed: str = ""
     market: str = "stocks"
     subscriptions: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Self
 import msgspec
 
 from marketdata.errors import ContentError
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.format import (
     BLOCK_HEADER_BYTES,
     BLOCK_MAGIC,

@@ -16,9 +16,9 @@ from msgspec import structs
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
+from marketdata.feeds import FeedTarget, Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from marketdata.providers.base import FeedTarget, Frame
 from marketdata.recording.directory import check_directory
 from marketdata.recording.format import Metadata
 from marketdata.recording.trading_days import next_day_start_ns

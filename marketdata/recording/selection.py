@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from marketdata.errors import ConfigurationError, ContentError
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import IndexEntry
 from marketdata.recording.reader import Damage, RecordingReader

@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, is_json, pieces_of
-from marketdata.providers.massive.framing import MAX_FRAME_CHARACTERS
+from marketdata.feeds import MAX_FRAME_CHARACTERS
 
 STATUS: Final = "status"
+_TAG_FIELD: Final = "ev"
 _FIRST_NANOSECOND_TIME: Final = 10**15  # the feed counts in milliseconds, price bands in nanoseconds
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
@@ -82,7 +83,7 @@ def headers_of(data: str | bytes) -> Sequence[EventHeader] | None:
     except CONTENT_ERRORS:
         pass
     text = data.encode(errors="surrogatepass") if isinstance(data, str) else data
-    pieces = pieces_of(text)
+    pieces = pieces_of(text, _TAG_FIELD)
     if pieces == [text] and is_json(text):
         return None
     return [_saved_header(piece) for piece in pieces]
@@ -120,6 +121,6 @@ def _saved_header(piece: bytes) -> EventHeader:
     except CONTENT_ERRORS:
         pass
     try:
-        return EventHeader(event_code(piece))
+        return EventHeader(event_code(piece, _TAG_FIELD))
     except CONTENT_ERRORS:
         return EventHeader()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import (
     IndexEntry,

@@ -7,44 +7,19 @@ import msgspec
 import numpy as np
 
 from marketdata.payloads import Column, RowBlock
+from marketdata.reference.columns import COLUMNS, PREVIOUS_SESSION_COLUMNS
 from marketdata.reference.daily_metrics import (
     SessionPanel,
     average_true_range,
     average_volumes,
     previous_session_restricted,
 )
+from marketdata.reference.facts import Float, Snapshot
 from marketdata.reference.splits import adjusted_float, is_in_shares_of
 from marketdata.reference.tickers import Ticker, nasdaq_listed, ticker_type_code
-from marketdata.reference.wire import Float, Snapshot
 from marketdata.trading_calendar import TradingDay
 
 PRODUCER: Final = "reference"
-PREVIOUS_SESSION_COLUMNS: Final = (
-    "prev_day_open",
-    "prev_day_high",
-    "prev_day_low",
-    "prev_day_close",
-    "prev_day_volume",
-    "prev_day_vwap",
-)
-COLUMNS_OF_ITS_DAY: Final = (*PREVIOUS_SESSION_COLUMNS, "prev_day_short_sale_restricted", "split_ratio")
-"""Columns that are right on the trading day for which the reference data was made, wrong on a later one."""
-
-SNAPSHOT_COLUMNS: Final = ("snapshot_high", "snapshot_low")
-"""Columns that tell of the trading day within which the reference data was made, of no other."""
-
-COLUMNS: Final = (
-    *PREVIOUS_SESSION_COLUMNS,
-    "avg_volume",
-    "free_float",
-    "average_true_range",
-    "prev_day_short_sale_restricted",
-    "ticker_type",
-    "nasdaq_listed",
-    "split_ratio",
-    *SNAPSHOT_COLUMNS,
-)
-"""Columns of the reference block; docs/reference.md defines each."""
 
 
 class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -19,7 +19,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end
 
-CACHED_VERSION: Final = 1
+CACHED_VERSION: Final = 2
 PATIENCE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
 

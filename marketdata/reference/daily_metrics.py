@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import Column
-from marketdata.reference.wire import DailyBar
+from marketdata.reference.facts import DailyBar
 
 TRUE_RANGE_PERIOD: Final = 14
 RESTRICTING_DECLINE: Final = 0.10

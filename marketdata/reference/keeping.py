@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from marketdata.payloads import Column, RowBlock
-from marketdata.reference.assembly import PREVIOUS_SESSION_COLUMNS, SNAPSHOT_COLUMNS
+from marketdata.reference.columns import PREVIOUS_SESSION_COLUMNS, SNAPSHOT_COLUMNS
 from marketdata.reference.flaws import (
     FLOATS,
     SNAPSHOT,

@@ -23,6 +23,7 @@ from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import MarketFacts, assemble
 from marketdata.reference.closures import confirmed_closures
 from marketdata.reference.daily_metrics import SessionPanel, build_panel, most_traded, without_sessions
+from marketdata.reference.facts import Float, ListedTicker, Snapshot, Split
 from marketdata.reference.flaws import (
     FLOATS,
     MARKET_STATUS,
@@ -44,7 +45,6 @@ from marketdata.reference.sources import ReferenceSource
 from marketdata.reference.splits import AdjustedPanel, DaySplits, adjust_panel, newest_session, splits_of
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.volume_curve import MinuteVolumes, VolumeCurve, learn_volume_curve
-from marketdata.reference.wire import Float, ListedTicker, Snapshot, Split
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 
 SESSIONS: Final = 30

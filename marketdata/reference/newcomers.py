@@ -13,12 +13,11 @@ from marketdata.payloads import RowBlock
 from marketdata.reference.assembly import MarketFacts, assemble
 from marketdata.reference.cache import Ask, CacheKind, ReferenceCache
 from marketdata.reference.daily_metrics import SessionBars, build_panel
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Listing, Split, TimedBar
 from marketdata.reference.loader import SESSIONS
-from marketdata.reference.pages import Listing
 from marketdata.reference.rows import bars_of_session
 from marketdata.reference.splits import AdjustedPanel, DaySplits, adjust_panel, splits_of
 from marketdata.reference.tickers import Ticker
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Split, TimedBar
 from marketdata.trading_calendar import TradingCalendar
 
 _HOUR_SECONDS: Final = 3_600
@@ -57,7 +56,7 @@ log = get_logger(__name__)
 
 
 class SymbolSource(Protocol):
-    """Where facts about one symbol come from; see `marketdata.reference.rest.RestSource`."""
+    """Where facts about one symbol come from; see `marketdata.reference.sources` for what it raises."""
 
     @property
     def requests(self) -> int:

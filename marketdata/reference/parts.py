@@ -7,8 +7,8 @@ import msgspec
 
 from marketdata.errors import MarketDataError
 from marketdata.observability.logs import get_logger
+from marketdata.reference.facts import Listing
 from marketdata.reference.flaws import Flaw, FlawReason, flaw_of
-from marketdata.reference.pages import Listing
 from marketdata.reference.rows import Chosen, Row
 from marketdata.reference.sources import ReferenceSource
 

@@ -14,7 +14,7 @@ import numpy as np
 from marketdata.errors import MarketDataError
 from marketdata.observability.logs import get_logger
 from marketdata.reference.daily_metrics import SessionPanel
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Snapshot, Split
 
 Row = TypeVar("Row", DailyBar, Float, Snapshot, Split)
 

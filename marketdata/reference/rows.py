@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Snapshot
 from marketdata.trading_calendar import TradingDay
 
 PRICE_ROUNDING: Final = 0.01

@@ -9,8 +9,8 @@ import msgspec
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
 from marketdata.reference.daily_metrics import SessionBars
+from marketdata.reference.facts import DailyBar
 from marketdata.reference.flaws import Flaw, FlawReason, flaw_of
-from marketdata.reference.wire import DailyBar
 
 DAILY_BARS: Final = "daily bars"
 THIN_SHARE: Final = 0.5

@@ -4,13 +4,19 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from marketdata.reference.pages import Listing
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Listing, Snapshot, Split
 from marketdata.reference.volume_curve import MinuteVolumes
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
 
 
 class ReferenceSource(Protocol):
-    """The provider; see `marketdata.reference.rest.RestSource` for what the methods raise."""
+    """The provider's answers about the whole market.
+
+    All methods raise:
+        ProviderUnavailable: overloaded or away, after several attempts.
+        ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; asking again soon cannot
+            help.
+        ContentError: an answer that is not understood, after several attempts.
+    """
 
     @property
     def requests(self) -> int:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from marketdata.reference.daily_metrics import Matrix, SessionPanel
-from marketdata.reference.wire import DailyBar, Float, Split
+from marketdata.reference.facts import DailyBar, Float, Split
 
 SAME_RATIO: Final = 1e-3
 """By what share two ratios may differ and be the same split: 1:33 stands in listings as 0.0303, too."""

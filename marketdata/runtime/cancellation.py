@@ -1,8 +1,11 @@
 """Waiting for what comes first, and ending the rest for certain."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final
+import enum
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 REPEAT_SECONDS: Final = 1.0
 
@@ -51,13 +54,29 @@ async def first_of(*events: asyncio.Event) -> None:
 
 async def finished_before(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
     """Await what may take for ever; False when one of the events was set first. Raises what it raises."""
+    return await _result_before(work, events) is not _INTERRUPTED
+
+
+async def result_before(work: Coroutine[Any, Any, T], *events: asyncio.Event) -> T | None:
+    """What the work gives; None when one of the events was set first. Raises what it raises."""
+    result = await _result_before(work, events)
+    return None if isinstance(result, _Interrupted) else result
+
+
+async def _result_before(work: Coroutine[Any, Any, T], events: Iterable[asyncio.Event]) -> "T | _Interrupted":
     task = asyncio.create_task(work)
     interruption = asyncio.create_task(first_of(*events))
     try:
         await asyncio.wait((task, interruption), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            return False
-        task.result()
-        return True
+        return task.result() if task.done() else _INTERRUPTED
     finally:
         await end(task, interruption)
+
+
+class _Interrupted(enum.Enum):
+    """In place of a result."""
+
+    INTERRUPTED = enum.auto()
+
+
+_INTERRUPTED: Final = _Interrupted.INTERRUPTED

@@ -17,6 +17,7 @@ import uvloop
 
 from marketdata.observability.health import HealthServer, Workers
 from marketdata.observability.logs import get_logger
+from marketdata.runtime.cancellation import end
 from marketdata.runtime.service import Service
 
 STOP_DEADLINE_SECONDS: Final = 10.0
@@ -72,7 +73,7 @@ async def _serve(
                 return 1
             log.info("health endpoints served", host=health_host, port=server.port)
         announcing = asyncio.create_task(_announce_ready(service, time.monotonic()), name="announce ready")
-        stack.push_async_callback(_cancel, announcing)
+        stack.push_async_callback(end, announcing)
         return await _run_to_the_end(service, stop.event)
 
 
@@ -108,12 +109,6 @@ def tune_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 class _StopRequest:

@@ -12,7 +12,7 @@ import numpy as np
 from marketdata.simulator.daily import round_price
 from marketdata.simulator.intraday import IntradayPath, RegularBars
 from marketdata.simulator.market import Market
-from marketdata.simulator.rest_answers import Listing, Query, RestError
+from marketdata.simulator.rest_answers import PagedRows, Query, RestError
 from marketdata.simulator.splits import SplitHistory
 from marketdata.trading_calendar import CalendarRangeError
 
@@ -116,7 +116,7 @@ class BarsRest:
         counts = {"queryCount": 1, "resultsCount": 1, "count": 1}
         return {"status": "OK", "ticker": ticker, "adjusted": True, **counts, "results": [bar]}
 
-    async def range(self, query: Query) -> Listing:
+    async def range(self, query: Query) -> PagedRows:
         """One ticker's day or minute bars over dates or instants; nothing for an unknown ticker."""
         ticker = query.text("ticker")
         row = self._market.universe.index.get(ticker)
@@ -143,7 +143,7 @@ class BarsRest:
         if row is not None and not adjusted:
             bars = [self._unadjusted(row, bar) for bar in bars]
         counts = {"queryCount": len(bars), "resultsCount": len(bars)}
-        return Listing(
+        return PagedRows(
             rows=bars,
             render=lambda bar: bar,
             default_limit=_DEFAULT_LIMIT,

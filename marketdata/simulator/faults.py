@@ -5,11 +5,9 @@ from typing import Final
 
 from marketdata.simulator.connection import Connection
 
-_MAX_CLIENT_FRAME_BYTES: Final = 1 << 20
-
 
 class Faults:
-    """Switches that stay until they are reset, counts that run down, and blows at once.
+    """Switches that stay until they are reset, and counts that run down.
 
     `refuse_upgrade_status`: answer WebSocket handshakes with this HTTP status.
     `abort_before_auth_reply`, `abort_after_subscribe`: cut the next so many connections at that point.
@@ -46,33 +44,3 @@ class Faults:
         if self.rest_failures is not None:
             self.rest_failures -= 1
         return self.rest_status
-
-    def close_all(self, code: int) -> None:
-        """Close every connection in good order with a code, such as 1000, 1001, 1008 or 1011."""
-        for connection in list(self.connections()):
-            connection.finish(None, code, "fault")
-
-    def abort_all(self) -> None:
-        """Reset every TCP connection without a word."""
-        for connection in list(self.connections()):
-            connection.abort("fault")
-
-    def send_raw(self, frame: bytes) -> None:
-        """Send these bytes as one text frame to every live client."""
-        for connection in list(self.connections()):
-            if connection.is_live:
-                connection.send(frame)
-
-    def send_oversized_frame(self) -> None:
-        """Send a valid frame above 1 MiB, which a client with default limits refuses (close 1009)."""
-        event = b'{"ev":"status","status":"success","message":"%s"}' % (b"x" * _MAX_CLIENT_FRAME_BYTES)
-        self.send_raw(b"[" + event + b"]")
-
-    def send_unknown_event(self) -> None:
-        """Send an event of a type that nobody knows, beside a valid status."""
-        known = b'{"ev":"status","status":"success","message":"still here"}'
-        self.send_raw(b'[{"ev":"ZZ","sym":"AAPL","p":1.5},' + known + b"]")
-
-    def send_malformed_frame(self) -> None:
-        """Send a frame that is cut in the middle of an event."""
-        self.send_raw(b'[{"ev":"A","sym":"AAPL","v":10')

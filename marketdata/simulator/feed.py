@@ -21,7 +21,7 @@ from marketdata.simulator.protocol import (
     MAX_CONNECTIONS,
     POLICY_VIOLATION,
     EvictionPolicy,
-    Outcome,
+    NextStep,
     ProtocolSettings,
     clock_frame,
 )
@@ -31,7 +31,7 @@ _MAX_CLIENT_MESSAGE_BYTES: Final = 1 << 20
 _SERVER_GOES_AWAY: Final = 1001
 
 
-class Feed:
+class FeedServer:
     """All client connections, and the fan-out to them.
 
     A frame is rendered once and shared by every client that wants the whole channel; clients with
@@ -137,16 +137,16 @@ class Feed:
 
     async def _receive(self, connection: Connection, data: str | bytes) -> None:
         reply = connection.conversation.receive(data)
-        if reply.outcome is Outcome.AUTHENTICATED and self.faults.take_abort_before_auth_reply():
+        if reply.outcome is NextStep.AUTHENTICATED and self.faults.take_abort_before_auth_reply():
             connection.abort("fault")
             return
-        if reply.outcome is Outcome.ABORT:
+        if reply.outcome is NextStep.ABORT:
             await connection.abort_after(reply.frames, "auth_failed")
             return
         for frame in reply.frames:
             connection.send(frame)
         connection.symbol_indexes = self._indexes(connection)
-        if reply.outcome is Outcome.AUTHENTICATED:
+        if reply.outcome is NextStep.AUTHENTICATED:
             self._enforce_cap(connection)
         elif len(connection.conversation.subscriptions) and self.faults.take_abort_after_subscribe():
             connection.abort("fault")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.feed_clock import CLOCK_STATUS
+from marketdata.feed_clock import CLOCK_STATUS
 
 SERVED_CHANNELS: Final = frozenset({"A", "AM", "T", "Q", "LULD"})
 KNOWN_CHANNELS: Final = SERVED_CHANNELS | {"NOI", "FMV"}
@@ -142,7 +142,7 @@ def frame(events: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def clock_frame(now_ms: int) -> bytes:
-    """What a feed with a time of its own declares (`marketdata.providers.feed_clock`); epoch milliseconds."""
+    """What a feed with a time of its own declares (`marketdata.feed_clock`); epoch milliseconds."""
     return frame([status(CLOCK_STATUS, str(now_ms))])
 
 
@@ -165,7 +165,7 @@ _NOT_AUTHORIZED: Final = status("error", "not authorized")
 _NOT_AUTHENTICATED: Final = status("auth_required", "authenticate first")
 
 
-class Outcome(enum.Enum):
+class NextStep(enum.Enum):
     """What follows from a client message, besides the frames."""
 
     CONTINUE = enum.auto()
@@ -177,7 +177,7 @@ class Reply(msgspec.Struct, frozen=True):
     """The frames to send, in order, and what to do then."""
 
     frames: tuple[bytes, ...] = ()
-    outcome: Outcome = Outcome.CONTINUE
+    outcome: NextStep = NextStep.CONTINUE
 
 
 class _ClientMessage(msgspec.Struct, frozen=True):
@@ -217,8 +217,8 @@ class Conversation:
         self.api_key = self._keys.get(key)
         if self.api_key is None:
             # The live service drops the connection without a closing handshake.
-            return Reply((AUTH_FAILED,), Outcome.ABORT)
-        return Reply((AUTHENTICATED,), Outcome.AUTHENTICATED)
+            return Reply((AUTH_FAILED,), NextStep.ABORT)
+        return Reply((AUTHENTICATED,), NextStep.AUTHENTICATED)
 
     def _subscribe(self, api_key: ApiKey, params: str) -> Iterator[dict[str, str]]:
         for channel, ticker in parse_subscriptions(params):

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from marketdata.simulator.condition_codes import CONDITIONS, EXCHANGES
 from marketdata.simulator.market import Market
-from marketdata.simulator.rest_answers import Listing, Query, RestError
-from marketdata.simulator.splits import Split, SplitHistory
+from marketdata.simulator.rest_answers import PagedRows, Query, RestError
+from marketdata.simulator.splits import SimulatedSplit, SplitHistory
 from marketdata.trading_calendar import MarketSession
 from marketdata.trading_calendar.exchange import Holiday
 
@@ -55,17 +55,17 @@ class ReferenceRest:
             for exchange in _HOLIDAY_EXCHANGES
         ]
 
-    def floats(self, query: Query) -> Listing:
+    def floats(self, query: Query) -> PagedRows:
         """Free float of the tickers that have a row. The request id is an integer here, unlike elsewhere."""
         universe, today = self._market.universe, self._market.day.date
         yesterday = today - dt.timedelta(days=1)
         render = functools.partial(self._float, yesterday, self._splits.ratios_since(yesterday, today))
         listed = (row for row in self._listed(query) if universe.has_float[row])
-        return Listing(
+        return PagedRows(
             rows=list(listed), render=render, default_limit=100, max_limit=5_000, integer_request_id=True
         )
 
-    def tickers(self, query: Query) -> Listing:
+    def tickers(self, query: Query) -> PagedRows:
         """Listed tickers, filtered by ticker, type, exchange and market."""
         universe, wanted_type, wanted_exchange = (
             self._market.universe,
@@ -79,7 +79,9 @@ class ReferenceRest:
             and wanted_exchange in {"", universe.primary_exchanges[row]}
         ]
         nothing = query.text("market", "stocks") != "stocks" or query.text("active", "true") != "true"
-        return Listing(rows=[] if nothing else rows, render=self._ticker, default_limit=100, max_limit=1_000)
+        return PagedRows(
+            rows=[] if nothing else rows, render=self._ticker, default_limit=100, max_limit=1_000
+        )
 
     def ticker_details(self, query: Query) -> Mapping[str, Any]:
         """All that is known about one ticker; 404 when it is not listed."""
@@ -99,32 +101,32 @@ class ReferenceRest:
         }
         return {"status": "OK", "results": details}
 
-    def stock_splits(self, query: Query) -> Listing:
+    def stock_splits(self, query: Query) -> PagedRows:
         """Splits with their kind and adjustment factor, the newest first."""
-        return Listing(
+        return PagedRows(
             rows=list(self._chosen_splits(query)),
-            render=Split.body,
+            render=SimulatedSplit.body,
             default_limit=100,
             max_limit=5_000,
         )
 
-    def splits(self, query: Query) -> Listing:
+    def splits(self, query: Query) -> PagedRows:
         """Splits in the older form, the newest first."""
         names = ("id", "ticker", "execution_date", "split_from", "split_to")
-        return Listing(
+        return PagedRows(
             rows=list(self._chosen_splits(query)),
             render=lambda split: {name: split.body()[name] for name in names},
             default_limit=10,
             max_limit=1_000,
         )
 
-    def conditions(self, query: Query) -> Listing:
+    def conditions(self, query: Query) -> PagedRows:
         """Trade and quote conditions; ids are unique only within a data type."""
         data_type = query.text("data_type")
         rows = [row for row in CONDITIONS if not data_type or data_type in row["data_types"]]
         if query.text("asset_class", "stocks") != "stocks":
             rows = []
-        return Listing(rows=rows, render=lambda row: row, default_limit=10, max_limit=1_000)
+        return PagedRows(rows=rows, render=lambda row: row, default_limit=10, max_limit=1_000)
 
     def exchanges(self, query: Query) -> Mapping[str, Any]:
         """Exchange ids of the stock market, in one answer."""
@@ -139,7 +141,7 @@ class ReferenceRest:
         rows = range(len(symbols) - 1, -1, -1) if query.text("order") == "desc" else range(len(symbols))
         return (row for row in rows if (any_of is None or symbols[row] in any_of) and accepts(symbols[row]))
 
-    def _chosen_splits(self, query: Query) -> Iterator[Split]:
+    def _chosen_splits(self, query: Query) -> Iterator[SimulatedSplit]:
         by_ticker, by_date = _comparison(query, "ticker"), _comparison(query, "execution_date")
         return (
             split

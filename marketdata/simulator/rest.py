@@ -19,13 +19,13 @@ from marketdata.simulator.market import Market
 from marketdata.simulator.odd_responses import OddAnswers
 from marketdata.simulator.protocol import ApiKey
 from marketdata.simulator.reference_rest import ReferenceRest
-from marketdata.simulator.rest_answers import Listing, Query, RestError, cursor_of, parameters_of
+from marketdata.simulator.rest_answers import PagedRows, Query, RestError, cursor_of, parameters_of
 from marketdata.simulator.snapshot_rest import SnapshotRest
 from marketdata.simulator.splits import SplitHistory
 from marketdata.trading_calendar.exchange import Holiday
 
 Body: TypeAlias = Mapping[str, Any] | Sequence[Any]
-Answer: TypeAlias = Body | Listing
+Answer: TypeAlias = Body | PagedRows
 Responder: TypeAlias = Callable[[Query], Answer | Awaitable[Answer]]
 
 _ERROR_BODIES: Final[Mapping[int, Mapping[str, str]]] = {
@@ -130,7 +130,7 @@ class _Rest:
             answer = responder(query)
             if inspect.isawaitable(answer):
                 answer = await answer
-            if isinstance(answer, Listing):
+            if isinstance(answer, PagedRows):
                 return 200, _page(request, query, answer, number)
         except RestError as error:
             body = error.body or _ERROR_BODIES.get(error.status, {"status": "ERROR", "error": "unavailable"})
@@ -147,7 +147,7 @@ class _Rest:
             raise RestError(status)
 
 
-def _page(request: web.Request, query: Query, listing: Listing, number: int) -> Mapping[str, Any]:
+def _page(request: web.Request, query: Query, listing: PagedRows, number: int) -> Mapping[str, Any]:
     """One page of a listing, with the address of the next one while there is more."""
     offset = query.integer("offset", 0, 0, len(listing.rows))
     limit = query.integer("limit", listing.default_limit, 1, listing.max_limit)

@@ -22,7 +22,7 @@ class RestError(Exception):
         return cls(400, {"status": "ERROR", "error": f"{parameter} {problem}"})
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
+class PagedRows(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that are handed out in pages; `render` makes the body of one row, for the rows of a page only.
 
     `extra` are further fields of the body; with `omit_empty` a body without rows has no `results` at all.

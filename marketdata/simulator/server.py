@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from marketdata.simulator.feed import Feed
+from marketdata.simulator.feed import FeedServer
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 9400
@@ -16,7 +16,7 @@ _SHUTDOWN_SECONDS: Final = 5.0
 class ProviderServer:
     """Serves a feed and its REST routes; `name` is what operators call the part. Port 0 takes a free one."""
 
-    def __init__(self, name: str, host: str, port: int, feed: Feed) -> None:
+    def __init__(self, name: str, host: str, port: int, feed: FeedServer) -> None:
         self._name: Final = name
         self._host: Final = host
         self._wanted_port: Final = port

@@ -16,7 +16,7 @@ from marketdata.runtime.backoff import stopped_within
 from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES, Rates
 from marketdata.simulator.defects import Defect
 from marketdata.simulator.faults import Faults
-from marketdata.simulator.feed import Feed
+from marketdata.simulator.feed import FeedServer
 from marketdata.simulator.injection import DefectInjector, DefectSchedule
 from marketdata.simulator.market import Market
 from marketdata.simulator.odd_answers import Oddity, OddSchedule
@@ -102,7 +102,7 @@ class SimulatorService:
             speed=config.speed,
             scenario=config.scenario,
         )
-        self._feed: Final = Feed(config.protocol, self.market.universe.index, config.events_per_frame)
+        self._feed: Final = FeedServer(config.protocol, self.market.universe.index, config.events_per_frame)
         self._server: Final = ProviderServer(self.name, config.host, config.port, self._feed)
         self._injector: Final = DefectInjector(
             DefectSchedule(config.scenario.defects, seed=config.seed, start_ms=self.market.start_ms)

@@ -22,7 +22,7 @@ _RATIOS_BEFORE: Final = ((1, 2), (1, 3), (1, 4), (1, 10), (10, 1), (20, 1), (25,
 _RATIOS_OF_A_SESSION: Final = ((1, 4), (10, 1))
 
 
-class Split(msgspec.Struct, frozen=True, kw_only=True):
+class SimulatedSplit(msgspec.Struct, frozen=True, kw_only=True):
     """`split_from` old shares of a symbol (its position in the universe) become `split_to` new ones."""
 
     row: int
@@ -75,20 +75,20 @@ class SplitHistory:
         rows = {split.row for split in self.until(today) if split.execution_date > date}
         return {row: self.ratio_since(row, date, today) for row in rows}
 
-    def _until(self, today: dt.date) -> Sequence[Split]:
+    def _until(self, today: dt.date) -> Sequence[SimulatedSplit]:
         """All splits up to a date, the newest first."""
         sessions = [date for date in self._calendar.dates if self._first_date <= date <= today]
         newest = [split for date in reversed(sessions) for split in self.of_date(date)]
         return (*newest, *self._before())
 
-    def _of_date(self, date: dt.date) -> Sequence[Split]:
+    def _of_date(self, date: dt.date) -> Sequence[SimulatedSplit]:
         """The two splits of a session date: four new shares for an old one, and one new for ten old ones."""
         rng = np.random.default_rng([self._seed, 8, date.toordinal()])
         rows = rng.choice(len(self._universe), size=len(_RATIOS_OF_A_SESSION), replace=False)
         pairs = zip(rows.tolist(), _RATIOS_OF_A_SESSION, strict=True)
         return tuple(self._split(row, date, ratio) for row, ratio in pairs)
 
-    def _before(self) -> Iterator[Split]:
+    def _before(self) -> Iterator[SimulatedSplit]:
         count = min(_SPLITS_BEFORE, len(self._universe))
         rng = np.random.default_rng([self._seed, 7])
         days = np.sort(rng.integers(1, _SPLIT_DAYS, count))
@@ -97,8 +97,8 @@ class SplitHistory:
         for day, row, kind in zip(days.tolist(), rows.tolist(), kinds.tolist(), strict=True):
             yield self._split(row, self._first_date - dt.timedelta(days=day), _RATIOS_BEFORE[kind])
 
-    def _split(self, row: int, date: dt.date, ratio: tuple[int, int]) -> Split:
-        return Split(
+    def _split(self, row: int, date: dt.date, ratio: tuple[int, int]) -> SimulatedSplit:
+        return SimulatedSplit(
             row=row,
             ticker=self._universe.symbols[row],
             execution_date=date,

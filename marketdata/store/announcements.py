@@ -1,7 +1,7 @@
 """Hearing the news: row blocks as they are published, over one connection that comes back by itself.
 
 Redis pub/sub delivers at most once. What was published while this reader was away (or
-too slow, whereupon the server cuts it off) is gone; `Resync` says so, and the stored wholes
+too slow, whereupon the server cuts it off) is gone; `MissedAnnouncements` says so, and the stored wholes
 make up for it. A gap within a connection shows in the blocks' ticks.
 """
 
@@ -32,11 +32,11 @@ class Announcement(msgspec.Struct, frozen=True):
     block: RowBlock
 
 
-class Resync(msgspec.Struct, frozen=True):
+class MissedAnnouncements(msgspec.Struct, frozen=True):
     """A new connection: whatever was announced before may have been missed, so read the store again."""
 
 
-News: TypeAlias = Announcement | Resync
+News: TypeAlias = Announcement | MissedAnnouncements
 
 
 class _Message(TypedDict):
@@ -50,7 +50,7 @@ class _Message(TypedDict):
 class AnnouncementReader:
     """Iterates over announcements for ever; `StoreUnavailable` never comes out of it.
 
-    The first item of every connection is `Resync`. It is given after the server confirmed the
+    The first item of every connection is `MissedAnnouncements`. It is given after the server confirmed the
     subscription, so nothing falls between the store's state and the first announcement.
     Malformed messages are counted and skipped. Each iteration has a connection of its own,
     which ends with the task that iterates.
@@ -89,7 +89,7 @@ class AnnouncementReader:
         try:
             with driver_errors():
                 await self._subscribe(pubsub)
-            yield Resync()
+            yield MissedAnnouncements()
             while True:
                 with driver_errors():
                     message = await _next_message(pubsub)
@@ -101,7 +101,7 @@ class AnnouncementReader:
                 await redis.aclose()
 
     async def _subscribe(self, pubsub: PubSub) -> None:
-        """Returns when every channel is confirmed; what arrives meanwhile is covered by the `Resync`."""
+        """Returns when every channel is confirmed; `MissedAnnouncements` covers what arrives meanwhile."""
         await pubsub.subscribe(*self._channels)
         unconfirmed = set(self._channels)
         while unconfirmed:

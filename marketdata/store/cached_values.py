@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 from redis.asyncio import Redis
 
+from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import Keys
-from marketdata.store.leases import Lease, kept
+from marketdata.store.leases import Lease
 
 ASKING_LEASE_MS = 10_000
 
@@ -40,8 +41,6 @@ class CachedValues:
     async def asking(self, kind: str, name: str) -> AsyncIterator[bool]:
         """The right to ask for a value while the body runs; False when another process has it."""
         lease = Lease(self._redis, self._keys.single_lease(kind, name), self._owner, self._lease_ms)
-        if not await lease.acquire():
-            yield False
-            return
-        async with kept(lease):
-            yield True
+        role = Leadership(lease, role=f"search for {kind}", when_unreachable=WhenUnreachable.LEAD_ON)
+        async with role.at_once() as ours:
+            yield ours

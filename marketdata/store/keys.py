@@ -8,15 +8,6 @@ from typing import Final
 
 import msgspec
 
-TOP_GAINERS: Final = "scanners:top_gainers"
-TOP_GAPPERS: Final = "scanners:top_gappers"
-TOP_VOLUME: Final = "scanners:top_volume"
-TOP_LOSERS: Final = "scanners:top_losers"
-TOP_GAP_DOWNS: Final = "scanners:top_gap_downs"
-TOP_TRADES: Final = "scanners:top_trades"
-HALTS: Final = "halts"
-BOARDS: Final = (TOP_GAINERS, TOP_LOSERS, TOP_GAPPERS, TOP_GAP_DOWNS, TOP_VOLUME, TOP_TRADES, HALTS)
-
 ROWS_TTL_SECONDS: Final = 24 * 3600
 BOARD_TTL_SECONDS: Final = 3 * 24 * 3600
 STREAM_TTL_SECONDS: Final = 24 * 3600
@@ -97,14 +88,37 @@ class Keys(msgspec.Struct, frozen=True):
         """Who asks about one symbol right now."""
         return f"{self.prefix}mdc:lock:{kind}:{symbol}"
 
-    def lease(self, name: str) -> str:
-        """Who holds a named single-owner role (`scanner`, `listener`, `reference`)."""
-        return f"{self.prefix}mdp:lease:{name}"
+    def listener_lease(self) -> str:
+        """Who holds the one connection to the provider: a listener or a recorder."""
+        return self._lease("listener")
+
+    def scanner_lease(self) -> str:
+        """Which scanner ranks the market."""
+        return self._lease("scanner")
+
+    def reference_lease(self) -> str:
+        """Which job writes reference data."""
+        return self._lease("reference")
+
+    def shard_claim(self, shard: int) -> str:
+        """The worker that a shard prefers, while that one can work on it."""
+        return self._lease(f"shard:{shard}")
 
     def service(self, name: str) -> str:
         """Status of a service instance, JSON, refreshed while it lives."""
         return f"{self.prefix}mdp:service:{name}"
 
+    def instance(self, service: str, instance: str) -> str:
+        """The same of one of several processes of a service."""
+        return f"{self.service(service)}:{instance}"
+
+    def instances(self, service: str) -> str:
+        """Sorted set of the keys of a service's processes, by the server's time of the newest report."""
+        return f"{self.prefix}mdp:instances:{service}"
+
     def wanted(self, name: str) -> str:
         """Wanted state of a service, JSON (value, without an end); channel = another one was stored."""
         return f"{self.prefix}mdp:wanted:{name}"
+
+    def _lease(self, role: str) -> str:
+        return f"{self.prefix}mdp:lease:{role}"

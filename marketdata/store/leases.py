@@ -1,14 +1,9 @@
 """Named roles that one process holds at a time, and another takes over when it dies."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Final
 
 from redis.asyncio import Redis
 
-from marketdata.errors import StoreUnavailable
-from marketdata.runtime.cancellation import end
 from marketdata.store.connection import driver_errors
 
 _RENEW: Final = """
@@ -27,11 +22,9 @@ return 0
 
 
 class Lease:
-    """A key that expires unless its holder renews it.
+    """A key that expires unless its holder renews it; `marketdata.runtime.leadership` does.
 
-    A holder renews at least every third of `ttl_ms`, and stops acting in its role when `renew`
-    gives False, or when it could not renew for `ttl_ms`. All methods raise `StoreUnavailable`
-    while the cache is away.
+    All methods raise `StoreUnavailable` while the cache is away.
     """
 
     def __init__(self, redis: Redis, key: str, owner: str, ttl_ms: int) -> None:
@@ -65,25 +58,3 @@ class Lease:
         """Give the lease up, so that a standby need not wait for its end. No effect if it is not ours."""
         with driver_errors():
             await self._release(keys=[self._key], args=[self._owner])
-
-
-@contextlib.asynccontextmanager
-async def kept(lease: Lease) -> AsyncIterator[None]:
-    """Keep an acquired lease while the body runs, and release it at the end.
-
-    For work that may be done twice at worst: the body goes on when the lease is lost.
-    """
-    renewing = asyncio.create_task(_renew(lease), name="renew lease")
-    try:
-        yield
-    finally:
-        await end(renewing)
-        with contextlib.suppress(StoreUnavailable):
-            await lease.release()
-
-
-async def _renew(lease: Lease) -> None:
-    while True:
-        await asyncio.sleep(lease.ttl_ms / 3_000)
-        with contextlib.suppress(StoreUnavailable):
-            await lease.renew()

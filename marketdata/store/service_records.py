@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -29,6 +29,14 @@ redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
+_TELL_AS_INSTANCE: Final = """
+local now = redis.call('time')[1]
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('zadd', KEYS[2], now, KEYS[1])
+redis.call('zremrangebyscore', KEYS[2], '-inf', now - ARGV[2] / 1000 - 1)
+return redis.call('pexpire', KEYS[2], ARGV[2])
+"""
+
 _WITHDRAW: Final = """
 if redis.call('get', KEYS[1]) == ARGV[1] then
   return redis.call('del', KEYS[1])
@@ -49,6 +57,7 @@ class ServiceRecords:
         self._redis = redis
         self._wanted_key = keys.wanted(service)
         self._actual_key = keys.service(service)
+        self._instances_key = keys.instances(service)
         self._replace = redis.register_script(_REPLACE)
         self._tell_unless_told = redis.register_script(_TELL_UNLESS_TOLD)
         self._withdraw = redis.register_script(_WITHDRAW)
@@ -65,6 +74,13 @@ class ServiceRecords:
     async def actual(self) -> bytes | None:
         """The state that the service last told, or None when it has not lately."""
         return await self._get(self._actual_key)
+
+    async def actual_of_instances(self) -> list[bytes]:
+        """The states that the processes of a service told lately through `InstanceRecords`."""
+        with driver_errors():
+            keys: list[Any] = await self._redis.zrange(self._instances_key, 0, -1)
+            values: list[Any] = await self._redis.mget(keys) if keys else []
+        return [value for value in values if value is not None]
 
     async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         """Store the actual state; it vanishes unless told again."""
@@ -104,6 +120,25 @@ class ServiceRecords:
         with driver_errors():
             value = await self._redis.get(key)
         return value.encode() if isinstance(value, str) else value
+
+
+class InstanceRecords(ServiceRecords):
+    """The records of one of several processes of a service: one wanted state, an actual one for each.
+
+    `instance` is unlike that of any other process (`marketdata.runtime.identity`).
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, service: str, instance: str) -> None:
+        super().__init__(redis, keys, service)
+        self._actual_key = keys.instance(service, instance)
+        self._tell_as_instance = redis.register_script(_TELL_AS_INSTANCE)
+
+    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        """Store the actual state of this process; it vanishes unless told again."""
+        with driver_errors():
+            await self._tell_as_instance(
+                keys=[self._actual_key, self._instances_key], args=[value, round(lifetime_seconds * 1_000)]
+            )
 
 
 class WantedAnnouncements:

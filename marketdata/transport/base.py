@@ -44,8 +44,10 @@ class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     so that a consumer can tell a redelivery. `received_ns` is the epoch time at which the oldest
     of its events arrived. `feed_time_ms` is what the feed's own clock said when the newest of them arrived
     (epoch milliseconds): none of its events can be later. `trace_context` is a W3C traceparent, or empty.
+    `format` names the provider whose decoders read the body (`marketdata.providers.wire_format`).
     """
 
+    format: str
     queue: QueueName
     shard: int
     source: str

@@ -2,25 +2,110 @@
 
 from typing import Final
 
+from marketdata import events
 from marketdata.codec import Lines
+from marketdata.schema import ColumnInfo, Unit
+from marketdata.schema.boards import ALL_BOARDS, PRICE_BOARDS, at
 from scanners.analyzers.columns import Instants, whole_numbers
 
-BAR_COLUMNS: Final = (
-    "volume",
-    "accumulated_volume",
-    "vwap",
-    "open",
-    "close",
-    "high",
-    "low",
-    "aggregate_vwap",
-    "average_size",
+START_TIMESTAMP: Final = ColumnInfo(
     "start_timestamp",
-    "end_timestamp",
+    "Second start",
+    Unit.EPOCH_MS,
+    "Start of the newest second of trading",
+    short="1 s start",
+    definition="field `s` of the newest bar",
 )
+END_TIMESTAMP: Final = ColumnInfo(
+    "end_timestamp",
+    "Updated",
+    Unit.EPOCH_MS,
+    "End of the newest second of trading",
+    definition="field `e` of the newest bar",
+)
+PRICE: Final = ColumnInfo(
+    "close",
+    "Price",
+    Unit.DOLLARS,
+    "Price of the newest second of trading",
+    definition="field `c` of the newest bar",
+    boards=at(10, *ALL_BOARDS),
+)
+DAY_VOLUME: Final = ColumnInfo(
+    "accumulated_volume",
+    "Volume",
+    Unit.SHARES,
+    "Shares traded today, pre-market included",
+    definition="field `av` of the newest bar: the day's volume, pre-market included",
+    boards=at(20, *ALL_BOARDS),
+)
+DAY_VWAP: Final = ColumnInfo(
+    "aggregate_vwap",
+    "VWAP",
+    Unit.DOLLARS,
+    "Volume-weighted average price of the day",
+    definition="field `a` of the newest bar: the day's volume-weighted average price",
+    boards=at(120, *PRICE_BOARDS),
+)
+NEWEST_SECOND: Final = (
+    ColumnInfo(
+        "open",
+        "Second open",
+        Unit.DOLLARS,
+        "First price of the newest second of trading",
+        short="1 s open",
+        definition="field `o` of the newest bar",
+    ),
+    ColumnInfo(
+        "high",
+        "Second high",
+        Unit.DOLLARS,
+        "Highest price of the newest second",
+        short="1 s high",
+        definition="field `h` of the newest bar",
+    ),
+    ColumnInfo(
+        "low",
+        "Second low",
+        Unit.DOLLARS,
+        "Lowest price of the newest second",
+        short="1 s low",
+        definition="field `l` of the newest bar",
+    ),
+    ColumnInfo(
+        "volume",
+        "Second volume",
+        Unit.SHARES,
+        "Shares traded in the newest second",
+        short="1 s volume",
+        definition="field `v` of the newest bar",
+    ),
+    ColumnInfo(
+        "vwap",
+        "Second VWAP",
+        Unit.DOLLARS,
+        "Volume-weighted average price of the second",
+        short="1 s VWAP",
+        definition="field `vw` of the newest bar",
+    ),
+    ColumnInfo(
+        "average_size",
+        "Second trade size",
+        Unit.SHARES,
+        "Average shares of a trade in the second",
+        short="1 s trade size",
+        definition="field `z` of the newest bar",
+    ),
+    START_TIMESTAMP,
+    END_TIMESTAMP,
+)
+"""What the newest bar says of its own second; the leaderboard owns these columns and the three above."""
 
-LINES: Final = ("official_open_price", *BAR_COLUMNS)
-"""Of which fields of an aggregate there are lines. An official open that is not yet known is absent."""
+LINES: Final = events.AGGREGATE_COLUMNS
+"""Of which columns of an aggregate there are lines."""
+
+BAR_COLUMNS: Final = LINES[1:]
+"""The columns of the newest bar, in the order in which they are written together."""
 
 BAR_LINES: Final = slice(1, None)
 """Those of `BAR_COLUMNS`."""

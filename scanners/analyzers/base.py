@@ -10,6 +10,7 @@ import numpy as np
 from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.schema import ColumnInfo, Stream, names
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.columns import Instants
 from scanners.rows import Rows
@@ -82,8 +83,16 @@ class Analyzer(Protocol):
         """What metrics and logs call it."""
 
     @property
-    def columns(self) -> Sequence[str]:
-        """The columns that it owns: it alone writes them, and `start_day` makes them absent."""
+    def columns(self) -> tuple[ColumnInfo, ...]:
+        """The columns that it owns: it alone writes them, and `start_day` makes them absent.
+
+        The declarations say all that people are told of a column, and on which boards it stands.
+        """
+
+    @property
+    def written_together(self) -> tuple[str, ...]:
+        """Those of its columns that lie side by side in the table, in this order, for `table.write`."""
+        return ()
 
     @property
     def sheets(self) -> Mapping[str, Sequence[str]]:
@@ -91,7 +100,7 @@ class Analyzer(Protocol):
         return MappingProxyType({})
 
     @property
-    def streams(self) -> Sequence[str]:
+    def streams(self) -> tuple[Stream, ...]:
         """The streams to which it emits."""
         return ()
 
@@ -108,7 +117,7 @@ class Analyzer(Protocol):
 
     def start_day(self, table: MarketTable) -> None:
         """A trading day began (04:00 New York): forget the one before, and mark all rows."""
-        table.clear(self.columns)
+        table.clear(names(self.columns))
         for name in self.sheets:
             table.sheets[name].clear()
 

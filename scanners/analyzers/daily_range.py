@@ -21,11 +21,9 @@ from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.bars import END, HIGH, LOW, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analyzers.daily_range_columns import COLUMNS, HIGH_ALERTS, LOW_ALERTS, NIGHT, PRE_MARKET
 from scanners.rows import Rows, is_first_of_row, order_by_row
 from scanners.table import MarketTable
-
-PRE_MARKET, REGULAR, AFTER_HOURS, NIGHT = range(4)
-"""Codes of the session in which a bar starts; at night, no session is on."""
 
 RESTRICTION_SHARE: Final = 0.9
 """A price this part of the previous close, or less, restricts short sales (SEC rule 201)."""
@@ -48,7 +46,7 @@ class _Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _HIGH: Final = _Side(
-    stream="daily_range_high",
+    stream=HIGH_ALERTS.name,
     line=HIGH,
     sign=1.0,
     within=np.less_equal,
@@ -59,7 +57,7 @@ _HIGH: Final = _Side(
     sessions=("pre_market_high", "regular_high", "after_hours_high"),
 )
 _LOW: Final = _Side(
-    stream="daily_range_low",
+    stream=LOW_ALERTS.name,
     line=LOW,
     sign=-1.0,
     within=np.greater_equal,
@@ -77,14 +75,9 @@ class DailyRangeAnalyzer(Analyzer):
     """Aggregates to ranges, and to alerts. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "daily_range"
-    columns: Final = (
-        *(side.extreme for side in _SIDES),
-        *(column for side in _SIDES for column in side.sessions),
-        *(side.count for side in _SIDES),
-        _RESTRICTED,
-    )
+    columns: Final = COLUMNS
     sheets = MappingProxyType({})
-    streams: Final = tuple(side.stream for side in _SIDES)
+    streams: Final = (HIGH_ALERTS, LOW_ALERTS)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars; emits one line for each bar that broke the range, in the order of arrival."""

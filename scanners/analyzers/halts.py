@@ -1,6 +1,6 @@
 """Price bands of the limit-up/limit-down plan, and halts with their resumptions: two things in one channel.
 
-A message with indicator 17 says that a symbol is halted, one with 18 that it trades again; every other
+A message may say that a symbol is halted, or that it trades again (`marketdata.events.HaltSign`); every other
 message only moves the bands. Halts are told of Nasdaq-listed symbols alone, and not why they were called:
 whether a reopening may be expected after five minutes cannot be known from the feed, and the columns say so.
 
@@ -16,40 +16,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Flags, Lines, Quotient, Remainder
+from marketdata import events
+from marketdata.codec import Lines
+from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.halts_columns import (
+    BAND_COLUMNS,
+    BID_BELOW,
+    BOTH_OUTSIDE,
+    COLUMNS,
+    HALT_STREAM,
+    LIMIT_DOWN,
+    LIMIT_UP,
+    NO_LIMIT,
+    OFFER_ABOVE,
+)
 from scanners.rows import Rows
 from scanners.table import MarketTable, Sheet
 
-STREAM: Final = "halts"
-BAND_COLUMNS: Final = ("band_high", "band_low", "band_timestamp", "band_sequence_number")
-HALT_COLUMNS: Final = (
-    "halt_timestamp",
-    "resume_timestamp",
-    "is_halted",
-    "halt_may_be_limit_pause",
-    "earliest_reopening_timestamp",
-)
-LIMIT_COLUMNS: Final = (
-    "band_distance_pct",
-    "limit_state",
-    "limit_state_timestamp",
-    "limit_pause_timestamp",
-)
-
 BANDS, TRADING, RESUMED, HALTED = range(4)
 """What a message says: bands alone; bands that only a symbol which trades has; trading again; halted."""
-
-HALT_INDICATOR: Final = 17
-REOPENING_INDICATOR: Final = 18
-TRADING_INDICATORS: Final = frozenset({14, 15, 16})
-"""Opening, intraday and restated bands: told of those symbols whose halts are told, and not during a halt."""
-
-LIMIT_UP, LIMIT_DOWN, NO_LIMIT, OFFER_ABOVE, BID_BELOW, BOTH_OUTSIDE = 1, -1, 0, 2, -2, 3
-"""Codes of the column `limit_state`; the last three are straddle states."""
 
 PAUSE_MS: Final = 300_000
 LIMIT_STATE_MS: Final = 15_000
@@ -57,28 +46,12 @@ TOLD: Final = 16
 """How many of a symbol's halts and resumptions are remembered as told."""
 
 _NS_PER_MS: Final = 1_000_000
-_SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = 1, 2, 4
 
-LINES: Final = (
-    "high",
-    "low",
-    Quotient("timestamp_ns", _NS_PER_MS),
-    Remainder("timestamp_ns", _NS_PER_MS),
-    "sequence_number",
-    Flags(
-        "indicators",
-        MappingProxyType(
-            {
-                HALT_INDICATOR: _SAYS_HALTED,
-                REOPENING_INDICATOR: _SAYS_RESUMED,
-                **dict.fromkeys(TRADING_INDICATORS, _SAYS_TRADING),
-            }
-        ),
-    ),
-)
-"""Of which fields of a message there are lines."""
+LINES: Final = events.PRICE_BAND_COLUMNS
+"""Of which columns of a message there are lines."""
 
-_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _INDICATORS = range(len(LINES))
+_SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = map(int, HaltSign)
+_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _SIGNS = range(len(LINES))
 _STATE_SHEET: Final = "halt_state"
 _STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
 _NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
@@ -88,7 +61,7 @@ _Mask = NDArray[np.bool_]
 
 
 def event_times_ms(messages: Lines) -> Instants:
-    """When each message was made; unlike other events', its wire time is in nanoseconds."""
+    """When each message was made."""
     return whole_numbers(messages[_TIME_MS])
 
 
@@ -96,11 +69,12 @@ class HaltsAnalyzer(Analyzer):
     """Price band messages to bands, halts and limit states. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "halts"
-    columns: Final = BAND_COLUMNS + HALT_COLUMNS + LIMIT_COLUMNS
+    columns: Final = COLUMNS
+    written_together: Final = BAND_COLUMNS
     sheets = MappingProxyType(
         {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
     )
-    streams: Final = (STREAM,)
+    streams: Final = (HALT_STREAM,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages; emits one line for each halt and resumption that was not told before."""
@@ -146,10 +120,14 @@ class HaltsAnalyzer(Analyzer):
 
 
 def _meaning(lines: Lines) -> NDArray[np.int64]:
-    says = lines[_INDICATORS].astype(np.uint8)
+    says = lines[_SIGNS].astype(np.uint8)
     has_bands = (lines[_HIGH] > 0) & (lines[_LOW] > 0)
     return np.select(
-        [says & _SAYS_HALTED > 0, says & _SAYS_RESUMED > 0, (says & _SAYS_TRADING > 0) & has_bands],
+        [
+            says & _SAYS_HALTED > 0,
+            says & _SAYS_RESUMED > 0,
+            (says & _SAYS_TRADING > 0) & has_bands,
+        ],
         [HALTED, RESUMED, TRADING],
         default=BANDS,
     )
@@ -210,7 +188,7 @@ def _emissions(
         "band_high": np.where(chosen[_HIGH] > 0, chosen[_HIGH], np.nan),
         "band_low": np.where(chosen[_LOW] > 0, chosen[_LOW], np.nan),
     }
-    return (Emission(STREAM, group.rows[new], columns),)
+    return (Emission(HALT_STREAM.name, group.rows[new], columns),)
 
 
 def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:

@@ -16,23 +16,108 @@ from typing import Final
 import numpy as np
 
 from marketdata.payloads import Column
-from scanners.analyzers import opens, windows
+from marketdata.schema import ColumnInfo, Unit, names
+from marketdata.schema.boards import ALL_BOARDS, GAPS, MOVERS, PRICE_BOARDS, at
+from scanners.analyzers import bars, opens, windows
 from scanners.analyzers.bars import BAR_COLUMNS, BAR_LINES, END, START
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import newest_per_row, percent_change, quotient
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
-DERIVED_COLUMNS: Final = (
-    "change",
-    "pct_change",
-    "change_since_open",
-    "pct_change_since_open",
-    "gap_pct",
-    "relative_volume",
-    "relative_volume_at_time",
-    "float_rotation",
+_CHANGES: Final = (
+    ColumnInfo(
+        "change",
+        "Change",
+        Unit.DOLLARS,
+        "Price less the previous day's close",
+        definition="`close - prev_day_close`",
+        signed=True,
+        boards=at(70, *PRICE_BOARDS),
+    ),
+    ColumnInfo(
+        "pct_change",
+        "Change %",
+        Unit.PERCENT,
+        "Change in percent of the previous day's close",
+        short="Chg %",
+        definition="`100 x change / prev_day_close`",
+        signed=True,
+        boards=at(30, *ALL_BOARDS),
+    ),
+    ColumnInfo(
+        "change_since_open",
+        "Change since open",
+        Unit.DOLLARS,
+        "Price less the day's official open",
+        short="Open chg",
+        definition="`close -` the official open, or, until that is known, the session open; absent when "
+        "the newest bar started before the last reset",
+        signed=True,
+        boards=at(170, *PRICE_BOARDS),
+    ),
+    ColumnInfo(
+        "pct_change_since_open",
+        "Change since open %",
+        Unit.PERCENT,
+        "Change in percent of the open",
+        short="Open %",
+        definition="`100 x change_since_open /` the same open",
+        signed=True,
+        boards=at(80, *PRICE_BOARDS),
+    ),
+    ColumnInfo(
+        "gap_pct",
+        "Gap %",
+        Unit.PERCENT,
+        "Opening in percent above or below the previous close",
+        definition="`100 x (opening - prev_day_close) / prev_day_close`, where *opening* is, once the "
+        "regular open is reached, the official open or, until that is known, the session open "
+        "(so it is absent until the symbol trades); before, `close`",
+        signed=True,
+        boards=at(40, *GAPS),
+    ),
+)
+_RATIOS: Final = (
+    ColumnInfo(
+        "relative_volume",
+        "Relative volume",
+        Unit.RATIO,
+        "Today's volume as a multiple of the average",
+        short="Rel vol",
+        definition="`accumulated_volume / avg_volume`, the naive ratio that existing clients know: small "
+        "in the morning by construction",
+        boards=at(50, *ALL_BOARDS),
+    ),
+    ColumnInfo(
+        "relative_volume_at_time",
+        "Relative volume now",
+        Unit.RATIO,
+        "Today's volume as a multiple of what is usual by this time of day",
+        short="RV now",
+        definition="`accumulated_volume / (avg_volume x share)`, where *share* is the volume curve at the "
+        "newest bar's end",
+        boards=at(100, *PRICE_BOARDS),
+    ),
+    ColumnInfo(
+        "float_rotation",
+        "Float rotation",
+        Unit.RATIO,
+        "How often the float was traded today",
+        short="Rotation",
+        definition="`accumulated_volume / free_float`",
+        boards=at(200, *PRICE_BOARDS),
+    ),
+)
+_VWAP_DISTANCE: Final = ColumnInfo(
     "vwap_distance_pct",
+    "From VWAP %",
+    Unit.PERCENT,
+    "Price in percent above or below the VWAP",
+    short="VWAP %",
+    definition="`100 x (close - aggregate_vwap) / aggregate_vwap`",
+    signed=True,
+    boards=at(210, *MOVERS),
 )
 
 
@@ -40,18 +125,29 @@ class LeaderboardAnalyzer(Analyzer):
     """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "leaderboard"
-    columns: Final = BAR_COLUMNS + opens.COLUMNS + DERIVED_COLUMNS + windows.COLUMNS
+    columns: Final = (
+        bars.PRICE,
+        *_CHANGES,
+        bars.DAY_VOLUME,
+        *_RATIOS,
+        bars.DAY_VWAP,
+        _VWAP_DISTANCE,
+        *windows.COLUMNS,
+        *opens.COLUMNS,
+        *bars.NEWEST_SECOND,
+    )
+    written_together: Final = BAR_COLUMNS
     sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars."""
-        rows, bars = group.rows, group.lines
-        opens.note_session_open(table, rows, bars, phase)
-        windows.remember(table, rows, bars)
+        rows, lines = group.rows, group.lines
+        opens.note_session_open(table, rows, lines, phase)
+        windows.remember(table, rows, lines)
         held = (table["end_timestamp"], table["start_timestamp"])
-        newest = newest_per_row(rows, (bars[END], bars[START]), held)
-        opens.note_official_open(table, rows, bars, newest, phase)
-        table.write(table.columns(BAR_COLUMNS), rows[newest], bars[BAR_LINES, newest])
+        newest = newest_per_row(rows, (lines[END], lines[START]), held)
+        opens.note_official_open(table, rows, lines, newest, phase)
+        table.write(table.columns(BAR_COLUMNS), rows[newest], lines[BAR_LINES, newest])
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
@@ -62,7 +158,7 @@ class LeaderboardAnalyzer(Analyzer):
 
     def start_regular_session(self, table: MarketTable) -> None:
         """Changes since the open start anew; the pre-market's volume, high and low stay."""
-        table.clear(opens.COLUMNS)
+        table.clear(names(opens.COLUMNS))
 
 
 def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:

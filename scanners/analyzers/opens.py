@@ -13,13 +13,42 @@ from numpy.typing import NDArray
 
 from marketdata.codec import Lines
 from marketdata.payloads import Column
+from marketdata.schema import ColumnInfo, Unit
+from marketdata.schema.boards import PRICE_BOARDS, at
 from scanners.analyzers.bars import END, OFFICIAL_OPEN, OPEN, START
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import newest_per_row
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
-COLUMNS: Final = ("official_open_price", "session_open_price", "session_open_timestamp")
+COLUMNS: Final = (
+    ColumnInfo(
+        "official_open_price",
+        "Open",
+        Unit.DOLLARS,
+        "Official opening price of the day",
+        definition="field `op` of the newest bar that starts at or after the regular open and carries one "
+        "above 0; absent before the regular open",
+        boards=at(160, *PRICE_BOARDS),
+    ),
+    ColumnInfo(
+        "session_open_price",
+        "Session open",
+        Unit.DOLLARS,
+        "What changes since the open are measured from until the official open is known",
+        definition="open of the earliest bar since the last reset: the start of the day, and from the "
+        "regular open on the regular open",
+        shown=False,
+    ),
+    ColumnInfo(
+        "session_open_timestamp",
+        "Session open at",
+        Unit.EPOCH_MS,
+        "When the session open was traded",
+        definition="start of the same bar as `session_open_price`",
+        shown=False,
+    ),
+)
 
 _SHEET: Final = "official_open"
 _END_LINE: Final = 0

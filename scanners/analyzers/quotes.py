@@ -8,24 +8,87 @@ from typing import Final
 
 import numpy as np
 
+from marketdata import events
 from marketdata.codec import Lines
+from marketdata.schema import ColumnInfo, Unit, names
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
-QUOTE_COLUMNS: Final = (
-    "bid_price",
-    "bid_size",
-    "ask_price",
-    "ask_size",
-    "quote_timestamp",
-    "quote_sequence_number",
+_NEWEST: Final = "the newest quote (by `t`, then `q`, then arrival)"
+_OF_QUOTE: Final = (
+    ColumnInfo(
+        "bid_price",
+        "Bid",
+        Unit.DOLLARS,
+        "Best bid of all exchanges",
+        definition=f"field `bp` of {_NEWEST}; absent where it is 0: nobody bids",
+    ),
+    ColumnInfo(
+        "bid_size",
+        "Bid size",
+        Unit.SHARES,
+        "Shares wanted at the best bid",
+        definition=f"field `bs` of {_NEWEST}; absent without `bid_price`",
+    ),
+    ColumnInfo(
+        "ask_price",
+        "Ask",
+        Unit.DOLLARS,
+        "Best offer of all exchanges",
+        definition=f"field `ap` of {_NEWEST}; absent where it is 0: nobody offers",
+    ),
+    ColumnInfo(
+        "ask_size",
+        "Ask size",
+        Unit.SHARES,
+        "Shares offered at the best offer",
+        definition=f"field `as` of {_NEWEST}; absent without `ask_price`",
+    ),
+    ColumnInfo(
+        "quote_timestamp",
+        "Quoted",
+        Unit.EPOCH_MS,
+        "When the best bid and offer were quoted",
+        definition=f"field `t` of {_NEWEST}",
+    ),
+    ColumnInfo(
+        "quote_sequence_number",
+        "Quote number",
+        Unit.COUNT,
+        "Its number, which orders quotes of one time",
+        definition=f"field `q` of {_NEWEST}",
+        shown=False,
+    ),
 )
-DERIVED_COLUMNS: Final = ("spread", "mid_price", "spread_pct")
+_DERIVED: Final = (
+    ColumnInfo(
+        "spread",
+        "Spread",
+        Unit.DOLLARS,
+        "Best offer less best bid",
+        definition="`ask_price - bid_price`",
+    ),
+    ColumnInfo(
+        "mid_price",
+        "Mid",
+        Unit.DOLLARS,
+        "Middle of best bid and offer",
+        definition="`(ask_price + bid_price) / 2`",
+    ),
+    ColumnInfo(
+        "spread_pct",
+        "Spread %",
+        Unit.PERCENT,
+        "Spread in percent of the middle",
+        definition="`100 x spread / mid_price`",
+    ),
+)
+QUOTE_COLUMNS: Final = names(_OF_QUOTE)
 
-LINES: Final = ("bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "sequence_number")
-"""Of which fields of a quote there are lines: those of `QUOTE_COLUMNS`, in that order."""
+LINES: Final = events.QUOTE_COLUMNS
+"""Of which columns of a quote there are lines: those of `QUOTE_COLUMNS`, in that order."""
 
 _BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(LINES))
 
@@ -39,7 +102,8 @@ class QuotesAnalyzer(Analyzer):
     """Quotes to the newest bid and offer. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "quotes"
-    columns: Final = QUOTE_COLUMNS + DERIVED_COLUMNS
+    columns: Final = _OF_QUOTE + _DERIVED
+    written_together: Final = QUOTE_COLUMNS
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""

@@ -1,19 +1,22 @@
 """The last trade of each symbol and its newest thousand, by the update rules of the trade conditions.
 
-A print sets the last price, or counts in the volume, only if every condition on it allows that. Form T
-(extended hours) forbids the first in the regular session and allows it outside, where the market otherwise
-would stand still.
+A print sets the last price, or counts in the volume, only if every condition on it allows that
+(`marketdata.events.TradeRule`). A print of the extended hours does not set it in the regular session, but
+does so outside, where the market otherwise would stand still.
 """
 
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Digest, Flags, Lines
+from marketdata import events
+from marketdata.codec import Lines
+from marketdata.events import TradeRule
 from marketdata.payloads import Column
+from marketdata.schema import ColumnInfo, Unit, names
+from marketdata.schema.boards import TOP_TRADES, at
 from marketdata.tapes import records_of
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants, newest_per_row, whole_numbers
@@ -21,36 +24,111 @@ from scanners.rows import Rows
 from scanners.table import MarketTable
 from scanners.tape import SUMMARY_COLUMNS
 
-TRADE_COLUMNS: Final = ("last_price", "last_size", "last_timestamp", "last_sequence_number")
-
-FORM_T: Final = 12
-NEVER_LAST: Final = frozenset({2, 5, 7, 10, 13, 15, 16, 20, 21, 22, 29, 32, 33, 37, 52, 53})
-"""Conditions whose consolidated update rule says that open and close are not updated; odd lots are 37."""
-
-NEVER_IN_VOLUME: Final = frozenset({15, 16, 38})
-"""Conditions whose consolidated update rule says that the volume is not updated: they repeat other prints."""
-
-_NOT_LAST, _IN_EXTENDED_HOURS, _NOT_IN_VOLUME = 1, 2, 4
-_RULE_OF_CONDITION: Final = MappingProxyType(
-    {
-        condition: _NOT_LAST * (condition in NEVER_LAST)
-        | _IN_EXTENDED_HOURS * (condition == FORM_T)
-        | _NOT_IN_VOLUME * (condition in NEVER_IN_VOLUME)
-        for condition in (*NEVER_LAST, FORM_T, *NEVER_IN_VOLUME)
-    }
+_LAST: Final = (
+    ColumnInfo(
+        "last_price",
+        "Last",
+        Unit.DOLLARS,
+        "Price of the last trade that counts",
+        definition="price of the *last trade*: the newest trade (by `t`, then `q`, then arrival) whose "
+        "conditions let it set the last price. Every condition on it must (the provider's rule "
+        "`updates_open_close`), but outside the regular session Form T (12) does not stand in "
+        "the way",
+        boards=at(62, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "last_size",
+        "Last size",
+        Unit.SHARES,
+        "Shares of the last trade",
+        definition="size of the last trade: `ds` where that is `s` and a fraction, else `s`",
+        boards=at(63, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "last_timestamp",
+        "Last trade",
+        Unit.EPOCH_MS,
+        "When the last trade took place",
+        definition="field `t` of the last trade",
+        boards=at(64, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "last_sequence_number",
+        "Last trade's number",
+        Unit.COUNT,
+        "Its number, which orders trades of one time",
+        definition="field `q` of the last trade",
+        shown=False,
+    ),
 )
-
-LINES: Final = (
-    "price",
-    "size",
-    "timestamp",
-    "sequence_number",
-    "fractional_size",
-    Flags("conditions", _RULE_OF_CONDITION),
-    Digest(("id", "exchange", "tape")),
+_ON_TAPE: Final = (
+    ColumnInfo(
+        "trades_per_minute",
+        "Trades/min",
+        Unit.COUNT,
+        "Trades in the minute up to the newest",
+        definition="trades on the tape whose `t` is above that of its newest less 60,000; when that is "
+        "all 1,000, `1,000 x 60,000 / max(trade_span_ms, 1)`",
+        boards=at(5, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "trade_count",
+        "Trades on tape",
+        Unit.COUNT,
+        "How many of the newest 1,000 trades are known",
+        short="Tape",
+        definition="trades in the symbol's *tape*: its newest 1,000 trades of the day by `t`, `q` (0 "
+        "where there is none), price and size. Trades that agree in these four and in the "
+        "spelling of `i` (id), `x` (exchange) and `z` (tape) are one, however often it was "
+        "sent; if one of these differs they are two. A trade whose conditions keep it out of "
+        "the volume (15, 16, 38) is not on the tape. This column, `trades_per_minute` and the "
+        "other `trade_...` columns are absent until a trade is on it",
+        boards=at(61, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "trade_volume",
+        "Tape volume",
+        Unit.SHARES,
+        "Shares of the newest 1,000 trades",
+        short="Tape vol",
+        definition="shares of the trades on the tape; a size has its fraction, in millionths of a share "
+        "(`ds`), so the sum is exact",
+        boards=at(41, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "trade_average_size",
+        "Average trade",
+        Unit.SHARES,
+        "Average shares of the newest 1,000 trades",
+        short="Avg trade",
+        definition="mean size of the trades on the tape",
+        boards=at(42, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "trade_largest_size",
+        "Largest trade",
+        Unit.SHARES,
+        "Largest of the newest 1,000 trades",
+        short="Largest",
+        definition="largest size of the trades on the tape",
+        boards=at(43, TOP_TRADES),
+    ),
+    ColumnInfo(
+        "trade_span_ms",
+        "Tape span",
+        Unit.DURATION_MS,
+        "Time that the newest 1,000 trades took",
+        short="Span",
+        definition="time of the newest less time of the oldest trade on the tape",
+        boards=at(44, TOP_TRADES),
+    ),
 )
-"""Of which fields of a trade there are lines: first those of `TRADE_COLUMNS`, in that order."""
+TRADE_COLUMNS: Final = names(_LAST)
 
+LINES: Final = events.TRADE_COLUMNS
+"""Of which columns of a trade there are lines: first those of `TRADE_COLUMNS`, in that order."""
+
+_NOT_LAST, _EXTENDED_HOURS, _NOT_IN_VOLUME = map(int, TradeRule)
 _PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(LINES))
 
 
@@ -63,7 +141,8 @@ class TradesAnalyzer(Analyzer):
     """Trades to the last one and to the tape. See `scanners.analyzers.base.Analyzer`."""
 
     name: Final = "trades"
-    columns: Final = (*TRADE_COLUMNS, *SUMMARY_COLUMNS)
+    columns: Final = _LAST + _ON_TAPE
+    written_together: Final = TRADE_COLUMNS
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""
@@ -118,7 +197,7 @@ def _put_on_tape(
 def _sets_last(rules: NDArray[np.uint8], times_ms: Instants, phase: MarketPhase) -> NDArray[np.bool_]:
     day = phase.day
     extended_hours = (times_ms < day.regular_open_ms) | (times_ms >= day.regular_close_ms)
-    sets_last: NDArray[np.bool_] = rules & (_NOT_LAST | _IN_EXTENDED_HOURS) == 0
+    sets_last: NDArray[np.bool_] = rules & (_NOT_LAST | _EXTENDED_HOURS) == 0
     sets_last |= (rules & _NOT_LAST == 0) & extended_hours
     return sets_last
 

@@ -1,7 +1,7 @@
 """The market's own time: it starts days and sessions. It follows the events, within the feed's own clock.
 
 Two times come with every event. Its stamp is the exchange's, and anybody's mistake can be in it. The *feed
-time* of its batch is the feed's own clock when it arrived (`marketdata.providers.feed_clock`), and no event
+time* of its batch is the feed's own clock when it arrived (`marketdata.feed_clock`), and no event
 can be later than that. So a stamp beyond it is refused, and no stamp moves the market further than its feed
 time: whatever one event, symbol or frame claims, days and sessions begin when they should.
 """
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
+from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import CalendarRangeError, TradingCalendar
 from scanners.analyzers.base import MarketPhase
 from scanners.analyzers.columns import Instants

@@ -19,6 +19,7 @@ from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
+from marketdata.transport.queues import DEFAULT_TTL_MS
 from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
@@ -53,6 +54,7 @@ class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     publish_interval_ms: int = 250
     prefetch: int = 500
     show_test_issues: bool = False
+    batch_ttl_ms: int = DEFAULT_TTL_MS
 
 
 class ShardOwner:
@@ -61,7 +63,7 @@ class ShardOwner:
     What has been received is acknowledged only after the tick that stored its effect. So whoever owns the
     shard next finds in the store everything that was acknowledged, and is sent the rest again.
 
-    Concurrency: `run` is one task; nothing else calls into it except `use_reference`.
+    Concurrency: `run` is one task; nothing else calls into it except `use_reference` and `publish_every`.
     """
 
     def __init__(
@@ -112,6 +114,10 @@ class ShardOwner:
         """Take new reference data; the next tick publishes its effect."""
         self._reference, self._volume_curve = block, volume_curve
         self._processor.apply_reference(block, volume_curve)
+
+    def publish_every(self, interval_ms: int) -> None:
+        """Publish at another interval from the next tick on."""
+        self._interval_ns = interval_ms * NS_PER_MS
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard again and again until told to stop; then publish and acknowledge what came."""

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from marketdata.payloads import RowBlock
-from marketdata.reference.assembly import COLUMNS as REFERENCE_COLUMNS
-from marketdata.reference.assembly import COLUMNS_OF_ITS_DAY, SNAPSHOT_COLUMNS
+from marketdata.reference.columns import COLUMNS as REFERENCE_COLUMNS
+from marketdata.reference.columns import COLUMNS_OF_ITS_DAY, SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.trading_calendar import TradingDay
 from scanners.rows import Rows

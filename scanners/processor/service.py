@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from marketdata.clock import Clock
-from marketdata.errors import ContentError, StoreUnavailable, TransportUnavailable
+from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable, TransportUnavailable
 from marketdata.observability import metrics
-from marketdata.observability.logs import get_logger
+from marketdata.observability.logs import get_logger, set_log_level
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import end, run_together
+from marketdata.runtime.live_settings import Handler, LiveSettings
+from marketdata.runtime.steering import Records, Steering
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
@@ -22,6 +24,7 @@ from scanners.processor.owner import ProcessorConfiguration, ShardOwner
 from scanners.processor.shard import ShardProcessor
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import Route, routes
+from scanners.settings import ProcessorSettings
 
 Stored = TypeVar("Stored")
 
@@ -34,6 +37,8 @@ class Processor:
     `reference_news` must be subscribed to the reference channel alone. `turn_at` says when this process may
     ask for a shard, `started_under` is the traceparent of whoever started it, or empty. With `read_sessions`
     the calendar's table is read anew every day, around our own time (epoch nanoseconds).
+    With `records`, it follows the settings that operators want, from `own_settings` on, and reports them as
+    `source`.
     """
 
     name: Final = "processor"
@@ -53,6 +58,9 @@ class Processor:
         turn_at: Callable[[int], Turn] = lambda _shard: AnyTurn(),
         started_under: str = "",
         read_sessions: Callable[[int], Sequence[SessionHours]] | None = None,
+        records: Records | None = None,
+        own_settings: ProcessorSettings | None = None,
+        source: str = "",
     ) -> None:
         self._calendar = calendar
         self._read_sessions = read_sessions
@@ -77,6 +85,14 @@ class Processor:
             )
             for shard in configuration.shards
         )
+        self._batch_ttl_ms = configuration.batch_ttl_ms
+        own = own_settings or ProcessorSettings(publish_interval_ms=configuration.publish_interval_ms)
+        handlers: Mapping[str, Handler] = {
+            "publish_interval_ms": self._publish_every,
+            "log_level": set_log_level,
+        }
+        settings = LiveSettings(own, handlers, source=source, clock=clock)
+        self._steering = Steering(records, settings, default=own)
 
     def unready(self) -> Mapping[str, str]:
         """Which dependency keeps a shard from being worked on."""
@@ -102,7 +118,11 @@ class Processor:
         start at noon from being told as new highs.
         """
         await self._take_reference(await self._read("reference data", self._snapshots.reference()))
-        others = [asyncio.create_task(self._follow_reference(), name="reference")]
+        await self._steering.begin()
+        others = [
+            asyncio.create_task(self._follow_reference(), name="reference"),
+            asyncio.create_task(self._follow_settings(), name="settings"),
+        ]
         if self._read_sessions is not None:
             renewal = keep_renewed(self._calendar, self._read_sessions, self._clock)
             others.append(asyncio.create_task(renewal, name="calendar"))
@@ -113,6 +133,7 @@ class Processor:
                 task.result()
         finally:
             await end(owners, *others)
+            await self._steering.withdraw()
 
     async def _open(self, stopping: asyncio.Event) -> bool:
         """Connect to the queues, however long that takes; False when told to stop first."""
@@ -136,6 +157,20 @@ class Processor:
             else:
                 block = await self._read("reference data", self._snapshots.reference())
             await self._take_reference(block)
+
+    async def _follow_settings(self) -> None:
+        await self._steering.run()
+        await asyncio.Event().wait()  # without records there is nothing to follow
+
+    def _publish_every(self, interval_ms: int) -> None:
+        """All shards, which tick together. A batch is acknowledged at a tick and must live until then."""
+        if interval_ms >= self._batch_ttl_ms:
+            raise ConfigurationError(
+                f"publish_interval_ms is {interval_ms}; accepted: less than the {self._batch_ttl_ms} ms that "
+                "a batch lives (MARKET_DATA_MESSAGE_TTL)"
+            )
+        for owner in self._owners:
+            owner.publish_every(interval_ms)
 
     async def _take_reference(self, block: RowBlock | None) -> None:
         if block is None:

@@ -4,8 +4,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from marketdata.codec import Rejected, newest_unknown
+from marketdata.codec import Rejected, RejectReason
+from marketdata.errors import ContentError
 from marketdata.payloads import UnknownPiece
+from marketdata.providers.registry import wire_format
 from marketdata.transport.base import Batch
 
 PIECES: Final = 1_000
@@ -20,7 +22,10 @@ class SetAside:
 
     def add_batch(self, batch: Batch) -> int:
         """Keep the newest pieces of a batch of the unknown queue; how many pieces it had."""
-        count, newest = newest_unknown(batch.body, PIECES)
+        try:
+            count, newest = wire_format(batch.format).newest_unknown(batch.body, PIECES)
+        except ContentError:
+            count, newest = 1, [Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)]
         self.add(newest, batch.received_ns)
         return count
 

@@ -10,13 +10,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import EventColumns
+from marketdata.codec import EventColumns, Rejected, RejectReason
 from marketdata.errors import ContentError
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock, UnknownPiece
-from marketdata.reference.assembly import SNAPSHOT_COLUMNS
+from marketdata.providers.registry import batch_decoder
+from marketdata.reference.columns import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.reference.waiting import EVENTS
+from marketdata.schema import CIRCUMSTANCES
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
@@ -27,13 +29,7 @@ from scanners.processor.admission import UNKNOWN_SYMBOL, Admission, within_bound
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.reference import ReferenceData
 from scanners.processor.set_aside import SetAside
-from scanners.registry import (
-    CIRCUMSTANCE_COLUMNS,
-    RECEIVED_COLUMN,
-    Route,
-    table_columns,
-    table_sheets,
-)
+from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_sheets
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -196,15 +192,28 @@ class ShardProcessor:
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
             if queue in self._routes:
-                self._apply_to(self._routes[queue], tuple(group), now, outcome)
+                for format_name, alike in groupby(group, key=_format):
+                    self._apply_to(self._routes[queue], format_name, tuple(alike), now, outcome)
             else:
                 outcome.unknown[queue.value] += sum(map(self._set_aside.add_batch, group))
         return outcome
 
     def _apply_to(
-        self, route: Route, batches: Sequence[Batch], now: Present | None, outcome: Outcome
+        self,
+        route: Route,
+        format_name: str,
+        batches: Sequence[Batch],
+        now: Present | None,
+        outcome: Outcome,
     ) -> None:
-        events = route.decoder.decode([batch.body for batch in batches])
+        try:
+            decoder = batch_decoder(format_name, route.queue, route.columns)
+        except ContentError:
+            for batch in batches:
+                outcome.rejected[RejectReason.UNKNOWN_FORMAT.value] += batch.event_count
+                self._set_aside.add([Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)], batch.received_ns)
+            return
+        events = decoder.decode([batch.body for batch in batches])
         for index, rejected in events.rejected.items():
             outcome.rejected.update(piece.reason.value for piece in rejected)
             self._set_aside.add(rejected, batches[index].received_ns)
@@ -422,7 +431,7 @@ class ShardProcessor:
             if not len(told):
                 continue
             rows, columns = rows[told], {name: column[told] for name, column in columns.items()}
-            circumstances = self._table.copy_columns(rows, CIRCUMSTANCE_COLUMNS)
+            circumstances = self._table.copy_columns(rows, CIRCUMSTANCES)
             block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
@@ -467,3 +476,7 @@ class ShardProcessor:
 
 def _queue(batch: Batch) -> QueueName:
     return batch.queue
+
+
+def _format(batch: Batch) -> str:
+    return batch.format

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from marketdata.errors import StoreUnavailable
 from marketdata.runtime.backoff import stopped_within
 from marketdata.runtime.cancellation import first_of
+from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 
 CLAIM_TTL_MS: Final = 2_000
 CLAIM_RENEWAL_SECONDS: Final = 0.5
@@ -22,14 +23,8 @@ START_GRACE_SECONDS: Final = 3.0
 """How long the others wait at first: workers that start together need a while until they can claim."""
 
 
-class Claim(Protocol):
+class Claim(RenewableLease, Protocol):
     """A lease in the cache (`marketdata.store.leases.Lease`). Every method may raise `StoreUnavailable`."""
-
-    async def renew(self) -> bool:
-        """Hold it, for a while."""
-
-    async def release(self) -> None:
-        """Give it up."""
 
     async def is_held(self) -> bool:
         """Whether anybody holds it."""
@@ -65,32 +60,46 @@ class AnyTurn:
 class PreferredTurn:
     """The shard is this worker's before all others."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, *, shard: int, renewal_seconds: float = CLAIM_RENEWAL_SECONDS) -> None:
         self.over: Final = asyncio.Event()
+        self._shard = shard
         self._claim = claim
+        self._renewal_seconds = renewal_seconds
 
     async def come(self, stopping: asyncio.Event) -> None:
         """At once."""
 
     async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
-        """Claim the shard for as long as this worker can work on it."""
-        while True:
-            with contextlib.suppress(StoreUnavailable):
-                await (self._claim.renew() if is_able() else self._claim.release())
-            if await stopped_within(stopping, CLAIM_RENEWAL_SECONDS):
-                break
-        with contextlib.suppress(StoreUnavailable):
-            await self._claim.release()
+        """Claim the shard for as long as this worker can work on it.
+
+        The work does not depend on the claim, which only the other workers read: so while the cache is away
+        the worker goes on.
+        """
+        claiming = Leadership(
+            self._claim,
+            role=f"claim of shard {self._shard}",
+            when_unreachable=WhenUnreachable.LEAD_ON,
+            renewal_seconds=self._renewal_seconds,
+            eligible=is_able,
+        )
+        await claiming.run(stopping, asyncio.Event.wait)
 
 
 class SubstituteTurn:
     """The shard is another worker's; this one takes it only while nobody claims it."""
 
-    def __init__(self, claim: Claim, *, grace_seconds: float = START_GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        grace_seconds: float = START_GRACE_SECONDS,
+        poll_seconds: float = CLAIM_POLL_SECONDS,
+    ) -> None:
         self.over: Final = asyncio.Event()
         self._free = asyncio.Event()
         self._claim = claim
         self._grace_seconds = grace_seconds
+        self._poll_seconds = poll_seconds
 
     async def come(self, stopping: asyncio.Event) -> None:
         """When the claim has lapsed."""
@@ -103,7 +112,7 @@ class SubstituteTurn:
         while True:
             with contextlib.suppress(StoreUnavailable):
                 self._note(is_claimed=await self._claim.is_held())
-            if await stopped_within(stopping, CLAIM_POLL_SECONDS):
+            if await stopped_within(stopping, self._poll_seconds):
                 return
 
     def _note(self, *, is_claimed: bool) -> None:

@@ -2,66 +2,17 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import RowBlock
-from scanners.ranking import BOARDS, Board, rank
-from scanners.registry import routes, table_columns
+from marketdata.schema import BOARDS, Board, names
+from scanners.ranking import competing, rank
+from scanners.registry import routes, schema
 from scanners.rows import Rows
 from scanners.table import MarketTable
-
-BOARD_COLUMNS: Final = (
-    "volume",
-    "free_float",
-    "accumulated_volume",
-    "relative_volume",
-    "official_open_price",
-    "vwap",
-    "open",
-    "close",
-    "high",
-    "low",
-    "aggregate_vwap",
-    "average_size",
-    "avg_volume",
-    "prev_day_close",
-    "prev_day_open",
-    "prev_day_high",
-    "prev_day_low",
-    "prev_day_volume",
-    "prev_day_vwap",
-    "change",
-    "pct_change",
-    "change_since_open",
-    "pct_change_since_open",
-    "start_timestamp",
-    "end_timestamp",
-    "day_high",
-    "day_low",
-    "gap_pct",
-    "relative_volume_at_time",
-    "float_rotation",
-    "vwap_distance_pct",
-    "pct_change_1m",
-    "pct_change_5m",
-    "pct_change_15m",
-    "volume_1m",
-    "volume_5m",
-    "relative_volume_1m",
-    "relative_volume_5m",
-    "trades_per_minute",
-    "spread_pct",
-    "average_true_range",
-    "new_high_count",
-    "new_low_count",
-    "short_sale_restricted",
-    "is_halted",
-)
-"""What a row of every board tells after its rank: version 1 of the protocol in its order, then ours."""
 
 
 class Merge(enum.Enum):
@@ -95,13 +46,18 @@ class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
     `epoch` names this scanner (its start in epoch nanoseconds); its blocks count their ticks from 1.
-    Test issues compete only where the processor of their shard shows them.
+    A board has its own columns and no others. Test issues compete only where the processor of their shard
+    shows them.
+
+    Raises:
+        SchemaError: a declaration contradicts another one; the message says which.
     """
 
     def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
         self._epoch = epoch
-        self._boards = tuple(boards)
-        self._table = MarketTable(table_columns(routes()))
+        declared = schema(routes())
+        self._columns = {board: declared.board_columns(board) for board in boards}
+        self._table = MarketTable(names(declared.table))
         self._positions: dict[int, _ShardPosition] = {}
         self._tick = 0
 
@@ -140,16 +96,16 @@ class MarketScanner:
         """All boards as of now."""
         self._tick += 1
         self._table.take_changed()
-        competing = self._competing()
-        return [self._rank(board, competing, published_ns) for board in self._boards]
+        shown = self._shown()
+        return [self._rank(board, names, shown, published_ns) for board, names in self._columns.items()]
 
-    def _competing(self) -> NDArray[np.bool_]:
+    def _shown(self) -> NDArray[np.bool_]:
         """Every row but the test issues of shards whose processor does not show them."""
-        competing = ~self._table.test_issues
+        shown = ~self._table.test_issues
         for position in self._positions.values():
             if position.shows_test_issues:
-                competing[position.rows] = True
-        return competing
+                shown[position.rows] = True
+        return shown
 
     def _follow(self, shard: int, block: RowBlock, rows: Rows) -> None:
         self._positions[shard] = _ShardPosition(
@@ -170,26 +126,25 @@ class MarketScanner:
             for shard, position in self._positions.items()
         }
 
-    def _rank(self, board: Board, competing: NDArray[np.bool_], published_ns: int) -> RankedBoard:
-        values = self._table[board.column]
+    def _rank(
+        self, board: Board, columns: Sequence[str], shown: NDArray[np.bool_], published_ns: int
+    ) -> RankedBoard:
+        values = self._table[board.ranked_by]
         rows = rank(
             values,
-            board.eligible(values) & competing,
-            depth=board.depth,
+            competing(board, values) & shown,
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,
         )
-        names = BOARD_COLUMNS + board.further_columns
         symbols = tuple([self._table.symbols[row] for row in rows.tolist()])
-        ranks = np.arange(1, len(rows) + 1, dtype=np.float64)
         block = RowBlock(
-            producer=board.feed,
+            producer=board.name,
             epoch=self._epoch,
             tick=self._tick,
             published_ns=published_ns,
             received_ns=max((shard.received_ns for shard in self._positions.values()), default=0),
             market_time_ms=max((shard.market_time_ms for shard in self._positions.values()), default=0),
             symbols=symbols,
-            columns={"rank": ranks, **self._table.copy_columns(rows, names)},
+            columns=self._table.copy_columns(rows, columns),
         )
-        return RankedBoard(board.feed, block, dict(zip(symbols, values[rows].tolist(), strict=True)))
+        return RankedBoard(board.name, block, dict(zip(symbols, values[rows].tolist(), strict=True)))

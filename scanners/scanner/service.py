@@ -10,17 +10,16 @@ from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
-from marketdata.runtime.backoff import Backoff, stopped_within
-from marketdata.runtime.cancellation import end, run_together
+from marketdata.runtime.cancellation import finished_before, run_together
+from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
-from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from scanners.scanner.market import MarketScanner, Merge
 
 LEASE_TTL_MS: Final = 3_000
-STANDBY_POLL_SECONDS: Final = 0.5
+STANDBY_SECONDS: Final = 0.5
 MAX_WAITING_NEWS: Final = 1_000
 GATHER_SECONDS: Final = 0.03
 
@@ -39,7 +38,7 @@ class Scanner:
     def __init__(
         self,
         *,
-        lease: Lease,
+        lease: RenewableLease,
         rows_news: AnnouncementReader,
         snapshots: SnapshotReader,
         publisher: BlockPublisher,
@@ -47,63 +46,39 @@ class Scanner:
         shard_count: int,
         clock: Clock,
     ) -> None:
-        self._lease = lease
+        # Two scanners would publish boards of two epochs in turn, and readers would start anew each time.
+        self._leadership = Leadership(
+            lease,
+            role=self.name,
+            when_unreachable=WhenUnreachable.STEP_DOWN,
+            clock=clock,
+            standby_seconds=STANDBY_SECONDS,
+        )
         self._rows_news = rows_news
         self._snapshots = snapshots
         self._publisher = publisher
         self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
         self._clock = clock
-        self._leads_until = 0.0
         self._trouble = ""
         self._limited_log = RateLimitedLog(log, clock=clock)
 
     def unready(self) -> Mapping[str, str]:
         """Why nothing can be ranked right now; standing by is no trouble."""
-        return {"cache": self._trouble} if self._trouble else {}
+        trouble = self._leadership.unreachable or self._trouble
+        return {"cache": trouble} if trouble else {}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Lead whenever the lease is free, until told to stop; then give the lease up."""
-        backoff = Backoff(initial_seconds=0.1, maximum_seconds=1.0)
-        while not stopping.is_set():
-            try:
-                if await self._renew():
-                    await self._lead(stopping)
-                elif await stopped_within(stopping, STANDBY_POLL_SECONDS):
-                    break
-                backoff.reset()
-            except StoreUnavailable as error:
-                self._report(error)
-                await backoff.wait(stopping)
-        with contextlib.suppress(StoreUnavailable):
-            await self._lease.release()
+        await self._leadership.run(stopping, self._lead)
 
-    async def _renew(self) -> bool:
-        """Whether this scanner leads, which then holds until `_leads_until` whatever happens to the cache."""
-        asked_at = self._clock.monotonic()
-        held = await self._lease.renew()
-        self._trouble = ""
-        self._leads_until = asked_at + self._lease.ttl_ms / 1_000 if held else 0.0
-        return held
-
-    async def _lead(self, stopping: asyncio.Event) -> None:
-        """Scan until stopped or until another scanner may have taken over."""
-        log.info("scanner leads")
+    async def _lead(self, over: asyncio.Event) -> None:
+        """Scan until `over`: stopped, or another scanner may have taken over."""
         metrics.SCANNER_ACTIVE.set(1)
-        scanning = asyncio.create_task(self._scan(), name="scan")
         try:
-            while self._clock.monotonic() < self._leads_until and not scanning.done():
-                if await stopped_within(stopping, self._lease.ttl_ms / 3_000):
-                    return
-                try:
-                    await self._renew()
-                except StoreUnavailable as error:
-                    self._report(error)
-            log.warning("scanner lost its lease")
+            await finished_before(self._scan(), over)
         finally:
             metrics.SCANNER_ACTIVE.set(0)
-            await end(scanning)
-            with contextlib.suppress(asyncio.CancelledError):
-                scanning.result()
+            self._trouble = ""
 
     async def _scan(self) -> None:
         """Merge what is announced, and rank once for all that waits."""
@@ -115,6 +90,7 @@ class Scanner:
         while True:
             try:
                 await self._scan_once(market, await self._tick_of_all_shards(waiting))
+                self._trouble = ""
             except StoreUnavailable as error:
                 self._report(error)
 
@@ -143,7 +119,7 @@ class Scanner:
         started = self._clock.monotonic()
         await self._merge(market, news)
         for board in market.rank_boards(self._clock.time_ns()):
-            if self._clock.monotonic() >= self._leads_until:
+            if not self._leadership.leads:
                 return
             await self._publisher.publish_board(board.feed, board.block, board.scores)
             metrics.SCANNER_BOARDS.inc()

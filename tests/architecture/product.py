@@ -20,7 +20,7 @@ def tracked_files() -> tuple[Path, ...]:
         text=True,
         check=True,
     )
-    return tuple(path for name in listing.stdout.splitlines() if (path := ROOT / name).is_file())
+    return tuple(path for name in sorted(set(listing.stdout.splitlines())) if (path := ROOT / name).is_file())
 
 
 @cache

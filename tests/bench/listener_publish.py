@@ -17,17 +17,15 @@ import uvloop
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.listener import Listener
 from marketdata.providers.base import (
     BufferCounts,
     EventRouter,
     FeedOutlook,
-    FeedTarget,
-    Frame,
     ProviderState,
     ProviderStatus,
     SessionReport,
-    StatusEvent,
 )
 from marketdata.providers.frame_buffer import TAKE_CHARACTERS
 from marketdata.providers.massive.framing import FrameRouter
@@ -62,6 +60,8 @@ def listener_publish_redis() -> Row:
 
 class _FramesForEver:
     """A provider whose frames always wait, handed over in the portions of the real frame buffer."""
+
+    format = "massive"
 
     status = ProviderStatus(ProviderState.LIVE)
     session = SessionReport()

@@ -13,7 +13,7 @@ import msgspec
 import psutil
 from websockets.asyncio.client import ClientConnection
 
-from mdp_site.demo.plan import ROOT
+from mdp_site.dev.demo.plan import ROOT
 from tests.bench.pipeline import BOARDS, Pipeline, running_pipeline
 from tests.bench.rows import Row, duration_row
 

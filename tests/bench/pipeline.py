@@ -23,10 +23,10 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
-from mdp_site.demo.environment import LOOPBACK, Ports, build_environment, load_secrets
-from mdp_site.demo.plan import LOAD_REFERENCE, MANAGE, MIGRATE, ROOT, PlannedProcess, market, platform
-from mdp_site.demo.readiness import until_ready
-from mdp_site.demo.supervisor import child_environment
+from mdp_site.dev.demo.environment import LOOPBACK, Ports, build_environment, load_secrets
+from mdp_site.dev.demo.plan import LOAD_REFERENCE, MANAGE, MIGRATE, ROOT, PlannedProcess, market, platform
+from mdp_site.dev.demo.readiness import until_ready
+from mdp_site.dev.demo.supervisor import child_environment
 from tests.support.services import RabbitMQServer, ValkeyServer, free_ports_in_a_row
 
 BOARDS: Final = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")

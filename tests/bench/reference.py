@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.loader import REQUEST_BUDGET, Loaded, ReferenceLoader
-from marketdata.reference.rest import RestSource
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
 from marketdata.simulator.service import DEFAULT_SYMBOLS
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.trading_calendar.exchange import exchange_calendar_around
-from mdp_site.demo.environment import (
+from mdp_site.dev.demo.environment import (
     LOOPBACK,
     SIMULATOR_KEY,
     build_environment,
@@ -25,9 +25,9 @@ from mdp_site.demo.environment import (
     free_port,
     load_secrets,
 )
-from mdp_site.demo.plan import ROOT, market
-from mdp_site.demo.readiness import until_ready
-from mdp_site.demo.supervisor import child_environment
+from mdp_site.dev.demo.plan import ROOT, market
+from mdp_site.dev.demo.readiness import until_ready
+from mdp_site.dev.demo.supervisor import child_environment
 from tests.bench.rows import Row
 from tests.support.services import ValkeyServer
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from marketdata.events import MinuteAggregate, Quote, SecondAggregate, Trade
 from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
+from marketdata.providers.massive.wire import MinuteAggregate, Quote, SecondAggregate, Trade
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
@@ -128,6 +128,7 @@ def _encode(tick: Tick) -> None:
 
 def _batch(queue: QueueName, number: int, body: bytes) -> Batch:
     return Batch(
+        format="massive",
         queue=queue,
         shard=0,
         source="bench",

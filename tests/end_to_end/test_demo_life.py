@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mdp_site.demo.environment import free_port
+from mdp_site.dev.demo.environment import free_port
 from tests.end_to_end.conftest import ROOT, STOPS_WITHIN_SECONDS, start_demo, stop
 
 pytestmark = pytest.mark.timeout(240)

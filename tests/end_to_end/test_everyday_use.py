@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
 
-from mdp_site.demo.environment import free_port
+from mdp_site.dev.demo.environment import free_port
 from tests.end_to_end.conftest import ROOT, Demo
 from tests.support.deadlines import eventually_sync, scaled
 

@@ -27,7 +27,10 @@ def site(redis_url: str) -> Iterator[Site]:
 def bearer(site: Site) -> dict[str, str]:
     """A header by which a program comes in."""
     site.manage(
-        "shell", "--no-imports", "-c", "from mdp_site.models import User; User.objects.create_user('bot')"
+        "shell",
+        "--no-imports",
+        "-c",
+        "from mdp_site.accounts.models import User; User.objects.create_user('bot')",
     )
     return {"Authorization": f"Bearer {site.manage('create_api_token', 'bot').strip()}"}
 

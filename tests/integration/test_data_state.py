@@ -157,7 +157,7 @@ def site(platform: Platform) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def token(site: Site) -> str:
-    made = "from mdp_site.models import User; User.objects.create_user('bot')"
+    made = "from mdp_site.accounts.models import User; User.objects.create_user('bot')"
     site.manage("shell", "--no-imports", "-c", made)
     return site.manage("create_api_token", "bot").strip()
 

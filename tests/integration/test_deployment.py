@@ -11,8 +11,8 @@ from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "environment.example"
-# Read by the Procfile's shell lines, the kernels and OpenTelemetry itself, not by our settings.
-READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
+# Read by the Procfile's shell lines, the kernels, OpenTelemetry and the replay itself, not by our settings.
+READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|REPLAY_[A-Z]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def production(tmp_path: Path) -> dict[str, str]:
     return values | {"STATE_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
 
 
-@pytest.mark.parametrize("module", ["mdp_site.settings", "mdp_site.identity.settings"])
+@pytest.mark.parametrize("module", ["mdp_site.settings", "mdp_site.dev.identity.settings"])
 def test_every_setting_is_documented(module: str, tmp_path: Path) -> None:
     program = f"import {module} as module; print('\\n'.join(module.env.names))"
     state = {"STATE_DIR": str(tmp_path), "IDENTITY_STATE_DIR": str(tmp_path)}
@@ -57,7 +57,7 @@ def test_every_setting_is_documented(module: str, tmp_path: Path) -> None:
 
 def test_nothing_is_documented_that_nobody_reads(tmp_path: Path) -> None:
     program = (
-        "import mdp_site.settings as site, mdp_site.identity.settings as identity;"
+        "import mdp_site.settings as site, mdp_site.dev.identity.settings as identity;"
         "print('\\n'.join(site.env.names | identity.env.names))"
     )
     result = run("-c", program, STATE_DIR=str(tmp_path), IDENTITY_STATE_DIR=str(tmp_path))

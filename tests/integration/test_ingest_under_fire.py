@@ -125,7 +125,7 @@ class Ingest:
             self.transport,
             shard_count=SHARDS,
             source="fire",
-            lease=Lease(self._redis, Keys().lease("listener"), "fire", LEASE_TTL_MS),
+            lease=Lease(self._redis, Keys().listener_lease(), "fire", LEASE_TTL_MS),
         )
         self.processor = Processor(
             transport=make_transport(queues_url),

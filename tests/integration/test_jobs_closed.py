@@ -18,8 +18,8 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from marketdata.jobs import JOBS, REFERENCE_SCHEDULE
+from mdp_site.accounts.models import User
 from mdp_site.jobs.broker import JobsBroker
-from mdp_site.models import User
 
 pytestmark = pytest.mark.django_db
 JOB = next(iter(JOBS))

@@ -13,12 +13,14 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import ConfigurationError
+from marketdata.feeds import FeedTarget
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.providers.registry import provider_plugin
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.service import SimulatorService
 from marketdata.store.keys import Keys
@@ -47,7 +49,9 @@ class Rig:
         self.redis = redis
         records = ServiceRecords(redis, keys, SERVICE)
         default = default_for(market)
-        self.control = ListenerControl(records, default, SystemClock())
+        self.control = ListenerControl(
+            records, default, SystemClock(), validate=provider_plugin("massive").validate
+        )
         self.provider = MassiveProvider(
             MassiveConfiguration(api_key=key, feed=market.address, secure=False, subscriptions=SUBSCRIPTIONS),
             delays=RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),
@@ -58,7 +62,7 @@ class Rig:
             MemoryTransport(),
             shard_count=2,
             source=prefix,
-            lease=Lease(redis, keys.lease(SERVICE), prefix, 3_000),
+            lease=Lease(redis, keys.listener_lease(), prefix, 3_000),
             records=records,
             wanted=default,
             on_target=self.targets.append,

@@ -11,8 +11,9 @@ from http import HTTPStatus
 import psutil
 import pytest
 
+from marketdata.feeds import StatusEvent
 from marketdata.observability import metrics
-from marketdata.providers.base import ProviderState, StatusEvent
+from marketdata.providers.base import ProviderState
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from marketdata.errors import ProviderUnavailable
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.market_hours import MarketHours
-from marketdata.providers.massive.market_status import MarketStatus, RestMarketStatus
+from marketdata.providers.massive.rest.market_status import MarketStatus, RestMarketStatus
 from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.trading_calendar import MarketSession
 from tests.support.backoffs import soon

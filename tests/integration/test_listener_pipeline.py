@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.listener import Listener
-from marketdata.management.commands.run_listener import build_listener
+from marketdata.management.commands.run_listener import build_listener, create_provider
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import RetryDelays
@@ -56,7 +56,7 @@ def make_listener(feed: ScriptedFeed, queues: str, cache: Redis, prefix: str, na
         make_transport(queues, prefix),
         shard_count=SHARDS,
         source=name,
-        lease=Lease(cache, Keys(f"{prefix}:").lease("listener"), name, LEASE_TTL_MS),
+        lease=Lease(cache, Keys(f"{prefix}:").listener_lease(), name, LEASE_TTL_MS),
         broker_backoff=Backoff(initial_seconds=0.05, maximum_seconds=0.1),
     )
 
@@ -109,7 +109,7 @@ async def test_a_second_listener_stands_by_and_takes_over(
                 await eventually(lambda: second.unready().get("lease") == "another listener holds it", 10)
                 assert len(feed.connections) == 1
                 # What a pause longer than the lease comes to: the other one holds it now.
-                await redis.set(Keys(f"{unique_prefix}:").lease("listener"), "second", px=LEASE_TTL_MS)
+                await redis.set(Keys(f"{unique_prefix}:").listener_lease(), "second", px=LEASE_TTL_MS)
                 await eventually(lambda: not second.unready(), 10)
                 await eventually(lambda: first.unready().get("lease") == "another listener holds it", 10)
                 assert feed.connections[0].socket.close_code is not None
@@ -122,7 +122,7 @@ async def test_a_stopped_listener_leaves_its_role_at_once(
         first = make_listener(feed, redis_url, redis, unique_prefix, "first")
         async with running(first):
             await eventually(lambda: not first.unready(), 10)
-        assert await redis.get(Keys(f"{unique_prefix}:").lease("listener")) is None
+        assert await redis.get(Keys(f"{unique_prefix}:").listener_lease()) is None
 
 
 async def test_a_restart_of_broker_and_cache_interrupts_and_does_not_end_the_flow(unique_prefix: str) -> None:
@@ -150,7 +150,7 @@ def test_a_wrong_setting_is_refused_by_name_before_anything_connects(
     settings.MASSIVE_FEED = "127.0.0.1:1"
     setattr(settings, setting, value)
     with pytest.raises(ConfigurationError, match=setting):
-        build_listener()
+        build_listener(create_provider())
 
 
 async def test_the_command_becomes_ready_and_stops_in_order(redis_url: str, unique_prefix: str) -> None:

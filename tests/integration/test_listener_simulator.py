@@ -10,8 +10,8 @@ import numpy as np
 from marketdata.listener import Listener
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.loader import REQUEST_BUDGET, ReferenceLoader
-from marketdata.reference.rest import RestSource
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
 from marketdata.trading_calendar import TradingCalendar

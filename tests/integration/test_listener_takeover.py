@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 import pytest
 
-from marketdata.management.commands.run_listener import LEASE_TTL_MS
+from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.observability import metrics
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from tests.support.deadlines import eventually

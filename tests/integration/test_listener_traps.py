@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from marketdata.providers.base import FeedTarget, ProviderState
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import ProviderState
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
@@ -20,6 +21,13 @@ from marketdata.simulator.service import SimulatorService
 from marketdata.transport.queues import QueueName
 from tests.support.backoffs import never, soon
 from tests.support.deadlines import eventually
+from tests.support.feed_faults import (
+    abort_all,
+    close_all,
+    send_malformed_frame,
+    send_oversized_frame,
+    send_unknown_event,
+)
 from tests.support.running import running
 from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, running_simulator
 
@@ -70,12 +78,12 @@ async def events_of(provider: MassiveProvider, queue: QueueName) -> None:
 
 
 def close_with(code: int) -> Callable[[Faults], None]:
-    return lambda faults: faults.close_all(code)
+    return lambda faults: close_all(faults, code)
 
 
 @pytest.mark.parametrize(
     "blow",
-    [close_with(1000), close_with(1001), close_with(1011), Faults.abort_all],
+    [close_with(1000), close_with(1001), close_with(1011), abort_all],
     ids=["1000", "1001", "1011", "reset"],
 )
 async def test_every_kind_of_end_is_followed_by_a_session_with_all_subscriptions(
@@ -126,7 +134,7 @@ async def test_a_server_that_comes_back_is_found_within_five_seconds() -> None:
         )
         async with running(provider):
             await eventually(lambda: is_live(provider), 10)
-            first.faults.abort_all()
+            abort_all(first.faults)
             first.faults.refuse_upgrade_status = 503
             await eventually(lambda: provider.session.number >= 5, 20)
             first.faults.refuse_upgrade_status = None
@@ -136,16 +144,14 @@ async def test_a_server_that_comes_back_is_found_within_five_seconds() -> None:
 async def test_a_frame_above_a_mebibyte_does_not_end_the_connection(market: SimulatorService) -> None:
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        market.faults.send_oversized_frame()
+        send_oversized_frame(market.faults)
         async with asyncio.timeout(10):
             while not any(len(frame.data) > 2**20 for frame in await provider.frames()):
                 pass
         assert provider.session.number == 1
 
 
-@pytest.mark.parametrize(
-    "blow", [Faults.send_malformed_frame, Faults.send_unknown_event], ids=["malformed", "unknown"]
-)
+@pytest.mark.parametrize("blow", [send_malformed_frame, send_unknown_event], ids=["malformed", "unknown"])
 async def test_frames_that_raise_in_the_sdk_or_vanish_there_reach_the_unknown_queue(
     blow: Callable[[Faults], None], market: SimulatorService
 ) -> None:
@@ -186,7 +192,7 @@ async def test_a_close_with_1008_is_a_refusal_although_no_status_explains_it(
 ) -> None:
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        market.faults.close_all(1008)
+        close_all(market.faults, 1008)
         await eventually(lambda: provider.status.state is ProviderState.REFUSED, 10)
         assert provider.status.reason == "policy_violation"
         assert provider.session.number == 1
@@ -252,7 +258,7 @@ class TestSubscriptionsAtRuntime:
             await live_with(provider, "A.*")
             provider.aim(FeedTarget(feed=market.address, market="stocks", subscriptions=("AM.*", "Q.*")))
             await live_with(provider, "AM.*", "Q.*")
-            market.faults.abort_all()
+            abort_all(market.faults)
             await eventually(lambda: provider.session.number == 2, 10)
             await live_with(provider, "AM.*", "Q.*")
 

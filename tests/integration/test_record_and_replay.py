@@ -13,17 +13,17 @@ import pytest
 
 from marketdata.clock import SystemClock
 from marketdata.errors import ContentError
+from marketdata.feeds import Frame
 from marketdata.listener import Listener
-from marketdata.providers.base import Frame
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import Recorder, RecorderConfig
-from marketdata.recording.replay import ReplayConfig, ReplayService
 from marketdata.recording.selection import Selection
 from marketdata.reference.loader import ReferenceLoader
-from marketdata.reference.rest import RestSource
+from marketdata.replay_server.service import ReplayConfig, ReplayService
 from marketdata.runtime.service import Service
 from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorService

@@ -115,7 +115,7 @@ async def test_a_recorder_waits_for_the_one_connection_and_says_how_to_record_be
 ) -> None:
     keys = Keys(f"{unique_prefix}:")
     async with connect(redis_url) as redis:
-        lease = Lease(redis, keys.lease("listener"), "a listener", 60_000)
+        lease = Lease(redis, keys.listener_lease(), "a listener", 60_000)
         assert await lease.acquire()
         port = free_port()
         async with (

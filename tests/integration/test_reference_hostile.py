@@ -13,9 +13,9 @@ from marketdata import jobs
 from marketdata.errors import MarketDataError
 from marketdata.jobs import ReferenceConfiguration, RefreshOutcome, refresh
 from marketdata.payloads import RowBlock
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.flaws import FLOATS, SNAPSHOT, SPLITS, TICKERS, StoredParts
 from marketdata.reference.loader import ReferenceLoader
-from marketdata.reference.rest import RestSource
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.faults import Faults
@@ -31,6 +31,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows
 from tests.support.deadlines import scaled
+from tests.support.massive import rest_settings
 from tests.support.simulator import FULL_KEY, trading_calendar
 
 Row = dict[str, float | None]
@@ -98,7 +99,10 @@ class HostileProvider:
         """One load, whatever is stored; the error where it ended with one."""
         async with served(self.market, self.odd) as url:
             configuration = ReferenceConfiguration(
-                rest_url=url, api_key=FULL_KEY, cache_url=self._redis_url, key_prefix=self._prefix
+                provider="massive",
+                provider_settings=rest_settings(url, FULL_KEY),
+                cache_url=self._redis_url,
+                key_prefix=self._prefix,
             )
             try:
                 return (await refresh(configuration, only_if_stale=False)).outcome

@@ -24,6 +24,7 @@ from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
+from tests.support.massive import rest_settings
 from tests.support.simulator import FULL_KEY, running_simulator
 
 NEWCOMERS = ("AAPL", "SPY")
@@ -40,8 +41,8 @@ async def simulator() -> AsyncIterator[SimulatorService]:
 @pytest.fixture
 def configuration(simulator: SimulatorService, redis_url: str, unique_prefix: str) -> ReferenceConfiguration:
     return ReferenceConfiguration(
-        rest_url=f"http://{simulator.address}",
-        api_key=FULL_KEY,
+        provider="massive",
+        provider_settings=rest_settings(f"http://{simulator.address}", FULL_KEY),
         cache_url=redis_url,
         key_prefix=f"{unique_prefix}:",
         shards=SHARDS,
@@ -120,7 +121,9 @@ async def test_a_newcomer_is_added_as_the_bulk_load_would_have_it_and_announced(
 async def test_when_nothing_is_missing_the_provider_is_not_asked(
     configuration: ReferenceConfiguration, cache: Cache
 ) -> None:
-    unreachable = msgspec.structs.replace(configuration, rest_url="http://127.0.0.1:9")
+    unreachable = msgspec.structs.replace(
+        configuration, provider_settings=rest_settings("http://127.0.0.1:9", FULL_KEY)
+    )
     assert (await add_newcomers(unreachable)).outcome is SearchOutcome.NO_REFERENCE
     await refresh(configuration, only_if_stale=False)
     assert (await add_newcomers(unreachable)).outcome is SearchOutcome.NONE_MISSING
@@ -135,7 +138,9 @@ async def test_an_unknown_symbol_is_remembered_as_absent_between_runs(
     await cache.trade(STRANGER)
     await add_newcomers(configuration)
 
-    unreachable = msgspec.structs.replace(configuration, rest_url="http://127.0.0.1:9")
+    unreachable = msgspec.structs.replace(
+        configuration, provider_settings=rest_settings("http://127.0.0.1:9", FULL_KEY)
+    )
     assert await add_newcomers(unreachable) == Searched(outcome=SearchOutcome.SEARCHED, unknown=1)
 
 
@@ -193,7 +198,7 @@ async def test_while_a_load_runs_or_when_switched_off_nothing_is_looked_up(
     await refresh(configuration, only_if_stale=False)
     await cache.forget("SPY")
     await cache.trade("SPY")
-    loading = Lease(cache.redis, cache.keys.lease("reference"), "other", 10_000)
+    loading = Lease(cache.redis, cache.keys.reference_lease(), "other", 10_000)
     assert await loading.acquire()
 
     assert (await add_newcomers(configuration)).outcome is SearchOutcome.BUSY
@@ -204,7 +209,8 @@ async def test_while_a_load_runs_or_when_switched_off_nothing_is_looked_up(
 async def test_the_job_reads_the_settings(
     configuration: ReferenceConfiguration, cache: Cache, settings: Settings
 ) -> None:
-    settings.MASSIVE_REST_URL, settings.MASSIVE_API_KEY = configuration.rest_url, configuration.api_key
+    for name, value in configuration.provider_settings.items():
+        setattr(settings, name, value)
     settings.MDC_URL, settings.MDC_KEY_PREFIX = configuration.cache_url, configuration.key_prefix
     settings.MDQ_SHARDS, settings.REFERENCE_LOOKUPS_PER_MINUTE = SHARDS, 10
     await refresh(configuration, only_if_stale=False)

@@ -25,15 +25,16 @@ from marketdata.jobs import (
     refresh,
     refresh_reference_data,
 )
-from marketdata.providers.massive.market_status import RestMarketStatus
+from marketdata.providers.massive.rest.market_status import RestMarketStatus
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.flaws import FlawReason, named
-from marketdata.reference.rest import RestSource
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, new_york_ms
 from tests.support.deadlines import scaled
+from tests.support.massive import rest_settings
 from tests.support.scripted_provider import ScriptedRest
 
 KEY = "a-key-of-some-length"
@@ -97,11 +98,14 @@ def configuration(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> ReferenceConfiguration:
-    monkeypatch.setattr("marketdata.jobs.RestSource", impatient)
+    monkeypatch.setattr("marketdata.providers.massive.rest.source.RestSource", impatient)
     settings.MASSIVE_REST_URL, settings.MASSIVE_API_KEY = rest.url, KEY
     settings.MDC_URL, settings.MDC_KEY_PREFIX = redis_url, f"{unique_prefix}:"
     return ReferenceConfiguration(
-        rest_url=rest.url, api_key=KEY, cache_url=redis_url, key_prefix=f"{unique_prefix}:"
+        provider="massive",
+        provider_settings=rest_settings(rest.url, KEY),
+        cache_url=redis_url,
+        key_prefix=f"{unique_prefix}:",
     )
 
 

@@ -21,8 +21,8 @@ from marketdata.jobs import (
     refresh,
     refresh_reference_data,
 )
+from marketdata.providers.massive.rest.source import FLOATS_PAGE_ROWS, RestSource
 from marketdata.reference.flaws import FlawReason, named
-from marketdata.reference.rest import FLOATS_PAGE_ROWS, RestSource
 from marketdata.reference.state import LoadPhase
 from marketdata.reference.tickers import Ticker
 from marketdata.runtime.backoff import Backoff
@@ -33,6 +33,7 @@ from marketdata.store.leases import Lease
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, new_york_ms
 from tests.support.deadlines import eventually
+from tests.support.massive import rest_settings
 from tests.support.scripted_provider import ScriptedRest
 
 DATE = "2026-11-16"
@@ -102,7 +103,10 @@ async def rest() -> AsyncIterator[ScriptedRest]:
 @pytest.fixture
 def configuration(rest: ScriptedRest, redis_url: str, unique_prefix: str) -> ReferenceConfiguration:
     return ReferenceConfiguration(
-        rest_url=rest.url, api_key="key", cache_url=redis_url, key_prefix=f"{unique_prefix}:"
+        provider="massive",
+        provider_settings=rest_settings(rest.url, "key"),
+        cache_url=redis_url,
+        key_prefix=f"{unique_prefix}:",
     )
 
 
@@ -193,7 +197,7 @@ async def test_data_of_the_current_trading_day_is_not_loaded_again(
 
 async def test_one_process_loads_at_a_time(rest: ScriptedRest, configuration: ReferenceConfiguration) -> None:
     redis = connect(configuration.cache_url)
-    other = Lease(redis, Keys(configuration.key_prefix).lease("reference"), "other", 10_000)
+    other = Lease(redis, Keys(configuration.key_prefix).reference_lease(), "other", 10_000)
     assert await other.acquire()
 
     assert (await refresh(configuration, only_if_stale=False)).outcome is RefreshOutcome.BUSY
@@ -223,7 +227,8 @@ async def test_a_load_without_all_answers_is_tried_again_on_the_same_day(
     rest: ScriptedRest, configuration: ReferenceConfiguration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "marketdata.jobs.RestSource", lambda url, _key, **_options: impatient(url, attempts=1)
+        "marketdata.providers.massive.rest.source.RestSource",
+        lambda url, _key, **_options: impatient(url, attempts=1),
     )
     rest.answers[TICKERS_PATH] = lambda _request: web.Response(status=503)
 
@@ -334,8 +339,8 @@ async def test_requests_run_in_a_bounded_number_of_threads_beside_a_free_loop(re
 
 @pytest.fixture
 def site_settings(configuration: ReferenceConfiguration, settings: Settings) -> ReferenceConfiguration:
-    settings.MASSIVE_REST_URL = configuration.rest_url
-    settings.MASSIVE_API_KEY = configuration.api_key
+    for name, value in configuration.provider_settings.items():
+        setattr(settings, name, value)
     settings.MDC_URL = configuration.cache_url
     settings.MDC_KEY_PREFIX = configuration.key_prefix
     return configuration

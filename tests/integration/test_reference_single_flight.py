@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from marketdata.reference.cache import CacheKind, ReferenceCache
-from marketdata.reference.wire import Float
+from marketdata.reference.facts import Float
 from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -26,7 +26,7 @@ import asyncio, sys
 import datetime as dt
 from marketdata.reference.newcomers import FREE_FLOAT
 from marketdata.reference.cache import ReferenceCache
-from marketdata.reference.rest import RestSource
+from marketdata.providers.massive.rest.source import RestSource
 from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from marketdata.payloads import RowBlock
+from marketdata.providers.massive.rest.source import RestSource
+from marketdata.reference.facts import DailyBar, Split
 from marketdata.reference.loader import ReferenceLoader
-from marketdata.reference.rest import RestSource
-from marketdata.reference.wire import DailyBar, Split
 from marketdata.simulator.service import SimulatorService
 from tests.support.builders import block_rows
 from tests.support.simulator import FULL_KEY, running_simulator, trading_calendar

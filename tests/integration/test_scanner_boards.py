@@ -9,9 +9,10 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
+from marketdata.schema.boards import TOP_VOLUME
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
-from marketdata.store.keys import TOP_VOLUME, Keys
+from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
@@ -34,7 +35,7 @@ class Running:
         self.redis = connect(url)
         self.stopping = asyncio.Event()
         self.scanner = Scanner(
-            lease=Lease(self.redis, keys.lease("scanner"), owner, LEASE_TTL_MS),
+            lease=Lease(self.redis, keys.scanner_lease(), owner, LEASE_TTL_MS),
             rows_news=AnnouncementReader(url, [keys.rows(shard) for shard in range(SHARDS)]),
             snapshots=SnapshotReader(self.redis, keys),
             publisher=BlockPublisher(self.redis, keys),
@@ -106,7 +107,7 @@ async def test_stored_and_announced_rows_make_a_board(launch: Launch, keys: Keys
     assert await redis.zrevrange(keys.leaderboard(TOP_VOLUME), 0, -1) == [b"A", b"B"]
     assert running.scanner.unready() == {}
     await running.stop()
-    assert await redis.exists(keys.lease("scanner")) == 0
+    assert await redis.exists(keys.scanner_lease()) == 0
 
 
 async def test_missed_ticks_are_read_from_the_store(launch: Launch, keys: Keys, redis: Redis) -> None:
@@ -144,7 +145,7 @@ async def test_a_standby_takes_over_from_a_killed_scanner(launch: Launch, keys: 
 
     after = await until_board(reader, "B", "A")
     assert after.epoch > before.epoch
-    assert await redis.get(keys.lease("scanner")) == b"standby"
+    assert await redis.get(keys.scanner_lease()) == b"standby"
 
 
 async def test_only_one_scanner_publishes(launch: Launch, keys: Keys, redis: Redis) -> None:

@@ -15,11 +15,17 @@ from massive.websocket.models import EquityAgg, EquityQuote, EquityTrade
 from websockets.exceptions import ConnectionClosedError
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.base import StatusEvent
-from marketdata.providers.feed_clock import CLOCK_STATUS, FeedClock
+from marketdata.feed_clock import CLOCK_STATUS, FeedClock
+from marketdata.feeds import StatusEvent
 from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from tests.support.deadlines import eventually, scaled
+from tests.support.feed_faults import (
+    close_all,
+    send_malformed_frame,
+    send_oversized_frame,
+    send_unknown_event,
+)
 from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, running_simulator
 
 Events = list[dict[str, Any]]
@@ -302,7 +308,7 @@ async def upgrade_and_subscribe(writer: asyncio.StreamWriter) -> None:
 async def test_connections_can_be_closed_with_any_code(simulator: SimulatorService, code: int) -> None:
     async with socket_to(simulator) as socket:
         await log_in(socket)
-        simulator.faults.close_all(code)
+        close_all(simulator.faults, code)
         assert await close_code(socket) == code
 
 
@@ -361,7 +367,7 @@ async def test_an_oversized_frame_is_refused_by_a_client_with_default_limits(
 
     running = asyncio.ensure_future(sdk.connect(take))
     await eventually(lambda: seen, 10)
-    simulator.faults.send_oversized_frame()
+    send_oversized_frame(simulator.faults)
     with pytest.raises(ConnectionClosedError) as closed:
         async with asyncio.timeout(scaled(10)):
             await running
@@ -372,9 +378,9 @@ async def test_an_oversized_frame_is_refused_by_a_client_with_default_limits(
 async def test_unknown_and_malformed_content_can_be_sent(simulator: SimulatorService) -> None:
     async with raw_client(simulator, "T.SPY") as client:
         await client.until(lambda: client.of_type("T"))
-        simulator.faults.send_unknown_event()
+        send_unknown_event(simulator.faults)
         await client.until(lambda: client.of_type("ZZ"))
-        simulator.faults.send_malformed_frame()
+        send_malformed_frame(simulator.faults)
         await client.until(lambda: '"v":10' in client.frames[-1])
         with pytest.raises(json.JSONDecodeError):
             json.loads(client.frames.pop())

@@ -7,9 +7,10 @@ import pytest
 from redis.asyncio import Redis
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
-from marketdata.store.announcements import Announcement, AnnouncementReader, Resync
+from marketdata.schema.boards import TOP_VOLUME
+from marketdata.store.announcements import Announcement, AnnouncementReader, MissedAnnouncements
 from marketdata.store.connection import connect
-from marketdata.store.keys import TOP_VOLUME, Keys
+from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
@@ -113,7 +114,7 @@ def test_an_address_of_another_kind_is_refused() -> None:
 async def test_whoever_hears_the_news_can_read_it(redis_url: str, redis: Redis, keys: Keys) -> None:
     reader = AnnouncementReader(redis_url, [keys.rows(0), keys.rows(1)])
     async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
-        assert await anext(news) == Resync()
+        assert await anext(news) == MissedAnnouncements()
         whole = row_block({"AAPL": {"close": 1.0}, "MSFT": {"close": 2.0}}, tick=5)
         changed = row_block({"MSFT": {"close": 2.0}}, tick=5)
         await BlockPublisher(redis, keys).publish_rows(1, whole, changed)
@@ -149,8 +150,8 @@ async def test_reader_comes_back_and_says_that_something_may_be_missing(
     reader = AnnouncementReader(redis_url, [keys.rows(0)])
     block = row_block({"AAPL": {"close": 1.0}})
     async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
-        assert await anext(news) == Resync()
+        assert await anext(news) == MissedAnnouncements()
         await redis.client_kill_filter(_type="pubsub")
-        assert await anext(news) == Resync()
+        assert await anext(news) == MissedAnnouncements()
         await BlockPublisher(redis, keys).publish_rows(0, block, block)
         assert isinstance(await anext(news), Announcement)

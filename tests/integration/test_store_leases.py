@@ -12,7 +12,7 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 def key(keys: Keys) -> str:
-    return keys.lease("scanner")
+    return keys.scanner_lease()
 
 
 async def test_a_second_owner_waits_until_the_first_releases(redis: Redis, key: str) -> None:

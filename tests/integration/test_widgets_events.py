@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from marketdata.store.keys import HALTS, Keys
+from marketdata.schema.boards import HALTS
+from marketdata.store.keys import Keys
 from tests.support.deadlines import scaled
 from tests.support.services import ValkeyServer
 from tests.support.widget_site import WidgetClient, WidgetSite, logged_in

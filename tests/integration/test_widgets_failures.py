@@ -15,7 +15,8 @@ from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
 from marketdata.observability import metrics
-from marketdata.store.keys import TOP_GAINERS, Keys
+from marketdata.schema.boards import TOP_GAINERS
+from marketdata.store.keys import Keys
 from tests.support.deadlines import POLL_SECONDS, eventually, scaled
 from tests.support.services import ValkeyServer
 from tests.support.widget_site import Rows, WidgetSite, logged_in, use_layer

@@ -8,8 +8,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema.boards import TOP_GAINERS
+from mdp_site.accounts import roles
+from mdp_site.accounts.roles import Role
 from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in
+from widgets.catalog import Permission
 from widgets.protocol import LONGEST_MESSAGE_BYTES
 
 STOCKS = ("WFC+", "BRK.A", "BACpB", "BC/WS", "AAM=", "GE#", "A:B", "C%", "ZVZZT")
@@ -155,6 +158,29 @@ async def test_a_user_has_a_bounded_number_of_connections(site: WidgetSite) -> N
         await connection.close()
     async with site.client(session_key):
         pass
+
+
+async def test_a_feed_that_the_users_role_lacks_is_refused_and_the_others_come(
+    site: WidgetSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quotes_only = Role("users", rights=roles.USERS.rights, feeds=frozenset({Permission.QUOTES}))
+    monkeypatch.setattr(roles, "USERS", quotes_only)
+    await site.market.row("AAPL", close=10.0)
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=[TOP_GAINERS, "quote:AAPL"])
+        error = await client.of_type("error")
+        assert (error["code"], error["feed"]) == ("forbidden_feed", TOP_GAINERS)
+        assert (await client.of_type("snapshot", "quote:AAPL"))["rows"] == [["AAPL", 10.0]]
+
+
+async def test_a_user_whose_role_has_no_market_data_is_refused_at_the_handshake(
+    site: WidgetSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_key = await logged_in("ada")
+    monkeypatch.setattr(roles, "USERS", Role("users"))
+    with pytest.raises(InvalidStatus) as refused:
+        await site.connect(session_key)
+    assert refused.value.response.status_code == 403
 
 
 async def test_more_feeds_than_a_connection_may_have_are_refused_one_by_one(site: WidgetSite) -> None:

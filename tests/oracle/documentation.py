@@ -26,5 +26,5 @@ def sections() -> list[str]:
 def defined_columns() -> frozenset[str]:
     """Every column of the market table that the page defines."""
     return frozenset().union(
-        *(defined(section) for section in sections() if section not in {"Terms", "Boards"})
+        *(defined(section) for section in sections() if section not in {"Terms", "Boards", "Streams"})
     )

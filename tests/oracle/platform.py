@@ -16,6 +16,7 @@ import msgspec
 
 from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
 from marketdata.providers.massive.framing import FrameRouter
+from marketdata.schema import CIRCUMSTANCES
 from marketdata.tapes import (
     StoredTape,
     TapeWrites,
@@ -30,7 +31,7 @@ from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import Present
 from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
 from scanners.processor.shard import Outcome as ShardOutcome
-from scanners.registry import CIRCUMSTANCE_COLUMNS, routes
+from scanners.registry import routes
 from scanners.registry import streams as table_streams
 from scanners.scanner.market import MarketScanner, Merge
 from tests.oracle.books import Books
@@ -228,7 +229,7 @@ def _check_circumstances(tick: Tick) -> None:
                 # The row of the day before has left where reference data does not know the symbol.
                 lines = [line for line, symbol in enumerate(block.symbols) if symbol in rows]
                 places = [rows[block.symbols[line]] for line in lines]
-                for name in CIRCUMSTANCE_COLUMNS:
+                for name in CIRCUMSTANCES:
                     told, known = (
                         block.columns[name][lines].tolist(),
                         tick.whole.columns[name][places].tolist(),
@@ -281,6 +282,7 @@ class Platform:
         for part in routing.parts:
             self._owners[part.shard].publish(
                 Batch(
+                    format="massive",
                     queue=part.queue,
                     shard=part.shard,
                     source="oracle",

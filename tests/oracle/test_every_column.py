@@ -2,7 +2,7 @@
 
 import random
 
-from scanners.ranking import BOARDS as PLATFORM_BOARDS
+from marketdata.schema.boards import ALL_BOARDS
 from scanners.registry import routes, table_columns
 from tests.oracle.awaited import AWAITED
 from tests.oracle.boards import BOARDS
@@ -44,6 +44,5 @@ def test_every_defined_column_is_in_the_table_unless_it_is_awaited() -> None:
 
 
 def test_every_board_is_defined_and_compared() -> None:
-    feeds = {board.feed for board in PLATFORM_BOARDS}
-    assert feeds <= defined("Boards")
-    assert feeds <= BOARDS.keys()
+    assert set(ALL_BOARDS) <= defined("Boards")
+    assert set(ALL_BOARDS) <= BOARDS.keys()

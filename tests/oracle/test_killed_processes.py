@@ -18,6 +18,7 @@ from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.runtime.cancellation import end
+from marketdata.schema.boards import ALL_BOARDS
 from marketdata.simulator.daily import DailyPrices
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
@@ -31,7 +32,6 @@ from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.transport.base import Batch, Transport
 from marketdata.transport.queues import QueueLimits
 from marketdata.transport.registry import create_transport
-from scanners.ranking import BOARDS
 from scanners.registry import routes, streams, table_columns
 from scanners.scanner import Scanner
 from scanners.scanner.service import LEASE_TTL_MS
@@ -115,6 +115,7 @@ class Feed:
             )
             batches.append(
                 Batch(
+                    format="massive",
                     queue=part.queue,
                     shard=part.shard,
                     source="oracle",
@@ -141,7 +142,7 @@ class ScannersInTurn:
     def start(self) -> None:
         client = connect(self._url)
         scanner = Scanner(
-            lease=Lease(client, self._keys.lease("scanner"), f"scanner-{len(self._tasks)}", LEASE_TTL_MS),
+            lease=Lease(client, self._keys.scanner_lease(), f"scanner-{len(self._tasks)}", LEASE_TTL_MS),
             rows_news=AnnouncementReader(self._url, [self._keys.rows(shard) for shard in range(SHARDS)]),
             snapshots=SnapshotReader(client, self._keys),
             publisher=BlockPublisher(client, self._keys),
@@ -254,7 +255,7 @@ async def _until_as_the_oracle_says(snapshots: SnapshotReader, oracle: Oracle) -
 
 async def _outcome(snapshots: SnapshotReader) -> Outcome:
     rows = [block for shard in range(SHARDS) if (block := await snapshots.rows(shard)) is not None]
-    boards = {board.feed: await snapshots.board(board.feed) for board in BOARDS}
+    boards = {name: await snapshots.board(name) for name in ALL_BOARDS}
     symbols = [symbol for block in rows for symbol in block.symbols]
     tapes = dict(zip(symbols, await snapshots.tapes(symbols), strict=True))
     return Outcome(

@@ -147,6 +147,7 @@ def batch(
     """A batch of wire events, or of a body as it is. Unless told, the feed is at the newest of the events."""
     wire = list(events) if not isinstance(events, bytes) else []
     return Batch(
+        format="massive",
         queue=queue,
         shard=shard,
         source="test",

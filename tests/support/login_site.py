@@ -41,7 +41,7 @@ def count(site: Site, table: str) -> int:
 def accounts(site: Site) -> tuple[int, int, int]:
     """How many users, identities and addresses there are: a login that fails changes none."""
     return (
-        count(site, "mdp_site_user"),
+        count(site, "accounts_user"),
         count(site, "socialaccount_socialaccount"),
         count(site, "account_emailaddress"),
     )
@@ -50,7 +50,7 @@ def accounts(site: Site) -> tuple[int, int, int]:
 def make_local_staff(site: Site, name: str) -> None:
     """A superuser with a local password."""
     program = (
-        "from mdp_site.models import User;"
+        "from mdp_site.accounts.models import User;"
         f"User.objects.create_superuser({name!r}, password={STAFF_PASSWORD!r})"
     )
     site.manage("shell", "--no-imports", "-c", program)

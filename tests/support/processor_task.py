@@ -36,6 +36,11 @@ TAKEOVER_SECONDS = 5.0
 SHARD = 0
 
 
+def configuration(publish_interval_ms: int) -> ProcessorConfiguration:
+    """Of the one shard."""
+    return ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=publish_interval_ms)
+
+
 class Running:
     """A processor of one shard in a task of this process."""
 
@@ -51,10 +56,9 @@ class Running:
             snapshots=self.snapshots,
             publisher=BlockPublisher(self.redis, keys),
             reference_news=AnnouncementReader(url, [keys.reference()]),
-            configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=INTERVAL_MS),
             clock=SystemClock(),
             turn_at=lambda _shard: turn or AnyTurn(),
-            **{"calendar": CALENDAR, **changes},
+            **{"calendar": CALENDAR, "configuration": configuration(INTERVAL_MS), **changes},
         )
         self.task = asyncio.create_task(self.processor.run(self.stopping))
 

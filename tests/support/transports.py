@@ -104,6 +104,7 @@ def batches(
     received_ns = SystemClock().time_ns()
     return [
         Batch(
+            format="massive",
             queue=queue,
             shard=shard,
             source=source,

@@ -16,33 +16,27 @@ from typing import Any, Final, Self
 import numpy as np
 import uvicorn
 from channels.db import database_sync_to_async
-from channels.routing import URLRouter
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.asgi import get_asgi_application
 from django.test import Client
-from django.urls import path
 from pytest_django import Settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from marketdata.clock import SystemClock
-from marketdata.listener.wanted import SERVICE
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
-from marketdata.store.announcements import AnnouncementReader
+from marketdata.schema.boards import ALL_BOARDS
 from marketdata.store.connection import connect as connect_store
-from marketdata.store.keys import BOARDS, Keys
+from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
-from marketdata.store.service_records import ServiceRecords
-from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
-from mdp_site.entrance import WebSocketEntrance
+from mdp_site.composition import compose
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
-from widgets.catalog import StoredFeeds
-from widgets.consumers import ConnectionLimit, WidgetConsumer
-from widgets.hub import Hub
+from widgets.data_service import WidgetDataService
+from widgets.hub import HubTiming
 from widgets.protocol import SUBPROTOCOL_V2
 
 SHARDS: Final = 2
@@ -72,7 +66,7 @@ class Market:
         self._publisher = BlockPublisher(self._redis, keys)
         self._epoch = time.time_ns()
         self._tick = 0
-        self._boards: dict[str, Rows] = {board: {} for board in BOARDS}
+        self._boards: dict[str, Rows] = {board: {} for board in ALL_BOARDS}
         self._shards: dict[int, dict[str, Mapping[str, float]]] = {shard: {} for shard in range(SHARDS)}
         self._tapes: dict[str, list[tuple[int, float]]] = {}
 
@@ -182,7 +176,7 @@ class WidgetClient:
 
 
 class WidgetSite:
-    """A uvicorn server in this event loop with the site's entrance, the consumer and a hub."""
+    """A uvicorn server in this event loop with the site's pages, its entrance and a service of its own."""
 
     def __init__(
         self,
@@ -194,23 +188,15 @@ class WidgetSite:
         recheck_seconds: float = 60.0,
     ) -> None:
         self.market = Market(redis_url, keys)
-        self._redis = connect_store(redis_url)
-        stored = StoredFeeds(keys, SHARDS)
-        self.hub = Hub(
-            announcements=AnnouncementReader(redis_url, stored.channels),
-            snapshots=SnapshotReader(self._redis, keys),
-            listener=ServiceRecords(self._redis, keys, SERVICE),
-            stored=stored,
-            clock=SystemClock(),
-            fresh_seconds=fresh_seconds,
-            longest_stall_seconds=longest_stall_seconds,
+        self._service = WidgetDataService(
+            cache_url=redis_url,
+            keys=keys,
+            shard_count=SHARDS,
+            timing=HubTiming(fresh_seconds=fresh_seconds, longest_stall_seconds=longest_stall_seconds),
+            most_connections_per_user=MOST_CONNECTIONS,
         )
-        self._consumer = WidgetConsumer.as_asgi(
-            hub=self.hub,
-            connections=ConnectionLimit(MOST_CONNECTIONS),
-            clock=SystemClock(),
-            recheck_seconds=recheck_seconds,
-        )
+        self.hub = self._service.hub
+        self._recheck_seconds = recheck_seconds
         self._listening = socket.socket()
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.bind(("127.0.0.1", 0))
@@ -258,7 +244,7 @@ class WidgetSite:
             await end(task)
 
     async def __aenter__(self) -> Self:
-        application = WebSocketEntrance(URLRouter([path("ws/", self._consumer)]))
+        application = compose(get_asgi_application(), self._service, recheck_seconds=self._recheck_seconds)
         config = uvicorn.Config(application, lifespan="off", log_config=None, ws_ping_interval=None)
         self._server = server = uvicorn.Server(config)
         self._serving = asyncio.create_task(server.serve([self._listening]))
@@ -270,8 +256,7 @@ class WidgetSite:
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
-        await self.hub.stop()
-        await self._redis.aclose()
+        await self._service.stop()
         await self.market.close()
         self._listening.close()
 

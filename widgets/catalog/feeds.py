@@ -1,18 +1,16 @@
 """Feeds by name: which names are feeds, what each is made of, and what its viewer must be allowed to see."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from marketdata.events import LONGEST_SYMBOL, SYMBOL_RULE, is_symbol
-from widgets.catalog.boards import BOARD_INFOS
-from widgets.catalog.columns import TABLE_COLUMNS, TAPE_COLUMNS
+from marketdata.schema import BOARDS, CIRCUMSTANCES, ColumnInfo, Stream, Unit, names
+from marketdata.schema.stored import SCHEMA
 
 STATUS_FEED: Final = "status"
-HIGH_ALERTS: Final = "daily_range_hod_alert"
-LOW_ALERTS: Final = "daily_range_lod_alert"
 EVENTS_HELD: Final = 200
 """How many of the newest events a feed of events holds; older ones are forgotten."""
 
@@ -45,83 +43,49 @@ class Feed(msgspec.Struct, frozen=True):
     """A feed that exists: what it is, what it shows, and what its viewer must be allowed to see.
 
     `columns` are the names of its rows' values in order; a name that the stored block lacks is left out
-    of the frames. `symbol` is set for the row and the trades of a symbol.
+    of the frames. `symbol` is set for the row and the trades of a symbol. `kind` is the name under which the
+    hub finds what serves it (`widgets.hub.feeds`).
     """
 
     name: str
-    kind: FeedKind
+    kind: str
     columns: tuple[str, ...]
     permission: Permission
     symbol: str = ""
 
 
-class AlertInfo(msgspec.Struct, frozen=True):
-    """A feed of alerts as people see it. `stream` is what the store calls it."""
+ALERTS: Final[Mapping[str, Stream]] = {stream.feed: stream for stream in SCHEMA.streams if stream.feed}
+"""The streams that clients see, by their feeds."""
 
-    name: str
-    label: str
-    description: str
-    stream: str
+_TAPE: Final = (
+    ColumnInfo("trade_price", "Price", Unit.DOLLARS, "Price of the trade"),
+    ColumnInfo("trade_size", "Size", Unit.FRACTIONAL_SHARES, "Shares of the trade"),
+    ColumnInfo("trade_timestamp", "Time", Unit.EPOCH_MS, "When the trade took place"),
+    ColumnInfo("trade_sequence_number", "Number", Unit.COUNT, "Its number, which orders trades of one time"),
+)
+TAPE_COLUMNS: Final = names(_TAPE)
+"""What a trade of a symbol's tape shows."""
+
+COLUMNS: Final[Mapping[str, ColumnInfo]] = {
+    **{name: column for name, column in SCHEMA.columns.items() if column.shown},
+    **{column.name: column for column in _TAPE},
+}
+"""Every column that goes out, by its name."""
 
 
-ALERT_COLUMNS: Final = (
-    "price",
-    "level",
-    "session",
-    "start_timestamp",
-    "end_timestamp",
-    "close",
-    "pct_change",
-    "pct_change_since_open",
-    "accumulated_volume",
-    "relative_volume",
-    "aggregate_vwap",
-    "avg_volume",
-    "free_float",
-    "prev_day_close",
-)
-_ALERTS: Final = (
-    AlertInfo(HIGH_ALERTS, "New highs", "A symbol rose above its high of the day", "daily_range_high"),
-    AlertInfo(LOW_ALERTS, "New lows", "A symbol fell below its low of the day", "daily_range_low"),
-)
-ALERT_INFOS: Final[Mapping[str, AlertInfo]] = {alert.name: alert for alert in _ALERTS}
+def _shown(columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
+    return names(column for column in columns if column.shown)
 
-DAILY_RANGE_COLUMNS: Final = (
-    "close",
-    "day_high",
-    "day_low",
-    "pre_market_high",
-    "pre_market_low",
-    "regular_high",
-    "regular_low",
-    "after_hours_high",
-    "after_hours_low",
-    "new_high_count",
-    "new_low_count",
-    "short_sale_restricted",
-    "end_timestamp",
-)
-HALT_COLUMNS: Final = (
-    "is_halted",
-    "halt_timestamp",
-    "resume_timestamp",
-    "halt_may_be_limit_pause",
-    "earliest_reopening_timestamp",
-    "band_high",
-    "band_low",
-    "band_timestamp",
-    "band_distance_pct",
-    "limit_state",
-    "limit_state_timestamp",
-    "limit_pause_timestamp",
-    "close",
-    "nasdaq_listed",
-)
+
+def _alert_columns(stream: Stream) -> tuple[str, ...]:
+    return (*names(stream.columns), *CIRCUMSTANCES)
+
+
 QUOTE_PATTERN: Final = "quote:{symbol}"
 ROW_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    QUOTE_PATTERN: TABLE_COLUMNS,
-    "daily_range:{symbol}": DAILY_RANGE_COLUMNS,
-    "halts:{symbol}": HALT_COLUMNS,
+    QUOTE_PATTERN: _shown(SCHEMA.table),
+    "daily_range:{symbol}": ("close", *_shown(SCHEMA.owner("daily_range").columns), "end_timestamp"),
+    "halts:{symbol}": (*_shown(SCHEMA.owner("halts").columns), "close", "nasdaq_listed"),
 }
 """Feeds of one symbol's row, by pattern: the columns of the row that each shows."""
 
@@ -138,13 +102,18 @@ LONGEST_FEED_NAME: Final = max(map(len, _OF_A_SYMBOL)) + LONGEST_SYMBOL
 
 _FIXED: Final[Mapping[str, Feed]] = {
     **{
-        board.name: Feed(board.name, FeedKind.BOARD, board.columns, Permission.BOARDS)
-        for board in BOARD_INFOS.values()
+        board.name: Feed(board.name, FeedKind.BOARD, SCHEMA.board_columns(board), Permission.BOARDS)
+        for board in BOARDS
     },
-    **{name: Feed(name, FeedKind.EVENTS, ALERT_COLUMNS, Permission.ALERTS) for name in ALERT_INFOS},
+    **{
+        name: Feed(name, FeedKind.EVENTS, _alert_columns(stream), Permission.ALERTS)
+        for name, stream in ALERTS.items()
+    },
     STATUS_FEED: Feed(STATUS_FEED, FeedKind.STATUS, (), Permission.STATUS),
 }
-ACCEPTED: Final = ", ".join((*BOARD_INFOS, *ROW_COLUMNS, TRADES_PATTERN, *ALERT_INFOS, STATUS_FEED))
+ACCEPTED: Final = ", ".join(
+    (*(board.name for board in BOARDS), *ROW_COLUMNS, TRADES_PATTERN, *ALERTS, STATUS_FEED)
+)
 
 
 def feed_of(name: str) -> Feed:

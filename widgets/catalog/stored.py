@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
+from marketdata.schema import BOARDS
 from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
-from widgets.catalog.boards import BOARD_INFOS
-from widgets.catalog.feeds import ALERT_INFOS, Feed
+from widgets.catalog.feeds import ALERTS, Feed
 
 
 class StoredStream(msgspec.Struct, frozen=True):
@@ -30,18 +30,13 @@ class StoredFeeds:
         self._keys = keys
         self._shard_count = shard_count
         shards = range(shard_count)
-        self.boards: Final[Mapping[str, str]] = {keys.board(name): name for name in BOARD_INFOS}
+        self.boards: Final[Mapping[str, str]] = {keys.board(board.name): board.name for board in BOARDS}
         self.shards: Final[Mapping[str, int]] = {keys.rows(shard): shard for shard in shards}
         self.streams: Final[Mapping[str, StoredStream]] = {
-            keys.stream(shard, alert.stream): StoredStream(alert.name, shard, alert.stream)
-            for alert in ALERT_INFOS.values()
+            keys.stream(shard, stream.name): StoredStream(feed, shard, stream.name)
+            for feed, stream in ALERTS.items()
             for shard in shards
         }
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Every channel on which feeds are announced: boards, rows of each shard, streams of each shard."""
-        return (*self.boards, *self.shards, *self.streams)
 
     def rows_channel(self, feed: Feed) -> str:
         """The channel on which the row of a feed's symbol is announced, and the key that holds it."""

@@ -10,16 +10,14 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
-from widgets.catalog import Feed, UnknownFeedError, feed_of
+from widgets.catalog import Feed, Permission, UnknownFeedError, feed_of
 from widgets.consumers.connections import ConnectionLimit
-from widgets.consumers.login import RECHECK_SECONDS, Login, wait_for_end
 from widgets.hub import Hub
 from widgets.outbox import Outbox
-from widgets.permissions import may_see
 from widgets.protocol import (
     ACCEPTED,
     MOST_FEEDS_PER_CONNECTION,
-    SUBPROTOCOL_V2,
+    VERSION_2,
     Answer,
     ClientMessage,
     CloseCode,
@@ -33,9 +31,9 @@ from widgets.protocol import (
     Unsubscribed,
     Welcome,
     echo,
-    encode_answer,
     parse_message,
 )
+from widgets.viewer import VIEWER_KEY, Viewer
 
 CLOSE_GRACE_SECONDS: Final = 2.0
 _NANOSECONDS_PER_MS: Final = 1_000_000
@@ -46,7 +44,7 @@ _log = get_logger(__name__)
 class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
     """One connection of a browser or program, protocol version 2.
 
-    Expects `user`, `session_key` and `token_id` in the scope, as the site's entrance puts them there.
+    Expects the `Viewer` in the scope, where the site's entrance puts it.
 
     Concurrency: three tasks per connection. Channels' own hands in what the client says, one message
     after the other; one writes the outbox; one waits for the login to end. The socket ends with whichever
@@ -54,18 +52,17 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     """
 
     # Market data never goes through the channel layer, and a layer that fails must not end a socket, as it
-    # would if Channels listened to it here; `login.wait_for_end` does, with more patience.
+    # would if Channels listened to it here.
     channel_layer_alias = None
 
-    def __init__(
-        self, hub: Hub, connections: ConnectionLimit, clock: Clock, recheck_seconds: float = RECHECK_SECONDS
-    ) -> None:
+    def __init__(self, hub: Hub, connections: ConnectionLimit, clock: Clock) -> None:
         super().__init__()
         self._hub = hub
         self._connections = connections
         self._clock = clock
-        self._recheck_seconds = recheck_seconds
-        self._outbox = Outbox(clock, self._on_too_slow)
+        self._permissions: frozenset[Permission] = frozenset()
+        self._version = VERSION_2
+        self._outbox = Outbox(clock, self._on_too_slow, self._version)
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -98,22 +95,23 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     async def connect(self) -> None:
         """Accept, or refuse with HTTP 403 who is not logged in or speaks another protocol."""
-        user = self.scope.get("user")
-        if user is None or not user.is_authenticated:
+        viewer: Viewer | None = self.scope.get(VIEWER_KEY)
+        if viewer is None:
             await self._refuse("anonymous", "nobody is logged in")
             return
         offered = self.scope.get("subprotocols", [])
-        if SUBPROTOCOL_V2 not in offered:
-            await self._refuse("subprotocol", f"accepted is {SUBPROTOCOL_V2}, offered was {offered}")
+        accepted = self._version.subprotocol
+        if accepted not in offered:
+            await self._refuse("subprotocol", f"accepted is {accepted}, offered was {offered}")
             return
-        await self.accept(SUBPROTOCOL_V2)
-        if not self._held.enter_context(self._connections.held(user.pk)):
+        await self.accept(accepted)
+        if not self._held.enter_context(self._connections.held(viewer.user_id)):
             await self._end(CloseCode.TOO_MANY_CONNECTIONS)
             return
-        self._welcome(user)
-        login = Login(user.pk, self.scope.get("session_key"), self.scope.get("token_id"))
+        self._welcome(viewer)
+        self._permissions = viewer.permissions
         self._writer = self._run(self._write())
-        self._run(self._end_with(login))
+        self._run(self._end_with(viewer))
 
     async def disconnect(self, code: int) -> None:
         """Count connections that the client, or the network, has ended."""
@@ -155,7 +153,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
                 self._resync(feed)
 
     def _subscribe(self, feed: Feed) -> None:
-        if not may_see(self.scope["user"], feed):
+        if feed.permission not in self._permissions:
             self._reject(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed", feed.name)
         elif feed.name not in self._feeds and len(self._feeds) >= MOST_FEEDS_PER_CONNECTION:
             text = f"a connection may have {MOST_FEEDS_PER_CONNECTION} feeds; unsubscribe some first"
@@ -177,14 +175,15 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     # --- Answers --------------------------------------------------------------------------------------------
 
-    def _welcome(self, user: Any) -> None:
+    def _welcome(self, viewer: Viewer) -> None:
         now_ms = self._clock.time_ns() // _NANOSECONDS_PER_MS
-        self._answer(Welcome(server_time_ms=now_ms, user=user.get_username()))
+        protocol, name = self._version.subprotocol, viewer.username
+        self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
         self._hub.attach(self._outbox)
         self._held.callback(self._hub.detach, self._outbox)
 
     def _answer(self, answer: Answer) -> None:
-        self._outbox.answer(encode_answer(answer))
+        self._outbox.answer(self._version.encode_answer(answer))
 
     def _reject(self, code: ErrorCode, message: str, feed: str | None = None) -> None:
         metrics.WIDGET_ERRORS.labels(code.value).inc()
@@ -213,8 +212,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     async def _send_text(self, text: str) -> None:
         await self.base_send({"type": "websocket.send", "text": text})
 
-    async def _end_with(self, login: Login) -> None:
-        await wait_for_end(login, self._recheck_seconds)
+    async def _end_with(self, viewer: Viewer) -> None:
+        await viewer.wait_until_ended()
         await self._end(CloseCode.SESSION_ENDED)
 
     def _on_too_slow(self) -> None:

@@ -1,14 +1,12 @@
-"""Reads what the listener tells of itself: once a second, for all connections. So the store is seen, too."""
+"""Reads what the listener tells of itself, once for all connections. So the store is seen, too."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Protocol
 
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.listener.wanted import read_actual
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from widgets.hub.liveness import Liveness
-
-INTERVAL_SECONDS: Final = 1.0
 
 _log = get_logger(__name__)
 
@@ -21,18 +19,19 @@ class ListenerRecord(Protocol):
 
 
 class ListenerWatch:
-    """Keeps `liveness` informed."""
+    """Keeps `liveness` informed, every `interval_seconds`."""
 
-    def __init__(self, record: ListenerRecord, liveness: Liveness) -> None:
+    def __init__(self, record: ListenerRecord, liveness: Liveness, interval_seconds: float) -> None:
         self._record = record
         self._liveness = liveness
+        self._interval_seconds = interval_seconds
         self._log = RateLimitedLog(_log)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
         while True:
             await self._look()
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await asyncio.sleep(self._interval_seconds)
 
     async def _look(self) -> None:
         try:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.payloads import RowBlock
-from widgets.catalog import COLUMNS, MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
+from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
+from widgets.catalog import COLUMNS
 
 Matrix: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]

@@ -1,227 +1,138 @@
-"""Who gets what: feeds, their subscribers, and the frames that go from the ones to the others."""
+"""Who gets what: feeds, their subscribers, and the emissions that go from the ones to the others."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
+
+import msgspec
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
-from marketdata.tapes import StoredTape
-from widgets.catalog import ALERT_INFOS, TRADES_PATTERN, Feed, FeedKind, StoredFeeds, feed_of
-from widgets.hub.events import EventStream
-from widgets.hub.rows import select_rows
-from widgets.hub.shard import ShardWatch, Succession
-from widgets.hub.stream import FeedStream, Fresh, Outgoing
-from widgets.hub.tape import TapeStream
+from marketdata.store.snapshots import SnapshotReader
+from widgets.catalog import Feed, StoredFeeds
+from widgets.hub.feeds import FeedContext, FeedSource, FeedStream
 from widgets.outbox import Outbox
+from widgets.protocol import EmissionTexts, ProtocolVersion, Status
+
+_MS_PER_SECOND: Final = 1_000
+
+
+class _Line(msgspec.Struct, eq=False):
+    """A feed that somebody subscribed to, and by whom; some have no stream, only a greeting."""
+
+    feed: Feed
+    source: FeedSource
+    stream: FeedStream | None
+    subscribers: set[Outbox]
 
 
 class Switchboard:
-    """All feeds of the process within one epoch of the hub: blocks come in, frames go out, nothing waits.
+    """All feeds of the process within one epoch of the hub: blocks come in, texts go out, nothing waits.
 
-    Boards and events are always kept, rows and trades of symbols while somebody watches them. `changed` is
-    set when `emit_due` has work, `unread` when `take_unread` names channels whose keys are to be read, or
-    `take_unread_tapes` symbols.
+    What a feed is, the source of its kind knows; here is only who subscribed to it. `changed` is set when
+    `emit_due` has work, `unread` when a source wants something from the store.
     """
 
     def __init__(
-        self, stored: StoredFeeds, clock: Clock, subscribers: Mapping[str, set[Outbox]] | None = None
+        self,
+        kinds: Mapping[str, type[FeedSource]],
+        *,
+        stored: StoredFeeds,
+        snapshots: SnapshotReader,
+        clock: Clock,
+        status: Callable[[], Status | None],
+        subscribers: Mapping[Feed, set[Outbox]] | None = None,
     ) -> None:
         self.changed = asyncio.Event()
         self.unread = asyncio.Event()
-        self._stored = stored
         self._clock = clock
-        self._epoch = str(clock.time_ns())
-        self._shards = {channel: ShardWatch() for channel in stored.shards}
-        self._boards = {
-            name: FeedStream(feed_of(name), self._epoch, clock) for name in stored.boards.values()
-        }
-        self._events = {
-            name: EventStream(feed_of(name), self._epoch, clock, stored.shards.values())
-            for name in ALERT_INFOS
-        }
-        self._rows: dict[str, FeedStream] = {}
-        self._tapes: dict[str, TapeStream] = {}
-        self._times = dict.fromkeys(stored.shards, (0, 0))
-        self._changed_streams: set[Outgoing] = set()
-        self._unread_channels: set[str] = set()
-        self._unread_tapes: set[str] = set()
-        for name, outboxes in (subscribers or {}).items():
-            self._opened(feed_of(name)).subscribers = outboxes
+        context = FeedContext(
+            stored=stored,
+            snapshots=snapshots,
+            clock=clock,
+            epoch=str(clock.time_ns()),
+            mark=self._mark,
+            wake_reader=self.unread.set,
+            status=status,
+        )
+        self._changed_streams: set[FeedStream] = set()
+        self._sources = {kind: source(context) for kind, source in kinds.items()}
+        self._hearers: dict[str, list[FeedSource]] = {}
+        for source in self._sources.values():
+            for channel in source.channels(stored):
+                self._hearers.setdefault(channel, []).append(source)
+        self._lines: dict[str, _Line] = {}
+        for feed, outboxes in (subscribers or {}).items():
+            self._open(feed).subscribers = outboxes
+
+    @property
+    def sources(self) -> Collection[FeedSource]:
+        """The source of each kind."""
+        return self._sources.values()
 
     # --- Subscriptions --------------------------------------------------------------------------------------
 
     @property
-    def subscribers(self) -> Mapping[str, set[Outbox]]:
-        """Who subscribed to what, by feed."""
-        kinds = (self._boards, self._events, self._rows, self._tapes)
-        streams = [stream for kind in kinds for stream in kind.values()]
-        return {stream.feed.name: stream.subscribers for stream in streams}
+    def subscribers(self) -> Mapping[Feed, set[Outbox]]:
+        """Who subscribed to what."""
+        return {line.feed: line.subscribers for line in self._lines.values()}
 
     def join(self, outbox: Outbox, feed: Feed) -> None:
-        """Send a snapshot as soon as there is data, then what changes. Again: a new snapshot."""
-        stream = self._opened(feed)
-        if not stream.subscribers:
-            self._emit(stream)  # nobody held it, so it may lag behind what was offered
-        stream.subscribers.add(outbox)
-        outbox.snapshot(feed.name)
+        """Send what a feed begins with as soon as there is data, then what changes. Again: once more."""
+        line = self._lines.get(feed.name) or self._open(feed)
+        if not line.subscribers:
+            self._emit(line)  # nobody held it, so it may lag behind what was offered
+        line.subscribers.add(outbox)
+        line.source.greet(outbox, feed)
 
     def leave(self, outbox: Outbox, name: str) -> None:
-        """No frame of a feed that was joined follows."""
+        """Nothing of a feed that was joined follows."""
         outbox.discard(name)
-        if (stream := self._held(name)) is None:
+        if (line := self._lines.get(name)) is None:
             return
-        stream.subscribers.discard(outbox)
-        if stream.subscribers:
+        line.subscribers.discard(outbox)
+        if line.subscribers:
             return
-        if (row := self._rows.pop(name, None)) is not None:
-            self._shards[self._stored.rows_channel(row.feed)].unwatch(row)
-            self._changed_streams.discard(row)
-        if (tape := self._tapes.pop(name, None)) is not None:
-            self._changed_streams.discard(tape)
+        del self._lines[name]
+        if line.stream is not None:
+            self._changed_streams.discard(line.stream)
+            line.source.close(line.stream)
 
-    def snapshot(self, name: str) -> str | None:
-        """The text of a feed's newest snapshot; None before its first data."""
-        stream = self._held(name)
-        text = stream.snapshot() if stream is not None else None
-        if text is not None:
-            metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(text))
+    def snapshot(self, name: str, version: ProtocolVersion) -> str | None:
+        """The text of a joined feed's newest snapshot; None before its first data."""
+        line = self._lines.get(name)
+        snapshot = line.stream.snapshot() if line is not None and line.stream is not None else None
+        if snapshot is None:
+            return None
+        text = version.encode_emission(snapshot, self._clock.time_ns())
+        metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(text))
         return text
 
-    def _held(self, name: str) -> Outgoing | None:
-        return (
-            self._boards.get(name) or self._events.get(name) or self._rows.get(name) or self._tapes.get(name)
-        )
-
-    def _opened(self, feed: Feed) -> Outgoing:
-        """The stream of a feed; one of a symbol is opened with its first subscriber."""
-        if (held := self._held(feed.name)) is not None:
-            return held
-        if feed.kind is FeedKind.TRADES:
-            tape = self._tapes[feed.name] = TapeStream(feed, self._epoch, self._clock)
-            self.want_tapes((feed.symbol,))
-            return tape
-        if feed.kind is not FeedKind.ROW:
-            raise ValueError(f"{feed.name} is not stored")
-        stream = self._rows[feed.name] = FeedStream(feed, self._epoch, self._clock)
-        channel = self._stored.rows_channel(feed)
-        self._shards[channel].watch(stream)
-        self.want(channel)
-        return stream
+    def _open(self, feed: Feed) -> _Line:
+        source = self._sources[feed.kind]
+        line = self._lines[feed.name] = _Line(feed, source, source.open(feed), set())
+        return line
 
     # --- Blocks in ------------------------------------------------------------------------------------------
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """Take over an announced block: a whole board, the changed rows of a shard, or its newest events."""
-        if (board := self._stored.boards.get(channel)) is not None:
-            self._take_board(board, block)
-        elif (part := self._stored.streams.get(channel)) is not None:
-            self._mark(self._offer_events(part.feed, part.shard, (block,)))
-        else:
-            self._take_changed_rows(channel, block)
+        """Hand an announced block to the kinds that hear its channel."""
+        for source in self._hearers.get(channel, ()):
+            source.take(channel, block)
 
     def missed(self) -> None:
         """Anything may have been announced unheard: read everything that is shown, and send it whole."""
         metrics.HUB_RESYNCS.labels("connected").inc()
-        for shard in self._shards.values():
-            shard.missed()
-        for stream in (*self._boards.values(), *self._events.values()):
-            stream.refresh()
-        for tape in self._tapes.values():
-            tape.refresh()
-        self.want_tapes(tape.feed.symbol for tape in self._tapes.values())
-        for channel in self._stored.channels:
-            self.want(channel)
+        for source in self._sources.values():
+            source.missed()
 
-    def readers(self, channel: str) -> Sequence[FeedStream]:
-        """The feeds that a stored board or the stored rows are good for, if they are read from now on."""
-        if (board := self._stored.boards.get(channel)) is not None:
-            return (self._boards[board],)
-        return self._shards[channel].streams
-
-    def take_stored(self, channel: str, block: RowBlock, readers: Sequence[FeedStream]) -> None:
-        """Take over a stored whole for the feeds that were its readers before it was read."""
-        if (board := self._stored.boards.get(channel)) is not None:
-            self._take_board(board, block)
-            self._mark(readers)
-        else:
-            self._mark(self._shards[channel].apply_whole(block, readers))
-
-    def take_stored_events(self, channel: str, blocks: Iterable[RowBlock]) -> None:
-        """Take over the stored list of a shard's events; what is known of it counts once."""
-        part = self._stored.streams[channel]
-        self._offer_events(part.feed, part.shard, blocks)
-        self._events[part.feed].read(part.shard)
-        self._mark((self._events[part.feed],))
-
-    def take_stored_tapes(self, tapes: Mapping[str, StoredTape | None]) -> None:
-        """Take over the tapes of symbols, None where there is none."""
-        for symbol, stored in tapes.items():
-            if (tape := self._tapes.get(TRADES_PATTERN.format(symbol=symbol))) is not None:
-                tape.offer(stored, *self._times[self._stored.rows_channel(tape.feed)])
-                self._mark((tape,))
-
-    def want(self, channel: str) -> None:
-        """Have a key read."""
-        self._unread_channels.add(channel)
-        self.unread.set()
-
-    def want_tapes(self, symbols: Iterable[str]) -> None:
-        """Have the tapes of symbols read."""
-        self._unread_tapes.update(symbols)
-        if self._unread_tapes:
-            self.unread.set()
-
-    def take_unread(self) -> set[str]:
-        """The channels whose keys are to be read; they count as read from now on."""
-        channels, self._unread_channels = self._unread_channels, set()
-        self.unread.clear()
-        return channels
-
-    def take_unread_tapes(self) -> set[str]:
-        """The symbols whose tapes are to be read, of those that are watched still."""
-        symbols, self._unread_tapes = self._unread_tapes, set()
-        return {symbol for symbol in symbols if TRADES_PATTERN.format(symbol=symbol) in self._tapes}
-
-    def _take_board(self, name: str, block: RowBlock) -> None:
-        stream = self._boards[name]
-        if stream.offer(select_rows(block, stream.feed.columns)):
-            self._mark((stream,))
-
-    def _take_changed_rows(self, channel: str, block: RowBlock) -> None:
-        shard = self._shards[channel]
-        succession = shard.follow(block)
-        if succession is Succession.KNOWN:
-            return
-        if succession is Succession.GAP:
-            metrics.HUB_RESYNCS.labels("gap").inc()
-            for stream in self._stored.streams_of(self._stored.shards[channel]):
-                self.want(stream)  # what happened in the missed ticks, or under another owner
-        self._mark(shard.apply_changed(block))
-        if not shard.complete:
-            self.want(channel)
-        self._times[channel] = (block.received_ns, block.market_time_ms)
-        self._want_changed_tapes(channel, None if succession is Succession.GAP else block.symbols)
-
-    def _want_changed_tapes(self, channel: str, changed: Sequence[str] | None) -> None:
-        """Have the tapes of a shard read whose rows changed; None: of all. A trade changes the row, too."""
-        watched = {
-            tape.feed.symbol
-            for tape in self._tapes.values()
-            if self._stored.rows_channel(tape.feed) == channel
-        }
-        self.want_tapes(watched if changed is None else watched.intersection(changed))
-
-    def _offer_events(self, feed: str, shard: int, blocks: Iterable[RowBlock]) -> Sequence[EventStream]:
-        stream = self._events[feed]
-        return [stream for block in blocks if stream.offer(shard, block)]
-
-    def _mark(self, streams: Sequence[Outgoing]) -> None:
-        if streams:
-            self._changed_streams.update(streams)
+    def _mark(self, streams: Iterable[FeedStream]) -> None:
+        self._changed_streams.update(streams)
+        if self._changed_streams:
             self.changed.set()
 
-    # --- Frames out -----------------------------------------------------------------------------------------
+    # --- Emissions out --------------------------------------------------------------------------------------
 
     def emit_due(self) -> float | None:
         """Emit every changed feed that may send now; seconds until the next one may, None when none waits."""
@@ -233,21 +144,23 @@ class Switchboard:
                 pauses.append(pause)
             else:
                 self._changed_streams.discard(stream)
-                if stream.subscribers:
-                    self._emit(stream)
+                if (line := self._lines.get(stream.feed.name)) is not None:
+                    self._emit(line)
         return min(pauses, default=None)
 
-    def _emit(self, stream: Outgoing) -> None:
-        emission = stream.emit()
+    def _emit(self, line: _Line) -> None:
+        emission = None if line.stream is None else line.stream.emit()
         if emission is None:
             return
-        name = stream.feed.name
-        if emission is Fresh.SNAPSHOT:
-            for outbox in stream.subscribers:
+        name = line.feed.name
+        if emission.replaces:
+            for outbox in line.subscribers:
                 outbox.snapshot(name)
             return
-        metrics.HUB_ENCODED_BYTES.labels("delta").inc(len(emission))
-        for outbox in stream.subscribers:
-            outbox.delta(name, emission)
-        if (age := stream.age_ms()) is not None:
-            metrics.WIDGET_FRAME_AGE_SECONDS.observe(age / 1_000)
+        now_ns = self._clock.time_ns()
+        texts = EmissionTexts(emission, now_ns)
+        for outbox in line.subscribers:
+            outbox.delta(name, texts[outbox.version])
+        metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
+        if (age_ms := emission.position.age_ms(now_ns)) is not None:
+            metrics.WIDGET_FRAME_AGE_SECONDS.observe(age_ms / _MS_PER_SECOND)

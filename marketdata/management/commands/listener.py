@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from marketdata.chosen_provider import chosen_provider
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import MarketDataError
@@ -20,7 +21,7 @@ from marketdata.listener.wanted import (
     ListenerActual,
     ListenerWanted,
 )
-from marketdata.management.commands.run_listener import wanted_by_settings
+from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -64,7 +65,9 @@ class Command(BaseCommand):
     async def _run(self, action: str, changes: dict[str, Any], wait_seconds: float) -> None:
         async with connect(settings.MDC_URL) as redis:
             records = ServiceRecords(redis, Keys(settings.MDC_KEY_PREFIX), SERVICE)
-            control = ListenerControl(records, wanted_by_settings(), SystemClock())
+            control = ListenerControl(
+                records, wanted_by_settings(), SystemClock(), validate=chosen_provider().validate
+            )
             if action == "status":
                 self._tell(await control.wanted(), await control.actual())
                 return
@@ -98,6 +101,9 @@ class Command(BaseCommand):
             f"{counters.events_in_flight} in flight, dropped: {dropped or 'none'}; "
             f"{actual.recent_events} in the last {RECENT_SECONDS:g} s"
         )
+        events, frames = counters.unaccounted_events, counters.unaccounted_frames
+        if events or frames:
+            self.stdout.write(f"books   do not close: {events} events, {frames} frames unaccounted for")
 
 
 _CHANGE_OF: Final[dict[str, dict[str, Any]]] = {

@@ -2,27 +2,27 @@
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from msgspec import structs
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.clock import SystemClock
-from marketdata.management.provider_settings import provider_configuration
+from marketdata.listener.feed_recorder import FeedRecorder
+from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.management.recording_options import add_recording_options, recorder_config
-from marketdata.management.service_command import ServiceCommand, process_identity
-from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.registry import create_provider
+from marketdata.providers.base import Provider
 from marketdata.recording.recorder import Recorder
-from marketdata.recording.service import FeedRecorder
+from marketdata.runtime.identity import process_identity
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.trading_calendar.exchange import exchange_calendar_around, read_by_child
-
-LEASE_TTL_MS: Final = 3_000
 
 
 class Command(ServiceCommand):
@@ -36,30 +36,41 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_recording_options(parser)
         parser.add_argument("--directory", type=Path, required=True, help="where the files go")
-        parser.add_argument("--feed", default=settings.MASSIVE_FEED, help="default: MASSIVE_FEED")
+        parser.add_argument("--feed", help="default: that of the provider's settings, such as MASSIVE_FEED")
         parser.add_argument(
-            "--subscriptions", help="comma list such as A.*,T.AAPL (default: MASSIVE_SUBSCRIPTIONS)"
+            "--subscriptions",
+            help="comma list such as A.*,T.AAPL (default: the provider's settings, MASSIVE_SUBSCRIPTIONS)",
         )
         super().add_arguments(parser)
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> FeedRecorder:
-        feed = provider_configuration(options["feed"], _subscriptions(options["subscriptions"]))
-        recorder = Recorder(recorder_config(options["directory"], feed, options))
-        return build_recorder(feed, stack.enter_context(recorder))
+        by_settings = chosen_provider().target(provider_settings())
+        target = structs.replace(
+            by_settings,
+            feed=options["feed"] or by_settings.feed,
+            subscriptions=_subscriptions(options["subscriptions"]) or by_settings.subscriptions,
+        )
+        load_calendar = functools.partial(
+            exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
+        )
+        provider = chosen_provider().create(
+            provider_settings(), target, load_calendar=load_calendar, clock=SystemClock()
+        )
+        recorder = Recorder(
+            recorder_config(options["directory"], target, options, format_name=provider.format)
+        )
+        return build_recorder(provider, stack.enter_context(recorder))
 
 
-def build_recorder(feed: MassiveConfiguration, recorder: Recorder) -> FeedRecorder:
+def build_recorder(provider: Provider, recorder: Recorder) -> FeedRecorder:
     """The service that connects to the feed under the listener's lease; nothing is connected yet."""
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
-    load_calendar = functools.partial(
-        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
-    )
     return FeedRecorder(
-        create_provider(feed, load_calendar=load_calendar, clock=SystemClock()),
+        provider,
         recorder,
-        lease=Lease(redis, keys.lease("listener"), process_identity(), LEASE_TTL_MS),
+        lease=Lease(redis, keys.listener_lease(), process_identity(), LEASE_TTL_MS),
     )
 
 
-def _subscriptions(chosen: str | None) -> Sequence[str] | None:
-    return [entry.strip() for entry in chosen.split(",") if entry.strip()] if chosen else None
+def _subscriptions(chosen: str | None) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in (chosen or "").split(",") if entry.strip())

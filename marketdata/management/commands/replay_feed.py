@@ -11,10 +11,10 @@ from django.core.management.base import CommandParser
 
 from marketdata.errors import ConfigurationError
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
-from marketdata.management.service_command import ServiceCommand
 from marketdata.recording.progress import progress_bar
-from marketdata.recording.replay import ReplayConfig, ReplayService
 from marketdata.recording.selection import Selection
+from marketdata.replay_server.service import ReplayConfig, ReplayService
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 

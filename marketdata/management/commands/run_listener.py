@@ -4,28 +4,29 @@ import contextlib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.clock import SystemClock
 from marketdata.listener import Listener
-from marketdata.listener.wanted import SERVICE, ListenerWanted
-from marketdata.management.provider_settings import provider_configuration
+from marketdata.listener.role import LEASE_TTL_MS
+from marketdata.listener.wanted import SERVICE
 from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.recording_options import add_recording_options, recorder_config
-from marketdata.management.service_command import ServiceCommand, process_identity
+from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.observability.tracing import configure_tracing
-from marketdata.providers.registry import create_provider
+from marketdata.providers.base import Provider
 from marketdata.recording.recorder import Recorder
+from marketdata.runtime.identity import process_identity
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.service_records import ServiceRecords
 from marketdata.trading_calendar.exchange import exchange_calendar_around, read_by_child
-
-LEASE_TTL_MS: Final = 3_000  # a standby listens within 4 s of a kill
 
 
 class Command(ServiceCommand):
@@ -43,13 +44,30 @@ class Command(ServiceCommand):
         super().add_arguments(parser)
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> Listener:
+        provider = create_provider()
         if not options["record"]:
-            return build_listener()
-        recorder = Recorder(recorder_config(options["record"], provider_configuration(), options))
-        return build_listener(stack.enter_context(recorder))
+            return build_listener(provider)
+        target = chosen_provider().target(provider_settings())
+        recorder = Recorder(recorder_config(options["record"], target, options, format_name=provider.format))
+        return build_listener(provider, stack.enter_context(recorder))
 
 
-def build_listener(recorder: Recorder | None = None) -> Listener:
+def create_provider() -> Provider:
+    """The provider's feed as the settings describe it; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the message names it.
+    """
+    plugin, all_settings = chosen_provider(), provider_settings()
+    load_calendar = functools.partial(
+        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
+    )
+    return plugin.create(
+        all_settings, plugin.target(all_settings), load_calendar=load_calendar, clock=SystemClock()
+    )
+
+
+def build_listener(provider: Provider, recorder: Recorder | None = None) -> Listener:
     """The listener as the settings describe it; nothing is connected yet.
 
     Raises:
@@ -58,15 +76,12 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
     clock = SystemClock()
     source = process_identity()  # batches are numbered from 1 under this name
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
-    load_calendar = functools.partial(
-        exchange_calendar_around, boundaries=settings.MARKET_HOURS, read=read_by_child
-    )
     return Listener(
-        create_provider(provider_configuration(), load_calendar=load_calendar, clock=clock),
+        provider,
         queues_by_settings(clock),
         shard_count=settings.MDQ_SHARDS,
         source=source,
-        lease=Lease(redis, keys.lease(SERVICE), source, LEASE_TTL_MS),
+        lease=Lease(redis, keys.listener_lease(), source, LEASE_TTL_MS),
         records=ServiceRecords(redis, keys, SERVICE),
         wanted=wanted_by_settings(),
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
@@ -74,14 +89,4 @@ def build_listener(recorder: Recorder | None = None) -> Listener:
         tracing=configure_tracing("listener"),
         tap=recorder.record if recorder else None,
         on_target=recorder.aim if recorder else None,
-    )
-
-
-def wanted_by_settings() -> ListenerWanted:
-    """What holds until an operator says otherwise."""
-    return ListenerWanted(
-        running=True,
-        feed=settings.MASSIVE_FEED,
-        market=settings.MASSIVE_MARKET,
-        subscriptions=tuple(settings.MASSIVE_SUBSCRIPTIONS),
     )

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from marketdata.clock import SystemClock
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
-from marketdata.management.service_command import ServiceCommand
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.simulator.activity import (
     DEFAULT_MIX,
     DEFAULT_PROFILE,

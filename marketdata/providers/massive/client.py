@@ -8,30 +8,31 @@ open. What the server does is told in `status` and `session`. See docs/provider.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.feed_clock import FeedClock
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import (
     BufferCounts,
+    EventRouter,
     FeedOutlook,
-    FeedTarget,
-    Frame,
     ProviderState,
     ProviderStatus,
     SessionReport,
-    StatusEvent,
 )
-from marketdata.providers.feed_clock import FeedClock
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveConfiguration
-from marketdata.providers.massive.framing import FrameRouter, count_events
+from marketdata.providers.massive.framing import count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
 from marketdata.providers.massive.sessions import RetryDelays, SessionEnd, shown_status
+from marketdata.providers.massive.wire_format import FORMAT
+from marketdata.runtime.cancellation import finished_before, first_of, result_before
 from marketdata.trading_calendar import MarketSession
 
 KNOWN_STATUSES: Final = frozenset(
@@ -44,7 +45,6 @@ RECENT_SECONDS: Final = 10.0
 TURNING: Final = ProviderStatus(ProviderState.CONNECTING, "wanted", "a change is under way")
 STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "wanted", "an operator stopped it")
 
-T = TypeVar("T")
 log = get_logger(__name__)
 
 
@@ -81,6 +81,11 @@ class MassiveProvider:
         self._status_log = RateLimitedLog(log)
         self._session: Session | None = None
         self._sessions = 0
+
+    @property
+    def format(self) -> str:
+        """The name of the format of its frames."""
+        return FORMAT.name
 
     @property
     def status(self) -> ProviderStatus:
@@ -124,9 +129,7 @@ class MassiveProvider:
             session.subscribe_to(self._configuration)
         else:
             self._session = None
-            self._feed_clock = _clock_of(self._configuration)
-            if self._market_hours is not None:
-                self._market_hours.forget_feed()
+            self._forget_clock()
             self._enter(TURNING)
             self._turning.set()
 
@@ -138,7 +141,7 @@ class MassiveProvider:
                 self._turning.clear()
                 if self._target is None:
                     self._enter(STOPPED_BY_OPERATOR)
-                    await self._undisturbed(asyncio.Event().wait(), stopping)
+                    await first_of(stopping, self._turning)
                 elif (end := await self._run_session(stopping)) is not None:
                     await self._wait_after(end, stopping)
         finally:
@@ -153,9 +156,9 @@ class MassiveProvider:
         """Give up the frames that wait, and count them under `reason`."""
         self._buffer.discard(reason)
 
-    def router(self, shard_count: int) -> FrameRouter:
+    def router(self, shard_count: int) -> EventRouter:
         """A router for Massive's frames."""
-        return FrameRouter(shard_count)
+        return FORMAT.router(shard_count)
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Count what the server says, and log what is not an acknowledgement."""
@@ -179,14 +182,20 @@ class MassiveProvider:
         """One connection from dialling to its end; None when we ended it, to stop or to turn elsewhere."""
         self._enter(ProviderStatus(ProviderState.CONNECTING, self._status.reason, self._status.detail))
         self._sessions += 1
-        self._feed_clock = _clock_of(self._configuration)  # what another connection declared is over
+        self._forget_clock()  # once more: a session that is being closed may have declared its time meanwhile
         self._session = session = Session(
             self._configuration, self._clock, self._buffer.append, self._learn, self._market_hours
         )
         try:
-            return await self._undisturbed(session.run(), stopping)
+            return await result_before(session.run(), stopping, self._turning)
         finally:
             await session.close()
+
+    def _forget_clock(self) -> None:
+        """What a connection declared of its time is over with it."""
+        self._feed_clock = _clock_of(self._configuration)
+        if self._market_hours is not None:
+            self._market_hours.forget_feed()
 
     def _learn(self, state: ProviderState, reason: str, detail: str) -> None:
         """Take over what the session found out about itself, unless it is being left."""
@@ -204,7 +213,7 @@ class MassiveProvider:
         log.warning(
             "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
         )
-        await self._undisturbed(self._until_worth_trying(end, delay), stopping)
+        await finished_before(self._until_worth_trying(end, delay), stopping, self._turning)
         if self._turning.is_set():
             self._delays.reset()
 
@@ -225,18 +234,6 @@ class MassiveProvider:
                 self._enter(status)
             await asyncio.sleep(max(view.ask_again_seconds, delay_seconds))
             view = await self._market_hours.look(fresh_seconds=0)
-
-    async def _undisturbed(self, work: Awaitable[T], stopping: asyncio.Event) -> T | None:
-        """What the work gives; None, and the work is cancelled, as soon as we stop or turn elsewhere."""
-        working = asyncio.ensure_future(work)
-        disturbances = [asyncio.create_task(event.wait()) for event in (stopping, self._turning)]
-        try:
-            await asyncio.wait([working, *disturbances], return_when=asyncio.FIRST_COMPLETED)
-            return working.result() if working.done() else None
-        finally:
-            for task in (working, *disturbances):
-                task.cancel()
-            await asyncio.wait([working, *disturbances])
 
     def _enter(self, status: ProviderStatus) -> None:
         if status.state is ProviderState.LIVE:

@@ -7,7 +7,8 @@ from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
 from marketdata.events import is_symbol
-from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedTarget
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import MARKETS, ONLY_STOCKS
 
 # The delayed plans' feeds, by their names in the SDK, and by how much they are late.
 DELAYED: Final = "Delayed"
@@ -50,14 +51,7 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     quiet_silence_timeout_seconds: float = 1_200.0
 
     def __post_init__(self) -> None:
-        if self.market not in MARKETS:
-            raise ConfigurationError(
-                f"MASSIVE_MARKET is {self.market!r}; accepted: {', '.join(MARKETS)} ({ONLY_STOCKS})"
-            )
-        if not self.subscriptions:
-            raise ConfigurationError('MASSIVE_SUBSCRIPTIONS is empty; an example: ["A.*", "T.*"]')
-        for subscription in self.subscriptions:
-            _check_subscription(subscription)
+        check_target(FeedTarget(feed=self.feed, market=self.market, subscriptions=self.subscriptions))
         if _is_vendor_feed(self.feed) and not self.api_key:
             raise ConfigurationError(f"MASSIVE_API_KEY is empty, and the feed {self.feed} needs a key")
 
@@ -96,6 +90,23 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def host(self) -> str:
         """Host, and port where given, of the feed."""
         return str(Feed[self.feed].value) if self.feed in Feed.__members__ else self.feed
+
+
+def check_target(target: FeedTarget) -> None:
+    """Check what to listen to; the key is not looked at.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message names its setting and what is accepted.
+    """
+    if target.market not in MARKETS:
+        raise ConfigurationError(
+            f"MASSIVE_MARKET is {target.market!r}; accepted: {', '.join(MARKETS)} ({ONLY_STOCKS})"
+        )
+    if not target.subscriptions:
+        raise ConfigurationError('MASSIVE_SUBSCRIPTIONS is empty; an example: ["A.*", "T.*"]')
+    for subscription in target.subscriptions:
+        _check_subscription(subscription)
+    _is_vendor_feed(target.feed)  # raises for what is neither an address nor a name
 
 
 def _is_vendor_feed(feed: str) -> bool:

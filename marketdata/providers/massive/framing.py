@@ -19,10 +19,12 @@ import numpy as np
 
 from marketdata.codec.layout import SYMBOL_CHARACTERS
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, is_json, pieces_of
-from marketdata.events import LONGEST_SYMBOL, EventType, Symbol
+from marketdata.events import LONGEST_SYMBOL, Symbol
+from marketdata.feeds import MAX_FRAME_CHARACTERS, StatusEvent
 from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, Part, route_frames
 from marketdata.kernels.json_text import packed_word
-from marketdata.providers.base import RoutedEvents, Routing, StatusEvent
+from marketdata.providers.base import RoutedEvents, Routing
+from marketdata.providers.massive.wire import TAG_FIELD, EventType
 from marketdata.transport.queues import QueueName, shard_of
 
 QUEUE_OF: Final[Mapping[EventType, QueueName]] = {
@@ -33,7 +35,6 @@ QUEUE_OF: Final[Mapping[EventType, QueueName]] = {
     EventType.PRICE_BANDS: QueueName.HALTS,
 }
 UNKNOWN_SHARD: Final = 0
-MAX_FRAME_CHARACTERS: Final = 16 * 2**20
 # As many bytes as so many characters may have. A longer frame is not even read: it ends its connection.
 MAX_FRAME_BYTES: Final = 4 * MAX_FRAME_CHARACTERS
 # Of text that is not JSON at all only the beginning is kept, as a JSON string: enough to see what it was.
@@ -43,27 +44,27 @@ STATUS_FRAME_CHARACTERS: Final = 16_384
 STATUS_HEAD_CHARACTERS: Final = 64
 
 
-class _SecondAggregate(msgspec.Struct, gc=False, tag_field="ev", tag="A"):
+class _SecondAggregate(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="A"):
     sym: Symbol
 
 
-class _MinuteAggregate(msgspec.Struct, gc=False, tag_field="ev", tag="AM"):
+class _MinuteAggregate(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="AM"):
     sym: Symbol
 
 
-class _Trade(msgspec.Struct, gc=False, tag_field="ev", tag="T"):
+class _Trade(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="T"):
     sym: Symbol
 
 
-class _Quote(msgspec.Struct, gc=False, tag_field="ev", tag="Q"):
+class _Quote(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="Q"):
     sym: Symbol
 
 
-class _PriceBands(msgspec.Struct, gc=False, tag_field="ev", tag="LULD"):
+class _PriceBands(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="LULD"):
     sym: Symbol = msgspec.field(name="T")
 
 
-class _Status(msgspec.Struct, gc=False, tag_field="ev", tag="status"):
+class _Status(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="status"):
     status: str
     message: str = ""
 
@@ -93,7 +94,7 @@ _GROUP_OF_HEADER: Final[Mapping[type[_Header], int]] = {
 }
 
 
-_TAG_KEY: Final = packed_word("ev")
+_TAG_KEY: Final = packed_word(TAG_FIELD)
 _ROUTES: Final = np.array(
     [
         (
@@ -192,7 +193,7 @@ class FrameRouter:
             if _is_json(data):
                 self._set_aside_text(data, "not_an_array")
                 return
-            events = pieces_of(_text_of(data))
+            events = pieces_of(_text_of(data), TAG_FIELD)
         for event in events:
             try:
                 header = _header_or_status.decode(event)
@@ -270,7 +271,7 @@ def _why_not_routable(event: bytes) -> str:
     if not is_json(event):
         return _NOT_JSON
     try:
-        event_type = event_code(event)
+        event_type = event_code(event, TAG_FIELD)
     except msgspec.ValidationError:
         return "no_event_type"
     if event_type not in _KNOWN_TYPES:

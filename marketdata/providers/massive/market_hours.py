@@ -10,7 +10,7 @@ import msgspec
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ContentError, MarketDataError, ProviderUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from marketdata.providers.massive.market_status import MarketStatus
+from marketdata.providers.massive.rest.market_status import MarketStatus
 from marketdata.trading_calendar import CalendarRangeError, MarketSession, TradingCalendar
 
 FRESH_SECONDS: Final = 60.0

@@ -10,11 +10,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from marketdata.clock import Clock
+from marketdata.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, declared_time_ms
+from marketdata.feeds import Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter, filter_library_logger
 from marketdata.observability.logs import get_logger, route_library_logger
-from marketdata.providers.base import Frame, ProviderState, SessionReport, StatusEvent
-from marketdata.providers.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, declared_time_ms
+from marketdata.providers.base import ProviderState, SessionReport
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.framing import MAX_FRAME_BYTES, statuses_of
 from marketdata.providers.massive.market_hours import MarketHours
@@ -26,6 +27,7 @@ from marketdata.providers.massive.sessions import (
     no_further_dialling,
     shown_status,
 )
+from marketdata.runtime.cancellation import end
 from marketdata.trading_calendar import MarketSession
 
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
@@ -141,8 +143,7 @@ class Session:
     async def close(self) -> None:
         """End the session without leaving a task or a socket, however the peer behaves."""
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+            await end(self._looking)
         if self._receiving is None:
             return
         if not self._receiving.done() and self._client.websocket is not None:

@@ -10,7 +10,7 @@ from massive.exceptions import AuthError
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import CloseCode
 
-from marketdata.providers.base import StatusEvent
+from marketdata.feeds import StatusEvent
 from marketdata.runtime.backoff import Backoff
 
 

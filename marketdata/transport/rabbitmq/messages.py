@@ -17,6 +17,7 @@ Properties = spec.Basic.Properties
 class _Headers(msgspec.Struct, frozen=True, kw_only=True):
     """What travels beside the body; queue and shard are those of the queue itself."""
 
+    format: str
     source: str
     sequence: int
     received_ns: int
@@ -28,6 +29,7 @@ class _Headers(msgspec.Struct, frozen=True, kw_only=True):
 def properties_of(batch: Batch) -> Properties:
     """What travels beside the body, which is the batch's as it is: the rest of the batch in headers."""
     headers: Any = {
+        "format": batch.format,
         "source": batch.source,
         "sequence": batch.sequence,
         "received_ns": batch.received_ns,
@@ -51,6 +53,7 @@ def batch_of(queue: QueueName, shard: int, body: bytes, headers: Mapping[str, An
     except msgspec.ValidationError as error:
         raise ContentError("malformed_batch", str(error)) from error
     return Batch(
+        format=values.format,
         queue=queue,
         shard=shard,
         source=values.source,

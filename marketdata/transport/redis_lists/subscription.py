@@ -6,18 +6,18 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-from marketdata.errors import ContentError, OwnershipLost, TopologyMismatch, TransportUnavailable
+from marketdata.errors import ContentError, OwnershipLost
+from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.transport.accounting import Intake
 from marketdata.transport.base import Batch, Delivery
 from marketdata.transport.envelope import decode
 from marketdata.transport.queues import QueueName
 from marketdata.transport.redis_lists.keys import Names
-from marketdata.transport.redis_lists.scripts import ACKNOWLEDGE, ACQUIRE, RELEASE, RENEW, TAKE
+from marketdata.transport.redis_lists.lease import ShardLease
+from marketdata.transport.redis_lists.scripts import ACKNOWLEDGE, TAKE
 from marketdata.transport.redis_lists.server import Server
 
-LEASE_MS: Final = 3_000
-RENEWALS_PER_LEASE: Final = 3
-STANDBY_POLL_SECONDS: Final = 0.3
+STANDBY_SECONDS: Final = 0.3
 LONGEST_BLOCK_SECONDS: Final = 1.0
 MOST_BATCHES_A_QUEUE: Final = 64
 """Handed over in one call: bounds how long a script may hold the server (64 batches of 170 kB: some ms)."""
@@ -53,7 +53,14 @@ class RedisListSubscription:
         self._owned = False
         self._term = 0
         self._next_number = 0
-        self._renewal: asyncio.Task[None] | None = None
+        # Each script that needs ownership checks the lease itself, so a failed renewal does no harm.
+        self._leadership = Leadership(
+            ShardLease(server, self._keys, self._owner, queue_ttl_ms=ttl_ms),
+            role=f"owner of shard {shard}",
+            when_unreachable=WhenUnreachable.LEAD_ON,
+            standby_seconds=STANDBY_SECONDS,
+        )
+        self._tenure = contextlib.AsyncExitStack()
 
     @property
     def expired_batches(self) -> int:
@@ -68,15 +75,12 @@ class RedisListSubscription:
     async def acquire(self) -> None:
         """Ask for the lease until it is ours, then renew it in the background."""
         self._owned = False
-        self._stop_renewal()
-        while not await self._asked_for_lease():  # noqa: ASYNC110 - the other owner is another process
-            await asyncio.sleep(STANDBY_POLL_SECONDS)
+        await self._tenure.aclose()
+        never = asyncio.Event()
+        await self._leadership.acquire(never, wait_for_store=False)
         self._owned = True
         self._term += 1
-        self._renewal = asyncio.create_task(self._renew_for_ever(), name=f"lease of shard {self._shard}")
-
-    async def _asked_for_lease(self) -> bool:
-        return bool(await self._server.script(ACQUIRE, self._keys, self._owner, LEASE_MS, self._ttl_ms))
+        await self._tenure.enter_async_context(self._leadership.kept(never))
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
         """Take what waits; with nothing there, block on the wake-up list and look again."""
@@ -98,11 +102,10 @@ class RedisListSubscription:
 
     async def close(self) -> None:
         """Put back what is on loan and release the lease; a server that is away lets it run out."""
-        self._stop_renewal()
+        await self._tenure.aclose()
         if self._owned:
             self._owned = False
-            with contextlib.suppress(TransportUnavailable, TopologyMismatch):
-                await self._server.script(RELEASE, self._keys, self._owner, self._ttl_ms)
+            await self._leadership.release()
 
     async def _take(self) -> list[Delivery]:
         """What may be handed out of what waits; goes on while all that came was too old."""
@@ -159,18 +162,6 @@ class RedisListSubscription:
             raise OwnershipLost(f"the lease of shard {self._shard} ran out or went to another owner")
         self._owned = True
         return answer
-
-    async def _renew_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(LEASE_MS / 1000 / RENEWALS_PER_LEASE)
-            with contextlib.suppress(TransportUnavailable):
-                if not await self._server.script(RENEW, [self._lease], self._owner, LEASE_MS):
-                    return
-
-    def _stop_renewal(self) -> None:
-        if self._renewal is not None:
-            self._renewal.cancel()
-            self._renewal = None
 
 
 class _Loan(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from mdp_site.identity.arguments import add_arguments
+from mdp_site.dev.identity.arguments import add_arguments
 
 
 class Command(BaseCommand):
@@ -20,10 +20,10 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Become `python -m mdp_site.identity`: another Django, with settings and a database of its own."""
+        """Become `python -m mdp_site.dev.identity`, which has settings and a database of its own."""
         arguments = ["--host", options["host"], "--port", str(options["port"])]
         arguments += ["--state-dir", str(options["state_dir"]), "--user", options["user"]]
         for uri in options["client_redirect_uri"]:
             arguments += ["--client-redirect-uri", uri]
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "mdp_site.identity", *arguments])  # noqa: S606 - no shell wanted
+        os.execv(sys.executable, [sys.executable, "-m", "mdp_site.dev.identity", *arguments])  # noqa: S606 - no shell wanted

@@ -11,15 +11,18 @@ from django.core.management.base import CommandParser
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.management.queue_settings import queues_by_settings
-from marketdata.management.service_command import ServiceCommand, process_identity
 from marketdata.observability.tracing import configure_tracing, inherited_traceparent
+from marketdata.runtime.identity import process_identity
 from marketdata.runtime.service import Service
+from marketdata.runtime.service_command import ServiceCommand
+from marketdata.runtime.settings import own_settings
 from marketdata.runtime.workers import WorkerPool
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.service_records import InstanceRecords
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar.exchange import (
     exchange_calendar_around,
@@ -35,6 +38,7 @@ from scanners.management.worker_arguments import (
 from scanners.processor import Processor
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.processor.turn import CLAIM_TTL_MS, AnyTurn, PreferredTurn, SubstituteTurn, Turn
+from scanners.settings import PROCESSOR, ProcessorSettings
 
 
 class Command(ServiceCommand):
@@ -112,7 +116,7 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
     owner = process_identity()
 
     def claim_of(shard: int) -> Lease:
-        return Lease(redis, keys.lease(f"shard:{shard}"), owner, CLAIM_TTL_MS)
+        return Lease(redis, keys.shard_claim(shard), owner, CLAIM_TTL_MS)
 
     return Processor(
         transport=queues_by_settings(clock),
@@ -129,7 +133,11 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
             publish_interval_ms=settings.PUBLISH_INTERVAL_MS,
             prefetch=settings.PREFETCH_COUNT,
             show_test_issues=settings.SHOW_TEST_ISSUES,
+            batch_ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         ),
+        records=InstanceRecords(redis, keys, PROCESSOR, owner),
+        own_settings=own_settings(ProcessorSettings, settings),
+        source=owner,
         clock=clock,
     )
 
@@ -139,5 +147,6 @@ def _turn_at(
 ) -> Turn:
     if place is None:
         return AnyTurn()
-    turn = PreferredTurn if place.prefers(shards.index(shard)) else SubstituteTurn
-    return turn(claim_of(shard))
+    if place.prefers(shards.index(shard)):
+        return PreferredTurn(claim_of(shard), shard=shard)
+    return SubstituteTurn(claim_of(shard))

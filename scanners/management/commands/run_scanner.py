@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from marketdata.clock import SystemClock
-from marketdata.management.service_command import ServiceCommand, process_identity
+from marketdata.runtime.identity import process_identity
+from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -35,7 +36,7 @@ def build_scanner() -> Scanner:
     """
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
     return Scanner(
-        lease=Lease(redis, keys.lease("scanner"), process_identity(), LEASE_TTL_MS),
+        lease=Lease(redis, keys.scanner_lease(), process_identity(), LEASE_TTL_MS),
         rows_news=AnnouncementReader(
             settings.MDC_URL, [keys.rows(shard) for shard in range(settings.MDQ_SHARDS)]
         ),

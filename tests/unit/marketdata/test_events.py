@@ -9,7 +9,7 @@ import pytest
 from marketdata.codec.layout import SYMBOL_CHARACTERS
 from marketdata.events import LONGEST_SYMBOL, Symbol
 from marketdata.kernels.symbols import BEGINS, GOES_ON
-from marketdata.reference.wire import read_daily_bars
+from marketdata.providers.massive.rest.wire import read_daily_bars
 from tests.support.symbols import NO_SYMBOLS, SYMBOLS
 
 

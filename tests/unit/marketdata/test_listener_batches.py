@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import pytest
 
 from marketdata.errors import TopologyMismatch
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.listener import Listener, publishing, service
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger
@@ -23,16 +24,7 @@ from marketdata.listener.wanted import (
 )
 from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import (
-    BufferCounts,
-    FeedOutlook,
-    FeedTarget,
-    Frame,
-    ProviderState,
-    ProviderStatus,
-    SessionReport,
-    StatusEvent,
-)
+from marketdata.providers.base import BufferCounts, FeedOutlook, ProviderState, ProviderStatus, SessionReport
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.runtime.backoff import Backoff
@@ -49,6 +41,8 @@ TTL_MS = 5_000
 
 class FakeProvider:
     """A provider whose frames the test puts in."""
+
+    format = "massive"
 
     def __init__(self) -> None:
         self.buffer = FrameBuffer(count_events)

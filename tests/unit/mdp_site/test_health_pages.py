@@ -1,14 +1,15 @@
 """`/healthz`, `/readyz` and `/metrics` of the web process, and whom they tell what."""
 
+import json
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser
+from django.test import AsyncRequestFactory, Client
 from pytest_django import Settings
 
 from mdp_site import health
-from widgets import routing
 from widgets.data_state import DataState
 from widgets.protocol import Status
 
@@ -57,20 +58,39 @@ def test_without_a_database_nobody_is_known_as_staff(monkeypatch: pytest.MonkeyP
     assert readiness(staff) == (503, {"database": "unavailable"})
 
 
-def test_the_state_of_the_data_is_told_and_does_not_make_the_process_unready(
-    monkeypatch: pytest.MonkeyPatch, staff: Client
-) -> None:
-    assert Client().get("/readyz").json()["data"] is None, "nothing is known before the hub runs"
-    status = Status(state=DataState.REFUSED, age_ms=47_000, detail="Auth failed.")
-    monkeypatch.setattr(routing.hub, "data_status", lambda: status)
-    answer = Client().get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json()["data"] == {"state": "refused", "age_ms": 47_000}
-    assert staff.get("/readyz").json()["data"] == {
-        "state": "refused",
-        "age_ms": 47_000,
-        "detail": "Auth failed.",
-    }
+class KnowingHub:
+    """The hub of a process, as far as it is asked."""
+
+    def __init__(self, status: Status | None) -> None:
+        self.status = status
+        self.trouble: dict[str, str] = {}
+
+    def data_status(self) -> Status | None:
+        return self.status
+
+    def unready(self) -> dict[str, str]:
+        return self.trouble
+
+
+def readyz(hub: KnowingHub, user: Any) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
+    """What the page tells in a process with this hub: its code, who is unready, and the state of the data."""
+    request: Any = AsyncRequestFactory().get("/readyz")
+    request.scope[health.HUB_IN_SCOPE] = hub
+    request.user = user
+    answer = health.readyz(request)
+    body = json.loads(answer.content)
+    return answer.status_code, body["unready"], body["data"]
+
+
+def test_the_state_of_the_data_is_told_and_does_not_make_the_process_unready() -> None:
+    hub = KnowingHub(None)
+    assert readyz(hub, AnonymousUser()) == (200, {}, None), "nothing is known before the hub runs"
+    hub.status = Status(state=DataState.REFUSED, age_ms=47_000, detail="Auth failed.")
+    told = {"state": "refused", "age_ms": 47_000}
+    assert readyz(hub, AnonymousUser()) == (200, {}, told)
+    assert readyz(hub, get_user_model()(is_staff=True)) == (200, {}, told | {"detail": "Auth failed."})
+    hub.trouble = {"hub": "LookupError: a defect"}
+    assert readyz(hub, AnonymousUser()) == (503, {"hub": "unavailable"}, told)
 
 
 @pytest.mark.parametrize(

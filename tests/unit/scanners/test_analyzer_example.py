@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
-from marketdata.providers.base import Frame
-from marketdata.store.keys import TOP_GAINERS, TOP_VOLUME
+from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import event_times_ms
+from scanners.analyzers.bars import LINES, event_times_ms
 from scanners.analyzers.base import Analyzer
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import Checkpoint, ShardProcessor
-from scanners.registry import AGGREGATE_COLUMNS, Route
+from scanners.registry import Route
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, row_block
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "analyzers.md"
@@ -44,7 +44,7 @@ make_analyzer: Final[MakeAnalyzer] = SHOWN["LargestBarAnalyzer"]
 
 def new_shard(epoch: int) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), make_analyzer())
-    route = Route(QueueName.AGGREGATE, AGGREGATE_COLUMNS, event_times_ms, analyzers)
+    route = Route(QueueName.AGGREGATE, LINES, event_times_ms, analyzers)
     return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from marketdata.store.keys import (
-    BOARDS,
+from marketdata.schema import BOARDS
+from marketdata.schema.boards import (
+    ALL_BOARDS,
     HALTS,
     TOP_GAINERS,
     TOP_GAP_DOWNS,
@@ -12,9 +13,9 @@ from marketdata.store.keys import (
     TOP_TRADES,
     TOP_VOLUME,
 )
-from scanners import ranking
-from scanners.scanner.market import BOARD_COLUMNS, MarketScanner, Merge, RankedBoard
-from tests.support.builders import block_rows, row_block
+from scanners.registry import routes, schema
+from scanners.scanner.market import MarketScanner, Merge, RankedBoard
+from tests.support.builders import row_block
 
 
 def boards(market: MarketScanner) -> dict[str, RankedBoard]:
@@ -34,12 +35,24 @@ def test_boards_rank_over_all_shards() -> None:
     assert ranked[TOP_GAPPERS].block.symbols == ("C", "A")
     assert ranked[TOP_GAINERS].block.symbols == ()
     block = ranked[TOP_VOLUME].block
-    assert tuple(block.columns) == ("rank", *BOARD_COLUMNS)
-    assert [row["rank"] for row in block_rows(block).values()] == [1.0, 2.0]
     assert ranked[TOP_VOLUME].scores == {"B": 9.0, "A": 5.0}
     assert (block.producer, block.epoch, block.tick) == (TOP_VOLUME, 7, 1)
     assert (block.published_ns, block.received_ns, block.market_time_ms) == (9, 3, 4)
     assert boards(market)[TOP_VOLUME].block.tick == 2
+
+
+def test_a_board_publishes_the_columns_that_it_shows_and_no_other_and_first_the_one_that_ranks_it() -> None:
+    declared = schema(routes())
+    ranked = boards(MarketScanner(epoch=1))
+    for board in BOARDS:
+        columns = tuple(ranked[board.name].block.columns)
+        assert columns == declared.board_columns(board)
+        assert columns[0] == board.ranked_by
+        assert set(columns[1:]) == {
+            column.name
+            for column in declared.table
+            if board.name in column.boards and column.name != board.ranked_by
+        }
 
 
 def test_each_board_has_its_own_end_of_its_own_column() -> None:
@@ -54,7 +67,7 @@ def test_each_board_has_its_own_end_of_its_own_column() -> None:
 
     ranked = boards(market)
 
-    assert set(ranked) == set(BOARDS)
+    assert set(ranked) == set(ALL_BOARDS)
     assert ranked[TOP_LOSERS].block.symbols == ("DOWN", "UP")
     assert ranked[TOP_GAP_DOWNS].block.symbols == ("DOWN", "UP")
     assert ranked[TOP_TRADES].block.symbols == ("DOWN", "HALTED")
@@ -95,7 +108,7 @@ def test_rows_that_a_new_whole_does_not_have_leave_the_boards() -> None:
 @pytest.mark.parametrize("shown", [False, True])
 def test_test_issues_stand_on_boards_only_where_their_processor_shows_them(shown: bool) -> None:
     market = MarketScanner(epoch=1)
-    columns = {board.column: 900.0 for board in ranking.BOARDS}
+    columns = {board.ranked_by: 900.0 for board in BOARDS}
     first = {"ZVZZT": columns, "AAPL": dict.fromkeys(columns, 1.0)}
     market.apply_whole(0, row_block(first, shows_test_issues=shown))
     market.apply_changed(0, row_block({"NTEST.A": columns}, tick=2, shows_test_issues=shown))

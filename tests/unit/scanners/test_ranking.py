@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanners.ranking import BOARDS, Direction, above_zero, rank
+from marketdata.schema import BOARDS, Direction
+from scanners.ranking import competing, rank
 
 VALUES = st.lists(
     st.one_of(
@@ -47,17 +48,12 @@ def test_a_board_of_equal_values_is_cut_by_symbol() -> None:
 
 
 def test_no_volume_is_not_ranked_by_volume() -> None:
-    assert above_zero(np.array([math.nan, 0.0, 1.0])).tolist() == [False, False, True]
+    by_volume = next(board for board in BOARDS if board.ranked_by == "accumulated_volume")
+    assert competing(by_volume, np.array([math.nan, 0.0, 1.0])).tolist() == [False, False, True]
 
 
 def test_gappers_that_fall_stand_behind_those_that_rise() -> None:
-    gappers = next(board for board in BOARDS if board.column == "pct_change")
+    gappers = next(board for board in BOARDS if board.ranked_by == "pct_change")
     values = np.array([-5.0, math.nan, 3.0, 0.0])
-    ranked = rank(
-        values,
-        gappers.eligible(values),
-        depth=gappers.depth,
-        tie_order=np.arange(4),
-        direction=gappers.direction,
-    )
+    ranked = rank(values, competing(gappers, values), tie_order=np.arange(4), direction=gappers.direction)
     assert ranked.tolist() == [2, 3, 0]

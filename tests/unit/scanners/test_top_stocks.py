@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
-from marketdata.providers.base import Frame
-from marketdata.store.keys import BOARDS, TOP_GAINERS, TOP_GAPPERS, TOP_LOSERS, TOP_VOLUME
+from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_GAPPERS, TOP_LOSERS, TOP_VOLUME
 from scanners.top_stocks import TopStocks
 from tests.support.builders import aggregate_wire, block_rows, calendar_of, new_york_ms, quote_wire, row_block
 
@@ -48,7 +48,7 @@ def test_boards_rank_the_whole_market_whatever_the_shards(shards: int) -> None:
     boards = top.boards(published_ns=9)
 
     assert outcome.applied == {"aggregate": 2 * len(SYMBOLS)}
-    assert set(boards) == set(BOARDS)
+    assert set(boards) == set(ALL_BOARDS)
     assert boards[TOP_GAINERS].block.symbols[:3] == ("S39", "S38", "S37")
     assert boards[TOP_LOSERS].block.symbols[:2] == ("S00", "S01")
     assert boards[TOP_GAPPERS].block.symbols == ("S07",)

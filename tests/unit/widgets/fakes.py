@@ -8,14 +8,17 @@ from typing import Any
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.listener.wanted import ListenerActual, encode
 from marketdata.payloads import RowBlock
-from marketdata.store.announcements import Announcement, News, Resync
+from marketdata.store.announcements import Announcement, MissedAnnouncements, News
+from marketdata.store.keys import STREAM_BLOCKS
+from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import StoredTape
 from tests.support.manual_clock import ManualClock
 from widgets.outbox import Outbox
+from widgets.protocol import VERSION_2, FeedEmission, ProtocolVersion
 
 
 class MemoryAnnouncements:
-    """Announcements by hand, with the promises of `AnnouncementReader`: `Resync` comes first."""
+    """Announcements by hand, with the promises of `AnnouncementReader`: first `MissedAnnouncements`."""
 
     def __init__(self) -> None:
         self._news: asyncio.Queue[News | Exception] = asyncio.Queue()
@@ -25,7 +28,7 @@ class MemoryAnnouncements:
         self._news.put_nowait(Announcement(channel, block))
 
     def reconnect(self) -> None:
-        self._news.put_nowait(Resync())
+        self._news.put_nowait(MissedAnnouncements())
 
     def fail(self, error: Exception) -> None:
         """Make the reader raise what it never should."""
@@ -33,7 +36,7 @@ class MemoryAnnouncements:
 
     async def __aiter__(self) -> AsyncIterator[News]:
         self.readers += 1
-        yield Resync()
+        yield MissedAnnouncements()
         while True:
             news = await self._news.get()
             if isinstance(news, Exception):
@@ -41,8 +44,8 @@ class MemoryAnnouncements:
             yield news
 
 
-class MemorySnapshots:
-    """The stored wholes, with the promises of `SnapshotReader`.
+class MemorySnapshots(SnapshotReader):
+    """The stored wholes, in memory: what the hub reads of them.
 
     While `released` is not set, a shard that was read is on its way and does not arrive.
     """
@@ -70,7 +73,7 @@ class MemorySnapshots:
             raise ContentError("row_block", "foreign bytes")
         return self.boards.get(feed)
 
-    async def stream(self, shard: int, name: str, newest: int) -> Sequence[RowBlock]:
+    async def stream(self, shard: int, name: str, newest: int = STREAM_BLOCKS) -> Sequence[RowBlock]:
         self._answer(f"{name}:{shard}")
         if name in self.unreadable:
             raise ContentError("row_block", "foreign bytes")
@@ -129,12 +132,18 @@ class FeedCopy:
         assert set(self.order) == set(self.rows)
 
 
+def text_of(emission: FeedEmission | None, clock: ManualClock | None = None) -> str | None:
+    """What a client of version 2 is sent now for an emission."""
+    now_ns = (clock or ManualClock()).time_ns()
+    return None if emission is None else VERSION_2.encode_emission(emission, now_ns)
+
+
 class ReadingClient:
     """An outbox with somebody who reads it whenever the test says so."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, version: ProtocolVersion = VERSION_2) -> None:
         self.given_up = 0
-        self.outbox = Outbox(clock, self._give_up)
+        self.outbox = Outbox(clock, self._give_up, version)
 
     def _give_up(self) -> None:
         self.given_up += 1

@@ -5,25 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.reference.tickers import TickerType
-from marketdata.store.keys import BOARDS, Keys
+from marketdata.schema import CIRCUMSTANCES
+from marketdata.schema.boards import ALL_BOARDS
+from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
-from scanners import ranking
-from scanners.registry import CIRCUMSTANCE_COLUMNS, routes, streams, table_columns
-from scanners.scanner.market import BOARD_COLUMNS
+from scanners.registry import routes, schema, streams, table_columns
 from widgets.catalog import (
-    ALERT_COLUMNS,
-    ALERT_INFOS,
-    BOARD_INFOS,
+    ALERTS,
     COLUMNS,
     LONGEST_FEED_NAME,
     QUOTE_PATTERN,
     ROW_COLUMNS,
-    TABLE_COLUMNS,
     TAPE_COLUMNS,
     TRADES_PATTERN,
     FeedKind,
     StoredFeeds,
-    Unit,
     UnknownFeedError,
     feed_of,
 )
@@ -48,24 +44,27 @@ INTERNAL_COLUMNS = {
 """Columns of the market table that no trader looks at."""
 
 
-def test_every_board_of_the_store_and_no_other_is_a_feed_with_a_label() -> None:
-    assert set(BOARD_INFOS) == set(BOARDS)
-    assert all(feed_of(name).kind is FeedKind.BOARD and info.label for name, info in BOARD_INFOS.items())
+def test_every_board_is_a_feed_with_the_columns_that_the_scanner_publishes() -> None:
+    declared = schema(routes())
+    for board in declared.boards:
+        feed = feed_of(board.name)
+        assert (feed.kind, feed.columns) == (FeedKind.BOARD, declared.board_columns(board))
 
 
-def test_every_column_of_the_market_table_is_shown_or_internal_and_no_other_is_promised() -> None:
-    assert set(table_columns(routes())) == set(TABLE_COLUMNS) | INTERNAL_COLUMNS
-
-
-@pytest.mark.parametrize("board", ranking.BOARDS, ids=lambda board: board.feed)
-def test_a_board_shows_no_column_that_the_scanner_does_not_publish(board: ranking.Board) -> None:
-    assert set(BOARD_INFOS[board.feed].columns) <= {*BOARD_COLUMNS, *board.further_columns}
+def test_every_column_of_the_market_table_is_in_the_quote_or_internal() -> None:
+    assert set(table_columns(routes())) == set(ROW_COLUMNS[QUOTE_PATTERN]) | INTERNAL_COLUMNS
 
 
 def test_alerts_show_what_their_streams_tell() -> None:
-    assert {alert.stream for alert in ALERT_INFOS.values()} <= set(streams(routes()))
-    told = {"price", "level", "session", "start_timestamp", "end_timestamp", *CIRCUMSTANCE_COLUMNS}
-    assert set(ALERT_COLUMNS) == told
+    assert {stream.name for stream in ALERTS.values()} <= set(streams(routes()))
+    told = ("price", "level", "session", "start_timestamp", "end_timestamp", *CIRCUMSTANCES)
+    assert all(feed_of(name).columns == told for name in ALERTS)
+
+
+def test_the_feeds_of_ranges_and_halts_show_what_their_analyzers_declare() -> None:
+    assert set(ROW_COLUMNS["daily_range:{symbol}"]) > {"close", "day_high", "regular_low", "new_low_count"}
+    assert set(ROW_COLUMNS["halts:{symbol}"]) > {"is_halted", "band_high", "limit_state", "nasdaq_listed"}
+    assert not INTERNAL_COLUMNS & {name for columns in ROW_COLUMNS.values() for name in columns}
 
 
 @pytest.mark.parametrize("symbol", STOCKS)
@@ -107,7 +106,7 @@ def test_the_trades_of_a_symbol_are_a_feed() -> None:
 def test_an_unknown_name_is_refused_with_the_list_of_feeds(name: str) -> None:
     with pytest.raises(UnknownFeedError) as refused:
         feed_of(name)
-    assert all(known in str(refused.value) for known in (*BOARDS, *ROW_COLUMNS, TRADES_PATTERN, *ALERT_INFOS))
+    assert all(known in str(refused.value) for known in (*ALL_BOARDS, *ROW_COLUMNS, TRADES_PATTERN, *ALERTS))
 
 
 @given(st.text())
@@ -129,24 +128,19 @@ def test_a_quote_has_its_own_symbol_or_none(name: str) -> None:
 
 
 def test_all_columns_of_feeds_are_described_once() -> None:
-    for columns in (*(board.columns for board in BOARD_INFOS.values()), *ROW_COLUMNS.values(), ALERT_COLUMNS):
+    feeds = [feed_of(name) for name in (*ALL_BOARDS, *ALERTS, "trades:A")]
+    for columns in (*(feed.columns for feed in feeds), *ROW_COLUMNS.values()):
         assert set(columns) <= set(COLUMNS)
         assert len(set(columns)) == len(columns)
-    assert ROW_COLUMNS[QUOTE_PATTERN] == TABLE_COLUMNS
-
-
-def test_codes_and_nothing_else_have_names() -> None:
-    assert all((column.unit is Unit.CODE) == bool(column.names) for column in COLUMNS.values())
 
 
 def test_feeds_are_found_under_the_prefix_and_in_the_shard_of_their_symbol() -> None:
     stored = StoredFeeds(Keys("tenant:"), 4)
-    assert set(stored.boards) == {f"tenant:{name}" for name in BOARD_INFOS}
+    assert set(stored.boards) == {f"tenant:{name}" for name in ALL_BOARDS}
     assert stored.rows_channel(feed_of("daily_range:AAPL")) == f"tenant:mdp:rows:{shard_of('AAPL', 4)}"
-    assert set(stored.channels) == {*stored.boards, *stored.shards, *stored.streams}
-    assert len(stored.channels) == len(BOARD_INFOS) + 4 + 4 * len(ALERT_INFOS)
-    assert {stored.streams[channel].feed for channel in stored.streams_of(3)} == set(ALERT_INFOS)
+    assert (len(stored.shards), len(stored.streams)) == (4, 4 * len(ALERTS))
+    assert {stored.streams[channel].feed for channel in stored.streams_of(3)} == set(ALERTS)
 
 
 def test_every_type_of_security_has_a_name() -> None:
-    assert set(COLUMNS["ticker_type"].names) == set(TickerType)
+    assert set(COLUMNS["ticker_type"].codes) == set(TickerType)

@@ -10,6 +10,7 @@ from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import ReadingClient
 from widgets.outbox import MOST_ANSWERS, Outbox
+from widgets.protocol import ProtocolVersion
 
 
 @pytest.fixture
@@ -22,7 +23,11 @@ def client(clock: ManualClock) -> ReadingClient:
     return ReadingClient(clock)
 
 
-def drain(outbox: Outbox, render: Callable[[str], str | None] = "snapshot of {}".format) -> list[str]:
+def snapshot_of(feed: str, _version: ProtocolVersion) -> str:
+    return f"snapshot of {feed}"
+
+
+def drain(outbox: Outbox, render: Callable[[str, ProtocolVersion], str | None] = snapshot_of) -> list[str]:
     texts = []
     while (text := outbox.take(render)) is not None:
         texts.append(text)
@@ -61,16 +66,16 @@ def test_an_update_during_the_wait_for_a_snapshot_is_in_the_snapshot(client: Rea
     outbox.snapshot("a")
     state["a"] = "state 2"
     outbox.delta("a", "from 1 to 2")
-    assert drain(outbox, state.get) == ["state 2"]
+    assert drain(outbox, lambda feed, _version: state.get(feed)) == ["state 2"]
 
 
 def test_an_update_while_a_snapshot_is_being_sent_follows_it(client: ReadingClient) -> None:
     outbox, state = client.outbox, {"a": "state 1"}
     outbox.snapshot("a")
-    assert outbox.take(state.get) == "state 1"
+    assert outbox.take(lambda feed, _version: state.get(feed)) == "state 1"
     state["a"] = "state 2"
     outbox.delta("a", "from 1 to 2")
-    assert drain(outbox, state.get) == ["from 1 to 2"]
+    assert drain(outbox, lambda feed, _version: state.get(feed)) == ["from 1 to 2"]
 
 
 def test_a_busy_feed_does_not_keep_a_quiet_one_waiting(client: ReadingClient) -> None:
@@ -78,15 +83,15 @@ def test_a_busy_feed_does_not_keep_a_quiet_one_waiting(client: ReadingClient) ->
     outbox.delta("busy", "1")
     outbox.delta("quiet", "1")
     outbox.delta("busy", "2")
-    assert outbox.take("snapshot of {}".format) == "snapshot of busy"
+    assert outbox.take(snapshot_of) == "snapshot of busy"
     outbox.delta("busy", "3")
-    assert outbox.take("snapshot of {}".format) == "1"
+    assert outbox.take(snapshot_of) == "1"
 
 
 def test_a_feed_without_data_is_passed_over(client: ReadingClient) -> None:
     client.outbox.snapshot("empty")
     client.outbox.delta("a", "delta of a")
-    assert drain(client.outbox, lambda _feed: None) == ["delta of a"]
+    assert drain(client.outbox, lambda _feed, _version: None) == ["delta of a"]
 
 
 def test_of_the_status_only_the_newest_waits(client: ReadingClient) -> None:
@@ -132,7 +137,7 @@ class BlockingNetwork:
 
 @contextlib.asynccontextmanager
 async def writing(outbox: Outbox, network: BlockingNetwork) -> AsyncIterator[None]:
-    task = asyncio.create_task(outbox.write(network.send, "snapshot of {}".format))
+    task = asyncio.create_task(outbox.write(network.send, snapshot_of))
     try:
         yield
     finally:

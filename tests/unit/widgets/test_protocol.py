@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,24 +16,29 @@ from widgets.protocol import (
     ACCEPTED,
     LONGEST_MESSAGE_BYTES,
     MOST_FEEDS_PER_MESSAGE,
-    Delta,
+    VERSION_2,
+    EmissionTexts,
+    EmittedRows,
     Error,
     ErrorCode,
+    FeedAlert,
+    FeedAppend,
+    FeedDelta,
+    FeedEmission,
+    FeedPosition,
+    FeedSnapshot,
     Ping,
     Pong,
     ProtocolError,
     Resync,
-    Snapshot,
     Status,
     Subscribe,
     Unsubscribe,
     Welcome,
     echo,
-    encode_answer,
-    encode_frame,
-    encode_rows,
     parse_message,
 )
+from widgets.protocol.v2 import Version2
 
 
 @pytest.mark.parametrize(
@@ -112,21 +118,21 @@ def test_any_text_is_a_message_or_an_error_that_can_be_sent(text: str) -> None:
     try:
         message = parse_message(text)
     except ProtocolError as error:
-        sent = json.loads(encode_answer(Error(code=error.code, message=str(error))))
+        sent = json.loads(VERSION_2.encode_answer(Error(code=error.code, message=str(error))))
         assert sent["code"] in list(ErrorCode)
         return
     if isinstance(message, Ping):
-        assert json.loads(encode_answer(Pong(message.id))) == {"type": "pong", "id": message.id}
+        assert json.loads(VERSION_2.encode_answer(Pong(message.id))) == {"type": "pong", "id": message.id}
 
 
 def test_answers_have_the_names_of_the_specification() -> None:
-    assert json.loads(encode_answer(Welcome(server_time_ms=5, user="ada"))) == {
+    assert json.loads(VERSION_2.encode_answer(Welcome(protocol="mdp.v2", server_time_ms=5, user="ada"))) == {
         "type": "welcome",
         "protocol": "mdp.v2",
         "server_time_ms": 5,
         "user": "ada",
     }
-    assert json.loads(encode_answer(Status(state=DataState.LIVE, age_ms=None, detail=""))) == {
+    assert json.loads(VERSION_2.encode_answer(Status(state=DataState.LIVE, age_ms=None, detail=""))) == {
         "type": "status",
         "state": "live",
         "age_ms": None,
@@ -134,7 +140,9 @@ def test_answers_have_the_names_of_the_specification() -> None:
         "opens_ms": None,
         "feed_delay_ms": 0,
     }
-    assert json.loads(encode_answer(Error(code=ErrorCode.UNKNOWN_FEED, feed="x", message="no"))) == {
+    assert json.loads(
+        VERSION_2.encode_answer(Error(code=ErrorCode.UNKNOWN_FEED, feed="x", message="no"))
+    ) == {
         "type": "error",
         "code": "unknown_feed",
         "feed": "x",
@@ -142,37 +150,100 @@ def test_answers_have_the_names_of_the_specification() -> None:
     }
 
 
-def test_frames_of_rows_have_the_names_of_the_specification() -> None:
-    rows = encode_rows(["AAPL"], np.array([[1.0, 190.2]]), [0, 4])
-    position: dict[str, Any] = {"feed": "f", "epoch": "9", "seq": 2, "age_ms": 3, "market_time_ms": 4}
-    snapshot = encode_frame(Snapshot(**position, columns=("volume", "close"), rows=rows))
-    assert json.loads(snapshot) == {
-        "type": "snapshot", **position, "columns": ["volume", "close"], "rows": [["AAPL", 1, 190.2]],
-    }  # fmt: skip
-    delta = encode_frame(Delta(**position, rows=rows, removed=("XYZ",)))
-    assert json.loads(delta) == {
-        "type": "delta", **position, "rows": [["AAPL", 1, 190.2]], "removed": ["XYZ"],
-    }  # fmt: skip
-    reordered = encode_frame(Delta(**position, rows=rows, removed=(), order=("MSFT", "AAPL")))
-    assert json.loads(reordered)["order"] == ["MSFT", "AAPL"]
+def rows_of(symbols: Sequence[str], values: Any, decimals: Sequence[int]) -> EmittedRows:
+    columns = tuple(f"column {index}" for index in range(len(decimals)))
+    return EmittedRows(symbols, columns, tuple(decimals), np.array(values, dtype=np.float64))
 
 
-def text_of(rows: msgspec.Raw) -> str:
-    return bytes(rows).decode()
+def test_frames_of_rows_have_the_names_and_the_order_of_the_specification() -> None:
+    rows = EmittedRows(["AAPL"], ("volume", "close"), (0, 4), np.array([[1.0, 190.2]]))
+    at = FeedPosition("f", "9", 2, received_ns=1_000_000, market_time_ms=4)
+    start = '"feed":"f","epoch":"9","seq":2,"age_ms":3,"market_time_ms":4,'
+    sent = '"rows":[["AAPL",1,190.2]]'
+    for emission, text in (
+        (FeedSnapshot(at, rows), f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent}}}'),
+        (
+            FeedSnapshot(at, rows, limit=200),
+            f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent},"limit":200}}',
+        ),
+        (
+            FeedDelta(at, rows, removed=("XYZ",), order=None),
+            f'{{"type":"delta",{start}{sent},"removed":["XYZ"]}}',
+        ),
+        (
+            FeedDelta(at, rows, removed=(), order=("MSFT", "AAPL")),
+            f'{{"type":"delta",{start}{sent},"removed":[],"order":["MSFT","AAPL"]}}',
+        ),
+        (FeedAlert(at, rows), f'{{"type":"alert",{start}{sent}}}'),
+        (FeedAppend(at, rows), f'{{"type":"append",{start}{sent}}}'),
+    ):
+        assert VERSION_2.encode_emission(emission, now_ns=4_000_000) == text
+
+
+def test_an_emission_without_data_has_no_age_and_a_clock_that_is_behind_makes_none_negative() -> None:
+    for received_ns, now_ns, age_ms in ((0, 5, None), (9_000_000, 2_000_000, 0), (9_000_000, 11_900_000, 2)):
+        at = FeedPosition("f", "9", 1, received_ns=received_ns, market_time_ms=0)
+        assert at.age_ms(now_ns) == age_ms
+
+
+class CountingVersion(Version2):
+    """Another version of the protocol, as to its name; counts what it encodes."""
+
+    def __init__(self, name: str) -> None:
+        self.subprotocol = name  # type: ignore[misc] # a constant of the class, except here
+        self.rows_encoded = 0
+        self.frames_encoded = 0
+
+    def encode_rows(self, rows: EmittedRows) -> msgspec.Raw:
+        self.rows_encoded += 1
+        return super().encode_rows(rows)
+
+    def encode_emission(self, emission: FeedEmission, now_ns: int) -> str:
+        self.frames_encoded += 1
+        return super().encode_emission(emission, now_ns)
+
+
+def test_an_emission_is_encoded_once_for_each_version_that_somebody_speaks() -> None:
+    rows = rows_of(["AAPL"], [[1.0]], [0])
+    alert = FeedAlert(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows)
+    one, two, unspoken = (CountingVersion(name) for name in ("one", "two", "unspoken"))
+    texts = EmissionTexts(alert, now_ns=5)
+    assert texts[one] is texts[one] is texts[one]
+    assert texts[two] is not texts[one]
+    assert [version.frames_encoded for version in (one, two, unspoken)] == [1, 1, 0]
+
+
+def test_the_rows_of_a_snapshot_are_encoded_once_for_each_version_and_its_age_is_that_of_the_moment() -> None:
+    rows = rows_of(["AAPL"], [[1.0]], [0])
+    snapshot = FeedSnapshot(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows)
+    one, two = CountingVersion("one"), CountingVersion("two")
+    ages = [
+        json.loads(version.encode_emission(snapshot, now_ns))["age_ms"]
+        for version in (one, two)
+        for now_ns in (1_000_001, 7_000_001)
+    ]
+    assert ages == [1, 7, 1, 7]
+    assert (one.rows_encoded, two.rows_encoded) == (1, 1)
+
+
+def encoded(symbols: Sequence[str], values: Any, decimals: Sequence[int]) -> str:
+    return bytes(VERSION_2.encode_rows(rows_of(symbols, values, decimals))).decode()
 
 
 def test_integers_have_no_fraction_and_absent_values_are_null() -> None:
-    values = np.array([[1.0, 0.1, 1_795_000_000_000.0], [np.nan, np.nan, np.inf]])
-    assert text_of(encode_rows(["A", "B"], values, [0, 4, 0])) == (
-        '[["A",1,0.1,1795000000000],["B",null,null,null]]'
-    )
+    values = np.array([[1.0, 0.1, 1_795_000_000_000.0], [np.nan, np.nan, np.inf], [-np.inf, 2.0, -0.0]])
+    rows = ('["A",1,0.1,1795000000000]', '["B",null,null,null]', '["C",null,2.0,0]')
+    assert encoded("ABC", values, [0, 4, 0]) == f"[{','.join(rows)}]"
+    for index, row in enumerate(rows):
+        assert encoded("ABC"[index], values[index : index + 1], [0, 4, 0]) == f"[{row}]"
+    assert encoded("", values[:0], [0, 4, 0]) == "[]"
 
 
 @given(st.lists(st.tuples(st.floats(-1e9, 1e9) | st.just(math.nan), st.integers(0, 2**53)), max_size=20))
 def test_numbers_survive_the_wire(pairs: list[tuple[float, int]]) -> None:
     symbols = [f"S{index}" for index in range(len(pairs))]
     values = np.array(pairs, dtype=np.float64).reshape(len(pairs), 2)
-    received = json.loads(text_of(encode_rows(symbols, values, [4, 0])))
+    received = json.loads(encoded(symbols, values, [4, 0]))
     assert received == [
         [symbol, None if math.isnan(price) else price, shares]
         for symbol, (price, shares) in zip(symbols, pairs, strict=True)

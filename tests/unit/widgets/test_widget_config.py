@@ -1,34 +1,30 @@
-"""What the page tells its widgets."""
+"""What the page tells its widgets, and which widgets it has."""
 
 import json
-from pathlib import Path
 
-import widgets
-from marketdata.store.keys import BOARDS
-from mdp_site.models import User
-from widgets.catalog import ALERT_INFOS, BOARD_INFOS
+from django.template.loader import render_to_string
+
+from marketdata.schema import BOARDS
+from widgets.catalog import ALERTS
+from widgets.data_state import STATES
 from widgets.views import widget_config
 
 
-def test_every_column_of_every_feed_is_described() -> None:
-    config = json.loads(json.dumps(widget_config(User(username="ada"))))
-    boards = config["feeds"]["boards"]
-    assert [board["name"] for board in boards] == list(BOARDS)
-    feeds = (*boards, *config["feeds"]["alerts"], config["feeds"]["quote"], config["feeds"]["trades"])
-    used = {name for feed in feeds for name in feed["columns"]}
-    assert used <= set(config["columns"])
-    assert config["columns"]["pct_change"]["unit"] == "percent"
-    assert config["columns"]["free_float"]["decimals"] == 0
-    assert config["columns"]["is_halted"]["names"] == {"0": "no", "1": "yes"}
+def dashboard() -> str:
+    return render_to_string("dashboard.html", {"mdp_config": widget_config(), "boards": BOARDS})
+
+
+def test_the_widgets_are_told_the_socket_and_the_states_of_the_data() -> None:
+    config = json.loads(json.dumps(widget_config()))
     assert config["wsPath"] == "/ws/"
+    assert set(config["states"]) == {state.value for state in STATES}
+    assert all(state["label"] and state["meaning"] for state in config["states"].values())
 
 
-def test_the_dashboard_has_a_place_for_every_board_and_alert() -> None:
-    page = (Path(widgets.__file__).parents[1] / "templates" / "dashboard.html").read_text()
-    missing = [name for name in (*BOARD_INFOS, *ALERT_INFOS) if f'"{name}"' not in page]
-    assert missing == []
-
-
-def test_a_person_is_shown_by_name_where_the_provider_gave_one() -> None:
-    assert widget_config(User(username="u-17"))["user"] == "u-17"
-    assert widget_config(User(username="u-17", first_name="Ada", last_name="King"))["user"] == "Ada King"
+def test_the_dashboard_has_a_widget_for_every_board_under_its_label_and_for_every_alert() -> None:
+    page = dashboard()
+    places = [page.index(f'feed="{board.name}" heading="{board.label}"') for board in BOARDS]
+    assert places == sorted(places), "in the order in which they are declared"
+    assert [name for name in ALERTS if f'"{name}"' not in page] == []
+    assert page.count(" autoselect>") == 1
+    assert page.count(" quiet>") == sum(board.quiet for board in BOARDS)

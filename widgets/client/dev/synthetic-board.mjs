@@ -29,6 +29,9 @@ const COLUMNS = [
   "is_halted",
   "halt_timestamp",
   "trades_per_minute",
+  "spread",
+  "spread_pct",
+  "float_rotation",
 ];
 
 export const ALERT_COLUMNS = ["price", "level", "start_timestamp", "pct_change", "relative_volume"];
@@ -157,6 +160,9 @@ function row(stock) {
     stock.haltedAtMs === null ? 0 : 1,
     stock.haltedAtMs,
     stock.trades,
+    spread,
+    (100 * spread) / price,
+    stock.freeFloat === null ? null : stock.volume / stock.freeFloat,
   ];
 }
 

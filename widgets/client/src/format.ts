@@ -4,6 +4,7 @@
  * An absent value is an en dash and zero is 0; signs are written out, with the real minus, so that colour is never
  * the only sign.
  */
+import type { Column, Unit } from "./generated/schema";
 import type { Value } from "./socket/messages";
 
 export const ABSENT = "–";
@@ -55,9 +56,9 @@ export function formatCompact(value: Value): string {
   return value.toFixed(0);
 }
 
-/** A share of a whole, in percent and without a sign. */
+/** A share of a whole, in percent; with a sign only where it is below 0. */
 export function formatShare(value: Value): string {
-  return value === null ? ABSENT : `${value.toFixed(value >= 100 ? 0 : 1)}%`;
+  return value === null ? ABSENT : `${value < 0 ? MINUS : ""}${Math.abs(value).toFixed(2)}%`;
 }
 
 /** Relative volume: how many times the average; 3.2×. */
@@ -101,6 +102,30 @@ export function formatDuration(durationMs: Value): string {
 /** What the number of a code means; the number itself where no name is known. */
 export function formatCode(value: Value, names: ReadonlyMap<number, string>): string {
   return value === null ? ABSENT : (names.get(value) ?? value.toFixed(0));
+}
+
+/** What a title stands for, as its tooltip: the whole label where the title is a short one, and what the column says. */
+export function explanation({ label, shortLabel, description }: Column): string {
+  return label === shortLabel ? description : `${label}: ${description}`;
+}
+
+const FORMAT_OF_UNIT: Readonly<Record<Unit, (value: Value) => string>> = {
+  dollars: formatPrice,
+  percent: formatShare,
+  ratio: formatMultiple,
+  shares: formatCompact,
+  fractional_shares: formatCompact,
+  count: formatInteger,
+  epoch_ms: formatMarketTime,
+  duration_ms: formatDuration,
+  code: formatInteger,
+};
+
+/** How the values of a column are written: by its unit, as a change where they are signed, as words where they are codes. */
+export function formatColumn(column: Column): (value: Value) => string {
+  if (column.unit === "code") return (value) => formatCode(value, column.codes);
+  if (column.signed) return column.unit === "percent" ? formatPercent : formatChange;
+  return FORMAT_OF_UNIT[column.unit];
 }
 
 /** How old data is: tenths below ten seconds, then seconds, minutes, hours. */

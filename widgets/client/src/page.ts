@@ -3,19 +3,8 @@ import type { StateText, StateTexts } from "./socket/connection-report";
 import { FeedClient } from "./socket/feed-client";
 import { SUBPROTOCOL } from "./socket/messages";
 
-/** A column as the server's catalog, the only place that spells it out, describes it. */
-export interface ColumnText {
-  readonly description: string;
-  /** What the numbers of a code mean; empty for other columns. */
-  readonly names: ReadonlyMap<number, string>;
-}
-
 export interface PageConfig {
   readonly wsPath: string;
-  /** By the feed's name of the column. */
-  readonly columns: ReadonlyMap<string, ColumnText>;
-  /** By board: the names of its columns, the most important first. */
-  readonly boards: ReadonlyMap<string, readonly string[]>;
   /** The states of the data, by the names that the server's `status` uses. */
   readonly states: StateTexts;
 }
@@ -53,25 +42,10 @@ export function readPageConfig(page: Document): PageConfig {
   if (source === null) throw new Error("The page has no element #mdp-config");
   const config = JSON.parse(source.textContent ?? "") as {
     wsPath?: unknown;
-    columns?: Record<string, { description: string; names?: Record<string, string> }>;
     states?: Record<string, StateText>;
-    feeds?: { boards?: { name: string; columns: string[] }[] };
   };
   if (typeof config.wsPath !== "string") throw new Error("#mdp-config: wsPath must be a string");
-  const columns = Object.entries(config.columns ?? {});
-  const boards = config.feeds?.boards ?? [];
-  return {
-    wsPath: config.wsPath,
-    columns: new Map(
-      columns.map(([name, { description, names }]) => [name, { description, names: codes(names) }]),
-    ),
-    boards: new Map(boards.map(({ name, columns }) => [name, columns])),
-    states: new Map(Object.entries(config.states ?? {})),
-  };
-}
-
-function codes(names: Record<string, string> = {}): ReadonlyMap<number, string> {
-  return new Map(Object.entries(names).map(([code, name]) => [Number(code), name]));
+  return { wsPath: config.wsPath, states: new Map(Object.entries(config.states ?? {})) };
 }
 
 /** The nonce that lets run-time style elements through the content security policy; empty without a policy. */

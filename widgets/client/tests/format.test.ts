@@ -11,6 +11,7 @@ import {
   formatMultiple,
   formatPercent,
   formatPrice,
+  formatShare,
 } from "../src/format";
 
 describe("numbers as a trader reads them", () => {
@@ -36,6 +37,8 @@ describe("numbers as a trader reads them", () => {
     [formatPercent, 12.5, "+12.50%"],
     [formatPercent, -3.456, "−3.46%"],
     [formatPercent, 1234.56, "+1235%"],
+    [formatShare, 2.345, "2.35%"],
+    [formatShare, -0.5, "−0.50%"],
     [formatCompact, 0, "0"],
     [formatCompact, 950, "950"],
     [formatCompact, 12_345, "12.3K"],

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.codec import AGGREGATES, PRICE_BANDS, QUOTES, TRADES, RejectReason
-from marketdata.events import MinuteAggregate, PriceBands, Quote, SecondAggregate, Trade
+from marketdata.codec import RejectReason
+from marketdata.providers.massive.decoders import AGGREGATES, PRICE_BANDS, QUOTES, TRADES
+from marketdata.providers.massive.wire import MinuteAggregate, PriceBands, Quote, SecondAggregate, Trade
 from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
 
 DECODERS = (AGGREGATES, TRADES, QUOTES, PRICE_BANDS)

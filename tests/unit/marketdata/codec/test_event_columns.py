@@ -12,10 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marketdata.codec import (
-    AGGREGATES,
-    PRICE_BANDS,
-    QUOTES,
-    TRADES,
     ColumnDecoder,
     Digest,
     EventColumns,
@@ -26,6 +22,13 @@ from marketdata.codec import (
     Remainder,
 )
 from marketdata.codec.layout import fields_of, values_of
+from marketdata.providers.massive.decoders import (
+    AGGREGATES,
+    PRICE_BANDS,
+    QUOTES,
+    TRADES,
+    column_decoder,
+)
 from scanners.registry import Route, routes
 from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
 
@@ -379,8 +382,9 @@ def test_who_reads_aggregates_reads_both_of_their_stamps() -> None:
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.queue.value)
 def test_what_is_declared_of_an_event_is_what_is_read(route: Route) -> None:
     """A declared field that nobody reads could cost an event all the same."""
-    read = {name for source in route.decoder.sources for name in fields_of(source)}
-    for struct in route.decoder.structs:
+    decoder = column_decoder(route.queue, route.columns)
+    read = {name for source in decoder.sources for name in fields_of(source)}
+    for struct in decoder.structs:
         assert {field.name for field in msgspec.structs.fields(struct)} == {"symbol"} | read
 
 

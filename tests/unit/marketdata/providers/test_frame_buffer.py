@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from marketdata.feeds import Frame
 from marketdata.observability import metrics
-from marketdata.providers.base import Frame
 from marketdata.providers.frame_buffer import DEFAULT_CAPACITY_CHARACTERS, TAKE_CHARACTERS, FrameBuffer
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.events import LONGEST_SYMBOL, SYMBOL_PATTERN
-from marketdata.providers.base import Routing, StatusEvent
+from marketdata.feeds import MAX_FRAME_CHARACTERS, StatusEvent
+from marketdata.providers.base import Routing
 from marketdata.providers.massive import framing
 from marketdata.providers.massive.framing import (
-    MAX_FRAME_CHARACTERS,
     FrameRouter,
     count_events,
     statuses_of,

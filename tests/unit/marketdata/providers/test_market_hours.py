@@ -14,8 +14,8 @@ from marketdata.providers.massive.market_hours import (
     ViewSource,
     view_of,
 )
-from marketdata.providers.massive.market_status import MarketStatus, RestMarketStatus, read_market_status
-from marketdata.reference.bounded_http import Answer
+from marketdata.providers.massive.rest.bounded_http import Answer
+from marketdata.providers.massive.rest.market_status import MarketStatus, RestMarketStatus, read_market_status
 from marketdata.trading_calendar import MarketSession, TradingCalendar
 from marketdata.trading_calendar.exchange import SessionsUnreadable
 from tests.support.builders import calendar_of

@@ -6,7 +6,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.base import StatusEvent
+from marketdata.feeds import StatusEvent
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.sessions import (
     EndReason,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.writer import RecordingWriter

@@ -2,7 +2,7 @@
 
 import json
 
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.simulator.protocol import clock_frame
 from tests.support.builders import trade_wire

@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.base import FeedTarget, Frame
+from marketdata.feeds import FeedTarget, Frame
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import MIN_ROTATE_BYTES, Recorder, RecorderConfig

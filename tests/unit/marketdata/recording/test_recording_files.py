@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError
-from marketdata.providers.base import Frame
+from marketdata.feeds import Frame
 from marketdata.recording.format import BLOCK_HEADER_BYTES, Metadata
 from marketdata.recording.reader import RecordingReader
 from tests.unit.marketdata.recording.recordings import (

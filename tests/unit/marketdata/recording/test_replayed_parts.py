@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
-from marketdata.providers.base import Frame
-from marketdata.recording.fan_out import FanOut, recorded_channels
+from marketdata.feeds import Frame
 from marketdata.recording.format import IndexEntry
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.selection import Selection
+from marketdata.replay_server.fan_out import FanOut, recorded_channels
 from marketdata.simulator.protocol import Subscriptions, parse_subscriptions
 from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
 from tests.support.manual_clock import ManualClock

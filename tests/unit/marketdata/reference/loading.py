@@ -3,11 +3,11 @@
 import datetime as dt
 
 from marketdata.errors import ProviderRefused
+from marketdata.reference.facts import Snapshot, SnapshotDay
 from marketdata.reference.loader import (
     Loaded,
     ReferenceLoader,
 )
-from marketdata.reference.wire import Snapshot, SnapshotDay
 from tests.support.builders import block_rows
 from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.reference.sources import (

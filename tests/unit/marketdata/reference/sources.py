@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from marketdata.errors import MarketDataError
-from marketdata.reference.pages import Listing
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Listing, Snapshot, Split
 from marketdata.reference.volume_curve import MinuteVolumes
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, Split
 from tests.support.simulator import trading_calendar
 
 CALENDAR = trading_calendar()

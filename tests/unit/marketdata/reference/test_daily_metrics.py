@@ -16,7 +16,7 @@ from marketdata.reference.daily_metrics import (
     most_traded,
     previous_session_restricted,
 )
-from marketdata.reference.wire import DailyBar
+from marketdata.reference.facts import DailyBar
 from tests.unit.marketdata.reference.sources import bar
 
 SYMBOLS = ("A", "B", "C")

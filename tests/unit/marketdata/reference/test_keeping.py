@@ -7,6 +7,7 @@ import pytest
 
 from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
 from marketdata.payloads import RowBlock
+from marketdata.reference.facts import Float, Split
 from marketdata.reference.flaws import (
     QUICK_RETRIES,
     SLOW_RETRY_MS,
@@ -20,7 +21,6 @@ from marketdata.reference.flaws import (
 from marketdata.reference.keeping import Stored, keep_better
 from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.tickers import Ticker
-from marketdata.reference.wire import Float, Split
 from tests.support.builders import block_rows
 from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.reference.sources import CALENDAR, FRIDAY, MONDAY, FakeSource, bar

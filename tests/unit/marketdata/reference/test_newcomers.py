@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from marketdata.errors import ContentError, ProviderRefused, ProviderUnavailable
 from marketdata.payloads import RowBlock
 from marketdata.reference.cache import ReferenceCache
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Listing, Split, TimedBar
 from marketdata.reference.loader import ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
-from marketdata.reference.pages import Listing
 from marketdata.reference.tickers import Ticker, TickerType
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Split, TimedBar
 from tests.support.builders import block_rows, row_block
 from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.reference.sources import CALENDAR, MONDAY, MONDAY_10_00_MS, FakeSource, bar

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError, ProviderUnavailable
-from marketdata.reference.pages import MOST_PAGES, Listing, read_listing
-from marketdata.reference.wire import Float, Page, read_float_page
+from marketdata.providers.massive.rest.pages import MOST_PAGES, read_listing
+from marketdata.providers.massive.rest.wire import Page, read_float_page
+from marketdata.reference.facts import Float, Listing
 
 
 class Pages:

@@ -3,7 +3,7 @@
 import pytest
 
 from marketdata.errors import ContentError
-from marketdata.reference.provider_clock import TOLERANCE_MS, checked_time_ms, has_own_clock
+from marketdata.providers.massive.rest.provider_clock import TOLERANCE_MS, checked_time_ms, has_own_clock
 from tests.support.builders import new_york_ms
 
 VENDOR = "https://api.massive.com"

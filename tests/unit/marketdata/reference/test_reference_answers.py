@@ -12,17 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
-from marketdata.reference.envelope import error_from_answer
-from marketdata.reference.tickers import Ticker
-from marketdata.reference.wire import (
-    DailyBar,
-    Float,
-    ListedTicker,
-    Split,
-    TimedBar,
+from marketdata.providers.massive.rest.envelope import error_from_answer
+from marketdata.providers.massive.rest.market_status import read_market_time_ms
+from marketdata.providers.massive.rest.wire import (
     read_daily_bars,
     read_float_page,
-    read_market_time_ms,
     read_minute_volumes,
     read_snapshot,
     read_split_page,
@@ -30,6 +24,8 @@ from marketdata.reference.wire import (
     read_ticker_page,
     read_timed_bars,
 )
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Split, TimedBar
+from marketdata.reference.tickers import Ticker
 
 BAR = {"T": "IBM", "o": 1, "h": 3.5, "l": 0.5, "c": 2, "v": 1234.5, "vw": 1.9, "t": 1, "n": 9}
 

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
+from marketdata.reference.facts import Float, ListedTicker, Split
 from marketdata.reference.flaws import FlawReason, named
 from marketdata.reference.loader import (
     SESSIONS,
@@ -13,7 +14,6 @@ from marketdata.reference.loader import (
 )
 from marketdata.reference.parts import Progress
 from marketdata.reference.tickers import Ticker, TickerType
-from marketdata.reference.wire import Float, ListedTicker, Split
 from tests.support.builders import block_rows
 from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.reference.loading import (

@@ -4,12 +4,12 @@ import datetime as dt
 
 import pytest
 
+from marketdata.reference.facts import Float, Split
 from marketdata.reference.loader import (
     CURVE_SYMBOLS,
     REQUEST_BUDGET,
     SESSIONS,
 )
-from marketdata.reference.wire import Float, Split
 from tests.support.builders import block_rows
 from tests.unit.marketdata.reference.loading import NOT_ENTITLED, load, rows_of, snapshot
 from tests.unit.marketdata.reference.sources import (

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.reference.wire import (
-    Snapshot,
-    SnapshotDay,
+from marketdata.providers.massive.rest.wire import (
     read_daily_bars,
     read_float_page,
     read_snapshot,
@@ -21,6 +19,7 @@ from marketdata.reference.wire import (
     read_ticker_page,
     read_timed_bars,
 )
+from marketdata.reference.facts import Snapshot, SnapshotDay
 
 Read = Callable[[bytes], tuple[Sequence[Any], int]]
 
@@ -55,6 +54,20 @@ KINDS: Mapping[str, tuple[str, Read, dict[str, Any]]] = {
     "split": ("results", _page(read_split_page), SPLIT),
     "snapshot": ("tickers", read_snapshot, SNAPSHOT),
 }
+# What the provider's fields are called in `marketdata.reference.facts`, where that is otherwise.
+OURS: Mapping[str, set[str]] = {
+    "T": {"symbol"},
+    "ticker": {"symbol"},
+    "t": {"end_ms", "start_ms"},
+    "o": {"open"},
+    "h": {"high"},
+    "l": {"low"},
+    "c": {"close"},
+    "v": {"volume"},
+    "vw": {"vwap"},
+    "updated": {"updated_ns"},
+    "prevDay": {"previous_day"},
+}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -82,7 +95,7 @@ def test_any_value_of_one_field_costs_the_field_or_the_row_with_a_count(
     assert rows[-1] == whole
     assert len(rows) + rejected == 2
     if len(rows) == 2:
-        own = {field.name for field in msgspec.structs.fields(whole) if field.encode_name == name}
+        own = OURS.get(name, {name})
         expected = {key: value for key, value in msgspec.structs.asdict(whole).items() if key not in own}
         assert expected.items() <= msgspec.structs.asdict(rows[0]).items()
 

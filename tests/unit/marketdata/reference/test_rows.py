@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.reference.daily_metrics import build_panel
+from marketdata.reference.facts import DailyBar, Float, ListedTicker, Snapshot, SnapshotDay
 from marketdata.reference.rows import bars_of_session, newest_floats, newest_tickers, snapshots_of_day
-from marketdata.reference.wire import DailyBar, Float, ListedTicker, Snapshot, SnapshotDay
 from tests.unit.marketdata.reference.sources import CALENDAR, FRIDAY, MONDAY, MONDAY_10_00_MS, bar
 
 DAY = CALENDAR.day(MONDAY)

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from marketdata.reference.daily_metrics import build_panel
+from marketdata.reference.facts import Split
 from marketdata.reference.splits import adjust_panel, splits_of
-from marketdata.reference.wire import Split
 from tests.unit.marketdata.reference.sources import FRIDAY, MONDAY, bar
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ProviderRefused, ProviderUnavailable
 from marketdata.reference.cache import CacheKind, ReferenceCache
-from marketdata.reference.wire import Float
+from marketdata.reference.facts import Float
 from tests.support.deadlines import eventually
 
 FLOATS: CacheKind[Float] = CacheKind(name="free_float", type=Float, ttl_seconds=900, absent_ttl_seconds=60)

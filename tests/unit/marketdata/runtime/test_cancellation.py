@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from marketdata.runtime import cancellation
-from marketdata.runtime.cancellation import end, finished_before, run_together
+from marketdata.runtime.cancellation import end, finished_before, result_before, run_together
 from tests.support.deadlines import scaled
 
 WITHIN_SECONDS = 10.0
@@ -96,3 +96,33 @@ async def test_work_that_finishes_first_counts() -> None:
         await asyncio.sleep(0)
 
     assert await finished_before(returning(), asyncio.Event())
+
+
+async def test_a_result_that_comes_before_the_event_is_given() -> None:
+    async def work() -> int:
+        return 7
+
+    assert await result_before(work(), asyncio.Event()) == 7
+
+
+async def test_work_is_ended_when_the_event_comes_first() -> None:
+    event, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> int:
+        event.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return 7
+
+    assert await result_before(work(), asyncio.Event(), event) is None
+    assert ended.is_set()
+
+
+async def test_what_the_work_raises_is_raised() -> None:
+    async def work() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await result_before(work(), asyncio.Event())

@@ -10,7 +10,7 @@ from marketdata.errors import ConfigurationError
 from marketdata.simulator.protocol import (
     ApiKey,
     Conversation,
-    Outcome,
+    NextStep,
     ProtocolSettings,
     Reply,
     parse_subscriptions,
@@ -27,7 +27,7 @@ def say(conversation: Conversation, action: str, params: str) -> Reply:
 
 def authenticated(key: str = "full", settings: ProtocolSettings = SETTINGS) -> Conversation:
     conversation = Conversation(settings)
-    assert say(conversation, "auth", key).outcome is Outcome.AUTHENTICATED
+    assert say(conversation, "auth", key).outcome is NextStep.AUTHENTICATED
     return conversation
 
 
@@ -45,7 +45,7 @@ def test_a_good_key_is_let_in_from_text_and_binary_frames_alike() -> None:
 
 def test_a_bad_key_is_told_so_and_cut_off() -> None:
     reply = say(Conversation(SETTINGS), "auth", "wrong")
-    assert reply.outcome is Outcome.ABORT
+    assert reply.outcome is NextStep.ABORT
     assert json.loads(reply.frames[0])[0]["status"] == "auth_failed"
 
 
@@ -107,7 +107,7 @@ def test_a_message_that_is_none_is_answered_and_harms_nothing(data: str | bytes)
     conversation = authenticated()
     reply = conversation.receive(data)
     assert json.loads(reply.frames[0])[0]["status"] == "error"
-    assert reply.outcome is Outcome.CONTINUE
+    assert reply.outcome is NextStep.CONTINUE
     assert statuses(say(conversation, "subscribe", "A.*")) == ["subscribed to: A.*"]
 
 

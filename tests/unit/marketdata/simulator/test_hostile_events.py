@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from marketdata.events import EventType
+from marketdata.providers.massive.wire import EventType
 from marketdata.simulator.defects import Defect
 from marketdata.simulator.hostile_events import (
     HOSTILE_EVENTS,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketdata import events
+from marketdata.providers.massive import wire
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.halts import HALTED, REOPENED
 from marketdata.simulator.universe import build_universe
@@ -55,17 +55,15 @@ def test_aggregates_are_well_formed_and_their_volume_never_falls(start: str) -> 
 @given(START_TIMES)
 @settings(max_examples=7, deadline=None)
 def test_every_event_passes_the_platforms_own_types_in_order_of_time(start: str) -> None:
-    decoder = msgspec.json.Decoder(list[events.MarketEvent])
+    decoder = msgspec.json.Decoder(list[wire.Aggregate | wire.Trade | wire.Quote | wire.PriceBands])
     newest: defaultdict[type, int] = defaultdict(int)
     for block in run(market(f"2026-11-20T{start}"), 2.5):
         for frame in frames(block.messages()):
             for event in decoder.decode(frame):
                 time = (
                     event.timestamp_ns
-                    if isinstance(event, events.PriceBands)
-                    else (
-                        event.end_timestamp if isinstance(event, events.SecondAggregate) else event.timestamp
-                    )
+                    if isinstance(event, wire.PriceBands)
+                    else (event.end_timestamp if isinstance(event, wire.SecondAggregate) else event.timestamp)
                 )
                 assert time >= newest[type(event)]
                 newest[type(event)] = time

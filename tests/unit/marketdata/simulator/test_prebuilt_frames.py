@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketdata import events
+from marketdata.providers.massive import wire
 from marketdata.simulator.activity import Rates
 from marketdata.simulator.market import MAX_PROTOTYPES, prototype_count
 from marketdata.simulator.prebuilt import Block, RepeatedBlock, digits
@@ -61,7 +61,7 @@ def test_prebuilt_frames_are_byte_for_byte_the_events_rendered_one_by_one(
 @settings(max_examples=5, deadline=None)
 def test_repeated_events_stay_within_their_step_and_in_order(start: str, speed: float) -> None:
     of = market(f"2026-11-20T{start}", rates(30_000, 50_000), speed=speed)
-    decoder = msgspec.json.Decoder(list[events.MarketEvent])
+    decoder = msgspec.json.Decoder(list[wire.Trade | wire.Quote])
     newest: dict[str, int] = {"T": 0, "Q": 0}
     for _ in range(3):
         before_ms = of.now_ms
@@ -69,8 +69,7 @@ def test_repeated_events_stay_within_their_step_and_in_order(start: str, speed: 
             if block.channel not in newest:
                 continue
             assert isinstance(block, RepeatedBlock)
-            happened = [event for frame in block.frames(1_000) for event in decoder.decode(frame)]
-            trades = [event for event in happened if isinstance(event, events.Trade | events.Quote)]
+            trades = [event for frame in block.frames(1_000) for event in decoder.decode(frame)]
             assert len(trades) == len(block)
             assert before_ms <= trades[0].timestamp
             assert trades[-1].timestamp <= max(of.now_ms, before_ms)

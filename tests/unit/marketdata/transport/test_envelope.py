@@ -16,6 +16,7 @@ SECOND_NS = 10**9
 
 any_batch = st.builds(
     Batch,
+    format=st.text(min_size=1, max_size=30),
     queue=st.sampled_from(QueueName),
     shard=st.integers(0, 1_000),
     source=st.text(max_size=50),
@@ -90,3 +91,11 @@ def test_queues_and_sources_are_numbered_apart() -> None:
     (trade,), (quote,) = batches(1), batches(5, queue=QueueName.QUOTES)
     other_source = msgspec.structs.replace(trade, source="listener-2", sequence=9)
     assert [gaps.missing_before(batch) for batch in (trade, quote, other_source)] == [0, 0, 0]
+
+
+@given(any_batch)
+def test_a_batch_of_before_that_does_not_tell_its_format_is_malformed(batch: Batch) -> None:
+    """Nobody may guess how its body is to be read."""
+    without = {name: value for name, value in msgspec.structs.asdict(batch).items() if name != "format"}
+    with pytest.raises(ContentError, match=r"malformed_batch.*format"):
+        decode(encode(batch)[:8] + msgspec.msgpack.encode(without))

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from marketdata.events import EventType
 from marketdata.payloads import RowBlock
 from marketdata.providers.massive.framing import QUEUE_OF
+from marketdata.providers.massive.wire import EventType
 from marketdata.simulator.price_moves import BandPressure
 from marketdata.simulator.scenarios import scenario_named
 from marketdata.transport.base import Batch

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.providers.feed_clock import AHEAD_TOLERANCE_MS
+from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
 from scanners.processor.clock_dispute import DISPUTE_NS

@@ -9,12 +9,13 @@ import pytest
 
 from marketdata.errors import ContentError
 from marketdata.payloads import decode_row_block, encode_row_block
+from marketdata.schema import Stream
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import VOLUME, event_times_ms
+from scanners.analyzers.bars import LINES, VOLUME, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import Checkpoint, ShardProcessor
-from scanners.registry import AGGREGATE_COLUMNS, Route
+from scanners.registry import Route
 from scanners.table import MarketTable
 from tests.support.builders import (
     aggregate_wire,
@@ -35,7 +36,7 @@ class HighestVolume(Analyzer):
     name: Final = "highest_volume"
     columns: Final = ()
     sheets = MappingProxyType({"largest": ("largest_volume",)})
-    streams: Final = ("larger",)
+    streams: Final = (Stream(name="larger", label="Larger", description="Larger volume", columns=()),)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         held = table.sheets["largest"].values[0]
@@ -54,7 +55,7 @@ class HighestVolume(Analyzer):
 
 def shard(epoch: int = 1, *, show_test_issues: bool = False) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), HighestVolume())
-    route = Route(QueueName.AGGREGATE, AGGREGATE_COLUMNS, event_times_ms, analyzers)
+    route = Route(QueueName.AGGREGATE, LINES, event_times_ms, analyzers)
     return ShardProcessor(
         0, routes=[route], calendar=CALENDAR, epoch=epoch, show_test_issues=show_test_issues
     )

@@ -11,22 +11,22 @@ from scanners.processor.turn import AnyTurn, PreferredTurn, SubstituteTurn, Turn
 from tests.support.deadlines import eventually
 
 WITHIN_SECONDS = 5.0
-
-
-@pytest.fixture(autouse=True)
-def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Claims are renewed and looked at often, so that nobody waits."""
-    for pause in ("CLAIM_RENEWAL_SECONDS", "CLAIM_POLL_SECONDS"):
-        monkeypatch.setattr(f"scanners.processor.turn.{pause}", 0.02)
+OFTEN_SECONDS = 0.02
+"""Claims are renewed and looked at often, so that nobody waits."""
 
 
 class SharedClaim:
     """The claim of one shard, as all workers see it; it lapses only when released."""
 
+    ttl_ms = 2_000
+
     def __init__(self) -> None:
         self.held = False
         self.is_away = False
         self.asked = 0
+
+    async def acquire(self) -> bool:
+        return await self.renew()
 
     async def renew(self) -> bool:
         self._ask()
@@ -89,7 +89,7 @@ async def test_without_preferences_everybody_may_ask_at_once(stopping: asyncio.E
 async def test_a_preferred_worker_claims_its_shard_until_it_stops(
     claim: SharedClaim, stopping: asyncio.Event
 ) -> None:
-    turn = PreferredTurn(claim)
+    turn = PreferredTurn(claim, shard=0, renewal_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
         await has_come(turn, stopping)
         await eventually(lambda: claim.held, WITHIN_SECONDS)
@@ -100,7 +100,7 @@ async def test_a_preferred_worker_that_cannot_work_gives_its_claim_up(
     claim: SharedClaim, stopping: asyncio.Event
 ) -> None:
     able = True
-    async with running(PreferredTurn(claim), stopping, lambda: able):
+    async with running(PreferredTurn(claim, shard=0, renewal_seconds=OFTEN_SECONDS), stopping, lambda: able):
         await eventually(lambda: claim.held, WITHIN_SECONDS)
         able = False
         await eventually(lambda: not claim.held, WITHIN_SECONDS)
@@ -110,7 +110,7 @@ async def test_a_substitute_takes_over_when_the_claim_lapses_and_gives_back_when
     claim: SharedClaim, stopping: asyncio.Event
 ) -> None:
     claim.held = True
-    turn = SubstituteTurn(claim, grace_seconds=0.0)
+    turn = SubstituteTurn(claim, grace_seconds=0.0, poll_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
         await eventually(turn.over.is_set, WITHIN_SECONDS)
         claim.held = False
@@ -123,7 +123,7 @@ async def test_a_substitute_takes_over_when_the_claim_lapses_and_gives_back_when
 async def test_a_substitute_does_not_look_before_the_others_had_time_to_claim(
     claim: SharedClaim, stopping: asyncio.Event
 ) -> None:
-    turn = SubstituteTurn(claim, grace_seconds=60.0)
+    turn = SubstituteTurn(claim, grace_seconds=60.0, poll_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
         coming = asyncio.create_task(turn.come(stopping))
         done, _ = await asyncio.wait([coming], timeout=0.05)
@@ -135,7 +135,7 @@ async def test_a_substitute_does_not_look_before_the_others_had_time_to_claim(
 async def test_while_the_cache_is_away_whoever_works_goes_on(
     claim: SharedClaim, stopping: asyncio.Event
 ) -> None:
-    turn = SubstituteTurn(claim, grace_seconds=0.0)
+    turn = SubstituteTurn(claim, grace_seconds=0.0, poll_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
         await has_come(turn, stopping)
         claim.is_away = claim.held = True

@@ -9,17 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.payloads import RowBlock
-from marketdata.store.keys import TOP_GAINERS
+from marketdata.schema import Unit
+from marketdata.schema.boards import TOP_GAINERS
 from tests.support.builders import row_block
 from tests.support.manual_clock import ManualClock
-from tests.unit.widgets.fakes import FeedCopy, ReadingClient
-from widgets.catalog import BOARD_INFOS, COLUMNS, Unit, feed_of
+from tests.unit.widgets.fakes import FeedCopy, ReadingClient, text_of
+from widgets.catalog import COLUMNS, feed_of
+from widgets.hub.feeds.stream import FRAME_INTERVAL_SECONDS
+from widgets.hub.feeds.table import TableStream
 from widgets.hub.rows import compare, select_rows
-from widgets.hub.stream import FRAME_INTERVAL_SECONDS, FeedStream, Fresh
+from widgets.protocol import FeedSnapshot
 
 Rows = Mapping[str, Mapping[str, float]]
 
-BOARD_COLUMNS = BOARD_INFOS[TOP_GAINERS].columns
+BOARD_COLUMNS = feed_of(TOP_GAINERS).columns
 NAMES = ("close", "avg_volume")
 numbers = st.one_of(
     st.just(math.nan),
@@ -39,11 +42,11 @@ def block(rows: Rows, tick: int = 1, epoch: int = 1) -> RowBlock:
     return row_block(rows, names=NAMES, tick=tick, epoch=epoch)
 
 
-def board_stream(clock: ManualClock | None = None) -> FeedStream:
-    return FeedStream(feed_of(TOP_GAINERS), "1", clock or ManualClock())
+def board_stream(clock: ManualClock | None = None) -> TableStream:
+    return TableStream(feed_of(TOP_GAINERS), "1", clock or ManualClock())
 
 
-def offer(stream: FeedStream, rows: Rows, tick: int = 1, epoch: int = 1) -> bool:
+def offer(stream: TableStream, rows: Rows, tick: int = 1, epoch: int = 1) -> bool:
     return stream.offer(select_rows(block(rows, tick, epoch), BOARD_COLUMNS))
 
 
@@ -67,10 +70,9 @@ def test_a_client_that_reads_now_and_then_always_ends_at_the_newest_board(
     """Neither ticks that never go out ("skip") nor reads that come late (conflation) lose anything."""
     clock, stream, copy = ManualClock(), board_stream(), FeedCopy()
     client = ReadingClient(clock)
-    stream.subscribers.add(client.outbox)
 
     def read() -> None:
-        while (text := client.outbox.take(lambda _feed: stream.snapshot())) is not None:
+        while (text := client.outbox.take(lambda _feed, _version: text_of(stream.snapshot()))) is not None:
             copy.apply(text)
 
     newest: Rows | None = None
@@ -87,12 +89,14 @@ def test_a_client_that_reads_now_and_then_always_ends_at_the_newest_board(
     assert copy.order == list(newest or ())
 
 
-def hand_over(stream: FeedStream, client: ReadingClient) -> None:
+def hand_over(stream: TableStream, client: ReadingClient) -> None:
     emission = stream.emit()
-    if emission is Fresh.SNAPSHOT:
+    if emission is None:
+        return
+    if emission.replaces:
         client.outbox.snapshot(stream.feed.name)
-    elif isinstance(emission, str):
-        client.outbox.delta(stream.feed.name, emission)
+    else:
+        client.outbox.delta(stream.feed.name, text_of(emission) or "")
 
 
 @given(boards, boards)
@@ -111,16 +115,16 @@ def test_the_order_goes_alone_when_symbols_change_places_and_not_at_all_when_the
     offer(stream, rows, tick=1)
     stream.emit()
     offer(stream, {"MSFT": {"close": 2.0}, "AAPL": {"close": 1.0}}, tick=2)
-    swapped = json.loads(str(stream.emit()))
+    swapped = json.loads(text_of(stream.emit()) or "")
     assert (swapped["rows"], swapped["removed"], swapped["order"]) == ([], [], ["MSFT", "AAPL"])
     offer(stream, {"MSFT": {"close": 3.0}, "AAPL": {"close": 1.0}}, tick=3)
-    assert "order" not in json.loads(str(stream.emit()))
+    assert "order" not in json.loads(text_of(stream.emit()) or "")
 
 
 def test_nothing_is_sent_when_nothing_that_can_be_seen_changed() -> None:
     stream = board_stream()
     offer(stream, {"AAPL": {"close": 1.0, "avg_volume": math.nan}}, tick=1)
-    assert stream.emit() is Fresh.SNAPSHOT
+    assert isinstance(stream.emit(), FeedSnapshot)
     offer(stream, {"AAPL": {"close": 1.000_01, "avg_volume": math.nan}}, tick=2)
     assert stream.emit() is None
 
@@ -139,7 +143,7 @@ def test_a_snapshot_is_what_was_emitted_and_not_what_waits() -> None:
     assert stream.snapshot() is None
     stream.emit()
     offer(stream, {"AAPL": {"close": 2.0}}, tick=2)
-    snapshot = json.loads(stream.snapshot() or "")
+    snapshot = json.loads(text_of(stream.snapshot()) or "")
     assert (snapshot["seq"], snapshot["rows"][0][1]) == (1, 1.0)
 
 
@@ -148,7 +152,7 @@ def test_columns_that_come_or_go_need_a_snapshot() -> None:
     offer(stream, {"AAPL": {"close": 1.0}}, tick=1)
     stream.emit()
     stream.offer(select_rows(row_block({"AAPL": {"close": 1.0}}, tick=2), BOARD_COLUMNS))
-    assert stream.emit() is Fresh.SNAPSHOT
+    assert isinstance(stream.emit(), FeedSnapshot)
 
 
 def test_columns_are_those_of_the_feed_in_its_order() -> None:
@@ -162,7 +166,7 @@ def test_the_age_of_a_cached_snapshot_is_that_of_the_moment() -> None:
     stream.offer(select_rows(row_block({}, received_ns=clock.time_ns()), BOARD_COLUMNS))
     stream.emit()
     for age_ms in (0, 1_500):
-        assert json.loads(stream.snapshot() or "")["age_ms"] == age_ms
+        assert json.loads(text_of(stream.snapshot(), clock) or "")["age_ms"] == age_ms
         clock.advance(1.5)
 
 
@@ -210,7 +214,7 @@ def test_a_price_of_a_fraction_of_a_cent_keeps_its_digits(price: float, text: st
     stream = board_stream()
     offer(stream, {"PENNY": {"close": price}})
     stream.emit()
-    snapshot = json.loads(str(stream.snapshot()))
+    snapshot = json.loads(text_of(stream.snapshot()) or "")
     assert snapshot["rows"][0][1] == float(text)
 
 

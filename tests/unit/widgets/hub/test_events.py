@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from marketdata.payloads import RowBlock
 from tests.support.builders import row_block
 from tests.support.manual_clock import ManualClock
-from widgets.catalog import ALERT_COLUMNS, EVENTS_HELD, feed_of
-from widgets.hub.events import EventStream
-from widgets.hub.stream import Fresh
+from tests.unit.widgets.fakes import text_of
+from widgets.catalog import EVENTS_HELD, feed_of
+from widgets.hub.feeds.events import EventStream
+from widgets.protocol import FeedAlert, FeedEmission, FeedSnapshot
 
 SHARDS = (0, 1)
 HIGHS = feed_of("daily_range_hod_alert")
@@ -38,9 +39,10 @@ def read(feed: EventStream) -> None:
         feed.read(shard)
 
 
-def prices(frame: str | None) -> list[float]:
-    assert frame is not None
-    return [row[1] for row in json.loads(frame)["rows"]]
+def prices(emission: FeedEmission | None) -> list[float]:
+    text = text_of(emission)
+    assert text is not None
+    return [row[1] for row in json.loads(text)["rows"]]
 
 
 class ListCopy:
@@ -51,10 +53,10 @@ class ListCopy:
         self.rows: list[Any] = []
 
     def follow(self, feed: EventStream) -> None:
-        emission = feed.emit()
-        if emission is None:
+        text = text_of(feed.emit())
+        if text is None:
             return
-        frame = json.loads((feed.snapshot() or "") if emission is Fresh.SNAPSHOT else emission)
+        frame = json.loads(text)
         if frame["type"] == "snapshot":
             self.rows = frame["rows"]
         else:
@@ -70,7 +72,7 @@ def test_nothing_goes_out_before_the_lists_of_all_shards_were_read() -> None:
     assert feed.emit() is None
     assert feed.snapshot() is None
     feed.read(1)
-    assert feed.emit() is Fresh.SNAPSHOT
+    assert isinstance(feed.emit(), FeedSnapshot)
     assert prices(feed.snapshot()) == [1.0]
 
 
@@ -79,9 +81,9 @@ def test_a_snapshot_says_its_columns_and_its_limit_and_has_every_column() -> Non
     read(feed)
     feed.offer(0, alerts([2.5], tick=1, at_ns=1))
     feed.emit()
-    snapshot = json.loads(feed.snapshot() or "")
-    assert (snapshot["columns"], snapshot["limit"]) == (list(ALERT_COLUMNS), EVENTS_HELD)
-    assert snapshot["rows"] == [["S0", 2.5, 1.5, *[None] * (len(ALERT_COLUMNS) - 2)]]
+    snapshot = json.loads(text_of(feed.snapshot()) or "")
+    assert (snapshot["columns"], snapshot["limit"]) == (list(HIGHS.columns), EVENTS_HELD)
+    assert snapshot["rows"] == [["S0", 2.5, 1.5, *[None] * (len(HIGHS.columns) - 2)]]
 
 
 def test_what_happens_later_goes_out_as_an_alert_with_the_new_events_alone() -> None:
@@ -91,8 +93,8 @@ def test_what_happens_later_goes_out_as_an_alert_with_the_new_events_alone() -> 
     feed.offer(0, alerts([1.0, 2.0], tick=7, at_ns=10))
     feed.offer(1, alerts([3.0], tick=3, at_ns=11))
     emission = feed.emit()
-    assert isinstance(emission, str)
-    frame = json.loads(emission)
+    assert isinstance(emission, FeedAlert)
+    frame = json.loads(text_of(emission) or "")
     assert (frame["type"], frame["seq"]) == ("alert", 2)
     assert [row[:2] for row in frame["rows"]] == [["S0", 1.0], ["S1", 2.0], ["S0", 3.0]]
     assert feed.emit() is None
@@ -114,7 +116,7 @@ def test_a_missed_block_takes_its_place_and_everybody_gets_a_snapshot() -> None:
     feed.offer(0, alerts([3.0], tick=3, at_ns=at(30)))
     feed.emit()
     feed.offer(0, alerts([2.0], tick=2, at_ns=at(20)))
-    assert feed.emit() is Fresh.SNAPSHOT
+    assert isinstance(feed.emit(), FeedSnapshot)
     assert prices(feed.snapshot()) == [2.0, 3.0]
 
 
@@ -124,10 +126,10 @@ def test_shards_that_tick_together_make_no_snapshots_however_their_clocks_differ
     feed.emit()
     for tick in range(1, 5):
         feed.offer(0, alerts([1.0], tick=tick, at_ns=at(tick / 4)))
-        assert isinstance(feed.emit(), str)
+        assert isinstance(feed.emit(), FeedAlert)
         feed.offer(1, alerts([2.0], tick=tick, at_ns=at(tick / 4 - 0.1)))
         emission = feed.emit()
-        assert isinstance(emission, str)
+        assert isinstance(emission, FeedAlert)
         assert prices(emission) == [2.0]
     assert prices(feed.snapshot()) == [1.0, 2.0] * 4
 
@@ -139,7 +141,7 @@ def test_only_the_newest_events_are_held_however_many_come_at_once() -> None:
     feed.offer(0, alerts([0.5], tick=1, at_ns=1))
     feed.offer(0, alerts([float(price) for price in range(3 * EVENTS_HELD)], tick=2, at_ns=2))
     emission = feed.emit()
-    assert isinstance(emission, str)
+    assert isinstance(emission, FeedAlert)
     newest = [float(price) for price in range(2 * EVENTS_HELD, 3 * EVENTS_HELD)]
     assert prices(emission) == prices(feed.snapshot()) == newest
     assert not feed.offer(0, alerts([0.5], tick=1, at_ns=1)), "what was forgotten stays forgotten"
@@ -150,11 +152,17 @@ def test_the_age_is_that_of_the_newest_event() -> None:
     feed = stream(clock)
     read(feed)
     feed.emit()
-    assert feed.age_ms() is None
+    assert age_ms(feed, clock) is None
     feed.offer(0, alerts([1.0], tick=1, at_ns=clock.time_ns()))
     feed.emit()
     clock.advance(1.5)
-    assert feed.age_ms() == 1_500
+    assert age_ms(feed, clock) == 1_500
+
+
+def age_ms(feed: EventStream, clock: ManualClock) -> int | None:
+    snapshot = feed.snapshot()
+    assert snapshot is not None
+    return snapshot.position.age_ms(clock.time_ns())
 
 
 @settings(max_examples=60)

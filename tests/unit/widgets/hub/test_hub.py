@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from marketdata.payloads import RowBlock
-from marketdata.store.keys import TOP_GAINERS, Keys
+from marketdata.schema.boards import TOP_GAINERS
+from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
@@ -22,9 +23,17 @@ from tests.unit.widgets.fakes import (
 )
 from widgets.catalog import Feed, StoredFeeds, feed_of
 from widgets.data_state import DataState
-from widgets.hub import Hub, hub, listener_watch
+from widgets.hub import Hub, HubTiming, announced_channels
+from widgets.protocol import VERSION_2
 
 SHARDS = 2
+QUICK = HubTiming(
+    housekeeping_seconds=0.02,
+    read_seconds=0.02,
+    retry_seconds=0.02,
+    restart_seconds=0.02,
+    listener_seconds=0.02,
+)
 STORED = StoredFeeds(Keys(), SHARDS)
 BOARD = feed_of(TOP_GAINERS)
 QUOTE = feed_of("quote:AAPL")
@@ -46,6 +55,7 @@ class Desk:
             listener=self.listener,
             stored=STORED,
             clock=self.clock,
+            timing=QUICK,
         )
         self.client = ReadingClient(self.clock)
         self.copies: dict[str, FeedCopy] = {}
@@ -103,10 +113,7 @@ def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
 
 
 @pytest.fixture
-async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    for pause in ("HOUSEKEEPING_SECONDS", "READ_INTERVAL_SECONDS", "RETRY_SECONDS", "RESTART_SECONDS"):
-        monkeypatch.setattr(hub, pause, 0.02)
-    monkeypatch.setattr(listener_watch, "INTERVAL_SECONDS", 0.02)
+async def desk() -> AsyncIterator[Desk]:
     desk = Desk()
     yield desk
     await desk.hub.stop()
@@ -221,6 +228,30 @@ async def test_a_quote_is_answered_once_the_store_has_its_shard(desk: Desk) -> N
     await eventually(desk.holds(QUOTE.name, {}), 2.0)
 
 
+async def test_to_subscribe_to_the_status_asks_for_it_at_once_and_to_leave_it_ends_nothing(
+    desk: Desk,
+) -> None:
+    status = feed_of("status")
+    desk.snapshots.away = desk.listener.away = True
+    desk.attach()
+    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
+    desk.read()
+    seen = len(desk.statuses)
+    desk.subscribe(status)
+    desk.read()
+    assert [told["state"] for told in desk.statuses[seen:]] == ["cache_away"]
+    desk.hub.unsubscribe(desk.client.outbox, status)
+    assert desk.hub.snapshot(status.name, VERSION_2) is None
+    seen = len(desk.statuses)
+    desk.clock.advance(6.0)
+
+    def one_more_came() -> bool:
+        desk.read()
+        return len(desk.statuses) > seen
+
+    await eventually(one_more_came, 3.0)
+
+
 TRADES = feed_of("trades:AAPL")
 
 
@@ -267,12 +298,12 @@ async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgott
     await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
     desk.hub.detach(desk.client.outbox)
     assert desk.hub.pending_frames() == []
-    assert desk.hub.snapshot(QUOTE.name) is None
+    assert desk.hub.snapshot(QUOTE.name, VERSION_2) is None
     other = ReadingClient(desk.clock)
     desk.hub.attach(other.outbox)
     desk.hub.subscribe(other.outbox, BOARD)
     desk.board(1.0, tick=1)
-    await eventually(lambda: desk.hub.snapshot(TOP_GAINERS) is not None, 2.0)
+    await eventually(lambda: desk.hub.snapshot(TOP_GAINERS, VERSION_2) is not None, 2.0)
     assert len(desk.client.outbox) == 0
 
 
@@ -294,7 +325,7 @@ async def test_a_store_that_is_away_is_told_until_it_answers_and_leaves_the_proc
     desk.attach()
 
     def tick() -> None:
-        for channel in STORED.channels:
+        for channel in announced_channels(STORED):
             block = quotes({}, tick=desk.clock.time_ns())
             desk.announcements.announce(
                 channel, msgspec.structs.replace(block, received_ns=desk.clock.time_ns())
@@ -381,6 +412,33 @@ async def test_alerts_that_were_missed_are_read_when_the_rows_show_a_gap_or_a_ne
     await eventually(alerts.are(5.0, 6.0), 2.0)
 
 
+async def test_alerts_of_ticks_that_nobody_heard_are_read_though_a_quote_has_read_those_ticks(
+    desk: Desk,
+) -> None:
+    desk.subscribe(HIGHS)
+    desk.rows({}, tick=1)
+    await eventually(lambda: "daily_range_high:0" in desk.snapshots.reads, 2.0)
+    desk.store({"AAPL": 3.0}, tick=3)
+    desk.subscribe(QUOTE)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
+    desk.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
+    alerts = Alerts(desk)
+    desk.rows({}, tick=4)
+    await eventually(alerts.are(5.0), 2.0)
+
+
+async def test_a_tape_is_read_after_a_gap_though_a_quote_has_read_the_missed_ticks(desk: Desk) -> None:
+    desk.subscribe(TRADES)
+    desk.rows({}, tick=1)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+    desk.store({"AAPL": 3.0}, tick=3)
+    desk.subscribe(QUOTE)
+    await eventually(desk.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
+    desk.snapshots.reads.clear()
+    desk.rows({}, tick=4)
+    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+
+
 async def test_a_store_that_lost_its_alerts_takes_none_away(desk: Desk) -> None:
     desk.snapshots.streams[0, "daily_range_high"] = [high(1.0, tick=1)]
     desk.subscribe(HIGHS)
@@ -412,7 +470,7 @@ async def test_two_feeds_of_one_symbol_show_their_own_parts_of_its_row(desk: Des
     changed = {"AAPL": {"close": 3.0, "day_high": 3.0, "bid_price": 0.5}}
     desk.announcements.announce(ROWS, row_block(changed, tick=2))
     await eventually(desk.holds(day_range.name, {"AAPL": [3.0, 3.0]}), 2.0)
-    assert desk.hub.snapshot(QUOTE.name) is None
+    assert desk.hub.snapshot(QUOTE.name, VERSION_2) is None
 
 
 async def test_the_tape_of_a_watched_symbol_is_read_again_whenever_its_row_changed(desk: Desk) -> None:
@@ -424,4 +482,4 @@ async def test_the_tape_of_a_watched_symbol_is_read_again_whenever_its_row_chang
     desk.rows({"AAPL": 1.0}, tick=2)
     await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
     desk.hub.unsubscribe(desk.client.outbox, trades)
-    assert desk.hub.snapshot(trades.name) is None
+    assert desk.hub.snapshot(trades.name, VERSION_2) is None

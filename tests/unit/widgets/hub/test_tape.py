@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from marketdata.tapes import StoredTape, records_of
 from tests.support.manual_clock import ManualClock
+from tests.unit.widgets.fakes import text_of
 from widgets.catalog import EVENTS_HELD, TAPE_COLUMNS, feed_of
-from widgets.hub.stream import Fresh
-from widgets.hub.tape import TapeStream
+from widgets.hub.feeds.tape import TapeStream
 
 DAY_MS = 1_800_000_000_000
 Trade = tuple[int, int, float, float]
@@ -40,10 +40,10 @@ def row(trade: Trade) -> list[Any]:
 
 
 def frame(feed: TapeStream) -> dict[str, Any] | None:
-    emission = feed.emit()
-    if emission is None:
+    text = text_of(feed.emit())
+    if text is None:
         return None
-    decoded: dict[str, Any] = json.loads((feed.snapshot() or "") if emission is Fresh.SNAPSHOT else emission)
+    decoded: dict[str, Any] = json.loads(text)
     return decoded
 
 

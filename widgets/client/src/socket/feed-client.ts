@@ -9,12 +9,11 @@ import { Connection, type ConnectionEnvironment } from "./connection";
 import type { ConnectionFacts } from "./connection-report";
 import { FeedState, type FeedUpdate, type FeedView } from "./feed-state";
 import {
-  type Append,
-  type Delta,
   type ErrorMessage,
+  type FeedMessage,
+  isFeedMessage,
   MAX_FEEDS_IN_MESSAGE,
   type ServerMessage,
-  type Snapshot,
 } from "./messages";
 
 export interface FeedListener {
@@ -165,22 +164,20 @@ export class FeedClient {
 
   #received(message: ServerMessage): void {
     if (message.type === "error") this.#refused(message);
-    else if (message.type === "snapshot" || message.type === "delta" || message.type === "alert")
-      this.#applyFrame(message);
+    else if (isFeedMessage(message)) this.#applyFrame(message);
   }
 
-  #applyFrame(message: Snapshot | Delta | Append): void {
+  #applyFrame(message: FeedMessage): void {
     const subscription = this.#subscriptions.get(message.feed);
     if (subscription === undefined) return; // Sent before the server heard of the unsubscription.
     const now = this.#environment.now();
-    if (message.type === "snapshot") {
-      subscription.error = null;
-      subscription.resyncSentAtMs = Number.NEGATIVE_INFINITY;
-      subscription.state.applySnapshot(message, now);
-    } else if (!follow(subscription.state, message, now)) {
+    if (!subscription.state.apply(message, now)) {
       this.#resync(message.feed, subscription, now);
       return;
     }
+    // What follows was not refused, and needs no resync that was asked for.
+    subscription.error = null;
+    subscription.resyncSentAtMs = Number.NEGATIVE_INFINITY;
     this.#requestFrame();
   }
 
@@ -220,8 +217,4 @@ export class FeedClient {
       }
     }
   }
-}
-
-function follow(state: FeedState, message: Delta | Append, nowMs: number): boolean {
-  return message.type === "delta" ? state.applyDelta(message, nowMs) : state.append(message, nowMs);
 }

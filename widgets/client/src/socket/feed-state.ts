@@ -3,7 +3,15 @@
  *
  * Pure: no socket, no clock. The caller passes its monotonic time, in milliseconds, with each message.
  */
-import { type Append, type Delta, type Row, rowsFit, type Snapshot, type Value } from "./messages";
+import {
+  type Append,
+  type Delta,
+  type FeedMessage,
+  type Row,
+  rowsFit,
+  type Snapshot,
+  type Value,
+} from "./messages";
 
 /** A feed as widgets read it. */
 export interface FeedView {
@@ -77,7 +85,17 @@ export class FeedState implements FeedView {
     this.#follows = false;
   }
 
-  applySnapshot(message: Snapshot, nowMs: number): void {
+  /** Applies a step of the feed. Returns false, and changes nothing, where frames were missed before it. */
+  apply(message: FeedMessage, nowMs: number): boolean {
+    if (message.type === "snapshot") this.#replace(message);
+    else if (!this.#nextIs(message)) return false;
+    else if (message.type === "delta") this.#change(message);
+    else this.#append(message);
+    this.#advance(message, nowMs);
+    return true;
+  }
+
+  #replace(message: Snapshot): void {
     this.columns = message.columns;
     this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
     const states = message.limit === null ? message.rows : [];
@@ -90,12 +108,9 @@ export class FeedState implements FeedView {
     this.#reset = true;
     this.#changed.clear();
     this.#removed.clear();
-    this.#advance(message, nowMs);
   }
 
-  /** Applies a delta that follows what is held. Returns false, and changes nothing, where frames were missed. */
-  applyDelta(message: Delta, nowMs: number): boolean {
-    if (!this.#nextIs(message)) return false;
+  #change(message: Delta): void {
     for (const symbol of message.removed) {
       if (!this.rows.delete(symbol)) continue;
       this.#changed.delete(symbol);
@@ -107,17 +122,12 @@ export class FeedState implements FeedView {
       this.#changed.add(row[0]);
     }
     if (message.order !== null) this.#reorder(message.order);
-    this.#advance(message, nowMs);
-    return true;
   }
 
-  /** Appends events that follow those held, and forgets the oldest beyond the limit; as `applyDelta` after a gap. */
-  append(message: Append, nowMs: number): boolean {
-    if (!this.#nextIs(message)) return false;
+  /** Appends to the list, and forgets the oldest beyond the limit. */
+  #append(message: Append): void {
     this.events = [...this.events, ...message.rows].slice(-this.#limit);
     this.#reset = true;
-    this.#advance(message, nowMs);
-    return true;
   }
 
   /** The changes since the last call, folded into one update: bounded by the number of symbols, not of frames. */
@@ -144,7 +154,7 @@ export class FeedState implements FeedView {
     }
   }
 
-  #advance(message: Snapshot | Delta | Append, nowMs: number): void {
+  #advance(message: FeedMessage, nowMs: number): void {
     this.#epoch = message.epoch;
     this.#seq = message.seq;
     this.#ageAtArrivalMs = message.age_ms;

@@ -83,7 +83,10 @@ export interface Pong {
   readonly id: number | null;
 }
 
-export type ServerMessage = Welcome | Snapshot | Delta | Append | Unsubscribed | Status | ErrorMessage | Pong;
+/** A step of one feed: all of it, or what follows. */
+export type FeedMessage = Snapshot | Delta | Append;
+
+export type ServerMessage = Welcome | FeedMessage | Unsubscribed | Status | ErrorMessage | Pong;
 
 export type ClientMessage =
   | { readonly type: "subscribe" | "unsubscribe" | "resync"; readonly feeds: readonly string[] }
@@ -130,6 +133,11 @@ export function parseServerMessage(frame: unknown): ServerMessage {
     default:
       throw new ProtocolError(`type: unknown message type ${JSON.stringify(fields["type"])}`);
   }
+}
+
+/** Whether a message is a step of a feed, of whatever form: only these are counted. */
+export function isFeedMessage(message: ServerMessage): message is FeedMessage {
+  return "seq" in message;
 }
 
 /** True when each of `rows` has one value for each of `columnCount` columns. */

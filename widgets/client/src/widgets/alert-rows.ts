@@ -1,4 +1,5 @@
 /** The two feeds of alerts as one list, the newest first. Pure. */
+import type { ColumnName } from "../generated/schema";
 import type { FeedView } from "../socket/feed-state";
 import type { Row, Value } from "../socket/messages";
 
@@ -9,13 +10,9 @@ export interface AlertRow {
   readonly key: string;
   readonly kind: AlertKind;
   readonly symbol: string;
-  readonly price: Value;
-  /** The extreme that was broken. */
-  readonly level: Value;
+  readonly value: (column: ColumnName) => Value;
   /** Start of the bar that broke it, epoch milliseconds. */
   readonly timeMs: Value;
-  readonly percentChange: Value;
-  readonly relativeVolume: Value;
 }
 
 /** What a feed holds, oldest first. */
@@ -29,17 +26,13 @@ export function newestFirst(lists: readonly (readonly AlertRow[])[], count: numb
   return all.sort((a, b) => (b.timeMs ?? 0) - (a.timeMs ?? 0)).slice(0, count);
 }
 
-function alertRow(kind: AlertKind, value: (column: string) => Value, [symbol]: Row): AlertRow {
-  const price = value("price");
+function alertRow(kind: AlertKind, value: (column: ColumnName) => Value, [symbol]: Row): AlertRow {
   const timeMs = value("start_timestamp");
   return {
-    key: `${kind}:${symbol}:${timeMs}:${price}`,
+    key: `${kind}:${symbol}:${timeMs}:${value("price")}`,
     kind,
     symbol,
-    price,
-    level: value("level"),
+    value,
     timeMs,
-    percentChange: value("pct_change"),
-    relativeVolume: value("relative_volume"),
   };
 }

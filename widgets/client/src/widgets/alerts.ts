@@ -6,13 +6,16 @@
  */
 import { html, LitElement } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { formatMarketTime, formatMultiple, formatPercent, formatPrice } from "../format";
+import { explanation, formatColumn, formatMarketTime } from "../format";
+import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
+import type { Value } from "../socket/messages";
 import { type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
 import { signClass } from "./leaderboard/columns";
 
 /** As many as the server holds of both feeds would be more than anybody reads. */
 const SHOWN_ALERTS = 100;
+const SHOWN_COLUMNS: readonly ColumnName[] = ["price", "level", "pct_change", "relative_volume"];
 const KINDS: readonly AlertKind[] = ["high", "low"];
 const LABELS: Readonly<Record<AlertKind, string>> = { high: "Highs", low: "Lows" };
 
@@ -121,10 +124,7 @@ export class AlertsElement extends LitElement {
           <tr>
             <th scope="col">Time</th>
             <th scope="col">Symbol</th>
-            <th scope="col" class="number">Price</th>
-            <th scope="col" class="number" title="The high or low that was broken">Broken</th>
-            <th scope="col" class="number">Chg %</th>
-            <th scope="col" class="number">Rel vol</th>
+            ${SHOWN_COLUMNS.map((name) => html`<th scope="col" class="number" title=${explanation(COLUMNS[name])}>${COLUMNS[name].shortLabel}</th>`)}
           </tr>
         </thead>
         <tbody>
@@ -149,10 +149,7 @@ export class AlertsElement extends LitElement {
             ${row.symbol}<span class="visually-hidden"> ${isHigh ? "new high" : "new low"}</span>
           </button>
         </td>
-        <td class="number">${formatPrice(row.price)}</td>
-        <td class="number muted">${formatPrice(row.level)}</td>
-        <td class="number ${signClass(row.percentChange)}">${formatPercent(row.percentChange)}</td>
-        <td class="number">${formatMultiple(row.relativeVolume)}</td>
+        ${SHOWN_COLUMNS.map((name) => renderValue(name, row.value(name)))}
       </tr>
     `;
   }
@@ -195,6 +192,12 @@ export class AlertsElement extends LitElement {
     for (const cleanup of this.#cleanups) cleanup();
     this.#cleanups = [];
   }
+}
+
+function renderValue(name: ColumnName, value: Value) {
+  const column = COLUMNS[name];
+  const look = column.signed ? signClass(value) : name === "level" ? "muted" : "";
+  return html`<td class="number ${look}">${formatColumn(column)(value)}</td>`;
 }
 
 /** A click leaves focus behind as well; only focus that is shown, that of the keyboard, holds the list. */

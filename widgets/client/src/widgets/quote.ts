@@ -2,21 +2,67 @@
 import { html, LitElement, nothing } from "lit";
 import {
   ABSENT,
-  formatChange,
+  explanation,
+  formatColumn,
   formatCompact,
   formatDistance,
-  formatInteger,
   formatMarketTime,
-  formatMultiple,
-  formatPercent,
   formatPrice,
-  formatShare,
 } from "../format";
+import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
 import type { FeedView } from "../socket/feed-state";
 import type { Value } from "../socket/messages";
 import { barLength, signClass } from "./leaderboard/columns";
-import { type QuoteFigures, quoteFigures } from "./quote-figures";
+import { type QuoteFigures, quoteFigures, type Read } from "./quote-figures";
+
+/** One row of the market table, and the market's time of it. */
+interface Quote {
+  readonly value: Read;
+  readonly marketTimeMs: Value;
+}
+
+const TODAY: readonly ColumnName[] = [
+  "official_open_price",
+  "pct_change_since_open",
+  "aggregate_vwap",
+  "free_float",
+  "float_rotation",
+];
+const VOLUME: readonly ColumnName[] = [
+  "accumulated_volume",
+  "avg_volume",
+  "relative_volume",
+  "prev_day_volume",
+];
+const PREVIOUS_DAY: readonly ColumnName[] = [
+  "prev_day_close",
+  "prev_day_open",
+  "prev_day_high",
+  "prev_day_low",
+  "prev_day_vwap",
+];
+const MOMENTUM: readonly ColumnName[] = [
+  "pct_change_1m",
+  "pct_change_5m",
+  "pct_change_15m",
+  "vwap_distance_pct",
+  "gap_pct",
+];
+const TRADES: readonly ColumnName[] = [
+  "relative_volume_at_time",
+  "trades_per_minute",
+  "trade_average_size",
+  "trade_largest_size",
+  "average_true_range",
+];
+const HIGHS_AND_LOWS: readonly ColumnName[] = [
+  "pre_market_high",
+  "pre_market_low",
+  "new_high_count",
+  "new_low_count",
+];
+const NEWEST_SECOND: readonly ColumnName[] = ["open", "high", "low", "vwap", "volume", "average_size"];
 
 type Phase = "unselected" | "loading" | "ready" | { readonly error: string };
 
@@ -25,12 +71,12 @@ export class QuoteElement extends LitElement {
     context: { attribute: false },
     symbol: { state: true },
     phase: { state: true },
-    figures: { state: true },
+    quote: { state: true },
   };
   declare context: PageContext | undefined;
   declare private symbol: string | null;
   declare private phase: Phase;
-  declare private figures: QuoteFigures | null;
+  declare private quote: Quote | null;
 
   #unsubscribe: (() => void) | null = null;
   #endSelection: (() => void) | null = null;
@@ -39,7 +85,7 @@ export class QuoteElement extends LitElement {
     super();
     this.symbol = null;
     this.phase = "unselected";
-    this.figures = null;
+    this.quote = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -70,9 +116,9 @@ export class QuoteElement extends LitElement {
       <section class="quote" tabindex="0" aria-labelledby="quote-heading">
         <header class="quote-head">
           <h2 id="quote-heading"><span class="visually-hidden">Quote </span>${this.symbol ?? "Quote"}</h2>
-          ${this.figures ? this.#renderPrice(this.figures) : nothing}
+          ${this.quote ? this.#renderPrice(this.quote) : nothing}
         </header>
-        ${this.figures ? this.#renderFigures(this.figures) : this.#renderEmpty()}
+        ${this.quote ? this.#renderFigures(this.quote) : this.#renderEmpty()}
       </section>
     `;
   }
@@ -85,90 +131,49 @@ export class QuoteElement extends LitElement {
     return html`<p class="quote-empty">${this.symbol} has not traded today.</p>`;
   }
 
-  #renderPrice(figures: QuoteFigures) {
+  #renderPrice({ value, marketTimeMs }: Quote) {
     return html`
-      <span class="quote-price">${formatPrice(figures.price)}</span>
-      <span class="quote-change ${signClass(figures.change)}">
-        ${formatChange(figures.change)} <span class="quote-percent">${formatPercent(figures.percentChange)}</span>
+      <span class="quote-price">${formatPrice(quoteFigures(value).price)}</span>
+      <span class="quote-change ${signClass(value("change"))}">
+        ${text("change", value)} <span class="quote-percent">${text("pct_change", value)}</span>
       </span>
-      ${figures.isHalted ? html`<span class="quote-mark">Halted ${formatMarketTime(figures.haltedAtMs)}</span>` : nothing}
+      ${value("is_halted") === 1 ? html`<span class="quote-mark">Halted ${text("halt_timestamp", value)}</span>` : nothing}
       ${
-        figures.isShortSaleRestricted
-          ? html`<abbr class="quote-mark" title="Short sales are restricted (SEC rule 201), as prices tell">SSR</abbr>`
+        value("short_sale_restricted") === 1
+          ? html`<abbr class="quote-mark" title=${explanation(COLUMNS.short_sale_restricted)}>${COLUMNS.short_sale_restricted.shortLabel}</abbr>`
           : nothing
       }
-      <span class="quote-time" title="Time of the market, New York">${formatMarketTime(figures.marketTimeMs)} ET</span>
+      <span class="quote-time" title="Time of the market, New York">${formatMarketTime(marketTimeMs)} ET</span>
     `;
   }
 
-  #renderFigures(figures: QuoteFigures) {
+  #renderFigures({ value }: Quote) {
+    const figures = quoteFigures(value);
     return html`
       <div class="quote-book">
-        ${cell("Bid", formatPrice(figures.bidPrice), sizeText(figures.bidSize))}
-        ${cell("Ask", formatPrice(figures.askPrice), sizeText(figures.askSize))}
-        ${cell("Spread", formatDistance(figures.spread), percentText(figures.spreadPercent))}
-        ${cell("Last trade", formatPrice(figures.lastPrice), lastTradeText(figures))}
+        ${cell("bid_price", text("bid_price", value), sizeText(value("bid_size")))}
+        ${cell("ask_price", text("ask_price", value), sizeText(value("ask_size")))}
+        ${cell("spread", formatDistance(value("spread")), text("spread_pct", value))}
+        ${cell("last_price", text("last_price", value), lastTradeText(value))}
       </div>
       <div class="quote-range">
         <div class="range-ends">
-          <span><span class="label">Low</span> ${formatPrice(figures.low)}</span>
+          <span><span class="label">${COLUMNS.day_low.shortLabel}</span> ${text("day_low", value)}</span>
           <span class="label">Range of the day</span>
-          <span><span class="label">High</span> ${formatPrice(figures.high)}</span>
+          <span><span class="label">${COLUMNS.day_high.shortLabel}</span> ${text("day_high", value)}</span>
         </div>
         <div class="range-bar" role="img" aria-label=${rangeText(figures)}>
           ${marker("range-vwap", figures.vwapPosition)} ${marker("range-price", figures.rangePosition)}
         </div>
       </div>
       <div class="quote-groups">
-        <dl class="quote-figures" aria-label="Today">
-          ${figure("Open", formatPrice(figures.open))}
-          ${figure("Since open", formatPercent(figures.percentChangeSinceOpen), signClass(figures.percentChangeSinceOpen))}
-          ${figure("VWAP", formatPrice(figures.vwap))}
-          ${figure("Float", formatCompact(figures.float))}
-          ${figure("Float traded", formatShare(figures.floatTraded))}
-        </dl>
-        <dl class="quote-figures" aria-label="Volume">
-          ${figure("Volume", formatCompact(figures.volume))}
-          ${figure("Avg volume", formatCompact(figures.averageVolume))}
-          ${figure("Rel volume", formatMultiple(figures.relativeVolume), "", barLength(figures.relativeVolume))}
-          ${figure("Prev volume", formatCompact(figures.previousVolume))}
-          ${figure("Dollar volume", formatCompact(figures.dollarVolume))}
-        </dl>
-        <dl class="quote-figures" aria-label="Previous day">
-          ${figure("Prev close", formatPrice(figures.previousClose))}
-          ${figure("Prev open", formatPrice(figures.previousOpen))}
-          ${figure("Prev high", formatPrice(figures.previousHigh))}
-          ${figure("Prev low", formatPrice(figures.previousLow))}
-          ${figure("Prev VWAP", formatPrice(figures.previousVwap))}
-        </dl>
-        <dl class="quote-figures" aria-label="Momentum">
-          ${signedFigure("1 min", figures.percentChange1m)}
-          ${signedFigure("5 min", figures.percentChange5m)}
-          ${signedFigure("15 min", figures.percentChange15m)}
-          ${signedFigure("From VWAP", figures.vwapDistance)}
-          ${signedFigure("Gap", figures.gap)}
-        </dl>
-        <dl class="quote-figures" aria-label="Trades">
-          ${figure("Rel vol now", formatMultiple(figures.relativeVolumeNow))}
-          ${figure("Trades/min", formatInteger(figures.tradesPerMinute))}
-          ${figure("Avg trade", formatCompact(figures.averageTrade))}
-          ${figure("Largest trade", formatCompact(figures.largestTrade))}
-          ${figure("ATR", formatPrice(figures.averageTrueRange))}
-        </dl>
-        <dl class="quote-figures" aria-label="Highs and lows">
-          ${figure("Pre-mkt high", formatPrice(figures.preMarketHigh))}
-          ${figure("Pre-mkt low", formatPrice(figures.preMarketLow))}
-          ${figure("New highs", formatInteger(figures.newHighs))}
-          ${figure("New lows", formatInteger(figures.newLows))}
-        </dl>
-        <dl class="quote-figures quote-second" aria-label="Newest second of trading">
-          ${figure("1 s open", formatPrice(figures.secondOpen))}
-          ${figure("1 s high", formatPrice(figures.secondHigh))}
-          ${figure("1 s low", formatPrice(figures.secondLow))}
-          ${figure("1 s VWAP", formatPrice(figures.secondVwap))}
-          ${figure("1 s volume", formatCompact(figures.secondVolume))}
-          ${figure("1 s trade size", formatCompact(figures.secondTradeSize))}
-        </dl>
+        ${group("Today", TODAY, value)}
+        ${group("Volume", VOLUME, value, figure("Dollar volume", "What today's shares cost", formatCompact(figures.dollarVolume)))}
+        ${group("Previous day", PREVIOUS_DAY, value)}
+        ${group("Momentum", MOMENTUM, value)}
+        ${group("Trades", TRADES, value)}
+        ${group("Highs and lows", HIGHS_AND_LOWS, value)}
+        ${group("Newest second of trading", NEWEST_SECOND, value, nothing, "quote-second")}
       </div>
     `;
   }
@@ -177,11 +182,11 @@ export class QuoteElement extends LitElement {
     this.#unsubscribe?.();
     this.symbol = symbol;
     this.phase = "loading";
-    this.figures = null;
+    this.quote = null;
     this.#unsubscribe = context.client.subscribe(`quote:${symbol}`, {
       onUpdate: (view) => this.#show(symbol, view),
       onError: (error) => {
-        this.figures = null;
+        this.quote = null;
         this.phase = { error };
       },
     });
@@ -190,31 +195,49 @@ export class QuoteElement extends LitElement {
   #show(symbol: string, view: FeedView): void {
     const row = view.rows.get(symbol);
     this.phase = "ready";
-    this.figures = row ? quoteFigures((name) => view.value(row, name), view.marketTimeMs) : null;
+    this.quote = row ? { value: (name) => view.value(row, name), marketTimeMs: view.marketTimeMs } : null;
   }
 }
 
-function cell(label: string, value: string, detail: string) {
+/** A column's value as people read it. */
+function text(column: ColumnName, value: Read): string {
+  return formatColumn(COLUMNS[column])(value(column));
+}
+
+function cell(column: ColumnName, shown: string, detail: string) {
   return html`
     <div class="book-cell">
-      <span class="label">${label}</span>
-      <span class="book-value">${value}</span>
+      <span class="label" title=${explanation(COLUMNS[column])}>${COLUMNS[column].shortLabel}</span>
+      <span class="book-value">${shown}</span>
       <span class="muted">${detail}</span>
     </div>
   `;
 }
 
+function group(
+  label: string,
+  columns: readonly ColumnName[],
+  value: Read,
+  further: unknown = nothing,
+  className = "",
+) {
+  return html`<dl class="quote-figures ${className}" aria-label=${label}>${columns.map((column) => columnFigure(column, value))} ${further}</dl>`;
+}
+
+function columnFigure(name: ColumnName, value: Read) {
+  const column = COLUMNS[name];
+  const className = column.signed ? signClass(value(name)) : "";
+  const bar = name === "relative_volume" ? barLength(value(name)) : undefined;
+  return figure(column.shortLabel, explanation(column), text(name, value), className, bar);
+}
+
 /** With `bar`, from 0 to 1, the line below the figure fills to that length. */
-function figure(label: string, value: string, className = "", bar?: number) {
+function figure(label: string, tooltip: string, shown: string, className = "", bar?: number) {
   const filled =
     bar === undefined
       ? nothing
       : html`<span class="figure-bar" .style=${`width: ${(100 * bar).toFixed(0)}%`}></span>`;
-  return html`<div class="figure"><dt>${label}</dt><dd class=${className}>${value}${filled}</dd></div>`;
-}
-
-function signedFigure(label: string, percent: Value) {
-  return figure(label, formatPercent(percent), signClass(percent));
+  return html`<div class="figure"><dt title=${tooltip}>${label}</dt><dd class=${className}>${shown}${filled}</dd></div>`;
 }
 
 // As a property and not as an attribute: the content security policy refuses style attributes.
@@ -232,11 +255,7 @@ function sizeText(size: Value): string {
   return size === null ? ABSENT : `× ${formatCompact(size)}`;
 }
 
-function percentText(value: Value): string {
-  return value === null ? ABSENT : `${value.toFixed(2)}%`;
-}
-
-function lastTradeText(figures: QuoteFigures): string {
-  if (figures.lastPrice === null) return ABSENT;
-  return `${sizeText(figures.lastSize)} at ${formatMarketTime(figures.lastTimeMs)}`;
+function lastTradeText(value: Read): string {
+  if (value("last_price") === null) return ABSENT;
+  return `${sizeText(value("last_size"))} at ${text("last_timestamp", value)}`;
 }

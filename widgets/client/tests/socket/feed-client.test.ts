@@ -1,17 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FeedClient, type FeedListener } from "../../src/socket/feed-client";
 import type { FeedUpdate, FeedView } from "../../src/socket/feed-state";
-import { delta, FEED, snapshot } from "./builders";
+import { alert, delta, FEED, snapshot } from "./builders";
 import { FakeBrowser } from "./fake-browser";
 
 class Recorder implements FeedListener {
   readonly updates: FeedUpdate[] = [];
   readonly errors: string[] = [];
   rows: unknown[] = [];
+  events: readonly unknown[] = [];
 
   onUpdate(view: FeedView, update: FeedUpdate): void {
     this.updates.push(update);
     this.rows = [...view.rows.values()];
+    this.events = view.events;
   }
 
   onError(message: string): void {
@@ -73,6 +75,23 @@ describe("subscriptions", () => {
     expect([early.updates.length, late.updates.length]).toEqual([1, 1]);
     expect(late.updates[0]?.reset).toBe(true);
     expect(late.rows).toEqual([["AAA", 1, 10]]);
+  });
+
+  it("follows a list, whatever its steps are called", async () => {
+    await open();
+    for (const type of ["alert", "append"] as const) {
+      const feed = `list of ${type}`;
+      const recorder = new Recorder();
+      client.subscribe(feed, recorder);
+      browser.socket.deliver(snapshot({ feed, limit: 2 }));
+      browser.socket.deliver({ ...alert(2, [["BBB", 2, 20]]), feed, type });
+      browser.socket.deliver({ ...alert(3, [["AAA", 1, 11]]), feed, type });
+      browser.drawFrame();
+      expect(recorder.events).toEqual([
+        ["BBB", 2, 20],
+        ["AAA", 1, 11],
+      ]);
+    }
   });
 
   it("ignores frames that were under way when it unsubscribed", async () => {

@@ -6,7 +6,7 @@ import { alert, delta, snapshot } from "./builders";
 
 function loaded(): FeedState {
   const state = new FeedState();
-  state.applySnapshot(snapshot(), 0);
+  state.apply(snapshot(), 0);
   state.takeUpdate();
   return state;
 }
@@ -15,7 +15,7 @@ describe("a feed is its snapshot and the deltas that follow", () => {
   it("replaces changed rows, adds new ones, drops removed ones", () => {
     const state = loaded();
     expect(
-      state.applyDelta(
+      state.apply(
         delta(2, [
           ["BBB", 1, 5],
           ["AAA", 2, 11],
@@ -23,7 +23,7 @@ describe("a feed is its snapshot and the deltas that follow", () => {
         0,
       ),
     ).toBe(true);
-    expect(state.applyDelta(delta(3, [["BBB", 1, 6]], ["AAA"]), 0)).toBe(true);
+    expect(state.apply(delta(3, [["BBB", 1, 6]], ["AAA"]), 0)).toBe(true);
     expect([...state.rows.values()]).toEqual([["BBB", 1, 6]]);
   });
 
@@ -44,16 +44,16 @@ describe("a feed is its snapshot and the deltas that follow", () => {
     ["rows that do not fit the columns", delta(2, [["AAA", 1]])],
   ])("refuses %s, keeps what it held, and everything until the next snapshot", (_name, message) => {
     const state = loaded();
-    expect(state.applyDelta(message, 0)).toBe(false);
-    expect(state.applyDelta(delta(2, [["ZZZ", 1, 1]]), 0)).toBe(false);
+    expect(state.apply(message, 0)).toBe(false);
+    expect(state.apply(delta(2, [["ZZZ", 1, 1]]), 0)).toBe(false);
     expect([...state.rows.keys()]).toEqual(["AAA"]);
-    state.applySnapshot(snapshot({ epoch: "e2", seq: 9, rows: [["CCC", 1, 1]] }), 0);
-    expect(state.applyDelta(delta(10, [], [], "e2"), 0)).toBe(true);
+    state.apply(snapshot({ epoch: "e2", seq: 9, rows: [["CCC", 1, 1]] }), 0);
+    expect(state.apply(delta(10, [], [], "e2"), 0)).toBe(true);
     expect([...state.rows.keys()]).toEqual(["CCC"]);
   });
 
   it("refuses deltas before the first snapshot", () => {
-    expect(new FeedState().applyDelta(delta(1), 0)).toBe(false);
+    expect(new FeedState().apply(delta(1), 0)).toBe(false);
   });
 });
 
@@ -61,21 +61,21 @@ describe("the rank of a symbol is its place", () => {
   it("in the snapshot, then in the newest order", () => {
     const state = new FeedState();
     const rows: Row[] = ["AAA", "BBB", "CCC"].map((symbol) => [symbol, 1, 1]);
-    state.applySnapshot(snapshot({ rows }), 0);
+    state.apply(snapshot({ rows }), 0);
     expect(["AAA", "BBB", "CCC", "ZZZ"].map((symbol) => state.rank(symbol))).toEqual([1, 2, 3, null]);
-    state.applyDelta(delta(2, [["DDD", 1, 1]], ["BBB"], "e1", ["CCC", "DDD", "AAA"]), 0);
+    state.apply(delta(2, [["DDD", 1, 1]], ["BBB"], "e1", ["CCC", "DDD", "AAA"]), 0);
     expect(["AAA", "BBB", "CCC", "DDD"].map((symbol) => state.rank(symbol))).toEqual([3, null, 1, 2]);
   });
 
   it("stays when nothing is said of it, and changes the symbol when it changes", () => {
     const state = new FeedState();
     const rows: Row[] = ["AAA", "BBB", "CCC"].map((symbol) => [symbol, 1, 1]);
-    state.applySnapshot(snapshot({ rows }), 0);
+    state.apply(snapshot({ rows }), 0);
     state.takeUpdate();
-    state.applyDelta(delta(2, [["CCC", 2, 2]]), 0);
+    state.apply(delta(2, [["CCC", 2, 2]]), 0);
     expect(state.rank("CCC")).toBe(3);
     expect(state.takeUpdate().changed).toEqual(new Set(["CCC"]));
-    state.applyDelta(delta(3, [], [], "e1", ["BBB", "AAA", "CCC"]), 0);
+    state.apply(delta(3, [], [], "e1", ["BBB", "AAA", "CCC"]), 0);
     expect(state.takeUpdate().changed).toEqual(new Set(["AAA", "BBB"]));
   });
 });
@@ -84,15 +84,15 @@ describe("age is what the server said plus the time since, on one monotonic cloc
   it("grows between frames and falls back with each", () => {
     const state = new FeedState();
     expect(state.ageMs(5)).toBeNull();
-    state.applySnapshot(snapshot({ age_ms: 100 }), 1_000);
+    state.apply(snapshot({ age_ms: 100 }), 1_000);
     expect(state.ageMs(1_250)).toBe(350);
-    state.applyDelta(delta(2), 2_000);
+    state.apply(delta(2), 2_000);
     expect(state.ageMs(2_000)).toBe(50);
   });
 
   it("is unknown when the server does not know it", () => {
     const state = new FeedState();
-    state.applySnapshot(snapshot({ age_ms: null }), 0);
+    state.apply(snapshot({ age_ms: null }), 0);
     expect(state.ageMs(10)).toBeNull();
   });
 });
@@ -100,9 +100,9 @@ describe("age is what the server said plus the time since, on one monotonic cloc
 describe("changes are folded between two takes", () => {
   it("names a symbol once, by its last fate", () => {
     const state = loaded();
-    state.applyDelta(delta(2, [["BBB", 2, 1]]), 0);
-    state.applyDelta(delta(3, [["BBB", 2, 2]], ["AAA"]), 0);
-    state.applyDelta(delta(4, [["AAA", 1, 3]], ["BBB"]), 0);
+    state.apply(delta(2, [["BBB", 2, 1]]), 0);
+    state.apply(delta(3, [["BBB", 2, 2]], ["AAA"]), 0);
+    state.apply(delta(4, [["AAA", 1, 3]], ["BBB"]), 0);
     expect(state.takeUpdate()).toEqual({
       reset: false,
       changed: new Set(["AAA"]),
@@ -113,8 +113,8 @@ describe("changes are folded between two takes", () => {
 
   it("a snapshot makes all earlier changes moot", () => {
     const state = loaded();
-    state.applyDelta(delta(2, [["BBB", 2, 1]]), 0);
-    state.applySnapshot(snapshot({ seq: 7 }), 0);
+    state.apply(delta(2, [["BBB", 2, 1]]), 0);
+    state.apply(snapshot({ seq: 7 }), 0);
     expect(state.takeUpdate()).toEqual({ reset: true, changed: new Set(), removed: new Set() });
   });
 
@@ -135,7 +135,7 @@ describe("changes are folded between two takes", () => {
           for (const symbol of changed) copy.set(symbol, state.rows.get(symbol) ?? ["gone"]);
         };
         steps.forEach(({ rows, removed, take: now }, index) => {
-          state.applyDelta(delta(index + 2, rows, removed), 0);
+          state.apply(delta(index + 2, rows, removed), 0);
           if (now) take();
         });
         take();
@@ -148,14 +148,14 @@ describe("changes are folded between two takes", () => {
 describe("a feed of events", () => {
   const loadedEvents = () => {
     const state = new FeedState();
-    state.applySnapshot(snapshot({ limit: 3, rows: [["AAA", 1, 10]] }), 0);
+    state.apply(snapshot({ limit: 3, rows: [["AAA", 1, 10]] }), 0);
     return state;
   };
 
   it("appends what happens, also of a symbol that it holds, and forgets the oldest beyond its limit", () => {
     const state = loadedEvents();
     expect(
-      state.append(
+      state.apply(
         alert(2, [
           ["AAA", 1, 11],
           ["BBB", 1, 5],
@@ -163,7 +163,7 @@ describe("a feed of events", () => {
         0,
       ),
     ).toBe(true);
-    expect(state.append(alert(3, [["AAA", 1, 12]]), 0)).toBe(true);
+    expect(state.apply(alert(3, [["AAA", 1, 12]]), 0)).toBe(true);
     expect(state.events).toEqual([
       ["AAA", 1, 11],
       ["BBB", 1, 5],
@@ -179,11 +179,11 @@ describe("a feed of events", () => {
     ["rows that do not fit the columns", alert(2, [["BBB", 1]])],
   ])("changes nothing after %s, until a snapshot comes", (_name, message) => {
     const state = loadedEvents();
-    expect(state.append(message, 0)).toBe(false);
-    expect(state.append(alert(2, []), 0)).toBe(false);
+    expect(state.apply(message, 0)).toBe(false);
+    expect(state.apply(alert(2, []), 0)).toBe(false);
     expect(state.events).toEqual([["AAA", 1, 10]]);
-    state.applySnapshot(snapshot({ limit: 3, seq: 9, rows: [] }), 0);
+    state.apply(snapshot({ limit: 3, seq: 9, rows: [] }), 0);
     expect(state.events).toEqual([]);
-    expect(state.append(alert(10, [["BBB", 1, 5]]), 0)).toBe(true);
+    expect(state.apply(alert(10, [["BBB", 1, 5]]), 0)).toBe(true);
   });
 });

@@ -19,7 +19,7 @@ beforeEach(async () => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", columns: new Map(), boards: new Map(), states: new Map() },
+    config: { wsPath: "/ws/", states: new Map() },
     client: new FeedClient(browser),
     selection: new Selection(),
   };
@@ -59,7 +59,8 @@ async function deliver(...frames: object[]): Promise<void> {
 }
 
 const textOf = (node: Element | null | undefined) => (node?.textContent ?? "").replace(/\s+/g, " ").trim();
-const lines = () => [...element.querySelectorAll("tbody tr")].map(textOf);
+const lines = () =>
+  [...element.querySelectorAll("tbody tr")].map((row) => [...row.children].map(textOf).join(" "));
 const button = (label: string) =>
   [...element.querySelectorAll<HTMLButtonElement>(".alert-kind")].find((each) => textOf(each) === label);
 

@@ -36,13 +36,13 @@ class Board {
   }
 
   snapshot(rows: readonly Row[]): void {
-    this.feed.applySnapshot(snapshot({ seq: this.#seq, rows }), 0);
+    this.feed.apply(snapshot({ seq: this.#seq, rows }), 0);
     this.draw();
   }
 
   delta(rows: readonly Row[], removed: readonly string[] = []): void {
     this.#seq += 1;
-    this.feed.applyDelta(delta(this.#seq, rows, removed), 0);
+    this.feed.apply(delta(this.#seq, rows, removed), 0);
     this.draw();
   }
 
@@ -77,7 +77,7 @@ describe("a board that nobody touches", () => {
 
   it("after a new snapshot changes only what differs", () => {
     const board = new Board([A, B]);
-    board.feed.applySnapshot(snapshot({ seq: 9, rows: [A, ["C", 2, 1]] }), 0);
+    board.feed.apply(snapshot({ seq: 9, rows: [A, ["C", 2, 1]] }), 0);
     const changes = board.rows.apply(board.feed, board.feed.takeUpdate());
     expect(changes.add).toEqual([["C", 2, 1]]);
     expect(changes.remove).toEqual([B]);

@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BOARD_COLUMNS } from "../../src/generated/schema";
 import {
-  BOARD_COLUMNS,
   barLength,
+  columnsOf,
   compareValues,
   fittingColumns,
   RANK_COLUMN,
   SYMBOL_WIDTH_PX,
-  showableColumns,
+  titleWidthPx,
 } from "../../src/widgets/leaderboard/columns";
 
 describe("sorting by a column", () => {
@@ -18,28 +19,20 @@ describe("sorting by a column", () => {
   });
 });
 
+const BOARDS = Object.keys(BOARD_COLUMNS);
+
 describe("the columns of a board", () => {
   const SCROLL_BAR_PX = 15;
-  const GAINERS = showableColumns([
-    "close",
-    "pct_change",
-    "accumulated_volume",
-    "pct_change_since_open",
-    "relative_volume",
-    "free_float",
-    "change",
-    "not a column of a board",
-    "day_high",
-  ]);
-  const names = (boardWidthPx: number) =>
-    fittingColumns(GAINERS, boardWidthPx - SCROLL_BAR_PX).map(({ name }) => name);
+  const names = (boardWidthPx: number, board = "scanners:top_gainers") =>
+    fittingColumns(columnsOf(board), boardWidthPx - SCROLL_BAR_PX).map(({ name }) => name);
   const KEY = ["close", "pct_change", "accumulated_volume", "free_float", "relative_volume"];
+  const PRICE_BOARDS = BOARDS.filter((board) => BOARD_COLUMNS[board]?.includes("change"));
 
-  it("never need more room than there is", () => {
+  it.each(BOARDS)("of %s never need more room than there is", (board) => {
     fc.assert(
       fc.property(fc.integer({ min: 320, max: 4000 }), (boardWidthPx) => {
         const fixedPx = RANK_COLUMN.widthPx + SYMBOL_WIDTH_PX;
-        const widthPx = fittingColumns(BOARD_COLUMNS, boardWidthPx).reduce(
+        const widthPx = fittingColumns(columnsOf(board), boardWidthPx).reduce(
           (sum, column) => sum + column.widthPx,
           fixedPx,
         );
@@ -48,31 +41,60 @@ describe("the columns of a board", () => {
     );
   });
 
+  it.each(BOARDS)("of %s all have room for their title and are there on a wide screen", (board) => {
+    for (const { title, widthPx } of columnsOf(board))
+      expect(widthPx).toBeGreaterThanOrEqual(titleWidthPx(title));
+    expect(names(4000, board)).toEqual(BOARD_COLUMNS[board]);
+  });
+
   it.each([
     ["two boards in 1440", 719],
     ["two boards in 1024", 511],
     ["three boards in 1920", 525],
   ])("hold price, percent, volume, float and relative volume with %s", (_name, boardWidthPx) => {
-    expect(names(boardWidthPx)).toEqual(expect.arrayContaining(KEY));
+    expect(PRICE_BOARDS).toHaveLength(5);
+    for (const board of PRICE_BOARDS) expect(names(boardWidthPx, board)).toEqual(expect.arrayContaining(KEY));
   });
 
-  it("of a phone are price, percent and volume, and the percent that gainers are ranked by", () => {
-    expect(names(360)).toEqual(["close", "pct_change", "accumulated_volume"]);
-    expect(names(390)).toEqual(["close", "pct_change", "pct_change_since_open", "accumulated_volume"]);
+  it("of a phone begin with the one that ranks the board, and have price, percent and volume", () => {
+    expect(names(390)).toEqual(["pct_change_since_open", "close", "accumulated_volume", "pct_change"]);
+    expect(names(360)).toEqual(["pct_change_since_open", "close", "accumulated_volume"]);
+    expect(names(360, "scanners:top_gappers")).toEqual(["pct_change", "close", "accumulated_volume"]);
+    expect(names(360, "halts")[0]).toBe("halt_timestamp");
   });
 
-  it("are all there on a wide board, in the order in which every board has them", () => {
-    expect(names(1200)).toEqual([
-      "close",
-      "change",
-      "pct_change",
-      "pct_change_since_open",
-      "accumulated_volume",
-      "free_float",
-      "relative_volume",
-      "day_high",
-    ]);
+  it("are none where the schema has no such board", () => {
+    expect(columnsOf("scanners:nope")).toEqual([]);
   });
+});
+
+it("a column is titled, formatted and coloured as the schema says", () => {
+  const column = (name: string) => {
+    const found = BOARDS.flatMap(columnsOf).find((each) => each.name === name);
+    if (found === undefined) throw new Error(`no board shows ${name}`);
+    return found;
+  };
+  expect([column("pct_change").title, column("pct_change").format(1.5), column("pct_change").signed]).toEqual(
+    ["Chg %", "+1.50%", true],
+  );
+  expect([column("pct_change").explanation, column("gap_pct").explanation]).toEqual([
+    "Change %: Change in percent of the previous day's close",
+    "Opening in percent above or below the previous close",
+  ]);
+  expect([column("change").format(-0.5), column("close").format(12.3)]).toEqual(["−0.50", "12.30"]);
+  expect([column("is_halted").format(1), column("halt_may_be_limit_pause").format(1)]).toEqual([
+    "yes",
+    "possible",
+  ]);
+  expect([column("trade_span_ms").format(950), column("relative_volume").format(3.2)]).toEqual([
+    "950 ms",
+    "3.20×",
+  ]);
+  expect([column("close").tick, column("change").tick, column("accumulated_volume").bar]).toEqual([
+    true,
+    false,
+    true,
+  ]);
 });
 
 it.each([

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { COLUMNS } from "../../src/generated/schema";
 import { type PageContext, readPageConfig, Selection } from "../../src/page";
 import type { StateTexts } from "../../src/socket/connection-report";
 import { FeedClient } from "../../src/socket/feed-client";
@@ -24,7 +25,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", columns: new Map(), boards: new Map(), states: STATES },
+    config: { wsPath: "/ws/", states: STATES },
     client: new FeedClient(browser),
     selection: new Selection(),
   };
@@ -98,6 +99,30 @@ describe("the quote", () => {
     browser.drawFrame();
     await element.updateComplete;
     expect(textOf(element.querySelector(".quote-mark"))).toBe("SSR");
+  });
+
+  it("shows what the platform computed, under the titles of the schema", async () => {
+    const element = await show(new QuoteElement());
+    context.selection.select("AAA");
+    const columns = [
+      "bid_price",
+      "bid_size",
+      "ask_price",
+      "ask_size",
+      "spread",
+      "spread_pct",
+      "float_rotation",
+      "gap_pct",
+    ];
+    browser.socket.deliver({ ...quote("AAA", [9.9, 300, 10.1, 200, 0.3, 7, 2.5, -1.5]), columns });
+    browser.drawFrame();
+    await element.updateComplete;
+    const book = [...element.querySelectorAll(".book-cell")].map(textOf);
+    expect(book.slice(0, 3)).toEqual(["Bid 9.90 × 300", "Ask 10.10 × 200", "Spread 0.30 7.00%"]);
+    const figures = [...element.querySelectorAll(".figure")].map(textOf);
+    expect(figures).toEqual(expect.arrayContaining(["Rotation2.50×", "Gap %−1.50%"]));
+    expect(element.querySelector("dt")?.title).toBe(COLUMNS.official_open_price.description);
+    expect([...element.querySelectorAll("dd.down")].map(textOf)).toEqual(["−1.50%"]);
   });
 
   it("gives its feed up when it is taken out of the page, and asks for it again when it is put back", async () => {
@@ -192,17 +217,10 @@ describe("the page", () => {
     };
     const config = page(`{
       "wsPath": "/ws/",
-      "columns": {"close": {"description": "Price"}, "session": {"description": "When", "names": {"-1": "no"}}},
-      "states": {"quiet": {"label": "Quiet", "meaning": "Silent.", "alarm": "calm"}},
-      "feeds": {"boards": [{"name": "halts", "columns": ["close"]}]}
+      "states": {"quiet": {"label": "Quiet", "meaning": "Silent.", "alarm": "calm"}}
     }`);
     expect(readPageConfig(config)).toEqual({
       wsPath: "/ws/",
-      columns: new Map([
-        ["close", { description: "Price", names: new Map() }],
-        ["session", { description: "When", names: new Map([[-1, "no"]]) }],
-      ]),
-      boards: new Map([["halts", ["close"]]]),
       states: new Map([["quiet", { label: "Quiet", meaning: "Silent.", alarm: "calm" }]]),
     });
     expect(() => readPageConfig(page('{"wsPath": 7}'))).toThrow("wsPath must be a string");

@@ -13,8 +13,6 @@ import {
   RowSelectionModule,
   RowStyleModule,
 } from "ag-grid-community";
-import { formatCode } from "../../format";
-import type { ColumnText } from "../../page";
 import type { FeedView } from "../../socket/feed-state";
 import type { Row, Value } from "../../socket/messages";
 import type { RowChanges } from "./board-rows";
@@ -72,21 +70,17 @@ export interface BoardGridOptions {
   readonly styleNonce: string;
   /** The columns of the board, the most important first. */
   readonly columns: readonly BoardColumn[];
-  /** What a column says, for its header's tooltip, and what its codes mean. */
-  text(column: string): ColumnText | undefined;
   isGone(symbol: string): boolean;
   onSelect(symbol: string): void;
 }
 
 export class BoardGrid {
   readonly #api: GridApi<Row>;
-  readonly #text: BoardGridOptions["text"];
   readonly #shown: readonly BoardColumn[];
   readonly #size: ResizeObserver;
   #view: FeedView | null = null;
 
   constructor(options: BoardGridOptions) {
-    this.#text = options.text;
     this.#shown = options.columns;
     this.#api = createGrid<Row>(options.container, {
       theme: THEME,
@@ -203,13 +197,12 @@ export class BoardGrid {
     };
     const rank: ColDef<Row> = {
       ...this.#column(RANK_COLUMN),
-      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: "Place on the board, from 1" },
       valueGetter: ({ data }) => (data && this.#view ? this.#view.rank(data[0]) : null),
       width: RANK_COLUMN.widthPx,
       sort: "asc",
       sortingOrder: ["asc", "desc"],
     };
-    const flexible = fittingColumns(this.#shown, Number.POSITIVE_INFINITY).map((column) => ({
+    const flexible = this.#shown.map((column) => ({
       ...this.#column(column),
       width: column.widthPx,
       minWidth: column.widthPx,
@@ -222,20 +215,18 @@ export class BoardGrid {
   }
 
   #column(column: BoardColumn): ColDef<Row> {
-    const text = this.#text(column.name);
-    const names = text?.names ?? new Map();
-    const boardColumn = column.coded
-      ? { ...column, format: (value: Value) => formatCode(value, names) }
-      : column;
     return {
       colId: column.name,
       headerName: column.title,
-      headerComponentParams: { innerHeaderComponent: HeaderLabel, description: text?.description ?? "" },
+      headerComponentParams: { innerHeaderComponent: HeaderLabel, explanation: column.explanation },
       valueGetter: ({ data }) => this.#read(data, column.name),
       comparator: (a, b, _nodeA, _nodeB, descending) => compareValues(a, b, descending),
       sortingOrder: ["desc", "asc"],
       cellRenderer: NumberCell,
-      cellRendererParams: { boardColumn, relativeVolume: (row: Row) => this.#read(row, "relative_volume") },
+      cellRendererParams: {
+        boardColumn: column,
+        relativeVolume: (row: Row) => this.#read(row, "relative_volume"),
+      },
     };
   }
 }

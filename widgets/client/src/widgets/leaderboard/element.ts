@@ -6,7 +6,7 @@ import type { FeedUpdate, FeedView } from "../../socket/feed-state";
 import { ageText } from "./age-text";
 import { BoardGrid } from "./board-grid";
 import { BoardRows, type RowChanges } from "./board-rows";
-import { showableColumns } from "./columns";
+import { columnsOf } from "./columns";
 import { OrderHold } from "./order-hold";
 
 export class LeaderboardElement extends LitElement {
@@ -51,7 +51,7 @@ export class LeaderboardElement extends LitElement {
     this.feed = "";
     this.heading = "";
     this.autoselect = false;
-    this.emptyText = "Boards start empty at 04:00 New York and fill with the first trades.";
+    this.emptyText = "";
     this.quiet = false;
     this.inactive = false;
     this.phase = "loading";
@@ -126,8 +126,7 @@ export class LeaderboardElement extends LitElement {
       container,
       label: this.heading,
       styleNonce: styleNonce(document),
-      columns: showableColumns(context.config.boards.get(this.feed) ?? []),
-      text: (column) => context.config.columns.get(column),
+      columns: columnsOf(this.feed),
       isGone: (symbol) => this.#rows.isGone(symbol),
       onSelect: (symbol) => context.selection.select(symbol),
     });

@@ -2,7 +2,7 @@
 import type { IHeaderParams, IInnerHeaderComponent } from "ag-grid-community";
 
 interface HeaderLabelParams extends IHeaderParams {
-  readonly description: string;
+  readonly explanation: string;
 }
 
 export class HeaderLabel implements IInnerHeaderComponent<unknown, unknown, HeaderLabelParams> {
@@ -11,7 +11,7 @@ export class HeaderLabel implements IInnerHeaderComponent<unknown, unknown, Head
   init(params: HeaderLabelParams): void {
     this.#label.className = "header-label";
     this.#label.textContent = params.displayName;
-    this.#label.title = params.description;
+    this.#label.title = params.explanation;
   }
 
   refresh(params: HeaderLabelParams): boolean {

@@ -1,0 +1,140 @@
+"""The control plane's side of the listener: says what is wanted, and waits to see it happen.
+
+`manage.py listener` is one user of it; whoever else wants to steer the listener uses the same methods.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from marketdata.clock import Clock
+from marketdata.control.settings import POLL_SECONDS, replaced
+from marketdata.feeds import FeedTarget
+from marketdata.listener.wanted import (
+    ListenerActual,
+    ListenerWanted,
+    encode,
+    read_actual,
+    read_wanted,
+)
+from marketdata.providers.base import ProviderState
+from marketdata.store.service_records import ServiceRecords
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """What came of a change: whether it is how things are now, and in words what happened or why not."""
+
+    achieved: bool
+    account: str
+    actual: ListenerActual | None
+
+
+class ListenerControl:
+    """Changes the wanted state of the listener. `default` is what holds while none is stored.
+
+    `validate` checks what is to be listened to: the provider's (`marketdata.providers.plugin`).
+
+    All methods raise:
+        StoreUnavailable: the cache is away.
+        ContentError: something else wrote to the records.
+    """
+
+    def __init__(
+        self,
+        records: ServiceRecords,
+        default: ListenerWanted,
+        clock: Clock,
+        *,
+        validate: Callable[[FeedTarget], None],
+    ) -> None:
+        self._records = records
+        self._validate = validate
+        self._default = default
+        self._clock = clock
+
+    async def wanted(self) -> ListenerWanted:
+        """The wanted state."""
+        stored = await self._records.wanted()
+        return self._default if stored is None else read_wanted(stored)
+
+    async def actual(self) -> ListenerActual | None:
+        """The actual state; None when no listener has told it in the last seconds."""
+        told = await self._records.actual()
+        return None if told is None else read_actual(told)
+
+    async def start(self) -> ListenerWanted:
+        """Want the listener to run; the new wanted state."""
+        return await self.change(running=True)
+
+    async def stop(self) -> ListenerWanted:
+        """Want it to leave the feed. Its process goes on, and keeps the role."""
+        return await self.change(running=False)
+
+    async def restart(self) -> ListenerWanted:
+        """Want it to run, on a new connection."""
+        return await self.change(running=True, new_session=True)
+
+    async def change(self, *, new_session: bool = False, **changes: Any) -> ListenerWanted:
+        """Want other values of `ListenerWanted`'s fields; the new wanted state, of the next version.
+
+        Raises:
+            ConfigurationError: a value is not accepted; the message says what is.
+            ChangedMeanwhile: others are changing it too.
+        """
+
+        def changed(stored: bytes | None) -> ListenerWanted:
+            before = self._default if stored is None else read_wanted(stored)
+            after = msgspec.structs.replace(
+                before, **changes, version=before.version + 1, session=before.session + new_session
+            )
+            self._validate(
+                FeedTarget(feed=after.feed, market=after.market, subscriptions=after.subscriptions)
+            )
+            return after
+
+        return await replaced(self._records, changed, encode)
+
+    async def effect(self, wanted: ListenerWanted, *, deadline_seconds: float) -> Effect:
+        """Wait until the wanted state is the actual one, or cannot become it, or the deadline has passed."""
+        deadline = self._clock.monotonic() + deadline_seconds
+        while (effect := judge(wanted, await self.actual())) is None:
+            if self._clock.monotonic() >= deadline:
+                return Effect(False, _why_not_yet(wanted, actual := await self.actual()), actual)
+            await asyncio.sleep(POLL_SECONDS)
+        return effect
+
+
+def judge(wanted: ListenerWanted, actual: ListenerActual | None) -> Effect | None:
+    """The effect of a wanted state, as far as the actual one shows it; None while it is open."""
+    if actual is None:
+        return None
+    if actual.refused_version == wanted.version:
+        return Effect(False, f"refused: {actual.refusal}", actual)
+    if actual.applied.version > wanted.version:
+        return Effect(False, f"overtaken by version {actual.applied.version}", actual)
+    if actual.has_effect(wanted.version):
+        return Effect(True, str(actual.state), actual)
+    return _judge_by_state(actual) if actual.applied == wanted and wanted.running else None
+
+
+def _judge_by_state(actual: ListenerActual) -> Effect | None:
+    if actual.state is ProviderState.MARKET_CLOSED:
+        return Effect(True, "taken over; connects when the market opens", actual)
+    if actual.state is ProviderState.REFUSED:
+        return Effect(False, f"refused by the provider: {actual.reason}: {actual.detail}", actual)
+    return None
+
+
+def _why_not_yet(wanted: ListenerWanted, actual: ListenerActual | None) -> str:
+    if actual is None:
+        return "no listener tells its state: is `manage.py run_listener` running, and on the same cache?"
+    if actual.applied.version < wanted.version:
+        return "the listener has not taken it over"
+    if actual.state is ProviderState.LIVE:
+        unconfirmed = ", ".join(actual.unconfirmed)
+        return f"live, but the provider has not confirmed {unconfirmed}" + (
+            f" ({actual.detail})" if actual.detail else ""
+        )
+    return ": ".join(word for word in (actual.state, actual.reason, actual.detail) if word)

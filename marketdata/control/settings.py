@@ -1,0 +1,134 @@
+"""Changes the wanted settings of a service, and waits until all of its processes apply them."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from marketdata.clock import Clock
+from marketdata.errors import ConfigurationError, MarketDataError
+from marketdata.runtime.live_settings import SettingsActual, read_actual
+from marketdata.runtime.settings import (
+    VERSION,
+    Applies,
+    S,
+    declaration,
+    declarations,
+    encode_settings,
+    read_settings,
+)
+from marketdata.store.service_records import ServiceRecords
+
+ATTEMPTS: Final = 5
+POLL_SECONDS: Final = 0.1
+
+T = TypeVar("T")
+
+
+class ChangedMeanwhile(MarketDataError):
+    """Others change the wanted state at the same time; try again."""
+
+
+async def replaced(
+    records: ServiceRecords, change: Callable[[bytes | None], T], encode: Callable[[T], bytes]
+) -> T:
+    """Store what `change` makes of the stored record, also while others change it; what was stored.
+
+    Raises:
+        ChangedMeanwhile: others keep changing it.
+        StoreUnavailable: the cache is away.
+    """
+    for _ in range(ATTEMPTS):
+        stored = await records.wanted()
+        after = change(stored)
+        if await records.replace_wanted(stored, encode(after)):
+            return after
+    raise ChangedMeanwhile("the wanted state keeps changing; try again")
+
+
+class SettingsEffect(msgspec.Struct, frozen=True):
+    """What came of a version: whether every process that reports applies it, and each one's report."""
+
+    achieved: bool
+    account: str
+    actual: Sequence[SettingsActual]
+
+
+class SettingsControl(Generic[S]):
+    """Changes what is wanted of all processes of a service.
+
+    The record holds only what was ever wanted; for the rest each process keeps to `own`, the settings that it
+    was started with. All methods raise:
+        StoreUnavailable: the cache is away.
+        ContentError: something else wrote to the records.
+    """
+
+    def __init__(self, records: ServiceRecords, own: S, clock: Clock) -> None:
+        self._records = records
+        self._own = own
+        self._clock = clock
+
+    async def wanted(self) -> S:
+        """The wanted settings, of this process's environment where no others are wanted."""
+        stored = await self._records.wanted()
+        return self._own if stored is None else read_settings(stored, self._own)
+
+    async def actual(self) -> Sequence[SettingsActual]:
+        """What the processes that reported in the last seconds apply."""
+        return [read_actual(stored) for stored in await self._records.actual_of_instances()]
+
+    async def change(self, changes: Mapping[str, object], *, unset: Collection[str] = ()) -> int:
+        """Want these values, and none any more of the settings in `unset`; the new version.
+
+        A text stands for a value of another kind that it spells.
+
+        Raises:
+            ConfigurationError: a name or a value is not accepted; the message says what is.
+            ChangedMeanwhile: others are changing them too.
+        """
+        kind = type(self._own)
+        checked = {name: declaration(kind, name).checked(value) for name, value in changes.items()}
+        for name in (*checked, *unset):
+            declared = declaration(kind, name)
+            if declared.applies is Applies.RESTART:
+                raise ConfigurationError(f"{name} changes with a restart only; set {declared.variable}")
+
+        def changed(stored: bytes | None) -> dict[str, Any]:
+            before = self._given(stored)
+            kept = {name: value for name, value in before.items() if name not in unset}
+            return {**kept, **checked, VERSION: before.get(VERSION, 0) + 1}
+
+        after = await replaced(self._records, changed, encode_settings)
+        return int(after[VERSION])
+
+    def _given(self, stored: bytes | None) -> dict[str, Any]:
+        """What the record says, without what it leaves open."""
+        if stored is None:
+            return {}
+        read_settings(stored, self._own)
+        given: dict[str, Any] = msgspec.json.decode(stored)
+        known = {VERSION, *declarations(type(self._own))}
+        return {name: value for name, value in given.items() if name in known}
+
+    async def effect(self, version: int, *, deadline_seconds: float) -> SettingsEffect:
+        """Wait until every process that reports applies this version, or one refuses it, or the deadline."""
+        deadline = self._clock.monotonic() + deadline_seconds
+        while (effect := judge_settings(version, await self.actual())) is None:
+            if self._clock.monotonic() >= deadline:
+                actual = await self.actual()
+                missing = [each.source for each in actual if each.version < version]
+                account = f"not taken over by {', '.join(missing)}" if actual else "no process reports"
+                return SettingsEffect(False, account, actual)
+            await asyncio.sleep(POLL_SECONDS)
+        return effect
+
+
+def judge_settings(version: int, actual: Sequence[SettingsActual]) -> SettingsEffect | None:
+    """The effect of a version, as far as the reports show it; None while it is open."""
+    for each in actual:
+        if each.refused_version == version:
+            return SettingsEffect(False, f"refused by {each.source}: {each.refusal}", actual)
+    if actual and all(each.version >= version for each in actual):
+        return SettingsEffect(True, f"applied by {len(actual)} of {len(actual)} processes", actual)
+    return None

@@ -1,0 +1,78 @@
+"""The recorder with a connection of its own: the provider's feed to disk, and nowhere else."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from marketdata.listener.role import connection_role
+from marketdata.observability.logs import get_logger
+from marketdata.providers.base import Provider, ProviderState
+from marketdata.recording.recorder import Recorder
+from marketdata.runtime.cancellation import end
+from marketdata.runtime.leadership import RenewableLease
+
+EXPLAINED_AFTER_SECONDS: Final = 2.0
+
+log = get_logger(__name__)
+
+
+class FeedRecorder:
+    """The service behind `manage.py record_feed`. See `marketdata.runtime.service.Service`.
+
+    It takes the listener's own lease, as the provider allows one connection of an account: while a listener
+    runs, it waits as a standby would. The recorder is the caller's, who enters and leaves it.
+    """
+
+    name: Final = "recorder"
+
+    def __init__(
+        self, provider: Provider, recorder: Recorder, *, lease: RenewableLease | None = None
+    ) -> None:
+        self._provider = provider
+        self._recorder = recorder
+        self._leadership = connection_role(lease)
+
+    def unready(self) -> Mapping[str, str]:
+        """Why nothing is recorded: `lease`, `provider`, `disk`."""
+        status = self._provider.status
+        live = status.state is ProviderState.LIVE
+        troubles = {
+            "lease": self._leadership.trouble,
+            "provider": "" if live else " ".join(filter(None, (status.state, status.reason, status.detail))),
+            "disk": self._recorder.trouble,
+        }
+        return {dependency: reason for dependency, reason in troubles.items() if reason}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Record until `stopping`; then close the feed and finish the file."""
+        explaining = asyncio.create_task(self._explain_wait(), name="explain the wait")
+        try:
+            await self._leadership.run(stopping, self._record)
+        finally:
+            await end(explaining)
+
+    async def _explain_wait(self) -> None:
+        """Say once for each time that another one holds the role what would help."""
+        explained = False
+        while True:
+            await asyncio.sleep(EXPLAINED_AFTER_SECONDS)
+            waits = not self._leadership.leads
+            if waits and not explained:
+                log.warning(
+                    "waiting for the one connection that the provider allows",
+                    reason=self._leadership.trouble,
+                    advice="to record beside a listener, let it do so: "
+                    "manage.py run_listener --record DIRECTORY",
+                )
+            explained = waits
+
+    async def _record(self, ending: asyncio.Event) -> None:
+        """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._take(), name="record")
+            await self._provider.run(ending)
+
+    async def _take(self) -> None:
+        while frames := await self._provider.frames():
+            self._recorder.record(frames)
+        self._recorder.finish_file()

@@ -1,0 +1,90 @@
+"""What providers share whose frames wait in a buffer: a start for one that has no reason to do otherwise."""
+
+import functools
+from collections.abc import Sequence
+from typing import Final
+
+from marketdata.clock import Clock, SystemClock
+from marketdata.feeds import FeedTarget, Frame, StatusEvent
+from marketdata.providers.base import (
+    BufferCounts,
+    EventRouter,
+    FeedOutlook,
+    ProviderState,
+    ProviderStatus,
+    SessionReport,
+)
+from marketdata.providers.frame_buffer import FrameBuffer
+from marketdata.providers.wire_format import WireFormat
+
+STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "wanted", "an operator stopped it")
+_NANOSECONDS_PER_MS: Final = 1_000_000
+
+
+class BufferedProvider:
+    """All of `marketdata.providers.base.Provider` but `aim` and `run`, which a subclass adds.
+
+    It fills `self.buffer`, and keeps `self.state` and `self.report`. The market is taken to be on the time
+    of the world, and its statuses are of no use.
+    """
+
+    def __init__(self, wire_format: WireFormat, clock: Clock | None = None) -> None:
+        self.clock: Final = clock or SystemClock()
+        self.buffer: Final = FrameBuffer(functools.partial(_count_events, wire_format))
+        self.state = ProviderStatus(ProviderState.STOPPED)
+        self.report = SessionReport()
+        self._format = wire_format
+
+    @property
+    def format(self) -> str:
+        """The name of the format of its frames."""
+        return self._format.name
+
+    @property
+    def status(self) -> ProviderStatus:
+        """The state of the connection now."""
+        return self.state
+
+    @property
+    def session(self) -> SessionReport:
+        """What the newest connection has come to."""
+        return self.report
+
+    @property
+    def outlook(self) -> FeedOutlook:
+        """Nobody has looked at the market's hours."""
+        return FeedOutlook(is_busy=False)
+
+    @property
+    def counts(self) -> BufferCounts:
+        """What arrived, and what became of it before it was taken."""
+        return self.buffer.counts
+
+    def aim(self, target: FeedTarget | None) -> None:
+        """See `marketdata.providers.base.Provider.aim`."""
+        raise NotImplementedError
+
+    async def frames(self) -> Sequence[Frame]:
+        """Wait for frames and hand over those that wait, oldest first; none when stopped and empty."""
+        return await self.buffer.take()
+
+    def discard(self, reason: str) -> None:
+        """Give up the frames that wait, and count them under `reason`."""
+        self.buffer.discard(reason)
+
+    def router(self, shard_count: int) -> EventRouter:
+        """A router for its frames."""
+        return self._format.router(shard_count)
+
+    def notice(self, statuses: Sequence[StatusEvent]) -> None:
+        """Learn of the statuses that a router found among the events."""
+
+    def feed_time_ms(self, received_ns: int) -> int:
+        """The feed's own time: see `marketdata.providers.base.Provider.feed_time_ms`."""
+        return received_ns // _NANOSECONDS_PER_MS
+
+
+def _count_events(wire_format: WireFormat, data: str | bytes) -> int:
+    router = wire_format.router(1)
+    router.add(data)
+    return sum(part.event_count for part in router.take().parts)

@@ -1,0 +1,120 @@
+"""Frozen market events, as Massive's wire defines them.
+
+Field names are ours, wire names are the provider's (its stock schemas:
+`A`/`AM` second and minute aggregates, `T` trade, `Q` quote, `LULD` price bands).
+Prices are dollars a share, sizes are shares unless the name says otherwise, times are
+epoch milliseconds unless the name says `_ns`.
+
+Declared is what is read, and nothing else: what the wire has beside it may be of any kind, null or absent, at
+no cost to the event. Of what is read, only that without which an event says nothing is required; null is the
+same as absent.
+"""
+
+import enum
+from typing import ClassVar, Final, TypeAlias
+
+import msgspec
+
+from marketdata.events import EpochMs, EpochNs, Price, SequenceNumber, Shares, Symbol
+
+TAG_FIELD: Final = "ev"
+"""Which field of an event names its type."""
+
+
+class EventType(enum.StrEnum):
+    """The event codes that the platform understands."""
+
+    SECOND_AGGREGATE = "A"
+    MINUTE_AGGREGATE = "AM"
+    TRADE = "T"
+    QUOTE = "Q"
+    PRICE_BANDS = "LULD"
+
+
+class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="A"):
+    """One second of trading in one symbol. Sent again with the same start when late trades change it.
+
+    It ends after it starts, and at most `longest_span_ms` after. So both stamps are of one moment, and what
+    is found of one, that it lies in the past and in the trading day, holds of the other.
+    """
+
+    longest_span_ms: ClassVar[int] = 1_000
+
+    symbol: Symbol = msgspec.field(name="sym")
+    volume: Shares = msgspec.field(name="v")
+    accumulated_volume: Shares = msgspec.field(name="av")
+    vwap: Price = msgspec.field(name="vw")
+    open: Price = msgspec.field(name="o")
+    close: Price = msgspec.field(name="c")
+    high: Price = msgspec.field(name="h")
+    low: Price = msgspec.field(name="l")
+    aggregate_vwap: Price = msgspec.field(name="a")
+    start_timestamp: EpochMs = msgspec.field(name="s")
+    end_timestamp: EpochMs = msgspec.field(name="e")
+    average_size: Shares | None = msgspec.field(name="z", default=None)
+    official_open_price: Price | None = msgspec.field(name="op", default=None)
+
+    def __post_init__(self) -> None:
+        """Refuse a span that cannot be.
+
+        Raises:
+            ValueError: names the span and the longest one.
+        """
+        span_ms = self.end_timestamp - self.start_timestamp
+        if not 0 < span_ms <= self.longest_span_ms:
+            raise ValueError(f"a span of {span_ms} ms; it must be from 1 to {self.longest_span_ms} ms")
+
+
+class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field=TAG_FIELD, tag="AM"):
+    """One minute of trading in one symbol; same fields as the second aggregate."""
+
+    longest_span_ms: ClassVar[int] = 60_000
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="T"):
+    """One print. `size` is truncated to whole shares and can be 0; `fractional_size` is exact.
+
+    Of id, exchange and tape only the spelling counts, which tells prints apart that agree in all else.
+    """
+
+    symbol: Symbol = msgspec.field(name="sym")
+    price: Price = msgspec.field(name="p")
+    size: Shares = msgspec.field(name="s")
+    timestamp: EpochMs = msgspec.field(name="t")
+    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
+    id: msgspec.Raw = msgspec.field(name="i", default=msgspec.Raw())
+    exchange: msgspec.Raw = msgspec.field(name="x", default=msgspec.Raw())
+    tape: msgspec.Raw = msgspec.field(name="z", default=msgspec.Raw())
+    fractional_size: float | str | None = msgspec.field(name="ds", default=None)
+    conditions: tuple[int, ...] | None = msgspec.field(name="c", default=())
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="Q"):
+    """The best bid and offer over all exchanges. A price of 0 means that the side is empty."""
+
+    symbol: Symbol = msgspec.field(name="sym")
+    timestamp: EpochMs = msgspec.field(name="t")
+    bid_price: Price | None = msgspec.field(name="bp", default=0.0)
+    bid_size: Shares | None = msgspec.field(name="bs", default=0.0)
+    ask_price: Price | None = msgspec.field(name="ap", default=0.0)
+    ask_size: Shares | None = msgspec.field(name="as", default=0.0)
+    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
+
+
+class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="LULD"):
+    """A limit-up/limit-down message. Indicator 17 halts and 18 reopens; the others only move the bands.
+
+    A halt has no bands: the wire says 0, null or nothing.
+
+    The wire names the symbol `T` and counts `t` in nanoseconds, unlike every other stock event.
+    """
+
+    symbol: Symbol = msgspec.field(name="T")
+    timestamp_ns: EpochNs = msgspec.field(name="t")
+    high: Price | None = msgspec.field(name="h", default=0.0)
+    low: Price | None = msgspec.field(name="l", default=0.0)
+    indicators: tuple[int, ...] | None = msgspec.field(name="i", default=())
+    sequence_number: SequenceNumber | None = msgspec.field(name="q", default=0)
+
+
+Aggregate: TypeAlias = SecondAggregate | MinuteAggregate

@@ -1,0 +1,88 @@
+"""What the replay must be told: which recordings, how fast, and whether to begin again."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from marketdata.errors import ConfigurationError
+from marketdata.feeds import FeedTarget
+from marketdata.providers.base import MARKETS, ONLY_STOCKS
+from marketdata.providers.plugin import Settings
+from marketdata.recording.writer import SUFFIX
+
+EVERYTHING: Final = "*"
+_MAX: Final = "max"
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"", "0", "false", "no", "off"})
+
+
+class ReplayConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """`speed`: how many recorded seconds pass in a real one; None is as fast as the platform takes them."""
+
+    speed: float | None = 1.0
+    loop: bool = False
+
+
+def read_target(settings: Settings) -> FeedTarget:
+    """The recordings of `REPLAY_FILES`, a path or several separated by commas. A directory is all in it."""
+    return FeedTarget(
+        feed=str(settings.get("REPLAY_FILES", "")), market=MARKETS[0], subscriptions=(EVERYTHING,)
+    )
+
+
+def check_target(target: FeedTarget) -> None:
+    """Check what to replay; whether the files can be read is known when they are opened.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message names its setting and what is accepted.
+    """
+    if target.market not in MARKETS:
+        raise ConfigurationError(
+            f"the market of a replay is {target.market!r}; accepted: {', '.join(MARKETS)} ({ONLY_STOCKS})"
+        )
+    if target.subscriptions != (EVERYTHING,):
+        raise ConfigurationError(
+            f"the subscriptions of a replay are {','.join(target.subscriptions)!r}; accepted: {EVERYTHING}, "
+            "which is all that was recorded"
+        )
+    if not target.feed.strip():
+        raise ConfigurationError(
+            f"REPLAY_FILES is empty; accepted: paths of {SUFFIX} files or of directories"
+        )
+
+
+def read_configuration(settings: Settings) -> ReplayConfiguration:
+    """The configuration in `REPLAY_SPEED` and `REPLAY_LOOP`.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message names its setting and what is accepted.
+    """
+    return ReplayConfiguration(
+        speed=_speed(str(settings.get("REPLAY_SPEED", "1"))), loop=_loop(str(settings.get("REPLAY_LOOP", "")))
+    )
+
+
+def recordings_of(target: FeedTarget) -> list[Path]:
+    """The files that a target names, the oldest name first."""
+    paths = [Path(entry.strip()) for entry in target.feed.split(",") if entry.strip()]
+    return [
+        file for path in paths for file in (sorted(path.glob(f"*{SUFFIX}*")) if path.is_dir() else [path])
+    ]
+
+
+def _speed(text: str) -> float | None:
+    if text == _MAX:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"REPLAY_SPEED is {text!r}; accepted: {_MAX}, or a number such as 10"
+        ) from error
+
+
+def _loop(text: str) -> bool:
+    if text.lower() not in _TRUE | _FALSE:
+        raise ConfigurationError(f"REPLAY_LOOP is {text!r}; accepted: on or off")
+    return text.lower() in _TRUE

@@ -1,0 +1,36 @@
+"""What a provider's frames and batches are made of, as far as the platform must know it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from marketdata.codec import EventColumns, Rejected
+from marketdata.providers.base import EventRouter
+from marketdata.transport.queues import QueueName
+
+
+class BatchDecoder(Protocol):
+    """Reads bodies of batches into columns."""
+
+    def decode(self, bodies: Sequence[bytes]) -> EventColumns:
+        """All good events of the bodies, and every other piece with a reason. Never raises for content."""
+
+
+class WireFormat(Protocol):
+    """How a provider writes its events. It does no I/O and loads no SDK: processors use it too."""
+
+    @property
+    def name(self) -> str:
+        """The name of its provider, which each `Batch` in the format carries."""
+
+    def router(self, shard_count: int) -> EventRouter:
+        """A router for frames."""
+
+    def decoder(self, queue: QueueName, columns: Sequence[str]) -> BatchDecoder:
+        """What reads the batches of a queue into columns of `marketdata.events`, in this order.
+
+        Raises:
+            KeyError: there is no such queue or column.
+        """
+
+    def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
+        """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""

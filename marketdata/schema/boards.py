@@ -1,0 +1,114 @@
+"""The boards: what each ranks, which end leads, and where the dashboard has it.
+
+Which columns stand on a board is declared with the columns (`ColumnInfo.boards`). The column that ranks the
+board always stands first.
+"""
+
+import enum
+from typing import Final
+
+import msgspec
+
+TOP_GAINERS: Final = "scanners:top_gainers"
+TOP_LOSERS: Final = "scanners:top_losers"
+TOP_GAPPERS: Final = "scanners:top_gappers"
+TOP_GAP_DOWNS: Final = "scanners:top_gap_downs"
+TOP_VOLUME: Final = "scanners:top_volume"
+TOP_TRADES: Final = "scanners:top_trades"
+HALTS: Final = "halts"
+
+
+class Direction(enum.StrEnum):
+    """Which end of a column leads."""
+
+    HIGHEST_FIRST = "highest_first"
+    LOWEST_FIRST = "lowest_first"
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True):
+    """A leaderboard. `name` is also the name of its feed.
+
+    Every symbol competes that has the column `ranked_by`; with `only_above_zero`, above 0. `tab_group` says
+    where the dashboard has it: boards of one group share a place as tabs. `empty_text` is what an empty board
+    says. A `quiet` board often stays the same for long, so its age says nothing.
+    """
+
+    name: str
+    label: str
+    description: str
+    ranked_by: str
+    direction: Direction = Direction.HIGHEST_FIRST
+    only_above_zero: bool = False
+    tab_group: int
+    empty_text: str = "Boards start empty at 04:00 New York and fill with the first trades."
+    quiet: bool = False
+
+
+BOARDS: Final = (
+    Board(
+        name=TOP_GAINERS,
+        label="Top gainers",
+        description="Largest rise since the open, in percent",
+        ranked_by="pct_change_since_open",
+        tab_group=1,
+    ),
+    Board(
+        name=TOP_LOSERS,
+        label="Top losers",
+        description="Largest fall since the open, in percent",
+        ranked_by="pct_change_since_open",
+        direction=Direction.LOWEST_FIRST,
+        tab_group=1,
+    ),
+    Board(
+        name=TOP_GAPPERS,
+        label="Top gappers",
+        description="Largest rise against the previous day's close, in percent",
+        ranked_by="pct_change",
+        tab_group=2,
+    ),
+    Board(
+        name=TOP_GAP_DOWNS,
+        label="Gap-downs",
+        description="Largest fall against the previous day's close, in percent",
+        ranked_by="pct_change",
+        direction=Direction.LOWEST_FIRST,
+        tab_group=2,
+    ),
+    Board(
+        name=TOP_VOLUME,
+        label="Top volume",
+        description="Most shares traded today",
+        ranked_by="accumulated_volume",
+        only_above_zero=True,
+        tab_group=3,
+    ),
+    Board(
+        name=TOP_TRADES,
+        label="Top trades",
+        description="Most trades in a minute",
+        ranked_by="trades_per_minute",
+        only_above_zero=True,
+        tab_group=3,
+    ),
+    Board(
+        name=HALTS,
+        label="Halts",
+        description="Halted today, the newest halt first",
+        ranked_by="halt_timestamp",
+        tab_group=3,
+        empty_text="Halts of the day appear here as they begin.",
+        quiet=True,
+    ),
+)
+"""Every board, in the order in which they are offered."""
+
+MOVERS: Final = (TOP_GAINERS, TOP_LOSERS)
+GAPS: Final = (TOP_GAPPERS, TOP_GAP_DOWNS)
+PRICE_BOARDS: Final = (*MOVERS, *GAPS, TOP_VOLUME)
+ALL_BOARDS: Final = tuple(board.name for board in BOARDS)
+
+
+def at(place: int, *boards: str) -> dict[str, int]:
+    """One place on several boards, for `ColumnInfo.boards`."""
+    return dict.fromkeys(boards, place)

@@ -1,0 +1,181 @@
+"""The schema written down: as JSON, as TypeScript, and as the tables of docs/metrics.md. Pure."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from marketdata.schema.assembly import Owner, Schema, SchemaError
+from marketdata.schema.boards import Board, Direction
+from marketdata.schema.columns import ColumnInfo, names
+
+_decoder: Final = msgspec.json.Decoder(Schema)
+
+_UNIT_TEXTS: Final = {
+    "dollars": "dollars",
+    "percent": "%",
+    "ratio": "multiple",
+    "shares": "shares",
+    "fractional_shares": "shares",
+    "count": "count",
+    "epoch_ms": "epoch ms",
+    "duration_ms": "ms",
+    "code": "code",
+}
+_MARKED: Final = re.compile(r"(<!-- schema: (\w+) -->\n)(.*?)(<!-- end of schema -->)", re.DOTALL)
+_OTHER_OWNERS: Final = "other_owners"
+_TYPESCRIPT_HEAD: Final = """\
+// Written by `make schema` from what the analyzers declare. Do not edit.
+
+/** What the numbers of a column are. */
+export type Unit =
+  | {units};
+
+/** A column as people read it. */
+export interface Column {{
+  readonly name: ColumnName;
+  readonly label: string;
+  /** The label where there is little room. */
+  readonly shortLabel: string;
+  readonly unit: Unit;
+  /** A change: shown with its sign, and coloured by it. */
+  readonly signed: boolean;
+  readonly description: string;
+  /** What the numbers of a code mean; empty for other columns. */
+  readonly codes: ReadonlyMap<number, string>;
+}}
+"""
+
+
+def encode_schema(schema: Schema) -> bytes:
+    """The schema as JSON, a line for each value, so that a change is seen as one."""
+    return msgspec.json.format(msgspec.json.encode(schema, enc_hook=dict), indent=1) + b"\n"
+
+
+def decode_schema(data: bytes) -> Schema:
+    """The schema that `encode_schema` wrote.
+
+    Raises:
+        SchemaError: it is not one; the message says what to do.
+    """
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise SchemaError(
+            f"schema.json cannot be read ({error}): write it anew with `make schema`"
+        ) from error
+
+
+def typescript(schema: Schema) -> str:
+    """The schema for the browser code: the columns that are shown, and those of each board."""
+    shown = [column for column in schema.columns.values() if column.shown]
+    columns = {column.name: _fields(column) for column in shown}
+    boards = {board.name: json.dumps(schema.board_columns(board)) for board in schema.boards}
+    parts = (
+        _TYPESCRIPT_HEAD.format(units=_union(_UNIT_TEXTS)),
+        f"export type ColumnName =\n  | {_union(columns)};\n",
+        "export const COLUMNS: Readonly<Record<ColumnName, Column>> = " + _record(columns),
+        "/** By board, its columns in the order of their importance; the one that ranks it stands first. */\n"
+        "export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = " + _record(boards),
+    )
+    return "\n".join(parts)
+
+
+def _union(texts: Iterable[str]) -> str:
+    return "\n  | ".join(json.dumps(text) for text in texts)
+
+
+def _record(entries: Mapping[str, str]) -> str:
+    return "{\n" + "".join(f"  {json.dumps(name)}: {value},\n" for name, value in entries.items()) + "};\n"
+
+
+def _fields(column: ColumnInfo) -> str:
+    codes = ", ".join(f"[{code}, {json.dumps(text)}]" for code, text in column.codes.items())
+    fields = (
+        f"name: {json.dumps(column.name)}",
+        f"label: {json.dumps(column.label)}",
+        f"shortLabel: {json.dumps(column.short_label)}",
+        f"unit: {json.dumps(column.unit.value)}",
+        f"signed: {json.dumps(column.signed)}",
+        f"description: {json.dumps(column.description)}",
+        f"codes: new Map([{codes}])",
+    )
+    return "{\n" + "".join(f"    {field},\n" for field in fields) + "  }"
+
+
+def with_tables(page: str, schema: Schema) -> str:
+    """The page with the tables between its marks written anew.
+
+    `<!-- schema: NAME -->` and `<!-- end of schema -->` enclose the table of an owner, of `boards`, of
+    `streams`, or of `other_owners`: those that have no marks of their own.
+
+    Raises:
+        SchemaError: a mark names what nobody declares, or marks are missing.
+    """
+    owners = {owner.name: owner for owner in schema.owners}
+    marked = [name for _, name, _, _ in _MARKED.findall(page)]
+    general: Mapping[str, Callable[[], str]] = {
+        "boards": lambda: _boards_table(schema),
+        "streams": lambda: _streams_table(schema),
+        _OTHER_OWNERS: lambda: _other_tables([each for name, each in owners.items() if name not in marked]),
+    }
+    if missing := general.keys() - set(marked):
+        raise SchemaError(f"the page has no mark <!-- schema: {min(missing)} -->, or no end of it")
+
+    def table(match: re.Match[str]) -> str:
+        name = match[2]
+        if name in general:
+            return match[1] + general[name]() + match[4]
+        if name not in owners:
+            known = ", ".join((*owners, *general))
+            raise SchemaError(f"<!-- schema: {name} --> names nobody who declares columns; there are {known}")
+        return match[1] + _columns_table(owners[name].columns) + match[4]
+
+    return _MARKED.sub(table, page)
+
+
+def _columns_table(columns: Iterable[ColumnInfo]) -> str:
+    lines = ["| column | title | unit | definition |", "|---|---|---|---|"]
+    for column in columns:
+        title = column.label + (f" ({column.short})" if column.short else "")
+        codes = ", ".join(f"{code} {text}" for code, text in column.codes.items())
+        definition = column.definition + (f". Codes: {codes}" if codes else "")
+        unit = _UNIT_TEXTS[column.unit]
+        lines.append(f"| `{column.name}` | {title if column.shown else '-'} | {unit} | {_cell(definition)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _boards_table(schema: Schema) -> str:
+    lines = ["| feed | title | who competes | order | columns |", "|---|---|---|---|---|"]
+    for board in schema.boards:
+        columns = ", ".join(f"`{name}`" for name in schema.board_columns(board))
+        lines.append(f"| `{board.name}` | {board.label} | {_competes(board)} | {_order(board)} | {columns} |")
+    return "\n".join(lines) + "\n"
+
+
+def _competes(board: Board) -> str:
+    above = " above 0" if board.only_above_zero else ""
+    return f"every symbol with `{board.ranked_by}`{above}"
+
+
+def _order(board: Board) -> str:
+    return "highest first" if board.direction is Direction.HIGHEST_FIRST else "lowest first"
+
+
+def _streams_table(schema: Schema) -> str:
+    lines = ["| stream | feed | what happened | columns |", "|---|---|---|---|"]
+    for stream in schema.streams:
+        columns = ", ".join(f"`{name}`" for name in names(stream.columns))
+        feed = f"`{stream.feed}`" if stream.feed else "-"
+        lines.append(f"| `{stream.name}` | {feed} | {stream.description} | {columns} |")
+    return "\n".join(lines) + "\n"
+
+
+def _other_tables(owners: Iterable[Owner]) -> str:
+    return "".join(f"### {owner.name}\n\n{_columns_table(owner.columns)}\n" for owner in owners)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")

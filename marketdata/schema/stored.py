@@ -1,0 +1,13 @@
+"""The schema for what cannot see the analyzers: as `make schema` wrote it down.
+
+`make check` holds the file to the declarations.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from marketdata.schema.assembly import Schema
+from marketdata.schema.export import decode_schema
+
+PATH: Final = Path(__file__).with_name("schema.json")
+SCHEMA: Final[Schema] = decode_schema(PATH.read_bytes())

@@ -1,0 +1,48 @@
+"""`manage.py create_api_token USER`: a program's way in."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
+from django.utils import timezone
+
+from mdp_site.accounts.models import ApiToken
+
+
+class Command(BaseCommand):
+    help = "Create an API token for a user and print it. It is shown this once and cannot be recovered."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", help="name of a user who has logged in at least once")
+        parser.add_argument(
+            "--name", default="command line", help="what uses the token (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--expires-in-days", type=int, help="life of the token; without it, it does not expire"
+        )
+
+    def handle(self, *_args: Any, user: str, name: str, expires_in_days: int | None, **_options: Any) -> None:
+        if expires_in_days is not None and not 1 <= expires_in_days <= 3650:
+            raise CommandError(f"--expires-in-days={expires_in_days} is not valid; accepted: 1 to 3650")
+        owner = get_user_model().objects.filter(username=user).first()
+        if owner is None:
+            raise CommandError(_nobody(user))
+        if not owner.is_active:
+            raise CommandError(
+                f"the account of {user!r} is switched off; an operator can switch it on in the admin"
+            )
+        expires_at = None if expires_in_days is None else timezone.now() + timedelta(days=expires_in_days)
+        _, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at)
+        self.stdout.write(raw)
+
+
+def _nobody(user: str) -> str:
+    """A user comes into being at the first login: only the provider says who somebody is."""
+    site = settings.SITE_URL.rstrip("/")
+    return (
+        f"nobody called {user!r} has logged in yet; accepted: the name of somebody who has. "
+        f"Log in once at {site}/, then repeat this command, or make a token at {site}{reverse('api_tokens')}"
+    )

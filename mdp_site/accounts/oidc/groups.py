@@ -1,0 +1,56 @@
+"""Roles that come with groups of the login provider.
+
+`OIDC_STAFF_GROUP` makes viewers, `OIDC_OPERATORS_GROUP` operators. Who is in either is staff. A local member
+of staff can be given a role in the admin.
+"""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import transaction
+
+from marketdata.observability.logs import get_logger
+from mdp_site.accounts.models import User
+from mdp_site.accounts.oidc.claims import group_name
+from mdp_site.accounts.roles import GROUP_ROLES, OPERATORS, VIEWERS, Role, maintain_roles
+
+_log = get_logger(__name__)
+
+
+def roles_of_groups(provider_groups: Iterable[str]) -> frozenset[Role]:
+    """The roles that membership in groups of the provider brings."""
+    wanted = {VIEWERS: settings.OIDC_STAFF_GROUP, OPERATORS: settings.OIDC_OPERATORS_GROUP}
+    names = frozenset(provider_groups)
+    return frozenset(role for role, group in wanted.items() if group and group_name(group) in names)
+
+
+@transaction.atomic
+def take_over_roles(user: User, provider_groups: Iterable[str] | None) -> None:
+    """Make a stored user staff with the roles that the provider's groups bring, or take both away.
+
+    With None (the provider did not say) rights stay as they are; so they do where no setting names a group.
+    """
+    if not (settings.OIDC_STAFF_GROUP or settings.OIDC_OPERATORS_GROUP):
+        return
+    if provider_groups is None:
+        _log.warning(
+            "groups unknown: rights stay as they are",
+            user=user.get_username(),
+            look_at="OIDC_GROUPS_CLAIM, and whether the provider sends groups by reference",
+        )
+        return
+    roles = roles_of_groups(provider_groups)
+    names = frozenset(user.groups.values_list("name", flat=True))
+    before = frozenset(role for role in GROUP_ROLES if role.name in names)
+    if (user.is_staff, before) == (bool(roles), roles):
+        return
+    groups = maintain_roles()
+    user.groups.remove(*(groups[role] for role in before - roles))
+    user.groups.add(*(groups[role] for role in roles))
+    user.is_staff = bool(roles)
+    user.save(update_fields=["is_staff"])
+    _log.info(
+        "rights taken over from the provider",
+        user=user.get_username(),
+        roles=sorted(role.name for role in roles),
+    )

@@ -1,0 +1,103 @@
+"""The page on which people make, see and revoke the tokens of their programs."""
+
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from marketdata.observability.logs import get_logger
+from mdp_site.accounts.guards import requires
+from mdp_site.accounts.models import ApiToken, ApiTokenQuerySet
+from mdp_site.accounts.roles import Right
+
+MOST_USABLE_TOKENS: Final = 20
+"""Of one person: enough for a program each, too few to fill a table."""
+NEVER: Final = "0"
+LIVES: Final = (
+    ("30", _("30 days")),
+    ("90", _("90 days")),
+    ("365", _("1 year")),
+    (NEVER, _("until revoked")),
+)
+
+_log = get_logger(__name__)
+
+
+class NewTokenForm(forms.Form):
+    """What a new token is for, and how long it lives."""
+
+    name = forms.CharField(
+        label=_("What will use it?"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("morning report")}),
+    )
+    days = forms.ChoiceField(label=_("It works for"), choices=LIVES, initial="90")
+
+    def __init__(self, user: Any, data: QueryDict | None = None) -> None:
+        super().__init__(data, label_suffix="")
+        self._user = user
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse more tokens than anybody needs.
+
+        Raises:
+            ValidationError: the person has `MOST_USABLE_TOKENS` already.
+        """
+        usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(user=self._user)
+        if usable.count() >= MOST_USABLE_TOKENS:
+            message = _(
+                "You have %(most)d tokens that work, which is the most. Revoke one that nothing uses."
+            )
+            raise forms.ValidationError(message, params={"most": MOST_USABLE_TOKENS})
+        return self.cleaned_data
+
+    @sensitive_variables("raw")
+    def issue(self) -> tuple[ApiToken, str]:
+        """Make the token: it and its secret."""
+        days = int(self.cleaned_data["days"])
+        expires_at = timezone.now() + timedelta(days=days) if days else None
+        token, raw = ApiToken.objects.issue(self._user, name=self.cleaned_data["name"], expires_at=expires_at)
+        return token, raw
+
+
+def _own(request: HttpRequest) -> ApiTokenQuerySet:
+    return ApiToken.objects.get_queryset().filter(user_id=cast("int", request.user.pk))
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Right.OWN_ACCOUNT)
+@sensitive_variables("raw")
+def tokens(request: HttpRequest) -> HttpResponse:
+    """The person's tokens, and a form for a new one, whose secret is in the answer and nowhere else."""
+    form = NewTokenForm(request.user, request.POST if request.method == "POST" else None)
+    made, raw = None, ""
+    if form.is_bound and form.is_valid():
+        made, raw = form.issue()
+        _log.info("API token made", user=request.user.get_username(), token=made.prefix)
+        form = NewTokenForm(request.user)
+    now = timezone.now()
+    listed = [{"token": token, "usable": token.usable(now)} for token in _own(request)]
+    context = {"form": form, "made": made, "secret": raw, "tokens": listed}
+    return render(request, "account/tokens.html", context, status=422 if form.is_bound else 200)
+
+
+@require_http_methods(["POST"])
+@requires(Right.OWN_ACCOUNT)
+def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
+    """End one of the person's own tokens, and the connections that came in by it.
+
+    Raises:
+        Http404: it is nobody's, or somebody else's.
+    """
+    token = _own(request).filter(pk=token_id).first()
+    if token is None:
+        raise Http404
+    token.revoke()
+    _log.info("API token revoked", user=request.user.get_username(), token=token.prefix)
+    return redirect("api_tokens")

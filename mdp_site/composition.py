@@ -1,0 +1,39 @@
+"""One web process as an ASGI application: HTTP, WebSockets and lifespan around one Widget Data Service."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.handlers.asgi import ASGIHandler
+
+from mdp_site.accounts.entrance import WebSocketEntrance
+from mdp_site.accounts.logins import RECHECK_SECONDS
+from mdp_site.health import HUB_IN_SCOPE
+from mdp_site.steering import steered
+from widgets.data_service import WidgetDataService
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def compose(
+    http: ASGIHandler, service: WidgetDataService, *, recheck_seconds: float = RECHECK_SECONDS
+) -> Application:
+    """The application of a process. Views find the hub of their own process in the scope of the request.
+
+    The login of a WebSocket is looked at every `recheck_seconds`.
+    """
+
+    async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
+        await http({**scope, HUB_IN_SCOPE: service.hub}, receive, send)
+
+    application: Application = ProtocolTypeRouter(
+        {
+            "http": http_of_this_service,
+            "websocket": WebSocketEntrance(URLRouter(service.urlpatterns), recheck_seconds),
+            "lifespan": steered(service.lifespan),
+        }
+    )
+    return application

@@ -1,0 +1,55 @@
+"""`python -m mdp_site.dev.identity`: prepare the provider's state and serve it."""
+
+import argparse
+import os
+import sys
+
+import django
+
+from marketdata.errors import ConfigurationError
+from mdp_site.dev.identity.arguments import CALLBACK_PATH, add_arguments
+from mdp_site.web_server import WebServer
+
+
+def main() -> None:
+    """Run until SIGTERM; a wrong setting ends it with one readable line."""
+    parser = argparse.ArgumentParser(prog="python -m mdp_site.dev.identity", description=__doc__)
+    add_arguments(parser)
+    options = parser.parse_args()
+    os.umask(0o077)  # all that it writes is secret: passwords, sessions, keys
+    os.environ["DJANGO_SETTINGS_MODULE"] = "mdp_site.dev.identity.settings"
+    os.environ["IDENTITY_STATE_DIR"] = str(options.state_dir.absolute())
+    try:
+        django.setup()
+        _provision(options.user, options.client_redirect_uri)
+        _announce(options.user, options.host, options.port)
+        WebServer(
+            "mdp_site.dev.identity.asgi:application", host=options.host, port=options.port, trusted_proxies=[]
+        ).serve_until_stopped()
+    except ConfigurationError as error:
+        sys.exit(f"configuration error: {error}")
+
+
+def _provision(user: str, redirect_uris: list[str]) -> None:
+    from mdp_site.dev.identity import provision, settings  # noqa: PLC0415 - models and state exist only now
+
+    wanted = redirect_uris or [settings.SITE_URL.rstrip("/") + CALLBACK_PATH]
+    provision.migrate()
+    provision.provision_client(settings.CLIENT_ID, settings.CLIENT_SECRET, wanted)
+    provision.provision_user(user, settings.DEMO_PASSWORD, settings.DEMO_GROUPS)
+
+
+def _announce(user: str, host: str, port: int) -> None:
+    from mdp_site.dev.identity import settings  # noqa: PLC0415 - reading it makes the state directory
+
+    lines = (
+        f"OpenID Connect provider at http://{host}:{port}",
+        f"log in as {user} with the password {settings.DEMO_PASSWORD_SOURCE}",
+        f"client {settings.CLIENT_ID}; state and generated secrets in {settings.STATE_DIR}",
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""`manage.py steer`: change settings of running services without a restart, and see the effect."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata.clock import SystemClock
+from marketdata.control import SettingsControl
+from marketdata.errors import ConfigurationError, MarketDataError
+from marketdata.runtime.live_settings import SettingsActual
+from marketdata.runtime.settings import ServiceSettings, declarations, own_settings, values_of
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.service_records import ServiceRecords
+from mdp_site.web_settings import WEB, WebSettings
+from scanners.settings import PROCESSOR, ProcessorSettings
+
+DEADLINE_SECONDS: Final = 5.0
+
+STEERED: Final[Mapping[str, type[ServiceSettings]]] = {PROCESSOR: ProcessorSettings, WEB: WebSettings}
+"""The services whose settings can be changed while they run. The listener has a command of its own."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Show or change settings of running services: steer processor; steer processor log_level=DEBUG; "
+        "steer processor log_level= (back to what the environment says). Exit code 1 when the change did not "
+        "take effect in time."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="service", choices=sorted(STEERED), help=", ".join(STEERED))
+        parser.add_argument("changes", nargs="*", metavar="SETTING=VALUE", help="without any: show all")
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=DEADLINE_SECONDS,
+            metavar="SECONDS",
+            help="how long to wait for the effect (default: %(default)s)",
+        )
+
+    def handle(self, *_args: Any, name: str, changes: Sequence[str], wait: float, **_options: Any) -> None:
+        if wait < 0:
+            raise CommandError(f"--wait is {wait:g}; accepted are seconds from 0")
+        try:
+            asyncio.run(self._run(name, parse_changes(changes), wait))
+        except MarketDataError as error:
+            raise CommandError(str(error)) from error
+
+    async def _run(self, service: str, changes: Mapping[str, str], wait_seconds: float) -> None:
+        own = own_settings(STEERED[service], settings)
+        async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
+            records = ServiceRecords(redis, Keys(settings.MDC_KEY_PREFIX), service)
+            control = SettingsControl(records, own, SystemClock())
+            if not changes:
+                self._show(await control.wanted(), await control.actual())
+                return
+            version = await control.change(
+                {name: value for name, value in changes.items() if value},
+                unset=[name for name, value in changes.items() if not value],
+            )
+            effect = await control.effect(version, deadline_seconds=wait_seconds)
+            self._show(await control.wanted(), effect.actual)
+            if not effect.achieved:
+                raise CommandError(f"version {version} has had no effect: {effect.account}")
+            self.stdout.write(self.style.SUCCESS(f"version {version}: {effect.account}"))
+
+    def _show(self, wanted: ServiceSettings, actual: Sequence[SettingsActual]) -> None:
+        for declared in declarations(type(wanted)).values():
+            value = getattr(wanted, declared.name)
+            self.stdout.write(f"{declared.name} = {value}  ({declared.accepted}; {declared.applies})")
+            self.stdout.write(f"    {declared.explanation}")
+        for each in actual:
+            differing = {
+                name: value for name, value in each.values.items() if value != values_of(wanted).get(name)
+            }
+            still = "".join(f", still {name}={value}" for name, value in differing.items())
+            refused = f", refused version {each.refused_version}: {each.refusal}" if each.refusal else ""
+            self.stdout.write(f"{each.source}: version {each.version}{still}{refused}")
+        if not actual:
+            self.stdout.write("no process reports")
+
+
+def parse_changes(words: Sequence[str]) -> Mapping[str, str]:
+    """The values by name; an empty one is to be taken back.
+
+    Raises:
+        ConfigurationError: a word is no `setting=value`, or names a setting twice.
+    """
+    changes: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name or name in changes:
+            raise ConfigurationError(f"{word!r} is not accepted; accepted: setting=value, each once")
+        changes[name] = value
+    return changes

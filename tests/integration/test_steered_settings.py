@@ -1,0 +1,191 @@
+"""Settings that operators change take effect in running processes within two seconds, without a restart."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from marketdata.clock import SystemClock
+from marketdata.control import SettingsControl
+from marketdata.errors import ConfigurationError, ContentError
+from marketdata.store.keys import Keys
+from marketdata.store.service_records import InstanceRecords, ServiceRecords
+from marketdata.store.snapshots import SnapshotReader
+from scanners.settings import PROCESSOR, ProcessorSettings
+from tests.support.deadlines import eventually, scaled
+from tests.support.memory_transport import MemoryBroker, MemoryTransport
+from tests.support.processor_task import Launch, bars, configuration, until_accumulated
+from tests.support.site import Site
+
+pytestmark = pytest.mark.redis
+
+EFFECT_SECONDS = 2.0
+SLOW_MS = 10_000
+OWN = ProcessorSettings(publish_interval_ms=SLOW_MS)
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """Processors of these tests live in this process, whose level they change."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
+
+
+@pytest.fixture
+def control(redis: Redis, keys: Keys) -> SettingsControl[ProcessorSettings]:
+    return SettingsControl(ServiceRecords(redis, keys, PROCESSOR), OWN, SystemClock())
+
+
+@pytest.fixture
+async def broker(
+    launch: Launch, redis: Redis, keys: Keys, control: SettingsControl[ProcessorSettings]
+) -> MemoryBroker:
+    """Of a processor that publishes once in ten seconds and follows the wanted settings."""
+    broker = MemoryBroker()
+    launch(
+        MemoryTransport(broker),
+        configuration=configuration(SLOW_MS),
+        records=InstanceRecords(redis, keys, PROCESSOR, "this one"),
+        own_settings=OWN,
+        source="this one",
+    )
+    await eventually(control.actual, 10)
+    return broker
+
+
+async def test_another_publish_interval_takes_effect_while_the_processor_runs(
+    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+) -> None:
+    version = await control.change({"publish_interval_ms": 50})
+    effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    assert (effect.achieved, effect.account) == (True, "applied by 1 of 1 processes")
+
+    reader = SnapshotReader(redis, keys)
+    started = time.monotonic()
+    for second in range(1, 4):  # each in a tick of its own
+        await MemoryTransport(broker).publish([bars(second)])
+        await until_accumulated(reader, 100.0 * second)
+    assert time.monotonic() - started < SLOW_MS / 1_000
+
+
+async def test_the_log_level_takes_effect_and_can_be_taken_back(
+    control: SettingsControl[ProcessorSettings], broker: MemoryBroker
+) -> None:
+    del broker
+    version = await control.change({"log_level": "ERROR"})
+    assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).achieved
+    assert logging.root.level == logging.ERROR
+
+    version = await control.change({}, unset=["log_level"])
+    effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    assert effect.achieved
+    assert logging.root.level == logging.INFO
+    assert effect.actual[0].values == {"publish_interval_ms": SLOW_MS, "log_level": "INFO"}
+
+
+async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_and_changes_nothing(
+    control: SettingsControl[ProcessorSettings], broker: MemoryBroker
+) -> None:
+    del broker
+    version = await control.change({"publish_interval_ms": 6_000, "log_level": "ERROR"})
+    effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    assert not effect.achieved
+    assert "publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.account
+    assert "refused by this one" in effect.account
+    assert effect.actual[0].version == 0
+    assert effect.actual[0].values["publish_interval_ms"] == SLOW_MS
+    assert logging.root.level != logging.ERROR
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        (
+            {"publish_interval_ms": "20"},
+            "is '20'; accepted: a whole number from 50 to 10000 ms",
+        ),
+        (
+            {"log_level": "LOUD"},
+            "is 'LOUD'; accepted: one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
+        ),
+        ({"colour": "red"}, "there is no setting 'colour'; accepted: publish_interval_ms, log_level"),
+    ],
+)
+async def test_what_no_process_would_accept_is_not_stored(
+    control: SettingsControl[ProcessorSettings], changes: dict[str, object], refusal: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=refusal):
+        await control.change(changes)
+    assert await control.wanted() == OWN
+
+
+async def test_what_something_else_wrote_is_refused_and_the_process_goes_on(
+    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+) -> None:
+    del broker
+    await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "publish_interval_ms": "often"}')
+
+    async def refusal() -> str:
+        return (await control.actual())[0].refusal
+
+    assert "publish_interval_ms" in await eventually(refusal, 5)
+    with pytest.raises(ContentError):
+        await control.wanted()
+
+
+async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
+    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+) -> None:
+    del broker
+    version = await control.change({"publish_interval_ms": 100})
+    assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).achieved
+    await redis.delete(keys.wanted(PROCESSOR))
+
+    async def restored() -> bool:
+        return (await control.wanted()).publish_interval_ms == 100
+
+    await eventually(restored, 5)
+
+
+async def test_each_process_reports_for_itself_until_it_ends(redis: Redis, keys: Keys) -> None:
+    first, second = (InstanceRecords(redis, keys, PROCESSOR, name) for name in ("first", "second"))
+    await first.tell_actual(b"one", lifetime_seconds=60)
+    await second.tell_actual(b"two", lifetime_seconds=60)
+    reader = ServiceRecords(redis, keys, PROCESSOR)
+    assert sorted(await reader.actual_of_instances()) == [b"one", b"two"]
+    await first.withdraw_actual(b"one")
+    assert await reader.actual_of_instances() == [b"two"]
+
+
+async def test_a_process_that_is_gone_is_not_reported_any_longer(redis: Redis, keys: Keys) -> None:
+    gone, alive = (InstanceRecords(redis, keys, PROCESSOR, name) for name in ("gone", "alive"))
+    await gone.tell_actual(b"gone", lifetime_seconds=0.05)
+
+    async def only_the_living() -> bool:
+        await alive.tell_actual(b"alive", lifetime_seconds=0.05)
+        return await redis.zcard(keys.instances(PROCESSOR)) == 1
+
+    await eventually(only_the_living, 10)
+    assert await ServiceRecords(redis, keys, PROCESSOR).actual_of_instances() in ([b"alive"], [])
+
+
+def test_an_operator_changes_the_log_level_of_a_web_process_at_the_command_line(
+    redis_url: str, unique_prefix: str
+) -> None:
+    with Site(
+        redis_url=redis_url,
+        oidc_url="http://127.0.0.1:1",
+        MDC_KEY_PREFIX=f"{unique_prefix}:",
+        LOG_FORMAT="json",
+    ) as site:
+        assert "version 1: applied by 1 of 1 processes" in site.manage("steer", "web", "log_level=WARNING")
+        assert "version 2: applied by 1 of 1 processes" in site.manage("steer", "web", "log_level=")
+        shown = site.manage("steer", "web")
+        assert "log_level = INFO  (one of DEBUG, INFO, WARNING, ERROR, CRITICAL; live)" in shown
+        assert ": version 2\n" in shown
+        applied = [line for line in site.log.splitlines() if "wanted state applied" in line]
+        assert len(applied) == 1, "the line of version 1 is below the level that it asks for"
+        assert '"version": 2' in applied[0]

@@ -1,0 +1,143 @@
+"""The files that follow from the declarations are current, and a new analyzer's column is in all of them."""
+
+import shutil
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from marketdata.schema import ColumnInfo, SchemaError, Unit
+from marketdata.schema.boards import TOP_VOLUME, at
+from marketdata.schema.export import decode_schema
+from marketdata.transport.queues import QueueName
+from mdp_site.management.commands import schema as command
+from mdp_site.schema_files import METRICS_PAGE, ROOT, STORED, TYPESCRIPT, stale_files, write_files
+from scanners.analyzers.bars import VOLUME
+from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.processor.shard import ShardProcessor
+from scanners.registry import Route, routes, schema
+from scanners.scanner import market
+from scanners.table import MarketTable
+from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms
+
+DAY: Final = "2026-11-23"
+
+
+class BusiestBar(Analyzer):
+    """All that a new analyzer with a column on a board is made of."""
+
+    name: Final = "busiest_bar"
+    columns: Final = (
+        ColumnInfo(
+            "busiest_bar_volume",
+            "Busiest bar",
+            Unit.SHARES,
+            "Volume of the day's busiest bar",
+            short="Busiest",
+            definition="greatest field `v` of the day's bars | late ones included",
+            boards=at(25, TOP_VOLUME),
+        ),
+    )
+
+    def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
+        np.fmax.at(table["busiest_bar_volume"], group.rows, group.lines[VOLUME])
+        table.mark(group.rows)
+        return ()
+
+
+def new_routes() -> Sequence[Route]:
+    """The registry with one line more."""
+    aggregates, *others = routes()
+    route = Route(
+        aggregates.queue,
+        aggregates.columns,
+        aggregates.event_times_ms,
+        (*aggregates.analyzers, BusiestBar()),
+    )
+    return (route, *others)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A scratch copy of what is written."""
+    for path in (STORED, TYPESCRIPT, METRICS_PAGE):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    return tmp_path
+
+
+def test_the_files_that_follow_from_the_declarations_are_current() -> None:
+    assert stale_files(ROOT) == [], "write them with `make schema`"
+
+
+def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_page(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = schema(new_routes())
+    assert set(stale_files(copy, declared)) == {STORED, TYPESCRIPT, METRICS_PAGE}
+
+    assert set(write_files(copy, declared)) == {STORED, TYPESCRIPT, METRICS_PAGE}
+
+    assert stale_files(copy, declared) == []
+    read = decode_schema((copy / STORED).read_bytes())
+    (board,) = (board for board in read.boards if board.name == TOP_VOLUME)
+    assert read.board_columns(board)[:3] == ("accumulated_volume", "close", "busiest_bar_volume")
+    browser = (copy / TYPESCRIPT).read_text()
+    assert '  "scanners:top_volume": ["accumulated_volume", "close", "busiest_bar_volume",' in browser
+    assert '    shortLabel: "Busiest",' in browser
+    page = (copy / METRICS_PAGE).read_text()
+    row = (
+        r"| `busiest_bar_volume` | Busiest bar (Busiest) | shares | greatest field `v` of the day's bars \| "
+    )
+    assert row in page.split("## Further columns")[1]
+
+    monkeypatch.setattr(market, "routes", new_routes)
+    shard = ShardProcessor(0, routes=new_routes(), calendar=calendar_of(DAY, "2026-11-24"), epoch=1)
+    for second, volume in enumerate((5, 70, 6)):
+        start_ms = new_york_ms(DAY, f"10:00:0{second}")
+        shard.apply([batch(QueueName.AGGREGATE, [aggregate_wire("A", start_ms=start_ms, v=volume)])])
+    scanner = market.MarketScanner(epoch=1)
+    scanner.apply_whole(0, shard.tick(published_ns=1).whole)
+    boards = {each.feed: each.block for each in scanner.rank_boards(published_ns=2)}
+    assert block_rows(boards[TOP_VOLUME])["A"]["busiest_bar_volume"] == 70.0
+
+
+def test_the_command_writes_what_is_stale_and_its_check_names_it(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "ROOT", copy)
+    call_command("schema", "--check")
+    (copy / TYPESCRIPT).unlink()
+    (copy / STORED).write_text("<<<<<<< ours")
+    with pytest.raises(CommandError, match=rf"not current: {STORED}, {TYPESCRIPT}. .*make schema"):
+        call_command("schema", "--check")
+    said = StringIO()
+    call_command("schema", stdout=said)
+    assert said.getvalue() == f"written: {STORED}\nwritten: {TYPESCRIPT}\n"
+    call_command("schema", "--check")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "by", "said"),
+    [
+        (
+            "schema: quotes",
+            "schema: quota",
+            "quota --> names nobody who declares columns; there are leaderboard",
+        ),
+        ("schema: boards", "schema: trades", "no mark <!-- schema: boards -->"),
+    ],
+)
+def test_a_page_with_wrong_marks_is_refused_and_nothing_is_written(
+    copy: Path, spoil: str, by: str, said: str
+) -> None:
+    page = (copy / METRICS_PAGE).read_text().replace(f"<!-- {spoil} -->", f"<!-- {by} -->")
+    (copy / METRICS_PAGE).write_text(page)
+    (copy / STORED).write_text("")
+    with pytest.raises(SchemaError, match=said):
+        write_files(copy)
+    assert (copy / STORED).read_text() == ""

@@ -1,0 +1,191 @@
+"""Feeds of things that happened: the newest of them, merged from the streams of all shards."""
+
+import bisect
+from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate
+from typing import ClassVar, Final, TypeAlias
+
+import msgspec
+import numpy as np
+
+from marketdata.clock import Clock
+from marketdata.errors import ContentError
+from marketdata.observability.logs import get_logger
+from marketdata.payloads import RowBlock
+from widgets.catalog import ALERTS, EVENTS_HELD, Feed, FeedKind, StoredFeeds, feed_of
+from widgets.hub.feeds.source import FeedContext, FeedSource
+from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.feeds.ticks import Succession, TickFollower
+from widgets.hub.rows import FeedRows, decimals_of, select_rows
+from widgets.protocol import EmittedRows, FeedAlert, FeedEmission
+
+Order: TypeAlias = tuple[int, int, int, int]
+
+SIMULTANEOUS_NS: Final = 1_000_000_000
+"""Blocks of so little difference stand in the order in which they came, once one of them was sent."""
+
+_BEFORE_ALL: Final[Order] = (0, 0, 0, 0)
+
+_log = get_logger(__name__)
+
+
+class EventSource(FeedSource):
+    """All feeds of events; they are kept whether or not somebody subscribed."""
+
+    kind: ClassVar[str] = FeedKind.EVENTS
+
+    def __init__(self, context: FeedContext) -> None:
+        super().__init__(context)
+        stored = context.stored
+        self._parts = stored.streams
+        self._streams = {
+            name: EventStream(feed_of(name), context.epoch, context.clock, stored.shards.values())
+            for name in ALERTS
+        }
+        self._ticks = {channel: TickFollower() for channel in stored.shards}
+
+    @classmethod
+    def channels(cls, stored: StoredFeeds) -> Collection[str]:
+        """The streams of each shard, and its rows: only their ticks have no gaps."""
+        return (*stored.streams, *stored.shards)
+
+    def open(self, feed: Feed) -> FeedStream:
+        """The stream of the feed."""
+        return self._streams[feed.name]
+
+    def close(self, stream: FeedStream) -> None:
+        """Feeds of events stay."""
+
+    def take(self, channel: str, block: RowBlock) -> None:
+        """The newest events of a shard, or word of its newest tick."""
+        if (part := self._parts.get(channel)) is not None:
+            self._offer(part.feed, part.shard, (block,))
+        elif self._ticks[channel].follow(block.epoch, block.tick) is Succession.GAP:
+            # What happened in the missed ticks, or under another owner.
+            self.want(self.context.stored.streams_of(self.context.stored.shards[channel]))
+
+    def missed(self) -> None:
+        """Every list is read."""
+        for stream in self._streams.values():
+            stream.refresh()
+        self.want(self._parts)
+
+    async def restore(self, wanted: Sequence[str]) -> None:
+        """The stored list of a shard. One that cannot be read counts as empty: others go on."""
+        for channel in wanted:
+            part = self._parts[channel]
+            blocks: Sequence[RowBlock] = ()
+            try:
+                # A block holds at least one event, so no older one is needed.
+                blocks = await self.context.snapshots.stream(part.shard, part.stream, EVENTS_HELD)
+            except ContentError as error:
+                _log.error("stored events cannot be read", key=channel, error=str(error))
+            self._offer(part.feed, part.shard, blocks)
+            stream = self._streams[part.feed]
+            stream.read(part.shard)
+            self.context.mark((stream,))
+
+    def _offer(self, feed: str, shard: int, blocks: Iterable[RowBlock]) -> None:
+        stream = self._streams[feed]
+        self.context.mark([stream for block in blocks if stream.offer(shard, block)])
+
+
+class _Published(msgspec.Struct, frozen=True):
+    """The events of one block, which `identity` names: shard, epoch and tick.
+
+    `order` is where they stand among all: by time of publication.
+    """
+
+    identity: tuple[int, int, int]
+    order: Order
+    rows: FeedRows
+
+
+class EventStream(FeedStream):
+    """The newest `EVENTS_HELD` events of a feed, oldest first.
+
+    A block is known by shard, epoch and tick, and counts once however often it is announced or read. What was
+    announced and what is stored add up: a store that has lost its lists takes nothing away, and a block that
+    was missed takes its place as soon as it is read. Whoever reads the same blocks holds the same events.
+    Shards tick together, and their clocks differ a little: that alone puts no block before one that was sent.
+
+    Nothing goes out before the stored list of every shard was read: a client's first snapshot is whole.
+    """
+
+    def __init__(self, feed: Feed, epoch: str, clock: Clock, shards: Iterable[int]) -> None:
+        super().__init__(feed, epoch, clock)
+        self._unread = set(shards)
+        self._blocks: list[_Published] = []
+        self._held: tuple[_Published, ...] | None = None
+
+    def read(self, shard: int) -> None:
+        """The stored list of a shard was read, and all of it offered."""
+        self._unread.discard(shard)
+
+    def offer(self, shard: int, block: RowBlock) -> bool:
+        """Take over the events of a block; False when it is known, or older than all that is held."""
+        identity = (shard, block.epoch, block.tick)
+        order = (block.published_ns, shard, block.tick, 0)
+        if not len(block) or self._is_too_old(order) or any(b.identity == identity for b in self._blocks):
+            return False
+        sent = self._held[-1].order if self._held else _BEFORE_ALL
+        if order <= sent and sent[0] - order[0] < SIMULTANEOUS_NS:
+            order = _after(self._blocks[-1].order)
+        self._fresh = self._fresh or order <= sent
+        newest = range(max(0, len(block) - EVENTS_HELD), len(block))
+        rows = select_rows(block, self.feed.columns, newest, fill=True)
+        bisect.insort(self._blocks, _Published(identity, order, rows), key=_order)
+        self._forget_oldest()
+        return True
+
+    def emit(self) -> FeedEmission | None:
+        """Move on to all that was offered: an alert, a snapshot, or None."""
+        if self._unread:
+            return None
+        before, self._held = self._held, tuple(self._blocks)
+        rows = [each.rows for each in self._held]
+        self._times = (
+            max((each.received_ns for each in rows), default=0),
+            max((each.market_time_ms for each in rows), default=0),
+        )
+        if before is None or self._fresh:
+            return self._advance_to_snapshot()
+        last = before[-1].order if before else _BEFORE_ALL
+        new = self._held[bisect.bisect_right(self._held, last, key=_order) :]
+        if not new:
+            return None
+        return FeedAlert(self._advance(), self._rows_of(new))
+
+    def _all_rows(self) -> EmittedRows:
+        return self._rows_of(self._held or ())
+
+    def _limit(self) -> int:
+        return EVENTS_HELD
+
+    def _is_too_old(self, order: Order) -> bool:
+        return bool(self._blocks) and order < self._blocks[0].order and self._count() >= EVENTS_HELD
+
+    def _count(self) -> int:
+        return sum(len(each.rows.symbols) for each in self._blocks)
+
+    def _forget_oldest(self) -> None:
+        """Drop the blocks of which no event is among the newest: should they come again, they are too old."""
+        sizes = [len(each.rows.symbols) for each in reversed(self._blocks)]
+        needed = bisect.bisect_left(list(accumulate(sizes)), EVENTS_HELD) + 1
+        del self._blocks[:-needed]
+
+    def _rows_of(self, blocks: Sequence[_Published]) -> EmittedRows:
+        columns = self.feed.columns
+        symbols = [symbol for each in blocks for symbol in each.rows.symbols][-EVENTS_HELD:]
+        empty = np.empty((0, len(columns)))
+        values = np.concatenate([empty, *(each.rows.values for each in blocks)])[-EVENTS_HELD:]
+        return EmittedRows(symbols, columns, decimals_of(columns), values)
+
+
+def _after(order: Order) -> Order:
+    published_ns, shard, tick, step = order
+    return (published_ns, shard, tick, step + 1)
+
+
+def _order(published: _Published) -> Order:
+    return published.order

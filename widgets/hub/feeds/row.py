@@ -1,0 +1,165 @@
+"""Rows of symbols: quotes and others that show a part of a symbol's row in the market table."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import ClassVar, TypeAlias
+
+from marketdata.observability import metrics
+from marketdata.payloads import RowBlock
+from widgets.catalog import Feed, FeedKind, StoredFeeds
+from widgets.hub.feeds.source import FeedContext, FeedSource
+from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.feeds.table import TableStream
+from widgets.hub.feeds.ticks import Succession, TickFollower
+from widgets.hub.rows import select_rows
+
+Columns: TypeAlias = tuple[str, ...]
+
+
+class RowSource(FeedSource):
+    """The rows that somebody watches, of all shards."""
+
+    kind: ClassVar[str] = FeedKind.ROW
+
+    def __init__(self, context: FeedContext) -> None:
+        super().__init__(context)
+        self._shards = {channel: ShardWatch() for channel in context.stored.shards}
+
+    @classmethod
+    def channels(cls, stored: StoredFeeds) -> Collection[str]:
+        """The rows of each shard."""
+        return stored.shards.keys()
+
+    def open(self, feed: Feed) -> FeedStream:
+        """Begin to watch a row."""
+        stream = TableStream(feed, self.context.epoch, self.context.clock)
+        channel = self.context.stored.rows_channel(feed)
+        self._shards[channel].watch(stream)
+        self.want((channel,))
+        return stream
+
+    def close(self, stream: FeedStream) -> None:
+        """Forget the row."""
+        self._shards[self.context.stored.rows_channel(stream.feed)].unwatch(stream.feed)
+
+    def take(self, channel: str, block: RowBlock) -> None:
+        """The changed rows of a shard."""
+        shard = self._shards[channel]
+        succession = shard.follow(block)
+        if succession is Succession.KNOWN:
+            return
+        if succession is Succession.GAP:
+            metrics.HUB_RESYNCS.labels("gap").inc()
+        self.context.mark(shard.apply_changed(block))
+        if not shard.complete:
+            self.want((channel,))
+
+    def missed(self) -> None:
+        """Every shard of which a row is watched is read."""
+        for shard in self._shards.values():
+            shard.missed()
+        self.want(self._shards)
+
+    async def restore(self, wanted: Sequence[str]) -> None:
+        """The stored whole of a shard, unless nobody watches it."""
+        for channel in wanted:
+            shard = self._shards[channel]
+            if not (watched := shard.streams):
+                continue
+            block = await self.context.snapshots.rows(self.context.stored.shards[channel])
+            if block is not None:
+                self.context.mark(shard.apply_whole(block, watched))
+
+
+class ShardWatch:
+    """Which rows of a shard are watched, and whether its announcements follow each other.
+
+    Joining without a gap: a row is watched first, then the stored whole is read, and of both whatever has
+    the newer tick counts (`TableStream.offer`).
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[Columns, dict[str, TableStream]] = {}
+        self._incomplete: set[TableStream] = set()
+        self._ticks = TickFollower()
+        self._gap_tick = 0
+
+    @property
+    def streams(self) -> tuple[TableStream, ...]:
+        """The feeds that are watched now."""
+        return tuple(stream for by_symbol in self._streams.values() for stream in by_symbol.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every watched row has been read from a stored whole since it, or a gap, began."""
+        return not self._incomplete
+
+    def watch(self, stream: TableStream) -> None:
+        """Begin to pick the row of a feed's symbol; the stored whole is then to be read."""
+        self._streams.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
+        self._incomplete.add(stream)
+
+    def unwatch(self, feed: Feed) -> None:
+        """Stop picking it."""
+        stream = self._streams[feed.columns].pop(feed.symbol, None)
+        if stream is not None:
+            self._incomplete.discard(stream)
+
+    def missed(self) -> None:
+        """Something may have been announced unheard: every feed needs the stored whole and a snapshot."""
+        self._incomplete.update(self.streams)
+        for stream in self.streams:
+            stream.refresh()
+
+    def follow(self, changed: RowBlock) -> Succession:
+        """Note the announcement of changed rows. A gap counts as `missed`."""
+        succession = self._ticks.follow(changed.epoch, changed.tick)
+        if succession is Succession.GAP:
+            self._gap_tick = changed.tick
+            self.missed()
+        return succession
+
+    def apply_changed(self, changed: RowBlock) -> list[TableStream]:
+        """Offer the changed rows to the feeds that watch them; the streams that took one."""
+        return [stream for by_symbol in self._streams.values() for stream in _offer_rows(changed, by_symbol)]
+
+    def apply_whole(self, whole: RowBlock, streams: Sequence[TableStream]) -> list[TableStream]:
+        """Offer the stored whole to the feeds that were watched before it was read; those that hold it now.
+
+        A symbol that the whole lacks has no row. A whole from before the last gap fills nothing.
+        """
+        same_epoch = whole.epoch == self._ticks.epoch
+        if same_epoch and whole.tick < self._gap_tick:
+            return []
+        if not same_epoch or whole.tick > self._ticks.tick:
+            self._gap_tick = self._gap_tick if same_epoch else 0
+            self._ticks.go_on_from(whole.epoch, whole.tick)
+        readers = set(streams)
+        completed = [stream for stream in self.streams if stream in readers]
+        for columns, by_symbol in _by_columns(completed).items():
+            _offer_rows(whole, by_symbol)
+            # Who was just offered a row of this whole takes nothing else of the same tick.
+            nothing = select_rows(whole, columns, ())
+            for stream in by_symbol.values():
+                stream.offer(nothing)
+        self._incomplete.difference_update(completed)
+        return completed
+
+
+def _by_columns(streams: Iterable[TableStream]) -> Mapping[Columns, Mapping[str, TableStream]]:
+    grouped: dict[Columns, dict[str, TableStream]] = {}
+    for stream in streams:
+        grouped.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
+    return grouped
+
+
+def _offer_rows(block: RowBlock, by_symbol: Mapping[str, TableStream]) -> list[TableStream]:
+    """Offer the rows of a block to streams of the same columns; those that took one."""
+    positions = [index for index, symbol in enumerate(block.symbols) if symbol in by_symbol]
+    if not positions:
+        return []
+    rows = select_rows(block, next(iter(by_symbol.values())).feed.columns, positions)
+    return [
+        stream
+        for position, symbol in enumerate(rows.symbols)
+        if (stream := by_symbol[symbol]).offer(rows.only(position))
+    ]

@@ -1,0 +1,133 @@
+"""The last trades of symbols: stored tapes, which are read when the rows of their symbols change."""
+
+from collections.abc import Collection, Sequence
+from typing import ClassVar, Final
+
+import numpy as np
+
+from marketdata.clock import Clock
+from marketdata.payloads import RowBlock
+from marketdata.tapes import StoredTape, in_order, trades_of
+from widgets.catalog import EVENTS_HELD, Feed, FeedKind, StoredFeeds
+from widgets.hub.feeds.source import FeedContext, FeedSource
+from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.feeds.ticks import Succession, TickFollower
+from widgets.hub.rows import Matrix, decimals_of
+from widgets.protocol import EmittedRows, FeedAppend, FeedEmission
+
+_NOTHING: Final = np.empty((0, 4))
+
+
+class TapeSource(FeedSource):
+    """The tapes that somebody watches. What is wanted is named by its symbol."""
+
+    kind: ClassVar[str] = FeedKind.TRADES
+    reads_together: ClassVar[bool] = True
+
+    def __init__(self, context: FeedContext) -> None:
+        super().__init__(context)
+        self._streams: dict[str, TapeStream] = {}
+        self._watched: dict[str, set[str]] = {channel: set() for channel in context.stored.shards}
+        self._ticks = {channel: TickFollower() for channel in context.stored.shards}
+        self._times = dict.fromkeys(context.stored.shards, (0, 0))
+
+    @classmethod
+    def channels(cls, stored: StoredFeeds) -> Collection[str]:
+        """The rows of each shard."""
+        return stored.shards.keys()
+
+    def open(self, feed: Feed) -> FeedStream:
+        """Begin to watch a tape."""
+        stream = self._streams[feed.symbol] = TapeStream(feed, self.context.epoch, self.context.clock)
+        self._watched[self.context.stored.rows_channel(feed)].add(feed.symbol)
+        self.want((feed.symbol,))
+        return stream
+
+    def close(self, stream: FeedStream) -> None:
+        """Forget the tape."""
+        del self._streams[stream.feed.symbol]
+        self._watched[self.context.stored.rows_channel(stream.feed)].discard(stream.feed.symbol)
+
+    def take(self, channel: str, block: RowBlock) -> None:
+        """The changed rows of a shard: a trade changes the row of its symbol, too."""
+        succession = self._ticks[channel].follow(block.epoch, block.tick)
+        if succession is Succession.KNOWN:
+            return
+        self._times[channel] = (block.received_ns, block.market_time_ms)
+        watched = self._watched[channel]
+        self.want(watched if succession is Succession.GAP else watched.intersection(block.symbols))
+
+    def missed(self) -> None:
+        """Every tape that is watched is read."""
+        for stream in self._streams.values():
+            stream.refresh()
+        self.want(self._streams)
+
+    async def restore(self, wanted: Sequence[str]) -> None:
+        """The stored tapes of those symbols that are watched still."""
+        symbols = [symbol for symbol in wanted if symbol in self._streams]
+        if not symbols:
+            return
+        tapes = await self.context.snapshots.tapes(symbols)
+        for symbol, stored in zip(symbols, tapes, strict=True):
+            if (stream := self._streams.get(symbol)) is not None:
+                stream.offer(stored, *self._times[self.context.stored.rows_channel(stream.feed)])
+                self.context.mark((stream,))
+
+
+class TapeStream(FeedStream):
+    """The newest `EVENTS_HELD` trades on the tape of a symbol, oldest first.
+
+    What is offered is always the stored tape, so nothing can be missed. Where it only goes on from what was
+    emitted, the new trades go out; a late trade, which takes its place among the others, makes a snapshot.
+    """
+
+    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
+        super().__init__(feed, epoch, clock)
+        self._held: Matrix | None = None
+        self._offered: Matrix | None = None
+        self._offered_times = (0, 0)
+
+    def offer(self, tape: StoredTape | None, received_ns: int, market_time_ms: int) -> None:
+        """Take over a stored tape, None where there is none; the times are those of the newest tick."""
+        self._offered = _NOTHING if tape is None else _newest_trades(tape)
+        self._offered_times = (received_ns, market_time_ms)
+
+    def emit(self) -> FeedEmission | None:
+        """Move on to the newest tape: what was appended, a snapshot, or None."""
+        before, after = self._held, self._offered
+        if after is None:
+            return None
+        self._held, self._times = after, self._offered_times
+        new = None if self._fresh or before is None else _appended(before, after)
+        if new is None:
+            return self._advance_to_snapshot()
+        if not len(new):
+            return None
+        return FeedAppend(self._advance(), self._rows_of(new))
+
+    def _all_rows(self) -> EmittedRows:
+        return self._rows_of(_NOTHING if self._held is None else self._held)
+
+    def _limit(self) -> int:
+        return EVENTS_HELD
+
+    def _rows_of(self, trades: Matrix) -> EmittedRows:
+        columns = self.feed.columns
+        return EmittedRows([self.feed.symbol] * len(trades), columns, decimals_of(columns), trades)
+
+
+def _newest_trades(tape: StoredTape) -> Matrix:
+    trades = trades_of(in_order(tape.ring)[-EVENTS_HELD:], tape.day_start_ms)
+    return np.column_stack((trades.prices, trades.sizes, trades.timestamps, trades.sequence_numbers))
+
+
+def _appended(before: Matrix, after: Matrix) -> Matrix | None:
+    """The trades by which `after` goes on from `before`; None where it does not only go on."""
+    if not len(before):
+        return after
+    (places,) = np.nonzero((after == before[-1]).all(axis=1))
+    if not len(places):
+        return None
+    kept = places[-1] + 1
+    return after[kept:] if np.array_equal(after[:kept], before[-kept:]) else None

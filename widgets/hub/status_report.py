@@ -1,0 +1,63 @@
+"""When the state of the data is looked at, and when connections are told."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from marketdata.clock import Clock
+from marketdata.observability.logs import get_logger
+from widgets.data_state import DataState
+from widgets.hub.liveness import Liveness
+from widgets.hub.timing import HubTiming
+from widgets.protocol import Status
+
+_log = get_logger(__name__)
+
+
+class StatusReport:
+    """Sends the status when it changes and every `status_seconds`; `send` gives it to all connections."""
+
+    def __init__(
+        self, liveness: Liveness, clock: Clock, timing: HubTiming, send: Callable[[Status], None]
+    ) -> None:
+        self._liveness = liveness
+        self._clock = clock
+        self._timing = timing
+        self._send = send
+        self._last: Status | None = None
+        self._sent: Status | None = None
+        self._sent_at = self._looked_at = 0.0
+
+    @property
+    def last(self) -> Status | None:
+        """What was found at the last look; None before it is known. May be read from any thread."""
+        return self._last
+
+    def now(self) -> Status | None:
+        """The status of this moment; None before it is known."""
+        return self._liveness.status() if self._liveness.is_known else None
+
+    def send_when_recovered(self) -> None:
+        """Look again after an announcement, unless data is live or was looked at just now."""
+        is_live = self._sent is not None and self._sent.state is DataState.LIVE
+        if not is_live and self._clock.monotonic() - self._looked_at >= self._timing.look_seconds:
+            self.send_when_due()
+
+    def send_when_due(self) -> None:
+        """Look, and send what is to be told."""
+        now = self._looked_at = self._clock.monotonic()
+        status = self.now()
+        if status is None:
+            return
+        self._last = status
+        before = self._sent
+        if before is not None and status.state is before.state:
+            # Other words for the same state come with the housekeeping, not with each announcement.
+            same = msgspec.structs.replace(status, age_ms=before.age_ms) == before
+            pause = self._timing.status_seconds if same else self._timing.housekeeping_seconds
+            if now - self._sent_at < pause:
+                return
+        else:
+            _log.info("market data status", state=status.state, detail=status.detail)
+        self._sent, self._sent_at = status, now
+        self._send(status)

@@ -1,0 +1,92 @@
+"""What a feed sends, in the platform's own structs: no version of the protocol is known here.
+
+A feed of any kind moves on by one of four forms: everything anew (`FeedSnapshot`), rows that changed
+(`FeedDelta`), rows to append (`FeedAppend`), and events that happened (`FeedAlert`).
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+_NANOSECONDS_PER_MS: Final = 1_000_000
+
+
+class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Rows as they are sent: `values[i]` are the values of `symbols[i]`, one for each of `columns`.
+
+    NaN means absent. A column with 0 `decimals` holds integers. `texts` has the encoded rows by the name of
+    the protocol version; `ProtocolVersion.rows_text` fills it.
+    """
+
+    symbols: Sequence[str]
+    columns: tuple[str, ...]
+    decimals: tuple[int, ...]
+    values: NDArray[np.float64]
+    texts: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+
+
+class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Where an emission stands: `seq` counts those of a feed within an epoch.
+
+    `received_ns` is when the newest data behind it was received, 0 when there is none.
+    """
+
+    feed: str
+    epoch: str
+    seq: int
+    received_ns: int
+    market_time_ms: int
+
+    def age_ms(self, now_ns: int) -> int | None:
+        """Age of the newest data; None when there is none. Never negative: the clocks of machines differ."""
+        if self.received_ns <= 0:
+            return None
+        return max(0, (now_ns - self.received_ns) // _NANOSECONDS_PER_MS)
+
+
+class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """All rows of a feed. It replaces whatever a client holds, so everybody needs one made for the moment.
+
+    A feed that is a list has a `limit`: it holds its newest so many rows, oldest first.
+    """
+
+    replaces: ClassVar[bool] = True
+
+    position: FeedPosition
+    rows: EmittedRows
+    limit: int | None = None
+
+
+class FeedDelta(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Whole rows that changed or are new, and the symbols that left; `order` only where it changed."""
+
+    replaces: ClassVar[bool] = False
+
+    position: FeedPosition
+    rows: EmittedRows
+    removed: Sequence[str]
+    order: Sequence[str] | None
+
+
+class FeedAppend(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Rows to append to those of a list, such as trades."""
+
+    replaces: ClassVar[bool] = False
+
+    position: FeedPosition
+    rows: EmittedRows
+
+
+class FeedAlert(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What happened since the emission before: rows to append, of which a symbol may have several."""
+
+    replaces: ClassVar[bool] = False
+
+    position: FeedPosition
+    rows: EmittedRows
+
+
+FeedEmission: TypeAlias = FeedSnapshot | FeedDelta | FeedAppend | FeedAlert

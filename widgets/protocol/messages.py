@@ -1,0 +1,105 @@
+"""What a client may say, with its limits, and the codes of what goes wrong."""
+
+import enum
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+
+LONGEST_MESSAGE_BYTES: Final = 64 * 1024
+MOST_FEEDS_PER_MESSAGE: Final = 200
+MOST_FEEDS_PER_CONNECTION: Final = 500
+LONGEST_ECHO: Final = 64
+
+
+class CloseCode(enum.IntEnum):
+    """Why the server ends a connection. The comment says what a client should do."""
+
+    GOING_AWAY = 1001  # reconnect with jittered backoff
+    RESTART = 1012  # reconnect with jittered backoff
+    SESSION_ENDED = 4401  # stop, and log in again
+    TOO_SLOW = 4408  # reconnect, subscribe to less
+    MESSAGE_TOO_LARGE = 4409  # stop: a defect of the client
+    TOO_MANY_CONNECTIONS = 4429  # stop, tell the user
+
+
+class ErrorCode(enum.StrEnum):
+    """What was wrong with a message. The socket stays open, except after `too_large`."""
+
+    BAD_MESSAGE = "bad_message"
+    UNKNOWN_FEED = "unknown_feed"
+    FORBIDDEN_FEED = "forbidden_feed"
+    TOO_MANY_FEEDS = "too_many_feeds"
+    TOO_LARGE = "too_large"
+
+
+class ProtocolError(ValueError):
+    """A message that cannot be followed; `code` goes to the client with the text."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    """Asks for a snapshot of each feed, then its deltas."""
+
+    feeds: list[str]
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
+    """Ends feeds."""
+
+    feeds: list[str]
+
+
+class Resync(msgspec.Struct, frozen=True, tag="resync"):
+    """Asks for new snapshots of feeds that are subscribed to."""
+
+    feeds: list[str]
+
+
+# Integers that every client's JSON parser holds exactly.
+PingId: TypeAlias = (
+    Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+    | Annotated[str, msgspec.Meta(max_length=LONGEST_ECHO)]
+    | None
+)
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Asks for a `pong` with the same id."""
+
+    id: PingId = None
+
+
+ClientMessage: TypeAlias = Subscribe | Unsubscribe | Resync | Ping
+
+ACCEPTED: Final = (
+    'a JSON object in a text frame: {"type": "subscribe" | "unsubscribe" | "resync", "feeds": [text, ...]} '
+    'or {"type": "ping", "id": integer | text}'
+)
+
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+
+
+def parse_message(text: str) -> ClientMessage:
+    """The message in a text frame.
+
+    Raises:
+        ProtocolError: `too_large`, `bad_message`, or `too_many_feeds`; nothing of the message counts then.
+    """
+    if len(text) > LONGEST_MESSAGE_BYTES:  # a character is at least a byte: no need to encode a huge text
+        raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")
+    try:
+        data = text.encode()
+        message = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise ProtocolError(ErrorCode.BAD_MESSAGE, f"{error}; accepted is {ACCEPTED}") from error
+    if len(data) > LONGEST_MESSAGE_BYTES:
+        raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")
+    if not isinstance(message, Ping) and len(message.feeds) > MOST_FEEDS_PER_MESSAGE:
+        raise ProtocolError(
+            ErrorCode.TOO_MANY_FEEDS,
+            f"{len(message.feeds)} feeds in one message; at most {MOST_FEEDS_PER_MESSAGE} are accepted",
+        )
+    return message

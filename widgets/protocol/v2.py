@@ -1,0 +1,108 @@
+"""Version 2 of the protocol, towards the client: `docs/protocol.md` is its specification."""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Final, assert_never
+
+import msgspec
+
+from widgets.protocol.answers import Answer
+from widgets.protocol.emissions import (
+    EmittedRows,
+    FeedAlert,
+    FeedAppend,
+    FeedDelta,
+    FeedEmission,
+    FeedSnapshot,
+)
+from widgets.protocol.version import ProtocolVersion
+
+SUBPROTOCOL_V2: Final = "mdp.v2"
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Frame(msgspec.Struct, frozen=True, gc=False):
+    feed: str
+    epoch: str
+    seq: int
+    age_ms: int | None
+    market_time_ms: int
+
+
+class _Snapshot(_Frame, frozen=True, tag="snapshot", omit_defaults=True, gc=False):
+    columns: Sequence[str]
+    rows: msgspec.Raw
+    limit: int | None = None
+
+
+class _Delta(_Frame, frozen=True, tag="delta", omit_defaults=True, gc=False):
+    rows: msgspec.Raw
+    removed: Sequence[str]
+    order: Sequence[str] | None = None
+
+
+class _Alert(_Frame, frozen=True, tag="alert", gc=False):
+    rows: msgspec.Raw
+
+
+class _Append(_Frame, frozen=True, tag="append", gc=False):
+    rows: msgspec.Raw
+
+
+@functools.lru_cache(maxsize=64)
+def _integer_columns(decimals: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(index for index, places in enumerate(decimals) if places == 0)
+
+
+class Version2(ProtocolVersion):
+    """`mdp.v2`: one JSON object in a text frame."""
+
+    subprotocol: ClassVar[str] = SUBPROTOCOL_V2
+
+    def encode_answer(self, answer: Answer) -> str:
+        """The frame's text."""
+        return _encoder.encode(answer).decode()
+
+    def encode_emission(self, emission: FeedEmission, now_ns: int) -> str:
+        """The frame's text; its encoded rows are copied in as they are."""
+        return _encoder.encode(self._frame(emission, now_ns)).decode()
+
+    def encode_rows(self, rows: EmittedRows) -> msgspec.Raw:
+        """An array of `[symbol, value, ...]`.
+
+        NaN and infinities become null. Columns with 0 decimals hold integers; the others become the
+        shortest text that reads back as the same float64.
+        """
+        integers = _integer_columns(rows.decimals)
+        if len(rows.symbols) == 1:  # most emissions are the row of one symbol: no list for each column
+            (row,) = rows.values.tolist()
+            for index in integers:
+                row[index] = int(row[index]) if -math.inf < row[index] < math.inf else None
+            return msgspec.Raw(_encoder.encode([[rows.symbols[0], *row]]))
+        columns = rows.values.T.tolist()
+        for index in integers:
+            columns[index] = [
+                int(number) if -math.inf < number < math.inf else None for number in columns[index]
+            ]
+        return msgspec.Raw(_encoder.encode(list(zip(rows.symbols, *columns, strict=True))))
+
+    def _frame(self, emission: FeedEmission, now_ns: int) -> _Frame:
+        at, rows = emission.position, self.rows_text(emission.rows)
+        age_ms = at.age_ms(now_ns)
+        match emission:
+            case FeedDelta(removed=removed, order=order):
+                return _Delta(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows, removed, order)
+            case FeedSnapshot(limit=limit):
+                columns = emission.rows.columns
+                return _Snapshot(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, columns, rows, limit)
+            case FeedAppend():
+                return _Append(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows)
+            case FeedAlert():
+                return _Alert(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows)
+            case _:
+                assert_never(emission)
+
+
+VERSION_2: Final = Version2()
