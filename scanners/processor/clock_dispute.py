@@ -26,8 +26,8 @@ FASTER_NS: Final = 250_000_000
 PATIENCE_NS: Final = 10_000_000_000
 """After so long without a batch in step, one that is not begins the dispute anew: a clock was set."""
 
-CLOCK_WAS_SET_NS: Final = 60_000_000_000
-"""No queue lags by so much. A listener whose received times go back by more has had its clock set.
+CLOCK_WAS_SET_NS: Final = 3_600_000_000_000
+"""No queue lags by an hour. A listener whose received times go back by more has had its clock set.
 
 Where it was set back by less, the market's time is wrong for no longer than its received times are behind."""
 
@@ -56,7 +56,16 @@ class ClockDispute:
 
     def __init__(self) -> None:
         self._agreed_ns: dict[str, int] = {}
+        self._stored_ns = 0
         self._disputes: dict[str, _Dispute] = {}
+
+    def resume(self, received_ns: int) -> None:
+        """The market's time was stored, and what was received last before that made it.
+
+        Until a listener has agreed here, its batches count from there: a queue that lagged when the state was
+        stored still lags.
+        """
+        self._stored_ns = received_ns
 
     def agree(self, received_ns: Mapping[str, int]) -> None:
         """What some listeners received last agrees with the market's time. That ends all disputes."""
@@ -74,11 +83,12 @@ class ClockDispute:
         if any(proofs):
             self._disputes.clear()
             self._agreed_ns.clear()
+            self._stored_ns = 0
         return any(proofs)
 
     def _is_proof(self, source: str, received_ns: int, applied_ns: int) -> bool:
-        agreed_ns = self._agreed_ns.get(source)
-        if agreed_ns is not None and agreed_ns - CLOCK_WAS_SET_NS <= received_ns <= agreed_ns:
+        agreed_ns = self._agreed_ns.get(source, self._stored_ns)
+        if agreed_ns - CLOCK_WAS_SET_NS <= received_ns <= agreed_ns:
             return False
         batch, first = _Dispute(received_ns, applied_ns), self._disputes.get(source)
         if first is None or received_ns < first.received_ns or batch.lag_ns < first.lag_ns - FASTER_NS:

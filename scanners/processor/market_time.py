@@ -71,8 +71,12 @@ class MarketTime:
         """Where the market's time stands; None before the first event."""
         return self._phase
 
-    def resume(self, newest_ms: int) -> None:
-        """Continue from a stored time. One that the calendar does not cover is forgotten."""
+    def resume(self, newest_ms: int, received_ns: int) -> None:
+        """Continue from a stored time, and from when the newest batch that it reflects was received (epoch ns).
+
+        A time that the calendar does not cover is forgotten.
+        """
+        self._dispute.resume(received_ns)
         try:
             day = self._calendar.trading_day(newest_ms)
         except CalendarRangeError:

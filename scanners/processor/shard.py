@@ -152,7 +152,7 @@ class ShardProcessor:
         self._table.apply(within_bounds(checkpoint.whole, known))
         for name, block in checkpoint.sheets.items():
             self._table.apply_sheet(name, block)
-        self._time.resume(checkpoint.whole.market_time_ms)
+        self._time.resume(checkpoint.whole.market_time_ms, checkpoint.whole.received_ns)
         if self._time.phase is not None:
             self._table.tape.begin(self._time.phase.day.day_start_ms)
         self._received_ns = checkpoint.whole.received_ns

@@ -177,3 +177,17 @@ def test_nothing_lags_so_far_as_a_clock_that_was_set() -> None:
     applied.agree("listener", 0)
     last_ms = -(CLOCK_WAS_SET_NS // NS_PER_MS)
     assert not any(applied.contradict("listener", last_ms + at, at) for at in range(0, 10_000, 100))
+
+
+@pytest.mark.parametrize("skew_ms", SKEWS_MS)
+def test_a_queue_that_lagged_when_the_time_was_stored_corrects_nothing_after_a_restart(skew_ms: int) -> None:
+    applied, lag_ms = Applied(listener=skew_ms), 20_000
+    applied.dispute.resume((EPOCH_MS + skew_ms) * NS_PER_MS)
+    assert not any(applied.contradict("listener", at - lag_ms, at) for at in range(0, lag_ms, 50))
+
+
+@pytest.mark.parametrize("skew_ms", SKEWS_MS)
+def test_what_is_received_after_a_wrong_time_was_stored_corrects_it(skew_ms: int) -> None:
+    applied = Applied(listener=skew_ms)
+    applied.dispute.resume((EPOCH_MS + skew_ms) * NS_PER_MS)
+    assert any(applied.contradict("listener", at, at + 20) for at in range(1, 3_000, 50))

@@ -108,7 +108,7 @@ def test_events_of_a_delayed_or_late_feed_are_as_good_as_others(time: MarketTime
 
 
 def test_a_wrong_time_is_corrected_within_seconds(time: MarketTime) -> None:
-    time.resume(NOON_MS + DAY_MS)
+    time.resume(NOON_MS + DAY_MS, 0)
     first = advance(time, NOON_MS, feed_ms=NOON_MS)
     assert not first.corrected
     assert not first.current.any()
@@ -124,7 +124,7 @@ def test_a_wrong_time_is_corrected_within_seconds(time: MarketTime) -> None:
 
 
 def test_also_a_session_that_began_too_early_is_taken_back(time: MarketTime) -> None:
-    time.resume(NOON_MS)
+    time.resume(NOON_MS, 0)
     advance(time, EIGHT_MS, feed_ms=EIGHT_MS)
     assert advance(time, EIGHT_MS + 3_000, feed_ms=EIGHT_MS + 3_000).corrected
     assert time.phase is not None
