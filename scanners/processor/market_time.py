@@ -72,7 +72,7 @@ class MarketTime:
         return self._phase
 
     def resume(self, newest_ms: int, received_ns: int) -> None:
-        """Continue from a stored time, and from when the newest batch that it reflects was received (epoch ns).
+        """Continue from a stored time, and from when the newest batch that it reflects was received (ns).
 
         A time that the calendar does not cover is forgotten.
         """
