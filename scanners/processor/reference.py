@@ -1,6 +1,7 @@
 """Reference data beside the market table: whole columns are joined by symbol."""
 
 from collections.abc import KeysView, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import numpy as np
@@ -52,3 +53,70 @@ class ReferenceData:
 
     def _find(self, symbols: Sequence[str]) -> Rows:
         return np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.intp)
+
+
+class ReferenceInUse:
+    """Which reference data counts now, which waits for its trading day, and which rows have it already.
+
+    Rows get it once; those from `_filled` on do not have it yet. Methods that say whether the known symbols
+    changed do so because the bounds on unknown ones depend on them.
+    """
+
+    def __init__(self) -> None:
+        self._current: ReferenceData | None = None
+        self._coming: ReferenceData | None = None
+        self._filled = 0
+
+    @property
+    def symbols(self) -> AbstractSet[str]:
+        """The symbols that are known."""
+        return frozenset() if self._current is None else self._current.symbols
+
+    @property
+    def volume_curve(self) -> VolumeCurve | None:
+        """The volume curve that came with it."""
+        return None if self._current is None else self._current.volume_curve
+
+    def offer(self, reference: ReferenceData, day: TradingDay | None) -> bool:
+        """Take new data, at once or for the day that it was made for; whether the known symbols changed."""
+        if day is not None and reference.is_early(day):
+            self._coming = reference
+            return False
+        self._use(reference)
+        return True
+
+    def start_day(self, day: TradingDay) -> bool:
+        """A trading day begins: all rows get it anew. Whether the known symbols changed.
+
+        What waited for the day is used now. What came before all events may be for a later day: it waits.
+        """
+        self.refill()
+        if self._coming is not None and not self._coming.is_early(day):
+            self._use(self._coming)
+            return True
+        if self._current is not None and self._current.is_early(day):
+            self._coming, self._current = self._current, None
+            return True
+        return False
+
+    def refill(self) -> None:
+        """No row has it any more."""
+        self._filled = 0
+
+    def keep(self, row_count: int) -> None:
+        """Rows have left the table; those that stay have it."""
+        self._filled = min(self._filled, row_count)
+
+    def is_missing_in(self, table: MarketTable) -> bool:
+        """Whether there are rows without it."""
+        return self._current is not None and self._filled < len(table)
+
+    def fill(self, table: MarketTable, day: TradingDay | None) -> None:
+        """Write it into the rows that do not have it."""
+        if self._current is not None and self.is_missing_in(table):
+            self._current.fill(table, np.arange(self._filled, len(table)), day)
+            self._filled = len(table)
+
+    def _use(self, reference: ReferenceData) -> None:
+        self._current, self._coming = reference, None
+        self.refill()

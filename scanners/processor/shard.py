@@ -18,16 +18,16 @@ from marketdata.providers.registry import batch_decoder
 from marketdata.reference.columns import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.reference.waiting import EVENTS
-from marketdata.schema import CIRCUMSTANCES
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.base import Emission, EventGroup, MarketPhase
+from scanners.analyzers.base import EventGroup, MarketPhase
 from scanners.analyzers.columns import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission, within_bounds
+from scanners.processor.emissions import Emissions
 from scanners.processor.market_time import Advance, MarketTime, Present
-from scanners.processor.reference import ReferenceData
+from scanners.processor.reference import ReferenceData, ReferenceInUse
 from scanners.processor.set_aside import SetAside
 from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_sheets
 from scanners.rows import Rows
@@ -101,15 +101,12 @@ class ShardProcessor:
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
         self._table = self._empty_table()
         self._time = MarketTime(calendar)
-        self._reference: ReferenceData | None = None
-        self._coming_reference: ReferenceData | None = None
-        self._rows_with_reference = 0
+        self._reference = ReferenceInUse()
         self._admission = Admission()
         self._day_has_begun = False
         self._received_ns = 0
         self._tick = 0
-        self._emitted: dict[str, list[Emission]] = {}
-        self._unpublished: dict[str, list[RowBlock]] = {}
+        self._emissions = Emissions(show_test_issues=show_test_issues)
         self._set_aside = SetAside()
 
     @property
@@ -120,7 +117,7 @@ class ShardProcessor:
     @property
     def has_changes(self) -> bool:
         """Whether rows changed since the last tick."""
-        return len(self._table.changed()) > 0 or self._rows_without_reference()
+        return len(self._table.changed()) > 0 or self._reference.is_missing_in(self._table)
 
     @property
     def row_count(self) -> int:
@@ -156,7 +153,7 @@ class ShardProcessor:
         if self._time.phase is not None:
             self._table.tape.begin(self._time.phase.day.day_start_ms)
         self._received_ns = checkpoint.whole.received_ns
-        self._rows_with_reference = 0
+        self._reference.refill()
         self._admission.recount()
 
     def restore_tapes(self, first_row: int, tapes: Iterable[StoredTape | None]) -> None:
@@ -178,11 +175,8 @@ class ShardProcessor:
 
         What is made for the coming trading day waits until that begins: it tells of another previous day.
         """
-        reference = ReferenceData(block, volume_curve)
-        if self._time.phase is not None and reference.is_early(self._time.phase.day):
-            self._coming_reference = reference
-        else:
-            self._use_reference(reference)
+        if self._reference.offer(ReferenceData(block, volume_curve), self._day):
+            self._admission.recount()
 
     def apply(self, batches: Iterable[Batch], *, now: Present | None = None) -> Outcome:
         """Decode and apply batches; those of one queue keep their order and are analysed together.
@@ -225,14 +219,16 @@ class ShardProcessor:
 
         Sheets and streams are given again at every tick until `confirm` says that one was published.
         """
-        self._fill_reference()
+        self._reference.fill(self._table, self._day)
         rows = self._derive()
         staying = self._staying()
         self._day_has_begun = False
         rows_leave = len(staying) < len(self._table)
         # With a number left out, who follows the changes reads the whole, and so learns which rows are gone.
         self._tick += 2 if rows_leave else 1
-        self._take_emitted(published_ns)
+        self._emissions.settle(
+            self._table, lambda rows, columns: self._block(published_ns, self._symbols(rows), columns)
+        )
         if rows_leave:
             self._keep(staying)
             rows = self._table.take_changed()
@@ -245,7 +241,7 @@ class ShardProcessor:
                 for name, sheet in self._table.sheets.items()
                 if sheet.is_changed
             },
-            streams={stream: tuple(blocks) for stream, blocks in self._unpublished.items()},
+            streams=self._emissions.unpublished(),
             tapes=self._tape_tick(),
             unknown=self._set_aside.newest(),
             refused=self._refused_block(published_ns),
@@ -255,7 +251,7 @@ class ShardProcessor:
         """The tick was published: what it stored need not be stored again."""
         for name in tick.sheets:
             self._table.sheets[name].mark(changed=False)
-        self._unpublished.clear()
+        self._emissions.confirm()
         self._table.tape.confirm()
         self._set_aside.clear()
         self._admission.confirm()
@@ -270,20 +266,6 @@ class ShardProcessor:
     def tapes_ahead(self) -> Iterator[TapeWrites]:
         """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
         return self._table.tape.portions(self._table.symbols)
-
-    def _choose_reference(self, day: TradingDay) -> None:
-        """What waited for the day that begins is used; what came before all events may be for a later one."""
-        coming, current = self._coming_reference, self._reference
-        if coming is not None and not coming.is_early(day):
-            self._use_reference(coming)
-        elif current is not None and current.is_early(day):
-            self._coming_reference, self._reference = current, None
-            self._admission.recount()
-
-    def _use_reference(self, reference: ReferenceData) -> None:
-        self._reference, self._coming_reference = reference, None
-        self._rows_with_reference = 0
-        self._admission.recount()
 
     def _derive(self) -> Rows:
         """Compute what follows from the changes and from the time; the rows that changed."""
@@ -302,13 +284,13 @@ class ShardProcessor:
         phase = self._time.phase
         return phase and msgspec.structs.replace(
             phase,
-            volume_curve=self._reference and self._reference.volume_curve,
+            volume_curve=self._reference.volume_curve,
             market_time_ms=self._time.newest_ms,
         )
 
     @property
-    def _known_symbols(self) -> AbstractSet[str]:
-        return frozenset() if self._reference is None else self._reference.symbols
+    def _day(self) -> TradingDay | None:
+        return None if self._time.phase is None else self._time.phase.day
 
     @property
     def _producer(self) -> str:
@@ -340,7 +322,7 @@ class ShardProcessor:
         phase = self._phase
         if not len(symbols) or phase is None:
             return
-        rows, all_admitted = self._admission.rows(self._table, symbols, self._known_symbols)
+        rows, all_admitted = self._admission.rows(self._table, symbols, self._reference.symbols)
         if not all_admitted:
             kept = np.flatnonzero(rows != UNKNOWN)
             outcome.ignored[UNKNOWN_SYMBOL] += len(symbols) - len(kept)
@@ -349,10 +331,10 @@ class ShardProcessor:
             if not len(kept):
                 return
         group = EventGroup(rows, times_ms, lines)
-        self._fill_reference()
+        self._reference.fill(self._table, self._day)
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):
-                self._emitted.setdefault(emission.stream, []).append(emission)
+                self._emissions.add(emission)
         self._note_received(group.rows, received_ns, now)
         outcome.applied[route.queue.value] += len(symbols)
 
@@ -385,8 +367,8 @@ class ShardProcessor:
                 analyzer.start_regular_session(self._table)
         if advance.day_started and self._time.phase is not None:
             self._table.clear((RECEIVED_COLUMN, *SNAPSHOT_COLUMNS))
-            self._rows_with_reference = 0
-            self._choose_reference(self._time.phase.day)
+            if self._reference.start_day(self._time.phase.day):
+                self._admission.recount()
             self._admission.start_day()
             self._day_has_begun = True
 
@@ -398,43 +380,15 @@ class ShardProcessor:
         """
         if not self._day_has_begun:
             return np.arange(len(self._table))
-        known = self._known_symbols
+        known = self._reference.symbols
         is_known = np.array([symbol in known for symbol in self._table.symbols], dtype=np.bool_)
         return np.flatnonzero(is_known | ~np.isnan(self._table[RECEIVED_COLUMN]))
 
     def _keep(self, rows: Rows) -> None:
         """Their reference data is filled in already."""
         self._table.keep(rows)
-        self._rows_with_reference = min(self._rows_with_reference, len(rows))
+        self._reference.keep(len(rows))
         self._admission.recount()
-
-    def _fill_reference(self) -> None:
-        """Only rows without it: new ones; all after new reference data, a restore or a day's start."""
-        if self._reference is not None and self._rows_without_reference():
-            phase = self._time.phase
-            rows = np.arange(self._rows_with_reference, len(self._table))
-            self._reference.fill(self._table, rows, None if phase is None else phase.day)
-            self._rows_with_reference = len(self._table)
-
-    def _rows_without_reference(self) -> bool:
-        return self._reference is not None and self._rows_with_reference < len(self._table)
-
-    def _take_emitted(self, published_ns: int) -> None:
-        """Make one block of what was emitted to each stream, with what the table says of its rows now."""
-        for stream, emissions in self._emitted.items():
-            rows = np.concatenate([emission.rows for emission in emissions])
-            columns = {
-                name: np.concatenate([emission.columns[name] for emission in emissions])
-                for name in emissions[0].columns
-            }
-            told = np.flatnonzero(self._show_test_issues | ~self._table.test_issues[rows])
-            if not len(told):
-                continue
-            rows, columns = rows[told], {name: column[told] for name, column in columns.items()}
-            circumstances = self._table.copy_columns(rows, CIRCUMSTANCES)
-            block = self._block(published_ns, self._symbols(rows), {**columns, **circumstances})
-            self._unpublished.setdefault(stream, []).append(block)
-        self._emitted.clear()
 
     def _refused_block(self, published_ns: int) -> RowBlock | None:
         refused = self._admission.refused()

@@ -1,0 +1,53 @@
+"""What happened, from the analyzers that say so to the tick that publishes it."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from marketdata.payloads import Column, RowBlock
+from marketdata.schema import CIRCUMSTANCES
+from scanners.analyzers.base import Emission
+from scanners.rows import Rows
+from scanners.table import MarketTable
+
+
+class Emissions:
+    """Emissions of each stream until a tick makes blocks of them, and the blocks until one was published.
+
+    What happens to test issues is left out unless `show_test_issues`.
+    """
+
+    def __init__(self, *, show_test_issues: bool) -> None:
+        self._show_test_issues = show_test_issues
+        self._emitted: dict[str, list[Emission]] = {}
+        self._unpublished: dict[str, list[RowBlock]] = {}
+
+    def add(self, emission: Emission) -> None:
+        """Note what an analyzer emitted."""
+        self._emitted.setdefault(emission.stream, []).append(emission)
+
+    def settle(self, table: MarketTable, block: Callable[[Rows, Mapping[str, Column]], RowBlock]) -> None:
+        """Make one block of what was emitted to each stream, with what the table says of its rows now.
+
+        `block` gets the rows, with repetitions, and the columns of the stream.
+        """
+        for stream, emissions in self._emitted.items():
+            rows = np.concatenate([emission.rows for emission in emissions])
+            shown = np.flatnonzero(self._show_test_issues | ~table.test_issues[rows])
+            if not len(shown):
+                continue
+            columns = {
+                name: np.concatenate([emission.columns[name] for emission in emissions])[shown]
+                for name in emissions[0].columns
+            }
+            circumstances = table.copy_columns(rows[shown], CIRCUMSTANCES)
+            self._unpublished.setdefault(stream, []).append(block(rows[shown], {**columns, **circumstances}))
+        self._emitted.clear()
+
+    def unpublished(self) -> Mapping[str, Sequence[RowBlock]]:
+        """The blocks of each stream, oldest first, also those of ticks that could not be published."""
+        return {stream: tuple(blocks) for stream, blocks in self._unpublished.items()}
+
+    def confirm(self) -> None:
+        """All blocks were published."""
+        self._unpublished.clear()
