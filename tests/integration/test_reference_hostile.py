@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from aiohttp import web
 
-from marketdata import jobs
 from marketdata.errors import MarketDataError
 from marketdata.jobs import ReferenceConfiguration, RefreshOutcome, refresh
 from marketdata.payloads import RowBlock
+from marketdata.providers.massive.rest import source as rest_source
 from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.flaws import FLOATS, SNAPSHOT, SPLITS, TICKERS, StoredParts
 from marketdata.reference.loader import ReferenceLoader
@@ -147,7 +147,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
         make_backoff=lambda: Backoff(initial_seconds=0.001, maximum_seconds=0.002),
         body_bytes=BODY_BYTES,
     )
-    monkeypatch.setattr(jobs, "RestSource", impatient)
+    monkeypatch.setattr(rest_source, "RestSource", impatient)
 
 
 def is_same(name: str, value: float | None, right: float | None) -> bool:
