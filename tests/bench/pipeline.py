@@ -155,7 +155,7 @@ async def running_pipeline(
         servers = {"cache": cache.pid}
         ports = _own_ports()
         settings = build_environment({}, ports, load_secrets(state), state)
-        settings |= {"MDC_URL": f"{cache.url}/0", "MDQ_URL": f"{cache.url}/1", "LOG_FORMAT": "json"}
+        settings |= {"MDC_URL": cache.database(0), "MDQ_URL": cache.database(1), "LOG_FORMAT": "json"}
         if transport == "rabbitmq":
             broker = stack.enter_context(RabbitMQServer())
             servers["rabbitmq"] = broker.pid

@@ -147,7 +147,7 @@ def _calendar() -> TradingCalendar:
 def scanner_tick() -> Row:
     """Merge 11,000 changed rows of two shards, rank the boards, publish them to a real Valkey: the median."""
     with ValkeyServer() as valkey:
-        return asyncio.run(_scanner_tick(f"{valkey.url}/0"))
+        return asyncio.run(_scanner_tick(valkey.url))
 
 
 async def _scanner_tick(redis_url: str) -> Row:

@@ -241,7 +241,11 @@ class ValkeyServer(Server):
     @property
     def url(self) -> str:
         """Address for clients, database 0."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return self.database(0)
+
+    def database(self, number: int) -> str:
+        """Address of a database of the server."""
+        return f"redis://127.0.0.1:{self.port}/{number}"
 
     def _command(self) -> list[str]:
         return [
