@@ -17,7 +17,7 @@ from marketdata.providers.base import (
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.wire_format import WireFormat
 
-STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "wanted", "an operator stopped it")
+STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "by_operator", "an operator stopped it")
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
 

@@ -25,6 +25,7 @@ from marketdata.providers.base import (
     ProviderStatus,
     SessionReport,
 )
+from marketdata.providers.buffered import STOPPED_BY_OPERATOR
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveConfiguration
 from marketdata.providers.massive.framing import count_events
@@ -42,8 +43,9 @@ KNOWN_STATUSES: Final = frozenset(
 STABLE_AFTER_SECONDS: Final = 30.0
 # Attempts in quick succession need not ask for the market's status each time.
 RECENT_SECONDS: Final = 10.0
-TURNING: Final = ProviderStatus(ProviderState.CONNECTING, "wanted", "a change is under way")
-STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "wanted", "an operator stopped it")
+TURNING: Final = ProviderStatus(
+    ProviderState.CONNECTING, "changed_by_operator", "a change is under way"
+)
 
 log = get_logger(__name__)
 

@@ -33,9 +33,11 @@ export function formatDistance(value: Value): string {
   return value === null ? ABSENT : dollars(value, LEAST_CENT).replace("-", MINUS);
 }
 
-/** Percent as the feed states them: 12.5 means 12.5 %. */
+/** Percent as the feed states them: 12.5 means 12.5 %. Five digits at most, so that a cell holds them. */
 export function formatPercent(value: Value): string {
-  return value === null ? ABSENT : signed(value, Math.abs(value) >= 1000 ? 0 : 2, "%");
+  if (value === null) return ABSENT;
+  const size = Math.abs(value);
+  return signed(value, size >= 1000 ? 0 : size >= 100 ? 1 : 2, "%");
 }
 
 const COMPACT_STEPS = [

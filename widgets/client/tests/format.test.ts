@@ -36,6 +36,7 @@ describe("numbers as a trader reads them", () => {
     [formatDistance, -0.02, "−0.02"],
     [formatPercent, 12.5, "+12.50%"],
     [formatPercent, -3.456, "−3.46%"],
+    [formatPercent, 107.18, "+107.2%"],
     [formatPercent, 1234.56, "+1235%"],
     [formatShare, 2.345, "2.35%"],
     [formatShare, -0.5, "−0.50%"],
