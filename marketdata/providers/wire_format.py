@@ -1,17 +1,19 @@
 """What a provider's frames and batches are made of, as far as the platform must know it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from marketdata.codec import EventColumns, Rejected
 from marketdata.providers.base import EventRouter
 from marketdata.transport.queues import QueueName
+
+if TYPE_CHECKING:  # settings and web processes know providers by name, and must not load compiled code for it
+    from marketdata.codec import EventColumns, Rejected
 
 
 class BatchDecoder(Protocol):
     """Reads bodies of batches into columns."""
 
-    def decode(self, bodies: Sequence[bytes]) -> EventColumns:
+    def decode(self, bodies: Sequence[bytes]) -> "EventColumns":
         """All good events of the bodies, and every other piece with a reason. Never raises for content."""
 
 
@@ -32,5 +34,5 @@ class WireFormat(Protocol):
             KeyError: there is no such queue or column.
         """
 
-    def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
+    def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence["Rejected"]]:
         """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""

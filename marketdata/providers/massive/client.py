@@ -43,9 +43,7 @@ KNOWN_STATUSES: Final = frozenset(
 STABLE_AFTER_SECONDS: Final = 30.0
 # Attempts in quick succession need not ask for the market's status each time.
 RECENT_SECONDS: Final = 10.0
-TURNING: Final = ProviderStatus(
-    ProviderState.CONNECTING, "changed_by_operator", "a change is under way"
-)
+TURNING: Final = ProviderStatus(ProviderState.CONNECTING, "changed_by_operator", "a change is under way")
 
 log = get_logger(__name__)
 
