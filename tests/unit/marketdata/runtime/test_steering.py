@@ -120,6 +120,11 @@ class Steered:
         self.lamp = SteeredLamp()
         self.steering = Steering(self.records, self.lamp, default=Lamp())
 
+    async def want(self, version: int, log_level: str) -> None:
+        """Want it, announced, and let the announcement arrive."""
+        self.records.want(version, log_level)
+        await asyncio.sleep(0.01)
+
 
 @contextlib.asynccontextmanager
 async def following() -> AsyncIterator[Steered]:
@@ -138,8 +143,7 @@ def test_what_is_announced_is_applied_at_once_and_reported() -> None:
         async with following() as steered:
             assert steered.records.report == [0, 0, ""]
             assert steered.records.lifetime_seconds == REPORT_LIFETIME_SECONDS
-            steered.records.want(1, "DEBUG")
-            await asyncio.sleep(0.01)
+            await steered.want(1, "DEBUG")
             assert steered.lamp.taken == ["DEBUG"]
             assert steered.records.report == [1, 0, ""]
 
@@ -161,17 +165,14 @@ def test_a_lost_announcement_is_made_up_for_by_looking() -> None:
 def test_what_is_refused_is_reported_with_the_reason_until_something_else_is_wanted() -> None:
     async def work() -> None:
         async with following() as steered:
-            steered.records.want(1, "DEBUG")
-            await asyncio.sleep(0.01)
-            steered.records.want(2, "CRITICAL")
-            await asyncio.sleep(0.01)
+            await steered.want(1, "DEBUG")
+            await steered.want(2, "CRITICAL")
             assert steered.records.report == [1, 2, "not that"]
             steered.records.stored = b"no record"
             await asyncio.sleep(SOON_SECONDS)
             assert steered.records.report[:2] == [1, 0]
             assert str(steered.records.report[2]).startswith("wanted_state")
-            steered.records.want(3, "ERROR")
-            await asyncio.sleep(0.01)
+            await steered.want(3, "ERROR")
             assert steered.records.report == [3, 0, ""]
             assert steered.lamp.taken == ["DEBUG", "ERROR"]
 
@@ -181,8 +182,7 @@ def test_what_is_refused_is_reported_with_the_reason_until_something_else_is_wan
 def test_while_the_cache_is_away_nothing_changes_and_then_what_was_missed_is_applied() -> None:
     async def work() -> None:
         async with following() as steered:
-            steered.records.want(1, "DEBUG")
-            await asyncio.sleep(0.01)
+            await steered.want(1, "DEBUG")
             steered.records.is_away = True
             steered.records.want(2, "ERROR", announced=False)
             await asyncio.sleep(60)
@@ -197,10 +197,8 @@ def test_while_the_cache_is_away_nothing_changes_and_then_what_was_missed_is_app
 def test_a_cache_that_lost_its_content_gets_the_newest_accepted_wish_back() -> None:
     async def work() -> None:
         async with following() as steered:
-            steered.records.want(1, "DEBUG")
-            await asyncio.sleep(0.01)
-            steered.records.want(2, "CRITICAL")
-            await asyncio.sleep(0.01)
+            await steered.want(1, "DEBUG")
+            await steered.want(2, "CRITICAL")
             steered.records.lose_everything()
             await asyncio.sleep(SOON_SECONDS)
             assert steered.lamp.read(steered.records.stored or b"") == Lamp(version=1, log_level="DEBUG")
