@@ -84,10 +84,10 @@ class Server:
             await self._once.execute_command("BLPOP", key, f"{max(seconds, 0.001):.3f}")
 
     async def close(self) -> None:
-        """Disconnect."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._repeating.aclose()
-            await self._once.aclose()
+        """Disconnect, one client also where the other's server is silent."""
+        for client in (self._repeating, self._once):
+            with contextlib.suppress(RedisError, OSError):
+                await client.aclose()
 
     @contextlib.asynccontextmanager
     async def _translated_errors(self) -> AsyncIterator[None]:
