@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -25,6 +26,7 @@ from tests.support.transports import (
 ALL_QUEUES = tuple(QueueName)
 TRADES = (QueueName.TRADES,)
 TAKEOVER_SECONDS = 5.0
+GIVEN_BACK_SECONDS = 1.5  # less than any lease lives
 PREFETCH = 500
 
 
@@ -315,6 +317,16 @@ async def test_acknowledging_nothing_is_nothing(queues: Queues) -> None:
     subscription = transport.subscribe(0, TRADES, prefetch=PREFETCH)
     await subscription.acquire()
     await subscription.acknowledge([])
+
+
+async def test_a_transport_closes_what_nobody_holds_any_more(queues: Queues) -> None:
+    transport = await queues.transport()
+    await transport.subscribe(0, TRADES, prefetch=PREFETCH).acquire()
+    gc.collect()
+    await transport.close()
+    other = (await queues.transport()).subscribe(0, TRADES, prefetch=PREFETCH)
+    async with asyncio.timeout(scaled(GIVEN_BACK_SECONDS)):
+        await other.acquire()
 
 
 async def test_open_and_close_may_be_called_twice(queues: Queues) -> None:

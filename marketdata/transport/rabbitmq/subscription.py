@@ -33,6 +33,7 @@ class RabbitMQSubscription:
         *,
         prefetch: int,
         intake: Intake,
+        acquiring: "set[RabbitMQSubscription]",
     ) -> None:
         self._link = link
         self._topology = topology
@@ -40,6 +41,7 @@ class RabbitMQSubscription:
         self._queues = tuple(queues)
         self._prefetch = prefetch
         self._intake = intake
+        self._acquiring = acquiring
         self._lock = topology.lock(shard)
         self._term = 0
         self._channel: AbstractChannel | None = None
@@ -62,6 +64,7 @@ class RabbitMQSubscription:
 
     async def acquire(self) -> None:
         """Wait for the lock, then consume every queue of the shard on one channel."""
+        self._acquiring.add(self)
         self._forget()
         self._link.drop()
         while not await self._locked():  # noqa: ASYNC110 - the other owner is another process
@@ -101,6 +104,7 @@ class RabbitMQSubscription:
         """Disconnect: the broker takes back what is on loan, in order, and gives up the lock."""
         self._forget()
         await self._link.close()
+        self._acquiring.discard(self)
 
     def _forget(self) -> None:
         self._channel = None

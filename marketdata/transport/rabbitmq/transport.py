@@ -1,7 +1,6 @@
 """The publishing side, and the maker of subscriptions."""
 
 import asyncio
-import weakref
 from collections.abc import Iterable, Sequence
 from typing import Final, Self, cast
 
@@ -47,7 +46,7 @@ class RabbitMQTransport:
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
-        self._subscriptions: weakref.WeakSet[RabbitMQSubscription] = weakref.WeakSet()
+        self._acquiring: set[RabbitMQSubscription] = set()
 
     async def open(self) -> None:
         """Connect and declare the queues of all shards."""
@@ -85,16 +84,15 @@ class RabbitMQTransport:
 
     def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RabbitMQSubscription:
         """A subscription with a connection of its own."""
-        subscription = RabbitMQSubscription(
+        return RabbitMQSubscription(
             Link(self._url, OWNER_HEARTBEAT_SECONDS, self._timeout_seconds),
             self._topology,
             shard,
             queues,
             prefetch=prefetch,
             intake=Intake(self._limits, self._clock),
+            acquiring=self._acquiring,
         )
-        self._subscriptions.add(subscription)
-        return subscription
 
     async def depths(self) -> Sequence[QueueDepth]:
         """Ask the broker for each queue in turn, over a connection that a memory alarm does not block."""
@@ -109,7 +107,7 @@ class RabbitMQTransport:
 
     async def close(self) -> None:
         """Close the subscriptions and disconnect."""
-        for subscription in list(self._subscriptions):
+        for subscription in list(self._acquiring):
             await subscription.close()
         await self._observation_link.close()
         await self._link.close()

@@ -24,7 +24,11 @@ MOST_BATCHES_A_QUEUE: Final = 64
 
 
 class RedisListSubscription:
-    """One would-be owner of a shard; see `base.ShardSubscription` for what it promises."""
+    """One would-be owner of a shard; see `base.ShardSubscription` for what it promises.
+
+    It is in `acquiring` from `acquire` to `close`, so that its transport ends the renewal of a lease that
+    nobody else holds any more.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class RedisListSubscription:
         prefetch: int,
         ttl_ms: int,
         intake: Intake,
+        acquiring: "set[RedisListSubscription]",
     ) -> None:
         self._server = server
         self._shard = shard
@@ -43,6 +48,7 @@ class RedisListSubscription:
         self._prefetch = prefetch
         self._ttl_ms = ttl_ms
         self._intake = intake
+        self._acquiring = acquiring
         self._owner = secrets.token_hex(16)
         self._lease = names.lease(shard)
         self._wake = names.wake(shard)
@@ -74,6 +80,7 @@ class RedisListSubscription:
 
     async def acquire(self) -> None:
         """Ask for the lease until it is ours, then renew it in the background."""
+        self._acquiring.add(self)
         self._owned = False
         await self._tenure.aclose()
         never = asyncio.Event()
@@ -106,6 +113,7 @@ class RedisListSubscription:
         if self._owned:
             self._owned = False
             await self._leadership.release()
+        self._acquiring.discard(self)
 
     async def _take(self) -> list[Delivery]:
         """What may be handed out of what waits; goes on while all that came was too old."""

@@ -1,6 +1,5 @@
 """The publishing side, and the maker of subscriptions."""
 
-import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -33,7 +32,7 @@ class RedisListTransport:
         self._limits = limits
         self._clock = clock
         self._server = Server(url, operation_timeout_seconds)
-        self._subscriptions: weakref.WeakSet[RedisListSubscription] = weakref.WeakSet()
+        self._acquiring: set[RedisListSubscription] = set()
 
     async def open(self) -> None:
         """Check that the server is there; lists need no declaration."""
@@ -61,7 +60,7 @@ class RedisListTransport:
 
     def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RedisListSubscription:
         """A subscription under a lease of its own."""
-        subscription = RedisListSubscription(
+        return RedisListSubscription(
             self._server,
             self._names,
             shard,
@@ -69,9 +68,8 @@ class RedisListTransport:
             prefetch=prefetch,
             ttl_ms=self._limits.ttl_ms,
             intake=Intake(self._limits, self._clock),
+            acquiring=self._acquiring,
         )
-        self._subscriptions.add(subscription)
-        return subscription
 
     async def depths(self) -> Sequence[QueueDepth]:
         """The lengths of all lists, in one round trip."""
@@ -86,7 +84,7 @@ class RedisListTransport:
 
     async def close(self) -> None:
         """Release the leases of open subscriptions and disconnect."""
-        for subscription in list(self._subscriptions):
+        for subscription in list(self._acquiring):
             await subscription.close()
         await self._server.close()
 
