@@ -163,10 +163,11 @@ def event_texts(draw: st.DrawFn) -> str:
         elif change == "null":
             fields[index] = (fields[index][0], "null")
         elif change == "symbol":
-            fields.insert(index, ('"T"' if kind == "LULD" else '"sym"', draw(symbols)))
-            del fields[
-                next(at for at, (key, _) in enumerate(fields) if key == fields[index][0] and at != index)
-            ]
+            name = '"T"' if kind == "LULD" else '"sym"'
+            former = [at for at, (key, _) in enumerate(fields) if key == name]  # left out by another change?
+            for at in former[:1]:
+                del fields[at]
+            fields.insert(index, (name, draw(symbols)))
         elif change == "double":
             fields.append(fields[index])
         elif change == "move":
