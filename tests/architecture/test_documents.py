@@ -4,12 +4,20 @@ import re
 import statistics
 from pathlib import Path
 
-from tests.architecture.product import ROOMS, ROOT, tracked_files
+from tests.architecture.product import ROOMS, ROOT, texts, tracked_files
 from tests.architecture.prose import paragraphs, sentences, words
 
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 PATH = re.compile(rf"`((?:{'|'.join((*ROOMS, 'tests', 'deploy', 'docs', 'templates'))})/[\w./-]+)`")
 RECORDS = {"CHANGELOG.md"}  # it says what was, and lists what is new
+
+NAME = re.compile(r"\b((?:test|mdp)_[a-z0-9_]*[a-z0-9]|[A-Z][A-Z0-9]+_[A-Z0-9_]+)\b")
+"""Names of tests, of metrics, and of settings and constants."""
+TOTAL = "_total"  # the client library adds it to the names of counters
+COMMAND = re.compile(r"manage\.py (\w+)")
+TARGET = re.compile(r"`make ([\w-]+)")
+OF_OTHERS = {"HTTPS_PROXY", "SSL_CERT_FILE", "MDP_TOKEN", "qcluster", "createsuperuser"}
+"""Names of libraries, and of an example."""
 
 LONGEST_LINE = 130
 LONGEST_SENTENCE = 36
@@ -70,6 +78,23 @@ def test_each_path_that_a_document_names_exists() -> None:
         for named in PATH.findall(path.read_text())
         if not (ROOT / named).exists() and "NAME" not in named
     ]
+    assert missing == []
+
+
+def test_each_name_that_a_document_takes_from_the_code_is_in_the_code() -> None:
+    code = {path: text for path, text in texts() if path.suffix != ".md"}
+    known = {path.stem for path in code} | {name for text in code.values() for name in NAME.findall(text)}
+    commands = {path.stem for path in code if path.parent.name == "commands"}
+    targets = set(re.findall(r"^([\w-]+):", code[ROOT / "Makefile"], re.MULTILINE))
+    missing = []
+    for path in documents():
+        if path.name in RECORDS:
+            continue
+        text = path.read_text()
+        unknown = {name for name in NAME.findall(text) if not known & {name, name.removesuffix(TOTAL)}}
+        unknown |= set(COMMAND.findall(text)) - commands
+        unknown |= set(TARGET.findall(text)) - targets
+        missing += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(unknown - OF_OTHERS)]
     assert missing == []
 
 
