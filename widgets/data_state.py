@@ -64,7 +64,7 @@ STATES: Final[Mapping[DataState, StateInfo]] = {
         "Broker blocked", "The queues' broker takes no events (its memory or disk alarm).", Alarm.FAULT
     ),
     DataState.BROKER_AWAY: StateInfo("Broker away", "The queues' broker cannot be reached.", Alarm.FAULT),
-    DataState.NO_LISTENER: StateInfo("No listener", "No listener tells its state.", Alarm.FAULT),
+    DataState.NO_LISTENER: StateInfo("No listener", "No listener reports its state.", Alarm.FAULT),
     DataState.NO_PROCESSOR: StateInfo("No processor", "A shard is not processed.", Alarm.FAULT),
     DataState.NO_SCANNER: StateInfo("No scanner", "The boards are not ranked.", Alarm.FAULT),
     DataState.CACHE_AWAY: StateInfo("Cache away", "The market data cache cannot be reached.", Alarm.FAULT),
