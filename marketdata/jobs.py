@@ -25,7 +25,7 @@ from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
 from marketdata.reference.state import LoadReport, LoadState, read_load_state
-from marketdata.reference.waiting import in_turn
+from marketdata.reference.waiting import lookup_order
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.store.cached_values import CachedValues
@@ -160,7 +160,7 @@ async def refresh(
         _source(configuration) as source,
     ):
         lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
-        async with _writer_role(lease).at_once() as ours:
+        async with _writer_role(lease).if_free() as ours:
             if not ours:
                 return Refreshed(RefreshOutcome.BUSY)
             stored = await stored_reference(SnapshotReader(redis, keys))
@@ -228,7 +228,7 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
         if not await _missing_symbols(reader, stored, configuration.shards):
             return Searched(outcome=SearchOutcome.NONE_MISSING)
         lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
-        async with _writer_role(lease).at_once() as ours:
+        async with _writer_role(lease).if_free() as ours:
             if not ours:
                 return Searched(outcome=SearchOutcome.BUSY)
             # Read again: a load that has just ended may have brought them.
@@ -249,7 +249,7 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
         failed=found.failed,
         left=found.left,
         not_entitled=found.not_entitled,
-        trouble=found.trouble,
+        trouble=found.failure,
     )
 
 
@@ -299,7 +299,7 @@ async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int
     """Symbols that trade and have no row in the reference block, in the order in which it is their turn."""
     rows = [await reader.rows(shard) for shard in range(shards)]
     refused = [await reader.refused(shard) for shard in range(shards)]
-    return in_turn(rows, refused, known=frozenset(stored.symbols), chance=random.SystemRandom())
+    return lookup_order(rows, refused, known=frozenset(stored.symbols), chance=random.SystemRandom())
 
 
 _SCHEDULED: Final = (

@@ -27,7 +27,7 @@ class Effect(msgspec.Struct, frozen=True):
     """What came of a change: whether it is how things are now, and in words what happened or why not."""
 
     achieved: bool
-    account: str
+    explanation: str
     actual: ListenerActual | None
 
 

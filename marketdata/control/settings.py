@@ -51,7 +51,7 @@ class SettingsEffect(msgspec.Struct, frozen=True):
     """What came of a version: whether every process that reports applies it, and each one's report."""
 
     achieved: bool
-    account: str
+    explanation: str
     actual: Sequence[SettingsActual]
 
 
@@ -118,8 +118,8 @@ class SettingsControl(Generic[S]):
             if self._clock.monotonic() >= deadline:
                 actual = await self.actual()
                 missing = [each.source for each in actual if each.version < version]
-                account = f"not taken over by {', '.join(missing)}" if actual else "no process reports"
-                return SettingsEffect(False, account, actual)
+                explanation = f"not taken over by {', '.join(missing)}" if actual else "no process reports"
+                return SettingsEffect(False, explanation, actual)
             await asyncio.sleep(POLL_SECONDS)
         return effect
 

@@ -37,7 +37,7 @@ class FeedRecorder:
         status = self._provider.status
         live = status.state is ProviderState.LIVE
         troubles = {
-            "lease": self._leadership.trouble,
+            "lease": self._leadership.why_not_leading,
             "provider": "" if live else " ".join(filter(None, (status.state, status.reason, status.detail))),
             "disk": self._recorder.trouble,
         }
@@ -60,7 +60,7 @@ class FeedRecorder:
             if waits and not explained:
                 log.warning(
                     "waiting for the one connection that the provider allows",
-                    reason=self._leadership.trouble,
+                    reason=self._leadership.why_not_leading,
                     advice="to record beside a listener, let it do so: "
                     "manage.py run_listener --record DIRECTORY",
                 )

@@ -90,7 +90,7 @@ class Listener:
             else ": ".join(word for word in (status.state, status.reason, status.detail) if word)
         )
         troubles = {
-            "lease": self._leadership.trouble,
+            "lease": self._leadership.why_not_leading,
             "broker": self._publishing.trouble,
             "provider": provider_trouble,
         }

@@ -51,7 +51,7 @@ class ValueStore(Protocol):
     async def put(self, kind: str, name: str, data: bytes, *, ttl_seconds: int) -> None:
         """Remember a value for a time."""
 
-    def asking(self, kind: str, name: str) -> AbstractAsyncContextManager[bool]:
+    def single_flight(self, kind: str, name: str) -> AbstractAsyncContextManager[bool]:
         """The right to ask for a value while the body runs; gives False when another has it."""
 
 
@@ -114,7 +114,7 @@ class ReferenceCache:
                     remembered = await self._remembered(kind, name)
                     if remembered is not None:
                         return remembered.value
-                    async with self._store.asking(kind.name, name) as ours:
+                    async with self._store.single_flight(kind.name, name) as ours:
                         if ours:
                             return await self._ask(kind, name, ask)
                     await asyncio.sleep(self._poll_seconds)

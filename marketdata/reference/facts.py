@@ -107,7 +107,7 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Listing(msgspec.Struct, Generic[Row], frozen=True):
-    """The rows that were got, and the trouble that the others did not come for; None when that is all."""
+    """The rows that were got, and the failure that the others did not come for; None when that is all."""
 
     rows: Sequence[Row]
-    trouble: MarketDataError | None = None
+    failure: MarketDataError | None = None

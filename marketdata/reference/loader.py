@@ -286,17 +286,17 @@ class ReferenceLoader:
         asked = [self._source.minute_volumes(symbol, days[0].date, last.date) for symbol in symbols]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         volumes: dict[str, MinuteVolumes] = {}
-        trouble: MarketDataError | None = None
+        failure: MarketDataError | None = None
         for symbol, answer in zip(symbols, answers, strict=True):
             if isinstance(answer, MinuteVolumes):
                 volumes[symbol] = answer
             elif isinstance(answer, MarketDataError):
-                trouble = trouble or answer
+                failure = failure or answer
                 log.warning("minute bars left out of the volume curve", symbol=symbol, detail=str(answer))
             else:
                 raise answer
         if panel.symbols and not volumes:
-            why = trouble or ContentError(FlawReason.EMPTY, "other requests have used up the budget")
+            why = failure or ContentError(FlawReason.EMPTY, "other requests have used up the budget")
             self._parts.missing(flaw_of(VOLUME_CURVE, why))
         self._parts.count(VOLUME_CURVE)
         return volumes

@@ -84,7 +84,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a search came to: a block of rows for the symbols that are known, and their tickers.
 
     `unknown` counts symbols of which nothing is known, `failed` those of which an answer was not understood,
-    and `left` those that the bound, or `trouble` with the provider, left for later.
+    and `left` those that the bound, or `failure` with the provider, left for later.
     """
 
     block: RowBlock
@@ -93,7 +93,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     left: int
     not_entitled: Sequence[str]
-    trouble: str = ""
+    failure: str = ""
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -141,15 +141,15 @@ class NewcomerSearch:
         """The rows of those symbols that the provider knows anything about, asked for in their order.
 
         A symbol of which an answer is not understood is left out as a whole: once it has a row, nobody looks
-        for the rest. The order sees to it that such ones do not use up every search (`waiting.in_turn`).
+        for the rest. The order sees to it that such ones do not use up every search (`waiting.lookup_order`).
 
             Raises: ProviderUnavailable, ProviderRefused: see `RestSource`; if some symbols were found before,
-            these are returned with the error as `trouble`. StoreUnavailable: the cache is away.
+            these are returned with the error as `failure`. StoreUnavailable: the cache is away.
         """
         splits = DaySplits()
         found: dict[str, _Facts] = {}
         looked_up = failed = 0
-        trouble = ""
+        failure = ""
         try:
             splits = await self._splits()
             before = self._source.requests
@@ -165,8 +165,8 @@ class NewcomerSearch:
         except (ProviderUnavailable, ProviderRefused) as error:
             if not any(facts.is_known for facts in found.values()):
                 raise
-            trouble = str(error)
-            log.warning("search for symbols cut short", detail=trouble)
+            failure = str(error)
+            log.warning("search for symbols cut short", detail=failure)
         known = {symbol: facts for symbol, facts in found.items() if facts.is_known}
         tickers = {
             symbol: facts.listed.facts() for symbol, facts in known.items() if facts.listed is not None
@@ -178,7 +178,7 @@ class NewcomerSearch:
             failed=failed,
             left=len(symbols) - looked_up,
             not_entitled=tuple(sorted(self._refused)),
-            trouble=trouble,
+            failure=failure,
         )
 
     async def _facts(self, symbol: str, *, splits: bool) -> _Facts:
@@ -204,8 +204,8 @@ class NewcomerSearch:
 
         async def ask() -> tuple[Split, ...]:
             listing = await self._source.splits(date)
-            if listing.trouble is not None:
-                raise listing.trouble
+            if listing.failure is not None:
+                raise listing.failure
             return tuple(listing.rows)
 
         try:

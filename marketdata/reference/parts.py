@@ -79,8 +79,8 @@ class Parts:
         listing = await self.step(request, part)
         if listing is None:
             return ()
-        if listing.trouble is not None:
-            self.missing(flaw_of(part, listing.trouble))
+        if listing.failure is not None:
+            self.missing(flaw_of(part, listing.failure))
         elif not listing.rows and not may_be_empty:
             self.missing(Flaw(part=part, reason=FlawReason.EMPTY))
         return listing.rows

@@ -37,14 +37,14 @@ class LoadPhase(enum.StrEnum):
 
 
 class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The newest load. `told_ms` is when this was true (epoch ms); `step` is the one just done.
+    """The newest load. `reported_at_ms` is when this was true (epoch ms); `step` is the one just done.
 
     `flaws` name what is missing or not whole, `left_out` counts rows that were not used by endpoint and why,
     `closures` are sessions of the calendar on which the exchange was closed.
     """
 
     phase: LoadPhase
-    told_ms: int
+    reported_at_ms: int = msgspec.field(name="told_ms")  # the name in stored records
     done: int = 0
     total: int = 0
     step: str = ""
@@ -60,7 +60,7 @@ class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class StateRecords(Protocol):
     """Where the state is told; `marketdata.store.service_records.ServiceRecords` implements it."""
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         """Store the state; it vanishes unless told again."""
 
 
@@ -128,11 +128,13 @@ class LoadReport:
 
     def _state(self, phase: LoadPhase) -> LoadState:
         newest, told_ms = self._newest, self._clock.time_ns() // _NS_PER_MS
-        return LoadState(phase=phase, told_ms=told_ms, done=newest.done, total=newest.total, step=newest.step)
+        return LoadState(
+            phase=phase, reported_at_ms=told_ms, done=newest.done, total=newest.total, step=newest.step
+        )
 
     async def _tell(self, state: LoadState, lifetime_seconds: float) -> None:
         with contextlib.suppress(StoreUnavailable):
-            await self._records.tell_actual(msgspec.json.encode(state), lifetime_seconds=lifetime_seconds)
+            await self._records.report_actual(msgspec.json.encode(state), lifetime_seconds=lifetime_seconds)
 
 
 def read_load_state(data: bytes) -> LoadState:

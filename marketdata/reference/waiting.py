@@ -23,7 +23,7 @@ EVENTS: Final = "events"
 _VOLUME: Final = "accumulated_volume"
 
 
-def in_turn(
+def lookup_order(
     rows: Iterable[RowBlock | None],
     refused: Iterable[RowBlock | None],
     *,

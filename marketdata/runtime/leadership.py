@@ -80,7 +80,7 @@ class Leadership:
     of the lease's `ttl_ms`, as often as a leader renews); `backoff` paces the attempts of a standby that
     cannot reach the store. A process that is not `eligible` neither asks for the role nor keeps it.
 
-    Concurrency: one of `acquire`, `kept`, `run`, `at_once` at a time; the properties at any time.
+    Concurrency: one of `acquire`, `kept`, `run`, `if_free` at a time; the properties at any time.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Leadership:
         return self._unreachable
 
     @property
-    def trouble(self) -> str:
+    def why_not_leading(self) -> str:
         """Why this process does not lead; empty while it does."""
         return "" if self.leads else self._unreachable or self._standing_by
 
@@ -184,7 +184,7 @@ class Leadership:
             await self.release()
 
     @contextlib.asynccontextmanager
-    async def at_once(self) -> AsyncIterator[bool]:
+    async def if_free(self) -> AsyncIterator[bool]:
         """The role while the body runs if it is free now, which the body gets to know; then it is given up.
 
         For work that may be done twice at worst: the body goes on when the role is lost.
@@ -222,7 +222,7 @@ class Leadership:
                 if stopping.is_set():
                     return
                 if not self.leads:
-                    log.warning("role lost", role=self._role, reason=self.trouble)
+                    log.warning("role lost", role=self._role, reason=self.why_not_leading)
                     return
         finally:
             over.set()

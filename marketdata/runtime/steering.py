@@ -37,12 +37,10 @@ class Records(Protocol):
     async def replace_wanted(self, before: bytes | None, after: bytes) -> bool:
         """Store and announce a wanted state, unless another than `before` is stored by now: then False."""
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         """Store the actual state; it vanishes unless told again."""
 
-    async def tell_actual_unless_told(
-        self, before: bytes | None, value: bytes, *, lifetime_seconds: float
-    ) -> bool:
+    async def replace_actual(self, before: bytes | None, value: bytes, *, lifetime_seconds: float) -> bool:
         """Likewise, unless something else than `before` is told by now: then False."""
 
     async def withdraw_actual(self, value: bytes) -> None:
@@ -117,9 +115,7 @@ class Steering(Generic[S]):
         while self._records is not None and (actual := self._actual()) is not None:
             before, self._reported = self._reported, actual
             try:
-                await self._records.tell_actual_unless_told(
-                    before, actual, lifetime_seconds=REPORT_LIFETIME_SECONDS
-                )
+                await self._records.replace_actual(before, actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
             except StoreUnavailable as error:
                 self._note_trouble(error)
             await asyncio.sleep(REPORT_INTERVAL_SECONDS)
@@ -136,7 +132,7 @@ class Steering(Generic[S]):
             await self._follow()
             if (actual := self._actual()) is not None:
                 self._reported = actual
-                await records.tell_actual(actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
+                await records.report_actual(actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
             await announcements.wait(REPORT_INTERVAL_SECONDS)
 
     async def _follow(self) -> None:

@@ -38,9 +38,9 @@ class CachedValues:
             await self._redis.set(self._keys.single(kind, name), data, ex=ttl_seconds)
 
     @contextlib.asynccontextmanager
-    async def asking(self, kind: str, name: str) -> AsyncIterator[bool]:
+    async def single_flight(self, kind: str, name: str) -> AsyncIterator[bool]:
         """The right to ask for a value while the body runs; False when another process has it."""
         lease = Lease(self._redis, self._keys.single_lease(kind, name), self._owner, self._lease_ms)
         role = Leadership(lease, role=f"search for {kind}", when_unreachable=WhenUnreachable.LEAD_ON)
-        async with role.at_once() as ours:
+        async with role.if_free() as ours:
             yield ours

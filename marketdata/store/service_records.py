@@ -11,7 +11,7 @@ from marketdata.errors import StoreUnavailable
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import Keys
 
-_REPLACE: Final = """
+_REPLACE_WANTED: Final = """
 if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then
   return 0
 end
@@ -20,7 +20,7 @@ redis.call('publish', KEYS[1], '')
 return 1
 """
 
-_TELL_UNLESS_TOLD: Final = """
+_REPLACE_ACTUAL: Final = """
 local told = redis.call('get', KEYS[1])
 if told and told ~= ARGV[1] then
   return 0
@@ -29,7 +29,7 @@ redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
-_TELL_AS_INSTANCE: Final = """
+_REPORT_INSTANCE: Final = """
 local now = redis.call('time')[1]
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('zadd', KEYS[2], now, KEYS[1])
@@ -58,8 +58,8 @@ class ServiceRecords:
         self._wanted_key = keys.wanted(service)
         self._actual_key = keys.service(service)
         self._instances_key = keys.instances(service)
-        self._replace = redis.register_script(_REPLACE)
-        self._tell_unless_told = redis.register_script(_TELL_UNLESS_TOLD)
+        self._replace_wanted = redis.register_script(_REPLACE_WANTED)
+        self._replace_actual = redis.register_script(_REPLACE_ACTUAL)
         self._withdraw = redis.register_script(_WITHDRAW)
 
     async def wanted(self) -> bytes | None:
@@ -69,7 +69,7 @@ class ServiceRecords:
     async def replace_wanted(self, before: bytes | None, after: bytes) -> bool:
         """Store and announce a wanted state, unless another than `before` is stored by now: then False."""
         with driver_errors():
-            return bool(await self._replace(keys=[self._wanted_key], args=[before or b"", after]))
+            return bool(await self._replace_wanted(keys=[self._wanted_key], args=[before or b"", after]))
 
     async def actual(self) -> bytes | None:
         """The state that the service last told, or None when it has not lately."""
@@ -82,21 +82,17 @@ class ServiceRecords:
             values: list[Any] = await self._redis.mget(keys) if keys else []
         return [value for value in values if value is not None]
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         """Store the actual state; it vanishes unless told again."""
         with driver_errors():
             await self._redis.set(self._actual_key, value, px=round(lifetime_seconds * 1_000))
 
-    async def tell_actual_unless_told(
-        self, before: bytes | None, value: bytes, *, lifetime_seconds: float
-    ) -> bool:
+    async def replace_actual(self, before: bytes | None, value: bytes, *, lifetime_seconds: float) -> bool:
         """Likewise, unless something else than `before` is told by now: then False."""
         lifetime_ms = round(lifetime_seconds * 1_000)
         with driver_errors():
             return bool(
-                await self._tell_unless_told(
-                    keys=[self._actual_key], args=[before or b"", value, lifetime_ms]
-                )
+                await self._replace_actual(keys=[self._actual_key], args=[before or b"", value, lifetime_ms])
             )
 
     async def withdraw_actual(self, value: bytes) -> None:
@@ -131,12 +127,12 @@ class InstanceRecords(ServiceRecords):
     def __init__(self, redis: Redis, keys: Keys, service: str, instance: str) -> None:
         super().__init__(redis, keys, service)
         self._actual_key = keys.instance(service, instance)
-        self._tell_as_instance = redis.register_script(_TELL_AS_INSTANCE)
+        self._report_instance = redis.register_script(_REPORT_INSTANCE)
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         """Store the actual state of this process; it vanishes unless told again."""
         with driver_errors():
-            await self._tell_as_instance(
+            await self._report_instance(
                 keys=[self._actual_key, self._instances_key], args=[value, round(lifetime_seconds * 1_000)]
             )
 

@@ -75,8 +75,8 @@ class Command(BaseCommand):
             effect = await control.effect(wanted, deadline_seconds=wait_seconds)
             self._tell(wanted, effect.actual)
             if not effect.achieved:
-                raise CommandError(f"{action} has had no effect: {effect.account}")
-            self.stdout.write(self.style.SUCCESS(f"{action}: {effect.account}"))
+                raise CommandError(f"{action} has had no effect: {effect.explanation}")
+            self.stdout.write(self.style.SUCCESS(f"{action}: {effect.explanation}"))
 
     def _tell(self, wanted: ListenerWanted, actual: ListenerActual | None) -> None:
         self.stdout.write(f"wanted  {_describe(wanted)}")

@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if state is None:
             self.stdout.write("reference data: no load in the last day")
             return
-        told = dt.datetime.fromtimestamp(state.told_ms / 1000, tz=dt.UTC).isoformat(timespec="seconds")
+        told = dt.datetime.fromtimestamp(state.reported_at_ms / 1000, tz=dt.UTC).isoformat(timespec="seconds")
         detail = {
             "date": state.date,
             "steps": f"{state.done}/{state.total}",
