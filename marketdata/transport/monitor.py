@@ -1,4 +1,4 @@
-"""Watches the queues from outside the path of the batches."""
+"""Observes the depths of the queues at an interval, outside the path of the batches."""
 
 import asyncio
 from typing import Final
@@ -15,10 +15,10 @@ log = RateLimitedLog(get_logger(__name__))
 
 
 class QueueMonitor:
-    """Keeps the depths of all queues on the metrics page (`mdp_transport_queue_batches`).
+    """Keeps the depths of all queues in the metrics (`mdp_transport_queue_batches`).
 
-    What is published, received, expired and dropped is counted where it happens; a depth only the
-    broker knows. One process at a time should watch: the listener that holds the role of the one.
+    Published, received, expired and dropped batches are counted where that happens, but only the broker
+    knows a depth. One process at a time should observe it: the listener that holds the role.
     """
 
     def __init__(self, transport: Transport, *, interval_seconds: float = INTERVAL_SECONDS) -> None:
@@ -26,7 +26,7 @@ class QueueMonitor:
         self._interval_seconds = interval_seconds
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Ask at every interval until `stopping`; while the broker does not answer no depth is shown."""
+        """Observe at every interval until `stopping`. While the broker does not answer, no depth is shown."""
         try:
             while not await stopped_within(stopping, self._interval_seconds):
                 await self.observe()
@@ -34,7 +34,7 @@ class QueueMonitor:
             forget_depths()
 
     async def observe(self) -> None:
-        """Ask once."""
+        """Observe the depths once."""
         try:
             await self._transport.depths()
         except (TransportUnavailable, TopologyMismatch) as error:

@@ -42,7 +42,7 @@ async def leases_of_roles(prefix: str, url: str) -> AsyncIterator[Leases]:
 @contextlib.asynccontextmanager
 async def leases_of_shards(prefix: str, url: str) -> AsyncIterator[Leases]:
     names, server = Names(prefix), Server(url, timeout_seconds=5.0)
-    keys = [names.lease(0), names.queue(QueueName.TRADES, 0), names.loan(QueueName.TRADES, 0)]
+    keys = [names.lease(0), names.queue(QueueName.TRADES, 0), names.unacknowledged(QueueName.TRADES, 0)]
     yield lambda owner: ShortShardLease(server, keys, owner, queue_ttl_ms=5_000)
     await server.close()
 
