@@ -1,4 +1,4 @@
-"""All that is stored of reference data, as far as it can be read."""
+"""Reads all stored reference data, without the parts that cannot be decoded."""
 
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -15,7 +15,8 @@ log = get_logger(__name__)
 
 
 async def stored_reference(reader: SnapshotReader) -> Stored:
-    """What is stored; nothing in place of what cannot be read, as after an update: then it is loaded anew.
+    """The stored reference data. A part that cannot be decoded, as after an update, is None and is loaded
+    again.
 
     Raises:
         StoreUnavailable: the cache is away.
@@ -29,7 +30,7 @@ async def stored_reference(reader: SnapshotReader) -> Stored:
 
 
 async def readable(reading: Awaitable[T | None]) -> T | None:
-    """What is read, or None for foreign bytes, which are counted.
+    """The value that `reading` gives; None for bytes that cannot be decoded, which are counted and logged.
 
     Raises:
         StoreUnavailable: the cache is away.
