@@ -2,7 +2,7 @@
 
 import random
 
-from marketdata.reference.waiting import EVENTS, MOST_WAITING, lookup_order
+from marketdata.reference.waiting import EVENTS, MAX_SYMBOLS_PER_RUN, lookup_order
 from tests.support.builders import row_block
 
 
@@ -38,5 +38,5 @@ def test_a_real_newcomer_comes_to_its_turn_behind_invented_ones_with_more_volume
 
 def test_a_run_looks_at_a_bounded_number_of_symbols() -> None:
     run = lookup_order([row_block(invented(5_000))], (), known=(), chance=random.Random(1))
-    assert len(set(run)) == len(run) == MOST_WAITING
+    assert len(set(run)) == len(run) == MAX_SYMBOLS_PER_RUN
     assert run[0] == "X4999"
