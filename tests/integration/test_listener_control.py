@@ -296,4 +296,4 @@ async def test_the_command_fails_with_the_reason_when_no_listener_runs(
     code, output = await manage("restart", "--wait", "0.2", environment=environment)
 
     assert code == 1
-    assert "no listener tells its state" in output
+    assert "no listener reports its state" in output
