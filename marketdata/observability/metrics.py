@@ -1,7 +1,7 @@
-"""Every Prometheus metric of the platform: the one place that names them.
+"""Every Prometheus metric of the platform.
 
-Names start with `mdp_` and carry their unit. Labels have few values (`queue`, `reason`, `shard`, `outcome`);
-a symbol, a user or an address is never a label. Rooms count per batch or tick (`inc(amount)`),
+Names start with `mdp_` and end with their unit. Labels have few values (`queue`, `reason`, `shard`,
+`outcome`); a symbol, a user or an address is never a label. Code counts per batch or tick (`inc(amount)`),
 never per event.
 """
 
@@ -32,19 +32,19 @@ PROVIDER_EVENTS_DROPPED: Final = Counter(
     "mdp_provider_dropped_events_total", "Events in frames given up before they were routed", ["reason"]
 )
 PROVIDER_SESSIONS_ENDED: Final = Counter(
-    "mdp_provider_ended_sessions_total", "Feed connections that ended, by why", ["reason"]
+    "mdp_provider_ended_sessions_total", "Feed connections that ended, by reason", ["reason"]
 )
 PROVIDER_STATUSES: Final = Counter("mdp_provider_statuses_total", "Status events from the feed", ["status"])
 PROVIDER_TIMES_REFUSED: Final = Counter(
     "mdp_provider_refused_times_total",
-    "Times told by the provider's REST service that cannot be: ahead or behind of ours, or impossible",
+    "Times from the provider's REST service that were refused: ahead of ours, behind ours, or impossible",
     ["reason"],
 )
 
 # Listener: frames in, batches out.
 LISTENER_EVENTS: Final = Counter("mdp_listener_events_total", "Events routed", ["queue"])
 LISTENER_UNKNOWN: Final = Counter(
-    "mdp_listener_unknown_events_total", "Events set aside in the unknown queue, by why", ["reason"]
+    "mdp_listener_unknown_events_total", "Events set aside in the unknown queue, by reason", ["reason"]
 )
 LISTENER_PUBLISHED_EVENTS: Final = Counter(
     "mdp_listener_published_events_total", "Events in batches that the broker took"
@@ -84,7 +84,8 @@ TRANSPORT_EXPIRED: Final = Counter(
 TRANSPORT_DROPPED: Final = Counter(
     "mdp_transport_dropped_batches_total", "Batches dropped for another cause than age", ["queue", "reason"]
 )
-# What RabbitMQ queues expired or gave up when full; for Redis the publisher counts those itself.
+# Batches that RabbitMQ expired or dropped from a full queue. For Redis lists the publisher counts these
+# itself.
 TRANSPORT_MISSING: Final = Counter(
     "mdp_transport_missing_batches_total", "Batches that never arrived, by the holes in numbering", ["queue"]
 )
@@ -97,7 +98,7 @@ TRANSPORT_QUEUE_DEPTH: Final = Gauge("mdp_transport_queue_batches", "Batches wai
 # Processor: one shard's events in, rows out.
 PROCESSOR_EVENTS: Final = Counter("mdp_processor_events_total", "Events applied", ["queue"])
 PROCESSOR_REJECTED: Final = Counter(
-    "mdp_processor_rejected_events_total", "Events set aside while decoding, by why", ["reason"]
+    "mdp_processor_rejected_events_total", "Events set aside while decoding, by reason", ["reason"]
 )
 PROCESSOR_IGNORED: Final = Counter(
     "mdp_processor_ignored_events_total", "Valid events that changed nothing, such as late ones", ["reason"]
@@ -118,7 +119,7 @@ PROCESSOR_TICK_SECONDS: Final = Histogram(
     "mdp_processor_tick_seconds", "Duration of one tick of a shard", buckets=DURATION_BUCKETS
 )
 PROCESSOR_TICKS_FAILED: Final = Counter(
-    "mdp_processor_failed_ticks_total", "Ticks not published, by why", ["reason"]
+    "mdp_processor_failed_ticks_total", "Ticks not published, by reason", ["reason"]
 )
 PROCESSOR_ROWS: Final = Gauge("mdp_processor_rows", "Symbols in the table of a shard", ["shard"])
 PROCESSOR_OWNED: Final = Gauge("mdp_processor_owned", "1 while this process owns the shard", ["shard"])
@@ -173,7 +174,7 @@ REFERENCE_LOOKUPS: Final = Counter(
 REFERENCE_ROWS: Final = Gauge("mdp_reference_rows", "Symbols in the newest reference data")
 REFERENCE_FLAWS: Final = Gauge(
     "mdp_reference_missing_parts",
-    "Parts that the newest load of reference data lacks, by what and why; sessions count each",
+    "Parts that the newest load of reference data lacks, by kind and reason; each session counts",
     ["kind", "reason"],
 )
 REFERENCE_ROWS_LEFT_OUT: Final = Counter(
@@ -186,9 +187,11 @@ REFERENCE_ROWS_LEFT_OUT: Final = Counter(
 WIDGET_CONNECTIONS: Final = Gauge("mdp_widget_connections", "Open WebSocket connections")
 WIDGET_SUBSCRIPTIONS: Final = Gauge("mdp_widget_subscriptions", "Feeds subscribed to, over all connections")
 WIDGET_REFUSED: Final = Counter(
-    "mdp_widget_refused_connections_total", "Handshakes refused, by why", ["reason"]
+    "mdp_widget_refused_connections_total", "Handshakes refused, by reason", ["reason"]
 )
-WIDGET_CLOSED: Final = Counter("mdp_widget_closed_connections_total", "Connections ended, by why", ["reason"])
+WIDGET_CLOSED: Final = Counter(
+    "mdp_widget_closed_connections_total", "Connections ended, by reason", ["reason"]
+)
 WIDGET_FRAMES: Final = Counter("mdp_widget_sent_frames_total", "Frames sent", ["kind"])
 WIDGET_BYTES: Final = Counter("mdp_widget_sent_bytes_total", "Bytes of frames sent")
 WIDGET_CONFLATED: Final = Counter(
@@ -221,7 +224,7 @@ HUB_RESYNCS: Final = Counter("mdp_hub_resyncs_total", "Blocks re-read from the s
 SIMULATOR_CONNECTIONS: Final = Gauge("mdp_simulator_connections", "Open feed connections of the simulator")
 SIMULATOR_ENDED: Final = Counter(
     "mdp_simulator_ended_connections_total",
-    "Feed connections of the simulator that ended, by why",
+    "Feed connections of the simulator that ended, by reason",
     ["reason"],
 )
 SIMULATOR_EVENTS: Final = Counter(
