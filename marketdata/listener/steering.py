@@ -32,7 +32,7 @@ class SteeredListener:
     def apply(self, wanted: ListenerWanted) -> None:
         """Set the provider's target. All settings go together: they are accepted or refused as a whole."""
         target = wanted.target
-        self._provider.aim(target)
+        self._provider.set_target(target)
         if target is not None and self._on_target is not None:
             self._on_target(target)
 

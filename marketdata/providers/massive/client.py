@@ -117,8 +117,8 @@ class MassiveProvider:
         """What arrived, and what became of it before it was taken."""
         return self._buffer.counts
 
-    def aim(self, target: FeedTarget | None) -> None:
-        """Listen to this from now on; see `marketdata.providers.base.Provider.aim`."""
+    def set_target(self, target: FeedTarget | None) -> None:
+        """Listen to this from now on; see `marketdata.providers.base.Provider.set_target`."""
         before, session = self._target, self._session
         if target == before:
             return
