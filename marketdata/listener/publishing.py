@@ -103,7 +103,7 @@ class Publishing:
                 self._note_success()
 
     def give_up(self, reason: str) -> None:
-        """Drop the groups that a cancelled `run` left, and clear its failure: the next run starts anew."""
+        """Drop the groups that a cancelled `run` left, and clear its failure, for the next run."""
         self.failure = ""
         with contextlib.suppress(asyncio.QueueEmpty):
             while True:

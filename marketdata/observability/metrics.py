@@ -26,10 +26,10 @@ PROVIDER_BYTES: Final = Counter(
     "mdp_provider_received_bytes_total", "Characters of frames received from the feed"
 )
 PROVIDER_FRAMES_DROPPED: Final = Counter(
-    "mdp_provider_dropped_frames_total", "Frames given up before they were routed", ["reason"]
+    "mdp_provider_dropped_frames_total", "Frames dropped before they were routed", ["reason"]
 )
 PROVIDER_EVENTS_DROPPED: Final = Counter(
-    "mdp_provider_dropped_events_total", "Events in frames given up before they were routed", ["reason"]
+    "mdp_provider_dropped_events_total", "Events in frames dropped before they were routed", ["reason"]
 )
 PROVIDER_SESSIONS_ENDED: Final = Counter(
     "mdp_provider_ended_sessions_total", "Feed connections that ended, by reason", ["reason"]
@@ -47,18 +47,20 @@ LISTENER_UNKNOWN: Final = Counter(
     "mdp_listener_unknown_events_total", "Events set aside in the unknown queue, by reason", ["reason"]
 )
 LISTENER_PUBLISHED_EVENTS: Final = Counter(
-    "mdp_listener_published_events_total", "Events in batches that the broker took"
+    "mdp_listener_published_events_total", "Events in batches that the broker accepted"
 )
 LISTENER_PENDING_EVENTS: Final = Gauge(
-    "mdp_listener_pending_events", "Events routed and neither published nor given up yet"
+    "mdp_listener_pending_events", "Events routed and neither published nor dropped yet"
 )
 LISTENER_BATCHES: Final = Counter("mdp_listener_batches_total", "Batches made", ["queue"])
-LISTENER_PUBLISHED: Final = Counter("mdp_listener_published_batches_total", "Batches that the broker took")
+LISTENER_PUBLISHED: Final = Counter(
+    "mdp_listener_published_batches_total", "Batches that the broker accepted"
+)
 LISTENER_DROPPED: Final = Counter(
-    "mdp_listener_dropped_batches_total", "Batches given up unpublished", ["reason"]
+    "mdp_listener_dropped_batches_total", "Batches dropped unpublished", ["reason"]
 )
 LISTENER_DROPPED_EVENTS: Final = Counter(
-    "mdp_listener_dropped_events_total", "Events in batches that were given up unpublished", ["reason"]
+    "mdp_listener_dropped_events_total", "Events in batches that were dropped unpublished", ["reason"]
 )
 LISTENER_PENDING: Final = Gauge("mdp_listener_pending_batches", "Batches made and not yet published")
 LISTENER_PUBLISH_SECONDS: Final = Histogram(
@@ -82,12 +84,14 @@ TRANSPORT_EXPIRED: Final = Counter(
     "mdp_transport_expired_batches_total", "Batches dropped because of their age", ["queue"]
 )
 TRANSPORT_DROPPED: Final = Counter(
-    "mdp_transport_dropped_batches_total", "Batches dropped for another cause than age", ["queue", "reason"]
+    "mdp_transport_dropped_batches_total", "Batches dropped for another reason than age", ["queue", "reason"]
 )
 # Batches that RabbitMQ expired or dropped from a full queue. For Redis lists the publisher counts these
 # itself.
 TRANSPORT_MISSING: Final = Counter(
-    "mdp_transport_missing_batches_total", "Batches that never arrived, by the holes in numbering", ["queue"]
+    "mdp_transport_missing_batches_total",
+    "Batches that never arrived, by the gaps in sequence numbers",
+    ["queue"],
 )
 TRANSPORT_ERRORS: Final = Counter("mdp_transport_errors_total", "Failed broker operations", ["reason"])
 TRANSPORT_RECONNECTS: Final = Counter(
@@ -105,12 +109,12 @@ PROCESSOR_IGNORED: Final = Counter(
 )
 PROCESSOR_CLOCK_CORRECTIONS: Final = Counter(
     "mdp_processor_clock_corrections_total",
-    "Times that the market's time of a shard was ahead of the feed's clock, so that its day was started anew",
+    "How often a shard's market time was ahead of the feed's clock, so that its day was restarted",
 )
 PROCESSOR_BATCHES: Final = Counter("mdp_processor_batches_total", "Batches applied", ["queue"])
 PROCESSOR_BATCH_AGE_SECONDS: Final = Histogram(
     "mdp_processor_batch_age_seconds",
-    "Received by the listener to applied",
+    "From received by the listener to applied",
     ["queue"],
     buckets=LATENCY_BUCKETS,
 )
@@ -134,7 +138,7 @@ SCANNER_TICK_SECONDS: Final = Histogram(
 )
 SCANNER_ROWS: Final = Gauge("mdp_scanner_rows", "Symbols in the table of the whole market")
 SCANNER_GAPS: Final = Counter(
-    "mdp_scanner_gaps_total", "Missed ticks of a shard, healed from the store", ["shard"]
+    "mdp_scanner_gaps_total", "Missed ticks of a shard, replaced by the stored block", ["shard"]
 )
 SCANNER_BOARDS: Final = Counter("mdp_scanner_published_boards_total", "Boards published")
 SCANNER_ACTIVE: Final = Gauge(
@@ -146,7 +150,7 @@ STORE_PUBLISHED_BYTES: Final = Counter(
     "mdp_store_published_bytes_total", "Bytes of row blocks written and announced"
 )
 STORE_TAPE_PARTS: Final = Counter(
-    "mdp_store_written_tape_parts_total", "Stretches of new trades written into stored tapes"
+    "mdp_store_written_tape_parts_total", "Runs of new trades written into stored tapes"
 )
 STORE_ERRORS: Final = Counter("mdp_store_errors_total", "Failed store operations", ["reason"])
 STORE_RECONNECTS: Final = Counter(
@@ -202,7 +206,7 @@ WIDGET_ERRORS: Final = Counter(
 )
 WIDGET_FRAME_AGE_SECONDS: Final = Histogram(
     "mdp_widget_frame_age_seconds",
-    "Received by the listener to handed to the connections",
+    "From received by the listener to handed to the connections",
     buckets=LATENCY_BUCKETS,
 )
 HUB_TICK_SECONDS: Final = Histogram(
@@ -211,12 +215,12 @@ HUB_TICK_SECONDS: Final = Histogram(
 HUB_ENCODED_BYTES: Final = Counter(
     "mdp_hub_encoded_bytes_total", "Bytes of feed frames encoded, before they are shared out", ["kind"]
 )
-HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "New starts of the hub after an unexpected error")
+HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "Restarts of the hub after an unexpected error")
 HUB_DATA_STATE: Final = Gauge(
-    "mdp_hub_data_state", "1 for the state that the shown data is in, 0 for the others", ["state"]
+    "mdp_hub_data_state", "1 for the state of the shown data, 0 for the other states", ["state"]
 )
 HUB_DATA_AGE_SECONDS: Final = Gauge(
-    "mdp_hub_data_age_seconds", "Age of the newest data that is shown, since the listener received it"
+    "mdp_hub_data_age_seconds", "Age of the newest shown data since the listener received it"
 )
 HUB_RESYNCS: Final = Counter("mdp_hub_resyncs_total", "Blocks re-read from the store after a gap", ["reason"])
 

@@ -1,4 +1,4 @@
-"""Metrics computed from the daily bars of the last sessions, for the whole market at once. No I/O."""
+"""Metrics computed from the daily bars of the last sessions, for the whole market together. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias

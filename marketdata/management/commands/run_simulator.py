@@ -1,4 +1,4 @@
-"""`manage.py run_simulator`: a synthetic market behind the provider's WebSocket and REST protocol."""
+"""`manage.py run_simulator`: serves a synthetic market through the provider's WebSocket and REST protocol."""
 
 import contextlib
 import datetime as dt
