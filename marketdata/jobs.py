@@ -35,7 +35,7 @@ from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from marketdata.store.stored_reference import readable, stored_reference
+from marketdata.store.stored_reference import read_or_none, stored_reference
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
@@ -57,7 +57,7 @@ class RefreshOutcome(enum.StrEnum):
 
     LOADED = "loaded"
     CURRENT = "already of the current trading day"
-    RESTING = "of the current trading day and not whole; loaded again within the hour"
+    INCOMPLETE = "of the current trading day and incomplete; loaded again within the hour"
     BUSY = "another process is loading"
 
 
@@ -167,7 +167,9 @@ async def refresh(
                 # If it is unknown how complete the data is, load it again.
                 parts, now_ms = stored.parts, time.time_ns() // NS_PER_MS
                 if parts is not None and not parts.is_due(now_ms) and await loader.is_current(stored.block):
-                    return Refreshed(RefreshOutcome.CURRENT if parts.is_whole else RefreshOutcome.RESTING)
+                    return Refreshed(
+                        RefreshOutcome.CURRENT if parts.is_complete else RefreshOutcome.INCOMPLETE
+                    )
             records = ServiceRecords(redis, keys, REFERENCE_SERVICE)
             async with LoadReport(records, also=progress) as report:
                 loader = ReferenceLoader(source, _calendar_around, progress=report.progress)
@@ -233,11 +235,11 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
             stored = await reader.reference() or stored
             missing = await _missing_symbols(reader, stored, configuration.shards)
             values = CachedValues(redis, keys, process_identity())
-            parts = await readable(reader.reference_parts())
+            parts = await read_or_none(reader.reference_parts())
             closures = parts.closures if parts is not None else ()
             found = await _look_up(missing, stored, closures, values, configuration)
             if len(found.block):
-                tickers = {**(await readable(reader.tickers()) or {}), **found.tickers}
+                tickers = {**(await read_or_none(reader.tickers()) or {}), **found.tickers}
                 merged = merge(stored, found.block)
                 await BlockPublisher(redis, keys).publish_reference(merged, tickers=tickers or None)
     return Searched(

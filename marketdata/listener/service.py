@@ -36,7 +36,7 @@ class Listener:
 
     With a lease, a second listener stands by, since the provider closes one of two connections of an account.
     With records, it follows the wanted state that operators store, and starts from `wanted`.
-    `tap` is called in the event loop with each group of frames before they are routed.
+    `on_frames` is called in the event loop with each group of frames before they are routed.
     `on_target` is called with the new target when operators change it, before frames of that target arrive.
     """
 
@@ -56,12 +56,12 @@ class Listener:
         clock: Clock | None = None,
         tracing: Tracing | None = None,
         broker_backoff: Backoff | None = None,
-        tap: Callable[[Sequence[Frame]], object] | None = None,
+        on_frames: Callable[[Sequence[Frame]], object] | None = None,
         on_target: Callable[[FeedTarget], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
-        self._tap = tap
+        self._on_frames = on_frames
         self._transport = transport
         self._leadership = connection_role(lease)
         self._ledger = Ledger()
@@ -131,8 +131,8 @@ class Listener:
 
     async def _make_groups(self) -> None:
         while frames := await self._provider.frames():
-            if self._tap is not None:
-                self._tap(frames)
+            if self._on_frames is not None:
+                self._on_frames(frames)
             if batches := self._batch_maker.batches(frames):
                 await self._publishing.put(batches)
             if not self._provider.counts.frames_waiting:

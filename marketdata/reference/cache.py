@@ -96,13 +96,13 @@ class ReferenceCache:
         if flight is None:
             flight = asyncio.create_task(self._look_up(kind, name, ask), name=f"look up {kind.name}")
             self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._land(key, done))
+            flight.add_done_callback(lambda done: self._end_flight(key, done))
         else:
             _count(kind, "shared")
         answer: T | None = await asyncio.shield(flight)
         return answer
 
-    def _land(self, key: tuple[str, str], flight: asyncio.Task[Any]) -> None:
+    def _end_flight(self, key: tuple[str, str], flight: asyncio.Task[Any]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
             flight.exception()  # marks it as retrieved, also when every caller was cancelled

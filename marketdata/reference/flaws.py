@@ -32,7 +32,7 @@ class FlawReason(enum.StrEnum):
     UNKNOWN_SHARES = "unknown_shares"
 
 
-WORDS: Final = {
+FLAW_TEXTS: Final = {
     FlawReason.NOT_ENTITLED: "not included in the provider's plan",
     FlawReason.UNAVAILABLE: "not answered",
     FlawReason.UNREADABLE: "not understood",
@@ -72,7 +72,7 @@ class Flaw(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         kept = f"; those of {self.kept} are kept" if self.kept else ""
-        return f"{self.name}: {WORDS[self.reason]}{kept}"
+        return f"{self.name}: {FLAW_TEXTS[self.reason]}{kept}"
 
 
 class StoredParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,7 +89,7 @@ class StoredParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     closures: tuple[dt.date, ...] = ()
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether another load cannot add anything."""
         return not any(flaw.passes for flaw in self.flaws)
 
@@ -99,7 +99,7 @@ class StoredParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         The first retries happen at every run of the job, for about two hours; the later ones once an hour.
         """
         waited_ms = now_ms - self.loaded_ms
-        return not self.is_whole and (self.loads <= QUICK_RETRIES or waited_ms >= SLOW_RETRY_MS)
+        return not self.is_complete and (self.loads <= QUICK_RETRIES or waited_ms >= SLOW_RETRY_MS)
 
 
 def flaw_of(part: str, error: MarketDataError, date: dt.date | None = None) -> Flaw:

@@ -81,7 +81,7 @@ class Leadership:
     the attempts of a standby that cannot reach the store. A process that is not `eligible` neither acquires
     nor keeps the role.
 
-    Concurrency: one of `acquire`, `kept`, `run`, `if_free` at a time; the properties at any time.
+    Concurrency: one of `acquire`, `renewing`, `run`, `if_free` at a time; the properties at any time.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Leadership:
         return False
 
     @contextlib.asynccontextmanager
-    async def kept(self, stopping: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    async def renewing(self, stopping: asyncio.Event) -> AsyncIterator[asyncio.Event]:
         """Renew the acquired role while the body runs. The body gets an event: role lost, or `stopping`.
 
         The body's end does not release the role.
@@ -179,7 +179,7 @@ class Leadership:
         try:
             while await self.acquire(stopping):
                 log.info("role taken", role=self._role)
-                async with self.kept(stopping) as over:
+                async with self.renewing(stopping) as over:
                     await lead(over)
         finally:
             await self.release()
@@ -197,7 +197,7 @@ class Leadership:
             yield False
             return
         try:
-            async with self.kept(asyncio.Event()):
+            async with self.renewing(asyncio.Event()):
                 yield True
         finally:
             await self.release()

@@ -30,18 +30,18 @@ class CachedValues:
     async def get(self, kind: str, name: str) -> bytes | None:
         """The stored value, or None."""
         with driver_errors():
-            stored = await self._redis.get(self._keys.single(kind, name))
+            stored = await self._redis.get(self._keys.fact(kind, name))
         return stored if isinstance(stored, bytes) else None
 
     async def put(self, kind: str, name: str, data: bytes, *, ttl_seconds: int) -> None:
         """Store a value, which expires after `ttl_seconds`."""
         with driver_errors():
-            await self._redis.set(self._keys.single(kind, name), data, ex=ttl_seconds)
+            await self._redis.set(self._keys.fact(kind, name), data, ex=ttl_seconds)
 
     @contextlib.asynccontextmanager
     async def single_flight(self, kind: str, name: str) -> AsyncIterator[bool]:
         """Hold the right to request a value while the body runs. False if another process has it."""
-        lease = Lease(self._redis, self._keys.single_lease(kind, name), self._owner, self._lease_ms)
+        lease = Lease(self._redis, self._keys.fact_lease(kind, name), self._owner, self._lease_ms)
         role = Leadership(lease, role=f"search for {kind}", when_unreachable=WhenUnreachable.LEAD_ON)
         async with role.if_free() as ours:
             yield ours

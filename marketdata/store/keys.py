@@ -81,11 +81,11 @@ class Keys(msgspec.Struct, frozen=True):
         """The share of a day's volume by time of day (value); stored before the reference block."""
         return f"{self.prefix}mdc:volume_curve"
 
-    def single(self, kind: str, symbol: str) -> str:
+    def fact(self, kind: str, symbol: str) -> str:
         """A fact about one symbol, or that the provider has none (value), e.g. `mdc:free_float:AAPL`."""
         return f"{self.prefix}mdc:{kind}:{symbol}"
 
-    def single_lease(self, kind: str, symbol: str) -> str:
+    def fact_lease(self, kind: str, symbol: str) -> str:
         """Lease of the process that is requesting a fact about one symbol."""
         return f"{self.prefix}mdc:lock:{kind}:{symbol}"
 

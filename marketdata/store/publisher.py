@@ -97,7 +97,7 @@ class BlockPublisher:
             key, data = self._keys.refused(shard), encode_row_block(refused)
             further.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS))
         stream_blocks = [
-            self._appended(self._keys.stream(shard, name), encode_row_block(block))
+            self._stream_result(self._keys.stream(shard, name), encode_row_block(block))
             for name, blocks in streams.items()
             for block in blocks
         ]
@@ -105,7 +105,7 @@ class BlockPublisher:
             *further,
             rows,
             *stream_blocks,
-            *self._unknown(shard, unknown),
+            *self._unknown_results(shard, unknown),
             *self._tapes_mark(shard, tapes),
         )
         expected = [self._keys.sheet(shard, name) for name in stored_sheets]
@@ -182,7 +182,7 @@ class BlockPublisher:
         day = encode_header(tapes.day_start_ms)
         return (Result(key=self._keys.tapes(shard), data=day, ttl_seconds=ROWS_TTL_SECONDS),)
 
-    def _unknown(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
+    def _unknown_results(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
         if not pieces:
             return ()
         first, *others = map(encode_unknown, pieces)
@@ -196,7 +196,7 @@ class BlockPublisher:
             ),
         )
 
-    def _appended(self, key: str, data: bytes) -> Result:
+    def _stream_result(self, key: str, data: bytes) -> Result:
         return Result(
             key=key,
             data=data,

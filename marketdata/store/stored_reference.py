@@ -22,14 +22,14 @@ async def stored_reference(reader: SnapshotReader) -> Stored:
         StoreUnavailable: the cache is away.
     """
     return Stored(
-        block=await readable(reader.reference()),
-        parts=await readable(reader.reference_parts()),
-        tickers=await readable(reader.tickers()),
-        volume_curve=await readable(reader.volume_curve()),
+        block=await read_or_none(reader.reference()),
+        parts=await read_or_none(reader.reference_parts()),
+        tickers=await read_or_none(reader.tickers()),
+        volume_curve=await read_or_none(reader.volume_curve()),
     )
 
 
-async def readable(reading: Awaitable[T | None]) -> T | None:
+async def read_or_none(reading: Awaitable[T | None]) -> T | None:
     """The value that `reading` gives; None for bytes that cannot be decoded, which are counted and logged.
 
     Raises:

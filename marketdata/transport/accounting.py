@@ -63,7 +63,7 @@ def count_published(batches: Iterable[Batch]) -> None:
         TRANSPORT_PUBLISHED_BYTES.inc(len(batch.body))
 
 
-def count_given_up(queue: QueueName, *, surplus: int, expired: int) -> None:
+def count_discarded(queue: QueueName, *, surplus: int, expired: int) -> None:
     """Count batches that left a queue unread: `surplus` of a full queue, and `expired` ones."""
     if surplus:
         TRANSPORT_DROPPED.labels(queue=queue, reason="queue_full").inc(surplus)
@@ -71,12 +71,12 @@ def count_given_up(queue: QueueName, *, surplus: int, expired: int) -> None:
         TRANSPORT_EXPIRED.labels(queue=queue).inc(expired)
 
 
-def forget_depths() -> None:
+def clear_depths() -> None:
     """Remove the depths from the metrics, since the broker does not report them at present."""
     TRANSPORT_QUEUE_DEPTH.clear()
 
 
-def note_depths(depths: Iterable[QueueDepth]) -> None:
+def set_depths(depths: Iterable[QueueDepth]) -> None:
     """Set the depths in the metrics."""
     for depth in depths:
         TRANSPORT_QUEUE_DEPTH.labels(queue=depth.queue, shard=depth.shard).set(depth.batches)

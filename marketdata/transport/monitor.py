@@ -6,7 +6,7 @@ from typing import Final
 from marketdata.errors import TopologyMismatch, TransportUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.backoff import stopped_within
-from marketdata.transport.accounting import forget_depths
+from marketdata.transport.accounting import clear_depths
 from marketdata.transport.base import Transport
 
 INTERVAL_SECONDS: Final = 5.0
@@ -31,12 +31,12 @@ class QueueMonitor:
             while not await stopped_within(stopping, self._interval_seconds):
                 await self.observe()
         finally:
-            forget_depths()
+            clear_depths()
 
     async def observe(self) -> None:
         """Observe the depths once."""
         try:
             await self._transport.depths()
         except (TransportUnavailable, TopologyMismatch) as error:
-            forget_depths()
+            clear_depths()
             log.warning("queue depths unknown", reason="queue_depths", error=str(error))

@@ -84,7 +84,7 @@ async def test_a_leader_keeps_its_role_and_a_standby_gets_it_at_its_end(leases: 
     async with asyncio.timeout(scaled(WITHIN_SECONDS)):
         assert await first.acquire(stopping)
         waiting = asyncio.create_task(second.acquire(stopping))
-        async with first.kept(stopping):
+        async with first.renewing(stopping):
             done, _ = await asyncio.wait([waiting], timeout=3 * LEASE_MS / 1_000)
             assert not done
             assert first.leads
@@ -99,6 +99,6 @@ async def test_a_leader_that_is_cut_off_is_replaced_when_its_lease_ends(leases: 
         assert await first.acquire(never)
         assert await second.acquire(never), "nobody renews the first one's lease"
         assert not first.leads
-        async with first.kept(never) as over:
+        async with first.renewing(never) as over:
             await over.wait()
         await second.release()

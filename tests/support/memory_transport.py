@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
-from marketdata.transport.accounting import Intake, note_depths
+from marketdata.transport.accounting import Intake, set_depths
 from marketdata.transport.base import Batch, Delivery, QueueDepth
 from marketdata.transport.envelope import is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
@@ -119,7 +119,7 @@ class MemoryTransport:
             for shard in range(self._shard_count)
             for queue in QueueName
         ]
-        note_depths(depths)
+        set_depths(depths)
         return depths
 
     async def close(self) -> None:

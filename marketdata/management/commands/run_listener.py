@@ -87,6 +87,6 @@ def build_listener(provider: Provider, recorder: Recorder | None = None) -> List
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         clock=clock,
         tracing=configure_tracing("listener"),
-        tap=recorder.record if recorder else None,
+        on_frames=recorder.record if recorder else None,
         on_target=recorder.set_target if recorder else None,
     )

@@ -67,7 +67,7 @@ class RabbitMQSubscription:
         self._acquiring.add(self)
         self._forget()
         self._link.drop()
-        while not await self._locked():  # noqa: ASYNC110 - the other owner is another process
+        while not await self._try_lock():  # noqa: ASYNC110 - the other owner is another process
             await asyncio.sleep(STANDBY_POLL_SECONDS)
         self._term += 1
         async with self._link.translated_errors():
@@ -121,7 +121,7 @@ class RabbitMQSubscription:
             self._lost = True
             self._work_available.set()
 
-    async def _locked(self) -> bool:
+    async def _try_lock(self) -> bool:
         """Try once to declare the exclusive queue. If another connection has it, we lose the channel."""
         async with self._link.translated_errors():
             connection = await self._link.connection()
@@ -177,7 +177,7 @@ class RabbitMQSubscription:
             while waiting:
                 message = waiting.popleft()
                 number = message.delivery_tag or 0
-                batch = self._admitted(queue, message)
+                batch = self._admit(queue, message)
                 if batch is None:
                     refused.add(number)
                 else:
@@ -186,7 +186,7 @@ class RabbitMQSubscription:
             await self._acknowledge_numbers(refused)
         return deliveries
 
-    def _admitted(self, queue: QueueName, message: AbstractIncomingMessage) -> Batch | None:
+    def _admit(self, queue: QueueName, message: AbstractIncomingMessage) -> Batch | None:
         try:
             batch = batch_of(queue, self._shard, message.body, message.headers)
         except ContentError as error:

@@ -8,7 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as DriverChannel
 
 from marketdata.clock import Clock
-from marketdata.transport.accounting import Intake, count_published, note_depths
+from marketdata.transport.accounting import Intake, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.rabbitmq.connection import Link
@@ -103,7 +103,7 @@ class RabbitMQTransport:
             async with connection.channel(publisher_confirms=False) as channel:
                 for shard in range(self._shard_count):
                     depths += await self._topology.declare(channel, shard, QueueName)
-        note_depths(depths)
+        set_depths(depths)
         return depths
 
     async def close(self) -> None:
@@ -124,11 +124,11 @@ class RabbitMQTransport:
         async with self._opening:
             connection = await self._link.connection()
             if self._channel is None or self._channel.is_closed or self._connection is not connection:
-                self._channel = await self._opened_channel(connection)
+                self._channel = await self._open_channel(connection)
                 self._connection = connection
             return self._channel
 
-    async def _opened_channel(self, connection: AbstractConnection) -> AbstractChannel:
+    async def _open_channel(self, connection: AbstractConnection) -> AbstractChannel:
         channel = connection.channel(publisher_confirms=self._confirms, on_return_raises=self._confirms)
         await channel.initialize()
         for shard in range(self._shard_count):

@@ -87,7 +87,7 @@ class RedisListSubscription:
         await self._leadership.acquire(never, wait_for_store=False)
         self._owned = True
         self._term += 1
-        await self._tenure.enter_async_context(self._leadership.kept(never))
+        await self._tenure.enter_async_context(self._leadership.renewing(never))
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
         """Take the waiting batches. If there are none, block on the wake-up list and try again."""
@@ -134,7 +134,7 @@ class RedisListSubscription:
             for number, data in zip(taken[::2], taken[1::2], strict=True):
                 self._next_number = number + 1
                 tag = _Tag(self._term, self._unacknowledged_keys[queue], number)
-                batch = self._admitted(queue, data)
+                batch = self._admit(queue, data)
                 if batch is None:
                     refused.append(tag)
                 else:
@@ -143,7 +143,7 @@ class RedisListSubscription:
             await self._remove(refused)
         return deliveries
 
-    def _admitted(self, queue: QueueName, data: bytes) -> Batch | None:
+    def _admit(self, queue: QueueName, data: bytes) -> Batch | None:
         try:
             batch = decode(data)
         except ContentError as error:

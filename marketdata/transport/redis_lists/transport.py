@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from marketdata.clock import Clock
-from marketdata.transport.accounting import Intake, count_given_up, count_published, note_depths
+from marketdata.transport.accounting import Intake, count_discarded, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
 from marketdata.transport.envelope import encode, oldest_received_ms
 from marketdata.transport.queues import QueueLimits, QueueName
@@ -48,7 +48,7 @@ class RedisListTransport:
             answers = await self._server.pipeline(self._commands(grouped))
             count_published(batches)
             for (queue, _), (surplus, expired) in zip(grouped, answers[1::2], strict=True):
-                count_given_up(queue, surplus=surplus, expired=expired)
+                count_discarded(queue, surplus=surplus, expired=expired)
 
     def _commands(self, grouped: dict[tuple[QueueName, int], list[bytes]]) -> Iterable[tuple[Any, ...]]:
         oldest = oldest_received_ms(self._clock.time_ns(), self._limits)
@@ -81,7 +81,7 @@ class RedisListTransport:
             QueueDepth(queue=queue, shard=shard, batches=length)
             for (queue, shard), length in zip(queues, lengths, strict=True)
         ]
-        note_depths(depths)
+        set_depths(depths)
         return depths
 
     async def close(self) -> None:

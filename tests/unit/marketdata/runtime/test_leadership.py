@@ -269,7 +269,7 @@ def test_an_error_that_does_not_pass_ends_the_role(when_unreachable: WhenUnreach
         lease = ContendedLease(Store(), "a")
         leader = contender(lease, when_unreachable)
         await leader.acquire(asyncio.Event())
-        async with leader.kept(asyncio.Event()) as over:
+        async with leader.renewing(asyncio.Event()) as over:
             lease.refusal = ConfigurationError("wrong password")
             await over.wait()
         assert leader.why_not_leading == "wrong password"
@@ -359,7 +359,7 @@ async def test_a_store_that_answers_nothing_does_not_hold_up_a_leader_that_stops
 async def test_a_role_without_rivals_is_always_ours() -> None:
     leadership = Leadership(UncontestedLease(), role="listener", when_unreachable=LEAD_ON)
     assert await leadership.acquire(asyncio.Event())
-    async with leadership.kept(asyncio.Event()) as over:
+    async with leadership.renewing(asyncio.Event()) as over:
         await asyncio.sleep(10_000)
         assert leadership.leads
         assert not over.is_set()
