@@ -42,7 +42,7 @@ class FeedClock:
         self._declared_ms: int | None = None
         self._declared_at_ns: int | None = None
 
-    def take(self, statuses: Iterable[StatusEvent]) -> list[StatusEvent]:
+    def apply_declarations(self, statuses: Iterable[StatusEvent]) -> list[StatusEvent]:
         """Apply the declarations among some statuses. Returns all other statuses.
 
         A declaration holds from the next received frame on. One that is not allowed or not readable is

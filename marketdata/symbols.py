@@ -31,7 +31,7 @@ class SymbolColumn(Sequence[str]):
         self._spelled = spelled
 
     @classmethod
-    def of(cls, symbols: Sequence[str]) -> "SymbolColumn":
+    def from_symbols(cls, symbols: Sequence[str]) -> "SymbolColumn":
         """The column of these symbols."""
         if isinstance(symbols, SymbolColumn):
             return symbols

@@ -158,7 +158,7 @@ STORE_RECONNECTS: Final = Counter(
 )
 STORE_ANNOUNCEMENTS: Final = Counter("mdp_store_announcements_total", "Announcements received")
 STORE_MALFORMED: Final = Counter(
-    "mdp_store_malformed_messages_total", "Foreign bytes in the store", ["reason"]
+    "mdp_store_malformed_messages_total", "Values in the store that cannot be decoded", ["reason"]
 )
 
 # Reference data by REST.

@@ -50,7 +50,9 @@ class Parts:
         """Record missing or incomplete parts, and log them."""
         for flaw in flaws:
             self._flaws.append(flaw)
-            log.warning("reference data is incomplete", what=flaw.name, reason=flaw.reason, detail=flaw.detail)
+            log.warning(
+                "reference data is incomplete", what=flaw.name, reason=flaw.reason, detail=flaw.detail
+            )
 
     def remove_flaws(self, flaws: Collection[Flaw]) -> None:
         """Remove flaws that turned out to be none."""

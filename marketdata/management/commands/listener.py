@@ -103,7 +103,7 @@ class Command(BaseCommand):
         )
         events, frames = counters.unaccounted_events, counters.unaccounted_frames
         if events or frames:
-            self.stdout.write(f"books   do not close: {events} events, {frames} frames unaccounted for")
+            self.stdout.write(f"counts  do not add up: {events} events, {frames} frames unaccounted for")
 
 
 _CHANGE_OF: Final[dict[str, dict[str, Any]]] = {
