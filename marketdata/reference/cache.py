@@ -52,7 +52,7 @@ class ValueStore(Protocol):
         """Store a value, which expires after `ttl_seconds`."""
 
     def single_flight(self, kind: str, name: str) -> AbstractAsyncContextManager[bool]:
-        """Hold the right to request a value while the body runs. False if another process has it."""
+        """Hold the right to request a value while the body runs. Yields False if another process has it."""
 
 
 class ReferenceCache:

@@ -62,7 +62,8 @@ def bars_of_session(bars: Sequence[DailyBar], date: dt.date) -> Chosen[DailyBar]
 def newest_floats(floats: Sequence[Float], today: dt.date) -> Chosen[Float]:
     """The float of each symbol with the newest effective date up to the day after `today`.
 
-    A float of 0 shares is `unknown`: the source uses it so. A later date is `not_yet`.
+    A float of 0 shares is `unknown`, since the source uses 0 for that. A float with a later date is
+    `not_yet`.
     """
     left_out: Counter[str] = Counter()
     last = today + dt.timedelta(days=1)
@@ -106,9 +107,9 @@ def snapshots_of_day(snapshots: Sequence[Snapshot], day: TradingDay, answered_at
     `contradictory`.
 
     A row without a time (0) belongs to a symbol that has not traded since the provider cleared its snapshot.
-    It counts as cleared for this day if most rows with a time are of the day, since some symbols always
-    trade. A row without a time must have no values of the day: otherwise it is `contradictory`. So is a row
-    whose low is above its high.
+    The snapshot counts as cleared for this day if most rows with a time are of the day, since some symbols
+    always trade. A row without a time must have no values of the day: otherwise it is `contradictory`. So is
+    a row whose low is above its high.
     """
     left_out: Counter[str] = Counter()
     current = [row for row in snapshots if row.updated_ns and day.contains(row.updated_ns // _NS_PER_MS)]

@@ -157,9 +157,10 @@ class Leadership:
 
     @contextlib.asynccontextmanager
     async def renewing(self, stopping: asyncio.Event) -> AsyncIterator[asyncio.Event]:
-        """Renew the acquired role while the body runs. The body gets an event: role lost, or `stopping`.
+        """Renew the acquired role while the body runs. Yields an event that is set at its loss, or at
+        `stopping`.
 
-        The body's end does not release the role.
+        The end of the body does not release the role.
         """
         over = asyncio.Event()
         keeping = asyncio.create_task(self._keep(stopping, over), name=f"keep the role {self._role}")
@@ -186,7 +187,7 @@ class Leadership:
 
     @contextlib.asynccontextmanager
     async def if_free(self) -> AsyncIterator[bool]:
-        """Acquire the role if it is free now; the body gets whether it is. Release it after the body.
+        """Acquire the role if it is free now, and release it after the body. Yields whether it was free.
 
         For work that may safely be done twice: the body goes on if the role is lost.
 

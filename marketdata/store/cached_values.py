@@ -40,7 +40,7 @@ class CachedValues:
 
     @contextlib.asynccontextmanager
     async def single_flight(self, kind: str, name: str) -> AsyncIterator[bool]:
-        """Hold the right to request a value while the body runs. False if another process has it."""
+        """Hold the right to request a value while the body runs. Yields False if another process has it."""
         lease = Lease(self._redis, self._keys.fact_lease(kind, name), self._owner, self._lease_ms)
         role = Leadership(lease, role=f"search for {kind}", when_unreachable=WhenUnreachable.LEAD_ON)
         async with role.if_free() as ours:
