@@ -18,9 +18,9 @@ class ConfigurationError(MarketDataError):
 
 
 class ContentError(MarketDataError):
-    """Bytes that are not what the protocol promises.
+    """Bytes that do not follow the expected format.
 
-    `reason` is one of a small fixed set of words: it becomes a metric label.
+    `reason` is one of a small fixed set of words, since it becomes a metric label.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -1,4 +1,4 @@
-"""From frames to batches: routing, numbering and counting. No I/O."""
+"""Routes frames into batches, and numbers and counts these. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
