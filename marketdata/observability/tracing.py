@@ -59,8 +59,8 @@ class OpenTelemetryTracing(Tracing):
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
         header = carrier.get(TRACEPARENT, "")
-        # The header ends with the flags, two hexadecimal digits whose lowest bit means "sampled". Without that
-        # bit it is left out, since it would add 55 useless bytes to every envelope.
+        # The header ends with the flags, two hexadecimal digits whose lowest bit means "sampled". Without
+        # that bit it is left out, since it would add 55 useless bytes to every envelope.
         return header if header and int(header[-2:], 16) & 1 else ""
 
     def close(self) -> None:
