@@ -1,1 +1,1 @@
-"""What happened: from the provider's wire to typed, stored market state."""
+"""Market data: from a provider's feed through the queues to the stored state of the market."""

@@ -1,4 +1,4 @@
-"""The market data room as a Django application."""
+"""Market data as a Django application."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from django.db.models.signals import post_migrate
 
 
 class MarketDataConfig(AppConfig):
-    """Commands and jobs of the market data room."""
+    """The application with the commands and jobs of `marketdata`."""
 
     name = "marketdata"
     verbose_name = "market data"
 
     def ready(self) -> None:
-        """Have the schedules entered whenever the database was migrated."""
-        # Django sends the signal for applications with models, so it is the schedules' own that is heard.
+        """Register the schedules after every migration of the database."""
+        # Django sends the signal for applications with models only, so connect to that of the schedules.
         post_migrate.connect(_register_schedules, sender=apps.get_app_config("django_q"))
 
 
@@ -25,6 +25,6 @@ def _register_schedules(using: str, **_signal: Any) -> None:
     from marketdata.jobs import register_schedules  # noqa: PLC0415
 
     connection = connections[using]
-    # A partial migration may leave django-q2's tables for later; the next one enters the schedules.
+    # A partial migration may not create django-q2's tables; the next one does, and registers the schedules.
     if Schedule._meta.db_table in connection.introspection.table_names():  # noqa: SLF001 - Django's documented API
         register_schedules(using)

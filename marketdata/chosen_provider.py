@@ -18,7 +18,11 @@ def chosen_provider() -> ProviderPlugin:
 
 
 def provider_settings() -> Settings:
-    """What is set under names that begin with the provider's: as the settings have it, else as text."""
+    """The settings whose names begin with the provider's name.
+
+    Values come from Django's settings. Those that Django's settings do not declare are texts of the
+    environment.
+    """
     prefix = f"{settings.MARKET_DATA_PROVIDER.upper()}_"
     return {
         **{name: value for name, value in os.environ.items() if name.startswith(prefix)},

@@ -1,8 +1,8 @@
 """Time as a parameter.
 
-Event time drives the market, received time drives freshness, and neither is read
-from the system inside decoding, analyzers or the calendar: whoever needs the
-present takes a `Clock` through its constructor, so that tests advance it by hand.
+Event time drives the market; received time drives freshness. Decoding, analyzers and the calendar do not read
+the system's time. A class that needs the current time takes a `Clock` in its constructor, so that tests can
+advance it.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the present comes from."""
+    """The source of the current time."""
 
     def time_ns(self) -> int:
         """Nanoseconds since the epoch, UTC: for received and published times."""

@@ -1,16 +1,16 @@
-"""The error family of the market data room.
+"""The errors of `marketdata`.
 
-An error whose name ends in `Unavailable` passes: the same call may succeed later. Any other is about content
-or configuration, which is as wrong at the next attempt.
+An error whose name ends in `Unavailable` is temporary: the same call may succeed later. Every other error is
+about content or configuration: the same call fails again.
 """
 
 
 class MarketDataError(Exception):
-    """Root of every error that this room raises on purpose."""
+    """Base of all errors that `marketdata` raises on purpose."""
 
 
 class Unavailable(MarketDataError):
-    """Trouble with a connection; a later attempt may succeed."""
+    """A connection failed; a later attempt may succeed."""
 
 
 class ConfigurationError(MarketDataError):
@@ -18,9 +18,9 @@ class ConfigurationError(MarketDataError):
 
 
 class ContentError(MarketDataError):
-    """Bytes that are not what the protocol promises.
+    """Bytes that do not follow the expected format.
 
-    `reason` is one of a small fixed set of words: it becomes a metric label.
+    `reason` is one of a small fixed set of words, since it becomes a metric label.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -29,7 +29,7 @@ class ContentError(MarketDataError):
 
 
 class TransportError(MarketDataError):
-    """Root of the errors of the queue transports."""
+    """Base of the errors of the queue transports."""
 
 
 class TransportUnavailable(TransportError, Unavailable):
@@ -37,11 +37,11 @@ class TransportUnavailable(TransportError, Unavailable):
 
 
 class PublishersBlocked(TransportUnavailable):
-    """The broker is there and takes nothing (memory or disk alarm); it takes again once it has room."""
+    """The broker is connected but accepts no messages (memory or disk alarm) until it has room again."""
 
 
 class TopologyMismatch(TransportError):
-    """A queue exists with other properties than ours; only an operator can resolve it."""
+    """A queue exists with other properties than ours; only an operator can correct this."""
 
 
 class OwnershipLost(TransportError):
@@ -57,7 +57,7 @@ class ProviderUnavailable(Unavailable):
 
 
 class ProviderRefused(MarketDataError):
-    """The provider answered and said no: bad key, missing entitlement, too many connections.
+    """The provider refused a request: bad key, missing entitlement, too many connections.
 
     `reason` is a word such as `auth_failed`, `max_connections` or `not_entitled`.
     """

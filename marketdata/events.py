@@ -1,11 +1,10 @@
-"""Market events in the platform's own words: what analyzers read of them, whoever provides them.
+"""Market events in the platform's own terms, the same for every provider.
 
 A provider's decoder gives events as columns of numbers, one column for each name below; an absent value is
 NaN. Prices are dollars a share, sizes are shares, times are epoch milliseconds unless the name says
-otherwise. Codes of a provider never get here: its decoder turns them into `TradeRule` and `HaltSign`.
+otherwise. A provider's codes do not occur here: its decoder converts them to `TradeRule` and `HaltSign`.
 
-The types bound every number where bytes become types: NaN, negative sizes and absurd magnitudes never get
-past a decoder.
+The types limit every number at decoding: NaN, negative sizes and absurd magnitudes are refused there.
 """
 
 import enum
@@ -22,18 +21,18 @@ EpochNs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=9 * 10**18)]
 
 LONGEST_SYMBOL: Final = 32
 SYMBOL_PATTERN: Final = r"\A[A-Za-z0-9][A-Za-z0-9.+/:^*=#$%!@~_-]*\Z"
-"""What a symbol can be, the one place that says so.
+"""The accepted symbols.
 
-Letters of both cases (a preferred share is `KIMpL`), digits, the signs with which exchanges tell classes,
-units, warrants, rights, when-issued and called shares apart, and the colon of other markets (`O:`, `I:`).
-The first is a letter or a digit. Nothing else is in it: nothing that cannot be seen, nothing that is not
-ASCII, and nothing that markup or quoted text takes for its own.
+Letters of both cases (a preferred share is `KIMpL`), digits, the signs by which exchanges mark classes,
+units, warrants, rights, when-issued and called shares, and the colon of other markets (`O:`, `I:`). The first
+character is a letter or a digit. All other characters are refused: invisible ones, those outside ASCII, and
+those with a meaning in markup or in quoted text.
 """
 
 SYMBOL_RULE: Final = (
     f"1 to {LONGEST_SYMBOL} letters, digits or any of . + - / : ^ * = # $ % ! @ ~ _, a letter or digit first"
 )
-"""The same for people."""
+"""The accepted symbols, in words for an error message."""
 
 Symbol: TypeAlias = Annotated[
     str, msgspec.Meta(min_length=1, max_length=LONGEST_SYMBOL, pattern=SYMBOL_PATTERN)
@@ -41,15 +40,15 @@ Symbol: TypeAlias = Annotated[
 
 
 def is_symbol(text: str) -> bool:
-    """Whether a text can be one."""
+    """Whether a text is accepted as a symbol."""
     return len(text) <= LONGEST_SYMBOL and re.search(SYMBOL_PATTERN, text) is not None
 
 
 class TradeRule(enum.IntFlag):
-    """What the conditions of a trade forbid together; 0 is a trade that counts in everything.
+    """The restrictions of all conditions of a trade together; 0 means a trade that counts everywhere.
 
     `NOT_LAST`: it does not set the last price. `LAST_IN_EXTENDED_HOURS`: it sets the last price only outside
-    the regular session. `NOT_IN_VOLUME`: its shares do not count, since another trade has them.
+    the regular session. `NOT_IN_VOLUME`: its shares do not count, since another trade includes them.
     """
 
     NOT_LAST = 1
@@ -58,10 +57,10 @@ class TradeRule(enum.IntFlag):
 
 
 class HaltSign(enum.IntFlag):
-    """What a message of price bands says of trading; 0 says nothing but the bands.
+    """What a price band message means for trading; 0 means that it contains only the bands.
 
-    `HALTED`: the symbol is halted. `RESUMED`: it trades again. `TRADING`: a message that is sent only for
-    symbols whose halts are sent too, and never while they are halted.
+    `HALTED`: the symbol is halted. `RESUMED`: it trades again. `TRADING`: sent only for symbols with halt
+    messages, and never while they are halted.
     """
 
     HALTED = 1
@@ -83,14 +82,14 @@ AGGREGATE_COLUMNS: Final = (
     "start_timestamp",
     "end_timestamp",
 )
-"""A second or a minute of one symbol. A bar with the same start replaces the one before.
+"""One second or minute of one symbol. An aggregate with the same start replaces the earlier one.
 
-`official_open_price` is absent or 0 until it is known. `aggregate_vwap` and `accumulated_volume` are of the
-day.
+`official_open_price` is absent or 0 until it is known. `aggregate_vwap` and `accumulated_volume` are values
+of the whole day.
 """
 
 SPAN_FIELDS: Final = ("start_timestamp", "end_timestamp")
-"""The two stamps of an aggregate. One bounds the other: an aggregate of a wire has a `longest_span_ms`."""
+"""The two timestamps of an aggregate. A provider's decoder limits their distance to its `longest_span_ms`."""
 
 TRADE_COLUMNS: Final = (
     "price",
@@ -103,12 +102,12 @@ TRADE_COLUMNS: Final = (
 )
 """One trade. `size` is in whole shares; `fractional_size` is exact, and absent where `size` is.
 
-`rules` are the bits of `TradeRule`. `identity` is a whole number below 2**53: trades that agree in all
-else are the same only if it is the same.
+`rules` are the bits of `TradeRule`. `identity` is a whole number below 2**53. It distinguishes trades that
+agree in all other columns.
 """
 
 QUOTE_COLUMNS: Final = ("bid_price", "bid_size", "ask_price", "ask_size", "timestamp", "sequence_number")
-"""The best bid and offer. A price of 0 says that the side is empty."""
+"""The best bid and offer. A price of 0 means that the side is empty."""
 
 PRICE_BAND_COLUMNS: Final = (
     "high",
@@ -118,7 +117,8 @@ PRICE_BAND_COLUMNS: Final = (
     "sequence_number",
     "signs",
 )
-"""Bands of the limit-up/limit-down plan; a band of 0 is none. `nanoseconds` are those beyond the millisecond.
+"""Price bands of the limit-up/limit-down plan. A band of 0 is absent. `nanoseconds` are those after
+`timestamp`.
 
 `signs` are the bits of `HaltSign`.
 """

@@ -1,9 +1,9 @@
-"""The feed's own clock: what time it is where the events come from, which no event can be ahead of.
+"""The feed's own clock: the current time at the source of the events. No event can be later.
 
-A live feed is on the time of the world: the received time, less the delay of a delayed feed. A simulated or
-replayed feed has a day and a speed of its own and declares its time in a status, `{"ev":"status",
-"status":"clock","message":"<epoch milliseconds>"}`, before the events that it bounds. Only a feed at an
-address of the operator's choice may declare one: the vendor's feeds are live, whatever they say.
+The time of a live feed is the received time, less the delay of a delayed feed. A simulated or replayed feed
+has its own day and speed. It declares its time in a status before the events for which the time holds:
+`{"ev":"status","status":"clock","message":"<epoch milliseconds>"}`. Only a feed at an address that the
+operator has set may declare a time. The vendor's feeds are live, so their declarations do not count.
 """
 
 import re
@@ -14,15 +14,15 @@ from marketdata.feeds import StatusEvent
 
 CLOCK_STATUS: Final = "clock"
 AHEAD_TOLERANCE_MS: Final = 5_000
-"""By how much a stamp may be ahead of the feed's time: clocks of exchange, provider and listener differ."""
+"""By how much a timestamp may be ahead of the feed's time, since clocks of exchange and listener differ."""
 
 DECLARED_EVERY_MS: Final = 1_000
-"""How far a feed's time may go on before it is declared again: well within what a stamp may be ahead."""
+"""The interval of declarations, in the feed's time. Well below `AHEAD_TOLERANCE_MS`."""
 
 DECLARATION_LIFE_NS: Final = 10_000_000_000
-"""A feed that has declared nothing for so long is taken for a live one again."""
+"""A feed without a declaration for this long counts as live again."""
 
-# From 2000 to 2100: no market has another time.
+# From 2000 to 2100: any other time is an error.
 _EARLIEST_MS: Final = 946_684_800_000
 _LATEST_MS: Final = 4_102_444_800_000
 _EPOCH_MS: Final = re.compile(r"[0-9]{1,13}")
@@ -30,10 +30,10 @@ _NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 class FeedClock:
-    """Tells the feed time of what is received.
+    """Gives the feed's time at an instant.
 
-    `delay_ms`: by how much a live feed is late at least. `may_declare`: whether the feed may have a time of
-    its own; until it declares one, it is taken for a live feed.
+    `delay_ms`: the minimum delay of a live feed. `may_declare`: whether the feed may declare its own time.
+    Until it does, it counts as live.
     """
 
     def __init__(self, *, delay_ms: int = 0, may_declare: bool = False) -> None:
@@ -42,10 +42,11 @@ class FeedClock:
         self._declared_ms: int | None = None
         self._declared_at_ns: int | None = None
 
-    def take(self, statuses: Iterable[StatusEvent]) -> list[StatusEvent]:
-        """Learn from the declarations among some statuses; all others, and declarations that do not count.
+    def apply_declarations(self, statuses: Iterable[StatusEvent]) -> list[StatusEvent]:
+        """Apply the declarations among some statuses. Returns all other statuses.
 
-        They are as of what is received next.
+        A declaration holds from the next received frame on. One that is not allowed or not readable is
+        returned.
         """
         others = []
         for event in statuses:
@@ -57,7 +58,7 @@ class FeedClock:
         return others
 
     def feed_time_ms(self, received_ns: int) -> int:
-        """The feed's time (epoch milliseconds) as of something received at an instant (epoch nanoseconds)."""
+        """The feed's time (epoch milliseconds) for a frame that was received at `received_ns` (epoch)."""
         if self._declared_ms is not None:
             if self._declared_at_ns is None:
                 self._declared_at_ns = received_ns
@@ -67,7 +68,7 @@ class FeedClock:
 
 
 def declared_time_ms(event: StatusEvent) -> int | None:
-    """The time that a status declares, epoch milliseconds; None where it declares none that can be read."""
+    """The time that a status declares, epoch milliseconds; None if it is no readable declaration."""
     if event.status != CLOCK_STATUS or not _EPOCH_MS.fullmatch(event.message):
         return None
     declared_ms = int(event.message)

@@ -1,17 +1,17 @@
-"""What goes to a feed and what comes from it: the target, the frames, and statuses among their events."""
+"""The target of a provider's feed, the frames that it delivers, and the statuses in these."""
 
 from typing import Final
 
 import msgspec
 
 MAX_FRAME_CHARACTERS: Final = 16 * 2**20
-"""A longer frame is not looked at."""
+"""A longer frame is refused unread."""
 
 
 class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """What to listen to, in the words of the provider: what it accepts, its `validate` says.
+    """What to listen to, in the provider's own terms. The provider's `validate` checks it.
 
-    `session`: a number that has changed asks for a new connection although nothing else changed.
+    `session`: any change of this number requests a new connection.
     """
 
     feed: str
@@ -21,14 +21,14 @@ class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One message of the feed as it came off the wire, and when (epoch nanoseconds)."""
+    """One message of the feed, unchanged, and when it was received (epoch nanoseconds)."""
 
     data: str | bytes
     received_ns: int
 
 
 class StatusEvent(msgspec.Struct, frozen=True, gc=False):
-    """What the provider says about the connection itself, in its own words."""
+    """A provider's message about the connection itself."""
 
     status: str
     message: str = ""

@@ -1,9 +1,9 @@
-"""Which symbols are test issues: securities that exchanges list so that members can try out their systems.
+"""Recognises test issues: securities that exchanges list so that their members can test their systems.
 
-They trade on production feeds, at prices that mean nothing, and neither events nor reference data mark them.
-So they are known by their names. Sources: the exchanges' notices of test securities, such as Nasdaq's symbol
+They trade on production feeds at meaningless prices, and neither events nor reference data mark them. So they
+are recognised by their symbols. Sources: the exchanges' notices of test securities, such as Nasdaq's symbol
 directory (column "Test Issue") and its list for the trade reporting facilities. Symbols that were later given
-to real securities (IBO, ZZZ) are left out.
+to real securities (IBO, ZZZ) are not included.
 """
 
 import re
@@ -15,7 +15,7 @@ _NAMES: Final = (
     "ZVZZC", "ZVZZCNX", "ZXYZ.A",  # Nasdaq, beside the family below
 )  # fmt: skip
 
-# Nasdaq's family of ZVZZT; those of the listing exchanges (American, Chicago, New York, Arca and others),
+# Families: ZVZZT of Nasdaq; TEST of the listing exchanges (American, Chicago, New York, Arca and others),
 # with every kind of suffix (`NTEST`, `NTEST.A`, `ATESTpB`); the consolidated tape's suffix for tests.
 _FAMILIES: Final = (r"Z[A-Z]ZZT", r"[A-Z]?TEST(?:[^A-Z].*)?", r".+[/.]TEST")
 

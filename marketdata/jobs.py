@@ -1,4 +1,4 @@
-"""Scheduled jobs of this room, run by django-q2's workers (`manage.py qcluster`). Each is idempotent."""
+"""The scheduled jobs of `marketdata`. django-q2 runs them (`manage.py qcluster`). All are idempotent."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
 from marketdata.reference.state import LoadReport, LoadState, read_load_state
-from marketdata.reference.waiting import in_turn
+from marketdata.reference.waiting import lookup_order
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.store.cached_values import CachedValues
@@ -35,13 +35,13 @@ from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from marketdata.store.stored_reference import readable, stored_reference
+from marketdata.store.stored_reference import read_or_none, stored_reference
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 REFERENCE_SCHEDULE: Final = "refresh reference data"
 REFERENCE_INTERVAL_MINUTES: Final = 15
-"""Half of the time before a trading day in which its data can be had: it is there when the day starts."""
+"""Half of the period in which a trading day's data is available before the day: so it is loaded in time."""
 
 NEWCOMERS_SCHEDULE: Final = "look up symbols without reference data"
 NEWCOMERS_INTERVAL_MINUTES: Final = 1
@@ -53,23 +53,23 @@ log = get_logger(__name__)
 
 
 class RefreshOutcome(enum.StrEnum):
-    """What a refresh came to."""
+    """The outcome of a refresh."""
 
     LOADED = "loaded"
     CURRENT = "already of the current trading day"
-    RESTING = "of the current trading day and not whole; loaded again within the hour"
+    INCOMPLETE = "of the current trading day and incomplete; loaded again within the hour"
     BUSY = "another process is loading"
 
 
 class Refreshed(msgspec.Struct, frozen=True):
-    """The outcome, and with LOADED what was stored."""
+    """The outcome of a refresh; with LOADED also the stored data."""
 
     outcome: RefreshOutcome
     loaded: Loaded | None = None
 
 
 class SearchOutcome(enum.StrEnum):
-    """What a search for symbols without reference data came to."""
+    """The outcome of a search for symbols without reference data."""
 
     SEARCHED = "searched"
     NONE_MISSING = "every symbol that trades has reference data"
@@ -79,10 +79,9 @@ class SearchOutcome(enum.StrEnum):
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome, and with SEARCHED how many symbols were added, are unknown, failed, or were left for
-    later.
+    """The outcome of a search; with SEARCHED also counts of symbols: added, unknown, failed, left for later.
 
-    `trouble` is why a search was cut short.
+    `failure`: why the search ended early.
     """
 
     outcome: SearchOutcome
@@ -91,15 +90,14 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     left: int = 0
     not_entitled: Sequence[str] = ()
-    trouble: str = ""
+    failure: str = ""
 
 
 class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """Where reference data comes from and where it goes.
+    """The source and the store of reference data, and the limits of the jobs.
 
-    `shards` is how many blocks of rows the market's table has; `max_lookups` bounds the requests of one
-    search for symbols without reference data. After `patience_seconds` of a run nothing is asked for a second
-    time.
+    `shards`: number of shards of the market. `max_lookups`: most requests of one search for symbols without
+    reference data. `patience_seconds`: after this time, a run repeats no failed request.
     """
 
     provider: str
@@ -112,7 +110,7 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reference_configuration() -> ReferenceConfiguration:
-    """The configuration that the settings hold."""
+    """The configuration in the settings."""
     return ReferenceConfiguration(
         provider=settings.MARKET_DATA_PROVIDER,
         provider_settings=provider_settings(),
@@ -124,15 +122,15 @@ def reference_configuration() -> ReferenceConfiguration:
 
 
 def _job_configuration() -> ReferenceConfiguration:
-    """The same for a job, which is ended after a time: half of that is for asking again."""
+    """The configuration of a job. After half of the time until a job is killed, it repeats no request."""
     patience_seconds = settings.JOBS_TIMEOUT_SECONDS / 2
     return msgspec.structs.replace(reference_configuration(), patience_seconds=patience_seconds)
 
 
 def refresh_reference_data() -> str:
-    """The scheduled job: load reference data unless what is stored is of the current trading day.
+    """The scheduled job: load reference data unless the stored data is of the current trading day.
 
-    Raises what `refresh` raises: django-q2 then records the failure, and the next run tries again.
+    Raises the errors of `refresh`. Then django-q2 records the failure, and the next run tries again.
     """
     refreshed = asyncio.run(refresh(_job_configuration(), only_if_stale=True))
     loaded = refreshed.loaded
@@ -147,7 +145,7 @@ async def refresh(
     only_if_stale: bool,
     progress: Callable[[Progress], None] | None = None,
 ) -> Refreshed:
-    """Load reference data for the whole market, store it and announce it; one process at a time.
+    """Load reference data for the whole market, store it and announce it. One process does so at a time.
 
     Raises:
         StoreUnavailable: the cache is away.
@@ -160,16 +158,18 @@ async def refresh(
         _source(configuration) as source,
     ):
         lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
-        async with _writer_role(lease).at_once() as ours:
+        async with _writer_role(lease).if_free() as ours:
             if not ours:
                 return Refreshed(RefreshOutcome.BUSY)
             stored = await stored_reference(SnapshotReader(redis, keys))
             if only_if_stale and stored.block is not None:
                 loader = ReferenceLoader(source, _calendar_around)
-                # Where nobody knows how whole the data is, it is loaded again.
+                # If it is unknown how complete the data is, load it again.
                 parts, now_ms = stored.parts, time.time_ns() // NS_PER_MS
                 if parts is not None and not parts.is_due(now_ms) and await loader.is_current(stored.block):
-                    return Refreshed(RefreshOutcome.CURRENT if parts.is_whole else RefreshOutcome.RESTING)
+                    return Refreshed(
+                        RefreshOutcome.CURRENT if parts.is_complete else RefreshOutcome.INCOMPLETE
+                    )
             records = ServiceRecords(redis, keys, REFERENCE_SERVICE)
             async with LoadReport(records, also=progress) as report:
                 loader = ReferenceLoader(source, _calendar_around, progress=report.progress)
@@ -187,22 +187,22 @@ async def refresh(
 
 
 async def load_state(configuration: ReferenceConfiguration) -> LoadState | None:
-    """How the newest load went or goes; None when there was none lately.
+    """The progress or outcome of the newest load; None if there was none lately.
 
     Raises:
         StoreUnavailable: the cache is away.
-        ContentError: foreign bytes stand in its place.
+        ContentError: the stored value is not such a record.
     """
     async with contextlib.aclosing(connect(configuration.cache_url)) as redis:
         records = ServiceRecords(redis, Keys(configuration.key_prefix), REFERENCE_SERVICE)
-        told = await records.actual()
-    return None if told is None else read_load_state(told)
+        stored = await records.actual()
+    return None if stored is None else read_load_state(stored)
 
 
 def look_up_newcomers() -> str:
-    """The scheduled job: find symbols that trade but have no reference data, and add what is known of them.
+    """The scheduled job: find symbols that trade but have no reference data, and add it.
 
-    Raises what `add_newcomers` raises: django-q2 then records the failure, and the next run tries again.
+    Raises the errors of `add_newcomers`. Then django-q2 records the failure, and the next run tries again.
     """
     searched = asyncio.run(add_newcomers(_job_configuration()))
     if searched.outcome is SearchOutcome.SEARCHED:
@@ -211,11 +211,11 @@ def look_up_newcomers() -> str:
 
 
 async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
-    """Look up symbols that trade and that the reference block lacks, and announce the larger block.
+    """Look up symbols that trade and are not in the reference block; store and announce the extended block.
 
     Raises:
         StoreUnavailable: the cache is away.
-        ProviderUnavailable, ProviderRefused, ContentError: see `RestSource`.
+        ProviderUnavailable, ProviderRefused, ContentError: see `NewcomerSearch.look_up`.
     """
     if not configuration.max_lookups:
         return Searched(outcome=SearchOutcome.OFF)
@@ -228,18 +228,18 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
         if not await _missing_symbols(reader, stored, configuration.shards):
             return Searched(outcome=SearchOutcome.NONE_MISSING)
         lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
-        async with _writer_role(lease).at_once() as ours:
+        async with _writer_role(lease).if_free() as ours:
             if not ours:
                 return Searched(outcome=SearchOutcome.BUSY)
-            # Read again: a load that has just ended may have brought them.
+            # Read again, since a load that has just ended may have added these symbols.
             stored = await reader.reference() or stored
             missing = await _missing_symbols(reader, stored, configuration.shards)
             values = CachedValues(redis, keys, process_identity())
-            parts = await readable(reader.reference_parts())
+            parts = await read_or_none(reader.reference_parts())
             closures = parts.closures if parts is not None else ()
             found = await _look_up(missing, stored, closures, values, configuration)
             if len(found.block):
-                tickers = {**(await readable(reader.tickers()) or {}), **found.tickers}
+                tickers = {**(await read_or_none(reader.tickers()) or {}), **found.tickers}
                 merged = merge(stored, found.block)
                 await BlockPublisher(redis, keys).publish_reference(merged, tickers=tickers or None)
     return Searched(
@@ -249,7 +249,7 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
         failed=found.failed,
         left=found.left,
         not_entitled=found.not_entitled,
-        trouble=found.trouble,
+        failure=found.failure,
     )
 
 
@@ -273,7 +273,7 @@ async def _look_up(
 
 
 def _writer_role(lease: Lease) -> Leadership:
-    """The role of the one job that writes reference data. Two that write lose nothing but requests."""
+    """The role of the job that writes reference data. If two jobs write, they only waste requests."""
     return Leadership(lease, role="reference job", when_unreachable=WhenUnreachable.LEAD_ON)
 
 
@@ -288,7 +288,7 @@ def _calendar_around(time_ns: int) -> TradingCalendar:
 
 
 def _count(loaded: Loaded) -> None:
-    """The metrics of a load; a part that is whole now has none."""
+    """Set the metrics of a load. A part that is complete again has no flaw in them."""
     metrics.REFERENCE_ROWS.set(len(loaded.block))
     metrics.REFERENCE_FLAWS.clear()
     for flaw in loaded.flaws:
@@ -296,10 +296,10 @@ def _count(loaded: Loaded) -> None:
 
 
 async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int) -> Sequence[str]:
-    """Symbols that trade and have no row in the reference block, in the order in which it is their turn."""
+    """Symbols that trade and have no row in the reference block, in the order in which to look them up."""
     rows = [await reader.rows(shard) for shard in range(shards)]
     refused = [await reader.refused(shard) for shard in range(shards)]
-    return in_turn(rows, refused, known=frozenset(stored.symbols), chance=random.SystemRandom())
+    return lookup_order(rows, refused, known=frozenset(stored.symbols), chance=random.SystemRandom())
 
 
 _SCHEDULED: Final = (
@@ -308,13 +308,13 @@ _SCHEDULED: Final = (
 )
 
 JOBS: Final[Mapping[str, str]] = {f"{__name__}.{job.__name__}": name for name, job, _ in _SCHEDULED}
-"""All jobs there are: dotted name -> what it is called. No other one runs, whatever a schedule names."""
+"""All jobs: dotted name -> name for operators. No other function runs, even if a schedule names it."""
 
 
 def register_schedules(using: str = "default") -> None:
-    """Enter the schedules of this room where they are missing; what an operator changed stays as it is.
+    """Create the missing schedules of `JOBS`. A schedule that an operator changed stays as it is.
 
-    A schedule that is entered anew runs as soon as a cluster does: that is the load at the first start.
+    A new schedule runs as soon as a cluster runs. So the first start loads reference data.
     """
     for name, job, minutes in _SCHEDULED:
         Schedule.objects.using(using).get_or_create(

@@ -1,9 +1,8 @@
-"""Versioned shapes that cross a process boundary after the queues.
+"""Versioned payloads that cross process boundaries after the queues.
 
-One shape serves the whole way from processor to browser: the `RowBlock`, a set of
-rows (one per symbol, or one per rank) held column by column. A processor's changed
-rows, its whole shard, and a leaderboard are all row blocks; nobody builds an object
-per row until the last step towards a browser.
+All processes from processor to browser use one payload, the `RowBlock`: rows (one per symbol, or one per
+rank), stored column by column. A processor's changed rows, its whole shard, and a leaderboard are row blocks.
+Only the last step before a browser makes an object for each row.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from marketdata.errors import ContentError
 
 ROW_BLOCK_VERSION: Final = 1
 UNKNOWN_PIECE_BYTES: Final = 4_096
-"""How much of an unknown piece is kept."""
+"""At most so much of an unknown piece is kept."""
 
 Column = NDArray[np.float64]
 
@@ -25,17 +24,17 @@ Column = NDArray[np.float64]
 class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of market state, column by column.
 
-    `symbols[i]` and `columns[name][i]` describe row `i`. Numbers are float64; NaN means
-    *absent*, which is not zero; epoch milliseconds and share counts are exact up to 2**53.
+    `symbols[i]` and `columns[name][i]` describe row `i`. Numbers are float64. NaN means *absent*, which is
+    not zero. Epoch milliseconds and share counts are exact up to 2**53.
 
-    `producer` names who made the block (`shard:0`, `scanners:top_gainers`), `epoch` is that
-    process's start in epoch nanoseconds, and `tick` counts its publications from 1 without
-    gaps: a reader that sees another epoch or skips a tick re-reads the stored whole.
+    `producer` is the name of the block's source (`shard:0`, `scanners:top_gainers`). `epoch` is the start of
+    that producer in epoch nanoseconds, and `tick` numbers its publications from 1 without gaps. A reader that
+    sees a new epoch or misses a tick reads the whole stored block.
 
-    Times: `published_ns` our clock at publication; `received_ns` the newest received time of
-    an event that is reflected in the block (0 when none); `market_time_ms` the newest event time.
+    Times: `published_ns` is our clock at publication; `received_ns` is the newest received time of an event
+    that the block reflects (0 for none); `market_time_ms` is the newest event time.
 
-    `shows_test_issues`: the processor's decision on whether its test issues stand on boards.
+    `shows_test_issues`: whether boards may show the processor's test issues.
     """
 
     producer: str
@@ -65,10 +64,10 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnknownPiece(msgspec.Struct, array_like=True, frozen=True):
-    """Something from the feed that is no event, or not one of its queue: byte for byte as it came.
+    """Bytes from the feed that are not an event, or an event of another queue; unchanged.
 
-    `reason` is one of `marketdata.codec.RejectReason`. Of a piece of more than 4 KiB, `raw` is the beginning;
-    `byte_count` tells the whole length.
+    `reason` is one of `marketdata.codec.RejectReason`. `raw` is limited to the first 4 KiB; `byte_count` is
+    the complete length.
     """
 
     reason: str
@@ -78,12 +77,12 @@ class UnknownPiece(msgspec.Struct, array_like=True, frozen=True):
 
     @classmethod
     def cut(cls, raw: bytes, *, reason: str, received_ns: int) -> "UnknownPiece":
-        """A piece of any length, cut to what is kept of it."""
+        """A piece of any length, cut to `UNKNOWN_PIECE_BYTES`."""
         return cls(reason, received_ns, len(raw), raw[:UNKNOWN_PIECE_BYTES])
 
 
 class _WireBlock(msgspec.Struct, array_like=True, frozen=True):
-    """The block as msgpack sees it: a header, the names, and one column-major float64 matrix."""
+    """The block in msgpack: a header, the names, and one column-major float64 matrix."""
 
     version: int
     producer: str
@@ -112,7 +111,7 @@ def decode_unknown(data: bytes) -> UnknownPiece:
     """The piece that `encode_unknown` wrote.
 
     Raises:
-        ContentError: with reason `unknown_piece` for foreign bytes.
+        ContentError: reason `unknown_piece`; the bytes are not such a piece.
     """
     try:
         return _unknown_decoder.decode(data)
@@ -147,7 +146,7 @@ def decode_row_block(data: bytes) -> RowBlock:
     """The block that `encode_row_block` wrote; its columns are read-only views into `data`.
 
     Raises:
-        ContentError: with reason `row_block` for foreign bytes, another version, or a size that does not fit.
+        ContentError: reason `row_block`; the bytes are not a block, have another version, or a wrong size.
     """
     try:
         wire = _decoder.decode(data)

@@ -1,4 +1,4 @@
-"""The symbols of many events at once."""
+"""The symbols of many events as one column."""
 
 from collections.abc import Sequence
 from typing import Final, overload
@@ -14,10 +14,10 @@ _SEPARATOR: Final = "\0"
 
 
 class SymbolColumn(Sequence[str]):
-    """Symbols, most of them as codes: 64-bit numbers, one to one, so that no text is made of each.
+    """A column of symbols. Most have a code, a unique 64-bit number, so that no text is built for each.
 
-    `codes[i]` is `NO_CODE` where the symbol has none: it is longer than eight bytes, or not plain ASCII. The
-    others stand in `text`, from `starts[i]` on, `lengths[i]` bytes long; a negative start -n stands for the
+    `codes[i]` is `NO_CODE` if the symbol is longer than eight bytes, or not plain ASCII. The text of symbol
+    `i` begins in `text` at byte `starts[i]` and is `lengths[i]` bytes long; a negative start -n means the
     n-th of `spelled`.
     """
 
@@ -31,8 +31,8 @@ class SymbolColumn(Sequence[str]):
         self._spelled = spelled
 
     @classmethod
-    def of(cls, symbols: Sequence[str]) -> "SymbolColumn":
-        """These symbols."""
+    def from_symbols(cls, symbols: Sequence[str]) -> "SymbolColumn":
+        """The column of these symbols."""
         if isinstance(symbols, SymbolColumn):
             return symbols
         count = len(symbols)
@@ -48,7 +48,7 @@ class SymbolColumn(Sequence[str]):
         return cls(b"", codes, -1 - np.arange(count), lengths, tuple(symbols))
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of symbols."""
         return len(self.codes)
 
     @overload
@@ -58,7 +58,7 @@ class SymbolColumn(Sequence[str]):
     def __getitem__(self, index: slice) -> "SymbolColumn": ...
 
     def __getitem__(self, index: int | slice) -> "str | SymbolColumn":
-        """The text of one of them, or some of them."""
+        """The text of one symbol, or a column of some."""
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         start = int(self._starts[index])
@@ -67,7 +67,7 @@ class SymbolColumn(Sequence[str]):
         return self._text[start : start + int(self._lengths[index])].decode()
 
     def take(self, indices: NDArray[np.intp]) -> "SymbolColumn":
-        """Those at the indices."""
+        """The column of the symbols at the indices."""
         return SymbolColumn(
             self._text, self.codes[indices], self._starts[indices], self._lengths[indices], self._spelled
         )

@@ -1,9 +1,10 @@
-"""A symbol's *tape*, the newest trades of its day, as it is kept in memory and in the cache.
+"""The format of a symbol's *tape*, the newest trades of its day, in memory and in the cache.
 
-A tape is a set: the same trade put on it twice is on it once, and the order in which trades arrive does not
-matter. Two trades are the same when time, sequence number, price, size and identity are; the newest are the
-greatest in this order. In the cache a tape is one string: a header, and then a ring of records, of which a
-processor overwrites only what changed. Where the ring begins follows from the records' order.
+A tape is a set: a trade that arrives twice is on it once, and the order of arrival does not matter. Two
+trades are the same if time, sequence number, price, size and identity are equal; trades are sorted by these
+fields, so the newest are the greatest. In the cache a tape is one string: a header, and then a ring of
+records, in which a processor overwrites only changed records. The order of the records shows where the ring
+begins.
 """
 
 import struct
@@ -20,13 +21,13 @@ from marketdata.payloads import Column
 TAPE_TRADES: Final = 1_000
 
 RECORD: Final = np.dtype([("moment", "<i8"), ("price", "<f8"), ("size", "<i8"), ("identity", "<i8")])
-"""One trade: when (see `moments`), dollars a share, and millionths of a share, so that sums are exact.
+"""One trade: moment (see `moments`), dollars a share, and millionths of a share, so that sums are exact.
 
-The identity is a digest of what else tells two prints apart: id, exchange and tape.
+The identity is a digest of the other fields that distinguish two trades: id, exchange and tape.
 """
 
 ORDER: Final = tuple(RECORD.names or ())
-"""The fields in which records are ordered, the first before the others."""
+"""The fields by which records are sorted, the first field first."""
 
 RECORD_BYTES: Final = RECORD.itemsize
 MILLIONTHS: Final = 1_000_000
@@ -45,9 +46,9 @@ Moments = NDArray[np.int64]
 
 
 class TapeWrites(msgspec.Struct, frozen=True):
-    """What to write into stored tapes: `parts[i]` into that of `symbols[i]`, from byte `offsets[i]` on.
+    """Writes into stored tapes: `parts[i]` into the tape of `symbols[i]`, from byte `offsets[i]` on.
 
-    Offset 0 means that the part takes the place of the whole string. A symbol may occur twice.
+    With offset 0 the part replaces the whole string. A symbol may occur twice.
     """
 
     symbols: Sequence[str]
@@ -60,9 +61,9 @@ class TapeWrites(msgspec.Struct, frozen=True):
 
 
 class TapeTick(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tick of a shard stores of its tapes.
+    """The changes of a shard's tapes in one tick.
 
-    `completes`: with these writes all tapes of the day are stored, which is yet to be noted.
+    `completes`: after these writes all tapes of the day are stored, and the mark for that is to be written.
     """
 
     day_start_ms: int
@@ -71,7 +72,7 @@ class TapeTick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredTape(msgspec.Struct, frozen=True):
-    """A tape as it is stored: the start of its trading day (epoch ms), and its ring as the slots lie."""
+    """A tape as it is stored: the start of its trading day (epoch ms), and its ring, slot by slot."""
 
     day_start_ms: int
     ring: Records
@@ -91,9 +92,9 @@ class TradeTape(msgspec.Struct, frozen=True):
 
 
 def moments(times_ms: NDArray[np.int64], sequence_numbers: NDArray[np.int64], day_start_ms: int) -> Moments:
-    """Time since the start of the day and sequence number as one integer that orders as both do.
+    """Time since the start of the day and sequence number, packed into one integer with the same order.
 
-    A day's sequence numbers start anew and stay far below 2**33; a greater one counts as that.
+    Sequence numbers restart every day and stay far below 2**33; a greater one counts as the greatest.
     """
     bounded = np.minimum(sequence_numbers, GREATEST_SEQUENCE_NUMBER)
     packed: Moments = ((times_ms - day_start_ms) << _SEQUENCE_BITS) | bounded
@@ -131,7 +132,7 @@ def times_of(moments_: Moments, day_start_ms: int) -> NDArray[np.int64]:
 
 
 def trades_of(records: Records, day_start_ms: int) -> TradeTape:
-    """What records say, in their order."""
+    """The trades in the records, in the same order."""
     return TradeTape(
         prices=records["price"].astype(np.float64),
         sizes=records["size"] / MILLIONTHS,
@@ -141,7 +142,7 @@ def trades_of(records: Records, day_start_ms: int) -> TradeTape:
 
 
 def newest_first(tape: StoredTape) -> TradeTape:
-    """The trades of a stored tape."""
+    """The trades of a stored tape, newest first."""
     return trades_of(in_order(tape.ring)[::-1], tape.day_start_ms)
 
 
@@ -152,12 +153,12 @@ def in_order(records: Records) -> Records:
 
 
 def encode_header(day_start_ms: int) -> bytes:
-    """What a stored tape begins with, and the note that all tapes of the day are stored."""
+    """The header of a stored tape. It is also the mark that all tapes of the day are stored."""
     return _HEADER.pack(_MAGIC, _VERSION, day_start_ms)
 
 
 def decode_day(data: bytes) -> int | None:
-    """The start of the day that a header names, epoch ms; None for other bytes."""
+    """The start of the day in a header, epoch ms; None for other bytes."""
     try:
         return decode_tape(data).day_start_ms
     except ContentError:
@@ -168,7 +169,7 @@ def decode_tape(data: bytes) -> StoredTape:
     """A stored tape; the ring is a read-only view into `data`.
 
     Raises:
-        ContentError: with reason `tape` for foreign bytes, another version, or a size that does not fit.
+        ContentError: reason `tape`; the bytes are not a tape, have another version, or a wrong size.
     """
     body = len(data) - HEADER_BYTES
     if not 0 <= body <= TAPE_TRADES * RECORD_BYTES or body % RECORD_BYTES:

@@ -44,7 +44,7 @@ class SymbolIndex:
 
     def find(self, symbols: Sequence[str]) -> tuple[Rows, bool]:
         """The number of each symbol, `UNKNOWN` where it has none; and whether all have one."""
-        column = SymbolColumn.of(symbols)
+        column = SymbolColumn.from_symbols(symbols)
         rows = np.empty(len(column), dtype=np.int64)
         all_found = find(column.codes, self._codes, self._rows_of_codes, rows)
         if not all_found:
@@ -60,5 +60,5 @@ class SymbolIndex:
 
     def _enter(self, first: int) -> None:
         """Enter the symbols from a number on."""
-        codes = SymbolColumn.of(self.symbols[first:]).codes
+        codes = SymbolColumn.from_symbols(self.symbols[first:]).codes
         enter(codes, np.arange(first, len(self.symbols)), self._codes, self._rows_of_codes)

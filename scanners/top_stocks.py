@@ -73,7 +73,7 @@ class TopStocks:
             oldest_ns = oldest_ns or frame.received_ns
             newest_ns = frame.received_ns
         routing = self._router.take()
-        self._feed_clock.take(routing.statuses)
+        self._feed_clock.apply_declarations(routing.statuses)
         outcome = self.apply(self._batches(routing, oldest_ns, self._feed_clock.feed_time_ms(newest_ns)))
         outcome.rejected.update(routing.set_aside)
         return outcome

@@ -1,6 +1,6 @@
-"""The control plane's side: says what is wanted of services, and waits to see it happen.
+"""The control plane: changes the wanted state of services, and waits until it takes effect.
 
-`listener` steers the listener, `settings` any service whose settings are declared in the common way.
+`listener` steers the listener. `settings` steers every service that declares `ServiceSettings`.
 """
 
 from marketdata.control.listener import Effect, ListenerControl, judge

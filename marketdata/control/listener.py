@@ -1,6 +1,6 @@
-"""The control plane's side of the listener: says what is wanted, and waits to see it happen.
+"""Changes the wanted state of the listener, and waits until it takes effect.
 
-`manage.py listener` is one user of it; whoever else wants to steer the listener uses the same methods.
+`manage.py listener` uses this class. Every other way to steer the listener must use it, too.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from marketdata.clock import Clock
-from marketdata.control.settings import POLL_SECONDS, replaced
+from marketdata.control.settings import POLL_SECONDS, replace_wanted
 from marketdata.feeds import FeedTarget
 from marketdata.listener.wanted import (
     ListenerActual,
@@ -24,21 +24,21 @@ from marketdata.store.service_records import ServiceRecords
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """What came of a change: whether it is how things are now, and in words what happened or why not."""
+    """The effect of a change: whether the wanted state is now the actual one, and an explanation in words."""
 
     achieved: bool
-    account: str
+    explanation: str
     actual: ListenerActual | None
 
 
 class ListenerControl:
-    """Changes the wanted state of the listener. `default` is what holds while none is stored.
+    """Changes the wanted state of the listener. `default` is the wanted state while none is stored.
 
-    `validate` checks what is to be listened to: the provider's (`marketdata.providers.plugin`).
+    `validate` is the provider's check of a target (`marketdata.providers.plugin`).
 
     All methods raise:
         StoreUnavailable: the cache is away.
-        ContentError: something else wrote to the records.
+        ContentError: a stored value is not such a record.
     """
 
     def __init__(
@@ -60,28 +60,28 @@ class ListenerControl:
         return self._default if stored is None else read_wanted(stored)
 
     async def actual(self) -> ListenerActual | None:
-        """The actual state; None when no listener has told it in the last seconds."""
-        told = await self._records.actual()
-        return None if told is None else read_actual(told)
+        """The actual state; None if no listener has reported in the last seconds."""
+        reported = await self._records.actual()
+        return None if reported is None else read_actual(reported)
 
     async def start(self) -> ListenerWanted:
-        """Want the listener to run; the new wanted state."""
+        """Make the listener run. Returns the new wanted state."""
         return await self.change(running=True)
 
     async def stop(self) -> ListenerWanted:
-        """Want it to leave the feed. Its process goes on, and keeps the role."""
+        """Make the listener disconnect from the feed. Its process goes on, and keeps the role."""
         return await self.change(running=False)
 
     async def restart(self) -> ListenerWanted:
-        """Want it to run, on a new connection."""
+        """Make the listener run on a new connection."""
         return await self.change(running=True, new_session=True)
 
     async def change(self, *, new_session: bool = False, **changes: Any) -> ListenerWanted:
-        """Want other values of `ListenerWanted`'s fields; the new wanted state, of the next version.
+        """Change fields of the wanted state. Returns the new wanted state, which has the next version.
 
         Raises:
-            ConfigurationError: a value is not accepted; the message says what is.
-            ChangedMeanwhile: others are changing it too.
+            ConfigurationError: a value is not accepted; the message says which values are.
+            ChangedMeanwhile: others keep changing the wanted state.
         """
 
         def changed(stored: bytes | None) -> ListenerWanted:
@@ -94,10 +94,10 @@ class ListenerControl:
             )
             return after
 
-        return await replaced(self._records, changed, encode)
+        return await replace_wanted(self._records, changed, encode)
 
     async def effect(self, wanted: ListenerWanted, *, deadline_seconds: float) -> Effect:
-        """Wait until the wanted state is the actual one, or cannot become it, or the deadline has passed."""
+        """Wait until the wanted state is the actual one or cannot become it, at most until the deadline."""
         deadline = self._clock.monotonic() + deadline_seconds
         while (effect := judge(wanted, await self.actual())) is None:
             if self._clock.monotonic() >= deadline:
@@ -107,7 +107,7 @@ class ListenerControl:
 
 
 def judge(wanted: ListenerWanted, actual: ListenerActual | None) -> Effect | None:
-    """The effect of a wanted state, as far as the actual one shows it; None while it is open."""
+    """The effect of a wanted state, by the actual one; None while it is undecided."""
     if actual is None:
         return None
     if actual.refused_version == wanted.version:
@@ -121,7 +121,7 @@ def judge(wanted: ListenerWanted, actual: ListenerActual | None) -> Effect | Non
 
 def _judge_by_state(actual: ListenerActual) -> Effect | None:
     if actual.state is ProviderState.MARKET_CLOSED:
-        return Effect(True, "taken over; connects when the market opens", actual)
+        return Effect(True, "applied; connects when the market opens", actual)
     if actual.state is ProviderState.REFUSED:
         return Effect(False, f"refused by the provider: {actual.reason}: {actual.detail}", actual)
     return None
@@ -129,9 +129,9 @@ def _judge_by_state(actual: ListenerActual) -> Effect | None:
 
 def _why_not_yet(wanted: ListenerWanted, actual: ListenerActual | None) -> str:
     if actual is None:
-        return "no listener tells its state: is `manage.py run_listener` running, and on the same cache?"
+        return "no listener reports its state: is `manage.py run_listener` running, and on the same cache?"
     if actual.applied.version < wanted.version:
-        return "the listener has not taken it over"
+        return "the listener has not applied it yet"
     if actual.state is ProviderState.LIVE:
         unconfirmed = ", ".join(actual.unconfirmed)
         return f"live, but the provider has not confirmed {unconfirmed}" + (

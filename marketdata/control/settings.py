@@ -27,16 +27,18 @@ T = TypeVar("T")
 
 
 class ChangedMeanwhile(MarketDataError):
-    """Others change the wanted state at the same time; try again."""
+    """The wanted state was changed by others at the same time; try again."""
 
 
-async def replaced(
+async def replace_wanted(
     records: ServiceRecords, change: Callable[[bytes | None], T], encode: Callable[[T], bytes]
 ) -> T:
-    """Store what `change` makes of the stored record, also while others change it; what was stored.
+    """Replace the stored record by `change(record)`; repeats if another process changed it meanwhile.
+
+    Returns the new content.
 
     Raises:
-        ChangedMeanwhile: others keep changing it.
+        ChangedMeanwhile: others keep changing the record.
         StoreUnavailable: the cache is away.
     """
     for _ in range(ATTEMPTS):
@@ -48,20 +50,22 @@ async def replaced(
 
 
 class SettingsEffect(msgspec.Struct, frozen=True):
-    """What came of a version: whether every process that reports applies it, and each one's report."""
+    """The effect of a version: whether every reporting process applies it, in words, and all reports."""
 
     achieved: bool
-    account: str
+    explanation: str
     actual: Sequence[SettingsActual]
 
 
 class SettingsControl(Generic[S]):
-    """Changes what is wanted of all processes of a service.
+    """Changes the wanted settings of all processes of a service.
 
-    The record holds only what was ever wanted; for the rest each process keeps to `own`, the settings that it
-    was started with. All methods raise:
+    The record holds only settings that were changed here. For the others, each process keeps its `own`
+    settings, with which it was started.
+
+    All methods raise:
         StoreUnavailable: the cache is away.
-        ContentError: something else wrote to the records.
+        ContentError: a stored value is not such a record.
     """
 
     def __init__(self, records: ServiceRecords, own: S, clock: Clock) -> None:
@@ -70,22 +74,23 @@ class SettingsControl(Generic[S]):
         self._clock = clock
 
     async def wanted(self) -> S:
-        """The wanted settings, of this process's environment where no others are wanted."""
+        """The wanted settings. Those never changed here have the values of this process's environment."""
         stored = await self._records.wanted()
         return self._own if stored is None else read_settings(stored, self._own)
 
     async def actual(self) -> Sequence[SettingsActual]:
-        """What the processes that reported in the last seconds apply."""
+        """The reports of all processes from the last seconds."""
         return [read_actual(stored) for stored in await self._records.actual_of_instances()]
 
     async def change(self, changes: Mapping[str, object], *, unset: Collection[str] = ()) -> int:
-        """Want these values, and none any more of the settings in `unset`; the new version.
+        """Set these wanted values, and remove the settings in `unset` from the record. Returns the new
+        version.
 
-        A text stands for a value of another kind that it spells.
+        A text is converted to the setting's kind.
 
         Raises:
             ConfigurationError: a name or a value is not accepted; the message says what is.
-            ChangedMeanwhile: others are changing them too.
+            ChangedMeanwhile: others keep changing the record.
         """
         kind = type(self._own)
         checked = {name: declaration(kind, name).checked(value) for name, value in changes.items()}
@@ -99,11 +104,11 @@ class SettingsControl(Generic[S]):
             kept = {name: value for name, value in before.items() if name not in unset}
             return {**kept, **checked, VERSION: before.get(VERSION, 0) + 1}
 
-        after = await replaced(self._records, changed, encode_settings)
+        after = await replace_wanted(self._records, changed, encode_settings)
         return int(after[VERSION])
 
     def _given(self, stored: bytes | None) -> dict[str, Any]:
-        """What the record says, without what it leaves open."""
+        """The settings in the record, without those that it omits."""
         if stored is None:
             return {}
         read_settings(stored, self._own)
@@ -112,20 +117,20 @@ class SettingsControl(Generic[S]):
         return {name: value for name, value in given.items() if name in known}
 
     async def effect(self, version: int, *, deadline_seconds: float) -> SettingsEffect:
-        """Wait until every process that reports applies this version, or one refuses it, or the deadline."""
+        """Wait until all reporting processes apply the version or one refuses it, or until the deadline."""
         deadline = self._clock.monotonic() + deadline_seconds
         while (effect := judge_settings(version, await self.actual())) is None:
             if self._clock.monotonic() >= deadline:
                 actual = await self.actual()
                 missing = [each.source for each in actual if each.version < version]
-                account = f"not taken over by {', '.join(missing)}" if actual else "no process reports"
-                return SettingsEffect(False, account, actual)
+                explanation = f"not applied by {', '.join(missing)}" if actual else "no process reports"
+                return SettingsEffect(False, explanation, actual)
             await asyncio.sleep(POLL_SECONDS)
         return effect
 
 
 def judge_settings(version: int, actual: Sequence[SettingsActual]) -> SettingsEffect | None:
-    """The effect of a version, as far as the reports show it; None while it is open."""
+    """The effect of a version, by the reports; None while it is undecided."""
     for each in actual:
         if each.refused_version == version:
             return SettingsEffect(False, f"refused by {each.source}: {each.refusal}", actual)

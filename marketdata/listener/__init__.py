@@ -1,14 +1,16 @@
 """The listener: one provider connection in, batches for the queues out.
 
-Frames wait in the provider's bounded buffer. One task takes all that wait, routes them together and makes a
-batch for each (queue, shard) that got events; another publishes together whatever came while the broker had
-the last publication. At most two groups wait for it: while the broker is slow the next frames stay in the
-buffer and make larger batches, and while it is away the socket is still drained, the oldest frames give
-way, and what outlived the queues' TTL is not published any more. Every event is accounted for (`ledger`).
+Frames wait in the provider's bounded buffer. One task takes all waiting frames, routes them together and
+makes one batch for each (queue, shard) that received events. These batches are one group. A second task
+publishes the groups: all that are ready go to the broker together, while at most two more wait. While the
+broker is slow, frames stay in the buffer and form larger batches later. While it is away, the socket is still
+drained: the oldest frames are dropped, and batches older than the queues' TTL are not published. Every event
+is accounted for (`ledger`).
 
-`service` ties the parts together. `batches` routes, and `publishing` hands over to the broker. `role` says
-how the role of the one listener is held. `steering` follows what operators want (`wanted`), and `report`
-says what is. `feed_recorder` is the same role without queues: it records the feed.
+`service` connects the parts. `batches` routes frames; `publishing` sends batches to the broker. `role` is the
+lease that only one listener holds. `steering` follows the state that operators want (`wanted`); `report`
+builds the record of the actual state. `feed_recorder` holds the same role, and records the feed to disk
+instead of filling queues.
 """
 
 from marketdata.listener.service import Listener

@@ -1,4 +1,4 @@
-"""From frames to batches: routing, numbering and counting. No I/O."""
+"""Routes frames into batches, and numbers and counts these. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,10 @@ log = get_logger(__name__)
 
 
 class BatchMaker:
-    """Frames to batches.
+    """Makes batches of frames.
 
-    `source` names this listener instance; sequences start at 1 with it, so it must be new for each process.
+    `source` names this listener process. Sequence numbers start at 1 for each source, so every process needs
+    a new one.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class BatchMaker:
         self._log = RateLimitedLog(log)
 
     def batches(self, frames: Sequence[Frame]) -> Sequence[Batch]:
-        """One batch for each (queue, shard) that the frames have events for."""
+        """One batch for each (queue, shard) that has events in the frames."""
         with self._tracing.span("listener.route", frames=len(frames)):
             for frame in frames:
                 self._router.add(frame.data)

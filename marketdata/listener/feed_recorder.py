@@ -1,4 +1,4 @@
-"""The recorder with a connection of its own: the provider's feed to disk, and nowhere else."""
+"""Records the provider's feed to disk over a connection of its own, without a listener."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ log = get_logger(__name__)
 class FeedRecorder:
     """The service behind `manage.py record_feed`. See `marketdata.runtime.service.Service`.
 
-    It takes the listener's own lease, as the provider allows one connection of an account: while a listener
-    runs, it waits as a standby would. The recorder is the caller's, who enters and leaves it.
+    It acquires the listener's lease, since the provider allows one connection for each account: while a
+    listener runs, it stands by. The caller opens and closes `recorder`.
     """
 
     name: Final = "recorder"
@@ -36,12 +36,12 @@ class FeedRecorder:
         """Why nothing is recorded: `lease`, `provider`, `disk`."""
         status = self._provider.status
         live = status.state is ProviderState.LIVE
-        troubles = {
-            "lease": self._leadership.trouble,
+        reasons = {
+            "lease": self._leadership.why_not_leading,
             "provider": "" if live else " ".join(filter(None, (status.state, status.reason, status.detail))),
             "disk": self._recorder.trouble,
         }
-        return {dependency: reason for dependency, reason in troubles.items() if reason}
+        return {dependency: reason for dependency, reason in reasons.items() if reason}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Record until `stopping`; then close the feed and finish the file."""
@@ -52,7 +52,7 @@ class FeedRecorder:
             await end(explaining)
 
     async def _explain_wait(self) -> None:
-        """Say once for each time that another one holds the role what would help."""
+        """Log advice once for each period in which another process holds the role."""
         explained = False
         while True:
             await asyncio.sleep(EXPLAINED_AFTER_SECONDS)
@@ -60,7 +60,7 @@ class FeedRecorder:
             if waits and not explained:
                 log.warning(
                     "waiting for the one connection that the provider allows",
-                    reason=self._leadership.trouble,
+                    reason=self._leadership.why_not_leading,
                     advice="to record beside a listener, let it do so: "
                     "manage.py run_listener --record DIRECTORY",
                 )
@@ -69,10 +69,10 @@ class FeedRecorder:
     async def _record(self, ending: asyncio.Event) -> None:
         """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._take(), name="record")
+            tasks.create_task(self._record_frames(), name="record")
             await self._provider.run(ending)
 
-    async def _take(self) -> None:
+    async def _record_frames(self) -> None:
         while frames := await self._provider.frames():
             self._recorder.record(frames)
         self._recorder.finish_file()

@@ -1,4 +1,4 @@
-"""The listener's books: what became of every event that was received."""
+"""Counts what happened to every received event: published, in flight or dropped."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -11,11 +11,11 @@ from marketdata.transport.base import Batch
 
 
 class ListenerCounters(msgspec.Struct, frozen=True, kw_only=True):
-    """Since the start of the process, at one instant.
+    """All counts since the start of the process, taken at one instant.
 
-    An event counts as received when its frame is routed or given up; until then its frame counts as
-    waiting. Of a frame that is not an array of objects, what went to the queue `unknown` counts. Statuses
-    are no events.
+    An event counts as received when its frame is routed or dropped; until then its frame counts as waiting.
+    A frame that is not an array of objects counts as the events that went to the queue `unknown`. Statuses
+    are not events.
     """
 
     frames_received: int
@@ -29,18 +29,18 @@ class ListenerCounters(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unaccounted_events(self) -> int:
-        """What the books cannot explain: 0, or there is a bug."""
+        """Received events that no other count explains. Anything but 0 is a bug."""
         explained = self.events_published + self.events_in_flight + sum(self.events_dropped.values())
         return self.events_received - explained
 
     @property
     def unaccounted_frames(self) -> int:
-        """The same for frames."""
+        """Received frames that no other count explains. Anything but 0 is a bug."""
         return self.frames_received - self.frames_routed - self.frames_dropped - self.frames_waiting
 
 
 class Ledger:
-    """Counts batches by their events, on their way from routing to the broker. One event loop."""
+    """Counts the events of batches from routing until the broker accepts them. For one event loop."""
 
     def __init__(self) -> None:
         self._routed = 0
@@ -50,7 +50,7 @@ class Ledger:
         self._dropped: Counter[str] = Counter()
 
     def counters(self, buffer: BufferCounts) -> ListenerCounters:
-        """The books as they stand, together with those of the provider's buffer."""
+        """The counts at this moment, together with those of the provider's buffer."""
         dropped = self._dropped + Counter(buffer.events_dropped)
         return ListenerCounters(
             frames_received=buffer.frames_received,
@@ -64,13 +64,13 @@ class Ledger:
         )
 
     def routed(self, batches: Collection[Batch]) -> None:
-        """Batches were made, and are in flight now."""
+        """Count batches as routed and in flight."""
         events = _events_in(batches)
         self._routed += events
         self._change_in_flight(len(batches), events)
 
     def published(self, batches: Collection[Batch]) -> None:
-        """The broker took the batches."""
+        """Count batches that the broker accepted."""
         events = _events_in(batches)
         self._published += events
         self._change_in_flight(-len(batches), -events)
@@ -78,7 +78,7 @@ class Ledger:
         metrics.LISTENER_PUBLISHED_EVENTS.inc(events)
 
     def dropped(self, batches: Collection[Batch], reason: str) -> int:
-        """The batches were given up; how many events that were."""
+        """Count batches that will never be published. Returns the number of their events."""
         events = _events_in(batches)
         self._dropped[reason] += events
         self._change_in_flight(-len(batches), -events)

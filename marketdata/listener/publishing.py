@@ -1,4 +1,4 @@
-"""The way of batches into the broker: a short queue of groups, patience, and an end to it."""
+"""Publishes batches to the broker: retries while they are young, and drops them when they expire."""
 
 import asyncio
 import contextlib
@@ -16,21 +16,21 @@ from marketdata.observability.tracing import Tracing
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.base import Batch, Transport
 
-# So many groups are routed while one publication waits for the broker, to be published together. One by one,
-# each had to wait for its own answer, with nobody routing for 15 to 30 % of the time.
-GROUPS_WAITING: Final = 2
+# Groups that may wait while the broker confirms a publication; they are published together next. When each
+# group waited for its own confirmation, routing stood still for 15 to 30 % of the time.
+MAX_WAITING_GROUPS: Final = 2
 NANOSECONDS_PER_MS: Final = 1_000_000
-# With nothing to publish the broker is asked at this distance how it is.
+# While there is nothing to publish, the connection to the broker is checked at this interval.
 PROBE_SECONDS: Final = 1.0
 
 log = get_logger(__name__)
 
 
 class Publishing:
-    """Publishes groups of batches in order; one event loop, one task in `run`, one that calls `put`.
+    """Publishes groups of batches in order. For one event loop: one task in `run`, and one that calls `put`.
 
-    One publication is under way at a time, so that order survives any failure; the groups that came meanwhile
-    share the next one. Each is tried until the broker took it or it is too old to be of use to anybody.
+    One publication is under way at a time, so that every failure preserves the order. Groups that are put in
+    the meantime share the next publication. A batch is retried until the broker accepts it or it expires.
     """
 
     def __init__(
@@ -49,26 +49,26 @@ class Publishing:
         self._clock = clock
         self._tracing = tracing
         self._backoff = backoff
-        self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(GROUPS_WAITING)
+        self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(MAX_WAITING_GROUPS)
         self._log = RateLimitedLog(log)
-        self.trouble = "not connected yet"
+        self.failure = "not connected yet"
         self.broker = BrokerState.OK  # until an attempt has failed
 
     async def open(self, stopping: asyncio.Event) -> bool:
-        """Connect to the broker, for as long as it takes; False when `stopping` came first."""
+        """Connect to the broker, for as long as it takes. False when `stopping` was set first."""
         while True:
             try:
                 await self._transport.open()
             except TransportUnavailable as error:
-                self._note_trouble(error)
+                self._note_failure(error)
                 if not await self._backoff.wait(stopping):
                     return False
             else:
-                self._note_well()
+                self._note_success()
                 return True
 
     async def put(self, batches: Sequence[Batch]) -> None:
-        """Hand over a group of one or more; waits while the broker is behind. If cancelled, it is dropped."""
+        """Queue a group of at least one batch; wait while the queue is full. If cancelled, drop the group."""
         try:
             await self._groups.put(batches)
         except asyncio.CancelledError:
@@ -76,11 +76,11 @@ class Publishing:
             raise
 
     async def finish(self) -> None:
-        """No more groups will come: `run` returns after those that wait."""
+        """End the input: `run` publishes the waiting groups and returns."""
         await self._groups.put(())
 
     async def run(self) -> None:
-        """Publish until `finish`: all groups that wait at a time, as one."""
+        """Publish until `finish`. All groups that wait are published together."""
         ended = False
         while not ended:
             groups = [await self._next_group()]
@@ -90,7 +90,7 @@ class Publishing:
             ended = not groups[-1]
 
     async def _next_group(self) -> Sequence[Batch]:
-        """Wait for a group; while none comes the broker is asked, so its state is that of the present."""
+        """Wait for a group; meanwhile probe the broker, so that its reported state stays current."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_SECONDS):
@@ -98,21 +98,21 @@ class Publishing:
             try:
                 await self._transport.open()
             except TransportUnavailable as error:
-                self._note_trouble(error)
+                self._note_failure(error)
             else:
-                self._note_well()
+                self._note_success()
 
     def give_up(self, reason: str) -> None:
-        """Drop what a cancelled `run` left, so that the next one starts clean; its complaint is over, too."""
-        self.trouble = ""
+        """Drop the groups that a cancelled `run` left, and clear its failure, for the next run."""
+        self.failure = ""
         with contextlib.suppress(asyncio.QueueEmpty):
             while True:
                 self._drop(self._groups.get_nowait(), reason)
 
     async def _publish(self, group: Sequence[Batch]) -> None:
-        """Try until the broker took it. Counted as dropped when the time to drain is over first."""
+        """Try until the broker accepts the group. If cancelled at the end of a drain, count it as dropped."""
         try:
-            while group := self._young_enough(group):
+            while group := self._unexpired(group):
                 if await self._attempt(group):
                     return
                 await asyncio.sleep(self._backoff.next_delay_seconds())
@@ -128,13 +128,13 @@ class Publishing:
             ):
                 await self._transport.publish(group)
         except TransportUnavailable as error:
-            self._note_trouble(error)
+            self._note_failure(error)
             return False
         self._ledger.published(group)
-        self._note_well()
+        self._note_success()
         return True
 
-    def _young_enough(self, group: Sequence[Batch]) -> Sequence[Batch]:
+    def _unexpired(self, group: Sequence[Batch]) -> Sequence[Batch]:
         oldest_ns = self._clock.time_ns() - self._ttl_ms * NANOSECONDS_PER_MS
         young = [batch for batch in group if batch.received_ns >= oldest_ns]
         if len(young) < len(group):
@@ -148,11 +148,11 @@ class Publishing:
         by_queue = Counter(str(batch.queue) for batch in batches)
         self._log.warning("batches dropped", reason=reason, events=events, batches=dict(by_queue))
 
-    def _note_trouble(self, error: TransportUnavailable) -> None:
-        self.trouble = str(error) or type(error).__name__
+    def _note_failure(self, error: TransportUnavailable) -> None:
+        self.failure = str(error) or type(error).__name__
         self.broker = BrokerState.BLOCKED if isinstance(error, PublishersBlocked) else BrokerState.AWAY
-        self._log.warning("broker unavailable", reason="broker_unavailable", error=self.trouble)
+        self._log.warning("broker unavailable", reason="broker_unavailable", error=self.failure)
 
-    def _note_well(self) -> None:
+    def _note_success(self) -> None:
         self._backoff.reset()
-        self.trouble, self.broker = "", BrokerState.OK
+        self.failure, self.broker = "", BrokerState.OK

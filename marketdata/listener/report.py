@@ -1,4 +1,4 @@
-"""What the listener tells of itself: the feed, the broker and the books, as one record."""
+"""Builds the report of the listener: the state of feed and broker, and the counts, in one record."""
 
 from collections import deque
 from typing import Final
@@ -13,7 +13,7 @@ NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 class Reporter:
-    """Puts the record together, as often as it is told: what must be remembered for it is kept here."""
+    """Builds each report, and keeps what it needs from the reports before."""
 
     def __init__(
         self, provider: Provider, ledger: Ledger, publishing: Publishing, *, source: str, clock: Clock
@@ -29,7 +29,7 @@ class Reporter:
         self._received: deque[tuple[float, int]] = deque()
 
     def actual(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> ListenerActual:
-        """How things are now."""
+        """The actual state at this moment."""
         status, session = self._provider.status, self._provider.session
         now_ms = self._clock.time_ns() // NANOSECONDS_PER_MS
         if (status.state, status.reason) != self._entered:
@@ -58,7 +58,7 @@ class Reporter:
         )
 
     def _recent(self, events_received: int) -> int:
-        """How many of the events so far came in the last `RECENT_SECONDS`."""
+        """How many of the events arrived in the last `RECENT_SECONDS`."""
         now = self._clock.monotonic()
         self._received.append((now, events_received))
         while self._received[0][0] < now - RECENT_SECONDS:

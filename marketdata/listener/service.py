@@ -1,4 +1,4 @@
-"""The service behind `manage.py run_listener`: who runs when, from acquiring the role to losing it."""
+"""The service behind `manage.py run_listener`: starts, connects and stops the parts of a listener."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -24,19 +24,20 @@ from marketdata.transport.monitor import QueueMonitor
 from marketdata.transport.queues import DEFAULT_TTL_MS
 
 DRAIN_SECONDS: Final = 3.0
-# A group has a fixed cost (up to ten batches to make and publish): what arrives within this time shares it.
+# A group has a fixed cost (up to ten batches to make and publish). Frames that arrive within this time share
+# it.
 GATHER_SECONDS: Final = 0.01
-# States in which nothing is wrong although no event flows.
-CALM_STATES: Final = frozenset({ProviderState.LIVE, ProviderState.MARKET_CLOSED})
+# In these states the listener is ready: either events flow, or none are expected.
+READY_STATES: Final = frozenset({ProviderState.LIVE, ProviderState.MARKET_CLOSED})
 
 
 class Listener:
     """One listener process. See `marketdata.runtime.service.Service`.
 
-    With a lease, a second listener waits as a standby: two connections of one account end each other.
-    With records, it follows the wanted state that operators store, from `wanted` on.
-    `tap` sees the frames, before they are routed, as they are taken: once for each group, in the event loop.
-    `on_target` hears what the feed is aimed at when operators change that, before its first frames come.
+    With a lease, a second listener stands by, since the provider closes one of two connections of an account.
+    With records, it follows the wanted state that operators store, and starts from `wanted`.
+    `on_frames` is called in the event loop with each group of frames before they are routed.
+    `on_target` is called with the new target when operators change it, before frames of that target arrive.
     """
 
     name = "listener"
@@ -55,12 +56,12 @@ class Listener:
         clock: Clock | None = None,
         tracing: Tracing | None = None,
         broker_backoff: Backoff | None = None,
-        tap: Callable[[Sequence[Frame]], object] | None = None,
+        on_frames: Callable[[Sequence[Frame]], object] | None = None,
         on_target: Callable[[FeedTarget], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
-        self._tap = tap
+        self._on_frames = on_frames
         self._transport = transport
         self._leadership = connection_role(lease)
         self._ledger = Ledger()
@@ -78,26 +79,26 @@ class Listener:
         self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:
-        """What became of every event so far; the books balance at any moment."""
+        """What happened to every event so far. The counts add up at any moment."""
         return self._ledger.counters(self._provider.counts)
 
     def unready(self) -> Mapping[str, str]:
-        """Why no event flows: `lease`, `broker`, `provider`. A closed market is no reason."""
+        """Why no event flows: `lease`, `broker`, `provider`. A closed market does not count as a reason."""
         status = self._provider.status
-        provider_trouble = (
+        provider_failure = (
             ""
-            if status.state in CALM_STATES
+            if status.state in READY_STATES
             else ": ".join(word for word in (status.state, status.reason, status.detail) if word)
         )
-        troubles = {
-            "lease": self._leadership.trouble,
-            "broker": self._publishing.trouble,
-            "provider": provider_trouble,
+        reasons = {
+            "lease": self._leadership.why_not_leading,
+            "broker": self._publishing.failure,
+            "provider": provider_failure,
         }
-        return {dependency: reason for dependency, reason in troubles.items() if reason}
+        return {dependency: reason for dependency, reason in reasons.items() if reason}
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Listen until `stopping`; then close the feed, publish what was received, and return."""
+        """Listen until `stopping`; then close the feed, publish the received events, and return."""
         try:
             if not await self._open_broker(stopping):
                 return
@@ -130,8 +131,8 @@ class Listener:
 
     async def _make_groups(self) -> None:
         while frames := await self._provider.frames():
-            if self._tap is not None:
-                self._tap(frames)
+            if self._on_frames is not None:
+                self._on_frames(frames)
             if batches := self._batch_maker.batches(frames):
                 await self._publishing.put(batches)
             if not self._provider.counts.frames_waiting:

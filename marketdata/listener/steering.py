@@ -1,4 +1,4 @@
-"""The listener as a steered service: the wanted state aims the provider."""
+"""Applies the wanted state of the listener to its provider."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from marketdata.providers.base import Provider
 class SteeredListener:
     """Implements `marketdata.runtime.steering.Steered`.
 
-    `on_target` hears what the provider was aimed at, each time.
+    `on_target` is called with each target that the provider accepted.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class SteeredListener:
         return read_wanted(stored)
 
     def apply(self, wanted: ListenerWanted) -> None:
-        """Aim the provider at it; all settings at once, since they are accepted or refused together."""
+        """Set the provider's target. All settings go together: they are accepted or refused as a whole."""
         target = wanted.target
-        self._provider.aim(target)
+        self._provider.set_target(target)
         if target is not None and self._on_target is not None:
             self._on_target(target)
 
     def report(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> bytes:
-        """A `ListenerActual`."""
+        """The report, an encoded `ListenerActual`."""
         return encode(self._reporter.actual(applied, refused_version=refused_version, refusal=refusal))

@@ -1,6 +1,6 @@
-"""What operators want of the listener, and what it reports back: the two sides of its control.
+"""The wanted state of the listener, which operators store, and the actual state, which the listener reports.
 
-Both are JSON in the cache. Neither holds a secret: keys and addresses of brokers stay in the settings.
+Both are JSON in the cache. Neither holds a secret: API keys and broker addresses stay in the settings.
 """
 
 import enum
@@ -17,7 +17,7 @@ from marketdata.runtime.settings import ServiceSettings, setting
 
 SERVICE: Final = "listener"
 RECENT_SECONDS: Final = 5.0
-"""Over which time the newest events are counted."""
+"""The period over which `recent_events` counts."""
 
 
 class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
 
     @property
     def target(self) -> FeedTarget | None:
-        """What the provider is to listen to; None while the listener is wanted to stop."""
+        """The target for the provider; None when the listener shall be stopped."""
         if not self.running:
             return None
         return FeedTarget(
@@ -49,7 +49,7 @@ class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
 
 
 class BrokerState(enum.StrEnum):
-    """What the newest attempt at the queues' broker came to."""
+    """The result of the newest attempt to reach the broker of the queues."""
 
     OK = "ok"
     BLOCKED = "blocked"
@@ -57,15 +57,17 @@ class BrokerState(enum.StrEnum):
 
 
 class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):
-    """The actual state, as the listener that holds the role last told it.
+    """The actual state, last reported by the listener that holds the role.
 
-    `applied` is the newest wanted state that took effect or is taking it; `refused_version` and `refusal`
-    tell of one that was not accepted. `session` counts the connections of this process, `live_since_ms` is 0
-    before the current one works. `unconfirmed` are subscriptions that the provider has not begun, or not
-    ended, with an acknowledgement (yet). `since_ms`: since when `state` and `reason` are what they are;
-    `newest_received_ms`: when the newest frame with data came, 0 before the first; `recent_events`: how many
-    events came in the last `RECENT_SECONDS`; `outlook`: what the feed should bring.
-    All instants are epoch milliseconds of the listener's clock, but for the market's own time in `outlook`.
+    `applied`: the newest accepted wanted state. Its connection may still be in progress.
+    `refused_version`, `refusal`: the wanted state that was refused last, and why.
+    `session`: number of the connection in this process. `live_since_ms`: 0 until it works.
+    `unconfirmed`: subscriptions whose start or end the provider has not acknowledged.
+    `since_ms`: when `state` and `reason` last changed.
+    `newest_received_ms`: when the newest frame with data arrived; 0 before the first.
+    `recent_events`: events that arrived in the last `RECENT_SECONDS`.
+    `outlook`: what the feed is expected to deliver.
+    All instants are epoch milliseconds of the listener's clock, except the market's own time in `outlook`.
     """
 
     source: str
@@ -87,7 +89,7 @@ class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str = ""
 
     def has_effect(self, version: int) -> bool:
-        """Whether the wanted state of this version (or a later one) is how things are."""
+        """Whether the wanted state of this version, or a later one, is now the actual state."""
         if self.applied.version < version:
             return False
         if not self.applied.running:
@@ -109,7 +111,7 @@ def read_wanted(value: bytes) -> ListenerWanted:
     """The wanted state in a stored value.
 
     Raises:
-        ContentError: reason `wanted_state`; something else wrote there.
+        ContentError: reason `wanted_state`; the value is not such a record.
     """
     try:
         return _wanted.decode(value)
@@ -121,7 +123,7 @@ def read_actual(value: bytes) -> ListenerActual:
     """The actual state in a stored value.
 
     Raises:
-        ContentError: reason `actual_state`; something else wrote there.
+        ContentError: reason `actual_state`; the value is not such a record.
     """
     try:
         return _actual.decode(value)

@@ -1,1 +1,1 @@
-"""Management commands of the market data room."""
+"""Management commands of `marketdata`."""

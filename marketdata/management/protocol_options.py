@@ -1,4 +1,4 @@
-"""What every command that serves the provider's protocol can be told."""
+"""The options of all commands that serve the provider's protocol."""
 
 import argparse
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _DEFAULT_KEY: Final = "demo"
 
 
 def add_protocol_options(parser: argparse.ArgumentParser) -> None:
-    """Where to serve, and who may connect how often."""
+    """Add the options for the address, the API keys and the number of connections."""
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port",
@@ -30,9 +30,9 @@ def add_protocol_options(parser: argparse.ArgumentParser) -> None:
 
 
 def accepted_keys(options: Mapping[str, Any]) -> tuple[ApiKey, ...]:
-    """The keys that the options name; without any, `demo` with all channels.
+    """The API keys in the options; by default `demo` with all channels.
 
     Raises:
-        ConfigurationError: one of them is no key; the message names it.
+        ConfigurationError: one of them is not a key; the message names it.
     """
     return tuple(map(ApiKey.parse, options["api_key"] or [_DEFAULT_KEY]))

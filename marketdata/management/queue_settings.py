@@ -1,4 +1,4 @@
-"""The queues as the settings describe them. Apart, since not every command loads their drivers."""
+"""The queues that the settings describe. A module of its own, since not every command needs their drivers."""
 
 from django.conf import settings
 

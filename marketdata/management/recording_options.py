@@ -1,4 +1,4 @@
-"""What every command that records can be told."""
+"""The options of all commands that record."""
 
 import argparse
 import re
@@ -16,7 +16,7 @@ _DEFAULT_SIMULATOR_SYMBOLS: Final = 11_000
 
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
-    """When a new file begins, and what is known of a recorded simulator."""
+    """Add the options for when a new file begins, and for the recording of a simulator."""
     parser.add_argument(
         "--rotate-size",
         type=parse_size,
@@ -46,9 +46,9 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 def recorder_config(
     directory: Path, target: FeedTarget, options: Mapping[str, Any], *, format_name: str
 ) -> RecorderConfig:
-    """The recorder that the options describe, for what the feed is aimed at.
+    """The configuration of a recorder: from the options, for this target.
 
-    `format_name`: the name of the format of its frames.
+    `format_name`: the name of the format of the frames.
 
     Raises:
         ConfigurationError: an option is out of range; the message names it.
@@ -74,7 +74,7 @@ def parse_size(text: str) -> int:
     """Bytes of a text such as `512MB`, `2G` or `1048576`; units are powers of 1024.
 
     Raises:
-        argparse.ArgumentTypeError: it is no size.
+        argparse.ArgumentTypeError: the text is not a size.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:

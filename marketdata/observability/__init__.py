@@ -1,1 +1,1 @@
-"""What operators see of the platform: metrics, logs, traces and health, for every room."""
+"""Metrics, logs, traces and health endpoints for all parts of the platform."""

@@ -1,4 +1,4 @@
-"""What the Redis driver says of a failed command, fit to be shown: the cause, without the command."""
+"""Makes the Redis driver's error messages safe to show: the cause, without the failed command."""
 
 import re
 from typing import Final
@@ -13,11 +13,11 @@ _shown: Final = TextFilter()
 
 
 def driver_text(error: Exception) -> str:
-    """The class and the words of a driver's error: one line, printable, of bounded length.
+    """The class and the message of a driver's error: one printable line of limited length.
 
-    The driver puts the failed command of a pipeline before the cause, with the bytes of its values. These are
-    the platform's data, of any kind and size, and belong into no log and onto no page. The greedy match finds
-    the end of the command, whatever its values hold.
+    For a pipeline, the driver puts the failed command before the cause, with the bytes of its values. These
+    are the platform's data, of any kind and size; no log and no page may show them. The greedy match finds
+    the end of the command, whatever its values contain.
     """
     words = str(error)
     if found := _COMMAND_OF_PIPELINE.fullmatch(words):

@@ -1,4 +1,4 @@
-"""Text of strangers on its way to a log, a status or a page: bounded, on one line, without our secrets."""
+"""Makes text from other systems safe for a log, a status or a page: short, one line, without our secrets."""
 
 import logging
 import re
@@ -6,18 +6,18 @@ from typing import Final
 from urllib.parse import quote
 
 MASK: Final = "***"
-LONGEST_TEXT: Final = 300
-_FINDABLE_ANYWHERE: Final = 8
-"""A secret of so many characters is masked inside of words too; a shorter one could be a part of any."""
+MAX_CHARACTERS: Final = 300
+_MIN_SECRET_WITHIN_WORDS: Final = 8
+"""A secret this long is masked even within a word. A shorter one may occur in any word by chance."""
 
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 class TextFilter:
-    """Makes a stranger's text fit to be shown. `secrets` are what it must not give back to others.
+    """Makes text from another system safe to show. `secrets` are masked.
 
-    A server that echoes the key in its refusal, plainly or as it stands in a URL, must not carry it into a
-    log. What is longer than `LONGEST_TEXT` characters is cut, control characters become a blank.
+    A server may repeat the key in its refusal, as plain text or as in a URL; it must not get into a
+    log. A text longer than `MAX_CHARACTERS` is cut, and control characters become a blank.
     """
 
     def __init__(self, *secrets: str) -> None:
@@ -25,15 +25,15 @@ class TextFilter:
         self._secrets = re.compile("|".join(patterns)) if patterns else None
 
     def __call__(self, text: str) -> str:
-        """The text as it may be shown."""
-        # Masked before it is cut: half a key is still worth hiding.
+        """The text, safe to show."""
+        # Secrets are masked before the text is cut, since a cut may leave half of a key.
         hidden = text if self._secrets is None else self._secrets.sub(MASK, text)
-        shown = _UNSEEN.sub(" ", hidden)
-        return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
+        shown = _INVISIBLE.sub(" ", hidden)
+        return shown if len(shown) <= MAX_CHARACTERS else f"{shown[:MAX_CHARACTERS]}…"
 
 
 def filter_library_logger(name: str, shown: TextFilter) -> None:
-    """Let a library's own log lines through the filter: they quote the server too. The newest counts."""
+    """Filter a library's own log lines, since they quote the server, too. Replaces an earlier filter."""
     logger = logging.getLogger(name)
     for before in [one for one in logger.filters if isinstance(one, _FilteredRecords)]:
         logger.removeFilter(before)
@@ -51,7 +51,7 @@ class _FilteredRecords(logging.Filter):
 
 
 def _pattern(secret: str) -> str:
-    """The secret with each character plain, as in a URL, or escaped as in JSON."""
+    """A pattern for the secret: each character is plain, encoded as in a URL, or escaped as in JSON."""
     characters = (f"(?:\\\\?{re.escape(one)}|{re.escape(quote(one, safe=''))})" for one in secret)
     spelled = "".join(characters)
-    return rf"(?i:{spelled})" if len(secret) >= _FINDABLE_ANYWHERE else rf"(?<!\w){spelled}(?!\w)"
+    return rf"(?i:{spelled})" if len(secret) >= _MIN_SECRET_WITHIN_WORDS else rf"(?<!\w){spelled}(?!\w)"

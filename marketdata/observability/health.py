@@ -17,10 +17,10 @@ STUCK_AFTER_SECONDS: Final = 5.0
 
 
 class LoopHeartbeat:
-    """Knows how late the event loop runs its timers.
+    """Measures how late the event loop runs its timers.
 
-    A loop that is blocked cannot answer HTTP at all, and a probe then times out; one that is starved
-    (callback after callback) may answer, and is found out here.
+    A blocked loop cannot answer HTTP, so a probe times out. A starved loop (callback after callback) may
+    still answer; this heartbeat shows it.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -33,7 +33,7 @@ class LoopHeartbeat:
         return self._clock.monotonic() - self._last_beat
 
     def beat(self) -> None:
-        """Note that the loop ran, and how late it was."""
+        """Record that the loop ran, and how late it was."""
         metrics.EVENT_LOOP_LAG.observe(max(0.0, self.silent_seconds - HEARTBEAT_INTERVAL_SECONDS))
         self._last_beat = self._clock.monotonic()
 
@@ -46,24 +46,24 @@ class LoopHeartbeat:
 
 
 class Workers(Protocol):
-    """The worker processes that a parent answers for."""
+    """The worker processes whose health a parent reports."""
 
     def statuses(self) -> Sequence[Mapping[str, object]]:
-        """Each worker as an operator sees it, ready for JSON."""
+        """The state of each worker, ready for JSON."""
 
     def stuck(self) -> Mapping[str, str]:
-        """Which workers run and no longer answer: name -> for how long."""
+        """Workers that run and no longer answer: name -> for how long."""
 
     async def with_metrics(self, own: bytes) -> bytes:
-        """The parent's metrics page together with those of its workers."""
+        """The parent's metrics page, merged with those of its workers."""
 
 
 class HealthServer:
     """Serves the three endpoints on an address of its own; an async context manager.
 
-    `/healthz` 200 while the loop is not stuck (nor any worker's), no dependency is asked; `/readyz` 200 or
-    503 with a JSON object of what is missing; `/metrics` the Prometheus text format. A parent of `workers`
-    answers for them, too.
+    `/healthz`: 200 while neither this loop nor a worker's is stuck; it checks no dependency. `/readyz`: 200,
+    or 503 with a JSON object of the reasons. `/metrics`: the Prometheus text format. With `workers`, all
+    three include them.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port in use, once started; with 0 requested, the one that the system chose."""
+        """The port in use, once started. If 0 was requested, the system chose it."""
         if self._runner is None or not self._runner.addresses:
             return self._requested_port
         return int(self._runner.addresses[0][1])

@@ -1,6 +1,6 @@
-"""Structured logs: one line per happening on standard output, JSON for machines or plain text for people.
+"""Structured logs on standard output, one line for each event: JSON for machines, or plain text for people.
 
-Every logger of every library goes through the same renderer, so that a container's log has one format.
+The loggers of all libraries use the same renderer, so that a container's log has one format.
 """
 
 import logging
@@ -20,12 +20,12 @@ FORMATS: Final = ("json", "console")
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LEVELS: Final[tuple[str, ...]] = get_args(LogLevel)
 
-# Chatty at INFO about every connection and request, and of no use to an operator there.
+# At INFO these log every connection and request, which does not help an operator.
 QUIET_LOGGERS: Final = ("aio_pika", "aiormq", "aiohttp.access", "urllib3", "websockets", "asyncio")
 
 
 def configure_logging(service: str, level: str = "INFO", format: str = "json") -> None:  # noqa: A002 - the setting's word
-    """Send all logs of the process to standard output in one format; of several calls the last counts.
+    """Send all logs of the process to standard output in one format. The last of several calls is effective.
 
     Raises:
         ConfigurationError: for an unknown level or format.
@@ -55,17 +55,17 @@ def configure_logging(service: str, level: str = "INFO", format: str = "json") -
 
 
 def set_log_level(level: str) -> None:
-    """Write no lines of less than this severity, one of `LEVELS`, from now on."""
+    """From now on, write no lines below this severity, which is one of `LEVELS`."""
     logging.root.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
 
 
 def route_library_logger(name: str) -> None:
-    """Take a library's own handlers off its logger, so that its lines come out once and in our format.
+    """Remove a library's own handlers from its logger, so that each line appears once and in our format.
 
-    The provider's SDK attaches a standard output handler when it is imported, which may be after
-    `configure_logging`: whoever imports it calls this.
+    A provider's SDK may attach a handler for standard output when it is imported. If that happens after
+    `configure_logging`, the module that imports the SDK must call this function.
     """
     logger = logging.getLogger(name)
     if any(type(handler) is logging.StreamHandler for handler in logger.handlers):
@@ -82,10 +82,10 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 class RateLimitedLog:
-    """A warning for each reason at most once per interval, with how many were kept back since.
+    """Logs a warning for each reason at most once per interval, with the number that was kept back since.
 
-    For happenings that may come by the thousand (malformed frames, dropped batches): the metric
-    counts them all, the log tells of them.
+    For events that may occur by the thousand (malformed frames, dropped batches): the metric counts all of
+    them, and the log shows examples.
 
     Concurrency: safe to use from several threads.
     """
@@ -133,8 +133,8 @@ def _formatter(service: str, output_format: str) -> structlog.stdlib.ProcessorFo
         event.setdefault("service", service)
         return event
 
-    # Tracebacks without local variables: those hold keys and passwords, and to render the frames of a driver
-    # with all of theirs was measured to stop the event loop for two seconds.
+    # Tracebacks omit local variables, since these may hold keys and passwords. Also, rendering all variables
+    # of a driver's frames stopped the event loop for two seconds (measured).
     plain = structlog.dev.plain_traceback
     last: list[Processor] = (
         [

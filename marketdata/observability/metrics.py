@@ -1,7 +1,7 @@
-"""Every Prometheus metric of the platform: the one place that names them.
+"""Every Prometheus metric of the platform.
 
-Names start with `mdp_` and carry their unit. Labels have few values (`queue`, `reason`, `shard`, `outcome`);
-a symbol, a user or an address is never a label. Rooms count per batch or tick (`inc(amount)`),
+Names start with `mdp_` and end with their unit. Labels have few values (`queue`, `reason`, `shard`,
+`outcome`); a symbol, a user or an address is never a label. Code counts per batch or tick (`inc(amount)`),
 never per event.
 """
 
@@ -26,39 +26,41 @@ PROVIDER_BYTES: Final = Counter(
     "mdp_provider_received_bytes_total", "Characters of frames received from the feed"
 )
 PROVIDER_FRAMES_DROPPED: Final = Counter(
-    "mdp_provider_dropped_frames_total", "Frames given up before they were routed", ["reason"]
+    "mdp_provider_dropped_frames_total", "Frames dropped before they were routed", ["reason"]
 )
 PROVIDER_EVENTS_DROPPED: Final = Counter(
-    "mdp_provider_dropped_events_total", "Events in frames given up before they were routed", ["reason"]
+    "mdp_provider_dropped_events_total", "Events in frames dropped before they were routed", ["reason"]
 )
 PROVIDER_SESSIONS_ENDED: Final = Counter(
-    "mdp_provider_ended_sessions_total", "Feed connections that ended, by why", ["reason"]
+    "mdp_provider_ended_sessions_total", "Feed connections that ended, by reason", ["reason"]
 )
 PROVIDER_STATUSES: Final = Counter("mdp_provider_statuses_total", "Status events from the feed", ["status"])
 PROVIDER_TIMES_REFUSED: Final = Counter(
     "mdp_provider_refused_times_total",
-    "Times told by the provider's REST service that cannot be: ahead or behind of ours, or impossible",
+    "Times from the provider's REST service that were refused: ahead of ours, behind ours, or impossible",
     ["reason"],
 )
 
 # Listener: frames in, batches out.
 LISTENER_EVENTS: Final = Counter("mdp_listener_events_total", "Events routed", ["queue"])
 LISTENER_UNKNOWN: Final = Counter(
-    "mdp_listener_unknown_events_total", "Events set aside in the unknown queue, by why", ["reason"]
+    "mdp_listener_unknown_events_total", "Events set aside in the unknown queue, by reason", ["reason"]
 )
 LISTENER_PUBLISHED_EVENTS: Final = Counter(
-    "mdp_listener_published_events_total", "Events in batches that the broker took"
+    "mdp_listener_published_events_total", "Events in batches that the broker accepted"
 )
 LISTENER_PENDING_EVENTS: Final = Gauge(
-    "mdp_listener_pending_events", "Events routed and neither published nor given up yet"
+    "mdp_listener_pending_events", "Events routed and neither published nor dropped yet"
 )
 LISTENER_BATCHES: Final = Counter("mdp_listener_batches_total", "Batches made", ["queue"])
-LISTENER_PUBLISHED: Final = Counter("mdp_listener_published_batches_total", "Batches that the broker took")
+LISTENER_PUBLISHED: Final = Counter(
+    "mdp_listener_published_batches_total", "Batches that the broker accepted"
+)
 LISTENER_DROPPED: Final = Counter(
-    "mdp_listener_dropped_batches_total", "Batches given up unpublished", ["reason"]
+    "mdp_listener_dropped_batches_total", "Batches dropped unpublished", ["reason"]
 )
 LISTENER_DROPPED_EVENTS: Final = Counter(
-    "mdp_listener_dropped_events_total", "Events in batches that were given up unpublished", ["reason"]
+    "mdp_listener_dropped_events_total", "Events in batches that were dropped unpublished", ["reason"]
 )
 LISTENER_PENDING: Final = Gauge("mdp_listener_pending_batches", "Batches made and not yet published")
 LISTENER_PUBLISH_SECONDS: Final = Histogram(
@@ -82,11 +84,14 @@ TRANSPORT_EXPIRED: Final = Counter(
     "mdp_transport_expired_batches_total", "Batches dropped because of their age", ["queue"]
 )
 TRANSPORT_DROPPED: Final = Counter(
-    "mdp_transport_dropped_batches_total", "Batches dropped for another cause than age", ["queue", "reason"]
+    "mdp_transport_dropped_batches_total", "Batches dropped for another reason than age", ["queue", "reason"]
 )
-# What RabbitMQ queues expired or gave up when full; for Redis the publisher counts those itself.
+# Batches that RabbitMQ expired or dropped from a full queue. For Redis lists the publisher counts these
+# itself.
 TRANSPORT_MISSING: Final = Counter(
-    "mdp_transport_missing_batches_total", "Batches that never arrived, by the holes in numbering", ["queue"]
+    "mdp_transport_missing_batches_total",
+    "Batches that never arrived, by the gaps in sequence numbers",
+    ["queue"],
 )
 TRANSPORT_ERRORS: Final = Counter("mdp_transport_errors_total", "Failed broker operations", ["reason"])
 TRANSPORT_RECONNECTS: Final = Counter(
@@ -97,19 +102,19 @@ TRANSPORT_QUEUE_DEPTH: Final = Gauge("mdp_transport_queue_batches", "Batches wai
 # Processor: one shard's events in, rows out.
 PROCESSOR_EVENTS: Final = Counter("mdp_processor_events_total", "Events applied", ["queue"])
 PROCESSOR_REJECTED: Final = Counter(
-    "mdp_processor_rejected_events_total", "Events set aside while decoding, by why", ["reason"]
+    "mdp_processor_rejected_events_total", "Events set aside while decoding, by reason", ["reason"]
 )
 PROCESSOR_IGNORED: Final = Counter(
     "mdp_processor_ignored_events_total", "Valid events that changed nothing, such as late ones", ["reason"]
 )
 PROCESSOR_CLOCK_CORRECTIONS: Final = Counter(
     "mdp_processor_clock_corrections_total",
-    "Times that the market's time of a shard was ahead of the feed's clock, so that its day was started anew",
+    "How often a shard's market time was ahead of the feed's clock, so that its day was restarted",
 )
 PROCESSOR_BATCHES: Final = Counter("mdp_processor_batches_total", "Batches applied", ["queue"])
 PROCESSOR_BATCH_AGE_SECONDS: Final = Histogram(
     "mdp_processor_batch_age_seconds",
-    "Received by the listener to applied",
+    "From received by the listener to applied",
     ["queue"],
     buckets=LATENCY_BUCKETS,
 )
@@ -118,7 +123,7 @@ PROCESSOR_TICK_SECONDS: Final = Histogram(
     "mdp_processor_tick_seconds", "Duration of one tick of a shard", buckets=DURATION_BUCKETS
 )
 PROCESSOR_TICKS_FAILED: Final = Counter(
-    "mdp_processor_failed_ticks_total", "Ticks not published, by why", ["reason"]
+    "mdp_processor_failed_ticks_total", "Ticks not published, by reason", ["reason"]
 )
 PROCESSOR_ROWS: Final = Gauge("mdp_processor_rows", "Symbols in the table of a shard", ["shard"])
 PROCESSOR_OWNED: Final = Gauge("mdp_processor_owned", "1 while this process owns the shard", ["shard"])
@@ -133,7 +138,7 @@ SCANNER_TICK_SECONDS: Final = Histogram(
 )
 SCANNER_ROWS: Final = Gauge("mdp_scanner_rows", "Symbols in the table of the whole market")
 SCANNER_GAPS: Final = Counter(
-    "mdp_scanner_gaps_total", "Missed ticks of a shard, healed from the store", ["shard"]
+    "mdp_scanner_gaps_total", "Missed ticks of a shard, replaced by the stored block", ["shard"]
 )
 SCANNER_BOARDS: Final = Counter("mdp_scanner_published_boards_total", "Boards published")
 SCANNER_ACTIVE: Final = Gauge(
@@ -145,7 +150,7 @@ STORE_PUBLISHED_BYTES: Final = Counter(
     "mdp_store_published_bytes_total", "Bytes of row blocks written and announced"
 )
 STORE_TAPE_PARTS: Final = Counter(
-    "mdp_store_written_tape_parts_total", "Stretches of new trades written into stored tapes"
+    "mdp_store_written_tape_parts_total", "Runs of new trades written into stored tapes"
 )
 STORE_ERRORS: Final = Counter("mdp_store_errors_total", "Failed store operations", ["reason"])
 STORE_RECONNECTS: Final = Counter(
@@ -153,7 +158,7 @@ STORE_RECONNECTS: Final = Counter(
 )
 STORE_ANNOUNCEMENTS: Final = Counter("mdp_store_announcements_total", "Announcements received")
 STORE_MALFORMED: Final = Counter(
-    "mdp_store_malformed_messages_total", "Foreign bytes in the store", ["reason"]
+    "mdp_store_malformed_messages_total", "Values in the store that cannot be decoded", ["reason"]
 )
 
 # Reference data by REST.
@@ -173,7 +178,7 @@ REFERENCE_LOOKUPS: Final = Counter(
 REFERENCE_ROWS: Final = Gauge("mdp_reference_rows", "Symbols in the newest reference data")
 REFERENCE_FLAWS: Final = Gauge(
     "mdp_reference_missing_parts",
-    "Parts that the newest load of reference data lacks, by what and why; sessions count each",
+    "Parts that the newest load of reference data lacks, by kind and reason; each session counts",
     ["kind", "reason"],
 )
 REFERENCE_ROWS_LEFT_OUT: Final = Counter(
@@ -186,9 +191,11 @@ REFERENCE_ROWS_LEFT_OUT: Final = Counter(
 WIDGET_CONNECTIONS: Final = Gauge("mdp_widget_connections", "Open WebSocket connections")
 WIDGET_SUBSCRIPTIONS: Final = Gauge("mdp_widget_subscriptions", "Feeds subscribed to, over all connections")
 WIDGET_REFUSED: Final = Counter(
-    "mdp_widget_refused_connections_total", "Handshakes refused, by why", ["reason"]
+    "mdp_widget_refused_connections_total", "Handshakes refused, by reason", ["reason"]
 )
-WIDGET_CLOSED: Final = Counter("mdp_widget_closed_connections_total", "Connections ended, by why", ["reason"])
+WIDGET_CLOSED: Final = Counter(
+    "mdp_widget_closed_connections_total", "Connections ended, by reason", ["reason"]
+)
 WIDGET_FRAMES: Final = Counter("mdp_widget_sent_frames_total", "Frames sent", ["kind"])
 WIDGET_BYTES: Final = Counter("mdp_widget_sent_bytes_total", "Bytes of frames sent")
 WIDGET_CONFLATED: Final = Counter(
@@ -199,7 +206,7 @@ WIDGET_ERRORS: Final = Counter(
 )
 WIDGET_FRAME_AGE_SECONDS: Final = Histogram(
     "mdp_widget_frame_age_seconds",
-    "Received by the listener to handed to the connections",
+    "From received by the listener to handed to the connections",
     buckets=LATENCY_BUCKETS,
 )
 HUB_TICK_SECONDS: Final = Histogram(
@@ -208,12 +215,12 @@ HUB_TICK_SECONDS: Final = Histogram(
 HUB_ENCODED_BYTES: Final = Counter(
     "mdp_hub_encoded_bytes_total", "Bytes of feed frames encoded, before they are shared out", ["kind"]
 )
-HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "New starts of the hub after an unexpected error")
+HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "Restarts of the hub after an unexpected error")
 HUB_DATA_STATE: Final = Gauge(
-    "mdp_hub_data_state", "1 for the state that the shown data is in, 0 for the others", ["state"]
+    "mdp_hub_data_state", "1 for the state of the shown data, 0 for the other states", ["state"]
 )
 HUB_DATA_AGE_SECONDS: Final = Gauge(
-    "mdp_hub_data_age_seconds", "Age of the newest data that is shown, since the listener received it"
+    "mdp_hub_data_age_seconds", "Age of the newest shown data since the listener received it"
 )
 HUB_RESYNCS: Final = Counter("mdp_hub_resyncs_total", "Blocks re-read from the store after a gap", ["reason"])
 
@@ -221,7 +228,7 @@ HUB_RESYNCS: Final = Counter("mdp_hub_resyncs_total", "Blocks re-read from the s
 SIMULATOR_CONNECTIONS: Final = Gauge("mdp_simulator_connections", "Open feed connections of the simulator")
 SIMULATOR_ENDED: Final = Counter(
     "mdp_simulator_ended_connections_total",
-    "Feed connections of the simulator that ended, by why",
+    "Feed connections of the simulator that ended, by reason",
     ["reason"],
 )
 SIMULATOR_EVENTS: Final = Counter(

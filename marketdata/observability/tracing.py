@@ -1,7 +1,7 @@
-"""Traces at batch level, where OpenTelemetry is installed and configured; otherwise nothing at all.
+"""Traces of batches and ticks, if OpenTelemetry is installed and configured.
 
-A span covers a batch or a tick, never an event: at 400,000 events a second the span would cost more than the
-work. The envelope of a batch carries the W3C traceparent, so that a trace follows it from process to process.
+A span covers a batch or a tick, never an event: at 400,000 events a second, spans would cost more than the
+work. A batch carries the W3C traceparent, so that a trace follows it from process to process.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ EXPORT_TIMEOUT_SECONDS: Final = 3.0
 
 
 class Tracing:
-    """Spans and trace contexts; the base class does nothing, and costs next to nothing."""
+    """Spans and trace contexts. The base class does nothing, at almost no cost."""
 
     @contextlib.contextmanager
     def span(self, name: str, *, parent: str = "", **attributes: str | int | float) -> Iterator[None]:
@@ -29,11 +29,11 @@ class Tracing:
         return ""
 
     def close(self) -> None:
-        """Send what is still buffered."""
+        """Send the buffered spans."""
 
 
 class OpenTelemetryTracing(Tracing):
-    """Spans through the OpenTelemetry SDK, exported as the `OTEL_*` variables say."""
+    """Spans of the OpenTelemetry SDK, exported as the `OTEL_*` variables say."""
 
     def __init__(self, provider: Any) -> None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
@@ -59,25 +59,25 @@ class OpenTelemetryTracing(Tracing):
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
         header = carrier.get(TRACEPARENT, "")
-        # The header ends with the flags, two hexadecimal digits whose lowest bit means "sampled": a parent
-        # that is not sampled is not worth 55 bytes in every envelope.
+        # The header ends with the flags, two hexadecimal digits whose lowest bit means "sampled". Without
+        # that bit it is left out, since it would add 55 useless bytes to every envelope.
         return header if header and int(header[-2:], 16) & 1 else ""
 
     def close(self) -> None:
-        """Send what is still buffered."""
+        """Send the buffered spans."""
         self._provider.shutdown()
 
 
 def inherited_traceparent(environment: Mapping[str, str] | None = None) -> str:
-    """The traceparent that the process was started under (variable `TRACEPARENT`), or empty."""
+    """The traceparent of this process's start (variable `TRACEPARENT`), or empty."""
     environment = os.environ if environment is None else environment
     return environment.get(TRACEPARENT_VARIABLE, "")
 
 
 def configure_tracing(service: str, environment: Mapping[str, str] | None = None) -> Tracing:
-    """Tracing as the environment asks for it.
+    """Tracing as the environment configures it.
 
-    On when `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set,
+    On if `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set,
     `OTEL_SDK_DISABLED` is not `true`, and the `otel` extra is installed. Samples one batch in a hundred
     unless `OTEL_TRACES_SAMPLER` says otherwise.
     """
@@ -97,14 +97,14 @@ def configure_tracing(service: str, environment: Mapping[str, str] | None = None
     provider = TracerProvider(
         resource=Resource.create({"service.name": service}), sampler=_sampler(environment)
     )
-    # Retries must end well before a supervisor's patience with a process that it stops.
+    # Retries must end well before a supervisor kills a process that it stops.
     timeout = None if environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") else EXPORT_TIMEOUT_SECONDS
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=timeout)))
     return OpenTelemetryTracing(provider)
 
 
 def _sampler(environment: Mapping[str, str]) -> Any:
-    """None lets the SDK read `OTEL_TRACES_SAMPLER` itself."""
+    """The sampler; None lets the SDK read `OTEL_TRACES_SAMPLER` itself."""
     if environment.get("OTEL_TRACES_SAMPLER"):
         return None
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""One metrics page for a parent and its workers: their samples side by side, told apart by a label."""
+"""Merges the metrics pages of a parent and its workers into one page, in which a label names the worker."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -11,10 +11,11 @@ WORKER_LABEL: Final = "worker"
 
 
 def merged_pages(own: bytes, of_workers: Mapping[str, bytes]) -> bytes:
-    """The pages in the Prometheus text format as one; the samples of a worker bear its name as `worker`.
+    """The pages (Prometheus text format) as one. The samples of a worker get the label `worker` with its
+    name.
 
-    Nothing is added up, since no one rule fits counters, gauges and the counters of a worker that
-    started anew: a sum over the label gives what one process would have shown.
+    Values are not added, since no single rule fits counters, gauges, and counters of restarted workers. A
+    query that sums over the label gives the value of the whole service.
 
     Raises:
         ValueError: a page is not in the Prometheus text format.

@@ -136,7 +136,7 @@ class Provider(Protocol):
     def counts(self) -> BufferCounts:
         """What arrived, and what became of it before it was taken."""
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         """Listen to this from now on; None disconnects until the next call.
 
         Other subscriptions are asked for on the open connection; another feed, market or session number

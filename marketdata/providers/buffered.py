@@ -22,7 +22,7 @@ _NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 class BufferedProvider:
-    """All of `marketdata.providers.base.Provider` but `aim` and `run`, which a subclass adds.
+    """All of `marketdata.providers.base.Provider` but `set_target` and `run`, which a subclass adds.
 
     It fills `self.buffer`, and keeps `self.state` and `self.report`. The market is taken to be on the time
     of the world, and its statuses are of no use.
@@ -60,8 +60,8 @@ class BufferedProvider:
         """What arrived, and what became of it before it was taken."""
         return self.buffer.counts
 
-    def aim(self, target: FeedTarget | None) -> None:
-        """See `marketdata.providers.base.Provider.aim`."""
+    def set_target(self, target: FeedTarget | None) -> None:
+        """See `marketdata.providers.base.Provider.set_target`."""
         raise NotImplementedError
 
     async def frames(self) -> Sequence[Frame]:

@@ -1,4 +1,4 @@
-"""What the provider knows to one row block of reference data. Pure functions over NumPy columns."""
+"""Assembles the provider's facts into one row block of reference data. No I/O; NumPy columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -23,11 +23,12 @@ PRODUCER: Final = "reference"
 
 
 class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """All that is known about the market for one trading day; what could not be had is empty.
+    """All facts about the market for one trading day. A part that could not be loaded is empty.
 
-    `panel` is in the shares of the day; `split_ratios` are those of the day, and `doubtful_splits` symbols of
-    which it is not known; where `knows_splits` is False, any symbol may split. `floats` and `snapshot` have
-    one row for each symbol; `snapshot` is of the day.
+    `panel`: daily bars, in the shares of the day.
+    `split_ratios`: splits of the day. `doubtful_splits`: symbols whose split ratio of the day is unknown.
+    `knows_splits`: False if the splits could not be loaded, so that any symbol may split.
+    `floats`, `snapshot`: one row for each symbol; the snapshot is of the day.
     """
 
     day: TradingDay
@@ -41,7 +42,7 @@ class MarketFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def assemble(facts: MarketFacts, *, epoch: int, published_ns: int, market_time_ms: int) -> RowBlock:
-    """One row for each symbol that any source knows, by symbol; NaN where no source knows a value."""
+    """One row for each symbol in any source, in the order of the symbols. NaN where no source has a value."""
     sources = (
         facts.panel.symbols,
         facts.tickers,
@@ -92,7 +93,7 @@ def _fill_from_snapshot(columns: Mapping[str, Column], row_of: Mapping[str, int]
     _fill(columns["snapshot_low"], row_of, {row.symbol: row.day.low for row in traded if row.day.low > 0})
     without_bar = np.isnan(columns["prev_day_close"])
     for row in facts.snapshot:
-        # Whether a snapshot's previous day is adjusted for a split of today is not documented.
+        # The provider does not document whether a snapshot's previous day is adjusted for today's splits.
         if (
             row.previous_day.close > 0
             and without_bar[row_of[row.symbol]]

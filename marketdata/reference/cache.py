@@ -1,9 +1,9 @@
-"""Facts about single symbols, asked for once and remembered: cache-aside in front of the provider.
+"""A cache of facts about single symbols, in front of the provider (cache-aside).
 
-What is found is remembered for the time to live of its kind, and that there is nothing (negative caching) for
-a shorter one. However many ask for the same at the same time, the provider is asked once: callers of this
-process share one flight, and among processes the one that holds the right to ask does it, while the others
-wait for what it stores. Nothing here blocks the event loop.
+A fact is remembered for the time to live of its kind, and its absence for a shorter time (negative caching).
+Concurrent requests for the same fact cause one request to the provider (single flight): callers in one
+process share a task, and of several processes the one that holds a lease sends the request, while the others
+wait for the stored answer. Nothing here blocks the event loop.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ log = get_logger(__name__)
 class CacheKind(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
     """One kind of fact: its name in keys and metrics, its type, and how long it is remembered.
 
-    `absent_ttl_seconds` is for a symbol of which there is nothing, or which nobody knows.
+    `absent_ttl_seconds`: how long it is remembered that the provider has no such fact about a symbol.
     """
 
     name: str
@@ -43,20 +43,20 @@ class CacheKind(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
 
 
 class ValueStore(Protocol):
-    """Where values are remembered for all processes; `marketdata.store.cached_values` implements it."""
+    """The store that all processes share. `marketdata.store.cached_values` implements it."""
 
     async def get(self, kind: str, name: str) -> bytes | None:
-        """The remembered value, or None."""
+        """The stored value, or None."""
 
     async def put(self, kind: str, name: str, data: bytes, *, ttl_seconds: int) -> None:
-        """Remember a value for a time."""
+        """Store a value, which expires after `ttl_seconds`."""
 
-    def asking(self, kind: str, name: str) -> AbstractAsyncContextManager[bool]:
-        """The right to ask for a value while the body runs; gives False when another has it."""
+    def single_flight(self, kind: str, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold the right to request a value while the body runs. Yields False if another process has it."""
 
 
 class ReferenceCache:
-    """Facts by kind and name. An async context manager: flights that are still under way end with it.
+    """Facts by kind and name. An async context manager; leaving it cancels requests under way.
 
     Concurrency: for use within one event loop.
     """
@@ -82,30 +82,30 @@ class ReferenceCache:
         await end(*self._flights.values())
 
     async def get(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
-        """The fact of a kind about `name`, remembered or else asked for by `ask`; None when there is none.
+        """The fact of a kind about `name`, from the cache or else from `ask`; None when there is none.
 
-        A caller that is cancelled does not take the others' answer away.
+        If one caller is cancelled, the other callers still get the answer.
 
         Raises:
-            ProviderUnavailable: the provider stayed away, or another process that asks it took too long.
+            ProviderUnavailable: the provider stayed away, or another process took too long to ask it.
             StoreUnavailable: the cache is away.
-            ProviderRefused, ContentError: what `ask` raises; it is not remembered.
+            ProviderRefused, ContentError: raised by `ask`; such a failure is not remembered.
         """
         key = (kind.name, name)
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(self._look_up(kind, name, ask), name=f"look up {kind.name}")
             self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._land(key, done))
+            flight.add_done_callback(lambda done: self._end_flight(key, done))
         else:
             _count(kind, "shared")
         answer: T | None = await asyncio.shield(flight)
         return answer
 
-    def _land(self, key: tuple[str, str], flight: asyncio.Task[Any]) -> None:
+    def _end_flight(self, key: tuple[str, str], flight: asyncio.Task[Any]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
-            flight.exception()  # seen, even where every caller has gone
+            flight.exception()  # marks it as retrieved, also when every caller was cancelled
 
     async def _look_up(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
         try:
@@ -114,7 +114,7 @@ class ReferenceCache:
                     remembered = await self._remembered(kind, name)
                     if remembered is not None:
                         return remembered.value
-                    async with self._store.asking(kind.name, name) as ours:
+                    async with self._store.single_flight(kind.name, name) as ours:
                         if ours:
                             return await self._ask(kind, name, ask)
                     await asyncio.sleep(self._poll_seconds)
@@ -123,7 +123,7 @@ class ReferenceCache:
             raise ProviderUnavailable(message) from error
 
     async def _ask(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
-        # Whoever had the right to ask before may have stored the answer in between.
+        # The process that had the right before us may have stored the answer since our last look.
         remembered = await self._remembered(kind, name)
         if remembered is not None:
             return remembered.value
@@ -152,7 +152,7 @@ class ReferenceCache:
 
 
 class _Remembered(msgspec.Struct, Generic[T], frozen=True):
-    """What is remembered: that there is nothing, too."""
+    """An answer in the cache. None means that the provider has no such fact."""
 
     value: T | None
 

@@ -1,8 +1,8 @@
-"""Whether the exchange was closed on a date of the calendar, or its bars are merely missing. Pure.
+"""Decides whether the exchange was closed on a date of the calendar, or only its bars are missing. No I/O.
 
-An unscheduled closure (a storm, a day of mourning) is in no calendar that was made before it, and an empty
-answer for a session looks the same as one that the provider has not finished. So a second kind of answer has
-to agree: the minute bars of the market's most traded symbols, which the volume curve is learned from anyway.
+No calendar lists an unscheduled closure (a storm, a day of mourning) in advance. An empty answer for a
+session does not prove it: the provider may not have prepared that session yet. So a second kind of data must
+agree: the minute bars of the most traded symbols, which are loaded for the volume curve in any case.
 """
 
 import datetime as dt
@@ -14,8 +14,8 @@ import numpy as np
 from marketdata.reference.volume_curve import MinuteVolumes
 from marketdata.trading_calendar import TradingCalendar
 
-FEWEST_WITNESSES: Final = 2
-"""Symbols whose bars must skip the date; the most traded of the market trade every minute."""
+MIN_WITNESSES: Final = 2
+"""How many symbols' bars must skip the date. The most traded symbols trade in every minute of a session."""
 
 _DAY: Final = dt.timedelta(days=1)
 
@@ -25,12 +25,13 @@ def confirmed_closures(
     witnesses: Collection[MinuteVolumes],
     calendar: TradingCalendar,
     *,
-    fewest: int = FEWEST_WITNESSES,
+    fewest: int = MIN_WITNESSES,
 ) -> frozenset[dt.date]:
-    """Those of the `empty` session dates that were no sessions.
+    """The `empty` session dates on which the exchange was closed.
 
-    Each witness with a bar must have traded before the date and after it, and not on it; a date after which
-    none has a bar yet is not decided. At least `fewest` witnesses have to say so, and none may object.
+    `witnesses` are the minute bars of some symbols. Each witness with a bar must have traded before the date
+    and after it, and not on it. So a date without later bars is not confirmed yet. At least `fewest`
+    witnesses must agree, and none may disagree.
     """
     traded = [witness.start_ms[witness.volume > 0] for witness in witnesses]
     return frozenset(date for date in empty if _is_skipped(date, traded, calendar, fewest))

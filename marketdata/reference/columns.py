@@ -1,4 +1,4 @@
-"""What the reference data declares: its columns, as `scanners` has them in the market table."""
+"""Declares the columns of the reference data in the market table."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -186,7 +186,7 @@ REFERENCE: Final = Owner(
 )
 
 COLUMNS: Final = names(REFERENCE.columns)
-"""Columns of the reference block, in the order in which they stand in the market table."""
+"""Columns of the reference block, in their order in the market table."""
 
 PREVIOUS_SESSION_COLUMNS: Final = (
     "prev_day_open",
@@ -199,7 +199,7 @@ PREVIOUS_SESSION_COLUMNS: Final = (
 """Columns of the previous session's bar, in the order of a bar's fields."""
 
 COLUMNS_OF_ITS_DAY: Final = (*PREVIOUS_SESSION_COLUMNS, "prev_day_short_sale_restricted", "split_ratio")
-"""Columns that are right on the trading day for which the reference data was made, wrong on a later one."""
+"""Columns that are valid only on the trading day for which the reference data was made."""
 
 SNAPSHOT_COLUMNS: Final = names(_SNAPSHOT)
-"""Columns that tell of the trading day within which the reference data was made, of no other."""
+"""Columns about the trading day within which the reference data was made."""

@@ -1,4 +1,4 @@
-"""What follows from the daily bars of the last sessions, for the whole market at once. Pure NumPy."""
+"""Metrics computed from the daily bars of the last sessions, for the whole market together. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
@@ -16,14 +16,14 @@ _ROUNDING: Final = 1e-9
 
 Matrix: TypeAlias = NDArray[np.float64]
 SessionBars: TypeAlias = Sequence[DailyBar] | None
-"""The bars of one session, one for each symbol that traded; None when they could not be had."""
+"""The bars of one session, one for each symbol that traded; None if they could not be loaded."""
 
 
 class SessionPanel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The daily bars of several sessions side by side, oldest first; the last is the previous session.
 
-    Each matrix is [session, symbol] with NaN where a symbol has no bar. `available[session]` is False where
-    the bars of the whole session could not be had; such a session is a row of NaN.
+    Each matrix is [session, symbol] with NaN where a symbol has no bar. `available[session]` is False if
+    the bars of the whole session could not be loaded; such a session is a row of NaN.
     """
 
     symbols: tuple[str, ...]
@@ -37,7 +37,7 @@ class SessionPanel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def build_panel(sessions: Sequence[SessionBars]) -> SessionPanel:
-    """Sessions, oldest first, as a panel. A price of 0 is absent: the source does not know it."""
+    """Sessions, oldest first, as a panel. A price of 0 becomes absent: the source uses it for unknown."""
     symbols = tuple(sorted({bar.symbol for bars in sessions for bar in bars or ()}))
     column_of = {symbol: column for column, symbol in enumerate(symbols)}
     values = np.full((6, len(sessions), len(symbols)), np.nan)
@@ -59,7 +59,7 @@ def build_panel(sessions: Sequence[SessionBars]) -> SessionPanel:
 
 
 def without_sessions(panel: SessionPanel, rows: Iterable[int]) -> SessionPanel:
-    """The panel without some of its sessions, as if they had not been."""
+    """The panel without some of its sessions."""
     kept = np.ones(len(panel.available), dtype=np.bool_)
     kept[list(rows)] = False
     fields = ("available", "open", "high", "low", "close", "volume", "vwap")
@@ -102,20 +102,19 @@ def average_true_range(panel: SessionPanel, period: int = TRUE_RANGE_PERIOD) -> 
 
 
 def previous_session_restricted(panel: SessionPanel) -> Column:
-    """Whether the previous session set off the short-sale circuit breaker: 1, 0, or NaN where it is not
-    known.
+    """Whether the previous session triggered the short-sale circuit breaker: 1, 0, or NaN for unknown.
 
-    SEC Regulation SHO, rule 201: a decline of 10 % or more from the close of the day before sets it off, for
-    the rest of that day and the whole of the next. So 1 means that the restriction is in force today. This is
-    computed from daily bars (low <= 0.9 * last close before), and not told by the listing exchange, whose
-    word counts: it judges regular trading by its own close, and lifts what was set off in error.
+    SEC Regulation SHO, rule 201: a decline of 10 % or more from the close of the day before triggers it, for
+    the rest of that day and the whole next day. So 1 means that the restriction is in force today. This is
+    computed from daily bars (low <= 0.9 * last close before), and not published by the listing exchange. The
+    exchange may differ, and it decides: it uses its own closing price, and revokes erroneous triggers.
     """
     restricted = np.full(len(panel.symbols), np.nan)
     if len(panel.available) < 2:
         return restricted
     before = np.full(len(panel.symbols), np.nan)
     for close, available in zip(panel.close[:-1], panel.available[:-1], strict=True):
-        # After a session that could not be had, an older close is not the one to compare with.
+        # After a session without bars, an older close is not the one to compare with.
         before = np.where(np.isfinite(close) | (not available), close, before)
     limit = (1 - RESTRICTING_DECLINE) * before * (1 + _ROUNDING)
     known = np.isfinite(panel.low[-1]) & np.isfinite(limit)

@@ -1,6 +1,6 @@
-"""Facts about the market as a provider's reference data has them, in the platform's own words.
+"""The rows of a provider's reference data, in the platform's own terms.
 
-Prices are dollars a share. Where a fact may be missing it has a default.
+Prices are dollars a share. A field that may be missing has a default.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ SplitPart: TypeAlias = Annotated[float, msgspec.Meta(gt=0, lt=1e6)]
 class DailyBar(msgspec.Struct, frozen=True, gc=False):
     """One symbol's session: dollars a share, shares; `vwap` is absent for some thinly traded symbols.
 
-    `end_ms` is the end of the session (epoch ms) where the provider tells it.
+    `end_ms` is the end of the session (epoch ms), if the provider gives it.
     """
 
     symbol: Symbol
@@ -34,7 +34,7 @@ class DailyBar(msgspec.Struct, frozen=True, gc=False):
 
 
 class TimedBar(msgspec.Struct, frozen=True, gc=False):
-    """A bar of one symbol that was asked for by name; `start_ms` is the start of its window, epoch ms."""
+    """A bar in the answer about one symbol; `start_ms` is the start of its window, epoch ms."""
 
     start_ms: EpochMs
     open: Price
@@ -65,7 +65,7 @@ class ListedTicker(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def updated(self) -> dt.datetime | None:
-        """When the provider last changed the row; None where it does not say so in a form that is known."""
+        """When the provider last changed the row; None if it does not say so in a known form."""
         try:
             updated = dt.datetime.fromisoformat(self.last_updated_utc or "")
         except ValueError:
@@ -73,7 +73,7 @@ class ListedTicker(msgspec.Struct, frozen=True, gc=False):
         return updated if updated.tzinfo is not None else updated.replace(tzinfo=dt.UTC)
 
     def facts(self) -> Ticker:
-        """What is stored of it."""
+        """The facts of the row that are stored."""
         return Ticker(self.name or "", self.type or "", self.primary_exchange or "")
 
 
@@ -107,7 +107,7 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Listing(msgspec.Struct, Generic[Row], frozen=True):
-    """The rows that were got, and the trouble that the others did not come for; None when that is all."""
+    """The rows that were received, and the failure that prevented the others; None if all were received."""
 
     rows: Sequence[Row]
-    trouble: MarketDataError | None = None
+    failure: MarketDataError | None = None

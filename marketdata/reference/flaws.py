@@ -1,4 +1,4 @@
-"""What a load of reference data lacks, by name: for operators, and so that it is tried again."""
+"""The named flaws of a load of reference data: for operators, and to decide whether to load again."""
 
 import datetime as dt
 import enum
@@ -16,11 +16,11 @@ SPLITS: Final = "splits"
 SNAPSHOT: Final = "snapshot"
 UNADJUSTED_BARS: Final = "unadjusted daily bars"
 VOLUME_CURVE: Final = "volume curve"
-"""The parts of a load, as flaws name them; with the daily bars of each session."""
+"""The parts of a load, as flaws name them. The daily bars of each session are further parts."""
 
 
 class FlawReason(enum.StrEnum):
-    """Why a part is not there, or not whole."""
+    """Why a part is missing or incomplete."""
 
     NOT_ENTITLED = "not_entitled"
     UNAVAILABLE = "unavailable"
@@ -32,7 +32,7 @@ class FlawReason(enum.StrEnum):
     UNKNOWN_SHARES = "unknown_shares"
 
 
-WORDS: Final = {
+FLAW_TEXTS: Final = {
     FlawReason.NOT_ENTITLED: "not included in the provider's plan",
     FlawReason.UNAVAILABLE: "not answered",
     FlawReason.UNREADABLE: "not understood",
@@ -42,16 +42,16 @@ WORDS: Final = {
     FlawReason.ENDLESS: "pages without end",
     FlawReason.UNKNOWN_SHARES: "of before today are left out while the splits of today are missing",
 }
-"""Each reason as an operator reads it."""
+"""Each reason, in words for an operator."""
 
 QUICK_RETRIES: Final = 8
 SLOW_RETRY_MS: Final = 60 * 60_000
 
 
 class Flaw(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One part that is missing or not whole; `date` is the session's where the part is daily bars.
+    """A part that is missing or incomplete; `date` is that of the session if the part is daily bars.
 
-    `kept` is the date of the older data that stands in for it, `detail` the provider's own words.
+    `kept` is the date of the older data that replaces the part, `detail` the text of the provider's failure.
     """
 
     part: str
@@ -67,19 +67,19 @@ class Flaw(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def passes(self) -> bool:
-        """Whether another load may bring it. Shares are known once the splits are, whose own flaw tells."""
+        """Whether another load may provide the part. Unknown shares depend on the splits' own flaw."""
         return self.reason not in {FlawReason.NOT_ENTITLED, FlawReason.UNKNOWN_SHARES}
 
     def __str__(self) -> str:
         kept = f"; those of {self.kept} are kept" if self.kept else ""
-        return f"{self.name}: {WORDS[self.reason]}{kept}"
+        return f"{self.name}: {FLAW_TEXTS[self.reason]}{kept}"
 
 
 class StoredParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is stored, beside the reference block and in one transaction with it: how whole the block is.
+    """How complete the stored reference block is. Stored in one transaction with the block.
 
-    `date` is the trading day, `closures` the dates of the calendar on which the exchange was closed,
-    `loads` how many loads of that day there were, and `loaded_ms` when the newest ended (epoch ms).
+    `date` is the trading day, `closures` are dates of the calendar on which the exchange was closed,
+    `loads` is the number of loads for that day, and `loaded_ms` the end of the newest (epoch ms).
     """
 
     date: dt.date
@@ -89,21 +89,21 @@ class StoredParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     closures: tuple[dt.date, ...] = ()
 
     @property
-    def is_whole(self) -> bool:
-        """Whether another load can bring nothing more."""
+    def is_complete(self) -> bool:
+        """Whether another load cannot add anything."""
         return not any(flaw.passes for flaw in self.flaws)
 
     def is_due(self, now_ms: int) -> bool:
-        """Whether to load again what is not whole (`now_ms` is epoch ms).
+        """Whether to load incomplete data again (`now_ms` is epoch ms).
 
-        At every run of the job at first, which is for two hours; then every hour.
+        The first retries happen at every run of the job, for about two hours; the later ones once an hour.
         """
         waited_ms = now_ms - self.loaded_ms
-        return not self.is_whole and (self.loads <= QUICK_RETRIES or waited_ms >= SLOW_RETRY_MS)
+        return not self.is_complete and (self.loads <= QUICK_RETRIES or waited_ms >= SLOW_RETRY_MS)
 
 
 def flaw_of(part: str, error: MarketDataError, date: dt.date | None = None) -> Flaw:
-    """The flaw that an error of the provider leaves."""
+    """The flaw that results from an error of the provider."""
     reason = FlawReason.UNREADABLE
     if isinstance(error, ProviderUnavailable):
         reason = FlawReason.UNAVAILABLE
@@ -129,7 +129,7 @@ def decode_parts(data: bytes) -> StoredParts:
     """The record that `encode_parts` wrote.
 
     Raises:
-        ContentError: with reason `reference_parts` for foreign bytes.
+        ContentError: reason `reference_parts`; the bytes are not such a record.
     """
     try:
         return msgspec.json.decode(data, type=StoredParts)

@@ -1,8 +1,8 @@
-"""What of the stored reference data is better than what a load has just brought. Pure functions.
+"""Keeps stored reference data where a new load lacks a part. No I/O.
 
-A load that lacks a part must not take away what an earlier one had. Of the same trading day every part can
-stand in. Of the trading day before only what changes slowly can: floats, types, the volume curve. Its bars
-end a session earlier, and are not those of the previous session any more.
+A load that lacks a part must not remove the data of an earlier load. Stored data of the same trading day can
+replace every part. Stored data of the trading day before can replace only parts that change slowly: floats,
+types, the volume curve. Its bars end one session earlier, so they are not those of the previous session.
 """
 
 import datetime as dt
@@ -39,7 +39,7 @@ SLOW_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     FLOATS: ("free_float",),
     TICKERS: ("ticker_type", "nasdaq_listed"),
 }
-"""The columns of each part that the trading day before can stand in for."""
+"""The columns of each part that data of the trading day before can replace."""
 
 SAME_DAY_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     **SLOW_COLUMNS,
@@ -49,7 +49,7 @@ SAME_DAY_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The reference data in the cache; None for what is not there or cannot be read."""
+    """The reference data in the cache. A part is None if it is not stored or cannot be decoded."""
 
     block: RowBlock | None = None
     parts: StoredParts | None = None
@@ -58,7 +58,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def keep_better(loaded: Loaded, stored: Stored) -> Loaded:
-    """The loaded data with the stored in place of what it lacks; its flaws tell what is kept, and of when."""
+    """The loaded data, with stored data for its missing parts. Its flaws give the date of each kept part."""
     block, parts = stored.block, stored.parts
     if block is None or parts is None or not loaded.flaws:
         return loaded
@@ -73,7 +73,7 @@ def keep_better(loaded: Loaded, stored: Stored) -> Loaded:
     else:
         merge.adjust_floats(loaded.doubtful_splits)
         if SPLITS in lacking:
-            kept.discard(FLOATS)  # nobody knows which of yesterday's are in today's shares
+            kept.discard(FLOATS)  # without splits, it is unknown which of yesterday's are in today's shares
     for part in kept:
         merge.fill(SAME_DAY_COLUMNS[part])
     if same_day and _lack(loaded.flaws, loaded.previous_date) > _lack(parts.flaws, loaded.previous_date):
@@ -95,7 +95,7 @@ def keep_better(loaded: Loaded, stored: Stored) -> Loaded:
 
 
 def parts_of(loaded: Loaded, before: StoredParts | None, now_ms: int) -> StoredParts:
-    """The record of a load that ends now (epoch ms); `before` is the record of what was stored until now."""
+    """The record of a load that ends at `now_ms` (epoch ms); `before` is the record that is stored so far."""
     loads = before.loads + 1 if before is not None and before.date == loaded.date else 1
     return StoredParts(
         date=loaded.date,
@@ -107,7 +107,7 @@ def parts_of(loaded: Loaded, before: StoredParts | None, now_ms: int) -> StoredP
 
 
 def _lack(flaws: Sequence[Flaw], previous_date: dt.date) -> tuple[bool, bool, int]:
-    """How much daily bars lack, by weight: the previous session, the shares they are in, other sessions."""
+    """How incomplete daily bars are, worst first: no previous session, unknown shares, missing sessions."""
     missing = [flaw for flaw in flaws if flaw.part == DAILY_BARS]
     shares = any(flaw.part in {SPLITS, UNADJUSTED_BARS} for flaw in flaws)
     return any(flaw.date == previous_date for flaw in missing), shares, len(missing)
@@ -118,7 +118,7 @@ def _marked(flaws: Sequence[Flaw], kept: Collection[str], date: dt.date) -> Sequ
 
 
 class _Merge:
-    """Two blocks side by side, with a row for every symbol of either."""
+    """Merges two blocks, with a row for every symbol of either."""
 
     def __init__(self, new: RowBlock, old: RowBlock) -> None:
         self._new = new
@@ -132,28 +132,28 @@ class _Merge:
         self._is_old[[row_of[symbol] for symbol in old.symbols]] = True
 
     def adjust_floats(self, doubtful: Collection[str]) -> None:
-        """The old block's floats in the new one's shares; none of symbols whose split is not known."""
+        """Convert the old block's floats to the new block's shares; drop those with an unknown split."""
         ratios = np.nan_to_num(self._own["split_ratio"], nan=1.0)
         ratios[[symbol in doubtful for symbol in self._symbols]] = np.nan
         self._other["free_float"] *= ratios
 
     def keep_floats_in_known_shares(self) -> None:
-        """Of two floats of the same day only that one counts which was read when the split was known."""
+        """Drop old floats of symbols whose split of the day was not yet known when they were loaded."""
         has_ratio, had_ratio = (~np.isnan(side["split_ratio"]) for side in (self._own, self._other))
         self._other["free_float"][has_ratio & ~had_ratio] = np.nan
 
     def fill(self, columns: Sequence[str]) -> None:
-        """Take from the old block what the new one does not know."""
+        """Fill the absent values of the new block from the old one."""
         for name in columns:
             self._own[name] = np.where(np.isnan(self._own[name]), self._other[name], self._own[name])
 
     def replace(self, columns: Sequence[str]) -> None:
-        """Take everything from the old block for the symbols that it has."""
+        """Use the old block's values for all symbols that it has."""
         for name in columns:
             self._own[name] = np.where(self._is_old, self._other[name], self._own[name])
 
     def block(self) -> RowBlock:
-        """The merged block: the new one's symbols, and those of which something was taken."""
+        """The merged block: the new block's symbols, and the old symbols with a value."""
         taken = ~np.isnan(np.vstack(list(self._own.values()))).all(axis=0)
         rows = np.flatnonzero(self._is_new | taken)
         return msgspec.structs.replace(

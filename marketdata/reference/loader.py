@@ -1,12 +1,12 @@
-"""What to ask for, part by part, and what a load comes to when parts are missing.
+"""Loads reference data for the whole market, part by part, and continues when parts are missing.
 
-One request tells the provider's own time, and with it the trading day; one for each of the last 30
-sessions brings the whole market's bars of that day; floats come in pages of 5,000, tickers in pages of 1,000;
-splits are one request, the snapshot and the time after it two, and the volume curve one for each of its
-symbols. 55 requests for a market of 11,000 symbols; what is asked for beyond the rest (the curve, symbols
-that may have another name) keeps within `REQUEST_BUDGET`.
+Requests of one load: one for the provider's own time, which gives the trading day; one for each of the last
+30 sessions, with the bars of the whole market; pages of 5,000 floats and of 1,000 tickers; one for the
+splits; two for the snapshot and the time after it; one for each symbol of the volume curve. These are 55
+requests for a market of 11,000 symbols. The optional ones (volume curve, renamed symbols) keep within
+`REQUEST_BUDGET`.
 
-What is empty, unreadable, refused or endless costs its part alone, and is named as a flaw.
+An answer that is empty, unreadable, refused or endless affects its part only, and becomes a named flaw.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from marketdata.reference.flaws import (
 from marketdata.reference.parts import Parts, Progress
 from marketdata.reference.renames import find_renames, renamed_panel, renamed_rows
 from marketdata.reference.rows import newest_floats, newest_tickers, snapshots_of_day
-from marketdata.reference.sessions import DAILY_BARS, SessionAnswer, Sessions, judged
+from marketdata.reference.sessions import DAILY_BARS, SessionAnswer, Sessions, judge_sessions
 from marketdata.reference.sources import ReferenceSource
 from marketdata.reference.splits import AdjustedPanel, DaySplits, adjust_panel, newest_session, splits_of
 from marketdata.reference.tickers import Ticker
@@ -50,10 +50,10 @@ from marketdata.trading_calendar import TradingCalendar, TradingDay
 SESSIONS: Final = 30
 CURVE_SESSIONS: Final = 20
 CURVE_SYMBOLS: Final = 6
-MOST_RENAMES: Final = 6
+MAX_RENAMES: Final = 6
 REQUEST_BUDGET: Final = 60
 PREPARATION_MS: Final = 30 * 60_000
-"""So long before a trading day starts, its reference data can be had: the session before is complete."""
+"""How early before a trading day its reference data can be loaded: the session before is complete by then."""
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 _STEPS_BESIDE_SESSIONS: Final = 6
@@ -66,9 +66,11 @@ log = get_logger(__name__)
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The reference data of a trading day, whose previous session was on `previous_date`.
 
-    `tickers` is None, and so is `volume_curve`, when there are none to be had. `flaws` name what is missing
-    or not whole, `left_out` counts rows that are not used by endpoint and why, `closures` are dates of the
-    calendar on which the exchange was closed. Of `doubtful_splits` it is not known what shares are in.
+    `tickers`, `volume_curve`: None if they could not be loaded.
+    `flaws`: missing or incomplete parts. `left_out`: counts of rows that are not used, by endpoint and
+    reason.
+    `closures`: dates of the calendar on which the exchange was closed.
+    `doubtful_splits`: symbols whose split ratio of the day is unknown.
     """
 
     block: RowBlock
@@ -89,19 +91,19 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def not_entitled(self) -> Sequence[str]:
-        """What the provider's plan does not include."""
+        """Names of the parts that the provider's plan does not include."""
         return named(self.flaws, FlawReason.NOT_ENTITLED)
 
 
 class _TakenSnapshot(msgspec.Struct, frozen=True):
-    """Rows, and the provider's own time after its answer (epoch ms): none of them can have changed later."""
+    """Rows, and the provider's own time after its answer (epoch ms): no row can have changed later."""
 
     rows: Sequence[Snapshot] = ()
-    told_ms: int = 0
+    answered_at_ms: int = 0
 
 
 class _Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """What does not depend on other answers; empty where it could not be had."""
+    """The answers to requests that do not depend on other answers. Empty if a part could not be loaded."""
 
     sessions: Sessions
     floats: Sequence[Float]
@@ -111,7 +113,7 @@ class _Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReferenceLoader:
-    """Loads reference data for the whole market. For one load.
+    """Loads reference data for the whole market once.
 
     `calendar_around` gives the trading calendar that covers an instant (epoch nanoseconds).
     """
@@ -130,7 +132,7 @@ class ReferenceLoader:
         self._parts = Parts(source, SESSIONS + _STEPS_BESIDE_SESSIONS, progress)
 
     async def is_current(self, stored: RowBlock | None) -> bool:
-        """Whether the stored block is of the trading day that data is wanted for, by the provider's clock."""
+        """Whether the stored block is of the trading day to load now, by the provider's clock."""
         if stored is None:
             return False
         market_time_ms = await self._market_time_ms()
@@ -138,15 +140,15 @@ class ReferenceLoader:
         return day.contains(stored.market_time_ms)
 
     async def load(self) -> Loaded:
-        """Ask for everything and assemble it; what could not be had is absent, and named.
+        """Load all parts and assemble them. A part that could not be loaded is absent, and named by a flaw.
 
-        The data is of the running trading day, or in the last half hour before its start of the day to come.
-        The block's market time lies in that day: it is its start where the day has not begun.
+        The data is of the running trading day; in the last half hour before a day starts, it is of that day.
+        The block's market time lies in the day: if the day has not started, it is the start of the day.
 
         Raises:
-            ProviderUnavailable, ProviderRefused, ContentError: nobody knows what time it is, or not a single
-                session could be had although the plan includes them; nothing is lost, try later.
-            ContentError: with reason `no_reference_data` when not a single symbol is known.
+            ProviderUnavailable, ProviderRefused, ContentError: the time is unknown, or not one session could
+                be loaded although the plan includes them. Nothing is lost; try later.
+            ContentError: reason `no_reference_data`; not one symbol is known.
         """
         market_time_ms = await self._market_time_ms()
         calendar, day = await asyncio.to_thread(self._wanted_day, market_time_ms)
@@ -160,10 +162,10 @@ class ReferenceLoader:
         days = [calendar.day(date) for date in dates]
         volumes = await self._minute_volumes(adjusted.panel, days, day if has_started else days[-1])
         closures = confirmed_closures(answers.sessions.empty, volumes.values(), calendar)
-        self._tell_closures(answers.sessions, closures)
+        self._report_closures(answers.sessions, closures)
         today = calendar.local_time(market_time_ms).date()
         if answers.floats and self._parts.lacks(SPLITS) and not self._parts.lacks(FLOATS):
-            self._parts.missing(Flaw(part=FLOATS, reason=FlawReason.UNKNOWN_SHARES))
+            self._parts.add_flaws(Flaw(part=FLOATS, reason=FlawReason.UNKNOWN_SHARES))
         facts = MarketFacts(
             day=day,
             panel=without_sessions(adjusted.panel, map(dates.index, closures)),
@@ -174,7 +176,9 @@ class ReferenceLoader:
             knows_splits=not self._parts.lacks(SPLITS),
             snapshot=self._parts.used(
                 SNAPSHOT,
-                snapshots_of_day(renamed_rows(answers.snapshot.rows, renames), day, answers.snapshot.told_ms),
+                snapshots_of_day(
+                    renamed_rows(answers.snapshot.rows, renames), day, answers.snapshot.answered_at_ms
+                ),
             ),
         )
         return Loaded(
@@ -191,14 +195,14 @@ class ReferenceLoader:
         )
 
     async def _market_time_ms(self) -> int:
-        """The provider's own time. Without it, this machine's where the provider's market is at the same."""
+        """The provider's own time; if that fails, this machine's, unless the provider has its own clock."""
         try:
             return await self._source.market_time_ms()
         except MarketDataError as error:
             wrong_key = isinstance(error, ProviderRefused) and error.reason == "auth_failed"
             if wrong_key or self._source.has_own_clock:
                 raise
-            self._parts.missing(flaw_of(MARKET_STATUS, error))
+            self._parts.add_flaws(flaw_of(MARKET_STATUS, error))
             return self._clock.time_ns() // NANOSECONDS_PER_MS
 
     async def _ask_for_all(self, day: TradingDay, dates: Sequence[dt.date], market_time_ms: int) -> _Answers:
@@ -208,12 +212,12 @@ class ReferenceLoader:
             floats = tasks.create_task(parts.listing(source.floats(), FLOATS))
             tickers = tasks.create_task(parts.listing(source.tickers(), TICKERS))
             splits = tasks.create_task(parts.listing(source.splits(day.date), SPLITS, may_be_empty=True))
-            # Before the day starts, a snapshot has nothing of it.
+            # Before the day starts, a snapshot has no data of it.
             has_started = market_time_ms >= day.day_start_ms
             taken = self._snapshot(market_time_ms) if has_started else _no_snapshot()
             snapshot = tasks.create_task(parts.step(taken, SNAPSHOT))
-        found = judged({date: task.result() for date, task in sessions.items()})
-        parts.missing(*found.flaws)
+        found = judge_sessions({date: task.result() for date, task in sessions.items()})
+        parts.add_flaws(*found.flaws)
         return _Answers(
             sessions=found,
             floats=floats.result(),
@@ -223,36 +227,36 @@ class ReferenceLoader:
         )
 
     async def _session(self, date: dt.date) -> SessionAnswer:
-        """The bars of a session, or why there are none: what that means, the others tell."""
+        """The bars of a session, or the error, which `judge_sessions` compares with the other answers."""
         answer: SessionAnswer
         try:
             answer = await self._source.daily_bars(date)
         except MarketDataError as error:
             answer = error
-        self._parts.count(f"{DAILY_BARS} of {date}")
+        self._parts.complete_step(f"{DAILY_BARS} of {date}")
         return answer
 
     async def _snapshot(self, market_time_ms: int) -> _TakenSnapshot:
-        """The snapshot, and the time after it. Where that is not told, as much has passed here as there."""
+        """The snapshot, and the provider's time after it. If that fails, estimate it by our own clock."""
         started_ns = self._clock.time_ns()
         rows = await self._source.snapshot()
         if not rows:
             raise ContentError(FlawReason.EMPTY)
         try:
-            told_ms = await self._source.market_time_ms()
+            answered_at_ms = await self._source.market_time_ms()
         except MarketDataError as error:
             log.warning("the time of the snapshot is estimated", detail=str(error))
-            told_ms = market_time_ms + (self._clock.time_ns() - started_ns) // NANOSECONDS_PER_MS
-        return _TakenSnapshot(rows, told_ms)
+            answered_at_ms = market_time_ms + (self._clock.time_ns() - started_ns) // NANOSECONDS_PER_MS
+        return _TakenSnapshot(rows, answered_at_ms)
 
     async def _renames(
         self, panel: SessionPanel, dates: Sequence[dt.date], listed: Sequence[ListedTicker]
     ) -> Mapping[str, str]:
-        """New names by old ones; only a whole list of tickers tells who is not on it any more."""
+        """New names by old ones. Needs the complete list of tickers, which shows who has left it."""
         session = newest_session(panel)
         if session is None or self._parts.lacks(TICKERS):
             return {}
-        affordable = min(MOST_RENAMES, REQUEST_BUDGET - CURVE_SYMBOLS - 1 - self._source.requests)
+        affordable = min(MAX_RENAMES, REQUEST_BUDGET - CURVE_SYMBOLS - 1 - self._source.requests)
         return await find_renames(
             panel,
             session,
@@ -264,13 +268,13 @@ class ReferenceLoader:
     async def _adjusted(
         self, panel: SessionPanel, dates: Sequence[dt.date], splits: DaySplits, renames: Mapping[str, str]
     ) -> AdjustedPanel:
-        """The sessions in today's shares. On a day with splits one more request shows what is left to do."""
+        """The sessions in today's shares. With splits, one more request shows which bars are unadjusted."""
         newest = newest_session(panel)
         needed = newest is not None and bool(splits.symbols)
         asked = self._source.daily_bars(dates[newest or 0], adjusted=False) if needed else _nothing()
         bars = await self._parts.step(asked, UNADJUSTED_BARS)
         if needed and bars is not None and not bars:
-            self._parts.missing(Flaw(part=UNADJUSTED_BARS, reason=FlawReason.EMPTY))
+            self._parts.add_flaws(Flaw(part=UNADJUSTED_BARS, reason=FlawReason.EMPTY))
         adjusted = await asyncio.to_thread(adjust_panel, panel, renamed_rows(bars or (), renames), splits)
         self._source.leave_out(SPLITS, {"contradictory": len(set(splits.doubtful) - set(adjusted.ratios))})
         if adjusted.unknown:
@@ -286,19 +290,19 @@ class ReferenceLoader:
         asked = [self._source.minute_volumes(symbol, days[0].date, last.date) for symbol in symbols]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         volumes: dict[str, MinuteVolumes] = {}
-        trouble: MarketDataError | None = None
+        failure: MarketDataError | None = None
         for symbol, answer in zip(symbols, answers, strict=True):
             if isinstance(answer, MinuteVolumes):
                 volumes[symbol] = answer
             elif isinstance(answer, MarketDataError):
-                trouble = trouble or answer
+                failure = failure or answer
                 log.warning("minute bars left out of the volume curve", symbol=symbol, detail=str(answer))
             else:
                 raise answer
         if panel.symbols and not volumes:
-            why = trouble or ContentError(FlawReason.EMPTY, "other requests have used up the budget")
-            self._parts.missing(flaw_of(VOLUME_CURVE, why))
-        self._parts.count(VOLUME_CURVE)
+            why = failure or ContentError(FlawReason.EMPTY, "other requests have used up the budget")
+            self._parts.add_flaws(flaw_of(VOLUME_CURVE, why))
+        self._parts.complete_step(VOLUME_CURVE)
         return volumes
 
     async def _volume_curve(
@@ -307,14 +311,14 @@ class ReferenceLoader:
         full_days = [day for day in days if not day.is_early_close][-CURVE_SESSIONS:]
         curve = await asyncio.to_thread(learn_volume_curve, volumes, full_days)
         if volumes and curve is None:
-            self._parts.missing(Flaw(part=VOLUME_CURVE, reason=FlawReason.EMPTY))
+            self._parts.add_flaws(Flaw(part=VOLUME_CURVE, reason=FlawReason.EMPTY))
         return curve
 
-    def _tell_closures(self, sessions: Sessions, closures: frozenset[dt.date]) -> None:
-        """A closure is no flaw."""
+    def _report_closures(self, sessions: Sessions, closures: frozenset[dt.date]) -> None:
+        """Log closures, and remove their flaws: the bars of a closed day are not missing."""
         if closures:
             log.info("the exchange was closed on sessions of the calendar", dates=sorted(map(str, closures)))
-        self._parts.explained([flaw for flaw in sessions.flaws if flaw.date in closures])
+        self._parts.remove_flaws([flaw for flaw in sessions.flaws if flaw.date in closures])
 
     async def _assemble(self, facts: MarketFacts, market_time_ms: int) -> RowBlock:
         now_ns = self._clock.time_ns()
@@ -333,10 +337,10 @@ class ReferenceLoader:
 
 
 async def _no_snapshot() -> _TakenSnapshot:
-    """In place of a request for what is not there yet."""
+    """Replaces the request for a snapshot that has no data yet."""
     return _TakenSnapshot()
 
 
 async def _nothing() -> Sequence[T]:
-    """In place of a request that is not needed."""
+    """Replaces a request that is not needed."""
     return ()

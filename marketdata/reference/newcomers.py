@@ -1,4 +1,4 @@
-"""Symbols that trade but have no reference data: looked up one by one, and added to the reference block."""
+"""Looks up symbols that trade but have no reference data, and adds them to the reference block."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ from marketdata.trading_calendar import TradingCalendar
 _HOUR_SECONDS: Final = 3_600
 _ABSENT_SECONDS: Final = 600
 _UNKNOWN: Final = frozenset({"bad_request", "not_found"})
-"""Refusals by which the provider says that it does not know a symbol."""
+"""Refusals that mean that the provider does not know a symbol."""
 
 T = TypeVar("T")
 
@@ -56,14 +56,14 @@ log = get_logger(__name__)
 
 
 class SymbolSource(Protocol):
-    """Where facts about one symbol come from; see `marketdata.reference.sources` for what it raises."""
+    """The provider's answers about one symbol. See `marketdata.reference.sources` for the errors."""
 
     @property
     def requests(self) -> int:
         """Requests sent so far."""
 
     def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
-        """Take note of rows that are not used, by why."""
+        """Count rows that are not used, by reason."""
 
     async def day_bars(
         self, symbol: str, first: dt.date, last: dt.date, *, adjusted: bool = True
@@ -81,10 +81,10 @@ class SymbolSource(Protocol):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search came to: a block of rows for the symbols that are known, and their tickers.
+    """The result of a search: a block with rows for the known symbols, and their tickers.
 
-    `unknown` counts symbols of which nothing is known, `failed` those of which an answer was not understood,
-    and `left` those that the bound, or `trouble` with the provider, left for later.
+    `unknown` counts symbols without any fact, and `failed` those with an answer that was not understood.
+    `left` counts those left for later because of the request limit, or of `failure` at the provider.
     """
 
     block: RowBlock
@@ -93,11 +93,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     left: int
     not_entitled: Sequence[str]
-    trouble: str = ""
+    failure: str = ""
 
 
 class _Facts(msgspec.Struct, frozen=True):
-    """What is known about one symbol; `unadjusted` are bars of the previous session before today's split."""
+    """The facts about one symbol. `unadjusted`: bars of the previous session without today's split."""
 
     bars: Sequence[TimedBar]
     listed: ListedTicker | None
@@ -110,10 +110,10 @@ class _Facts(msgspec.Struct, frozen=True):
 
 
 class NewcomerSearch:
-    """Looks symbols up through the cache, with about `max_requests` requests to the provider at most.
+    """Looks symbols up through the cache, with at most about `max_requests` requests to the provider.
 
-    `stored` is the reference block that lacks the symbols: what is found is of its trading day, and made in
-    the same way. `closures` are dates on which the exchange was closed, as the bulk load found out.
+    `stored` is the reference block that lacks the symbols. The new rows are of its trading day, and computed
+    in the same way. `closures` are the dates on which the load of the whole market found the exchange closed.
     """
 
     def __init__(
@@ -138,18 +138,21 @@ class NewcomerSearch:
         self._refused: set[str] = set()
 
     async def look_up(self, symbols: Sequence[str], *, published_ns: int) -> Found:
-        """The rows of those symbols that the provider knows anything about, asked for in their order.
+        """The rows of the symbols about which the provider has any fact. Symbols are looked up in their
+        order.
 
-        A symbol of which an answer is not understood is left out as a whole: once it has a row, nobody looks
-        for the rest. The order sees to it that such ones do not use up every search (`waiting.in_turn`).
+        If an answer about a symbol is not understood, the symbol gets no row, since a symbol with a row is
+        not looked up again. `waiting.lookup_order` prevents such symbols from using up every search.
 
-            Raises: ProviderUnavailable, ProviderRefused: see `RestSource`; if some symbols were found before,
-            these are returned with the error as `trouble`. StoreUnavailable: the cache is away.
+        Raises:
+            ProviderUnavailable, ProviderRefused: see `ReferenceSource`. If some symbols were found before
+                the error, they are returned, with the error as `failure`.
+            StoreUnavailable: the cache is away.
         """
         splits = DaySplits()
         found: dict[str, _Facts] = {}
         looked_up = failed = 0
-        trouble = ""
+        failure = ""
         try:
             splits = await self._splits()
             before = self._source.requests
@@ -165,8 +168,8 @@ class NewcomerSearch:
         except (ProviderUnavailable, ProviderRefused) as error:
             if not any(facts.is_known for facts in found.values()):
                 raise
-            trouble = str(error)
-            log.warning("search for symbols cut short", detail=trouble)
+            failure = str(error)
+            log.warning("search for symbols cut short", detail=failure)
         known = {symbol: facts for symbol, facts in found.items() if facts.is_known}
         tickers = {
             symbol: facts.listed.facts() for symbol, facts in known.items() if facts.listed is not None
@@ -178,12 +181,12 @@ class NewcomerSearch:
             failed=failed,
             left=len(symbols) - looked_up,
             not_entitled=tuple(sorted(self._refused)),
-            trouble=trouble,
+            failure=failure,
         )
 
     async def _facts(self, symbol: str, *, splits: bool) -> _Facts:
-        """One after the other: a symbol that trades for the first time is no reason to hurry."""
-        # The date belongs to the name: what is remembered of one day is not the history of the next.
+        """Request the facts one after the other, since a new symbol is not urgent."""
+        # The cached bars are those of one day, so the day is a part of their name.
         dated = f"{self._dates[-1].isoformat()}:{symbol}"
         last = self._dates[-1]
         return _Facts(
@@ -199,13 +202,13 @@ class NewcomerSearch:
         return tuple(await self._source.day_bars(symbol, self._dates[0], self._dates[-1])) or None
 
     async def _splits(self) -> DaySplits:
-        """The splits of the day. Without them the bulk load goes on, too, but for floats of before today."""
+        """The splits of the day. Without them the search goes on, except for floats of before today."""
         date = self._day.date
 
         async def ask() -> tuple[Split, ...]:
             listing = await self._source.splits(date)
-            if listing.trouble is not None:
-                raise listing.trouble
+            if listing.failure is not None:
+                raise listing.failure
             return tuple(listing.rows)
 
         try:
@@ -216,7 +219,7 @@ class NewcomerSearch:
         return DaySplits(is_known=False) if found is None else splits_of(found, date)
 
     async def _get(self, kind: CacheKind[T], name: str, ask: Ask[T]) -> T | None:
-        """The fact, or None where there is none, or where the plan does not include it; that is said once."""
+        """The fact. None if there is none, or if the plan does not include it, which is logged once."""
         if kind.name in self._refused:
             return None
 
@@ -273,7 +276,7 @@ class NewcomerSearch:
         return adjust_panel(build_panel(sessions), unadjusted[-1], splits)
 
     def _by_session(self, bars: Mapping[str, Sequence[TimedBar]]) -> Sequence[SessionBars]:
-        """The bars by session date, as the bulk load has them."""
+        """The bars by session date, as in a load of the whole market."""
         by_date: dict[dt.date, list[DailyBar]] = {date: [] for date in self._dates}
         for symbol, history in bars.items():
             for bar in history:
@@ -288,7 +291,7 @@ class NewcomerSearch:
 
 
 def merge(stored: RowBlock, added: RowBlock) -> RowBlock:
-    """The stored block with further rows, by symbol, as its next publication; it keeps its columns."""
+    """The stored block with the added rows, sorted by symbol, as its next tick. Its columns stay the same."""
     symbols = (*stored.symbols, *added.symbols)
     order = np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.intp)
     absent = np.full(len(added), np.nan)

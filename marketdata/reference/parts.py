@@ -1,4 +1,4 @@
-"""How the parts of one load go: which step is done, what is missing, and which rows are not used."""
+"""Tracks the parts of one load: completed steps, missing parts, and rows that are not used."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a load has come: steps done, steps in all, and the step just done."""
+    """The progress of a load: completed steps, total steps, and the step completed last."""
 
     done: int
     total: int
@@ -26,7 +26,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Parts:
-    """The books of one load of `total` steps."""
+    """The steps and flaws of one load of `total` steps."""
 
     def __init__(
         self, source: ReferenceSource, total: int, progress: Callable[[Progress], None] | None
@@ -39,53 +39,55 @@ class Parts:
 
     @property
     def flaws(self) -> Sequence[Flaw]:
-        """What is missing so far."""
+        """The flaws found so far."""
         return tuple(self._flaws)
 
     def lacks(self, part: str) -> bool:
-        """Whether a part is missing or not whole."""
+        """Whether a part is missing or incomplete."""
         return any(flaw.part == part for flaw in self._flaws)
 
-    def missing(self, *flaws: Flaw) -> None:
-        """Take note of what is missing, and say so."""
+    def add_flaws(self, *flaws: Flaw) -> None:
+        """Record missing or incomplete parts, and log them."""
         for flaw in flaws:
             self._flaws.append(flaw)
-            log.warning("reference data is not whole", what=flaw.name, reason=flaw.reason, detail=flaw.detail)
+            log.warning(
+                "reference data is incomplete", what=flaw.name, reason=flaw.reason, detail=flaw.detail
+            )
 
-    def explained(self, flaws: Collection[Flaw]) -> None:
-        """Strike what turned out to be none."""
+    def remove_flaws(self, flaws: Collection[Flaw]) -> None:
+        """Remove flaws that turned out to be none."""
         self._flaws = [flaw for flaw in self._flaws if flaw not in flaws]
 
-    def count(self, step: str) -> None:
-        """A step is done."""
+    def complete_step(self, step: str) -> None:
+        """Count a completed step, and report the progress."""
         self._done += 1
         if self._progress is not None:
             self._progress(Progress(self._done, self._total, step))
 
     async def step(self, request: Awaitable[T], part: str) -> T | None:
-        """The answer, or None where there is none: then the part is missing."""
+        """The answer to a request. If it fails, None, and the part has a flaw."""
         answer: T | None = None
         try:
             answer = await request
         except MarketDataError as error:
-            self.missing(flaw_of(part, error))
-        self.count(part)
+            self.add_flaws(flaw_of(part, error))
+        self.complete_step(part)
         return answer
 
     async def listing(
         self, request: Awaitable[Listing[T]], part: str, *, may_be_empty: bool = False
     ) -> Sequence[T]:
-        """The rows that were listed. A listing without a row is missing, unless it may be empty."""
+        """The rows of a listing. An empty listing is a flaw, unless it `may_be_empty`."""
         listing = await self.step(request, part)
         if listing is None:
             return ()
-        if listing.trouble is not None:
-            self.missing(flaw_of(part, listing.trouble))
+        if listing.failure is not None:
+            self.add_flaws(flaw_of(part, listing.failure))
         elif not listing.rows and not may_be_empty:
-            self.missing(Flaw(part=part, reason=FlawReason.EMPTY))
+            self.add_flaws(Flaw(part=part, reason=FlawReason.EMPTY))
         return listing.rows
 
     def used(self, part: str, chosen: Chosen[Row]) -> Sequence[Row]:
-        """The rows that were chosen; the others are counted."""
+        """The chosen rows; counts the others as left out."""
         self._source.leave_out(part, chosen.left_out)
         return chosen.rows

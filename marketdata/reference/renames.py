@@ -1,8 +1,8 @@
-"""Symbols that have changed their name since the previous session: their history is told under the old one.
+"""Finds symbols that were renamed since the previous session, so that they keep their history.
 
-A company that takes another ticker overnight is one security all the same, and its share class keeps its
-FIGI. Yesterday's bars are listed under the old name, which is not on today's list of tickers; the new name is
-on the list and has no bar.
+A company that takes another ticker overnight stays the same security, and its share class keeps its FIGI.
+Yesterday's bars have the old symbol, which is not in today's list of tickers. The new symbol is in the list
+and has no bars.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -29,14 +29,18 @@ async def find_renames(
     *,
     max_requests: int,
 ) -> Mapping[str, str]:
-    """New names by old ones. `look_up` gives the facts about a symbol as of the `session` of the panel."""
+    """New names by old ones. `look_up` returns the facts about a symbol on the date of `session`.
+
+    `session` is the row of the panel's newest session.
+    """
     by_figi = dict(new_names(panel, listed))
     renames: dict[str, str] = {}
     for symbol in vanished_symbols(panel, session, listed)[:max_requests] if by_figi else ():
         try:
             before = await look_up(symbol)
         except MarketDataError as error:
-            # One after the other, each may take its time: trouble with one is trouble with all.
+            # The requests run one after the other, and a failure takes long. So the first failure ends the
+            # search.
             log.warning("symbols that are not listed are not explained", symbol=symbol, detail=str(error))
             break
         if before is not None and before.share_class_figi in by_figi:
@@ -47,7 +51,7 @@ async def find_renames(
 
 
 def vanished_symbols(panel: SessionPanel, session: int, listed: Iterable[ListedTicker]) -> Sequence[str]:
-    """Symbols that traded in a session of the panel and are not listed now, by dollars traded, most first."""
+    """Symbols that traded in a session of the panel and are not listed now, greatest dollar volume first."""
     names = {row.symbol for row in listed}
     dollars = np.nan_to_num(panel.close[session] * panel.volume[session])
     order = np.argsort(-dollars, kind="stable").tolist()
@@ -59,7 +63,7 @@ def vanished_symbols(panel: SessionPanel, session: int, listed: Iterable[ListedT
 
 
 def new_names(panel: SessionPanel, listed: Iterable[ListedTicker]) -> Mapping[str, str]:
-    """Listed symbols without any bar in the panel, by the FIGI of their share class; none that two share."""
+    """Listed symbols without a bar in the panel, by the FIGI of their share class. Omits shared FIGIs."""
     known = set(panel.symbols)
     found: dict[str, str] = {}
     shared: set[str] = set()
@@ -72,13 +76,13 @@ def new_names(panel: SessionPanel, listed: Iterable[ListedTicker]) -> Mapping[st
 
 
 def renamed_panel(panel: SessionPanel, renames: Mapping[str, str]) -> SessionPanel:
-    """The panel with the bars of old names (keys) under the new ones (values)."""
+    """The panel with the bars of the old names (keys) under the new names (values)."""
     symbols = tuple(renames.get(symbol, symbol) for symbol in panel.symbols)
     return msgspec.structs.replace(panel, symbols=symbols)
 
 
 def renamed_rows(rows: Sequence[Row], renames: Mapping[str, str]) -> Sequence[Row]:
-    """Rows under the new names, where these have none of their own."""
+    """The rows with new names. A row keeps its old name if the new name has a row of its own."""
     present = {row.symbol for row in rows}
     return [
         msgspec.structs.replace(row, symbol=renames[row.symbol])

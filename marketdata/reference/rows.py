@@ -1,6 +1,6 @@
-"""Which rows of an answer are used: one for each symbol, chosen by what it says and not by where it stands.
+"""Chooses one row for each symbol from an answer, by the content of the rows and not by their order.
 
-Pure functions. What is not used is counted by a word for why.
+No I/O. Rows that are not used are counted by reason.
 """
 
 import datetime as dt
@@ -14,10 +14,10 @@ from marketdata.reference.facts import DailyBar, Float, ListedTicker, Snapshot
 from marketdata.trading_calendar import TradingDay
 
 PRICE_ROUNDING: Final = 0.01
-"""By what share a price may lie outside of its bar's range: adjusted prices of cents are rounded coarsely."""
+"""By what fraction a price may lie outside its bar's range: adjusted prices of cents are rounded coarsely."""
 
-AHEAD_MS: Final = 5_000
-"""How far a row's time may be ahead of the provider's own, which another machine tells in whole seconds."""
+MAX_AHEAD_MS: Final = 5_000
+"""How far a row's time may be ahead of the provider's time, which another machine gives in whole seconds."""
 
 _DAY_MS: Final = 86_400_000
 _NS_PER_MS: Final = 1_000_000
@@ -27,10 +27,10 @@ Row = TypeVar("Row", DailyBar, Float, ListedTicker, Snapshot)
 
 
 class Chosen(msgspec.Struct, Generic[Row], frozen=True):
-    """One row for each symbol, and how many others there were, by why they are not used.
+    """One row for each symbol, and counts of the rows that are not used, by reason.
 
-    `repeated`: another row says the same, or is newer or fuller. `contradictory`: it contradicts itself, or
-    another of which nothing tells that it is better; then none of the two is used.
+    `repeated`: another row is equal, newer or fuller. `contradictory`: the row contradicts itself, or an
+    equally good row; then neither is used. The functions below name further reasons.
     """
 
     rows: Sequence[Row]
@@ -38,13 +38,14 @@ class Chosen(msgspec.Struct, Generic[Row], frozen=True):
 
 
 def bars_of_session(bars: Sequence[DailyBar], date: dt.date) -> Chosen[DailyBar]:
-    """The bars of one session date. Of two of a symbol the fuller one: the one with more facts that are known
-    and sane; of equally full ones that with the greater volume.
+    """The bars of one session date. Of two bars of a symbol, the fuller one is used.
 
-    A bar that tells an end of its session on another date is `stale`: the answer to an earlier question.
+    The fuller bar has more fields that are known and plausible. Of equally full bars, the one with the
+    greater volume is used. A bar whose session ended on another date is `stale`: the provider repeats an old
+    answer.
     """
     left_out: Counter[str] = Counter()
-    # From midnight UTC of the date to noon of the next: every way to label a session in New York.
+    # From midnight UTC of the date to noon of the next: includes every usual way to label a New York session.
     first_ms = round(dt.datetime.combine(date, dt.time(), dt.UTC).timestamp() * 1_000)
     last_ms = first_ms + _DAY_MS + _DAY_MS // 2
     fitting = []
@@ -55,13 +56,14 @@ def bars_of_session(bars: Sequence[DailyBar], date: dt.date) -> Chosen[DailyBar]
             left_out["contradictory"] += 1
         else:
             fitting.append(bar)
-    return _one_each(fitting, left_out, rank=_bar_rank, says=_bar_says)
+    return _one_each(fitting, left_out, rank=_bar_rank, content=_bar_content)
 
 
 def newest_floats(floats: Sequence[Float], today: dt.date) -> Chosen[Float]:
     """The float of each symbol with the newest effective date up to the day after `today`.
 
-    A float of 0 shares is the source's word for one that it does not know, and `unknown`.
+    A float of 0 shares is `unknown`, since the source uses 0 for that. A float with a later date is
+    `not_yet`.
     """
     left_out: Counter[str] = Counter()
     last = today + dt.timedelta(days=1)
@@ -77,14 +79,14 @@ def newest_floats(floats: Sequence[Float], today: dt.date) -> Chosen[Float]:
         fitting,
         left_out,
         rank=lambda row: row.effective_date or dt.date.min,
-        says=lambda row: row.free_float,
+        content=lambda row: row.free_float,
     )
 
 
 def newest_tickers(tickers: Sequence[ListedTicker], today: dt.date) -> Chosen[ListedTicker]:
-    """The row of each symbol that was changed last; of those changed together the one with the most facts.
+    """The row of each symbol that was changed last. Of rows changed together, the one with the most facts.
 
-    A change later than the day after `today` has not been: nothing is known of such a row's age.
+    A change later than the day after `today` is impossible, so the age of such a row counts as unknown.
     """
     last = dt.datetime.combine(today + dt.timedelta(days=2), dt.time(), dt.UTC)
     return _one_each(
@@ -94,44 +96,45 @@ def newest_tickers(tickers: Sequence[ListedTicker], today: dt.date) -> Chosen[Li
             row.updated if row.updated is not None and row.updated < last else _NEVER,
             sum(map(bool, (row.type, row.primary_exchange, row.name))),
         ),
-        says=lambda row: row.facts(),
+        content=lambda row: row.facts(),
     )
 
 
-def snapshots_of_day(snapshots: Sequence[Snapshot], day: TradingDay, told_ms: int) -> Chosen[Snapshot]:
-    """The rows of a snapshot that are of a trading day, each judged by its own time.
+def snapshots_of_day(snapshots: Sequence[Snapshot], day: TradingDay, answered_at_ms: int) -> Chosen[Snapshot]:
+    """The rows of a snapshot that belong to a trading day, each judged by its own time.
 
-    `told_ms` is the provider's own time after it answered (epoch ms): a change later than this has not been,
-    and the row is `contradictory`.
+    `answered_at_ms` is the provider's own time after it answered (epoch ms). A row with a later time is
+    `contradictory`.
 
-    A row without a time (0) is of a symbol that has not traded since the provider cleared its snapshot. That
-    it was cleared for this day is believed when most of the rows with a time are of the day: some always
-    trade. Such a row has no day yet; what it says of one is `contradictory`, as is a range upside down.
+    A row without a time (0) belongs to a symbol that has not traded since the provider cleared its snapshot.
+    The snapshot counts as cleared for this day if most rows with a time are of the day, since some symbols
+    always trade. A row without a time must have no values of the day: otherwise it is `contradictory`. So is
+    a row whose low is above its high.
     """
     left_out: Counter[str] = Counter()
     current = [row for row in snapshots if row.updated_ns and day.contains(row.updated_ns // _NS_PER_MS)]
     timed = sum(row.updated_ns > 0 for row in snapshots)
     cleared = 2 * len(current) > timed
     left_out["stale"] = timed - len(current)
-    last_ns = (told_ms + AHEAD_MS) * _NS_PER_MS
-    told = [row for row in current if row.updated_ns <= last_ns]
-    left_out["contradictory"] = len(current) - len(told)
+    last_ns = (answered_at_ms + MAX_AHEAD_MS) * _NS_PER_MS
+    plausible = [row for row in current if row.updated_ns <= last_ns]
+    left_out["contradictory"] = len(current) - len(plausible)
     untimed = [row for row in snapshots if not row.updated_ns]
     if not cleared:
         left_out["stale"] += len(untimed)
         untimed = []
     fitting = []
-    for row in (*told, *untimed):
+    for row in (*plausible, *untimed):
         if _is_range(row.day.low, row.day.high) and (row.updated_ns or not row.day.high):
             fitting.append(row)
         else:
             left_out["contradictory"] += 1
-    # A range does not go away within a day: a newer row without one is less than an older one with it.
+    # A range cannot disappear within a day: so an older row with one is better than a newer row without one.
     return _one_each(
         fitting,
         left_out,
         rank=lambda row: (row.day.high > 0 and row.day.low > 0, row.updated_ns),
-        says=lambda row: row,
+        content=lambda row: row,
     )
 
 
@@ -140,9 +143,9 @@ def _one_each(
     left_out: Counter[str],
     *,
     rank: Callable[[Row], Any],
-    says: Callable[[Row], object],
+    content: Callable[[Row], object],
 ) -> Chosen[Row]:
-    """The row of each symbol that ranks highest; none where the highest say different things."""
+    """The row of each symbol that ranks highest; none if the highest rows differ in content."""
     by_symbol: dict[str, Row] = {row.symbol: row for row in rows}
     if len(by_symbol) < len(rows):
         groups: defaultdict[str, list[Row]] = defaultdict(list)
@@ -153,7 +156,7 @@ def _one_each(
                 continue
             highest = max(map(rank, group))
             best = [row for row in group if rank(row) == highest]
-            if all(says(row) == says(best[0]) for row in best):
+            if all(content(row) == content(best[0]) for row in best):
                 by_symbol[symbol] = best[0]
                 left_out["repeated"] += len(group) - 1
             else:
@@ -162,18 +165,18 @@ def _one_each(
     return Chosen(list(by_symbol.values()), {reason: count for reason, count in left_out.items() if count})
 
 
-def _bar_says(bar: DailyBar) -> object:
+def _bar_content(bar: DailyBar) -> object:
     return bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap
 
 
 def _bar_rank(bar: DailyBar) -> tuple[int, float]:
-    """How much a bar tells: its prices, a volume, and a mean price that what was traded can have had."""
+    """How full a bar is: its known prices, volume, and plausible VWAP; then its volume."""
     has_vwap = bar.vwap is not None and bar.volume > 0 and bar.vwap > 0 and _is_within(bar, bar.vwap)
     return sum(map(bool, (bar.open, bar.high, bar.low, bar.close, bar.volume, has_vwap))), bar.volume
 
 
 def _is_consistent(bar: DailyBar) -> bool:
-    """Whether a bar's prices fit together; 0 is the source's word for a price that it does not know."""
+    """Whether a bar's prices are consistent. The source uses 0 for a price that it does not know."""
     if not _is_range(bar.low, bar.high):
         return False
     return all(_is_within(bar, price) for price in (bar.open, bar.close) if price)

@@ -1,4 +1,4 @@
-"""What the answers for the last sessions are worth, each beside the others. Pure functions."""
+"""Judges the answers for the last sessions by comparison with each other. No I/O."""
 
 import datetime as dt
 import statistics
@@ -14,32 +14,32 @@ from marketdata.reference.flaws import Flaw, FlawReason, flaw_of
 
 DAILY_BARS: Final = "daily bars"
 THIN_SHARE: Final = 0.5
-"""An answer with fewer of the market's symbols than this, measured by the median session, is not whole."""
+"""An answer with less than this fraction of the median session's symbols is incomplete."""
 
 SessionAnswer: TypeAlias = Sequence[DailyBar] | MarketDataError
 
 
 class Sessions(msgspec.Struct, frozen=True):
-    """The bars by session date, oldest first, None where they are missing, and why they are."""
+    """The bars by session date, oldest first. None where they are missing; `flaws` say why."""
 
     bars: Mapping[dt.date, SessionBars]
     flaws: Sequence[Flaw]
 
     @property
     def empty(self) -> Sequence[dt.date]:
-        """The dates that were answered without a single bar."""
+        """The dates whose answer had no bar."""
         return [flaw.date for flaw in self.flaws if flaw.reason is FlawReason.EMPTY and flaw.date is not None]
 
 
-def judged(answers: Mapping[dt.date, SessionAnswer]) -> Sessions:
-    """The sessions that can be believed.
+def judge_sessions(answers: Mapping[dt.date, SessionAnswer]) -> Sessions:
+    """The sessions whose answers are usable, and the flaws of the others.
 
-    An empty answer for a session date is a missing session: that the exchange was closed takes more to show
-    (see `closures`). So is one with a small part of the market. A session that the plan does not include
-    while it includes others is one that is not ready yet, and refused.
+    An empty answer for a session date is a missing session; more evidence is needed to show that the exchange
+    was closed (see `closures`). An answer with a small part of the market is a missing session, too. If the
+    plan includes some sessions and not others, the others are not ready yet: their reason is `REFUSED`.
 
     Raises:
-        MarketDataError: the reason why there is not a single session, unless that is the plan.
+        MarketDataError: there is not one session, and the plan is not the reason.
     """
     sizes = [len(bars) for bars in answers.values() if not isinstance(bars, MarketDataError) and bars]
     fewest = THIN_SHARE * statistics.median(sizes) if sizes else 0.0
@@ -64,7 +64,7 @@ def judged(answers: Mapping[dt.date, SessionAnswer]) -> Sessions:
 
 
 def _why_none(answers: Sequence[SessionAnswer]) -> MarketDataError:
-    """Of several reasons the one that most likely passes."""
+    """The reason that is most likely temporary."""
     for kind in (ProviderUnavailable, ProviderRefused, ContentError):
         for answer in answers:
             if isinstance(answer, kind):

@@ -1,4 +1,4 @@
-"""Where the facts about the whole market come from, as the loader sees it."""
+"""The interface between the loader and a provider's reference data."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,7 @@ class ReferenceSource(Protocol):
 
     All methods raise:
         ProviderUnavailable: overloaded or away, after several attempts.
-        ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; asking again soon cannot
-            help.
+        ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; a retry does not help.
         ContentError: an answer that is not understood, after several attempts.
     """
 
@@ -24,20 +23,20 @@ class ReferenceSource(Protocol):
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """How many rows of the answers are not used so far, by endpoint and why."""
+        """Counts of rows that are not used so far, by endpoint and reason."""
 
     @property
     def has_own_clock(self) -> bool:
-        """Whether the provider's market may be at another time than this machine."""
+        """Whether the provider's market time may differ from this machine's time, as in a simulation."""
 
     def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
-        """Take note of rows that are not used, by why."""
+        """Count rows that are not used, by reason."""
 
     async def market_time_ms(self) -> int:
         """The provider's own time, epoch milliseconds."""
 
     async def daily_bars(self, date: dt.date, *, adjusted: bool = True) -> Sequence[DailyBar]:
-        """Every symbol's bar of one session, one for each symbol, adjusted for splits or not."""
+        """The bars of one session, one for each symbol, adjusted for splits or not."""
 
     async def floats(self) -> Listing[Float]:
         """The free float of every symbol that has one, as listed."""

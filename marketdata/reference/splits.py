@@ -1,4 +1,4 @@
-"""Share splits that execute today, and what has to be adjusted for them."""
+"""Share splits that execute today, and the adjustment of bars and floats for them."""
 
 import datetime as dt
 import math
@@ -13,21 +13,20 @@ from marketdata.reference.daily_metrics import Matrix, SessionPanel
 from marketdata.reference.facts import DailyBar, Float, Split
 
 SAME_RATIO: Final = 1e-3
-"""By what share two ratios may differ and be the same split: 1:33 stands in listings as 0.0303, too."""
+"""By what fraction two ratios of the same split may differ: some listings round 1:33 to 0.0303."""
 
 UNDONE: Final = 0.02
-"""How near to 1 two ratios multiply that undo each other: listings have 1:3 as 0.33, too."""
+"""How far from 1 the product of two ratios that undo each other may be: listings may round 1:3 to 0.33."""
 
 NEARNESS: Final = 0.3
-"""How far, in parts of a split, a close may lie from the unadjusted or from the adjusted one to be taken as
-it."""
+"""How near a close must be to the unadjusted or the adjusted close; 1 is the distance between these two."""
 
 
 class DaySplits(msgspec.Struct, frozen=True):
     """The splits of a day: new shares for each old one, 4 for 4:1, 0.1 for 1:10.
 
-    `doubtful` are the ratios of symbols whose listed splits contradict each other. Where the splits of the
-    day could not be had, `is_known` is False.
+    `doubtful` are the ratios of symbols whose listed splits contradict each other. `is_known` is False if the
+    splits of the day could not be loaded.
     """
 
     ratios: Mapping[str, float] = {}
@@ -41,7 +40,7 @@ class DaySplits(msgspec.Struct, frozen=True):
 
 
 class AdjustedPanel(msgspec.Struct, frozen=True):
-    """The panel in today's shares; of `unknown` symbols that cannot be told, so they have no bar."""
+    """The panel in today's shares. `unknown`: symbols without bars, since the shares of these are unknown."""
 
     panel: SessionPanel
     ratios: Mapping[str, float]
@@ -49,12 +48,12 @@ class AdjustedPanel(msgspec.Struct, frozen=True):
 
 
 def splits_of(splits: Iterable[Split], date: dt.date) -> DaySplits:
-    """What the splits that execute on a date come to.
+    """The splits that execute on a date, combined for each symbol.
 
-    The same ratio listed again is the same split. A forward and a reverse split of one day are two steps of
-    one measure, and multiply: so companies part with their smallest shareholders. Two ratios in the same
-    direction contradict each other. So do two that undo each other: that looks the same as one split that is
-    listed the right way round and the wrong one.
+    The same ratio listed again is the same split. A forward and a reverse split on one day are two steps of
+    one measure (companies use it to buy out their smallest shareholders), and their ratios are multiplied.
+    Two ratios in the same direction contradict each other. So do two that undo each other: they are probably
+    one split that is also listed upside down.
     """
     listed: defaultdict[str, list[float]] = defaultdict(list)
     for split in splits:
@@ -79,13 +78,13 @@ def splits_of(splits: Iterable[Split], date: dt.date) -> DaySplits:
 def adjust_panel(
     panel: SessionPanel, unadjusted: Sequence[DailyBar] | None, splits: DaySplits
 ) -> AdjustedPanel:
-    """The panel in today's shares: prices are divided and volumes multiplied where that is not done yet.
+    """The panel in today's shares: divides prices and multiplies volumes of bars that are not adjusted yet.
 
-    The provider adjusts daily bars as of its answer, but does not say since what time of an execution date.
-    So the closes of the newest session in the panel are held against `unadjusted`, the same session's: where
-    both are the same, the adjustment is still missing. Where a close fits neither, or there is none to hold
-    against, nothing tells what shares the bars are in, and the symbol's are left out. Of ratios that
-    contradict each other, the one that the provider's own adjustment shows is right.
+    The provider adjusts daily bars when it answers, but does not document from what time of an execution
+    date. So the closes of the panel's newest session are compared with `unadjusted`, the same session's
+    unadjusted bars: if both closes are equal, the adjustment is missing. If a close fits neither, or there is
+    none to compare with, the shares of the bars are unknown and the symbol's bars are left out. Of
+    contradictory ratios, the one that the provider's own adjustment shows is used.
     """
     closes = dict(zip(panel.symbols, _newest(panel).tolist(), strict=True))
     raw_closes = {bar.symbol: bar.close for bar in unadjusted or ()}
@@ -95,33 +94,34 @@ def adjust_panel(
     for symbol in splits.symbols:
         close, raw_close = closes.get(symbol, math.nan), raw_closes.get(symbol, math.nan)
         if symbol in splits.doubtful:
-            fitting = [ratio for ratio in splits.doubtful[symbol] if _done(close, raw_close, ratio) is True]
+            candidates = splits.doubtful[symbol]
+            fitting = [ratio for ratio in candidates if _is_adjusted(close, raw_close, ratio) is True]
             if len(fitting) != 1:
                 unknown.add(symbol)
                 continue
             ratios[symbol] = fitting[0]
-        done = _done(close, raw_close, ratios[symbol])
-        if done is None and symbol in closes:
+        is_adjusted = _is_adjusted(close, raw_close, ratios[symbol])
+        if is_adjusted is None and symbol in closes:
             unknown.add(symbol)
-        elif done is False:
+        elif is_adjusted is False:
             missing[symbol] = ratios[symbol]
     return AdjustedPanel(_in_new_shares(panel, missing, unknown), ratios, frozenset(unknown))
 
 
 def adjusted_float(row: Float, ratio: float | None, date: dt.date) -> float:
-    """The free float in the shares of a date: the provider's row is in those of its effective date."""
+    """The free float in the shares of a date. The provider's row is in the shares of its effective date."""
     if ratio is None or is_in_shares_of(row, date):
         return row.free_float
     return row.free_float * ratio
 
 
 def is_in_shares_of(row: Float, date: dt.date) -> bool:
-    """Whether a float is told in the shares of a date, whatever splits on it."""
+    """Whether a float is already in the shares of a date, so that a split on that date does not matter."""
     return row.effective_date is not None and row.effective_date >= date
 
 
 def newest_session(panel: SessionPanel) -> int | None:
-    """The row of the panel's newest session that could be had."""
+    """The row of the newest available session in the panel; None if there is none."""
     held = np.flatnonzero(panel.available)
     return int(held[-1]) if len(held) else None
 
@@ -142,17 +142,17 @@ def _in_new_shares(panel: SessionPanel, missing: Mapping[str, float], unknown: I
     return msgspec.structs.replace(panel, **prices, volume=panel.volume * factor)
 
 
-def _done(close: float, raw_close: float, ratio: float) -> bool | None:
-    """Whether a close is adjusted for a split; None where it is neither adjusted nor unadjusted."""
+def _is_adjusted(close: float, raw_close: float, ratio: float) -> bool | None:
+    """Whether a close is adjusted for a split; None if it fits neither the adjusted nor the raw close."""
     if not (close > 0 and raw_close > 0):
         return None
     if _is_same(ratio, 1.0):
-        return True  # so small a split cannot be told from rounding, and leaves nothing to adjust
-    # In parts of the split: 0 for the unadjusted close, 1 for the adjusted one.
-    place = -math.log(close / raw_close) / math.log(ratio)
-    if abs(place) < NEARNESS:
+        return True  # a split this small is within rounding: there is nothing to adjust
+    # 0 for the unadjusted close, 1 for the adjusted one.
+    position = -math.log(close / raw_close) / math.log(ratio)
+    if abs(position) < NEARNESS:
         return False
-    return True if abs(place - 1) < NEARNESS else None
+    return True if abs(position - 1) < NEARNESS else None
 
 
 def _is_same(ratio: float, other: float) -> bool:

@@ -1,4 +1,4 @@
-"""How a load goes, for operators: a record in the cache that is told as it changes, and lines in the log."""
+"""Reports the progress of a load to operators: as a record in the cache, and in the log."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from marketdata.reference.parts import Progress
 from marketdata.runtime.cancellation import end
 
 LOADING_LIFETIME_SECONDS: Final = 300.0
-"""Longer than any step takes: a record of a load that goes no further has no living process behind it."""
+"""Longer than any step takes. So a record that stops changing belongs to a dead process, and expires."""
 
 OUTCOME_LIFETIME_SECONDS: Final = 26 * 3_600.0
 STEPS_PER_LOG_LINE: Final = 6
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 
 class LoadPhase(enum.StrEnum):
-    """How far the newest load has come."""
+    """The phase of the newest load."""
 
     LOADING = "loading"
     LOADED = "loaded"
@@ -37,14 +37,15 @@ class LoadPhase(enum.StrEnum):
 
 
 class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The newest load. `told_ms` is when this was true (epoch ms); `step` is the one just done.
+    """The newest load. `reported_at_ms` is the time of this report (epoch ms); `step` was completed last.
 
-    `flaws` name what is missing or not whole, `left_out` counts rows that were not used by endpoint and why,
-    `closures` are sessions of the calendar on which the exchange was closed.
+    `flaws`: missing or incomplete parts. `left_out`: counts of rows that are not used, by endpoint and
+    reason.
+    `closures`: dates of the calendar on which the exchange was closed.
     """
 
     phase: LoadPhase
-    told_ms: int
+    reported_at_ms: int = msgspec.field(name="told_ms")  # the name in stored records
     done: int = 0
     total: int = 0
     step: str = ""
@@ -58,17 +59,18 @@ class LoadState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StateRecords(Protocol):
-    """Where the state is told; `marketdata.store.service_records.ServiceRecords` implements it."""
+    """The store of the state. `marketdata.store.service_records.ServiceRecords` implements it."""
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
-        """Store the state; it vanishes unless told again."""
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        """Store the state. It expires unless it is reported again."""
 
 
 class LoadReport:
-    """Tells how one load goes. An async context manager around it; its failure is told on the way out.
+    """Reports the progress and the outcome of one load.
 
-    Concurrency: `progress` is for the loop's thread. What is told late is told in its newest state only, and
-    that the cache is away keeps nobody from loading.
+    An async context manager around the load: on leaving, it reports a failure.
+    Concurrency: `progress` is for the loop's thread. A late report carries only the newest state. If the
+    cache is away, the load goes on unreported.
     """
 
     def __init__(
@@ -86,19 +88,19 @@ class LoadReport:
 
     async def __aenter__(self) -> Self:
         self._changed.set()
-        self._telling = asyncio.create_task(self._tell_changes(), name="tell load state")
+        self._reporting = asyncio.create_task(self._report_changes(), name="report load state")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await end(self._telling)
+        await end(self._reporting)
         if isinstance(error, MarketDataError):
             state = self._state(LoadPhase.FAILED)
-            await self._tell(msgspec.structs.replace(state, error=str(error)), OUTCOME_LIFETIME_SECONDS)
+            await self._report(msgspec.structs.replace(state, error=str(error)), OUTCOME_LIFETIME_SECONDS)
 
     def progress(self, progress: Progress) -> None:
-        """Take note of a step that is done."""
+        """Report a completed step."""
         self._newest = progress
         self._changed.set()
         if progress.done % STEPS_PER_LOG_LINE == 0 or progress.done == progress.total:
@@ -107,8 +109,8 @@ class LoadReport:
             self._also(progress)
 
     async def loaded(self, loaded: Loaded) -> None:
-        """Tell the outcome."""
-        await end(self._telling)
+        """Report the outcome of a successful load."""
+        await end(self._reporting)
         state = msgspec.structs.replace(
             self._state(LoadPhase.LOADED),
             date=loaded.date,
@@ -118,28 +120,34 @@ class LoadReport:
             left_out=dict(loaded.left_out),
             closures=tuple(loaded.closures),
         )
-        await self._tell(state, OUTCOME_LIFETIME_SECONDS)
+        await self._report(state, OUTCOME_LIFETIME_SECONDS)
 
-    async def _tell_changes(self) -> None:
+    async def _report_changes(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self._tell(self._state(LoadPhase.LOADING), LOADING_LIFETIME_SECONDS)
+            await self._report(self._state(LoadPhase.LOADING), LOADING_LIFETIME_SECONDS)
 
     def _state(self, phase: LoadPhase) -> LoadState:
-        newest, told_ms = self._newest, self._clock.time_ns() // _NS_PER_MS
-        return LoadState(phase=phase, told_ms=told_ms, done=newest.done, total=newest.total, step=newest.step)
+        newest = self._newest
+        return LoadState(
+            phase=phase,
+            reported_at_ms=self._clock.time_ns() // _NS_PER_MS,
+            done=newest.done,
+            total=newest.total,
+            step=newest.step,
+        )
 
-    async def _tell(self, state: LoadState, lifetime_seconds: float) -> None:
+    async def _report(self, state: LoadState, lifetime_seconds: float) -> None:
         with contextlib.suppress(StoreUnavailable):
-            await self._records.tell_actual(msgspec.json.encode(state), lifetime_seconds=lifetime_seconds)
+            await self._records.report_actual(msgspec.json.encode(state), lifetime_seconds=lifetime_seconds)
 
 
 def read_load_state(data: bytes) -> LoadState:
-    """The state that was told.
+    """The state in a stored record.
 
     Raises:
-        ContentError: with reason `load_state` for foreign bytes.
+        ContentError: reason `load_state`; the bytes are not such a record.
     """
     try:
         return msgspec.json.decode(data, type=LoadState)

@@ -1,4 +1,4 @@
-"""Who is listed: name, type and listing exchange of each symbol, as stored beside the reference block."""
+"""Name, type and listing exchange of each symbol, as stored beside the reference block."""
 
 import enum
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ NASDAQ_MICS: Final = frozenset({"XNAS", "XNGS", "XNMS", "XNCM"})
 
 
 class TickerType(enum.IntEnum):
-    """What kind of security a ticker is: the provider's type codes as small numbers, for a float64 column.
+    """Kinds of securities: the provider's type codes as small numbers, for a float64 column.
 
-    The numbers are stored and must not change meaning. A type that is not named here is `OTHER`.
+    The numbers are stored, so their meaning must not change. Any other type is `OTHER`.
     """
 
     CS = 1
@@ -63,14 +63,14 @@ _decoder: Final = msgspec.msgpack.Decoder(_StoredTickers)
 
 
 def ticker_type_code(type_text: str) -> float:
-    """The code of a provider's type as a column holds it; NaN (absent) for an empty text."""
+    """The code of a provider's type, for a column; NaN (absent) for an empty text."""
     if not type_text:
         return float("nan")
     return float(TickerType.__members__.get(type_text, TickerType.OTHER))
 
 
 def nasdaq_listed(primary_exchange: str) -> float:
-    """1 for a listing on Nasdaq, 0 for one elsewhere, NaN (absent) where the exchange is not known."""
+    """1 for a listing on Nasdaq, 0 for one elsewhere, NaN (absent) for an unknown exchange."""
     if not primary_exchange:
         return float("nan")
     return float(primary_exchange in NASDAQ_MICS)
@@ -85,7 +85,7 @@ def decode_tickers(data: bytes) -> Mapping[str, Ticker]:
     """The tickers that `encode_tickers` wrote.
 
     Raises:
-        ContentError: with reason `tickers` for foreign bytes or another version.
+        ContentError: reason `tickers`; the bytes are not such a value, or have another version.
     """
     try:
         stored = _decoder.decode(data)

@@ -1,4 +1,4 @@
-"""How the market's volume is spread over a day: what share of it is usually traded by each minute."""
+"""The volume curve: the share of a day's volume that is usually traded by each minute of the day."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _MS_PER_MINUTE: Final = 60_000
 
 
 class MinuteVolumes(msgspec.Struct, frozen=True, eq=False):
-    """Minute bars of one symbol: when each begins (epoch ms, ascending or not) and its volume in shares."""
+    """Minute bars of one symbol: start of each (epoch ms, in any order) and volume in shares."""
 
     start_ms: NDArray[np.int64]
     volume: NDArray[np.float64]
@@ -26,9 +26,9 @@ class VolumeCurve(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The cumulative share of a full trading day's volume by time of day.
 
     `shares[i]` is the share, 0 to 1, that is traded in the first `i` minutes after the day's start (04:00 New
-    York); it begins with 0, never falls, and ends with 1 at the end of the after-hours session. It is the
-    mean over `sessions` full sessions, up to `last_date`, of each of `symbols`, and then over these. A day
-    that closes early has another shape, which this curve does not know.
+    York). It begins with 0, never falls, and ends with 1 at the end of the after-hours session. It is the
+    mean over `symbols`, for each of which it is the mean over `sessions` full sessions up to `last_date`. The
+    curve does not apply to a day that closes early.
     """
 
     shares: NDArray[np.float64]
@@ -61,9 +61,9 @@ _decoder: Final = msgspec.msgpack.Decoder(_StoredCurve)
 def learn_volume_curve(
     volumes: Mapping[str, MinuteVolumes], days: Sequence[TradingDay]
 ) -> VolumeCurve | None:
-    """The curve of some liquid symbols over some trading days; days that close early are left out.
+    """The curve of some liquid symbols over some trading days, without days that close early.
 
-    Each symbol and day counts the same, however much was traded: a day's news must not outweigh the others.
+    Each symbol and day has the same weight, whatever its volume: a day of news must not outweigh the others.
     None when nothing was traded on any full day.
     """
     full_days = [day for day in days if not day.is_early_close]
@@ -91,7 +91,7 @@ def decode_volume_curve(data: bytes) -> VolumeCurve:
     """The curve that `encode_volume_curve` wrote.
 
     Raises:
-        ContentError: with reason `volume_curve` for foreign bytes, another version, or what is no such curve.
+        ContentError: reason `volume_curve`; the bytes are not such a curve, or have another version.
     """
     try:
         stored = _decoder.decode(data)
@@ -121,13 +121,13 @@ def _mean_curve(volumes: MinuteVolumes, days: Iterable[TradingDay]) -> _SymbolCu
 
 
 def _day_curve(volumes: MinuteVolumes, day: TradingDay) -> NDArray[np.float64] | None:
-    """One day's cumulative shares; None when nothing was traded on it."""
+    """One day's cumulative shares; None if nothing was traded on it."""
     minutes = (day.after_hours_end_ms - day.day_start_ms) // _MS_PER_MINUTE
-    place = (volumes.start_ms - day.day_start_ms) // _MS_PER_MINUTE
-    inside = (place >= 0) & (place < minutes)
+    minute = (volumes.start_ms - day.day_start_ms) // _MS_PER_MINUTE
+    inside = (minute >= 0) & (minute < minutes)
     traded = np.zeros(minutes)
     # A minute that is listed twice counts once, by its fuller bar.
-    np.maximum.at(traded, place[inside], volumes.volume[inside])
+    np.maximum.at(traded, minute[inside], volumes.volume[inside])
     total = traded.sum()
     if not total > 0:
         return None
@@ -135,7 +135,7 @@ def _day_curve(volumes: MinuteVolumes, day: TradingDay) -> NDArray[np.float64] |
 
 
 def _cumulative_mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The mean of curves of full days, which are equally long; exact at its ends in spite of rounding."""
+    """The mean of curves of full days, which have equal lengths. Its last value is exactly 1."""
     mean = np.maximum.accumulate(np.clip(np.mean(curves, axis=0), 0, 1))
     mean[-1] = 1.0
     mean.flags.writeable = False

@@ -1,8 +1,8 @@
-"""Who waits to be looked up, and whose turn it is. Pure.
+"""Decides in which order unknown symbols are looked up. No I/O.
 
-A feed can name more symbols that nobody knows than may be asked for. What trades most is the likeliest to be
-a newcomer, so it comes first. But a feed can also invent volume, so every third turn is drawn by lot: whoever
-waits comes to be asked for.
+A feed can contain more unknown symbols than one run may request. The symbol with the most volume is most
+likely a newcomer, so it comes first. But a feed can also contain invented volume, so every third symbol is
+drawn by lot: in the end every waiting symbol is looked up.
 """
 
 import random
@@ -14,38 +14,38 @@ import numpy as np
 
 from marketdata.payloads import RowBlock
 
-MOST_WAITING: Final = 1_000
-"""How many symbols one run looks at. The others are as likely to be among those of the next."""
+MAX_SYMBOLS_PER_RUN: Final = 1_000
+"""How many symbols one run considers. The others have the same chance in the next run."""
 
 EVENTS: Final = "events"
-"""The column of the block of refused symbols: how many events each had."""
+"""The column of the block of refused symbols with the number of events of each."""
 
 _VOLUME: Final = "accumulated_volume"
 
 
-def in_turn(
+def lookup_order(
     rows: Iterable[RowBlock | None],
     refused: Iterable[RowBlock | None],
     *,
     known: Collection[str],
     chance: random.Random,
 ) -> Sequence[str]:
-    """At most `MOST_WAITING` symbols that are not `known`, each once.
+    """At most `MAX_SYMBOLS_PER_RUN` symbols that are not `known`, each once.
 
-    `rows` are the shards' rows, `refused` the symbols that got none, with their events; None where there is
-    nothing. The turns go round: the most traded of the rows, the one of the refused with the most events, and
-    any of them all.
+    `rows` are the shards' rows; `refused` are the symbols that got no row, with their events. None stands for
+    a missing block. The order alternates: the next symbol by volume among the rows, the next by events among
+    the refused ones, and any symbol by lot.
     """
-    traded = _greatest_first(rows, _VOLUME, known)
-    told = _greatest_first(refused, EVENTS, known)
-    everyone = sorted({*traded, *told})
-    drawn = chance.sample(everyone, min(MOST_WAITING, len(everyone)))
-    turns = chain.from_iterable(zip_longest(traded, told, drawn))
-    return list(dict.fromkeys(symbol for symbol in turns if symbol is not None))[:MOST_WAITING]
+    by_volume = _greatest_first(rows, _VOLUME, known)
+    by_events = _greatest_first(refused, EVENTS, known)
+    waiting = sorted({*by_volume, *by_events})
+    by_lot = chance.sample(waiting, min(MAX_SYMBOLS_PER_RUN, len(waiting)))
+    turns = chain.from_iterable(zip_longest(by_volume, by_events, by_lot))
+    return list(dict.fromkeys(symbol for symbol in turns if symbol is not None))[:MAX_SYMBOLS_PER_RUN]
 
 
 def _greatest_first(blocks: Iterable[RowBlock | None], column: str, known: Collection[str]) -> Sequence[str]:
-    """The unknown symbols by a column, where that is absent last."""
+    """The unknown symbols, greatest value of a column first. Symbols without a value are last."""
     valued = [
         (value, symbol)
         for block in blocks

@@ -1,6 +1,7 @@
-"""What long-running processes share, whatever they do.
+"""The common parts of long-running processes.
 
 Start and stop: `service`, `service_command`, `runner`, `workers`, `processes`, `identity`. Roles that one
-process holds: `leadership`. Settings that change while a process runs: `settings` declares, `steering`
-follows, `live_settings` hands over. Waiting: `backoff`, `cancellation`. The calendar: `calendar_renewal`.
+process holds: `leadership`. Settings that change while a process runs: `settings` declares them, `steering`
+follows the wanted values, `live_settings` applies them. Waiting: `backoff`, `cancellation`. The trading
+calendar: `calendar_renewal`.
 """

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt: exponential backoff with full jitter, ended early by a stop."""
+"""Delays between attempts: exponential backoff with full jitter. A stop ends the delay early."""
 
 import asyncio
 from typing import Final
@@ -10,10 +10,10 @@ DEFAULT_MAXIMUM_SECONDS: Final = 30.0
 
 
 class Backoff:
-    """Delays between attempts at the same thing.
+    """The delays between attempts of one operation. Call `reset` after a success.
 
-    The n-th delay is uniform between the minimum and `initial * 2**(n-1)`, capped
-    ("full jitter": the clients of a restarted broker must not come back in step). `reset` after a success.
+    The n-th delay is uniform between the minimum and `initial * 2**(n-1)`, up to the maximum ("full jitter":
+    the clients of a restarted broker must not all reconnect at the same time).
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Backoff:
 
     @property
     def attempts(self) -> int:
-        """Delays given out since the last reset."""
+        """Number of delays since the last reset."""
         return self._state.attempt_number
 
     def next_delay_seconds(self) -> float:
@@ -42,7 +42,7 @@ class Backoff:
         self._state.attempt_number = 0
 
     async def wait(self, stopping: asyncio.Event) -> bool:
-        """Wait out the next delay. False when `stopping` was set meanwhile: then there is no next attempt."""
+        """Wait for the next delay. False if `stopping` was set meanwhile, so there is no next attempt."""
         return not await stopped_within(stopping, self.next_delay_seconds())
 
 

@@ -1,4 +1,4 @@
-"""Keeps the table of a trading calendar up to date for as long as its process runs."""
+"""Keeps the sessions of a trading calendar up to date while its process runs."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,9 +23,9 @@ async def keep_renewed(
     renewal_seconds: float = RENEWAL_SECONDS,
     retry_seconds: float = RETRY_SECONDS,
 ) -> None:
-    """Renew the table every so often until cancelled; where that fails, the one before holds on.
+    """Renew the calendar's sessions at an interval until cancelled. If that fails, the old sessions stay.
 
-    `read` gives the sessions around an instant (epoch nanoseconds) and runs in a thread.
+    `read` returns the sessions around an instant (epoch nanoseconds). It runs in a thread.
     """
     wait_seconds = renewal_seconds
     while True:

@@ -1,4 +1,4 @@
-"""Waiting for what comes first, and ending the rest for certain."""
+"""Runs tasks together or against an event, and reliably ends the tasks that are left."""
 
 import asyncio
 import enum
@@ -11,12 +11,12 @@ REPEAT_SECONDS: Final = 1.0
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel the tasks, again and again until each is done; what they raised is for the caller to ask.
+    """Cancel the tasks, repeatedly, until each is done. Their results and errors stay in the tasks.
 
-    Once is not enough: `asyncio.wait_for` of Python 3.11 swallows a cancellation that comes together with the
-    result that it waits for (the Redis driver writes under it), and the task goes on as if nothing had been
-    said. A task group cancels only once, so it would wait for ever. To be cancelled oneself changes nothing
-    but that it is raised afterwards.
+    One cancellation is not enough: `asyncio.wait_for` of Python 3.11 swallows a cancellation that arrives
+    together with the awaited result (the Redis driver writes under it), and the task goes on. A task group
+    cancels only once, so it would wait for ever. If the caller itself is cancelled, this function still ends
+    all tasks first, and raises then.
     """
     cancelled: asyncio.CancelledError | None = None
     while running := [task for task in tasks if not task.done()]:
@@ -30,9 +30,9 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         raise cancelled
 
 
-async def run_together(*works: Coroutine[Any, Any, None]) -> None:
-    """Run all until all have returned; the first that raises ends the others for certain."""
-    tasks = [asyncio.create_task(work) for work in works]
+async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until all have returned. The first that raises ends the others."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -53,12 +53,12 @@ async def first_of(*events: asyncio.Event) -> None:
 
 
 async def finished_before(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
-    """Await what may take for ever; False when one of the events was set first. Raises what it raises."""
+    """Await `work`; False if one of the events was set first, which cancels it. Raises what `work` raises."""
     return await _result_before(work, events) is not _INTERRUPTED
 
 
 async def result_before(work: Coroutine[Any, Any, T], *events: asyncio.Event) -> T | None:
-    """What the work gives; None when one of the events was set first. Raises what it raises."""
+    """The result of `work`; None if an event was set first, which cancels it. Raises what `work` raises."""
     result = await _result_before(work, events)
     return None if isinstance(result, _Interrupted) else result
 
@@ -74,7 +74,7 @@ async def _result_before(work: Coroutine[Any, Any, T], events: Iterable[asyncio.
 
 
 class _Interrupted(enum.Enum):
-    """In place of a result."""
+    """Stands for the result of an interrupted coroutine."""
 
     INTERRUPTED = enum.auto()
 

@@ -6,5 +6,5 @@ import time
 
 
 def process_identity() -> str:
-    """A name unlike that of any other process, also of earlier ones of this machine."""
+    """A name that no other process has, not even an earlier one on this machine."""
     return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"

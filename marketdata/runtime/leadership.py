@@ -1,7 +1,7 @@
-"""A role that one process holds at a time: acquire it, keep it, notice its loss, give it up.
+"""A role that one process holds at a time: acquire it, keep it, notice its loss, release it.
 
-The roles differ in one thing only, which each states as its `WhenUnreachable`: what a leader does while it
-cannot ask the store of the lease.
+The roles differ in one respect, which each declares as its `WhenUnreachable`: what a leader does while it
+cannot reach the store of the lease.
 """
 
 import asyncio
@@ -33,23 +33,23 @@ class RenewableLease(Protocol):
         """Take the lease if it is free or already ours; False while another owner holds it."""
 
     async def renew(self) -> bool:
-        """Prolong the lease; False when it is not ours any more."""
+        """Prolong the lease; False if it is no longer ours."""
 
     async def release(self) -> None:
         """Give the lease up. No effect if it is not ours."""
 
 
 class UncontestedLease:
-    """For a role without rivals: it is always ours. Implements `RenewableLease`."""
+    """The lease of a role without other candidates: it is always ours. Implements `RenewableLease`."""
 
     ttl_ms: Final = 60_000
 
     async def acquire(self) -> bool:
-        """Ours."""
+        """Always succeeds."""
         return True
 
     async def renew(self) -> bool:
-        """Ours."""
+        """Always succeeds."""
         return True
 
     async def release(self) -> None:
@@ -57,30 +57,31 @@ class UncontestedLease:
 
 
 class WhenUnreachable(enum.Enum):
-    """What a leader does while the store of its lease cannot be asked."""
+    """What a leader does while it cannot reach the store of its lease."""
 
     STEP_DOWN = "step down"
-    """Lead until `ttl_ms` after the last renewal was asked for.
+    """Lead until `ttl_ms` after the last successful renewal was requested.
 
-    As long as the store keeps its content, no other process can lead before then.
+    If the store keeps its content, no other process can lead before then.
     """
 
     LEAD_ON = "lead on"
-    """Lead until the store says that another process leads.
+    """Lead until the store answers that another process leads.
 
-    For a role whose pause costs more than a second leader: another process that cannot reach the store
-    either cannot take over, and one that reaches it may lead beside us for as long as we do not.
+    For a role in which a pause does more harm than a second leader. A standby that cannot reach the store
+    cannot take over. A standby that can reach it may lead beside us until we reach the store again.
     """
 
 
 class Leadership:
-    """One process's relation to one role.
+    """Acquires, keeps and releases one role for this process.
 
-    `role` is the operator's word for it. `standby_seconds` is how often a standby asks (default: a third
-    of the lease's `ttl_ms`, as often as a leader renews); `backoff` paces the attempts of a standby that
-    cannot reach the store. A process that is not `eligible` neither asks for the role nor keeps it.
+    `role` is its name in logs. `standby_seconds` is the interval at which a standby tries to acquire the
+    lease (default: a third of the lease's `ttl_ms`, the interval of a leader's renewals). `backoff` delays
+    the attempts of a standby that cannot reach the store. A process that is not `eligible` neither acquires
+    nor keeps the role.
 
-    Concurrency: one of `acquire`, `kept`, `run`, `at_once` at a time; the properties at any time.
+    Concurrency: one of `acquire`, `renewing`, `run`, `if_free` at a time; the properties at any time.
     """
 
     def __init__(
@@ -114,26 +115,26 @@ class Leadership:
 
     @property
     def leads(self) -> bool:
-        """Whether this process may act in the role at this moment."""
+        """Whether this process may act in the role now."""
         return self._held and (
             self._when_unreachable is WhenUnreachable.LEAD_ON or self._clock.monotonic() < self._leads_until
         )
 
     @property
     def unreachable(self) -> str:
-        """Why the store of the lease gave no answer to the last question; empty when it did."""
+        """Why the store of the lease did not answer the last request; empty if it did."""
         return self._unreachable
 
     @property
-    def trouble(self) -> str:
+    def why_not_leading(self) -> str:
         """Why this process does not lead; empty while it does."""
         return "" if self.leads else self._unreachable or self._standing_by
 
     async def acquire(self, stopping: asyncio.Event, *, wait_for_store: bool = True) -> bool:
-        """Stand by until the role is ours; False when `stopping` came first.
+        """Stand by until the role is ours; False if `stopping` was set first.
 
         Raises:
-            Unavailable: without `wait_for_store`, the store cannot be reached.
+            Unavailable: the store cannot be reached, and `wait_for_store` is False.
         """
         while not stopping.is_set():
             pause_seconds = self._standby_seconds
@@ -155,10 +156,11 @@ class Leadership:
         return False
 
     @contextlib.asynccontextmanager
-    async def kept(self, stopping: asyncio.Event) -> AsyncIterator[asyncio.Event]:
-        """Renew the acquired role while the body runs, which gets an event: the role is lost, or `stopping`.
+    async def renewing(self, stopping: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+        """Renew the acquired role while the body runs. Yields an event that is set at its loss, or at
+        `stopping`.
 
-        The role is ours still when the body ends, unless it was lost.
+        The end of the body does not release the role.
         """
         over = asyncio.Event()
         keeping = asyncio.create_task(self._keep(stopping, over), name=f"keep the role {self._role}")
@@ -170,24 +172,24 @@ class Leadership:
                 keeping.result()
 
     async def run(self, stopping: asyncio.Event, lead: Callable[[asyncio.Event], Awaitable[object]]) -> None:
-        """Call `lead` whenever the role becomes ours, until told to stop; then give the role up.
+        """Call `lead` whenever the role becomes ours, until `stopping`; then release the role.
 
-        `lead` ends once its event is set: the role is lost, or `stopping`. When it ends before that, it is
-        called again.
+        `lead` must return once its event is set: the role is lost, or `stopping`. If it returns before that,
+        it is called again.
         """
         try:
             while await self.acquire(stopping):
                 log.info("role taken", role=self._role)
-                async with self.kept(stopping) as over:
+                async with self.renewing(stopping) as over:
                     await lead(over)
         finally:
             await self.release()
 
     @contextlib.asynccontextmanager
-    async def at_once(self) -> AsyncIterator[bool]:
-        """The role while the body runs if it is free now, which the body gets to know; then it is given up.
+    async def if_free(self) -> AsyncIterator[bool]:
+        """Acquire the role if it is free now, and release it after the body. Yields whether it was free.
 
-        For work that may be done twice at worst: the body goes on when the role is lost.
+        For work that may safely be done twice: the body goes on if the role is lost.
 
         Raises:
             Unavailable: the store cannot be reached.
@@ -196,13 +198,13 @@ class Leadership:
             yield False
             return
         try:
-            async with self.kept(asyncio.Event()):
+            async with self.renewing(asyncio.Event()):
                 yield True
         finally:
             await self.release()
 
     async def release(self) -> None:
-        """Give the role up at once; where the store is away, the lease expires by itself."""
+        """Release the role. If the store cannot be reached, the lease expires by itself."""
         self._held = False
         with contextlib.suppress(MarketDataError, TimeoutError):
             async with asyncio.timeout(self._ttl_seconds):
@@ -222,7 +224,7 @@ class Leadership:
                 if stopping.is_set():
                     return
                 if not self.leads:
-                    log.warning("role lost", role=self._role, reason=self.trouble)
+                    log.warning("role lost", role=self._role, reason=self.why_not_leading)
                     return
         finally:
             over.set()
@@ -231,7 +233,7 @@ class Leadership:
         self._limited_log.warning("lease not renewed", reason="lease", role=self._role, error=str(error))
 
     def _seconds_left(self) -> float:
-        """How long an answer of the store is worth waiting for."""
+        """How long it is useful to wait for an answer of the store."""
         if self._when_unreachable is WhenUnreachable.LEAD_ON:
             return self._ttl_seconds
         return max(0.0, self._leads_until - self._clock.monotonic())
@@ -239,14 +241,14 @@ class Leadership:
     async def _ask(
         self, question: Callable[[], Awaitable[bool]], *, within_seconds: float | None = None
     ) -> bool:
-        """What the store answers. The lease lives `ttl_ms` from some moment after it was asked for."""
+        """The store's answer. The lease lasts `ttl_ms` from the request, or a little longer."""
         asked_at = self._clock.monotonic()
         try:
             self._held = await _answer(question, within_seconds)
         except Unavailable as error:
             self._unreachable = str(error)
             raise
-        except MarketDataError as error:  # it does not pass: nobody keeps a role that way
+        except MarketDataError as error:  # a permanent failure: this process cannot keep the role
             self._unreachable, self._held = str(error), False
             raise
         self._unreachable = ""

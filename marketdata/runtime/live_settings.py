@@ -1,4 +1,4 @@
-"""A service whose settings have a handler each: what a wanted state changes, and what is reported."""
+"""Applies changed settings to a running service through one handler for each, and reports the result."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeAlias
@@ -12,13 +12,13 @@ from marketdata.runtime.settings import VERSION, Applies, S, declarations, read_
 NS_PER_MS: Final = 1_000_000
 
 Handler: TypeAlias = Callable[[Any], object]
-"""Takes the new value of one setting over."""
+"""Applies a new value of one setting."""
 
 
 class SettingsActual(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process of a service applies: values by name, and the version that it refused last, and why.
+    """The report of one process: the applied values by name, the version refused last, and why.
 
-    `source` is the process, `reported_at_ms` its epoch time.
+    `source` is the process, `reported_at_ms` the epoch time of the report.
     """
 
     source: str
@@ -33,7 +33,7 @@ def read_actual(stored: bytes) -> SettingsActual:
     """The actual state in a stored record.
 
     Raises:
-        ContentError: reason `actual_state`; something else wrote there.
+        ContentError: reason `actual_state`; the value is not such a record.
     """
     try:
         return msgspec.json.decode(stored, type=SettingsActual)
@@ -42,13 +42,13 @@ def read_actual(stored: bytes) -> SettingsActual:
 
 
 class LiveSettings(Generic[S]):
-    """Hands each changed setting to its handler. Implements `marketdata.runtime.steering.Steered`.
+    """Passes each changed setting to its handler. Implements `marketdata.runtime.steering.Steered`.
 
-    `own` is what the process started with, and what its handlers need not be told. A handler that does not
-    accept a value raises `ConfigurationError`; then the settings that were changed before are changed back.
+    `own` are the settings with which the process started; they are not passed to the handlers. A handler that
+    does not accept a value raises `ConfigurationError`. Then the handlers called before get their old values.
 
     Raises:
-        TypeError: a setting that is live has no handler, or a handler has no such setting.
+        TypeError: a live setting has no handler, or a handler has no live setting.
     """
 
     def __init__(self, own: S, handlers: Mapping[str, Handler], *, source: str, clock: Clock) -> None:
@@ -63,11 +63,11 @@ class LiveSettings(Generic[S]):
         self._clock = clock
 
     def read(self, stored: bytes) -> S:
-        """The wanted settings; what the record leaves open is as this process started."""
+        """The wanted settings. A setting that the record omits has the value of this process's start."""
         return read_settings(stored, self._own)
 
     def apply(self, wanted: S) -> None:
-        """Hand over what is other than now."""
+        """Pass the settings that differ from the current ones to their handlers."""
         changes = {
             name: value for name, value in values_of(wanted).items() if value != getattr(self._current, name)
         }
@@ -75,10 +75,10 @@ class LiveSettings(Generic[S]):
             if name not in self._handlers:
                 variable = self._declared[name].variable
                 raise ConfigurationError(f"{name} changes with a restart only; set {variable} for that")
-        self._hand_over(changes)
+        self._call_handlers(changes)
         self._current = wanted
 
-    def _hand_over(self, changes: Mapping[str, Any]) -> None:
+    def _call_handlers(self, changes: Mapping[str, Any]) -> None:
         done: list[str] = []
         try:
             for name, value in changes.items():
@@ -90,7 +90,7 @@ class LiveSettings(Generic[S]):
             raise
 
     def report(self, applied: S, *, refused_version: int, refusal: str) -> bytes:
-        """A `SettingsActual`."""
+        """The report, an encoded `SettingsActual`."""
         actual = SettingsActual(
             source=self._source,
             reported_at_ms=self._clock.time_ns() // NS_PER_MS,

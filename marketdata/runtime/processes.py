@@ -1,8 +1,8 @@
-"""Child processes under one parent: started, watched, started again, and stopped together.
+"""Child processes of one parent: starts, supervises, restarts and stops them.
 
 No child outlives its parent unnoticed. On Linux the kernel ends the children when the parent dies
-(`PR_SET_PDEATHSIG`, set by util-linux's `setpriv`); everywhere a pid file lets the next run end what an
-earlier one left behind, and only that: a recorded process counts as ours when its start time matches too.
+(`PR_SET_PDEATHSIG`, set by util-linux's `setpriv`). On every system a pid file lets the next run end the
+children that an earlier run left. A process in the file counts as ours only if its start time matches, too.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ log = get_logger(__name__)
 
 
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run under a name; `environment` is all of it, None that of the parent.
+    """A command to run under a name. `environment` is the complete environment; None means the parent's.
 
-    Output and errors go to the end of `log_path`; None: to wherever the parent's go.
+    Output and errors are appended to `log_path`; None means the parent's output.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessState(enum.StrEnum):
-    """Where a child is in its life."""
+    """The state of a child."""
 
     RUNNING = "running"
     WAITING = "waiting to restart"
@@ -53,7 +53,7 @@ class ProcessState(enum.StrEnum):
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One child, as an operator sees it. `last_exit_code`: negative for a signal, None before any end."""
+    """One child, for operators. `last_exit_code`: negative for a signal, None before the first exit."""
 
     name: str
     state: ProcessState
@@ -71,9 +71,9 @@ class _RecordedProcess(msgspec.Struct, frozen=True):
 class ProcessManager:
     """Runs named children until `stop_all`. Not safe for concurrent calls.
 
-    Each child leads a process group of its own, so that a Ctrl-C in the terminal reaches the parent alone
-    and a child's own children end with it. A child that ends is started again with backoff, whatever its exit
-    code. Without a `pid_path` nothing is recorded, and the kernel alone ends the children of a killed parent.
+    Each child leads its own process group, so that a Ctrl-C in the terminal reaches only the parent, and the
+    children of a child end with it. A child that exits is restarted with backoff, whatever its exit code.
+    Without a `pid_path` there is no pid file, and only the kernel ends the children of a killed parent.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ProcessManager:
         self._children: dict[str, _Child] = {}
 
     async def end_leftovers(self) -> Sequence[str]:
-        """End the children of an earlier run that was killed; their names. Call before the first `start`."""
+        """End the children of an earlier run that was killed; returns their names. Call before `start`."""
         leftovers = [record for record in self._recorded() if _is_still_running(record)]
         if leftovers:
             log.warning("ending processes of an earlier run", processes=[record.name for record in leftovers])
@@ -110,15 +110,15 @@ class ProcessManager:
         child.supervise()
 
     def statuses(self) -> Sequence[ProcessStatus]:
-        """Every child in the order of starting."""
+        """Every child, in the order of their start."""
         return [child.status() for child in self._children.values()]
 
     async def stop_all(self, *, together: bool = False) -> None:
-        """Stop the newest child first, since later ones depend on earlier ones; SIGKILL after the deadline.
+        """Stop all children, the newest first, since it may depend on older ones. SIGKILL after the deadline.
 
-        Each child gets a head start before the next older one is told, not an unbounded wait: one that hangs
-        must not cost the others their orderly stop. `together` tells all at once: for children of one kind,
-        of which none should take over the work of another for the last second.
+        Each child gets a limited time before the next older one is stopped, so that one that hangs does not
+        prevent an orderly stop of the others. `together` stops all at the same time: for children of one
+        kind, where none should take over the work of another during the stop.
         """
         children = list(reversed(self._children.values()))
         deadline = time.monotonic() + self._stop_deadline_seconds
@@ -232,7 +232,7 @@ class _Child:
         started = time.monotonic()
         pid = self._process.pid
         self._last_exit_code = await self._process.wait()
-        _signal_group(pid, signal.SIGKILL)  # what the child left of its own children
+        _signal_group(pid, signal.SIGKILL)  # ends children that the child left
         self._process, self.recorded = None, None
         if time.monotonic() - started >= STABLE_AFTER_SECONDS:
             self._backoff.reset()
@@ -250,7 +250,7 @@ class _Child:
             self.terminate()
 
     def terminate(self) -> None:
-        """Ask the child itself to stop: how its own children end in order is its business."""
+        """Send SIGTERM to the child only: it stops its own children in the right order."""
         self._stopping.set()
         if self._process is not None:
             self._process.terminate()
@@ -269,7 +269,7 @@ class _Child:
 
 
 def ending_with_parent(argv: Sequence[str]) -> Sequence[str]:
-    """The command with the kernel's promise to send it SIGTERM when its parent dies, where it can be had."""
+    """The command, wrapped so that the kernel sends it SIGTERM when its parent dies, if `setpriv` exists."""
     setpriv = shutil.which("setpriv")
     return argv if setpriv is None else (setpriv, "--pdeathsig", "TERM", "--", *argv)
 

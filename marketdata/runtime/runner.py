@@ -23,9 +23,9 @@ from marketdata.runtime.service import Service
 STOP_DEADLINE_SECONDS: Final = 10.0
 READY_POLL_SECONDS: Final = 0.1
 
-# A batch allocates thousands of objects that die by reference count a moment later. The default first
-# threshold (700) would start a collection for each batch and walk all live rows every few seconds, for
-# nothing: cycles are rare here, so one look per 50,000 surviving allocations is plenty.
+# A batch allocates thousands of objects that reference counting frees a moment later. The default first
+# threshold (700) would start a collection for each batch, and visit all live rows every few seconds, in vain:
+# cycles are rare here, so one collection per 50,000 surviving allocations is enough.
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 
 log = get_logger(__name__)
@@ -34,16 +34,16 @@ log = get_logger(__name__)
 def run_service(
     service: Service, *, health_host: str, health_port: int | None, workers: Workers | None = None
 ) -> None:
-    """Run the service until SIGTERM or SIGINT; returns after an orderly stop.
+    """Run the service until SIGTERM or SIGINT. Returns after an orderly stop.
 
-    `health_port`: None serves no health endpoints, 0 takes a free port (it is logged).
-    `workers`: the processes that the health endpoints answer for besides this one.
+    `health_port`: None serves no health endpoints; 0 takes a free port, which is logged.
+    `workers`: further processes whose health the endpoints report.
 
     The first signal sets the service's stopping event. A second signal, or a stop that takes longer than
     10 s, ends the process at once with exit code 1.
 
     Raises:
-        SystemExit: with code 1 when the service failed, ended by itself, or its health port is taken.
+        SystemExit: with code 1 if the service failed, ended by itself, or its health port is taken.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stop = _StopRequest(service.name)
@@ -80,7 +80,7 @@ async def _serve(
 async def _run_to_the_end(service: Service, stopping: asyncio.Event) -> int:
     try:
         await service.run(stopping)
-    except Exception:  # the process boundary - whatever it was is said once, and the exit code tells
+    except Exception:  # the process boundary - any error is logged once and becomes the exit code
         log.exception("service failed", service=service.name)
         return 1
     if not stopping.is_set():
@@ -95,7 +95,7 @@ def _unready(service: Service, stopping: asyncio.Event) -> Mapping[str, str]:
 
 
 async def _announce_ready(service: Service, started: float) -> None:
-    """Wait for readiness, then say so once and settle the heap."""
+    """Wait for readiness; then log it and tune garbage collection for the objects that live from now on."""
     while service.unready():  # noqa: ASYNC110 - a service can be asked for readiness, it does not announce it
         await asyncio.sleep(READY_POLL_SECONDS)
     tune_garbage_collection()
@@ -105,16 +105,16 @@ async def _announce_ready(service: Service, started: float) -> None:
 
 
 def tune_garbage_collection() -> None:
-    """Take what lives for the whole process (modules, tables) out of later collections; collect seldom."""
+    """Exclude all current objects (modules, tables) from later collections, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
 
 
 class _StopRequest:
-    """Turns signals into the stopping event, and enforces the deadline from a thread of its own.
+    """Sets the stopping event on a signal, and enforces the deadline in a thread of its own.
 
-    The deadline must hold although the loop may be the very thing that is stuck.
+    The deadline must hold even if the event loop is stuck.
     """
 
     def __init__(self, service_name: str) -> None:

@@ -1,7 +1,7 @@
-"""The shape of a long-running process.
+"""The interface of a long-running process.
 
-A service does its work in `run` until it is told to stop; everything around that (event loop,
-signals, health endpoints, logs, exit code) is `marketdata.runtime.runner`.
+A service works in `run` until it must stop. `marketdata.runtime.runner` provides the rest: event loop,
+signals, health endpoints, logs, exit code.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ class Service(Protocol):
 
     @property
     def name(self) -> str:
-        """What operators call it: `listener`, `processor`, `scanner`, `simulator`."""
+        """The name for operators: `listener`, `processor`, `scanner`, `simulator`."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until `stopping` is set; then stop taking, drain, close, and return within 10 s.
+        """Work until `stopping` is set; then accept no more input, drain, close, and return within 10 s.
 
-        A dependency that is away is waited for with backoff, never a reason to return.
-        Returning early or raising ends the process with exit code 1.
+        If a dependency is away, wait for it with backoff; do not return.
+        To return early or to raise ends the process with exit code 1.
         """
 
     def unready(self) -> Mapping[str, str]:
-        """Why the service cannot do its work right now: dependency -> reason. Empty when ready."""
+        """Why the service cannot work now: dependency -> reason. Empty when ready."""

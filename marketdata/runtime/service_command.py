@@ -1,4 +1,4 @@
-"""What all commands that run a service share: logs, health endpoints, one line for a wrong setting."""
+"""The base of all commands that run a service: logs, health endpoints, clear errors for wrong settings."""
 
 import argparse
 import contextlib
@@ -18,12 +18,12 @@ _MAX_PORT: Final = 65_535
 
 
 class ServiceCommand(BaseCommand):
-    """Runs what `build` makes, until SIGTERM or Ctrl-C. `service_name` is what operators call it."""
+    """Runs the service that `build` makes, until SIGTERM or Ctrl-C. Operators call it `service_name`."""
 
     service_name: ClassVar[str]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The health endpoints; subclasses add their own."""
+        """Add the options of the health endpoints; subclasses add their own."""
         parser.add_argument(
             "--health-host", default=settings.HEALTH_HOST, help="address of the health endpoints"
         )
@@ -34,12 +34,12 @@ class ServiceCommand(BaseCommand):
         )
 
     def log_name(self, options: Mapping[str, Any]) -> str:
-        """What the log lines of this process say that they come from."""
+        """The name of the service in the log lines of this process."""
         del options
         return self.service_name
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> Service:
-        """The service that options and settings describe; `stack` closes what must outlive its run.
+        """The service for these options and the settings. `stack` closes resources after the service has run.
 
         Raises:
             MarketDataError: an option or a setting is wrong; the message names it.
@@ -47,7 +47,7 @@ class ServiceCommand(BaseCommand):
         raise NotImplementedError
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Build, and run to the end.
+        """Build the service and run it to its end.
 
         Raises:
             CommandError: an option or a setting is wrong.
@@ -67,10 +67,10 @@ class ServiceCommand(BaseCommand):
 
 
 def port_number(text: str) -> int:
-    """The port that an option names; 0 takes a free one.
+    """The port in an option's text; 0 takes a free one.
 
     Raises:
-        argparse.ArgumentTypeError: it is none.
+        argparse.ArgumentTypeError: the text is not a port.
     """
     if not text.isascii() or not text.isdigit() or int(text) > _MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_MAX_PORT}")

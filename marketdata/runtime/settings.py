@@ -1,8 +1,8 @@
-"""Settings that services take over while they run: each is declared once, as a field of a struct.
+"""Settings that a running service can change: each is declared once, as a field of a struct.
 
-The field has all there is to say: name, kind, bounds, unit, default, explanation, and whether it takes effect
-while the process runs. What reads it (the environment, the record in the cache, the command, later an admin
-page) asks `declarations`.
+The field declares everything: name, kind, bounds, unit, default, explanation, and whether a change takes
+effect while the process runs. All readers (the environment, the record in the cache, the command, later an
+admin page) use `declarations`.
 """
 
 import enum
@@ -29,7 +29,7 @@ class Applies(enum.StrEnum):
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a service. `version` rises with each change; 0 is what the environment says."""
+    """The settings of a service. `version` rises with each change; 0 is the version of the environment."""
 
     version: Annotated[int, msgspec.Meta(ge=0)] = 0
 
@@ -43,10 +43,10 @@ def setting(
     maximum: float | None = None,
     applies: Applies = Applies.LIVE,
 ) -> msgspec.Meta:
-    """What annotates the field of a setting.
+    """The annotation of a setting's field.
 
-    `variable` is the environment variable that gives its value at the start, `unit` that of the number; the
-    bounds are included.
+    `variable` is the environment variable with the value at the start. `unit` is the unit of the number.
+    `minimum` and `maximum` are accepted values themselves.
     """
     extra = {"variable": variable, "unit": unit, "applies": applies}
     return msgspec.Meta(description=explanation, ge=minimum, le=maximum, extra=extra)
@@ -58,7 +58,7 @@ LogLevelSetting: TypeAlias = Annotated[
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting, as its field declares it. `default` is `msgspec.NODEFAULT` where there is none."""
+    """One setting, as its field declares it. `default` is `msgspec.NODEFAULT` if there is none."""
 
     name: str
     kind: Any
@@ -72,7 +72,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The accepted values, where they can be listed."""
+        """The accepted values, if they can be listed."""
         plain = typing.get_args(self.kind)[0]
         return typing.get_args(plain) if typing.get_origin(plain) is typing.Literal else ()
 
@@ -90,10 +90,10 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join((words, *bounds, *filter(None, (self.unit,))))
 
     def checked(self, value: object) -> Any:
-        """The value, if it is accepted. A text stands for any other kind that it spells.
+        """The value, if it is accepted. A text is converted to the setting's kind.
 
         Raises:
-            ConfigurationError: it is not accepted; the message says what is.
+            ConfigurationError: the value is not accepted; the message says which values are.
         """
         try:
             return msgspec.convert(value, self.kind, strict=not isinstance(value, str))
@@ -144,7 +144,7 @@ def declaration(settings: type[ServiceSettings], name: str) -> Declaration:
     """The setting of this name.
 
     Raises:
-        ConfigurationError: there is none; the message says which there are.
+        ConfigurationError: there is none; the message lists the settings.
     """
     declared = declarations(settings)
     if name not in declared:
@@ -158,7 +158,7 @@ def values_of(settings: ServiceSettings) -> dict[str, Any]:
 
 
 def own_settings(kind: type[S], environment: object) -> S:
-    """The settings that hold while no other is wanted: attributes of `environment`, by `variable`."""
+    """The settings that apply while operators want no others: attributes of `environment`, by `variable`."""
     declared = declarations(kind).values()
     return kind(**{each.name: getattr(environment, each.variable) for each in declared})
 
@@ -169,12 +169,12 @@ def encode_settings(values: Mapping[str, Any]) -> bytes:
 
 
 def read_settings(stored: bytes, own: S) -> S:
-    """The settings in a stored record; what is absent there and has a default is as in `own`.
+    """The settings in a stored record. A setting that the record omits has its value in `own`.
 
-    Names that are not declared are ignored: they may be those of a later release.
+    Undeclared names are ignored: they may belong to a later release.
 
     Raises:
-        ContentError: reason `wanted_state`; a value is not accepted, or something else wrote there.
+        ContentError: reason `wanted_state`; a value is not accepted, or the bytes are not such a record.
     """
     try:
         wanted = msgspec.json.decode(stored, type=type(own))

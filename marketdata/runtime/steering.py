@@ -1,4 +1,4 @@
-"""Wanted against actual: follows what operators want of a running service, and reports what came of it."""
+"""Applies the wanted state, which operators store, to a running service, and reports the actual state."""
 
 import asyncio
 import contextlib
@@ -12,65 +12,63 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.settings import S
 
 REPORT_INTERVAL_SECONDS: Final = 0.5
-# Shorter than the age from which data counts as old: a reader sees that a process is gone before that.
+# Shorter than the age at which data counts as old, so that a reader notices a dead process before that.
 REPORT_LIFETIME_SECONDS: Final = 4.0
 RETRY_SECONDS: Final = 1.0
 WITHDRAWAL_SECONDS: Final = 1.0
-"""A stopping process waits no longer for a cache that does not answer: the report expires by itself."""
+"""How long a stopping process waits for the cache. Its report expires by itself in any case."""
 
 log = get_logger(__name__)
 
 
 class Announcements(Protocol):
-    """Changes of a wanted state, as they are announced."""
+    """Receives announcements that a wanted state has changed."""
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for a change; False when there was none for so long. Raises `StoreUnavailable`."""
+        """Wait up to `seconds` for a change; False when there was none. Raises `StoreUnavailable`."""
 
 
 class Records(Protocol):
-    """The records of a service: see `marketdata.store.service_records`. All raise `StoreUnavailable`."""
+    """The records of a service; see `marketdata.store.service_records`. All raise `StoreUnavailable`."""
 
     async def wanted(self) -> bytes | None:
         """The wanted state, or None when none is stored."""
 
     async def replace_wanted(self, before: bytes | None, after: bytes) -> bool:
-        """Store and announce a wanted state, unless another than `before` is stored by now: then False."""
+        """Store and announce a wanted state if the stored one is still `before`; False if it is not."""
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
-        """Store the actual state; it vanishes unless told again."""
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        """Store the actual state. It expires unless it is reported again."""
 
-    async def tell_actual_unless_told(
-        self, before: bytes | None, value: bytes, *, lifetime_seconds: float
-    ) -> bool:
-        """Likewise, unless something else than `before` is told by now: then False."""
+    async def replace_actual(self, before: bytes | None, value: bytes, *, lifetime_seconds: float) -> bool:
+        """Store the actual state if none or `before` is stored; False if another one is."""
 
     async def withdraw_actual(self, value: bytes) -> None:
-        """Take back what was told, if it is this still."""
+        """Delete the actual state if it is still `value`."""
 
     def announcements(self) -> AbstractAsyncContextManager[Announcements]:
         """A subscription to changes of the wanted state."""
 
 
 class Steered(Protocol[S]):
-    """The service's side: what it does with a wanted state, and what it reports."""
+    """The interface to the steered service: it applies a wanted state, and builds the report."""
 
     def read(self, stored: bytes) -> S:
-        """The wanted state in a record. Raises `ContentError`: something else wrote there."""
+        """The wanted state in a record. Raises `ContentError` if the bytes are not such a record."""
 
     def apply(self, wanted: S) -> None:
-        """Take it over as a whole. Raises `ConfigurationError`: it is not accepted, and nothing changed."""
+        """Apply all of it. Raises `ConfigurationError` if it is not accepted; then nothing has changed."""
 
     def report(self, applied: S, *, refused_version: int, refusal: str) -> bytes:
-        """The actual state as a record: what is applied, and the version that was refused last and why."""
+        """The actual state as a record: the applied settings, the version refused last, and why."""
 
 
 class Steering(Generic[S]):
     """Applies the wanted state to a service, and reports the actual one while it runs.
 
-    `default` holds until a state is stored. A cache that lost the stored state (restarted empty) gets the
-    newest accepted one back: a listener that was stopped stays stopped. While the cache is away nothing
-    changes. Without `records` the default holds for good, and nothing is reported.
+    `default` applies until a state is stored. If the cache lost the stored state (it restarted empty), the
+    newest accepted one is stored again: a listener that was stopped stays stopped. While the cache is away,
+    nothing changes. Without `records` the default always applies, and nothing is reported.
     """
 
     def __init__(self, records: Records | None, steered: Steered[S], *, default: S | None) -> None:
@@ -90,14 +88,14 @@ class Steering(Generic[S]):
         return self._applied
 
     async def begin(self) -> None:
-        """Take over what is wanted before the work begins, if it can be read already."""
+        """Apply the wanted state before the work begins, if the cache can be reached."""
         try:
             await self._follow()
         except StoreUnavailable as error:
-            self._note_trouble(error)
+            self._note_failure(error)
 
     async def run(self) -> None:
-        """Follow and report until cancelled."""
+        """Follow the wanted state and report the actual one until cancelled."""
         if self._records is None:
             return
         while True:
@@ -105,27 +103,25 @@ class Steering(Generic[S]):
                 async with self._records.announcements() as announcements:
                     await self._follow_and_report(self._records, announcements)
             except StoreUnavailable as error:
-                self._note_trouble(error)
+                self._note_failure(error)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def report_before_leading(self) -> None:
-        """Until cancelled, report why this process does not work yet; not where another one reports.
+        """Until cancelled, report why this process does not work yet, unless another process reports.
 
-        For a service with one leader, while this process does not ask for the role: where nobody has it, its
-        word is the only one.
+        For a service with one leader, before this process tries to acquire the role: if no process has the
+        role, this is the only report.
         """
         while self._records is not None and (actual := self._actual()) is not None:
             before, self._reported = self._reported, actual
             try:
-                await self._records.tell_actual_unless_told(
-                    before, actual, lifetime_seconds=REPORT_LIFETIME_SECONDS
-                )
+                await self._records.replace_actual(before, actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
             except StoreUnavailable as error:
-                self._note_trouble(error)
+                self._note_failure(error)
             await asyncio.sleep(REPORT_INTERVAL_SECONDS)
 
     async def withdraw(self) -> None:
-        """Take back the last report: this process ends. What another one reports by now stays."""
+        """Delete the last report, since this process ends. A report of another process stays."""
         if self._records is not None and self._reported is not None:
             with contextlib.suppress(StoreUnavailable, TimeoutError):
                 async with asyncio.timeout(WITHDRAWAL_SECONDS):
@@ -136,7 +132,7 @@ class Steering(Generic[S]):
             await self._follow()
             if (actual := self._actual()) is not None:
                 self._reported = actual
-                await records.tell_actual(actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
+                await records.report_actual(actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
             await announcements.wait(REPORT_INTERVAL_SECONDS)
 
     async def _follow(self) -> None:
@@ -175,12 +171,12 @@ class Steering(Generic[S]):
         log.error("wanted state refused", version=version, reason="not_accepted", detail=refusal)
 
     def _actual(self) -> bytes | None:
-        """How things are now; None when nobody ever said what is wanted."""
+        """The actual state as a record; None if there was never a wanted state."""
         if self._applied is None:
             return None
         return self._steered.report(
             self._applied, refused_version=self._refused_version, refusal=self._refusal
         )
 
-    def _note_trouble(self, error: StoreUnavailable) -> None:
+    def _note_failure(self, error: StoreUnavailable) -> None:
         self._log.warning("wanted state unknown", reason="store_unavailable", error=str(error))

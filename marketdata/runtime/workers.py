@@ -1,4 +1,4 @@
-"""Several processes of one command under a parent that starts, watches and stops them and answers for all."""
+"""Runs several processes of one command under a parent, which supervises them and reports their health."""
 
 import asyncio
 import contextlib
@@ -21,20 +21,20 @@ from marketdata.runtime.processes import ProcessManager, ProcessSpec, ProcessSta
 PROBE_INTERVAL_SECONDS: Final = 0.5
 PROBE_TIMEOUT_SECONDS: Final = 2.0
 STOP_DEADLINE_SECONDS: Final = 8.0
-"""Less than the parent's own deadline: who hangs is killed by the parent, not left behind by it."""
+"""Less than the parent's own deadline, so that the parent kills a worker that hangs before it ends itself."""
 
 log = get_logger(__name__)
 
 
 class WorkerCommand(msgspec.Struct, frozen=True):
-    """What a worker runs, and where on this machine its health endpoints will be."""
+    """The command of a worker, and the local port of its health endpoints."""
 
     argv: tuple[str, ...]
     health_port: int
 
 
 class _Report(msgspec.Struct, frozen=True):
-    """What a worker process last said about itself."""
+    """The last report of a worker process about its readiness."""
 
     pid: int
     at_seconds: float
@@ -46,10 +46,10 @@ class _Readiness(msgspec.Struct):
 
 
 class WorkerPool:
-    """Runs the workers until told to stop. See `marketdata.runtime.service.Service` and `health.Workers`.
+    """Runs the workers until `stopping`. See `marketdata.runtime.service.Service` and `health.Workers`.
 
-    Ready when every worker is. A worker that ends is started again with backoff. Output goes to the
-    parent's, and the trace context in which the workers were started to their `TRACEPARENT`.
+    Ready when every worker is. A worker that exits is restarted with backoff. Workers write to the parent's
+    output, and get the trace context of their start as `TRACEPARENT`.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class WorkerPool:
 
     @property
     def name(self) -> str:
-        """What the workers are called, without their numbers."""
+        """The name of the workers, without their numbers."""
         return self._name
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep the workers running; when told to stop, stop them all together.
+        """Keep the workers running until `stopping`; then stop all of them at the same time.
 
         Raises:
             OSError: the command cannot be started.
@@ -88,7 +88,7 @@ class WorkerPool:
             self._tracing.close()
 
     def unready(self) -> Mapping[str, str]:
-        """What keeps which worker from its work."""
+        """Why workers cannot work now: worker, and its dependency -> reason."""
         workers = self._manager.statuses()
         if len(workers) < len(self._commands):
             return {self._name: "workers are starting"}
@@ -99,7 +99,7 @@ class WorkerPool:
         return [msgspec.to_builtins(worker) for worker in self._manager.statuses()]
 
     def stuck(self) -> Mapping[str, str]:
-        """Which workers run, have answered before, and no longer do."""
+        """Workers that run, have answered before, and no longer answer: name -> for how long."""
         now = time.monotonic()
         silent_seconds = {
             worker.name: now - report.at_seconds
@@ -113,7 +113,7 @@ class WorkerPool:
         }
 
     async def with_metrics(self, own: bytes) -> bytes:
-        """The parent's page with those of all workers that answer, told apart by the label `worker`."""
+        """The parent's page merged with those of all workers that answer, which get the label `worker`."""
         async with self._http() as http:
             pages = await asyncio.gather(*(self._metrics_of(http, name) for name in self._commands))
         answered = zip(self._commands, pages, strict=True)
@@ -135,12 +135,12 @@ class WorkerPool:
         if report is None:
             return {worker.name: "starting"}
         silent_seconds = time.monotonic() - report.at_seconds
-        if silent_seconds >= STUCK_AFTER_SECONDS:  # what it said before is not so any more, or not known
+        if silent_seconds >= STUCK_AFTER_SECONDS:  # its last report may no longer be true
             return {worker.name: f"silent for {silent_seconds:.1f} s"}
         return {f"{worker.name} {what}": reason for what, reason in report.unready.items()}
 
     def _report_of(self, worker: ProcessStatus) -> _Report | None:
-        """Its newest report, unless that is of a process before it."""
+        """The worker's newest report; None if that is of an earlier process."""
         report = self._reports.get(worker.name)
         return report if report is not None and report.pid == worker.pid else None
 
@@ -151,7 +151,7 @@ class WorkerPool:
             async with http.get(self._url(worker.name, "/readyz")) as answer:
                 unready = msgspec.json.decode(await answer.read(), type=_Readiness).unready
         except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
-            return  # no report: either it has not begun, or it is getting stuck
+            return  # no report: the worker is starting, or it may be stuck
         self._reports[worker.name] = _Report(worker.pid, time.monotonic(), unready)
 
     async def _metrics_of(self, http: aiohttp.ClientSession, name: str) -> bytes | None:
@@ -170,11 +170,11 @@ class WorkerPool:
 
 
 def free_ports(host: str, count: int) -> Sequence[int]:
-    """Ports that nobody listens on right now; all are held until the last is found, so that they differ.
+    """Different ports that are free now.
 
     Raises:
         OSError: the host is no address of this machine.
     """
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:  # holds all ports until the last is found, so that they differ
         sockets = [stack.enter_context(socket.create_server((host, 0))) for _ in range(count)]
         return [listening.getsockname()[1] for listening in sockets]

@@ -1,1 +1,1 @@
-"""Market data cache (MDC): every value, announcement and lease that lives in Redis or Valkey."""
+"""Market data cache (MDC): all values, announcements and leases that are kept in Redis or Valkey."""

@@ -1,8 +1,8 @@
-"""Hearing the news: row blocks as they are published, over one connection that comes back by itself.
+"""Receives row blocks as they are announced, over one connection that is renewed after every failure.
 
-Redis pub/sub delivers at most once. What was published while this reader was away (or
-too slow, whereupon the server cuts it off) is gone; `MissedAnnouncements` says so, and the stored wholes
-make up for it. A gap within a connection shows in the blocks' ticks.
+Redis pub/sub delivers at most once. A reader that is disconnected (or so slow that the server disconnects it)
+loses announcements. `MissedAnnouncements` reports that; the reader of these items then reads the stored
+blocks. Within a connection, the ticks of the blocks show a gap.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ _log = get_logger(__name__)
 
 
 class Announcement(msgspec.Struct, frozen=True):
-    """A block that was just stored; `channel` is the name of its key."""
+    """A block that was just stored. `channel` is also the key under which it is stored."""
 
     channel: str
     block: RowBlock
 
 
 class MissedAnnouncements(msgspec.Struct, frozen=True):
-    """A new connection: whatever was announced before may have been missed, so read the store again."""
+    """A new connection. Earlier announcements may be lost, so read the stored blocks again."""
 
 
 News: TypeAlias = Announcement | MissedAnnouncements
 
 
 class _Message(TypedDict):
-    """What the driver makes of a push from the server; `data` is a count for a confirmation."""
+    """The driver's form of a message from the server. In a confirmation, `data` is a count."""
 
     type: str
     channel: bytes | None
@@ -48,12 +48,12 @@ class _Message(TypedDict):
 
 
 class AnnouncementReader:
-    """Iterates over announcements for ever; `StoreUnavailable` never comes out of it.
+    """Iterates over announcements without an end, and never raises `StoreUnavailable`.
 
-    The first item of every connection is `MissedAnnouncements`. It is given after the server confirmed the
-    subscription, so nothing falls between the store's state and the first announcement.
-    Malformed messages are counted and skipped. Each iteration has a connection of its own,
-    which ends with the task that iterates.
+    The first item of every connection is `MissedAnnouncements`. It follows the server's confirmation of the
+    subscription, so no announcement is lost between a read of the store and the first announcement.
+    Malformed messages are counted and skipped. Each iteration has its own connection, which is closed when
+    the iteration ends.
     """
 
     def __init__(self, redis_url: str, channels: Sequence[str]) -> None:
@@ -72,8 +72,8 @@ class AnnouncementReader:
         failures = 0
         while True:
             try:
-                async with contextlib.aclosing(self._connection()) as news:
-                    async for item in news:
+                async with contextlib.aclosing(self._connection()) as items:
+                    async for item in items:
                         yield item
                         failures = 0 if isinstance(item, Announcement) else failures
             except StoreUnavailable as error:
@@ -83,7 +83,7 @@ class AnnouncementReader:
             await asyncio.sleep(backoff.compute(failures))
 
     async def _connection(self) -> AsyncGenerator[News, None]:
-        """One connection from subscription to failure, without the driver's silent reconnection."""
+        """The items of one connection until it fails. The driver must not reconnect on its own."""
         redis = connect(self._url, retries=0)
         pubsub = redis.pubsub()
         try:
@@ -101,7 +101,7 @@ class AnnouncementReader:
                 await redis.aclose()
 
     async def _subscribe(self, pubsub: PubSub) -> None:
-        """Returns when every channel is confirmed; `MissedAnnouncements` covers what arrives meanwhile."""
+        """Subscribe and wait for every confirmation. `MissedAnnouncements` covers messages skipped here."""
         await pubsub.subscribe(*self._channels)
         unconfirmed = set(self._channels)
         while unconfirmed:
@@ -130,7 +130,7 @@ async def _next_message(pubsub: PubSub) -> _Message:
     """The next message of any type.
 
     Raises:
-        TimeoutError: the server answered nothing for twice `SILENCE_SECONDS`, not even a ping.
+        TimeoutError: the server sent nothing for twice `SILENCE_SECONDS`, not even an answer to a ping.
     """
     for _ in range(2):
         message: _Message | None = await pubsub.get_message(timeout=SILENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Single values with a time to live, and the right to ask for them: the store of the reference cache."""
+"""The store of the reference cache: single values with a time to live, and leases for single flight."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -10,17 +10,18 @@ from marketdata.store.connection import driver_errors
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 
-ASKING_LEASE_MS = 10_000
+LEASE_MS = 10_000
 
 
 class CachedValues:
     """Values by kind and name; implements `marketdata.reference.cache.ValueStore`.
 
-    `owner` names this process in leases and must differ between processes. A process that dies while it asks
-    gives way after `lease_ms`. All methods raise `StoreUnavailable` while the cache is away.
+    `owner` names this process in leases and must differ between processes. If a process dies during a
+    request, another one may repeat it after `lease_ms`. All methods raise `StoreUnavailable` while the cache
+    is away.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, owner: str, *, lease_ms: int = ASKING_LEASE_MS) -> None:
+    def __init__(self, redis: Redis, keys: Keys, owner: str, *, lease_ms: int = LEASE_MS) -> None:
         self._redis = redis
         self._keys = keys
         self._owner = owner
@@ -29,18 +30,18 @@ class CachedValues:
     async def get(self, kind: str, name: str) -> bytes | None:
         """The stored value, or None."""
         with driver_errors():
-            stored = await self._redis.get(self._keys.single(kind, name))
+            stored = await self._redis.get(self._keys.fact(kind, name))
         return stored if isinstance(stored, bytes) else None
 
     async def put(self, kind: str, name: str, data: bytes, *, ttl_seconds: int) -> None:
-        """Store a value for a time."""
+        """Store a value, which expires after `ttl_seconds`."""
         with driver_errors():
-            await self._redis.set(self._keys.single(kind, name), data, ex=ttl_seconds)
+            await self._redis.set(self._keys.fact(kind, name), data, ex=ttl_seconds)
 
     @contextlib.asynccontextmanager
-    async def asking(self, kind: str, name: str) -> AsyncIterator[bool]:
-        """The right to ask for a value while the body runs; False when another process has it."""
-        lease = Lease(self._redis, self._keys.single_lease(kind, name), self._owner, self._lease_ms)
+    async def single_flight(self, kind: str, name: str) -> AsyncIterator[bool]:
+        """Hold the right to request a value while the body runs. Yields False if another process has it."""
+        lease = Lease(self._redis, self._keys.fact_lease(kind, name), self._owner, self._lease_ms)
         role = Leadership(lease, role=f"search for {kind}", when_unreachable=WhenUnreachable.LEAD_ON)
-        async with role.at_once() as ours:
+        async with role.if_free() as ours:
             yield ours

@@ -1,4 +1,4 @@
-"""Connections to the cache, and its driver's errors in the words of the platform."""
+"""Connects to the cache, and translates the driver's errors into the platform's."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ RETRIES: Final = 2
 def connect(url: str, *, retries: int = RETRIES) -> Redis:
     """A client for values as bytes, with bounded timeouts; it connects at its first command.
 
-    A command that fails is tried again up to `retries` times, so that a server that closed an idle
-    connection goes unnoticed. The RESP2 protocol is asked for on purpose: version 3 costs a
-    longer handshake and brings nothing that is used here.
+    A command that fails is repeated up to `retries` times, so that an idle connection which the server closed
+    causes no error. RESP2 is chosen since version 3 needs a longer handshake, and none of its features is
+    used.
 
     Raises:
         ConfigurationError: `url` is not an address of a Redis server.
@@ -40,7 +40,7 @@ def connect(url: str, *, retries: int = RETRIES) -> Redis:
             health_check_interval=HEALTH_CHECK_INTERVAL_SECONDS if retries else 0,
             retry=Retry(backoff, retries),
         )
-    except ValueError:  # its text would repeat a part of the address, which may be of the password
+    except ValueError:  # its text may contain a part of the password
         raise ConfigurationError(
             "MDC_URL, the cache's address, is not accepted; accepted: redis://host:port/number, rediss://…, unix://…"
         ) from None
@@ -48,9 +48,9 @@ def connect(url: str, *, retries: int = RETRIES) -> Redis:
 
 @contextlib.contextmanager
 def driver_errors() -> Iterator[None]:
-    """Turns what the driver raises into `StoreUnavailable`, whose message names the cause.
+    """Translates errors of the driver into `StoreUnavailable`, whose message names the cause.
 
-    The driver's own error is left out of tracebacks, too: it repeats the command with its values.
+    Tracebacks leave out the driver's own error, since it repeats the command with its values.
     """
     try:
         yield

@@ -1,7 +1,8 @@
-"""Every Redis key and channel of the platform with its lifetime: the one place that spells them.
+"""Every Redis key and channel of the platform, with its lifetime.
 
-A channel bears the name of the key that it announces: who hears the news can read it there.
-The queues' own keys live in `marketdata.transport.redis_lists`, under `mdq:`.
+A channel has the name of the key whose change it announces. The keys of the queues are an exception: they are
+in
+`marketdata.transport.redis_lists`, under `mdq:`.
 """
 
 from typing import Final
@@ -15,29 +16,29 @@ STREAM_BLOCKS: Final = 2_000
 UNKNOWN_TTL_SECONDS: Final = 24 * 3600
 UNKNOWN_PIECES: Final = 1_000
 TAPE_TTL_SECONDS: Final = ROWS_TTL_SECONDS + 2 * 3600
-"""Longer than the note that all tapes of a shard are stored, so while that lives none of them has expired."""
+"""Longer than the lifetime of `Keys.tapes`: while that mark exists, no tape of its shard has expired."""
 
-REFERENCE_TTL_SECONDS: Final = 26 * 3600  # more than a day: the data of a day lives until that of the next
+REFERENCE_TTL_SECONDS: Final = 26 * 3600  # more than a day: it must last until the next day's data is stored
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """Key and channel names under one prefix, so that tests and tenants can share a server.
-
-    With the default empty prefix the names are the ones that users of such platforms know.
-    """
+    """Key and channel names under one prefix, so that tests and tenants can share a server."""
 
     prefix: str = ""
 
     def rows(self, shard: int) -> str:
-        """Row block: value = all rows of a shard at its newest tick; channel = the rows changed at each."""
+        """Row block: value = all rows of a shard at its newest tick; channel = each tick's changed rows."""
         return f"{self.prefix}mdp:rows:{shard}"
 
     def sheet(self, shard: int, name: str) -> str:
-        """Row block: one sheet of a shard, which belongs to its checkpoint (value)."""
+        """Row block: one sheet of a shard, a part of its checkpoint (value).
+
+        A sheet holds the private columns of an analyzer, which only the analyzer itself reads.
+        """
         return f"{self.prefix}mdp:sheet:{shard}:{name}"
 
     def stream(self, shard: int, name: str) -> str:
-        """Row blocks of what happened in a shard, oldest first (bounded list); channel = the newest."""
+        """Row blocks of a stream's events in a shard, oldest first (bounded list); channel = the newest."""
         return f"{self.prefix}mdp:stream:{shard}:{name}"
 
     def tape(self, symbol: str) -> str:
@@ -45,15 +46,15 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}mdp:tape:{symbol}"
 
     def tapes(self, shard: int) -> str:
-        """The day whose tapes are all stored, as a tape's header (value); absent where some may not be."""
+        """The day whose tapes are all stored, as a tape's header (value). Absent if some may be missing."""
         return f"{self.prefix}mdp:tapes:{shard}"
 
     def unknown(self, shard: int) -> str:
-        """What a shard's processor could not understand, oldest first (bounded list); nobody is told."""
+        """Events that a shard's processor did not understand, oldest first (bounded list); not announced."""
         return f"{self.prefix}mdp:unknown:{shard}"
 
     def refused(self, shard: int) -> str:
-        """Row block: the symbols that got no row in a shard, with the day's events of each (value)."""
+        """Row block: symbols for which a shard had no row left, with the day's count of events (value)."""
         return f"{self.prefix}mdp:refused:{shard}"
 
     def board(self, feed: str) -> str:
@@ -69,7 +70,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}mdc:reference"
 
     def reference_parts(self) -> str:
-        """How whole the reference data is (value); stored together with the reference block."""
+        """Which parts of the reference data are complete (value); stored together with its block."""
         return f"{self.prefix}mdc:reference_parts"
 
     def tickers(self) -> str:
@@ -80,36 +81,36 @@ class Keys(msgspec.Struct, frozen=True):
         """The share of a day's volume by time of day (value); stored before the reference block."""
         return f"{self.prefix}mdc:volume_curve"
 
-    def single(self, kind: str, symbol: str) -> str:
-        """What was asked about one symbol, or that there is nothing (value), e.g. `mdc:free_float:AAPL`."""
+    def fact(self, kind: str, symbol: str) -> str:
+        """A fact about one symbol, or that the provider has none (value), e.g. `mdc:free_float:AAPL`."""
         return f"{self.prefix}mdc:{kind}:{symbol}"
 
-    def single_lease(self, kind: str, symbol: str) -> str:
-        """Who asks about one symbol right now."""
+    def fact_lease(self, kind: str, symbol: str) -> str:
+        """Lease of the process that is requesting a fact about one symbol."""
         return f"{self.prefix}mdc:lock:{kind}:{symbol}"
 
     def listener_lease(self) -> str:
-        """Who holds the one connection to the provider: a listener or a recorder."""
+        """Lease of the process with the one connection to the provider: a listener or a recorder."""
         return self._lease("listener")
 
     def scanner_lease(self) -> str:
-        """Which scanner ranks the market."""
+        """Lease of the scanner that ranks the market."""
         return self._lease("scanner")
 
     def reference_lease(self) -> str:
-        """Which job writes reference data."""
+        """Lease of the job that writes reference data."""
         return self._lease("reference")
 
     def shard_claim(self, shard: int) -> str:
-        """The worker that a shard prefers, while that one can work on it."""
+        """Lease of the worker that a shard prefers, while that worker is able to own the shard."""
         return self._lease(f"shard:{shard}")
 
     def service(self, name: str) -> str:
-        """Status of a service instance, JSON, refreshed while it lives."""
+        """Actual state of a service, JSON (value); it expires when the service stops renewing it."""
         return f"{self.prefix}mdp:service:{name}"
 
     def instance(self, service: str, instance: str) -> str:
-        """The same of one of several processes of a service."""
+        """Actual state of one of several processes of a service."""
         return f"{self.service(service)}:{instance}"
 
     def instances(self, service: str) -> str:
@@ -117,7 +118,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}mdp:instances:{service}"
 
     def wanted(self, name: str) -> str:
-        """Wanted state of a service, JSON (value, without an end); channel = another one was stored."""
+        """Wanted state of a service, JSON (value, never expires); channel = a new one was stored."""
         return f"{self.prefix}mdp:wanted:{name}"
 
     def _lease(self, role: str) -> str:

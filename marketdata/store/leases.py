@@ -1,4 +1,4 @@
-"""Named roles that one process holds at a time, and another takes over when it dies."""
+"""Leases in the cache: one process holds a key at a time, and another takes over when that process dies."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ return 0
 
 
 class Lease:
-    """A key that expires unless its holder renews it; `marketdata.runtime.leadership` does.
+    """A key that expires unless its holder renews it. `marketdata.runtime.leadership` renews it.
 
     All methods raise `StoreUnavailable` while the cache is away.
     """
@@ -45,16 +45,16 @@ class Lease:
         return await self.renew()
 
     async def renew(self) -> bool:
-        """Prolong the lease; one that expired unnoticed is taken again. False: another owner holds it."""
+        """Prolong the lease, or take it again if it expired. False: another owner holds it."""
         with driver_errors():
             return bool(await self._renew(keys=[self._key], args=[self._owner, self._ttl_ms]))
 
     async def is_held(self) -> bool:
-        """Whether anybody holds the lease right now."""
+        """Whether any process holds the lease right now."""
         with driver_errors():
             return bool(await self._redis.exists(self._key))
 
     async def release(self) -> None:
-        """Give the lease up, so that a standby need not wait for its end. No effect if it is not ours."""
+        """Give the lease up, so that a standby need not wait for its expiry. No effect if it is not ours."""
         with driver_errors():
             await self._release(keys=[self._key], args=[self._owner])

@@ -1,8 +1,8 @@
-"""Writing state and telling the world: the only module that publishes to Redis.
+"""Stores row blocks and announces them.
 
-Store, then publish: in one transaction the value is set first and its announcement follows, so
-whoever hears the news can read it. After an error either both happened or neither; a
-repeated announcement bears the same epoch and tick, by which readers recognise it.
+Store, then announce: one transaction sets the value first and publishes its announcement second, so the value
+is readable as soon as the announcement arrives. After an error either both happened or neither. A repeated
+announcement has the same epoch and tick, by which readers recognise it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,11 +33,11 @@ from marketdata.tapes import TapeTick, TapeWrites, encode_header
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The envelope of everything that is written to the cache.
+    """One value to write to the cache, and its announcement.
 
-    `data` is stored under `key` for `ttl_seconds`: as its value, or, with a `list_limit`, at the end of a
-    list that keeps its newest `list_limit` items, followed by `further_items`. `announcement` is published on
-    the channel of that name; empty means that nobody is told. `scores` replace the sorted set `scores_key`,
+    `data` is stored under `key` for `ttl_seconds`. With a `list_limit`, it is appended to a list, followed by
+    `further_items`, and the list keeps its newest `list_limit` items. `announcement` is published on the
+    channel `key`; if it is empty, the change is not announced. `scores` replace the sorted set `scores_key`,
     with the same time to live.
     """
 
@@ -71,12 +71,12 @@ class BlockPublisher:
         tapes: TapeTick | None = None,
         refused: RowBlock | None = None,
     ) -> bool:
-        """Store all rows of a shard, with its sheets, and announce those that changed and what happened.
+        """Store all rows of a shard with its sheets; announce the changed rows and the blocks of its streams.
 
-        What was `unknown` is kept in the list of such pieces; `refused` replaces what is stored of that.
+        `unknown` is appended to the stored list of such pieces; `refused` replaces the stored block.
 
-        A block of a stream that is published a second time bears the same epoch and tick. Says whether all of
-        `stored_sheets`, and all tapes, are in the cache now: they are not after it has lost what it held.
+        A block of a stream that is published twice has the same epoch and tick both times. Returns whether
+        the cache now has all of `stored_sheets` and all tapes. False means that the cache lost its content.
         """
         stored = encode_row_block(whole)
         rows = Result(
@@ -96,20 +96,25 @@ class BlockPublisher:
         if refused is not None:
             key, data = self._keys.refused(shard), encode_row_block(refused)
             further.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS))
-        happened = [
-            self._appended(self._keys.stream(shard, name), encode_row_block(block))
+        stream_blocks = [
+            self._stream_result(self._keys.stream(shard, name), encode_row_block(block))
             for name, blocks in streams.items()
             for block in blocks
         ]
-        happened += self._unknown(shard, unknown)
-        results = (*further, rows, *happened, *self._tapes_note(shard, tapes))
+        results = (
+            *further,
+            rows,
+            *stream_blocks,
+            *self._unknown_results(shard, unknown),
+            *self._tapes_mark(shard, tapes),
+        )
         expected = [self._keys.sheet(shard, name) for name in stored_sheets]
         if tapes is not None:
             expected.append(self._keys.tapes(shard))
         return await self.publish(results, tapes.writes if tapes is not None else None, expected)
 
     async def store_tapes(self, writes: TapeWrites) -> None:
-        """Store a portion of the tapes by itself, ahead of the rows that tell of them."""
+        """Store a part of the tapes on its own, before the rows that announce the same tick."""
         await self.publish((), writes)
 
     async def publish_board(self, feed: str, block: RowBlock, scores: Mapping[str, float]) -> None:
@@ -133,7 +138,7 @@ class BlockPublisher:
         volume_curve: VolumeCurve | None = None,
         parts: StoredParts | None = None,
     ) -> None:
-        """Store and announce reference data of the whole market; what is None stays as it is stored."""
+        """Store and announce reference data of the whole market. A part that is None stays as stored."""
         encoded = encode_row_block(block)
         ttl = REFERENCE_TTL_SECONDS
         results = [Result(key=self._keys.reference(), data=encoded, ttl_seconds=ttl, announcement=encoded)]
@@ -151,9 +156,9 @@ class BlockPublisher:
     async def publish(
         self, results: Iterable[Result], tapes: TapeWrites | None = None, expected: Sequence[str] = ()
     ) -> bool:
-        """Write into tapes, and results in their order, in one transaction.
+        """Write the tapes, then the results in their order, in one transaction.
 
-        Says whether all `expected` keys are in the cache afterwards.
+        Returns whether all `expected` keys are in the cache afterwards.
         """
         size = sum(map(len, tapes.parts)) if tapes else 0
         with driver_errors():
@@ -170,14 +175,14 @@ class BlockPublisher:
         metrics.STORE_TAPE_PARTS.inc(len(tapes) if tapes else 0)
         return not expected or bool(replies[-1] == len(expected))
 
-    def _tapes_note(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
-        """The note that all tapes of the day are stored."""
+    def _tapes_mark(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
+        """The mark that all tapes of the day are stored, if this tick completes them."""
         if tapes is None or not tapes.completes:
             return ()
         day = encode_header(tapes.day_start_ms)
         return (Result(key=self._keys.tapes(shard), data=day, ttl_seconds=ROWS_TTL_SECONDS),)
 
-    def _unknown(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
+    def _unknown_results(self, shard: int, pieces: Sequence[UnknownPiece]) -> Sequence[Result]:
         if not pieces:
             return ()
         first, *others = map(encode_unknown, pieces)
@@ -191,7 +196,7 @@ class BlockPublisher:
             ),
         )
 
-    def _appended(self, key: str, data: bytes) -> Result:
+    def _stream_result(self, key: str, data: bytes) -> Result:
         return Result(
             key=key,
             data=data,

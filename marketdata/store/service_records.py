@@ -1,4 +1,4 @@
-"""Wanted and actual state of a service, as records in the cache; what they say is the service's affair."""
+"""Wanted and actual state of a service, as records in the cache. The service defines their content."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from marketdata.errors import StoreUnavailable
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import Keys
 
-_REPLACE: Final = """
+_REPLACE_WANTED: Final = """
 if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then
   return 0
 end
@@ -20,16 +20,16 @@ redis.call('publish', KEYS[1], '')
 return 1
 """
 
-_TELL_UNLESS_TOLD: Final = """
-local told = redis.call('get', KEYS[1])
-if told and told ~= ARGV[1] then
+_REPLACE_ACTUAL: Final = """
+local reported = redis.call('get', KEYS[1])
+if reported and reported ~= ARGV[1] then
   return 0
 end
 redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
-_TELL_AS_INSTANCE: Final = """
+_REPORT_INSTANCE: Final = """
 local now = redis.call('time')[1]
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('zadd', KEYS[2], now, KEYS[1])
@@ -48,8 +48,8 @@ return 0
 class ServiceRecords:
     """The records of one service (`Keys.wanted`, `Keys.service`).
 
-    A wanted state is stored first and announced then, on the channel of its key's name; an announcement may
-    be lost, so whoever follows it looks at the record from time to time as well.
+    A wanted state is stored first, and then announced on the channel that has the name of its key. An
+    announcement may be lost, so a service that follows the wanted state also reads the record at an interval.
     All methods raise `StoreUnavailable` while the cache is away.
     """
 
@@ -58,8 +58,8 @@ class ServiceRecords:
         self._wanted_key = keys.wanted(service)
         self._actual_key = keys.service(service)
         self._instances_key = keys.instances(service)
-        self._replace = redis.register_script(_REPLACE)
-        self._tell_unless_told = redis.register_script(_TELL_UNLESS_TOLD)
+        self._replace_wanted = redis.register_script(_REPLACE_WANTED)
+        self._replace_actual = redis.register_script(_REPLACE_ACTUAL)
         self._withdraw = redis.register_script(_WITHDRAW)
 
     async def wanted(self) -> bytes | None:
@@ -67,40 +67,36 @@ class ServiceRecords:
         return await self._get(self._wanted_key)
 
     async def replace_wanted(self, before: bytes | None, after: bytes) -> bool:
-        """Store and announce a wanted state, unless another than `before` is stored by now: then False."""
+        """Store and announce a wanted state if the stored one is still `before`; False if it is not."""
         with driver_errors():
-            return bool(await self._replace(keys=[self._wanted_key], args=[before or b"", after]))
+            return bool(await self._replace_wanted(keys=[self._wanted_key], args=[before or b"", after]))
 
     async def actual(self) -> bytes | None:
-        """The state that the service last told, or None when it has not lately."""
+        """The state that the service last reported; None if its last report has expired."""
         return await self._get(self._actual_key)
 
     async def actual_of_instances(self) -> list[bytes]:
-        """The states that the processes of a service told lately through `InstanceRecords`."""
+        """The unexpired states that the processes of a service reported through `InstanceRecords`."""
         with driver_errors():
             keys: list[Any] = await self._redis.zrange(self._instances_key, 0, -1)
             values: list[Any] = await self._redis.mget(keys) if keys else []
         return [value for value in values if value is not None]
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
-        """Store the actual state; it vanishes unless told again."""
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        """Store the actual state. It expires unless it is reported again."""
         with driver_errors():
             await self._redis.set(self._actual_key, value, px=round(lifetime_seconds * 1_000))
 
-    async def tell_actual_unless_told(
-        self, before: bytes | None, value: bytes, *, lifetime_seconds: float
-    ) -> bool:
-        """Likewise, unless something else than `before` is told by now: then False."""
+    async def replace_actual(self, before: bytes | None, value: bytes, *, lifetime_seconds: float) -> bool:
+        """Store the actual state if none or `before` is stored; False if another one is."""
         lifetime_ms = round(lifetime_seconds * 1_000)
         with driver_errors():
             return bool(
-                await self._tell_unless_told(
-                    keys=[self._actual_key], args=[before or b"", value, lifetime_ms]
-                )
+                await self._replace_actual(keys=[self._actual_key], args=[before or b"", value, lifetime_ms])
             )
 
     async def withdraw_actual(self, value: bytes) -> None:
-        """Take back what was told, if it is this still: the service ends."""
+        """Delete the actual state if it is still `value`, since the service ends."""
         with driver_errors():
             await self._withdraw(keys=[self._actual_key], args=[value])
 
@@ -123,32 +119,32 @@ class ServiceRecords:
 
 
 class InstanceRecords(ServiceRecords):
-    """The records of one of several processes of a service: one wanted state, an actual one for each.
+    """The records of one of several processes: they share the wanted state, and each has an actual state.
 
-    `instance` is unlike that of any other process (`marketdata.runtime.identity`).
+    `instance` must be unique to the process (`marketdata.runtime.identity`).
     """
 
     def __init__(self, redis: Redis, keys: Keys, service: str, instance: str) -> None:
         super().__init__(redis, keys, service)
         self._actual_key = keys.instance(service, instance)
-        self._tell_as_instance = redis.register_script(_TELL_AS_INSTANCE)
+        self._report_instance = redis.register_script(_REPORT_INSTANCE)
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
-        """Store the actual state of this process; it vanishes unless told again."""
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+        """Store the actual state of this process. It expires unless it is reported again."""
         with driver_errors():
-            await self._tell_as_instance(
+            await self._report_instance(
                 keys=[self._actual_key, self._instances_key], args=[value, round(lifetime_seconds * 1_000)]
             )
 
 
 class WantedAnnouncements:
-    """Changes of a wanted state, as they are announced."""
+    """Receives announcements that a wanted state has changed."""
 
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for a change; False when there was none for so long.
+        """Wait up to `seconds` for a change; False when there was none.
 
         Raises:
             StoreUnavailable: the cache is away; changes may be missed.

@@ -1,4 +1,4 @@
-"""Reading the newest stored state: what a process needs when it starts or has missed something."""
+"""Reads the newest stored state, for processes that start or have missed announcements."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ from marketdata.tapes import StoredTape, TradeTape, decode_day, newest_first
 
 
 class SnapshotReader:
-    """The stored row blocks, and what is stored beside them. Every method gives None where nothing is stored.
+    """Reads the stored row blocks and the values beside them. Single values are None if nothing is stored.
 
-    All of them raise `StoreUnavailable` while the cache is away, and `ContentError` when the key
-    holds bytes that are not such a value of this version.
+    All methods raise `StoreUnavailable` while the cache is away, and `ContentError` if the key
+    holds bytes that are not such a value in this version.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -26,13 +26,13 @@ class SnapshotReader:
         self._keys = keys
 
     async def rows(self, shard: int) -> RowBlock | None:
-        """All rows of a shard at its newest tick: also the checkpoint of the shard's processor."""
+        """All rows of a shard at its newest tick. They are also a part of the processor's checkpoint."""
         return await self._block(self._keys.rows(shard))
 
     async def checkpoint(
         self, shard: int, sheets: Sequence[str]
     ) -> tuple[RowBlock, Mapping[str, RowBlock]] | None:
-        """All rows of a shard and those of its sheets that are stored, as of the same tick."""
+        """All rows of a shard, and the sheets that are stored, at the same tick."""
         names = [self._keys.rows(shard), *(self._keys.sheet(shard, name) for name in sheets)]
         with driver_errors():
             whole, *others = await self._redis.mget(names)
@@ -44,34 +44,34 @@ class SnapshotReader:
         }
 
     async def refused(self, shard: int) -> RowBlock | None:
-        """The symbols that got no row in a shard, with the events that each had in the day, most first."""
+        """Symbols for which a shard had no row left, with the day's count of events, most events first."""
         return await self._block(self._keys.refused(shard))
 
     async def stream(self, shard: int, name: str, newest: int = STREAM_BLOCKS) -> Sequence[RowBlock]:
-        """What happened in a shard, oldest first: the `newest` blocks.
+        """The `newest` blocks of a stream in a shard, oldest first.
 
-        A block may occur twice, of the same epoch and tick.
+        A block may occur twice, with the same epoch and tick.
         """
         with driver_errors():
             stored = await self._redis.lrange(self._keys.stream(shard, name), -newest, -1)
         return [decode_row_block(data) for data in stored if isinstance(data, bytes)]
 
     async def tape(self, symbol: str) -> TradeTape | None:
-        """The last 1,000 trades of a symbol, newest first: of the last day on which it traded."""
+        """The last 1,000 trades of the last day on which a symbol traded, newest first."""
         (tape,) = await self.tapes((symbol,))
         return None if tape is None else newest_first(tape)
 
     async def tapes(self, symbols: Sequence[str]) -> Sequence[StoredTape | None]:
-        """The tapes of symbols as they are stored; None also for bytes that are none, which are counted."""
+        """The stored tapes of the symbols. None where there is none, or where the bytes are not a tape."""
         return await read_tapes(self._redis, self._keys, symbols)
 
     async def day_of_tapes(self, shard: int) -> int | None:
-        """The start of the day (epoch ms) whose tapes are all stored."""
+        """The start (epoch ms) of the day whose tapes are all stored; None if some may be missing."""
         stored = await self._value(self._keys.tapes(shard))
         return None if stored is None else decode_day(stored)
 
     async def unknown(self, shard: int) -> Sequence[UnknownPiece]:
-        """What a shard's processor could not understand of late, oldest first. A piece may occur twice."""
+        """Events that a shard's processor did not understand, oldest first. One may occur twice."""
         with driver_errors():
             stored = await self._redis.lrange(self._keys.unknown(shard), 0, -1)
         return [decode_unknown(data) for data in stored if isinstance(data, bytes)]
@@ -85,17 +85,17 @@ class SnapshotReader:
         return await self._block(self._keys.reference())
 
     async def reference_parts(self) -> StoredParts | None:
-        """How whole the reference data is."""
+        """Which parts of the reference data are complete."""
         stored = await self._value(self._keys.reference_parts())
         return None if stored is None else decode_parts(stored)
 
     async def tickers(self) -> Mapping[str, Ticker] | None:
-        """Name, type and listing exchange by symbol. A new reference block announces new ones."""
+        """Name, type and listing exchange by symbol. New ones are announced with the reference block."""
         stored = await self._value(self._keys.tickers())
         return None if stored is None else decode_tickers(stored)
 
     async def volume_curve(self) -> VolumeCurve | None:
-        """The market's share of a day's volume by time of day. A new reference block announces a new one."""
+        """The share of a day's volume by time of day. A new one is announced with the reference block."""
         stored = await self._value(self._keys.volume_curve())
         return None if stored is None else decode_volume_curve(stored)
 

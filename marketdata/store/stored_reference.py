@@ -1,4 +1,4 @@
-"""All that is stored of reference data, as far as it can be read."""
+"""Reads all stored reference data, without the parts that cannot be decoded."""
 
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -15,21 +15,22 @@ log = get_logger(__name__)
 
 
 async def stored_reference(reader: SnapshotReader) -> Stored:
-    """What is stored; nothing in place of what cannot be read, as after an update: then it is loaded anew.
+    """The stored reference data. A part that cannot be decoded, as after an update, is None and is loaded
+    again.
 
     Raises:
         StoreUnavailable: the cache is away.
     """
     return Stored(
-        block=await readable(reader.reference()),
-        parts=await readable(reader.reference_parts()),
-        tickers=await readable(reader.tickers()),
-        volume_curve=await readable(reader.volume_curve()),
+        block=await read_or_none(reader.reference()),
+        parts=await read_or_none(reader.reference_parts()),
+        tickers=await read_or_none(reader.tickers()),
+        volume_curve=await read_or_none(reader.volume_curve()),
     )
 
 
-async def readable(reading: Awaitable[T | None]) -> T | None:
-    """What is read, or None for foreign bytes, which are counted.
+async def read_or_none(reading: Awaitable[T | None]) -> T | None:
+    """The value that `reading` gives; None for bytes that cannot be decoded, which are counted and logged.
 
     Raises:
         StoreUnavailable: the cache is away.

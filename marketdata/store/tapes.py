@@ -1,9 +1,9 @@
-"""Stored tapes: thousands of small writes as one command, and reading them in bulk.
+"""Writes thousands of changes to stored tapes with one command, and reads tapes in bulk.
 
-A tick changes some bytes in the strings of up to a whole shard. One command for each string costs the client
-17 us; a script that cuts all of them out of a few long arguments costs it a fiftieth of that, and the server
-no more than the commands would (2.6 us each). It goes as text and not by its hash, which a server that has
-restarted would not know in the middle of a transaction.
+A tick changes some bytes of the strings of many symbols. One command for each string costs the client 17 us.
+A script that cuts all parts out of a few long arguments costs it a fiftieth of that; the server's cost is the
+same (2.6 us for each string). The script is sent as text and not by its hash: a server that has restarted
+does not know the hash, and that would break the transaction.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from marketdata.tapes import StoredTape, TapeWrites, decode_tape
 
 _WRITE: Final = """
 local call, cut, unpack = redis.call, string.sub, struct.unpack
-local prefix, ttl, symbols, places, data = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local prefix, ttl, symbols, spans, data = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local symbol, offset, length
 local at_symbol, at = 1, 1
-for index = 0, #places / 8 - 1 do
+for index = 0, #spans / 8 - 1 do
   symbol, at_symbol = unpack('<Bc0', symbols, at_symbol)
-  offset, length = unpack('<I4I4', places, 8 * index + 1)
+  offset, length = unpack('<I4I4', spans, 8 * index + 1)
   local part = cut(data, at, at + length - 1)
   at = at + length
   if offset == 0 then
@@ -42,25 +42,26 @@ _malformed_log: Final = RateLimitedLog(_log)
 
 
 def write_arguments(writes: TapeWrites, keys: Keys) -> Sequence[str | bytes | int]:
-    """What the script takes: symbols, each after its length; offset and length of each part; the parts."""
+    """The script's arguments: prefix, TTL, symbols (each after its length), offsets and lengths, parts."""
     names = [symbol.encode() for symbol in writes.symbols]
     lengths = np.fromiter(map(len, writes.parts), dtype="<u4", count=len(writes))
-    places = np.column_stack((np.array(writes.offsets, dtype="<u4"), lengths)).tobytes()
+    spans = np.column_stack((np.array(writes.offsets, dtype="<u4"), lengths)).tobytes()
     symbols = b"".join([_LENGTHS[len(name)] + name for name in names])
-    return (keys.tape(""), TAPE_TTL_SECONDS, symbols, places, b"".join(writes.parts))
+    return (keys.tape(""), TAPE_TTL_SECONDS, symbols, spans, b"".join(writes.parts))
 
 
 def queue_writes(pipeline: Any, writes: TapeWrites, keys: Keys) -> None:
-    """Add the command that writes into tapes; nothing if there is nothing to write.
+    """Add the command that writes into tapes, unless there is nothing to write.
 
-    A part that takes the place of a whole string gives it its time to live, which the others leave as it is.
+    A part with offset 0 replaces the whole string and sets its time to live. Other parts do not change that.
     """
     if len(writes):
         pipeline.eval(_WRITE, 0, *write_arguments(writes, keys))
 
 
 async def read_tapes(redis: Redis, keys: Keys, symbols: Sequence[str]) -> Sequence[StoredTape | None]:
-    """The stored tape of each symbol, None where there is none or bytes that are none: these are counted.
+    """The stored tape of each symbol. None where nothing is stored, or where the bytes are not a tape
+    (counted).
 
     Raises:
         StoreUnavailable: the cache is away.

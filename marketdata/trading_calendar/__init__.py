@@ -1,7 +1,7 @@
-"""Sessions of the US stock market as pure functions of an instant and a table of session dates.
+"""Trading days and sessions of the US stock market.
 
-`calendar.py` decides and knows no library; `exchange.py` reads the table from the exchange's own
-calendar and is the only module here that loads pandas.
+`calendar` computes them from an instant and a table of sessions, without I/O. `exchange` reads that table
+from the exchange's calendar, and is the only module here that loads pandas.
 """
 
 from marketdata.trading_calendar.calendar import (

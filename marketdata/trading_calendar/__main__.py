@@ -1,6 +1,6 @@
 """`python -m marketdata.trading_calendar FIRST LAST`: the exchange's sessions between two dates, as JSON.
 
-For `exchange.read_by_child`, which wants what is installed now, and not what this process once imported.
+For `exchange.read_by_child`, which needs the package that is installed now and not the one imported earlier.
 """
 
 import datetime as dt

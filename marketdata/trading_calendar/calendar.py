@@ -1,8 +1,8 @@
-"""Which trading day and which session an instant belongs to.
+"""Determines the trading day and the session of an instant.
 
-Instants are epoch milliseconds, UTC; dates are the exchange's local dates. New York time appears
-only here: boundaries are local times of day, turned into instants through the tz database for each
-date, so that a day of a daylight saving change is simply 23 or 25 hours long.
+Instants are epoch milliseconds, UTC; dates are the exchange's local dates. Boundaries are local times of
+day. The tz database converts them to instants for each date, so a day with a daylight saving change has 23 or
+25 hours.
 """
 
 import bisect
@@ -23,7 +23,7 @@ class CalendarRangeError(MarketDataError):
 
 
 class MarketSession(enum.StrEnum):
-    """What the market does at an instant."""
+    """The session of the market at an instant."""
 
     CLOSED = "closed"
     PRE_MARKET = "pre-market"
@@ -32,14 +32,14 @@ class MarketSession(enum.StrEnum):
 
 
 class SessionBoundaries(msgspec.Struct, frozen=True, kw_only=True):
-    """The local times of day that divide a trading day; the defaults are those of US equities.
+    """The local times of day that divide a trading day. The defaults are those of US equities.
 
-    A `day_start` that is not before `after_hours_end` is one of the evening before the session date: so a
-    market that trades nearly round the clock is described. It is night from then to `pre_market_start`.
+    If `day_start` is not before `after_hours_end`, it is a time on the evening before the session date. This
+    describes a market that trades almost round the clock. From `day_start` to `pre_market_start` it is night.
 
-    The regular session's own open and close come from the table of sessions. `regular_close` is the
-    close of a full day: on an early close the after-hours session keeps its full length, so that with
-    the defaults it ends at 17:00 after a close at 13:00.
+    The open and close of the regular session come from the table of sessions. `regular_close` is the close of
+    a full day. On a day with an early close, the after-hours session keeps its length: with the defaults it
+    ends at 17:00 after a close at 13:00.
 
     Raises:
         ConfigurationError: the zone is unknown, or the times are not in ascending order.
@@ -52,7 +52,7 @@ class SessionBoundaries(msgspec.Struct, frozen=True, kw_only=True):
     after_hours_end: dt.time = dt.time(20, 0)
 
     def __post_init__(self) -> None:
-        """Refuse boundaries that cannot divide a day."""
+        """Refuse boundaries that do not divide a day."""
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -81,7 +81,7 @@ class SessionBoundaries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionHours(msgspec.Struct, frozen=True, order=True):
-    """One line of the table of sessions: a date and the instants of its regular open and close."""
+    """One row of the table of sessions: a date and the instants of its regular open and close."""
 
     date: dt.date
     regular_open_ms: int
@@ -91,8 +91,8 @@ class SessionHours(msgspec.Struct, frozen=True, order=True):
 class TradingDay(msgspec.Struct, frozen=True, kw_only=True):
     """One trading day: from 04:00 of its session date to 04:00 of the next one, weekends included.
 
-    From `day_start_ms` to `pre_market_start_ms` it is night; with the usual boundaries they are the same.
-    All instants are epoch milliseconds; every interval contains its start and not its end.
+    From `day_start_ms` to `pre_market_start_ms` it is night; with the usual boundaries the two are equal.
+    All instants are epoch milliseconds. Every interval includes its start and excludes its end.
     """
 
     date: dt.date
@@ -122,8 +122,8 @@ class TradingDay(msgspec.Struct, frozen=True, kw_only=True):
 class TradingCalendar:
     """Sessions and trading days over the range of a table of sessions. For use by one thread.
 
-    The last line of the table only ends the trading day before it: an instant at or after its
-    04:00 is out of range, as nobody knows when that day would end.
+    The last row of the table only ends the trading day before it. An instant at or after its day start is out
+    of range, since the end of that day is unknown.
 
     Raises:
         ConfigurationError: fewer than two sessions, or sessions that do not fit the boundaries.
@@ -135,7 +135,7 @@ class TradingCalendar:
         self.renew(sessions)
 
     def renew(self, sessions: Iterable[SessionHours]) -> None:
-        """Hold another table of sessions from now on: a process may outlive the one that it began with.
+        """Replace the table of sessions, since a process may run longer than the table reaches.
 
         Raises:
             ConfigurationError: see the class; the table stays as it is.
@@ -183,14 +183,14 @@ class TradingCalendar:
         """The trading day of a session date.
 
         Raises:
-            CalendarRangeError: the exchange does not trade on that date, or the calendar does not reach it.
+            CalendarRangeError: the exchange does not trade on that date, or the calendar does not cover it.
         """
         if not self.is_session(date):
             raise CalendarRangeError(f"{date} is not a session date of the calendar: {self._range()}")
         return self._days[bisect.bisect_left(self._dates, date)]
 
     def next_day(self, date: dt.date) -> TradingDay:
-        """The first trading day after a date, whether that date is a session or not.
+        """The first trading day after a date, which need not be a session.
 
         Raises:
             CalendarRangeError: the calendar ends before it.
@@ -204,7 +204,7 @@ class TradingCalendar:
         """The `count` session dates before a date (which need not be a session), ascending.
 
         Raises:
-            CalendarRangeError: the calendar holds fewer of them.
+            CalendarRangeError: the calendar has fewer of them.
         """
         end = bisect.bisect_left(self._dates, date)
         if count > end:
@@ -214,7 +214,8 @@ class TradingCalendar:
     def instant_ms(self, date: dt.date, time_of_day: dt.time) -> int:
         """Epoch milliseconds of a local time of day on a date.
 
-        A time that daylight saving skips means the instant after the gap; one that occurs twice, the first.
+        A time that daylight saving skips gives the instant after the gap. One that occurs twice gives the
+        first.
         """
         local = dt.datetime.combine(date, time_of_day, tzinfo=self.time_zone)
         return _epoch_ms(local)

@@ -1,7 +1,7 @@
 """Sessions and holidays of the New York Stock Exchange, read from `exchange_calendars` (calendar XNYS).
 
-That package loads pandas, which costs more than a second and some 60 MB: it is imported inside the
-functions, so that a process which never asks for the exchange's calendar does not pay for it.
+That package loads pandas, which costs more than a second and about 60 MB. So the functions import it, and a
+process that never needs the exchange's calendar does not load it.
 """
 
 import datetime as dt
@@ -27,11 +27,11 @@ ReadSessions: TypeAlias = Callable[[dt.date, dt.date], Sequence[SessionHours]]
 
 
 class SessionsUnreadable(MarketDataError):
-    """The exchange's sessions could not be read; the message says why. Another time they may be."""
+    """The exchange's sessions could not be read; the message says why. A later attempt may succeed."""
 
 
 class Holiday(msgspec.Struct, frozen=True, kw_only=True):
-    """A weekday without trading, or one that ends early: then `close_ms` and `open_ms` are set (epoch ms)."""
+    """A weekday without trading, or with an early close; then `open_ms` and `close_ms` are set (epoch ms)."""
 
     date: dt.date
     name: str
@@ -49,9 +49,10 @@ def exchange_sessions(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
 
 
 def read_by_child(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
-    """The same, read by another process: from the package that is installed now, whatever is loaded here.
+    """Like `exchange_sessions`, but a child process reads them from the package that is installed now.
 
-    For a process that runs for long. It takes seconds: call it in a thread.
+    For a long-running process, in which an older release of the package may be loaded. It takes seconds, so
+    call it in a thread.
 
     Raises:
         SessionsUnreadable: the child failed, or took too long.
@@ -88,7 +89,7 @@ def exchange_calendar_around(
     days_before: int = DAYS_BEFORE,
     read: ReadSessions = exchange_sessions,
 ) -> TradingCalendar:
-    """The exchange's trading calendar of the sessions around an instant."""
+    """The exchange's trading calendar with the sessions around an instant."""
     return TradingCalendar(sessions_around(time_ns, days_before=days_before, read=read), boundaries)
 
 

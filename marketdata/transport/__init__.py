@@ -1,1 +1,1 @@
-"""Market data queues (MDQ): FIFO, one per event class and shard, five-second life, never persistent."""
+"""Market data queues (MDQ): FIFO, one for each event class and shard, with a TTL of 5 s, never persistent."""

@@ -1,4 +1,4 @@
-"""The books of the queue transports: what is published, received, expired and lost, alike on each of them."""
+"""Counts published, received, expired and lost batches, in the same way for each transport."""
 
 from collections.abc import Iterable
 
@@ -22,10 +22,10 @@ log = RateLimitedLog(get_logger(__name__))
 
 
 class Intake:
-    """Decides which arriving batches a subscription hands out, and counts the others.
+    """Decides which arriving batches a subscription delivers, and counts the others.
 
-    `expired_batches` arrived too old. `lost_batches` were published and never arrived: the broker expired
-    them or pushed them out of a full queue, as the holes in their sequence numbers tell.
+    `expired_batches` had expired when they arrived. `lost_batches` were published and never arrived: the
+    broker expired them or dropped them from a full queue. Gaps in the sequence numbers show how many.
     """
 
     def __init__(self, limits: QueueLimits, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class Intake:
         self._gaps = SequenceGaps()
 
     def admit(self, batch: Batch) -> bool:
-        """Whether the batch is young enough to be handed out."""
+        """Whether the batch may be delivered: it has not expired."""
         missing = self._gaps.missing_before(batch)
         if missing:
             self.lost_batches += missing
@@ -49,7 +49,7 @@ class Intake:
         return True
 
     def refuse(self, queue: QueueName, shard: int, error: ContentError) -> None:
-        """Note a message that is not a batch; nothing else is lost with it."""
+        """Count and log a message that is not a batch. The messages around it are not affected."""
         TRANSPORT_DROPPED.labels(queue=queue, reason=error.reason).inc()
         log.warning(
             "foreign message in a queue", reason=error.reason, queue=queue, shard=shard, detail=str(error)
@@ -57,26 +57,26 @@ class Intake:
 
 
 def count_published(batches: Iterable[Batch]) -> None:
-    """Note batches that the broker took."""
+    """Count batches that the broker accepted."""
     for batch in batches:
         TRANSPORT_PUBLISHED.labels(queue=batch.queue).inc()
         TRANSPORT_PUBLISHED_BYTES.inc(len(batch.body))
 
 
-def count_given_up(queue: QueueName, *, surplus: int, expired: int) -> None:
-    """Note batches that left a queue unread: it was full, or their time was over."""
+def count_discarded(queue: QueueName, *, surplus: int, expired: int) -> None:
+    """Count batches that left a queue unread: `surplus` of a full queue, and `expired` ones."""
     if surplus:
         TRANSPORT_DROPPED.labels(queue=queue, reason="queue_full").inc(surplus)
     if expired:
         TRANSPORT_EXPIRED.labels(queue=queue).inc(expired)
 
 
-def forget_depths() -> None:
-    """Show no depths: the broker does not tell them at present."""
+def clear_depths() -> None:
+    """Remove the depths from the metrics, since the broker does not report them at present."""
     TRANSPORT_QUEUE_DEPTH.clear()
 
 
-def note_depths(depths: Iterable[QueueDepth]) -> None:
-    """Show the depths on the metrics page."""
+def set_depths(depths: Iterable[QueueDepth]) -> None:
+    """Set the depths in the metrics."""
     for depth in depths:
         TRANSPORT_QUEUE_DEPTH.labels(queue=depth.queue, shard=depth.shard).set(depth.batches)

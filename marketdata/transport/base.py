@@ -1,7 +1,7 @@
 """The specification of a queue transport.
 
-Both implementations (RabbitMQ, Redis lists) and the in-memory fake of the tests promise the
-same; the contract suite in `tests/contract` holds them to it.
+Both implementations (RabbitMQ, Redis lists) and the in-memory fake of the tests guarantee the
+same. The contract suite in `tests/contract` tests this.
 
 Unit
     A `Batch`: events of one queue and one shard that the listener received together.
@@ -9,24 +9,24 @@ Unit
 Order
     First in, first out within one (queue, shard), as published by one publisher.
 Delivery
-    At least once while the batch is younger than the TTL: a batch delivered and not
-    acknowledged when its subscriber dies goes to the shard's next owner, before newer ones.
-    Across a restart of the broker nothing is kept.
+    At least once while the batch is younger than the TTL. If a subscriber dies, its
+    unacknowledged batches go to the shard's next owner, before newer ones.
+    A restart of the broker loses all batches.
 Expiry
-    A batch older than `QueueLimits.ttl_ms`, counted from `Batch.received_ns`, is never handed
-    out: what the broker itself did not expire, the subscription drops and counts.
+    A batch older than `QueueLimits.ttl_ms`, counted from `Batch.received_ns`, is never delivered.
+    If the broker did not expire it, the subscription drops and counts it.
 Capacity
     `QueueLimits.max_batches` per (queue, shard); a full queue drops its oldest batch.
     Publishing never waits for consumers.
 Ownership
-    A shard has one owner at a time, over all of its queues together. `acquire` waits
-    as a standby; after the owner's death (kill -9 included) a standby owns within 5 s.
-    An owner that lost the shard (lease expired, connection gone) learns it from
-    `OwnershipLost` or `TransportUnavailable` and receives nothing more.
+    A shard has one owner at a time, who owns all of its queues. `acquire` waits as a standby.
+    When the owner dies (kill -9 included), a standby becomes owner within 5 s.
+    An owner that lost the shard (lease expired, connection lost) gets
+    `OwnershipLost` or `TransportUnavailable`, and no more batches.
 Reconnection
-    Every call raises `TransportUnavailable` while the broker is away, within
-    `operation_timeout_seconds`, and works again once it is back: the caller decides
-    how to wait, and repeats `acquire` before it receives again.
+    While the broker is away, every call raises `TransportUnavailable` within
+    `operation_timeout_seconds`. Calls work again once it is back: the caller decides
+    how to wait, and calls `acquire` again before it receives.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,13 +38,13 @@ from marketdata.transport.queues import QueueName
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What one queue message carries.
+    """The content of one queue message.
 
-    `source` names the listener instance and `sequence` numbers its batches from 1 per (queue, shard),
-    so that a consumer can tell a redelivery. `received_ns` is the epoch time at which the oldest
-    of its events arrived. `feed_time_ms` is what the feed's own clock said when the newest of them arrived
-    (epoch milliseconds): none of its events can be later. `trace_context` is a W3C traceparent, or empty.
-    `format` names the provider whose decoders read the body (`marketdata.providers.wire_format`).
+    `source` names the listener process, and `sequence` numbers its batches from 1 per (queue, shard), so that
+    a consumer recognises a redelivery. `received_ns` is the epoch time at which the oldest event arrived.
+    `feed_time_ms` is the time of the feed's own clock when the newest event arrived (epoch milliseconds): no
+    event in the batch can be later. `trace_context` is a W3C traceparent, or empty. `format` names the
+    provider whose decoders read the body (`marketdata.providers.wire_format`).
     """
 
     format: str
@@ -60,14 +60,17 @@ class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A batch on loan: it comes back to the shard's next owner unless it is acknowledged."""
+    """A delivered batch. Unless it is acknowledged, the shard's next owner gets it again.
+
+    `tag` is how its subscription identifies the delivery.
+    """
 
     batch: Batch
     tag: object
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
-    """How many batches wait in one (queue, shard), not counting those on loan."""
+    """How many batches wait in one (queue, shard), without the delivered ones."""
 
     queue: QueueName
     shard: int
@@ -75,17 +78,18 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardSubscription(Protocol):
-    """The queues of one shard, as seen by one would-be owner. Not safe for concurrent calls."""
+    """The queues of one shard, for a process that owns it or stands by. Not safe for concurrent calls."""
 
     @property
     def expired_batches(self) -> int:
-        """Batches that this subscription dropped because of their age, since it was made."""
+        """Batches that this subscription dropped because they had expired."""
 
     @property
     def lost_batches(self) -> int:
-        """Batches that were published and never arrived here, since this subscription was made.
+        """Batches that were published and never arrived at this subscription, by the gaps in
+        `Batch.sequence`.
 
-        The broker expired them, or a full queue gave them up: the holes in `Batch.sequence` tell.
+        The broker expired them, or dropped them from a full queue.
         """
 
     async def acquire(self) -> None:
@@ -96,7 +100,7 @@ class ShardSubscription(Protocol):
         """
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
-        """Hand over what waits, oldest first per queue; wait up to `wait_seconds` when there is nothing.
+        """The waiting batches, oldest first per queue. If there are none, wait up to `wait_seconds` for some.
 
         Raises:
             OwnershipLost: another subscriber owns the shard, or `acquire` was not called.
@@ -104,40 +108,40 @@ class ShardSubscription(Protocol):
         """
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Give the batches back as done; they will not come again.
+        """Mark the batches as processed; they are not delivered again.
 
         Raises:
-            OwnershipLost: the loan ended with the ownership.
+            OwnershipLost: they were delivered under an earlier ownership.
             TransportUnavailable: the broker is away.
         """
 
     async def close(self) -> None:
-        """Give up ownership and what is on loan. Never raises; may be called twice."""
+        """Give up ownership and return all unacknowledged batches. Never raises; may be called twice."""
 
 
 class Transport(Protocol):
-    """One connection to the queues; made per process, opened once, closed once."""
+    """A process's connection to the queues; opened once, closed once."""
 
     async def open(self) -> None:
         """Connect and declare all queues, idempotently.
 
         Raises:
             TransportUnavailable: the broker cannot be reached.
-            TopologyMismatch: a queue exists with other limits; the message names it and what to do.
+            TopologyMismatch: a queue exists with other limits; the message names it and says what to do.
         """
 
     async def publish(self, batches: Iterable[Batch]) -> None:
-        """Append the batches in one go, in the given order, without waiting for consumers.
+        """Append the batches together, in the given order, without waiting for consumers.
 
-        Either all were handed to the broker or an error is raised; after an error some may have arrived.
+        On return all of them were sent to the broker. After an error some of them may have been.
 
         Raises:
             TransportUnavailable: the broker is away.
-            PublishersBlocked: it is there and takes nothing (memory or disk alarm).
+            PublishersBlocked: the broker accepts no messages (memory or disk alarm).
         """
 
     def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> ShardSubscription:
-        """A subscription to the named queues of a shard with at most `prefetch` batches on loan per queue."""
+        """A subscription to these queues of a shard. `prefetch`: most unacknowledged batches per queue."""
 
     async def depths(self) -> Sequence[QueueDepth]:
         """The depth of every queue of every shard.

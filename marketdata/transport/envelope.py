@@ -1,7 +1,7 @@
-"""What travels around a batch's body, and what a consumer concludes from it. Pure functions.
+"""The stored form of a batch, its age, and gaps in the sequence numbers. No I/O.
 
-A stored batch is eight bytes, its received time in epoch milliseconds (big-endian, so that the queue
-itself can tell its age without reading further), and then the `Batch` as a MessagePack map.
+A stored batch begins with its received time in epoch milliseconds: eight bytes, big-endian, so that a script
+in the queue's server can compute the age without decoding the rest. The `Batch` follows as a MessagePack map.
 """
 
 import struct
@@ -28,7 +28,7 @@ def decode(data: bytes) -> Batch:
     """The batch in the bytes that `encode` made.
 
     Raises:
-        ContentError: reason `malformed_batch`; something else wrote to the queue.
+        ContentError: reason `malformed_batch`; the bytes are not a batch.
     """
     try:
         return _decoder.decode(memoryview(data)[_RECEIVED_MS.size :])
@@ -37,7 +37,7 @@ def decode(data: bytes) -> Batch:
 
 
 def oldest_received_ms(now_ns: int, limits: QueueLimits) -> int:
-    """Batches received before this epoch millisecond are expired."""
+    """The oldest received time, in epoch milliseconds, that has not expired."""
     return now_ns // NS_PER_MS - limits.ttl_ms
 
 
@@ -47,19 +47,18 @@ def is_expired(batch: Batch, now_ns: int, limits: QueueLimits) -> bool:
 
 
 class SequenceGaps:
-    """Counts the batches that one reader of a shard never saw.
+    """Counts the batches that one reader of a shard never received.
 
-    A publisher numbers its batches from 1 per (queue, shard); a hole between two that arrive is
-    what the broker expired or pushed out of a full queue. What was lost before the
-    first batch of a source is not known; a number that goes back is a redelivery or a
-    restarted publisher, and no loss.
+    A publisher numbers its batches from 1 per (queue, shard). A gap between two arrivals means that the
+    broker expired batches or dropped them from a full queue. Batches lost before the first one of
+    a source remain unknown. A number that goes back is a redelivery or a restarted publisher, not a loss.
     """
 
     def __init__(self) -> None:
         self._newest: dict[tuple[QueueName, str], int] = {}
 
     def missing_before(self, batch: Batch) -> int:
-        """How many batches of its queue and source are missing between the previous one and this one."""
+        """How many batches are missing between the previous one of this queue and source and this one."""
         key = (batch.queue, batch.source)
         previous = self._newest.get(key, batch.sequence)
         self._newest[key] = batch.sequence

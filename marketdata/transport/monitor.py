@@ -1,4 +1,4 @@
-"""Watches the queues from outside the path of the batches."""
+"""Observes the depths of the queues at an interval, outside the path of the batches."""
 
 import asyncio
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from marketdata.errors import TopologyMismatch, TransportUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.backoff import stopped_within
-from marketdata.transport.accounting import forget_depths
+from marketdata.transport.accounting import clear_depths
 from marketdata.transport.base import Transport
 
 INTERVAL_SECONDS: Final = 5.0
@@ -15,10 +15,10 @@ log = RateLimitedLog(get_logger(__name__))
 
 
 class QueueMonitor:
-    """Keeps the depths of all queues on the metrics page (`mdp_transport_queue_batches`).
+    """Keeps the depths of all queues in the metrics (`mdp_transport_queue_batches`).
 
-    What is published, received, expired and dropped is counted where it happens; a depth only the
-    broker knows. One process at a time should watch: the listener that holds the role of the one.
+    Published, received, expired and dropped batches are counted where that happens, but only the broker
+    knows a depth. One process at a time should observe it: the listener that holds the role.
     """
 
     def __init__(self, transport: Transport, *, interval_seconds: float = INTERVAL_SECONDS) -> None:
@@ -26,17 +26,17 @@ class QueueMonitor:
         self._interval_seconds = interval_seconds
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Ask at every interval until `stopping`; while the broker does not answer no depth is shown."""
+        """Observe at every interval until `stopping`. While the broker does not answer, no depth is shown."""
         try:
             while not await stopped_within(stopping, self._interval_seconds):
                 await self.observe()
         finally:
-            forget_depths()
+            clear_depths()
 
     async def observe(self) -> None:
-        """Ask once."""
+        """Observe the depths once."""
         try:
             await self._transport.depths()
         except (TransportUnavailable, TopologyMismatch) as error:
-            forget_depths()
+            clear_depths()
             log.warning("queue depths unknown", reason="queue_depths", error=str(error))

@@ -1,4 +1,4 @@
-"""Queue names, shards and limits: the one place that spells them."""
+"""Queue names, shards and limits."""
 
 import enum
 import functools
@@ -22,10 +22,10 @@ class QueueName(enum.StrEnum):
 
 
 class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What bounds every queue, alike on both transports.
+    """The limits of every queue, the same on both transports.
 
     `ttl_ms`: a batch older than this (received time to now) is dropped and counted as expired.
-    `max_batches`: per queue and shard; when full, the *oldest* batch gives way and is counted as dropped.
+    `max_batches`: per queue and shard. A full queue drops its *oldest* batch, which is counted as dropped.
     """
 
     ttl_ms: int = DEFAULT_TTL_MS
@@ -34,5 +34,5 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 @functools.lru_cache(maxsize=65_536)
 def shard_of(symbol: str, shard_count: int) -> int:
-    """The shard of a symbol: CRC-32 modulo the count, so the same in every process and on every machine."""
+    """The shard of a symbol: CRC-32 modulo the count, which is the same in every process on every machine."""
     return zlib.crc32(symbol.encode()) % shard_count

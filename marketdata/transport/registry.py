@@ -1,4 +1,4 @@
-"""Which transport serves which address: the only place that knows that there are several."""
+"""Chooses the transport by the scheme of its address. No other module depends on the kinds of transport."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -26,11 +26,11 @@ def create_transport(
 ) -> Transport:
     """The transport for an address (setting `MDQ_URL`); nothing is connected yet.
 
-    `publisher_confirms` False lets RabbitMQ take batches without saying so: faster, and a
-    batch may be lost unnoticed. Redis answers in any case.
+    `publisher_confirms`: False makes RabbitMQ accept batches without confirmation. That is faster, but a
+    batch may be lost unnoticed. Redis always answers.
 
     Raises:
-        ConfigurationError: unknown kind of address, or values that make no queue.
+        ConfigurationError: an unknown kind of address, an empty prefix, or a number below 1.
     """
     scheme = _scheme(url)
     factory = _FACTORIES.get(scheme)
@@ -53,7 +53,7 @@ def _scheme(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port  # parsed on access
-    except ValueError:  # its text would repeat a part of the address, which may be of the password
+    except ValueError:  # its text may contain a part of the password
         raise ConfigurationError("MDQ_URL cannot be read as an address") from None
     return parts.scheme
 

@@ -83,7 +83,7 @@ class _FramesForEver:
             events_dropped={},
         )
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         raise AssertionError(f"nobody steers a benchmark, not to {target} either")
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -42,7 +42,7 @@ async def leases_of_roles(prefix: str, url: str) -> AsyncIterator[Leases]:
 @contextlib.asynccontextmanager
 async def leases_of_shards(prefix: str, url: str) -> AsyncIterator[Leases]:
     names, server = Names(prefix), Server(url, timeout_seconds=5.0)
-    keys = [names.lease(0), names.queue(QueueName.TRADES, 0), names.loan(QueueName.TRADES, 0)]
+    keys = [names.lease(0), names.queue(QueueName.TRADES, 0), names.unacknowledged(QueueName.TRADES, 0)]
     yield lambda owner: ShortShardLease(server, keys, owner, queue_ttl_ms=5_000)
     await server.close()
 
@@ -84,7 +84,7 @@ async def test_a_leader_keeps_its_role_and_a_standby_gets_it_at_its_end(leases: 
     async with asyncio.timeout(scaled(WITHIN_SECONDS)):
         assert await first.acquire(stopping)
         waiting = asyncio.create_task(second.acquire(stopping))
-        async with first.kept(stopping):
+        async with first.renewing(stopping):
             done, _ = await asyncio.wait([waiting], timeout=3 * LEASE_MS / 1_000)
             assert not done
             assert first.leads
@@ -99,6 +99,6 @@ async def test_a_leader_that_is_cut_off_is_replaced_when_its_lease_ends(leases: 
         assert await first.acquire(never)
         assert await second.acquire(never), "nobody renews the first one's lease"
         assert not first.leads
-        async with first.kept(never) as over:
+        async with first.renewing(never) as over:
             await over.wait()
         await second.release()

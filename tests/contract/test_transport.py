@@ -143,7 +143,7 @@ async def test_an_old_batch_that_still_arrives_is_dropped_and_counted(queues: Qu
     assert await depth(publisher) == 0
 
 
-async def test_no_more_than_prefetch_are_on_loan_per_queue(queues: Queues) -> None:
+async def test_no_more_than_prefetch_are_unacknowledged_per_queue(queues: Queues) -> None:
     transport = await queues.transport()
     subscription = transport.subscribe(0, [QueueName.TRADES, QueueName.QUOTES], prefetch=3)
     await subscription.acquire()
@@ -174,7 +174,7 @@ async def test_a_full_queue_gives_up_its_oldest_batches_and_the_reader_counts_th
     assert subscription.lost_batches == 14
 
 
-async def test_depths_count_what_waits_and_not_what_is_on_loan(queues: Queues) -> None:
+async def test_depths_count_waiting_batches_and_not_delivered_ones(queues: Queues) -> None:
     transport = await queues.transport()
     await transport.publish(batches(1, 2, 3) + batches(1, queue=QueueName.QUOTES, shard=1))
     depths = {(d.queue, d.shard): d.batches for d in await transport.depths()}
@@ -284,7 +284,7 @@ async def test_receive_needs_ownership(queues: Queues) -> None:
         await subscription.receive(wait_seconds=0)
 
 
-async def test_a_loan_ends_with_the_ownership_under_which_it_was_made(queues: Queues) -> None:
+async def test_a_delivery_is_valid_only_under_the_ownership_in_which_it_was_made(queues: Queues) -> None:
     transport = await queues.transport()
     subscription = transport.subscribe(0, TRADES, prefetch=PREFETCH)
     await subscription.acquire()
@@ -297,7 +297,7 @@ async def test_a_loan_ends_with_the_ownership_under_which_it_was_made(queues: Qu
     assert sequences(await receive(subscription, 2)) == [1, 2]
 
 
-async def test_acquiring_again_begins_anew_with_what_was_on_loan(queues: Queues) -> None:
+async def test_acquiring_again_begins_with_the_unacknowledged_batches(queues: Queues) -> None:
     transport = await queues.transport()
     subscription = transport.subscribe(0, TRADES, prefetch=2)
     await subscription.acquire()

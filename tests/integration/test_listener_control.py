@@ -92,7 +92,7 @@ async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) 
     wanted = await rig.control.change(subscriptions=("AM.*", "Q.*", "LULD.*"))
     effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
 
-    assert effect.achieved, effect.account
+    assert effect.achieved, effect.explanation
     assert effect.actual is not None
     assert effect.actual.session == 1
     assert rig.targets[-1].subscriptions == wanted.subscriptions
@@ -104,14 +104,14 @@ async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) 
 async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_again(rig: Rig) -> None:
     stopped = await rig.control.effect(await rig.control.stop(), deadline_seconds=DEADLINE)
 
-    assert stopped.achieved, stopped.account
+    assert stopped.achieved, stopped.explanation
     await eventually(lambda: not rig.market.faults.connections(), 5)
     assert "an operator stopped it" in rig.listener.unready()["provider"]
     assert await rig.control.actual() is not None
 
     started = await rig.control.effect(await rig.control.start(), deadline_seconds=DEADLINE)
 
-    assert started.achieved, started.account
+    assert started.achieved, started.explanation
     assert not rig.listener.unready()
 
 
@@ -119,7 +119,7 @@ async def test_a_restart_is_a_new_connection_and_is_not_taken_for_done_before(ri
     before = await rig.control.actual()
     effect = await rig.control.effect(await rig.control.restart(), deadline_seconds=DEADLINE)
 
-    assert effect.achieved, effect.account
+    assert effect.achieved, effect.explanation
     assert before is not None
     assert effect.actual is not None
     assert effect.actual.session == before.session + 1
@@ -131,7 +131,7 @@ async def test_another_feed_is_connected_to_while_the_process_runs(rig: Rig) -> 
         wanted = await rig.control.change(feed=other.address)
         effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
 
-        assert effect.achieved, effect.account
+        assert effect.achieved, effect.explanation
         assert len(other.faults.connections()) == 1
 
 
@@ -143,8 +143,8 @@ async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_a
         effect = await rig.control.effect(wanted, deadline_seconds=3)
 
     assert not effect.achieved
-    assert "has not confirmed LULD.*" in effect.account
-    assert "not authorized" in effect.account
+    assert "has not confirmed LULD.*" in effect.explanation
+    assert "not authorized" in effect.explanation
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ async def test_what_another_program_wrote_and_the_provider_cannot_do_is_refused_
     effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
 
     assert not effect.achieved
-    assert "MASSIVE_FEED is 'nowhere'" in effect.account
+    assert "MASSIVE_FEED is 'nowhere'" in effect.explanation
     assert not rig.listener.unready()
 
 
@@ -296,4 +296,4 @@ async def test_the_command_fails_with_the_reason_when_no_listener_runs(
     code, output = await manage("restart", "--wait", "0.2", environment=environment)
 
     assert code == 1
-    assert "no listener tells its state" in output
+    assert "no listener reports its state" in output

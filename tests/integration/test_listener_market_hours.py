@@ -206,9 +206,9 @@ async def test_while_rest_hangs_the_clock_that_the_feed_declares_decides(
             await eventually(lambda: provider.outlook.session is not None, 20)
             seen = provider.outlook.session
             assert seen is session
-            provider.aim(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+            provider.set_target(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
             assert provider.outlook.session is None, "nobody has looked by the clock of that feed"
-            provider.aim(None)
+            provider.set_target(None)
 
 
 async def test_an_operator_ends_the_wait_for_the_market() -> None:
@@ -218,7 +218,7 @@ async def test_an_operator_ends_the_wait_for_the_market() -> None:
         running(make_provider(feed.address, market)) as provider,
     ):
         await eventually(lambda: provider.status.state is ProviderState.MARKET_CLOSED, 10)
-        provider.aim(FeedTarget(feed=feed.address, market="stocks", subscriptions=("T.*",), session=1))
+        provider.set_target(FeedTarget(feed=feed.address, market="stocks", subscriptions=("T.*",), session=1))
         await eventually(lambda: provider.status.state is ProviderState.LIVE, 10)
 
 

@@ -248,7 +248,7 @@ class TestSubscriptionsAtRuntime:
     ) -> None:
         async with running(make_provider(market, subscriptions=before)) as provider:
             await live_with(provider, *before)
-            provider.aim(FeedTarget(feed=market.address, market="stocks", subscriptions=after))
+            provider.set_target(FeedTarget(feed=market.address, market="stocks", subscriptions=after))
             await live_with(provider, *after)
             assert provider.session.number == 1
             assert len(market.faults.connections()) == 1
@@ -256,7 +256,9 @@ class TestSubscriptionsAtRuntime:
     async def test_what_was_changed_lasts_over_a_reconnection(self, market: SimulatorService) -> None:
         async with running(make_provider(market, subscriptions=("A.*",))) as provider:
             await live_with(provider, "A.*")
-            provider.aim(FeedTarget(feed=market.address, market="stocks", subscriptions=("AM.*", "Q.*")))
+            provider.set_target(
+                FeedTarget(feed=market.address, market="stocks", subscriptions=("AM.*", "Q.*"))
+            )
             await live_with(provider, "AM.*", "Q.*")
             abort_all(market.faults)
             await eventually(lambda: provider.session.number == 2, 10)
@@ -265,7 +267,9 @@ class TestSubscriptionsAtRuntime:
     async def test_changes_in_quick_succession_end_at_the_last(self, market: SimulatorService) -> None:
         async with running(make_provider(market, subscriptions=("A.*",))) as provider:
             for subscriptions in (("T.*",), ("Q.*", "A.*"), ("AM.*", "LULD.*")):
-                provider.aim(FeedTarget(feed=market.address, market="stocks", subscriptions=subscriptions))
+                provider.set_target(
+                    FeedTarget(feed=market.address, market="stocks", subscriptions=subscriptions)
+                )
                 await asyncio.sleep(0)
             await live_with(provider, "AM.*", "LULD.*")
 
@@ -273,7 +277,7 @@ class TestSubscriptionsAtRuntime:
 async def test_another_feed_is_a_new_session_and_the_old_one_is_closed(market: SimulatorService) -> None:
     async with running_simulator() as other, running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        provider.aim(FeedTarget(feed=other.address, market="stocks", subscriptions=("T.*",)))
+        provider.set_target(FeedTarget(feed=other.address, market="stocks", subscriptions=("T.*",)))
         assert not is_live(provider), "what was true of the old feed is not told of the new one"
         await live_with(provider, "T.*")
         assert len(other.faults.connections()) == 1
@@ -285,5 +289,5 @@ async def test_a_new_target_ends_the_wait_after_a_refusal(market: SimulatorServi
         provider = make_provider(refusing)
         async with running(provider):
             await eventually(lambda: provider.status.state is ProviderState.REFUSED, 10)
-            provider.aim(FeedTarget(feed=market.address, market="stocks", subscriptions=("T.*",)))
+            provider.set_target(FeedTarget(feed=market.address, market="stocks", subscriptions=("T.*",)))
             await live_with(provider, "T.*")

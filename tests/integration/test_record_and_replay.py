@@ -65,7 +65,7 @@ def listener_of(
         shard_count=SHARDS,
         source="listener",
         ttl_ms=KEPT.ttl_ms,
-        tap=tap,
+        on_frames=tap,
     )
 
 

@@ -180,7 +180,7 @@ async def test_reference_data_of_a_hostile_provider_is_right_or_absent_and_whole
             assert provider.troubles().keys() <= flaws
             lost_parts.update(flaws)
     assert stored is not None
-    assert stored[1].is_whole, stored[1].flaws
+    assert stored[1].is_complete, stored[1].flaws
     check_whole(block_rows(stored[0]), truth)
     assert lost_parts, "not one load that lacked a part"
 

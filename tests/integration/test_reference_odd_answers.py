@@ -194,7 +194,7 @@ async def test_an_empty_previous_session_is_tried_again_and_told_to_operators(
     out = io.StringIO()
     await asyncio.to_thread(call_command, "load_reference", "--status", stdout=out)
     assert f"daily bars of {PREVIOUS}: answered without a row" in out.getvalue()
-    assert "loaded again by the job" in out.getvalue()
+    assert "loads the missing parts again" in out.getvalue()
 
     del rest.answers[f"{BARS}{PREVIOUS}"]
     assert (await refresh(configuration, only_if_stale=True)).outcome is RefreshOutcome.LOADED

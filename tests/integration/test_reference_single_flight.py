@@ -103,8 +103,8 @@ async def test_presence_and_absence_are_kept_for_their_own_times(
         assert await cache.get(FLOATS, "IBM", ask) == found
     async with contextlib.aclosing(connect(redis_url)) as redis:
         keys = Keys(unique_prefix)
-        assert lifetime - 5 < await redis.ttl(keys.single("free_float", "IBM")) <= lifetime
-        assert not await redis.exists(keys.single_lease("free_float", "IBM"))
+        assert lifetime - 5 < await redis.ttl(keys.fact("free_float", "IBM")) <= lifetime
+        assert not await redis.exists(keys.fact_lease("free_float", "IBM"))
 
 
 async def test_two_processes_send_one_request(redis_url: str, unique_prefix: str) -> None:
@@ -127,7 +127,7 @@ async def test_when_the_asking_process_is_killed_another_takes_over(
     answer = HeldAnswer()
     answer.release.set()
     async with contextlib.aclosing(connect(redis_url)) as redis:
-        lease = Keys(unique_prefix).single_lease("free_float", "IBM")
+        lease = Keys(unique_prefix).fact_lease("free_float", "IBM")
 
         async def lease_is_held() -> bool:
             return bool(await redis.exists(lease))

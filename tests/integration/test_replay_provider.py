@@ -117,9 +117,9 @@ async def test_a_replay_stops_and_turns_to_another_recording_while_it_waits(tmp_
     provider = replay_of(slow, REPLAY_SPEED="0.1")
     async with playing(provider):
         first = await batches_of(provider, 1)
-        provider.aim(None)
+        provider.set_target(None)
         await eventually(lambda: provider.status.state is ProviderState.STOPPED, scaled(5))
-        provider.aim(FeedTarget(feed=str(other), market="stocks", subscriptions=("*",)))
+        provider.set_target(FeedTarget(feed=str(other), market="stocks", subscriptions=("*",)))
         second = await batches_of(provider, 1)
     assert [rows_of(batches)["AAPL"]["last_price"] for batches in (first, second)] == [10.0, 99.0]
 

@@ -407,7 +407,7 @@ async def test_the_market_s_clock_is_declared_before_the_events_that_it_bounds(
     bounded = 0
     for event in client.events:
         if event["ev"] == "status":
-            clock.take([StatusEvent(event["status"], event["message"])])
+            clock.apply_declarations([StatusEvent(event["status"], event["message"])])
         else:
             time_ms = event["e"] - 1 if event["ev"] == "A" else event["t"]
             time_ms = time_ms // 1_000_000 if event["ev"] == "LULD" else time_ms

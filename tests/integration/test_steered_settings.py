@@ -61,7 +61,7 @@ async def test_another_publish_interval_takes_effect_while_the_processor_runs(
 ) -> None:
     version = await control.change({"publish_interval_ms": 50})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert (effect.achieved, effect.account) == (True, "applied by 1 of 1 processes")
+    assert (effect.achieved, effect.explanation) == (True, "applied by 1 of 1 processes")
 
     reader = SnapshotReader(redis, keys)
     started = time.monotonic()
@@ -93,8 +93,8 @@ async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_a
     version = await control.change({"publish_interval_ms": 6_000, "log_level": "ERROR"})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
     assert not effect.achieved
-    assert "publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.account
-    assert "refused by this one" in effect.account
+    assert "publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.explanation
+    assert "refused by this one" in effect.explanation
     assert effect.actual[0].version == 0
     assert effect.actual[0].values["publish_interval_ms"] == SLOW_MS
     assert logging.root.level != logging.ERROR
@@ -152,8 +152,8 @@ async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
 
 async def test_each_process_reports_for_itself_until_it_ends(redis: Redis, keys: Keys) -> None:
     first, second = (InstanceRecords(redis, keys, PROCESSOR, name) for name in ("first", "second"))
-    await first.tell_actual(b"one", lifetime_seconds=60)
-    await second.tell_actual(b"two", lifetime_seconds=60)
+    await first.report_actual(b"one", lifetime_seconds=60)
+    await second.report_actual(b"two", lifetime_seconds=60)
     reader = ServiceRecords(redis, keys, PROCESSOR)
     assert sorted(await reader.actual_of_instances()) == [b"one", b"two"]
     await first.withdraw_actual(b"one")
@@ -162,10 +162,10 @@ async def test_each_process_reports_for_itself_until_it_ends(redis: Redis, keys:
 
 async def test_a_process_that_is_gone_is_not_reported_any_longer(redis: Redis, keys: Keys) -> None:
     gone, alive = (InstanceRecords(redis, keys, PROCESSOR, name) for name in ("gone", "alive"))
-    await gone.tell_actual(b"gone", lifetime_seconds=0.05)
+    await gone.report_actual(b"gone", lifetime_seconds=0.05)
 
     async def only_the_living() -> bool:
-        await alive.tell_actual(b"alive", lifetime_seconds=0.05)
+        await alive.report_actual(b"alive", lifetime_seconds=0.05)
         return await redis.zcard(keys.instances(PROCESSOR)) == 1
 
     await eventually(only_the_living, 10)

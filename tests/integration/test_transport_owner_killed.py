@@ -1,4 +1,4 @@
-"""An owner that is killed (-9): a standby owns the shard within 5 s and gets what was on loan."""
+"""An owner that is killed (-9): a standby owns the shard within 5 s and gets the unacknowledged batches."""
 
 import asyncio
 import sys

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
-from marketdata.transport.accounting import Intake, note_depths
+from marketdata.transport.accounting import Intake, set_depths
 from marketdata.transport.base import Batch, Delivery, QueueDepth
 from marketdata.transport.envelope import is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
@@ -119,7 +119,7 @@ class MemoryTransport:
             for shard in range(self._shard_count)
             for queue in QueueName
         ]
-        note_depths(depths)
+        set_depths(depths)
         return depths
 
     async def close(self) -> None:
@@ -135,14 +135,14 @@ class MemoryTransport:
         await self.close()
 
 
-class _Loan(NamedTuple):
+class _Tag(NamedTuple):
     term: int
     queue: QueueName
     number: int
 
 
 class MemorySubscription:
-    """One would-be owner of a shard of a `MemoryBroker`."""
+    """Consumes the queues of one shard of a `MemoryBroker`."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class MemorySubscription:
         self._intake = intake
         self._term = 0
         self._numbers = 0
-        self._on_loan: dict[QueueName, dict[int, Batch]] = {queue: {} for queue in queues}
+        self._unacknowledged: dict[QueueName, dict[int, Batch]] = {queue: {} for queue in queues}
 
     @property
     def expired_batches(self) -> int:
@@ -194,25 +194,25 @@ class MemorySubscription:
         return deliveries
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """End the loans."""
+        """Delete the batches."""
         self._check_owner()
         for delivery in deliveries:
-            loan = delivery.tag
-            if not isinstance(loan, _Loan) or loan.term != self._term:
-                raise OwnershipLost("lent under an earlier ownership")
-            self._on_loan[loan.queue].pop(loan.number, None)
+            tag = delivery.tag
+            if not isinstance(tag, _Tag) or tag.term != self._term:
+                raise OwnershipLost("delivered under an earlier ownership")
+            self._unacknowledged[tag.queue].pop(tag.number, None)
 
     async def close(self) -> None:
-        """Give up ownership and what is on loan."""
+        """Give up ownership and return the unacknowledged batches."""
         self.release()
 
     def release(self) -> None:
-        """Put back what is on loan, in order, and free the shard."""
+        """Put back the unacknowledged batches, in order, and free the shard."""
         if self._broker.owners.get(self._shard) is self:
             del self._broker.owners[self._shard]
-            for queue, loans in self._on_loan.items():
-                self._broker.queue(queue, self._shard).extendleft(reversed(loans.values()))
-        self._on_loan = {queue: {} for queue in self._queues}
+            for queue, batches in self._unacknowledged.items():
+                self._broker.queue(queue, self._shard).extendleft(reversed(batches.values()))
+        self._unacknowledged = {queue: {} for queue in self._queues}
         self._broker.notify()
 
     def _check_owner(self) -> None:
@@ -223,12 +223,12 @@ class MemorySubscription:
     def _take(self) -> list[Delivery]:
         self._check_owner()
         deliveries: list[Delivery] = []
-        for queue, loans in self._on_loan.items():
+        for queue, batches in self._unacknowledged.items():
             waiting = self._broker.queue(queue, self._shard)
-            while waiting and len(loans) < self._prefetch:
+            while waiting and len(batches) < self._prefetch:
                 batch = waiting.popleft()
                 if self._intake.admit(batch):
                     self._numbers += 1
-                    loans[self._numbers] = batch
-                    deliveries.append(Delivery(batch, _Loan(self._term, queue, self._numbers)))
+                    batches[self._numbers] = batch
+                    deliveries.append(Delivery(batch, _Tag(self._term, queue, self._numbers)))
         return deliveries

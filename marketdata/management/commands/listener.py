@@ -1,4 +1,4 @@
-"""`manage.py listener`: start, stop, restart and turn the listener while it runs, and see the effect."""
+"""`manage.py listener`: starts, stops, restarts or changes the running listener, and shows the effect."""
 
 import asyncio
 import contextlib
@@ -32,8 +32,8 @@ DEADLINE_SECONDS: Final = 15.0
 
 class Command(BaseCommand):
     help = (
-        "Say what the listener is to do, and wait until it does: status, start, stop, restart, set. "
-        "Exit code 1 when the effect did not come about in time."
+        "Change what the listener does, and wait until it does so: status, start, stop, restart, set. "
+        "Exit code 1 if the change has no effect in time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -69,19 +69,19 @@ class Command(BaseCommand):
                 records, wanted_by_settings(), SystemClock(), validate=chosen_provider().validate
             )
             if action == "status":
-                self._tell(await control.wanted(), await control.actual())
+                self._show(await control.wanted(), await control.actual())
                 return
             wanted = await control.change(**_CHANGE_OF[action], **changes)
             effect = await control.effect(wanted, deadline_seconds=wait_seconds)
-            self._tell(wanted, effect.actual)
+            self._show(wanted, effect.actual)
             if not effect.achieved:
-                raise CommandError(f"{action} has had no effect: {effect.account}")
-            self.stdout.write(self.style.SUCCESS(f"{action}: {effect.account}"))
+                raise CommandError(f"{action} has had no effect: {effect.explanation}")
+            self.stdout.write(self.style.SUCCESS(f"{action}: {effect.explanation}"))
 
-    def _tell(self, wanted: ListenerWanted, actual: ListenerActual | None) -> None:
+    def _show(self, wanted: ListenerWanted, actual: ListenerActual | None) -> None:
         self.stdout.write(f"wanted  {_describe(wanted)}")
         if actual is None:
-            self.stdout.write("actual  no listener tells its state")
+            self.stdout.write("actual  no listener reports its state")
             return
         words = [word for word in (actual.state, actual.reason, actual.detail) if word]
         since = f" since {_instant(actual.since_ms)}" if actual.since_ms else ""
@@ -103,7 +103,7 @@ class Command(BaseCommand):
         )
         events, frames = counters.unaccounted_events, counters.unaccounted_frames
         if events or frames:
-            self.stdout.write(f"books   do not close: {events} events, {frames} frames unaccounted for")
+            self.stdout.write(f"counts  do not add up: {events} events, {frames} frames unaccounted for")
 
 
 _CHANGE_OF: Final[dict[str, dict[str, Any]]] = {
@@ -122,7 +122,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """A list as the settings take it: JSON, or words separated by commas."""
+    """The words of a list: JSON, or words separated by commas, as in the settings."""
     if text.lstrip().startswith("["):
         try:
             return tuple(str(word) for word in json.loads(text))

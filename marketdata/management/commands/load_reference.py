@@ -1,4 +1,4 @@
-"""`manage.py load_reference`: the slow-changing facts about every symbol, into the cache."""
+"""`manage.py load_reference`: loads slow-changing facts about every symbol into the cache."""
 
 import asyncio
 import datetime as dt
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
-            "--status", action="store_true", help="load nothing; show how the newest load went or goes"
+            "--status", action="store_true", help="load nothing; show the newest load's progress or outcome"
         )
         what.add_argument(
             "--if-stale",
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if state is None:
             self.stdout.write("reference data: no load in the last day")
             return
-        told = dt.datetime.fromtimestamp(state.told_ms / 1000, tz=dt.UTC).isoformat(timespec="seconds")
+        reported_at = dt.datetime.fromtimestamp(state.reported_at_ms / 1000, tz=dt.UTC)
         detail = {
             "date": state.date,
             "steps": f"{state.done}/{state.total}",
@@ -81,7 +81,9 @@ class Command(BaseCommand):
             "error": state.error,
         }
         words = ", ".join(f"{name} {value}" for name, value in detail.items() if value)
-        self.stdout.write(f"reference data: {state.phase} at {told}, {words}")
+        self.stdout.write(
+            f"reference data: {state.phase} at {reported_at.isoformat(timespec='seconds')}, {words}"
+        )
         self._show_missing(state)
 
     def _show_missing(self, outcome: Loaded | LoadState) -> None:
@@ -93,4 +95,4 @@ class Command(BaseCommand):
         for what, rows in sorted(outcome.left_out.items()):
             self.stdout.write(f"rows left out, {what}: {rows}")
         if any(flaw.passes for flaw in outcome.flaws):
-            self.stdout.write("what is missing is loaded again by the job 'refresh reference data'")
+            self.stdout.write("the job 'refresh reference data' loads the missing parts again")

@@ -1,4 +1,4 @@
-"""`manage.py record_feed`: the provider's feed to disk, over a connection of its own."""
+"""`manage.py record_feed`: records the provider's feed to disk, over a connection of its own."""
 
 import contextlib
 import functools
@@ -28,9 +28,9 @@ from marketdata.trading_calendar.exchange import exchange_calendar_around, read_
 class Command(ServiceCommand):
     service_name = "recorder"
     help = (
-        "Record the provider's feed to files, until SIGTERM or Ctrl-C. The provider allows one connection of "
-        "an account: while a listener runs this command waits for its role. To record beside a running "
-        "platform, let the listener do it: run_listener --record DIRECTORY."
+        "Record the provider's feed to files, until SIGTERM or Ctrl-C. The provider allows one connection "
+        "for each account: while a listener runs, this command waits for its role. To record while the "
+        "platform runs, let the listener record: run_listener --record DIRECTORY."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

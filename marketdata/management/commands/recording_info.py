@@ -1,4 +1,4 @@
-"""`manage.py recording_info`: what is in recordings, and what of it is damaged."""
+"""`manage.py recording_info`: shows the content of recordings, and their damage."""
 
 import datetime as dt
 import sys
@@ -17,8 +17,8 @@ from marketdata.recording.trading_days import new_york_time
 
 class Command(BaseCommand):
     help = (
-        "Read recordings through and say what is in them: times, frames, events by type, size and damage. "
-        "Exit code 1 when a file is damaged or no recording."
+        "Read recordings completely and show their content: times, frames, events by type, size and damage. "
+        "Exit code 1 if a file is damaged or not a recording."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

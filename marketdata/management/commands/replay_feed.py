@@ -1,4 +1,4 @@
-"""`manage.py replay_feed`: a recording behind the provider's WebSocket and REST protocol."""
+"""`manage.py replay_feed`: serves a recording through the provider's WebSocket and REST protocol."""
 
 import argparse
 import contextlib
@@ -26,7 +26,7 @@ class Command(ServiceCommand):
     help = (
         "Serve recordings through the provider's own protocol, so that the platform runs on them: set "
         "MASSIVE_FEED to the address, MASSIVE_SECURE to off and MASSIVE_REST_URL to http://ADDRESS. "
-        "Begins when the first client has subscribed, and stands still while none is."
+        "Begins when the first client has subscribed, and pauses while there is none."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

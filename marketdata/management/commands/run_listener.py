@@ -1,4 +1,4 @@
-"""`manage.py run_listener`: one connection to the provider, events into the queues."""
+"""`manage.py run_listener`: receives the provider's feed and publishes its events to the queues."""
 
 import contextlib
 import functools
@@ -74,7 +74,7 @@ def build_listener(provider: Provider, recorder: Recorder | None = None) -> List
         ConfigurationError: a setting is wrong; the message names it.
     """
     clock = SystemClock()
-    source = process_identity()  # batches are numbered from 1 under this name
+    source = process_identity()  # batches are numbered from 1 for each source
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
     return Listener(
         provider,
@@ -87,6 +87,6 @@ def build_listener(provider: Provider, recorder: Recorder | None = None) -> List
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         clock=clock,
         tracing=configure_tracing("listener"),
-        tap=recorder.record if recorder else None,
-        on_target=recorder.aim if recorder else None,
+        on_frames=recorder.record if recorder else None,
+        on_target=recorder.set_target if recorder else None,
     )

@@ -1,4 +1,4 @@
-"""`manage.py run_simulator`: a synthetic market behind the provider's WebSocket and REST protocol."""
+"""`manage.py run_simulator`: serves a synthetic market through the provider's WebSocket and REST protocol."""
 
 import contextlib
 import datetime as dt
@@ -145,9 +145,9 @@ def _scenario(options: Mapping[str, Any]) -> Scenario:
 
 
 def default_start(sessions: Sequence[dt.date], today: dt.date, scenario: Scenario = ORDINARY) -> dt.datetime:
-    """The scenario's time of the last session before today.
+    """The scenario's start time on the date of the last session before today.
 
-    For the ordinary market 09:29: the open, the busiest minute, is then the first that people see.
+    For the ordinary market it is 09:29, so that the open, the busiest minute, comes first.
     """
     return dt.datetime.combine(max(date for date in sessions if date < today), scenario.start)
 
@@ -163,7 +163,7 @@ def _parse_start(text: str) -> dt.datetime:
 
 
 def _days_before(now_ns: int, start: dt.datetime | None) -> int:
-    """How far back the calendar must reach, so that past days can be asked for."""
+    """How many days before now the calendar must begin, so that clients can request past days."""
     if start is None:
         return 400
     today = dt.datetime.fromtimestamp(now_ns / 1e9, tz=dt.UTC).date()

@@ -117,8 +117,8 @@ class MassiveProvider:
         """What arrived, and what became of it before it was taken."""
         return self._buffer.counts
 
-    def aim(self, target: FeedTarget | None) -> None:
-        """Listen to this from now on; see `marketdata.providers.base.Provider.aim`."""
+    def set_target(self, target: FeedTarget | None) -> None:
+        """Listen to this from now on; see `marketdata.providers.base.Provider.set_target`."""
         before, session = self._target, self._session
         if target == before:
             return
@@ -162,7 +162,7 @@ class MassiveProvider:
 
     def notice(self, statuses: Sequence[StatusEvent]) -> None:
         """Count what the server says, and log what is not an acknowledgement."""
-        others = self._feed_clock.take(statuses)
+        others = self._feed_clock.apply_declarations(statuses)
         for event in (shown_status(event, self._shown) for event in others):
             known = event.status if event.status in KNOWN_STATUSES else "other"
             metrics.PROVIDER_STATUSES.labels(status=known).inc()

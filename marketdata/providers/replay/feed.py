@@ -57,9 +57,9 @@ class ReplayProvider(BufferedProvider):
         self._target: FeedTarget | None = None
         self._changed = asyncio.Event()
         self._feed_times: deque[tuple[int, int]] = deque()
-        self.aim(target)
+        self.set_target(target)
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         """Play these recordings from their beginning; None stops."""
         if target == self._target:
             return

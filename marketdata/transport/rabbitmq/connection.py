@@ -1,4 +1,4 @@
-"""A connection that is made when needed, with our timeouts and our errors."""
+"""A connection to RabbitMQ that is made on demand, with our timeouts and our errors."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ from marketdata.errors import (
 from marketdata.observability.metrics import TRANSPORT_ERRORS, TRANSPORT_RECONNECTS
 
 CLOSE_SECONDS: Final = 2.0
-READY_SECONDS: Final = 0.1  # an answer without waiting: the driver knows whether the broker has blocked us
+READY_SECONDS: Final = 0.1  # enough, since the driver answers without asking the broker
 
 
 class Link:
-    """A connection that is made when it is needed, and made anew after it was lost."""
+    """A connection that is made on demand, and replaced after it was lost."""
 
     def __init__(self, url: str, heartbeat_seconds: int, timeout_seconds: float) -> None:
         self._url = url
@@ -34,7 +34,7 @@ class Link:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def connection(self) -> AbstractConnection:
-        """The connection, made anew where there is none; call it within `translated_errors`."""
+        """The connection; connects first if there is none. Call it within `translated_errors`."""
         async with self._connecting:
             if self._connection is None or not self._connection.connected.is_set():
                 self.drop()
@@ -45,7 +45,7 @@ class Link:
             return self._connection
 
     def drop(self) -> None:
-        """Give the connection up without waiting for its goodbye."""
+        """Close the connection in the background."""
         if self._connection is not None:
             closing = asyncio.create_task(_close(self._connection))
             self._closing.add(closing)
@@ -53,13 +53,13 @@ class Link:
             self._connection = None
 
     async def close(self) -> None:
-        """Give the connection up and wait, not for long, until it is closed."""
+        """Close the connection, and wait up to `CLOSE_SECONDS` for that."""
         self.drop()
         if self._closing:
             await asyncio.wait(set(self._closing))
 
     async def _is_blocked(self) -> bool:
-        """Whether the broker stands and has told us (`connection.blocked`) that it reads nothing from us."""
+        """Whether the broker is connected and has blocked publishing (`connection.blocked`)."""
         connection = self._connection
         if connection is None or connection.transport is None or not connection.connected.is_set():
             return False
@@ -72,7 +72,7 @@ class Link:
 
     @contextlib.asynccontextmanager
     async def translated_errors(self) -> AsyncIterator[None]:
-        """Our timeout and our errors around calls of the broker; after any failure the connection goes."""
+        """Apply our timeout and our errors to calls of the broker. Any failure drops the connection."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 yield
@@ -85,7 +85,8 @@ class Link:
         except (*CONNECTION_EXCEPTIONS, TimeoutError, asyncio.CancelledError) as error:
             blocked = isinstance(error, TimeoutError) and await self._is_blocked()
             self.drop()
-            # A connection that breaks cancels the library's own tasks, and we see it without being cancelled.
+            # A broken connection cancels the library's own tasks. We get that error although we are not
+            # cancelled.
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 raise
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()

@@ -1,4 +1,4 @@
-"""A batch as an AMQP message and back. Pure functions."""
+"""Converts a batch to an AMQP message and back. No I/O."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ Properties = spec.Basic.Properties
 
 
 class _Headers(msgspec.Struct, frozen=True, kw_only=True):
-    """What travels beside the body; queue and shard are those of the queue itself."""
+    """The headers of a message. Queue and shard are not among them: the queue's name gives them."""
 
     format: str
     source: str
@@ -27,7 +27,7 @@ class _Headers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def properties_of(batch: Batch) -> Properties:
-    """What travels beside the body, which is the batch's as it is: the rest of the batch in headers."""
+    """The message properties with the batch's headers. The message's body is the batch's body, unchanged."""
     headers: Any = {
         "format": batch.format,
         "source": batch.source,
@@ -46,7 +46,7 @@ def batch_of(queue: QueueName, shard: int, body: bytes, headers: Mapping[str, An
     """The batch in a message that arrived in this queue.
 
     Raises:
-        ContentError: reason `malformed_batch`; someone else published there.
+        ContentError: reason `malformed_batch`; the message is not a batch.
     """
     try:
         values = msgspec.convert(headers, _Headers)

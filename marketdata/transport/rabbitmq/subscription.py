@@ -1,4 +1,4 @@
-"""The consuming side: one would-be owner of a shard."""
+"""Consumes the queues of one shard while this process owns it."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ STANDBY_POLL_SECONDS: Final = 0.5
 
 
 class RabbitMQSubscription:
-    """One would-be owner of a shard; see `base.ShardSubscription` for what it promises."""
+    """Implements `base.ShardSubscription` with an exclusive queue as the lock of the shard."""
 
     def __init__(
         self,
@@ -49,25 +49,25 @@ class RabbitMQSubscription:
         self._in_doubt = False
         self._owned_until = 0.0
         self._waiting: dict[QueueName, deque[AbstractIncomingMessage]] = {}
-        self._on_loan: dict[int, AbstractIncomingMessage] = {}
-        self._stirred = asyncio.Event()
+        self._unacknowledged: dict[int, AbstractIncomingMessage] = {}
+        self._work_available = asyncio.Event()
 
     @property
     def expired_batches(self) -> int:
-        """Batches that were too old when they came."""
+        """See `base.ShardSubscription.expired_batches`."""
         return self._intake.expired_batches
 
     @property
     def lost_batches(self) -> int:
-        """Batches that never came."""
+        """See `base.ShardSubscription.lost_batches`."""
         return self._intake.lost_batches
 
     async def acquire(self) -> None:
-        """Wait for the lock, then consume every queue of the shard on one channel."""
+        """Wait for the lock; then consume every queue of the shard on one channel."""
         self._acquiring.add(self)
         self._forget()
         self._link.drop()
-        while not await self._locked():  # noqa: ASYNC110 - the other owner is another process
+        while not await self._try_lock():  # noqa: ASYNC110 - the other owner is another process
             await asyncio.sleep(STANDBY_POLL_SECONDS)
         self._term += 1
         async with self._link.translated_errors():
@@ -81,10 +81,10 @@ class RabbitMQSubscription:
             self._in_doubt = False
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
-        """Drain what has arrived, after making sure once a second that the shard is still ours."""
+        """Return the batches that have arrived. Once a second, check first that we still own the shard."""
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
-            self._stirred.clear()  # before looking: what comes from here on ends the wait
+            self._work_available.clear()  # before the check: any later arrival ends the wait below
             await self._confirm_ownership()
             deliveries = await self._drain()
             remaining = deadline - asyncio.get_running_loop().time()
@@ -94,14 +94,14 @@ class RabbitMQSubscription:
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge in as few frames as the order of the deliveries allows."""
-        loans = [delivery.tag for delivery in deliveries]
-        numbers = {loan.number for loan in loans if isinstance(loan, _Loan) and loan.term == self._term}
-        if len(numbers) < len(deliveries) or not numbers <= self._on_loan.keys():
-            raise OwnershipLost(f"a batch of shard {self._shard} is not on loan under this ownership")
+        tags = [delivery.tag for delivery in deliveries]
+        numbers = {tag.number for tag in tags if isinstance(tag, _Tag) and tag.term == self._term}
+        if len(numbers) < len(deliveries) or not numbers <= self._unacknowledged.keys():
+            raise OwnershipLost(f"a batch of shard {self._shard} was not delivered under this ownership")
         await self._acknowledge_numbers(numbers)
 
     async def close(self) -> None:
-        """Disconnect: the broker takes back what is on loan, in order, and gives up the lock."""
+        """Disconnect: the broker requeues the unacknowledged batches in order, and releases the lock."""
         self._forget()
         await self._link.close()
         self._acquiring.discard(self)
@@ -111,18 +111,18 @@ class RabbitMQSubscription:
         self._lost = False
         self._in_doubt = False
         self._owned_until = 0.0
-        self._on_loan = {}
+        self._unacknowledged = {}
         self._waiting = {queue: deque() for queue in self._queues}
-        self._stirred.set()
+        self._work_available.set()
 
     def _on_loss(self, channel: AbstractChannel) -> None:
-        """The channel was closed, or the broker cancelled a consumer since someone deleted its queue."""
+        """Handle a closed channel, or a consumer that the broker cancelled because its queue was deleted."""
         if channel is self._channel:
             self._lost = True
-            self._stirred.set()
+            self._work_available.set()
 
-    async def _locked(self) -> bool:
-        """Try once to declare the exclusive queue; the broker closes the channel of who comes second."""
+    async def _try_lock(self) -> bool:
+        """Try once to declare the exclusive queue. If another connection has it, we lose the channel."""
         async with self._link.translated_errors():
             connection = await self._link.connection()
             try:
@@ -133,7 +133,7 @@ class RabbitMQSubscription:
         return True
 
     async def _confirm_ownership(self) -> None:
-        """Raise unless the broker said within the last second, or says now, that the lock is ours."""
+        """Raise unless the broker confirmed our lock within the last second, or confirms it now."""
         channel = self._channel
         if channel is None or self._in_doubt:
             raise OwnershipLost(f"shard {self._shard} is not owned here: acquire it first")
@@ -144,7 +144,7 @@ class RabbitMQSubscription:
         asked_at = asyncio.get_running_loop().time()
         if asked_at < self._owned_until:
             return
-        self._in_doubt = True  # until the answer is here, also when this call is cancelled
+        self._in_doubt = True  # until the answer arrives; stays so if this call is cancelled
         try:
             async with self._link.translated_errors():
                 await channel.declare_queue(self._lock, exclusive=True)
@@ -161,12 +161,14 @@ class RabbitMQSubscription:
         channel.close_callbacks.add(lambda *_: self._on_loss(channel))
         for queue in self._queues:
             declared = await channel.get_queue(self._topology.queue(queue, self._shard), ensure=False)
-            await declared.consume(_Inbox(self._waiting[queue], self._on_loan, self._stirred).put)
+            await declared.consume(
+                _Inbox(self._waiting[queue], self._unacknowledged, self._work_available).put
+            )
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stirred.wait()
+                await self._work_available.wait()
 
     async def _drain(self) -> list[Delivery]:
         deliveries: list[Delivery] = []
@@ -175,16 +177,16 @@ class RabbitMQSubscription:
             while waiting:
                 message = waiting.popleft()
                 number = message.delivery_tag or 0
-                batch = self._admitted(queue, message)
+                batch = self._admit(queue, message)
                 if batch is None:
                     refused.add(number)
                 else:
-                    deliveries.append(Delivery(batch, _Loan(self._term, number)))
+                    deliveries.append(Delivery(batch, _Tag(self._term, number)))
         if refused:
             await self._acknowledge_numbers(refused)
         return deliveries
 
-    def _admitted(self, queue: QueueName, message: AbstractIncomingMessage) -> Batch | None:
+    def _admit(self, queue: QueueName, message: AbstractIncomingMessage) -> Batch | None:
         try:
             batch = batch_of(queue, self._shard, message.body, message.headers)
         except ContentError as error:
@@ -193,8 +195,8 @@ class RabbitMQSubscription:
         return batch if self._intake.admit(batch) else None
 
     async def _acknowledge_numbers(self, numbers: Collection[int]) -> None:
-        up_to, single = acknowledgement_frames(self._on_loan, numbers)
-        messages = {number: self._on_loan.pop(number) for number in numbers}
+        up_to, single = acknowledgement_frames(self._unacknowledged, numbers)
+        messages = {number: self._unacknowledged.pop(number) for number in numbers}
         async with self._link.translated_errors():
             if up_to is not None:
                 await messages[up_to].ack(multiple=True)
@@ -202,34 +204,36 @@ class RabbitMQSubscription:
                 await messages[number].ack()
 
 
-def acknowledgement_frames(on_loan: Iterable[int], done: Collection[int]) -> tuple[int | None, Sequence[int]]:
-    """The number up to which all can be acknowledged in one frame, and those that need their own.
+def acknowledgement_frames(
+    unacknowledged: Iterable[int], done: Collection[int]
+) -> tuple[int | None, Sequence[int]]:
+    """The number up to which one frame acknowledges all, and the numbers that need a frame each.
 
-    `on_loan` ascends, as the broker numbers deliveries, and includes all of `done`.
+    `unacknowledged` is in ascending order, as the broker numbers deliveries, and includes all of `done`.
     """
     up_to = None
-    for number in on_loan:
+    for number in unacknowledged:
         if number not in done:
             break
         up_to = number
     return up_to, sorted(number for number in done if up_to is None or number > up_to)
 
 
-class _Loan(NamedTuple):
-    """The broker's number of a delivery, and the term of ownership in which it is valid."""
+class _Tag(NamedTuple):
+    """Identifies a delivery: the broker's number, which is valid in one term of ownership only."""
 
     term: int
     number: int
 
 
 class _Inbox(NamedTuple):
-    """Where the messages of one queue arrive."""
+    """Receives the messages of one queue."""
 
     waiting: deque[AbstractIncomingMessage]
-    on_loan: dict[int, AbstractIncomingMessage]
-    stirred: asyncio.Event
+    unacknowledged: dict[int, AbstractIncomingMessage]
+    work_available: asyncio.Event
 
     async def put(self, message: AbstractIncomingMessage) -> None:
-        self.on_loan[message.delivery_tag or 0] = message
+        self.unacknowledged[message.delivery_tag or 0] = message
         self.waiting.append(message)
-        self.stirred.set()
+        self.work_available.set()

@@ -30,20 +30,20 @@ class Topology:
         }
 
     def queue(self, queue: QueueName, shard: int) -> str:
-        """The queue of an event class and shard; also its routing key."""
+        """The name of the queue of an event class and shard; also its routing key."""
         return f"{self._prefix}.{queue}.{shard}"
 
     def lock(self, shard: int) -> str:
-        """The exclusive queue that the owner of a shard holds."""
+        """The name of the exclusive queue that the owner of a shard holds."""
         return f"{self._prefix}.owner.{shard}"
 
     async def declare(
         self, channel: AbstractChannel, shard: int, queues: Iterable[QueueName]
     ) -> Sequence[QueueDepth]:
-        """Make sure that the queues are there; how many batches wait in each.
+        """Create the queues that do not exist. Returns how many batches wait in each.
 
         Raises:
-            TopologyMismatch: one is there with other arguments.
+            TopologyMismatch: a queue exists with other arguments.
         """
         return [await self._declare(channel, queue, shard) for queue in queues]
 
@@ -57,7 +57,7 @@ class Topology:
 
 
 def _explain(queue: str, refusal: str) -> str:
-    """The broker's refusal of a declaration in an operator's words."""
+    """The broker's refusal of a declaration, in words for an operator."""
     found = _INEQUIVALENT.search(refusal)
     difference = (
         f"{found['argument']} is {found['theirs']} there and {found['ours']} in our settings"

@@ -1,4 +1,4 @@
-"""The keys of one prefix; the package says what they hold."""
+"""The keys of the lists and leases; the package's docstring says what they hold."""
 
 from marketdata.transport.queues import QueueName
 
@@ -10,17 +10,17 @@ class Names:
         self._prefix = prefix
 
     def queue(self, queue: QueueName, shard: int) -> str:
-        """Batches that wait."""
+        """The key of the waiting batches."""
         return f"{self._prefix}:{queue}:{shard}"
 
-    def loan(self, queue: QueueName, shard: int) -> str:
-        """Batches on loan."""
+    def unacknowledged(self, queue: QueueName, shard: int) -> str:
+        """The key of the delivered batches that are not acknowledged."""
         return f"{self.queue(queue, shard)}:loan"
 
     def wake(self, shard: int) -> str:
-        """The token that wakes the reader."""
+        """The key of the token that wakes the reader."""
         return f"{self._prefix}:wake:{shard}"
 
     def lease(self, shard: int) -> str:
-        """Who owns the shard."""
+        """The key of the lease, which holds the shard's owner."""
         return f"{self._prefix}:owner:{shard}"

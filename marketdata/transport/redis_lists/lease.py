@@ -12,9 +12,10 @@ LEASE_MS: Final = 3_000
 class ShardLease:
     """Implements `marketdata.runtime.leadership.RenewableLease`.
 
-    `keys` are the lease's own, then for each queue of the shard its list and its loans: to acquire or to
-    release puts back what is on loan, where it lives `queue_ttl_ms`. A lease that ran out is not renewed but
-    acquired again, for the same reason. All methods raise the errors of `Server.script`.
+    `keys`: the lease's own key; then, for each queue of the shard, its list and its unacknowledged batches.
+    Acquiring and releasing put these batches back into the list, whose lifetime is `queue_ttl_ms`. For this
+    reason an expired lease is not renewed but acquired again. All methods raise the errors of
+    `Server.script`.
     """
 
     ttl_ms: Final = LEASE_MS
@@ -26,15 +27,15 @@ class ShardLease:
         self._queue_ttl_ms = queue_ttl_ms
 
     async def acquire(self) -> bool:
-        """Take the lease if it is free or ours, and put back what is on loan."""
+        """Take the lease if it is free or ours, and put back the unacknowledged batches."""
         return bool(
             await self._server.script(ACQUIRE, self._keys, self._owner, self.ttl_ms, self._queue_ttl_ms)
         )
 
     async def renew(self) -> bool:
-        """Prolong it; False when it ran out or went to another owner."""
+        """Prolong the lease; False when it expired or belongs to another owner."""
         return bool(await self._server.script(RENEW, self._keys[:1], self._owner, self.ttl_ms))
 
     async def release(self) -> None:
-        """Put back what is on loan and free the shard. No effect if the lease is not ours."""
+        """Put back the unacknowledged batches and free the shard. No effect if the lease is not ours."""
         await self._server.script(RELEASE, self._keys, self._owner, self._queue_ttl_ms)

@@ -1,10 +1,10 @@
-"""What runs inside the server, in one step each."""
+"""Scripts that the Redis server runs, each as one atomic step."""
 
 from typing import Final
 
 # Bounds one queue and wakes its reader.
 # KEYS: queue, wake-up list. ARGV: oldest received ms, most batches, lifetime ms.
-# Answers how many batches gave way because the queue was full, and how many since they were too old.
+# Returns how many batches were dropped because the queue was full, and how many because they had expired.
 BOUND: Final = """
 local surplus = math.max(redis.call('LLEN', KEYS[1]) - tonumber(ARGV[2]), 0)
 if surplus > 0 then redis.call('LTRIM', KEYS[1], surplus, -1) end
@@ -22,20 +22,21 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return {surplus, expired}
 """
 
-# Puts what is on loan back to the head of its queue, in order.
+# Puts unacknowledged batches back to the head of their queue, in order.
 _RECLAIM: Final = """
-local function reclaim(queue, loan, lifetime)
-  local numbers = redis.call('HKEYS', loan)
+local function reclaim(queue, unacknowledged, lifetime)
+  local numbers = redis.call('HKEYS', unacknowledged)
   table.sort(numbers, function(a, b) return tonumber(a) > tonumber(b) end)
   for _, number in ipairs(numbers) do
-    redis.call('LPUSH', queue, redis.call('HGET', loan, number))
+    redis.call('LPUSH', queue, redis.call('HGET', unacknowledged, number))
   end
-  redis.call('DEL', loan)
+  redis.call('DEL', unacknowledged)
   redis.call('PEXPIRE', queue, lifetime)
 end
 """
 
-# KEYS: lease, then queue and loan of each queue. ARGV: owner, lease ms, lifetime ms. Answers 1 to the owner.
+# KEYS: lease; then list and unacknowledged batches of each queue. ARGV: owner, lease ms, lifetime ms.
+# Returns 1 to the owner.
 ACQUIRE: Final = (
     _RECLAIM
     + """
@@ -63,31 +64,33 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
 
-# Moves batches from queue to loan. KEYS as for ACQUIRE. ARGV: owner, most on loan, most in one call,
-# lifetime ms, first loan number. Answers nil to anyone but the owner, else {number, batch, ...} per queue.
+# Moves batches from the list of a queue to its unacknowledged ones. KEYS as for ACQUIRE.
+# ARGV: owner, most unacknowledged, most in one call, lifetime ms, first delivery number.
+# Returns {number, batch, ...} per queue to the owner, and nil to any other caller.
 TAKE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local number = tonumber(ARGV[5])
 local answer = {}
 for i = 2, #KEYS, 2 do
-  local queue, loan, taken = KEYS[i], KEYS[i + 1], {}
-  local room = math.min(tonumber(ARGV[2]) - redis.call('HLEN', loan), tonumber(ARGV[3]))
+  local queue, unacknowledged, taken = KEYS[i], KEYS[i + 1], {}
+  local room = math.min(tonumber(ARGV[2]) - redis.call('HLEN', unacknowledged), tonumber(ARGV[3]))
   local batch = room > 0 and redis.call('LPOP', queue)
   while batch do
-    redis.call('HSET', loan, number, batch)
+    redis.call('HSET', unacknowledged, number, batch)
     taken[#taken + 1] = number
     taken[#taken + 1] = batch
     number = number + 1
     room = room - 1
     batch = room > 0 and redis.call('LPOP', queue)
   end
-  if #taken > 0 then redis.call('PEXPIRE', loan, ARGV[4]) end
+  if #taken > 0 then redis.call('PEXPIRE', unacknowledged, ARGV[4]) end
   answer[#answer + 1] = taken
 end
 return answer
 """
 
-# KEYS: lease, loans. ARGV: owner, then for each loan a count and that many numbers.
+# KEYS: lease, keys of unacknowledged batches. ARGV: owner; then for each of these keys a count and that many
+# delivery numbers.
 ACKNOWLEDGE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local at = 2

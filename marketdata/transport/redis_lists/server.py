@@ -1,4 +1,4 @@
-"""The Redis clients, with our timeouts and our errors."""
+"""Calls the Redis server of the queues, with our timeouts and our errors."""
 
 import asyncio
 import contextlib
@@ -41,8 +41,9 @@ def _client(url: str, timeout_seconds: float, *, retries: int) -> Any:
 class Server:
     """Redis clients with our timeouts and our errors.
 
-    What may run twice is repeated once on a new connection, since the pool notices only by failing that a
-    server was restarted. An owner's script is not: repeated, it would put a second lot of batches on loan.
+    A command that may run twice is repeated once on a new connection: the pool notices a restart of the
+    server only when a command fails. An owner's script is not repeated, since it would take more batches each
+    time.
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
@@ -50,7 +51,7 @@ class Server:
         try:
             self._repeating = _client(url, timeout_seconds, retries=1)
             self._once = _client(url, timeout_seconds, retries=0)
-        except ValueError:  # its text would repeat a part of the address, which may be of the password
+        except ValueError:  # its text may contain a part of the password
             raise ConfigurationError("MDQ_URL is not a Redis address") from None
 
     async def ping(self) -> None:
@@ -69,7 +70,7 @@ class Server:
             return await self._once.execute_command("EVAL", script, len(keys), *keys, *arguments)
 
     async def pipeline(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """Send all commands in one go; their answers, or the first error."""
+        """Send all commands in one round trip. Returns their answers; raises the first error."""
         async with self._translated_errors():
             pipeline = self._repeating.pipeline(transaction=False)
             for words in commands:
@@ -78,13 +79,13 @@ class Server:
             return answers
 
     async def wait_for_token(self, key: str, seconds: float) -> None:
-        """Return when there is a token, or after that time."""
+        """Return when there is a token, or after `seconds` at most."""
         seconds = min(seconds, self._timeout_seconds / 2)
         async with self._translated_errors():
             await self._once.execute_command("BLPOP", key, f"{max(seconds, 0.001):.3f}")
 
     async def close(self) -> None:
-        """Disconnect, one client also where the other's server is silent."""
+        """Disconnect both clients, even if closing the first one fails."""
         for client in (self._repeating, self._once):
             with contextlib.suppress(RedisError, OSError):
                 await client.aclose()

@@ -1,4 +1,4 @@
-"""The consuming side: one would-be owner of a shard."""
+"""Consumes the queues of one shard while this process owns it."""
 
 import asyncio
 import contextlib
@@ -19,15 +19,15 @@ from marketdata.transport.redis_lists.server import Server
 
 STANDBY_SECONDS: Final = 0.3
 LONGEST_BLOCK_SECONDS: Final = 1.0
-MOST_BATCHES_A_QUEUE: Final = 64
-"""Handed over in one call: bounds how long a script may hold the server (64 batches of 170 kB: some ms)."""
+MAX_BATCHES_PER_QUEUE: Final = 64
+"""Per call; bounds how long a script occupies the server (64 batches of 170 kB: some ms)."""
 
 
 class RedisListSubscription:
-    """One would-be owner of a shard; see `base.ShardSubscription` for what it promises.
+    """Implements `base.ShardSubscription` with a lease in Redis as the lock of the shard.
 
-    It is in `acquiring` from `acquire` to `close`, so that its transport ends the renewal of a lease that
-    nobody else holds any more.
+    It is a member of `acquiring` from `acquire` to `close`, so that the transport can close it, which ends
+    the renewal of the lease.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class RedisListSubscription:
         self._owner = secrets.token_hex(16)
         self._lease = names.lease(shard)
         self._wake = names.wake(shard)
-        self._loans = {queue: names.loan(queue, shard) for queue in self._queues}
+        self._unacknowledged_keys = {queue: names.unacknowledged(queue, shard) for queue in self._queues}
         self._keys = [self._lease]
         for queue in self._queues:
-            self._keys += [names.queue(queue, shard), self._loans[queue]]
+            self._keys += [names.queue(queue, shard), self._unacknowledged_keys[queue]]
         self._owned = False
         self._term = 0
         self._next_number = 0
-        # Each script that needs ownership checks the lease itself, so a failed renewal does no harm.
+        # Each script of an owner checks the lease itself, so it is safe to go on after a failed renewal.
         self._leadership = Leadership(
             ShardLease(server, self._keys, self._owner, queue_ttl_ms=ttl_ms),
             role=f"owner of shard {shard}",
@@ -70,12 +70,12 @@ class RedisListSubscription:
 
     @property
     def expired_batches(self) -> int:
-        """Batches that were too old when they came."""
+        """See `base.ShardSubscription.expired_batches`."""
         return self._intake.expired_batches
 
     @property
     def lost_batches(self) -> int:
-        """Batches that never came."""
+        """See `base.ShardSubscription.lost_batches`."""
         return self._intake.lost_batches
 
     async def acquire(self) -> None:
@@ -87,10 +87,10 @@ class RedisListSubscription:
         await self._leadership.acquire(never, wait_for_store=False)
         self._owned = True
         self._term += 1
-        await self._tenure.enter_async_context(self._leadership.kept(never))
+        await self._tenure.enter_async_context(self._leadership.renewing(never))
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
-        """Take what waits; with nothing there, block on the wake-up list and look again."""
+        """Take the waiting batches. If there are none, block on the wake-up list and try again."""
         deadline = asyncio.get_running_loop().time() + wait_seconds
         while True:
             deliveries = await self._take()
@@ -100,15 +100,15 @@ class RedisListSubscription:
             await self._server.wait_for_token(self._wake, min(remaining, LONGEST_BLOCK_SECONDS))
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Remove the batches from the loans, as long as the lease holds."""
-        loans = [delivery.tag for delivery in deliveries]
-        if any(not isinstance(loan, _Loan) or loan.term != self._term for loan in loans):
-            raise OwnershipLost(f"a batch of shard {self._shard} was lent under an earlier ownership")
-        if loans:
-            await self._remove(cast("list[_Loan]", loans))
+        """Delete the batches, provided that the lease is still ours."""
+        tags = [delivery.tag for delivery in deliveries]
+        if any(not isinstance(tag, _Tag) or tag.term != self._term for tag in tags):
+            raise OwnershipLost(f"a batch of shard {self._shard} was delivered under an earlier ownership")
+        if tags:
+            await self._remove(cast("list[_Tag]", tags))
 
     async def close(self) -> None:
-        """Put back what is on loan and release the lease; a server that is away lets it run out."""
+        """Put back the unacknowledged batches and release the lease; while the server is away, it expires."""
         await self._tenure.aclose()
         if self._owned:
             self._owned = False
@@ -116,34 +116,34 @@ class RedisListSubscription:
         self._acquiring.discard(self)
 
     async def _take(self) -> list[Delivery]:
-        """What may be handed out of what waits; goes on while all that came was too old."""
+        """Take waiting batches; repeats while all that it takes are expired or malformed."""
         deliveries: list[Delivery] = []
-        came = True
-        while came and not deliveries:
+        any_taken = True
+        while any_taken and not deliveries:
             answer = await self._as_owner(
-                TAKE, self._keys, self._prefetch, MOST_BATCHES_A_QUEUE, self._ttl_ms, self._next_number
+                TAKE, self._keys, self._prefetch, MAX_BATCHES_PER_QUEUE, self._ttl_ms, self._next_number
             )
-            came = any(answer)
-            deliveries = await self._sorted_out(answer)
+            any_taken = any(answer)
+            deliveries = await self._deliveries_in(answer)
         return deliveries
 
-    async def _sorted_out(self, answer: Sequence[Sequence[Any]]) -> list[Delivery]:
+    async def _deliveries_in(self, answer: Sequence[Sequence[Any]]) -> list[Delivery]:
         deliveries: list[Delivery] = []
-        refused: list[_Loan] = []
+        refused: list[_Tag] = []
         for queue, taken in zip(self._queues, answer, strict=True):
             for number, data in zip(taken[::2], taken[1::2], strict=True):
                 self._next_number = number + 1
-                loan = _Loan(self._term, self._loans[queue], number)
-                batch = self._admitted(queue, data)
+                tag = _Tag(self._term, self._unacknowledged_keys[queue], number)
+                batch = self._admit(queue, data)
                 if batch is None:
-                    refused.append(loan)
+                    refused.append(tag)
                 else:
-                    deliveries.append(Delivery(batch, loan))
+                    deliveries.append(Delivery(batch, tag))
         if refused:
             await self._remove(refused)
         return deliveries
 
-    def _admitted(self, queue: QueueName, data: bytes) -> Batch | None:
+    def _admit(self, queue: QueueName, data: bytes) -> Batch | None:
         try:
             batch = decode(data)
         except ContentError as error:
@@ -151,19 +151,19 @@ class RedisListSubscription:
             return None
         return batch if self._intake.admit(batch) else None
 
-    async def _remove(self, loans: Iterable["_Loan"]) -> None:
+    async def _remove(self, tags: Iterable["_Tag"]) -> None:
         numbers: dict[str, list[int]] = {}
-        for loan in loans:
-            numbers.setdefault(loan.key, []).append(loan.number)
-        arguments = [argument for of_loan in numbers.values() for argument in (len(of_loan), *of_loan)]
+        for tag in tags:
+            numbers.setdefault(tag.key, []).append(tag.number)
+        arguments = [argument for of_key in numbers.values() for argument in (len(of_key), *of_key)]
         await self._as_owner(ACKNOWLEDGE, [self._lease, *numbers], *arguments)
 
     async def _as_owner(self, script: str, keys: Sequence[str], *arguments: object) -> Any:
-        """Run a script that answers nothing (0 or nil) to anyone but the owner."""
+        """Run a script that returns 0 or nil unless the caller owns the shard."""
         if not self._owned:
             raise OwnershipLost(f"shard {self._shard} is not owned here: acquire it first")
-        # Until the answer is here ownership is in doubt: a batch on loan whose delivery was cut off
-        # comes back only through `acquire`.
+        # Ownership is in doubt until the answer arrives: if the call is cut off, the script may have taken
+        # batches that only `acquire` puts back.
         self._owned = False
         answer = await self._server.script_once(script, keys, self._owner, *arguments)
         if answer in (None, 0):
@@ -172,8 +172,8 @@ class RedisListSubscription:
         return answer
 
 
-class _Loan(NamedTuple):
-    """Where a delivered batch waits for its acknowledgement, and in which term of ownership it was lent."""
+class _Tag(NamedTuple):
+    """Identifies a delivery: the term of ownership, the key of unacknowledged batches, its number there."""
 
     term: int
     key: str

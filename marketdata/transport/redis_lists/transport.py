@@ -1,10 +1,10 @@
-"""The publishing side, and the maker of subscriptions."""
+"""Publishes batches to Redis lists, and makes the subscriptions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from marketdata.clock import Clock
-from marketdata.transport.accounting import Intake, count_given_up, count_published, note_depths
+from marketdata.transport.accounting import Intake, count_discarded, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
 from marketdata.transport.envelope import encode, oldest_received_ms
 from marketdata.transport.queues import QueueLimits, QueueName
@@ -15,7 +15,7 @@ from marketdata.transport.redis_lists.subscription import RedisListSubscription
 
 
 class RedisListTransport:
-    """One connection pool to the lists; see `base.Transport` for what it promises."""
+    """Implements `base.Transport` with lists in a Redis server."""
 
     def __init__(
         self,
@@ -45,12 +45,12 @@ class RedisListTransport:
         for batch in batches:
             grouped.setdefault((batch.queue, batch.shard), []).append(encode(batch))
         if grouped:
-            answers = await self._server.pipeline(self._appending(grouped))
+            answers = await self._server.pipeline(self._commands(grouped))
             count_published(batches)
             for (queue, _), (surplus, expired) in zip(grouped, answers[1::2], strict=True):
-                count_given_up(queue, surplus=surplus, expired=expired)
+                count_discarded(queue, surplus=surplus, expired=expired)
 
-    def _appending(self, grouped: dict[tuple[QueueName, int], list[bytes]]) -> Iterable[tuple[Any, ...]]:
+    def _commands(self, grouped: dict[tuple[QueueName, int], list[bytes]]) -> Iterable[tuple[Any, ...]]:
         oldest = oldest_received_ms(self._clock.time_ns(), self._limits)
         bounds = (oldest, self._limits.max_batches, self._limits.ttl_ms)
         for (queue, shard), values in grouped.items():
@@ -59,7 +59,7 @@ class RedisListTransport:
             yield "EVAL", BOUND, 2, key, self._names.wake(shard), *bounds
 
     def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RedisListSubscription:
-        """A subscription under a lease of its own."""
+        """A subscription with a lease of its own."""
         return RedisListSubscription(
             self._server,
             self._names,
@@ -73,13 +73,15 @@ class RedisListTransport:
 
     async def depths(self) -> Sequence[QueueDepth]:
         """The lengths of all lists, in one round trip."""
-        places = [(queue, shard) for shard in range(self._shard_count) for queue in QueueName]
-        lengths = await self._server.pipeline(("LLEN", self._names.queue(*place)) for place in places)
+        queues = [(queue, shard) for shard in range(self._shard_count) for queue in QueueName]
+        lengths = await self._server.pipeline(
+            ("LLEN", self._names.queue(queue, shard)) for queue, shard in queues
+        )
         depths = [
             QueueDepth(queue=queue, shard=shard, batches=length)
-            for (queue, shard), length in zip(places, lengths, strict=True)
+            for (queue, shard), length in zip(queues, lengths, strict=True)
         ]
-        note_depths(depths)
+        set_depths(depths)
         return depths
 
     async def close(self) -> None:

@@ -66,8 +66,8 @@ class Command(BaseCommand):
             effect = await control.effect(version, deadline_seconds=wait_seconds)
             self._show(await control.wanted(), effect.actual)
             if not effect.achieved:
-                raise CommandError(f"version {version} has had no effect: {effect.account}")
-            self.stdout.write(self.style.SUCCESS(f"version {version}: {effect.account}"))
+                raise CommandError(f"version {version} has had no effect: {effect.explanation}")
+            self.stdout.write(self.style.SUCCESS(f"version {version}: {effect.explanation}"))
 
     def _show(self, wanted: ServiceSettings, actual: Sequence[SettingsActual]) -> None:
         for declared in declarations(type(wanted)).values():

@@ -63,7 +63,7 @@ class FakeProvider:
     def counts(self) -> BufferCounts:
         return self.buffer.counts
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         self.target = target
 
     def discard(self, reason: str) -> None:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
 from marketdata.observability.driver_text import driver_text
-from marketdata.observability.foreign_text import LONGEST_TEXT
+from marketdata.observability.foreign_text import MAX_CHARACTERS
 
 OUT_OF_MEMORY = "command not allowed when used memory > 'maxmemory'."
 
@@ -33,4 +33,4 @@ def test_any_text_is_one_printable_line_of_bounded_length(words: str) -> None:
     for error in (OutOfMemoryError(words), failed_in_a_pipeline(words, b"x"), OSError(words)):
         shown = driver_text(error)
         assert shown.isprintable()
-        assert len(shown) <= LONGEST_TEXT + 1
+        assert len(shown) <= MAX_CHARACTERS + 1

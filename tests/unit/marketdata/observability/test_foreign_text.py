@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.observability.foreign_text import LONGEST_TEXT, MASK, TextFilter
+from marketdata.observability.foreign_text import MASK, MAX_CHARACTERS, TextFilter
 
 KEY = "Zx9/secret+key=42"
 
@@ -28,12 +28,12 @@ def test_without_a_secret_the_text_stays() -> None:
 
 
 def test_a_key_across_the_bound_is_masked_before_the_text_is_cut() -> None:
-    shown = TextFilter(KEY)("x" * (LONGEST_TEXT - 5) + KEY)
+    shown = TextFilter(KEY)("x" * (MAX_CHARACTERS - 5) + KEY)
     assert "Zx9" not in shown
 
 
 @given(st.text())
 def test_any_text_becomes_one_bounded_line(text: str) -> None:
     shown = TextFilter(KEY)(text)
-    assert len(shown) <= LONGEST_TEXT + 1
+    assert len(shown) <= MAX_CHARACTERS + 1
     assert len(shown.splitlines()) <= 1

@@ -39,7 +39,7 @@ def test_a_feed_of_our_choice_declares_its_time() -> None:
 def test_another_feed_has_another_clock() -> None:
     turned = provider("127.0.0.1:9000")
     turned.notice([DECLARATION])
-    turned.aim(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+    turned.set_target(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
     turned.notice([DECLARATION])
     assert turned.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
 
@@ -49,22 +49,22 @@ def test_another_feed_has_another_clock() -> None:
 )
 def test_a_declaration_that_is_no_time_does_not_count(message: str) -> None:
     clock = FeedClock(may_declare=True)
-    clock.take([DECLARATION])
+    clock.apply_declarations([DECLARATION])
     odd = StatusEvent(CLOCK_STATUS, message)
-    assert clock.take([odd]) == [odd], "it is left to be noted as a status that nobody knows"
+    assert clock.apply_declarations([odd]) == [odd], "it is left to be noted as a status that nobody knows"
     assert clock.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
 
 
 @pytest.mark.parametrize("declared_ms", [0, 946_684_799_999, 4_102_444_800_000, 9_999_999_999_999])
 def test_a_time_that_no_market_has_is_no_declaration(declared_ms: int) -> None:
     clock = FeedClock(may_declare=True)
-    assert clock.take([StatusEvent(CLOCK_STATUS, str(declared_ms))])
+    assert clock.apply_declarations([StatusEvent(CLOCK_STATUS, str(declared_ms))])
     assert clock.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
 
 
 def test_a_feed_that_declares_no_more_is_a_live_one_again() -> None:
     clock = FeedClock(may_declare=True)
-    clock.take([DECLARATION])
+    clock.apply_declarations([DECLARATION])
     assert clock.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
     assert clock.feed_time_ms(RECEIVED_NS + DECLARATION_LIFE_NS) == SIMULATED_MS
     later_ns = RECEIVED_NS + DECLARATION_LIFE_NS + 1_000_000
@@ -80,4 +80,4 @@ def test_the_vendors_host_by_its_name_is_a_vendor_feed_too() -> None:
 
 def test_other_statuses_are_left() -> None:
     success = StatusEvent("success", "subscribed to: T.*")
-    assert FeedClock(may_declare=True).take([success, DECLARATION]) == [success]
+    assert FeedClock(may_declare=True).apply_declarations([success, DECLARATION]) == [success]

@@ -116,7 +116,7 @@ async def test_without_the_splits_of_the_day_only_floats_that_are_of_it_count(er
     assert [(flaw.part, flaw.reason) for flaw in loaded.flaws][1:] == [("floats", FlawReason.UNKNOWN_SHARES)]
     assert "floats: of before today are left out" in str(loaded.flaws[1])
     # What can never come is not asked for again and again.
-    assert stored_as(loaded).parts.is_whole is (not loaded.flaws[0].passes)  # type: ignore[union-attr]
+    assert stored_as(loaded).parts.is_complete is (not loaded.flaws[0].passes)  # type: ignore[union-attr]
 
 
 async def test_floats_of_the_day_before_are_not_kept_while_the_splits_of_the_day_are_missing() -> None:

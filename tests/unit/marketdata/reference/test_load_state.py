@@ -39,7 +39,7 @@ class Records:
         self.told: list[LoadState] = []
         self.away = False
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         if self.away:
             raise StoreUnavailable("away")
         assert lifetime_seconds > 0
@@ -54,7 +54,7 @@ async def test_a_load_is_told_from_its_start_to_its_outcome() -> None:
         await eventually(lambda: records.told[-1].done == 3, 5)
         await report.loaded(LOADED)
 
-    assert records.told[0] == LoadState(phase=LoadPhase.LOADING, told_ms=5_000)
+    assert records.told[0] == LoadState(phase=LoadPhase.LOADING, reported_at_ms=5_000)
     assert (records.told[-2].phase, records.told[-2].total, records.told[-2].step) == (
         "loading",
         36,
@@ -62,7 +62,7 @@ async def test_a_load_is_told_from_its_start_to_its_outcome() -> None:
     )
     assert records.told[-1] == LoadState(
         phase=LoadPhase.LOADED,
-        told_ms=5_000,
+        reported_at_ms=5_000,
         done=3,
         total=36,
         step="floats",
@@ -112,12 +112,12 @@ class SwallowingRecords(Records):
         super().__init__()
         self.calls = 0
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         self.calls += 1
         if self.calls == 1:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-        await super().tell_actual(value, lifetime_seconds=lifetime_seconds)
+        await super().report_actual(value, lifetime_seconds=lifetime_seconds)
 
 
 async def test_a_driver_that_loses_a_cancellation_does_not_hold_up_the_load(

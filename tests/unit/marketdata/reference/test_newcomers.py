@@ -237,7 +237,7 @@ async def test_what_was_found_before_the_provider_went_away_is_kept() -> None:
 
     found = await search(source, "A", "B", "C")
 
-    assert (found.block.symbols, found.left, found.trouble) == (("A",), 2, "away")
+    assert (found.block.symbols, found.left, found.failure) == (("A",), 2, "away")
 
 
 async def test_a_share_on_its_first_day_has_its_type_and_no_previous_day() -> None:

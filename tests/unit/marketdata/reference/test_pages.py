@@ -34,7 +34,7 @@ def symbols_of(listing: Listing[Float]) -> list[str]:
 async def test_pages_are_read_to_the_last() -> None:
     pages = Pages({"": (["A"], "2"), "2": (["B"], None)})
     listing = await read_listing(pages, "floats")
-    assert (symbols_of(listing), listing.trouble, pages.asked) == (["A", "B"], None, 2)
+    assert (symbols_of(listing), listing.failure, pages.asked) == (["A", "B"], None, 2)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ async def test_pages_that_repeat_or_alternate_end_with_what_was_got(
     listing = await read_listing(serving, "floats")
 
     assert set(symbols_of(listing)) == {symbol for symbols, _ in pages.values() for symbol in symbols}
-    assert isinstance(listing.trouble, ContentError)
-    assert listing.trouble.reason == "endless"
+    assert isinstance(listing.failure, ContentError)
+    assert listing.failure.reason == "endless"
     assert serving.asked <= 3
 
 
@@ -67,7 +67,7 @@ async def test_pages_that_are_always_new_end_too() -> None:
 
     listing = await read_listing(page, "floats")
     assert (asked, len(listing.rows)) == (MOST_PAGES, MOST_PAGES)
-    assert listing.trouble is not None
+    assert listing.failure is not None
 
 
 async def test_a_later_page_that_does_not_come_leaves_the_earlier_ones_and_the_first_is_raised() -> None:
@@ -80,7 +80,7 @@ async def test_a_later_page_that_does_not_come_leaves_the_earlier_ones_and_the_f
         raise ProviderUnavailable("503")
 
     listing = await read_listing(page, "floats")
-    assert (symbols_of(listing), str(listing.trouble)) == (["A"], "503")
+    assert (symbols_of(listing), str(listing.failure)) == (["A"], "503")
     with pytest.raises(ProviderUnavailable):
         await read_listing(nothing, "floats")
 

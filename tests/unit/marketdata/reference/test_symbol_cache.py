@@ -34,7 +34,7 @@ class MemoryStore:
         self.lifetimes[kind, name] = ttl_seconds
 
     @contextlib.asynccontextmanager
-    async def asking(self, kind: str, name: str) -> AsyncIterator[bool]:
+    async def single_flight(self, kind: str, name: str) -> AsyncIterator[bool]:
         if (kind, name) in self.held:
             self.refusals += 1
             yield False

@@ -133,10 +133,10 @@ class Tenures:
 @in_virtual_time
 async def test_a_free_role_is_acquired_at_once() -> None:
     leadership = contender(ContendedLease(Store(), "a"))
-    assert leadership.trouble == "not acquired yet"
+    assert leadership.why_not_leading == "not acquired yet"
     assert await leadership.acquire(asyncio.Event())
     assert leadership.leads
-    assert leadership.trouble == leadership.unreachable == ""
+    assert leadership.why_not_leading == leadership.unreachable == ""
 
 
 @in_virtual_time
@@ -147,7 +147,7 @@ async def test_of_two_contenders_one_leads_and_the_other_says_why_not() -> None:
     stopping = asyncio.Event()
     waiting = asyncio.create_task(second.acquire(stopping))
     await asyncio.sleep(1)
-    assert second.trouble == "another scanner holds it"
+    assert second.why_not_leading == "another scanner holds it"
     assert second.unreachable == ""
     stopping.set()
     assert not await waiting
@@ -211,7 +211,7 @@ async def test_a_role_that_another_took_is_lost_at_the_next_renewal() -> None:
     await asyncio.sleep(2)
     assert not leader.active
     assert leader.ended_at - taken_at <= TTL_SECONDS / 3 + LOOK_SECONDS
-    assert leader.leadership.trouble == "another scanner holds it"
+    assert leader.leadership.why_not_leading == "another scanner holds it"
     await leader.stop()
 
 
@@ -258,7 +258,7 @@ async def test_who_leads_on_goes_on_while_nobody_can_be_asked() -> None:
     lease.is_cut_off = True
     await asyncio.sleep(1_000)
     assert (leader.acts, leader.count) == (True, 1)
-    assert leader.leadership.trouble == ""
+    assert leader.leadership.why_not_leading == ""
     assert leader.leadership.unreachable == "cut off"
     await leader.stop()
 
@@ -269,10 +269,10 @@ def test_an_error_that_does_not_pass_ends_the_role(when_unreachable: WhenUnreach
         lease = ContendedLease(Store(), "a")
         leader = contender(lease, when_unreachable)
         await leader.acquire(asyncio.Event())
-        async with leader.kept(asyncio.Event()) as over:
+        async with leader.renewing(asyncio.Event()) as over:
             lease.refusal = ConfigurationError("wrong password")
             await over.wait()
-        assert leader.trouble == "wrong password"
+        assert leader.why_not_leading == "wrong password"
 
     run_in_virtual_time(work())
 
@@ -286,7 +286,7 @@ async def test_a_standby_waits_for_a_store_that_is_away_unless_it_is_told_not_to
         await leadership.acquire(asyncio.Event(), wait_for_store=False)
     waiting = asyncio.create_task(leadership.acquire(asyncio.Event()))
     await asyncio.sleep(5)
-    assert leadership.trouble == "cut off"
+    assert leadership.why_not_leading == "cut off"
     lease.is_cut_off = False
     assert await waiting
 
@@ -312,12 +312,12 @@ async def test_who_is_not_eligible_neither_asks_nor_keeps() -> None:
 async def test_work_at_once_gets_the_role_only_if_it_is_free_and_gives_it_up() -> None:
     store = Store()
     first, second = contender(ContendedLease(store, "a")), contender(ContendedLease(store, "b"))
-    async with first.at_once() as ours, second.at_once() as theirs:
+    async with first.if_free() as ours, second.if_free() as theirs:
         assert (ours, theirs) == (True, False)
         await asyncio.sleep(10 * TTL_SECONDS)
         assert first.leads
     assert store.owner == ""
-    async with second.at_once() as theirs:
+    async with second.if_free() as theirs:
         assert theirs
 
 
@@ -325,7 +325,7 @@ async def test_work_at_once_gets_the_role_only_if_it_is_free_and_gives_it_up() -
 async def test_work_at_once_goes_on_when_the_role_is_lost() -> None:
     store = Store()
     leadership = contender(ContendedLease(store, "a"))
-    async with leadership.at_once() as ours:
+    async with leadership.if_free() as ours:
         assert ours
         store.owner, store.expires_at = "b", VirtualClock().monotonic() + 100
         await asyncio.sleep(10)
@@ -359,7 +359,7 @@ async def test_a_store_that_answers_nothing_does_not_hold_up_a_leader_that_stops
 async def test_a_role_without_rivals_is_always_ours() -> None:
     leadership = Leadership(UncontestedLease(), role="listener", when_unreachable=LEAD_ON)
     assert await leadership.acquire(asyncio.Event())
-    async with leadership.kept(asyncio.Event()) as over:
+    async with leadership.renewing(asyncio.Event()) as over:
         await asyncio.sleep(10_000)
         assert leadership.leads
         assert not over.is_set()

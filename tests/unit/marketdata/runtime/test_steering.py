@@ -78,16 +78,14 @@ class FakeRecords:
         self.stored = after
         return True
 
-    async def tell_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
+    async def report_actual(self, value: bytes, *, lifetime_seconds: float) -> None:
         self._ask()
         self.actual, self.lifetime_seconds = value, lifetime_seconds
 
-    async def tell_actual_unless_told(
-        self, before: bytes | None, value: bytes, *, lifetime_seconds: float
-    ) -> bool:
+    async def replace_actual(self, before: bytes | None, value: bytes, *, lifetime_seconds: float) -> bool:
         if self.actual not in (None, before):
             return False
-        await self.tell_actual(value, lifetime_seconds=lifetime_seconds)
+        await self.report_actual(value, lifetime_seconds=lifetime_seconds)
         return True
 
     async def withdraw_actual(self, value: bytes) -> None:

@@ -8,7 +8,7 @@ from marketdata.transport.rabbitmq.subscription import acknowledgement_frames
 
 
 @pytest.mark.parametrize(
-    ("on_loan", "done", "up_to", "single"),
+    ("unacknowledged", "done", "up_to", "single"),
     [
         ([1, 2, 3], {1, 2, 3}, 3, []),
         ([1, 2, 3], {1, 2}, 2, []),
@@ -18,16 +18,16 @@ from marketdata.transport.rabbitmq.subscription import acknowledgement_frames
     ],
 )
 def test_what_leads_goes_in_one_frame(
-    on_loan: list[int], done: set[int], up_to: int | None, single: list[int]
+    unacknowledged: list[int], done: set[int], up_to: int | None, single: list[int]
 ) -> None:
-    assert acknowledgement_frames(on_loan, done) == (up_to, single)
+    assert acknowledgement_frames(unacknowledged, done) == (up_to, single)
 
 
 @given(st.sets(st.integers(1, 60)), st.data())
 def test_exactly_the_done_ones_are_acknowledged(numbers: set[int], data: st.DataObject) -> None:
-    on_loan = sorted(numbers)
-    done = data.draw(st.sets(st.sampled_from(on_loan))) if on_loan else set()
-    up_to, single = acknowledgement_frames(on_loan, done)
-    together = {number for number in on_loan if up_to is not None and number <= up_to}
+    unacknowledged = sorted(numbers)
+    done = data.draw(st.sets(st.sampled_from(unacknowledged))) if unacknowledged else set()
+    up_to, single = acknowledgement_frames(unacknowledged, done)
+    together = {number for number in unacknowledged if up_to is not None and number <= up_to}
     assert together | set(single) == done
     assert together.isdisjoint(single)
