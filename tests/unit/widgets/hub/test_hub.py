@@ -239,7 +239,7 @@ async def test_to_subscribe_to_the_status_asks_for_it_at_once_and_to_leave_it_en
     seen = len(desk.statuses)
     desk.subscribe(status)
     desk.read()
-    assert [told["state"] for told in desk.statuses[seen:]] == ["cache_away"]
+    assert [sent["state"] for sent in desk.statuses[seen:]] == ["cache_away"]
     desk.hub.unsubscribe(desk.client.outbox, status)
     assert desk.hub.snapshot(status.name, VERSION_2) is None
     seen = len(desk.statuses)
@@ -345,7 +345,7 @@ async def test_a_store_that_is_away_is_told_until_it_answers_and_leaves_the_proc
 
 
 async def test_a_listeners_record_of_another_version_counts_as_none(desk: Desk) -> None:
-    desk.listener.told = b'{"version": 99}'
+    desk.listener.record = b'{"version": 99}'
     desk.attach()
 
     def state() -> str:
