@@ -12,7 +12,7 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from mdp_site.accounts import journal
-from mdp_site.accounts.journal import INTERVAL_SECONDS, MOST_LINES, LineBudget, note_refusal
+from mdp_site.accounts.journal import INTERVAL_SECONDS, MAX_ENTRIES, LogBudget, note_refusal
 from mdp_site.accounts.oidc.claims import Identity
 from mdp_site.accounts.oidc.failures import AnswerRefused, IdentityProviderUnavailable
 from mdp_site.accounts.oidc.pages import login_cancelled, login_failed, not_on_the_list
@@ -26,7 +26,7 @@ Lines = list[Any]
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     clock = ManualClock()
-    monkeypatch.setattr(journal, "_budget", LineBudget(clock))
+    monkeypatch.setattr(journal, "_budget", LogBudget(clock))
     return clock
 
 
@@ -131,11 +131,11 @@ def test_a_flood_of_refusals_is_bounded_and_hides_no_other_kind(
     lines: Lines, clock: ManualClock, rf: RequestFactory
 ) -> None:
     request = rf.get("/", REMOTE_ADDR=FROM)
-    for _ in range(MOST_LINES + 50):
+    for _ in range(MAX_ENTRIES + 50):
         note_refusal(request, step="callback", reason="made up")
-    assert len(lines) == MOST_LINES
+    assert len(lines) == MAX_ENTRIES
     note_refusal(request, step="password", reason="wrong name or password")
-    assert len(lines) == MOST_LINES + 1
+    assert len(lines) == MAX_ENTRIES + 1
 
     clock.advance(INTERVAL_SECONDS)
     note_refusal(request, step="callback", reason="made up")
