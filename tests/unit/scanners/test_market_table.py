@@ -1,4 +1,4 @@
-"""The table keeps its rows while it grows, knows what changed, and tells absent from zero."""
+"""The table keeps its rows while it grows, knows what changed, and distinguishes absent from zero."""
 
 import numpy as np
 import pytest

@@ -49,7 +49,7 @@ def try_password(name: str, password: str = PASSWORD) -> Client:
     return visitor
 
 
-def told(lines: Lines, event: str) -> Lines:
+def entries_of(lines: Lines, event: str) -> Lines:
     return [line for line in lines if line["event"] == event]
 
 
@@ -59,10 +59,10 @@ def test_a_login_and_a_logout_are_told_with_user_and_address(lines: Lines) -> No
     try_password("root").post(reverse("account_logout"))
 
     for event in ("logged in", "logged out"):
-        assert told(lines, event) == [
+        assert entries_of(lines, event) == [
             {"event": event, "log_level": "info", "outcome": "succeeded", "user_id": root.pk, "address": FROM}
         ]
-    assert told(lines, "login refused") == []
+    assert entries_of(lines, "login refused") == []
 
 
 @pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_a_refused_password_is_told_with_its_reason_and_without_what_was_typed(l
     for _ in range(12):
         try_password("root", "typed-password")
 
-    refused = told(lines, "login refused")
+    refused = entries_of(lines, "login refused")
     assert {(line["outcome"], line["address"], line["step"]) for line in refused} == {
         ("refused", FROM, "password")
     }
