@@ -34,7 +34,7 @@ class PlannedProcess:
 
 
 def cache_server(ports: Ports, state: Path, password: str) -> PlannedProcess:
-    """A Valkey (or Redis) server without persistence: its data would be too old after a restart.
+    """A Valkey (or Redis) server without persistence: the demo fills it again at each start.
 
     Its settings are in a file because they contain the password. All users of a machine can read the command
     line of a process.
