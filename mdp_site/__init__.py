@@ -1,1 +1,1 @@
-"""Composition root: settings, login, entry points and the supervisor. Nobody imports it."""
+"""The composition root: settings, accounts, and entry points. No other package imports it."""

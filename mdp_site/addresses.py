@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""The address of the client that sent a request."""
 
 import ipaddress
 
@@ -6,9 +6,9 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The client's address, as the trusted proxies tell it; None where what they tell is no address.
+    """The client's address, as the trusted proxies report it; None if they report no address.
 
-    Without the zone of a link-local address, and an IPv4 address in the clothes of IPv6 as what it is.
+    The zone of a link-local address is removed. An IPv4-mapped IPv6 address is returned as IPv4.
     """
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0])

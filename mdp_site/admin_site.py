@@ -15,7 +15,7 @@ from mdp_site.accounts.roles import Right, rights_of
 
 
 class ControlPlaneSite(AdminSite):
-    """Staff log in through the provider, or with a local password where somebody has one."""
+    """The admin. Staff log in through the provider or, if there are local passwords, with one of them."""
 
     site_title = "Market Data Platform"
     site_header = "Market Data Platform"
@@ -24,15 +24,16 @@ class ControlPlaneSite(AdminSite):
     login_template = "admin/control_plane_login.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Whether whoever asks may enter."""
+        """Whether the user may enter the admin."""
         return Right.ADMIN in rights_of(request.user)
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The way to the provider and, where local staff exist, the password form.
+        """The login page: a password form if local staff exist, otherwise a redirect to the site's login.
 
         Raises:
-            PermissionDenied: logged in, but no member of staff, where only the provider decides who is.
+            PermissionDenied: there are no local passwords, and the user is logged in but not staff. Another
+                login through the provider would not help.
         """
         if local_staff_exist():
             offered = {"oidc_name": settings.OIDC_NAME if settings.OIDC_SERVER_URL else ""}

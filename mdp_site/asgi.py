@@ -6,7 +6,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdp_site.settings")
 
 from mdp_site.telemetry import instrument_django
 
-instrument_django("web")  # before the handler exists: it adds a middleware
+instrument_django("web")  # adds a middleware, so it must come before the handler is created
 
 from django.core.asgi import get_asgi_application  # noqa: E402
 

@@ -1,7 +1,7 @@
-"""The pages' cache in Redis or Valkey, with values that are data and nothing else.
+"""The cache of the pages in Redis or Valkey, with JSON values.
 
-Django's own backend pickles, and reading a pickle runs what it says: whoever can write to the server would
-run code in the web processes. Here a value is JSON text.
+Django's own backend stores pickles, and reading a pickle can run code. So anyone who can write to the cache
+server could run code in the web processes. JSON contains only data.
 """
 
 import json
@@ -22,13 +22,14 @@ class UnreadableValueError(Exception):
 
 
 class DataSerializer:
-    """JSON for what it can give back as it was: None, booleans, numbers, text, lists and dicts of them."""
+    """JSON for values that it restores unchanged: None, booleans, numbers, text, lists and dicts of these."""
 
     def dumps(self, value: Any) -> bytes:
-        """The bytes to store. A whole number is its digits, which Redis can count up by itself.
+        """The bytes to store. An integer is stored as its digits, so that Redis can increment it.
 
         Raises:
-            TypeError: the value would not come back equal: a tuple, an object, a key that is no text.
+            TypeError: JSON would not restore an equal value, as for a tuple, an object or a key that is not
+                text.
         """
         try:
             text = json.dumps(value)
@@ -43,7 +44,7 @@ class DataSerializer:
         """The value of stored bytes.
 
         Raises:
-            UnreadableValueError: they are no JSON; an earlier release, or somebody else, wrote them.
+            UnreadableValueError: the bytes are not JSON: an earlier release or another program wrote them.
         """
         try:
             return json.loads(stored)
@@ -55,7 +56,7 @@ _SERIALIZER: Final = DataSerializer()
 
 
 class _DataClient(RedisCacheClient):
-    """Takes a value that cannot be read for one that is not there."""
+    """Treats a value that cannot be read as missing."""
 
     def get(self, key: Key, default: Any) -> Any:
         return self.get_many([key]).get(key, default)
@@ -73,7 +74,7 @@ class _DataClient(RedisCacheClient):
 
 
 class DataCache(RedisCache):
-    """Django's cache backend for Redis, without pickle. `LOCATION` is a list: a URL may hold a comma."""
+    """Django's cache backend for Redis, without pickle. `LOCATION` is a list: a URL may contain a comma."""
 
     def __init__(self, server: list[str], params: dict[str, Any]) -> None:
         options = {**params.get("OPTIONS", {}), "serializer": _SERIALIZER}

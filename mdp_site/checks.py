@@ -1,9 +1,9 @@
-"""System checks: settings that can be read but must not be run with.
+"""System checks: they refuse settings that are readable but unsafe or contradictory.
 
-`mdp_site.env` refuses what is not a number, a URL or a known word; here stands what depends on several
-settings, on a grammar, or on the kind of deployment. Every message names the setting, its value (unless
-it is secret) and what is accepted. `manage.py` runs these checks before it starts a command; the web
-server runs them when it loads `mdp_site.asgi`.
+`mdp_site.env` checks each setting alone (a number, a URL, a known word). These checks depend on several
+settings, on a grammar, or on the kind of deployment. Each message names the setting, its value (unless it is
+secret) and what is accepted. `manage.py` runs the checks before each command. The web server runs them when
+it loads `mdp_site.asgi`.
 """
 
 import ipaddress
@@ -38,7 +38,7 @@ def _error(number: int, setting: str, problem: str, accepted: str) -> checks.Err
 
 @checks.register(TAG)
 def check_queues(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """Names, lives and intervals of the queues."""
+    """Check the prefix of the queues and the lifetime of batches."""
     del app_configs
     found: list[checks.CheckMessage] = []
     if not QUEUE_PREFIX.fullmatch(settings.MDQ_PREFIX):
@@ -53,7 +53,7 @@ def check_queues(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[chec
 
 @checks.register(TAG)
 def check_provider(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """The market data provider's feed and subscriptions and, for the listener, its key."""
+    """Check the provider's feed and subscriptions and, for the listener, its key."""
     del app_configs
     command = running_command()
     if command not in PROVIDER_COMMANDS:
@@ -70,13 +70,13 @@ def check_provider(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
 
 
 def running_command() -> str:
-    """The management command of this process, or empty."""
+    """The name of the management command of this process; empty if there is none."""
     return sys.argv[1] if len(sys.argv) > 1 else ""
 
 
 @checks.register(TAG)
 def check_jobs(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """A job that is retried while it still runs would run twice; jobs wait in the database alone."""
+    """Check the retry time of jobs: a job that is retried while it still runs would run twice."""
     del app_configs
     found: list[checks.CheckMessage] = []
     timeout, retry = settings.Q_CLUSTER["timeout"], settings.Q_CLUSTER["retry"]
@@ -91,7 +91,7 @@ def check_jobs(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks
 
 @checks.register(TAG)
 def check_networks(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """Lists of addresses and networks."""
+    """Check the lists of addresses and networks."""
     del app_configs
     found: list[checks.CheckMessage] = []
     for number, setting in ((5, "METRICS_NETWORKS"), (6, "TRUSTED_PROXIES")):
@@ -113,7 +113,7 @@ def _is_network(text: str) -> bool:
 
 @checks.register(TAG)
 def check_login(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """The login provider: all of its settings or none."""
+    """Check that either all or no settings of the login provider are set, and that a login is possible."""
     del app_configs
     found: list[checks.CheckMessage] = []
     if settings.OIDC_SERVER_URL:
@@ -128,7 +128,7 @@ def check_login(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[check
                     )
                 )
     elif not settings.ADMIN_PASSWORD_LOGIN:
-        problem = "is empty and ADMIN_PASSWORD_LOGIN is off: nobody could log in"
+        problem = "is empty and ADMIN_PASSWORD_LOGIN is off: no login would be possible"
         found.append(
             _error(9, "OIDC_SERVER_URL", problem, "the issuer's address, or ADMIN_PASSWORD_LOGIN=on")
         )
@@ -136,7 +136,7 @@ def check_login(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[check
 
 
 def _unreadable_lists() -> Iterator[checks.CheckMessage]:
-    """Entries that no address could ever match."""
+    """Errors for entries that no address can match."""
     for number, setting, read, accepted in (
         (10, "OIDC_ALLOWED_DOMAINS", listed_domain, "domains, such as example.com"),
         (11, "OIDC_ALLOWED_EMAILS", listed_address, "whole addresses, such as ann@example.com"),
@@ -148,7 +148,7 @@ def _unreadable_lists() -> Iterator[checks.CheckMessage]:
 
 @checks.register(TAG)
 def check_production(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """What is convenient on one machine and dangerous on the internet."""
+    """In production, check for settings that are safe only on a developer's machine."""
     del app_configs
     return list(_production_errors()) if settings.PRODUCTION else []
 
@@ -180,13 +180,13 @@ def _production_errors() -> Iterator[checks.CheckMessage]:
         yield _error(26, "CACHE_URL", problem, redis)
     for number, setting in enumerate(("MDC_URL", "CACHE_URL", "CHANNEL_LAYER_URL", "MDQ_URL"), start=31):
         if _is_open_redis(getattr(settings, setting)):
-            problem = f"has no password {production}: whoever reaches the server can change what it holds"
+            problem = f"has no password {production}: anyone who reaches the server can change its data"
             accepted = "redis://:password@host, rediss:// with a password or ssl_certfile, or unix:///path"
             yield _error(number, setting, problem, accepted)
 
 
 def _is_open_redis(url: str) -> bool:
-    """Whether a Redis server is reached over the network without showing who one is."""
+    """Whether the URL is of a Redis server on the network, without a password or client certificate."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss"):
         return False
@@ -195,10 +195,10 @@ def _is_open_redis(url: str) -> bool:
 
 
 def refuse_when_unsafe() -> None:
-    """Run the platform's own checks, for `manage.py` and where no management command has done so.
+    """Run the checks of this module. A process without a management command calls it too.
 
     Raises:
-        ConfigurationError: naming every wrong setting and what is accepted for it.
+        ConfigurationError: settings are wrong; the message names each one and what is accepted.
     """
     serious = [found for found in checks.run_checks(tags=[TAG]) if found.is_serious()]
     if serious:

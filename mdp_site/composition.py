@@ -1,4 +1,4 @@
-"""One web process as an ASGI application: HTTP, WebSockets and lifespan around one Widget Data Service."""
+"""The ASGI application of a web process: HTTP, WebSockets and lifespan, with one Widget Data Service."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
@@ -21,9 +21,9 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 def compose(
     http: ASGIHandler, service: WidgetDataService, *, recheck_seconds: float = RECHECK_SECONDS
 ) -> Application:
-    """The application of a process. Views find the hub of their own process in the scope of the request.
+    """The application of a process. Views find the hub of their process in the scope of the request.
 
-    The login of a WebSocket is looked at every `recheck_seconds`.
+    The login of an open WebSocket is checked every `recheck_seconds`.
     """
 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:

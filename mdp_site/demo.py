@@ -1,4 +1,4 @@
-"""`python -m mdp_site.demo`: run the demo until Ctrl-C. Exit code 0, or 1 when it could not start."""
+"""`python -m mdp_site.demo`: run the demo until Ctrl-C. The exit code is 1 if it could not start, else 0."""
 
 import asyncio
 import os
@@ -18,9 +18,9 @@ from mdp_site.dev.demo.supervisor import Supervisor
 
 
 def main() -> int:
-    """Prepare the state directory (`DEMO_STATE_DIR`, `.demo`), run, and turn a failure into one sentence."""
+    """Prepare the state directory (`DEMO_STATE_DIR` or `.demo`) and run. A failure is printed as one line."""
     state = Path(os.environ.get("DEMO_STATE_DIR") or ROOT / ".demo").resolve()
-    os.umask(0o077)  # also of all processes of the demo: databases, logs and secrets are its owner's alone
+    os.umask(0o077)  # child processes inherit it: only the owner may read databases, logs and secrets
     try:
         make_private(state)
         ports = choose_ports(os.environ)

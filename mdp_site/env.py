@@ -1,8 +1,8 @@
 """Typed readers for environment variables.
 
-A value that cannot be read stops the process at start: the error names the setting, its
-value (never for a secret) and what is accepted. A secret comes from `NAME`, or from the
-file named by `NAME_FILE`, as container platforms mount them.
+A value that cannot be read stops the process at its start. The error names the setting, its value (unless it
+is secret) and what is accepted. A secret is read from `NAME` or from the file that `NAME_FILE` names, because
+container platforms provide secrets as files.
 """
 
 import contextlib
@@ -39,10 +39,10 @@ def rejection(name: str, value: object, accepted: str) -> ConfigurationError:
 
 
 class Environment:
-    """Reads settings out of a mapping, `os.environ` unless told otherwise.
+    """Reads settings from a mapping, by default from `os.environ`.
 
-    A variable that is set to the empty string counts as absent. Every name that was asked for
-    is kept in `names`, so that a test can compare them with the documented ones.
+    An empty variable counts as absent. `names` collects the names of all variables that were read, so that a
+    test can compare them with the documented ones.
     """
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
@@ -50,7 +50,7 @@ class Environment:
         self.names: set[str] = set()
 
     def given(self, name: str) -> bool:
-        """Whether the variable is set to something."""
+        """Whether the variable is set and not empty."""
         self.names.add(name)
         return bool(self._variables.get(name, "").strip())
 
@@ -59,7 +59,7 @@ class Environment:
         return self._read(name, default, str)
 
     def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
-        """A whole number within bounds, both included."""
+        """An integer from `minimum` to `maximum`."""
         accepted = f"a whole number from {minimum} to {maximum}"
 
         def parse(raw: str) -> int:
@@ -74,7 +74,7 @@ class Environment:
         return self._read(name, default, parse)
 
     def declared(self, setting: Declaration) -> Any:
-        """The value of a setting that a service can take over while it runs, as it is declared there."""
+        """The value of a declared setting (see `marketdata.runtime.settings`)."""
 
         def parse(raw: str) -> Any:
             try:
@@ -85,7 +85,7 @@ class Environment:
         return self._read(setting.variable, setting.default, parse)
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """1, true, yes, on; or 0, false, no, off; in any case."""
+        """A boolean: 1, true, yes, on; or 0, false, no, off. Upper and lower case are accepted."""
 
         def parse(raw: str) -> bool:
             if raw.lower() in _TRUE | _FALSE:
@@ -95,7 +95,7 @@ class Environment:
         return self._read(name, default, parse)
 
     def choice(self, name: str, default: str, *, accepted: tuple[str, ...], reason: str = "") -> str:
-        """One of the accepted words, exactly as written. `reason` says why it is none of others."""
+        """One of the accepted words, exactly as written. `reason` explains why others are not accepted."""
 
         def parse(raw: str) -> str:
             if raw in accepted:
@@ -113,7 +113,7 @@ class Environment:
         earliest: dt.time = dt.time(0),
         latest: dt.time = dt.time(23, 59),
     ) -> dt.time:
-        """Hours and minutes of a day, such as 09:30, within bounds, both included."""
+        """A time of day such as 09:30, from `earliest` to `latest`."""
         accepted = f"hours and minutes from {earliest:%H:%M} to {latest:%H:%M}, such as {default:%H:%M}"
 
         def parse(raw: str) -> dt.time:
@@ -128,17 +128,17 @@ class Environment:
         return self._read(name, default, parse)
 
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
-        """A list: JSON (`["a","b"]`) or separated by commas (`a,b`)."""
+        """A list of words, as JSON (`["a","b"]`) or separated by commas (`a,b`)."""
         return self._read(name, list(default), lambda raw: _parse_words(name, raw))
 
     def url(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
-        """A URL with one of the schemes. Its value is not repeated in an error: it may hold a password."""
+        """A URL with one of the schemes. Errors do not contain the value, since it may contain a password."""
         accepted = f"accepted: {', '.join(f'{each}://…' for each in schemes)}"
 
         def parse(raw: str) -> str:
             try:
                 parts = urlsplit(raw)
-                _ = parts.port  # parsed on access; a password with a / or # ends up there
+                _ = parts.port  # parsed on access; fails for a password with an unescaped / or #
             except ValueError:
                 raise ConfigurationError(
                     f"{name} cannot be read as an address; {accepted}; in a password / is %2F, # is %23, "
@@ -157,11 +157,11 @@ class Environment:
         return self._read(name, default, parse)
 
     def path(self, name: str, default: Path) -> Path:
-        """A file or directory; `~` is the home directory."""
+        """An absolute path of a file or directory. `~` is the home directory."""
         return self._read(name, default, lambda raw: Path(raw).expanduser().absolute())
 
     def secret(self, name: str, default: str = "") -> str:
-        """The value of `name`, or the content of the file named by `name_FILE`. Never shown in errors."""
+        """The value of `name`, or the content of the file that `name_FILE` names. Errors never contain it."""
         file_name = f"{name}_FILE"
         if self.given(name):
             if self.given(file_name):
@@ -178,9 +178,10 @@ class Environment:
 
 
 def _names_redis_database(parts: SplitResult) -> bool:
-    """Whether the database of a Redis address is a number or absent (0).
+    """Whether the database in a Redis URL is a number or absent.
 
-    The driver takes a path that is no number for database 0, and `/1/2` for 12.
+    This is checked because the driver is not strict: it reads a path that is not a number as database 0, and
+    `/1/2` as database 12.
     """
     numbers = [value for key, value in parse_qsl(parts.query, keep_blank_values=True) if key == "db"]
     if parts.scheme != "unix" and parts.path not in ("", "/"):
@@ -211,13 +212,13 @@ def _read_secret_file(name: str, path: Path) -> str:
 
 
 def private_directory(path: Path) -> Path:
-    """Make a directory that only its owner may enter, where it is missing; an existing one is left alone."""
+    """Create a directory that only its owner may enter. An existing directory is not changed."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def private_file(path: Path) -> Path:
-    """Make an empty file that only its owner may read, where it is missing, for a library that fills it."""
+    """Create an empty file that only its owner may read, unless it exists. A library will write it."""
     private_directory(path.parent)
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -225,11 +226,11 @@ def private_file(path: Path) -> Path:
 
 
 def stored_secret(path: Path, *, byte_count: int = 64, make: Callable[[], str] | None = None) -> str:
-    """A secret that is made once and kept in a file which only its owner can read.
+    """A secret that is created once and stored in a file that only its owner can read.
 
-    `make` produces it; without one it is random text of `byte_count` bytes of entropy. For machines
-    without configuration. Two processes that start together agree: the file appears with its content or
-    not at all, and the second one reads what the first one wrote.
+    It is for machines without configuration. `make` creates the secret; by default it is random text with
+    `byte_count` bytes of entropy. Two processes that start at the same time get the same secret: the file
+    appears atomically, and the second process reads what the first one wrote.
     """
     if not path.exists():
         private_directory(path.parent)
@@ -241,6 +242,6 @@ def _publish_atomically(path: Path, content: str) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content)
-    with contextlib.suppress(FileExistsError):  # another process was faster: its content counts
+    with contextlib.suppress(FileExistsError):  # another process was faster: its content is used
         os.link(draft, path)
     draft.unlink()

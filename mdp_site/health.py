@@ -19,7 +19,7 @@ from mdp_site.addresses import client_address
 from widgets.hub import Hub
 
 HUB_IN_SCOPE: Final = "mdp.hub"
-"""Where `mdp_site.composition` puts the hub of the process into the scope of each request."""
+"""The key of the process's hub in the scope of each request. `mdp_site.composition` puts it there."""
 
 _log = get_logger(__name__)
 
@@ -34,7 +34,7 @@ def _ask_cache() -> None:
     key, value = f"readyz:{uuid4().hex}", uuid4().hex
     cache.set(key, value, timeout=10)
     if cache.get(key) != value:
-        raise ConnectionError("a value that was just stored did not come back")
+        raise ConnectionError("the cache did not return a value that was just stored")
     cache.delete(key)
 
 
@@ -44,17 +44,18 @@ DEPENDENCIES: Final[Mapping[str, Callable[[], None]]] = {"database": _ask_databa
 @never_cache
 @require_safe
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """The process answers. No dependency is asked: a restart would not bring one back."""
+    """Whether the process answers. Dependencies are not checked: a restart would not repair them."""
     return JsonResponse({"service": "web", "alive": True})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when this process can serve, else 503. Which dependency fails is for all to see; how, for staff.
+    """Answer 200 if this process can serve, else 503.
 
-    Old data does not make it unready: every process shows the same, and a page that says why is better than
-    none. `data` tells the state in the words of docs/protocol.md; null before it is known.
+    All clients see which dependency fails. Only staff sees why.
+    Old data does not make a process unready: all processes show the same data, and a page that explains why
+    it is old is better than no page. `data` is the state as in docs/protocol.md, null before it is known.
     """
     hub = _hub(request)
     failures = _failing_dependencies(hub)
@@ -66,7 +67,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _hub(request: HttpRequest) -> Hub | None:
-    """The hub of this process; None where another server than ASGI's runs the views."""
+    """The hub of this process; None if the views do not run in `mdp_site.composition`'s application."""
     hub: Hub | None = getattr(request, "scope", {}).get(HUB_IN_SCOPE)
     return hub
 
@@ -75,8 +76,8 @@ def _data_state(hub: Hub | None, *, with_detail: bool) -> dict[str, object] | No
     status = None if hub is None else hub.data_status()
     if status is None:
         return None
-    told: dict[str, object] = {"state": status.state, "age_ms": status.age_ms}
-    return told | {"detail": status.detail} if with_detail else told
+    state: dict[str, object] = {"state": status.state, "age_ms": status.age_ms}
+    return state | {"detail": status.detail} if with_detail else state
 
 
 def _failing_dependencies(hub: Hub | None) -> dict[str, str]:
@@ -84,21 +85,21 @@ def _failing_dependencies(hub: Hub | None) -> dict[str, str]:
     for name, ask in DEPENDENCIES.items():
         try:
             ask()
-        except Exception as error:  # noqa: BLE001 - every driver has its own errors; whatever it is, the answer is "unready"
+        except Exception as error:  # noqa: BLE001 - each driver has its own errors, and all mean "unready"
             failures[name] = f"{type(error).__name__}: {error}"
             _log.warning("dependency unavailable", dependency=name, error=failures[name])
     return failures
 
 
 def _may_see_detail(request: HttpRequest, failures: Mapping[str, str]) -> bool:
-    # The session is read from the database: without one nobody can be told from anybody.
+    # Sessions are in the database, so without it the user is unknown.
     return "database" not in failures and Right.DIAGNOSTICS in rights_of(request.user)
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text format, for scrapers from `METRICS_NETWORKS` and for staff."""
+    """The metrics in Prometheus text format, for clients in `METRICS_NETWORKS` and for staff."""
     if not _is_inside(request) and Right.METRICS not in rights_of(request.user):
         return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
@@ -107,8 +108,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _is_inside(request: HttpRequest) -> bool:
     """Whether the client is in `METRICS_NETWORKS`.
 
-    A connection without an address came over a local socket. A text that is no address, such as a proxy's
-    `X-Forwarded-For: unknown`, comes from nowhere that anybody knows.
+    A connection without an address came over a local socket, so it is inside. A client whose address is not
+    known, as with a proxy's `X-Forwarded-For: unknown`, is outside.
     """
     if not request.META.get("REMOTE_ADDR"):
         return True

@@ -1,4 +1,4 @@
-"""Bridge from Django's `LOGGING_CONFIG` to the platform's one log format."""
+"""Connects Django's `LOGGING_CONFIG` with the platform's log format."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ from marketdata.observability.logs import configure_logging
 
 
 def configure(settings: Mapping[str, str]) -> None:
-    """Called by Django with `LOGGING` (service, level, format) during `django.setup()`.
+    """Configure the logs. Django calls it with `LOGGING` (service, level, format) in `django.setup()`.
 
     Raises:
-        ConfigurationError: for an unknown level or format.
+        ConfigurationError: the level or format is unknown.
     """
     configure_logging(settings["service"], settings["level"], settings["format"])

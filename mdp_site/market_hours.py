@@ -1,4 +1,4 @@
-"""When the trading day and its sessions begin and end, as the operator says."""
+"""Reads the boundaries of the trading day and its market sessions from the environment."""
 
 import datetime as dt
 from typing import Final
@@ -16,7 +16,8 @@ def read_market_hours(env: Environment) -> SessionBoundaries:
     The regular session, holidays and early closes come from the exchange's calendar.
 
     Raises:
-        ConfigurationError: one of them does not fit the others; names the variable and what is accepted.
+        ConfigurationError: a boundary contradicts another one; the message names the variable and what is
+            accepted.
     """
     after_hours_end = env.time_of_day(
         "MARKET_AFTER_HOURS_END", USUAL.after_hours_end, earliest=USUAL.regular_close

@@ -1,4 +1,4 @@
-"""Middleware of the HTTP side."""
+"""Middleware for HTTP requests."""
 
 import contextlib
 import zoneinfo
@@ -15,20 +15,22 @@ from mdp_site.origins import canonical_host
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whitenoise has no types
-    """Sends static files in one piece. A streamed file would be a synchronous iterator, and under ASGI Django
-    warns about each of those and then reads it into memory all the same.
+    """Sends each static file as one block.
+
+    A streamed file would be a synchronous iterator. Under ASGI, Django logs a warning for it and then reads
+    it into memory anyway.
     """
 
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
-        """The file, or the part or the notice that the request's headers ask for."""
+        """The response with the file, or with the range or 304 that the request's headers ask for."""
         answer = static_file.get_response(request.method, request.META)
         content = b""
         if answer.file is not None:
             with contextlib.closing(answer.file):
                 content = answer.file.read()
         response = HttpResponse(content, status=int(answer.status))
-        del response["Content-Type"]  # a 304 has none, and everything else brings its own
+        del response["Content-Type"]  # `answer.headers` contains it, unless the status is 304
         for name, value in answer.headers:
             response[name] = value
         return response
@@ -37,9 +39,9 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whit
 def PrivatePagesMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Have no answer kept by a browser or a cache: what Django answers is about whoever asks.
+    """Forbid browsers and caches to store responses, because pages depend on the user.
 
-    Static files are none of its business, they are sent before.
+    Static files are not affected: `StaticFilesMiddleware` comes before and answers them.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -53,8 +55,9 @@ def PrivatePagesMiddleware(  # noqa: N802 - settings name a middleware as if it 
 def CanonicalHostMiddleware(  # noqa: N802
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Spell `Host` as browsers spell origins: some proxies add the port (`$host:$server_port`), some clients
-    write capitals, and neither makes another site of it.
+    """Write `Host` as browsers write origins: in lower case, and without a default port.
+
+    Some proxies add the port (`$host:$server_port`), and some clients use upper case.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -68,7 +71,7 @@ def CanonicalHostMiddleware(  # noqa: N802
 def MarketTimeZoneMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Show times in the market's zone. Inside, and in the database, everything stays UTC."""
+    """Show times in the market's time zone. Times in the code and in the database stay UTC."""
     zone = zoneinfo.ZoneInfo(settings.DISPLAY_TIME_ZONE)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

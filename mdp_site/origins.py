@@ -1,4 +1,4 @@
-"""Hosts and origins in one spelling: small letters, and no port where it is the scheme's own (RFC 6454)."""
+"""The canonical form of hosts and origins: lower case, without the default port of the scheme (RFC 6454)."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ def canonical_host(host: str, scheme: str) -> str:
 
 
 def canonical_origin(text: str) -> str:
-    """An origin (or the origin of a URL) as browsers write it; empty when it is none."""
+    """An origin, or the origin of a URL, as browsers write it; empty if the text is neither."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -27,10 +27,10 @@ def canonical_origin(text: str) -> str:
 
 
 def public_origin(request: HttpRequest) -> str:
-    """The origin under which this visitor sees the site.
+    """The origin of the site as this visitor sees it.
 
-    That is the origin of SITE_URL for its host, whatever port and scheme a proxy passes on; other names of
-    ALLOWED_HOSTS (on one machine: `localhost` beside `127.0.0.1`) keep their own.
+    If the request has the host of SITE_URL, it is the origin of SITE_URL: a proxy may pass on another port
+    and scheme. For other names in ALLOWED_HOSTS (`localhost`, `127.0.0.1`) it is the origin of the request.
     """
     site = canonical_origin(settings.SITE_URL)
     own = canonical_origin(f"{request.scheme}://{request.get_host()}")

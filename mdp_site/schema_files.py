@@ -1,4 +1,4 @@
-"""The files that follow from what the analyzers declare, for the rooms that cannot see them."""
+"""The files that are generated from the analyzers' declarations, for packages that cannot import these."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +15,10 @@ METRICS_PAGE: Final = Path("docs/metrics.md")
 
 
 def written_files(root: Path, declared: Schema | None = None) -> Mapping[Path, str]:
-    """What the files should hold, by their paths below `root`, where the present ones are read.
+    """The expected content of each file, by its path below `root`. Reads the page of metrics there.
 
     Raises:
-        SchemaError: the declarations contradict each other, or the page of metrics has not their marks.
+        SchemaError: the declarations contradict each other, or the page of metrics lacks the marks of tables.
     """
     declared = declared or schema(routes())
     page = (root / METRICS_PAGE).read_text(encoding="utf-8")
@@ -30,19 +30,19 @@ def written_files(root: Path, declared: Schema | None = None) -> Mapping[Path, s
 
 
 def stale_files(root: Path, declared: Schema | None = None) -> list[Path]:
-    """Those of the files that do not hold what they should, or are not there.
+    """The files that are missing or do not have the expected content.
 
     Raises:
-        SchemaError: as `written_files`.
+        SchemaError: see `written_files`.
     """
     return [path for path, text in written_files(root, declared).items() if _text(root / path) != text]
 
 
 def write_files(root: Path, declared: Schema | None = None) -> list[Path]:
-    """Write the files that are not as they should be, and say which.
+    """Write the files that are missing or outdated, and return their paths.
 
     Raises:
-        SchemaError: as `written_files`; nothing is written then.
+        SchemaError: see `written_files`. Then no file is written.
     """
     texts = written_files(root, declared)
     stale = [path for path, text in texts.items() if _text(root / path) != text]

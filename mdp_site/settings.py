@@ -1,9 +1,9 @@
-"""All settings of the platform, read from the environment (`deploy/environment.example` explains each one).
+"""All settings of the platform, read from the environment. `deploy/environment.example` explains each one.
 
-With no environment at all this is a *local* deployment: reachable under loopback names only, SQLite, plain
-HTTP, and a secret key that is made at the first start and kept in `STATE_DIR/secret_key`, readable by its
-owner only. `MDP_DEPLOYMENT=production` turns every convenience off: the secret key, HTTPS, a shared cache
-and a login provider must then be given. `mdp_site.checks` refuses to start when they are not.
+With an empty environment this is a *local* deployment: loopback names only, SQLite, plain HTTP, and a secret
+key that is created at the first start in `STATE_DIR/secret_key`, which only its owner can read. With
+`MDP_DEPLOYMENT=production` there are no such defaults: the secret key, HTTPS, a shared cache and a login
+provider must be configured. If one is missing, `mdp_site.checks` refuses to start.
 """
 
 import sys
@@ -51,18 +51,18 @@ _LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", (urlsplit(SITE_URL).hostname or "",))
 if not PRODUCTION:
     ALLOWED_HOSTS += _LOOPBACK_NAMES
-# A proxy may pass on another Host or scheme than the browser sees: the site's own pages are no strangers.
+# A proxy may pass on another Host or scheme than the browser uses, so the site's own origin is trusted.
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 if env.given("SITE_URL"):
     CSRF_TRUSTED_ORIGINS += [canonical_origin(SITE_URL)]
-# Proxies whose X-Forwarded-* headers the web server believes: addresses or networks. The server then gives
-# Django the real scheme and client address, so no second mechanism (SECURE_PROXY_SSL_HEADER) is needed.
+# Addresses or networks of the proxies whose X-Forwarded-* headers the web server trusts. The server passes
+# the real scheme and client address to Django, so Django's SECURE_PROXY_SSL_HEADER is not needed.
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ("127.0.0.1",))
 
 # --- Applications -------------------------------------------------------------------------------------------
 
-# First, so that `runserver` speaks ASGI and WebSocket in development. No other process needs it, and each is
-# spared a quarter of its start and 20 MB.
+# It must be the first application, so that `runserver` serves ASGI and WebSockets in development. Other
+# processes do not load it: it would cost each a quarter of its start time and 20 MB.
 _DEVELOPMENT_SERVER = ["daphne"] if sys.argv[1:2] == ["runserver"] else []
 INSTALLED_APPS = [
     *_DEVELOPMENT_SERVER,
@@ -87,11 +87,11 @@ INSTALLED_APPS = [
     "marketdata",
     "scanners",
     "widgets",
-    "mdp_site.accounts",  # after all others with models: its roles name their permissions
+    "mdp_site.accounts",  # after all other applications with models: its roles use their permissions
 ]
 
 MIDDLEWARE = [
-    "mdp_site.middleware.CanonicalHostMiddleware",  # before whatever redirects
+    "mdp_site.middleware.CanonicalHostMiddleware",  # before each middleware that redirects
     "django.middleware.security.SecurityMiddleware",
     "mdp_site.middleware.StaticFilesMiddleware",
     "mdp_site.middleware.PrivatePagesMiddleware",
@@ -136,9 +136,9 @@ DATABASE_URL = env.url(
 _database = environ.Env.db_url_config(DATABASE_URL)
 if DATABASE_URL.startswith("sqlite:"):
     if _database["NAME"] != ":memory:":
-        private_file(Path(_database["NAME"]))  # what SQLite puts beside it has the same mode
-    # WAL lets readers go on beside the one writer; IMMEDIATE makes a second writer wait for its turn (up to
-    # `timeout` seconds) instead of failing half-way through its transaction.
+        private_file(Path(_database["NAME"]))  # SQLite gives its further files the same mode
+    # WAL lets readers continue while one writer writes. IMMEDIATE makes a second writer wait (up to `timeout`
+    # seconds) instead of failing in the middle of its transaction.
     _database["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
@@ -169,15 +169,15 @@ CACHES: dict[str, dict[str, Any]] = {
     ),
 }
 
-# For control messages only (a session ended): market data never goes through the channel layer.
+# Only for control messages (a session ended). Market data never goes through the channel layer.
 CHANNEL_LAYER_URL = env.url("CHANNEL_LAYER_URL", _shared_redis, schemes=_REDIS_SCHEMES)
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": (
         {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
             "CONFIG": {
-                # The layer waits 5 s in the server for a message: the driver's own patience (by default
-                # the same 5 s) must be longer, or each quiet wait ends as an error.
+                # The layer waits 5 s for a message in a blocking command. The driver's timeout (5 s by
+                # default) must be longer: otherwise each wait without a message would end with an error.
                 "hosts": [{"address": CHANNEL_LAYER_URL, "socket_timeout": 15, "socket_connect_timeout": 2}],
                 "prefix": "site",
                 "expiry": 60,
@@ -194,7 +194,7 @@ JOBS_TIMEOUT_SECONDS = env.integer("JOBS_TIMEOUT_SECONDS", 300, minimum=1, maxim
 JOBS_RETRY_SECONDS = env.integer("JOBS_RETRY_SECONDS", 360, minimum=2, maximum=172_800)
 Q_CLUSTER: dict[str, Any] = {
     "name": "market-data-platform",
-    # In the database, as orders for jobs of the platform: what waits or is done there is never run as code.
+    # Stores jobs in the database by name only, so that a row can never contain code.
     "broker_class": "mdp_site.jobs.broker.JobsBroker",
     "orm": "default",
     "poll": 1,
@@ -244,7 +244,7 @@ OIDC_ALLOWED_DOMAINS = env.words("OIDC_ALLOWED_DOMAINS")
 OIDC_ALLOWED_EMAILS = env.words("OIDC_ALLOWED_EMAILS")
 OIDC_SCOPES = env.words("OIDC_SCOPES", ("openid", "profile", "email"))
 
-# Browser users have no password here: the provider knows them, and asks for second factors where it wants.
+# Browser users have no password here. The provider checks the password and, if it wants, a second factor.
 SOCIALACCOUNT_ONLY = True
 SOCIALACCOUNT_ADAPTER = "mdp_site.accounts.oidc.adapters.OpenIDConnectAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
@@ -253,7 +253,7 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "openid_connect": {
-        # What is asked of the provider, and checked, is in `mdp_site.accounts.oidc.openid`.
+        # `mdp_site.accounts.oidc.openid` sends the requests and checks the answers.
         "APPS": (
             [
                 {
@@ -271,10 +271,10 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
 }
 ACCOUNT_ADAPTER = "mdp_site.accounts.oidc.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
-# An identity is the provider's subject. An address is only information about it, and never a way in.
+# The provider's subject identifies a user. An e-mail address is only information, not a way to log in.
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_LOGIN_METHODS = {"username"}
-# Ways to the provider begun from one address: a whole company may sit behind it in the morning.
+# The limit of logins from one address. It is high because a whole company may share one address.
 ACCOUNT_RATE_LIMITS = {"login": "600/m/ip"}
 ACCOUNT_SIGNUP_FIELDS = ["username*"]
 ACCOUNT_LOGOUT_ON_GET = False
@@ -284,14 +284,14 @@ USERSESSIONS_TRACK_ACTIVITY = False
 SESSION_COOKIE_NAME = "mdp_session"
 SESSION_COOKIE_AGE = env.integer("SESSION_MAX_AGE_SECONDS", 7 * 86_400, minimum=300, maximum=90 * 86_400)
 SESSION_COOKIE_SECURE = PRODUCTION
-SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the session on the way back from the provider
+SESSION_COOKIE_SAMESITE = "Lax"  # with Strict, the redirect back from the provider would lose the session
 CSRF_COOKIE_NAME = "mdp_csrf"
 CSRF_COOKIE_SECURE = PRODUCTION
 
 # --- Security headers ---------------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = PRODUCTION
-# Probes and scrapers come from inside, without the proxy that speaks TLS.
+# Probes and scrapers come from the internal network, without the proxy that terminates TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 _hsts_seconds = env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=63_072_000)
 SECURE_HSTS_SECONDS = _hsts_seconds if PRODUCTION else 0
@@ -307,8 +307,8 @@ _vite_origins = (
     if VITE_DEV_SERVER_PORT
     else []
 )
-# Browsers also check where a form's answer redirects to: the login form leads to the provider's page, and
-# some providers pass the browser on to further origins of theirs.
+# Browsers apply `form-action` also to redirects: the login form redirects to the provider's page, and some
+# providers redirect to further origins of theirs.
 OIDC_LOGIN_ORIGINS = env.words("OIDC_LOGIN_ORIGINS")
 _oidc = urlsplit(OIDC_SERVER_URL)
 _login_origins = ([f"{_oidc.scheme}://{_oidc.netloc}"] if OIDC_SERVER_URL else []) + OIDC_LOGIN_ORIGINS
@@ -333,7 +333,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else STATE_DIR / "static")
 if not PRODUCTION:
     private_directory(STATE_DIR)
-    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # stays empty: local files come from the applications
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # stays empty: files come from the applications
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -344,7 +344,7 @@ STORAGES = {
         )
     },
 }
-# Without a `collectstatic` step (local), files are served from where the applications keep them.
+# A local deployment has no `collectstatic` step, so files are served from the applications' directories.
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 DJANGO_VITE = {
@@ -362,7 +362,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
-# What people read (admin, pages) is in the market's time: see `mdp_site.middleware`.
+# Pages and the admin show the market's time: see `mdp_site.middleware`.
 DISPLAY_TIME_ZONE = "America/New_York"
 
 # --- Market data --------------------------------------------------------------------------------------------

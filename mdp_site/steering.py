@@ -1,4 +1,4 @@
-"""A web process follows the settings that operators want of it, for as long as it is served."""
+"""Applies the settings that operators want to a running web process."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ Lifespan: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaita
 
 
 def steered(lifespan: Lifespan) -> Lifespan:
-    """The ASGI lifespan, with the settings followed from its start to its end."""
+    """An ASGI lifespan that also follows the wanted settings, from its start to its end."""
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         own, source = own_settings(WebSettings, settings), process_identity()

@@ -1,4 +1,4 @@
-"""OpenTelemetry for Django's HTTP side, where it is installed and configured."""
+"""OpenTelemetry for Django's HTTP requests, if it is installed and configured."""
 
 from marketdata.observability.tracing import OpenTelemetryTracing, configure_tracing
 
@@ -6,10 +6,10 @@ EXCLUDED_URLS = "healthz,readyz,metrics"
 
 
 def instrument_django(service: str) -> bool:
-    """A span for each HTTP request, exported as the `OTEL_*` variables say. Returns whether tracing is on.
+    """Record a span for each HTTP request, as the `OTEL_*` variables say. Returns whether tracing is on.
 
-    Only Django's handler is instrumented. The ASGI instrumentation would also open a span for each message
-    sent to a WebSocket, which is each tick times each client.
+    Only Django's handler is instrumented. The ASGI instrumentation would also record a span for each message
+    to a WebSocket: that is one per tick and client.
     """
     tracing = configure_tracing(service)
     if not isinstance(tracing, OpenTelemetryTracing):

@@ -1,4 +1,4 @@
-"""HTTP entry points."""
+"""The HTTP addresses of the site."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseRedirect
@@ -12,7 +12,7 @@ from widgets.views import dashboard
 
 
 def favicon(_request: HttpRequest) -> HttpResponseRedirect:
-    """For pages that name no icon, such as the admin's."""
+    """The icon, for pages that do not name one, such as those of the admin."""
     return HttpResponseRedirect(static("widgets/favicon.svg"))
 
 

@@ -1,4 +1,4 @@
-"""How the web processes are served: uvicorn on uvloop, one process, bounded shutdown."""
+"""The server of the web processes: uvicorn on uvloop, one process, with a bounded shutdown."""
 
 import signal
 import socket
@@ -12,21 +12,22 @@ from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import get_logger
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
-# Well above the protocol's own limit, so that a client that exceeds that one hears `too_large` and 4409 from
-# the consumer; beyond this one the server closes with 1009 before anybody reads the message.
+# Far above the limit of our protocol, so that the consumer can answer a message above that limit with
+# `too_large` and 4409. For a message above this limit the server closes the connection with 1009.
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 
 _log = get_logger(__name__)
 
 
 class WebServer(uvicorn.Server):
-    """Ends with exit code 0 on SIGTERM and SIGINT, in bounded time.
+    """A uvicorn server that ends with exit code 0 on SIGTERM and SIGINT, in bounded time.
 
-    It waits `GRACEFUL_SHUTDOWN_SECONDS` for what is open, then cancels it. WebSockets are closed with
-    1012 (the server restarts); clients come back by themselves.
-    Compression stays off: every copy of a frame would be compressed anew, at 2.5 ms for a leaderboard.
-    The protocol implementation is the one on websockets' current API; it stops sending while a client
-    does not read, so a slow client cannot fill the memory.
+    It waits `GRACEFUL_SHUTDOWN_SECONDS` for open requests and then cancels them. It closes WebSockets with
+    1012 (the server restarts), after which clients reconnect.
+
+    Compression is off: each copy of a frame would be compressed separately, which takes 2.5 ms for a board.
+    The WebSocket implementation `websockets-sansio` stops sending while a client does not read, so a slow
+    client cannot fill the memory.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class WebServer(uvicorn.Server):
                 ws_per_message_deflate=False,
                 lifespan="on" if lifespan else "off",
                 log_config=None,
-                log_level="warning",  # at "info" it has three lines for each WebSocket
+                log_level="warning",  # at "info" it logs three entries for each WebSocket
                 access_log=access_log,
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=trusted_proxies,
@@ -61,7 +62,7 @@ class WebServer(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve, and say so."""
+        """Start to serve, and log the address."""
         await super().startup(sockets)
         if self.started:
             _log.info("serving", host=self.config.host, port=self.config.port)
@@ -72,13 +73,14 @@ class WebServer(uvicorn.Server):
         Raises:
             ConfigurationError: the address cannot be bound.
         """
-        # uvicorn shuts down at a signal and then raises it once more, which would end the process with
-        # -SIGTERM. With handlers that do nothing beneath its own, the process returns from here instead.
+        # After a signal, uvicorn shuts down, restores the handlers from before, and raises the signal again.
+        # With Python's default handlers that would end the process with -SIGTERM. These handlers do nothing,
+        # so this method returns.
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, _already_handled)
         try:
             self.run()
-        except SystemExit as exit_:  # uvicorn's way to say that it could not bind; it has logged why
+        except SystemExit as exit_:  # uvicorn could not bind the address, and has logged why
             address = f"{self.config.host}:{self.config.port}"
             raise ConfigurationError(f"{address} cannot be served; accepted: a free address") from exit_
         if not self.started:
@@ -86,4 +88,4 @@ class WebServer(uvicorn.Server):
 
 
 def _already_handled(_signal: int, _frame: FrameType | None) -> None:
-    """The server has shut down because of it."""
+    """Do nothing: uvicorn has handled the signal."""

@@ -1,4 +1,4 @@
-"""The settings that web processes take over while they run."""
+"""Settings of the web processes that operators can change while the processes run."""
 
 from marketdata.runtime.settings import LogLevelSetting, ServiceSettings
 
@@ -6,6 +6,6 @@ WEB = "web"
 
 
 class WebSettings(ServiceSettings, frozen=True, kw_only=True):
-    """Of every web process."""
+    """Settings of the web processes. Every web process applies the same values."""
 
     log_level: LogLevelSetting = "INFO"

@@ -1,1 +1,1 @@
-"""What deserves attention: from market events to state per symbol, rankings and alerts."""
+"""Scanners: they turn market events into columns per symbol, ranked boards and alerts."""

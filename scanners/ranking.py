@@ -1,4 +1,4 @@
-"""Leaderboards as pure functions over columns: which rows compete, and who leads."""
+"""Ranking of a leaderboard, as pure functions over columns: which rows compete, and in which order."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ from scanners.rows import Rows
 Mask = NDArray[np.bool_]
 
 BOARD_DEPTH = 500
-"""How many symbols a board has at most."""
+"""The maximum number of symbols on a board."""
 
 
 def competing(board: Board, values: Column) -> Mask:
-    """Rows that compete on a board, whose values are those of the column that ranks it."""
+    """Which rows compete on a board. `values` is the column that ranks the board."""
     mask: Mask = np.isfinite(values)
     if board.only_above_zero:
         mask &= values > 0
@@ -29,16 +29,16 @@ def rank(
     tie_order: Rows,
     direction: Direction = Direction.HIGHEST_FIRST,
 ) -> Rows:
-    """The first `depth` eligible rows, best first; equal values stand in ascending `tie_order`.
+    """The first `depth` eligible rows, best first. Equal values are sorted by ascending `tie_order`.
 
-    Only the rows up to the value of the last place are sorted: all that are better, and all that tie
-    for it. NaN never ranks. The result depends on values and `tie_order` alone, not on the order of rows.
+    Only rows that can reach the first `depth` ranks are sorted: a full sort of the market would cost more.
+    NaN never ranks. The result depends only on `values` and `tie_order`, not on the order of the rows.
     """
     candidates = np.flatnonzero(eligible & ~np.isnan(values))
     keys = values[candidates] if direction is Direction.LOWEST_FIRST else -values[candidates]
     if len(candidates) > depth > 0:
-        last_place = np.partition(keys, depth - 1)[depth - 1]
-        contending = keys <= last_place
+        last_ranked = np.partition(keys, depth - 1)[depth - 1]
+        contending = keys <= last_ranked
         candidates, keys = candidates[contending], keys[contending]
     order = np.lexsort((tie_order[candidates], keys))
     ranked: Rows = candidates[order[:depth]]

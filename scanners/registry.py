@@ -1,6 +1,6 @@
-"""Which queue holds which events, and which analyzers take them: the one place to add an analyzer.
+"""Which analyzers process the events of which queue. A new analyzer is added here.
 
-The market table, the streams and the schema follow from what the analyzers declare.
+The market table, the streams and the schema are derived from the declarations of the analyzers.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,9 +18,10 @@ from scanners.analyzers.columns import Instants
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way of a queue's events: which columns are read of them, when they happened, who takes them.
+    """How the events of one queue are processed.
 
-    `columns` are names of `marketdata.events`. The provider's decoder gives one line of numbers for each.
+    `columns` are the fields to decode, by their names in `marketdata.events`: the provider's decoder returns
+    one array for each. `event_times_ms` returns the event times. `analyzers` process the decoded events.
     """
 
     queue: QueueName
@@ -40,7 +41,7 @@ RECEIVED_COLUMN: Final = RECEIVED.name
 
 
 def routes() -> Sequence[Route]:
-    """All routes, with analyzers of their own."""
+    """All routes, with new analyzers: analyzers keep state, so each shard needs its own."""
     return (
         Route(
             QueueName.AGGREGATE,
@@ -55,9 +56,9 @@ def routes() -> Sequence[Route]:
 
 
 def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
-    """Everybody who declares columns, with what each declares; clients have the columns in this order.
+    """Each owner of columns with its declarations. Clients receive the columns in this order.
 
-    When the newest data arrived stands behind the columns of the first analyzer, those of the newest bar.
+    `received_timestamp` follows the columns of the first analyzer, which describe the newest bar.
     """
     analyzers = [
         Owner(analyzer.name, analyzer.columns, analyzer.streams)
@@ -68,10 +69,10 @@ def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
 
 
 def schema(all_routes: Iterable[Route]) -> Schema:
-    """All that the platform tells, as the analyzers of these routes declare it.
+    """The schema of all columns, boards and streams, from the declarations of the analyzers.
 
     Raises:
-        SchemaError: a declaration contradicts another one, or names a board that does not exist.
+        SchemaError: two declarations contradict each other, or one names a board that does not exist.
     """
     return assemble(owners(all_routes))
 
@@ -79,15 +80,17 @@ def schema(all_routes: Iterable[Route]) -> Schema:
 def table_columns(all_routes: Collection[Route]) -> Sequence[str]:
     """The columns of the market table: first those that are written together, then all others.
 
+    Columns that are written together must be adjacent: then one operation writes all of them.
+
     Raises:
-        SchemaError: a column has two owners, or an analyzer writes what it does not declare.
+        SchemaError: a column has two owners, or an analyzer writes a column that it does not declare.
     """
     columns = names(checked_columns(owners(all_routes)))
     together: list[str] = []
     for analyzer in (each for route in all_routes for each in route.analyzers):
-        if strangers := set(analyzer.written_together) - set(names(analyzer.columns)):
+        if undeclared := set(analyzer.written_together) - set(names(analyzer.columns)):
             raise SchemaError(
-                f"{analyzer.name!r} writes {', '.join(sorted(strangers))} together with its columns: "
+                f"{analyzer.name!r} writes {', '.join(sorted(undeclared))} together with its columns: "
                 "written_together takes names of its own columns"
             )
         together += analyzer.written_together
@@ -95,7 +98,7 @@ def table_columns(all_routes: Collection[Route]) -> Sequence[str]:
 
 
 def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
-    """The sheets of the market table, with the columns of each."""
+    """The sheets (private columns of analyzers) of the market table: name of each sheet -> its columns."""
     return {
         name: columns
         for route in all_routes
@@ -105,7 +108,7 @@ def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
 
 
 def streams(all_routes: Iterable[Route]) -> Sequence[str]:
-    """Every stream to which an analyzer emits."""
+    """The names of all streams that the analyzers emit events to."""
     return tuple(
         dict.fromkeys(
             stream.name for route in all_routes for each in route.analyzers for stream in each.streams

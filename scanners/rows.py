@@ -1,4 +1,4 @@
-"""Numbers of the rows of a market table, and state that stands beside its columns, one value for each row."""
+"""Row numbers of a market table, and arrays with one value for each row."""
 
 from typing import Any, Final, TypeVar
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.intp]
-"""Numbers of rows, counted from 0."""
+"""Row numbers, counted from 0."""
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -14,20 +14,23 @@ _ROWS_OF_16_BITS: Final = 2**16
 
 
 def order_by_row(rows: Rows) -> NDArray[np.intp]:
-    """The order by row, then arrival. NumPy sorts numbers of 16 bits by their digits, ten times as fast."""
+    """The indices that sort by row and, within a row, by arrival.
+
+    NumPy sorts 16-bit integers with a radix sort, which is ten times as fast as a comparison sort.
+    """
     few = rows.max(initial=0) < _ROWS_OF_16_BITS
     return np.argsort(rows.astype(np.uint16) if few else rows, kind="stable")
 
 
 def is_first_of_row(rows: Rows) -> NDArray[np.bool_]:
-    """For rows in order: where the next row begins."""
+    """For sorted rows: True at the first entry of each row."""
     return np.concatenate((np.ones(min(len(rows), 1), dtype=np.bool_), rows[1:] != rows[:-1]))
 
 
 def with_room(values: NDArray[Value], row_count: int, empty: Any) -> NDArray[Value]:
-    """The values, or a copy with room for more rows: what is beyond the values has the value `empty`.
+    """`values`, or a larger copy if they have fewer than `row_count` entries. New entries are `empty`.
 
-    The room doubles, so that growth row by row costs little.
+    The size doubles, so that growth row by row costs constant time per row.
     """
     if row_count <= len(values):
         return values

@@ -1,4 +1,4 @@
-"""The settings of this room that processes take over while they run."""
+"""Settings of the processor that operators can change while its processes run."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ PROCESSOR = "processor"
 
 
 class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
-    """Of every processor. All processes of the platform's processors take them over alike."""
+    """Settings of the processors. Every processor process applies the same values."""
 
     publish_interval_ms: Annotated[
         int,

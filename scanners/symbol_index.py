@@ -1,7 +1,7 @@
-"""From symbols to row numbers, for a whole batch at once.
+"""Maps the symbols of a whole batch to row numbers.
 
-Looking up one symbol after the other in a dictionary waits for memory at each: the hash of a new string, the
-slot, the key, the number. Here a compiled loop looks up the codes of a batch, whose waits overlap.
+A dictionary lookup for each symbol would be slow: each lookup waits several times for memory, and the waits
+follow one another. Here a compiled loop looks up the integer codes of all symbols, so the waits overlap.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,11 +27,11 @@ class SymbolIndex:
         self._make_table(_SMALLEST_TABLE)
 
     def __len__(self) -> int:
-        """How many symbols there are."""
+        """The number of symbols."""
         return len(self.symbols)
 
     def add(self, symbols: Iterable[str]) -> None:
-        """Give each symbol that has none the next number."""
+        """Give the next number to each symbol that has none."""
         first = len(self.symbols)
         for symbol in symbols:
             if symbol not in self._rows:
@@ -43,13 +43,13 @@ class SymbolIndex:
             self._enter(first)
 
     def find(self, symbols: Sequence[str]) -> tuple[Rows, bool]:
-        """The number of each symbol, `UNKNOWN` where it has none; and whether all have one."""
+        """The number of each symbol, or `UNKNOWN`, and whether all symbols have a number."""
         column = SymbolColumn.from_symbols(symbols)
         rows = np.empty(len(column), dtype=np.int64)
         all_found = find(column.codes, self._codes, self._rows_of_codes, rows)
         if not all_found:
-            for place in np.flatnonzero(column.codes == NO_CODE).tolist():
-                rows[place] = self._rows.get(column[place], UNKNOWN)
+            for index in np.flatnonzero(column.codes == NO_CODE).tolist():
+                rows[index] = self._rows.get(column[index], UNKNOWN)
             all_found = bool((rows != UNKNOWN).all())
         return rows, all_found
 
@@ -59,6 +59,6 @@ class SymbolIndex:
         self._enter(0)
 
     def _enter(self, first: int) -> None:
-        """Enter the symbols from a number on."""
+        """Enter the symbols with numbers from `first` on into the hash table."""
         codes = SymbolColumn.from_symbols(self.symbols[first:]).codes
         enter(codes, np.arange(first, len(self.symbols)), self._codes, self._rows_of_codes)

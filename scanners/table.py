@@ -1,11 +1,10 @@
-"""Columnar market state: one row per symbol, one float64 column per field.
+"""The market table: one row per symbol, one float64 column per field.
 
-The columns are the rows of one matrix, so that a batch of events is written, and a block
-of rows copied out, in one NumPy operation. NaN means absent, which is not zero.
+All columns lie in one matrix, one matrix line per column. So one NumPy operation writes a batch of events or
+copies a block of rows. NaN means that a value is absent, which is not the same as zero.
 
-Beside the published columns a table has *sheets*: further columns over the same rows, which only the
-analyzer that declared them reads. A sheet is stored by itself, and only after it changed. And it has a
-*tape*: the newest trades of each row.
+Besides the published columns a table has *sheets*: private columns of one analyzer, over the same rows. Each
+sheet is stored separately, and only after it changed. A table also has *tapes*: the newest trades per row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,10 +25,10 @@ INITIAL_CAPACITY: Final = 1024
 
 
 class Sheet:
-    """Private columns of a table, stored together.
+    """Private columns of one analyzer, which are stored together.
 
-    `values` has one line for each of `names` and one column for each row of the table; whoever writes to it
-    calls `mark`. Do not keep `values`: it is stale once the table has a new row.
+    `values[i]` are the values of `names[i]`, one for each row of the table. After writing to `values`, call
+    `mark`. Do not keep a reference to `values`: it is stale after the table got a new row.
     """
 
     def __init__(self, names: Sequence[str], capacity: int) -> None:
@@ -40,42 +39,42 @@ class Sheet:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The view to read and write."""
+        """A view of all values, for reading and writing."""
         return self._matrix[:, : self._row_count]
 
     @property
     def is_changed(self) -> bool:
-        """Whether it was marked since it was last stored."""
+        """Whether the sheet was marked as changed since it was last stored."""
         return self._is_changed
 
     def mark(self, *, changed: bool = True) -> None:
-        """Note that it changed, or that it is stored."""
+        """Mark the sheet as changed, or as stored."""
         self._is_changed = changed
 
     def clear(self) -> None:
-        """Make everything absent."""
+        """Make all values absent."""
         if not np.isnan(self.values).all():
             self._matrix[:] = np.nan
             self.mark()
 
     def keep(self, rows: Rows, capacity: int) -> None:
-        """Follow the table to some of its rows."""
+        """Keep only these rows of the table."""
         self._matrix = _widened(self._matrix[:, rows], capacity)
         self._row_count = len(rows)
         self.mark()
 
     def resize(self, row_count: int, capacity: int) -> None:
-        """Follow the table to a number of rows; new ones are absent."""
+        """Have `row_count` rows. The values of new rows are absent."""
         self._row_count = row_count
         if capacity > self._matrix.shape[1]:
             self._matrix = _widened(self._matrix, capacity)
 
 
 class MarketTable:
-    """Rows in the order in which their symbols appeared; only `keep` removes some.
+    """The rows are in the order in which their symbols appeared. Only `keep` removes rows.
 
-    `names` is the schema, `sheets` the names of the columns of each sheet. Whoever writes values marks the
-    rows that changed; `take_changed` hands the marked rows to the publisher and starts anew.
+    `names` are the published columns. `sheets` maps the name of each sheet to its columns. Code that writes
+    values marks the rows that changed. `take_changed` returns the marked rows and unmarks them.
     """
 
     def __init__(
@@ -97,54 +96,58 @@ class MarketTable:
         self._alphabetic = np.empty(0, dtype=np.intp)
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """The number of rows."""
         return len(self._index)
 
     @property
     def symbols(self) -> Sequence[str]:
-        """The symbol of each row. Do not change."""
+        """The symbol of each row. Read only."""
         return self._index.symbols
 
     @property
     def test_issues(self) -> NDArray[np.bool_]:
-        """Which rows are of test issues. Do not change."""
+        """Which rows are test issues. Read only."""
         return self._is_test_issue
 
     def __getitem__(self, name: str) -> Column:
-        """The column of a name: a view, whose elements may be set; it is stale once a row is added."""
+        """A writable view of a column. It is stale after a row was added."""
         column: Column = self._matrix[self._index_of_name[name], : len(self._index)]
         return column
 
     def columns(self, names: Sequence[str]) -> slice:
-        """Where columns that stand side by side in the schema lie, for `write`."""
+        """The slice of these columns for `write`.
+
+        Raises:
+            ValueError: the columns are not adjacent, in this order, in the table.
+        """
         first = self._index_of_name[names[0]]
         if self.names[first : first + len(names)] != tuple(names):
-            raise ValueError(f"columns {tuple(names)} do not stand side by side in the schema")
+            raise ValueError(f"columns {tuple(names)} are not adjacent in the table")
         return slice(first, first + len(names))
 
     def write(self, columns: slice, rows: Rows, values: NDArray[np.float64]) -> None:
-        """Set `columns` of `rows` to `values` (one line per column) and mark the rows. Rows must differ."""
+        """Set `columns` of `rows` to `values[column, row]` and mark the rows. No row may occur twice."""
         self._matrix[columns, rows] = values
         self._changed[rows] = True
 
     def find(self, symbols: Sequence[str]) -> tuple[Rows, bool]:
-        """The row of each symbol, `UNKNOWN` where it has none; and whether all have one."""
+        """The row of each symbol, or `UNKNOWN`, and whether all symbols have a row."""
         return self._index.find(symbols)
 
     def rows(self, symbols: Sequence[str]) -> Rows:
-        """The row of each symbol; a symbol that is new gets a row of NaN, which is marked."""
+        """The row of each symbol. A new symbol gets a row of NaN, which is marked as changed."""
         rows, all_found = self._index.find(symbols)
         if not all_found:
             self._add(symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist())
             rows, all_found = self._index.find(symbols)
-            if not all_found:  # no code for a symbol may differ from the one it was entered with
+            if not all_found:  # a symbol must always have the code with which it was entered
                 raise RuntimeError("symbols that were added have no row")
         return rows
 
     def keep(self, rows: Rows) -> None:
-        """Keep these rows (ascending), which become the first; all others go, with their memory.
+        """Keep only these rows (ascending), numbered from 0. The memory of the other rows is freed.
 
-        What is left is marked, and so are the sheets: their rows are others now.
+        The kept rows and all sheets are marked as changed, because their row numbers changed.
         """
         symbols = [self.symbols[row] for row in rows.tolist()]
         self._index = SymbolIndex()
@@ -160,7 +163,7 @@ class MarketTable:
         self._alphabetic = np.empty(0, dtype=np.intp)
 
     def mark(self, rows: Rows | slice) -> None:
-        """Note that the rows changed."""
+        """Mark the rows as changed."""
         self._changed[: len(self._index)][rows] = True
 
     def changed(self) -> Rows:
@@ -168,13 +171,13 @@ class MarketTable:
         return np.flatnonzero(self._changed[: len(self._index)])
 
     def take_changed(self) -> Rows:
-        """The marked rows, ascending; none is marked afterwards."""
+        """Return the marked rows, ascending, and unmark them."""
         rows = self.changed()
         self._changed[:] = False
         return rows
 
     def clear(self, names: Sequence[str], rows: Rows | slice = slice(None)) -> None:
-        """Make the columns absent in the rows (all by default), and mark these."""
+        """Make the columns of the rows (all by default) absent, and mark the rows."""
         for name in names:
             self[name][rows] = np.nan
         self.mark(rows)
@@ -188,12 +191,12 @@ class MarketTable:
         if names is None:
             matrix = whole.copy() if rows is None else whole[:, rows]
         else:
-            lines = np.array([self._index_of_name[name] for name in chosen], dtype=np.intp)
-            matrix = whole[lines] if rows is None else whole[lines[:, np.newaxis], rows]
+            indices = np.array([self._index_of_name[name] for name in chosen], dtype=np.intp)
+            matrix = whole[indices] if rows is None else whole[indices[:, np.newaxis], rows]
         return dict(zip(chosen, matrix, strict=True))
 
     def apply(self, block: RowBlock) -> Rows:
-        """Write the rows of a block, adding new ones, and give the rows. Foreign columns are ignored."""
+        """Write a block, mark its rows and return them. New symbols get rows; unknown columns are ignored."""
         rows = self.rows(block.symbols)
         for name, column in block.columns.items():
             if name in self._index_of_name:
@@ -202,12 +205,15 @@ class MarketTable:
         return rows
 
     def copy_sheet(self, name: str) -> Mapping[str, Column]:
-        """Copies of the columns of a sheet."""
+        """Copies of the columns of a sheet, by name."""
         sheet = self.sheets[name]
         return dict(zip(sheet.names, sheet.values.copy(), strict=True))
 
     def apply_sheet(self, name: str, block: RowBlock) -> None:
-        """Write a stored sheet, which counts as stored. Foreign columns and symbols are ignored."""
+        """Write a sheet that was read from the store. Unknown columns and symbols are ignored.
+
+        The sheet is not marked: the store has these values already.
+        """
         rows, _ = self.find(block.symbols)
         held = np.flatnonzero(rows != UNKNOWN)
         sheet = self.sheets[name]
@@ -216,7 +222,7 @@ class MarketTable:
                 sheet.values[index, rows[held]] = block.columns[column][held]
 
     def alphabetic_positions(self) -> Rows:
-        """The place of each row in the alphabetic order of symbols: breaks ties without comparing text."""
+        """The rank of each row in the alphabetic order of symbols, so that ties need no text comparison."""
         if len(self._alphabetic) != len(self._index):
             order = np.argsort(np.array(self.symbols, dtype=np.str_), kind="stable")
             self._alphabetic = np.empty(len(order), dtype=np.intp)
@@ -244,7 +250,7 @@ class MarketTable:
 
 
 def _capacity(capacity: int, row_count: int) -> int:
-    """Doubled until it suffices, so that growth costs amortised constant time a row."""
+    """The capacity, doubled until it is enough: growth costs amortised constant time per row."""
     while capacity < row_count:
         capacity *= 2
     return capacity

@@ -1,7 +1,7 @@
-"""The leaderboards in memory alone: frames of the feed in, ranked boards out. No queue, no cache, no clock.
+"""The leaderboards in memory: provider frames in, ranked boards out. No queue, no cache, no clock.
 
-For a single instance, a notebook, or a back-test over a recording. It composes the same parts as the
-processes do (router, shards, scanner), so its boards are those that the platform would show.
+For a single process, a notebook, or a back-test over a recording. It uses the same parts as the services
+(router, shards, scanner), so its boards are the boards that the platform would show.
 """
 
 import itertools
@@ -26,11 +26,11 @@ SOURCE: Final = "memory"
 
 
 class TopStocks:
-    """Follows the market through what it is given, and ranks it whenever it is asked to.
+    """Processes frames or batches and ranks the market on request.
 
-    `provider` names whose frames they are, `make_routes` says which analyzers work. The market's time is that
-    of the events, so a day may be run through at any speed. Received times and the statuses of a feed with a
-    clock of its own bound the stamps of the events, as in a processor: frames need the received times of a
+    `provider` is the name of the provider that made the frames. `make_routes` chooses the analyzers. Market
+    time is the time of the events, so a day can be processed at any speed. As in a processor, received times
+    and the statuses of the provider's feed bound the event times: frames need the received times of the
     recording. Test issues are ranked only if `show_test_issues`.
     """
 
@@ -58,14 +58,14 @@ class TopStocks:
         self._feed_clock = FeedClock(may_declare=True)
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
-        """Take reference data of the whole market: previous closes, average volumes, floats."""
+        """Apply reference data of the whole market: previous closes, average volumes, floats."""
         for shard in self._shards:
             shard.apply_reference(block, volume_curve)
 
     def receive(self, frames: Iterable[Frame]) -> Outcome:
-        """Take frames of the feed together, in the order of their arrival; says what became of their events.
+        """Process frames as one group, in the order of their arrival, and return the counts of their events.
 
-        Some 20,000 events at once cost the least.
+        Groups of about 20,000 events cost the least per event.
         """
         oldest_ns = newest_ns = 0
         for frame in frames:
@@ -79,7 +79,7 @@ class TopStocks:
         return outcome
 
     def apply(self, batches: Iterable[Batch]) -> Outcome:
-        """Take batches as the queues carry them; those of queues without analyzers are left out."""
+        """Process batches as the queues carry them. Batches of queues without analyzers are ignored."""
         of_shard: dict[int, list[Batch]] = {}
         for batch in batches:
             if batch.queue in self._queues:
@@ -93,11 +93,11 @@ class TopStocks:
         return total
 
     def boards(self, published_ns: int = 0) -> Mapping[str, RankedBoard]:
-        """All boards as of now, by feed. `published_ns` is noted in their blocks, epoch nanoseconds."""
+        """All boards now, by feed name. `published_ns` (epoch nanoseconds) is stored in their blocks."""
         for shard in self._shards:
             tick = shard.tick(published_ns)
             shard.confirm(tick)
-            if self._scanner.apply_changed(shard.shard, tick.changed) is Merge.GAP:  # the first one
+            if self._scanner.apply_changed(shard.shard, tick.changed) is Merge.GAP:  # at the first tick
                 self._scanner.apply_whole(shard.shard, tick.whole)
         return {board.feed: board for board in self._scanner.rank_boards(published_ns)}
 

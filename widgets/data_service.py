@@ -1,4 +1,4 @@
-"""The Widget Data Service: what the WebSocket connections of one web process have in common, put together."""
+"""The Widget Data Service: the hub and the WebSocket consumers of one web process."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -18,10 +18,10 @@ from widgets.hub import Hub, HubTiming, announced_channels
 
 
 class WidgetDataService:
-    """A hub on one cache, and the consumers that carry its frames. Several can live in one process.
+    """A hub that reads one cache, and the consumers that send its frames. A process can have several.
 
-    Nothing is connected before the hub starts: with the server's lifespan, at the latest with the first
-    connection.
+    The service connects to the cache when the hub starts. The hub starts with the server's lifespan or, on a
+    server without lifespan, with the first connection.
     """
 
     def __init__(
@@ -63,10 +63,7 @@ class WidgetDataService:
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        """The ASGI lifespan: the hub starts and stops with the server, so `/readyz` tells the data's state.
-
-        A server without lifespan (`runserver`) starts it with its first connection.
-        """
+        """The ASGI lifespan: the hub starts with the server, so `/readyz` can show the state of the data."""
         while (event := await receive())["type"] != "lifespan.shutdown":
             self.hub.start()
             await send({"type": f"{event['type']}.complete"})

@@ -1,7 +1,7 @@
-"""The states of the data that is shown: their names, what people read, and how much of an alarm each is.
+"""The states of the displayed data: their names, the texts for people, and their alarm levels.
 
-The one place that says it: `status` frames, `/readyz`, the metric, the dashboard and docs/protocol.md take
-their words from here. `widgets.hub.verdict` decides which state it is.
+`status` frames, `/readyz`, the metric, the dashboard and docs/protocol.md use the words of this module.
+`widgets.hub.verdict` decides which state applies.
 """
 
 import enum
@@ -12,7 +12,7 @@ import msgspec
 
 
 class DataState(enum.StrEnum):
-    """What the data is like now; every state but `LIVE` means that it is not fresh, or will not stay so."""
+    """The state of the data now. All states except `LIVE` mean that the data is old or will soon be old."""
 
     LIVE = "live"
     QUIET = "quiet"
@@ -30,16 +30,20 @@ class DataState(enum.StrEnum):
 
 
 class Alarm(enum.StrEnum):
-    """How a state is to be shown: all is well, nothing is to be expected, take care, something is broken."""
+    """The alarm level of a state, which decides how it is displayed."""
 
     NONE = "none"
+    """All is well."""
     CALM = "calm"
+    """No data is expected now."""
     WARNING = "warning"
+    """The data may be wrong soon, or is old."""
     FAULT = "fault"
+    """A part of the platform does not work."""
 
 
 class StateInfo(msgspec.Struct, frozen=True):
-    """A state as people read it: a word or two, and a sentence that says what it means."""
+    """The texts of a state: a label of one or two words, and a sentence that explains it."""
 
     label: str
     meaning: str

@@ -1,14 +1,14 @@
-"""What waits to be sent to one connection: bounded, newest first to matter, never a backlog.
+"""The frames that wait for one connection. Their number is bounded, so a slow client gets no backlog.
 
-A market is a state, not a list of events. So of each feed at most one frame waits: a delta that
-arrives while another frame of its feed waits is not queued behind it but turns it into "a fresh
-snapshot", which is made when the writer gets to it. Answers (errors, pongs) wait in a bounded queue of
-their own and go first; of the status only the newest waits.
+A market is a state, not a list of events. So at most one frame per feed waits. If a delta arrives while a
+frame of the same feed waits, both are replaced by a request for a snapshot. The snapshot is made when it is
+sent, so it is always the newest. Answers (errors, pongs) wait in a bounded queue of their own and are sent
+first. Only the newest status waits.
 
-A client that reads slowly, or never, thus costs a few texts that it shares with everybody else, and
-delays nobody: whoever fills an outbox never waits for it.
+So a client that reads slowly, or not at all, costs only a few texts, which it shares with other clients. And
+it delays no other client, because adding to an outbox never waits.
 
-Concurrency: one event loop; everything but `write` is synchronous and returns at once.
+Concurrency: one event loop. All methods except `write` are synchronous and return immediately.
 """
 
 import asyncio
@@ -28,7 +28,10 @@ Render: TypeAlias = Callable[[str, ProtocolVersion], str | None]
 
 
 class SentCounts(msgspec.Struct):
-    """Frames handed to the connection since the last `Outbox.collect_counts`, and frames that need not go."""
+    """Numbers of frames and characters sent since the last call of `Outbox.collect_counts`.
+
+    `conflated` counts frames that were not sent because a newer snapshot replaced them.
+    """
 
     answers: int = 0
     statuses: int = 0
@@ -41,10 +44,9 @@ class SentCounts(msgspec.Struct):
 class Outbox:
     """The frames that wait for one connection, and the loop that writes them.
 
-    `version` is the version of the protocol that the client speaks: all texts are of this version.
-    `give_up` is called, once, by `abandon`: by whoever finds the writer stalled, or when the client leaves
-    more than `MOST_ANSWERS` answers unread. An answer that is silently lost would leave the client in error,
-    so from then on nothing is kept any more.
+    `version` is the protocol version of the client. All texts in the outbox have this version. `abandon`
+    calls `give_up` once: when the hub finds that the writer has stalled, or when more than `MOST_ANSWERS`
+    answers wait. Then the connection must end: a client that loses an answer would be in a wrong state.
     """
 
     def __init__(self, clock: Clock, give_up: Callable[[], None], version: ProtocolVersion) -> None:
@@ -53,8 +55,8 @@ class Outbox:
         self._give_up = give_up
         self._answers: deque[str] = deque()
         self._status: str | None = None
-        # Feed -> a delta's text, or None for "a fresh snapshot". In the order in which feeds began to wait,
-        # so that a busy feed cannot keep a quiet one from being sent.
+        # Feed -> text of a delta, or None for a snapshot that is made when it is sent. The order is that in
+        # which feeds began to wait, so that a busy feed cannot delay a quiet one for ever.
         self._frames: dict[str, str | None] = {}
         self._waiting = asyncio.Event()
         self._sending_since: float | None = None
@@ -62,11 +64,11 @@ class Outbox:
         self._counts = SentCounts()
 
     def __len__(self) -> int:
-        """How many frames wait."""
+        """The number of frames that wait."""
         return len(self._answers) + len(self._frames) + (self._status is not None)
 
     def answer(self, text: str) -> None:
-        """Send an answer, in order, ahead of all feeds."""
+        """Send an answer, after earlier answers and before all feeds."""
         if len(self._answers) >= MOST_ANSWERS:
             self.abandon()
         elif not self._abandoned:
@@ -74,13 +76,13 @@ class Outbox:
             self._waiting.set()
 
     def status(self, text: str) -> None:
-        """Send a status in place of one that still waits."""
+        """Send a status. It replaces a status that still waits."""
         if not self._abandoned:
             self._status = text
             self._waiting.set()
 
     def delta(self, feed: str, text: str) -> None:
-        """Send a delta, or a fresh snapshot instead when a frame of this feed still waits."""
+        """Send a delta. If a frame of this feed still waits, send a snapshot instead of both."""
         if feed in self._frames:
             self._frames[feed] = None
             self._counts.conflated += 1
@@ -89,18 +91,18 @@ class Outbox:
             self._waiting.set()
 
     def snapshot(self, feed: str) -> None:
-        """Send a snapshot as fresh as it will be when its turn comes, in place of what waits of this feed."""
+        """Send a snapshot, which is made when it is sent. It replaces a waiting frame of this feed."""
         self._counts.conflated += feed in self._frames
         if not self._abandoned:
             self._frames[feed] = None
             self._waiting.set()
 
     def discard(self, feed: str) -> None:
-        """Forget what waits of a feed: its subscription has ended."""
+        """Remove the waiting frame of a feed, because its subscription has ended."""
         self._frames.pop(feed, None)
 
     def abandon(self) -> None:
-        """Forget everything and have the connection closed: its client does not take what it is sent."""
+        """Remove all frames and have the connection closed, because the client does not read its frames."""
         if self._abandoned:
             return
         self._abandoned = True
@@ -110,10 +112,10 @@ class Outbox:
         self._give_up()
 
     def take(self, render: Render) -> str | None:
-        """Remove and give the next frame, or None when nothing waits.
+        """Remove and return the next frame, or None if no frame waits.
 
-        `render` makes the snapshot of a feed in a version, or gives None when there is none yet; then the
-        feed is passed over, and whoever gets its first data asks for its snapshot again.
+        `render` makes the snapshot of a feed, or returns None before the feed has data. Such a feed is
+        skipped: the hub calls `snapshot` again when the first data arrives.
         """
         if self._answers:
             self._counts.answers += 1
@@ -134,15 +136,15 @@ class Outbox:
         return None
 
     def last_answers(self) -> list[str]:
-        """Remove and give the answers that still wait, to be heard before the connection ends."""
+        """Remove and return the answers that still wait, so that they are sent before the connection ends."""
         answers = list(self._answers)
         self._answers.clear()
         return answers
 
     async def write(self, send: Send, render: Render) -> None:
-        """Send what waits, for as long as the connection lives; `send` returns when the network took a frame.
+        """Send waiting frames as long as the connection lives. `send` returns when the network took a frame.
 
-        Ends by cancellation, or with what `send` raises when the connection is gone.
+        Ends by cancellation, or with the error that `send` raises for a lost connection.
         """
         while True:
             await self._waiting.wait()
@@ -155,11 +157,11 @@ class Outbox:
             self._waiting.clear()
 
     def stalled_seconds(self) -> float:
-        """For how long the writer has made no progress with what waits; 0 while nothing waits."""
+        """How long the writer has made no progress; 0 while no frame waits."""
         since = self._sending_since
         return 0.0 if since is None else self._clock.monotonic() - since
 
     def collect_counts(self) -> SentCounts:
-        """What was sent since the last call, for the metrics, which cost too much to count each frame."""
+        """The counts since the last call. Counting each frame in the metrics would cost too much."""
         counts, self._counts = self._counts, SentCounts()
         return counts

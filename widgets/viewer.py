@@ -1,27 +1,27 @@
-"""Whose connection it is. Whoever lets a connection in hands this over; this room asks nobody else."""
+"""The user behind a connection. The site's entrance checks the login and gives the consumer a `Viewer`."""
 
 from typing import Final, Protocol
 
 from widgets.catalog import Permission
 
 VIEWER_KEY: Final = "viewer"
-"""Where the scope of a WebSocket has its `Viewer`."""
+"""The key of the `Viewer` in the scope of a WebSocket."""
 
 
 class Viewer(Protocol):
-    """The user behind a connection, and how long the connection may last."""
+    """The user behind a connection, with their permissions and the end of their login."""
 
     @property
     def user_id(self) -> int:
-        """One number for each user: connections are counted by it."""
+        """The id of the user. Connections are counted per user."""
 
     @property
     def username(self) -> str:
-        """How the user is called."""
+        """The name of the user."""
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Which sorts of feeds the user may have."""
+        """The kinds of feeds that the user may subscribe to."""
 
     async def wait_until_ended(self) -> None:
-        """Returns when the login has ended by which the connection came in. Raises no error."""
+        """Return when the login that opened this connection has ended. Raises no error."""

@@ -16,18 +16,18 @@ WEBSOCKET_PATH: Final = "/ws/"
 @never_cache
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The dashboard: a widget for each board; `mdp_config` is for the widgets.
+    """The dashboard page, with a widget for each board. `mdp_config` is the configuration of the widgets.
 
-    Whoever puts it at an address must let in users alone.
+    The view does not check the user: the URL configuration must protect it.
     """
     return render(request, "dashboard.html", {"mdp_config": widget_config(), "boards": BOARDS})
 
 
 def widget_config() -> dict[str, Any]:
-    """What the page hands to its widgets, as plain JSON values.
+    """The configuration of the widgets, as JSON values.
 
-    `wsPath`; `states`: by name, the states of the data as people read them. What the browser code knows of
-    columns and boards was built into it from `marketdata.schema`.
+    `wsPath`: path of the WebSocket. `states`: by name, the texts of each state of the data. Columns and
+    boards are not included: the browser code has them from the generated schema.
     """
     return {
         "wsPath": WEBSOCKET_PATH,

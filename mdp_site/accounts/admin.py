@@ -1,7 +1,5 @@
 """Users, identities, sessions and API tokens in the admin."""
 
-from typing import Any
-
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
@@ -12,14 +10,16 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from mdp_site.accounts.models import ApiToken, User
+from mdp_site.read_only_admin import ReadOnlyAdmin
 
-LEFT_OVERS = (EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession)
-"""What allauth's applications would show: a second place to set up providers, and keys of sessions."""
+ALLAUTH_MODELS = (EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession)
+"""The models with admin pages of allauth. These would allow a second configuration of providers, and show
+session keys."""
 
 
-def replace_left_overs() -> None:
-    """Put the two pages that people need in the place of allauth's, once all applications have registered."""
-    for model in LEFT_OVERS:
+def replace_allauth_pages() -> None:
+    """Replace allauth's admin pages by the two that people need, after all applications registered theirs."""
+    for model in ALLAUTH_MODELS:
         if admin.site.is_registered(model):
             admin.site.unregister(model)
     admin.site.register(SocialAccount, IdentityAdmin)
@@ -28,7 +28,7 @@ def replace_left_overs() -> None:
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic only in the stubs
-    """Everyone who has logged in, and the staff."""
+    """All users: people who have logged in, and staff with local passwords."""
 
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "last_login")
@@ -36,20 +36,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic only in t
     ordering = ("-last_login", "username")
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
-    """Rows that the platform itself writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
-        return False
-
-
 class IdentityAdmin(ReadOnlyAdmin):
-    """Which identity of the login provider is which user."""
+    """The user that belongs to each identity of the login provider."""
 
     list_display = ("uid", "user", "last_login", "date_joined")
     list_select_related = ("user",)
@@ -58,7 +46,10 @@ class IdentityAdmin(ReadOnlyAdmin):
 
 
 class SessionAdmin(ReadOnlyAdmin):
-    """Who is logged in from where. Deleting a row ends the session; its key is never shown."""
+    """All sessions, with the address and browser of each. Deleting a row ends the session.
+
+    The key of a session is never shown.
+    """
 
     list_display = ("user", "ip", "user_agent", "created_at")
     list_select_related = ("user",)
@@ -69,7 +60,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
-    """Who may come in by token. Secrets are shown once, to their owners (`token_pages`), and never here."""
+    """API tokens, without their secrets: the owner of a token sees its secret once (`token_pages`)."""
 
     list_display = (
         "name",
@@ -90,19 +81,19 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: people make their tokens themselves, and nobody else sees the secrets."""
+        """False: users create their tokens themselves, so that only they see the secrets."""
         return False
 
     @admin.display(boolean=True, description="usable")
     def usable_now(self, token: ApiToken) -> bool:
-        """Whether the token would be accepted at this moment."""
+        """Whether the token is accepted now."""
         return token.usable(timezone.now()) and token.user.is_active
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
-        """End the tokens and the connections that came in by them."""
+        """Revoke the tokens, and close the connections that were opened with them."""
         revoked = 0
-        # One by one and not as one UPDATE: the signal of each save closes the token's connections.
+        # One by one, not in one UPDATE: the signal of each save closes the token's connections.
         for token in tokens.filter(revoked_at__isnull=True):
             token.revoke()
             revoked += 1

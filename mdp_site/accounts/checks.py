@@ -1,4 +1,4 @@
-"""Databases of earlier releases: users had another table then. Said before the first migration fails."""
+"""Refuses databases of earlier releases, in which users had another table, before a migration fails."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,14 +8,14 @@ from django.core import checks
 from django.db import connections
 
 EARLIER_USERS: Final = "mdp_site_user"
-"""The table of users, until accounts had an application of their own."""
+"""The table of users in releases before accounts had an application of their own."""
 
 
 @checks.register(checks.Tags.database)
 def check_layout_of_users(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[checks.CheckMessage]:
-    """Refuse a database whose users are in the table of an earlier release. Asked by `manage.py migrate`."""
+    """Refuse a database with the user table of an earlier release. `manage.py migrate` runs this check."""
     del app_configs
     return [
         checks.Error(

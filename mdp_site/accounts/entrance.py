@@ -1,8 +1,8 @@
-"""The door for WebSockets: a browser with a session, or a program with a token.
+"""Authenticates WebSocket handshakes: of a browser with a session, or of a program with a token.
 
-A browser is let in by its session cookie and an `Origin` of the site; a program by
-`Authorization: Bearer <token>` and no `Origin`. Anything else gets HTTP 403 at the handshake,
-before the socket exists. The consumers find the `Login` in their scope, as the viewer of the connection.
+A browser needs its session cookie and an `Origin` of the site. A program needs
+`Authorization: Bearer <token>` and no `Origin`. Any other handshake is answered with HTTP 403, before the
+socket exists. The consumer finds the `Login` in its scope, as the viewer of the connection.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -38,9 +38,9 @@ REFUSED_RIGHT: Final = "this account has no right to market data; accepted: an a
 
 
 class WebSocketEntrance:
-    """Decides by its headers through which of the two ways a handshake comes, and whether it may.
+    """Authenticates a handshake by its headers, and passes it on or refuses it.
 
-    A login that lasts is looked at every `recheck_seconds`.
+    The login of an open connection is checked every `recheck_seconds`.
     """
 
     def __init__(self, application: Application, recheck_seconds: float = RECHECK_SECONDS) -> None:
@@ -58,7 +58,7 @@ class WebSocketEntrance:
             await refuse(scope, receive, send, REFUSED_ORIGIN)
 
     async def _by_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The browser's way. Expects `user` and `session` in the scope."""
+        """Authenticate a browser. The scope must contain `user` and `session`."""
         user = scope["user"]
         if not user.is_authenticated:
             await refuse(scope, receive, send, REFUSED_ANONYMOUS)
@@ -66,7 +66,7 @@ class WebSocketEntrance:
         await self._enter(user, scope, receive, send, session_key=scope["session"].session_key)
 
     async def _by_token(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The program's way. A request with an `Origin` comes from a page, and pages have no tokens."""
+        """Authenticate a program. A handshake with an `Origin` comes from a page, which has no token."""
         headers = _headers(scope)
         scheme, _, raw = headers["authorization"].partition(" ")
         usable = scheme.lower() == "bearer" and "origin" not in headers
@@ -86,7 +86,7 @@ class WebSocketEntrance:
         session_key: str | None = None,
         token_id: int | None = None,
     ) -> None:
-        """Both ways end here: pass the handshake of a user on, if a role gives the right."""
+        """Pass on the handshake of an authenticated user who has the right to market data."""
         if Right.MARKET_DATA not in rights_of(user):
             await refuse(scope, receive, send, REFUSED_RIGHT)
             return
@@ -102,11 +102,11 @@ class WebSocketEntrance:
 
 
 def origin_is_ours(scope: Scope) -> bool:
-    """Whether the handshake's `Origin` is the site that it is addressed to, or a trusted one.
+    """Whether the `Origin` of the handshake is this site or a trusted origin.
 
-    The rule of Django's CSRF protection: scheme, host and port of the request itself, where the host is one
-    of ALLOWED_HOSTS; or a member of CSRF_TRUSTED_ORIGINS, which has the origin of SITE_URL. Without it any
-    page could open a socket with the visitor's cookie (cross-site WebSocket hijacking).
+    The rule is that of Django's CSRF protection. The origin must have the scheme, host and port of the
+    request, and the host must be in ALLOWED_HOSTS. Or it is in CSRF_TRUSTED_ORIGINS, which include SITE_URL.
+    Without this check any page could open a socket with the visitor's cookie: cross-site WebSocket hijacking.
     """
     headers = _headers(scope)
     origin, host = canonical_origin(headers.get("origin", "")), headers.get("host", "")
@@ -121,7 +121,7 @@ def origin_is_ours(scope: Scope) -> bool:
 
 
 def _matches(origin: str, pattern: str) -> bool:
-    """`https://*.example.com` stands for every subdomain, as Django reads it; else equal."""
+    """Whether the origin equals the pattern. As in Django, `https://*.example.com` matches all subdomains."""
     scheme, _, rest = pattern.partition("://")
     if not rest.startswith("*"):
         return origin == canonical_origin(pattern)
@@ -130,7 +130,7 @@ def _matches(origin: str, pattern: str) -> bool:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-    """Answer the handshake with HTTP 403; the body says why where the server can send one."""
+    """Answer the handshake with HTTP 403. The body contains the reason, if the server can send a body."""
     await receive()  # the handshake itself, `websocket.connect`
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})

@@ -1,4 +1,4 @@
-"""Pages ask for a right before they answer, and show only ways that are open to whoever reads them."""
+"""The guard of pages that need a right, and the rights of the reader for templates."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ _View = Callable[Concatenate[HttpRequest, _Arguments], HttpResponseBase]
 
 
 def requires(right: Right) -> Callable[[_View[_Arguments]], _View[_Arguments]]:
-    """Lead to the login whoever is not logged in, and answer 403 to a user without the right."""
+    """Decorator of a page: it redirects visitors to the login, and answers 403 to users without the right."""
 
     def guard(view: _View[_Arguments]) -> _View[_Arguments]:
         @wraps(view)
@@ -34,5 +34,5 @@ def requires(right: Right) -> Callable[[_View[_Arguments]], _View[_Arguments]]:
 
 
 def page_rights(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `rights` of whoever reads the page. Asked only by a template that names it."""
+    """Context processor: `rights` are the rights of the current user, computed when a template uses them."""
     return {"rights": SimpleLazyObject(lambda: rights_of(request.user))}

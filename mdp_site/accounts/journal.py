@@ -1,8 +1,8 @@
-"""Who logged in, who logged out, and who was refused: a line of the log for each, with where it came from.
+"""Log entries for logins, logouts and refusals, each with the address of the client.
 
-A user is named by id. No line holds a claim, a token or what somebody typed. A refusal costs a stranger
-nothing, so its lines are bounded: `MOST_LINES` of a kind in a minute, then one that says how many were kept
-back.
+An entry names a user by id. It never contains a claim, a token or text that somebody typed. A stranger can
+cause refusals without effort, so their entries are limited: `MAX_ENTRIES` of a kind per minute. The first
+entry after that contains the number of entries that were not written.
 """
 
 import threading
@@ -17,7 +17,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.observability.logs import get_logger
 from mdp_site.addresses import client_address
 
-MOST_LINES: Final = 100
+MAX_ENTRIES: Final = 100
 INTERVAL_SECONDS: Final = 60.0
 MAX_REASON_LENGTH: Final = 500
 REFUSED: Final = "login refused"
@@ -28,15 +28,16 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Interval:
-    """What was written of one kind since `began_at` (monotonic seconds), and what was not."""
+    """The entries of one kind since `began_at` (monotonic seconds)."""
 
     began_at: float
     written: int = 0
     kept_back: int = 0
+    """How many entries were not written."""
 
 
-class LineBudget:
-    """How many lines of each kind are written. Kinds are few and our own words.
+class LogBudget:
+    """Limits the log entries of each kind. The kinds are words of this program, so there are only a few.
 
     Concurrency: safe to use from several threads.
     """
@@ -47,7 +48,10 @@ class LineBudget:
         self._lock = threading.Lock()
 
     def take(self, kind: str) -> int | None:
-        """How many lines of the kind were kept back in the interval before; None to keep this one back."""
+        """Ask to write an entry. None: do not write it. Otherwise write it, with the returned number.
+
+        The number counts the entries of this kind that were not written in the interval before.
+        """
         now = self._clock.monotonic()
         with self._lock:
             interval = self._intervals.get(kind)
@@ -55,14 +59,14 @@ class LineBudget:
             if interval is None or now >= interval.began_at + INTERVAL_SECONDS:
                 kept_back = 0 if interval is None else interval.kept_back
                 interval = self._intervals[kind] = _Interval(began_at=now)
-            if interval.written >= MOST_LINES:
+            if interval.written >= MAX_ENTRIES:
                 interval.kept_back += 1
                 return None
             interval.written += 1
             return kept_back
 
 
-_budget: Final = LineBudget()
+_budget: Final = LogBudget()
 
 
 def note_refusal(
@@ -71,20 +75,21 @@ def note_refusal(
     step: str,
     reason: str,
     event: str = REFUSED,
-    is_our_trouble: bool = False,
+    needs_operator: bool = False,
     **context: Any,
 ) -> None:
-    """Write down a login that came to nothing. `is_our_trouble`: an operator has to look, so it is an error.
+    """Log a login that did not succeed.
 
-    `event` and `step` are words of ours, by which lines are counted; `reason` says in words what was wrong.
+    `event` and `step` are words of this program: entries are limited per event and step. `reason` explains
+    what was wrong. With `needs_operator` the site or the provider is at fault, so the entry is an error.
     """
     kept_back = _budget.take(f"{event}/{step}")
     if kept_back is None:
         return
-    log = _log.error if is_our_trouble else _log.warning
+    log = _log.error if needs_operator else _log.warning
     log(
         event,
-        outcome="failed" if is_our_trouble else "refused",
+        outcome="failed" if needs_operator else "refused",
         address=_address(request),
         step=step,
         reason=reason[:MAX_REASON_LENGTH],
@@ -105,6 +110,6 @@ def _on_logout(request: HttpRequest | None, user: Any, **_: Any) -> None:
 
 
 def _address(request: HttpRequest | None) -> str | None:
-    """As the trusted proxies tell it; None where that is no address."""
+    """The client's address as text; None if it is unknown."""
     address = None if request is None else client_address(request)
     return None if address is None else str(address)

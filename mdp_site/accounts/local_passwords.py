@@ -1,4 +1,4 @@
-"""Local passwords: for members of staff alone, at `/admin/`, and limited in how often they can be tried."""
+"""Login with a local password: only for staff, at `/admin/`, with a limit on failed attempts."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from mdp_site.accounts.models import User
 
 
 def local_staff_exist() -> bool:
-    """Whether anybody could log in with a local password: there is staff that has one, and it is allowed."""
+    """Whether local passwords are allowed and at least one active member of staff has one."""
     if not settings.ADMIN_PASSWORD_LOGIN:
         return False
     staff = User.objects.filter(is_active=True, is_staff=True)
@@ -21,13 +21,14 @@ def local_staff_exist() -> bool:
 
 
 class RateLimitedAdminForm(AdminAuthenticationForm):
-    """The admin's login form, with the limit on failed attempts that allauth keeps for its own."""
+    """The admin's login form, with allauth's limit on failed attempts."""
 
     def clean(self) -> dict[str, Any]:
         """Authenticate through allauth's adapter.
 
         Raises:
-            ValidationError: wrong name or password, no member of staff, or too many attempts.
+            ValidationError: the name or password is wrong, the user is not staff, or there were too many
+                attempts.
         """
         username = self.cleaned_data.get("username")
         password = self.cleaned_data.get("password")
@@ -42,10 +43,10 @@ class RateLimitedAdminForm(AdminAuthenticationForm):
         return self.cleaned_data
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Let active members of staff in.
+        """Accept active members of staff.
 
         Raises:
-            ValidationError: this is none.
+            ValidationError: the user is not an active member of staff.
         """
         try:
             super().confirm_login_allowed(user)

@@ -1,8 +1,9 @@
-"""The login behind a connection: notices of its end, and a look at it now and then.
+"""The login behind a connection, and how a connection learns that its login has ended.
 
-Each connection joins the channel layer's group of its user. What is sent there:
-`{"type": "session.ended", "session_key": ... | None, "token_id": ... | None}`. With both None, every
-connection of the user is meant; otherwise the ones that came in by that session or that token.
+Each connection joins the channel layer's group of its user. There it receives notices of the form
+`{"type": "session.ended", "session_key": ... | None, "token_id": ... | None}`. A notice with both None ends
+all connections of the user, another one the connections with that session or that token. Since a notice can
+be lost, the login is also checked from time to time.
 """
 
 import asyncio
@@ -29,19 +30,20 @@ _log = RateLimitedLog(get_logger(__name__))
 
 
 def group_of(user_id: int) -> str:
-    """The channel layer's group that hears of ended logins of a user."""
+    """The channel layer's group that receives the notices about a user's ended logins."""
     return f"user.{user_id}"
 
 
 def end_notice(session_key: str | None, token_id: int | None) -> dict[str, Any]:
-    """What is sent to the group of a user when a login has ended."""
+    """The notice for the group of a user that a login has ended."""
     return {"type": "session.ended", "session_key": session_key, "token_id": token_id}
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """Who came in, and by what: a browser's session or a program's token; the other one is None.
+    """The user of a connection, and the session (of a browser) or token (of a program) that opened it.
 
-    This is the `widgets.viewer.Viewer` of a connection. `permissions` are those of the moment of entering.
+    One of `session_key` and `token_id` is None. `permissions` are those at the time of the handshake. A login
+    is the `widgets.viewer.Viewer` of its connection.
     """
 
     user_id: int
@@ -51,8 +53,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     token_id: int | None = None
     recheck_seconds: float = RECHECK_SECONDS
 
-    def concerned_by(self, notice: Mapping[str, Any]) -> bool:
-        """Whether a `session.ended` notice to this user means this connection; without a key all are."""
+    def is_ended_by(self, notice: Mapping[str, Any]) -> bool:
+        """Whether a `session.ended` notice for this user ends this login. A notice without keys ends all."""
         session_key, token_id = notice.get("session_key"), notice.get("token_id")
         if session_key is None and token_id is None:
             return True
@@ -60,8 +62,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
             return bool(session_key == self.session_key)
         return bool(token_id == self.token_id)
 
-    async def holds(self) -> bool:
-        """Whether session or token can still be used, and its user still has the right: asks the database."""
+    async def is_valid(self) -> bool:
+        """Whether the session or token is usable and its user still has the right. Queries the database."""
         if self.token_id is not None:
             user = await _user_of_token(self.token_id)
         else:
@@ -69,31 +71,32 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
         return user.pk == self.user_id and Right.MARKET_DATA in rights_of(user)
 
     async def wait_until_ended(self) -> None:
-        """Returns when the login has ended.
+        """Return when the login has ended.
 
-        Notices are quick but not certain (a layer that restarts forgets its groups), so the login itself is
-        looked at every `recheck_seconds`, and the group joined anew. A layer or database that is away ends no
-        connection.
+        Notices are fast but not reliable: a channel layer that restarts loses its groups. So the login is
+        checked, and the group joined again, every `recheck_seconds`. A layer or database that cannot be
+        reached ends no connection.
         """
         layer: BaseChannelLayer = get_channel_layer()
         group = group_of(self.user_id)
-        channel = await layer.new_channel()  # makes up a name, asks nobody
+        channel = await layer.new_channel()  # only makes a name, without I/O
         try:
             while True:
                 try:
                     await layer.group_add(group, channel)
-                    if await self._noticed(layer, channel) or not await self.holds():
+                    if await self._is_notified(layer, channel) or not await self.is_valid():
                         return
-                except Exception as error:  # noqa: BLE001 - any driver's trouble must not end the feeds
+                except Exception as error:  # noqa: BLE001 - no failure of a driver may end the feeds
                     _log.warning("login not checked", reason=type(error).__name__, error=str(error))
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             await _leave(layer, group, channel)
 
-    async def _noticed(self, layer: BaseChannelLayer, channel: str) -> bool:
+    async def _is_notified(self, layer: BaseChannelLayer, channel: str) -> bool:
+        """Wait `recheck_seconds` for a notice that ends this login. Returns whether it came."""
         try:
             async with asyncio.timeout(self.recheck_seconds):
-                while not self.concerned_by(await layer.receive(channel)):
+                while not self.is_ended_by(await layer.receive(channel)):
                     pass
         except TimeoutError:
             return False
@@ -116,5 +119,5 @@ async def _leave(layer: BaseChannelLayer, group: str, channel: str) -> None:
     try:
         async with asyncio.timeout(1.0):
             await layer.group_discard(group, channel)
-    except Exception as error:  # noqa: BLE001 - any driver's; a member left behind expires
+    except Exception as error:  # noqa: BLE001 - each driver has its own errors; a membership expires anyway
         _log.warning("group not left", reason=type(error).__name__, error=str(error))

@@ -1,4 +1,4 @@
-"""Who uses the platform, and the tokens by which their programs come in."""
+"""Users, and the API tokens of their programs."""
 
 import hashlib
 import secrets
@@ -11,44 +11,45 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-TOKEN_SCHEME: Final = "mdp_"  # noqa: S105 - how secrets begin, not one of them
+TOKEN_SCHEME: Final = "mdp_"  # noqa: S105 - the prefix of all secrets, not a secret
 TOKEN_BYTES: Final = 32
 SHOWN_PREFIX_LENGTH: Final = 12
 MAX_TOKEN_LENGTH: Final = 128
-# A token of a busy program would otherwise cost one write for each connection.
+# Limits the writes: otherwise each connection of a busy program would write the token's row.
 LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
 
 class User(AbstractUser):
     """A person who logged in through the provider, or a member of staff with a local password.
 
-    A model of our own from the first migration, so that fields can be added later without surgery.
+    It has no fields of its own yet. It is a model of this project from the first migration on, because
+    replacing Django's user model later is difficult.
     """
 
 
 def token_digest(raw: str) -> str:
-    """SHA-256 in hexadecimal. A secret of 256 random bits needs neither salt nor a slow hash."""
+    """SHA-256 of a secret, in hexadecimal. A secret of 256 random bits needs no salt and no slow hash."""
     return hashlib.sha256(raw.encode()).hexdigest()
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    """Tokens by what can be done with them."""
+    """Queries for API tokens."""
 
     def usable(self, now: datetime) -> "ApiTokenQuerySet":
-        """Neither revoked nor expired, and of an active user."""
+        """Tokens of active users that are neither revoked nor expired."""
         unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
         return self.filter(unexpired, revoked_at__isnull=True, user__is_active=True)
 
 
 class ApiTokenManager(models.Manager["ApiToken"]):
-    """Makes tokens; the secret itself is never stored."""
+    """Creates tokens. The secret of a token is never stored, only its digest."""
 
     def get_queryset(self) -> ApiTokenQuerySet:
         """All tokens."""
         return ApiTokenQuerySet(self.model, using=self._db)
 
     def issue(self, user: User, *, name: str, expires_at: datetime | None = None) -> tuple["ApiToken", str]:
-        """A new token and its secret, which cannot be had a second time."""
+        """Create a token. Returns it and its secret, which cannot be recovered later."""
         raw = TOKEN_SCHEME + secrets.token_urlsafe(TOKEN_BYTES)
         token = self.create(
             user=user,
@@ -61,7 +62,7 @@ class ApiTokenManager(models.Manager["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A program's way in: `Authorization: Bearer <token>`. Acts with the rights of its user."""
+    """A token that a program sends as `Authorization: Bearer <token>`. It has the rights of its user."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100, help_text="What uses it, for people to recognise.")
@@ -84,20 +85,20 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     def usable(self, now: datetime) -> bool:
-        """Neither revoked nor expired. Does not ask about the user."""
+        """Whether the token is neither revoked nor expired. Does not check the user."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
     def revoke(self) -> None:
-        """End the token now, for good. Side effect: a signal by which its open connections are closed."""
+        """End the token for ever. Side effect: a signal that closes the token's open connections."""
         if self.revoked_at is None:
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
 
 
 def authenticate_token(raw: str) -> ApiToken | None:
-    """The usable token with this secret, its user loaded; None when there is none.
+    """The usable token with this secret, with its user; None if there is none.
 
-    Side effects: notes the time of use, to the minute.
+    Side effect: stores the time of use, at most once per minute.
     """
     if not raw.startswith(TOKEN_SCHEME) or len(raw) > MAX_TOKEN_LENGTH:
         return None
@@ -111,6 +112,6 @@ def authenticate_token(raw: str) -> ApiToken | None:
 
 
 async def authenticate_token_async(raw: str) -> ApiToken | None:
-    """`authenticate_token` for coroutines; the database is asked in a thread."""
+    """`authenticate_token` for coroutines. It queries the database in a thread."""
     token: ApiToken | None = await database_sync_to_async(authenticate_token)(raw)
     return token

@@ -1,9 +1,9 @@
-"""Who may do what: stated here, and nowhere else.
+"""Roles and their rights. No other module states who may do what.
 
-Pages, the WebSocket entrance, feeds and the admin ask `rights_of` and `feeds_of`; rows in the admin (users,
-sessions, tokens, jobs) are Django's permissions, which every migration brings to what `Role` says. Roles only
-add: whoever has several may do what any of them allows. docs/login.md shows the same as a table, and a test
-holds it to this module.
+Pages, the WebSocket entrance, feeds and the admin use `rights_of` and `feeds_of`. Access to rows in the admin
+(users, sessions, tokens, jobs) uses Django's permissions: each migration sets them from the `Role`
+definitions. A user with several roles has the rights of all of them. docs/login.md has the same as a table; a
+test compares it with this module.
 """
 
 import enum
@@ -18,26 +18,26 @@ from widgets.catalog import Permission as FeedPermission
 
 
 class Right(enum.StrEnum):
-    """What somebody may do on the site, apart from rows in the admin."""
+    """An action that a user may be allowed to do, apart from access to rows in the admin."""
 
     MARKET_DATA = "market data"
     """Open the dashboard and connections for feeds."""
     OWN_ACCOUNT = "own account"
-    """See and end one's own sessions; make, see and revoke one's own tokens."""
+    """See and end one's own sessions. Create, see and revoke one's own tokens."""
     ADMIN = "admin"
     """Enter `/admin/`."""
     METRICS = "metrics"
     """Read `/metrics` from any address."""
     DIAGNOSTICS = "diagnostics"
-    """See in `/readyz` why something is not ready."""
+    """See in `/readyz` why a dependency is not ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What its holders may do.
+    """The rights of the users with this role.
 
-    `views`: applications whose rows they see in the admin. `changes`: further permissions on rows, as
-    `application.codename`.
+    `views`: applications whose rows they see in the admin. `changes`: further permissions on rows, in the
+    form `application.codename`.
     """
 
     name: str
@@ -50,18 +50,18 @@ class Role:
 USERS: Final = Role(
     "users", rights=frozenset({Right.MARKET_DATA, Right.OWN_ACCOUNT}), feeds=frozenset(FeedPermission)
 )
-"""Everybody who is logged in, by session or token, and whose account is active."""
+"""All users who are logged in, by session or token, and whose account is active."""
 
 STAFF: Final = Role("staff", rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS}))
 """Users with the flag `is_staff`. A superuser among them may do everything in the admin."""
 
-# Viewers do not see what allauth keeps of people: that is what their provider said.
+# Viewers do not see allauth's tables: they contain the personal data from the provider.
 _VIEWED: Final = ("accounts", "marketdata", "scanners", "widgets", "django_q", "usersessions")
 
 VIEWERS: Final = Role("viewers", views=_VIEWED)
 """Members of the group of this name."""
 
-# Operators do not change users: whoever may do that can make a superuser.
+# Operators must not change users: that would allow them to make a superuser.
 OPERATORS: Final = Role(
     "operators", views=_VIEWED, changes=("accounts.change_apitoken", "usersessions.delete_usersession")
 )
@@ -72,24 +72,24 @@ GROUP_ROLES: Final = (VIEWERS, OPERATORS)
 
 
 def rights_of(user: User | AnonymousUser) -> frozenset[Right]:
-    """What a user may do on the site; nothing for somebody who is not logged in or no longer active."""
+    """The rights of a user. A user who is not logged in, or not active, has none."""
     return frozenset().union(*(role.rights for role in _held(user)))
 
 
 def feeds_of(user: User | AnonymousUser) -> frozenset[FeedPermission]:
-    """Which sorts of feeds a user may have."""
+    """The kinds of feeds that a user may subscribe to."""
     return frozenset().union(*(role.feeds for role in _held(user)))
 
 
 def _held(user: User | AnonymousUser) -> tuple[Role, ...]:
-    # Groups are not asked, which would cost a query for each page: their roles are about rows alone.
+    # The roles of groups only allow access to rows. So groups are not read here: that saves a query per page.
     if not (user.is_authenticated and user.is_active):
         return ()
     return (USERS, STAFF) if user.is_staff else (USERS,)
 
 
 def maintain_roles() -> dict[Role, Group]:
-    """Bring the groups and their permissions to what is stated here, and return them by role."""
+    """Create the groups and set their permissions as defined here. Returns the group of each role."""
     groups = {}
     for role in GROUP_ROLES:
         granted = Q(content_type__app_label__in=role.views, codename__startswith="view_")

@@ -1,4 +1,4 @@
-"""The list of sessions, and what happens when one ends: its open WebSockets end too."""
+"""The list of login sessions. When a session ends, its open WebSockets are closed."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -20,15 +20,15 @@ from mdp_site.accounts.logins import end_notice, group_of
 from mdp_site.accounts.models import ApiToken, User
 
 LISTED_KEY: Final = "listed_as"
-"""Where a session remembers under which key it is in the list."""
+"""The item of a session that holds the key under which the session is in the list."""
 
 _log = get_logger(__name__)
 
 
 def list_session(request: HttpRequest) -> None:
-    """Enter the session of this request in the list by which people and operators end sessions.
+    """Add the session of this request to the list in which users and operators end sessions.
 
-    Once for each key that it has had.
+    A session that gets a new key is added again.
     """
     key = request.session.session_key
     if key is None or request.session.get(LISTED_KEY) == key:
@@ -40,13 +40,15 @@ def list_session(request: HttpRequest) -> None:
 def ListedSessionsMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Enter every session of a user in the list of sessions, by whatever way it came into being: through the
-    provider, with a password at the admin, or under a new key after a change of password.
+    """Add every session of a user to the list of sessions.
+
+    A session begins with a login through the provider, with a password at the admin, or with a new key after
+    a change of password.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        # Where nobody has looked at the session, there was no login either.
+        # A request that did not use the session did not log in either.
         if request.session.accessed and request.user.is_authenticated:
             list_session(request)
         return response
@@ -57,7 +59,7 @@ def ListedSessionsMiddleware(  # noqa: N802 - settings name a middleware as if i
 def announce_session_ended(
     user_id: int, *, session_key: str | None = None, token_id: int | None = None
 ) -> None:
-    """Tell every web process, once the change is committed, that connections of the user must close."""
+    """Notify all web processes, after the transaction, that connections of the user must be closed."""
     notice = end_notice(session_key, token_id)
     transaction.on_commit(lambda: _send(group_of(user_id), notice))
 
@@ -74,7 +76,7 @@ def _send(group: str, notice: dict[str, Any]) -> None:
 
 @receiver(user_logged_in)
 def _on_login(request: HttpRequest, **_: Any) -> None:
-    # On the way to the provider the session lived for minutes only.
+    # Resets the short expiry that the session had during the login at the provider.
     request.session.set_expiry(None)
 
 
@@ -88,8 +90,8 @@ def _on_logout(request: HttpRequest | None, user: User | None, **_: Any) -> None
 
 
 @receiver(post_delete, sender=UserSession)
-def _on_session_struck_off(instance: UserSession, **_: Any) -> None:
-    """A session ends with its row, whoever deletes that: the person, an operator in the admin, a job."""
+def _on_session_removed(instance: UserSession, **_: Any) -> None:
+    """End a session when its row is deleted: by the user, by an operator in the admin, or by a job."""
     import_module(settings.SESSION_ENGINE).SessionStore().delete(instance.session_key)
     announce_session_ended(instance.user_id, session_key=instance.session_key)
 

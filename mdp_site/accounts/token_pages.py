@@ -1,4 +1,4 @@
-"""The page on which people make, see and revoke the tokens of their programs."""
+"""The page on which users create, see and revoke the tokens of their programs."""
 
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -17,7 +17,7 @@ from mdp_site.accounts.models import ApiToken, ApiTokenQuerySet
 from mdp_site.accounts.roles import Right
 
 MOST_USABLE_TOKENS: Final = 20
-"""Of one person: enough for a program each, too few to fill a table."""
+"""Per user: enough for one token per program, and few enough that no user can fill the table."""
 NEVER: Final = "0"
 LIVES: Final = (
     ("30", _("30 days")),
@@ -30,7 +30,7 @@ _log = get_logger(__name__)
 
 
 class NewTokenForm(forms.Form):
-    """What a new token is for, and how long it lives."""
+    """The name and the lifetime of a new token."""
 
     name = forms.CharField(
         label=_("What will use it?"),
@@ -44,22 +44,22 @@ class NewTokenForm(forms.Form):
         self._user = user
 
     def clean(self) -> dict[str, Any]:
-        """Refuse more tokens than anybody needs.
+        """Check the number of the user's tokens.
 
         Raises:
-            ValidationError: the person has `MOST_USABLE_TOKENS` already.
+            ValidationError: the user has `MOST_USABLE_TOKENS` usable tokens already.
         """
         usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(user=self._user)
         if usable.count() >= MOST_USABLE_TOKENS:
             message = _(
-                "You have %(most)d tokens that work, which is the most. Revoke one that nothing uses."
+                "You have %(most)d usable tokens, which is the maximum. Revoke one that no program uses."
             )
             raise forms.ValidationError(message, params={"most": MOST_USABLE_TOKENS})
         return self.cleaned_data
 
     @sensitive_variables("raw")
     def issue(self) -> tuple[ApiToken, str]:
-        """Make the token: it and its secret."""
+        """Create the token. Returns it and its secret."""
         days = int(self.cleaned_data["days"])
         expires_at = timezone.now() + timedelta(days=days) if days else None
         token, raw = ApiToken.objects.issue(self._user, name=self.cleaned_data["name"], expires_at=expires_at)
@@ -74,7 +74,7 @@ def _own(request: HttpRequest) -> ApiTokenQuerySet:
 @requires(Right.OWN_ACCOUNT)
 @sensitive_variables("raw")
 def tokens(request: HttpRequest) -> HttpResponse:
-    """The person's tokens, and a form for a new one, whose secret is in the answer and nowhere else."""
+    """The user's tokens, and a form for a new token. Its secret is only in the answer to that form."""
     form = NewTokenForm(request.user, request.POST if request.method == "POST" else None)
     made, raw = None, ""
     if form.is_bound and form.is_valid():
@@ -90,10 +90,10 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["POST"])
 @requires(Right.OWN_ACCOUNT)
 def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
-    """End one of the person's own tokens, and the connections that came in by it.
+    """Revoke one of the user's own tokens, and close the connections that were opened with it.
 
     Raises:
-        Http404: it is nobody's, or somebody else's.
+        Http404: the user has no such token.
     """
     token = _own(request).filter(pk=token_id).first()
     if token is None:

@@ -1,6 +1,6 @@
-"""The pages of an account: all that is offered, and nothing else of what allauth has.
+"""The addresses of the account pages. Other pages of allauth are not offered.
 
-The addresses of the way to the provider and back are registered at providers, and stay as they are.
+The callback address is registered at providers, so it must not change.
 """
 
 from allauth.account import views as account_views

@@ -1,4 +1,4 @@
-"""What runs the platform on a developer's machine, and nowhere in production.
+"""Tools for a developer's machine. Production does not use them.
 
-`demo` starts all processes on one machine; `identity` is the OpenID Connect provider that it brings.
+`demo` starts all processes on one machine. `identity` is the OpenID Connect provider of the demo.
 """

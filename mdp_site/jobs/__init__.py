@@ -1,5 +1,5 @@
-"""The platform's own rules for django-q2: only its jobs run, and what a store holds is data.
+"""The platform's rules for django-q2: only the platform's jobs run, and stored jobs are read as data.
 
-`offered` lists the jobs and `purge` is one of them. `broker` hands jobs out by name, `results` reads what
-finished ones left, `admin` shows both to operators.
+`offered` lists the jobs; `purge` is one of them. `broker` stores and returns jobs by name. `results` reads
+the results of finished jobs. `admin` has the pages for operators.
 """

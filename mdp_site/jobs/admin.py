@@ -1,4 +1,4 @@
-"""Scheduled, waiting and finished jobs in the admin: jobs of the platform, chosen from a list."""
+"""Admin pages for scheduled, waiting and finished jobs. Operators choose jobs from a list."""
 
 from typing import Any
 
@@ -10,16 +10,15 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
 from mdp_site.jobs.offered import JOBS
-
-_NOT_OURS = "not a job of the platform: it does not run"
+from mdp_site.read_only_admin import ReadOnlyAdmin
 
 
 def _job_title(function: str) -> str:
-    return JOBS.get(function, f"{function} ({_NOT_OURS})")
+    return JOBS.get(function, f"{function} (not a job of the platform: it does not run)")
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
-    """Which job, how often, and from when on."""
+    """The form of a schedule: the job, the interval, and the next run."""
 
     func = forms.ChoiceField(label="Job", choices=lambda: list(JOBS.items()))
     schedule_type = forms.ChoiceField(
@@ -28,14 +27,14 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only i
     )
 
     class Meta:
-        """Neither hook nor arguments: the platform's jobs have none."""
+        """The fields. Hook and arguments are omitted: the platform's jobs have none."""
 
         model = Schedule
         fields = ("name", "func", "schedule_type", "minutes", "repeats", "next_run")
 
 
 class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """When jobs run."""
+    """The schedules of jobs."""
 
     form = ScheduleForm
     list_display = ("name", "job", "schedule_type", "minutes", "next_run", "succeeded")
@@ -44,12 +43,12 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Job", ordering="func")
     def job(self, schedule: Schedule) -> str:
-        """What it does, or that it does nothing."""
+        """The title of the job."""
         return _job_title(schedule.func)
 
     @admin.display(description="Last run", boolean=True)
     def succeeded(self, schedule: Schedule) -> bool | None:
-        """Whether the last run succeeded; None while none has ended."""
+        """Whether the last run succeeded; None if no run has ended."""
         if not schedule.task:
             return None
         last: bool | None = Task.objects.filter(pk=schedule.task).values_list("success", flat=True).first()
@@ -57,26 +56,14 @@ class ScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Run the selected jobs now", permissions=["change"])
     def run_now(self, request: HttpRequest, schedules: "QuerySet[Schedule]") -> None:
-        """Make them due; the job processes look for due ones twice a minute."""
+        """Make the schedules due. The job processes look for due schedules twice a minute."""
         self.message_user(
             request, f"{schedules.update(next_run=timezone.now())} jobs will run within a minute."
         )
 
 
-class _ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that django-q2 writes: looked at and deleted, but not added or changed."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
-class FinishedAdmin(_ReadOnlyAdmin):
-    """What jobs came to. Arguments and hooks are not even read from the database."""
+class FinishedAdmin(ReadOnlyAdmin):
+    """Finished jobs. Their arguments and hooks are not read from the database."""
 
     fields = ("name", "job", "started", "stopped", "attempt_count", "cluster", "outcome")
     readonly_fields = fields
@@ -84,27 +71,27 @@ class FinishedAdmin(_ReadOnlyAdmin):
     search_fields = ("name", "func")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        """Without the columns that nobody is shown."""
+        """The rows, without the columns that are not shown."""
         return super().get_queryset(request).defer("args", "kwargs", "hook")
 
     @admin.display(description="Job", ordering="func")
     def job(self, task: Task) -> str:
-        """What it did."""
+        """The title of the job."""
         return _job_title(task.func)
 
     @admin.display(description="Outcome")
     def outcome(self, task: Task) -> str:
-        """What the job said, or why it failed."""
+        """The result of the job, or the reason of its failure."""
         return task.result if isinstance(task.result, str) else "-"
 
     @admin.display(description="Outcome")
     def outcome_in_short(self, task: Task) -> str:
-        """The first line of it."""
+        """The first line of the outcome, shortened."""
         return self.outcome(task).partition("\n")[0][:100]
 
 
-class WaitingAdmin(_ReadOnlyAdmin):
-    """Jobs that wait, or run now until `lock`."""
+class WaitingAdmin(ReadOnlyAdmin):
+    """Jobs that wait or run. A job that runs is locked until `lock`."""
 
     fields = ("order", "lock")
     readonly_fields = fields
@@ -112,12 +99,12 @@ class WaitingAdmin(_ReadOnlyAdmin):
 
     @admin.display(description="Order")
     def order(self, waiting: OrmQ) -> str:
-        """The order as it is stored: text that nothing interprets."""
+        """The order as it is stored. It is shown as text and not interpreted."""
         return str(waiting.payload)[:1_000]
 
 
-def replace_the_librarys_pages() -> None:
-    """Put these pages where django-q2 has registered its own, with free functions, hooks and arguments."""
+def replace_django_q_pages() -> None:
+    """Replace the admin pages of django-q2, which accept any function, hook and arguments."""
     for model, pages in (
         (Schedule, ScheduleAdmin),
         (Success, FinishedAdmin),

@@ -1,8 +1,8 @@
-"""The queue of jobs that wait: rows of the database that name a job, and nothing else.
+"""The queue of waiting jobs, in the database. A row only names a job of the platform.
 
-django-q2 puts a signed pickle into its queue, with a function, arguments and a hook of anybody's choice. This
-broker stores an order instead: which of the platform's jobs shall run, as JSON. What is no such order is set
-aside with a line in the log. The pickle that django-q2 itself wants is made in the process that reads it.
+django-q2 itself stores a signed pickle with any function, arguments and hook. This broker stores an order
+instead: JSON with the name of a job. A row that is not such an order is deleted, with a log entry. The pickle
+that django-q2 needs is made only in the process that reads the order.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ log = get_logger(__name__)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a job. `func` is its dotted name; `started` is when the order was given."""
+    """One run of a job. `func` is the dotted name of the job; `started` is the time of the order."""
 
     id: str
     name: str
@@ -40,10 +40,10 @@ _orders: Final = msgspec.json.Decoder(Order)
 
 
 class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
-    """django-q2's broker in the database, reduced to orders for the platform's own jobs."""
+    """django-q2's database broker, limited to orders for the platform's jobs."""
 
     def enqueue(self, package: str) -> int:
-        """Store the order in a package of this process; jobs take no arguments. Returns its row's id."""
+        """Store the order from a package of this process, without arguments. Returns the id of its row."""
         task = SignedPackage.loads(package)
         order = {name: task[name] for name in Order.__struct_fields__ if name in task}
         row: int = super().enqueue(
@@ -52,19 +52,19 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         return row
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """Take orders, as packages; None when there is none to run."""
+        """Take orders and return them as packages; None if there are none."""
         taken: list[tuple[int, str]] = super().dequeue() or []
         packages = [(row, package) for row, payload in taken if (package := self._package(row, payload))]
         return packages or None
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Keep no statistics: django-q2 would pickle them into the shared cache twice a second."""
+        """Do nothing: django-q2 would write its statistics to the shared cache as pickles, twice a second."""
 
     def get_stat(self, key: str) -> None:
-        """None are kept."""
+        """None: no statistics are kept."""
 
     def get_stats(self, pattern: str) -> list[str]:
-        """None are kept."""
+        """Empty: no statistics are kept."""
         del pattern
         return []
 
@@ -72,21 +72,21 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         try:
             order = _orders.decode(payload)
         except msgspec.MsgspecError as error:
-            self._set_aside(row, str(error))
+            self._discard(row, str(error))
             return None
         if order.func not in JOBS:
-            self._set_aside(row, f"{order.func[:MAX_TEXT]!r} is not one of {', '.join(JOBS)}")
+            self._discard(row, f"{order.func[:MAX_TEXT]!r} is not one of {', '.join(JOBS)}")
             return None
         package: str = SignedPackage.dumps(msgspec.structs.asdict(order) | {"args": (), "kwargs": {}})
         return package
 
-    def _set_aside(self, row: int, reason: str) -> None:
+    def _discard(self, row: int, reason: str) -> None:
         log.warning("no job of the platform", row=row, reason=reason)
         self.delete(row)
 
 
 @receiver(pre_enqueue)
-def _keep_to_the_order(task: dict[str, Any], **_signal: Any) -> None:
-    """Drop the options that a schedule's row may smuggle in, such as to run at once, past the broker."""
+def _remove_other_options(task: dict[str, Any], **_signal: Any) -> None:
+    """Remove options of a schedule's row that an order does not have, such as to bypass the broker."""
     for name in task.keys() - _KEPT:
         del task[name]

@@ -1,4 +1,4 @@
-"""The jobs that may be ordered: those of the market data room and of the site, and no other function."""
+"""The jobs that can be run: those of `marketdata` and of the site. No other function can."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,4 +7,4 @@ from marketdata.jobs import JOBS as MARKET_DATA_JOBS
 from mdp_site.jobs.purge import PURGE_JOB, PURGE_SCHEDULE
 
 JOBS: Final[Mapping[str, str]] = {**MARKET_DATA_JOBS, PURGE_JOB: PURGE_SCHEDULE}
-"""Dotted name of a job -> what people call it."""
+"""Dotted name of a job -> its title."""

@@ -1,4 +1,4 @@
-"""The job that deletes expired sessions; run by django-q2's workers (`manage.py qcluster`). Idempotent."""
+"""The job that deletes expired sessions. django-q2's workers run it (`manage.py qcluster`). Idempotent."""
 
 from importlib import import_module
 from typing import Final
@@ -18,11 +18,11 @@ _log = get_logger(__name__)
 
 
 def purge_expired_sessions() -> int:
-    """Delete sessions that have expired, and their rows in the list of sessions: how many there were."""
+    """Delete expired sessions and their rows in the list of sessions. Returns the number of sessions."""
     expired = Session.objects.filter(expire_date__lt=timezone.now()).count()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     alive = Session.objects.values("session_key")
-    # One by one: each tells the web processes, which close what the session had opened.
+    # One by one: each deletion sends a signal, which closes the WebSockets of the session.
     for row in UserSession.objects.exclude(session_key__in=alive).iterator():
         row.delete()
     if expired:
@@ -31,11 +31,11 @@ def purge_expired_sessions() -> int:
 
 
 PURGE_JOB: Final = f"{__name__}.{purge_expired_sessions.__name__}"
-"""The dotted name by which it is ordered."""
+"""The dotted name of the job."""
 
 
 def register_schedules() -> None:
-    """Enter the schedule where it is not there; one that operators have changed stays as it is."""
+    """Create the schedule if it does not exist. A schedule that operators changed is not changed back."""
     Schedule.objects.get_or_create(
         name=PURGE_SCHEDULE,
         defaults={

@@ -1,7 +1,7 @@
-"""What finished jobs left in the database, read as data.
+"""Makes the results of finished jobs safe to read.
 
-django-q2 keeps arguments and results as pickles without a signature, and calls the hook that a row names.
-Reading one must not run anything, whoever wrote the row.
+django-q2 stores arguments and results as pickles without a signature, and it calls the hook that a row names.
+Anyone with access to the database could write such a row. So reading a row must not run code.
 """
 
 import io
@@ -15,27 +15,27 @@ from django_q.signals import call_hook
 
 
 class _DataUnpickler(pickle.Unpickler):
-    """Makes numbers, text, lists, dicts. A pickle can do harm only through a name that it looks up."""
+    """Reads numbers, text, lists and dicts. A pickle runs code only through a name that it looks up."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
-        """Look up nothing.
+        """Refuse to look up a name.
 
         Raises:
             UnpicklingError: always.
         """
-        raise pickle.UnpicklingError(f"{module}.{name} is no data")
+        raise pickle.UnpicklingError(f"{module}.{name} is not data")
 
 
 def loads_data(stored: bytes) -> object:
     """The data of a pickle.
 
     Raises:
-        UnpicklingError: it holds anything but data. The other errors of `pickle.loads` are possible as well.
+        UnpicklingError: it contains anything but data. The other errors of `pickle.loads` are possible too.
     """
     return _DataUnpickler(io.BytesIO(stored)).load()
 
 
 def read_as_data() -> None:
-    """Have finished jobs hold data, or the stored text where it is none, and call no hook."""
+    """Make django-q2 read finished jobs with `loads_data`, and not call their hooks."""
     picklefield.fields.loads = loads_data
     post_save.disconnect(call_hook, sender=Task)

@@ -1,4 +1,4 @@
-"""The command line of a parent and its workers."""
+"""Command-line options of `run_processor` for a parent process and its workers."""
 
 import sys
 from collections.abc import Sequence
@@ -12,36 +12,36 @@ from marketdata.runtime.workers import WorkerCommand, free_ports
 MAX_WORKERS: Final = 256
 
 
-class WorkerPlace(msgspec.Struct, frozen=True):
-    """Which of how many workers this is, from 0."""
+class WorkerNumber(msgspec.Struct, frozen=True):
+    """The number of a worker, counted from 0, and the number of workers."""
 
     index: int
     count: int
 
-    def prefers(self, position: int) -> bool:
-        """Whether the shard at this position in the list of shards is this worker's before the others'."""
+    def is_preferred_for(self, position: int) -> bool:
+        """Whether this worker owns the shard at `position` in the list of shards while it lives."""
         return position % self.count == self.index
 
 
-def parse_worker(text: str) -> WorkerPlace | None:
-    """The place in `index/count`; None for an empty text.
+def parse_worker(text: str) -> WorkerNumber | None:
+    """The worker that `index/count` names; None for an empty text.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: the text has another form.
     """
     if not text:
         return None
     index, _, count = text.partition("/")
     if index.isdecimal() and count.isdecimal() and int(index) < int(count):
-        return WorkerPlace(int(index), int(count))
+        return WorkerNumber(int(index), int(count))
     raise ConfigurationError(f"--worker {text!r} not accepted; accepted is index/count, such as 0/2")
 
 
 def parse_worker_count(count: int) -> int:
-    """The count, if it is one.
+    """Return `count` if it is a possible number of workers.
 
     Raises:
-        ConfigurationError: it is below 1 or absurd.
+        ConfigurationError: it is below 1 or above `MAX_WORKERS`.
     """
     if 1 <= count <= MAX_WORKERS:
         return count
@@ -51,7 +51,10 @@ def parse_worker_count(count: int) -> int:
 def worker_commands(
     count: int, shards: tuple[int, ...], *, health_host: str, health_port: int | None
 ) -> Sequence[WorkerCommand]:
-    """This very command once for each worker, on the ports after the parent's, or on free ones."""
+    """The command line of each worker: `run_processor` with its number and its health port.
+
+    The health ports are those after the parent's port, or free ports if the parent has none.
+    """
     ports = range(health_port + 1, health_port + 1 + count) if health_port else free_ports(health_host, count)
     common = (sys.executable, sys.argv[0], "run_processor", "--shards", ",".join(map(str, shards)))
     return [

@@ -1,6 +1,6 @@
-"""The scanner of the whole market: rows of all shards in, ranked boards out.
+"""The scanner merges the rows of all shards and ranks the boards over the whole market.
 
-`market.py` merges and ranks and does no I/O; `service.py` reads announcements and publishes boards.
+`market.py` merges and ranks, without I/O. `service.py` reads announcements and publishes boards.
 """
 
 from scanners.scanner.market import MarketScanner

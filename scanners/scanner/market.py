@@ -1,4 +1,4 @@
-"""The whole market in one table: merging the shards' rows, and ranking the boards. No I/O."""
+"""Merges the rows of all shards into one table and ranks the boards. No I/O."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,17 @@ from scanners.table import MarketTable
 
 
 class Merge(enum.Enum):
-    """What became of an announced block."""
+    """The result of merging an announced block."""
 
     APPLIED = "applied"
     KNOWN = "known"
+    """The table already had these rows."""
     GAP = "gap"
+    """Ticks were missed, so nothing was merged."""
 
 
 class RankedBoard(msgspec.Struct, frozen=True):
-    """A board to publish: its block in rank order, and the score of each symbol in it."""
+    """A board to publish: its rows in rank order, and the score of each symbol."""
 
     feed: str
     block: RowBlock
@@ -32,7 +34,7 @@ class RankedBoard(msgspec.Struct, frozen=True):
 
 
 class _ShardPosition(msgspec.Struct, frozen=True):
-    """How far the table has followed one shard, and the newest times of the block that it followed last."""
+    """The last merged block of one shard (epoch, tick, times), and the rows of the shard in the table."""
 
     epoch: int
     tick: int
@@ -45,12 +47,12 @@ class _ShardPosition(msgspec.Struct, frozen=True):
 class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
-    `epoch` names this scanner (its start in epoch nanoseconds); its blocks count their ticks from 1.
-    A board has its own columns and no others. Test issues compete only where the processor of their shard
-    shows them.
+    `epoch` identifies this scanner: its start in epoch nanoseconds. The ticks of its blocks count from 1.
+    A board contains only its own columns. A test issue competes only if the processor of its shard shows
+    test issues.
 
     Raises:
-        SchemaError: a declaration contradicts another one; the message says which.
+        SchemaError: two declarations contradict each other; the message names them.
     """
 
     def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
@@ -63,14 +65,14 @@ class MarketScanner:
 
     @property
     def row_count(self) -> int:
-        """How many symbols the market has."""
+        """The number of symbols in the market."""
         return len(self._table)
 
     def apply_changed(self, shard: int, block: RowBlock) -> Merge:
-        """Merge the changed rows of a shard's tick, if that is the one that follows.
+        """Merge the changed rows of a shard's tick, if it is the next tick of that shard.
 
-        `GAP` means that ticks were missed, or that another process owns the shard now: nothing was
-        merged, and the stored whole must be read. `KNOWN` means that a whole already covered it.
+        After `GAP` (ticks were missed, or the shard has a new owner) the caller reads the stored block of
+        all rows and calls `apply_whole`. `KNOWN` means that such a block already contained this tick.
         """
         position = self._positions.get(shard)
         if position is None or position.epoch != block.epoch or block.tick > position.tick + 1:
@@ -83,14 +85,14 @@ class MarketScanner:
         return Merge.APPLIED
 
     def apply_whole(self, shard: int, block: RowBlock) -> None:
-        """Replace what is known of a shard: rows that the block does not have are forgotten."""
+        """Replace all rows of a shard. Rows that the block does not contain are removed."""
         before = self._positions.get(shard)
         if before is not None:
             self._table.clear(self._table.names, before.rows)
         rows = self._table.apply(block)
         self._follow(shard, block, rows)
         if before is not None and not np.isin(before.rows, rows).all():
-            self._forget_rows()
+            self._remove_rows_without_shard()
 
     def rank_boards(self, published_ns: int) -> Sequence[RankedBoard]:
         """All boards as of now."""
@@ -100,7 +102,7 @@ class MarketScanner:
         return [self._rank(board, names, shown, published_ns) for board, names in self._columns.items()]
 
     def _shown(self) -> NDArray[np.bool_]:
-        """Every row but the test issues of shards whose processor does not show them."""
+        """Which rows may compete: all rows except test issues of shards that do not show them."""
         shown = ~self._table.test_issues
         for position in self._positions.values():
             if position.shows_test_issues:
@@ -117,8 +119,7 @@ class MarketScanner:
             block.shows_test_issues,
         )
 
-    def _forget_rows(self) -> None:
-        """Those that no shard has."""
+    def _remove_rows_without_shard(self) -> None:
         held = np.unique(np.concatenate([position.rows for position in self._positions.values()]))
         self._table.keep(held)
         self._positions = {

@@ -1,4 +1,4 @@
-"""The scanner as a long-running process: one leads, others stand by."""
+"""The scanner as a long-running process. One process is the leader, the others stand by."""
 
 import asyncio
 import contextlib
@@ -20,8 +20,9 @@ from scanners.scanner.market import MarketScanner, Merge
 
 LEASE_TTL_MS: Final = 3_000
 STANDBY_SECONDS: Final = 0.5
-MAX_WAITING_NEWS: Final = 1_000
+MAX_QUEUED_NEWS: Final = 1_000
 GATHER_SECONDS: Final = 0.03
+"""How long ranking waits for the other shards after the first shard has announced its tick."""
 
 log = get_logger(__name__)
 
@@ -29,8 +30,8 @@ log = get_logger(__name__)
 class Scanner:
     """Ranks the market while it holds the lease. See `marketdata.runtime.service.Service`.
 
-    A standby asks for the lease every half second and the lease ends 3 s after its last renewal, so a
-    scanner that dies is replaced within 4 s. `rows_news` must be subscribed to the rows of all shards.
+    A standby asks for the lease every half second, and the lease expires 3 s after its last renewal. So a
+    scanner that fails is replaced within 4 s. `rows_news` must be subscribed to the rows of all shards.
     """
 
     name: Final = "scanner"
@@ -46,7 +47,8 @@ class Scanner:
         shard_count: int,
         clock: Clock,
     ) -> None:
-        # Two scanners would publish boards of two epochs in turn, and readers would start anew each time.
+        # Two active scanners would publish boards of two epochs in turn. Each reader would start over each
+        # time. So a scanner steps down when it cannot be sure of its lease.
         self._leadership = Leadership(
             lease,
             role=self.name,
@@ -59,61 +61,61 @@ class Scanner:
         self._publisher = publisher
         self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
         self._clock = clock
-        self._trouble = ""
+        self._failure = ""
         self._limited_log = RateLimitedLog(log, clock=clock)
 
     def unready(self) -> Mapping[str, str]:
-        """Why nothing can be ranked right now; standing by is no trouble."""
-        trouble = self._leadership.unreachable or self._trouble
-        return {"cache": trouble} if trouble else {}
+        """Why nothing can be ranked now. A standby is ready."""
+        failure = self._leadership.unreachable or self._failure
+        return {"cache": failure} if failure else {}
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Lead whenever the lease is free, until told to stop; then give the lease up."""
+        """Scan whenever this process gets the lease, until `stopping` is set. Then release the lease."""
         await self._leadership.run(stopping, self._lead)
 
     async def _lead(self, over: asyncio.Event) -> None:
-        """Scan until `over`: stopped, or another scanner may have taken over."""
+        """Scan until `over` is set: the service stops, or another scanner may hold the lease."""
         metrics.SCANNER_ACTIVE.set(1)
         try:
             await finished_before(self._scan(), over)
         finally:
             metrics.SCANNER_ACTIVE.set(0)
-            self._trouble = ""
+            self._failure = ""
 
     async def _scan(self) -> None:
-        """Merge what is announced, and rank once for all that waits."""
         market = MarketScanner(epoch=self._clock.time_ns())
-        waiting: asyncio.Queue[News] = asyncio.Queue(MAX_WAITING_NEWS)
-        await run_together(self._listen(waiting), self._rank(market, waiting))
+        queued: asyncio.Queue[News] = asyncio.Queue(MAX_QUEUED_NEWS)
+        await run_together(self._listen(queued), self._rank(market, queued))
 
-    async def _rank(self, market: MarketScanner, waiting: "asyncio.Queue[News]") -> None:
+    async def _rank(self, market: MarketScanner, queued: "asyncio.Queue[News]") -> None:
+        """Merge and rank once for all news that are queued, again and again."""
         while True:
             try:
-                await self._scan_once(market, await self._tick_of_all_shards(waiting))
-                self._trouble = ""
+                await self._scan_once(market, await self._tick_of_all_shards(queued))
+                self._failure = ""
             except StoreUnavailable as error:
                 self._report(error)
 
-    async def _tick_of_all_shards(self, waiting: "asyncio.Queue[News]") -> Sequence[News]:
-        """What waits, once every shard has spoken or `GATHER_SECONDS` after the first.
+    async def _tick_of_all_shards(self, queued: "asyncio.Queue[News]") -> Sequence[News]:
+        """The queued news, once all shards have announced their tick, or after `GATHER_SECONDS`.
 
-        Shards tick together, so ranking waits for the last of them: a ranking for each would
-        publish every board twice, the first time half old.
+        All shards tick at about the same time. Ranking waits for the last one: otherwise each board would
+        be published twice per tick, the first time with the old rows of some shards.
         """
-        news = [await waiting.get()]
+        news = [await queued.get()]
         missing = set(self._shard_of_channel) - _channels(news)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GATHER_SECONDS):
                 while missing:
-                    news.append(await waiting.get())
+                    news.append(await queued.get())
                     missing -= _channels(news[-1:])
-        while not waiting.empty():
-            news.append(waiting.get_nowait())
+        while not queued.empty():
+            news.append(queued.get_nowait())
         return news
 
-    async def _listen(self, waiting: "asyncio.Queue[News]") -> None:
+    async def _listen(self, queued: "asyncio.Queue[News]") -> None:
         async for item in self._rows_news:
-            await waiting.put(item)
+            await queued.put(item)
 
     async def _scan_once(self, market: MarketScanner, news: Sequence[News]) -> None:
         started = self._clock.monotonic()
@@ -128,7 +130,7 @@ class Scanner:
         metrics.SCANNER_TICK_SECONDS.observe(self._clock.monotonic() - started)
 
     async def _merge(self, market: MarketScanner, news: Sequence[News]) -> None:
-        """Apply the news in order; what was missed is read from the store, once for each shard."""
+        """Merge the news in order. A shard that missed a tick is read from the store, once."""
         missed: set[int] = set()
         for item in news:
             if not isinstance(item, Announcement):
@@ -152,7 +154,7 @@ class Scanner:
             return None
 
     def _report(self, error: StoreUnavailable) -> None:
-        self._trouble = str(error)
+        self._failure = str(error)
         self._limited_log.warning("cache not reachable", reason="cache", error=str(error))
 
 

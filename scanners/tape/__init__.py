@@ -1,8 +1,8 @@
-"""The newest trades of every row of a market table, in rings of a thousand.
+"""The newest 1,000 trades of each row of a market table, in ring buffers.
 
-`tapes` puts trades on them. Each of the others owns one side of a tape: `rings` the records by position,
-`summary` the figures that follow from them, `storing` which of them the cache does not have yet. `order`
-says which of two trades is the older one. `memory` is where the records lie.
+`tapes` adds trades. `rings` keeps the records by position, in the memory of `memory`. `summary` keeps sums
+over the records. `storing` knows which records the cache does not have yet. `order` is the sort order of
+trades.
 """
 
 from scanners.tape.storing import PORTION_BYTES

@@ -1,4 +1,4 @@
-"""The order of trades on a tape, for arrays of records."""
+"""The order of trades on a tape, as functions over arrays of records."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from scanners.tape.memory import pick
 
 
 def by_row_and_order(rows: Rows, trades: Records) -> tuple[Rows, Records]:
-    """Rows ascending, in each the trades ascending, each trade once."""
+    """The trades sorted by row and, within a row, by their order on the tape. Each trade occurs once."""
     order = order_by_row(rows)
     ordered, moments = rows[order], trades["moment"][order]
     if ((ordered[1:] == ordered[:-1]) & (moments[1:] <= moments[:-1])).any():
@@ -21,7 +21,7 @@ def by_row_and_order(rows: Rows, trades: Records) -> tuple[Rows, Records]:
 
 
 def precede(left: Records, right: Records) -> NDArray[np.bool_]:
-    """Where the left trade is the older one, in the order of `marketdata.tapes`."""
+    """Where the left trade comes before the right one, in the order of `marketdata.tapes`."""
     older = left[ORDER[-1]] < right[ORDER[-1]]
     for field in reversed(ORDER[:-1]):
         older = (left[field] < right[field]) | ((left[field] == right[field]) & older)
@@ -29,7 +29,7 @@ def precede(left: Records, right: Records) -> NDArray[np.bool_]:
 
 
 def are_equal(left: Records, right: Records) -> NDArray[np.bool_]:
-    """Where both are the same trade."""
+    """Where left and right are the same trade."""
     equal = np.ones(len(left), dtype=np.bool_)
     for field in ORDER:
         equal &= left[field] == right[field]
@@ -37,9 +37,9 @@ def are_equal(left: Records, right: Records) -> NDArray[np.bool_]:
 
 
 def start_of_ring(moments: Moments) -> int | None:
-    """The slot of the oldest record; None when the slots are not a ring in order."""
-    turns = np.flatnonzero(moments[1:] < moments[:-1])
-    if len(turns) == 0:
+    """The slot of the oldest record. None if the slots are not an ordered ring."""
+    descents = np.flatnonzero(moments[1:] < moments[:-1])
+    if len(descents) == 0:
         return 0
-    is_ring = len(turns) == 1 and len(moments) == TAPE_TRADES and moments[-1] <= moments[0]
-    return int(turns[0]) + 1 if is_ring else None
+    is_ring = len(descents) == 1 and len(moments) == TAPE_TRADES and moments[-1] <= moments[0]
+    return int(descents[0]) + 1 if is_ring else None

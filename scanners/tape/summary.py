@@ -1,4 +1,4 @@
-"""What a tape says in a few numbers, kept up to date as trades come and go."""
+"""Summary figures of each tape, updated as trades are added and displaced."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from marketdata.payloads import Column
 from marketdata.tapes import MILLIONTHS, TAPE_TRADES, Records, moments_from, times_of
 from scanners.rows import Rows, with_room
-from scanners.tape.rings import SCANNED_TOGETHER, Rings
+from scanners.tape.rings import RINGS_PER_SCAN, Rings
 
 SUMMARY_COLUMNS: Final = (
     "trade_count",
@@ -23,10 +23,10 @@ MINUTE_MS: Final = 60_000
 
 
 class Summaries:
-    """Sums and the largest size of each row's ring, and which rows have news.
+    """The volume and the largest size of each row's ring, and which rows changed.
 
-    Sizes are in millionths of a share. Where the largest trade left and no larger one came, the largest is
-    looked for when it is asked for.
+    Sizes are in millionths of a share. When a smaller trade displaces the largest one, the new largest is
+    searched only when `take` needs it.
     """
 
     def __init__(self, rings: Rings) -> None:
@@ -44,57 +44,64 @@ class Summaries:
         self._is_largest_gone = with_room(self._is_largest_gone, row_count, empty=False)
 
     def keep(self, rows: Rows) -> None:
-        """Hold the summaries of these rows alone, which become the first."""
+        """Keep only the summaries of these rows, numbered from 0."""
         self._volume, self._largest = self._volume[rows], self._largest[rows]
         self._is_changed, self._is_largest_gone = self._is_changed[rows], self._is_largest_gone[rows]
 
     def clear(self) -> None:
-        """Of empty rings, without news."""
+        """Set all rows to the summary of an empty ring, as unchanged."""
         for state in (self._volume, self._largest, self._is_changed, self._is_largest_gone):
             state[:] = 0
 
-    def note(
-        self, rows: Rows, volume: NDArray[np.int64], came: NDArray[np.int64], went: NDArray[np.int64]
+    def note_trades(
+        self,
+        rows: Rows,
+        volume_change: NDArray[np.int64],
+        largest_added: NDArray[np.int64],
+        largest_displaced: NDArray[np.int64],
     ) -> None:
-        """Rows, each once, got trades: by how much the volume grew, the largest that came and that went."""
-        self._volume[rows] += volume
+        """Note that trades were added to rows. No row may occur twice."""
+        self._volume[rows] += volume_change
         largest = self._largest[rows]
-        gone = self._is_largest_gone[rows] | (went >= largest)
-        self._is_largest_gone[rows] = gone & (came < largest)
-        self._largest[rows] = np.maximum(largest, came)
+        gone = self._is_largest_gone[rows] | (largest_displaced >= largest)
+        self._is_largest_gone[rows] = gone & (largest_added < largest)
+        self._largest[rows] = np.maximum(largest, largest_added)
         self._is_changed[rows] = True
 
-    def note_whole(self, row: int, ring: Records) -> None:
-        """A row got a ring in place of what it held."""
+    def note_replaced(self, row: int, ring: Records) -> None:
+        """Note that the ring of a row was replaced."""
         self._volume[row] = ring["size"].sum()
         self._largest[row] = ring["size"].max()
         self._is_largest_gone[row] = False
         self._is_changed[row] = True
 
     def changed(self) -> Rows:
-        """The rows that have news."""
+        """The rows that changed since `take` last returned them."""
         return np.flatnonzero(self._is_changed)
 
     def take(self, rows: Rows, day_start_ms: int) -> tuple[Rows, Sequence[Column]]:
-        """Those of the rows (ascending) that have news, with a column for each of `SUMMARY_COLUMNS`."""
+        """The changed rows among `rows` (ascending), and their values for each of `SUMMARY_COLUMNS`.
+
+        The returned rows count as unchanged afterwards.
+        """
         rings = self._rings
         rows = rows[self._is_changed[rows]]
         self._is_changed[rows] = False
         self._find_largest(rows[self._is_largest_gone[rows]])
         count = np.minimum(rings.end[rows], TAPE_TRADES)
         volume = self._volume[rows] / MILLIONTHS
-        oldest_ms = times_of(rings.at(rows, rings.first(rows))["moment"], day_start_ms)
+        oldest_ms = times_of(rings.at(rows, rings.oldest(rows))["moment"], day_start_ms)
         newest_ms = times_of(rings.newest[rows], day_start_ms)
         span_ms = (newest_ms - oldest_ms).astype(np.float64)
         minute = moments_from(newest_ms - MINUTE_MS + 1, day_start_ms)
-        in_minute = rings.end[rows] - rings.first_where(rows, lambda held: held["moment"] < minute)
+        in_minute = rings.end[rows] - rings.search(rows, lambda held: held["moment"] < minute)
         rate = np.where(in_minute < TAPE_TRADES, in_minute, TAPE_TRADES * MINUTE_MS / np.maximum(span_ms, 1))
         largest = self._largest[rows] / MILLIONTHS
         return rows, (count.astype(np.float64), volume, volume / count, largest, span_ms, rate)
 
     def _find_largest(self, rows: Rows) -> None:
-        """Look through whole rings; only full ones have lost a trade."""
-        for first in range(0, len(rows), SCANNED_TOGETHER):
-            some = rows[first : first + SCANNED_TOGETHER]
+        """Search whole rings. They are full, since only full rings displace trades."""
+        for first in range(0, len(rows), RINGS_PER_SCAN):
+            some = rows[first : first + RINGS_PER_SCAN]
             self._largest[some] = self._rings.sizes(some).max(axis=1)
         self._is_largest_gone[rows] = False

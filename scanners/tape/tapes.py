@@ -1,7 +1,7 @@
-"""Trades are put on the tapes of their rows.
+"""Adds trades to the tapes of their rows.
 
-Adding is vectorised over a group of events, fastest for trades newer than all on their tapes. The others are
-looked up: nearly all are repetitions, and the rest are inserted.
+Adding is vectorised over a group of events. Trades that are newer than their tape are appended, which is the
+fast path. Late trades are searched on the tape: nearly all are there already, and the others are inserted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ from scanners.tape.summary import Summaries
 
 
 class Tapes:
-    """The tapes of all rows; see `marketdata.tapes` for what a tape is.
+    """The tapes of all rows. `marketdata.tapes` defines what a tape is.
 
-    `day_start_ms` is 0 before a day's first trade; `is_complete` says whether the cache knows that all tapes
-    of the day are stored there.
+    `day_start_ms` is the start of the trading day, 0 before the first trade. `is_complete` says whether the
+    cache holds all tapes of the day, together with the note that they are complete.
     """
 
     def __init__(self, row_count: int = 0) -> None:
@@ -35,35 +35,35 @@ class Tapes:
         self.resize(row_count)
 
     def resize(self, row_count: int) -> None:
-        """Follow the table to a number of rows; the tapes of new ones are empty."""
+        """Have `row_count` rows, as the table has. The tapes of new rows are empty."""
         for state in (self._rings, self._summaries, self._unstored):
             state.resize(row_count)
         self._row_count = row_count
         self._reserve()
 
     def keep(self, rows: Rows) -> None:
-        """Hold the tapes of these rows (ascending) alone, which become the first; others' memory is freed."""
+        """Keep only the tapes of these rows (ascending), numbered from 0. Other memory is freed."""
         for state in (self._rings, self._summaries, self._unstored):
             state.keep(rows)
         self._row_count = len(rows)
         self._reserve()
 
     def begin(self, day_start_ms: int) -> None:
-        """Hold the trades of the trading day that starts then (epoch ms), and forget those of any other."""
+        """Begin the trading day that starts at `day_start_ms` (epoch ms), without trades of other days."""
         if day_start_ms != self.day_start_ms:
             self.clear()
             self.day_start_ms = day_start_ms
             self._reserve()
 
     def clear(self) -> None:
-        """Forget all trades."""
+        """Remove all trades."""
         self._rings.clear()
         self._summaries.clear()
         self.store_anew()
         self.day_start_ms = 0
 
     def add(self, rows: Rows, trades: Records) -> Rows:
-        """Put trades on the tapes of their rows, in any order. Gives what has news for `take_summary`."""
+        """Add trades, in any order, to the tapes of their rows. Returns the rows whose summary changed."""
         rows, trades = by_row_and_order(rows, trades)
         late = trades["moment"] <= self._rings.newest[rows]
         if late.any():
@@ -75,41 +75,45 @@ class Tapes:
         return self._summaries.changed()
 
     def take_summary(self, rows: Rows) -> tuple[Rows, Sequence[Column]]:
-        """Those of the rows (ascending) that have news, with a column for each of `SUMMARY_COLUMNS`."""
+        """The rows among `rows` (ascending) whose summary changed, and their `SUMMARY_COLUMNS`.
+
+        The returned rows count as unchanged afterwards.
+        """
         return self._summaries.take(rows, self.day_start_ms)
 
     def portions(self, symbols: Sequence[str]) -> Iterator[TapeWrites]:
-        """What is not stored yet, in portions, as long as there is too much of it for one transaction.
+        """Writes of limited size, until the rest fits into one transaction; see `writes` for the rest.
 
-        A portion counts as stored once the next is asked for. Tapes may be stored ahead of the rows of the
-        table: whoever continues from both is sent the trades once more, and has them on its tapes already.
+        A portion counts as stored when the caller asks for the next one. Tapes may be stored before the rows
+        of the table. The next owner that starts from both receives the trades again and finds them on its
+        tapes.
         """
         return self._unstored.portions(symbols, self.day_start_ms)
 
     def writes(self, symbols: Sequence[str]) -> TapeWrites:
-        """What is not stored yet."""
+        """One write for everything that is not stored yet."""
         return self._unstored.writes(symbols, self.day_start_ms)
 
     def confirm(self) -> None:
-        """All was stored."""
+        """Note that everything is stored."""
         self._unstored.confirm()
         self.is_complete = True
 
     def store_anew(self) -> None:
-        """Nothing may be stored any more."""
+        """Store all tapes again: the cache may have lost them."""
         self._unstored.forget()
         self.is_complete = False
 
     def restore(self, row: int, tape: StoredTape) -> None:
-        """Take a stored tape in place of what the row holds, unless it is of another day or empty."""
+        """Replace the tape of a row by a stored tape, unless that is empty or of another day."""
         if tape.day_start_ms != self.day_start_ms or not len(tape.ring):
             return
         ring, start = tape.ring, start_of_ring(tape.ring["moment"])
         is_stored = start is not None
         if start is None:
             ring, start = in_order(ring), 0
-        self._rings.put_whole(row, ring, start)
-        self._summaries.note_whole(row, ring)
+        self._rings.replace(row, ring, start)
+        self._summaries.note_replaced(row, ring)
         self._unstored.note_restored(row, is_stored=is_stored)
 
     def _reserve(self) -> None:
@@ -117,7 +121,7 @@ class Tapes:
             self._rings.reserve(self._row_count)
 
     def _append(self, rows: Rows, trades: Records) -> None:
-        """Add trades that are newer than all on their tapes, and in order."""
+        """Append sorted trades that are newer than all trades on their tapes."""
         starts = np.flatnonzero(is_first_of_row(rows))
         counts = np.diff(starts, append=len(rows))
         if counts.max() > TAPE_TRADES:
@@ -132,7 +136,7 @@ class Tapes:
         rings.end[changed] = ends + counts
         rings.newest[changed] = trades["moment"][starts + counts - 1]
         sizes = trades["size"]
-        self._summaries.note(
+        self._summaries.note_trades(
             changed,
             np.add.reduceat(sizes - displaced, starts),
             np.maximum.reduceat(sizes, starts),
@@ -140,10 +144,10 @@ class Tapes:
         )
 
     def _add_late(self, rows: Rows, trades: Records) -> None:
-        """Add trades that are not newer than the newest on their tapes, one for each row at a time."""
+        """Add trades that are not newer than their tapes. Each pass of the loop adds one trade per row."""
         while len(rows):
-            belong, positions = self._search(rows, trades)
-            rows, trades, positions = rows[belong], pick(trades, belong), positions[belong]
+            missing, positions = self._search(rows, trades)
+            rows, trades, positions = rows[missing], pick(trades, missing), positions[missing]
             is_first = is_first_of_row(rows)
             now, later = np.flatnonzero(is_first), np.flatnonzero(~is_first)
             if len(now):
@@ -151,15 +155,18 @@ class Tapes:
             rows, trades = rows[later], pick(trades, later)
 
     def _search(self, rows: Rows, trades: Records) -> tuple[Rows, Positions]:
-        """Which trades belong onto their tapes and are not there yet, and the position of each."""
-        positions = self._rings.first_where(rows, lambda held: precede(held, trades))
+        """Which trades are missing on their tapes, and the position of each trade.
+
+        A trade that is older than a full tape is not missing.
+        """
+        positions = self._rings.search(rows, lambda held: precede(held, trades))
         end = self._rings.end[rows]
         is_known = (positions < end) & are_equal(self._rings.at(rows, positions), trades)
-        has_passed = (end >= TAPE_TRADES) & (positions == end - TAPE_TRADES)
-        return np.flatnonzero(~(is_known | has_passed)), positions
+        is_too_old = (end >= TAPE_TRADES) & (positions == end - TAPE_TRADES)
+        return np.flatnonzero(~(is_known | is_too_old)), positions
 
     def _insert(self, rows: Rows, trades: Records, positions: Positions) -> None:
-        """Put one trade into each of some rows at its position, and move the newer ones on by one."""
+        """Insert one trade into each row at its position. Newer trades of the row move by one position."""
         rings = self._rings
         end = rings.end[rows]
         displaced = rings.displaced_sizes(rows, end)
@@ -171,4 +178,4 @@ class Tapes:
         rings.end[rows] = end + 1
         rings.newest[rows] = np.maximum(rings.newest[rows], trades["moment"])
         self._unstored.note_changed(rows, positions)
-        self._summaries.note(rows, trades["size"] - displaced, trades["size"], displaced)
+        self._summaries.note_trades(rows, trades["size"] - displaced, trades["size"], displaced)

@@ -22,6 +22,7 @@ CALLED_BY_A_FRAMEWORK = {
     "get_client_ip": "allauth's adapter",
     "get_stat": "django-q2's broker",
     "get_stats": "django-q2's broker",
+    "has_change_permission": "Django's admin",
     "load_overload": "Numba's cache",
     "pre_social_login": "allauth's adapter",
     "save_overload": "Numba's cache",

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.transport.base import Transport
-from tests.support.processor_task import Launch, Running
+from tests.support.processor_task import Launch, ProcessorTask
 from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
 from tests.support.widget_site import WidgetSite, use_layer
 
@@ -74,10 +74,10 @@ def queue_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture
 async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts processors, and ends those that the test did not."""
-    launched: list[Running] = []
+    launched: list[ProcessorTask] = []
 
-    def start(transport: Transport, **changes: Any) -> Running:
-        launched.append(Running(redis_url, keys, transport, **changes))
+    def start(transport: Transport, **changes: Any) -> ProcessorTask:
+        launched.append(ProcessorTask(redis_url, keys, transport, **changes))
         return launched[-1]
 
     yield start

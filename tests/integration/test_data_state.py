@@ -1,6 +1,6 @@
-"""The whole platform as real processes, disturbed part by part: each trouble is told by its name, and passes.
+"""The whole platform as real processes, disturbed part by part: each failure is reported by name, and passes.
 
-`status` of a WebSocket and `/readyz` of the web process are what is asked; both must say the same.
+The tests ask the `status` of a WebSocket and `/readyz` of the web process. Both must report the same.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ SHARDS: Final = 2
 OPEN: Final = "2026-11-24T12:00"
 NIGHT: Final = {"market": "closed", "serverTime": "2026-11-24T21:00:00-05:00", "earlyHours": False}
 NEXT_OPENING_MS: Final = 1_795_597_200_000  # 2026-11-25 04:00 in New York
-TOLD_WITHIN_SECONDS: Final = 20.0
+REPORTED_WITHIN_SECONDS: Final = 20.0
 BACK_WITHIN_SECONDS: Final = 30.0
 
 pytestmark = [pytest.mark.timeout(scaled(400)), pytest.mark.rabbitmq, pytest.mark.redis]
 
-Told: TypeAlias = dict[str, Any]
+StatusFrame: TypeAlias = dict[str, Any]
 
 
 class Command:
@@ -163,7 +163,7 @@ def token(site: Site) -> str:
 
 
 class Watcher:
-    """A program that listens to `status`, and asks `/readyz` beside it."""
+    """A program that receives `status` frames, and also asks `/readyz`."""
 
     def __init__(
         self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, url: str
@@ -171,24 +171,24 @@ class Watcher:
         self._http = http
         self._socket = socket
         self._url = url
-        self._statuses: asyncio.Queue[Told] = asyncio.Queue()
+        self._statuses: asyncio.Queue[StatusFrame] = asyncio.Queue()
         self.states: list[str] = []
 
-    async def sees(self, state: str, within_seconds: float = TOLD_WITHIN_SECONDS) -> Told:
-        """The first status of that state; `/readyz` then says so, too, and that the process is ready."""
+    async def sees(self, state: str, within_seconds: float = REPORTED_WITHIN_SECONDS) -> StatusFrame:
+        """The first status with that state. Then `/readyz` must report it too, and a ready process."""
         try:
             async with asyncio.timeout(scaled(within_seconds)):
-                while (told := await self._statuses.get())["state"] != state:
-                    self.states.append(told["state"])
+                while (status := await self._statuses.get())["state"] != state:
+                    self.states.append(status["state"])
         except TimeoutError:
-            raise AssertionError(f"not told as {state}, but as {self.states[-5:]}") from None
+            raise AssertionError(f"not reported as {state}, but as {self.states[-5:]}") from None
         await eventually(lambda: self._readyz_says(state), 5)
-        return told
+        return status
 
     async def listen(self) -> None:
         """Take what comes, also while a test does something else: who does not read answers no pings."""
         async for message in self._socket:
-            frame: Told = json.loads(message.data)
+            frame: StatusFrame = json.loads(message.data)
             if frame["type"] == "status":
                 self._statuses.put_nowait(frame)
 
@@ -219,13 +219,13 @@ async def watcher(platform: Platform, site: Site, token: str) -> AsyncIterator[W
             await end(listening)
 
 
-async def test_a_listener_that_an_operator_stopped_is_told_as_stopped(
+async def test_a_listener_that_an_operator_stopped_is_reported_as_stopped(
     platform: Platform, watcher: Watcher
 ) -> None:
     await asyncio.to_thread(platform.manage, "listener", "stop")
     try:
-        told = await watcher.sees("stopped")
-        assert told["detail"] == "An operator stopped the listener."
+        status = await watcher.sees("stopped")
+        assert status["detail"] == "An operator stopped the listener."
     finally:
         await asyncio.to_thread(platform.manage, "listener", "start")
 
@@ -234,7 +234,7 @@ async def test_a_listener_that_an_operator_stopped_is_told_as_stopped(
     ("name", "state"),
     [("listener", "no_listener"), ("processor", "no_processor"), ("scanner", "no_scanner")],
 )
-async def test_a_process_that_was_killed_is_told_by_its_name(
+async def test_a_process_that_was_killed_is_reported_by_its_name(
     platform: Platform, watcher: Watcher, name: str, state: str
 ) -> None:
     killed: Command = getattr(platform, name)
@@ -245,7 +245,9 @@ async def test_a_process_that_was_killed_is_told_by_its_name(
         killed.start()
 
 
-async def test_a_broker_that_takes_nothing_is_told_as_blocked(platform: Platform, watcher: Watcher) -> None:
+async def test_a_broker_that_takes_nothing_is_reported_as_blocked(
+    platform: Platform, watcher: Watcher
+) -> None:
     def watermark(*words: str) -> None:
         platform.broker.control("set_vm_memory_high_watermark", *words)
 
@@ -256,7 +258,7 @@ async def test_a_broker_that_takes_nothing_is_told_as_blocked(platform: Platform
         await asyncio.to_thread(watermark, "0.4")
 
 
-async def test_a_broker_that_is_gone_is_told_as_away_even_by_a_listener_that_starts_without_it(
+async def test_a_broker_that_is_gone_is_reported_as_away_even_by_a_listener_that_starts_without_it(
     platform: Platform, watcher: Watcher
 ) -> None:
     await asyncio.to_thread(platform.broker.stop)
@@ -270,22 +272,22 @@ async def test_a_broker_that_is_gone_is_told_as_away_even_by_a_listener_that_sta
         await asyncio.to_thread(platform.broker.start)
 
 
-async def test_a_provider_that_refuses_is_told_with_its_words_and_without_the_key(
+async def test_a_provider_that_refuses_is_reported_with_its_words_and_without_the_key(
     platform: Platform, watcher: Watcher
 ) -> None:
     await asyncio.to_thread(platform.listener.end, signal.SIGTERM)
     platform.listener.start(MASSIVE_API_KEY=OTHER_KEY)
     try:
-        told = await watcher.sees("refused", 40)
-        assert told["detail"].startswith("Auth failed")
-        assert OTHER_KEY not in told["detail"]
+        status = await watcher.sees("refused", 40)
+        assert status["detail"].startswith("Auth failed")
+        assert OTHER_KEY not in status["detail"]
         assert OTHER_KEY not in platform.listener.log
     finally:
         await asyncio.to_thread(platform.listener.end)
         platform.listener.start()
 
 
-async def test_a_cache_that_restarts_empty_is_told_as_away(platform: Platform, watcher: Watcher) -> None:
+async def test_a_cache_that_restarts_empty_is_reported_as_away(platform: Platform, watcher: Watcher) -> None:
     await asyncio.to_thread(platform.cache.kill)
     try:
         await watcher.sees("cache_away")
@@ -293,7 +295,7 @@ async def test_a_cache_that_restarts_empty_is_told_as_away(platform: Platform, w
         await asyncio.to_thread(platform.cache.start)
 
 
-async def test_a_feed_that_cannot_be_reached_is_told_as_reconnecting(
+async def test_a_feed_that_cannot_be_reached_is_reported_as_reconnecting(
     platform: Platform, watcher: Watcher
 ) -> None:
     await asyncio.to_thread(platform.turn_to, f"127.0.0.1:{free_port()}")
@@ -308,7 +310,7 @@ async def stay_silent(connection: FeedConnection) -> None:
     await connection.until_closed()
 
 
-async def test_a_closed_market_is_told_as_closed_with_its_opening(
+async def test_a_closed_market_is_reported_as_closed_with_its_opening(
     platform: Platform, watcher: Watcher
 ) -> None:
     async with ScriptedFeed(stay_silent) as feed, ScriptedRest({"/v1/marketstatus/now": NIGHT}) as rest:
@@ -316,8 +318,8 @@ async def test_a_closed_market_is_told_as_closed_with_its_opening(
         platform.listener.start(MASSIVE_REST_URL=rest.url)
         await asyncio.to_thread(platform.turn_to, feed.address)
         try:
-            told = await watcher.sees("market_closed", 60)
-            assert told["opens_ms"] == NEXT_OPENING_MS
+            status = await watcher.sees("market_closed", 60)
+            assert status["opens_ms"] == NEXT_OPENING_MS
         finally:
             await asyncio.to_thread(platform.turn_to, platform.feed)
             await asyncio.to_thread(platform.listener.end)

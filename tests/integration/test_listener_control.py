@@ -39,7 +39,7 @@ def default_for(market: SimulatorService) -> ListenerWanted:
     return ListenerWanted(running=True, feed=market.address, market="stocks", subscriptions=SUBSCRIPTIONS)
 
 
-class Rig:
+class ListenerRig:
     """A listener on the simulated feed, and the control of it."""
 
     def __init__(self, market: SimulatorService, redis: Redis, prefix: str, *, key: str = FULL_KEY) -> None:
@@ -69,7 +69,7 @@ class Rig:
         )
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["Rig"]:
+    async def running(self) -> AsyncIterator["ListenerRig"]:
         async with running(self.listener):
             await eventually(self.control.actual, 15)
             yield self
@@ -82,13 +82,13 @@ async def market() -> AsyncIterator[SimulatorService]:
 
 
 @pytest.fixture
-async def rig(market: SimulatorService, redis: Redis, unique_prefix: str) -> AsyncIterator[Rig]:
-    async with Rig(market, redis, unique_prefix).running() as rig:
+async def rig(market: SimulatorService, redis: Redis, unique_prefix: str) -> AsyncIterator[ListenerRig]:
+    async with ListenerRig(market, redis, unique_prefix).running() as rig:
         await eventually(lambda: not rig.listener.unready(), 15)
         yield rig
 
 
-async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) -> None:
+async def test_other_subscriptions_take_effect_on_the_same_connection(rig: ListenerRig) -> None:
     wanted = await rig.control.change(subscriptions=("AM.*", "Q.*", "LULD.*"))
     effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
 
@@ -101,7 +101,9 @@ async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Rig) 
     assert not connection.conversation.subscriptions.wants_all("A")
 
 
-async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_again(rig: Rig) -> None:
+async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_again(
+    rig: ListenerRig,
+) -> None:
     stopped = await rig.control.effect(await rig.control.stop(), deadline_seconds=DEADLINE)
 
     assert stopped.achieved, stopped.explanation
@@ -115,7 +117,7 @@ async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_agai
     assert not rig.listener.unready()
 
 
-async def test_a_restart_is_a_new_connection_and_is_not_taken_for_done_before(rig: Rig) -> None:
+async def test_a_restart_is_a_new_connection_and_is_not_taken_for_done_before(rig: ListenerRig) -> None:
     before = await rig.control.actual()
     effect = await rig.control.effect(await rig.control.restart(), deadline_seconds=DEADLINE)
 
@@ -126,7 +128,7 @@ async def test_a_restart_is_a_new_connection_and_is_not_taken_for_done_before(ri
     assert effect.actual.live_since_ms > before.live_since_ms
 
 
-async def test_another_feed_is_connected_to_while_the_process_runs(rig: Rig) -> None:
+async def test_another_feed_is_connected_to_while_the_process_runs(rig: ListenerRig) -> None:
     async with running_simulator() as other:
         wanted = await rig.control.change(feed=other.address)
         effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
@@ -138,7 +140,7 @@ async def test_another_feed_is_connected_to_while_the_process_runs(rig: Rig) -> 
 async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_as_done(
     market: SimulatorService, redis: Redis, unique_prefix: str
 ) -> None:
-    async with Rig(market, redis, unique_prefix, key=NO_LULD_KEY).running() as rig:
+    async with ListenerRig(market, redis, unique_prefix, key=NO_LULD_KEY).running() as rig:
         wanted = await rig.control.change(subscriptions=("T.*", "LULD.*"))
         effect = await rig.control.effect(wanted, deadline_seconds=3)
 
@@ -159,7 +161,7 @@ async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_a
     ],
 )
 async def test_a_bad_value_is_refused_with_what_is_accepted_and_changes_nothing(
-    changes: dict[str, Any], accepted: str, rig: Rig
+    changes: dict[str, Any], accepted: str, rig: ListenerRig
 ) -> None:
     before = await rig.control.wanted()
     with pytest.raises(ConfigurationError, match=accepted):
@@ -167,7 +169,7 @@ async def test_a_bad_value_is_refused_with_what_is_accepted_and_changes_nothing(
     assert await rig.control.wanted() == before
 
 
-async def test_rubbish_in_the_record_is_refused_and_the_feed_goes_on(rig: Rig) -> None:
+async def test_rubbish_in_the_record_is_refused_and_the_feed_goes_on(rig: ListenerRig) -> None:
     await rig.redis.set(rig.wanted_key, b"rubbish")
 
     async def refusal() -> str:
@@ -179,7 +181,7 @@ async def test_rubbish_in_the_record_is_refused_and_the_feed_goes_on(rig: Rig) -
 
 
 async def test_what_another_program_wrote_and_the_provider_cannot_do_is_refused_with_the_reason(
-    rig: Rig,
+    rig: ListenerRig,
 ) -> None:
     wanted = ListenerWanted(running=True, feed="nowhere", market="stocks", subscriptions=("T.*",), version=7)
     await rig.redis.set(rig.wanted_key, encode(wanted))
@@ -192,7 +194,7 @@ async def test_what_another_program_wrote_and_the_provider_cannot_do_is_refused_
 
 
 async def test_a_cache_that_lost_the_wanted_state_gets_it_back_so_that_stopped_stays_stopped(
-    rig: Rig,
+    rig: ListenerRig,
 ) -> None:
     wanted = await rig.control.stop()
     await rig.control.effect(wanted, deadline_seconds=DEADLINE)
@@ -208,14 +210,14 @@ async def test_a_cache_that_lost_the_wanted_state_gets_it_back_so_that_stopped_s
 async def test_a_listener_that_starts_finds_what_is_wanted_before_it_connects(
     market: SimulatorService, redis: Redis, unique_prefix: str
 ) -> None:
-    rig = Rig(market, redis, unique_prefix)
+    rig = ListenerRig(market, redis, unique_prefix)
     await rig.control.stop()
     async with rig.running():
         await eventually(lambda: "an operator" in rig.listener.unready().get("provider", ""), 10)
         assert rig.provider.session.number == 0
 
 
-async def test_changes_by_two_operators_at_once_are_both_kept(rig: Rig) -> None:
+async def test_changes_by_two_operators_at_once_are_both_kept(rig: ListenerRig) -> None:
     await asyncio.gather(
         rig.control.change(subscriptions=("Q.*",)), rig.control.restart(), rig.control.restart()
     )
@@ -227,7 +229,7 @@ async def test_changes_by_two_operators_at_once_are_both_kept(rig: Rig) -> None:
 async def test_the_actual_state_carries_books_that_balance_and_ends_with_the_listener(
     market: SimulatorService, redis: Redis, unique_prefix: str
 ) -> None:
-    rig = Rig(market, redis, unique_prefix)
+    rig = ListenerRig(market, redis, unique_prefix)
     async with rig.running():
 
         async def published() -> bool:
@@ -242,7 +244,7 @@ async def test_the_actual_state_carries_books_that_balance_and_ends_with_the_lis
     await eventually(lambda: _gone(rig), 10)
 
 
-async def _gone(rig: Rig) -> bool:
+async def _gone(rig: ListenerRig) -> bool:
     return await rig.control.actual() is None
 
 
@@ -255,7 +257,7 @@ async def manage(*arguments: str, environment: dict[str, str]) -> tuple[int | No
     return process.returncode, output.decode()
 
 
-def environment_of(rig: Rig, redis_url: str, prefix: str) -> dict[str, str]:
+def environment_of(rig: ListenerRig, redis_url: str, prefix: str) -> dict[str, str]:
     return os.environ | {
         "DJANGO_SETTINGS_MODULE": "mdp_site.settings",
         "MDC_URL": redis_url,
@@ -267,7 +269,7 @@ def environment_of(rig: Rig, redis_url: str, prefix: str) -> dict[str, str]:
 
 @pytest.mark.timeout(120)
 async def test_the_command_changes_waits_and_says_what_happened(
-    rig: Rig, redis_url: str, unique_prefix: str
+    rig: ListenerRig, redis_url: str, unique_prefix: str
 ) -> None:
     environment = environment_of(rig, redis_url, unique_prefix)
 
@@ -290,7 +292,7 @@ async def test_the_command_changes_waits_and_says_what_happened(
 async def test_the_command_fails_with_the_reason_when_no_listener_runs(
     market: SimulatorService, redis: Redis, redis_url: str, unique_prefix: str
 ) -> None:
-    rig = Rig(market, redis, unique_prefix)
+    rig = ListenerRig(market, redis, unique_prefix)
     environment = environment_of(rig, redis_url, unique_prefix)
 
     code, output = await manage("restart", "--wait", "0.2", environment=environment)

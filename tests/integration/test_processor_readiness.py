@@ -9,7 +9,7 @@ from marketdata.store.keys import Keys
 from marketdata.transport.base import QueueDepth
 from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
-from tests.support.processor_task import SHARD, TAKEOVER_SECONDS, Running
+from tests.support.processor_task import SHARD, TAKEOVER_SECONDS, ProcessorTask
 from tests.support.services import ValkeyServer
 
 pytestmark = pytest.mark.redis
@@ -49,7 +49,7 @@ async def test_a_worker_whose_turn_is_over_is_ready_again_when_the_broker_is_bac
     broker = MemoryBroker()
     turn = OneTurn()
     transport = AskedTransport(broker)
-    running = Running(redis_url, keys, transport, turn)
+    running = ProcessorTask(redis_url, keys, transport, turn)
     try:
         await eventually(lambda: SHARD in broker.owners, TAKEOVER_SECONDS)
         broker.go_away()
@@ -67,7 +67,7 @@ async def test_a_worker_whose_turn_is_over_is_ready_again_when_the_broker_is_bac
 async def test_owner_and_standby_are_ready_again_when_the_cache_is_back(keys: Keys) -> None:
     broker = MemoryBroker()
     with ValkeyServer() as server:
-        both = [Running(server.url, keys, MemoryTransport(broker)) for _ in range(2)]
+        both = [ProcessorTask(server.url, keys, MemoryTransport(broker)) for _ in range(2)]
         try:
             await eventually(lambda: not any(one.processor.unready() for one in both), TAKEOVER_SECONDS)
             server.stop()

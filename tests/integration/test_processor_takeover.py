@@ -34,12 +34,12 @@ from tests.support.processor_task import (
     SHARD,
     TAKEOVER_SECONDS,
     Launch,
-    Running,
+    ProcessorTask,
     bars,
+    expected_rows,
     market_rows,
     received_now,
     stored_rows,
-    undisturbed,
     until_accumulated,
 )
 from tests.support.services import ValkeyServer
@@ -110,7 +110,7 @@ async def test_a_killed_processor_is_replaced_and_its_rows_equal_an_undisturbed_
     await standby.stop()
 
     assert after.epoch != before.epoch
-    assert await stored_rows(SnapshotReader(redis, keys)) == undisturbed(day)
+    assert await stored_rows(SnapshotReader(redis, keys)) == expected_rows(day)
 
 
 async def test_a_processor_takes_over_through_redis_lists(
@@ -137,7 +137,7 @@ async def test_a_processor_takes_over_through_redis_lists(
     await until_accumulated(standby.snapshots, 200)
     await standby.stop()
     await publisher.close()
-    assert await stored_rows(SnapshotReader(redis, keys)) == undisturbed([bars(0), bars(1), bars(2)])
+    assert await stored_rows(SnapshotReader(redis, keys)) == expected_rows([bars(0), bars(1), bars(2)])
 
 
 async def test_reference_data_reaches_rows_that_exist_and_rows_to_come(
@@ -204,7 +204,7 @@ async def test_a_cache_that_restarts_empty_gets_the_whole_shard_at_once(keys: Ke
     broker = MemoryBroker()
     publisher = MemoryTransport(broker)
     with ValkeyServer() as server:
-        running = Running(server.url, keys, MemoryTransport(broker))
+        running = ProcessorTask(server.url, keys, MemoryTransport(broker))
         try:
             await publisher.publish([bars(0), bars(1)])
             await until_accumulated(running.snapshots, 100)
@@ -212,7 +212,7 @@ async def test_a_cache_that_restarts_empty_gets_the_whole_shard_at_once(keys: Ke
             await eventually(lambda: "cache" in running.processor.unready(), TAKEOVER_SECONDS)
             server.start()
             await until_accumulated(running.snapshots, 100)
-            assert await stored_rows(running.snapshots) == undisturbed([bars(0), bars(1)])
+            assert await stored_rows(running.snapshots) == expected_rows([bars(0), bars(1)])
             await eventually(lambda: not running.processor.unready(), TAKEOVER_SECONDS)
         finally:
             await running.kill()
@@ -231,7 +231,7 @@ async def test_queues_that_go_away_leave_the_rows_alone(launch: Launch, keys: Ke
     after = await until_accumulated(running.snapshots, 200)
     await running.stop()
     assert after.epoch == before.epoch
-    assert market_rows(after) == undisturbed([bars(0), bars(1), bars(2)])
+    assert market_rows(after) == expected_rows([bars(0), bars(1), bars(2)])
 
 
 async def test_a_stop_publishes_what_was_applied(launch: Launch, keys: Keys, redis: Redis) -> None:
@@ -243,7 +243,7 @@ async def test_a_stop_publishes_what_was_applied(launch: Launch, keys: Keys, red
     await publisher.publish([bars(1)])
     await eventually(lambda: not broker.queue(QueueName.AGGREGATE, SHARD), TAKEOVER_SECONDS)
     await running.stop()
-    assert await stored_rows(SnapshotReader(redis, keys)) == undisturbed([bars(0), bars(1)])
+    assert await stored_rows(SnapshotReader(redis, keys)) == expected_rows([bars(0), bars(1)])
 
 
 async def test_a_quiet_shard_still_gives_a_sign_of_life(launch: Launch, redis_url: str, keys: Keys) -> None:

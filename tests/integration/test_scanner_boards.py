@@ -1,4 +1,4 @@
-"""Boards in the cache follow the rows in the cache, whatever was missed and whoever leads."""
+"""Boards in the cache follow the rows in the cache, after missed ticks and after a change of the leader."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -28,8 +28,8 @@ TAKEOVER_SECONDS = 5.0
 SHARDS = 2
 
 
-class Running:
-    """A scanner in a task of this process."""
+class ScannerTask:
+    """A scanner that runs in a task of the test."""
 
     def __init__(self, url: str, keys: Keys, owner: str) -> None:
         self.redis = connect(url)
@@ -57,16 +57,16 @@ class Running:
         await self.redis.aclose()
 
 
-Launch = Callable[[str], Running]
+Launch = Callable[[str], ScannerTask]
 
 
 @pytest.fixture
 async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts scanners by name, and ends those that the test did not."""
-    launched: list[Running] = []
+    launched: list[ScannerTask] = []
 
-    def start(owner: str) -> Running:
-        launched.append(Running(redis_url, keys, owner))
+    def start(owner: str) -> ScannerTask:
+        launched.append(ScannerTask(redis_url, keys, owner))
         return launched[-1]
 
     yield start
@@ -162,7 +162,7 @@ async def test_only_one_scanner_publishes(launch: Launch, keys: Keys, redis: Red
 
 async def test_a_cache_that_restarts_empty_gets_the_boards_back(keys: Keys) -> None:
     with ValkeyServer() as server:
-        running = Running(server.url, keys, "only")
+        running = ScannerTask(server.url, keys, "only")
         try:
             async with connect(server.url) as redis:
                 publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)

@@ -49,7 +49,7 @@ Event = dict[str, object]
 Trade = tuple[object, ...]
 
 
-class Running:
+class ProcessorOfTapes:
     """A processor of one shard in a task of this process."""
 
     def __init__(self, url: str, keys: Keys, broker: MemoryBroker) -> None:
@@ -73,16 +73,16 @@ class Running:
         await self.redis.aclose()
 
 
-Launch = Callable[[MemoryBroker], Running]
+Launch = Callable[[MemoryBroker], ProcessorOfTapes]
 
 
 @pytest.fixture
 async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     """Starts processors, and ends those that the test did not."""
-    launched: list[Running] = []
+    launched: list[ProcessorOfTapes] = []
 
-    def start(broker: MemoryBroker) -> Running:
-        launched.append(Running(redis_url, keys, broker))
+    def start(broker: MemoryBroker) -> ProcessorOfTapes:
+        launched.append(ProcessorOfTapes(redis_url, keys, broker))
         return launched[-1]
 
     yield start
@@ -198,7 +198,7 @@ async def test_a_cache_that_restarts_empty_gets_all_tapes_again(keys: Keys) -> N
     broker = MemoryBroker()
     publisher = MemoryTransport(broker)
     with ValkeyServer() as server:
-        running = Running(server.url, keys, broker)
+        running = ProcessorOfTapes(server.url, keys, broker)
         async with connect(server.url) as redis:
             snapshots = SnapshotReader(redis, keys)
             await publisher.publish([batch_of(prints_until(2_000))])
@@ -206,7 +206,7 @@ async def test_a_cache_that_restarts_empty_gets_all_tapes_again(keys: Keys) -> N
             server.restart()
             await until_stored(snapshots, prints_until(2_000))
             await running.kill()
-            running = Running(server.url, keys, broker)
+            running = ProcessorOfTapes(server.url, keys, broker)
             await publisher.publish([batch_of(prints(2_000, 500))])
             await until_stored(snapshots, prints_until(2_500))
             await running.kill()

@@ -58,7 +58,7 @@ class FollowedList:
         self._seq = frame["seq"]
 
 
-def told(*alerts: tuple[str, float]) -> Callable[[list[list[Any]]], bool]:
+def exactly(*alerts: tuple[str, float]) -> Callable[[list[list[Any]]], bool]:
     """A condition: exactly these alerts, oldest first."""
     return lambda rows: [(row[0], row[1]) for row in rows] == list(alerts)
 
@@ -68,10 +68,12 @@ async def test_alerts_of_all_shards_come_in_one_feed_each_once(site: WidgetSite)
     async with site.client(await logged_in("ada")) as client:
         await client.say(type="subscribe", feeds=[HIGHS])
         highs = FollowedList(client, HIGHS)
-        await highs.until(told(("AAPL", 10.0)))
+        await highs.until(exactly(("AAPL", 10.0)))
         for index, symbol in enumerate(("MSFT", "IBM", "AAPL", "KO")):
             await site.market.alert("daily_range_high", symbol, times=2, price=20.0 + index, level=1.0)
-        await highs.until(told(("AAPL", 10.0), ("MSFT", 20.0), ("IBM", 21.0), ("AAPL", 22.0), ("KO", 23.0)))
+        await highs.until(
+            exactly(("AAPL", 10.0), ("MSFT", 20.0), ("IBM", 21.0), ("AAPL", 22.0), ("KO", 23.0))
+        )
         assert highs.kinds[0] == "snapshot"
         assert set(highs.kinds[1:]) == {"alert"}
 
@@ -102,11 +104,11 @@ async def test_alerts_go_on_under_a_shards_new_owner_and_none_comes_twice(site: 
         await client.say(type="subscribe", feeds=[HIGHS])
         highs = FollowedList(client, HIGHS)
         await site.market.alert("daily_range_high", "AAPL", price=1.0)
-        await highs.until(told(("AAPL", 1.0)))
+        await highs.until(exactly(("AAPL", 1.0)))
         site.market.new_owner()
         await site.market.alert("daily_range_high", "AAPL", price=2.0)
         await site.market.alert("daily_range_high", "MSFT", price=3.0)
-        await highs.until(told(("AAPL", 1.0), ("AAPL", 2.0), ("MSFT", 3.0)))
+        await highs.until(exactly(("AAPL", 1.0), ("AAPL", 2.0), ("MSFT", 3.0)))
 
 
 async def test_a_store_that_restarts_empty_takes_no_alert_away_and_brings_the_next(
@@ -124,14 +126,14 @@ async def test_a_store_that_restarts_empty_takes_no_alert_away_and_brings_the_ne
         await client.say(type="subscribe", feeds=[HIGHS])
         highs = FollowedList(client, HIGHS)
         await site.market.alert("daily_range_high", "AAPL", price=1.0)
-        await highs.until(told(("AAPL", 1.0)))
+        await highs.until(exactly(("AAPL", 1.0)))
         await asyncio.to_thread(private_store.stop)
         await highs.until_status("cache_away")
         await asyncio.to_thread(private_store.start)
         async with site.heartbeats():
             await highs.until_status("live")
         await site.market.alert("daily_range_high", "AAPL", price=2.0)
-        await highs.until(told(("AAPL", 1.0), ("AAPL", 2.0)))
+        await highs.until(exactly(("AAPL", 1.0), ("AAPL", 2.0)))
 
 
 async def test_the_trades_of_a_symbol_are_what_is_on_its_tape(site: WidgetSite) -> None:
@@ -139,9 +141,9 @@ async def test_the_trades_of_a_symbol_are_what_is_on_its_tape(site: WidgetSite) 
     async with site.client(await logged_in("ada")) as client:
         await client.say(type="subscribe", feeds=["trades:AAPL", "trades:QUIET"])
         trades = FollowedList(client, "trades:AAPL")
-        await trades.until(told(("AAPL", 10.0)))
+        await trades.until(exactly(("AAPL", 10.0)))
         await site.market.trades("AAPL", (DAY_MS + 5, 10.5), (DAY_MS + 6, 10.6))
-        await trades.until(told(("AAPL", 10.0), ("AAPL", 10.5), ("AAPL", 10.6)))
+        await trades.until(exactly(("AAPL", 10.0), ("AAPL", 10.5), ("AAPL", 10.6)))
         assert trades.kinds == ["snapshot", "append"]
         assert trades.rows[-1] == ["AAPL", 10.6, 100.0, DAY_MS + 6, 2]
 

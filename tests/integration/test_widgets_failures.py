@@ -92,7 +92,7 @@ async def test_a_client_that_never_reads_is_bounded_closed_and_delays_nobody(sit
     never_reading.close()
 
 
-async def test_a_store_that_restarts_empty_is_told_as_away_then_feeds_are_fresh_on_the_same_socket(
+async def test_a_store_that_restarts_empty_is_reported_as_away_then_feeds_are_fresh_on_the_same_socket(
     private_store: ValkeyServer, settings: Settings
 ) -> None:
     use_layer(settings, private_store.url, "site")

@@ -1,4 +1,4 @@
-"""Events, bars and row blocks with sensible defaults: a test names only what it is about."""
+"""Builders of events, batches and row blocks with defaults: a test names only values that matter to it."""
 
 import datetime as dt
 import json
@@ -27,7 +27,7 @@ def row_block(
     names: Sequence[str] | None = None,
     shows_test_issues: bool = False,
 ) -> RowBlock:
-    """A block of the given rows (symbol -> column -> value); what a row does not name is absent."""
+    """A block of the given rows (symbol -> column -> value). Columns that a row does not name are absent."""
     columns = tuple(names) if names is not None else tuple(dict.fromkeys(n for r in rows.values() for n in r))
     return RowBlock(
         producer=producer,
@@ -46,7 +46,7 @@ def row_block(
 
 
 def block_rows(block: RowBlock) -> dict[str, dict[str, float | None]]:
-    """The rows of a block by symbol, with None for absent values: what tests compare."""
+    """The rows of a block by symbol, for comparison. Absent values are None."""
     return {
         str(row["symbol"]): {n: v for n, v in row.items() if not isinstance(v, str)} for row in block.rows()
     }
@@ -55,7 +55,7 @@ def block_rows(block: RowBlock) -> dict[str, dict[str, float | None]]:
 def aggregate_wire(
     symbol: str = "AAPL", *, start_ms: int = 0, ev: str = "A", **fields: object
 ) -> dict[str, object]:
-    """A second (`A`) or minute (`AM`) aggregate as the wire has it."""
+    """A second (`A`) or minute (`AM`) aggregate in the provider's wire format."""
     length_ms = 60_000 if ev == "AM" else 1_000
     wire: dict[str, object] = {
         "ev": ev,
@@ -77,7 +77,7 @@ def aggregate_wire(
 
 
 def trade_wire(symbol: str = "AAPL", *, timestamp_ms: int = 0, **fields: object) -> dict[str, object]:
-    """A trade as the wire has it."""
+    """A trade in the provider's wire format."""
     wire: dict[str, object] = {
         "ev": "T",
         "sym": symbol,
@@ -93,7 +93,7 @@ def trade_wire(symbol: str = "AAPL", *, timestamp_ms: int = 0, **fields: object)
 
 
 def quote_wire(symbol: str = "AAPL", *, timestamp_ms: int = 0, **fields: object) -> dict[str, object]:
-    """A best bid and offer as the wire has it."""
+    """A quote in the provider's wire format."""
     wire: dict[str, object] = {
         "ev": "Q",
         "sym": symbol,
@@ -123,7 +123,7 @@ def new_york_ms(date: str, time_of_day: str) -> int:
 
 
 def calendar_of(*dates: str, early_closes: Collection[str] = ()) -> TradingCalendar:
-    """A calendar of sessions from 09:30 to 16:00 (13:00 on early closes), and one more that ends it."""
+    """A calendar of sessions from 09:30 to 16:00 (13:00 on early closes), and one more session after them."""
     last = dt.date.fromisoformat(dates[-1]) + dt.timedelta(days=1)
     return TradingCalendar(
         SessionHours(
@@ -144,7 +144,7 @@ def batch(
     received_ns: int = 1,
     feed_time_ms: int | None = None,
 ) -> Batch:
-    """A batch of wire events, or of a body as it is. Unless told, the feed is at the newest of the events."""
+    """A batch of wire events, or with the given body. Its default feed time is that of the newest event."""
     wire = list(events) if not isinstance(events, bytes) else []
     return Batch(
         format="massive",
@@ -160,7 +160,7 @@ def batch(
 
 
 def _stamp_ms(wire: Mapping[str, object]) -> int:
-    """The time of a wire event; of a bar its end. 0 where it has none that can be read."""
+    """The time of a wire event, which for a bar is its end. 0 if the event has no readable time."""
     stamp = wire.get("e", wire.get("t", 0))
     if not isinstance(stamp, int):
         return 0

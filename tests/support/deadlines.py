@@ -1,7 +1,6 @@
-"""Waiting for a condition with a deadline, never for a span of time.
+"""Waits for a condition with a deadline. Tests never wait for a fixed time.
 
-Every deadline of the suite goes through `scaled`, so that a slow machine needs one
-setting: `MDP_TEST_TIME_FACTOR=3 pytest` triples them all.
+All deadlines of the suite use `scaled`. On a slow machine, `MDP_TEST_TIME_FACTOR=3 pytest` triples them.
 """
 
 import asyncio
@@ -16,11 +15,11 @@ T = TypeVar("T")
 TIME_FACTOR: Final = float(os.environ.get("MDP_TEST_TIME_FACTOR", "1"))
 FIRST_POLL_SECONDS: Final = 0.001
 POLL_SECONDS: Final = 0.01
-"""Most of what is waited for comes at once, the rest is asked for less often."""
+"""Polling starts fast, because most conditions are true soon, and then slows down to this interval."""
 
 
 def scaled(seconds: float) -> float:
-    """The span on this machine: `seconds` times the factor from the environment."""
+    """`seconds` times the factor from the environment."""
     return seconds * TIME_FACTOR
 
 
@@ -29,10 +28,10 @@ async def eventually(condition: Callable[[], Awaitable[T]], within_seconds: floa
 @overload
 async def eventually(condition: Callable[[], T], within_seconds: float) -> T: ...
 async def eventually(condition: Callable[[], object], within_seconds: float) -> object:
-    """Ask `condition` (plain or async) until its answer is truthy, and return that answer.
+    """Call `condition` (plain or async) until its result is true, and return that result.
 
     Raises:
-        AssertionError: the deadline passed; the message holds the last answer.
+        AssertionError: the deadline passed; the message contains the last result.
     """
     deadline = time.monotonic() + scaled(within_seconds)
     pause_seconds = FIRST_POLL_SECONDS
@@ -50,7 +49,7 @@ def eventually_sync(condition: Callable[[], T], within_seconds: float) -> T:
     """`eventually` for code without an event loop.
 
     Raises:
-        AssertionError: the deadline passed; the message holds the last answer.
+        AssertionError: the deadline passed; the message contains the last result.
     """
     deadline = time.monotonic() + scaled(within_seconds)
     pause_seconds = FIRST_POLL_SECONDS

@@ -1,4 +1,4 @@
-"""What a simulator does at once to its clients when a test says so."""
+"""Faults that a test causes on all connections of a simulator."""
 
 from typing import Final
 
@@ -9,25 +9,25 @@ _STILL_HERE: Final = b'{"ev":"status","status":"success","message":"still here"}
 
 
 def close_all(faults: Faults, code: int) -> None:
-    """Close every connection in good order with a code, such as 1000, 1001, 1008 or 1011."""
+    """Close all connections with a close frame and a code, such as 1000, 1001, 1008 or 1011."""
     for connection in list(faults.connections()):
         connection.finish(None, code, "fault")
 
 
 def abort_all(faults: Faults) -> None:
-    """Reset every TCP connection without a word."""
+    """Reset all TCP connections without a close frame."""
     for connection in list(faults.connections()):
         connection.abort("fault")
 
 
 def send_oversized_frame(faults: Faults) -> None:
-    """Send a valid frame above 1 MiB, which a client with default limits refuses (close 1009)."""
+    """Send a valid frame above 1 MiB. A client with default limits refuses it (close 1009)."""
     event = b'{"ev":"status","status":"success","message":"%s"}' % (b"x" * _MAX_CLIENT_FRAME_BYTES)
     _send(faults, b"[" + event + b"]")
 
 
 def send_unknown_event(faults: Faults) -> None:
-    """Send an event of a type that nobody knows, beside a valid status."""
+    """Send an event of an unknown type, together with a valid status."""
     _send(faults, b'[{"ev":"ZZ","sym":"AAPL","p":1.5},' + _STILL_HERE + b"]")
 
 

@@ -1,4 +1,4 @@
-"""Why the platform refuses what the hostile provider of the simulator sends: kind by kind."""
+"""The reasons for which the platform refuses the defects that the simulator's hostile provider sends."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -43,14 +43,14 @@ REASONS: Final[Mapping[Defect, str]] = {
     Defect.MARKUP_IN_SYMBOL: "invalid_symbol",
     Defect.INVISIBLE_IN_SYMBOL: "invalid_symbol",
 }
-"""Why the platform refuses each kind. What is not here counts, but for two: an array of four things that are
-no events, and symbols that nobody lists, of which some have rows."""
+"""The reason by kind of defect. Kinds that are missing here are accepted, with two exceptions: an array of
+four pieces that are not events (`by_reason` counts them), and unlisted symbols, of which some have rows."""
 
 PIECES_OF_NO_OBJECTS: Final = 4
 
 
 def by_reason(sent: Iterable[tuple[Defect, int]]) -> Counter[str]:
-    """Pieces that were sent, kind by kind, as counts of the reasons for which they must be refused."""
+    """How many pieces must be refused for each reason, if these numbers of pieces were sent of each kind."""
     found: Counter[str] = Counter()
     for defect, pieces in sent:
         if defect is Defect.NOT_OBJECTS:

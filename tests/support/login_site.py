@@ -1,4 +1,4 @@
-"""A real site whose login leads to the scripted identity provider, and what tests ask about its database."""
+"""A real site whose login uses the scripted identity provider, and queries of its database."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ STAFF_PASSWORD: Final = "a local password of staff"
 
 
 def login_site(redis_url: str, provider: ScriptedIdentityProvider, **settings: str) -> Site:
-    """A site that lets `example.com` in and reads groups as Keycloak sends them."""
+    """A site that accepts addresses of `example.com`, and reads groups as Keycloak sends them."""
     wanted: dict[str, Any] = {
         "OIDC_ALLOWED_DOMAINS": "example.com,straße.example",
         "OIDC_GROUPS_CLAIM": "realm_access.roles",
@@ -24,7 +24,7 @@ def login_site(redis_url: str, provider: ScriptedIdentityProvider, **settings: s
 
 
 def rows(site: Site, query: str, *values: Any) -> list[Sequence[Any]]:
-    """What the site's database answers."""
+    """The result of a query of the site's database."""
     connection = sqlite3.connect(site.directory / "state" / "db.sqlite3", timeout=20)
     try:
         return connection.execute(query, values).fetchall()
@@ -39,7 +39,7 @@ def count(site: Site, table: str) -> int:
 
 
 def accounts(site: Site) -> tuple[int, int, int]:
-    """How many users, identities and addresses there are: a login that fails changes none."""
+    """The numbers of users, identities and e-mail addresses. A login that fails must not change them."""
     return (
         count(site, "accounts_user"),
         count(site, "socialaccount_socialaccount"),
@@ -48,7 +48,7 @@ def accounts(site: Site) -> tuple[int, int, int]:
 
 
 def make_local_staff(site: Site, name: str) -> None:
-    """A superuser with a local password."""
+    """Create a superuser with a local password."""
     program = (
         "from mdp_site.accounts.models import User;"
         f"User.objects.create_superuser({name!r}, password={STAFF_PASSWORD!r})"
@@ -57,12 +57,12 @@ def make_local_staff(site: Site, name: str) -> None:
 
 
 async def attempt(visitor: Visitor, site: Site, page: str = "/") -> Visitor:
-    """Ask for a page of the site and, where that leads to the login, go on to the provider and back."""
+    """Open a page of the site, which must redirect to the login, and log in through the provider."""
     await visitor.open(f"{site.url}{page}")
     assert visitor.url.path in ("/accounts/login/", "/admin/login/"), visitor.url
     return await visitor.send_form()
 
 
 def has_entered(visitor: Visitor) -> bool:
-    """Whether the visitor sees a page of the site as somebody."""
+    """Whether the visitor sees a page of the site as a logged-in user."""
     return visitor.status == 200 and 'class="user-name"' in visitor.page

@@ -1,10 +1,10 @@
-"""A clock that stands still until the test moves it."""
+"""A clock that only moves when the test advances it."""
 
 from tests.support.builders import NANOSECONDS_PER_MS
 
 
 class ManualClock:
-    """See `marketdata.clock.Clock`: both clocks move together."""
+    """A `marketdata.clock.Clock`. Its wall clock and its monotonic clock move together."""
 
     def __init__(self, time_ms: int = 1_795_000_000_000) -> None:
         self._time_ns = time_ms * NANOSECONDS_PER_MS
@@ -14,9 +14,9 @@ class ManualClock:
         return self._time_ns
 
     def monotonic(self) -> float:
-        """Seconds; begins anywhere."""
+        """Seconds since an arbitrary moment."""
         return self._time_ns / 1e9
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move both clocks forward."""
         self._time_ns += round(seconds * 1e9)

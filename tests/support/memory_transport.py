@@ -1,7 +1,8 @@
-"""The queues in memory: a `Transport` for unit tests that promises what the real ones do.
+"""A `Transport` in memory for unit tests. The contract suite holds it to the promises of the real ones.
 
-Transports that share a `MemoryBroker` see the same queues, as processes that share a server do.
-`MemoryBroker.go_away` and `come_back` play a restart, `MemoryTransport.cut` a connection that is lost.
+Transports with the same `MemoryBroker` share its queues, like processes that share a server.
+`MemoryBroker.go_away` and `come_back` simulate a restart of the server, `MemoryTransport.cut` a lost
+connection.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from marketdata.transport.base import Batch, Delivery, QueueDepth
 from marketdata.transport.envelope import is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
 
-Place = tuple[QueueName, int]
+QueueAndShard = tuple[QueueName, int]
 
 
 class MemoryBroker:
@@ -24,33 +25,33 @@ class MemoryBroker:
 
     def __init__(self) -> None:
         self.available = True
-        self.waiting: dict[Place, deque[Batch]] = {}
+        self.waiting: dict[QueueAndShard, deque[Batch]] = {}
         self.owners: dict[int, MemorySubscription] = {}
         self._changed = asyncio.Event()
 
     def queue(self, queue: QueueName, shard: int) -> deque[Batch]:
-        """The batches that wait there, oldest first."""
+        """The waiting batches, oldest first."""
         return self.waiting.setdefault((queue, shard), deque())
 
     def go_away(self) -> None:
-        """Lose all batches and owners; every call raises until `come_back`."""
+        """Lose all batches and owners. Every call raises an error until `come_back`."""
         self.available = False
         self.waiting.clear()
         self.owners.clear()
         self.notify()
 
     def come_back(self) -> None:
-        """Serve again, empty."""
+        """Serve again, with empty queues."""
         self.available = True
         self.notify()
 
     def notify(self) -> None:
-        """Wake whoever waits for a change."""
+        """Wake all tasks that wait in `change`."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def change(self) -> None:
-        """Wait until something was published, released, or the broker came or went."""
+        """Wait until a batch is published, a shard is released, or the broker goes away or comes back."""
         await self._changed.wait()
 
 
@@ -73,22 +74,22 @@ class MemoryTransport:
         self._cut = False
 
     def cut(self) -> None:
-        """Lose the connection: every call raises, and the broker frees what was owned and lent here."""
+        """Lose the connection. Every call raises; the broker releases shards and unacknowledged batches."""
         self._cut = True
         for subscription in self._subscriptions:
             subscription.release()
 
     def check(self) -> None:
-        """Raise `TransportUnavailable` while the broker cannot be reached."""
+        """Raise `TransportUnavailable` if the broker cannot be reached."""
         if self._cut or not self.broker.available:
             raise TransportUnavailable("the memory broker is away")
 
     async def open(self) -> None:
-        """Check that the broker is there."""
+        """Check that the broker can be reached."""
         self.check()
 
     async def publish(self, batches: Iterable[Batch]) -> None:
-        """Append to the queues and bound them."""
+        """Append batches to the queues, and remove batches above the limits."""
         self.check()
         for batch in batches:
             self.broker.queue(batch.queue, batch.shard).append(batch)
@@ -111,7 +112,7 @@ class MemoryTransport:
         return subscription
 
     async def depths(self) -> Sequence[QueueDepth]:
-        """How many batches wait in each queue."""
+        """The number of waiting batches of each queue."""
         self.check()
         self._bound()
         depths = [
@@ -135,14 +136,16 @@ class MemoryTransport:
         await self.close()
 
 
-class _Tag(NamedTuple):
+class _DeliveryTag(NamedTuple):
+    """Identifies an unacknowledged batch. `term` counts the ownerships of its subscription."""
+
     term: int
     queue: QueueName
     number: int
 
 
 class MemorySubscription:
-    """Consumes the queues of one shard of a `MemoryBroker`."""
+    """A subscription that owns a shard of a `MemoryBroker`, or waits for it."""
 
     def __init__(
         self,
@@ -165,12 +168,12 @@ class MemorySubscription:
 
     @property
     def expired_batches(self) -> int:
-        """Batches that were too old when they came."""
+        """The number of batches that were too old when they were received."""
         return self._intake.expired_batches
 
     @property
     def lost_batches(self) -> int:
-        """Batches that never came."""
+        """The number of batches that were never received."""
         return self._intake.lost_batches
 
     async def acquire(self) -> None:
@@ -184,7 +187,7 @@ class MemorySubscription:
         self._term += 1
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Delivery]:
-        """Take what waits; with nothing there, wait for a change."""
+        """Take the waiting batches. If there are none, wait for a change."""
         try:
             async with asyncio.timeout(wait_seconds):
                 while not (deliveries := self._take()):
@@ -194,20 +197,20 @@ class MemorySubscription:
         return deliveries
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Delete the batches."""
+        """Forget the deliveries, so that they are not delivered again."""
         self._check_owner()
         for delivery in deliveries:
             tag = delivery.tag
-            if not isinstance(tag, _Tag) or tag.term != self._term:
+            if not isinstance(tag, _DeliveryTag) or tag.term != self._term:
                 raise OwnershipLost("delivered under an earlier ownership")
             self._unacknowledged[tag.queue].pop(tag.number, None)
 
     async def close(self) -> None:
-        """Give up ownership and return the unacknowledged batches."""
+        """Release the shard."""
         self.release()
 
     def release(self) -> None:
-        """Put back the unacknowledged batches, in order, and free the shard."""
+        """Put unacknowledged batches back in order, and release the shard."""
         if self._broker.owners.get(self._shard) is self:
             del self._broker.owners[self._shard]
             for queue, batches in self._unacknowledged.items():
@@ -230,5 +233,5 @@ class MemorySubscription:
                 if self._intake.admit(batch):
                     self._numbers += 1
                     batches[self._numbers] = batch
-                    deliveries.append(Delivery(batch, _Tag(self._term, queue, self._numbers)))
+                    deliveries.append(Delivery(batch, _DeliveryTag(self._term, queue, self._numbers)))
         return deliveries

@@ -1,4 +1,4 @@
-"""A stretch of network that a test can break without either end noticing."""
+"""A network connection that a test can interrupt without either end noticing."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class CuttableLink:
-    """A TCP relay on a port of its own. Once `cut`, it carries nothing any more and closes nothing."""
+    """A TCP relay with its own port. After `cut` it forwards no data, and it closes no connection."""
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -18,13 +18,13 @@ class CuttableLink:
 
     @property
     def port(self) -> int:
-        """Where clients connect instead of to the target."""
+        """The port that clients connect to, instead of the target's port."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     def cut(self) -> None:
-        """Swallow everything from now on, in both directions."""
+        """Forward no more data in either direction."""
         self._carrying.clear()
 
     async def __aenter__(self) -> Self:

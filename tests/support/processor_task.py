@@ -1,4 +1,4 @@
-"""A processor of one shard in a task of the test, with bars to feed it and what it should come to."""
+"""A processor of one shard in a task of the test, with bars as its input, and the rows that it must store."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -37,11 +37,11 @@ SHARD = 0
 
 
 def configuration(publish_interval_ms: int) -> ProcessorConfiguration:
-    """Of the one shard."""
+    """The configuration of a processor of one shard."""
     return ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=publish_interval_ms)
 
 
-class Running:
+class ProcessorTask:
     """A processor of one shard in a task of this process."""
 
     def __init__(
@@ -63,21 +63,21 @@ class Running:
         self.task = asyncio.create_task(self.processor.run(self.stopping))
 
     async def stop(self) -> None:
-        """As SIGTERM does."""
+        """Stop the processor, as SIGTERM does."""
         self.stopping.set()
         async with asyncio.timeout(10):
             await self.task
         await self.redis.aclose()
 
     async def kill(self) -> None:
-        """As SIGKILL does: nothing of its own runs any more, and its connections are gone."""
+        """Kill the processor, as SIGKILL does: its tasks end and its connections are lost."""
         if isinstance(self.transport, MemoryTransport):
             self.transport.cut()
         await end(self.task)
         await self.redis.aclose()
 
 
-Launch = Callable[..., Running]
+Launch = Callable[..., ProcessorTask]
 
 
 def received_now(queue: QueueName, events: Sequence[dict[str, object]], sequence: int) -> Batch:
@@ -85,7 +85,7 @@ def received_now(queue: QueueName, events: Sequence[dict[str, object]], sequence
 
 
 def bars(second: int) -> Batch:
-    """One bar of each of three symbols; symbol `S2` falls silent after the first second."""
+    """One bar for each of three symbols. Symbol `S2` has a bar only in the first second."""
     events = [
         aggregate_wire(
             f"S{index}",
@@ -101,14 +101,15 @@ def bars(second: int) -> Batch:
 
 
 def market_rows(block: RowBlock) -> dict[str, dict[str, float | None]]:
-    """The rows without the time of their arrival, which differs from run to run."""
+    """The rows without the time of receipt, which differs between runs."""
     return {
         symbol: {name: value for name, value in row.items() if name != RECEIVED_COLUMN}
         for symbol, row in block_rows(block).items()
     }
 
 
-def undisturbed(batches: Sequence[Batch]) -> dict[str, dict[str, float | None]]:
+def expected_rows(batches: Sequence[Batch]) -> dict[str, dict[str, float | None]]:
+    """The rows after these batches, from a processor that is not interrupted."""
     shard = ShardProcessor(SHARD, routes=routes(), calendar=CALENDAR, epoch=1)
     shard.apply(batches)
     return market_rows(shard.tick(published_ns=1).whole)

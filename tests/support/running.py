@@ -1,4 +1,4 @@
-"""Services of ours while a test looks on: in its own loop, or as the command that an operator starts."""
+"""Runs services for a test: in the test's event loop, or as the command that an operator starts."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,10 @@ STOP_SECONDS: Final = 15.0
 
 
 class Runnable(Protocol):
-    """A service, or a part of one that lives as a service does."""
+    """A service, or a part of one that has the same interface."""
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until told to stop."""
+        """Work until `stopping` is set."""
 
 
 R = TypeVar("R", bound=Runnable)
@@ -27,7 +27,7 @@ R = TypeVar("R", bound=Runnable)
 
 @contextlib.asynccontextmanager
 async def running(service: R) -> AsyncIterator[R]:
-    """The service runs; at the end it is told to stop, and must have stopped in time without an error."""
+    """Run a service during the context. At the end it must stop in time and without an error."""
     stopping = asyncio.Event()
     task = asyncio.create_task(service.run(stopping))
     try:
@@ -39,9 +39,9 @@ async def running(service: R) -> AsyncIterator[R]:
 
 @contextlib.asynccontextmanager
 async def running_command(*arguments: object, **environment: str) -> AsyncIterator[Process]:
-    """`manage.py` with these arguments, and variables beside our own; killed at the end if it still runs.
+    """Run `manage.py` with these arguments and additional variables. Kill it at the end if it still runs.
 
-    What it logs, as JSON, can be read from `stdout`; a test that does not read must not let it log much.
+    Its log, as JSON, can be read from `stdout`. If a test does not read it, the process must not log much.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,4 +1,4 @@
-"""`run_processor --workers`: real processes under a parent, and what its health endpoints tell of them."""
+"""Runs `run_processor --workers` as real processes, and reads the health endpoints of their parent."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _OWNED: Final = re.compile(r'^mdp_processor_owned\{shard="(\d+)",worker="([^"]+)
 
 
 class RunningParent:
-    """The parent of some workers."""
+    """The parent process of the workers."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
         self.process = process
@@ -29,14 +29,14 @@ class RunningParent:
         self._log = log
 
     async def workers(self) -> Mapping[str, Any]:
-        """What the parent tells of each worker, by name."""
+        """The parent's report about each worker, by name. Empty if the parent does not answer."""
         with contextlib.suppress(aiohttp.ClientError):
             _, body = await probe(self._port, "/healthz")
             return {worker["name"]: worker for worker in json.loads(body)["workers"]}
         return {}
 
     async def is_ready(self) -> bool:
-        """Whether all workers are."""
+        """Whether the parent reports that all workers are ready."""
         assert self.process.returncode is None, self._log.read_text()
         with contextlib.suppress(aiohttp.ClientError):
             return (await probe(self._port, "/readyz"))[0] == 200
@@ -47,14 +47,14 @@ class RunningParent:
         return {int(shard): worker for shard, worker in _OWNED.findall(await self.metrics())}
 
     async def metrics(self) -> str:
-        """The page of metrics of all workers."""
+        """The metrics of all workers, as text."""
         _, page = await probe(self._port, "/metrics")
         return page
 
 
 @contextlib.asynccontextmanager
 async def running_parent(directory: Path, **environment: str) -> AsyncIterator[RunningParent]:
-    """Two workers, with these variables beside our own; ended with the test. They log into `directory`."""
+    """Run two workers with additional variables during the context. They log into `directory`."""
     port = free_ports_in_a_row(1 + WORKERS)  # the parent's and its workers'
     log = directory / "processor.log"
     with log.open("wb") as output:

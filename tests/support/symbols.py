@@ -1,4 +1,4 @@
-"""Texts that are symbols, and texts that are none."""
+"""Texts that are valid symbols, and texts that are not."""
 
 from typing import Final
 
@@ -13,5 +13,6 @@ NO_SYMBOLS: Final = (
     *("A,B", "A;B", "A?", "=1+1", "+A", "-A", "@A", "*", ".", "/etc", ":A"),
     *("\xe9", "\uff21", "A\xa0", "A\u200b", "A\u200d", "\u202eA", "A\u2066", "\ufeffA", "\u0410", "A\u0301"),
 )
-"""Too short, too long; blanks and control characters; markup, quotes and brackets; beginnings that a path, a
-spreadsheet or a wildcard has; letters of other scripts, and signs that are not seen or turn the text."""
+"""Texts that are too short or too long; blanks and control characters; markup, quotes and brackets; prefixes
+of paths, spreadsheet formulas and wildcards; letters of other scripts; invisible characters, and characters
+that change the direction of text."""

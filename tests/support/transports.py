@@ -1,4 +1,4 @@
-"""Makers of transports for the contract suite: one for each implementation, all with the same few methods."""
+"""Factories of transports for the contract suite: one for each implementation, with the same interface."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -20,15 +20,15 @@ OPERATION_TIMEOUT_SECONDS = 2.0
 
 
 class Queues(Protocol):
-    """One implementation under a prefix of its own."""
+    """The factory of one implementation, with its own prefix."""
 
     async def transport(
         self, *, limits: QueueLimits | None = None, clock: Clock | None = None, cuttable: bool = False
     ) -> Transport:
-        """An open transport; `cuttable` ones are those that `cut` cuts off. Closed by the fixture."""
+        """An open transport, which the fixture closes. `cut` affects the `cuttable` ones."""
 
     def cut(self) -> None:
-        """Let the connections of the cuttable transports go silent, as a pulled cable does."""
+        """Silence the connections of the cuttable transports, like a pulled cable."""
 
 
 class MemoryQueues:
@@ -52,7 +52,7 @@ class MemoryQueues:
 
 
 class ServerQueues:
-    """An implementation behind a URL, reached directly or over a link that can be cut."""
+    """An implementation with a server, reached directly or through a relay that can be cut."""
 
     def __init__(self, url: str, prefix: str, stack: contextlib.AsyncExitStack) -> None:
         self._url = url
@@ -88,7 +88,7 @@ class ServerQueues:
 
 @contextlib.asynccontextmanager
 async def server_queues(url: str, prefix: str) -> AsyncIterator[ServerQueues]:
-    """Queues behind a URL; closes what was made."""
+    """Queues of a server. Closes all transports at the end."""
     async with contextlib.AsyncExitStack() as stack:
         yield ServerQueues(url, prefix, stack)
 
@@ -100,7 +100,7 @@ def batches(
     source: str = "listener-1",
     body: bytes = b'[{"ev":"T"}]',
 ) -> list[Batch]:
-    """Batches with these sequence numbers, received just now."""
+    """Batches with these sequence numbers, received now."""
     received_ns = SystemClock().time_ns()
     return [
         Batch(
@@ -119,7 +119,7 @@ def batches(
 
 
 async def receive(subscription: ShardSubscription, count: int) -> list[Delivery]:
-    """That many deliveries, however many calls it takes; fails when they do not come in time."""
+    """Receive `count` deliveries, with as many calls as needed. Fails if they do not arrive in time."""
     deliveries: list[Delivery] = []
 
     async def all_there() -> bool:

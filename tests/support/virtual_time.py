@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to whatever is due next: hours of waiting pass at once, in exact order."""
+"""An event loop whose clock jumps to the next timer, so that hours pass immediately and in exact order."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Its `time` moves only when nothing is left to do at the present moment."""
+    """Its `time` moves only when no task can run at the present moment."""
 
     def __init__(self) -> None:
         self.now_seconds = 1_000.0
@@ -33,7 +33,7 @@ class VirtualClock:
 
 
 def run_in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a virtual loop; what waits for something outside of it fails instead of hanging."""
+    """Run a coroutine on a virtual loop. It fails, instead of hanging, if it waits for an outside event."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(work)
 
@@ -46,7 +46,7 @@ class _JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
-            raise AssertionError("nothing is left to happen, and somebody still waits")
+            raise AssertionError("a task waits, but no timer is left that could wake it")
         if not ready and timeout:
             self._loop.now_seconds += timeout
         return ready

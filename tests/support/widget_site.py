@@ -1,4 +1,4 @@
-"""The widget data service on a real port, with a hub of its own and a market that tests publish by hand.
+"""The widget data service on a real port, with its own hub, and a market that a test publishes step by step.
 
 async with WidgetSite(redis_url, Keys("test:")) as site:
     await site.market.board(TOP_GAINERS, {"AAPL": {"rank": 1, "close": 10.0}})
@@ -43,14 +43,14 @@ SHARDS: Final = 2
 MOST_CONNECTIONS: Final = 3
 HEARTBEAT_SECONDS: Final = 0.2
 SEND_BUFFER_BYTES: Final = 16_384
-"""Small, so that a client that does not read is felt after a few frames."""
+"""Small, so that the server notices after a few frames that a client does not read."""
 
 Rows = Mapping[str, Mapping[str, float]]
 Frame = dict[str, Any]
 
 
 def use_layer(site_settings: Settings, redis_url: str, prefix: str) -> None:
-    """Send control messages of the site through a Redis server."""
+    """Use a Redis server as the channel layer of the site."""
     layer = {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {"hosts": [redis_url], "prefix": prefix},
@@ -59,7 +59,7 @@ def use_layer(site_settings: Settings, redis_url: str, prefix: str) -> None:
 
 
 class Market:
-    """What processors and scanner would publish: boards, and the rows of each shard."""
+    """Publishes boards and rows, like processors and scanner do."""
 
     def __init__(self, redis_url: str, keys: Keys) -> None:
         self._redis = connect_store(redis_url)
@@ -82,7 +82,7 @@ class Market:
         await self._rows(shard, {symbol: columns})
 
     async def alert(self, stream: str, symbol: str, *, times: int = 1, **columns: float) -> None:
-        """Store and announce one event of a symbol's shard with a tick of its own, as often as is said."""
+        """Store and announce `times` equal events of a symbol, all with one tick of its shard."""
         shard = shard_of(symbol, SHARDS)
         stamp = self._stamp()
         event = row_block({symbol: columns}, **stamp)
@@ -93,7 +93,7 @@ class Market:
             )
 
     async def trades(self, symbol: str, *trades: tuple[int, float]) -> None:
-        """Put trades (epoch ms, price) of 100 shares on the stored tape of a symbol, and announce its row."""
+        """Add trades (epoch ms, price) of 100 shares to the stored tape of a symbol, and announce its row."""
         shard = shard_of(symbol, SHARDS)
         tape = self._tapes.setdefault(symbol, [])
         tape += trades
@@ -109,11 +109,11 @@ class Market:
         await self._rows(shard, {symbol: self._shards[shard][symbol]})
 
     def new_owner(self) -> None:
-        """From now on another process owns the shards."""
+        """Publish with a new epoch from now on, like a new owner of the shards."""
         self._epoch, self._tick = time.time_ns(), 0
 
     async def heartbeat(self) -> None:
-        """One tick of everybody in which nothing changed."""
+        """Publish one tick of all boards and shards, without changes."""
         for feed, rows in self._boards.items():
             await self.board(feed, rows)
         for shard in self._shards:
@@ -144,7 +144,7 @@ class Market:
 
 
 class WidgetClient:
-    """A program's end of one WebSocket."""
+    """The client of one WebSocket."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -154,7 +154,7 @@ class WidgetClient:
         await self.connection.send(json.dumps(message))
 
     async def frame(self, matching: Callable[[Frame], bool], within_seconds: float = 5.0) -> Frame:
-        """The next frame that matches; the others are passed over."""
+        """The next frame that matches. Other frames are ignored."""
         async with asyncio.timeout(scaled(within_seconds)):
             while True:
                 frame: Frame = json.loads(await self.connection.recv())
@@ -162,21 +162,21 @@ class WidgetClient:
                     return frame
 
     async def of_type(self, kind: str, feed: str | None = None, within_seconds: float = 5.0) -> Frame:
-        """The next frame of a type, of a feed."""
+        """The next frame of a type and, if given, of a feed."""
         return await self.frame(
             lambda frame: frame["type"] == kind and (feed is None or frame.get("feed") == feed),
             within_seconds,
         )
 
     async def closed(self, within_seconds: float = 5.0) -> int | None:
-        """The close code, once the server has closed."""
+        """Wait until the server has closed the connection, and return the close code."""
         async with asyncio.timeout(scaled(within_seconds)):
             await self.connection.wait_closed()
         return self.connection.close_code
 
 
 class WidgetSite:
-    """A uvicorn server in this event loop with the site's pages, its entrance and a service of its own."""
+    """A uvicorn server in this event loop, with the site's pages, its entrance and its own data service."""
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class WidgetSite:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self, session_key: str | None, **options: Any) -> connect:
-        """A WebSocket as a page of the site opens it; `options` override what the client says."""
+        """A WebSocket as a page of the site opens it. `options` override its arguments."""
         headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_key}"} if session_key else {}
         arguments = {
             "origin": self.origin,
@@ -222,7 +222,7 @@ class WidgetSite:
 
     @contextlib.asynccontextmanager
     async def client(self, session_key: str, **options: Any) -> AsyncIterator[WidgetClient]:
-        """A client that has been welcomed."""
+        """A client that has received the welcome."""
         async with self.connect(session_key, **options) as connection:
             client = WidgetClient(connection)
             await client.of_type("welcome")
@@ -230,7 +230,7 @@ class WidgetSite:
 
     @contextlib.asynccontextmanager
     async def heartbeats(self) -> AsyncIterator[None]:
-        """The market ticks in the background, whether or not anything changes."""
+        """Publish heartbeats of the market during the context."""
 
         async def beat() -> None:
             while True:
@@ -262,7 +262,7 @@ class WidgetSite:
 
 
 async def logged_in(username: str) -> str:
-    """The session key of a user who has just logged in."""
+    """Log a user in, and return the session key."""
     session_key: str = await database_sync_to_async(_log_in)(username)
     return session_key
 

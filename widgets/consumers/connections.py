@@ -1,4 +1,4 @@
-"""How many connections one user may hold in one web process."""
+"""The limit on open connections per user in one web process."""
 
 import contextlib
 from collections import Counter
@@ -19,12 +19,12 @@ class ConnectionLimit:
 
     @contextlib.contextmanager
     def held(self, user_id: int) -> Iterator[bool]:
-        """Hold a place for as long as the context lasts; gives whether there was one."""
-        within = self._open[user_id] < self._most_per_user
+        """Count one connection while the context lasts. The value is False if it is above the limit."""
+        within_limit = self._open[user_id] < self._most_per_user
         self._open[user_id] += 1
         metrics.WIDGET_CONNECTIONS.inc()
         try:
-            yield within
+            yield within_limit
         finally:
             metrics.WIDGET_CONNECTIONS.dec()
             self._open[user_id] -= 1

@@ -1,4 +1,4 @@
-"""The consumer at `/ws/`: what a client says becomes subscriptions, what its outbox holds becomes frames."""
+"""The consumer at `/ws/`: it turns client messages into subscriptions and writes the outbox to the socket."""
 
 import asyncio
 import contextlib
@@ -44,15 +44,15 @@ _log = get_logger(__name__)
 class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
     """One connection of a browser or program, protocol version 2.
 
-    Expects the `Viewer` in the scope, where the site's entrance puts it.
+    The scope must contain the `Viewer`, which the site's entrance adds.
 
-    Concurrency: three tasks per connection. Channels' own hands in what the client says, one message
-    after the other; one writes the outbox; one waits for the login to end. The socket ends with whichever
-    ends first.
+    Concurrency: three tasks per connection. Channels' task delivers the client's messages, one after the
+    other. One task writes the outbox. One task waits for the end of the login. The socket is closed when the
+    first of them ends.
     """
 
-    # Market data never goes through the channel layer, and a layer that fails must not end a socket, as it
-    # would if Channels listened to it here.
+    # Channels would listen to the channel layer here, and a layer that fails would then close the socket.
+    # Market data does not use the layer, so it is switched off.
     channel_layer_alias = None
 
     def __init__(self, hub: Hub, connections: ConnectionLimit, clock: Clock) -> None:
@@ -66,10 +66,10 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.Task[None] | None = None
-        self._held = contextlib.ExitStack()
+        self._cleanup = contextlib.ExitStack()
         self._main: asyncio.Task[Any] | None = None
         self._ended = False
-        self._cut = False
+        self._is_cut_off = False
 
     async def __call__(
         self,
@@ -77,16 +77,16 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
-        """Serve one connection; whatever ends it, nothing of it stays behind."""
+        """Serve one connection. However it ends, its tasks end and its subscriptions are removed."""
         self._main = asyncio.current_task()
         try:
             await super().__call__(scope, receive, send)
         except asyncio.CancelledError:
-            if not self._cut or self._main is None:
+            if not self._is_cut_off or self._main is None:
                 raise
             self._main.uncancel()
         finally:
-            self._held.close()
+            self._cleanup.close()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -94,10 +94,10 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     # --- The socket's events --------------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        """Accept, or refuse with HTTP 403 who is not logged in or speaks another protocol."""
+        """Accept the connection. Refuse it with HTTP 403 if it has no viewer or offers no known protocol."""
         viewer: Viewer | None = self.scope.get(VIEWER_KEY)
         if viewer is None:
-            await self._refuse("anonymous", "nobody is logged in")
+            await self._refuse("anonymous", "the connection has no logged-in user")
             return
         offered = self.scope.get("subprotocols", [])
         accepted = self._version.subprotocol
@@ -105,7 +105,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             await self._refuse("subprotocol", f"accepted is {accepted}, offered was {offered}")
             return
         await self.accept(accepted)
-        if not self._held.enter_context(self._connections.held(viewer.user_id)):
+        if not self._cleanup.enter_context(self._connections.held(viewer.user_id)):
             await self._end(CloseCode.TOO_MANY_CONNECTIONS)
             return
         self._welcome(viewer)
@@ -114,28 +114,28 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._run(self._end_with(viewer))
 
     async def disconnect(self, code: int) -> None:
-        """Count connections that the client, or the network, has ended."""
+        """Count a connection that the client or the network has ended."""
         if self._writer is not None:
             self._note_end("client")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Follow a message; a wrong one gets an answer that says what is accepted."""
+        """Handle a message. The answer to a wrong message says what is accepted."""
         if self._ended:
-            return  # some servers still hand in what a client had sent before it learnt of the end
+            return  # some servers still deliver messages that the client sent before it saw the close frame
         if text_data is None:
             size = len(bytes_data or b"")
             self._reject(ErrorCode.BAD_MESSAGE, f"a binary frame of {size} bytes; accepted is {ACCEPTED}")
             return
         try:
-            self._follow(parse_message(text_data))
+            self._handle(parse_message(text_data))
         except ProtocolError as error:
             self._reject(error.code, str(error))
             if error.code is ErrorCode.TOO_LARGE:
                 await self._end(CloseCode.MESSAGE_TOO_LARGE)
 
-    # --- What a client may ask ------------------------------------------------------------------------------
+    # --- Client messages ------------------------------------------------------------------------------------
 
-    def _follow(self, message: ClientMessage) -> None:
+    def _handle(self, message: ClientMessage) -> None:
         if isinstance(message, Ping):
             self._answer(Pong(message.id))
             return
@@ -180,7 +180,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         protocol, name = self._version.subprotocol, viewer.username
         self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
         self._hub.attach(self._outbox)
-        self._held.callback(self._hub.detach, self._outbox)
+        self._cleanup.callback(self._hub.detach, self._outbox)
 
     def _answer(self, answer: Answer) -> None:
         self._outbox.answer(self._version.encode_answer(answer))
@@ -189,7 +189,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         metrics.WIDGET_ERRORS.labels(code.value).inc()
         self._answer(Error(code=code, message=message, feed=None if feed is None else echo(feed)))
 
-    # --- The ends of a connection ---------------------------------------------------------------------------
+    # --- End of the connection ------------------------------------------------------------------------------
 
     async def _refuse(self, reason: str, detail: str) -> None:
         metrics.WIDGET_REFUSED.labels(reason).inc()
@@ -204,7 +204,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     async def _write(self) -> None:
         try:
             await self._outbox.write(self._send_text, self._hub.snapshot)
-        except Exception as error:  # noqa: BLE001 - whatever a server raises for a connection that is gone
+        except Exception as error:  # noqa: BLE001 - each server raises its own errors for a lost connection
             _log.info("websocket gone", error=f"{type(error).__name__}: {error}")
             self._note_end("client")
             self._cut_off()
@@ -220,7 +220,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._run(self._end(CloseCode.TOO_SLOW))
 
     async def _end(self, code: CloseCode) -> None:
-        """Close with a code. A client that reads nothing cannot be told either: then it is just cut off."""
+        """Close with a code. If the client does not read the close frame in time, cut the connection off."""
         if not self._note_end(code.name.lower()):
             return
         _log.info("websocket closed", code=code.value, reason=code.name.lower())
@@ -235,7 +235,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             self._cut_off()
 
     def _note_end(self, reason: str) -> bool:
-        """Count the end of this connection; False when it had ended already."""
+        """Count the end of this connection. Returns False if it was counted before."""
         if self._ended:
             return False
         self._ended = True
@@ -243,6 +243,6 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         return True
 
     def _cut_off(self) -> None:
-        self._cut = True
+        self._is_cut_off = True
         if self._main is not None:
             self._main.cancel()

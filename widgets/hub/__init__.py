@@ -1,10 +1,15 @@
-"""One per web process: stored market state comes in once and goes out to every connection.
+"""The hub of a web process: it receives the stored market state once and sends it to all connections.
 
-From the bottom up: `rows` compares states; `feeds` has one module for each kind of feed, whose streams turn
-states into emissions; `switchboard` joins feeds and connections; `verdict`, `liveness` and `status_report`
-judge the data; `outboxes` knows who is connected; all of these only decide. `hub` runs the tasks around them,
-of which `store_reader` and `listener_watch` have their own modules, at the pace of `timing`.
-Nothing here knows Django, Channels or a socket: connections hand in their outboxes.
+From the bottom up:
+- `rows` compares two states of a feed's rows.
+- `feeds` has one module for each kind of feed. Its streams turn states into emissions.
+- `switchboard` connects feeds with their subscribers.
+- `verdict`, `liveness` and `status_report` judge the data and send the status.
+- `outboxes` holds the outboxes of all connections.
+- `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
+- `timing` has the intervals of the tasks.
+
+Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox.
 """
 
 from widgets.hub.feeds import announced_channels

@@ -1,4 +1,4 @@
-"""The hub: what connections call, and the tasks that hear the news, send, read, and keep house."""
+"""The hub: methods for connections, and the tasks that receive announcements, send, read and report."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,22 +26,22 @@ _log = get_logger(__name__)
 
 
 class BoardAnnouncements(Protocol):
-    """What `marketdata.store.announcements.AnnouncementReader` promises: it iterates for ever."""
+    """The part of `marketdata.store.announcements.AnnouncementReader` that the hub uses. It never ends."""
 
     def __aiter__(self) -> AsyncIterator[News]: ...
 
 
 class Hub:
-    """Everything that connections of this process have in common.
+    """The part of the data service that all connections of a process share.
 
-    It keeps the newest state of each feed, makes one emission per feed and tick, and hands the same text to
-    every subscriber's outbox; rows are kept of symbols that somebody watches. It starts with the process,
-    at the latest with its first connection.
+    It keeps the newest state of each feed, makes one emission per feed and tick, and puts the same text into
+    the outbox of each subscriber. It keeps rows only of symbols with subscribers. The hub starts with the
+    process, or with its first connection.
 
-    `announcements` must bring what `widgets.hub.feeds.announced_channels` names for the same `kinds`.
+    `announcements` must be subscribed to `widgets.hub.feeds.announced_channels` for the same `kinds`.
 
-    Concurrency: all methods belong to one event loop and none but `stop` waits; a slow connection
-    therefore cannot hold up another.
+    Concurrency: all methods belong to one event loop. Only `stop` waits, so a slow connection cannot delay
+    another connection.
 
     Raises:
         ConfigurationError: a kind of feed breaks its interface.
@@ -69,30 +69,30 @@ class Hub:
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(listener, self._liveness, timing.listener_seconds)
         self._task: asyncio.Task[None] | None = None
-        self._trouble = ""
+        self._failure = ""
         self._switchboard = self._new_switchboard({})
 
     # --- For connections ------------------------------------------------------------------------------------
 
     def attach(self, outbox: Outbox) -> None:
-        """Let a connection have the status from now on; starts the hub when it is the first."""
+        """Add a connection: it receives the status from now on. The first connection starts the hub."""
         self.start()
         self._outboxes.add(outbox)
         if (status := self._report.now()) is not None:
             outbox.status(outbox.version.encode_answer(status))
 
     def detach(self, outbox: Outbox) -> None:
-        """End all that a connection had."""
+        """Remove a connection and end its subscriptions."""
         for name in self._outboxes.remove(outbox):
             self._switchboard.leave(outbox, name)
 
     def subscribe(self, outbox: Outbox, feed: Feed) -> None:
-        """Send a snapshot as soon as there is data, then what changes. Again: a new snapshot."""
+        """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot."""
         self._outboxes.feeds(outbox).add(feed.name)
         self._switchboard.join(outbox, feed)
 
     def unsubscribe(self, outbox: Outbox, feed: Feed) -> None:
-        """No frame of the feed follows."""
+        """End a subscription. No frame of the feed follows."""
         feeds = self._outboxes.feeds(outbox)
         if feed.name in feeds:
             feeds.discard(feed.name)
@@ -103,46 +103,46 @@ class Hub:
         return self._switchboard.snapshot(feed, version)
 
     def pending_frames(self) -> Sequence[int]:
-        """How many frames wait for each connection."""
+        """The number of waiting frames of each connection."""
         return self._outboxes.pending_frames()
 
-    # --- Life -----------------------------------------------------------------------------------------------
+    # --- Start, stop and state ------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the tasks, unless they run."""
+        """Start the tasks, unless they already run."""
         if self._task is None:
             self._liveness.begin()
             self._task = asyncio.get_running_loop().create_task(self._supervise(), name="hub")
 
     async def stop(self) -> None:
-        """End the tasks. Connections are the server's to close."""
+        """End the tasks. The server closes the connections."""
         task, self._task = self._task, None
         if task is not None:
             await end(task)
 
     def unready(self) -> Mapping[str, str]:
-        """Why this process cannot serve connections now: part -> reason. Old data is none."""
-        return {"hub": self._trouble} if self._trouble else {}
+        """Why this process cannot serve connections now: part -> reason. Old data is not a reason."""
+        return {"hub": self._failure} if self._failure else {}
 
     def data_status(self) -> Status | None:
-        """What state the data is in; None before it is known. May be called from any thread."""
+        """The state of the data; None before it is known. May be called from any thread."""
         return self._report.last
 
     async def _supervise(self) -> None:
         while True:
-            reader = StoreReader(self._switchboard, self._timing, self._liveness.store_failed)
+            reader = StoreReader(self._switchboard, self._timing, self._liveness.note_store_failure)
             try:
                 await run_together(
-                    self._hear(), self._send(), reader.run(), self._keep_house(), self._listener_watch.run()
+                    self._receive(), self._send(), reader.run(), self._housekeep(), self._listener_watch.run()
                 )
-            except Exception as failure:  # noqa: BLE001 - a boundary: one defect must not end all feeds
-                self._trouble = f"{type(failure).__name__}: {failure}"
+            except Exception as error:  # noqa: BLE001 - a boundary: one defect must not end all feeds
+                self._failure = f"{type(error).__name__}: {error}"
                 metrics.HUB_RESTARTS.inc()
-                _log.exception("hub failed, starting over", trouble=self._trouble)
+                _log.exception("hub failed, starting over", error=self._failure)
             await asyncio.sleep(self._timing.restart_seconds)
-            # Only who subscribed to what is kept: the next frames are snapshots of a new epoch.
+            # A new switchboard keeps only the subscriptions: its first frames are snapshots of a new epoch.
             self._switchboard = self._new_switchboard(self._switchboard.subscribers)
-            self._trouble = ""
+            self._failure = ""
 
     def _new_switchboard(self, subscribers: Mapping[Feed, set[Outbox]]) -> Switchboard:
         return Switchboard(
@@ -156,11 +156,11 @@ class Hub:
 
     # --- The tasks ------------------------------------------------------------------------------------------
 
-    async def _hear(self) -> None:
-        """Takes over what is announced."""
+    async def _receive(self) -> None:
+        """Take announced blocks, and note when announcements may have been missed."""
         async for news in self._announcements:
             if isinstance(news, Announcement):
-                self._liveness.heard(news.channel, news.block.received_ns)
+                self._liveness.note_announcement(news.channel, news.block.received_ns)
                 self._switchboard.take(news.channel, news.block)
                 self._report.send_when_recovered()
             else:
@@ -169,21 +169,21 @@ class Hub:
         raise RuntimeError("the announcements ended")
 
     async def _send(self) -> None:
-        """Emits what changed: at once where that is due, else when it becomes due."""
+        """Emit changed feeds. A feed that sent a frame a moment ago is emitted later, by a timer."""
         switchboard, loop = self._switchboard, asyncio.get_running_loop()
         timer: asyncio.TimerHandle | None = None
         while True:
-            await switchboard.changed.wait()
+            await switchboard.has_changes.wait()
             if timer is not None:
                 timer.cancel()
             with metrics.HUB_TICK_SECONDS.time():
                 pause = switchboard.emit_due()
-            timer = None if pause is None else loop.call_later(pause, switchboard.changed.set)
+            timer = None if pause is None else loop.call_later(pause, switchboard.has_changes.set)
 
-    async def _keep_house(self) -> None:
-        """Sends the status, gives up who stalls, and counts."""
+    async def _housekeep(self) -> None:
+        """Send the status, end stalled connections, and update metrics."""
         while True:
             self._report.send_when_due()
-            self._outboxes.sweep(self._timing.longest_stall_seconds)
-            self._liveness.show_on_metrics()
+            self._outboxes.housekeep(self._timing.longest_stall_seconds)
+            self._liveness.update_metrics()
             await asyncio.sleep(self._timing.housekeeping_seconds)

@@ -1,4 +1,7 @@
-"""Reads what the listener tells of itself, once for all connections. So the store is seen, too."""
+"""The task that reads the listener's status record, once for all connections.
+
+Each read also shows whether the store answers.
+"""
 
 import asyncio
 from typing import Protocol
@@ -12,14 +15,14 @@ _log = get_logger(__name__)
 
 
 class ListenerRecord(Protocol):
-    """What the hub asks of `marketdata.store.service_records.ServiceRecords`."""
+    """The part of `marketdata.store.service_records.ServiceRecords` that the hub uses."""
 
     async def actual(self) -> bytes | None:
-        """What the listener last told of itself, or None when it has not lately."""
+        """The newest status record of the listener, or None if it has expired."""
 
 
 class ListenerWatch:
-    """Keeps `liveness` informed, every `interval_seconds`."""
+    """Reads the listener's record every `interval_seconds` and passes it to `liveness`."""
 
     def __init__(self, record: ListenerRecord, liveness: Liveness, interval_seconds: float) -> None:
         self._record = record
@@ -28,17 +31,17 @@ class ListenerWatch:
         self._log = RateLimitedLog(_log)
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Read until cancelled."""
         while True:
-            await self._look()
+            await self._read()
             await asyncio.sleep(self._interval_seconds)
 
-    async def _look(self) -> None:
+    async def _read(self) -> None:
         try:
-            told = await self._record.actual()
-            self._liveness.listener_told(None if told is None else read_actual(told))
-        except StoreUnavailable:  # whoever hears the announcements logs why
-            self._liveness.store_failed()
-        except ContentError as error:  # of another version, or not ours: as if nothing were told
-            self._liveness.listener_told(None)
+            record = await self._record.actual()
+            self._liveness.note_listener(None if record is None else read_actual(record))
+        except StoreUnavailable:  # the announcement reader logs the reason
+            self._liveness.note_store_failure()
+        except ContentError as error:  # another version or another program wrote it: the same as no record
+            self._liveness.note_listener(None)
             self._log.warning("listener's record cannot be read", reason=error.reason, error=str(error))

@@ -1,4 +1,4 @@
-"""The facts behind the status: how old the shown data is, who has fallen silent, what the listener tells."""
+"""Collects the facts behind the status: the age of the data, silent channels, and the listener's record."""
 
 import math
 from collections.abc import Mapping
@@ -17,23 +17,24 @@ _NANOSECONDS_PER_SECOND: Final = 1e9
 _MS_PER_SECOND: Final = 1_000
 
 
-class _Heard:
-    """One channel: when it last spoke, and the newest data that it brought."""
+class _Channel:
+    """The last announcement of a channel, and its newest data. Times `..._at` are monotonic seconds."""
 
     def __init__(self) -> None:
-        self.at: float | None = None
+        self.announced_at: float | None = None
         self.received_ns = 0
         self.advanced_at: float | None = None
 
     def note(self, now: float, received_ns: int) -> None:
-        self.at = now
+        self.announced_at = now
         if received_ns > self.received_ns:
             self.received_ns, self.advanced_at = received_ns, now
 
     def age_seconds(self, clock: Clock) -> float | None:
-        """Age of the newest data: by its received time, and not less than since it last became newer.
+        """Age of the newest data: the time since it was received, but at least since it last became newer.
 
-        So data of a machine whose clock is ahead does not stay young after it ended.
+        The second bound matters if the clock of the receiving machine is ahead: otherwise its data would
+        look fresh after it stopped.
         """
         if self.advanced_at is None:
             return None
@@ -42,13 +43,13 @@ class _Heard:
 
 
 class Liveness:
-    """Collects what `widgets.hub.verdict` judges. All methods belong to one event loop; none waits."""
+    """Collects the `Facts` for `widgets.hub.verdict`. All methods belong to one event loop; none waits."""
 
     def __init__(self, stored: StoredFeeds, clock: Clock, fresh_seconds: float = FRESH_SECONDS) -> None:
         self._clock = clock
         self._fresh_seconds = fresh_seconds
-        self._shards = {channel: _Heard() for channel in stored.shards}
-        self._boards = {channel: _Heard() for channel in stored.boards}
+        self._shards = {channel: _Channel() for channel in stored.shards}
+        self._boards = {channel: _Channel() for channel in stored.boards}
         self._shard_labels: Mapping[str, str] = {key: f"shard {n}" for key, n in stored.shards.items()}
         self._board_labels: Mapping[str, str] = stored.boards
         self._channels = self._shards | self._boards
@@ -59,33 +60,36 @@ class Liveness:
         self._is_known = False
 
     def begin(self) -> None:
-        """Listening starts now, or again: until every channel had the time to speak, silence says nothing."""
+        """Note that the hub starts to receive announcements, for the first time or again.
+
+        A silent channel means nothing until each channel had time to announce something.
+        """
         self._began_at = self._clock.monotonic()
 
-    def heard(self, channel: str, received_ns: int) -> None:
-        """Note an announcement and the received time of the newest data behind it."""
-        if (heard := self._channels.get(channel)) is not None:
-            heard.note(self._clock.monotonic(), received_ns)
+    def note_announcement(self, channel: str, received_ns: int) -> None:
+        """Note an announcement and the received time of the newest data in it."""
+        if (known := self._channels.get(channel)) is not None:
+            known.note(self._clock.monotonic(), received_ns)
 
-    def listener_told(self, actual: ListenerActual | None) -> None:
-        """Note what the store says of the listener, and that the store answered."""
+    def note_listener(self, actual: ListenerActual | None) -> None:
+        """Note that the store answered with this record of the listener; None if it has no record."""
         self._listener, self._listener_is_known = actual, True
         if self._store_is_away:
             self._store_is_away = False
             self.begin()
 
-    def store_failed(self) -> None:
+    def note_store_failure(self) -> None:
         """Note that the store did not answer."""
         self._store_is_away = True
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a verdict: of the beginning there is none until everybody could be heard."""
+        """Whether there is a verdict. After the start there is none until each channel could announce."""
         self._is_known = self._is_known or self._store_is_away or not self._is_settling
         return self._is_known
 
     def status(self) -> Status:
-        """The verdict now, with its reason in words that people can read."""
+        """The verdict now, with a reason that people can read."""
         verdict = judge(self.facts())
         age = self._newest_age(self._channels)
         outlook = FeedOutlook() if self._listener is None else self._listener.outlook
@@ -97,8 +101,8 @@ class Liveness:
             feed_delay_ms=outlook.delay_ms,
         )
 
-    def show_on_metrics(self) -> None:
-        """Put the verdict on the metrics page, once there is one."""
+    def update_metrics(self) -> None:
+        """Set the metrics of the data state, if there is a verdict."""
         if not self.is_known:
             return
         status = self.status()
@@ -109,12 +113,12 @@ class Liveness:
         )
 
     def facts(self) -> Facts:
-        """What is known now."""
+        """The facts at this moment."""
         settling = self._is_settling
         return Facts(
             row_age=self._newest_age(self._shards),
             board_age=self._newest_age(self._boards),
-            shard_ages=[heard.age_seconds(self._clock) for heard in self._shards.values()],
+            shard_ages=[channel.age_seconds(self._clock) for channel in self._shards.values()],
             silent_shards=[] if settling else self._silent(self._shards, self._shard_labels),
             silent_boards=[] if settling else self._silent(self._boards, self._board_labels),
             cache_is_away=self._store_is_away,
@@ -127,16 +131,20 @@ class Liveness:
     def _is_settling(self) -> bool:
         if self._clock.monotonic() >= self._began_at + self._fresh_seconds:
             return False
-        began_at = self._began_at
-        everybody = all(heard.at is not None and heard.at >= began_at for heard in self._channels.values())
-        return not (everybody and self._listener_is_known)
+        all_announced = not self._not_announced_since(self._began_at, self._channels)
+        return not (all_announced and self._listener_is_known)
 
-    def _newest_age(self, channels: Mapping[str, _Heard]) -> float | None:
-        ages = [heard.age_seconds(self._clock) for heard in channels.values()]
+    def _newest_age(self, channels: Mapping[str, _Channel]) -> float | None:
+        ages = [channel.age_seconds(self._clock) for channel in channels.values()]
         return min((age for age in ages if age is not None), default=None)
 
-    def _silent(self, channels: Mapping[str, _Heard], labels: Mapping[str, str]) -> list[str]:
+    def _silent(self, channels: Mapping[str, _Channel], labels: Mapping[str, str]) -> list[str]:
         since = self._clock.monotonic() - self._fresh_seconds
+        return [labels[name] for name in self._not_announced_since(since, channels)]
+
+    def _not_announced_since(self, since: float, channels: Mapping[str, _Channel]) -> list[str]:
         return [
-            labels[channel] for channel, heard in channels.items() if heard.at is None or heard.at < since
+            name
+            for name, channel in channels.items()
+            if channel.announced_at is None or channel.announced_at < since
         ]

@@ -1,4 +1,4 @@
-"""The outboxes of this process's connections, and what each subscribed to."""
+"""The outboxes of all connections of the process, and the feeds that each connection subscribed to."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from widgets.protocol import ProtocolVersion, Status
 
 
 class Outboxes:
-    """Who is connected. Iterates over outboxes; they may come and go meanwhile."""
+    """The outboxes of all connections. Outboxes may be added and removed during iteration."""
 
     def __init__(self) -> None:
         self._feeds: dict[Outbox, set[str]] = {}
@@ -17,24 +17,24 @@ class Outboxes:
         return iter(tuple(self._feeds))
 
     def add(self, outbox: Outbox) -> None:
-        """A connection has come."""
+        """Add a connection."""
         self._feeds[outbox] = set()
 
     def remove(self, outbox: Outbox) -> Collection[str]:
-        """A connection has gone; the names of the feeds that it had."""
+        """Remove a connection. Returns the names of the feeds that it had subscribed to."""
         _count_sent(outbox)
         return self._feeds.pop(outbox, ())
 
     def feeds(self, outbox: Outbox) -> set[str]:
-        """The names of the feeds that a connection subscribed to, to be changed by the hub."""
+        """The names of the feeds that a connection subscribed to. The hub adds and removes names."""
         return self._feeds[outbox]
 
     def pending_frames(self) -> Sequence[int]:
-        """How many frames wait for each connection."""
+        """The number of waiting frames of each connection."""
         return [len(outbox) for outbox in self._feeds]
 
     def send_status(self, status: Status) -> None:
-        """Send a status to all, encoded once for each version that somebody speaks."""
+        """Send a status to all connections. It is encoded once for each protocol version in use."""
         texts: dict[ProtocolVersion, str] = {}
         for outbox in self._feeds:
             version = outbox.version
@@ -42,8 +42,8 @@ class Outboxes:
                 texts[version] = version.encode_answer(status)
             outbox.status(texts[version])
 
-    def sweep(self, longest_stall_seconds: float) -> None:
-        """Give up who has stalled for too long, and count what was sent."""
+    def housekeep(self, longest_stall_seconds: float) -> None:
+        """Abandon outboxes that have stalled for too long, and count the sent frames in the metrics."""
         for outbox in self:
             _count_sent(outbox)
             if outbox.stalled_seconds() >= longest_stall_seconds:

@@ -1,4 +1,4 @@
-"""The rows of a feed as they go out, and what changed between two states of them."""
+"""The rows of a feed as they are sent, and the comparison of two states of them."""
 
 import functools
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ Positions: TypeAlias = NDArray[np.intp]
 
 
 class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one feed at one tick of their producer, in their order.
+    """The rows of one feed at one tick of their producer, in their order.
 
-    `values[i]` are the values of `symbols[i]`, one for each of `columns`, rounded to the precision in which
-    they are sent (so a change that nobody could see is none); NaN means absent. `epoch`, `tick` and the
-    times are those of the row block.
+    `values[i]` are the values of `symbols[i]`, one for each of `columns`. They are rounded to the precision
+    in which they are sent, so a change below that precision is not sent. NaN means absent. `epoch`, `tick`
+    and the times are those of the row block.
     """
 
     epoch: int
@@ -33,16 +33,17 @@ class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
     values: Matrix
 
     def only(self, position: int) -> "FeedRows":
-        """The one row at a position, as rows of a feed of its own."""
+        """The row at a position, as the only row."""
         return msgspec.structs.replace(
             self, symbols=(self.symbols[position],), values=self.values[position : position + 1]
         )
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """From one state to the next: positions in the next one that differ or are new, and symbols that left.
+    """The difference between a state and the next one.
 
-    `reordered`: the next one's symbols are not those of the one before, in the same order.
+    `changed`: positions in the next state of rows that are new or differ. `removed`: symbols that the next
+    state does not have. `reordered`: whether the sequence of symbols differs.
     """
 
     changed: Positions
@@ -50,22 +51,22 @@ class Changes(msgspec.Struct, frozen=True):
     reordered: bool
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether anything changed."""
         return bool(len(self.changed) or self.reordered)
 
 
 @functools.lru_cache(maxsize=64)
 def decimals_of(columns: tuple[str, ...]) -> tuple[int, ...]:
-    """The precision of each column on the wire."""
+    """The number of decimals of each column in frames."""
     return tuple(COLUMNS[name].decimals for name in columns)
 
 
 def select_rows(
     block: RowBlock, columns: Sequence[str], positions: Sequence[int] | None = None, *, fill: bool = False
 ) -> FeedRows:
-    """The named columns of a block: all rows, or those at `positions`.
+    """The named columns of a block: all rows, or the rows at `positions`.
 
-    Columns that the block lacks are left out; with `fill`, all their values are absent instead.
+    Columns that the block does not have are omitted or, with `fill`, included with absent values.
     """
     names = tuple(name for name in columns if fill or name in block.columns)
     if positions is None:
@@ -91,7 +92,7 @@ def select_rows(
 
 @functools.lru_cache(maxsize=64)
 def _small_below(columns: tuple[str, ...]) -> NDArray[np.float64]:
-    """Below which size the values of each column need more decimals than their unit has."""
+    """For each column the size below which its values need more decimals than its unit has."""
     bounds = [
         10.0 ** (SIGNIFICANT_DIGITS - 1 - column.decimals) if column.unit is Unit.DOLLARS else 0.0
         for column in map(COLUMNS.__getitem__, columns)
@@ -111,12 +112,12 @@ def _rounded(values: Matrix, columns: tuple[str, ...]) -> Matrix:
 
 def _to_decimals(values: NDArray[np.float64], decimals: NDArray[np.number]) -> NDArray[np.float64]:
     scale = np.power(10.0, decimals)
-    rounded: NDArray[np.float64] = np.rint(values * scale) / scale + 0.0  # the zero turns -0.0 into 0.0
+    rounded: NDArray[np.float64] = np.rint(values * scale) / scale + 0.0  # adding 0.0 turns -0.0 into 0.0
     return rounded
 
 
 def compare(before: FeedRows, after: FeedRows) -> Changes:
-    """What a receiver of `before` must be told to hold `after`. Both have the same columns."""
+    """The changes that turn `before` into `after`. Both have the same columns."""
     if before.symbols == after.symbols:
         return Changes(np.flatnonzero(_differ(before.values, after.values)), (), reordered=False)
     known = {symbol: position for position, symbol in enumerate(before.symbols)}

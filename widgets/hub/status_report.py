@@ -1,4 +1,4 @@
-"""When the state of the data is looked at, and when connections are told."""
+"""Decides when the state of the data is judged and when a status is sent to the connections."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ _log = get_logger(__name__)
 
 
 class StatusReport:
-    """Sends the status when it changes and every `status_seconds`; `send` gives it to all connections."""
+    """Sends the status when it changes, and every `status_seconds`. `send` sends it to all connections."""
 
     def __init__(
         self, liveness: Liveness, clock: Clock, timing: HubTiming, send: Callable[[Status], None]
@@ -26,33 +26,33 @@ class StatusReport:
         self._send = send
         self._last: Status | None = None
         self._sent: Status | None = None
-        self._sent_at = self._looked_at = 0.0
+        self._sent_at = self._judged_at = 0.0
 
     @property
     def last(self) -> Status | None:
-        """What was found at the last look; None before it is known. May be read from any thread."""
+        """The status that was judged last; None before it is known. May be read from any thread."""
         return self._last
 
     def now(self) -> Status | None:
-        """The status of this moment; None before it is known."""
+        """The status at this moment; None before it is known."""
         return self._liveness.status() if self._liveness.is_known else None
 
     def send_when_recovered(self) -> None:
-        """Look again after an announcement, unless data is live or was looked at just now."""
+        """Judge the data after an announcement, unless it is live or was judged a moment ago."""
         is_live = self._sent is not None and self._sent.state is DataState.LIVE
-        if not is_live and self._clock.monotonic() - self._looked_at >= self._timing.look_seconds:
+        if not is_live and self._clock.monotonic() - self._judged_at >= self._timing.recovery_seconds:
             self.send_when_due()
 
     def send_when_due(self) -> None:
-        """Look, and send what is to be told."""
-        now = self._looked_at = self._clock.monotonic()
+        """Judge the data and, if it is due, send the status."""
+        now = self._judged_at = self._clock.monotonic()
         status = self.now()
         if status is None:
             return
         self._last = status
         before = self._sent
         if before is not None and status.state is before.state:
-            # Other words for the same state come with the housekeeping, not with each announcement.
+            # A changed detail of the same state is sent with the housekeeping, not with each announcement.
             same = msgspec.structs.replace(status, age_ms=before.age_ms) == before
             pause = self._timing.status_seconds if same else self._timing.housekeeping_seconds
             if now - self._sent_at < pause:

@@ -1,4 +1,4 @@
-"""The task that reads from the store what feeds want."""
+"""The task that reads the keys that feeds want from the store."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,19 +13,24 @@ _log = get_logger(__name__)
 
 
 class StoreReader:
-    """Reads a key once per `read_seconds`, whoever asks; while the store is away, per `retry_seconds`."""
+    """Reads each wanted key once per `read_seconds`, or per `retry_seconds` while the store does not answer.
 
-    def __init__(self, switchboard: Switchboard, timing: HubTiming, store_failed: Callable[[], None]) -> None:
+    `note_store_failure` is called each time the store does not answer.
+    """
+
+    def __init__(
+        self, switchboard: Switchboard, timing: HubTiming, note_store_failure: Callable[[], None]
+    ) -> None:
         self._switchboard = switchboard
         self._timing = timing
-        self._store_failed = store_failed
+        self._note_store_failure = note_store_failure
 
     async def run(self) -> None:
-        """Read for ever, until cancelled."""
+        """Read until cancelled."""
         switchboard = self._switchboard
         while True:
-            await switchboard.unread.wait()
-            switchboard.unread.clear()
+            await switchboard.read_requested.wait()
+            switchboard.read_requested.clear()
             answered = True
             for source in switchboard.sources:
                 for wanted in source.take_wanted():
@@ -33,11 +38,11 @@ class StoreReader:
             await asyncio.sleep(self._timing.read_seconds if answered else self._timing.retry_seconds)
 
     async def _restore(self, source: FeedSource, wanted: Sequence[str]) -> bool:
-        """Whether the store answered."""
+        """Have a source read its wanted keys. Returns whether the store answered."""
         try:
             await source.restore(wanted)
         except StoreUnavailable:
-            self._store_failed()
+            self._note_store_failure()
             source.want(wanted)
             return False
         except ContentError as error:

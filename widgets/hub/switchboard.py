@@ -1,4 +1,4 @@
-"""Who gets what: feeds, their subscribers, and the emissions that go from the ones to the others."""
+"""Connects feeds with their subscribers, and puts the emissions of a feed into their outboxes."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,8 +18,8 @@ from widgets.protocol import EmissionTexts, ProtocolVersion, Status
 _MS_PER_SECOND: Final = 1_000
 
 
-class _Line(msgspec.Struct, eq=False):
-    """A feed that somebody subscribed to, and by whom; some have no stream, only a greeting."""
+class _OpenFeed(msgspec.Struct, eq=False):
+    """A feed with subscribers. `stream` is None for a feed that only greets its subscribers."""
 
     feed: Feed
     source: FeedSource
@@ -28,10 +28,12 @@ class _Line(msgspec.Struct, eq=False):
 
 
 class Switchboard:
-    """All feeds of the process within one epoch of the hub: blocks come in, texts go out, nothing waits.
+    """All feeds of the process within one epoch of the hub. It takes blocks and emits texts; nothing waits.
 
-    What a feed is, the source of its kind knows; here is only who subscribed to it. `changed` is set when
-    `emit_due` has work, `unread` when a source wants something from the store.
+    The sources know the feeds of their kind. The switchboard knows only the subscribers of each feed. Two
+    events wake the hub's tasks: `has_changes` is set when `emit_due` has work, `read_requested` when a source
+    wants keys from the store. They are events, not calls, because many changes of a tick need one emission,
+    and because reading waits.
     """
 
     def __init__(
@@ -44,8 +46,8 @@ class Switchboard:
         status: Callable[[], Status | None],
         subscribers: Mapping[Feed, set[Outbox]] | None = None,
     ) -> None:
-        self.changed = asyncio.Event()
-        self.unread = asyncio.Event()
+        self.has_changes = asyncio.Event()
+        self.read_requested = asyncio.Event()
         self._clock = clock
         context = FeedContext(
             stored=stored,
@@ -53,76 +55,79 @@ class Switchboard:
             clock=clock,
             epoch=str(clock.time_ns()),
             mark=self._mark,
-            wake_reader=self.unread.set,
+            wake_reader=self.read_requested.set,
             status=status,
         )
         self._changed_streams: set[FeedStream] = set()
         self._sources = {kind: source(context) for kind, source in kinds.items()}
-        self._hearers: dict[str, list[FeedSource]] = {}
+        self._sources_of_channel: dict[str, list[FeedSource]] = {}
         for source in self._sources.values():
             for channel in source.channels(stored):
-                self._hearers.setdefault(channel, []).append(source)
-        self._lines: dict[str, _Line] = {}
+                self._sources_of_channel.setdefault(channel, []).append(source)
+        self._open_feeds: dict[str, _OpenFeed] = {}
         for feed, outboxes in (subscribers or {}).items():
             self._open(feed).subscribers = outboxes
 
     @property
     def sources(self) -> Collection[FeedSource]:
-        """The source of each kind."""
+        """One source for each kind of feed."""
         return self._sources.values()
 
     # --- Subscriptions --------------------------------------------------------------------------------------
 
     @property
     def subscribers(self) -> Mapping[Feed, set[Outbox]]:
-        """Who subscribed to what."""
-        return {line.feed: line.subscribers for line in self._lines.values()}
+        """The subscribers of each feed."""
+        return {opened.feed: opened.subscribers for opened in self._open_feeds.values()}
 
     def join(self, outbox: Outbox, feed: Feed) -> None:
-        """Send what a feed begins with as soon as there is data, then what changes. Again: once more."""
-        line = self._lines.get(feed.name) or self._open(feed)
-        if not line.subscribers:
-            self._emit(line)  # nobody held it, so it may lag behind what was offered
-        line.subscribers.add(outbox)
-        line.source.greet(outbox, feed)
+        """Add a subscriber: it is greeted, mostly with a snapshot, and then receives changes.
+
+        A repeated call greets the subscriber again.
+        """
+        opened = self._open_feeds.get(feed.name) or self._open(feed)
+        if not opened.subscribers:
+            self._emit(opened)  # without subscribers it did not emit, so its snapshot may be old
+        opened.subscribers.add(outbox)
+        opened.source.greet(outbox, feed)
 
     def leave(self, outbox: Outbox, name: str) -> None:
-        """Nothing of a feed that was joined follows."""
+        """Remove a subscriber. No frame of the feed follows."""
         outbox.discard(name)
-        if (line := self._lines.get(name)) is None:
+        if (opened := self._open_feeds.get(name)) is None:
             return
-        line.subscribers.discard(outbox)
-        if line.subscribers:
+        opened.subscribers.discard(outbox)
+        if opened.subscribers:
             return
-        del self._lines[name]
-        if line.stream is not None:
-            self._changed_streams.discard(line.stream)
-            line.source.close(line.stream)
+        del self._open_feeds[name]
+        if opened.stream is not None:
+            self._changed_streams.discard(opened.stream)
+            opened.source.close(opened.stream)
 
     def snapshot(self, name: str, version: ProtocolVersion) -> str | None:
-        """The text of a joined feed's newest snapshot; None before its first data."""
-        line = self._lines.get(name)
-        snapshot = line.stream.snapshot() if line is not None and line.stream is not None else None
+        """The text of the newest snapshot of an open feed; None before its first data."""
+        opened = self._open_feeds.get(name)
+        snapshot = opened.stream.snapshot() if opened is not None and opened.stream is not None else None
         if snapshot is None:
             return None
         text = version.encode_emission(snapshot, self._clock.time_ns())
         metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(text))
         return text
 
-    def _open(self, feed: Feed) -> _Line:
+    def _open(self, feed: Feed) -> _OpenFeed:
         source = self._sources[feed.kind]
-        line = self._lines[feed.name] = _Line(feed, source, source.open(feed), set())
-        return line
+        opened = self._open_feeds[feed.name] = _OpenFeed(feed, source, source.open(feed), set())
+        return opened
 
     # --- Blocks in ------------------------------------------------------------------------------------------
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """Hand an announced block to the kinds that hear its channel."""
-        for source in self._hearers.get(channel, ()):
+        """Pass an announced block to the sources that use its channel."""
+        for source in self._sources_of_channel.get(channel, ()):
             source.take(channel, block)
 
     def missed(self) -> None:
-        """Anything may have been announced unheard: read everything that is shown, and send it whole."""
+        """Note that announcements may have been missed: open feeds are read again and sent as snapshots."""
         metrics.HUB_RESYNCS.labels("connected").inc()
         for source in self._sources.values():
             source.missed()
@@ -130,13 +135,16 @@ class Switchboard:
     def _mark(self, streams: Iterable[FeedStream]) -> None:
         self._changed_streams.update(streams)
         if self._changed_streams:
-            self.changed.set()
+            self.has_changes.set()
 
     # --- Emissions out --------------------------------------------------------------------------------------
 
     def emit_due(self) -> float | None:
-        """Emit every changed feed that may send now; seconds until the next one may, None when none waits."""
-        self.changed.clear()
+        """Emit every changed feed that may send now.
+
+        Returns the seconds until the next changed feed may send, or None if no feed waits.
+        """
+        self.has_changes.clear()
         pauses = []
         for stream in tuple(self._changed_streams):
             pause = stream.seconds_until_due()
@@ -144,22 +152,22 @@ class Switchboard:
                 pauses.append(pause)
             else:
                 self._changed_streams.discard(stream)
-                if (line := self._lines.get(stream.feed.name)) is not None:
-                    self._emit(line)
+                if (opened := self._open_feeds.get(stream.feed.name)) is not None:
+                    self._emit(opened)
         return min(pauses, default=None)
 
-    def _emit(self, line: _Line) -> None:
-        emission = None if line.stream is None else line.stream.emit()
+    def _emit(self, opened: _OpenFeed) -> None:
+        emission = None if opened.stream is None else opened.stream.emit()
         if emission is None:
             return
-        name = line.feed.name
+        name = opened.feed.name
         if emission.replaces:
-            for outbox in line.subscribers:
+            for outbox in opened.subscribers:
                 outbox.snapshot(name)
             return
         now_ns = self._clock.time_ns()
         texts = EmissionTexts(emission, now_ns)
-        for outbox in line.subscribers:
+        for outbox in opened.subscribers:
             outbox.delta(name, texts[outbox.version])
         metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
         if (age_ms := emission.position.age_ms(now_ns)) is not None:

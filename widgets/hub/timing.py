@@ -1,4 +1,4 @@
-"""How often the hub does what it does, in seconds."""
+"""The intervals and limits of the hub's tasks, in seconds."""
 
 import msgspec
 
@@ -6,23 +6,23 @@ from widgets.hub.verdict import FRESH_SECONDS
 
 
 class HubTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """The pace of a hub; the defaults are those of production.
+    """Intervals of a hub. The defaults are those of production.
 
-    fresh: up to this age data is live.
-    status: a status that says nothing new is sent this often.
-    housekeeping: how often other words for the same state are sent, stalled clients given up, frames counted.
-    look: while data is not live the state is looked at this often, however many shards and boards speak.
-    longest_stall: a client that takes nothing for so long is given up.
-    read: a key is read from the store at most this often, whoever asks.
-    retry: before the store is asked again after it was away.
-    restart: before the hub starts over after a defect.
-    listener: how often the listener's record is read.
+    fresh: data is live up to this age.
+    status: an unchanged status is sent again after this time.
+    housekeeping: interval of sending changed details, ending stalled connections, and updating metrics.
+    recovery: while data is not live, an announcement leads to a new status at most this often.
+    longest_stall: a connection whose client reads nothing for this time is ended.
+    read: a key is read from the store at most this often.
+    retry: pause before the next read after the store did not answer.
+    restart: pause before the hub starts over after a defect.
+    listener: interval of reading the listener's record.
     """
 
     fresh_seconds: float = FRESH_SECONDS
     status_seconds: float = 5.0
     housekeeping_seconds: float = 1.0
-    look_seconds: float = 0.25
+    recovery_seconds: float = 0.25
     longest_stall_seconds: float = 30.0
     read_seconds: float = 0.25
     retry_seconds: float = 1.0

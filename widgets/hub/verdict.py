@@ -1,7 +1,7 @@
-"""What state the shown data is in: one pure function from facts to a verdict.
+"""Judges the state of the data: one pure function from facts to a verdict.
 
-*Live* follows from the age of the data alone. The other facts (what the listener tells of itself, which parts
-have fallen silent) only explain why data is not fresh, or say that it is about to end.
+Only the age of the data decides whether it is *live*. The other facts (the listener's record, silent shards
+and boards) explain why data is old, or predict that it will be old soon.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,19 @@ from marketdata.trading_calendar import MarketSession
 from widgets.data_state import STATES, DataState
 
 FRESH_SECONDS: Final = 5.0
-"""Data is fresh up to this age. Every part announces each second at least: one silent for longer is gone."""
+"""Data is fresh up to this age. Processors and scanner announce at least once per second, even without new
+data, so one that is silent for this long has failed."""
 SHARD_LAG_SECONDS: Final = 30.0
-"""While the whole market trades no shard is without an event for so long, though it may be for seconds."""
+"""While the market is busy, each shard has events at least this often. Pauses of a few seconds are normal."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known at an instant. Ages in seconds, None for what has not been there.
+    """The facts at an instant. Ages are in seconds, None if there is no data.
 
-    `row_age` and `board_age`: of the newest data in the rows and on the boards that are shown, since it was
-    received from the provider. `shard_ages`: the same by shard. `silent_shards` and `silent_boards`: those
-    that were not announced within `fresh_seconds`. `settling`: hearing has just begun, so silence says
-    nothing yet. `listener`: what the listener tells of itself, None when none does.
+    `row_age`, `board_age`: age of the newest data in the rows and on the boards, since it was received from
+    the provider. `shard_ages`: the same for each shard. `silent_shards`, `silent_boards`: those that were not
+    announced within `fresh_seconds`. `settling`: the hub has just started to receive announcements, so
+    silence means nothing yet. `listener`: the listener's record, None if there is none.
     """
 
     row_age: float | None = None
@@ -41,35 +42,38 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether rows and boards both show data that is young enough."""
+        """Whether both the rows and the boards have fresh data."""
         return self.has_fresh_rows and _is_at_most(self.board_age, self.fresh_seconds)
 
     @property
     def has_fresh_rows(self) -> bool:
-        """Whether the rows do, whatever the boards do."""
+        """Whether the rows have fresh data."""
         return _is_at_most(self.row_age, self.fresh_seconds)
 
     @property
     def events_are_due(self) -> bool:
-        """Whether the feed is connected and the whole market trades."""
-        told = self.listener
+        """Whether the provider's feed is connected and the market is busy."""
+        listener = self.listener
         return (
-            told is not None
-            and told.state is ProviderState.LIVE
-            and told.outlook.session is MarketSession.REGULAR
-            and told.outlook.is_busy
+            listener is not None
+            and listener.state is ProviderState.LIVE
+            and listener.outlook.session is MarketSession.REGULAR
+            and listener.outlook.is_busy
         )
 
     @property
     def lagging_shards(self) -> Sequence[int]:
-        """Shards whose data is old while that of others comes in."""
+        """Shards without events for too long, although the market is busy."""
         limit = max(SHARD_LAG_SECONDS, self.fresh_seconds)
         ages = enumerate(self.shard_ages) if self.events_are_due else ()
         return [shard for shard, age in ages if not _is_at_most(age, limit)]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The state, and in words that people can read why. The words hold no number that grows."""
+    """The state, and the reason as a text for people.
+
+    The text contains no number that grows: each changed text is sent to all clients.
+    """
 
     state: DataState
     detail: str
@@ -79,11 +83,11 @@ _Rule: TypeAlias = Callable[[Facts], str | None]
 
 
 def judge(facts: Facts) -> Verdict:
-    """The first state of `RULES` that the facts support."""
+    """The state of the first rule in `RULES` that matches the facts."""
     for state, rule in RULES:
         if (detail := rule(facts)) is not None:
             return Verdict(state, detail or STATES[state].meaning)
-    raise AssertionError("the last rule takes everything")
+    raise AssertionError("the last rule matches all facts")
 
 
 def _cache_is_away(facts: Facts) -> str | None:
@@ -91,15 +95,15 @@ def _cache_is_away(facts: Facts) -> str | None:
 
 
 def _stopped(facts: Facts) -> str | None:
-    told = facts.listener
-    return "" if told is not None and not told.applied.running else None
+    listener = facts.listener
+    return "" if listener is not None and not listener.applied.running else None
 
 
 def _refused(facts: Facts) -> str | None:
-    told = facts.listener
-    if told is None or told.state is not ProviderState.REFUSED:
+    listener = facts.listener
+    if listener is None or listener.state is not ProviderState.REFUSED:
         return None
-    return _sentence(told.reason, told.detail)
+    return _sentence(listener.reason, listener.detail)
 
 
 def _settling(facts: Facts) -> str | None:
@@ -108,8 +112,8 @@ def _settling(facts: Facts) -> str | None:
 
 def _broker(state: BrokerState) -> _Rule:
     def rule(facts: Facts) -> str | None:
-        told = facts.listener
-        return "" if told is not None and told.broker is state and not facts.is_fresh else None
+        listener = facts.listener
+        return "" if listener is not None and listener.broker is state and not facts.is_fresh else None
 
     return rule
 
@@ -127,20 +131,20 @@ def _no_scanner(facts: Facts) -> str | None:
 
 
 def _market_closed(facts: Facts) -> str | None:
-    told = facts.listener
-    if told is None or facts.is_fresh:
+    listener = facts.listener
+    if listener is None or facts.is_fresh:
         return None
-    waits = told.state is ProviderState.MARKET_CLOSED
-    silent = told.state is ProviderState.LIVE and told.outlook.session is MarketSession.CLOSED
+    waits = listener.state is ProviderState.MARKET_CLOSED
+    silent = listener.state is ProviderState.LIVE and listener.outlook.session is MarketSession.CLOSED
     return "" if waits or silent else None
 
 
 def _reconnecting(facts: Facts) -> str | None:
-    told = facts.listener
-    if told is None or facts.is_fresh or told.state is ProviderState.LIVE:
+    listener = facts.listener
+    if listener is None or facts.is_fresh or listener.state is ProviderState.LIVE:
         return None
-    # The text beside the reason is a library's, with addresses that are our own business.
-    return _sentence(told.reason)
+    # `detail` is not shown: it is the text of a library and may contain internal addresses.
+    return _sentence(listener.reason)
 
 
 def _lagging(facts: Facts) -> str | None:
@@ -154,8 +158,8 @@ def _live(facts: Facts) -> str | None:
 
 
 def _quiet(facts: Facts) -> str | None:
-    told = facts.listener
-    if told is None or facts.events_are_due or facts.has_fresh_rows or told.recent_events:
+    listener = facts.listener
+    if listener is None or facts.events_are_due or facts.has_fresh_rows or listener.recent_events:
         return None
     return ""
 
@@ -163,8 +167,8 @@ def _quiet(facts: Facts) -> str | None:
 def _stale(facts: Facts) -> str | None:
     if facts.has_fresh_rows:
         return "The rows are fresh, the boards are old."
-    told = facts.listener
-    events_come = told is not None and told.recent_events > 0
+    listener = facts.listener
+    events_come = listener is not None and listener.recent_events > 0
     return (
         "Events come in, and the data shown is old." if events_come else "The feed is connected and silent."
     )
@@ -187,7 +191,7 @@ RULES: Final[Sequence[tuple[DataState, _Rule]]] = (
     (DataState.QUIET, _quiet),
     (DataState.STALE, _stale),
 )
-"""From what stands in the way of everything else to what is left."""
+"""In order of precedence: a cause that prevents everything else comes first."""
 
 
 def _is_at_most(age: float | None, limit: float) -> bool:
@@ -195,6 +199,6 @@ def _is_at_most(age: float | None, limit: float) -> bool:
 
 
 def _sentence(*words: str) -> str:
-    """The listener's reason, and the provider's text (masked already), as a sentence; it may be empty."""
+    """The words as a sentence; empty if all words are empty. Secrets in them were masked by the listener."""
     text = ": ".join(dict.fromkeys(word.replace("_", " ") for word in words if word))
     return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,8 +1,12 @@
-"""Login through an OpenID Connect provider: from the provider's answers to a user of the site.
+"""Login through an OpenID Connect provider.
 
-`openid` speaks with the provider, in bounded time; `tokens` checks the ID token; `claims` makes one identity
-of what was said; `addresses` and `policy` decide who may enter; `groups` turns the provider's groups into
-roles; `adapters` hands the result to allauth, which keeps accounts and sessions; `views` is the way there and
-back, `pages` and `failures` say why it came to nothing.
-No claim, header or answer has a shape until one of these modules has checked it.
+- `views`: the redirect to the provider, and the callback.
+- `openid`: the requests to the provider, in bounded time. `tokens`: the check of the ID token.
+- `claims`: makes one identity from the ID token and the user information.
+- `addresses`, `policy`: who may log in.
+- `groups`: turns the provider's groups into roles.
+- `adapters`: passes the result to allauth, which stores accounts and sessions.
+- `failures`, `pages`: the errors of a login, and their pages.
+
+No claim, header or answer is trusted until one of these modules has checked it.
 """

@@ -1,4 +1,4 @@
-"""What the site does differently from allauth's defaults: whom it lets in, as whom, and with which rights."""
+"""Adapters for allauth: whom the site accepts, as which user, and with which rights."""
 
 import ipaddress
 from typing import Any, Final
@@ -20,20 +20,20 @@ from mdp_site.accounts.oidc.pages import login_failed
 from mdp_site.addresses import client_address
 
 UNKNOWN_ADDRESS: Final = "0.0.0.0"
-"""No address, in a column that must hold one."""
+"""Stored for a client whose address is unknown: the column must not be empty."""
 IPV6_NETWORK_BITS: Final = 64
-"""What one customer has: its addresses count as one."""
+"""A provider usually gives each customer a network of this size, so its addresses count as one client."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Local accounts exist for staff only, made by an operator."""
+    """Policy for local accounts: only staff has them, and only an operator creates them."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Nobody signs up without the provider."""
+        """False: users are created only by a login through the provider."""
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The client's address, or `UNKNOWN_ADDRESS`: a proxy may write anything into `X-Forwarded-For`."""
+        """The client's address, or `UNKNOWN_ADDRESS` if `X-Forwarded-For` contains no address."""
         address = client_address(request)
         return UNKNOWN_ADDRESS if address is None else str(address)
 
@@ -41,33 +41,34 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Count an attempt to log in by password.
 
         Raises:
-            ValidationError: too many, or they cannot be counted: uncounted guesses are not allowed.
+            ValidationError: there were too many attempts, or they cannot be counted. Without a count, an
+                attacker could try any number of passwords.
         """
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
             note_refusal(request, step="password", reason="too many failed attempts")
             raise
-        except Exception as error:  # any driver of a cache - each has its own errors
+        except Exception as error:  # each driver has its own errors - no attempt may pass uncounted
             note_refusal(
                 request,
                 step="password",
                 reason=f"the cache is away, so attempts are not counted: {type(error).__name__}: {error}",
-                is_our_trouble=True,
+                needs_operator=True,
             )
             raise ValidationError(_("Logins by password are closed for the moment. Try again.")) from error
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
-        """The page for somebody who was let in once and no longer is."""
+        """The page for a user whose account was switched off."""
         note_refusal(request, step="account", reason="the account is not active", user_id=user.pk)
         answer: HttpResponse = super().respond_user_inactive(request, user)
         return answer
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """What failed passwords are counted by: address and person together.
+        """The cache key under which failed passwords are counted: address and user name together.
 
-        Counted by person alone, five wrong passwords of a stranger would lock that person out. A stranger
-        who tries many people is held back by the limit on his address.
+        If they were counted per user name only, a stranger could lock a user out with five wrong passwords. A
+        stranger who tries many user names reaches the limit per address.
         """
         address = client_address(request)
         if isinstance(address, ipaddress.IPv6Address):
@@ -77,40 +78,40 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
 
 class OpenIDConnectAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """The policy of the site for identities that `claims` has checked."""
+    """Policy for identities that `claims` has checked."""
 
     def list_apps(self, request: HttpRequest, *args: Any, **options: Any) -> list[SocialApp]:
-        """The provider of the settings; one in the database, which no page offers, is none."""
+        """The provider from the settings. Providers in the database are ignored: no page creates them."""
         return [app for app in super().list_apps(request, *args, **options) if app.pk is None]
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """Whoever is on the lists becomes a user."""
+        """True: `policy` has already checked the identity."""
         return True
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Give a known user the rights that the provider's groups bring."""
+        """Give an existing user the roles of the provider's groups."""
         if sociallogin.is_existing:
             take_over_roles(sociallogin.user, sociallogin.account.extra_data["groups"])
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> Any:
-        """Store a new user, the identity and the rights, all or nothing.
+        """Store a new user, the identity and the roles in one transaction.
 
         Raises:
-            ImmediateHttpResponse: another login of the same person was storing it at the same moment.
+            ImmediateHttpResponse: another login of the same person stored them at the same moment.
         """
         try:
             with transaction.atomic():
                 user = super().save_user(request, sociallogin, form)
                 take_over_roles(user, sociallogin.account.extra_data["groups"])
         except IntegrityError as error:
-            # Not the error's own text: a database may repeat the row, and so the claims, in it.
-            twice = IdentityProviderUnavailable("account", "stored by another login meanwhile")
-            raise ImmediateHttpResponse(login_failed(request, twice)) from error
+            # The text of the error is not used: it may contain the row, and so the claims.
+            failure = IdentityProviderUnavailable("account", "stored by another login meanwhile")
+            raise ImmediateHttpResponse(login_failed(request, failure)) from error
         return user
 
 
 def account_claims(identity: Identity) -> dict[str, Any]:
-    """An identity in the names that allauth reads, as it is stored beside the account."""
+    """An identity as a dictionary with allauth's names. allauth stores it with the account."""
     return {
         "sub": identity.subject,
         "email": identity.email,

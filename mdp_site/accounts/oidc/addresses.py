@@ -1,8 +1,9 @@
-"""Addresses and domains as proof of who somebody is: whole, exact, and never folded together.
+"""Normalises e-mail addresses and domains so that they can be compared exactly.
 
-A domain is compared in its ASCII form of IDNA 2008, in which `straße.de` and `strasse.de` are two domains
-(RFC 5891). What an operator typed may be mapped first as browsers do (UTS 46, non-transitional); what a
-provider claims may differ from that form in the case of ASCII letters only.
+They decide who may log in, so two different addresses must never become equal. Domains are compared in the
+ASCII form of IDNA 2008, in which `straße.de` and `strasse.de` differ (RFC 5891). A domain that an operator
+typed is first mapped as browsers do (UTS 46, non-transitional). A domain in a claim of the provider is not
+mapped, except that ASCII letters become lower case.
 """
 
 import string
@@ -11,31 +12,32 @@ from typing import Final
 import idna
 
 MAX_ADDRESS_LENGTH: Final = 254
-"""Of RFC 5321, and of the database."""
+"""The limit of RFC 5321, and of the database."""
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _FORBIDDEN_IN_LOCAL_PART: Final = frozenset('"(),:;<>@[\\]')
 
 
 def claimed_domain(text: str) -> str | None:
-    """The ASCII form of a domain that a provider names; None when it is none."""
+    """The ASCII form of a domain from a claim; None if the text is not a domain."""
     return _ascii_form(text.translate(_LOWER), mapped=False)
 
 
 def listed_domain(text: str) -> str | None:
-    """The ASCII form of a domain that an operator typed; None when it is none."""
+    """The ASCII form of a domain that an operator typed; None if the text is not a domain."""
     return _ascii_form(text, mapped=True)
 
 
 def claimed_address(text: object) -> str | None:
-    """A whole address (`local@domain`), its domain in ASCII form; None for anything else.
+    """The normal form of an address (`local@domain`) from a claim; None if it is not an address.
 
-    The local part keeps its spelling but for the case of ASCII letters, which no provider tells apart.
+    The domain gets its ASCII form. ASCII letters of the local part become lower case, because no provider
+    distinguishes them.
     """
     return _address(text, mapped=False)
 
 
 def listed_address(text: str) -> str | None:
-    """As `claimed_address`, for what an operator typed."""
+    """The same as `claimed_address`, for an address that an operator typed."""
     return _address(text, mapped=True)
 
 
@@ -57,7 +59,7 @@ def _is_local_part(text: str) -> bool:
 
 
 def _ascii_form(text: str, *, mapped: bool) -> str | None:
-    # A dot at the end is a way to write a name for a resolver, and no part of an address.
+    # A trailing dot belongs to the notation of DNS resolvers, not to an address.
     if text.endswith((".", "\u3002")) or "." not in text:
         return None
     try:

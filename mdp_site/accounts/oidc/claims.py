@@ -1,8 +1,8 @@
-"""One identity out of what the provider said in two places: the ID token and the user information endpoint.
+"""Makes one identity from the claims of the ID token and of the user information endpoint.
 
-The ID token is the source: it is signed, and made for this login. The endpoint's answer completes it where
-both name the same `sub` (OpenID Connect Core 1.0, 5.3.2). A claim and its proof come from one place: the
-address is the ID token's where it has one, and counts as verified only by the word of a place that names it.
+The ID token has precedence: it is signed, and issued for this login. The user information completes it, if
+both have the same `sub` (OpenID Connect Core 1.0, 5.3.2). The e-mail address is that of the ID token, if it
+has one. It counts as verified only if a source that contains this address says so.
 """
 
 import unicodedata
@@ -17,13 +17,13 @@ from mdp_site.accounts.oidc.failures import AnswerRefused
 Claims = Mapping[str, Any]
 
 MAX_SUBJECT_LENGTH: Final = 191
-"""What the accounts' table holds. The specification allows 255; no provider known uses more than 100."""
+"""The limit of the database. The specification allows 255, but no known provider uses more than 100."""
 MAX_NAME_LENGTH: Final = 150
-"""Of user name, first name and last name in the database."""
+"""The limit of the database for user name, first name and last name."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who has logged in. `groups` is None where the provider did not say: that is not the same as none."""
+    """The person who has logged in. `groups` is None if the groups are unknown; empty means no groups."""
 
     subject: str
     email: str | None = None
@@ -35,10 +35,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_identity(id_token: Claims, userinfo: Claims | None, *, groups_claim: str) -> Identity:
-    """The identity behind checked claims of an ID token and what the user information endpoint answered.
+    """The identity from the checked claims of an ID token and the answer of the user information endpoint.
 
     Raises:
-        AnswerRefused: no usable `sub`, or two that differ.
+        AnswerRefused: there is no usable `sub`, or the two differ.
     """
     subject = _subject("ID token", id_token)
     sources = [id_token]
@@ -73,18 +73,18 @@ def _subject(step: str, claims: Claims) -> str:
 
 
 def _verified(email: str, sources: list[Claims]) -> bool:
-    words = {
+    claimed = {
         truth(source.get("email_verified"))
         for source in sources
         if claimed_address(source.get("email")) == email
     }
-    return True in words and False not in words
+    return True in claimed and False not in claimed
 
 
 def truth(value: object) -> bool | None:
-    """What a claim of yes or no says in any of its spellings; None where it says neither.
+    """The value of a boolean claim in any of its forms; None if it is not boolean.
 
-    Providers send JSON's own, or `"true"`, or 1 (zitadel/oidc #137, Amazon Cognito).
+    Providers send a JSON boolean, `"true"`, or 1 (zitadel/oidc #137, Amazon Cognito).
     """
     if isinstance(value, str):
         return {"true": True, "1": True, "false": False, "0": False}.get(value.strip().lower())
@@ -102,14 +102,14 @@ def _names(sources: list[Claims]) -> tuple[str, str]:
 
 
 def _text(sources: list[Claims], claim: str) -> str:
-    """The first readable text of the claim, of a length and of characters that every database takes."""
+    """The first readable text of the claim, with a length and characters that every database accepts."""
     return _first(_cleaned(source.get(claim)) for source in sources) or ""
 
 
 def _cleaned(value: object) -> str | None:
     if not isinstance(value, str):
         return None
-    # No control, format (such as the ones that turn the direction of writing) or surrogate characters.
+    # Removes control characters, format characters (some reverse the direction of text) and surrogates.
     printable = "".join(
         each for each in value[: 4 * MAX_NAME_LENGTH] if unicodedata.category(each) not in _UNPRINTABLE
     )
@@ -124,12 +124,12 @@ def _first(values: Iterator[str | None]) -> str | None:
 
 
 def _groups(sources: list[Claims], claim: str) -> frozenset[str] | None:
-    """The groups of the first place that lists them.
+    """The groups from the first source that lists them; None if they are unknown.
 
-    None where the claim is there as a null or in a shape that cannot be read, or is said to be kept
-    elsewhere: by reference in `_claim_names` (OpenID Connect Core 1.0, 5.6.2), or by `hasgroups`, as
-    Microsoft's providers do with too many groups. Without any trace of it there are none: an empty list is
-    often left out.
+    They are unknown if the claim is null or has another type, or if it is kept elsewhere: by reference in
+    `_claim_names` (OpenID Connect Core 1.0, 5.6.2), or with `hasgroups`, which Microsoft's providers send for
+    a user with too many groups. If the claim is missing, there are no groups: many providers omit an empty
+    list.
     """
     unknown = False
     for source in sources:
@@ -147,12 +147,12 @@ def _is_group(value: object) -> bool:
 
 
 def group_name(text: str) -> str:
-    """A group's name without the slash by which some providers (Keycloak) begin the path of a group."""
+    """The name of a group without the leading slash of a path, which some providers (Keycloak) send."""
     return text.removeprefix("/")
 
 
 def _at(claims: Claims, path: str) -> object:
-    """The claim of that name or, by dots, what lies inside nested objects (`realm_access.roles`)."""
+    """The claim with that name. A name with dots may be a path into nested objects (`realm_access.roles`)."""
     if path in claims:
         return claims[path]
     value: object = claims
@@ -162,7 +162,7 @@ def _at(claims: Claims, path: str) -> object:
 
 
 def _is_null(claims: Claims, path: str) -> bool:
-    """Whether the claim, or an object on the path to it, is there and null: that says nothing, not none."""
+    """Whether the claim, or an object on its path, is null: then the value is unknown, not empty."""
     if path in claims:
         return claims[path] is None
     value: object = claims

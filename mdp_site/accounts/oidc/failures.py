@@ -1,8 +1,8 @@
-"""The two ways in which a login comes to nothing that is not the person's own choice."""
+"""The errors of a login that fails without the person's choice."""
 
 
 class LoginFailed(Exception):
-    """No login. `step` names what was asked for, `reason` what is wrong with the answer: for the log only."""
+    """The login failed. `step` is the request, `reason` the error in its answer. They are only logged."""
 
     status = 403
     event = "login refused"
@@ -14,11 +14,11 @@ class LoginFailed(Exception):
 
 
 class AnswerRefused(LoginFailed):
-    """The provider answered, and the answer proves nobody's identity."""
+    """The provider answered, but the answer does not prove an identity."""
 
 
 class IdentityProviderUnavailable(LoginFailed):
-    """The provider is away, slow or broken, or refuses the site itself: an operator has to look."""
+    """The provider is unreachable, slow or broken, or refuses the site. An operator must act."""
 
     status = 503
     event = "login failed: the identity provider does not serve"

@@ -1,7 +1,7 @@
-"""Roles that come with groups of the login provider.
+"""Roles from the groups of the login provider.
 
-`OIDC_STAFF_GROUP` makes viewers, `OIDC_OPERATORS_GROUP` operators. Who is in either is staff. A local member
-of staff can be given a role in the admin.
+Members of `OIDC_STAFF_GROUP` are viewers, members of `OIDC_OPERATORS_GROUP` are operators. Members of either
+group are staff. A member of staff with a local password gets a role in the admin.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _log = get_logger(__name__)
 
 
 def roles_of_groups(provider_groups: Iterable[str]) -> frozenset[Role]:
-    """The roles that membership in groups of the provider brings."""
+    """The roles of a member of these groups of the provider."""
     wanted = {VIEWERS: settings.OIDC_STAFF_GROUP, OPERATORS: settings.OIDC_OPERATORS_GROUP}
     names = frozenset(provider_groups)
     return frozenset(role for role, group in wanted.items() if group and group_name(group) in names)
@@ -26,9 +26,9 @@ def roles_of_groups(provider_groups: Iterable[str]) -> frozenset[Role]:
 
 @transaction.atomic
 def take_over_roles(user: User, provider_groups: Iterable[str] | None) -> None:
-    """Make a stored user staff with the roles that the provider's groups bring, or take both away.
+    """Set a stored user's roles, and whether they are staff, from the provider's groups.
 
-    With None (the provider did not say) rights stay as they are; so they do where no setting names a group.
+    Nothing changes if the groups are unknown (None), or if no setting names a group.
     """
     if not (settings.OIDC_STAFF_GROUP or settings.OIDC_OPERATORS_GROUP):
         return

@@ -1,7 +1,7 @@
-"""The conversation with the OpenID Connect provider: discovery, code for tokens, keys and user information.
+"""The requests to the OpenID Connect provider: discovery, token exchange, keys and user information.
 
-Every answer is bounded in size, each conversation in time, redirects are not followed, and whatever goes
-wrong becomes one of the two errors of `failures`, which name the step.
+The size of each answer and the time of all requests are limited. Redirects are not followed. Each failure
+becomes one of the two errors in `failures`, which name the step.
 """
 
 import asyncio
@@ -26,9 +26,10 @@ T = TypeVar("T")
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """What site and provider agreed on. `server_url`: where it answers; `issuer`: its name in tokens.
+    """The registration of this site at the provider.
 
-    `timeout_seconds` is for all requests of a step of the login together.
+    `server_url`: the address of the provider. `issuer`: its name in tokens. `timeout_seconds`: the limit for
+    all requests of one step of the login together.
     """
 
     server_url: str
@@ -40,7 +41,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discovery(msgspec.Struct, frozen=True):
-    """What the provider says about itself; only what is used."""
+    """The fields of the provider's discovery document that are used."""
 
     issuer: str
     authorization_endpoint: str
@@ -51,14 +52,14 @@ class Discovery(msgspec.Struct, frozen=True):
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
-    """What comes for a code. Without an ID token nobody has logged in."""
+    """The answer of the token endpoint. Without an ID token the login fails."""
 
     id_token: str
     access_token: str | None = None
 
 
-class Said(msgspec.Struct, frozen=True):
-    """The claims of a login: the ID token's, checked, and the user information endpoint's as they came."""
+class LoginClaims(msgspec.Struct, frozen=True):
+    """The claims of a login: those of the ID token (checked) and of the user information (unchecked)."""
 
     id_token: Mapping[str, Any]
     userinfo: Mapping[str, Any] | None
@@ -67,13 +68,13 @@ class Said(msgspec.Struct, frozen=True):
 async def authorization_url(
     registration: Registration, *, redirect_uri: str, state: str, nonce: str, challenge: Mapping[str, str]
 ) -> str:
-    """Where the browser goes to log in.
+    """The URL at the provider to which the browser is redirected for the login.
 
     Raises:
-        IdentityProviderUnavailable: discovery does not answer, or not as it should.
+        IdentityProviderUnavailable: discovery fails.
     """
-    async with _conversation(registration.timeout_seconds) as talk:
-        discovery = await talk.discover(registration)
+    async with _conversation(registration.timeout_seconds) as conversation:
+        discovery = await conversation.discover(registration)
     parts = urlsplit(discovery.authorization_endpoint)
     query = {
         **dict(parse_qsl(parts.query)),
@@ -88,7 +89,7 @@ async def authorization_url(
     return urlunsplit(parts._replace(query=urlencode(query), fragment=""))
 
 
-async def who_logged_in(
+async def exchange_code(
     registration: Registration,
     *,
     code: str,
@@ -96,44 +97,44 @@ async def who_logged_in(
     redirect_uri: str,
     nonce: str,
     named_issuer: str | None,
-) -> Said:
+) -> LoginClaims:
     """Exchange the code of a callback for claims. `named_issuer`: the callback's own `iss` (RFC 9207).
 
     Raises:
-        IdentityProviderUnavailable: a part of the provider is away, slow or broken, or refuses the site.
-        AnswerRefused: an answer that proves nothing.
+        IdentityProviderUnavailable: the provider is unreachable, slow or broken, or refuses the site.
+        AnswerRefused: an answer does not prove an identity.
     """
-    async with _conversation(registration.timeout_seconds) as talk:
-        discovery = await talk.discover(registration)
+    async with _conversation(registration.timeout_seconds) as conversation:
+        discovery = await conversation.discover(registration)
         if named_issuer is not None and named_issuer != discovery.issuer:
             raise AnswerRefused("callback", "iss is another provider's")
-        tokens = await talk.exchange(registration, discovery, code, code_verifier, redirect_uri)
+        tokens = await conversation.exchange(registration, discovery, code, code_verifier, redirect_uri)
         claims = verified_claims(
             tokens.id_token,
-            await talk.json("keys", discovery.jwks_uri, dict[str, Any]),
+            await conversation.json("keys", discovery.jwks_uri, dict[str, Any]),
             issuer=discovery.issuer,
             client_id=registration.client_id,
             nonce=nonce,
         )
-        return Said(claims, await talk.userinfo(discovery, tokens.access_token))
+        return LoginClaims(claims, await conversation.userinfo(discovery, tokens.access_token))
 
 
 @asynccontextmanager
 async def _conversation(timeout_seconds: float) -> AsyncIterator["_Conversation"]:
-    # The system's proxies and certificates are used, as every other program of the machine does.
+    # `trust_env`: use the proxies and certificates of the system, as other programs do.
     async with aiohttp.ClientSession(trust_env=True, headers={"Accept": "application/json"}) as http:
-        talk = _Conversation(http)
+        conversation = _Conversation(http)
         try:
             async with asyncio.timeout(timeout_seconds):
-                yield talk
+                yield conversation
         except TimeoutError as error:
             raise IdentityProviderUnavailable(
-                talk.step, f"no whole answer within OIDC_TIMEOUT_SECONDS ({timeout_seconds:.0f} s)"
+                conversation.step, f"no whole answer within OIDC_TIMEOUT_SECONDS ({timeout_seconds:.0f} s)"
             ) from error
 
 
 class _Conversation:
-    """The requests of one login; `step` is the one that is under way."""
+    """The requests of one login. `step` is the name of the current request."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
@@ -197,7 +198,7 @@ class _Conversation:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        """The answer to a request, in its shape."""
+        """The JSON answer to a request, converted to `shape`."""
         self.step = step
         try:
             async with self._http.request(
@@ -207,9 +208,9 @@ class _Conversation:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise IdentityProviderUnavailable(step, f"{type(error).__name__}: {error}") from error
         if answer.status != 200:
-            raise IdentityProviderUnavailable(step, f"HTTP status {answer.status}{_told(body)}")
+            raise IdentityProviderUnavailable(step, f"HTTP status {answer.status}{_error_code(body)}")
         try:
-            # Not by msgspec: it refuses half a surrogate pair, which may stand in a name that nobody needs.
+            # Not decoded by msgspec, which refuses unpaired surrogates: they may occur in unused claims.
             return msgspec.convert(json.loads(body), type=shape)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise IdentityProviderUnavailable(step, f"unreadable answer: {error}") from error
@@ -224,8 +225,8 @@ async def _read(stream: aiohttp.StreamReader) -> bytes:
     return bytes(body)
 
 
-def _told(body: bytes) -> str:
-    """The provider's own word about an error, such as `invalid_client` (RFC 6749, 5.2), where it has one."""
+def _error_code(body: bytes) -> str:
+    """The error code in the provider's answer, such as `invalid_client` (RFC 6749, 5.2); or empty."""
     try:
         error = msgspec.json.decode(body, type=_ErrorAnswer)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -238,7 +239,7 @@ class _ErrorAnswer(msgspec.Struct, frozen=True):
 
 
 def _is_address(text: str, *, secure: bool) -> bool:
-    """Whether it is a plain URL: printable ASCII (RFC 3986), so that it can be sent and put together anew."""
+    """Whether the text is a URL of printable ASCII characters (RFC 3986) with an accepted scheme."""
     if not (text.isascii() and text.isprintable()) or " " in text:
         return False
     try:

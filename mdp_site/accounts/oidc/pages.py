@@ -1,4 +1,4 @@
-"""Pages of a login that came to nothing, each with its line in the log."""
+"""The pages of a login that did not succeed. Each page writes a log entry."""
 
 from typing import Final
 
@@ -18,18 +18,18 @@ LOOK_AT: Final = {
     "userinfo": "the provider's userinfo_endpoint, and OIDC_SCOPES",
     "authorization": "what the provider's own log says about this client",
 }
-"""By step, where an operator begins."""
+"""For each step what an operator should check first. It is written to the log."""
 
 
 def login_failed(request: HttpRequest, failure: LoginFailed) -> HttpResponse:
-    """Say that the login failed and can be tried again; log what an operator can act on."""
+    """The page for a failed login, which the person can try again."""
     at_fault = isinstance(failure, IdentityProviderUnavailable)
     note_refusal(
         request,
         event=failure.event,
         step=failure.step,
         reason=failure.reason,
-        is_our_trouble=at_fault,
+        needs_operator=at_fault,
         provider=settings.OIDC_SERVER_URL,
         look_at=LOOK_AT.get(failure.step, ""),
     )
@@ -37,13 +37,13 @@ def login_failed(request: HttpRequest, failure: LoginFailed) -> HttpResponse:
 
 
 def login_cancelled(request: HttpRequest) -> HttpResponse:
-    """Say that the person left the provider's page without logging in."""
+    """The page for a person who left the provider's page without logging in."""
     note_refusal(request, event=CANCELLED, step="authorization", reason="the person did not go on")
     return render(request, "login/cancelled.html", status=403)
 
 
 def not_on_the_list(request: HttpRequest, identity: Identity) -> HttpResponse:
-    """Say that the provider knows the person and the site does not let them in."""
+    """The page for a person whom the provider knows but the site does not accept."""
     note_refusal(request, step="lists", reason=_why_not_listed(identity))
     email = identity.email if identity.email_verified else None
     return render(request, "login/not_allowed.html", {"email": email}, status=403)

@@ -1,4 +1,4 @@
-"""Who may enter."""
+"""The policy of who may log in."""
 
 from collections.abc import Iterable
 
@@ -7,9 +7,9 @@ from mdp_site.accounts.oidc.claims import Identity
 
 
 def may_enter(identity: Identity, *, domains: Iterable[str], emails: Iterable[str]) -> bool:
-    """Whether the identity is on the lists. Both empty: everyone whom the provider knows.
+    """Whether the identity is on one of the lists. If both are empty, everyone at the provider may enter.
 
-    Only an address that the provider has verified counts: some providers let people write anything there.
+    Only an address that the provider has verified counts: some providers let people enter any address.
     """
     listed_domains = {listed_domain(each) for each in domains}
     listed_emails = {listed_address(each) for each in emails}

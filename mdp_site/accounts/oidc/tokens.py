@@ -1,4 +1,7 @@
-"""Whether an ID token is the provider's, for this site, for this login (OpenID Connect Core 1.0, 3.1.3.7)."""
+"""Checks that an ID token is from the provider, for this site and for this login.
+
+The rules are those of OpenID Connect Core 1.0, 3.1.3.7.
+"""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,7 +14,7 @@ from mdp_site.accounts.oidc.failures import AnswerRefused
 STEP: Final = "ID token"
 CLOCK_TOLERANCE_SECONDS: Final = 60
 FAMILIES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
-"""How the names of signatures begin, and the kind of key each needs. Neither `none` nor a shared secret."""
+"""Prefix of the signature algorithm -> type of its key. `none` and shared secrets are not accepted."""
 ALGORITHMS: Final = (
     *(f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in (256, 384, 512)),
     "EdDSA",
@@ -22,29 +25,29 @@ REQUIRED_CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat")
 def verified_claims(
     token: str, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str
 ) -> dict[str, Any]:
-    """The claims of an ID token whose signature, issuer, audience, time and nonce are right.
+    """The claims of an ID token, after its signature, issuer, audience, times and nonce were checked.
 
     `keys` is the provider's JSON Web Key Set.
 
     Raises:
-        AnswerRefused: anything about it is not.
+        AnswerRefused: one of the checks fails.
     """
     try:
         header = jwt.get_unverified_header(token)
         claims = _decoded(token, header, keys, issuer=issuer, client_id=client_id)
     except AnswerRefused:
         raise
-    except (
-        Exception
-    ) as error:  # anything at all - a stranger's text, whatever it makes a library raise, is no login
+    except Exception as error:  # the token is foreign text - the library may raise any error for it
         raise AnswerRefused(STEP, f"{type(error).__name__}: {error}") from error
     authorized = claims.get("azp")
     if authorized is None and isinstance(claims["aud"], list) and len(claims["aud"]) > 1:
         raise AnswerRefused(STEP, "has several audiences and no azp")
     if authorized is not None and authorized != client_id:
         raise AnswerRefused(STEP, "azp is another client")
-    said = claims.get("nonce")
-    if not isinstance(said, str) or not secrets.compare_digest(said.encode(errors="replace"), nonce.encode()):
+    given = claims.get("nonce")
+    if not isinstance(given, str) or not secrets.compare_digest(
+        given.encode(errors="replace"), nonce.encode()
+    ):
         raise AnswerRefused(STEP, "nonce is missing or of another login")
     return claims
 
@@ -81,7 +84,7 @@ def _decoded(
 
 
 def _candidates(keys: Mapping[str, Any], algorithm: str, kid: object) -> list[Any]:
-    """The public keys that may have signed: of the algorithm's kind and, where both name one, of that kid."""
+    """The public keys that may have signed: with the algorithm's key type and, if both have one, this kid."""
     listed = keys.get("keys")
     found = []
     for entry in listed if isinstance(listed, Sequence) else ():
@@ -93,11 +96,11 @@ def _candidates(keys: Mapping[str, Any], algorithm: str, kid: object) -> list[An
             continue
         try:
             found.append(jwt.PyJWK(dict(entry), algorithm=algorithm).key)
-        except Exception:  # noqa: BLE001, S112 - a damaged key is no key, and must not cost the others
+        except Exception:  # noqa: BLE001, S112 - a damaged key is ignored, the other keys are still used
             continue
     return found
 
 
 def _names(algorithm: str) -> tuple[str | None, ...]:
-    # Keys name EdDSA by its curve in newer sets (RFC 9864), or nothing at all.
+    # Newer key sets name the curve instead of EdDSA (RFC 9864). A key may also name no algorithm.
     return (None, algorithm, "Ed25519") if algorithm == "EdDSA" else (None, algorithm)

@@ -1,4 +1,4 @@
-"""The way to the provider and back."""
+"""The login page, the redirect to the provider, and the callback from it."""
 
 import secrets
 from typing import Any, Final
@@ -26,7 +26,7 @@ from mdp_site.accounts.local_passwords import local_staff_exist
 from mdp_site.accounts.oidc.adapters import account_claims
 from mdp_site.accounts.oidc.claims import Identity, read_identity
 from mdp_site.accounts.oidc.failures import AnswerRefused, IdentityProviderUnavailable, LoginFailed
-from mdp_site.accounts.oidc.openid import Registration, authorization_url, who_logged_in
+from mdp_site.accounts.oidc.openid import Registration, authorization_url, exchange_code
 from mdp_site.accounts.oidc.pages import login_cancelled, login_failed, not_on_the_list
 from mdp_site.accounts.oidc.policy import may_enter
 from mdp_site.origins import public_origin
@@ -45,14 +45,17 @@ DECLINED: Final = frozenset(
         "user_cancelled_login",
     }
 )
-"""How providers say that the person did not go on (RFC 6749, 4.1.2.1; OpenID Connect Core 1.0, 3.1.2.6)."""
+"""Errors of a provider that mean that the person stopped the login.
+
+See RFC 6749, 4.1.2.1, and OpenID Connect Core 1.0, 3.1.2.6.
+"""
 
 
 class LoginPage(LoginView):  # type: ignore[misc]  # allauth has no types
-    """Where everybody without a login arrives: the button that leads to the provider."""
+    """The login page, with a button for the provider."""
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """`password_login`: whether members of staff have local passwords here."""
+        """The context of the template. `password_login`: whether members of staff have local passwords."""
         return {
             **super().get_context_data(**context),
             "password_login": local_staff_exist(),
@@ -65,7 +68,7 @@ login_page = require_http_methods(["GET"])(LoginPage.as_view())
 
 @require_http_methods(["GET", "POST"])
 def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Send the browser to the provider. Only a form of ours does so: a mere link leads to the login page."""
+    """Redirect the browser to the provider. This needs a POST; a GET is redirected to the login page."""
     provider = _provider(request)
     next_url = get_next_redirect_url(request)
     if request.method == "GET":
@@ -97,25 +100,26 @@ def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
         return login_failed(request, failure)
     provider.stash_redirect_state(request, AuthProcess.LOGIN, next_url, secret, state_id=state)
     if not request.user.is_authenticated:
-        # Whoever does not come back leaves no session for a week; `accounts.sessions` undoes it at the login.
+        # If the person does not come back, the session expires soon. `accounts.sessions` resets the expiry at
+        # the login.
         request.session.set_expiry(STATE_TTL)
     return HttpResponseRedirect(url)
 
 
 def _too_many(request: HttpRequest) -> bool:
-    """Whether this address has begun too many logins. They are harmless: a cache that is away allows them."""
+    """Whether this address has begun too many logins. Without the cache all are allowed: they do no harm."""
     try:
         return not ratelimit.consume(request, action="login")
-    except Exception as error:  # noqa: BLE001 - every driver of the cache has its own
+    except Exception as error:  # noqa: BLE001 - each driver of a cache has its own errors
         _log.warning("logins are not counted: the cache is away", error=f"{type(error).__name__}: {error}")
         return False
 
 
 @require_http_methods(["GET"])
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """The browser comes back from the provider: with a code, or with the reason why not."""
+    """Complete a login when the browser comes back from the provider, with a code or with an error."""
     provider = _provider(request)
-    state = _taken_state(request, provider)
+    state = _take_state(request, provider)
     error = request.GET.get("error")
     if error in DECLINED:
         return login_cancelled(request)
@@ -136,7 +140,7 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def _identify(request: HttpRequest, secret: dict[str, str]) -> Identity:
-    said = async_to_sync(who_logged_in)(
+    claims = async_to_sync(exchange_code)(
         registration(),
         code=request.GET["code"],
         code_verifier=secret["code_verifier"],
@@ -144,7 +148,7 @@ def _identify(request: HttpRequest, secret: dict[str, str]) -> Identity:
         nonce=secret["nonce"],
         named_issuer=request.GET.get("iss"),
     )
-    return read_identity(said.id_token, said.userinfo, groups_claim=settings.OIDC_GROUPS_CLAIM)
+    return read_identity(claims.id_token, claims.userinfo, groups_claim=settings.OIDC_GROUPS_CLAIM)
 
 
 def _provider(request: HttpRequest) -> OpenIDConnectProvider:
@@ -153,8 +157,8 @@ def _provider(request: HttpRequest) -> OpenIDConnectProvider:
     return get_adapter(request).get_provider(request, PROVIDER)
 
 
-def _taken_state(request: HttpRequest, provider: OpenIDConnectProvider) -> dict[str, Any] | None:
-    """What was put aside when this login began, once; None for a callback that nobody here asked for."""
+def _take_state(request: HttpRequest, provider: OpenIDConnectProvider) -> dict[str, Any] | None:
+    """Remove and return the state that `begin` stored; None if this browser began no such login."""
     try:
         state: dict[str, Any] = provider.unstash_redirect_state(request, request.GET.get("state", ""))
     except PermissionDenied:
@@ -163,7 +167,7 @@ def _taken_state(request: HttpRequest, provider: OpenIDConnectProvider) -> dict[
 
 
 def registration() -> Registration:
-    """The provider of the settings."""
+    """The registration from the settings."""
     return Registration(
         server_url=settings.OIDC_SERVER_URL,
         issuer=settings.OIDC_ISSUER,

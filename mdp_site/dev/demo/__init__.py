@@ -1,5 +1,5 @@
-"""`make demo`: the whole platform on one machine under one supervisor, without any key.
+"""`make demo`: the whole platform on one machine under one supervisor. It needs no provider key.
 
-`environment` decides ports, secrets and settings. `plan` says which processes run. `supervisor` starts them
-in order, shows when each is ready (`readiness`), and stops them all.
+`environment` chooses ports, secrets and settings. `plan` lists the processes. `supervisor` starts them in
+order, shows when each is ready (`readiness`), and stops them all.
 """

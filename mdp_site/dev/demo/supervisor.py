@@ -1,4 +1,4 @@
-"""Start everything in order, show when each process is ready, keep it running, stop it all."""
+"""Starts all processes of the demo in order, shows when each is ready, and stops them."""
 
 import asyncio
 import signal
@@ -15,9 +15,9 @@ from mdp_site.dev.demo.plan import (
     MIGRATE,
     ROOT,
     PlannedProcess,
-    asked_scenario,
     background_jobs,
     cache_server,
+    chosen_scenario,
     identity_provider,
     market,
     platform,
@@ -26,7 +26,7 @@ from mdp_site.dev.demo.readiness import until_listening, until_ready
 
 
 class Supervisor:
-    """One run of the demo. `settings` is what our processes get on top of the caller's environment."""
+    """One run of the demo. `outer` is the caller's environment; `settings` are added for the processes."""
 
     def __init__(
         self, state: Path, ports: Ports, outer: Mapping[str, str], settings: Mapping[str, str]
@@ -36,15 +36,15 @@ class Supervisor:
         self._settings = settings
         self._environment = child_environment(outer, settings)
         self._with_simulator = not uses_real_feed(outer)
-        self._scenario = asked_scenario(outer)
+        self._scenario = chosen_scenario(outer)
         self._manager = ProcessManager(state / "pids.json")
         self._started = time.monotonic()
 
     async def run(self) -> None:
-        """Start, announce, wait for Ctrl-C or SIGTERM, stop. Nothing that was started is left running.
+        """Start all processes, print the address, wait for Ctrl-C or SIGTERM, and stop all processes.
 
         Raises:
-            DemoError: a process did not become ready, or a step failed; all is stopped by then.
+            DemoError: a process did not become ready, or a step failed. All processes were stopped.
         """
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -65,16 +65,16 @@ class Supervisor:
         await self._start_all([cache_server(self._ports, self._state, self._settings["CACHE_PASSWORD"])])
         await until_listening("cache", self._ports.cache)
         self._say("cache ready")
-        world = [identity_provider(self._ports, self._state)]
+        external = [identity_provider(self._ports, self._state)]
         if self._with_simulator:
-            world.append(market(self._ports, self._scenario))
-        # The synthetic market takes its time to begin; the database can be made ready meanwhile.
-        await asyncio.gather(self._start_all(world), self._step("database", MIGRATE))
-        await self._ready(world)
-        ours = platform(self._ports)
-        await self._start_all(ours)
-        await asyncio.gather(self._ready(ours), self._step("reference data", LOAD_REFERENCE))
-        # The jobs would find the reference data missing, and load it a second time beside the step.
+            external.append(market(self._ports, self._scenario))
+        # The simulator needs some seconds to start. The database is migrated at the same time.
+        await asyncio.gather(self._start_all(external), self._step("database", MIGRATE))
+        await self._ready(external)
+        services = platform(self._ports)
+        await self._start_all(services)
+        await asyncio.gather(self._ready(services), self._step("reference data", LOAD_REFERENCE))
+        # The jobs start last: before the step has loaded the reference data they would load it a second time.
         await self._start_all(jobs := background_jobs())
         await self._ready(jobs)
 
@@ -91,7 +91,7 @@ class Supervisor:
             )
 
     async def _step(self, name: str, command: Sequence[str]) -> None:
-        """Run a command that ends by itself; its output goes to the log of its name."""
+        """Run a command until it ends. Its output goes to a log file."""
         log_path = self._log_path(name.replace(" ", "-"))
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
@@ -114,7 +114,7 @@ class Supervisor:
         self._say(f"{name} ready")
 
     async def _ready(self, processes: Iterable[PlannedProcess]) -> None:
-        """Wait until all say that they are ready, with a line for each as it does."""
+        """Wait until all processes are ready, and print a line for each."""
         await asyncio.gather(*map(self._ready_one, processes))
 
     async def _ready_one(self, process: PlannedProcess) -> None:
@@ -142,8 +142,9 @@ class Supervisor:
 
 
 def child_environment(outer: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """What a process of the demo gets: the caller's environment, our settings over it, and a PATH on which
-    `python` in the Procfile is the one that runs this program.
+    """The environment of a process: the caller's environment, overridden by the demo's settings.
+
+    PATH begins with the directory of this Python, so that `python` in the Procfile is the same one.
     """
     path = f"{Path(sys.executable).parent}:{outer.get('PATH', '/usr/bin:/bin')}"
     return {**outer, **settings, "PATH": path, "PYTHONUNBUFFERED": "1"}

@@ -12,11 +12,11 @@ from mdp_site.web_server import WebServer
 
 
 def main() -> None:
-    """Run until SIGTERM; a wrong setting ends it with one readable line."""
+    """Run until SIGTERM. A wrong setting ends the process with a one-line error."""
     parser = argparse.ArgumentParser(prog="python -m mdp_site.dev.identity", description=__doc__)
     add_arguments(parser)
     options = parser.parse_args()
-    os.umask(0o077)  # all that it writes is secret: passwords, sessions, keys
+    os.umask(0o077)  # all files are secret: passwords, sessions, keys
     os.environ["DJANGO_SETTINGS_MODULE"] = "mdp_site.dev.identity.settings"
     os.environ["IDENTITY_STATE_DIR"] = str(options.state_dir.absolute())
     try:
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _provision(user: str, redirect_uris: list[str]) -> None:
-    from mdp_site.dev.identity import provision, settings  # noqa: PLC0415 - models and state exist only now
+    from mdp_site.dev.identity import provision, settings  # noqa: PLC0415 - needs `django.setup()`
 
     wanted = redirect_uris or [settings.SITE_URL.rstrip("/") + CALLBACK_PATH]
     provision.migrate()
@@ -40,7 +40,7 @@ def _provision(user: str, redirect_uris: list[str]) -> None:
 
 
 def _announce(user: str, host: str, port: int) -> None:
-    from mdp_site.dev.identity import settings  # noqa: PLC0415 - reading it makes the state directory
+    from mdp_site.dev.identity import settings  # noqa: PLC0415 - importing it creates the state directory
 
     lines = (
         f"OpenID Connect provider at http://{host}:{port}",

@@ -1,4 +1,4 @@
-"""What the embedded provider does differently from allauth's defaults."""
+"""Adapters of the embedded provider for allauth."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -10,15 +10,15 @@ from django.http import HttpRequest
 
 
 class NoSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Its users are made at start; nobody adds one through the browser."""
+    """Forbids sign-up in the browser: the users are created when the provider starts."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Never."""
+        """False for all requests."""
         return False
 
 
 class GroupsAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has no types
-    """Adds the `groups` claim, as the providers of companies do, to what `profile` shows."""
+    """Adds the claim `groups` to the scope `profile`, as many providers of companies do."""
 
     def get_claims(
         self,
@@ -29,7 +29,7 @@ class GroupsAdapter(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has no
         email: str | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """The claims about a user, in the ID token and at the user information endpoint."""
+        """The claims about a user, for the ID token and the user information endpoint."""
         scopes = list(scopes)
         claims: dict[str, Any] = super().get_claims(purpose, user, client, scopes, email=email, **kwargs)
         if "profile" in scopes:

@@ -1,4 +1,4 @@
-"""Command line of the embedded provider, shared by the management command and the module."""
+"""Command-line options of the embedded provider, for the management command and the module."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ CALLBACK_PATH: Final = "/accounts/oidc/oidc/login/callback/"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Add the options to a parser."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8001, help="port to listen on (default: %(default)s)")
     parser.add_argument(
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="URI",
-        help="where the site takes the browser back after a login; may be repeated; a loopback address "
-        f"counts under both its names, 127.0.0.1 and localhost (default: SITE_URL{CALLBACK_PATH})",
+        help="redirect URI of the site after a login; may be repeated; for a loopback address both names, "
+        f"127.0.0.1 and localhost, are registered (default: SITE_URL{CALLBACK_PATH})",
     )
     parser.add_argument("--user", default="demo", help="name of its one user (default: %(default)s)")

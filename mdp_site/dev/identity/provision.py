@@ -1,4 +1,4 @@
-"""Brings the provider's database to the wanted state; running it again changes nothing more."""
+"""Creates the tables, the client and the user in the provider's database. It can run again and again."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -21,7 +21,7 @@ def migrate() -> None:
 
 @transaction.atomic
 def provision_client(client_id: str, client_secret: str, redirect_uris: Iterable[str]) -> Client:
-    """The one client: the site. No consent page, since site and provider are the same party here."""
+    """Create or update the client, which is the site. It needs no consent page: one party runs both."""
     client = Client.objects.filter(pk=client_id).first() or Client(pk=client_id)
     client.name = "Market Data Platform"
     client.type = Client.Type.CONFIDENTIAL
@@ -37,7 +37,7 @@ def provision_client(client_id: str, client_secret: str, redirect_uris: Iterable
 
 @transaction.atomic
 def provision_user(name: str, password: str, groups: Iterable[str] = ()) -> User:
-    """The one user, with a verified address."""
+    """Create or update the user, with a verified address."""
     email = f"{name}@{EMAIL_DOMAIN}"
     user, _ = User.objects.get_or_create(
         username=name, defaults={"email": email, "first_name": name.capitalize(), "last_name": "User"}

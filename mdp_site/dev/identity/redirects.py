@@ -1,4 +1,4 @@
-"""Where the provider may take a browser back."""
+"""The redirect URIs that are registered for the site."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,10 +10,10 @@ LOOPBACK_TWINS: Final = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
 
 
 def with_loopback_twins(uris: Iterable[str]) -> list[str]:
-    """The redirect URIs and, for a loopback one, the same under the other loopback name.
+    """The redirect URIs. A URI with a loopback name is followed by the same URI with the other loopback name.
 
     Raises:
-        ConfigurationError: something is not an http or https URL.
+        ConfigurationError: a URI is not an http or https URL.
     """
     wanted: list[str] = []
     for uri in uris:

@@ -1,4 +1,4 @@
-"""Settings of the embedded provider. It lives on one machine, under loopback names, over plain HTTP."""
+"""Settings of the embedded provider. It serves plain HTTP, under loopback names only."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"
 _password_file = STATE_DIR / "demo_password"
 _given_password = env.secret("DEMO_PASSWORD")
 DEMO_PASSWORD = _given_password or stored_secret(_password_file, byte_count=12)
-# Where people find it: the provider's output goes into logs, and a password must not.
+# The output names the place of the password, not the password itself, because output goes into logs.
 DEMO_PASSWORD_SOURCE = "of the setting DEMO_PASSWORD" if _given_password else f"in {_password_file}"
 DEMO_GROUPS = env.words("DEMO_GROUPS")
 

@@ -1,4 +1,4 @@
-"""The provider's own entry points."""
+"""The addresses of the embedded provider."""
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""`manage.py check`: as Django has it, but silent when all is well, so that a script can test its output."""
+"""`manage.py check`: Django's command, but without output if there are no issues, so scripts can test it."""
 
 from typing import Any
 

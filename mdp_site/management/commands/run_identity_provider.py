@@ -13,14 +13,14 @@ class Command(BaseCommand):
     help = (
         "Serve an OpenID Connect provider with one demo user, for machines without a provider of their own."
     )
-    # Neither the site's settings nor its database matter to it.
+    # It uses neither the site's settings nor its database.
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own way to say "none"
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Become `python -m mdp_site.dev.identity`, which has settings and a database of its own."""
+        """Replace this process by `python -m mdp_site.dev.identity`, which has its own settings."""
         arguments = ["--host", options["host"], "--port", str(options["port"])]
         arguments += ["--state-dir", str(options["state_dir"]), "--user", options["user"]]
         for uri in options["client_redirect_uri"]:

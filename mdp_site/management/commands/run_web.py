@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--access-log", action="store_true", help="log each HTTP request")
 
     def handle(self, *_args: Any, host: str, port: int, access_log: bool, **_options: Any) -> None:
-        # Loading the application sets Django up once more, which would bring the general name back.
+        # Loading the application calls `django.setup()` again, so the name must be set in the settings too.
         settings.LOGGING["service"] = "web"
         configure(settings.LOGGING)
         WebServer(

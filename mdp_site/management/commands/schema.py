@@ -1,4 +1,4 @@
-"""`manage.py schema`: write down what the analyzers declare, or check that it is written down."""
+"""`manage.py schema`: write the files that are generated from the analyzers' declarations, or check them."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from mdp_site.schema_files import ROOT, stale_files, write_files
 
 
 class Command(BaseCommand):
-    help = "Write the files that follow from the declared columns, boards and streams."
-    requires_system_checks: tuple[str, ...] = ()  # they load widgets, which read one of the files
+    help = "Write the files that are generated from the declared columns, boards and streams."
+    requires_system_checks: tuple[str, ...] = ()  # the checks load widgets, which read one of the files
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="write nothing; fail if one is not current")
+        parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is outdated")
 
     def handle(self, *_args: Any, check: bool, **_options: Any) -> None:
         try:

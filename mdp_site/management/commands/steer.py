@@ -1,4 +1,4 @@
-"""`manage.py steer`: change settings of running services without a restart, and see the effect."""
+"""`manage.py steer`: show and change settings of running services, without a restart."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from scanners.settings import PROCESSOR, ProcessorSettings
 DEADLINE_SECONDS: Final = 5.0
 
 STEERED: Final[Mapping[str, type[ServiceSettings]]] = {PROCESSOR: ProcessorSettings, WEB: WebSettings}
-"""The services whose settings can be changed while they run. The listener has a command of its own."""
+"""The services whose settings this command can change. The listener has its own command."""
 
 
 class Command(BaseCommand):
@@ -86,10 +86,10 @@ class Command(BaseCommand):
 
 
 def parse_changes(words: Sequence[str]) -> Mapping[str, str]:
-    """The values by name; an empty one is to be taken back.
+    """The values by name of setting. An empty value means: back to the value of the environment.
 
     Raises:
-        ConfigurationError: a word is no `setting=value`, or names a setting twice.
+        ConfigurationError: a word is not `setting=value`, or a setting occurs twice.
     """
     changes: dict[str, str] = {}
     for word in words:

@@ -1,4 +1,4 @@
-"""`manage.py run_processor`: queued events in, market state in the cache out."""
+"""`manage.py run_processor`: reads queued events and writes market state to the cache."""
 
 import contextlib
 from argparse import SUPPRESS
@@ -30,7 +30,7 @@ from marketdata.trading_calendar.exchange import (
     sessions_around,
 )
 from scanners.management.worker_arguments import (
-    WorkerPlace,
+    WorkerNumber,
     parse_worker,
     parse_worker_count,
     worker_commands,
@@ -49,53 +49,53 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--shards",
             default="",
-            help="comma-separated shards to work on, such as 0,1 (default: all); each has one owner "
-            "at a time over all processes, the others stand by",
+            help="comma-separated shards to work on, such as 0,1 (default: all); over all processes, "
+            "each shard has one owner at a time, and the other processes stand by",
         )
         super().add_arguments(parser)
         parser.add_argument(
             "--workers",
             type=int,
             default=settings.PARALLELISM,
-            help="run this many processes, which share the shards out (default: PARALLELISM); with more than "
-            "one, this process is their parent and answers for them, and they take the health ports after "
-            "its own",
+            help="number of processes, which divide the shards among them (default: PARALLELISM); with more "
+            "than one, this process is their parent and reports their health at its own port, and they use "
+            "the ports after it",
         )
-        parser.add_argument("--worker", default="", help=SUPPRESS)  # "0/2": what a parent starts
+        parser.add_argument("--worker", default="", help=SUPPRESS)  # "0/2": set by a parent for its workers
 
     def log_name(self, options: Mapping[str, Any]) -> str:
-        place = parse_worker(options["worker"])
-        return self.service_name if place is None else f"{self.service_name}-{place.index}"
+        worker = parse_worker(options["worker"])
+        return self.service_name if worker is None else f"{self.service_name}-{worker.index}"
 
     def build(self, options: Mapping[str, Any], stack: contextlib.ExitStack) -> Service:
         del stack
         shards = parse_shards(options["shards"], settings.MDQ_SHARDS)
-        place = parse_worker(options["worker"])
-        if place is None and parse_worker_count(options["workers"]) > 1:
+        worker = parse_worker(options["worker"])
+        if worker is None and parse_worker_count(options["workers"]) > 1:
             return build_worker_pool(shards, options)
-        return build_processor(shards, place)
+        return build_processor(shards, worker)
 
 
 def parse_shards(text: str, shard_count: int) -> tuple[int, ...]:
-    """The shards that a comma-separated list names, ascending; all of them for an empty one.
+    """The shards in a comma-separated list, ascending. An empty list means all shards.
 
     Raises:
-        ConfigurationError: the list holds something else than shard numbers below `shard_count`.
+        ConfigurationError: an entry is not a shard number from 0 to `shard_count - 1`.
     """
     if not text.strip():
         return tuple(range(shard_count))
     accepted = {str(shard): shard for shard in range(shard_count)}
     named = [part.strip() for part in text.split(",")]
-    if foreign := [part for part in named if part not in accepted]:
+    if unknown := [part for part in named if part not in accepted]:
         raise ConfigurationError(
-            f"--shards {text!r}: {', '.join(map(repr, foreign))} not accepted; "
+            f"--shards {text!r}: {', '.join(map(repr, unknown))} not accepted; "
             f"accepted are the numbers 0 to {shard_count - 1}, separated by commas"
         )
     return tuple(sorted({accepted[part] for part in named}))
 
 
 def build_worker_pool(shards: tuple[int, ...], options: Mapping[str, Any]) -> WorkerPool:
-    """The parent of as many processors as the options say; none is started yet."""
+    """The parent of the worker processes. It has not started them yet."""
     host = options["health_host"]
     return WorkerPool(
         "processor",
@@ -105,8 +105,10 @@ def build_worker_pool(shards: tuple[int, ...], options: Mapping[str, Any]) -> Wo
     )
 
 
-def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -> Processor:
-    """The processor as the settings describe it, at its place among workers; nothing is connected yet.
+def build_processor(shards: tuple[int, ...], worker: WorkerNumber | None = None) -> Processor:
+    """A processor built from the settings. It opens its connections when it runs.
+
+    `worker` is None for a processor that has no parent.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names it.
@@ -127,7 +129,7 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
         read_sessions=lambda time_ns: sessions_around(time_ns, read=read_by_child),
         tracing=configure_tracing("processor"),
         started_under=inherited_traceparent(),
-        turn_at=lambda shard: _turn_at(shard, shards, place, claim_of),
+        turn_at=lambda shard: _turn_at(shard, shards, worker, claim_of),
         configuration=ProcessorConfiguration(
             shards=shards,
             publish_interval_ms=settings.PUBLISH_INTERVAL_MS,
@@ -143,10 +145,10 @@ def build_processor(shards: tuple[int, ...], place: WorkerPlace | None = None) -
 
 
 def _turn_at(
-    shard: int, shards: tuple[int, ...], place: WorkerPlace | None, claim_of: Callable[[int], Lease]
+    shard: int, shards: tuple[int, ...], worker: WorkerNumber | None, claim_of: Callable[[int], Lease]
 ) -> Turn:
-    if place is None:
+    if worker is None:
         return AnyTurn()
-    if place.prefers(shards.index(shard)):
+    if worker.is_preferred_for(shards.index(shard)):
         return PreferredTurn(claim_of(shard), shard=shard)
     return SubstituteTurn(claim_of(shard))

@@ -1,4 +1,4 @@
-"""`manage.py run_scanner`: market state of all shards in, ranked leaderboards out."""
+"""`manage.py run_scanner`: reads the market state of all shards and publishes ranked boards."""
 
 import contextlib
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Command(ServiceCommand):
 
 
 def build_scanner() -> Scanner:
-    """The scanner as the settings describe it; nothing is connected yet.
+    """A scanner built from the settings. It opens its connections when it runs.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names it.

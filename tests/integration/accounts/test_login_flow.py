@@ -211,9 +211,9 @@ async def test_the_anonymous_cannot_open_a_socket(site: Site, visitor: Visitor) 
 
 async def test_the_site_says_that_it_is_ready_and_shows_its_metrics(site: Site, visitor: Visitor) -> None:
     await visitor.open(f"{site.url}/readyz")
-    told = json.loads(visitor.page)
-    assert (visitor.status, told["ready"], told["unready"]) == (200, True, {})
-    assert told["data"]["state"] == "no_listener"
+    state = json.loads(visitor.page)
+    assert (visitor.status, state["ready"], state["unready"]) == (200, True, {})
+    assert state["data"]["state"] == "no_listener"
     await visitor.open(f"{site.url}/metrics")
     assert "# TYPE" in visitor.page
 

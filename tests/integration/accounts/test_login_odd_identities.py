@@ -46,7 +46,7 @@ async def test_an_address_that_is_not_said_to_be_verified_does_not_enter(
     before = accounts(site)
     await attempt(visitor, site)
     assert (visitor.status, accounts(site)) == (403, before)
-    assert "did not tell this site a verified address" in visitor.page
+    assert "did not send this site a verified address" in visitor.page
 
 
 @pytest.mark.parametrize("claim", ["email", "email_verified", "preferred_username"])

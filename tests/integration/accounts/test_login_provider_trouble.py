@@ -1,4 +1,4 @@
-"""A provider in trouble, or whose answers prove nothing: told as such, in bounded time, with no traces."""
+"""A provider that fails, or whose answers prove nothing: the login fails in bounded time, without traces."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.support.site import Site, Visitor
 
 TIMEOUT_SECONDS: Final = 2.0
 ROOM_SECONDS: Final = 3.0
-TROUBLE: Final = "login failed: the identity provider does not serve"
+PROVIDER_FAILED: Final = "login failed: the identity provider does not serve"
 
 
 def logged(site: Site, event: str) -> list[dict[str, Any]]:
@@ -39,14 +39,14 @@ def logged(site: Site, event: str) -> list[dict[str, Any]]:
 
 async def assert_told_as_trouble(site: Site, visitor: Visitor, step: str) -> None:
     """A login now fails: soon, with a page that says so, a line that operators can act on, and no traces."""
-    before, lines = accounts(site), len(logged(site, TROUBLE))
+    before, lines = accounts(site), len(logged(site, PROVIDER_FAILED))
     started = time.monotonic()
     await attempt(visitor, site)
     assert time.monotonic() - started < scaled(TIMEOUT_SECONDS + ROOM_SECONDS)
     assert (visitor.status, accounts(site)) == (503, before)
     assert "Login failed" in visitor.page
     assert "Try again" in visitor.page
-    new = logged(site, TROUBLE)[lines:]
+    new = logged(site, PROVIDER_FAILED)[lines:]
     assert [line["step"] for line in new] == [step]
     assert new[0]["look_at"]
     assert new[0]["reason"]

@@ -103,7 +103,7 @@ class SlowBroker(MemoryTransport):
         await super().publish(self.asked[-1])
 
 
-class Rig:
+class ListenerRig:
     """A listener between a fake provider and a fake broker."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Rig:
         self.provider.buffer.append(Frame(batch_body(events), self.clock.time_ns()))
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["Rig"]:
+    async def running(self) -> AsyncIterator["ListenerRig"]:
         stopping = asyncio.Event()
         async with asyncio.timeout(10):
             task = asyncio.create_task(self.listener.run(stopping))
@@ -141,8 +141,8 @@ class Rig:
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig()
+def rig() -> ListenerRig:
+    return ListenerRig()
 
 
 def events_of(batches: Iterable[Batch]) -> list[object]:
@@ -179,7 +179,7 @@ def test_batches_are_numbered_from_one_in_each_queue_and_shard() -> None:
     assert {batch.source for batch in made} == {"listener:1"}
 
 
-async def test_events_reach_the_broker_and_statuses_the_provider(rig: Rig) -> None:
+async def test_events_reach_the_broker_and_statuses_the_provider(rig: ListenerRig) -> None:
     async with rig.running():
         rig.receive(trade_wire("IBM"), {"ev": "status", "status": "error", "message": "not authorized"})
         await eventually(lambda: rig.published, 5)
@@ -188,7 +188,7 @@ async def test_events_reach_the_broker_and_statuses_the_provider(rig: Rig) -> No
         assert rig.provider.noticed == [StatusEvent("error", "not authorized")]
 
 
-async def test_what_was_received_before_the_stop_is_still_published(rig: Rig) -> None:
+async def test_what_was_received_before_the_stop_is_still_published(rig: ListenerRig) -> None:
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.receive(trade_wire("IBM"))
@@ -212,7 +212,7 @@ async def test_what_comes_while_the_broker_is_busy_is_published_together_and_in_
     assert [[batch.sequence for batch in asked] for asked in broker.asked] == [[1], [2, 3], [4]]
 
 
-async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Rig) -> None:
+async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: ListenerRig) -> None:
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.broker.go_away()
@@ -229,7 +229,7 @@ async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Ri
 
 
 async def test_a_broker_that_is_back_is_found_well_although_nothing_is_published(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: ListenerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
     async with rig.running():
@@ -243,7 +243,9 @@ async def test_a_broker_that_is_back_is_found_well_although_nothing_is_published
         assert not rig.published
 
 
-def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_takes(rig: Rig) -> None:
+def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_takes(
+    rig: ListenerRig,
+) -> None:
     ledger, transport = Ledger(), MemoryTransport(shard_count=SHARDS)
     backoff = Backoff(initial_seconds=0.01, maximum_seconds=0.02)
     queue = publishing.Publishing(
@@ -275,7 +277,9 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
     assert told().since_ms == rig.clock.time_ns() // 1_000_000
 
 
-async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_published_late(rig: Rig) -> None:
+async def test_a_batch_that_outlived_the_queues_is_dropped_and_counted_not_published(
+    rig: ListenerRig,
+) -> None:
     dropped = metrics.LISTENER_DROPPED_EVENTS.labels(reason="expired")
     before = dropped._value.get()
     async with rig.running():
@@ -293,7 +297,7 @@ async def test_what_outlived_the_queues_is_dropped_and_counted_instead_of_publis
 
 
 async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: ListenerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
     async with rig.running():
@@ -309,7 +313,7 @@ async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more
         await eventually(lambda: rig.listener.unready().get("broker"), 5)
 
 
-async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:
+async def test_the_socket_is_drained_while_the_broker_is_away(rig: ListenerRig) -> None:
     rig.provider.buffer = FrameBuffer(count_events, capacity_characters=2_000)
     dropped = metrics.PROVIDER_FRAMES_DROPPED.labels(reason="buffer_full")
     before = dropped._value.get()
@@ -321,13 +325,13 @@ async def test_the_socket_is_drained_while_the_broker_is_away(rig: Rig) -> None:
         await eventually(lambda: trade_wire("IBM", q=-1) in events_of(rig.published), 5)
 
 
-def _full(rig: Rig, dropped: float) -> bool:
+def _full(rig: ListenerRig, dropped: float) -> bool:
     for _ in range(10):
         rig.receive(trade_wire("IBM", q=-1))
     return dropped > 0
 
 
-async def test_a_broker_away_at_the_start_is_waited_for(rig: Rig) -> None:
+async def test_a_broker_away_at_the_start_is_waited_for(rig: ListenerRig) -> None:
     rig.broker.go_away()
     async with rig.running():
         await eventually(lambda: "away" in rig.listener.unready()["broker"], 5)
@@ -342,7 +346,7 @@ def short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_drain")
-async def test_a_stop_does_not_wait_for_a_broker_that_is_away(rig: Rig) -> None:
+async def test_a_stop_does_not_wait_for_a_broker_that_is_away(rig: ListenerRig) -> None:
     given_up = metrics.LISTENER_DROPPED.labels(reason="stopping")
     before = given_up._value.get()
     async with rig.running():
@@ -359,7 +363,7 @@ async def test_queues_of_other_properties_end_the_service_with_the_reason() -> N
         await listener.run(asyncio.Event())
 
 
-async def test_rubbish_goes_to_the_unknown_queue_and_the_feed_goes_on(rig: Rig) -> None:
+async def test_rubbish_goes_to_the_unknown_queue_and_the_feed_goes_on(rig: ListenerRig) -> None:
     async with rig.running():
         rig.provider.buffer.append(Frame("no json", rig.clock.time_ns()))
         rig.receive(trade_wire("IBM"))
@@ -373,7 +377,9 @@ def assert_balanced(listener: Listener) -> None:
     assert counters.unaccounted_frames == 0, counters
 
 
-async def test_every_event_is_accounted_for_at_any_moment_of_an_outage_with_overload(rig: Rig) -> None:
+async def test_every_event_is_counted_at_any_moment_of_an_outage_with_overload(
+    rig: ListenerRig,
+) -> None:
     rig.provider.buffer = FrameBuffer(count_events, capacity_characters=5_000)
     sent = 0
     async with rig.running():
@@ -401,7 +407,7 @@ async def test_every_event_is_accounted_for_at_any_moment_of_an_outage_with_over
 
 
 @pytest.mark.usefixtures("short_drain")
-async def test_what_a_stop_cannot_publish_any_more_is_counted_too(rig: Rig) -> None:
+async def test_what_a_stop_cannot_publish_any_more_is_counted_too(rig: ListenerRig) -> None:
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.broker.go_away()

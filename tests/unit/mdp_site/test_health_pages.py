@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics` of the web process, and whom they tell what."""
+"""`/healthz`, `/readyz` and `/metrics` of the web process, and who sees which details."""
 
 import json
 from typing import Any
@@ -63,17 +63,17 @@ class KnowingHub:
 
     def __init__(self, status: Status | None) -> None:
         self.status = status
-        self.trouble: dict[str, str] = {}
+        self.failure: dict[str, str] = {}
 
     def data_status(self) -> Status | None:
         return self.status
 
     def unready(self) -> dict[str, str]:
-        return self.trouble
+        return self.failure
 
 
 def readyz(hub: KnowingHub, user: Any) -> tuple[int, dict[str, Any], dict[str, Any] | None]:
-    """What the page tells in a process with this hub: its code, who is unready, and the state of the data."""
+    """The answer of a process with this hub: the status code, the unready parts, the state of the data."""
     request: Any = AsyncRequestFactory().get("/readyz")
     request.scope[health.HUB_IN_SCOPE] = hub
     request.user = user
@@ -86,11 +86,11 @@ def test_the_state_of_the_data_is_told_and_does_not_make_the_process_unready() -
     hub = KnowingHub(None)
     assert readyz(hub, AnonymousUser()) == (200, {}, None), "nothing is known before the hub runs"
     hub.status = Status(state=DataState.REFUSED, age_ms=47_000, detail="Auth failed.")
-    told = {"state": "refused", "age_ms": 47_000}
-    assert readyz(hub, AnonymousUser()) == (200, {}, told)
-    assert readyz(hub, get_user_model()(is_staff=True)) == (200, {}, told | {"detail": "Auth failed."})
-    hub.trouble = {"hub": "LookupError: a defect"}
-    assert readyz(hub, AnonymousUser()) == (503, {"hub": "unavailable"}, told)
+    state = {"state": "refused", "age_ms": 47_000}
+    assert readyz(hub, AnonymousUser()) == (200, {}, state)
+    assert readyz(hub, get_user_model()(is_staff=True)) == (200, {}, state | {"detail": "Auth failed."})
+    hub.failure = {"hub": "LookupError: a defect"}
+    assert readyz(hub, AnonymousUser()) == (503, {"hub": "unavailable"}, state)
 
 
 @pytest.mark.parametrize(

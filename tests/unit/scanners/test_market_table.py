@@ -1,4 +1,4 @@
-"""The table keeps its rows while it grows, knows what changed, and tells absent from zero."""
+"""The table keeps its rows while it grows, knows what changed, and distinguishes absent from zero."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_copies_are_out_of_reach_of_later_writes() -> None:
 
 
 def test_columns_that_are_apart_cannot_be_written_together() -> None:
-    with pytest.raises(ValueError, match="side by side"):
+    with pytest.raises(ValueError, match="are not adjacent"):
         MarketTable(("a", "b", "c")).columns(("a", "c"))
 
 

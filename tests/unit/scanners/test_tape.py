@@ -62,8 +62,8 @@ class SlowTape:
         }
 
 
-class Pair:
-    """A tape and its slow twin, with the strings that a cache would hold."""
+class ComparedTapes:
+    """Tapes, slow tapes that get the same trades, and the strings that a cache would have."""
 
     def __init__(self) -> None:
         self.tape = Tapes(len(SYMBOLS))
@@ -138,8 +138,8 @@ def test_a_tape_is_the_set_of_the_newest_trades_in_any_order_and_after_any_resta
     seed: int, steps: list[tuple[str, int, str]]
 ) -> None:
     chance = np.random.default_rng(seed)
-    pair, now_ms, last = Pair(), 0, prints_at([0], chance=chance)
-    pair.add(last)
+    tapes, now_ms, last = ComparedTapes(), 0, prints_at([0], chance=chance)
+    tapes.add(last)
     for kind, count, then in steps:
         row = int(chance.integers(len(SYMBOLS)))
         if kind == "forward":
@@ -149,19 +149,19 @@ def test_a_tape_is_the_set_of_the_newest_trades_in_any_order_and_after_any_resta
             last = prints_at(chance.integers(0, now_ms + 1, size=min(count, 40)), chance=chance, row=row)
         elif kind == "burst":
             last = prints_at([now_ms] * (2 * count), chance=chance, row=row)
-        pair.add([last[index] for index in chance.permutation(len(last))] if kind == "again" else last)
+        tapes.add([last[index] for index in chance.permutation(len(last))] if kind == "again" else last)
         if then == "check":
-            pair.check()
+            tapes.check()
         elif then == "store":
-            pair.store()
+            tapes.store()
         elif then == "succeed":
-            pair.store()
-            pair.succeed()
-    pair.check()
-    pair.store()
-    for row, slow in enumerate(pair.slow):
+            tapes.store()
+            tapes.succeed()
+    tapes.check()
+    tapes.store()
+    for row, slow in enumerate(tapes.slow):
         if slow.prints:
-            assert stored_prints(pair.stored[SYMBOLS[row]]) == slow.newest
+            assert stored_prints(tapes.stored[SYMBOLS[row]]) == slow.newest
 
 
 def stored_prints(data: bytearray) -> Sequence[Print]:
@@ -172,42 +172,42 @@ def stored_prints(data: bytearray) -> Sequence[Print]:
 
 
 def test_more_than_a_thousand_in_one_group_leave_the_newest_thousand() -> None:
-    pair = Pair()
+    tapes = ComparedTapes()
     chance = np.random.default_rng(1)
-    pair.add(prints_at(range(700), chance=chance))
-    pair.add(prints_at(range(700, 3_300), chance=chance))
-    pair.check()
-    pair.store()
-    assert stored_prints(pair.stored["A"]) == pair.slow[0].newest
+    tapes.add(prints_at(range(700), chance=chance))
+    tapes.add(prints_at(range(700, 3_300), chance=chance))
+    tapes.check()
+    tapes.store()
+    assert stored_prints(tapes.stored["A"]) == tapes.slow[0].newest
 
 
 def test_only_what_changed_is_written() -> None:
-    pair = Pair()
+    tapes = ComparedTapes()
     chance = np.random.default_rng(1)
-    pair.add(prints_at(range(1_500), chance=chance))
-    pair.store()
-    pair.add(prints_at(range(1_500, 1_503), chance=chance))
-    writes = pair.tape.writes(SYMBOLS)
+    tapes.add(prints_at(range(1_500), chance=chance))
+    tapes.store()
+    tapes.add(prints_at(range(1_500, 1_503), chance=chance))
+    writes = tapes.tape.writes(SYMBOLS)
     assert [len(part) for part in writes.parts] == [3 * RECORD_BYTES]
     assert writes.symbols == ["A"]
 
-    pair.store()
-    pair.add(prints_at([1_500] * 20, chance=chance))  # some late ones: they and the newer are written
-    pair.store()
-    assert stored_prints(pair.stored["A"]) == pair.slow[0].newest
-    assert len(pair.tape.writes(SYMBOLS)) == 0
+    tapes.store()
+    tapes.add(prints_at([1_500] * 20, chance=chance))  # some late ones: they and the newer are written
+    tapes.store()
+    assert stored_prints(tapes.stored["A"]) == tapes.slow[0].newest
+    assert len(tapes.tape.writes(SYMBOLS)) == 0
 
 
 def test_another_day_forgets_the_one_before() -> None:
-    pair = Pair()
-    pair.add(prints_at(range(1_200), chance=np.random.default_rng(1)))
-    pair.store()
-    pair.tape.begin(DAY_START_MS + 86_400_000)
-    assert len(pair.tape.take_summary(np.arange(3))[0]) == 0
-    assert len(pair.tape.writes(SYMBOLS)) == 0
+    tapes = ComparedTapes()
+    tapes.add(prints_at(range(1_200), chance=np.random.default_rng(1)))
+    tapes.store()
+    tapes.tape.begin(DAY_START_MS + 86_400_000)
+    assert len(tapes.tape.take_summary(np.arange(3))[0]) == 0
+    assert len(tapes.tape.writes(SYMBOLS)) == 0
 
-    pair.tape.restore(0, decode_tape(bytes(pair.stored["A"])))
-    assert len(pair.tape.take_summary(np.arange(3))[0]) == 0, "yesterday's trades"
+    tapes.tape.restore(0, decode_tape(bytes(tapes.stored["A"])))
+    assert len(tapes.tape.take_summary(np.arange(3))[0]) == 0, "yesterday's trades"
 
 
 def test_too_much_for_one_transaction_is_cut_in_portions() -> None:
@@ -233,28 +233,28 @@ def test_too_much_for_one_transaction_is_cut_in_portions() -> None:
 
 
 def test_what_is_lost_is_written_whole() -> None:
-    pair = Pair()
-    pair.add(prints_at(range(1_200), chance=np.random.default_rng(1)))
-    pair.store()
-    pair.stored.clear()
-    pair.tape.store_anew()
-    pair.store()
-    assert stored_prints(pair.stored["A"]) == pair.slow[0].newest
+    tapes = ComparedTapes()
+    tapes.add(prints_at(range(1_200), chance=np.random.default_rng(1)))
+    tapes.store()
+    tapes.stored.clear()
+    tapes.tape.store_anew()
+    tapes.store()
+    assert stored_prints(tapes.stored["A"]) == tapes.slow[0].newest
 
 
 def test_a_torn_ring_is_put_in_order_and_written_again() -> None:
-    pair = Pair()
-    pair.add(prints_at(range(1_100), chance=np.random.default_rng(1)))
-    pair.store()
-    ring = pair.stored["A"]
+    tapes = ComparedTapes()
+    tapes.add(prints_at(range(1_100), chance=np.random.default_rng(1)))
+    tapes.store()
+    ring = tapes.stored["A"]
     first, second = HEADER_BYTES + 300 * RECORD_BYTES, HEADER_BYTES + 700 * RECORD_BYTES
     ring[first : first + RECORD_BYTES], ring[second : second + RECORD_BYTES] = (
         ring[second : second + RECORD_BYTES],
         ring[first : first + RECORD_BYTES],
     )
-    pair.succeed()
-    pair.check()
-    assert list(pair.tape.writes(SYMBOLS).offsets) == [0]
+    tapes.succeed()
+    tapes.check()
+    assert list(tapes.tape.writes(SYMBOLS).offsets) == [0]
 
 
 @pytest.mark.parametrize("row_count", [5_000, 9_000])
@@ -279,23 +279,23 @@ def test_foreign_bytes_are_no_tape(data: bytes) -> None:
 @given(seed=st.integers(0, 2**32), kept=st.sets(st.sampled_from(range(len(SYMBOLS)))))
 def test_some_of_the_tapes_are_kept_with_what_is_stored_of_them(seed: int, kept: set[int]) -> None:
     chance = np.random.default_rng(seed)
-    pair = Pair()
+    tapes = ComparedTapes()
     for row in range(len(SYMBOLS)):
-        pair.add(prints_at(range(int(chance.integers(1, 2_500))), chance=chance, row=row))
+        tapes.add(prints_at(range(int(chance.integers(1, 2_500))), chance=chance, row=row))
         if chance.random() < 0.5:
-            pair.store()
+            tapes.store()
     rows = sorted(kept)
-    pair.tape.keep(np.array(rows, dtype=np.intp))
+    tapes.tape.keep(np.array(rows, dtype=np.intp))
     symbols = [SYMBOLS[row] for row in rows]
     for place, row in enumerate(rows):
         more = [each for _, each in prints_at(range(2_000, 2_600), chance=chance)]
-        add(pair.tape, [(place, each) for each in more])
-        pair.slow[row].prints.update(more)
+        add(tapes.tape, [(place, each) for each in more])
+        tapes.slow[row].prints.update(more)
 
-    apply_writes(pair.stored, pair.tape.writes(symbols))
+    apply_writes(tapes.stored, tapes.tape.writes(symbols))
 
     for row in rows:
-        assert stored_prints(pair.stored[SYMBOLS[row]]) == pair.slow[row].newest
-    summed, columns = pair.tape.take_summary(np.arange(len(rows)))
+        assert stored_prints(tapes.stored[SYMBOLS[row]]) == tapes.slow[row].newest
+    summed, columns = tapes.tape.take_summary(np.arange(len(rows)))
     assert summed.tolist() == list(range(len(rows)))
-    assert columns[1].tolist() == [pair.slow[row].summary()["trade_volume"] for row in rows]
+    assert columns[1].tolist() == [tapes.slow[row].summary()["trade_volume"] for row in rows]

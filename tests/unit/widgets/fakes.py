@@ -91,16 +91,16 @@ class MemorySnapshots(SnapshotReader):
 
 
 class MemoryListenerRecord:
-    """What the listener tells of itself, with the promises of `ServiceRecords.actual`."""
+    """The listener's record, with the promises of `ServiceRecords.actual`."""
 
     def __init__(self) -> None:
-        self.told: ListenerActual | bytes | None = None
+        self.record: ListenerActual | bytes | None = None
         self.away = False
 
     async def actual(self) -> bytes | None:
         if self.away:
             raise StoreUnavailable("ConnectionError: refused")
-        return encode(self.told) if isinstance(self.told, ListenerActual) else self.told
+        return encode(self.record) if isinstance(self.record, ListenerActual) else self.record
 
 
 class FeedCopy:

@@ -1,4 +1,4 @@
-"""What a listener may tell of itself; a test names only what it is about."""
+"""Status records of a listener with defaults: a test names only the fields that matter to it."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ COUNTERS = ListenerCounters(
 )
 
 
-def told(
+def record(
     state: ProviderState = ProviderState.LIVE,
     reason: str = "",
     *,
@@ -26,7 +26,7 @@ def told(
     detail: str = "",
     **others: Any,
 ) -> ListenerActual:
-    """A record of a listener on the stocks feed; by default it is live and nothing is wrong."""
+    """A record of a listener on the stocks feed. By default the listener is live and has no failure."""
     return ListenerActual(
         source="test",
         reported_at_ms=1,

@@ -57,8 +57,8 @@ def test_every_column_of_the_market_table_is_in_the_quote_or_internal() -> None:
 
 def test_alerts_show_what_their_streams_tell() -> None:
     assert {stream.name for stream in ALERTS.values()} <= set(streams(routes()))
-    told = ("price", "level", "session", "start_timestamp", "end_timestamp", *CIRCUMSTANCES)
-    assert all(feed_of(name).columns == told for name in ALERTS)
+    expected = ("price", "level", "session", "start_timestamp", "end_timestamp", *CIRCUMSTANCES)
+    assert all(feed_of(name).columns == expected for name in ALERTS)
 
 
 def test_the_feeds_of_ranges_and_halts_show_what_their_analyzers_declare() -> None:

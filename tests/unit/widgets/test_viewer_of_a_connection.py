@@ -1,4 +1,4 @@
-"""Who a connection belongs to is handed in; the consumer lets in nobody by itself."""
+"""The viewer of a connection comes from outside; the consumer itself accepts no user."""
 
 from channels.testing import WebsocketCommunicator
 

@@ -1,4 +1,4 @@
-"""What the page tells its widgets, and which widgets it has."""
+"""The configuration that the page passes to its widgets, and the widgets of the page."""
 
 import json
 

@@ -1,5 +1,5 @@
-// A synthetic market for the harness: symbols with a random walk, ranked into boards, their new highs and lows told
-// as alerts. No real data.
+// A synthetic market for the harness: symbols with a random walk, boards that rank them, and alerts for their new highs
+// and lows. No real data.
 
 const COLUMNS = [
   "close",

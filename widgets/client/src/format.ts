@@ -1,8 +1,8 @@
 /**
- * Numbers and times as a trader reads them.
+ * Formats numbers and times for traders.
  *
- * An absent value is an en dash and zero is 0; signs are written out, with the real minus, so that colour is never
- * the only sign.
+ * An absent value is an en dash; zero is 0. Signed values always have a sign (a real minus, not a hyphen), so that
+ * colour is never the only indication.
  */
 import type { Column, Unit } from "./generated/schema";
 import type { Value } from "./socket/messages";
@@ -18,22 +18,22 @@ const MARKET_TIME = new Intl.DateTimeFormat("en-US", {
   hourCycle: "h23",
 });
 
-/** Dollars a share: cents, and below one dollar, where a cent is a large step, as many places as are needed. */
+/** A price in dollars: two decimals or, below one dollar, as many as are needed, since a cent is a large step there. */
 export function formatPrice(value: Value): string {
   return value === null ? ABSENT : dollars(value, 1).replace("-", MINUS);
 }
 
-/** A difference in dollars, with its sign; more places where it is less than a cent. */
+/** A difference in dollars, with its sign. It has more than two decimals if it is less than a cent. */
 export function formatChange(value: Value): string {
   return value === null ? ABSENT : sign(value) + dollars(Math.abs(value), LEAST_CENT);
 }
 
-/** A distance in dollars, such as a spread: no plus sign, places as for a change. */
+/** A distance in dollars, such as a spread: without a plus sign, with the decimals of a change. */
 export function formatDistance(value: Value): string {
   return value === null ? ABSENT : dollars(value, LEAST_CENT).replace("-", MINUS);
 }
 
-/** Percent as the feed states them: 12.5 means 12.5 %. Five digits at most, so that a cell holds them. */
+/** A signed percentage: 12.5 means 12.5 %. At most five digits, so that the text fits into a cell. */
 export function formatPercent(value: Value): string {
   if (value === null) return ABSENT;
   const size = Math.abs(value);
@@ -47,23 +47,23 @@ const COMPACT_STEPS = [
   [1e3, "K"],
 ] as const;
 
-/** Share counts: 950, 12.3K, 1.20M. Three significant places are what a glance can use. */
+/** A number of shares with three significant digits: 950, 12.3K, 1.20M. */
 export function formatCompact(value: Value): string {
   if (value === null) return ABSENT;
   const size = Math.abs(value);
   for (const [step, suffix] of COMPACT_STEPS) {
-    // 999,950 would round up to 1000K: such a value belongs to the next step.
+    // 999,950 would be rounded to 1000K, so it belongs to the next step.
     if (size >= step * 0.9995) return (value / step).toFixed(decimals(size / step)) + suffix;
   }
   return value.toFixed(0);
 }
 
-/** A share of a whole, in percent; with a sign only where it is below 0. */
+/** A percentage of a whole. It has a sign only if it is negative. */
 export function formatShare(value: Value): string {
   return value === null ? ABSENT : `${value < 0 ? MINUS : ""}${Math.abs(value).toFixed(2)}%`;
 }
 
-/** Relative volume: how many times the average; 3.2×. */
+/** A multiple, such as the relative volume: 3.2×. */
 export function formatMultiple(value: Value): string {
   return value === null ? ABSENT : `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)}×`;
 }
@@ -85,28 +85,28 @@ const MARKET_OPENING = new Intl.DateTimeFormat("en-US", {
   hourCycle: "h23",
 });
 
-/** When the market opens, in New York: Mon 04:00 ET. */
+/** The opening time of the market, in New York: Mon 04:00 ET. */
 export function formatOpening(epochMs: number): string {
   return `${MARKET_OPENING.format(epochMs).replace(",", "")} ET`;
 }
 
-/** By how much a feed is late: 15 min. */
+/** The delay of a feed: 15 min. */
 export function formatDelay(delayMs: number): string {
   return `${Math.round(delayMs / 60_000)} min`;
 }
 
-/** How long something took: milliseconds below a second, then as an age. */
+/** A duration: milliseconds if it is less than a second, otherwise as an age. */
 export function formatDuration(durationMs: Value): string {
   if (durationMs === null) return ABSENT;
   return durationMs < 1000 ? `${durationMs.toFixed(0)} ms` : formatAge(durationMs);
 }
 
-/** What the number of a code means; the number itself where no name is known. */
+/** The name of a code; its number if the name is unknown. */
 export function formatCode(value: Value, names: ReadonlyMap<number, string>): string {
   return value === null ? ABSENT : (names.get(value) ?? value.toFixed(0));
 }
 
-/** What a title stands for, as its tooltip: the whole label where the title is a short one, and what the column says. */
+/** The tooltip of a column title: the description and, if the title is abbreviated, the full label. */
 export function explanation({ label, shortLabel, description }: Column): string {
   return label === shortLabel ? description : `${label}: ${description}`;
 }
@@ -123,14 +123,14 @@ const FORMAT_OF_UNIT: Readonly<Record<Unit, (value: Value) => string>> = {
   code: formatInteger,
 };
 
-/** How the values of a column are written: by its unit, as a change where they are signed, as words where they are codes. */
+/** The formatter of a column: by its unit; signed columns as changes, code columns as names. */
 export function formatColumn(column: Column): (value: Value) => string {
   if (column.unit === "code") return (value) => formatCode(value, column.codes);
   if (column.signed) return column.unit === "percent" ? formatPercent : formatChange;
   return FORMAT_OF_UNIT[column.unit];
 }
 
-/** How old data is: tenths below ten seconds, then seconds, minutes, hours. */
+/** The age of data: with tenths of a second below ten seconds, then in seconds, minutes or hours. */
 export function formatAge(ageMs: number | null): string {
   if (ageMs === null) return ABSENT;
   const seconds = Math.max(0, ageMs) / 1000;
@@ -140,16 +140,20 @@ export function formatAge(ageMs: number | null): string {
   return `${Math.round(seconds / 3600)} h`;
 }
 
-/** +1, 0 or −1 for a value and `null` for an absent one: the direction that colour and arrow show. */
+/** The sign of a value (+1, 0 or −1), which colour and arrow show; `null` for an absent value. */
 export function direction(value: Value): 1 | 0 | -1 | null {
   return value === null ? null : (Math.sign(value) as 1 | 0 | -1);
 }
 
-// 9.99 less 9.98 is 0.0099999 in binary, and a cent to everybody.
+// In floating point, 9.99 - 9.98 is 0.0099999. It must be shown as one cent.
 const LEAST_CENT = 0.009_95;
 const MOST_PLACES = 10;
 
-/** Cents; of a size below `small` four places, or so many that three digits are left, without zeros at the end. */
+/**
+ * A dollar amount: two decimals or, if its size is below `small`, four or more.
+ *
+ * There are more than four if three significant digits need them. Trailing zeros after the fourth are removed.
+ */
 function dollars(value: number, small: number): string {
   const size = Math.abs(value);
   if (size >= small || size === 0) return value.toFixed(2);

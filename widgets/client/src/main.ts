@@ -1,4 +1,4 @@
-/** The dashboard's entry: registers the widgets, and gives every one on the page the same socket and selection. */
+/** Entry of the dashboard: registers the widgets, and gives all widgets of the page the same socket and selection. */
 import "./styles/dashboard.css";
 import { createFeedClient, type PageContext, readPageConfig, Selection } from "./page";
 import { AlertsElement } from "./widgets/alerts";

@@ -1,11 +1,11 @@
-/** What the widgets of one page share: the configuration that Django rendered, the socket, the selected symbol. */
+/** The context that all widgets of a page share: the configuration from Django, the socket, the selected symbol. */
 import type { StateText, StateTexts } from "./socket/connection-report";
 import { FeedClient } from "./socket/feed-client";
 import { SUBPROTOCOL } from "./socket/messages";
 
 export interface PageConfig {
   readonly wsPath: string;
-  /** The states of the data, by the names that the server's `status` uses. */
+  /** The texts of the states of the data, by their names in the server's `status`. */
   readonly states: StateTexts;
 }
 
@@ -15,7 +15,7 @@ export interface PageContext {
   readonly selection: Selection;
 }
 
-/** The symbol that the page looks at; null until somebody or something picks one. */
+/** The selected symbol of the page; null until a user or a widget selects one. */
 export class Selection {
   #symbol: string | null = null;
   readonly #listeners = new Set<(symbol: string) => void>();
@@ -36,7 +36,7 @@ export class Selection {
   }
 }
 
-/** The configuration in `<script id="mdp-config" type="application/json">`; throws an Error that names what is missing. */
+/** The configuration in `<script id="mdp-config" type="application/json">`. Throws an Error if it is not valid. */
 export function readPageConfig(page: Document): PageConfig {
   const source = page.getElementById("mdp-config");
   if (source === null) throw new Error("The page has no element #mdp-config");
@@ -48,12 +48,12 @@ export function readPageConfig(page: Document): PageConfig {
   return { wsPath: config.wsPath, states: new Map(Object.entries(config.states ?? {})) };
 }
 
-/** The nonce that lets run-time style elements through the content security policy; empty without a policy. */
+/** The nonce with which the content security policy allows style elements at run time; empty without a policy. */
 export function styleNonce(page: Document): string {
   return page.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 }
 
-/** The page's client, bound to the browser's socket, clock and frames. It connects when `start` is called. */
+/** The page's client, with the WebSocket, clock and animation frames of the browser. It connects when `start` is called. */
 export function createFeedClient(config: PageConfig): FeedClient {
   const address = new URL(config.wsPath, location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -68,7 +68,7 @@ export function createFeedClient(config: PageConfig): FeedClient {
   return client;
 }
 
-/** Whether the page itself would now send to the login or be refused. Unreachable is not refused. */
+/** Whether the server now redirects the page to the login, or refuses it. False if the server is not reachable. */
 async function pageIsRefused(path: string): Promise<boolean> {
   try {
     const response = await fetch(path, { method: "HEAD", redirect: "manual", cache: "no-store" });

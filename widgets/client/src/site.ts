@@ -1,4 +1,4 @@
-/** What every page needs, with or without widgets: the stylesheet and the theme toggle. */
+/** Entry of all pages, with or without widgets: the stylesheet and the theme toggle. */
 import "./styles/site.css";
 import { bindThemeToggle } from "./theme";
 

@@ -1,23 +1,23 @@
-/** Dark or light: the visitor's choice, kept in a cookie so that the server renders it into the page's first byte. */
+/** The dark or light theme. The choice is stored in a cookie, so that the server renders the page with it. */
 
 export type Theme = "dark" | "light";
 
 const COOKIE = "mdp_theme";
 const ONE_YEAR_SECONDS = 31_536_000;
 
-/** What the page shows now: the remembered choice, else what the system asks for, else dark. */
+/** The current theme: the stored choice, otherwise that of the system, otherwise dark. */
 export function currentTheme(root: HTMLElement, systemPrefersLight: boolean): Theme {
   const chosen = root.dataset["theme"];
   if (chosen === "dark" || chosen === "light") return chosen;
   return systemPrefersLight ? "light" : "dark";
 }
 
-/** The cookie that remembers `theme` for a year, on every path of the site. */
+/** The cookie that stores `theme` for a year, for all paths of the site. */
 export function themeCookie(theme: Theme, secure: boolean): string {
   return `${COOKIE}=${theme}; Path=/; Max-Age=${ONE_YEAR_SECONDS}; SameSite=Lax${secure ? "; Secure" : ""}`;
 }
 
-/** Brings every `[data-theme-toggle]` button to life; it stays hidden in a page without JavaScript. */
+/** Makes all `[data-theme-toggle]` buttons work and visible. Without JavaScript they stay hidden. */
 export function bindThemeToggle(page: Document): void {
   const root = page.documentElement;
   const prefersLight = matchMedia("(prefers-color-scheme: light)");

@@ -1,1 +1,1 @@
-"""Management commands of the widgets."""
+"""Management commands of the accounts."""

@@ -1,4 +1,4 @@
-"""`manage.py create_api_token USER`: a program's way in."""
+"""`manage.py create_api_token USER`: create an API token for a program."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ class Command(BaseCommand):
             "--name", default="command line", help="what uses the token (default: %(default)s)"
         )
         parser.add_argument(
-            "--expires-in-days", type=int, help="life of the token; without it, it does not expire"
+            "--expires-in-days", type=int, help="lifetime of the token (default: it does not expire)"
         )
 
     def handle(self, *_args: Any, user: str, name: str, expires_in_days: int | None, **_options: Any) -> None:
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"--expires-in-days={expires_in_days} is not valid; accepted: 1 to 3650")
         owner = get_user_model().objects.filter(username=user).first()
         if owner is None:
-            raise CommandError(_nobody(user))
+            raise CommandError(_unknown_user(user))
         if not owner.is_active:
             raise CommandError(
                 f"the account of {user!r} is switched off; an operator can switch it on in the admin"
@@ -39,10 +39,10 @@ class Command(BaseCommand):
         self.stdout.write(raw)
 
 
-def _nobody(user: str) -> str:
-    """A user comes into being at the first login: only the provider says who somebody is."""
+def _unknown_user(user: str) -> str:
+    """The error for a user who does not exist: users are created at their first login."""
     site = settings.SITE_URL.rstrip("/")
     return (
-        f"nobody called {user!r} has logged in yet; accepted: the name of somebody who has. "
+        f"no user {user!r} has logged in yet; accepted: the name of a user who has logged in. "
         f"Log in once at {site}/, then repeat this command, or make a token at {site}{reverse('api_tokens')}"
     )

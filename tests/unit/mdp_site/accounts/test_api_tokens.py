@@ -104,7 +104,7 @@ def test_the_command_prints_a_working_token_once(user: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nobody"], "'nobody' has logged in yet.*Log in once at http://.*/accounts/tokens/"),
+        (["nobody"], "no user 'nobody' has logged in yet.*Log in once at http://.*/accounts/tokens/"),
         (["gone"], "'gone' is switched off"),
         (["bot", "--expires-in-days", "0"], "accepted: 1 to 3650"),
         (["bot", "--expires-in-days", "9999"], "accepted: 1 to 3650"),

@@ -1,4 +1,4 @@
-"""Storing a new user is all or nothing, and a cache that is away is told as such."""
+"""Storing a new user is all or nothing, and a cache that is away is reported."""
 
 from typing import Any
 

@@ -38,8 +38,8 @@ CLAIMS = st.dictionaries(
 
 def identity(id_token: Any, userinfo: Any = None, groups_claim: str = "groups") -> Identity:
     """The identity of person 1."""
-    told = None if userinfo is None else {"sub": "1"} | userinfo
-    return read_identity({"sub": "1"} | id_token, told, groups_claim=groups_claim)
+    given = None if userinfo is None else {"sub": "1"} | userinfo
+    return read_identity({"sub": "1"} | id_token, given, groups_claim=groups_claim)
 
 
 @given(id_token=CLAIMS, userinfo=CLAIMS)

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from mdp_site.accounts import journal
-from mdp_site.accounts.journal import INTERVAL_SECONDS, MOST_LINES, LineBudget, note_refusal
+from mdp_site.accounts.journal import INTERVAL_SECONDS, MAX_ENTRIES, LogBudget, note_refusal
 from mdp_site.accounts.oidc.claims import Identity
 from mdp_site.accounts.oidc.failures import AnswerRefused, IdentityProviderUnavailable
 from mdp_site.accounts.oidc.pages import login_cancelled, login_failed, not_on_the_list
@@ -26,7 +26,7 @@ Lines = list[Any]
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     clock = ManualClock()
-    monkeypatch.setattr(journal, "_budget", LineBudget(clock))
+    monkeypatch.setattr(journal, "_budget", LogBudget(clock))
     return clock
 
 
@@ -49,7 +49,7 @@ def try_password(name: str, password: str = PASSWORD) -> Client:
     return visitor
 
 
-def told(lines: Lines, event: str) -> Lines:
+def entries_of(lines: Lines, event: str) -> Lines:
     return [line for line in lines if line["event"] == event]
 
 
@@ -59,10 +59,10 @@ def test_a_login_and_a_logout_are_told_with_user_and_address(lines: Lines) -> No
     try_password("root").post(reverse("account_logout"))
 
     for event in ("logged in", "logged out"):
-        assert told(lines, event) == [
+        assert entries_of(lines, event) == [
             {"event": event, "log_level": "info", "outcome": "succeeded", "user_id": root.pk, "address": FROM}
         ]
-    assert told(lines, "login refused") == []
+    assert entries_of(lines, "login refused") == []
 
 
 @pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_a_refused_password_is_told_with_its_reason_and_without_what_was_typed(l
     for _ in range(12):
         try_password("root", "typed-password")
 
-    refused = told(lines, "login refused")
+    refused = entries_of(lines, "login refused")
     assert {(line["outcome"], line["address"], line["step"]) for line in refused} == {
         ("refused", FROM, "password")
     }
@@ -131,11 +131,11 @@ def test_a_flood_of_refusals_is_bounded_and_hides_no_other_kind(
     lines: Lines, clock: ManualClock, rf: RequestFactory
 ) -> None:
     request = rf.get("/", REMOTE_ADDR=FROM)
-    for _ in range(MOST_LINES + 50):
+    for _ in range(MAX_ENTRIES + 50):
         note_refusal(request, step="callback", reason="made up")
-    assert len(lines) == MOST_LINES
+    assert len(lines) == MAX_ENTRIES
     note_refusal(request, step="password", reason="wrong name or password")
-    assert len(lines) == MOST_LINES + 1
+    assert len(lines) == MAX_ENTRIES + 1
 
     clock.advance(INTERVAL_SECONDS)
     note_refusal(request, step="callback", reason="made up")

@@ -30,8 +30,8 @@ def test_a_notice_ends_the_logins_that_it_names(
     session_key: str | None, token_id: int | None, session_ends: bool, token_ends: bool
 ) -> None:
     notice = end_notice(session_key, token_id)
-    assert BY_SESSION.concerned_by(notice) is session_ends
-    assert BY_TOKEN.concerned_by(notice) is token_ends
+    assert BY_SESSION.is_ended_by(notice) is session_ends
+    assert BY_TOKEN.is_ended_by(notice) is token_ends
 
 
 @sync_to_async
@@ -62,9 +62,9 @@ def end(login: Login, cause: str) -> None:
 @pytest.mark.parametrize("cause", ["inactive", "ended"])
 async def test_a_login_holds_until_its_account_session_or_token_ends(way: str, cause: str) -> None:
     login = await login_by(way)
-    assert await login.holds()
+    assert await login.is_valid()
     await end(login, cause)
-    assert not await login.holds()
+    assert not await login.is_valid()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ async def test_a_login_holds_until_its_account_session_or_token_ends(way: str, c
 async def test_a_login_ends_when_its_user_loses_the_right(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     login = await login_by(way)
     monkeypatch.setattr(roles, "USERS", Role("users"))
-    assert not await login.holds()
+    assert not await login.is_valid()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -86,4 +86,4 @@ async def test_a_session_or_token_of_somebody_else_holds_nothing(way: str) -> No
         session_key=login.session_key,
         token_id=login.token_id,
     )
-    assert not await of_another.holds()
+    assert not await of_another.is_valid()

@@ -128,20 +128,20 @@ def test_a_new_directory_is_private_from_its_creation(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_a_demos_is_left_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "thesis.txt").touch()
-    with pytest.raises(DemoError, match="open to others and holds something else"):
+    with pytest.raises(DemoError, match="open to others and has other files"):
         make_private(tmp_path)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
 @pytest.mark.parametrize(("environment", "scenario"), [({}, "demo"), ({"SCENARIO": "hostile"}, "hostile")])
 def test_the_demo_runs_the_scenario_that_is_asked_for(environment: dict[str, str], scenario: str) -> None:
-    command = plan.market(PORTS, plan.asked_scenario(environment)).command
+    command = plan.market(PORTS, plan.chosen_scenario(environment)).command
     assert command[command.index("--scenario") + 1] == scenario
 
 
 def test_a_scenario_that_does_not_exist_is_named_with_those_that_do() -> None:
     with pytest.raises(DemoError, match=r"SCENARIO='nope'.*accepted: .*halt, hostile, open"):
-        plan.asked_scenario({"SCENARIO": "nope"})
+        plan.chosen_scenario({"SCENARIO": "nope"})
 
 
 def test_the_readme_shows_the_login_as_the_demo_prints_it() -> None:

@@ -33,7 +33,7 @@ Wire = Mapping[str, Any]
 Alert = tuple[str, str, float, float, float, float, float]
 
 
-class Shard:
+class ShardRig:
     """A shard processor, its alerts collected as whoever listens to the published streams hears them."""
 
     def __init__(self, epoch: int = 1) -> None:
@@ -157,7 +157,7 @@ def batched(wires: Sequence[Wire], data: st.DataObject) -> list[Sequence[Wire]]:
 def test_alerts_and_ranges_equal_the_plain_computation(
     wires: list[Wire], snapshot: dict[str, tuple[float, float]], data: st.DataObject
 ) -> None:
-    shard, plain = Shard(), PlainRange(snapshot)
+    shard, plain = ShardRig(), PlainRange(snapshot)
     shard.core.apply_reference(reference(snapshot))
     for part in batched(wires, data):
         shard.bars(part)
@@ -179,17 +179,17 @@ def test_alerts_and_ranges_equal_the_plain_computation(
 @given(wires=st.lists(any_bar(), min_size=2, max_size=30), data=st.data())
 def test_a_successor_tells_every_alert_once(wires: list[Wire], data: st.DataObject) -> None:
     """The owner dies after applying bars that no tick published; its successor is sent them again."""
-    undisturbed = Shard()
+    undisturbed = ShardRig()
     undisturbed.bars(wires)
     undisturbed.publish()
     published = data.draw(st.integers(0, len(wires) - 1))
     lost = data.draw(st.integers(published, len(wires)))
-    first = Shard()
+    first = ShardRig()
     first.bars(wires[:published])
     tick = first.publish()
     first.bars(wires[published:lost])
 
-    successor = Shard(epoch=2)
+    successor = ShardRig(epoch=2)
     successor.core.restore(Checkpoint(tick.whole, tick.sheets))
     sent_again = data.draw(st.integers(0, published))
     successor.bars(wires[sent_again:])
@@ -202,7 +202,7 @@ def test_a_successor_tells_every_alert_once(wires: list[Wire], data: st.DataObje
 
 
 def test_the_first_print_of_a_day_is_no_new_high() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.bars([bar("09:30:00", 11.0, 9.0)])
     row = shard.rows()["AAA"]
     assert shard.alerts == []
@@ -213,7 +213,7 @@ def test_the_first_print_of_a_day_is_no_new_high() -> None:
 
 
 def test_an_alert_tells_price_level_session_bar_and_circumstances() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.bars([bar("09:29:59", 11.0, 9.0), bar("09:30:00", 11.5, 9.0), bar("09:30:01", 11.25, 9.0)])
     (block,) = shard.publish().streams[HIGH_STREAM]
     start_ms = new_york_ms(DAY, "09:30:00")
@@ -222,14 +222,14 @@ def test_an_alert_tells_price_level_session_bar_and_circumstances() -> None:
 
 
 def test_a_second_of_several_new_highs_tells_each_of_them() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.bars(bar("10:00:00", high, 9.0) for high in (10.0, 11.0, 11.0, 10.5, 12.0))
     shard.publish()
     assert [(price, level) for _, _, price, level, *_ in shard.alerts] == [(11.0, 10.0), (12.0, 11.0)]
 
 
 def test_the_night_widens_the_range_of_the_day_alone() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.bars([bar("19:59:59", 11.0, 9.0), bar("20:00:00", 12.0, 9.0)])
     row = shard.rows()["AAA"]
     assert (row["day_high"], row["after_hours_high"]) == (12.0, 11.0)
@@ -237,7 +237,7 @@ def test_the_night_widens_the_range_of_the_day_alone() -> None:
 
 
 def test_a_group_of_bars_from_night_to_night_widens_the_sessions_between() -> None:
-    shard = Shard()
+    shard = ShardRig()
     before_four = bar("04:00:00", 10.0, 9.0)
     before_four = {**before_four, "s": before_four["s"] - 999}
     shard.bars(
@@ -248,7 +248,7 @@ def test_a_group_of_bars_from_night_to_night_widens_the_sessions_between() -> No
 
 
 def test_a_snapshot_of_the_day_is_a_range_known_before_the_first_bar() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.core.apply_reference(reference({"AAA": (12.0, 8.0)}))
     shard.bars([bar("12:00:01", 11.0, 9.0), bar("12:00:02", 12.5, 9.0)])
     row = shard.rows()["AAA"]
@@ -257,7 +257,7 @@ def test_a_snapshot_of_the_day_is_a_range_known_before_the_first_bar() -> None:
 
 
 def test_a_snapshot_that_comes_later_widens_the_range_without_an_alert() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.bars([bar("12:00:01", 11.0, 9.0)])
     shard.core.apply_reference(reference({"AAA": (12.0, 8.0)}))
     assert shard.rows()["AAA"]["day_high"] == 12.0
@@ -268,7 +268,7 @@ def test_a_snapshot_that_comes_later_widens_the_range_without_an_alert() -> None
 
 @pytest.mark.parametrize("made_on", [DAY, "2026-11-25"])
 def test_a_snapshot_of_another_day_tells_nothing(made_on: str) -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.core.apply_reference(reference({"AAA": (12.0, 8.0)}, made_on))
     shard.bars([bar("04:00:01", 11.0, 9.0, day=NEXT_DAY)])
     row = shard.rows()["AAA"]
@@ -276,7 +276,7 @@ def test_a_snapshot_of_another_day_tells_nothing(made_on: str) -> None:
 
 
 def test_a_snapshot_made_before_the_shard_saw_the_day_counts_from_its_start() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.bars([bar("15:00:00", 20.0, 15.0)])
     shard.core.apply_reference(reference({"AAA": (12.0, 8.0)}, NEXT_DAY))
     assert shard.rows()["AAA"]["day_high"] == 20.0
@@ -285,18 +285,18 @@ def test_a_snapshot_made_before_the_shard_saw_the_day_counts_from_its_start() ->
 
 
 def test_a_snapshot_ends_with_its_day_also_for_a_successor_without_reference_data() -> None:
-    first = Shard()
+    first = ShardRig()
     first.core.apply_reference(reference({"AAA": (12.0, 8.0)}))
     first.bars([bar("12:00:01", 11.0, 9.0)])
     tick = first.publish()
-    successor = Shard(epoch=2)
+    successor = ShardRig(epoch=2)
     successor.core.restore(Checkpoint(tick.whole, tick.sheets))
     successor.bars([bar("04:00:01", 11.0, 9.0, day=NEXT_DAY)])
     assert successor.rows()["AAA"]["day_high"] == 11.0
 
 
 def test_bars_of_the_nights_before_and_after_hide_none_of_the_sessions_between() -> None:
-    shard = Shard()
+    shard = ShardRig()
     across_the_start = aggregate_wire("BB", start_ms=new_york_ms(DAY, "04:00") - 500)
     shard.bars([across_the_start, bar("10:00", 12.0, 9.0), bar("21:00", 11.0, 10.0, "C")])
     rows = shard.rows()

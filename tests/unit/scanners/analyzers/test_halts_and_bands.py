@@ -63,7 +63,7 @@ def at(time_of_day: str, *indicators: int, **fields: Any) -> Wire:
     return bands_wire(time_ns=new_york_ms(DAY, time_of_day) * NS_PER_MS, indicators=indicators, **fields)
 
 
-class Shard:
+class ShardRig:
     """A shard processor, and what whoever listens to the stream of halts hears."""
 
     def __init__(self, epoch: int = 1) -> None:
@@ -85,11 +85,11 @@ class Shard:
     def row(self, symbol: str = "AAA") -> dict[str, float | None]:
         return block_rows(self.publish().whole)[symbol]
 
-    def succeeded(self) -> "Shard":
+    def succeeded(self) -> "ShardRig":
         """Another owner that continues from what the cache holds, with the same listener."""
         self.core.store_anew()
         tick = self.publish()
-        successor = Shard(epoch=self.core.epoch + 1)
+        successor = ShardRig(epoch=self.core.epoch + 1)
         successor.core.restore(Checkpoint(tick.whole, tick.sheets))
         successor.told = self.told
         return successor
@@ -163,7 +163,7 @@ def test_columns_and_stream_depend_on_the_messages_alone(drawn: list[Wire], data
     messages = distinct(drawn)
     repeated = messages + data.draw(st.lists(st.sampled_from(messages), max_size=10))
     arrived = data.draw(st.permutations(repeated))
-    shard = Shard()
+    shard = ShardRig()
     size = data.draw(st.integers(1, 10))
     for first in range(0, len(arrived), size):
         shard.apply(*arrived[first : first + size])
@@ -181,7 +181,7 @@ def test_columns_and_stream_depend_on_the_messages_alone(drawn: list[Wire], data
 
 
 def test_a_halt_ends_with_its_resumption_and_its_bands() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 15, bands=(11.0, 9.0)), halt("10:01:00"))
     row = shard.row()
     assert (row["is_halted"], row["band_high"], row["resume_timestamp"]) == (1, None, None)
@@ -195,7 +195,7 @@ def test_a_halt_ends_with_its_resumption_and_its_bands() -> None:
 
 @pytest.mark.parametrize("bands", [{}, {"h": None, "l": None}, {"h": 0, "l": 0}, {"h": None}])
 def test_a_halt_without_bands_is_a_halt(bands: Wire) -> None:
-    shard = Shard()
+    shard = ShardRig()
     bare = {key: value for key, value in halt("10:01:00").items() if key not in {"h", "l"}}
     shard.apply(at("10:00:00", 15, bands=(11.0, 9.0)), {**bare, **bands})
     row = shard.row()
@@ -203,27 +203,27 @@ def test_a_halt_without_bands_is_a_halt(bands: Wire) -> None:
 
 
 def test_bands_of_a_trading_symbol_end_a_halt_whose_resumption_was_lost() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(halt("10:01:00"), at("10:07:00", 16))
     row = shard.row()
     assert (row["is_halted"], row["resume_timestamp"]) == (0, None)
 
 
 def test_a_collar_of_the_reopening_auction_does_not_end_a_halt() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(halt("10:01:00"), at("10:05:59", 20, bands=(11.0, 9.0)))
     assert shard.row()["is_halted"] == 1
 
 
 def test_bands_of_other_listings_tell_nothing_about_halts() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 22))
     row = shard.row()
     assert (row["band_high"], row["is_halted"]) == (11.0, None)
 
 
 def test_the_earliest_reopening_moves_on_while_nothing_is_heard_of_the_symbol() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(halt("10:00:00"))
     assert shard.row()["earliest_reopening_timestamp"] == new_york_ms(DAY, "10:05:00")
     shard.apply(at("10:05:00", 15, symbol="BB"))
@@ -236,7 +236,7 @@ def test_the_earliest_reopening_moves_on_while_nothing_is_heard_of_the_symbol() 
 
 @pytest.mark.parametrize("time_of_day", ["08:00:00", "16:00:00"])
 def test_a_halt_outside_the_regular_session_has_no_reopening_that_could_be_known(time_of_day: str) -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(halt(time_of_day))
     row = shard.row()
     assert (row["is_halted"], row["halt_may_be_limit_pause"]) == (1, 0)
@@ -244,7 +244,7 @@ def test_a_halt_outside_the_regular_session_has_no_reopening_that_could_be_known
 
 
 def test_a_halt_after_the_close_takes_the_expected_reopening_of_the_one_before_away() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(halt("15:59:00"))
     assert shard.row()["earliest_reopening_timestamp"] == new_york_ms(DAY, "16:04:00")
     shard.apply(halt("16:01:00"))
@@ -252,7 +252,7 @@ def test_a_halt_after_the_close_takes_the_expected_reopening_of_the_one_before_a
 
 
 def test_the_next_day_knows_nothing_of_a_halt() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.core.apply_reference(row_block({"AAA": {}}))
     shard.apply(halt("10:00:00"))
     shard.publish()
@@ -285,19 +285,19 @@ def quote(time_of_day: str, bid: float, ask: float, sequence_number: int = 1) ->
 def test_the_limit_state_compares_the_newest_quote_with_the_newest_bands(
     bid: float, ask: float, state: int
 ) -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 15, bands=(11.0, 9.0)))
     shard.apply(quote("10:00:01", bid, ask), queue=QueueName.QUOTES)
     assert shard.row()["limit_state"] == state
 
 
 def test_without_quotes_bands_or_a_regular_session_there_is_no_limit_state() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 15))
     assert shard.row()["limit_state"] is None
     shard.apply(quote("16:00:00", 11.0, 11.01), queue=QueueName.QUOTES)
     assert shard.row()["limit_state"] is None
-    other = Shard()
+    other = ShardRig()
     other.apply(quote("10:00:00", 11.0, 11.01), queue=QueueName.QUOTES)
     assert other.row()["limit_state"] is None
     other.apply(at("10:00:00", 15, bands=(11.0, 0.0)))
@@ -305,7 +305,7 @@ def test_without_quotes_bands_or_a_regular_session_there_is_no_limit_state() -> 
 
 
 def test_the_clock_of_a_limit_state_runs_from_the_tick_that_saw_it_first() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 15, bands=(11.0, 9.0)))
     shard.apply(quote("10:00:01", 11.0, 11.01), queue=QueueName.QUOTES)
     began_ms = new_york_ms(DAY, "10:00:01")
@@ -324,7 +324,7 @@ def test_the_clock_of_a_limit_state_runs_from_the_tick_that_saw_it_first() -> No
 
 
 def test_a_halt_ends_the_limit_state() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 15))
     shard.apply(quote("10:00:01", 11.0, 11.01), queue=QueueName.QUOTES)
     shard.apply(halt("10:00:16"))
@@ -333,7 +333,7 @@ def test_a_halt_ends_the_limit_state() -> None:
 
 
 def test_the_distance_is_that_of_the_newest_price_to_the_nearer_band() -> None:
-    shard = Shard()
+    shard = ShardRig()
     shard.apply(at("10:00:00", 15, bands=(11.0, 9.0)))
     bar = aggregate_wire("AAA", start_ms=new_york_ms(DAY, "10:00:01"), c=10.0)
     shard.apply(bar, queue=QueueName.AGGREGATE)
@@ -350,7 +350,7 @@ def test_the_distance_is_that_of_the_newest_price_to_the_nearer_band() -> None:
 
 
 def test_times_are_told_apart_to_the_nanosecond() -> None:
-    shard = Shard()
+    shard = ShardRig()
     time_ns = OPEN_MS * NS_PER_MS
     shard.apply(
         bands_wire(time_ns=time_ns + 2, bands=(12.0, 9.0), sequence_number=1),
@@ -360,7 +360,7 @@ def test_times_are_told_apart_to_the_nanosecond() -> None:
 
 
 def test_of_many_halts_each_is_told_once() -> None:
-    shard = Shard()
+    shard = ShardRig()
     halts = [halt(f"10:{minute:02}:00") for minute in range(20)]
     for each in halts:
         shard.apply(each)

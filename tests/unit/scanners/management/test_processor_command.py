@@ -10,7 +10,7 @@ from pytest_django import Settings
 from marketdata.errors import ConfigurationError
 from scanners.management.commands.run_processor import build_processor, parse_shards
 from scanners.management.commands.run_scanner import build_scanner
-from scanners.management.worker_arguments import WorkerPlace, parse_worker, worker_commands
+from scanners.management.worker_arguments import WorkerNumber, parse_worker, worker_commands
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def test_anything_else_is_refused_with_what_is_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [("", None), ("0/2", WorkerPlace(0, 2)), ("1/2", WorkerPlace(1, 2))]
+    ("text", "worker"), [("", None), ("0/2", WorkerNumber(0, 2)), ("1/2", WorkerNumber(1, 2))]
 )
-def test_a_place_among_workers_is_taken(text: str, place: WorkerPlace | None) -> None:
-    assert parse_worker(text) == place
+def test_the_number_of_a_worker_is_read(text: str, worker: WorkerNumber | None) -> None:
+    assert parse_worker(text) == worker
 
 
 @pytest.mark.parametrize("text", ["1", "2/2", "-1/2", "a/b", "0/", "/", "0/0"])
-def test_a_place_that_is_none_is_refused(text: str) -> None:
+def test_a_wrong_number_of_a_worker_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="index/count"):
         parse_worker(text)
 
@@ -47,8 +47,8 @@ def test_a_wrong_number_of_workers_is_refused_before_anything_starts(count: int)
 
 @pytest.mark.parametrize(("shards", "workers"), [(2, 2), (5, 2), (2, 3), (4, 4)])
 def test_each_shard_is_preferred_by_one_worker_and_the_shares_are_even(shards: int, workers: int) -> None:
-    places = [WorkerPlace(index, workers) for index in range(workers)]
-    shares = [[position for position in range(shards) if place.prefers(position)] for place in places]
+    numbers = [WorkerNumber(index, workers) for index in range(workers)]
+    shares = [[shard for shard in range(shards) if worker.is_preferred_for(shard)] for worker in numbers]
     assert sorted(itertools.chain(*shares)) == list(range(shards))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

@@ -39,7 +39,7 @@ INVENTED: Final = tuple(f"X{number}" for number in range(40_000))
 MARKET: Final = tuple(f"M{number}" for number in range(13_000))
 
 
-class Shard:
+class ShardRig:
     """A shard processor that is fed bars of many symbols, and whoever follows its ticks."""
 
     def __init__(self, epoch: int = 1) -> None:
@@ -65,18 +65,18 @@ class Shard:
 
 
 @pytest.fixture
-def shard() -> Shard:
-    return Shard()
+def shard() -> ShardRig:
+    return ShardRig()
 
 
-def test_a_whole_market_has_rows_before_reference_data_is_there(shard: Shard) -> None:
+def test_a_whole_market_has_rows_before_reference_data_is_there(shard: ShardRig) -> None:
     assert shard.bars(MARKET) == {}
     assert shard.core.row_count == len(MARKET)
 
 
 @pytest.mark.parametrize("known", [0, 3_000, len(MARKET)], ids=["no reference", "a part of it", "all of it"])
 def test_invented_symbols_have_a_bounded_number_of_rows_and_the_market_all_of_its_own(
-    shard: Shard, known: int
+    shard: ShardRig, known: int
 ) -> None:
     if known:
         shard.know(MARKET[:known])
@@ -89,13 +89,13 @@ def test_invented_symbols_have_a_bounded_number_of_rows_and_the_market_all_of_it
     assert shard.core.row_count == room + known
 
 
-def test_what_reference_data_does_not_know_of_the_market_still_fits(shard: Shard) -> None:
+def test_what_reference_data_does_not_know_of_the_market_still_fits(shard: ShardRig) -> None:
     shard.know(MARKET[:3_000])
     assert shard.bars(MARKET) == {}
     assert rows_for_unknown(frozenset(MARKET)) >= NEWCOMER_ROWS
 
 
-def test_a_refused_symbol_takes_nothing_from_the_others_of_its_group(shard: Shard) -> None:
+def test_a_refused_symbol_takes_nothing_from_the_others_of_its_group(shard: ShardRig) -> None:
     shard.know(["AAPL"])
     shard.bars(INVENTED[:MARKET_ROWS])
 
@@ -107,7 +107,7 @@ def test_a_refused_symbol_takes_nothing_from_the_others_of_its_group(shard: Shar
     assert "NEW" not in rows
 
 
-def test_who_was_refused_is_told_with_the_most_events_first(shard: Shard) -> None:
+def test_who_was_refused_is_told_with_the_most_events_first(shard: ShardRig) -> None:
     assert shard.tick().refused is None
     shard.bars(INVENTED[:MARKET_ROWS])
     assert shard.tick().refused is None
@@ -136,7 +136,7 @@ def test_a_busy_newcomer_is_not_crowded_out_of_the_count_by_any_number_of_others
     assert next(iter(refused.items())) == ("IPO", 2 * 8)
 
 
-def test_a_newcomer_that_becomes_known_gets_its_row_and_keeps_it_over_the_night(shard: Shard) -> None:
+def test_a_newcomer_that_becomes_known_gets_its_row_and_keeps_it_over_the_night(shard: ShardRig) -> None:
     shard.know(["AAPL"])
     shard.bars(INVENTED[:MARKET_ROWS])
     assert shard.bars(["IPO"]) == {UNKNOWN_SYMBOL: 1}
@@ -151,7 +151,7 @@ def test_a_newcomer_that_becomes_known_gets_its_row_and_keeps_it_over_the_night(
     assert rows["IPO"]["prev_day_close"] == 5.0
 
 
-def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: Shard) -> None:
+def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardRig) -> None:
     shard.know(["AAPL", "GONE", "MSFT"])
     trades = [trade_wire(symbol, timestamp_ms=new_york_ms(MONDAY, "10:00:00")) for symbol in ("X1", "MSFT")]
     shard.bars(["X0", "AAPL", "X1", "GONE", "MSFT"])
@@ -188,7 +188,7 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: Shard)
     assert shard.scanner.row_count == 3
 
 
-def test_readers_learn_of_rows_that_left_from_a_number_that_was_left_out(shard: Shard) -> None:
+def test_readers_learn_of_rows_that_left_from_a_number_that_was_left_out(shard: ShardRig) -> None:
     shard.bars(["AAPL", "X0"])
     first = shard.tick().whole.tick
     shard.bars(["AAPL"], TUESDAY, "04:00:00")
@@ -197,7 +197,7 @@ def test_readers_learn_of_rows_that_left_from_a_number_that_was_left_out(shard: 
     assert shard.tick().whole.tick == first + 3
 
 
-def test_what_happened_to_a_symbol_is_told_though_its_row_has_left(shard: Shard) -> None:
+def test_what_happened_to_a_symbol_is_told_though_its_row_has_left(shard: ShardRig) -> None:
     shard.bars(["X0"], h=10.0)
     shard.bars(["X0"], at="10:00:01", h=11.0)
     shard.bars(["AAPL"], TUESDAY, "04:00:00")
@@ -211,7 +211,7 @@ def test_what_happened_to_a_symbol_is_told_though_its_row_has_left(shard: Shard)
     assert told.tick == tick.whole.tick
 
 
-def test_the_next_day_has_room_again_and_forgets_who_was_refused(shard: Shard) -> None:
+def test_the_next_day_has_room_again_and_forgets_who_was_refused(shard: ShardRig) -> None:
     shard.bars(INVENTED[: MARKET_ROWS + 5])
     shard.tick()
     shard.bars([INVENTED[0]], TUESDAY, "04:00:00")
@@ -224,7 +224,7 @@ def test_the_next_day_has_room_again_and_forgets_who_was_refused(shard: Shard) -
 
 def flooded() -> RowBlock:
     """The rows of a shard of an earlier version, which had no bound: the last symbols traded most."""
-    whole = Shard().core.tick(published_ns=1).whole
+    whole = ShardRig().core.tick(published_ns=1).whole
     columns = {name: np.full(len(INVENTED), np.nan) for name in whole.columns}
     columns["accumulated_volume"] = np.arange(len(INVENTED), dtype=np.float64)
     columns["accumulated_volume"][-1] = np.nan
@@ -242,7 +242,7 @@ def flooded() -> RowBlock:
 
 @pytest.mark.parametrize("symbols", [(), ("X3", "X7"), MARKET], ids=["no reference", "a part", "all"])
 def test_a_restored_shard_obeys_the_same_bound(symbols: Sequence[str]) -> None:
-    shard, known = Shard(epoch=2), frozenset(symbols)
+    shard, known = ShardRig(epoch=2), frozenset(symbols)
     room = rows_for_unknown(known)
     names = shard.core.sheets
     sheet = row_block({symbol: {} for symbol in INVENTED}, names=["told_00"])

@@ -22,7 +22,7 @@ FRIDAY, MONDAY, TUESDAY = "2026-10-30", "2026-11-02", "2026-11-03"
 CALENDAR = calendar_of(FRIDAY, MONDAY, TUESDAY)
 
 
-class Shard:
+class ShardRig:
     """A shard processor that is fed bars and read row by row."""
 
     def __init__(self) -> None:
@@ -39,11 +39,11 @@ class Shard:
 
 
 @pytest.fixture
-def shard() -> Shard:
-    return Shard()
+def shard() -> ShardRig:
+    return ShardRig()
 
 
-def test_the_day_before_is_forgotten_at_four(shard: Shard) -> None:
+def test_the_day_before_is_forgotten_at_four(shard: ShardRig) -> None:
     shard.bar(FRIDAY, "19:59:59", av=900, h=50.0, o=7.0)
     assert shard.row()["accumulated_volume"] == 900
     shard.bar(MONDAY, "03:59:59", av=901, h=60.0)
@@ -55,7 +55,7 @@ def test_the_day_before_is_forgotten_at_four(shard: Shard) -> None:
     assert {name for name, value in row.items() if value is not None} == set()
 
 
-def test_a_late_bar_of_the_day_before_changes_nothing(shard: Shard) -> None:
+def test_a_late_bar_of_the_day_before_changes_nothing(shard: ShardRig) -> None:
     shard.bar(MONDAY, "04:00:00", av=5)
     before = shard.row()
     assert shard.bar(FRIDAY, "19:59:59", av=900, h=50.0) == {"other_day": 1}
@@ -63,7 +63,7 @@ def test_a_late_bar_of_the_day_before_changes_nothing(shard: Shard) -> None:
     assert len(shard.core.tick(published_ns=1).changed) == 0
 
 
-def test_reference_data_outlives_the_night(shard: Shard) -> None:
+def test_reference_data_outlives_the_night(shard: ShardRig) -> None:
     shard.core.apply_reference(row_block({"AAPL": {"prev_day_close": 8.0}}))
     shard.bar(FRIDAY, "15:00:00", c=10.0)
     assert shard.row()["pct_change"] == 25.0
@@ -71,7 +71,7 @@ def test_reference_data_outlives_the_night(shard: Shard) -> None:
     assert shard.row()["pct_change"] == 12.5
 
 
-def test_reference_data_of_the_day_before_tells_no_previous_session(shard: Shard) -> None:
+def test_reference_data_of_the_day_before_tells_no_previous_session(shard: ShardRig) -> None:
     facts = {"AAPL": {"prev_day_close": 8.0, "split_ratio": 2.0, "free_float": 5.0}}
     shard.core.apply_reference(row_block(facts, market_time_ms=new_york_ms(FRIDAY, "04:00:00")))
     shard.bar(FRIDAY, "15:00:00", c=10.0)
@@ -84,7 +84,7 @@ def test_reference_data_of_the_day_before_tells_no_previous_session(shard: Shard
     assert row["free_float"] == 5.0
 
 
-def test_quotes_of_the_new_day_end_the_old_one_too(shard: Shard) -> None:
+def test_quotes_of_the_new_day_end_the_old_one_too(shard: ShardRig) -> None:
     shard.bar(FRIDAY, "19:59:59")
     quote = quote_wire(timestamp_ms=new_york_ms(MONDAY, "04:00:00"))
     shard.core.apply([batch(QueueName.QUOTES, [quote])])
@@ -93,7 +93,7 @@ def test_quotes_of_the_new_day_end_the_old_one_too(shard: Shard) -> None:
     assert row["bid_price"] == 9.99
 
 
-def test_since_open_counts_from_the_first_bar_of_the_pre_market(shard: Shard) -> None:
+def test_since_open_counts_from_the_first_bar_of_the_pre_market(shard: ShardRig) -> None:
     shard.bar(MONDAY, "04:00:05", o=10.0, c=10.5, op=99.0)
     shard.bar(MONDAY, "08:00:00", o=11.0, c=12.0)
     row = shard.row()
@@ -101,7 +101,7 @@ def test_since_open_counts_from_the_first_bar_of_the_pre_market(shard: Shard) ->
     assert row["official_open_price"] is None, "before the open it can only be another day's"
 
 
-def test_gainers_start_anew_at_the_open(shard: Shard) -> None:
+def test_gainers_start_anew_at_the_open(shard: ShardRig) -> None:
     shard.bar(MONDAY, "08:00:00", o=10.0, c=12.0, h=13.0, av=500)
     shard.bar(MONDAY, "09:30:00", "MSFT")
     row = shard.row()
@@ -109,13 +109,13 @@ def test_gainers_start_anew_at_the_open(shard: Shard) -> None:
     assert (row["close"], row["day_high"], row["accumulated_volume"]) == (12.0, 13.0, 500)
 
 
-def test_a_quiet_first_minute_does_not_miss_the_reset(shard: Shard) -> None:
+def test_a_quiet_first_minute_does_not_miss_the_reset(shard: ShardRig) -> None:
     shard.bar(MONDAY, "08:00:00", o=10.0, c=12.0)
     shard.bar(MONDAY, "09:47:12", o=16.0, c=20.0)
     assert shard.row()["pct_change_since_open"] == 25.0
 
 
-def test_the_official_open_replaces_the_first_bar_once_known(shard: Shard) -> None:
+def test_the_official_open_replaces_the_first_bar_once_known(shard: ShardRig) -> None:
     shard.bar(MONDAY, "09:30:00", o=10.0, c=12.0, op=None)
     assert shard.row()["change_since_open"] == 2.0
     shard.bar(MONDAY, "09:30:01", c=12.0, op=0)
@@ -126,7 +126,7 @@ def test_the_official_open_replaces_the_first_bar_once_known(shard: Shard) -> No
     assert shard.row()["change_since_open"] == 1.0, "what is known stays known"
 
 
-def test_a_pre_market_bar_after_the_open_brings_no_old_base(shard: Shard) -> None:
+def test_a_pre_market_bar_after_the_open_brings_no_old_base(shard: ShardRig) -> None:
     shard.bar(MONDAY, "09:30:00", "MSFT")
     shard.bar(MONDAY, "09:29:59", o=10.0, c=12.0)
     row = shard.row()
@@ -135,13 +135,13 @@ def test_a_pre_market_bar_after_the_open_brings_no_old_base(shard: Shard) -> Non
     assert row["change_since_open"] is None
 
 
-def test_times_that_no_calendar_knows_are_ignored(shard: Shard) -> None:
+def test_times_that_no_calendar_knows_are_ignored(shard: ShardRig) -> None:
     outcome = shard.core.apply([batch(QueueName.AGGREGATE, [aggregate_wire(start_ms=5)])])
     assert outcome.ignored == {"other_day": 1}
     assert len(shard.core.tick(published_ns=1).whole) == 0
 
 
-def test_zero_is_a_value(shard: Shard) -> None:
+def test_zero_is_a_value(shard: ShardRig) -> None:
     shard.core.apply_reference(row_block({"AAPL": {"prev_day_close": 0.0, "free_float": 0.0}}))
     shard.bar(MONDAY, "10:00:00", v=0, av=0, z=0)
     row = shard.row()
@@ -152,7 +152,7 @@ def test_zero_is_a_value(shard: Shard) -> None:
     assert row["relative_volume"] is None
 
 
-def test_reference_data_of_the_coming_day_waits_for_it(shard: Shard) -> None:
+def test_reference_data_of_the_coming_day_waits_for_it(shard: ShardRig) -> None:
     shard.core.apply_reference(row_block({"AAPL": {"prev_day_close": 5.0}}))
     shard.bar(FRIDAY, "19:59:59", c=6.0)
     coming = row_block({"AAPL": {"prev_day_close": 6.0}}, market_time_ms=new_york_ms(MONDAY, "04:00:00"))
@@ -164,7 +164,7 @@ def test_reference_data_of_the_coming_day_waits_for_it(shard: Shard) -> None:
     assert shard.row()["change"] == 2.0
 
 
-def test_reference_data_of_a_later_day_waits_also_when_it_came_first(shard: Shard) -> None:
+def test_reference_data_of_a_later_day_waits_also_when_it_came_first(shard: ShardRig) -> None:
     coming = row_block({"AAPL": {"prev_day_close": 6.0}}, market_time_ms=new_york_ms(MONDAY, "04:00:00"))
     shard.core.apply_reference(coming)
     shard.bar(FRIDAY, "19:59:59", c=6.0)
@@ -173,7 +173,7 @@ def test_reference_data_of_a_later_day_waits_also_when_it_came_first(shard: Shar
     assert shard.row()["change"] == 2.0
 
 
-def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: Shard) -> None:
+def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: ShardRig) -> None:
     shard.bar(MONDAY, "10:00:00", h=11.0)
     shard.bar(MONDAY, "10:00:02")
     shard.core.tick(published_ns=1)
@@ -183,11 +183,11 @@ def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: Shard) 
     assert len(blocks.whole) == 1
 
 
-def test_a_restored_shard_continues_where_the_other_stopped(shard: Shard) -> None:
+def test_a_restored_shard_continues_where_the_other_stopped(shard: ShardRig) -> None:
     shard.bar(MONDAY, "09:29:00", o=5.0, c=5.0)
     shard.bar(MONDAY, "09:30:00", o=10.0, c=12.0)
     checkpoint = Checkpoint(shard.core.tick(published_ns=1).whole, {})
-    successor = Shard()
+    successor = ShardRig()
     successor.core.restore(checkpoint)
     for each in (shard, successor):
         each.bar(MONDAY, "09:31:00", o=12.0, c=15.0)

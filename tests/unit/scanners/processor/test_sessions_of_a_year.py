@@ -30,7 +30,7 @@ Row = dict[str, float | None]
 MINUTE_MS: Final = 60_000
 
 
-class Shard:
+class ShardRig:
     """A shard processor that is fed events and read row by row."""
 
     def __init__(self, calendar: TradingCalendar) -> None:
@@ -66,7 +66,7 @@ class Shard:
     ],
 )
 def test_days_and_opens_follow_new_york_when_its_clocks_change(friday: str, monday: str) -> None:
-    shard = Shard(calendar_of(friday, monday))
+    shard = ShardRig(calendar_of(friday, monday))
     shard.bar(friday, "19:59:59", c=7.0)
     shard.bar(monday, "03:59:59", c=8.0)
     assert shard.row()["close"] == 8.0, "it belongs to Friday's trading day"
@@ -83,7 +83,7 @@ def test_days_and_opens_follow_new_york_when_its_clocks_change(friday: str, mond
 
 def test_a_half_day_ends_its_sessions_early() -> None:
     half_day, following = "2026-11-27", "2026-11-30"
-    shard = Shard(calendar_of(half_day, following, early_closes=(half_day,)))
+    shard = ShardRig(calendar_of(half_day, following, early_closes=(half_day,)))
     for time_of_day, high in (("12:59:59", 10.0), ("13:00:00", 11.0), ("16:59:59", 12.0), ("17:00:00", 13.0)):
         shard.bar(half_day, time_of_day, h=high, l=10.0)
     row = shard.row()
@@ -93,7 +93,7 @@ def test_a_half_day_ends_its_sessions_early() -> None:
 
 def test_a_holiday_belongs_to_the_session_before_it() -> None:
     before, holiday, after = "2026-11-25", "2026-11-26", "2026-11-27"
-    shard = Shard(calendar_of(before, after))
+    shard = ShardRig(calendar_of(before, after))
     shard.bar(before, "15:00:00", o=5.0, c=6.0, h=20.0)
     for time_of_day in ("04:00:00", "09:30:00", "16:00:00"):
         assert shard.bar(holiday, time_of_day, c=7.0) == {}
@@ -114,7 +114,7 @@ def test_the_last_millisecond_before_four_is_of_the_day_before(queue: QueueName)
         make = trade_wire if queue is QueueName.TRADES else quote_wire
         return make("MSFT", timestamp_ms=time_ms)
 
-    shard = Shard(calendar_of(tuesday, wednesday))
+    shard = ShardRig(calendar_of(tuesday, wednesday))
     shard.bar(tuesday, "15:00:00")
     assert shard.apply(event(four_ms - 1), queue=queue) == {}
     assert shard.row()["close"] is not None
@@ -124,7 +124,7 @@ def test_the_last_millisecond_before_four_is_of_the_day_before(queue: QueueName)
 
 def test_a_first_event_before_four_begins_the_day_before() -> None:
     tuesday, wednesday = "2026-11-24", "2026-11-25"
-    shard = Shard(calendar_of(tuesday, wednesday))
+    shard = ShardRig(calendar_of(tuesday, wednesday))
     shard.bar(wednesday, "03:59:00", h=30.0)
     assert shard.row()["day_high"] == 30.0
     shard.bar(wednesday, "04:00:00", h=10.0)
@@ -140,7 +140,7 @@ def test_without_any_event_around_the_open_the_first_one_later_resets(queue: Que
         QueueName.TRADES: trade_wire("MSFT", timestamp_ms=first_ms),
         QueueName.QUOTES: quote_wire("MSFT", timestamp_ms=first_ms),
     }
-    shard = Shard(calendar_of(day))
+    shard = ShardRig(calendar_of(day))
     shard.bar(day, "09:20:00", o=10.0, c=12.0)
     assert shard.row()["change_since_open"] == 2.0
 
@@ -153,7 +153,7 @@ def test_without_any_event_around_the_open_the_first_one_later_resets(queue: Que
 
 def test_a_late_bar_counts_for_the_session_in_which_it_started() -> None:
     day = "2026-11-24"
-    shard = Shard(calendar_of(day))
+    shard = ShardRig(calendar_of(day))
     shard.bar(day, "09:30:00", h=10.0, l=10.0, c=10.0)
     shard.bar(day, "09:29:59", h=12.0, l=10.0, c=11.0)
     row = shard.row()
@@ -163,7 +163,7 @@ def test_a_late_bar_counts_for_the_session_in_which_it_started() -> None:
 
 def test_a_bar_that_is_sent_again_replaces_the_first_and_keeps_the_range() -> None:
     day = "2026-11-24"
-    shard = Shard(calendar_of(day))
+    shard = ShardRig(calendar_of(day))
     shard.bar(day, "10:00:00", h=12.0, l=10.0, c=11.0, av=500)
     shard.bar(day, "10:00:00", h=11.0, l=10.0, c=10.5, av=400)
     row = shard.row()
@@ -177,7 +177,7 @@ def test_a_day_may_begin_on_the_evening_before() -> None:
         SessionHours(dt.date.fromisoformat(day), new_york_ms(day, "09:30"), new_york_ms(day, "16:00"))
         for day in (tuesday, wednesday, thursday)
     ]
-    shard = Shard(TradingCalendar(hours, SessionBoundaries(day_start=dt.time(21, 0))))
+    shard = ShardRig(TradingCalendar(hours, SessionBoundaries(day_start=dt.time(21, 0))))
     shard.bar(tuesday, "19:59:59", h=30.0)
     shard.bar(tuesday, "21:00:00", o=9.0, c=9.0, h=9.5, l=9.0)
     shard.bar(wednesday, "03:59:59", c=9.5, h=10.0, l=9.0)
@@ -225,12 +225,12 @@ def a_day(draw: st.DrawFn) -> list[Wire]:
     return bars
 
 
-def started_shard(snapshot: Mapping[str, tuple[float, float]]) -> Shard:
+def started_shard(snapshot: Mapping[str, tuple[float, float]]) -> ShardRig:
     """A shard with the reference data of the morning, and the range of the day as far as it has come."""
     rows = {symbol: {"prev_day_close": PREVIOUS_CLOSE, "avg_volume": AVERAGE_VOLUME} for symbol in SYMBOLS}
     for symbol, (high, low) in snapshot.items():
         rows[symbol] |= {"snapshot_high": high, "snapshot_low": low}
-    shard = Shard(CALENDAR)
+    shard = ShardRig(CALENDAR)
     shard.core.apply_reference(row_block(rows, market_time_ms=START_MS))
     return shard
 

@@ -41,8 +41,8 @@ SHARD = shard_of("AAPL", SHARDS)
 ROWS = STORED.rows_channel(QUOTE)
 
 
-class Desk:
-    """A hub, what feeds it, and one client that can be told to read."""
+class HubRig:
+    """A hub, its announcements and stored data, and one client that reads when the test calls `read`."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -69,7 +69,7 @@ class Desk:
             self.hub.attach(self.client.outbox)
 
     def subscribe(self, feed: Feed) -> None:
-        """What the client says."""
+        """Subscribe the client to a feed."""
         self.attach()
         self.hub.subscribe(self.client.outbox, feed)
 
@@ -83,7 +83,7 @@ class Desk:
                 self.copies.setdefault(frame["feed"], FeedCopy()).apply(text)
 
     def data_state(self) -> str:
-        """What `/readyz` would tell; empty before it is known."""
+        """The state that `/readyz` would report; empty before it is known."""
         status = self.hub.data_status()
         return status.state if status else ""
 
@@ -113,141 +113,145 @@ def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    desk = Desk()
-    yield desk
-    await desk.hub.stop()
+async def rig() -> AsyncIterator[HubRig]:
+    rig = HubRig()
+    yield rig
+    await rig.hub.stop()
 
 
-async def test_a_board_is_read_from_the_store_and_then_followed(desk: Desk) -> None:
-    desk.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 1.0}, tick=7)
-    desk.subscribe(BOARD)
-    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
-    desk.board(2.0, tick=8)
-    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
-    assert desk.copies[TOP_GAINERS].snapshots == 1
+async def test_a_board_is_read_from_the_store_and_then_followed(rig: HubRig) -> None:
+    rig.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 1.0}, tick=7)
+    rig.subscribe(BOARD)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    rig.board(2.0, tick=8)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
+    assert rig.copies[TOP_GAINERS].snapshots == 1
 
 
-async def test_every_subscriber_gets_the_very_same_text(desk: Desk) -> None:
-    other = ReadingClient(desk.clock)
-    desk.hub.attach(other.outbox)
-    desk.subscribe(BOARD)
-    desk.hub.subscribe(other.outbox, BOARD)
-    desk.board(1.0, tick=1)
-    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
-    while other.outbox.take(desk.hub.snapshot) is not None:
+async def test_every_subscriber_gets_the_very_same_text(rig: HubRig) -> None:
+    other = ReadingClient(rig.clock)
+    rig.hub.attach(other.outbox)
+    rig.subscribe(BOARD)
+    rig.hub.subscribe(other.outbox, BOARD)
+    rig.board(1.0, tick=1)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    while other.outbox.take(rig.hub.snapshot) is not None:
         pass
-    desk.board(2.0, tick=2)
+    rig.board(2.0, tick=2)
     await eventually(lambda: len(other.outbox) == 1, 2.0)
-    texts = [outbox.take(desk.hub.snapshot) for outbox in (desk.client.outbox, other.outbox)]
+    texts = [outbox.take(rig.hub.snapshot) for outbox in (rig.client.outbox, other.outbox)]
     assert texts[0] is not None
     assert texts[0] is texts[1]
 
 
-async def test_rows_announced_while_the_store_is_read_are_newer_than_what_it_held(desk: Desk) -> None:
+async def test_rows_announced_while_the_store_is_read_are_newer_than_what_it_held(
+    rig: HubRig,
+) -> None:
     """The race on purpose: the stored whole of tick 5 arrives after the announcement of tick 6."""
-    desk.store({"AAPL": 5.0, "MSFT": 5.0}, tick=5)
-    desk.snapshots.released.clear()
-    desk.subscribe(QUOTE)
-    await eventually(lambda: SHARD in desk.snapshots.reads, 2.0)
-    desk.rows({"AAPL": 6.0}, tick=6)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [6.0]}), 2.0)
-    desk.snapshots.released.set()
-    desk.rows({"AAPL": 7.0}, tick=7)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [7.0]}), 2.0)
+    rig.store({"AAPL": 5.0, "MSFT": 5.0}, tick=5)
+    rig.snapshots.released.clear()
+    rig.subscribe(QUOTE)
+    await eventually(lambda: SHARD in rig.snapshots.reads, 2.0)
+    rig.rows({"AAPL": 6.0}, tick=6)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [6.0]}), 2.0)
+    rig.snapshots.released.set()
+    rig.rows({"AAPL": 7.0}, tick=7)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [7.0]}), 2.0)
 
 
-async def test_a_quote_that_joins_while_the_store_is_read_waits_for_a_read_of_its_own(desk: Desk) -> None:
+async def test_a_quote_that_joins_while_the_store_is_read_waits_for_a_read_of_its_own(
+    rig: HubRig,
+) -> None:
     """Tick 6 came before the second quote was watched, and the read of tick 5 does not contain it."""
     second = next(s for s in ("MSFT", "IBM", "KO", "GE") if shard_of(s, SHARDS) == SHARD)
-    desk.store({"AAPL": 5.0, second: 5.0}, tick=5)
-    desk.snapshots.released.clear()
-    desk.subscribe(QUOTE)
-    await eventually(lambda: SHARD in desk.snapshots.reads, 2.0)
-    desk.rows({"AAPL": 6.0, second: 6.0}, tick=6)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [6.0]}), 2.0)
-    desk.subscribe(feed_of(f"quote:{second}"))
-    desk.store({"AAPL": 6.0, second: 6.0}, tick=6)
-    desk.snapshots.released.set()
-    await eventually(desk.holds(f"quote:{second}", {second: [6.0]}), 2.0)
-    assert desk.copies[f"quote:{second}"].seq == 1, "a state from before it was watched went out first"
+    rig.store({"AAPL": 5.0, second: 5.0}, tick=5)
+    rig.snapshots.released.clear()
+    rig.subscribe(QUOTE)
+    await eventually(lambda: SHARD in rig.snapshots.reads, 2.0)
+    rig.rows({"AAPL": 6.0, second: 6.0}, tick=6)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [6.0]}), 2.0)
+    rig.subscribe(feed_of(f"quote:{second}"))
+    rig.store({"AAPL": 6.0, second: 6.0}, tick=6)
+    rig.snapshots.released.set()
+    await eventually(rig.holds(f"quote:{second}", {second: [6.0]}), 2.0)
+    assert rig.copies[f"quote:{second}"].seq == 1, "a state from before it was watched went out first"
 
 
-async def test_many_quotes_of_a_shard_share_one_read(desk: Desk) -> None:
-    desk.store({"AAPL": 1.0}, tick=1)
-    desk.attach()
-    await eventually(lambda: len(desk.snapshots.reads) >= len(STORED.boards) + len(STORED.streams), 2.0)
-    desk.snapshots.reads.clear()
+async def test_many_quotes_of_a_shard_share_one_read(rig: HubRig) -> None:
+    rig.store({"AAPL": 1.0}, tick=1)
+    rig.attach()
+    await eventually(lambda: len(rig.snapshots.reads) >= len(STORED.boards) + len(STORED.streams), 2.0)
+    rig.snapshots.reads.clear()
     symbols = [s for s in map("S{}".format, range(200)) if shard_of(s, SHARDS) == SHARD]
     for symbol in symbols:
-        desk.subscribe(feed_of(f"quote:{symbol}"))
-    await eventually(desk.holds(f"quote:{symbols[-1]}", {}), 2.0)
-    assert desk.snapshots.reads == [SHARD]
+        rig.subscribe(feed_of(f"quote:{symbol}"))
+    await eventually(rig.holds(f"quote:{symbols[-1]}", {}), 2.0)
+    assert rig.snapshots.reads == [SHARD]
 
 
-async def test_a_gap_in_the_ticks_is_healed_from_the_store(desk: Desk) -> None:
-    desk.store({"AAPL": 1.0}, tick=1)
-    desk.subscribe(QUOTE)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
-    desk.store({"AAPL": 2.0, "MSFT": 3.0}, tick=3)
-    desk.rows({"MSFT": 3.0}, tick=3)  # tick 2, with the change of AAPL, was missed
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [2.0]}), 2.0)
-    assert desk.copies[QUOTE.name].snapshots == 2
+async def test_a_gap_in_the_ticks_is_healed_from_the_store(rig: HubRig) -> None:
+    rig.store({"AAPL": 1.0}, tick=1)
+    rig.subscribe(QUOTE)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
+    rig.store({"AAPL": 2.0, "MSFT": 3.0}, tick=3)
+    rig.rows({"MSFT": 3.0}, tick=3)  # tick 2, with the change of AAPL, was missed
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [2.0]}), 2.0)
+    assert rig.copies[QUOTE.name].snapshots == 2
 
 
-async def test_after_a_reconnection_everything_is_read_again_and_sent_whole(desk: Desk) -> None:
-    desk.store({"AAPL": 1.0}, tick=1)
-    desk.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 1.0}, tick=1)
+async def test_after_a_reconnection_everything_is_read_again_and_sent_whole(rig: HubRig) -> None:
+    rig.store({"AAPL": 1.0}, tick=1)
+    rig.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 1.0}, tick=1)
     for feed in (QUOTE, BOARD):
-        desk.subscribe(feed)
-        await eventually(desk.holds(feed.name, {"AAPL": [1.0]}), 2.0)
-    desk.store({"AAPL": 9.0}, tick=9)
-    desk.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 9.0}, tick=9)
-    desk.announcements.reconnect()
+        rig.subscribe(feed)
+        await eventually(rig.holds(feed.name, {"AAPL": [1.0]}), 2.0)
+    rig.store({"AAPL": 9.0}, tick=9)
+    rig.snapshots.boards[TOP_GAINERS] = quotes({"AAPL": 9.0}, tick=9)
+    rig.announcements.reconnect()
     for feed in (QUOTE, BOARD):
-        await eventually(desk.holds(feed.name, {"AAPL": [9.0]}), 2.0)
-        assert desk.copies[feed.name].snapshots == 2
+        await eventually(rig.holds(feed.name, {"AAPL": [9.0]}), 2.0)
+        assert rig.copies[feed.name].snapshots == 2
 
 
-async def test_a_symbol_that_left_its_shard_leaves_the_feed(desk: Desk) -> None:
-    desk.store({"AAPL": 1.0}, tick=1)
-    desk.subscribe(QUOTE)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
-    desk.store({}, tick=1, epoch=2)
-    desk.rows({}, tick=1, epoch=2)
-    await eventually(desk.holds(QUOTE.name, {}), 2.0)
+async def test_a_symbol_that_left_its_shard_leaves_the_feed(rig: HubRig) -> None:
+    rig.store({"AAPL": 1.0}, tick=1)
+    rig.subscribe(QUOTE)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
+    rig.store({}, tick=1, epoch=2)
+    rig.rows({}, tick=1, epoch=2)
+    await eventually(rig.holds(QUOTE.name, {}), 2.0)
 
 
-async def test_a_quote_is_answered_once_the_store_has_its_shard(desk: Desk) -> None:
-    desk.subscribe(QUOTE)
-    await eventually(lambda: SHARD in desk.snapshots.reads, 2.0)
-    desk.read()
-    assert QUOTE.name not in desk.copies
-    desk.store({}, tick=1)
-    desk.rows({}, tick=1)
-    await eventually(desk.holds(QUOTE.name, {}), 2.0)
+async def test_a_quote_is_answered_once_the_store_has_its_shard(rig: HubRig) -> None:
+    rig.subscribe(QUOTE)
+    await eventually(lambda: SHARD in rig.snapshots.reads, 2.0)
+    rig.read()
+    assert QUOTE.name not in rig.copies
+    rig.store({}, tick=1)
+    rig.rows({}, tick=1)
+    await eventually(rig.holds(QUOTE.name, {}), 2.0)
 
 
 async def test_to_subscribe_to_the_status_asks_for_it_at_once_and_to_leave_it_ends_nothing(
-    desk: Desk,
+    rig: HubRig,
 ) -> None:
     status = feed_of("status")
-    desk.snapshots.away = desk.listener.away = True
-    desk.attach()
-    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
-    desk.read()
-    seen = len(desk.statuses)
-    desk.subscribe(status)
-    desk.read()
-    assert [told["state"] for told in desk.statuses[seen:]] == ["cache_away"]
-    desk.hub.unsubscribe(desk.client.outbox, status)
-    assert desk.hub.snapshot(status.name, VERSION_2) is None
-    seen = len(desk.statuses)
-    desk.clock.advance(6.0)
+    rig.snapshots.away = rig.listener.away = True
+    rig.attach()
+    await eventually(lambda: rig.data_state() == DataState.CACHE_AWAY, 3.0)
+    rig.read()
+    seen = len(rig.statuses)
+    rig.subscribe(status)
+    rig.read()
+    assert [sent["state"] for sent in rig.statuses[seen:]] == ["cache_away"]
+    rig.hub.unsubscribe(rig.client.outbox, status)
+    assert rig.hub.snapshot(status.name, VERSION_2) is None
+    seen = len(rig.statuses)
+    rig.clock.advance(6.0)
 
     def one_more_came() -> bool:
-        desk.read()
-        return len(desk.statuses) > seen
+        rig.read()
+        return len(rig.statuses) > seen
 
     await eventually(one_more_came, 3.0)
 
@@ -255,102 +259,108 @@ async def test_to_subscribe_to_the_status_asks_for_it_at_once_and_to_leave_it_en
 TRADES = feed_of("trades:AAPL")
 
 
-async def test_a_store_that_answers_again_is_no_trouble_where_only_tapes_are_read(desk: Desk) -> None:
-    desk.subscribe(TRADES)
-    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
-    desk.snapshots.away = True
-    desk.rows({"AAPL": 1.0}, tick=1)
-    desk.hub.detach(desk.client.outbox)
-    desk.hub.attach(desk.client.outbox)
-    desk.hub.subscribe(desk.client.outbox, TRADES)
-    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
-    desk.snapshots.away = False
-    await eventually(lambda: desk.data_state() != DataState.CACHE_AWAY, 3.0)
+async def test_a_store_that_answers_again_is_no_failure_where_only_tapes_are_read(
+    rig: HubRig,
+) -> None:
+    rig.subscribe(TRADES)
+    await eventually(lambda: "tape:AAPL" in rig.snapshots.reads, 2.0)
+    rig.snapshots.away = True
+    rig.rows({"AAPL": 1.0}, tick=1)
+    rig.hub.detach(rig.client.outbox)
+    rig.hub.attach(rig.client.outbox)
+    rig.hub.subscribe(rig.client.outbox, TRADES)
+    await eventually(lambda: rig.data_state() == DataState.CACHE_AWAY, 3.0)
+    rig.snapshots.away = False
+    await eventually(lambda: rig.data_state() != DataState.CACHE_AWAY, 3.0)
 
 
-async def test_a_store_that_answers_with_foreign_bytes_is_not_away(desk: Desk) -> None:
-    desk.snapshots.away = True
-    desk.subscribe(BOARD)
-    await eventually(lambda: desk.data_state() == DataState.CACHE_AWAY, 3.0)
-    desk.snapshots.unreadable.add(TOP_GAINERS)
-    desk.snapshots.away = False
-    await eventually(lambda: desk.data_state() != DataState.CACHE_AWAY, 3.0)
+async def test_a_store_that_answers_with_foreign_bytes_is_not_away(rig: HubRig) -> None:
+    rig.snapshots.away = True
+    rig.subscribe(BOARD)
+    await eventually(lambda: rig.data_state() == DataState.CACHE_AWAY, 3.0)
+    rig.snapshots.unreadable.add(TOP_GAINERS)
+    rig.snapshots.away = False
+    await eventually(lambda: rig.data_state() != DataState.CACHE_AWAY, 3.0)
 
 
-async def test_a_defect_is_survived_by_starting_over_with_a_new_epoch(desk: Desk) -> None:
-    desk.subscribe(BOARD)
-    desk.board(1.0, tick=1)
-    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
-    epoch = desk.copies[TOP_GAINERS].epoch
-    desk.announcements.fail(LookupError("a defect"))
-    await eventually(lambda: "a defect" in desk.hub.unready().get("hub", ""), 2.0)
-    await eventually(lambda: desk.announcements.readers == 2, 5.0)
-    assert desk.hub.unready() == {}
-    desk.board(2.0, tick=2)
-    await eventually(desk.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
-    assert desk.copies[TOP_GAINERS].epoch != epoch
+async def test_a_defect_is_survived_by_starting_over_with_a_new_epoch(rig: HubRig) -> None:
+    rig.subscribe(BOARD)
+    rig.board(1.0, tick=1)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    epoch = rig.copies[TOP_GAINERS].epoch
+    rig.announcements.fail(LookupError("a defect"))
+    await eventually(lambda: "a defect" in rig.hub.unready().get("hub", ""), 2.0)
+    await eventually(lambda: rig.announcements.readers == 2, 5.0)
+    assert rig.hub.unready() == {}
+    rig.board(2.0, tick=2)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
+    assert rig.copies[TOP_GAINERS].epoch != epoch
 
 
-async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgotten(desk: Desk) -> None:
-    desk.store({"AAPL": 1.0}, tick=1)
+async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgotten(
+    rig: HubRig,
+) -> None:
+    rig.store({"AAPL": 1.0}, tick=1)
     for feed in (QUOTE, BOARD):
-        desk.subscribe(feed)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
-    desk.hub.detach(desk.client.outbox)
-    assert desk.hub.pending_frames() == []
-    assert desk.hub.snapshot(QUOTE.name, VERSION_2) is None
-    other = ReadingClient(desk.clock)
-    desk.hub.attach(other.outbox)
-    desk.hub.subscribe(other.outbox, BOARD)
-    desk.board(1.0, tick=1)
-    await eventually(lambda: desk.hub.snapshot(TOP_GAINERS, VERSION_2) is not None, 2.0)
-    assert len(desk.client.outbox) == 0
+        rig.subscribe(feed)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
+    rig.hub.detach(rig.client.outbox)
+    assert rig.hub.pending_frames() == []
+    assert rig.hub.snapshot(QUOTE.name, VERSION_2) is None
+    other = ReadingClient(rig.clock)
+    rig.hub.attach(other.outbox)
+    rig.hub.subscribe(other.outbox, BOARD)
+    rig.board(1.0, tick=1)
+    await eventually(lambda: rig.hub.snapshot(TOP_GAINERS, VERSION_2) is not None, 2.0)
+    assert len(rig.client.outbox) == 0
 
 
-async def test_a_client_that_stalls_is_given_up(desk: Desk) -> None:
+async def test_a_client_that_stalls_is_given_up(rig: HubRig) -> None:
     class Stalled(ReadingClient):
         def __init__(self, clock: ManualClock) -> None:
             super().__init__(clock)
             self.outbox.stalled_seconds = lambda: 31.0  # type: ignore[method-assign]
 
-    desk.attach()
-    stalled = Stalled(desk.clock)
-    desk.hub.attach(stalled.outbox)
+    rig.attach()
+    stalled = Stalled(rig.clock)
+    rig.hub.attach(stalled.outbox)
     await eventually(lambda: stalled.given_up == 1, 3.0)
-    assert desk.client.given_up == 0
+    assert rig.client.given_up == 0
 
 
-async def test_a_store_that_is_away_is_told_until_it_answers_and_leaves_the_process_ready(desk: Desk) -> None:
-    desk.snapshots.away = desk.listener.away = True
-    desk.attach()
+async def test_a_store_that_is_away_is_reported_and_leaves_the_process_ready(
+    rig: HubRig,
+) -> None:
+    rig.snapshots.away = rig.listener.away = True
+    rig.attach()
 
     def tick() -> None:
         for channel in announced_channels(STORED):
-            block = quotes({}, tick=desk.clock.time_ns())
-            desk.announcements.announce(
-                channel, msgspec.structs.replace(block, received_ns=desk.clock.time_ns())
+            block = quotes({}, tick=rig.clock.time_ns())
+            rig.announcements.announce(
+                channel, msgspec.structs.replace(block, received_ns=rig.clock.time_ns())
             )
 
     def state() -> str:
         tick()
-        desk.read()
-        return desk.statuses[-1]["state"] if desk.statuses else ""
+        rig.read()
+        return rig.statuses[-1]["state"] if rig.statuses else ""
 
     await eventually(lambda: state() == "cache_away", 3.0)
-    assert desk.hub.unready() == {}
-    desk.snapshots.away = desk.listener.away = False
+    assert rig.hub.unready() == {}
+    rig.snapshots.away = rig.listener.away = False
     await eventually(lambda: state() == "live", 5.0)
-    desk.clock.advance(6)
-    await eventually(lambda: desk.data_state() == "no_listener", 5.0)
+    rig.clock.advance(6)
+    await eventually(lambda: rig.data_state() == "no_listener", 5.0)
 
 
-async def test_a_listeners_record_of_another_version_counts_as_none(desk: Desk) -> None:
-    desk.listener.told = b'{"version": 99}'
-    desk.attach()
+async def test_a_listeners_record_of_another_version_counts_as_none(rig: HubRig) -> None:
+    rig.listener.record = b'{"version": 99}'
+    rig.attach()
 
     def state() -> str:
-        desk.clock.advance(1)
-        return desk.data_state()
+        rig.clock.advance(1)
+        return rig.data_state()
 
     await eventually(lambda: state() == "no_listener", 3.0)
 
@@ -366,8 +376,8 @@ def high(price: float, tick: int, epoch: int = 1) -> RowBlock:
 class Alerts:
     """What a correct client makes of a feed of events."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, rig: HubRig) -> None:
+        self._desk = rig
         self.prices: list[float] = []
         self.snapshots = 0
 
@@ -387,99 +397,107 @@ class Alerts:
             self.prices = [*before, *(row[1] for row in frame["rows"])]
 
 
-async def test_alerts_of_all_shards_are_read_from_the_store_and_then_followed(desk: Desk) -> None:
+async def test_alerts_of_all_shards_are_read_from_the_store_and_then_followed(rig: HubRig) -> None:
     for shard in range(SHARDS):
-        desk.snapshots.streams[shard, "daily_range_high"] = [high(1.0 + shard, tick=1 + shard)]
-    desk.subscribe(HIGHS)
-    alerts = Alerts(desk)
+        rig.snapshots.streams[shard, "daily_range_high"] = [high(1.0 + shard, tick=1 + shard)]
+    rig.subscribe(HIGHS)
+    alerts = Alerts(rig)
     await eventually(alerts.are(1.0, 2.0), 2.0)
-    desk.announcements.announce(HIGHS_OF_SHARD[0], high(2.0, tick=1))  # known: it was read
-    desk.announcements.announce(HIGHS_OF_SHARD[1], high(3.0, tick=9))
+    rig.announcements.announce(HIGHS_OF_SHARD[0], high(2.0, tick=1))  # known: it was read
+    rig.announcements.announce(HIGHS_OF_SHARD[1], high(3.0, tick=9))
     await eventually(alerts.are(1.0, 2.0, 3.0), 2.0)
     assert alerts.snapshots == 1
 
 
-async def test_alerts_that_were_missed_are_read_when_the_rows_show_a_gap_or_a_new_owner(desk: Desk) -> None:
-    desk.subscribe(HIGHS)
-    alerts = Alerts(desk)
-    desk.rows({}, tick=1)
-    await eventually(lambda: "daily_range_high:0" in desk.snapshots.reads, 2.0)
-    desk.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
-    desk.rows({}, tick=3)
+async def test_alerts_that_were_missed_are_read_when_the_rows_show_a_gap_or_a_new_owner(
+    rig: HubRig,
+) -> None:
+    rig.subscribe(HIGHS)
+    alerts = Alerts(rig)
+    rig.rows({}, tick=1)
+    await eventually(lambda: "daily_range_high:0" in rig.snapshots.reads, 2.0)
+    rig.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
+    rig.rows({}, tick=3)
     await eventually(alerts.are(5.0), 2.0)
-    desk.snapshots.streams[SHARD, "daily_range_high"] += [high(6.0, tick=1, epoch=2)]
-    desk.rows({}, tick=1, epoch=2)
+    rig.snapshots.streams[SHARD, "daily_range_high"] += [high(6.0, tick=1, epoch=2)]
+    rig.rows({}, tick=1, epoch=2)
     await eventually(alerts.are(5.0, 6.0), 2.0)
 
 
 async def test_alerts_of_ticks_that_nobody_heard_are_read_though_a_quote_has_read_those_ticks(
-    desk: Desk,
+    rig: HubRig,
 ) -> None:
-    desk.subscribe(HIGHS)
-    desk.rows({}, tick=1)
-    await eventually(lambda: "daily_range_high:0" in desk.snapshots.reads, 2.0)
-    desk.store({"AAPL": 3.0}, tick=3)
-    desk.subscribe(QUOTE)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
-    desk.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
-    alerts = Alerts(desk)
-    desk.rows({}, tick=4)
+    rig.subscribe(HIGHS)
+    rig.rows({}, tick=1)
+    await eventually(lambda: "daily_range_high:0" in rig.snapshots.reads, 2.0)
+    rig.store({"AAPL": 3.0}, tick=3)
+    rig.subscribe(QUOTE)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
+    rig.snapshots.streams[SHARD, "daily_range_high"] = [high(5.0, tick=2)]
+    alerts = Alerts(rig)
+    rig.rows({}, tick=4)
     await eventually(alerts.are(5.0), 2.0)
 
 
-async def test_a_tape_is_read_after_a_gap_though_a_quote_has_read_the_missed_ticks(desk: Desk) -> None:
-    desk.subscribe(TRADES)
-    desk.rows({}, tick=1)
-    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
-    desk.store({"AAPL": 3.0}, tick=3)
-    desk.subscribe(QUOTE)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
-    desk.snapshots.reads.clear()
-    desk.rows({}, tick=4)
-    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
+async def test_a_tape_is_read_after_a_gap_though_a_quote_has_read_the_missed_ticks(
+    rig: HubRig,
+) -> None:
+    rig.subscribe(TRADES)
+    rig.rows({}, tick=1)
+    await eventually(lambda: "tape:AAPL" in rig.snapshots.reads, 2.0)
+    rig.store({"AAPL": 3.0}, tick=3)
+    rig.subscribe(QUOTE)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [3.0]}), 2.0)
+    rig.snapshots.reads.clear()
+    rig.rows({}, tick=4)
+    await eventually(lambda: "tape:AAPL" in rig.snapshots.reads, 2.0)
 
 
-async def test_a_store_that_lost_its_alerts_takes_none_away(desk: Desk) -> None:
-    desk.snapshots.streams[0, "daily_range_high"] = [high(1.0, tick=1)]
-    desk.subscribe(HIGHS)
-    alerts = Alerts(desk)
+async def test_a_store_that_lost_its_alerts_takes_none_away(rig: HubRig) -> None:
+    rig.snapshots.streams[0, "daily_range_high"] = [high(1.0, tick=1)]
+    rig.subscribe(HIGHS)
+    alerts = Alerts(rig)
     await eventually(alerts.are(1.0), 2.0)
-    desk.snapshots.streams.clear()
-    desk.announcements.reconnect()
-    desk.announcements.announce(HIGHS_OF_SHARD[0], high(2.0, tick=1, epoch=2))
+    rig.snapshots.streams.clear()
+    rig.announcements.reconnect()
+    rig.announcements.announce(HIGHS_OF_SHARD[0], high(2.0, tick=1, epoch=2))
     await eventually(alerts.are(1.0, 2.0), 2.0)
 
 
-async def test_alerts_of_one_shard_that_cannot_be_read_do_not_hold_up_those_of_others(desk: Desk) -> None:
-    desk.snapshots.unreadable.add("daily_range_high")
-    desk.subscribe(HIGHS)
-    alerts = Alerts(desk)
-    desk.announcements.announce(HIGHS_OF_SHARD[1], high(1.0, tick=1))
+async def test_alerts_of_one_shard_that_cannot_be_read_do_not_hold_up_those_of_others(
+    rig: HubRig,
+) -> None:
+    rig.snapshots.unreadable.add("daily_range_high")
+    rig.subscribe(HIGHS)
+    alerts = Alerts(rig)
+    rig.announcements.announce(HIGHS_OF_SHARD[1], high(1.0, tick=1))
     await eventually(alerts.are(1.0), 2.0)
 
 
-async def test_two_feeds_of_one_symbol_show_their_own_parts_of_its_row(desk: Desk) -> None:
+async def test_two_feeds_of_one_symbol_show_their_own_parts_of_its_row(rig: HubRig) -> None:
     rows = {"AAPL": {"close": 1.0, "day_high": 2.0, "bid_price": 0.5}}
-    desk.snapshots.shards[SHARD] = row_block(rows, tick=1)
+    rig.snapshots.shards[SHARD] = row_block(rows, tick=1)
     day_range = feed_of("daily_range:AAPL")
     for feed in (QUOTE, day_range):
-        desk.subscribe(feed)
-    await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0, 2.0, 0.5]}), 2.0)
-    await eventually(desk.holds(day_range.name, {"AAPL": [1.0, 2.0]}), 2.0)
-    desk.hub.unsubscribe(desk.client.outbox, QUOTE)
+        rig.subscribe(feed)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [1.0, 2.0, 0.5]}), 2.0)
+    await eventually(rig.holds(day_range.name, {"AAPL": [1.0, 2.0]}), 2.0)
+    rig.hub.unsubscribe(rig.client.outbox, QUOTE)
     changed = {"AAPL": {"close": 3.0, "day_high": 3.0, "bid_price": 0.5}}
-    desk.announcements.announce(ROWS, row_block(changed, tick=2))
-    await eventually(desk.holds(day_range.name, {"AAPL": [3.0, 3.0]}), 2.0)
-    assert desk.hub.snapshot(QUOTE.name, VERSION_2) is None
+    rig.announcements.announce(ROWS, row_block(changed, tick=2))
+    await eventually(rig.holds(day_range.name, {"AAPL": [3.0, 3.0]}), 2.0)
+    assert rig.hub.snapshot(QUOTE.name, VERSION_2) is None
 
 
-async def test_the_tape_of_a_watched_symbol_is_read_again_whenever_its_row_changed(desk: Desk) -> None:
+async def test_the_tape_of_a_watched_symbol_is_read_again_whenever_its_row_changed(
+    rig: HubRig,
+) -> None:
     trades = feed_of("trades:AAPL")
-    desk.subscribe(trades)
-    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
-    desk.snapshots.reads.clear()
-    desk.rows({"MSFT": 1.0}, tick=1)
-    desk.rows({"AAPL": 1.0}, tick=2)
-    await eventually(lambda: "tape:AAPL" in desk.snapshots.reads, 2.0)
-    desk.hub.unsubscribe(desk.client.outbox, trades)
-    assert desk.hub.snapshot(trades.name, VERSION_2) is None
+    rig.subscribe(trades)
+    await eventually(lambda: "tape:AAPL" in rig.snapshots.reads, 2.0)
+    rig.snapshots.reads.clear()
+    rig.rows({"MSFT": 1.0}, tick=1)
+    rig.rows({"AAPL": 1.0}, tick=2)
+    await eventually(lambda: "tape:AAPL" in rig.snapshots.reads, 2.0)
+    rig.hub.unsubscribe(rig.client.outbox, trades)
+    assert rig.hub.snapshot(trades.name, VERSION_2) is None

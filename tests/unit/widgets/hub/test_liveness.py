@@ -6,7 +6,7 @@ from marketdata.providers.base import FeedOutlook
 from marketdata.store.keys import Keys
 from marketdata.trading_calendar import MarketSession
 from tests.support.manual_clock import ManualClock
-from tests.unit.widgets.listener_records import told
+from tests.unit.widgets.listener_records import record
 from widgets.catalog import StoredFeeds
 from widgets.data_state import DataState
 from widgets.hub.liveness import Liveness
@@ -21,14 +21,15 @@ class Heard:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.liveness = Liveness(STORED, self.clock)
-        self.liveness.listener_told(told(outlook=OPEN))
+        self.liveness.note_listener(record(outlook=OPEN))
 
     def everybody(self, received_ns: int | None = None) -> None:
         self.only((*STORED.shards, *STORED.boards), received_ns)
 
     def only(self, channels: tuple[str, ...], received_ns: int | None = None) -> None:
+        newest_ns = self.clock.time_ns() if received_ns is None else received_ns
         for channel in channels:
-            self.liveness.heard(channel, self.clock.time_ns() if received_ns is None else received_ns)
+            self.liveness.note_announcement(channel, newest_ns)
 
     def state(self) -> DataState:
         return self.liveness.status().state
@@ -92,21 +93,21 @@ def test_who_is_silent_is_named_and_no_key_is_shown(heard: Heard) -> None:
 
 def test_a_store_that_cannot_be_read_is_told_and_its_parts_are_then_given_time(heard: Heard) -> None:
     heard.everybody()
-    heard.liveness.store_failed()
+    heard.liveness.note_store_failure()
     assert heard.state() is DataState.CACHE_AWAY
     heard.clock.advance(30)
-    heard.liveness.listener_told(None)
+    heard.liveness.note_listener(None)
     assert heard.state() is DataState.STALE, "the parts come back one by one: none is missing yet"
     heard.clock.advance(5)
     assert heard.state() is DataState.NO_LISTENER
-    heard.liveness.listener_told(told(outlook=OPEN))
+    heard.liveness.note_listener(record(outlook=OPEN))
     heard.everybody()
     assert heard.state() is DataState.LIVE
 
 
 def test_a_closed_market_says_when_it_opens_and_a_delayed_feed_by_how_much(heard: Heard) -> None:
     outlook = FeedOutlook(session=MarketSession.CLOSED, opens_ms=1_795_424_400_000, delay_ms=900_000)
-    heard.liveness.listener_told(told(outlook=outlook))
+    heard.liveness.note_listener(record(outlook=outlook))
     heard.everybody(1)
     status = heard.liveness.status()
     assert (status.state, status.opens_ms) == (DataState.MARKET_CLOSED, 1_795_424_400_000)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import FeedOutlook, ProviderState
 from marketdata.trading_calendar import MarketSession
-from tests.unit.widgets.listener_records import told
+from tests.unit.widgets.listener_records import record
 from widgets.data_state import STATES, DataState
 from widgets.hub.verdict import FRESH_SECONDS, SHARD_LAG_SECONDS, Facts, judge
 
@@ -30,45 +30,45 @@ def facts(age: float | None = OLD, listener: ListenerActual | None = None, **oth
 @pytest.mark.parametrize(
     ("known", "state"),
     [
-        (facts(FRESH, told()), DataState.LIVE),
+        (facts(FRESH, record()), DataState.LIVE),
         (facts(FRESH, None), DataState.LIVE),
-        (facts(FRESH, told(ProviderState.WAITING)), DataState.LIVE),
-        (facts(FRESH, told(broker=BrokerState.AWAY)), DataState.LIVE),
-        (facts(FRESH, told(outlook=CLOSED)), DataState.LIVE),
+        (facts(FRESH, record(ProviderState.WAITING)), DataState.LIVE),
+        (facts(FRESH, record(broker=BrokerState.AWAY)), DataState.LIVE),
+        (facts(FRESH, record(outlook=CLOSED)), DataState.LIVE),
         (facts(OLD, None), DataState.NO_LISTENER),
-        (facts(FRESH, told(ProviderState.STOPPED, running=False)), DataState.STOPPED),
-        (facts(OLD, told(ProviderState.CONNECTING, running=False)), DataState.STOPPED),
-        (facts(OLD, told(ProviderState.STOPPED)), DataState.RECONNECTING),
-        (facts(FRESH, told(ProviderState.REFUSED, "auth_failed")), DataState.REFUSED),
-        (facts(OLD, told(ProviderState.CONNECTING)), DataState.RECONNECTING),
-        (facts(OLD, told(ProviderState.WAITING, "connection_lost")), DataState.RECONNECTING),
-        (facts(OLD, told(NIGHT)), DataState.MARKET_CLOSED),
-        (facts(OLD, told(outlook=CLOSED)), DataState.MARKET_CLOSED),
-        (facts(OLD, told(outlook=OPEN)), DataState.STALE),
-        (facts(OLD, told(outlook=OPEN, recent_events=9)), DataState.STALE),
-        (facts(None, told(outlook=OPEN)), DataState.STALE),
-        (facts(OLD, told(outlook=FeedOutlook(session=MarketSession.PRE_MARKET))), DataState.QUIET),
-        (facts(OLD, told(outlook=FeedOutlook(session=None))), DataState.QUIET),
+        (facts(FRESH, record(ProviderState.STOPPED, running=False)), DataState.STOPPED),
+        (facts(OLD, record(ProviderState.CONNECTING, running=False)), DataState.STOPPED),
+        (facts(OLD, record(ProviderState.STOPPED)), DataState.RECONNECTING),
+        (facts(FRESH, record(ProviderState.REFUSED, "auth_failed")), DataState.REFUSED),
+        (facts(OLD, record(ProviderState.CONNECTING)), DataState.RECONNECTING),
+        (facts(OLD, record(ProviderState.WAITING, "connection_lost")), DataState.RECONNECTING),
+        (facts(OLD, record(NIGHT)), DataState.MARKET_CLOSED),
+        (facts(OLD, record(outlook=CLOSED)), DataState.MARKET_CLOSED),
+        (facts(OLD, record(outlook=OPEN)), DataState.STALE),
+        (facts(OLD, record(outlook=OPEN, recent_events=9)), DataState.STALE),
+        (facts(None, record(outlook=OPEN)), DataState.STALE),
+        (facts(OLD, record(outlook=FeedOutlook(session=MarketSession.PRE_MARKET))), DataState.QUIET),
+        (facts(OLD, record(outlook=FeedOutlook(session=None))), DataState.QUIET),
         (
-            facts(OLD, told(outlook=FeedOutlook(session=MarketSession.REGULAR, is_busy=False))),
+            facts(OLD, record(outlook=FeedOutlook(session=MarketSession.REGULAR, is_busy=False))),
             DataState.QUIET,
         ),
         (
-            facts(OLD, told(outlook=FeedOutlook(session=MarketSession.PRE_MARKET), recent_events=9)),
+            facts(OLD, record(outlook=FeedOutlook(session=MarketSession.PRE_MARKET), recent_events=9)),
             DataState.STALE,
         ),
-        (facts(OLD, told(broker=BrokerState.BLOCKED)), DataState.BROKER_BLOCKED),
-        (facts(OLD, told(broker=BrokerState.AWAY), silent_shards=("shard 0",)), DataState.BROKER_AWAY),
-        (facts(FRESH, told(), silent_shards=("shard 1",)), DataState.NO_PROCESSOR),
-        (facts(OLD, told(outlook=CLOSED), silent_shards=("shard 1",)), DataState.NO_PROCESSOR),
-        (facts(FRESH, told(), silent_boards=("halts",)), DataState.NO_SCANNER),
-        (facts(OLD, told(), silent_boards=("halts",), silent_shards=("shard 0",)), DataState.NO_PROCESSOR),
-        (facts(FRESH, told(), board_age=OLD), DataState.STALE),
-        (facts(FRESH, told(outlook=OPEN), shard_ages=(FRESH, OLD)), DataState.STALE),
-        (facts(FRESH, told(outlook=OPEN), shard_ages=(FRESH, SHARD_LAG_SECONDS - 1)), DataState.LIVE),
-        (facts(FRESH, told(outlook=OPEN), shard_ages=(FRESH, None)), DataState.STALE),
-        (facts(FRESH, told(outlook=CLOSED), shard_ages=(FRESH, OLD)), DataState.LIVE),
-        (facts(FRESH, told(), cache_is_away=True), DataState.CACHE_AWAY),
+        (facts(OLD, record(broker=BrokerState.BLOCKED)), DataState.BROKER_BLOCKED),
+        (facts(OLD, record(broker=BrokerState.AWAY), silent_shards=("shard 0",)), DataState.BROKER_AWAY),
+        (facts(FRESH, record(), silent_shards=("shard 1",)), DataState.NO_PROCESSOR),
+        (facts(OLD, record(outlook=CLOSED), silent_shards=("shard 1",)), DataState.NO_PROCESSOR),
+        (facts(FRESH, record(), silent_boards=("halts",)), DataState.NO_SCANNER),
+        (facts(OLD, record(), silent_boards=("halts",), silent_shards=("shard 0",)), DataState.NO_PROCESSOR),
+        (facts(FRESH, record(), board_age=OLD), DataState.STALE),
+        (facts(FRESH, record(outlook=OPEN), shard_ages=(FRESH, OLD)), DataState.STALE),
+        (facts(FRESH, record(outlook=OPEN), shard_ages=(FRESH, SHARD_LAG_SECONDS - 1)), DataState.LIVE),
+        (facts(FRESH, record(outlook=OPEN), shard_ages=(FRESH, None)), DataState.STALE),
+        (facts(FRESH, record(outlook=CLOSED), shard_ages=(FRESH, OLD)), DataState.LIVE),
+        (facts(FRESH, record(), cache_is_away=True), DataState.CACHE_AWAY),
         (facts(OLD, None, settling=True), DataState.STALE),
         (facts(FRESH, None, settling=True), DataState.LIVE),
     ],
@@ -78,16 +78,16 @@ def test_what_is_known_decides_the_state(known: Facts, state: DataState) -> None
 
 
 def test_the_words_name_who_is_gone_and_say_what_the_provider_said() -> None:
-    assert "shard 1" in judge(facts(FRESH, told(), silent_shards=("shard 1",))).detail
-    refused = told(ProviderState.REFUSED, "auth_failed", detail="Unknown key")
+    assert "shard 1" in judge(facts(FRESH, record(), silent_shards=("shard 1",))).detail
+    refused = record(ProviderState.REFUSED, "auth_failed", detail="Unknown key")
     assert judge(facts(OLD, refused)).detail == "Auth failed: Unknown key."
-    lost = told(ProviderState.WAITING, "unreachable", detail="no route to 10.0.0.7:443")
+    lost = record(ProviderState.WAITING, "unreachable", detail="no route to 10.0.0.7:443")
     assert judge(facts(OLD, lost)).detail == "Unreachable."
 
 
 ages = st.none() | st.floats(0, 100_000)
 listeners = st.none() | st.builds(
-    told,
+    record,
     st.sampled_from(ProviderState),
     st.sampled_from(["", "wanted", "auth_failed"]),
     running=st.booleans(),

@@ -1,12 +1,12 @@
-/** What a person is told about the connection, derived from the facts that the client keeps. */
+/** The texts about the connection that a page shows, derived from the facts in `ConnectionFacts`. */
 import { formatDelay, formatOpening } from "../format";
 import type { Status } from "./messages";
 import type { StopReason } from "./reconnect";
 
-/** How a state is to be shown: all is well, nothing is to be expected, take care, something is broken. */
+/** How a state is displayed: all is well, no data is expected, warning, fault. */
 export type Alarm = "none" | "calm" | "warning" | "fault";
 
-/** A state of the data as the server's configuration of the page words it. */
+/** The texts of a state of the data, from the page's configuration. */
 export interface StateText {
   readonly label: string;
   readonly meaning: string;
@@ -15,11 +15,11 @@ export interface StateText {
 
 export type StateTexts = ReadonlyMap<string, StateText>;
 
-/** The facts, all times on the client's monotonic clock. */
+/** The facts about a connection. All times are of the client's monotonic clock. */
 export interface ConnectionFacts {
-  /** `waiting`: between two attempts. `stopped`: for good. */
+  /** `waiting`: until the next attempt. `stopped`: no further attempt. */
   readonly phase: "connecting" | "open" | "waiting" | "stopped";
-  /** Attempts that failed since the last good connection. */
+  /** The number of failed attempts since the last stable connection. */
   readonly failedAttempts: number;
   readonly retryAtMs: number | null;
   readonly stopReason: StopReason | null;
@@ -29,20 +29,20 @@ export interface ConnectionFacts {
 
 export interface ConnectionReport {
   readonly alarm: Alarm;
-  /** A word or two for the badge. */
+  /** One or two words for the badge. */
   readonly label: string;
-  /** A sentence that says what it means and what happens next; may be empty. */
+  /** An explanation, and what happens next; may be empty. */
   readonly detail: string;
-  /** By how much the feed is late by its plan, in words; empty where it is not. */
+  /** The delay of the provider's feed by its plan, as a text; empty if there is none. */
   readonly delay: string;
-  /** Whether to lead to the login. */
+  /** Whether to show a link to the login. */
   readonly loggedOut: boolean;
 }
 
-/** The server sends a status every 5 s; after two missing ones the data on screen may not be called live. */
+/** The server sends a status every 5 s. After two missing ones the data on the screen must not be called live. */
 export const SILENT_AFTER_MS = 12_000;
 
-/** Nothing is known yet. */
+/** The report before the first status. */
 export const CONNECTING: ConnectionReport = report("warning", "Connecting", "");
 
 const STOPPED: Readonly<Record<StopReason, ConnectionReport>> = {
@@ -83,7 +83,7 @@ function describeOpen(facts: ConnectionFacts, nowMs: number, states: StateTexts)
   };
 }
 
-/** A state of a newer server than the page: its name is all that is known, and it is not live. */
+/** The text of a state that this page does not know, because the server is newer: its name, with a warning. */
 function unknownState(state: string): StateText {
   const words = state.replaceAll("_", " ");
   return { label: words.charAt(0).toUpperCase() + words.slice(1), meaning: "", alarm: "warning" };

@@ -1,7 +1,7 @@
 /**
- * The socket's life: open, watch, lose, wait, open again, or stop for good.
+ * The connection to the server: it opens the socket, checks that it is alive, and reconnects or stops after a loss.
  *
- * Knows nothing of feeds. Every decision about when and whether to come back is in `reconnect.ts`.
+ * It does not know feeds. `reconnect.ts` decides whether and when to reconnect.
  */
 import type { ConnectionFacts } from "./connection-report";
 import {
@@ -16,27 +16,27 @@ import { reconnectDelayMs, STABLE_AFTER_MS, type StopReason, stopReason } from "
 /** The part of the browser's WebSocket that is used. */
 export type Socket = Pick<WebSocket, "readyState" | "send" | "close" | "onopen" | "onmessage" | "onclose">;
 
-/** What the connection needs from the browser; tests bring their own. */
+/** The functions of the browser that the connection uses. Tests pass their own. */
 export interface ConnectionEnvironment {
   openSocket(): Socket;
-  /** Monotonic milliseconds: wall clocks jump. */
+  /** Milliseconds of a monotonic clock, because a wall clock can jump. */
   now(): number;
   /** In [0, 1). */
   random(): number;
-  /** After a refused handshake, whose reason browsers hide: has the session ended? */
+  /** Whether the login session has ended. Asked after a refused handshake, whose reason browsers do not show. */
   sessionEnded(): Promise<boolean>;
 }
 
 export interface ConnectionHandlers {
-  /** A new connection stands; nothing has been said on it yet. */
+  /** A new connection is open. No message was sent or received on it yet. */
   opened(): void;
   received(message: ServerMessage): void;
-  /** `facts` may say something else now. */
+  /** `facts` may have changed. */
   changed(): void;
 }
 
 const PING_EVERY_MS = 10_000;
-/** Silence after which the connection is taken for dead: the server sends something at least every 5 s. */
+/** After this silence the connection counts as dead: the server sends a message at least every 5 s. */
 const DEAD_AFTER_MS = 20_000;
 const SOCKET_OPEN = 1;
 
@@ -76,7 +76,7 @@ export class Connection {
     return this.#phase === "open";
   }
 
-  /** Age of the newest data that the server spoke of in its last status; `null` when it spoke of none. */
+  /** The age of the newest data by the server's last status; `null` if it had none. */
   get statusAgeMs(): number | null {
     const age = this.#status?.age_ms ?? null;
     return age === null ? null : age + (this.#environment.now() - this.#statusAtMs);
@@ -95,7 +95,7 @@ export class Connection {
     this.#handlers.changed();
   }
 
-  /** Connects at once when an attempt is waiting for its time: for the browser's `online` event. */
+  /** Connects now instead of waiting for the next attempt. For the browser's `online` event. */
   retryNow(): void {
     if (this.#phase === "waiting") this.connect();
   }
@@ -120,7 +120,7 @@ export class Connection {
       message = parseServerMessage(frame);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      // Nothing else is lost: if the frame belonged to a feed, its next delta will not follow and brings a resync.
+      // This loses no data: if the frame belonged to a feed, the next delta has a gap, which causes a resync.
       console.warn(`Ignored a frame: ${error.message}`);
       return;
     }
@@ -136,7 +136,7 @@ export class Connection {
     const socket = this.#socket;
     if (socket === null) return;
     if (this.#environment.now() - (this.#lastMessageAtMs ?? 0) > DEAD_AFTER_MS) {
-      // The close handshake of a half-open connection takes minutes: treat it as lost now.
+      // The close handshake of a half-open connection can take minutes, so it counts as lost now.
       socket.close();
       this.#closed(socket, 1006);
       return;

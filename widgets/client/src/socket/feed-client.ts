@@ -1,9 +1,9 @@
 /**
  * One socket for all widgets of a page.
  *
- * Widgets subscribe to feeds; subscriptions to the same feed share its state, and the server hears of the first
- * and the last only. What arrives between two animation frames is folded into one update per feed. A lost
- * connection comes back by itself, and what was on screen stays there until a snapshot replaces it.
+ * Widgets subscribe to feeds. All subscriptions to a feed share its state, and the client subscribes to it on the
+ * server once. Frames that arrive between two animation frames are merged into one update per feed. After a lost
+ * connection the client reconnects. The old data stays on the screen until a snapshot replaces it.
  */
 import { Connection, type ConnectionEnvironment } from "./connection";
 import type { ConnectionFacts } from "./connection-report";
@@ -17,7 +17,7 @@ import {
 } from "./messages";
 
 export interface FeedListener {
-  /** Called at most once per animation frame, with everything that changed since the last call. */
+  /** Called at most once per animation frame, with all changes since the last call. */
   onUpdate(view: FeedView, update: FeedUpdate): void;
   /** The server refused the feed; `message` is its explanation. */
   onError(message: string): void;
@@ -29,13 +29,13 @@ export interface FeedClientEnvironment extends ConnectionEnvironment {
 
 interface Subscription {
   readonly state: FeedState;
-  /** `fresh` until the listener has had its first update, which carries all that is held. */
+  /** `fresh` until the listener got its first update, which contains the whole state. */
   readonly listeners: Map<FeedListener, { fresh: boolean }>;
   error: string | null;
   resyncSentAtMs: number;
 }
 
-/** A resync that is not answered is asked for again, but no more often than this. */
+/** The minimum time between two resync requests for a feed. */
 const RESYNC_EVERY_MS = 3_000;
 const EVERYTHING: FeedUpdate = { reset: true, changed: new Set(), removed: new Set() };
 
@@ -44,10 +44,10 @@ export class FeedClient {
   readonly #connection: Connection;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #connectionListeners = new Set<() => void>();
-  /** The feeds that the server was told of on this connection. */
-  readonly #announced = new Set<string>();
+  /** The feeds that this connection is subscribed to on the server. */
+  readonly #requested = new Set<string>();
   #frameRequested = false;
-  #announceQueued = false;
+  #requestQueued = false;
 
   constructor(environment: FeedClientEnvironment) {
     this.#environment = environment;
@@ -60,12 +60,12 @@ export class FeedClient {
     });
   }
 
-  /** Connects. To be called once. */
+  /** Connects. Call it once. */
   start(): void {
     this.#connection.connect();
   }
 
-  /** Connects at once when an attempt is waiting for its time. */
+  /** Connects now instead of waiting for the next attempt. */
   retryNow(): void {
     this.#connection.retryNow();
   }
@@ -73,7 +73,7 @@ export class FeedClient {
   /**
    * Delivers `feed` to `listener` until the returned function is called.
    *
-   * What is already held comes with the next frame.
+   * If the state of the feed is already known, it is delivered in the next animation frame.
    */
   subscribe(feed: string, listener: FeedListener): () => void {
     const subscription = this.#subscriptions.get(feed) ?? this.#add(feed);
@@ -83,7 +83,7 @@ export class FeedClient {
     return () => this.#unsubscribe(feed, listener);
   }
 
-  /** Calls `listener` whenever `facts` may say something else; the returned function ends that. */
+  /** Calls `listener` whenever `facts` may have changed, until the returned function is called. */
   onConnectionChange(listener: () => void): () => void {
     this.#connectionListeners.add(listener);
     return () => this.#connectionListeners.delete(listener);
@@ -93,7 +93,7 @@ export class FeedClient {
     return this.#connection.facts;
   }
 
-  /** Age of the newest data of all feeds, in milliseconds now; `null` before the first. */
+  /** The age of the newest data of all feeds now, in milliseconds; `null` before the first data. */
   get ageMs(): number | null {
     const now = this.#environment.now();
     const ages = [...this.#subscriptions.values()].map(({ state }) => state.ageMs(now));
@@ -101,7 +101,7 @@ export class FeedClient {
     return known.length === 0 ? null : Math.min(...known);
   }
 
-  /** The newest market time that any feed carried, epoch milliseconds; `null` before the first. */
+  /** The newest market time of all feeds, in epoch milliseconds; `null` before the first data. */
   get marketTimeMs(): number | null {
     const times = [...this.#subscriptions.values()].map(({ state }) => state.marketTimeMs ?? 0);
     return Math.max(0, ...times) || null;
@@ -115,7 +115,7 @@ export class FeedClient {
       resyncSentAtMs: Number.NEGATIVE_INFINITY,
     };
     this.#subscriptions.set(feed, subscription);
-    this.#queueAnnouncement();
+    this.#queueRequests();
     return subscription;
   }
 
@@ -123,26 +123,26 @@ export class FeedClient {
     const subscription = this.#subscriptions.get(feed);
     if (!subscription?.listeners.delete(listener) || subscription.listeners.size > 0) return;
     this.#subscriptions.delete(feed);
-    this.#queueAnnouncement();
+    this.#queueRequests();
   }
 
-  /** One message for all that subscribe in the same turn of the event loop. */
-  #queueAnnouncement(): void {
-    if (this.#announceQueued) return;
-    this.#announceQueued = true;
+  /** Sends the requests after the current task, so that all changes of the task become one message. */
+  #queueRequests(): void {
+    if (this.#requestQueued) return;
+    this.#requestQueued = true;
     queueMicrotask(() => {
-      this.#announceQueued = false;
-      this.#announce();
+      this.#requestQueued = false;
+      this.#sendRequests();
     });
   }
 
-  /** Tells the server the difference between what it was told and what is wanted. */
-  #announce(): void {
+  /** Subscribes and unsubscribes on the server, so that its subscriptions match those of the widgets. */
+  #sendRequests(): void {
     if (!this.#connection.isOpen) return;
-    const gone = [...this.#announced].filter((feed) => !this.#subscriptions.has(feed));
-    const added = [...this.#subscriptions.keys()].filter((feed) => !this.#announced.has(feed));
-    for (const feed of gone) this.#announced.delete(feed);
-    for (const feed of added) this.#announced.add(feed);
+    const gone = [...this.#requested].filter((feed) => !this.#subscriptions.has(feed));
+    const added = [...this.#subscriptions.keys()].filter((feed) => !this.#requested.has(feed));
+    for (const feed of gone) this.#requested.delete(feed);
+    for (const feed of added) this.#requested.add(feed);
     this.#sendFeeds("unsubscribe", gone);
     this.#sendFeeds("subscribe", added);
   }
@@ -154,12 +154,12 @@ export class FeedClient {
   }
 
   #opened(): void {
-    this.#announced.clear();
+    this.#requested.clear();
     for (const subscription of this.#subscriptions.values()) {
       subscription.state.expectSnapshot();
       subscription.resyncSentAtMs = Number.NEGATIVE_INFINITY;
     }
-    this.#announce();
+    this.#sendRequests();
   }
 
   #received(message: ServerMessage): void {
@@ -169,13 +169,13 @@ export class FeedClient {
 
   #applyFrame(message: FeedMessage): void {
     const subscription = this.#subscriptions.get(message.feed);
-    if (subscription === undefined) return; // Sent before the server heard of the unsubscription.
+    if (subscription === undefined) return; // The server sent it before it received the unsubscription.
     const now = this.#environment.now();
     if (!subscription.state.apply(message, now)) {
       this.#resync(message.feed, subscription, now);
       return;
     }
-    // What follows was not refused, and needs no resync that was asked for.
+    // A frame that follows means that the feed is not refused, and that no resync is pending.
     subscription.error = null;
     subscription.resyncSentAtMs = Number.NEGATIVE_INFINITY;
     this.#requestFrame();

@@ -1,7 +1,7 @@
 /**
- * What one feed holds: rows by symbol, or a list of events, put together from a snapshot and what follows it.
+ * The state of one feed: rows by symbol, or a list of events. It is built from a snapshot and the frames after it.
  *
- * Pure: no socket, no clock. The caller passes its monotonic time, in milliseconds, with each message.
+ * Without socket and clock: the caller passes its monotonic time, in milliseconds, with each message.
  */
 import {
   type Append,
@@ -13,25 +13,25 @@ import {
   type Value,
 } from "./messages";
 
-/** A feed as widgets read it. */
+/** The state of a feed, for reading by widgets. */
 export interface FeedView {
   readonly columns: readonly string[];
   readonly rows: ReadonlyMap<string, Row>;
-  /** Of a feed of events, the newest of them, oldest first; a symbol may have several. */
+  /** The newest events of a feed of events, oldest first. A symbol may have several. */
   readonly events: readonly Row[];
-  /** The market's own time of the newest data, epoch milliseconds; `null` before the first. */
+  /** The market time of the newest data, in epoch milliseconds; `null` before the first data. */
   readonly marketTimeMs: number | null;
-  /** Whether a snapshot has come: an empty feed is not one that is still loading. */
+  /** Whether a snapshot has arrived. It distinguishes an empty feed from one that is still loading. */
   readonly loaded: boolean;
-  /** The place of `symbol` in the feed's order, from 1; `null` when it is not in the feed. */
+  /** The rank of `symbol` in the feed, from 1; `null` if the feed does not have it. */
   rank(symbol: string): number | null;
-  /** The value of column `name` in `row`; `null` when it is absent or the feed has no such column. */
+  /** The value of column `name` in `row`; `null` if it is absent or the feed has no such column. */
   value(row: Row, name: string): Value;
-  /** Age of the newest data at `nowMs` on the monotonic clock that the messages arrived by; `null` when unknown. */
+  /** The age of the newest data at `nowMs` of the caller's monotonic clock; `null` if unknown. */
   ageMs(nowMs: number): number | null;
 }
 
-/** What changed since the last update. After `reset`, everything that a widget held must be compared anew. */
+/** The changes since the last update. After `reset`, a widget must compare its whole state. */
 export interface FeedUpdate {
   readonly reset: boolean;
   readonly changed: ReadonlySet<string>;
@@ -70,22 +70,22 @@ export class FeedState implements FeedView {
     return this.#ageAtArrivalMs === null ? null : this.#ageAtArrivalMs + (nowMs - this.#arrivedAtMs);
   }
 
-  /** Whether deltas are expected to follow what is held (false before the first snapshot and after a gap). */
+  /** Whether deltas can be applied: false before the first snapshot and after a gap. */
   get follows(): boolean {
     return this.#follows;
   }
 
-  /** Whether there is anything for `takeUpdate` to hand out. */
+  /** Whether `takeUpdate` would return any change. */
   get dirty(): boolean {
     return this.#reset || this.#changed.size > 0 || this.#removed.size > 0;
   }
 
-  /** Forgets the place in the sequence, but not the rows: what was shown stays until a snapshot replaces it. */
+  /** Refuses further deltas until the next snapshot. The rows are kept until then. */
   expectSnapshot(): void {
     this.#follows = false;
   }
 
-  /** Applies a step of the feed. Returns false, and changes nothing, where frames were missed before it. */
+  /** Applies a frame of the feed. Returns false, and changes nothing, if frames before it were missed. */
   apply(message: FeedMessage, nowMs: number): boolean {
     if (message.type === "snapshot") this.#replace(message);
     else if (!this.#nextIs(message)) return false;
@@ -124,13 +124,13 @@ export class FeedState implements FeedView {
     if (message.order !== null) this.#reorder(message.order);
   }
 
-  /** Appends to the list, and forgets the oldest beyond the limit. */
+  /** Appends to the list, and removes the oldest events above the limit. */
   #append(message: Append): void {
     this.events = [...this.events, ...message.rows].slice(-this.#limit);
     this.#reset = true;
   }
 
-  /** The changes since the last call, folded into one update: bounded by the number of symbols, not of frames. */
+  /** All changes since the last call as one update. Its size is bounded by the number of symbols, not of frames. */
   takeUpdate(): FeedUpdate {
     const update = { reset: this.#reset, changed: this.#changed, removed: this.#removed };
     this.#reset = false;
@@ -145,7 +145,7 @@ export class FeedState implements FeedView {
     return this.#follows;
   }
 
-  /** A symbol whose rank changed has changed, although its values have not. */
+  /** Sets the order. A symbol whose rank changed counts as changed. */
   #reorder(order: readonly string[]): void {
     const before = this.#ranks;
     this.#ranks = new Map(order.map((symbol, index) => [symbol, index + 1]));

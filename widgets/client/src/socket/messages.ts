@@ -1,12 +1,12 @@
 /**
- * The messages of docs/protocol.md (`mdp.v2`) as types, and the one place where a frame's text becomes one.
+ * The messages of docs/protocol.md (`mdp.v2`) as types, and the parser of frames.
  *
- * Times end in `_ms` as on the wire; a row is the symbol followed by one value for each column, `null` where
- * a value is absent (which is not zero).
+ * Names of times end in `_ms`, as in the frames. A row is a symbol followed by one value for each column. `null`
+ * means that a value is absent, which is not the same as zero.
  */
 
 export const SUBPROTOCOL = "mdp.v2";
-/** The server refuses messages that name more feeds than this. */
+/** The server refuses messages with more feeds. */
 export const MAX_FEEDS_IN_MESSAGE = 200;
 
 export type Value = number | null;
@@ -26,11 +26,11 @@ export interface Snapshot {
   readonly market_time_ms: number | null;
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
-  /** How many rows a feed of events holds, oldest first; `null` for a feed whose rows are a state. */
+  /** The maximum number of rows of a feed of events, oldest first; `null` for a feed with one row per symbol. */
   readonly limit: number | null;
 }
 
-/** Rows to append to those that are held: what happened, or trades. */
+/** Rows to append to a feed of events: alerts or trades. */
 export interface Append {
   readonly type: "alert" | "append";
   readonly feed: string;
@@ -50,7 +50,7 @@ export interface Delta {
   readonly market_time_ms: number | null;
   readonly rows: readonly Row[];
   readonly removed: readonly string[];
-  /** All symbols in their order, where it is not the one before; else `null`. */
+  /** All symbols in their order, if the order changed; otherwise `null`. */
   readonly order: readonly string[] | null;
 }
 
@@ -61,13 +61,13 @@ export interface Unsubscribed {
 
 export interface Status {
   readonly type: "status";
-  /** The state of the data: `live`, or a name that says why not; the server may come to know further ones. */
+  /** The state of the data: `live`, or the reason why it is not. A newer server may send further states. */
   readonly state: string;
   readonly age_ms: number | null;
   readonly detail: string;
-  /** When a closed market opens, in the market's own time; `null` where unknown, or not closed. */
+  /** The opening time of a closed market, in market time; `null` if it is unknown or the market is not closed. */
   readonly opens_ms: number | null;
-  /** By how much the provider's feed is late by its plan. */
+  /** The delay of the provider's feed by its plan. */
   readonly feed_delay_ms: number | null;
 }
 
@@ -83,7 +83,7 @@ export interface Pong {
   readonly id: number | null;
 }
 
-/** A step of one feed: all of it, or what follows. */
+/** A frame of a feed: its whole state, or a change. */
 export type FeedMessage = Snapshot | Delta | Append;
 
 export type ServerMessage = Welcome | FeedMessage | Unsubscribed | Status | ErrorMessage | Pong;
@@ -92,7 +92,7 @@ export type ClientMessage =
   | { readonly type: "subscribe" | "unsubscribe" | "resync"; readonly feeds: readonly string[] }
   | { readonly type: "ping"; readonly id: number };
 
-/** A frame that is not a message of the protocol; `message` says which field is wrong. */
+/** The error for a frame that is not a message of the protocol. `message` names the wrong field. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }
@@ -100,10 +100,10 @@ export class ProtocolError extends Error {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The message in one text frame.
+ * The message in a text frame.
  *
- * Throws `ProtocolError` for anything that is not one; unknown extra fields are ignored, so that the server
- * may add some.
+ * Throws `ProtocolError` if the frame is not a message. Unknown fields are ignored, so that a newer server may add
+ * fields.
  */
 export function parseServerMessage(frame: unknown): ServerMessage {
   const fields = parseObject(frame);
@@ -135,12 +135,12 @@ export function parseServerMessage(frame: unknown): ServerMessage {
   }
 }
 
-/** Whether a message is a step of a feed, of whatever form: only these are counted. */
+/** Whether a message is a frame of a feed. Only these have a sequence number. */
 export function isFeedMessage(message: ServerMessage): message is FeedMessage {
   return "seq" in message;
 }
 
-/** True when each of `rows` has one value for each of `columnCount` columns. */
+/** Whether each row has a symbol and `columnCount` values. */
 export function rowsFit(rows: readonly Row[], columnCount: number): boolean {
   return rows.every((row) => row.length === columnCount + 1);
 }

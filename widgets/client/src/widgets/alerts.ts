@@ -1,8 +1,8 @@
 /**
  * `<mdp-alerts high="daily_range_hod_alert" low="daily_range_lod_alert">`: new highs and lows of the day, newest first.
  *
- * A table and no grid: there are few rows, they only move down, and a click or Enter selects the symbol. While a
- * pointer or the keyboard is in the list, it stands still.
+ * It is a table, not a grid: there are few rows, and they only move down. A click or Enter selects the symbol. While
+ * a pointer or the keyboard focus is in the list, it does not change.
  */
 import { html, LitElement } from "lit";
 import { repeat } from "lit/directives/repeat.js";
@@ -13,7 +13,7 @@ import type { Value } from "../socket/messages";
 import { type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
 import { signClass } from "./leaderboard/columns";
 
-/** As many as the server holds of both feeds would be more than anybody reads. */
+/** The maximum number of rows. The feeds have more, but people do not read that many. */
 const SHOWN_ALERTS = 100;
 const SHOWN_COLUMNS: readonly ColumnName[] = ["price", "level", "pct_change", "relative_volume"];
 const KINDS: readonly AlertKind[] = ["high", "low"];
@@ -34,7 +34,7 @@ export class AlertsElement extends LitElement {
   declare low: string;
   declare context: PageContext | undefined;
   declare private phase: "loading" | "ready" | { readonly error: string };
-  /** The kinds that are shown; never none. */
+  /** The kinds that are shown, at least one. */
   declare private shown: ReadonlySet<AlertKind>;
   declare private rows: readonly AlertRow[];
   declare private held: boolean;
@@ -60,7 +60,7 @@ export class AlertsElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.requestUpdate("context"); // Subscribes anew after it was taken out of the page.
+    this.requestUpdate("context"); // Subscribes again if the element was removed from the page and added again.
   }
 
   override disconnectedCallback(): void {
@@ -200,7 +200,7 @@ function renderValue(name: ColumnName, value: Value) {
   return html`<td class="number ${look}">${formatColumn(column)(value)}</td>`;
 }
 
-/** A click leaves focus behind as well; only focus that is shown, that of the keyboard, holds the list. */
+/** Whether the target has keyboard focus. A click also sets the focus, but it is not visible and must not hold the list. */
 function isKeyboard(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches(":focus-visible");
 }

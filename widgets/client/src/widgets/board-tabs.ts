@@ -1,8 +1,8 @@
 /**
- * `<mdp-board-tabs>`: the boards inside it, of which those with the same `data-place` share a place as tabs.
+ * `<mdp-board-tabs>`: arranges the boards inside it. Boards with the same `data-place` are tabs of one place.
  *
- * On narrow screens there is one place, and all boards are tabs of it. A board behind another tab is `inactive`: it
- * holds no subscription, so a phone receives one board and not all of them.
+ * On narrow screens there is only one place, and all boards are its tabs. A board behind another tab is `inactive`: it
+ * is not subscribed to, so a phone receives only one board.
  */
 import { LeaderboardElement } from "./leaderboard/element";
 
@@ -11,7 +11,7 @@ const ONE_PLACE = "all";
 
 export class BoardTabsElement extends HTMLElement {
   readonly #narrow = matchMedia(NARROW);
-  /** By place, the board that is shown there; the first one until another is chosen. */
+  /** The board that the user chose in each place. Otherwise the first board is shown. */
   readonly #selected = new Map<string, LeaderboardElement>();
   #abort = new AbortController();
 
@@ -38,7 +38,7 @@ export class BoardTabsElement extends HTMLElement {
     return places;
   }
 
-  /** Lays the boards out anew: one list of tabs for each place, before its boards. */
+  /** Arranges the boards again: each place gets a list of tabs before its boards. */
   #arrange(): void {
     for (const tablist of this.querySelectorAll(":scope > [role=tablist]")) tablist.remove();
     for (const [place, boards] of this.#places()) {

@@ -1,4 +1,4 @@
-/** `<mdp-connection>`: whether the page shows live data, how old it is, and what time it is at the market. */
+/** `<mdp-connection>`: shows whether the data is live, its age, and the market time. */
 import { html, LitElement } from "lit";
 import { formatAge, formatMarketTime } from "../format";
 import type { PageContext } from "../page";
@@ -6,7 +6,7 @@ import { CONNECTING, type ConnectionReport, describeConnection } from "../socket
 import { RateLimitedText } from "./rate-limited-text";
 
 const REFRESH_MS = 500;
-/** A screen reader is told of a state again after this long at the earliest: a flapping one must not talk without end. */
+/** A screen reader announces the same state again only after this time, so that a changing connection is not noisy. */
 const ANNOUNCE_AGAIN_AFTER_MS = 10_000;
 
 export class ConnectionElement extends LitElement {
@@ -41,7 +41,7 @@ export class ConnectionElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.requestUpdate("context"); // Listens anew after it was taken out of the page.
+    this.requestUpdate("context"); // Listens again if the element was removed from the page and added again.
     this.#timer = setInterval(() => this.#refresh(), REFRESH_MS);
   }
 
@@ -85,7 +85,7 @@ export class ConnectionElement extends LitElement {
     this.report = describeConnection(client.facts, now, config.states);
     this.ageText = formatAge(client.ageMs);
     this.timeText = formatMarketTime(client.marketTimeMs);
-    // Without the detail, which counts seconds: only a change of state is worth a word.
-    this.announced = this.#announcements.offer(`Market data: ${this.report.label}`, now);
+    // Only the state is announced. The detail may contain seconds, which change all the time.
+    this.announced = this.#announcements.limited(`Market data: ${this.report.label}`, now);
   }
 }

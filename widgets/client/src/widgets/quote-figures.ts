@@ -1,17 +1,17 @@
-/** What `<mdp-quote>` shows beside the columns of the feed: derived from one row of the market table. Pure. */
+/** Figures that `<mdp-quote>` derives from the columns of one row of the market table. Pure functions. */
 import type { ColumnName } from "../generated/schema";
 import type { Value } from "../socket/messages";
 
-/** Reads a column of the row that is shown. */
+/** Reads a column of the displayed row. */
 export type Read = (column: ColumnName) => Value;
 
 export interface QuoteFigures {
-  /** That of the newest bar, or of the last trade where no bar has come yet. */
+  /** The price of the newest bar or, before the first bar, of the last trade. */
   readonly price: Value;
-  /** Where the price stands between the day's low (0) and high (1). */
+  /** The position of the price between the day's low (0) and high (1). */
   readonly rangePosition: Value;
   readonly vwapPosition: Value;
-  /** Shares traded today times their average price: what they cost. */
+  /** The value of the shares traded today: their number times their average price. */
   readonly dollarVolume: Value;
 }
 
@@ -26,12 +26,12 @@ export function quoteFigures(value: Read): QuoteFigures {
   };
 }
 
-/** Absent while a factor is. */
+/** The product; absent if a factor is absent. */
 function product(a: Value, b: Value): Value {
   return a === null || b === null ? null : a * b;
 }
 
-/** 0 at `low`, 1 at `high`, kept within both; `null` when one is absent or the range has no width. */
+/** The position of a value from 0 (`low`) to 1 (`high`), clamped; `null` if a value is absent or the range is empty. */
 export function positionInRange(value: Value, low: Value, high: Value): Value {
   if (value === null || low === null || high === null || high <= low) return null;
   return Math.min(1, Math.max(0, (value - low) / (high - low)));

@@ -1,4 +1,4 @@
-/** `<mdp-quote>`: everything about the selected symbol. Follows the row that is clicked or reached by keyboard. */
+/** `<mdp-quote>`: shows all figures of the selected symbol. */
 import { html, LitElement, nothing } from "lit";
 import {
   ABSENT,
@@ -16,7 +16,7 @@ import type { Value } from "../socket/messages";
 import { barLength, signClass } from "./leaderboard/columns";
 import { type QuoteFigures, quoteFigures, type Read } from "./quote-figures";
 
-/** One row of the market table, and the market's time of it. */
+/** One row of the market table, and its market time. */
 interface Quote {
   readonly value: Read;
   readonly marketTimeMs: Value;
@@ -102,7 +102,7 @@ export class QuoteElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.requestUpdate("context"); // Follows the selection anew after it was taken out of the page.
+    this.requestUpdate("context"); // Follows the selection again if the element was removed and added again.
   }
 
   override disconnectedCallback(): void {
@@ -199,7 +199,7 @@ export class QuoteElement extends LitElement {
   }
 }
 
-/** A column's value as people read it. */
+/** The formatted value of a column. */
 function text(column: ColumnName, value: Read): string {
   return formatColumn(COLUMNS[column])(value(column));
 }
@@ -231,7 +231,7 @@ function columnFigure(name: ColumnName, value: Read) {
   return figure(column.shortLabel, explanation(column), text(name, value), className, bar);
 }
 
-/** With `bar`, from 0 to 1, the line below the figure fills to that length. */
+/** One figure with its label. `bar`, from 0 to 1, is the length of the bar below it. */
 function figure(label: string, tooltip: string, shown: string, className = "", bar?: number) {
   const filled =
     bar === undefined
@@ -240,7 +240,7 @@ function figure(label: string, tooltip: string, shown: string, className = "", b
   return html`<div class="figure"><dt title=${tooltip}>${label}</dt><dd class=${className}>${shown}${filled}</dd></div>`;
 }
 
-// As a property and not as an attribute: the content security policy refuses style attributes.
+// The style is set as a property: the content security policy refuses style attributes.
 function marker(className: string, position: number | null) {
   if (position === null) return nothing;
   return html`<span class=${className} .style=${`left: ${(position * 100).toFixed(1)}%`}></span>`;

@@ -1,7 +1,7 @@
 /**
- * A text that follows what it is offered at once, but comes back to one that it showed before at most once per interval.
+ * A text that changes immediately to a new text, but returns to an earlier text at most once per interval.
  *
- * A change is told as it happens; a state that comes and goes is not told again and again. Pure.
+ * So a change is announced when it happens, but a state that comes and goes is not announced again and again.
  */
 export class RateLimitedText {
   readonly #intervalMs: number;
@@ -12,8 +12,8 @@ export class RateLimitedText {
     this.#intervalMs = intervalMs;
   }
 
-  /** The text to show now. To be called again from time to time: an offer that came too early is not kept. */
-  offer(text: string, nowMs: number): string {
+  /** The text to show now, if `text` is the wanted one. Call it repeatedly: a text that is too early is not stored. */
+  limited(text: string, nowMs: number): string {
     for (const [shown, atMs] of this.#shownAtMs) {
       if (nowMs - atMs >= this.#intervalMs) this.#shownAtMs.delete(shown);
     }

@@ -30,7 +30,7 @@ const OPEN: ConnectionFacts = {
   lastMessageAtMs: 1_000,
 };
 
-describe("what a person is told", () => {
+describe("the report about the connection", () => {
   it.each<[string, Partial<ConnectionFacts>, number, string, string, string]>([
     ["the first attempt", { phase: "connecting", status: null }, 1_000, "warning", "Connecting", ""],
     ["open, nothing said yet", { status: null }, 1_000, "warning", "Connecting", ""],

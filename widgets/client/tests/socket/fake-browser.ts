@@ -14,7 +14,7 @@ export class FakeSocket implements Socket {
     this.sent.push(JSON.parse(data));
   }
 
-  /** Like a browser's on a dead line: asks for a close, and nobody answers. */
+  /** Like a browser's socket on a dead connection: it asks for a close and gets no answer. */
   close(): void {
     this.readyState = 2;
   }

@@ -1,14 +1,14 @@
 import { formatAge } from "../../format";
 import type { ConnectionReport } from "../../socket/connection-report";
 
-/** A board whose data is older says so in its head. */
+/** A board shows the age of its data if it is older than this. */
 const SHOWN_AFTER_MS = 5_000;
 
 /**
- * What a board says of the age of its data (milliseconds); empty where it says nothing. Pure.
+ * The text about the age of a board's data (`ageMs`); empty if the board shows none.
  *
- * Whether the data is fresh is the server's verdict and nobody else's. While that is live, a board is silent: an
- * unchanged board gets no frame, and after an outage the verdict may arrive a moment before the first frame.
+ * The server decides whether data is fresh. While its verdict is live, a board shows no age. Its own age would be
+ * wrong: an unchanged board gets no frame, and after an outage the verdict may arrive before the first frame.
  */
 export function ageText(ageMs: number | null, report: ConnectionReport): string {
   if (report.alarm === "none" || ageMs === null || ageMs <= SHOWN_AFTER_MS) return "";

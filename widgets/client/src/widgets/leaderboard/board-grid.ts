@@ -1,4 +1,4 @@
-/** AG Grid as a leaderboard needs it: modules, theme, columns, and row changes as transactions. */
+/** The AG Grid of a leaderboard: modules, theme, columns, and row changes as transactions. */
 import {
   ClientSideRowModelApiModule,
   ClientSideRowModelModule,
@@ -27,7 +27,7 @@ import {
 import { HeaderLabel } from "./header-label";
 import { NumberCell } from "./number-cell";
 
-// Only what is used: the whole of AG Grid would more than double the page's script.
+// Only the used modules: all modules of AG Grid would more than double the size of the script.
 ModuleRegistry.registerModules([
   ClientSideRowModelModule,
   ClientSideRowModelApiModule,
@@ -100,9 +100,9 @@ export class BoardGrid {
         "row-halted": ({ data }) => this.#read(data, "is_halted") === 1,
       },
       animateRows: false,
-      suppressAnimationFrame: true, // Cells of a new row are drawn with it, not one after the other.
-      suppressRowTransform: true, // Rows jump to their place, and `top` costs less than a transform for each row.
-      alwaysShowVerticalScroll: true, // So that the room for columns does not depend on the number of rows.
+      suppressAnimationFrame: true, // Draws all cells of a new row at once.
+      suppressRowTransform: true, // Positions rows with `top`, which costs less than a transform for each row.
+      alwaysShowVerticalScroll: true, // Then the width for columns does not depend on the number of rows.
       suppressCellFocus: false,
       suppressNoRowsOverlay: true,
       suppressDragLeaveHidesColumns: true,
@@ -120,7 +120,7 @@ export class BoardGrid {
     this.#size.observe(options.container);
   }
 
-  /** Values are read through `view` from now on. */
+  /** Reads values from `view` from now on. */
   bind(view: FeedView): void {
     this.#view = view;
   }
@@ -131,24 +131,24 @@ export class BoardGrid {
     this.#api.applyTransaction({ add: [...add], update: [...update], remove: [...remove] });
   }
 
-  /** While held, updates change values but sort nothing. */
+  /** While held, updates change values but do not sort the rows. */
   setHeld(held: boolean): void {
     this.#api.setGridOption("suppressModelUpdateAfterUpdateTransaction", held);
   }
 
-  /** Puts the rows in order after a hold in which they may have lost it. */
+  /** Sorts the rows. Needed after a hold. */
   sort(): void {
     this.#api.refreshClientSideRowModel("sort");
   }
 
-  /** Shows the columns that there is room for; they share what is left, in proportion to their least widths. */
+  /** Shows the columns that fit. They share the remaining width in proportion to their minimum widths. */
   #fitColumns(widthPx: number): void {
     const fitting = fittingColumns(this.#shown, widthPx);
     const shown = fitting.map(({ name }) => name);
     const hidden = this.#shown.map(({ name }) => name).filter((name) => !shown.includes(name));
     const leastPx = fitting.reduce((sum, column) => sum + column.widthPx, 0);
     const factor = (widthPx - RANK_COLUMN.widthPx - SYMBOL_WIDTH_PX) / leastPx;
-    // Not by the grid's own flex widths: those would also fill the room of the scroll bar.
+    // The grid's own flex widths are not used: they would also fill the space of the scroll bar.
     this.#api.applyColumnState({
       state: [
         ...hidden.map((colId) => ({ colId, hide: true })),
@@ -159,11 +159,11 @@ export class BoardGrid {
         })),
       ],
     });
-    // An order that no header explains would look like none.
+    // The rows must not stay sorted by a hidden column: the user could not see why they are in this order.
     if (hidden.some((name) => this.#api.getColumn(name)?.getSort())) this.#sortByRank();
   }
 
-  /** Marks `symbol` as selected where this board shows it. */
+  /** Marks `symbol` as selected, if this board shows it. */
   select(symbol: string | null): void {
     const node = symbol === null ? undefined : this.#api.getRowNode(symbol);
     if (node) node.setSelected(true, true);
@@ -231,7 +231,7 @@ export class BoardGrid {
   }
 }
 
-/** The room of the grid's scroll bar, which hides what is under it also where it is laid over the content. */
+/** The width of the grid's scroll bar. It is subtracted even if the bar lies over the content, because it hides it. */
 function scrollBarWidthPx(container: HTMLElement): number {
   return container.querySelector<HTMLElement>(".ag-body-vertical-scroll")?.offsetWidth ?? 0;
 }

@@ -1,8 +1,8 @@
 /**
- * What the grid must be told, given what the feed says and whether the order is held.
+ * Computes the row changes for the grid from the updates of the feed and the hold of the order.
  *
- * While a pointer or the keyboard is on the rows, nothing may move: values keep changing, but symbols that leave
- * the board stay where they are (marked as gone) and new ones wait. Pure: no grid, no DOM.
+ * While a pointer or the keyboard focus is on the rows, no row may move. Values still change. A symbol that leaves the
+ * board stays in its position, marked as gone, and new symbols wait. No grid and no DOM here.
  */
 import type { FeedUpdate, FeedView } from "../../socket/feed-state";
 import type { Row } from "../../socket/messages";
@@ -16,7 +16,7 @@ export interface RowChanges {
 const NO_CHANGES: RowChanges = { add: [], update: [], remove: [] };
 
 export class BoardRows {
-  /** What the grid shows, by symbol. */
+  /** The rows in the grid, by symbol. */
   readonly #shown = new Map<string, Row>();
   readonly #gone = new Set<string>();
   #source: ReadonlyMap<string, Row> = new Map();
@@ -30,17 +30,17 @@ export class BoardRows {
     return this.#source.size;
   }
 
-  /** Symbols that left the board but are still shown, because the order is held. */
+  /** Whether a symbol left the board but is still shown, because the order is held. */
   isGone(symbol: string): boolean {
     return this.#gone.has(symbol);
   }
 
-  /** Freezes the set of shown symbols. */
+  /** Holds the order: no rows are added or removed from now on. */
   hold(): void {
     this.#held = true;
   }
 
-  /** Ends the hold; returns what was put off meanwhile. */
+  /** Ends the hold. Returns the changes that were postponed. */
   release(): RowChanges {
     this.#held = false;
     this.#gone.clear();
@@ -109,7 +109,7 @@ export class BoardRows {
     const row = this.#shown.get(symbol);
     if (row === undefined || this.#gone.has(symbol)) return;
     this.#gone.add(symbol);
-    updated.push(row); // Not a new value: the grid draws the row anew, as gone.
+    updated.push(row); // The values are the same, but the grid must draw the row again, as gone.
   }
 
   #drop(symbol: string, removed: Row[]): void {

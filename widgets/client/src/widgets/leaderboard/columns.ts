@@ -1,4 +1,4 @@
-/** The columns of a leaderboard: how wide, and what moves in them. What they are is in the generated schema. */
+/** The columns of a leaderboard: their widths and visual effects. The generated schema has their definitions. */
 import { direction, explanation, formatColumn } from "../../format";
 import { BOARD_COLUMNS, COLUMNS, type ColumnName, type Unit } from "../../generated/schema";
 import type { Value } from "../../socket/messages";
@@ -9,14 +9,14 @@ export interface BoardColumn {
   readonly title: string;
   /** The title's tooltip. */
   readonly explanation: string;
-  /** The least width; what is left of a board is shared out in proportion. */
+  /** The minimum width. The columns share the remaining width of a board in proportion. */
   readonly widthPx: number;
   readonly format: (value: Value) => string;
   /** Colours the value by its sign. */
   readonly signed: boolean;
   /** Shows the direction of the last change by an arrow. */
   readonly tick: boolean;
-  /** Flashes when it changes. Not every column: what changes with each trade would flash without end. */
+  /** Flashes when the value changes. Columns that change with each trade would flash all the time, so they do not. */
   readonly flash: boolean;
   /** Draws a bar under the value, of the length of `relative_volume`. */
   readonly bar: boolean;
@@ -25,14 +25,14 @@ export interface BoardColumn {
 export const SYMBOL = "symbol";
 export const SYMBOL_WIDTH_PX = 68;
 
-/** The bar is full at five times the average volume; beyond that, only the number tells. */
+/** The bar is full at five times the average volume. Above that, only the number shows the difference. */
 export const FULL_BAR_RELATIVE_VOLUME = 5;
 
 const TICKING: ReadonlySet<ColumnName> = new Set(["close"]);
 const FLASHING: ReadonlySet<ColumnName> = new Set(["close", "change", "pct_change", "pct_change_since_open"]);
 const WITH_BAR: ReadonlySet<ColumnName> = new Set(["accumulated_volume"]);
 
-/** What the longest usual values of a unit need. */
+/** The width of the longest usual value of each unit. */
 const VALUE_WIDTH_PX: Readonly<Record<Unit, number>> = {
   dollars: 70,
   percent: 66,
@@ -46,7 +46,7 @@ const VALUE_WIDTH_PX: Readonly<Record<Unit, number>> = {
 };
 const ARROW_WIDTH_PX = 2;
 
-/** Not a column of the feed, whose order it is. */
+/** The rank is not a column of the feed: it is the position in the order of the feed. */
 export const RANK_COLUMN: BoardColumn = {
   name: "rank",
   title: "#",
@@ -59,7 +59,7 @@ export const RANK_COLUMN: BoardColumn = {
   bar: false,
 };
 
-/** The columns of a board, the most important first; none for a board that the schema does not have. */
+/** The columns of a board, the most important first. A board that the schema does not have gets no columns. */
 export function columnsOf(board: string): BoardColumn[] {
   return (BOARD_COLUMNS[board] ?? []).map(boardColumn);
 }
@@ -85,7 +85,7 @@ function boardColumn(name: ColumnName): BoardColumn {
 
 const TITLE_PADDING_PX = 14;
 
-/** What a title needs in the header's font: estimated, since columns are laid out before anything is drawn. */
+/** The estimated width of a title in the font of the header. It cannot be measured: nothing is drawn yet. */
 export function titleWidthPx(title: string): number {
   const letters = [...title].reduce((sum, letter) => sum + letterWidthPx(letter), 0);
   return Math.ceil(letters) + TITLE_PADDING_PX;
@@ -98,7 +98,7 @@ function letterWidthPx(letter: string): number {
   return /[A-Z]/.test(letter) ? 9 : 7.2;
 }
 
-/** The most important of `columns` that fit `widthPx` as a whole beside rank and symbol; the quote shows the others. */
+/** The first of `columns` that fit into `widthPx` beside rank and symbol. The quote shows the others. */
 export function fittingColumns(columns: readonly BoardColumn[], widthPx: number): BoardColumn[] {
   let leftPx = widthPx - RANK_COLUMN.widthPx - SYMBOL_WIDTH_PX;
   const tooMany = columns.findIndex((column) => {
@@ -108,7 +108,7 @@ export function fittingColumns(columns: readonly BoardColumn[], widthPx: number)
   return tooMany === -1 ? [...columns] : columns.slice(0, tooMany);
 }
 
-/** Orders absent values last, whichever way a column is sorted. */
+/** Compares two values. Absent values are last in both sort directions. */
 export function compareValues(a: Value, b: Value, descending: boolean): number {
   if (a === null && b === null) return 0;
   if (a === null) return descending ? -1 : 1;
@@ -116,12 +116,12 @@ export function compareValues(a: Value, b: Value, descending: boolean): number {
   return a - b;
 }
 
-/** Length of the relative-volume bar, 0 to 1. */
+/** The length of the relative-volume bar, from 0 to 1. */
 export function barLength(relativeVolume: Value): number {
   return Math.min(1, Math.max(0, (relativeVolume ?? 0) / FULL_BAR_RELATIVE_VOLUME));
 }
 
-/** The class of a signed value. */
+/** The CSS class of a signed value. */
 export function signClass(value: Value): string {
   const sign = direction(value);
   return sign === 1 ? "up" : sign === -1 ? "down" : "";

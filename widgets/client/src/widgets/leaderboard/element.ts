@@ -1,4 +1,4 @@
-/** `<mdp-leaderboard feed="scanners:top_gainers" heading="Top gainers">`: one board of the scanner. */
+/** `<mdp-leaderboard feed="scanners:top_gainers" heading="Top gainers">`: shows one board of the scanner. */
 import { html, LitElement, nothing } from "lit";
 import { type PageContext, styleNonce } from "../../page";
 import { describeConnection } from "../../socket/connection-report";
@@ -25,13 +25,13 @@ export class LeaderboardElement extends LitElement {
   };
   declare feed: string;
   declare heading: string;
-  /** Selects the first row for the whole page when nothing is selected yet. */
+  /** Selects the first row for the whole page if no symbol is selected yet. */
   declare autoselect: boolean;
-  /** What an empty board says. */
+  /** The text on an empty board. */
   declare emptyText: string;
-  /** Often nothing happens on this board: its age says nothing. */
+  /** The board changes rarely, so it shows no age. */
   declare quiet: boolean;
-  /** Not on screen (another tab is): no subscription. */
+  /** The board is behind another tab, so it is not subscribed to. */
   declare inactive: boolean;
   declare context: PageContext | undefined;
   declare private phase: "loading" | "ready" | { readonly error: string };
@@ -60,14 +60,14 @@ export class LeaderboardElement extends LitElement {
     this.oldText = "";
   }
 
-  /** In the page's own tree: AG Grid then injects its styles once, and the page's stylesheet reserves the space early. */
+  /** No shadow root: then AG Grid adds its styles once, and the page's stylesheet reserves the space early. */
   protected override createRenderRoot(): HTMLElement {
     return this;
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.requestUpdate("context"); // Starts anew after it was taken out of the page.
+    this.requestUpdate("context"); // Starts again if the element was removed from the page and added again.
   }
 
   override disconnectedCallback(): void {
@@ -111,8 +111,8 @@ export class LeaderboardElement extends LitElement {
       return html`<div class="board-overlay" role="alert"><p><strong>This board cannot be shown.</strong></p><p>${this.phase.error}</p></div>`;
     }
     if (this.phase === "loading") {
-      const lines = Array.from({ length: 12 }, () => html`<div class="skeleton"></div>`);
-      return html`<div class="board-overlay loading" aria-label="Loading" role="img">${lines}</div>`;
+      const rows = Array.from({ length: 12 }, () => html`<div class="skeleton"></div>`);
+      return html`<div class="board-overlay loading" aria-label="Loading" role="img">${rows}</div>`;
     }
     if (this.count > 0) return nothing;
     return html`<div class="board-overlay"><p><strong>No symbol is on this board.</strong></p><p>${this.emptyText}</p></div>`;
@@ -168,7 +168,7 @@ export class LeaderboardElement extends LitElement {
 
   #apply(changes: RowChanges): void {
     this.#grid?.apply(changes);
-    // A symbol that comes (back) onto the board while it is the selected one must look selected.
+    // If the selected symbol comes (back) onto the board, its row must be marked.
     if (changes.add.length > 0) this.#grid?.select(this.context?.selection.symbol ?? null);
   }
 

@@ -1,8 +1,8 @@
 /**
- * A short mark on cells whose value changed.
+ * Marks cells whose value changed, for a short time.
  *
- * Two class changes a cell and one timer a batch, and no animation: hundreds of running transitions would keep the
- * main thread busy at every frame. Nothing flashes for those who ask for reduced motion.
+ * It uses two class changes per cell and one timer per batch, not CSS transitions: hundreds of transitions would keep
+ * the main thread busy in each frame. Cells do not flash if the user prefers reduced motion.
  */
 
 const FLASH_MS = 350;

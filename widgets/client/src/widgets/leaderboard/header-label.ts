@@ -1,4 +1,4 @@
-/** The text of a column header, with what the column means as its tooltip. */
+/** The text of a column header, with an explanation of the column as its tooltip. */
 import type { IHeaderParams, IInnerHeaderComponent } from "ag-grid-community";
 
 interface HeaderLabelParams extends IHeaderParams {

@@ -1,4 +1,4 @@
-/** A numeric cell of a leaderboard: the text, the sign's colour, the last change's arrow, the bar. */
+/** A numeric cell of a leaderboard: the text, the colour of its sign, the arrow of the last change, and the bar. */
 import type { ICellRendererComp, ICellRendererParams } from "ag-grid-community";
 import type { Row, Value } from "../../socket/messages";
 import { type BoardColumn, barLength, signClass } from "./columns";
@@ -9,7 +9,7 @@ export interface NumberCellParams extends ICellRendererParams<Row, Value> {
   readonly relativeVolume: (row: Row) => Value;
 }
 
-/** AG Grid calls `refresh` only when the value differs from the one that is drawn. */
+/** AG Grid calls `refresh` only if the value differs from the displayed one. */
 export class NumberCell implements ICellRendererComp<Row> {
   readonly #cell = document.createElement("span");
   readonly #text = document.createTextNode("");
@@ -51,7 +51,7 @@ export class NumberCell implements ICellRendererComp<Row> {
       this.#cell.classList.toggle("down", sign === "down");
     }
     if (this.#bar !== null && params.data) {
-      // By width: each transform would be a layer for the browser to weigh at every frame.
+      // The width is set, not a transform: a transform could become a layer, which costs time in each frame.
       this.#bar.style.width = `${(100 * barLength(params.relativeVolume(params.data))).toFixed(0)}%`;
     }
   }

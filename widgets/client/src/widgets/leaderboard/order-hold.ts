@@ -1,8 +1,10 @@
 /**
- * Holds the order of a board's rows while somebody is about to use them: a pointer over the rows, or the keyboard
- * in them. A click after which the row under the pointer was another one is the worst fault that a scanner can have.
+ * Holds the order of a board's rows while a pointer is over them or they have the keyboard focus.
+ *
+ * Otherwise a row could move just before a click, and the user would select the wrong symbol: the worst fault of a
+ * scanner.
  */
-/** AG Grid's class of a data row; its header and scroll bars are outside. */
+/** AG Grid's class of a data row. Header and scroll bars do not have it. */
 const ROW = ".ag-row";
 
 export class OrderHold {
@@ -10,7 +12,7 @@ export class OrderHold {
   readonly #abort = new AbortController();
   #pointer = false;
   #keyboard = false;
-  /** Escape was the last key: the grid focuses its cell anew when rows move, which must not bring the hold back. */
+  /** The last key was Escape. The grid focuses its cell again when rows move, and that must not start a new hold. */
   #dismissed = false;
   #held = false;
 
@@ -38,13 +40,13 @@ export class OrderHold {
     this.#followFocus();
   }
 
-  /** From row to row is no leaving: a release between two arrow keys would sort the next row away. */
+  /** Ends the hold if the focus left the rows. A move from row to row does not end it: the rows would be sorted. */
   #focusLeft(next: EventTarget | null): void {
     if (!isInRow(next)) this.#set({ keyboard: false });
   }
 
   #followFocus(): void {
-    // The grid moves the focus before a key event arrives here, so the event's own target would be the cell before.
+    // The grid moves the focus before this event arrives. So `activeElement` is used: the event has the old cell.
     this.#set({ keyboard: !this.#dismissed && showsFocusInRow(document.activeElement) });
   }
 
@@ -62,7 +64,7 @@ function isInRow(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest(ROW) !== null;
 }
 
-/** A click leaves focus behind as well; only focus that is shown, that of the keyboard, holds the order. */
+/** Whether the target is in a row and has keyboard focus. Focus from a click is not visible and does not count. */
 function showsFocusInRow(target: EventTarget | null): boolean {
   return isInRow(target) && (target as Element).matches(":focus-visible");
 }
