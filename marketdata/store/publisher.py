@@ -28,6 +28,7 @@ from marketdata.store.keys import (
     UNKNOWN_TTL_SECONDS,
     Keys,
 )
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.tapes import queue_writes
 from marketdata.tapes import TapeTick, TapeWrites, encode_header
 
@@ -58,55 +59,33 @@ class BlockPublisher:
         self._redis = redis
         self._keys = keys
 
-    async def publish_rows(
-        self,
-        shard: int,
-        whole: RowBlock,
-        changed: RowBlock,
-        *,
-        sheets: Mapping[str, RowBlock] = MappingProxyType({}),
-        streams: Mapping[str, Sequence[RowBlock]] = MappingProxyType({}),
-        unknown: Sequence[UnknownPiece] = (),
-        stored_sheets: Sequence[str] = (),
-        tapes: TapeTick | None = None,
-        refused: RowBlock | None = None,
-    ) -> bool:
-        """Store all rows of a shard, with its sheets, and announce those that changed and what happened.
+    async def publish_tick(self, shard: int, tick: ShardTick) -> bool:
+        """Store a tick of a shard, and announce which rows changed and what happened, in one transaction.
 
-        What was `unknown` is kept in the list of such pieces; `refused` replaces what is stored of that.
+        Unknown pieces are added to the list of such pieces; refused symbols replace those that are stored. A
+        block of a stream that is published a second time has the same epoch and tick.
 
-        A block of a stream that is published a second time bears the same epoch and tick. Says whether all of
-        `stored_sheets`, and all tapes, are in the cache now: they are not after it has lost what it held.
+        Returns whether the cache holds all sheets and all tapes of the shard now. It does not after it has
+        lost what it held.
         """
-        stored = encode_row_block(whole)
+        stored = encode_row_block(tick.whole)
         rows = Result(
             key=self._keys.rows(shard),
             data=stored,
             ttl_seconds=ROWS_TTL_SECONDS,
-            announcement=stored if changed is whole else encode_row_block(changed),
+            announcement=stored if tick.changed is tick.whole else encode_row_block(tick.changed),
         )
-        further = [
-            Result(
-                key=self._keys.sheet(shard, name),
-                data=encode_row_block(sheet),
-                ttl_seconds=ROWS_TTL_SECONDS,
-            )
-            for name, sheet in sheets.items()
-        ]
-        if refused is not None:
-            key, data = self._keys.refused(shard), encode_row_block(refused)
-            further.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS))
-        happened = [
-            self._appended(self._keys.stream(shard, name), encode_row_block(block))
-            for name, blocks in streams.items()
-            for block in blocks
-        ]
-        happened += self._unknown(shard, unknown)
-        results = (*further, rows, *happened, *self._tapes_note(shard, tapes))
-        expected = [self._keys.sheet(shard, name) for name in stored_sheets]
-        if tapes is not None:
+        results = (
+            *self._checkpoint_parts(shard, tick),
+            rows,
+            *self._happened(shard, tick.streams),
+            *self._unknown(shard, tick.unknown),
+            *self._tapes_note(shard, tick.tapes),
+        )
+        expected = [self._keys.sheet(shard, name) for name in tick.sheet_names]
+        if tick.tapes is not None:
             expected.append(self._keys.tapes(shard))
-        return await self.publish(results, tapes.writes if tapes is not None else None, expected)
+        return await self.publish(results, None if tick.tapes is None else tick.tapes.writes, expected)
 
     async def store_tapes(self, writes: TapeWrites) -> None:
         """Store a portion of the tapes by itself, ahead of the rows that tell of them."""
@@ -169,6 +148,23 @@ class BlockPublisher:
         metrics.STORE_PUBLISHED_BYTES.inc(size)
         metrics.STORE_TAPE_PARTS.inc(len(tapes) if tapes else 0)
         return not expected or bool(replies[-1] == len(expected))
+
+    def _checkpoint_parts(self, shard: int, tick: ShardTick) -> Sequence[Result]:
+        """What belongs to the shard's state beside its rows: the sheets, and the symbols that got no row."""
+        blocks = {self._keys.sheet(shard, name): block for name, block in tick.sheets.items()}
+        if tick.refused is not None:
+            blocks[self._keys.refused(shard)] = tick.refused
+        return [
+            Result(key=key, data=encode_row_block(block), ttl_seconds=ROWS_TTL_SECONDS)
+            for key, block in blocks.items()
+        ]
+
+    def _happened(self, shard: int, streams: Mapping[str, Sequence[RowBlock]]) -> Sequence[Result]:
+        return [
+            self._appended(self._keys.stream(shard, name), encode_row_block(block))
+            for name, blocks in streams.items()
+            for block in blocks
+        ]
 
     def _tapes_note(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
         """The note that all tapes of the day are stored."""

@@ -17,6 +17,7 @@ from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import Checkpoint
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
@@ -24,7 +25,7 @@ from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
-from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
+from scanners.processor.shard import Outcome, ShardProcessor
 from scanners.processor.turn import Turn
 
 GROUP_EVENTS: Final = 20_000
@@ -195,8 +196,7 @@ class ShardOwner:
 
     async def _stored(self) -> Checkpoint | None:
         try:
-            stored = await self._snapshots.checkpoint(self.shard, self._processor.sheets)
-            return None if stored is None else Checkpoint(*stored)
+            return await self._snapshots.checkpoint(self.shard, self._processor.sheets)
         except ContentError as error:
             metrics.STORE_MALFORMED.labels(error.reason).inc()
             log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
@@ -292,17 +292,7 @@ class ShardOwner:
                 for portion in self._processor.tapes_ahead():
                     await self._publisher.store_tapes(portion)
                 tick = self._processor.tick(self._clock.time_ns())
-                cache_is_whole = await self._publisher.publish_rows(
-                    self.shard,
-                    tick.whole,
-                    tick.changed,
-                    sheets=tick.sheets,
-                    streams=tick.streams,
-                    tapes=tick.tapes,
-                    unknown=tick.unknown,
-                    refused=tick.refused,
-                    stored_sheets=self._processor.sheets,
-                )
+                cache_is_whole = await self._publisher.publish_tick(self.shard, tick)
         except StoreUnavailable as error:
             self._processor.store_anew()
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()

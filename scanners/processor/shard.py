@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from marketdata.codec import EventColumns, Rejected, RejectReason
 from marketdata.errors import ContentError
 from marketdata.kernels.symbols import UNKNOWN
-from marketdata.payloads import Column, RowBlock, UnknownPiece
+from marketdata.payloads import Column, RowBlock
 from marketdata.providers.registry import batch_decoder
 from marketdata.reference.columns import SNAPSHOT_COLUMNS
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.reference.waiting import EVENTS
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
@@ -49,32 +50,6 @@ class Outcome(msgspec.Struct):
     ignored: Counter[str]
     unknown: Counter[str] = msgspec.field(default_factory=Counter)
     corrections: int = 0
-
-
-class Tick(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tick publishes, all of the same epoch and tick.
-
-    `whole`: all rows of the shard; `changed`: those that changed since the tick before; `sheets`: the sheets
-    that changed since they were stored; `streams`: what happened, also in ticks that could not be published;
-    `tapes`: what is new on the tapes, None before the day's first trade; `unknown`: the newest of what was
-    not understood, also in ticks that could not be published; `refused`: which symbols got no row, by the
-    events that they had, None where that is as it was.
-    """
-
-    whole: RowBlock
-    changed: RowBlock
-    sheets: Mapping[str, RowBlock]
-    streams: Mapping[str, Sequence[RowBlock]]
-    tapes: TapeTick | None
-    unknown: Sequence[UnknownPiece]
-    refused: RowBlock | None
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """The stored state of a shard."""
-
-    whole: RowBlock
-    sheets: Mapping[str, RowBlock]
 
 
 class ShardProcessor:
@@ -214,7 +189,7 @@ class ShardProcessor:
         if len(events.symbols):
             self._analyse(route, events, batches, now, outcome)
 
-    def tick(self, published_ns: int) -> Tick:
+    def tick(self, published_ns: int) -> ShardTick:
         """Compute what follows from the changes, and make the blocks of the next tick.
 
         Sheets and streams are given again at every tick until `confirm` says that one was published.
@@ -233,7 +208,7 @@ class ShardProcessor:
             self._keep(staying)
             rows = self._table.take_changed()
         whole = self._block(published_ns, self._table.symbols, self._table.copy_columns())
-        return Tick(
+        return ShardTick(
             whole=whole,
             changed=whole if len(rows) == len(self._table) else self._changed_block(published_ns, rows),
             sheets={
@@ -241,13 +216,14 @@ class ShardProcessor:
                 for name, sheet in self._table.sheets.items()
                 if sheet.is_changed
             },
+            sheet_names=self.sheets,
             streams=self._emissions.unpublished(),
             tapes=self._tape_tick(),
             unknown=self._set_aside.newest(),
             refused=self._refused_block(published_ns),
         )
 
-    def confirm(self, tick: Tick) -> None:
+    def confirm(self, tick: ShardTick) -> None:
         """The tick was published: what it stored need not be stored again."""
         for name in tick.sheets:
             self._table.sheets[name].mark(changed=False)

@@ -17,6 +17,7 @@ import msgspec
 from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.schema import CIRCUMSTANCES
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import (
     StoredTape,
     TapeWrites,
@@ -29,8 +30,8 @@ from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import Present
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
 from scanners.processor.shard import Outcome as ShardOutcome
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.registry import streams as table_streams
 from scanners.scanner.market import MarketScanner, Merge
@@ -63,8 +64,8 @@ class StoredShard(msgspec.Struct):
     tapes: dict[str, bytes] = {}
     day_of_tapes: bytes = b""
 
-    def publish(self, tick: Tick) -> None:
-        """Store a tick as `BlockPublisher.publish_rows` does: all of it."""
+    def publish(self, tick: ShardTick) -> None:
+        """Store a tick as `BlockPublisher.publish_tick` does: all of it."""
         self.rows = encode_row_block(tick.whole)
         self.sheets = self.sheets | {name: encode_row_block(sheet) for name, sheet in tick.sheets.items()}
         for stream, blocks in tick.streams.items():
@@ -220,7 +221,7 @@ def _die_if(kill_at: str | None, moment: str) -> None:
         raise ProcessorKilled(moment)
 
 
-def _check_circumstances(tick: Tick) -> None:
+def _check_circumstances(tick: ShardTick) -> None:
     """What a new line of a stream tells beside what happened is the symbol's row as of the same tick."""
     for blocks in tick.streams.values():
         for block in blocks:

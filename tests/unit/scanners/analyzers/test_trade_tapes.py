@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import TapeTick, decode_tape, encode_header
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import batch, block_rows, calendar_of, new_york_ms, trade_wire
 
@@ -21,13 +22,13 @@ def shard(epoch: int = 1) -> ShardProcessor:
     return ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=epoch)
 
 
-def tick_after(processor: ShardProcessor, *groups: Sequence[Event]) -> Tick:
+def tick_after(processor: ShardProcessor, *groups: Sequence[Event]) -> ShardTick:
     for events in groups:
         processor.apply([batch(QueueName.TRADES, events)])
     return processor.tick(published_ns=1)
 
 
-def tapes_of(tick: Tick) -> TapeTick:
+def tapes_of(tick: ShardTick) -> TapeTick:
     assert tick.tapes is not None
     return tick.tapes
 

@@ -9,6 +9,7 @@ import pytest
 
 from marketdata.payloads import RowBlock
 from marketdata.reference.waiting import EVENTS
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import decode_tape
 from marketdata.transport.queues import QueueName
 from scanners.processor.admission import (
@@ -19,7 +20,7 @@ from scanners.processor.admission import (
     Admission,
     rows_for_unknown,
 )
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.table import MarketTable
@@ -56,7 +57,7 @@ class Shard:
     def know(self, symbols: Iterable[str]) -> None:
         self.core.apply_reference(row_block({symbol: {"prev_day_close": 5.0} for symbol in symbols}))
 
-    def tick(self) -> Tick:
+    def tick(self) -> ShardTick:
         tick = self.core.tick(published_ns=1)
         self.core.confirm(tick)
         if self.scanner.apply_changed(0, tick.changed) is Merge.GAP:

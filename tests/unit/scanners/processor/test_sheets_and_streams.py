@@ -10,11 +10,12 @@ import pytest
 from marketdata.errors import ContentError
 from marketdata.payloads import decode_row_block, encode_row_block
 from marketdata.schema import Stream
+from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, VOLUME, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
-from scanners.processor.shard import Checkpoint, ShardProcessor
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route
 from scanners.table import MarketTable
 from tests.support.builders import (
