@@ -15,6 +15,7 @@ import numpy as np
 
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
+from scanners.registry import RECEIVED_COLUMN
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -49,6 +50,7 @@ class Admission:
         self._unknown_rows: int | None = None
         self._refused: Counter[str] = Counter()
         self._is_changed = False
+        self._day_has_begun = False
 
     def rows(self, table: MarketTable, symbols: Sequence[str], known: AbstractSet[str]) -> tuple[Rows, bool]:
         """The row of each symbol, `UNKNOWN` where it was refused one; and whether all have one."""
@@ -71,9 +73,22 @@ class Admission:
         self._unknown_rows = None
 
     def start_day(self) -> None:
-        """Forget who was refused on the day before."""
+        """Forget who was refused on the day before; the next tick lets the rows of that day leave."""
         self._is_changed = bool(self._refused)
         self._refused.clear()
+        self._day_has_begun = True
+
+    def staying(self, table: MarketTable, known: AbstractSet[str]) -> Rows:
+        """The rows that the present tick keeps: all, except in the first tick of a day.
+
+        That tick keeps the symbols that reference data knows or that have had an event of the day. The others
+        have stayed until then because what happened to them on the day before was not published yet.
+        """
+        if not self._day_has_begun:
+            return np.arange(len(table))
+        self._day_has_begun = False
+        is_known = np.array([symbol in known for symbol in table.symbols], dtype=np.bool_)
+        return np.flatnonzero(is_known | ~np.isnan(table[RECEIVED_COLUMN]))
 
     def store_anew(self) -> None:
         """What was told may be stored no more."""

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from marketdata.clock import Clock
-from marketdata.errors import ContentError, OwnershipLost, StoreUnavailable, TransportUnavailable
+from marketdata.errors import OwnershipLost, StoreUnavailable, TransportUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
@@ -17,15 +17,15 @@ from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.store.publisher import BlockPublisher
-from marketdata.store.shard_state import Checkpoint
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
-from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
-from scanners.processor.shard import Outcome, ShardProcessor
+from scanners.processor.outcome import OutcomeReporter
+from scanners.processor.shard import ShardProcessor
+from scanners.processor.stored_shard import StoredShard
 from scanners.processor.turn import Turn
 
 GROUP_EVENTS: Final = 20_000
@@ -36,9 +36,6 @@ effect before the tick."""
 
 GATHER_SECONDS: Final = 0.02
 """How long to let batches gather once there is less than a group: saves asking for each one by itself."""
-
-TAPES_READ_TOGETHER: Final = 256
-"""6 MB at most, 100 ms of work."""
 
 HEARTBEAT_SECONDS: Final = 1.0
 NS_PER_MS: Final = 1_000_000
@@ -83,8 +80,7 @@ class ShardOwner:
         self.shard = shard
         self._make_processor = make_processor
         self._transport = transport
-        self._snapshots = snapshots
-        self._publisher = publisher
+        self._stored = StoredShard(shard, snapshots=snapshots, publisher=publisher, clock=clock)
         self._prefetch = configuration.prefetch
         self._interval_ns = configuration.publish_interval_ms * NS_PER_MS
         self._clock = clock
@@ -103,7 +99,8 @@ class ShardOwner:
             queue: metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(queue) for queue in self._processor.queues
         }
         self._agreement = ClockAgreement()
-        self._rejections = RateLimitedLog(log, clock=clock)
+        self._reporter = OutcomeReporter(shard, clock)
+        self._tick_failures = RateLimitedLog(log, clock=clock)
 
     @property
     def troubles(self) -> Mapping[str, str]:
@@ -184,35 +181,18 @@ class ShardOwner:
         Our own state in memory is at least as new as that, and all there is when the cache has
         restarted empty. Anything else is of another owner, and then ours is out of date.
         """
-        stored = await self._stored()
+        checkpoint = await self._stored.checkpoint(self._processor.checkpoint.sheet_names)
         self._dependencies.answered("cache")
-        if stored is not None and stored.whole.epoch != self._processor.epoch:
-            self._processor = await self._restored(stored)
+        if checkpoint is not None and checkpoint.whole.epoch != self._processor.epoch:
+            processor = self._make_processor(self._clock.time_ns())
+            known = frozenset(self._reference.symbols if self._reference is not None else ())
+            await self._stored.restore(processor, checkpoint, known)
+            self._processor = processor
             if self._reference is not None:
                 self._processor.apply_reference(self._reference, self._volume_curve)
-        outcome = "empty" if stored is None else "restored"
+        outcome = "empty" if checkpoint is None else "restored"
         metrics.PROCESSOR_RESTORES.labels(outcome).inc()
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
-
-    async def _stored(self) -> Checkpoint | None:
-        try:
-            return await self._snapshots.checkpoint(self.shard, self._processor.sheets)
-        except ContentError as error:
-            metrics.STORE_MALFORMED.labels(error.reason).inc()
-            log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
-            return None
-
-    async def _restored(self, checkpoint: Checkpoint) -> ShardProcessor:
-        """A processor that continues from a checkpoint, and from the tapes of its symbols."""
-        processor = self._make_processor(self._clock.time_ns())
-        processor.restore(
-            checkpoint, frozenset(self._reference.symbols if self._reference is not None else ())
-        )
-        for first in range(0, processor.row_count, TAPES_READ_TOGETHER):
-            symbols = processor.symbols[first : first + TAPES_READ_TOGETHER]
-            processor.restore_tapes(first, await self._snapshots.tapes(symbols))
-        processor.complete_tapes(await self._snapshots.day_of_tapes(self.shard))
-        return processor
 
     def _apply_group(self) -> None:
         """Apply as many of the gathered deliveries, oldest first, as make up a group."""
@@ -230,31 +210,8 @@ class ShardOwner:
             age_seconds = max(0, now_ns - batch.received_ns) / NS_PER_SECOND
             self._ages[batch.queue].observe(age_seconds)
         self._agreement.note(now_ns, applied=outcome.applied.total(), ahead=outcome.ignored["ahead"])
-        self._count(outcome, Counter(delivery.batch.queue for delivery in deliveries))
-
-    def _count(self, outcome: Outcome, batches: Counter[str]) -> None:
-        for queue, count in batches.items():
-            metrics.PROCESSOR_BATCHES.labels(queue).inc(count)
-        for queue, count in (*outcome.applied.items(), *outcome.unknown.items()):
-            metrics.PROCESSOR_EVENTS.labels(queue).inc(count)
-        for reason, count in outcome.ignored.items():
-            metrics.PROCESSOR_IGNORED.labels(reason).inc(count)
-            if reason == "ahead" and count:
-                self._rejections.warning("events refused", reason=reason, shard=self.shard, events=count)
-        if outcome.corrections:
-            metrics.PROCESSOR_CLOCK_CORRECTIONS.inc(outcome.corrections)
-            log.warning("market time was ahead of the feed's clock: the day starts anew", shard=self.shard)
-        if refused := outcome.ignored[UNKNOWN_SYMBOL]:
-            self._rejections.warning(
-                "events of symbols that got no row: too many that reference data does not know",
-                reason=UNKNOWN_SYMBOL,
-                shard=self.shard,
-                events=refused,
-                rows=self._processor.row_count,
-            )
-        for reason, count in outcome.rejected.items():
-            metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
-            self._rejections.warning("events set aside", reason=reason, shard=self.shard, events=count)
+        batches = Counter(delivery.batch.queue for delivery in deliveries)
+        self._reporter.report(outcome, batches, rows=self._processor.row_count)
 
     def _seconds_to_tick(self) -> float:
         return min(max(0, self._next_tick_ns - self._clock.time_ns()), self._interval_ns) / NS_PER_SECOND
@@ -289,20 +246,15 @@ class ShardOwner:
         parent = self._on_loan[-1].batch.trace_context if self._on_loan else ""
         try:
             with self._tracing.span("processor tick", parent=parent, shard=self.shard):
-                for portion in self._processor.tapes_ahead():
-                    await self._publisher.store_tapes(portion)
-                tick = self._processor.tick(self._clock.time_ns())
-                cache_is_whole = await self._publisher.publish_tick(self.shard, tick)
+                tick = await self._stored.publish(self._processor)
         except StoreUnavailable as error:
-            self._processor.store_anew()
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
             self._dependencies.failed("cache", str(error))
-            self._rejections.warning("tick not published", reason="cache", shard=self.shard, error=str(error))
+            self._tick_failures.warning(
+                "tick not published", reason="cache", shard=self.shard, error=str(error)
+            )
             return
         self._dependencies.answered("cache")
-        self._processor.confirm(tick)
-        if not cache_is_whole:
-            self._processor.store_anew()
         self._published_at = self._clock.monotonic()
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
         metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))

@@ -30,7 +30,7 @@ from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import Present
-from scanners.processor.shard import Outcome as ShardOutcome
+from scanners.processor.outcome import Outcome as ShardOutcome
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.registry import streams as table_streams
@@ -159,8 +159,8 @@ class ShardOwners:
         )
         if self.stored.rows:
             self._processor.restore(self.stored.checkpoint(), self._reference.rows.keys())
-            self._processor.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
-            self._processor.complete_tapes(decode_day(self.stored.day_of_tapes))
+            self._processor.checkpoint.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
+            self._processor.checkpoint.complete_tapes(decode_day(self.stored.day_of_tapes))
         self._apply_reference()
         if not self._waiting:
             self._waiting = {queue: deque() for queue in self._processor.queues}
@@ -192,19 +192,19 @@ class ShardOwners:
             self._outcomes.append(self._processor.apply(batches, now=Present(self._now_ns, self._now_ns)))
 
     def _tick_and_acknowledge(self, kill_at: str | None) -> None:
-        for portion in self._processor.tapes_ahead():
+        for portion in self._processor.checkpoint.tapes_ahead():
             self.stored.write_tapes(portion)
         tick = self._processor.tick(published_ns=1)
         _check_circumstances(tick)
         _die_if(kill_at, "ticked")
         if kill_at == "store refused":  # survived: the cache was away, and perhaps has lost what it held
-            self._processor.store_anew()
+            self._processor.checkpoint.store_anew()
             return
         self.stored.publish(tick)
         self._announced.append(encode_row_block(tick.changed))
         _die_if(kill_at, "stored")
         if kill_at == "answer lost":  # survived: the cache stored the tick, but its answer did not arrive
-            self._processor.store_anew()
+            self._processor.checkpoint.store_anew()
             return
         self._processor.confirm(tick)
         self._on_loan.clear()

@@ -88,7 +88,7 @@ class Shard:
 
     def succeeded(self) -> "Shard":
         """Another owner that continues from what the cache holds, with the same listener."""
-        self.core.store_anew()
+        self.core.checkpoint.store_anew()
         tick = self.publish()
         successor = Shard(epoch=self.core.epoch + 1)
         successor.core.restore(Checkpoint(tick.whole, tick.sheets))

@@ -121,7 +121,7 @@ def test_who_was_refused_is_told_with_the_most_events_first(shard: Shard) -> Non
     assert told.columns[EVENTS][0] == 3
     assert len(told) == REFUSED_TOLD
     assert shard.tick().refused is None, "it is as it was"
-    shard.core.store_anew()
+    shard.core.checkpoint.store_anew()
     again = shard.tick().refused
     assert again is not None
     assert again.symbols == told.symbols
@@ -169,7 +169,7 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: Shard)
     assert tick.whole.symbols == ("AAPL", "X1", "MSFT")
     assert tick.changed is tick.whole
     assert {name: sheet.symbols for name, sheet in tick.sheets.items()} == dict.fromkeys(
-        shard.core.sheets, tick.whole.symbols
+        shard.core.checkpoint.sheet_names, tick.whole.symbols
     )
     rows = block_rows(tick.whole)
     assert (rows["X1"]["accumulated_volume"], rows["MSFT"]["accumulated_volume"]) == (7, 7)
@@ -245,7 +245,7 @@ def flooded() -> RowBlock:
 def test_a_restored_shard_obeys_the_same_bound(symbols: Sequence[str]) -> None:
     shard, known = Shard(epoch=2), frozenset(symbols)
     room = rows_for_unknown(known)
-    names = shard.core.sheets
+    names = shard.core.checkpoint.sheet_names
     sheet = row_block({symbol: {} for symbol in INVENTED}, names=["told_00"])
     shard.core.restore(Checkpoint(flooded(), {names[0]: sheet}), known)
     if known:

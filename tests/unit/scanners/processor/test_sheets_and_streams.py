@@ -79,8 +79,8 @@ def test_a_sheet_is_stored_until_confirmed_and_again_after_it_changed() -> None:
     assert processor.tick(published_ns=3).sheets == {}
     bar(processor, 3)
     assert "largest" not in processor.tick(published_ns=4).sheets
-    processor.store_anew()
-    assert set(processor.tick(published_ns=5).sheets) == set(processor.sheets)
+    processor.checkpoint.store_anew()
+    assert set(processor.tick(published_ns=5).sheets) == set(processor.checkpoint.sheet_names)
 
 
 def test_what_happened_is_told_in_order_with_its_circumstances() -> None:
