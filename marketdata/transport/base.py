@@ -14,7 +14,7 @@ Delivery
     Across a restart of the broker nothing is kept.
 Expiry
     A batch older than `QueueLimits.ttl_ms`, counted from `Batch.received_ns`, is never handed
-    out: what the broker itself did not expire, the subscription drops and counts.
+    out: what the broker itself did not expire, the subscription drops and counts in the metrics.
 Capacity
     `QueueLimits.max_batches` per (queue, shard); a full queue drops its oldest batch.
     Publishing never waits for consumers.
@@ -76,17 +76,6 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
 
 class ShardSubscription(Protocol):
     """The queues of one shard, as seen by one would-be owner. Not safe for concurrent calls."""
-
-    @property
-    def expired_batches(self) -> int:
-        """Batches that this subscription dropped because of their age, since it was made."""
-
-    @property
-    def lost_batches(self) -> int:
-        """Batches that were published and never arrived here, since this subscription was made.
-
-        The broker expired them, or a full queue gave them up: the holes in `Batch.sequence` tell.
-        """
 
     async def acquire(self) -> None:
         """Wait, for as long as it takes, until this subscriber owns the shard.

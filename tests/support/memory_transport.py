@@ -163,16 +163,6 @@ class MemorySubscription:
         self._numbers = 0
         self._on_loan: dict[QueueName, dict[int, Batch]] = {queue: {} for queue in queues}
 
-    @property
-    def expired_batches(self) -> int:
-        """Batches that were too old when they came."""
-        return self._intake.expired_batches
-
-    @property
-    def lost_batches(self) -> int:
-        """Batches that never came."""
-        return self._intake.lost_batches
-
     async def acquire(self) -> None:
         """Wait until no other subscription owns the shard."""
         self.release()

@@ -52,16 +52,6 @@ class RabbitMQSubscription:
         self._on_loan: dict[int, AbstractIncomingMessage] = {}
         self._stirred = asyncio.Event()
 
-    @property
-    def expired_batches(self) -> int:
-        """Batches that were too old when they came."""
-        return self._intake.expired_batches
-
-    @property
-    def lost_batches(self) -> int:
-        """Batches that never came."""
-        return self._intake.lost_batches
-
     async def acquire(self) -> None:
         """Wait for the lock, then consume every queue of the shard on one channel."""
         self._acquiring.add(self)
