@@ -15,6 +15,7 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
+from tests.support.samples import sample
 
 pytestmark = pytest.mark.redis
 DEADLINE_SECONDS = 10.0
@@ -142,6 +143,7 @@ async def test_malformed_announcements_are_counted_and_skipped(
 ) -> None:
     reader = AnnouncementReader(redis_url, [keys.reference()])
     block = row_block({"AAPL": {"avg_volume": 1.0}})
+    before = sample("mdp_store_malformed_messages_total", reason="row_block")
     async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
         await anext(news)
         await redis.publish(keys.reference(), b"\xffgarbage")
@@ -150,7 +152,7 @@ async def test_malformed_announcements_are_counted_and_skipped(
 
     assert isinstance(heard, Announcement)
     assert heard.block.symbols == ("AAPL",)
-    assert reader.malformed == 1
+    assert sample("mdp_store_malformed_messages_total", reason="row_block") == before + 1
 
 
 async def test_reader_comes_back_and_says_that_something_may_be_missing(

@@ -1,6 +1,6 @@
 """The outboxes of this process's connections, and what each subscribed to."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from marketdata.observability import metrics
 from widgets.outbox import Outbox
@@ -28,10 +28,6 @@ class Outboxes:
     def feeds(self, outbox: Outbox) -> set[str]:
         """The names of the feeds that a connection subscribed to, to be changed by the hub."""
         return self._feeds[outbox]
-
-    def pending_frames(self) -> Sequence[int]:
-        """How many frames wait for each connection."""
-        return [len(outbox) for outbox in self._feeds]
 
     def send_status(self, status: Status) -> None:
         """Send a status to all, encoded once for each version that somebody speaks."""

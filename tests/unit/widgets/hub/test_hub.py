@@ -14,6 +14,7 @@ from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
+from tests.support.outboxes import waiting_frames
 from tests.unit.widgets.fakes import (
     FeedCopy,
     MemoryAnnouncements,
@@ -297,7 +298,7 @@ async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgott
         desk.subscribe(feed)
     await eventually(desk.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
     desk.hub.detach(desk.client.outbox)
-    assert desk.hub.pending_frames() == []
+    assert waiting_frames(desk.hub) == []
     assert desk.hub.snapshot(QUOTE.name, VERSION_2) is None
     other = ReadingClient(desk.clock)
     desk.hub.attach(other.outbox)
