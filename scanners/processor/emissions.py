@@ -1,4 +1,4 @@
-"""What happened, from the analyzers that say so to the tick that publishes it."""
+"""Emissions of the analyzers, until a tick publishes them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,9 +12,9 @@ from scanners.table import MarketTable
 
 
 class Emissions:
-    """Emissions of each stream until a tick makes blocks of them, and the blocks until one was published.
+    """Emissions of each stream until a tick makes blocks of them, and the blocks until they were published.
 
-    What happens to test issues is left out unless `show_test_issues`.
+    Emissions of test issues are left out unless `show_test_issues`.
     """
 
     def __init__(self, *, show_test_issues: bool) -> None:
@@ -23,7 +23,7 @@ class Emissions:
         self._unpublished: dict[str, list[RowBlock]] = {}
 
     def add(self, emission: Emission) -> None:
-        """Note what an analyzer emitted."""
+        """Keep what an analyzer emitted."""
         self._emitted.setdefault(emission.stream, []).append(emission)
 
     def settle(self, table: MarketTable, stamp: Stamp) -> None:

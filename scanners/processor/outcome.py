@@ -1,4 +1,4 @@
-"""What became of the events of some batches, and how that is told to operators."""
+"""What became of the events of some batches, and its report to operators."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,9 +17,10 @@ log = get_logger(__name__)
 class Outcome(msgspec.Struct):
     """What became of the events of some batches: counts by queue, and by reason.
 
-    Ignored are events of `other_day`, and those stamped `ahead` of the feed's own time. `corrections` counts
-    how often the market's time turned out to be wrong, so that the day was started anew.
-    `unknown` counts the pieces of the unknown queue, which come from another's rejections.
+    Ignored are events of another day (`other_day`), those stamped `ahead` of the feed's own time, and those
+    of an `unknown_symbol` that got no row. `corrections` counts how often the market's time turned out to be
+    wrong, so that the day started anew. `unknown` counts the pieces of the unknown queue, which others
+    rejected before.
     """
 
     applied: Counter[str]

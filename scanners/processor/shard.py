@@ -37,11 +37,11 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class ShardProcessor:
-    """Applies batches to the market table of one shard and turns it into row blocks at each tick.
+    """Applies batches to the market table of one shard: decodes them, groups them, and runs the analyzers.
 
-    `epoch` names this owner of the shard (its start in epoch nanoseconds). Applying a batch again changes
-    nothing, so redelivery after a crash is harmless. What happens to test issues is told in streams only if
-    `show_test_issues`.
+    `checkpoint` is the stored part of that state, `tick` gives what is published of it. `epoch` names this
+    owner of the shard (its start in epoch nanoseconds). Applying a batch again changes nothing, so redelivery
+    after a crash is harmless. Emissions of test issues are published only if `show_test_issues`.
     """
 
     def __init__(
@@ -108,9 +108,9 @@ class ShardProcessor:
         self._admission.recount()
 
     def apply_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
-        """Take new reference data for the rows that exist, and for those that will; without a curve none.
+        """Take new reference data for all rows, present and future; without a curve there is none.
 
-        What is made for the coming trading day waits until that begins: it tells of another previous day.
+        Data for the coming trading day waits until that begins, since it describes another previous day.
         """
         if self._reference.offer(ReferenceData(block, volume_curve), self._day):
             self._admission.recount()
@@ -118,7 +118,7 @@ class ShardProcessor:
     def apply(self, batches: Iterable[Batch], *, now: Present | None = None) -> Outcome:
         """Decode and apply batches; those of one queue keep their order and are analysed together.
 
-        `now` tells batches that come through from those that waited; without it none has waited.
+        `now` distinguishes batches that come through from those that waited; without it none has waited.
         """
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
@@ -178,7 +178,7 @@ class ShardProcessor:
         self._ticks.confirm(tick)
 
     def _derive(self) -> Rows:
-        """Compute what follows from the changes and from the time; the rows that changed."""
+        """Compute what follows from the changes and from the time. Returns the rows that changed."""
         phase = self._phase
         if phase is None:
             return self._table.take_changed()
@@ -242,7 +242,7 @@ class ShardProcessor:
         outcome.applied[route.queue.value] += len(symbols)
 
     def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now: Present | None) -> None:
-        """Only what was applied makes the shard fresh, and no clock that was ahead keeps it so."""
+        """Only applied events make the shard fresh, and a clock that was ahead does not keep it so."""
         self._received_ns = max(self._received_ns, int(received_ns.max()))
         if now is not None:
             self._received_ns = min(self._received_ns, now.epoch_ns)
@@ -275,7 +275,7 @@ class ShardProcessor:
             self._admission.start_day()
 
     def _keep(self, rows: Rows) -> None:
-        """Their reference data is filled in already."""
+        """Let all other rows leave. Those that stay have their reference data already."""
         self._table.keep(rows)
         self._reference.keep(len(rows))
         self._admission.recount()

@@ -117,7 +117,7 @@ class ShardOwners:
         self._chance = chance
         self._kill_share = kill_share
         self._waiting: dict[QueueName, deque[Batch]] = {}
-        self._on_loan: list[Batch] = []
+        self._unacknowledged: list[Batch] = []
         self._outcomes: list[ShardOutcome] = []
         self._announced: list[bytes] = []
         self._start()
@@ -164,9 +164,9 @@ class ShardOwners:
         self._apply_reference()
         if not self._waiting:
             self._waiting = {queue: deque() for queue in self._processor.queues}
-        for batch in reversed(self._on_loan):
+        for batch in reversed(self._unacknowledged):
             self._waiting[batch.queue].appendleft(batch)
-        self._on_loan.clear()
+        self._unacknowledged.clear()
         self._outcomes.clear()
 
     def _apply_reference(self) -> None:
@@ -184,7 +184,7 @@ class ShardOwners:
         batches: list[Batch] = []
         for waiting in self._waiting.values():
             batches += [waiting.popleft() for _ in range(self._chance.randint(0, len(waiting)))]
-        self._on_loan += batches
+        self._unacknowledged += batches
         return batches
 
     def _apply(self, batches: Sequence[Batch]) -> None:
@@ -207,7 +207,7 @@ class ShardOwners:
             self._processor.checkpoint.store_anew()
             return
         self._processor.confirm(tick)
-        self._on_loan.clear()
+        self._unacknowledged.clear()
         for outcome in self._outcomes:
             self._books.process(outcome)
         self._outcomes.clear()

@@ -14,8 +14,8 @@ from marketdata.tapes import decode_tape
 from marketdata.transport.queues import QueueName
 from scanners.processor.admission import (
     MARKET_ROWS,
+    MAX_REFUSED_STORED,
     NEWCOMER_ROWS,
-    REFUSED_TOLD,
     UNKNOWN_SYMBOL,
     Admission,
     rows_for_unknown,
@@ -119,7 +119,7 @@ def test_who_was_refused_is_told_with_the_most_events_first(shard: Shard) -> Non
     assert told is not None
     assert told.symbols[0] == "IPO"
     assert told.columns[EVENTS][0] == 3
-    assert len(told) == REFUSED_TOLD
+    assert len(told) == MAX_REFUSED_STORED
     assert shard.tick().refused is None, "it is as it was"
     shard.core.checkpoint.store_anew()
     again = shard.tick().refused
