@@ -18,7 +18,8 @@ from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import BOARDS, Board
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
-from scanners.processor.shard import Outcome, ShardProcessor
+from scanners.processor.outcome import Outcome
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, routes
 from scanners.scanner.market import MarketScanner, Merge, RankedBoard
 

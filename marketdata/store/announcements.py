@@ -59,13 +59,7 @@ class AnnouncementReader:
     def __init__(self, redis_url: str, channels: Sequence[str]) -> None:
         self._url = redis_url
         self._channels = tuple(channels)
-        self._malformed = 0
         self._malformed_log = RateLimitedLog(_log)
-
-    @property
-    def malformed(self) -> int:
-        """How many messages were skipped because they were not row blocks."""
-        return self._malformed
 
     async def __aiter__(self) -> AsyncGenerator[News, None]:
         backoff = ExponentialWithJitterBackoff(base=0.1, cap=2.0)
@@ -116,7 +110,6 @@ class AnnouncementReader:
         try:
             announcement = Announcement(channel.decode(), decode_row_block(data))
         except ContentError as error:
-            self._malformed += 1
             metrics.STORE_MALFORMED.labels(error.reason).inc()
             self._malformed_log.warning(
                 "announcement malformed", reason=error.reason, channel=channel.decode()

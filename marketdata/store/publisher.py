@@ -28,6 +28,7 @@ from marketdata.store.keys import (
     UNKNOWN_TTL_SECONDS,
     Keys,
 )
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.tapes import queue_writes
 from marketdata.tapes import TapeTick, TapeWrites, encode_header
 
@@ -58,60 +59,34 @@ class BlockPublisher:
         self._redis = redis
         self._keys = keys
 
-    async def publish_rows(
-        self,
-        shard: int,
-        whole: RowBlock,
-        changed: RowBlock,
-        *,
-        sheets: Mapping[str, RowBlock] = MappingProxyType({}),
-        streams: Mapping[str, Sequence[RowBlock]] = MappingProxyType({}),
-        unknown: Sequence[UnknownPiece] = (),
-        stored_sheets: Sequence[str] = (),
-        tapes: TapeTick | None = None,
-        refused: RowBlock | None = None,
-    ) -> bool:
-        """Store all rows of a shard with its sheets; announce the changed rows and the blocks of its streams.
+    async def publish_tick(self, shard: int, tick: ShardTick) -> bool:
+        """Store a tick of a shard, and announce its changed rows and stream entries, in one transaction.
 
-        `unknown` is appended to the stored list of such pieces; `refused` replaces the stored block.
+        Unknown pieces are appended to the stored list of such pieces. Refused symbols replace the stored
+        block.
+        A block of a stream that is published twice has the same epoch and tick both times.
 
-        A block of a stream that is published twice has the same epoch and tick both times. Returns whether
-        the cache now has all of `stored_sheets` and all tapes. False means that the cache lost its content.
+        Returns whether the cache now has all sheets and all tapes of the shard. False means that the cache
+        lost its content.
         """
-        stored = encode_row_block(whole)
+        stored = encode_row_block(tick.whole)
         rows = Result(
             key=self._keys.rows(shard),
             data=stored,
             ttl_seconds=ROWS_TTL_SECONDS,
-            announcement=stored if changed is whole else encode_row_block(changed),
+            announcement=stored if tick.changed is tick.whole else encode_row_block(tick.changed),
         )
-        further = [
-            Result(
-                key=self._keys.sheet(shard, name),
-                data=encode_row_block(sheet),
-                ttl_seconds=ROWS_TTL_SECONDS,
-            )
-            for name, sheet in sheets.items()
-        ]
-        if refused is not None:
-            key, data = self._keys.refused(shard), encode_row_block(refused)
-            further.append(Result(key=key, data=data, ttl_seconds=ROWS_TTL_SECONDS))
-        stream_blocks = [
-            self._stream_result(self._keys.stream(shard, name), encode_row_block(block))
-            for name, blocks in streams.items()
-            for block in blocks
-        ]
         results = (
-            *further,
+            *self._checkpoint_parts(shard, tick),
             rows,
-            *stream_blocks,
-            *self._unknown_results(shard, unknown),
-            *self._tapes_mark(shard, tapes),
+            *self._stream_results(shard, tick.streams),
+            *self._unknown_results(shard, tick.unknown),
+            *self._tapes_mark(shard, tick.tapes),
         )
-        expected = [self._keys.sheet(shard, name) for name in stored_sheets]
-        if tapes is not None:
+        expected = [self._keys.sheet(shard, name) for name in tick.sheet_names]
+        if tick.tapes is not None:
             expected.append(self._keys.tapes(shard))
-        return await self.publish(results, tapes.writes if tapes is not None else None, expected)
+        return await self.publish(results, None if tick.tapes is None else tick.tapes.writes, expected)
 
     async def store_tapes(self, writes: TapeWrites) -> None:
         """Store a part of the tapes on its own, before the rows that announce the same tick."""
@@ -174,6 +149,23 @@ class BlockPublisher:
         metrics.STORE_PUBLISHED_BYTES.inc(size)
         metrics.STORE_TAPE_PARTS.inc(len(tapes) if tapes else 0)
         return not expected or bool(replies[-1] == len(expected))
+
+    def _checkpoint_parts(self, shard: int, tick: ShardTick) -> Sequence[Result]:
+        """The other parts of the checkpoint: the sheets, and the symbols for which no row was left."""
+        blocks = {self._keys.sheet(shard, name): block for name, block in tick.sheets.items()}
+        if tick.refused is not None:
+            blocks[self._keys.refused(shard)] = tick.refused
+        return [
+            Result(key=key, data=encode_row_block(block), ttl_seconds=ROWS_TTL_SECONDS)
+            for key, block in blocks.items()
+        ]
+
+    def _stream_results(self, shard: int, streams: Mapping[str, Sequence[RowBlock]]) -> Sequence[Result]:
+        return [
+            self._stream_result(self._keys.stream(shard, name), encode_row_block(block))
+            for name, blocks in streams.items()
+            for block in blocks
+        ]
 
     def _tapes_mark(self, shard: int, tapes: TapeTick | None) -> Sequence[Result]:
         """The mark that all tapes of the day are stored, if this tick completes them."""

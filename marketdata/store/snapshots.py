@@ -10,6 +10,7 @@ from marketdata.reference.tickers import Ticker, decode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import STREAM_BLOCKS, Keys
+from marketdata.store.shard_state import Checkpoint
 from marketdata.store.tapes import read_tapes
 from marketdata.tapes import StoredTape, TradeTape, decode_day, newest_first
 
@@ -29,19 +30,18 @@ class SnapshotReader:
         """All rows of a shard at its newest tick. They are also a part of the processor's checkpoint."""
         return await self._block(self._keys.rows(shard))
 
-    async def checkpoint(
-        self, shard: int, sheets: Sequence[str]
-    ) -> tuple[RowBlock, Mapping[str, RowBlock]] | None:
-        """All rows of a shard, and the sheets that are stored, at the same tick."""
+    async def checkpoint(self, shard: int, sheets: Sequence[str]) -> Checkpoint | None:
+        """All rows of a shard and those of its sheets that are stored, as of the same tick."""
         names = [self._keys.rows(shard), *(self._keys.sheet(shard, name) for name in sheets)]
         with driver_errors():
             whole, *others = await self._redis.mget(names)
         if not isinstance(whole, bytes):
             return None
         found = zip(sheets, others, strict=True)
-        return decode_row_block(whole), {
-            name: decode_row_block(data) for name, data in found if isinstance(data, bytes)
-        }
+        return Checkpoint(
+            decode_row_block(whole),
+            {name: decode_row_block(data) for name, data in found if isinstance(data, bytes)},
+        )
 
     async def refused(self, shard: int) -> RowBlock | None:
         """Symbols for which a shard had no row left, with the day's count of events, most events first."""

@@ -22,15 +22,13 @@ log = RateLimitedLog(get_logger(__name__))
 
 
 class Intake:
-    """Decides which arriving batches a subscription delivers, and counts the others.
+    """Decides which arriving batches a subscription delivers, and counts the others in the metrics.
 
-    `expired_batches` had expired when they arrived. `lost_batches` were published and never arrived: the
-    broker expired them or dropped them from a full queue. Gaps in the sequence numbers show how many.
+    Expired batches had expired when they arrived. Missing ones were published and never arrived: the broker
+    expired them or dropped them from a full queue. Gaps in the sequence numbers show how many.
     """
 
     def __init__(self, limits: QueueLimits, clock: Clock) -> None:
-        self.expired_batches = 0
-        self.lost_batches = 0
         self._limits = limits
         self._clock = clock
         self._gaps = SequenceGaps()
@@ -39,10 +37,8 @@ class Intake:
         """Whether the batch may be delivered: it has not expired."""
         missing = self._gaps.missing_before(batch)
         if missing:
-            self.lost_batches += missing
             TRANSPORT_MISSING.labels(queue=batch.queue).inc(missing)
         if is_expired(batch, self._clock.time_ns(), self._limits):
-            self.expired_batches += 1
             TRANSPORT_EXPIRED.labels(queue=batch.queue).inc()
             return False
         TRANSPORT_RECEIVED.labels(queue=batch.queue).inc()

@@ -14,7 +14,7 @@ Delivery
     A restart of the broker loses all batches.
 Expiry
     A batch older than `QueueLimits.ttl_ms`, counted from `Batch.received_ns`, is never delivered.
-    If the broker did not expire it, the subscription drops and counts it.
+    If the broker did not expire it, the subscription drops it and counts it in the metrics.
 Capacity
     `QueueLimits.max_batches` per (queue, shard); a full queue drops its oldest batch.
     Publishing never waits for consumers.
@@ -79,18 +79,6 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
 
 class ShardSubscription(Protocol):
     """The queues of one shard, for a process that owns it or stands by. Not safe for concurrent calls."""
-
-    @property
-    def expired_batches(self) -> int:
-        """Batches that this subscription dropped because they had expired."""
-
-    @property
-    def lost_batches(self) -> int:
-        """Batches that were published and never arrived at this subscription, by the gaps in
-        `Batch.sequence`.
-
-        The broker expired them, or dropped them from a full queue.
-        """
 
     async def acquire(self) -> None:
         """Wait, for as long as it takes, until this subscriber owns the shard.

@@ -140,13 +140,16 @@ class LeaderboardAnalyzer(Analyzer):
     sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        """Apply bars."""
+        """Apply bars.
+
+        Until the last step the table holds each symbol's newest bar from before the group, and the steps
+        before it compare the group with that bar. They do not depend on each other.
+        """
         rows, lines = group.rows, group.lines
-        opens.note_session_open(table, rows, lines, phase)
-        windows.remember(table, rows, lines)
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (lines[END], lines[START]), held)
-        opens.note_official_open(table, rows, lines, newest, phase)
+        opens.note(table, rows, lines, newest, phase)
+        windows.remember(table, rows, lines)
         table.write(table.columns(BAR_COLUMNS), rows[newest], lines[BAR_LINES, newest])
         return ()
 

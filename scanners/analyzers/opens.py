@@ -59,7 +59,16 @@ SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """Of which bar the official open is, where that is not the symbol's newest bar: nearly always it is."""
 
 
-def note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
+def note(table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase) -> None:
+    """Keep both opens up to date, before the newest bars are written to the table.
+
+    `newest` are the bars that are about to become the newest of their symbols there.
+    """
+    _note_session_open(table, rows, bars, phase)
+    _note_official_open(table, rows, bars, newest, phase)
+
+
+def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
     """Keep the open of the earliest bar since the last reset; the same bar sent again replaces it."""
     start = bars[START]
     earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
@@ -72,11 +81,10 @@ def note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: Market
     table.mark(rows[candidates])
 
 
-def note_official_open(table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase) -> None:
-    """Keep the official open of the newest bar that tells one; a bar from before the regular open does not.
-
-    `newest` are the bars that are about to become the newest of their symbols in the table.
-    """
+def _note_official_open(
+    table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase
+) -> None:
+    """Keep the official open of the newest bar that has one; a bar from before the regular open has none."""
     tells = (bars[OFFICIAL_OPEN] > 0) & (bars[START] >= phase.day.regular_open_ms)
     official = table["official_open_price"]
     is_known = ~np.isnan(official[rows])

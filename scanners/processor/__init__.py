@@ -1,12 +1,15 @@
 """Processors: one shard's events in, table, store and announcements out.
 
-`service` runs the shards of a process. For each an `owner` takes its turn (`turn`), moves bytes between
-queues, shard and store, and says what keeps it from that (`dependencies`).
+`service` runs the shards of a process. For each an `owner` waits for its `turn`, moves batches from the
+queues into the shard, and acknowledges them once a tick is stored; `stored_shard` is the shard's state in the
+cache. `dependencies` says what keeps an owner from working, and `outcome` counts what became of the events.
 
-`shard` is the state of one shard and does no I/O. It asks `market_time` which events are of now (with
-`clock_dispute` and `clock_agreement` where clocks differ), `admission` which symbols get a row, and
-`reference` what is known of them. `set_aside` keeps what was not understood, and `emissions` what happened,
-until a tick publishes them.
+`shard` applies the events of one shard and does no I/O. It asks `market_time` which events are of now (with
+`clock_dispute` and `clock_agreement` where clocks differ), `admission` which symbols have a row, and
+`reference` what is known of them.
+
+`tick` is what a shard publishes: its rows, the `emissions` of analyzers, what was `set_aside` as not
+understood, and those parts of the `checkpoint` that are due. All its blocks have one `stamp`.
 """
 
 from scanners.processor.service import Processor

@@ -1,8 +1,8 @@
 """Which symbols get a row in a shard's table: all that reference data knows, and a bounded number of others.
 
 A feed that is wrong or hostile can name any number of symbols. Without a bound they would take memory and
-time until the shard misses its ticks. Before reference data is there, and where it is partial, a whole market
-must have room; once it knows the market, what it does not know are newcomers, which are few.
+time until the shard misses its ticks. Without reference data, or with a part of it, there must be room for a
+whole market. Once reference data knows the market, only newcomers are unknown, and they are few.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ import numpy as np
 
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
+from scanners.registry import RECEIVED_COLUMN
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -27,10 +28,10 @@ NEWCOMER_ROWS: Final = 1_000
 UNKNOWN_SYMBOL: Final = "unknown_symbol"
 """Why events of a symbol without a row are ignored, as metrics and logs call it."""
 
-REFUSED_TOLD: Final = 200
-"""How many refused symbols are told to those who look newcomers up, those with the most events first."""
+MAX_REFUSED_STORED: Final = 200
+"""How many refused symbols are stored for the job that looks up newcomers: those with the most events."""
 
-_REFUSED_COUNTED: Final = 2_000
+_MAX_REFUSED_COUNTED: Final = 2_000
 
 
 def rows_for_unknown(known: AbstractSet[str]) -> int:
@@ -41,14 +42,15 @@ def rows_for_unknown(known: AbstractSet[str]) -> int:
 class Admission:
     """Gives rows to symbols, and counts the events of those that it refused.
 
-    The counts are bounded: when there are too many, those of the fewest events are forgotten. So a symbol
-    with many events is among them, however many others come and go.
+    The counts are bounded: when there are too many, those with the fewest events are forgotten. So a symbol
+    with many events stays among them, however many others appear.
     """
 
     def __init__(self) -> None:
         self._unknown_rows: int | None = None
         self._refused: Counter[str] = Counter()
         self._is_changed = False
+        self._day_has_begun = False
 
     def rows(self, table: MarketTable, symbols: Sequence[str], known: AbstractSet[str]) -> tuple[Rows, bool]:
         """The row of each symbol, `UNKNOWN` where it was refused one; and whether all have one."""
@@ -67,24 +69,37 @@ class Admission:
         return table.find(symbols)
 
     def recount(self) -> None:
-        """The table has other rows now, or other symbols are known."""
+        """Count the rows of unknown symbols again: there are other rows now, or other known symbols."""
         self._unknown_rows = None
 
     def start_day(self) -> None:
-        """Forget who was refused on the day before."""
+        """Forget who was refused on the day before; the next tick lets the rows of that day leave."""
         self._is_changed = bool(self._refused)
         self._refused.clear()
+        self._day_has_begun = True
+
+    def staying(self, table: MarketTable, known: AbstractSet[str]) -> Rows:
+        """The rows that the present tick keeps: all, except in the first tick of a day.
+
+        That tick keeps the symbols that reference data knows or that have had an event of the day. The others
+        have stayed until then because what happened to them on the day before was not published yet.
+        """
+        if not self._day_has_begun:
+            return np.arange(len(table))
+        self._day_has_begun = False
+        is_known = np.array([symbol in known for symbol in table.symbols], dtype=np.bool_)
+        return np.flatnonzero(is_known | ~np.isnan(table[RECEIVED_COLUMN]))
 
     def store_anew(self) -> None:
-        """What was told may be stored no more."""
+        """The cache may have lost which symbols were refused."""
         self._is_changed = bool(self._refused)
 
     def refused(self) -> dict[str, int] | None:
         """The refused symbols with the most events of the day, most first; None where nothing changed."""
-        return dict(self._refused.most_common(REFUSED_TOLD)) if self._is_changed else None
+        return dict(self._refused.most_common(MAX_REFUSED_STORED)) if self._is_changed else None
 
     def confirm(self) -> None:
-        """Who was refused is stored."""
+        """The refused symbols are stored."""
         self._is_changed = False
 
     def _refuse(self, events: dict[str, int]) -> None:
@@ -92,12 +107,12 @@ class Admission:
             return
         self._refused.update(events)
         self._is_changed = True
-        if len(self._refused) > 2 * _REFUSED_COUNTED:
-            self._refused = Counter(dict(self._refused.most_common(_REFUSED_COUNTED)))
+        if len(self._refused) > 2 * _MAX_REFUSED_COUNTED:
+            self._refused = Counter(dict(self._refused.most_common(_MAX_REFUSED_COUNTED)))
 
 
 def within_bounds(whole: RowBlock, known: AbstractSet[str]) -> RowBlock:
-    """A stored shard with no more rows than it may have: unknown symbols with the most volume stay."""
+    """A stored shard, cut to the rows that it may have: of the unknown symbols those with the most volume."""
     unknown = np.array(
         [index for index, symbol in enumerate(whole.symbols) if symbol not in known], dtype=np.intp
     )

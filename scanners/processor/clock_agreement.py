@@ -3,14 +3,14 @@
 from typing import Final
 
 PERIOD_NS: Final = 10_000_000_000
-TROUBLE: Final = (
+CLOCK_IS_BEHIND: Final = (
     "most events are stamped ahead of the feed's clock and are refused: "
     "the clock of the listener's machine is behind; synchronise it (NTP)"
 )
 
 
 class ClockAgreement:
-    """Compares, period by period, what was refused as ahead with what was applied. Instants are epoch ns."""
+    """Compares, in each period, the events refused as ahead with those applied. Instants are epoch ns."""
 
     def __init__(self) -> None:
         self._began_ns = 0
@@ -18,18 +18,18 @@ class ClockAgreement:
         self._disagreed_in_last = False
 
     def note(self, now_ns: int, *, applied: int, ahead: int) -> None:
-        """Some events were applied and some refused."""
-        self._turn_to(now_ns)
+        """So many events were applied, and so many refused as ahead."""
+        self._enter_period(now_ns)
         self._applied += applied
         self._ahead += ahead
 
-    def trouble(self, now_ns: int) -> str:
-        """What is wrong as of the last full period and the present one; empty where nothing is."""
-        self._turn_to(now_ns)
+    def failure(self, now_ns: int) -> str:
+        """What is wrong, by the last full period and the present one; empty where nothing is."""
+        self._enter_period(now_ns)
         disagrees = self._ahead > self._applied
-        return TROUBLE if disagrees or (self._disagreed_in_last and not self._applied) else ""
+        return CLOCK_IS_BEHIND if disagrees or (self._disagreed_in_last and not self._applied) else ""
 
-    def _turn_to(self, now_ns: int) -> None:
+    def _enter_period(self, now_ns: int) -> None:
         if 0 <= now_ns - self._began_ns < PERIOD_NS:
             return
         is_next = 0 <= now_ns - self._began_ns < 2 * PERIOD_NS

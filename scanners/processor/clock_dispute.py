@@ -1,10 +1,10 @@
 """When batches that contradict the market's time prove it wrong, whatever the clocks of the machines say.
 
 The clock of a listener's machine may differ from ours by any amount. So the age of a batch, our clock less
-the listener's, says nothing by itself. Two things do not depend on the difference. Received times of one
-listener have an order: what it received before a batch that agreed is merely late. And they go on as fast as
-our clock while batches come through. Batches that waited and are read in one go were received seconds apart,
-and are applied moments apart.
+the listener's, proves nothing by itself. Two things do not depend on the difference. First, the received
+times of one listener have an order: a batch received before one that agreed is merely late. Second, while
+batches come through without waiting, received times advance as fast as our clock. Batches that waited and are
+read together were received seconds apart, but are applied moments apart.
 """
 
 from collections.abc import Mapping
@@ -13,26 +13,26 @@ from typing import Final
 import msgspec
 
 DISPUTE_NS: Final = 2_000_000_000
-"""For so long batches must contradict the market's time, by both clocks, until it is wrong."""
+"""How long batches must contradict the market's time, by both clocks, before it counts as wrong."""
 
 SLOWER_NS: Final = 1_000_000_000
-"""A batch that waited so much longer than the first one of its dispute proves nothing: its queue lags.
+"""A batch that waited this much longer than the first one of its dispute proves nothing: its queue lags.
 
 It is less than `DISPUTE_NS`, so queues that lag by different times cannot make up a dispute."""
 
 FASTER_NS: Final = 250_000_000
-"""One that waited so much less shows that the first one had waited: the dispute begins with this one."""
+"""A batch that waited this much less shows that the first one had waited: it begins the dispute anew."""
 
 PATIENCE_NS: Final = 10_000_000_000
-"""After so long without a batch in step, one that is not begins the dispute anew: a clock was set."""
+"""After this long without a batch in step, the next one begins the dispute anew: a clock was set."""
 
 CLOCK_WAS_SET_NS: Final = 3_600_000_000_000
 """No queue lags by an hour. A listener whose received times go back by more has had its clock set.
 
-Where it was set back by less, the market's time is wrong for no longer than its received times are behind."""
+If it was set back by less, the market's time stays wrong only until received times have caught up."""
 
 SOURCES_KEPT: Final = 16
-"""Of how many listeners, those that agreed last, it is known what they had received then."""
+"""For how many listeners, those that agreed last, the newest received time is remembered."""
 
 
 class _Dispute(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class _Dispute(msgspec.Struct, frozen=True):
 
     @property
     def lag_ns(self) -> int:
-        """How long it waited, plus the difference of the clocks."""
+        """How long it waited, plus the difference between the clocks."""
         return self.applied_ns - self.received_ns
 
 
@@ -60,15 +60,15 @@ class ClockDispute:
         self._disputes: dict[str, _Dispute] = {}
 
     def resume(self, received_ns: int) -> None:
-        """The market's time was stored, and what was received last before that made it.
+        """Continue from a stored market's time, which batches received until then have made.
 
-        Until a listener has agreed here, its batches count from there: a queue that lagged when the state was
-        stored still lags.
+        Until a listener has agreed here, its batches are compared with that received time: a queue that
+        lagged when the state was stored still lags.
         """
         self._stored_ns = received_ns
 
     def agree(self, received_ns: Mapping[str, int]) -> None:
-        """What some listeners received last agrees with the market's time. That ends all disputes."""
+        """The newest batches of some listeners agree with the market's time. That ends all disputes."""
         self._disputes.clear()
         for source, newest_ns in received_ns.items():
             agreed_ns = self._agreed_ns.pop(source, newest_ns)
@@ -78,7 +78,7 @@ class ClockDispute:
             del self._agreed_ns[next(iter(self._agreed_ns))]
 
     def contradict(self, received_ns: Mapping[str, int], applied_ns: int) -> bool:
-        """What some listeners received last contradicts it; whether that proves it wrong by now."""
+        """The newest batches of some listeners contradict it. Returns whether that proves it wrong by now."""
         proofs = [self._is_proof(source, newest_ns, applied_ns) for source, newest_ns in received_ns.items()]
         if any(proofs):
             self._disputes.clear()

@@ -1,4 +1,4 @@
-"""What keeps an owner from its work now: a complaint is not remembered, but repeated or put to the test."""
+"""What keeps an owner from its work now. A failure that is not reported again is checked again."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from marketdata.transport.base import Transport
 Dependency: TypeAlias = Literal["queues", "cache"]
 
 STALE_AFTER_SECONDS: Final = 2.0
-"""Longer than any pause of the work: whoever still works at it repeats its complaint before."""
+"""Longer than any pause of the work: while the work goes on, it reports a failure again before that."""
 
 ASK_SECONDS: Final = 0.5
 
 
 class Dependencies:
-    """The dependencies of one shard's owner: who complained of which, and when.
+    """The dependencies of one shard's owner: which of them failed, why, and when that was reported last.
 
-    The work tells what failed and what answers. But after a failure it may be over: another worker has the
-    shard, and nothing asks the broker here any more. So a complaint that is not repeated is put to the
-    dependency again, until it is answered.
+    The owner's work reports what failed and what answered. After a failure that work may have ended: another
+    worker has the shard, and nothing here uses the broker any more. So the dependency of a failure that is
+    not reported again is asked from here, until it answers.
     """
 
     def __init__(self, shard: int, transport: Transport, snapshots: SnapshotReader, clock: Clock) -> None:
@@ -32,28 +32,28 @@ class Dependencies:
         self._transport = transport
         self._snapshots = snapshots
         self._clock = clock
-        self._troubles: dict[Dependency, str] = {}
-        self._told_at: dict[Dependency, float] = {}
+        self._failures: dict[Dependency, str] = {}
+        self._reported_at: dict[Dependency, float] = {}
 
     @property
-    def troubles(self) -> Mapping[str, str]:
+    def failures(self) -> Mapping[str, str]:
         """Dependency -> why it cannot be used; empty when all can."""
-        return {str(dependency): reason for dependency, reason in self._troubles.items()}
+        return {str(dependency): reason for dependency, reason in self._failures.items()}
 
     def failed(self, dependency: Dependency, reason: str) -> None:
-        """Note a complaint of the work."""
-        self._troubles[dependency] = reason
-        self._told_at[dependency] = self._clock.monotonic()
+        """The work could not use a dependency."""
+        self._failures[dependency] = reason
+        self._reported_at[dependency] = self._clock.monotonic()
 
     def answered(self, dependency: Dependency) -> None:
-        """Note that it did what it was asked for."""
-        self._troubles.pop(dependency, None)
+        """A dependency did what it was asked for."""
+        self._failures.pop(dependency, None)
 
     async def keep_asking(self, stopping: asyncio.Event) -> None:
-        """Put complaints that nobody repeats to the test, until told to stop."""
+        """Check failures that are not reported again, until told to stop."""
         while not await stopped_within(stopping, ASK_SECONDS):
-            for dependency in tuple(self._troubles):
-                if self._clock.monotonic() - self._told_at[dependency] >= STALE_AFTER_SECONDS:
+            for dependency in tuple(self._failures):
+                if self._clock.monotonic() - self._reported_at[dependency] >= STALE_AFTER_SECONDS:
                     await finished_before(self._ask(dependency), stopping)
 
     async def _ask(self, dependency: Dependency) -> None:
@@ -66,5 +66,5 @@ class Dependencies:
             self.failed(dependency, str(error))
             return
         except ContentError:
-            pass  # odd bytes, but from a cache that answers
+            pass  # foreign bytes, but from a cache that answers
         self.answered(dependency)

@@ -1,20 +1,20 @@
-"""What happened, from the analyzers that say so to the tick that publishes it."""
+"""Emissions of the analyzers, until a tick publishes them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marketdata.payloads import Column, RowBlock
+from marketdata.payloads import RowBlock
 from marketdata.schema import CIRCUMSTANCES
 from scanners.analyzers.base import Emission
-from scanners.rows import Rows
+from scanners.processor.stamp import Stamp
 from scanners.table import MarketTable
 
 
 class Emissions:
-    """Emissions of each stream until a tick makes blocks of them, and the blocks until one was published.
+    """Emissions of each stream until a tick makes blocks of them, and the blocks until they were published.
 
-    What happens to test issues is left out unless `show_test_issues`.
+    Emissions of test issues are left out unless `show_test_issues`.
     """
 
     def __init__(self, *, show_test_issues: bool) -> None:
@@ -23,14 +23,11 @@ class Emissions:
         self._unpublished: dict[str, list[RowBlock]] = {}
 
     def add(self, emission: Emission) -> None:
-        """Note what an analyzer emitted."""
+        """Keep what an analyzer emitted."""
         self._emitted.setdefault(emission.stream, []).append(emission)
 
-    def settle(self, table: MarketTable, block: Callable[[Rows, Mapping[str, Column]], RowBlock]) -> None:
-        """Make one block of what was emitted to each stream, with what the table says of its rows now.
-
-        `block` gets the rows, with repetitions, and the columns of the stream.
-        """
+    def settle(self, table: MarketTable, stamp: Stamp) -> None:
+        """Make one block for each stream of what was emitted, with the present circumstances of its rows."""
         for stream, emissions in self._emitted.items():
             rows = np.concatenate([emission.rows for emission in emissions])
             shown = np.flatnonzero(self._show_test_issues | ~table.test_issues[rows])
@@ -41,7 +38,8 @@ class Emissions:
                 for name in emissions[0].columns
             }
             circumstances = table.copy_columns(rows[shown], CIRCUMSTANCES)
-            self._unpublished.setdefault(stream, []).append(block(rows[shown], {**columns, **circumstances}))
+            block = stamp.rows(table, rows[shown], {**columns, **circumstances})
+            self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
 
     def unpublished(self) -> Mapping[str, Sequence[RowBlock]]:

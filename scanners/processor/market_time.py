@@ -1,9 +1,9 @@
-"""The market's own time: it starts days and sessions. It follows the events, within the feed's own clock.
+"""The market's own time, which starts days and sessions. It follows the events, within the feed's own clock.
 
-Two times come with every event. Its stamp is the exchange's, and anybody's mistake can be in it. The *feed
-time* of its batch is the feed's own clock when it arrived (`marketdata.feed_clock`), and no event
-can be later than that. So a stamp beyond it is refused, and no stamp moves the market further than its feed
-time: whatever one event, symbol or frame claims, days and sessions begin when they should.
+Two times come with every event. Its stamp is the exchange's, and may be wrong. The *feed time* of its batch
+is what the feed's own clock said when the event arrived (`marketdata.feed_clock`). No event can be later than
+that. So a later stamp is refused, and no stamp moves the market further than its feed time. Whatever one
+event, symbol or frame claims, days and sessions begin when they should.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from scanners.processor.clock_dispute import ClockDispute
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
-    """Now, by both clocks of our machine: the time of the world, which may be set, and one that only goes on.
+    """Now, by both clocks of our machine, in nanoseconds.
 
-    The second is in nanoseconds, too, and begins anywhere.
+    `epoch_ns` is wall-clock time, which may be set. `monotonic_ns` is never set, and counts from any instant.
     """
 
     epoch_ns: int
@@ -34,7 +34,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     `current`: which of them belong to the trading day. `ahead` counts those that are stamped beyond their
     feed time, or beyond the day while that has not ended; all others are of another day. `corrected`: the
-    market's time was wrong, and what was computed under it is not to be trusted; then the day starts anew.
+    market's time was wrong, so what was computed under it cannot be trusted, and the day starts anew.
     """
 
     current: NDArray[np.bool_]
@@ -47,12 +47,12 @@ class Advance(msgspec.Struct, frozen=True):
 class MarketTime:
     """The newest event time of a shard, with the trading day and session that it lies in.
 
-    The time of the world has no part in it, so a recorded day replays at any speed with the same result.
-    Events of a day that has ended are not current.
+    Wall-clock time has no part in it, so a recorded day replays at any speed with the same result. Events of
+    a day that has ended are not current.
 
-    The market's time goes back only to mend an error: where everything that comes through from the feed says
-    for some seconds that the feed's clock is behind it (`scanners.processor.clock_dispute`). So it is after a
-    clock that was wrong, here or in what was stored, and when a simulated market starts again.
+    The market's time goes back only to correct an error: when all batches that come through without waiting
+    say for some seconds that the feed's clock is behind it (`scanners.processor.clock_dispute`). That happens
+    after a wrong clock, here or in a stored state, and when a simulated market starts again.
     """
 
     def __init__(self, calendar: TradingCalendar) -> None:
@@ -68,13 +68,13 @@ class MarketTime:
 
     @property
     def phase(self) -> MarketPhase | None:
-        """Where the market's time stands; None before the first event."""
+        """The trading day and session of the market's time; None before the first event."""
         return self._phase
 
     def resume(self, newest_ms: int, received_ns: int) -> None:
-        """Continue from a stored time, and from when the newest batch that it reflects was received (ns).
+        """Continue from a stored time, and from the received time of the newest batch that it reflects.
 
-        A time that the calendar does not cover is forgotten.
+        A time that the calendar does not cover is ignored.
         """
         self._dispute.resume(received_ns)
         try:
@@ -88,9 +88,9 @@ class MarketTime:
     def advance(
         self, times_ms: Instants, feed_times_ms: Instants, *, received_ns: Mapping[str, int], applied_ns: int
     ) -> Advance:
-        """Take note of the stamps of some events (at least one), in any order, and of their feed times.
+        """Follow the stamps of some events (at least one), in any order, and their feed times.
 
-        `received_ns` is when each listener received the newest of its own (epoch nanoseconds, by its clock),
+        `received_ns` is when each listener received its newest of them (epoch nanoseconds, by its clock),
         `applied_ns` the present (nanoseconds, by a clock that is never set).
         """
         credible = times_ms <= feed_times_ms + AHEAD_TOLERANCE_MS
@@ -113,9 +113,9 @@ class MarketTime:
         return Advance(current, ahead, started, opened, corrected)
 
     def _enter_day(self, reached_ms: int, feed_ms: int) -> bool:
-        """Go on to the trading day that the events have reached; whether that is another one than before.
+        """Go on to the trading day that the events have reached. Returns whether it is a new one.
 
-        A day that the feed itself has left is not entered any more: no old stamp that comes first begins one.
+        A day that the feed itself has left is not entered: an old stamp that comes first does not begin one.
         """
         phase = self._phase
         if phase is not None and reached_ms < phase.day.next_day_start_ms:
@@ -126,7 +126,7 @@ class MarketTime:
             return False
         if feed_ms >= day.next_day_start_ms:
             return False
-        # The same day ends later where the calendar has learned of a closure since it began.
+        # The end of the same day moves when the calendar learns of a closure during it.
         is_same = phase is not None and day.day_start_ms == phase.day.day_start_ms
         self._phase = MarketPhase(day, is_same and phase is not None and phase.regular_session_reached)
         return not is_same
@@ -134,9 +134,9 @@ class MarketTime:
     def _is_wrong(
         self, feed_ms: int, credible: NDArray[np.bool_], received_ns: Mapping[str, int], applied_ns: int
     ) -> bool:
-        """Whether it is proved that the feed has not come so far yet.
+        """Whether it is proved that the feed has not reached the market's time yet.
 
-        Where most stamps are ahead of the feed time it is that which is behind, and proves nothing.
+        Where most stamps are ahead of the feed time, the feed time itself is behind, and proves nothing.
         """
         if self._newest_ms <= feed_ms + AHEAD_TOLERANCE_MS:
             self._dispute.agree(received_ns)

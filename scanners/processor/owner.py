@@ -1,4 +1,4 @@
-"""One shard's turn-taking: stand by, own, work, lose, and stand by again."""
+"""The worker of one shard: stand by, own the shard, work on it, lose it, and stand by again."""
 
 import asyncio
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from marketdata.clock import Clock
-from marketdata.errors import ContentError, OwnershipLost, StoreUnavailable, TransportUnavailable
+from marketdata.errors import OwnershipLost, StoreUnavailable, TransportUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
@@ -20,24 +20,22 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
-from scanners.processor.admission import UNKNOWN_SYMBOL
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
-from scanners.processor.shard import Checkpoint, Outcome, ShardProcessor
+from scanners.processor.outcome import OutcomeReporter
+from scanners.processor.shard import ShardProcessor
+from scanners.processor.stored_shard import StoredShard
 from scanners.processor.turn import Turn
 
 GROUP_EVENTS: Final = 20_000
 """How many events are applied together, before the event loop runs again: some 20 ms of work.
 
-An event of a group of 500 costs twice as much as one of 20,000, and nobody sees its
-effect before the tick."""
+In a group of 500 an event costs twice as much as in a group of 20,000. No effect is visible before the tick,
+so waiting for a larger group delays nothing."""
 
 GATHER_SECONDS: Final = 0.02
-"""How long to let batches gather once there is less than a group: saves asking for each one by itself."""
-
-TAPES_READ_TOGETHER: Final = 256
-"""6 MB at most, 100 ms of work."""
+"""How long to wait for further batches when there is less than a group: one request then brings them all."""
 
 HEARTBEAT_SECONDS: Final = 1.0
 NS_PER_MS: Final = 1_000_000
@@ -48,7 +46,7 @@ log = get_logger(__name__)
 
 
 class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """What a processor is told by its settings."""
+    """The settings of a processor."""
 
     shards: tuple[int, ...]
     publish_interval_ms: int = 250
@@ -60,8 +58,8 @@ class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 class ShardOwner:
     """Owns one shard whenever the transport lets it, and keeps its state in the store.
 
-    What has been received is acknowledged only after the tick that stored its effect. So whoever owns the
-    shard next finds in the store everything that was acknowledged, and is sent the rest again.
+    A batch is acknowledged only after the tick that stored its effect. So the shard's next owner finds in the
+    cache the effect of all acknowledged batches, and receives the others again.
 
     Concurrency: `run` is one task; nothing else calls into it except `use_reference` and `publish_every`.
     """
@@ -82,8 +80,7 @@ class ShardOwner:
         self.shard = shard
         self._make_processor = make_processor
         self._transport = transport
-        self._snapshots = snapshots
-        self._publisher = publisher
+        self._stored = StoredShard(shard, snapshots=snapshots, publisher=publisher, clock=clock)
         self._prefetch = configuration.prefetch
         self._interval_ns = configuration.publish_interval_ms * NS_PER_MS
         self._clock = clock
@@ -92,8 +89,8 @@ class ShardOwner:
         self._processor = make_processor(clock.time_ns())
         self._reference: RowBlock | None = None
         self._volume_curve: VolumeCurve | None = None
-        self._gathered: list[Delivery] = []
-        self._on_loan: list[Delivery] = []
+        self._received: list[Delivery] = []
+        self._unacknowledged: list[Delivery] = []
         self._next_tick_ns = 0
         self._published_at = -HEARTBEAT_SECONDS
         self._dependencies = Dependencies(shard, transport, snapshots, clock)
@@ -102,13 +99,14 @@ class ShardOwner:
             queue: metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(queue) for queue in self._processor.queues
         }
         self._agreement = ClockAgreement()
-        self._rejections = RateLimitedLog(log, clock=clock)
+        self._reporter = OutcomeReporter(shard, clock)
+        self._tick_failures = RateLimitedLog(log, clock=clock)
 
     @property
-    def troubles(self) -> Mapping[str, str]:
-        """What keeps it from working: dependency -> reason. Standing by is no trouble."""
-        clock = self._agreement.trouble(self._clock.time_ns())
-        return {**self._dependencies.troubles, "clock": clock} if clock else self._dependencies.troubles
+    def failures(self) -> Mapping[str, str]:
+        """What keeps it from working: dependency -> reason. Standing by is no failure."""
+        clock = self._agreement.failure(self._clock.time_ns())
+        return {**self._dependencies.failures, "clock": clock} if clock else self._dependencies.failures
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
         """Take new reference data; the next tick publishes its effect."""
@@ -120,20 +118,20 @@ class ShardOwner:
         self._interval_ns = interval_ms * NS_PER_MS
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Own the shard again and again until told to stop; then publish and acknowledge what came."""
+        """Own the shard again and again until told to stop; at last publish and acknowledge what is left."""
         await run_together(
-            self._turn.run(stopping, self._is_able),
+            self._turn.run(stopping, self._can_work),
             self._dependencies.keep_asking(stopping),
             self._take_turns(stopping),
         )
 
-    def _is_able(self) -> bool:
-        return "queues" not in self.troubles
+    def _can_work(self) -> bool:
+        return "queues" not in self.failures
 
     async def _take_turns(self, stopping: asyncio.Event) -> None:
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=MAX_BACKOFF_SECONDS)
         while not stopping.is_set():
-            await self._turn.come(stopping)
+            await self._turn.wait_until_allowed(stopping)
             subscription = self._transport.subscribe(
                 self.shard, self._processor.queues, prefetch=self._prefetch
             )
@@ -149,8 +147,8 @@ class ShardOwner:
                 log.warning("shard interrupted", shard=self.shard, dependency=dependency, error=str(error))
             finally:
                 self._owned.set(0)
-                self._gathered.clear()
-                self._on_loan.clear()
+                self._received.clear()
+                self._unacknowledged.clear()
                 await subscription.close()
             await backoff.wait(stopping)
 
@@ -165,9 +163,9 @@ class ShardOwner:
         await self._continue_from_the_store()
         self._owned.set(1)
         while not stopping.is_set() and not self._turn.over.is_set():
-            self._gathered += await subscription.receive(wait_seconds=self._seconds_to_tick())
+            self._received += await subscription.receive(wait_seconds=self._seconds_to_tick())
             backoff.reset()
-            while _event_count(self._gathered) >= GROUP_EVENTS:
+            while _event_count(self._received) >= GROUP_EVENTS:
                 self._apply_group()
                 await self._tick_if_due(subscription)
                 await asyncio.sleep(0)
@@ -178,83 +176,42 @@ class ShardOwner:
             log.info("shard given back to its preferred worker", shard=self.shard)
 
     async def _continue_from_the_store(self) -> None:
-        """Begin with the newest stored state, which is our own if nobody else wrote since.
+        """Take over the stored state if another owner wrote it. Then our own, in memory, is out of date.
 
-        Our own state in memory is at least as new as that, and all there is when the cache has
-        restarted empty. Anything else is of another owner, and then ours is out of date.
+        If we wrote it ourselves, our own state is at least as new. If the cache has restarted empty, our own
+        state is all there is.
         """
-        stored = await self._stored()
+        checkpoint = await self._stored.checkpoint(self._processor.checkpoint.sheet_names)
         self._dependencies.answered("cache")
-        if stored is not None and stored.whole.epoch != self._processor.epoch:
-            self._processor = await self._restored(stored)
+        if checkpoint is not None and checkpoint.whole.epoch != self._processor.epoch:
+            processor = self._make_processor(self._clock.time_ns())
+            known = frozenset(self._reference.symbols if self._reference is not None else ())
+            await self._stored.restore(processor, checkpoint, known)
+            self._processor = processor
             if self._reference is not None:
                 self._processor.apply_reference(self._reference, self._volume_curve)
-        outcome = "empty" if stored is None else "restored"
+        outcome = "empty" if checkpoint is None else "restored"
         metrics.PROCESSOR_RESTORES.labels(outcome).inc()
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
 
-    async def _stored(self) -> Checkpoint | None:
-        try:
-            stored = await self._snapshots.checkpoint(self.shard, self._processor.sheets)
-            return None if stored is None else Checkpoint(*stored)
-        except ContentError as error:
-            metrics.STORE_MALFORMED.labels(error.reason).inc()
-            log.warning("stored rows cannot be read", shard=self.shard, error=str(error))
-            return None
-
-    async def _restored(self, checkpoint: Checkpoint) -> ShardProcessor:
-        """A processor that continues from a checkpoint, and from the tapes of its symbols."""
-        processor = self._make_processor(self._clock.time_ns())
-        processor.restore(
-            checkpoint, frozenset(self._reference.symbols if self._reference is not None else ())
-        )
-        for first in range(0, processor.row_count, TAPES_READ_TOGETHER):
-            symbols = processor.symbols[first : first + TAPES_READ_TOGETHER]
-            processor.restore_tapes(first, await self._snapshots.tapes(symbols))
-        processor.complete_tapes(await self._snapshots.day_of_tapes(self.shard))
-        return processor
-
     def _apply_group(self) -> None:
-        """Apply as many of the gathered deliveries, oldest first, as make up a group."""
-        size = _group_size(self._gathered)
-        self._apply(self._gathered[:size])
-        del self._gathered[:size]
+        """Apply as many of the received deliveries, oldest first, as make up a group."""
+        size = _group_size(self._received)
+        self._apply(self._received[:size])
+        del self._received[:size]
 
     def _apply(self, deliveries: Sequence[Delivery]) -> None:
         now_ns = self._clock.time_ns()
         now = Present(now_ns, round(self._clock.monotonic() * NS_PER_SECOND))
         outcome = self._processor.apply([delivery.batch for delivery in deliveries], now=now)
-        self._on_loan.extend(deliveries)
+        self._unacknowledged.extend(deliveries)
         for delivery in deliveries:
             batch = delivery.batch
             age_seconds = max(0, now_ns - batch.received_ns) / NS_PER_SECOND
             self._ages[batch.queue].observe(age_seconds)
         self._agreement.note(now_ns, applied=outcome.applied.total(), ahead=outcome.ignored["ahead"])
-        self._count(outcome, Counter(delivery.batch.queue for delivery in deliveries))
-
-    def _count(self, outcome: Outcome, batches: Counter[str]) -> None:
-        for queue, count in batches.items():
-            metrics.PROCESSOR_BATCHES.labels(queue).inc(count)
-        for queue, count in (*outcome.applied.items(), *outcome.unknown.items()):
-            metrics.PROCESSOR_EVENTS.labels(queue).inc(count)
-        for reason, count in outcome.ignored.items():
-            metrics.PROCESSOR_IGNORED.labels(reason).inc(count)
-            if reason == "ahead" and count:
-                self._rejections.warning("events refused", reason=reason, shard=self.shard, events=count)
-        if outcome.corrections:
-            metrics.PROCESSOR_CLOCK_CORRECTIONS.inc(outcome.corrections)
-            log.warning("market time was ahead of the feed's clock: the day starts anew", shard=self.shard)
-        if refused := outcome.ignored[UNKNOWN_SYMBOL]:
-            self._rejections.warning(
-                "events of symbols that got no row: too many that reference data does not know",
-                reason=UNKNOWN_SYMBOL,
-                shard=self.shard,
-                events=refused,
-                rows=self._processor.row_count,
-            )
-        for reason, count in outcome.rejected.items():
-            metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
-            self._rejections.warning("events set aside", reason=reason, shard=self.shard, events=count)
+        batches = Counter(delivery.batch.queue for delivery in deliveries)
+        self._reporter.report(outcome, batches, rows=self._processor.row_count)
 
     def _seconds_to_tick(self) -> float:
         return min(max(0, self._next_tick_ns - self._clock.time_ns()), self._interval_ns) / NS_PER_SECOND
@@ -272,54 +229,39 @@ class ShardOwner:
         self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
         heartbeat_due = self._clock.monotonic() - self._published_at >= HEARTBEAT_SECONDS
         unpublished = (
-            self._gathered or self._on_loan or self._processor.has_changes or "cache" in self.troubles
+            self._received or self._unacknowledged or self._processor.has_changes or "cache" in self.failures
         )
         if unpublished or heartbeat_due:
             await self._publish(subscription)
 
     async def _publish(self, subscription: ShardSubscription) -> None:
-        """Apply what has gathered, store and announce, then acknowledge.
+        """Apply what was received, store and announce, then acknowledge.
 
-        While the cache is away everything stays on loan.
+        While the cache is away everything stays unacknowledged.
         """
-        while self._gathered:
+        while self._received:
             self._apply_group()
             await asyncio.sleep(0)
         started = self._clock.monotonic()
-        parent = self._on_loan[-1].batch.trace_context if self._on_loan else ""
+        parent = self._unacknowledged[-1].batch.trace_context if self._unacknowledged else ""
         try:
             with self._tracing.span("processor tick", parent=parent, shard=self.shard):
-                for portion in self._processor.tapes_ahead():
-                    await self._publisher.store_tapes(portion)
-                tick = self._processor.tick(self._clock.time_ns())
-                cache_is_whole = await self._publisher.publish_rows(
-                    self.shard,
-                    tick.whole,
-                    tick.changed,
-                    sheets=tick.sheets,
-                    streams=tick.streams,
-                    tapes=tick.tapes,
-                    unknown=tick.unknown,
-                    refused=tick.refused,
-                    stored_sheets=self._processor.sheets,
-                )
+                tick = await self._stored.publish(self._processor)
         except StoreUnavailable as error:
-            self._processor.store_anew()
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
             self._dependencies.failed("cache", str(error))
-            self._rejections.warning("tick not published", reason="cache", shard=self.shard, error=str(error))
+            self._tick_failures.warning(
+                "tick not published", reason="cache", shard=self.shard, error=str(error)
+            )
             return
         self._dependencies.answered("cache")
-        self._processor.confirm(tick)
-        if not cache_is_whole:
-            self._processor.store_anew()
         self._published_at = self._clock.monotonic()
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
         metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))
         metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)
-        if self._on_loan:
-            await subscription.acknowledge(self._on_loan)
-            self._on_loan.clear()
+        if self._unacknowledged:
+            await subscription.acknowledge(self._unacknowledged)
+            self._unacknowledged.clear()
 
 
 def _event_count(deliveries: Iterable[Delivery]) -> int:

@@ -1,4 +1,4 @@
-"""Reference data beside the market table: whole columns are joined by symbol."""
+"""Reference data joined to the market table: whole columns at a time, by symbol."""
 
 from collections.abc import KeysView, Sequence
 from collections.abc import Set as AbstractSet
@@ -24,25 +24,25 @@ class ReferenceData:
         self._index = {symbol: index for index, symbol in enumerate(block.symbols)}
         absent = np.full(len(block), np.nan)
         columns = [block.columns.get(name, absent) for name in REFERENCE_COLUMNS]
-        # One more row, all absent, is what the index -1 of an unknown symbol points at.
+        # The index of an unknown symbol is -1: it points at one more row, in which all is absent.
         self._matrix = np.full((len(REFERENCE_COLUMNS), len(block) + 1), np.nan)
         self._matrix[:, :-1] = columns
 
     @property
     def symbols(self) -> KeysView[str]:
-        """The symbols that it knows."""
+        """The symbols that it covers."""
         return self._index.keys()
 
     def is_early(self, day: TradingDay) -> bool:
-        """Whether it was made for a trading day after this one: before 04:00 the next day's is loaded."""
+        """Whether it is for a later trading day than this one: the next day's is loaded before 04:00."""
         return self._market_time_ms >= day.next_day_start_ms
 
     def fill(self, table: MarketTable, rows: Rows, day: TradingDay | None) -> None:
-        """Write the reference columns of the rows and mark these; a symbol that is unknown here has none.
+        """Write the reference columns of the rows and mark these; they are absent for unknown symbols.
 
-        The snapshot counts on the trading day of the block alone; on another `day` it is absent. On a later
-        one so is what the block tells of the session before it, which is another session by then. A block
-        whose market time is 0 does not say for which day it was made, and serves any.
+        The snapshot counts only on the trading day of the block; on another `day` it is absent. On a later
+        day the columns of the session before the block's day are absent too: by then another session is the
+        previous one. A block whose market time is 0 does not say for which day it is, and serves any.
         """
         found = self._find([table.symbols[row] for row in rows.tolist()])
         table.write(table.columns(REFERENCE_COLUMNS), rows, self._matrix[:, found])
@@ -58,13 +58,13 @@ class ReferenceData:
 class ReferenceInUse:
     """Which reference data counts now, which waits for its trading day, and which rows have it already.
 
-    Rows get it once; those from `_filled` on do not have it yet. Methods that say whether the known symbols
-    changed do so because the bounds on unknown ones depend on them.
+    Rows get it once; those from `_filled` on do not have it yet. Some methods return whether the known
+    symbols changed, because the bound on unknown symbols depends on them.
     """
 
     def __init__(self) -> None:
         self._current: ReferenceData | None = None
-        self._coming: ReferenceData | None = None
+        self._waiting: ReferenceData | None = None
         self._filled = 0
 
     @property
@@ -78,45 +78,46 @@ class ReferenceInUse:
         return None if self._current is None else self._current.volume_curve
 
     def offer(self, reference: ReferenceData, day: TradingDay | None) -> bool:
-        """Take new data, at once or for the day that it was made for; whether the known symbols changed."""
+        """Take new data, at once or for its later day. Returns whether the known symbols changed."""
         if day is not None and reference.is_early(day):
-            self._coming = reference
+            self._waiting = reference
             return False
         self._use(reference)
         return True
 
     def start_day(self, day: TradingDay) -> bool:
-        """A trading day begins: all rows get it anew. Whether the known symbols changed.
+        """A trading day begins: all rows get the data again. Returns whether the known symbols changed.
 
-        What waited for the day is used now. What came before all events may be for a later day: it waits.
+        Data that waited for the day is used now. Data in use waits if it is for a later day, which happens
+        when it came before all events.
         """
         self.refill()
-        if self._coming is not None and not self._coming.is_early(day):
-            self._use(self._coming)
+        if self._waiting is not None and not self._waiting.is_early(day):
+            self._use(self._waiting)
             return True
         if self._current is not None and self._current.is_early(day):
-            self._coming, self._current = self._current, None
+            self._waiting, self._current = self._current, None
             return True
         return False
 
     def refill(self) -> None:
-        """No row has it any more."""
+        """Give it to all rows again."""
         self._filled = 0
 
     def keep(self, row_count: int) -> None:
-        """Rows have left the table; those that stay have it."""
+        """Rows have left the table; those that stay have the data."""
         self._filled = min(self._filled, row_count)
 
     def is_missing_in(self, table: MarketTable) -> bool:
-        """Whether there are rows without it."""
+        """Whether there are rows without the data."""
         return self._current is not None and self._filled < len(table)
 
     def fill(self, table: MarketTable, day: TradingDay | None) -> None:
-        """Write it into the rows that do not have it."""
+        """Write the data into the rows that do not have it."""
         if self._current is not None and self.is_missing_in(table):
             self._current.fill(table, np.arange(self._filled, len(table)), day)
             self._filled = len(table)
 
     def _use(self, reference: ReferenceData) -> None:
-        self._current, self._coming = reference, None
+        self._current, self._waiting = reference, None
         self.refill()

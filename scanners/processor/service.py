@@ -34,11 +34,11 @@ log = get_logger(__name__)
 class Processor:
     """Runs the configured shards in one process. See `marketdata.runtime.service.Service`.
 
-    `reference_news` must be subscribed to the reference channel alone. `turn_at` says when this process may
-    ask for a shard, `started_under` is the traceparent of whoever started it, or empty. With `read_sessions`
-    the calendar's table is read anew every day, around our own time (epoch nanoseconds).
-    With `records`, it follows the settings that operators want, from `own_settings` on, and reports them as
-    `source`.
+    `reference_news` must be subscribed to the reference channel alone. `turn_at` gives for each shard when
+    this process may ask for it. `started_under` is the traceparent of the process that started this one, or
+    empty. With `read_sessions` the calendar's table is read again every day, around our own time (epoch
+    nanoseconds). With `records` it follows the settings that operators want, beginning with `own_settings`,
+    and reports them as `source`.
     """
 
     name: Final = "processor"
@@ -70,7 +70,7 @@ class Processor:
         self._reference_news = reference_news
         self._tracing = tracing or Tracing()
         self._started_under = started_under
-        self._opening_trouble = "not yet connected"
+        self._connection_failure = "not yet connected"
         self._owners = tuple(
             ShardOwner(
                 shard,
@@ -96,9 +96,9 @@ class Processor:
 
     def unready(self) -> Mapping[str, str]:
         """Which dependency keeps a shard from being worked on."""
-        if self._opening_trouble:
-            return {"queues": self._opening_trouble}
-        return {name: reason for owner in self._owners for name, reason in owner.troubles.items()}
+        if self._connection_failure:
+            return {"queues": self._connection_failure}
+        return {name: reason for owner in self._owners for name, reason in owner.failures.items()}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work on every shard that this process comes to own, until told to stop."""
@@ -112,10 +112,10 @@ class Processor:
             self._tracing.close()
 
     async def _work(self, stopping: asyncio.Event) -> None:
-        """Until all owners have stopped. What else goes on ends with them, or by failing.
+        """Run until all owners have stopped, or one of the other tasks failed.
 
-        What is stored is taken before the first event: the day's range so far keeps the first bars after a
-        start at noon from being told as new highs.
+        Stored reference data is taken before the first event. Its range of the day so far keeps the first
+        bars after a start at noon from being published as new highs.
         """
         await self._take_reference(await self._read("reference data", self._snapshots.reference()))
         await self._steering.begin()
@@ -136,17 +136,17 @@ class Processor:
             await self._steering.withdraw()
 
     async def _open(self, stopping: asyncio.Event) -> bool:
-        """Connect to the queues, however long that takes; False when told to stop first."""
+        """Connect to the queues, however long that takes; False if it was told to stop before."""
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=2.0)
         while not stopping.is_set():
             try:
                 await self._transport.open()
             except TransportUnavailable as error:
-                self._opening_trouble = str(error)
+                self._connection_failure = str(error)
                 log.warning("queues not reachable", error=str(error))
                 await backoff.wait(stopping)
             else:
-                self._opening_trouble = ""
+                self._connection_failure = ""
                 return True
         return False
 

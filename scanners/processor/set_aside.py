@@ -1,4 +1,4 @@
-"""What a shard's processor did not understand, until a tick stores it: the newest pieces, within bounds."""
+"""Pieces that a shard's processor did not understand, until a tick stores them: the newest, within bounds."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ BYTES_PER_TICK: Final = 256 * 1024
 
 
 class SetAside:
-    """Pieces that wait to be stored. Whatever comes, it holds no more than 1,000 of 4 KiB."""
+    """Pieces that wait to be stored: at most 1,000 of 4 KiB, whatever arrives."""
 
     def __init__(self) -> None:
         self._pieces: deque[UnknownPiece] = deque(maxlen=PIECES)
 
     def add_batch(self, batch: Batch) -> int:
-        """Keep the newest pieces of a batch of the unknown queue; how many pieces it had."""
+        """Keep the newest pieces of a batch of the unknown queue. Returns how many pieces it had."""
         try:
             count, newest = wire_format(batch.format).newest_unknown(batch.body, PIECES)
         except ContentError:
@@ -30,7 +30,7 @@ class SetAside:
         return count
 
     def add(self, rejected: Iterable[Rejected], received_ns: int) -> None:
-        """Keep pieces that were received at a time."""
+        """Keep pieces that were received at this time (epoch nanoseconds)."""
         self._pieces.extend(
             UnknownPiece.cut(each.raw, reason=each.reason.value, received_ns=received_ns) for each in rejected
         )
@@ -47,5 +47,5 @@ class SetAside:
         return chosen[::-1]
 
     def clear(self) -> None:
-        """What was kept is stored."""
+        """The pieces are stored."""
         self._pieces.clear()

@@ -1,9 +1,9 @@
 """When a worker may ask for a shard: at once, or only while the worker that prefers it is away.
 
-The transport gives a shard to one owner, whoever comes first. So that workers share the shards evenly, each
-shard is preferred by one of them: while that one can work it holds a lease in the cache, the *claim*, and the
-others leave the shard alone, or give it back. Without the cache nobody's claim can be seen, and
-whoever owns a shard keeps it.
+The transport gives a shard to the first worker that asks. So that workers share the shards evenly, each shard
+has a preferred worker. While that worker can work, it holds a lease in the cache, the *claim*, and the others
+leave the shard alone, or give it back. While the cache is away no claim can be seen, and the owner of a shard
+keeps it.
 """
 
 import asyncio
@@ -20,45 +20,45 @@ CLAIM_TTL_MS: Final = 2_000
 CLAIM_RENEWAL_SECONDS: Final = 0.5
 CLAIM_POLL_SECONDS: Final = 0.3
 START_GRACE_SECONDS: Final = 3.0
-"""How long the others wait at first: workers that start together need a while until they can claim."""
+"""How long the others wait after their start: workers that start together need a while to claim."""
 
 
 class Claim(RenewableLease, Protocol):
     """A lease in the cache (`marketdata.store.leases.Lease`). Every method may raise `StoreUnavailable`."""
 
     async def is_held(self) -> bool:
-        """Whether anybody holds it."""
+        """Whether any worker holds it."""
 
 
 class Turn(Protocol):
-    """One worker's relation to one shard."""
+    """When one worker may ask for one shard, and when it must give it back."""
 
     @property
     def over(self) -> asyncio.Event:
         """Set while the shard must be left to another worker."""
 
-    async def come(self, stopping: asyncio.Event) -> None:
+    async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
         """Wait until the shard may be asked for, or until told to stop."""
 
-    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
-        """Keep the claim up, or watch it, until told to stop. `is_able`: whether this worker can work."""
+    async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
+        """Hold the claim, or watch it, until told to stop. `can_work`: whether this worker can work now."""
 
 
 class AnyTurn:
-    """No worker is preferred: the transport alone decides, the others stand by there."""
+    """No worker is preferred: the transport alone decides who owns the shard."""
 
     def __init__(self) -> None:
         self.over: Final = asyncio.Event()
 
-    async def come(self, stopping: asyncio.Event) -> None:
-        """At once."""
+    async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
+        """Return at once: the shard may always be asked for."""
 
-    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
-        """Nothing to do."""
+    async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
+        """Return at once: there is no claim."""
 
 
 class PreferredTurn:
-    """The shard is this worker's before all others."""
+    """This worker is the preferred one of the shard."""
 
     def __init__(self, claim: Claim, *, shard: int, renewal_seconds: float = CLAIM_RENEWAL_SECONDS) -> None:
         self.over: Final = asyncio.Event()
@@ -66,27 +66,26 @@ class PreferredTurn:
         self._claim = claim
         self._renewal_seconds = renewal_seconds
 
-    async def come(self, stopping: asyncio.Event) -> None:
-        """At once."""
+    async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
+        """Return at once: the shard may always be asked for."""
 
-    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
+    async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
         """Claim the shard for as long as this worker can work on it.
 
-        The work does not depend on the claim, which only the other workers read: so while the cache is away
-        the worker goes on.
+        Only the other workers read the claim, so while the cache is away this one goes on with its work.
         """
         claiming = Leadership(
             self._claim,
             role=f"claim of shard {self._shard}",
             when_unreachable=WhenUnreachable.LEAD_ON,
             renewal_seconds=self._renewal_seconds,
-            eligible=is_able,
+            eligible=can_work,
         )
         await claiming.run(stopping, asyncio.Event.wait)
 
 
 class SubstituteTurn:
-    """The shard is another worker's; this one takes it only while nobody claims it."""
+    """Another worker is preferred: this one takes the shard only while there is no claim."""
 
     def __init__(
         self,
@@ -101,12 +100,12 @@ class SubstituteTurn:
         self._grace_seconds = grace_seconds
         self._poll_seconds = poll_seconds
 
-    async def come(self, stopping: asyncio.Event) -> None:
-        """When the claim has lapsed."""
+    async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
+        """Return once the claim has lapsed."""
         await first_of(self._free, stopping)
 
-    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
-        """Watch the claim."""
+    async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
+        """Watch the claim, after a grace period for the preferred worker to claim."""
         if await stopped_within(stopping, self._grace_seconds):
             return
         while True:

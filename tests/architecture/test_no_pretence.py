@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import global_settings
 
-from tests.architecture.product import ROOT, modules, place, syntax_of, texts
+from tests.architecture.product import ROOMS, ROOT, modules, place, syntax_of, texts
 
 # Names that a framework looks up by itself, each with the framework.
 CALLED_BY_A_FRAMEWORK = {
@@ -36,6 +36,7 @@ READ_BY_OPENTELEMETRY = "OTEL_"
 SECRET_FILE = "_FILE"  # each secret may also come from a file
 NO_PLACES_OF_A_MAP = {"__init__", "__main__", "apps"}
 REGISTERED = {"register", "receiver"}
+CALL_NO_METHODS = {"typing", "enum", "abc", "msgspec", "collections"}
 SOURCES_BESIDE_PYTHON = {".html", ".toml", ".yml", ".yaml", ".example", ""}
 
 
@@ -86,13 +87,94 @@ def is_setting_of_a_library(name: str) -> bool:
 
 
 def test_what_the_product_declares_the_product_uses() -> None:
-    """Not only its tests: a member that only a test reads is a promise that nobody needs."""
+    """A name that stands only where it is declared is used by nothing but tests, if by anything."""
     words = words_of_the_product()
     unread = [
         f"{place(path, node)} {name}"
         for path in modules()
         for name, node in declared(path)
         if words[name] == 1 and name not in CALLED_BY_A_FRAMEWORK and not is_setting_of_a_library(name)
+    ]
+    assert unread == []
+
+
+def members_read_by_the_product() -> set[str]:
+    """Every name that some module reads as an attribute, or that a template, a manifest or `getattr` names.
+
+    A method that only hands on what another object's method of the same name gives does not read that one.
+    """
+    names: set[str] = set()
+    for path in modules():
+        tree, source = syntax_of(path), path.read_text()
+        handed_on = {
+            id(node)
+            for method, _owner in methods_of(path)
+            for node in ast.walk(method)
+            if isinstance(node, ast.Attribute) and node.attr == method.name
+        }
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.ctx, ast.Load)
+                and id(node) not in handed_on
+            ):
+                names.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "getattr(" in source:
+                names.update(re.findall(r"\w+", node.value))
+    for path, text in texts():
+        inside = path.relative_to(ROOT).parts
+        if path.suffix in SOURCES_BESIDE_PYTHON and inside[0] not in {"tests", "docs"}:
+            names.update(re.findall(r"\w+", text))
+    return names
+
+
+def methods_of(path: Path) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.ClassDef]]:
+    """The methods and properties of a module's classes, each with its class."""
+    for owner in ast.walk(syntax_of(path)):
+        if isinstance(owner, ast.ClassDef):
+            for node in owner.body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield node, owner
+
+
+@cache
+def classes_of_frameworks() -> frozenset[str]:
+    """Classes that inherit, directly or not, from a class of a framework, which then calls their methods."""
+    bases_of: dict[str, set[str]] = defaultdict(set)
+    found: set[str] = set()
+    for path in modules():
+        tree = syntax_of(path)
+        origins = {
+            alias.asname or alias.name.split(".")[0]: getattr(node, "module", None) or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            for base in map(ast.unparse, node.bases):
+                name = base.split("[")[0]
+                room = origins.get(name.split(".")[0], ROOMS[0]).split(".")[0]
+                bases_of[node.name].add(name.split(".")[-1])
+                if room not in ROOMS and room not in CALL_NO_METHODS:
+                    found.add(node.name)
+    while further := {name for name, bases in bases_of.items() if bases & found} - found:
+        found |= further
+    return frozenset(found)
+
+
+def test_each_public_method_is_called_by_the_product() -> None:
+    """What only tests call is an interface that nobody needs, in a protocol as in any other class."""
+    read = members_read_by_the_product()
+    unread = [
+        f"{place(path, method)} {owner.name}.{method.name}"
+        for path in modules()
+        for method, owner in methods_of(path)
+        if not method.name.startswith("_")
+        and method.name not in read
+        and owner.name not in classes_of_frameworks()
+        and not is_registered(method)
     ]
     assert unread == []
 

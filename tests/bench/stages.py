@@ -19,13 +19,13 @@ from marketdata.providers.massive.wire import MinuteAggregate, Quote, SecondAggr
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.tapes import write_arguments
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_sessions
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor import ShardProcessor
-from scanners.processor.shard import Tick
 from scanners.registry import routes
 from scanners.scanner import MarketScanner
 from tests.bench.material import FRAME_EVENTS, START_MS, SYMBOL_COUNT, SYMBOLS, batches_of
@@ -117,7 +117,7 @@ def _bare(struct: type[msgspec.Struct]) -> Any:
     return msgspec.defstruct(struct.__name__, fields, gc=False, tag_field="ev", tag=tag)
 
 
-def _encode(tick: Tick) -> None:
+def _encode(tick: ShardTick) -> None:
     """As for the cache, without the cache."""
     sheets = tick.sheets.values()
     for block in (tick.whole, tick.changed, *sheets, *chain.from_iterable(tick.streams.values())):

@@ -14,6 +14,7 @@ from marketdata.runtime.cancellation import end
 from marketdata.transport.base import ShardSubscription, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.deadlines import eventually, scaled
+from tests.support.samples import sample
 from tests.support.transports import (
     MemoryQueues,
     Queues,
@@ -132,11 +133,12 @@ async def test_an_old_batch_that_still_arrives_is_dropped_and_counted(queues: Qu
     reader = await queues.transport(clock=LateClock())
     subscription = reader.subscribe(0, TRADES, prefetch=PREFETCH)
     await subscription.acquire()
+    before = sample("mdp_transport_expired_batches_total", queue="trades")
     await publisher.publish(batches(1, 2))
 
     async def two_expired() -> bool:
         assert await subscription.receive(wait_seconds=0.05) == []
-        return subscription.expired_batches == 2
+        return sample("mdp_transport_expired_batches_total", queue="trades") == before + 2
 
     await eventually(two_expired, 5)
     await subscription.close()
@@ -159,6 +161,7 @@ async def test_a_full_queue_gives_up_its_oldest_batches_and_the_reader_counts_th
     transport = await queues.transport(limits=QueueLimits(max_batches=10))
     subscription = transport.subscribe(0, TRADES, prefetch=1)
     await subscription.acquire()
+    missing = sample("mdp_transport_missing_batches_total", queue="trades")
     await transport.publish(batches(1))
     held = await receive(subscription, 1)
     for sequence in range(2, 26):
@@ -171,7 +174,7 @@ async def test_a_full_queue_gives_up_its_oldest_batches_and_the_reader_counts_th
         arrived += sequences(held)
         await subscription.acknowledge(held)
     assert arrived == list(range(16, 26))
-    assert subscription.lost_batches == 14
+    assert sample("mdp_transport_missing_batches_total", queue="trades") == missing + 14
 
 
 async def test_depths_count_waiting_batches_and_not_delivered_ones(queues: Queues) -> None:

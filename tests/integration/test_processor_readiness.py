@@ -33,14 +33,14 @@ class OneTurn:
         self.able: Callable[[], bool] = lambda: True
         self._turns = 1
 
-    async def come(self, stopping: asyncio.Event) -> None:
+    async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
         if self._turns:
             self._turns -= 1
         else:
             await stopping.wait()
 
-    async def run(self, stopping: asyncio.Event, is_able: Callable[[], bool]) -> None:
-        self.able = is_able
+    async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
+        self.able = can_work
 
 
 async def test_a_worker_whose_turn_is_over_is_ready_again_when_the_broker_is_back(

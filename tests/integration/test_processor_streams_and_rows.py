@@ -7,6 +7,7 @@ from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
@@ -120,7 +121,7 @@ async def test_a_successor_takes_over_no_more_rows_than_there_may_be_and_all_kno
     rows = {f"X{number}": {"accumulated_volume": 1.0 + number} for number in range(MARKET_ROWS + 500)}
     whole = row_block({"KNOWN": {}, **rows}, market_time_ms=OPENS_MS)
     publisher = BlockPublisher(redis, keys)
-    await publisher.publish_rows(SHARD, whole, whole)
+    await publisher.publish_tick(SHARD, ShardTick(whole=whole, changed=whole))
     await publisher.publish_reference(row_block({"KNOWN": {"prev_day_close": 5.0}}, producer="reference"))
     running = launch(MemoryTransport(MemoryBroker()))
 

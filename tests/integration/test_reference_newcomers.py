@@ -22,6 +22,7 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
 from tests.support.massive import rest_settings
@@ -62,7 +63,7 @@ class Cache:
         """Let the shards have rows of these symbols, in turn."""
         for shard in range(SHARDS):
             block = row_block({symbol: {"close": 1.0} for symbol in symbols[shard::SHARDS]}, names=["close"])
-            await self.publisher.publish_rows(shard, block, block)
+            await self.publisher.publish_tick(shard, ShardTick(whole=block, changed=block))
 
     async def reference(self) -> dict[str, dict[str, float | None]]:
         block = await self.reader.reference()
@@ -165,7 +166,7 @@ async def test_a_newcomer_that_got_no_row_is_looked_up_before_those_with_fewer_e
     await cache.forget("SPY")
     rows = row_block({f"X{number}": {"accumulated_volume": 1e9} for number in range(50)})
     refused = row_block({"X99": {"events": 3.0}, "SPY": {"events": 900.0}})
-    await cache.publisher.publish_rows(0, rows, rows, refused=refused)
+    await cache.publisher.publish_tick(0, ShardTick(whole=rows, changed=rows, refused=refused))
 
     searched = await add_newcomers(configuration)
 

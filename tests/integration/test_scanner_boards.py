@@ -15,6 +15,7 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from scanners.scanner import Scanner
 from scanners.scanner.service import LEASE_TTL_MS
@@ -96,12 +97,16 @@ async def until_board(reader: SnapshotReader, *symbols: str) -> RowBlock:
 async def test_stored_and_announced_rows_make_a_board(launch: Launch, keys: Keys, redis: Redis) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
     stored = rows({"A": 1.0})
-    await publisher.publish_rows(0, stored, stored)
+    await publisher.publish_tick(0, ShardTick(whole=stored, changed=stored))
     running = launch("only")
     await until_board(reader, "A")
 
-    await publisher.publish_rows(1, rows({"B": 2.0}, shard=1), rows({"B": 2.0}, shard=1))
-    await publisher.publish_rows(0, rows({"A": 3.0}, tick=2), rows({"A": 3.0}, tick=2))
+    await publisher.publish_tick(
+        1, ShardTick(whole=rows({"B": 2.0}, shard=1), changed=rows({"B": 2.0}, shard=1))
+    )
+    await publisher.publish_tick(
+        0, ShardTick(whole=rows({"A": 3.0}, tick=2), changed=rows({"A": 3.0}, tick=2))
+    )
     await until_board(reader, "A", "B")
 
     assert await redis.zrevrange(keys.leaderboard(TOP_VOLUME), 0, -1) == [b"A", b"B"]
@@ -112,36 +117,36 @@ async def test_stored_and_announced_rows_make_a_board(launch: Launch, keys: Keys
 
 async def test_missed_ticks_are_read_from_the_store(launch: Launch, keys: Keys, redis: Redis) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
-    await publisher.publish_rows(0, rows({"A": 1.0}), rows({"A": 1.0}))
+    await publisher.publish_tick(0, ShardTick(whole=rows({"A": 1.0}), changed=rows({"A": 1.0})))
     launch("only")
     await until_board(reader, "A")
 
     whole = rows({"A": 1.0, "MISSED": 9.0, "B": 2.0}, tick=7)
-    await publisher.publish_rows(0, whole, rows({"B": 2.0}, tick=7))
+    await publisher.publish_tick(0, ShardTick(whole=whole, changed=rows({"B": 2.0}, tick=7)))
 
     await until_board(reader, "MISSED", "B", "A")
 
 
 async def test_a_new_owner_of_a_shard_replaces_its_rows(launch: Launch, keys: Keys, redis: Redis) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
-    await publisher.publish_rows(0, rows({"A": 1.0, "OLD": 5.0}), rows({"A": 1.0}))
+    await publisher.publish_tick(0, ShardTick(whole=rows({"A": 1.0, "OLD": 5.0}), changed=rows({"A": 1.0})))
     launch("only")
     await until_board(reader, "OLD", "A")
     whole = rows({"A": 1.0}, epoch=2)
-    await publisher.publish_rows(0, whole, whole)
+    await publisher.publish_tick(0, ShardTick(whole=whole, changed=whole))
     await until_board(reader, "A")
 
 
 async def test_a_standby_takes_over_from_a_killed_scanner(launch: Launch, keys: Keys, redis: Redis) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
-    await publisher.publish_rows(0, rows({"A": 1.0}), rows({"A": 1.0}))
+    await publisher.publish_tick(0, ShardTick(whole=rows({"A": 1.0}), changed=rows({"A": 1.0})))
     first = launch("first")
     before = await until_board(reader, "A")
     launch("standby")
 
     await first.kill()
     whole = rows({"A": 1.0, "B": 2.0}, tick=2)
-    await publisher.publish_rows(0, whole, rows({"B": 2.0}, tick=2))
+    await publisher.publish_tick(0, ShardTick(whole=whole, changed=rows({"B": 2.0}, tick=2)))
 
     after = await until_board(reader, "B", "A")
     assert after.epoch > before.epoch
@@ -155,7 +160,9 @@ async def test_only_one_scanner_publishes(launch: Launch, keys: Keys, redis: Red
     epochs = set()
     for tick in range(1, 4):
         symbols = {f"S{number}": float(-number + 10) for number in range(tick)}
-        await publisher.publish_rows(0, rows(symbols, tick=tick), rows(symbols, tick=tick))
+        await publisher.publish_tick(
+            0, ShardTick(whole=rows(symbols, tick=tick), changed=rows(symbols, tick=tick))
+        )
         epochs.add((await until_board(reader, *symbols)).epoch)
     assert len(epochs) == 1
 
@@ -166,12 +173,14 @@ async def test_a_cache_that_restarts_empty_gets_the_boards_back(keys: Keys) -> N
         try:
             async with connect(server.url) as redis:
                 publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
-                await publisher.publish_rows(0, rows({"A": 1.0}), rows({"A": 1.0}))
+                await publisher.publish_tick(0, ShardTick(whole=rows({"A": 1.0}), changed=rows({"A": 1.0})))
                 await until_board(reader, "A")
                 server.stop()
                 await eventually(running.scanner.unready, TAKEOVER_SECONDS)
                 server.start()
-                await publisher.publish_rows(0, rows({"A": 1.0}, tick=2), rows({}, tick=2))
+                await publisher.publish_tick(
+                    0, ShardTick(whole=rows({"A": 1.0}, tick=2), changed=rows({}, tick=2))
+                )
                 await until_board(reader, "A")
                 await eventually(lambda: not running.scanner.unready(), TAKEOVER_SECONDS)
         finally:

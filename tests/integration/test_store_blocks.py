@@ -12,8 +12,10 @@ from marketdata.store.announcements import Announcement, AnnouncementReader, Mis
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
+from tests.support.samples import sample
 
 pytestmark = pytest.mark.redis
 DEADLINE_SECONDS = 10.0
@@ -21,7 +23,9 @@ DEADLINE_SECONDS = 10.0
 
 async def test_stored_rows_are_read_back(redis: Redis, keys: Keys) -> None:
     whole = row_block({"AAPL": {"close": 1.5}, "MSFT": {"volume": 0.0}})
-    await BlockPublisher(redis, keys).publish_rows(3, whole, row_block({"AAPL": {"close": 1.5}}))
+    await BlockPublisher(redis, keys).publish_tick(
+        3, ShardTick(whole=whole, changed=row_block({"AAPL": {"close": 1.5}}))
+    )
 
     stored = await SnapshotReader(redis, keys).rows(3)
 
@@ -42,7 +46,9 @@ async def test_nothing_stored_reads_as_none(redis: Redis, keys: Keys) -> None:
 async def test_every_stored_value_has_a_lifetime(redis: Redis, keys: Keys) -> None:
     publisher = BlockPublisher(redis, keys)
     block = row_block({"AAPL": {"rank": 1.0}})
-    await publisher.publish_rows(0, block, block, sheets={"minutes": block}, streams={"halts": [block]})
+    await publisher.publish_tick(
+        0, ShardTick(whole=block, changed=block, sheets={"minutes": block}, streams={"halts": [block]})
+    )
     await publisher.publish_board(TOP_VOLUME, block, {"AAPL": 7.0})
     await publisher.publish_reference(block)
 
@@ -57,15 +63,19 @@ async def test_a_checkpoint_is_the_rows_and_the_stored_sheets(redis: Redis, keys
     assert await reader.checkpoint(0, ("minutes",)) is None
     rows, sheet = row_block({"AAPL": {"close": 1.5}}), row_block({"AAPL": {"end": 7.0}})
 
-    whole = await publisher.publish_rows(0, rows, rows, sheets={"minutes": sheet}, stored_sheets=("minutes",))
+    whole = await publisher.publish_tick(
+        0, ShardTick(whole=rows, changed=rows, sheets={"minutes": sheet}, sheet_names=("minutes",))
+    )
 
     stored = await reader.checkpoint(0, ("minutes", "never_stored"))
     assert stored is not None
-    assert block_rows(stored[0]) == block_rows(rows)
-    assert {name: block_rows(block) for name, block in stored[1].items()} == {"minutes": block_rows(sheet)}
+    assert block_rows(stored.whole) == block_rows(rows)
+    assert {name: block_rows(block) for name, block in stored.sheets.items()} == {
+        "minutes": block_rows(sheet)
+    }
     assert whole
     await redis.delete(keys.sheet(0, "minutes"))
-    assert not await publisher.publish_rows(0, rows, rows, stored_sheets=("minutes",))
+    assert not await publisher.publish_tick(0, ShardTick(whole=rows, changed=rows, sheet_names=("minutes",)))
 
 
 async def test_a_stream_keeps_its_newest_blocks_in_order(
@@ -76,7 +86,7 @@ async def test_a_stream_keeps_its_newest_blocks_in_order(
     rows = row_block({"AAPL": {"close": 1.5}})
     for tick in range(1, 6):
         block = row_block({"AAPL": {"price": float(tick)}}, tick=tick)
-        await publisher.publish_rows(0, rows, rows, streams={"halts": [block]})
+        await publisher.publish_tick(0, ShardTick(whole=rows, changed=rows, streams={"halts": [block]}))
 
     assert [block.tick for block in await SnapshotReader(redis, keys).stream(0, "halts")] == [3, 4, 5]
 
@@ -117,7 +127,7 @@ async def test_whoever_hears_the_news_can_read_it(redis_url: str, redis: Redis, 
         assert await anext(news) == MissedAnnouncements()
         whole = row_block({"AAPL": {"close": 1.0}, "MSFT": {"close": 2.0}}, tick=5)
         changed = row_block({"MSFT": {"close": 2.0}}, tick=5)
-        await BlockPublisher(redis, keys).publish_rows(1, whole, changed)
+        await BlockPublisher(redis, keys).publish_tick(1, ShardTick(whole=whole, changed=changed))
         heard = await anext(news)
 
     assert isinstance(heard, Announcement)
@@ -133,6 +143,7 @@ async def test_malformed_announcements_are_counted_and_skipped(
 ) -> None:
     reader = AnnouncementReader(redis_url, [keys.reference()])
     block = row_block({"AAPL": {"avg_volume": 1.0}})
+    before = sample("mdp_store_malformed_messages_total", reason="row_block")
     async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(aiter(reader)) as news:
         await anext(news)
         await redis.publish(keys.reference(), b"\xffgarbage")
@@ -141,7 +152,7 @@ async def test_malformed_announcements_are_counted_and_skipped(
 
     assert isinstance(heard, Announcement)
     assert heard.block.symbols == ("AAPL",)
-    assert reader.malformed == 1
+    assert sample("mdp_store_malformed_messages_total", reason="row_block") == before + 1
 
 
 async def test_reader_comes_back_and_says_that_something_may_be_missing(
@@ -153,5 +164,5 @@ async def test_reader_comes_back_and_says_that_something_may_be_missing(
         assert await anext(news) == MissedAnnouncements()
         await redis.client_kill_filter(_type="pubsub")
         assert await anext(news) == MissedAnnouncements()
-        await BlockPublisher(redis, keys).publish_rows(0, block, block)
+        await BlockPublisher(redis, keys).publish_tick(0, ShardTick(whole=block, changed=block))
         assert isinstance(await anext(news), Announcement)

@@ -8,6 +8,7 @@ from marketdata.errors import StoreUnavailable
 from marketdata.store.connection import connect, driver_errors
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from tests.support.builders import row_block
 from tests.support.services import ValkeyServer
 
@@ -21,7 +22,7 @@ async def test_the_error_of_a_full_cache_names_the_cause_and_holds_no_bytes_of_a
                 await redis.config_set("maxmemory", 1)
             rows = row_block({"AAPL": {"close": 1.5}})
             with pytest.raises(StoreUnavailable) as caught:
-                await BlockPublisher(redis, keys).publish_rows(3, rows, rows)
+                await BlockPublisher(redis, keys).publish_tick(3, ShardTick(whole=rows, changed=rows))
 
     text = str(caught.value)
     assert "maxmemory" in text

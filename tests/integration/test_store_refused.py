@@ -5,6 +5,7 @@ from redis.asyncio import Redis
 
 from marketdata.store.keys import ROWS_TTL_SECONDS, Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
 
@@ -14,11 +15,15 @@ ROWS = row_block({"AAPL": {"close": 1.5}})
 
 async def test_refused_symbols_are_read_back_and_end_after_a_day(redis: Redis, keys: Keys) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
-    await publisher.publish_rows(3, ROWS, ROWS)
+    await publisher.publish_tick(3, ShardTick(whole=ROWS, changed=ROWS))
     assert await reader.refused(3) is None
-    await publisher.publish_rows(3, ROWS, ROWS, refused=row_block({"X": {"events": 4.0}}))
-    await publisher.publish_rows(3, ROWS, ROWS, refused=row_block({"Y": {"events": 9.0}}))
-    await publisher.publish_rows(3, ROWS, ROWS)
+    await publisher.publish_tick(
+        3, ShardTick(whole=ROWS, changed=ROWS, refused=row_block({"X": {"events": 4.0}}))
+    )
+    await publisher.publish_tick(
+        3, ShardTick(whole=ROWS, changed=ROWS, refused=row_block({"Y": {"events": 9.0}}))
+    )
+    await publisher.publish_tick(3, ShardTick(whole=ROWS, changed=ROWS))
 
     stored = await reader.refused(3)
     assert stored is not None

@@ -7,6 +7,7 @@ from marketdata.errors import ContentError
 from marketdata.payloads import UnknownPiece
 from marketdata.store.keys import UNKNOWN_TTL_SECONDS, Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import row_block
 
@@ -21,9 +22,9 @@ def piece(number: int) -> UnknownPiece:
 async def test_pieces_are_read_back_byte_for_byte_and_end_after_a_day(redis: Redis, keys: Keys) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
     assert await reader.unknown(3) == []
-    await publisher.publish_rows(3, ROWS, ROWS, unknown=[piece(1), piece(2)])
-    await publisher.publish_rows(3, ROWS, ROWS, unknown=[piece(3)])
-    await publisher.publish_rows(3, ROWS, ROWS)
+    await publisher.publish_tick(3, ShardTick(whole=ROWS, changed=ROWS, unknown=[piece(1), piece(2)]))
+    await publisher.publish_tick(3, ShardTick(whole=ROWS, changed=ROWS, unknown=[piece(3)]))
+    await publisher.publish_tick(3, ShardTick(whole=ROWS, changed=ROWS))
 
     assert await reader.unknown(3) == [piece(1), piece(2), piece(3)]
     assert await reader.unknown(2) == []
@@ -37,7 +38,7 @@ async def test_only_the_newest_pieces_are_kept(
     publisher = BlockPublisher(redis, keys)
     for first in range(0, 9, 3):
         pieces = [piece(number) for number in range(first, first + 3)]
-        await publisher.publish_rows(0, ROWS, ROWS, unknown=pieces)
+        await publisher.publish_tick(0, ShardTick(whole=ROWS, changed=ROWS, unknown=pieces))
     assert [each.received_ns for each in await SnapshotReader(redis, keys).unknown(0)] == [5, 6, 7, 8]
 
 

@@ -18,6 +18,7 @@ from marketdata.observability import metrics
 from marketdata.schema.boards import TOP_GAINERS
 from marketdata.store.keys import Keys
 from tests.support.deadlines import POLL_SECONDS, eventually, scaled
+from tests.support.outboxes import waiting_frames
 from tests.support.services import ValkeyServer
 from tests.support.widget_site import Rows, WidgetSite, logged_in, use_layer
 from widgets.protocol import SUBPROTOCOL_V2
@@ -78,7 +79,7 @@ async def test_a_client_that_never_reads_is_bounded_closed_and_delays_nobody(sit
     async with site.client(session_key) as healthy:
         await never_reading.subscribe(TOP_GAINERS)
         await healthy.say(type="subscribe", feeds=[TOP_GAINERS])
-        await eventually(lambda: len(site.hub.pending_frames()) == 2, 5.0)
+        await eventually(lambda: len(waiting_frames(site.hub)) == 2, 5.0)
         generation, slowest = 0, 0.0
         while closed_as("too_slow") == closed_before:
             generation += 1
@@ -86,9 +87,9 @@ async def test_a_client_that_never_reads_is_bounded_closed_and_delays_nobody(sit
             await site.market.board(TOP_GAINERS, full_board(generation))
             frame = await healthy.frame(lambda frame: frame.get("feed") == TOP_GAINERS)
             slowest = max(slowest, frame["age_ms"])
-            assert max(site.hub.pending_frames()) <= 2  # one of the feed, one status
+            assert max(waiting_frames(site.hub)) <= 2  # one of the feed, one status
         assert slowest < scaled(1_000)
-        await eventually(lambda: len(site.hub.pending_frames()) == 1, 10.0)
+        await eventually(lambda: len(waiting_frames(site.hub)) == 1, 10.0)
     never_reading.close()
 
 

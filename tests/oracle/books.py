@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 
 from marketdata.providers.base import Routing
-from scanners.processor.shard import Outcome
+from scanners.processor.outcome import Outcome
 
 
 class Books(msgspec.Struct):

@@ -17,6 +17,7 @@ import msgspec
 from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.schema import CIRCUMSTANCES
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import (
     StoredTape,
     TapeWrites,
@@ -29,8 +30,8 @@ from marketdata.trading_calendar import TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import Present
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
-from scanners.processor.shard import Outcome as ShardOutcome
+from scanners.processor.outcome import Outcome as ShardOutcome
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.registry import streams as table_streams
 from scanners.scanner.market import MarketScanner, Merge
@@ -63,8 +64,8 @@ class StoredShard(msgspec.Struct):
     tapes: dict[str, bytes] = {}
     day_of_tapes: bytes = b""
 
-    def publish(self, tick: Tick) -> None:
-        """Store a tick as `BlockPublisher.publish_rows` does: all of it."""
+    def publish(self, tick: ShardTick) -> None:
+        """Store a tick as `BlockPublisher.publish_tick` does: all of it."""
         self.rows = encode_row_block(tick.whole)
         self.sheets = self.sheets | {name: encode_row_block(sheet) for name, sheet in tick.sheets.items()}
         for stream, blocks in tick.streams.items():
@@ -116,7 +117,7 @@ class ShardOwners:
         self._chance = chance
         self._kill_share = kill_share
         self._waiting: dict[QueueName, deque[Batch]] = {}
-        self._on_loan: list[Batch] = []
+        self._unacknowledged: list[Batch] = []
         self._outcomes: list[ShardOutcome] = []
         self._announced: list[bytes] = []
         self._start()
@@ -158,14 +159,14 @@ class ShardOwners:
         )
         if self.stored.rows:
             self._processor.restore(self.stored.checkpoint(), self._reference.rows.keys())
-            self._processor.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
-            self._processor.complete_tapes(decode_day(self.stored.day_of_tapes))
+            self._processor.checkpoint.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
+            self._processor.checkpoint.complete_tapes(decode_day(self.stored.day_of_tapes))
         self._apply_reference()
         if not self._waiting:
             self._waiting = {queue: deque() for queue in self._processor.queues}
-        for batch in reversed(self._on_loan):
+        for batch in reversed(self._unacknowledged):
             self._waiting[batch.queue].appendleft(batch)
-        self._on_loan.clear()
+        self._unacknowledged.clear()
         self._outcomes.clear()
 
     def _apply_reference(self) -> None:
@@ -183,7 +184,7 @@ class ShardOwners:
         batches: list[Batch] = []
         for waiting in self._waiting.values():
             batches += [waiting.popleft() for _ in range(self._chance.randint(0, len(waiting)))]
-        self._on_loan += batches
+        self._unacknowledged += batches
         return batches
 
     def _apply(self, batches: Sequence[Batch]) -> None:
@@ -191,22 +192,22 @@ class ShardOwners:
             self._outcomes.append(self._processor.apply(batches, now=Present(self._now_ns, self._now_ns)))
 
     def _tick_and_acknowledge(self, kill_at: str | None) -> None:
-        for portion in self._processor.tapes_ahead():
+        for portion in self._processor.checkpoint.tapes_ahead():
             self.stored.write_tapes(portion)
         tick = self._processor.tick(published_ns=1)
         _check_circumstances(tick)
         _die_if(kill_at, "ticked")
         if kill_at == "store refused":  # survived: the cache was away, and perhaps has lost what it held
-            self._processor.store_anew()
+            self._processor.checkpoint.store_anew()
             return
         self.stored.publish(tick)
         self._announced.append(encode_row_block(tick.changed))
         _die_if(kill_at, "stored")
         if kill_at == "answer lost":  # survived: the cache stored the tick, but its answer did not arrive
-            self._processor.store_anew()
+            self._processor.checkpoint.store_anew()
             return
         self._processor.confirm(tick)
-        self._on_loan.clear()
+        self._unacknowledged.clear()
         for outcome in self._outcomes:
             self._books.process(outcome)
         self._outcomes.clear()
@@ -220,7 +221,7 @@ def _die_if(kill_at: str | None, moment: str) -> None:
         raise ProcessorKilled(moment)
 
 
-def _check_circumstances(tick: Tick) -> None:
+def _check_circumstances(tick: ShardTick) -> None:
     """What a new line of a stream tells beside what happened is the symbol's row as of the same tick."""
     for blocks in tick.streams.values():
         for block in blocks:

@@ -166,16 +166,6 @@ class MemorySubscription:
         self._numbers = 0
         self._unacknowledged: dict[QueueName, dict[int, Batch]] = {queue: {} for queue in queues}
 
-    @property
-    def expired_batches(self) -> int:
-        """The number of batches that were too old when they were received."""
-        return self._intake.expired_batches
-
-    @property
-    def lost_batches(self) -> int:
-        """The number of batches that were never received."""
-        return self._intake.lost_batches
-
     async def acquire(self) -> None:
         """Wait until no other subscription owns the shard."""
         self.release()

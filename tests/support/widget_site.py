@@ -30,6 +30,7 @@ from marketdata.schema.boards import ALL_BOARDS
 from marketdata.store.connection import connect as connect_store
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
 from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
 from mdp_site.composition import compose
@@ -88,8 +89,8 @@ class Market:
         event = row_block({symbol: columns}, **stamp)
         changed = row_block({}, names=self._names(shard), **stamp)
         for _ in range(times):
-            await self._publisher.publish_rows(
-                shard, self._whole(shard, stamp), changed, streams={stream: [event]}
+            await self._publisher.publish_tick(
+                shard, ShardTick(whole=self._whole(shard, stamp), changed=changed, streams={stream: [event]})
             )
 
     async def trades(self, symbol: str, *trades: tuple[int, float]) -> None:
@@ -126,7 +127,9 @@ class Market:
     async def _rows(self, shard: int, changed: Rows) -> None:
         stamp = self._stamp()
         changed_block = row_block(changed, names=self._names(shard), **stamp)
-        await self._publisher.publish_rows(shard, self._whole(shard, stamp), changed_block)
+        await self._publisher.publish_tick(
+            shard, ShardTick(whole=self._whole(shard, stamp), changed=changed_block)
+        )
 
     def _whole(self, shard: int, stamp: Mapping[str, Any]) -> RowBlock:
         return row_block(self._shards[shard], names=self._names(shard), **stamp)

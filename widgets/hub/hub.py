@@ -1,7 +1,7 @@
 """The hub: methods for connections, and the tasks that receive announcements, send, read and report."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from marketdata.clock import Clock
@@ -101,10 +101,6 @@ class Hub:
     def snapshot(self, feed: str, version: ProtocolVersion) -> str | None:
         """The text of a feed's newest snapshot; None before its first data. For `Outbox.write`."""
         return self._switchboard.snapshot(feed, version)
-
-    def pending_frames(self) -> Sequence[int]:
-        """The number of waiting frames of each connection."""
-        return self._outboxes.pending_frames()
 
     # --- Start, stop and state ------------------------------------------------------------------------------
 

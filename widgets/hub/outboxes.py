@@ -1,6 +1,6 @@
 """The outboxes of all connections of the process, and the feeds that each connection subscribed to."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from marketdata.observability import metrics
 from widgets.outbox import Outbox
@@ -28,10 +28,6 @@ class Outboxes:
     def feeds(self, outbox: Outbox) -> set[str]:
         """The names of the feeds that a connection subscribed to. The hub adds and removes names."""
         return self._feeds[outbox]
-
-    def pending_frames(self) -> Sequence[int]:
-        """The number of waiting frames of each connection."""
-        return [len(outbox) for outbox in self._feeds]
 
     def send_status(self, status: Status) -> None:
         """Send a status to all connections. It is encoded once for each protocol version in use."""

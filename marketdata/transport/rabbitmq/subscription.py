@@ -52,16 +52,6 @@ class RabbitMQSubscription:
         self._unacknowledged: dict[int, AbstractIncomingMessage] = {}
         self._work_available = asyncio.Event()
 
-    @property
-    def expired_batches(self) -> int:
-        """See `base.ShardSubscription.expired_batches`."""
-        return self._intake.expired_batches
-
-    @property
-    def lost_batches(self) -> int:
-        """See `base.ShardSubscription.lost_batches`."""
-        return self._intake.lost_batches
-
     async def acquire(self) -> None:
         """Wait for the lock; then consume every queue of the shard on one channel."""
         self._acquiring.add(self)

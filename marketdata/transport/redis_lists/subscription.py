@@ -68,16 +68,6 @@ class RedisListSubscription:
         )
         self._tenure = contextlib.AsyncExitStack()
 
-    @property
-    def expired_batches(self) -> int:
-        """See `base.ShardSubscription.expired_batches`."""
-        return self._intake.expired_batches
-
-    @property
-    def lost_batches(self) -> int:
-        """See `base.ShardSubscription.lost_batches`."""
-        return self._intake.lost_batches
-
     async def acquire(self) -> None:
         """Ask for the lease until it is ours, then renew it in the background."""
         self._acquiring.add(self)

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
 from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
+from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, event_times_ms
 from scanners.analyzers.base import Analyzer
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
-from scanners.processor.shard import Checkpoint, ShardProcessor
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, row_block
 

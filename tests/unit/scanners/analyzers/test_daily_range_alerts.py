@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.payloads import RowBlock
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import (
     aggregate_wire,
@@ -44,7 +45,7 @@ class ShardRig:
         if wires := list(events):
             self.core.apply([batch(QueueName.AGGREGATE, wires)])
 
-    def publish(self) -> Tick:
+    def publish(self) -> ShardTick:
         tick = self.core.tick(published_ns=1)
         for stream in (HIGH_STREAM, LOW_STREAM):
             for block in tick.streams.get(stream, ()):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import (
     aggregate_wire,
@@ -74,7 +75,7 @@ class ShardRig:
         if events:
             self.core.apply([batch(queue, events)])
 
-    def publish(self) -> Tick:
+    def publish(self) -> ShardTick:
         tick = self.core.tick(published_ns=1)
         for block in tick.streams.get("halts", ()):
             columns = [block.columns[name].tolist() for name in ("kind", "timestamp")]
@@ -87,7 +88,7 @@ class ShardRig:
 
     def succeeded(self) -> "ShardRig":
         """Another owner that continues from what the cache holds, with the same listener."""
-        self.core.store_anew()
+        self.core.checkpoint.store_anew()
         tick = self.publish()
         successor = ShardRig(epoch=self.core.epoch + 1)
         successor.core.restore(Checkpoint(tick.whole, tick.sheets))

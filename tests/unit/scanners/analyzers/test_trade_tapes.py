@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import TapeTick, decode_tape, encode_header
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import batch, block_rows, calendar_of, new_york_ms, trade_wire
 
@@ -21,13 +22,13 @@ def shard(epoch: int = 1) -> ShardProcessor:
     return ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=epoch)
 
 
-def tick_after(processor: ShardProcessor, *groups: Sequence[Event]) -> Tick:
+def tick_after(processor: ShardProcessor, *groups: Sequence[Event]) -> ShardTick:
     for events in groups:
         processor.apply([batch(QueueName.TRADES, events)])
     return processor.tick(published_ns=1)
 
 
-def tapes_of(tick: Tick) -> TapeTick:
+def tapes_of(tick: ShardTick) -> TapeTick:
     assert tick.tapes is not None
     return tick.tapes
 
@@ -140,8 +141,8 @@ def test_a_successor_stores_all_again_unless_all_is_known_to_be_stored(noted_day
     tick = tick_after(processor, [trade(0), trade(1, "MSFT")])
     successor = shard(epoch=2)
     successor.restore(Checkpoint(tick.whole, tick.sheets))
-    successor.restore_tapes(0, [decode_tape(part) for part in tapes_of(tick).writes.parts])
-    successor.complete_tapes(noted_day_ms)
+    successor.checkpoint.restore_tapes(0, [decode_tape(part) for part in tapes_of(tick).writes.parts])
+    successor.checkpoint.complete_tapes(noted_day_ms)
 
     after = tick_after(successor, [trade(0), trade(2)])
 

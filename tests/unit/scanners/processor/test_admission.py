@@ -9,17 +9,18 @@ import pytest
 
 from marketdata.payloads import RowBlock
 from marketdata.reference.waiting import EVENTS
+from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import decode_tape
 from marketdata.transport.queues import QueueName
 from scanners.processor.admission import (
     MARKET_ROWS,
+    MAX_REFUSED_STORED,
     NEWCOMER_ROWS,
-    REFUSED_TOLD,
     UNKNOWN_SYMBOL,
     Admission,
     rows_for_unknown,
 )
-from scanners.processor.shard import Checkpoint, ShardProcessor, Tick
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.table import MarketTable
@@ -56,7 +57,7 @@ class ShardRig:
     def know(self, symbols: Iterable[str]) -> None:
         self.core.apply_reference(row_block({symbol: {"prev_day_close": 5.0} for symbol in symbols}))
 
-    def tick(self) -> Tick:
+    def tick(self) -> ShardTick:
         tick = self.core.tick(published_ns=1)
         self.core.confirm(tick)
         if self.scanner.apply_changed(0, tick.changed) is Merge.GAP:
@@ -118,9 +119,9 @@ def test_who_was_refused_is_told_with_the_most_events_first(shard: ShardRig) -> 
     assert told is not None
     assert told.symbols[0] == "IPO"
     assert told.columns[EVENTS][0] == 3
-    assert len(told) == REFUSED_TOLD
+    assert len(told) == MAX_REFUSED_STORED
     assert shard.tick().refused is None, "it is as it was"
-    shard.core.store_anew()
+    shard.core.checkpoint.store_anew()
     again = shard.tick().refused
     assert again is not None
     assert again.symbols == told.symbols
@@ -168,7 +169,7 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardR
     assert tick.whole.symbols == ("AAPL", "X1", "MSFT")
     assert tick.changed is tick.whole
     assert {name: sheet.symbols for name, sheet in tick.sheets.items()} == dict.fromkeys(
-        shard.core.sheets, tick.whole.symbols
+        shard.core.checkpoint.sheet_names, tick.whole.symbols
     )
     rows = block_rows(tick.whole)
     assert (rows["X1"]["accumulated_volume"], rows["MSFT"]["accumulated_volume"]) == (7, 7)
@@ -244,7 +245,7 @@ def flooded() -> RowBlock:
 def test_a_restored_shard_obeys_the_same_bound(symbols: Sequence[str]) -> None:
     shard, known = ShardRig(epoch=2), frozenset(symbols)
     room = rows_for_unknown(known)
-    names = shard.core.sheets
+    names = shard.core.checkpoint.sheet_names
     sheet = row_block({symbol: {} for symbol in INVENTED}, names=["told_00"])
     shard.core.restore(Checkpoint(flooded(), {names[0]: sheet}), known)
     if known:

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
-from scanners.processor.shard import Checkpoint, ShardProcessor
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import (
     aggregate_wire,

@@ -10,11 +10,12 @@ import pytest
 from marketdata.errors import ContentError
 from marketdata.payloads import decode_row_block, encode_row_block
 from marketdata.schema import Stream
+from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
 from scanners.analyzers.bars import LINES, VOLUME, event_times_ms
 from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
-from scanners.processor.shard import Checkpoint, ShardProcessor
+from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route
 from scanners.table import MarketTable
 from tests.support.builders import (
@@ -78,8 +79,8 @@ def test_a_sheet_is_stored_until_confirmed_and_again_after_it_changed() -> None:
     assert processor.tick(published_ns=3).sheets == {}
     bar(processor, 3)
     assert "largest" not in processor.tick(published_ns=4).sheets
-    processor.store_anew()
-    assert set(processor.tick(published_ns=5).sheets) == set(processor.sheets)
+    processor.checkpoint.store_anew()
+    assert set(processor.tick(published_ns=5).sheets) == set(processor.checkpoint.sheet_names)
 
 
 def test_what_happened_is_told_in_order_with_its_circumstances() -> None:

@@ -59,9 +59,9 @@ def stopping() -> asyncio.Event:
 
 @contextlib.asynccontextmanager
 async def running(
-    turn: Turn, stopping: asyncio.Event, is_able: Callable[[], bool] = lambda: True
+    turn: Turn, stopping: asyncio.Event, can_work: Callable[[], bool] = lambda: True
 ) -> AsyncIterator[None]:
-    task = asyncio.create_task(turn.run(stopping, is_able))
+    task = asyncio.create_task(turn.run(stopping, can_work))
     try:
         yield
     finally:
@@ -69,9 +69,9 @@ async def running(
         await asyncio.wait_for(task, WITHIN_SECONDS)
 
 
-async def has_come(turn: Turn, stopping: asyncio.Event) -> None:
+async def until_allowed(turn: Turn, stopping: asyncio.Event) -> None:
     async with asyncio.timeout(WITHIN_SECONDS):
-        await turn.come(stopping)
+        await turn.wait_until_allowed(stopping)
     assert not stopping.is_set()
 
 
@@ -82,7 +82,7 @@ async def until_asked_again(claim: SharedClaim) -> None:
 
 async def test_without_preferences_everybody_may_ask_at_once(stopping: asyncio.Event) -> None:
     turn = AnyTurn()
-    await has_come(turn, stopping)
+    await until_allowed(turn, stopping)
     assert not turn.over.is_set()
 
 
@@ -91,7 +91,7 @@ async def test_a_preferred_worker_claims_its_shard_until_it_stops(
 ) -> None:
     turn = PreferredTurn(claim, shard=0, renewal_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
-        await has_come(turn, stopping)
+        await until_allowed(turn, stopping)
         await eventually(lambda: claim.held, WITHIN_SECONDS)
     assert not claim.held
 
@@ -114,7 +114,7 @@ async def test_a_substitute_takes_over_when_the_claim_lapses_and_gives_back_when
     async with running(turn, stopping):
         await eventually(turn.over.is_set, WITHIN_SECONDS)
         claim.held = False
-        await has_come(turn, stopping)
+        await until_allowed(turn, stopping)
         assert not turn.over.is_set()
         claim.held = True
         await eventually(turn.over.is_set, WITHIN_SECONDS)
@@ -125,11 +125,11 @@ async def test_a_substitute_does_not_look_before_the_others_had_time_to_claim(
 ) -> None:
     turn = SubstituteTurn(claim, grace_seconds=60.0, poll_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
-        coming = asyncio.create_task(turn.come(stopping))
-        done, _ = await asyncio.wait([coming], timeout=0.05)
+        waiting = asyncio.create_task(turn.wait_until_allowed(stopping))
+        done, _ = await asyncio.wait([waiting], timeout=0.05)
         assert not done
         assert claim.asked == 0
-    await asyncio.wait_for(coming, WITHIN_SECONDS)
+    await asyncio.wait_for(waiting, WITHIN_SECONDS)
 
 
 async def test_while_the_cache_is_away_whoever_works_goes_on(
@@ -137,7 +137,7 @@ async def test_while_the_cache_is_away_whoever_works_goes_on(
 ) -> None:
     turn = SubstituteTurn(claim, grace_seconds=0.0, poll_seconds=OFTEN_SECONDS)
     async with running(turn, stopping):
-        await has_come(turn, stopping)
+        await until_allowed(turn, stopping)
         claim.is_away = claim.held = True
         await until_asked_again(claim)
         assert not turn.over.is_set()

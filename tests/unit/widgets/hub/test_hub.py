@@ -14,6 +14,7 @@ from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
+from tests.support.outboxes import waiting_frames
 from tests.unit.widgets.fakes import (
     FeedCopy,
     MemoryAnnouncements,
@@ -305,7 +306,7 @@ async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgott
         rig.subscribe(feed)
     await eventually(rig.holds(QUOTE.name, {"AAPL": [1.0]}), 2.0)
     rig.hub.detach(rig.client.outbox)
-    assert rig.hub.pending_frames() == []
+    assert waiting_frames(rig.hub) == []
     assert rig.hub.snapshot(QUOTE.name, VERSION_2) is None
     other = ReadingClient(rig.clock)
     rig.hub.attach(other.outbox)
@@ -377,14 +378,14 @@ class Alerts:
     """What a correct client makes of a feed of events."""
 
     def __init__(self, rig: HubRig) -> None:
-        self._desk = rig
+        self._rig = rig
         self.prices: list[float] = []
         self.snapshots = 0
 
     def are(self, *prices: float) -> Callable[[], bool]:
         def condition() -> bool:
-            self._desk.clock.advance(0.25)
-            while (text := self._desk.client.outbox.take(self._desk.hub.snapshot)) is not None:
+            self._rig.clock.advance(0.25)
+            while (text := self._rig.client.outbox.take(self._rig.hub.snapshot)) is not None:
                 self._apply(json.loads(text))
             return self.prices == list(prices)
 

@@ -1,0 +1,46 @@
+"""What a shard's processor stores at each tick, and what the shard's next owner reads of it."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from marketdata.payloads import RowBlock, UnknownPiece
+from marketdata.tapes import TapeTick
+
+
+class ShardTick(msgspec.Struct, frozen=True, kw_only=True):
+    """One publication of a shard: all that `BlockPublisher.publish_tick` stores and announces together.
+
+    All blocks have the same epoch and tick, except those of earlier ticks that could not be published.
+    """
+
+    whole: RowBlock
+    """All rows of the shard."""
+
+    changed: RowBlock
+    """The rows that changed since the tick before; `whole` itself where all did."""
+
+    sheets: Mapping[str, RowBlock] = {}
+    """The sheets that changed since they were stored."""
+
+    sheet_names: Sequence[str] = ()
+    """All sheets of the shard, those that did not change included."""
+
+    streams: Mapping[str, Sequence[RowBlock]] = {}
+    """What happened, by stream, oldest first; also in ticks that could not be published."""
+
+    tapes: TapeTick | None = None
+    """The new records of the tapes; None before the day's first trade."""
+
+    unknown: Sequence[UnknownPiece] = ()
+    """The newest pieces that were not understood; also of ticks that could not be published."""
+
+    refused: RowBlock | None = None
+    """Which symbols got no row, with their events of the day; None where that did not change."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The stored state of a shard, without its tapes: all rows, and its sheets, as of one tick."""
+
+    whole: RowBlock
+    sheets: Mapping[str, RowBlock]

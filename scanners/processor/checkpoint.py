@@ -1,0 +1,113 @@
+"""The stored state of one shard as its processor sees it: what the cache holds, what is due, how to restore.
+
+The rows are stored whole at every tick. Sheets, tapes and refused symbols are stored only after they changed,
+or when the cache may have lost them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+
+from marketdata.errors import ContentError
+from marketdata.payloads import RowBlock
+from marketdata.reference.waiting import EVENTS
+from marketdata.store.shard_state import Checkpoint, ShardTick
+from marketdata.tapes import StoredTape, TapeTick, TapeWrites
+from marketdata.trading_calendar import TradingDay
+from scanners.processor.admission import Admission, within_bounds
+from scanners.processor.stamp import Stamp
+from scanners.table import MarketTable
+
+
+class CheckpointParts:
+    """The parts of a shard's checkpoint beside its rows: which of them are due, and all of them restored."""
+
+    def __init__(self, table: MarketTable, admission: Admission) -> None:
+        self._table = table
+        self._admission = admission
+
+    @property
+    def sheet_names(self) -> Sequence[str]:
+        """All sheets of the shard."""
+        return tuple(self._table.sheets)
+
+    def tapes_ahead(self) -> Iterator[TapeWrites]:
+        """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
+        return self._table.tape.portions(self._table.symbols)
+
+    def due_sheets(self, stamp: Stamp) -> Mapping[str, RowBlock]:
+        """The sheets that changed since they were stored."""
+        return {
+            name: stamp.block(self._table.symbols, self._table.copy_sheet(name))
+            for name, sheet in self._table.sheets.items()
+            if sheet.is_changed
+        }
+
+    def due_tapes(self) -> TapeTick | None:
+        """The records of the tapes that are not stored yet; None before the day's first trade."""
+        tape = self._table.tape
+        if not tape.day_start_ms:
+            return None
+        return TapeTick(
+            day_start_ms=tape.day_start_ms,
+            writes=tape.writes(self._table.symbols),
+            completes=not tape.is_complete,
+        )
+
+    def due_refused(self, stamp: Stamp) -> RowBlock | None:
+        """The symbols that got no row, with their events of the day; None where that is stored as it is."""
+        refused = self._admission.refused()
+        if refused is None:
+            return None
+        return stamp.block(tuple(refused), {EVENTS: np.array(list(refused.values()), dtype=np.float64)})
+
+    def confirm(self, tick: ShardTick) -> None:
+        """The tick was published: none of its parts is due any more."""
+        for name in tick.sheets:
+            self._table.sheets[name].mark(changed=False)
+        self._table.tape.confirm()
+        self._admission.confirm()
+
+    def store_anew(self) -> None:
+        """The cache may have lost what it held: all parts are due."""
+        for sheet in self._table.sheets.values():
+            sheet.mark()
+        self._table.tape.store_anew()
+        self._admission.store_anew()
+
+    def restore(self, stored: Checkpoint, known: AbstractSet[str], day: TradingDay | None) -> None:
+        """Fill an empty table with rows and sheets, and prepare the tapes of the day that goes on."""
+        self._table.apply(within_bounds(stored.whole, known))
+        for name, block in stored.sheets.items():
+            self._table.apply_sheet(name, block)
+        if day is not None:
+            self._table.tape.begin(day.day_start_ms)
+
+    def restore_tapes(self, first_row: int, tapes: Iterable[StoredTape | None]) -> None:
+        """Take the stored tapes of the symbols from `first_row` on, after `restore`."""
+        for row, tape in enumerate(tapes, first_row):
+            if tape is not None:
+                self._table.tape.restore(row, tape)
+
+    def complete_tapes(self, day_start_ms: int | None) -> None:
+        """All tapes were restored; `day_start_ms` says of which day the cache holds all, None if of none.
+
+        If it is another day than the one that goes on, all tapes are due.
+        """
+        tape = self._table.tape
+        if day_start_ms is None or day_start_ms != tape.day_start_ms:
+            tape.store_anew()
+        else:
+            tape.is_complete = True
+
+
+def check_producer(stored: Checkpoint, producer: str) -> None:
+    """Raise unless all blocks of a checkpoint were made by the producer.
+
+    Raises:
+        ContentError: with reason `row_block` for a block of another producer.
+    """
+    for block in (stored.whole, *stored.sheets.values()):
+        if block.producer != producer:
+            raise ContentError("row_block", f"made by {block.producer!r}, not {producer!r}")

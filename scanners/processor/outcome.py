@@ -1,0 +1,63 @@
+"""What became of the events of some batches, and its report to operators."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from marketdata.clock import Clock
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.transport.queues import QueueName
+from scanners.processor.admission import UNKNOWN_SYMBOL
+
+log = get_logger(__name__)
+
+
+class Outcome(msgspec.Struct):
+    """What became of the events of some batches: counts by queue, and by reason.
+
+    Ignored are events of another day (`other_day`), those stamped `ahead` of the feed's own time, and those
+    of an `unknown_symbol` that got no row. `corrections` counts how often the market's time turned out to be
+    wrong, so that the day started anew. `unknown` counts the pieces of the unknown queue, which others
+    rejected before.
+    """
+
+    applied: Counter[str]
+    rejected: Counter[str]
+    ignored: Counter[str]
+    unknown: Counter[str] = msgspec.field(default_factory=Counter)
+    corrections: int = 0
+
+
+class OutcomeReporter:
+    """Counts the outcomes of one shard in the metrics, and logs those that need attention, not too often."""
+
+    def __init__(self, shard: int, clock: Clock) -> None:
+        self._shard = shard
+        self._limited_log = RateLimitedLog(log, clock=clock)
+
+    def report(self, outcome: Outcome, batches: Mapping[QueueName, int], *, rows: int) -> None:
+        """Report the outcome of some batches (their number by queue). The shard has so many `rows`."""
+        for queue, count in batches.items():
+            metrics.PROCESSOR_BATCHES.labels(queue).inc(count)
+        for name, count in (*outcome.applied.items(), *outcome.unknown.items()):
+            metrics.PROCESSOR_EVENTS.labels(name).inc(count)
+        for reason, count in outcome.ignored.items():
+            metrics.PROCESSOR_IGNORED.labels(reason).inc(count)
+            if reason == "ahead" and count:
+                self._limited_log.warning("events refused", reason=reason, shard=self._shard, events=count)
+        if outcome.corrections:
+            metrics.PROCESSOR_CLOCK_CORRECTIONS.inc(outcome.corrections)
+            log.warning("market time was ahead of the feed's clock: the day starts anew", shard=self._shard)
+        if refused := outcome.ignored[UNKNOWN_SYMBOL]:
+            self._limited_log.warning(
+                "events of symbols that got no row: too many that reference data does not know",
+                reason=UNKNOWN_SYMBOL,
+                shard=self._shard,
+                events=refused,
+                rows=rows,
+            )
+        for reason, count in outcome.rejected.items():
+            metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
+            self._limited_log.warning("events set aside", reason=reason, shard=self._shard, events=count)
