@@ -12,9 +12,10 @@ from marketdata.codec import Lines
 from marketdata.reference.columns import REFERENCE
 from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
-from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
-from scanners.analyzers.base import Analyzer
-from scanners.analyzers.columns import Instants
+from scanners.analysis import bars
+from scanners.analysis.contract import Analyzer
+from scanners.analysis.vectors import Instants
+from scanners.analyzers import daily_range, halts, leaderboard, quotes, trades
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -18,8 +18,8 @@ from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit, names
 from marketdata.schema.boards import TOP_TRADES, at
 from marketdata.tapes import records_of
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, newest_per_row, whole_numbers
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants, newest_per_row, whole_numbers
 from scanners.rows import Rows
 from scanners.table import MarketTable
 from scanners.tape import SUMMARY_COLUMNS
@@ -138,7 +138,7 @@ def event_times_ms(trades: Lines) -> Instants:
 
 
 class TradesAnalyzer(Analyzer):
-    """Trades to the last one and to the tape. See `scanners.analyzers.base.Analyzer`."""
+    """Trades to the last one and to the tape. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "trades"
     columns: Final = _LAST + _ON_TAPE

@@ -6,7 +6,7 @@ import numpy as np
 
 from marketdata.payloads import Column, RowBlock
 from marketdata.schema import CIRCUMSTANCES
-from scanners.analyzers.base import Emission
+from scanners.analysis.contract import Emission
 from scanners.rows import Rows
 from scanners.table import MarketTable
 

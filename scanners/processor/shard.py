@@ -22,8 +22,8 @@ from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.base import EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants
+from scanners.analysis.contract import EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission, within_bounds
 from scanners.processor.emissions import Emissions
 from scanners.processor.market_time import Advance, MarketTime, Present

@@ -16,8 +16,8 @@ from marketdata.schema.export import decode_schema
 from marketdata.transport.queues import QueueName
 from mdp_site.management.commands import schema as command
 from mdp_site.schema_files import METRICS_PAGE, ROOT, STORED, TYPESCRIPT, stale_files, write_files
-from scanners.analyzers.bars import VOLUME
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.bars import VOLUME
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, routes, schema
 from scanners.scanner import market

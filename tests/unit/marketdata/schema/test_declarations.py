@@ -21,7 +21,7 @@ from marketdata.schema import (
 from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_VOLUME, at
 from marketdata.schema.export import decode_schema, encode_schema
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, owners, routes, schema, table_columns
 from scanners.table import MarketTable

@@ -4,7 +4,7 @@ from typing import Final
 
 from marketdata.schema import YES_OR_NO, ColumnInfo, Stream, Unit
 from marketdata.schema.boards import PRICE_BOARDS, TOP_GAINERS, TOP_LOSERS, TOP_TRADES, at
-from scanners.analyzers.bars import END_TIMESTAMP, START_TIMESTAMP
+from scanners.analysis.bars import END_TIMESTAMP, START_TIMESTAMP
 
 PRE_MARKET, REGULAR, AFTER_HOURS, NIGHT = range(4)
 SESSIONS: Final = {

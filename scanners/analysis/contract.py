@@ -12,7 +12,7 @@ from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import ColumnInfo, Stream, names
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.columns import Instants
+from scanners.analysis.vectors import Instants
 from scanners.rows import Rows
 from scanners.table import MarketTable
 

@@ -21,9 +21,9 @@ from marketdata.codec import Lines
 from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
-from scanners.analyzers.halts_columns import (
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.halts.columns import (
     BAND_COLUMNS,
     BID_BELOW,
     BOTH_OUTSIDE,
@@ -66,7 +66,7 @@ def event_times_ms(messages: Lines) -> Instants:
 
 
 class HaltsAnalyzer(Analyzer):
-    """Price band messages to bands, halts and limit states. See `scanners.analyzers.base.Analyzer`."""
+    """Price band messages to bands, halts and limit states. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "halts"
     columns: Final = COLUMNS
