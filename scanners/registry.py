@@ -61,11 +61,18 @@ def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
     When the newest data arrived stands behind the columns of the first analyzer, those of the newest bar.
     """
     analyzers = [
-        Owner(analyzer.name, analyzer.columns, analyzer.streams)
+        Owner(
+            analyzer.name,
+            analyzer.columns,
+            analyzer.streams,
+            analyzer.views,
+            analyzer.lists,
+            place=type(analyzer).__module__,
+        )
         for route in all_routes
         for analyzer in route.analyzers
     ]
-    return (*analyzers[:1], Owner("arrival", (RECEIVED,)), *analyzers[1:], REFERENCE)
+    return (*analyzers[:1], Owner("arrival", (RECEIVED,), place=__name__), *analyzers[1:], REFERENCE)
 
 
 def schema(all_routes: Iterable[Route]) -> Schema:

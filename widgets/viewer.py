@@ -2,8 +2,6 @@
 
 from typing import Final, Protocol
 
-from widgets.catalog import Permission
-
 VIEWER_KEY: Final = "viewer"
 """Where the scope of a WebSocket has its `Viewer`."""
 
@@ -20,8 +18,8 @@ class Viewer(Protocol):
         """How the user is called."""
 
     @property
-    def permissions(self) -> frozenset[Permission]:
-        """Which sorts of feeds the user may have."""
+    def permissions(self) -> frozenset[str]:
+        """Which sorts of feeds the user may have: what their kinds ask for (`FeedSource.permission`)."""
 
     async def wait_until_ended(self) -> None:
         """Returns when the login has ended by which the connection came in. Raises no error."""

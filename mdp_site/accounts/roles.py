@@ -14,7 +14,6 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.db.models import Q
 
 from mdp_site.accounts.models import User
-from widgets.catalog import Permission as FeedPermission
 
 
 class Right(enum.StrEnum):
@@ -36,19 +35,22 @@ class Right(enum.StrEnum):
 class Role:
     """What its holders may do.
 
+    `feeds`: which sorts of feeds they may have, by the permissions that the kinds of feed ask for.
     `views`: applications whose rows they see in the admin. `changes`: further permissions on rows, as
     `application.codename`.
     """
 
     name: str
     rights: frozenset[Right] = frozenset()
-    feeds: frozenset[FeedPermission] = frozenset()
+    feeds: frozenset[str] = frozenset()
     views: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
 
 
 USERS: Final = Role(
-    "users", rights=frozenset({Right.MARKET_DATA, Right.OWN_ACCOUNT}), feeds=frozenset(FeedPermission)
+    "users",
+    rights=frozenset({Right.MARKET_DATA, Right.OWN_ACCOUNT}),
+    feeds=frozenset({"boards", "quotes", "trades", "alerts", "status"}),
 )
 """Everybody who is logged in, by session or token, and whose account is active."""
 
@@ -76,7 +78,7 @@ def rights_of(user: User | AnonymousUser) -> frozenset[Right]:
     return frozenset().union(*(role.rights for role in _held(user)))
 
 
-def feeds_of(user: User | AnonymousUser) -> frozenset[FeedPermission]:
+def feeds_of(user: User | AnonymousUser) -> frozenset[str]:
     """Which sorts of feeds a user may have."""
     return frozenset().union(*(role.feeds for role in _held(user)))
 

@@ -10,9 +10,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
-from widgets.catalog import Feed, Permission, UnknownFeedError, feed_of
 from widgets.consumers.connections import ConnectionLimit
 from widgets.hub import Hub
+from widgets.hub.feeds import Feed, FeedCatalog, UnknownFeedError
 from widgets.outbox import Outbox
 from widgets.protocol import (
     ACCEPTED,
@@ -55,12 +55,13 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     # would if Channels listened to it here.
     channel_layer_alias = None
 
-    def __init__(self, hub: Hub, connections: ConnectionLimit, clock: Clock) -> None:
+    def __init__(self, hub: Hub, catalog: FeedCatalog, connections: ConnectionLimit, clock: Clock) -> None:
         super().__init__()
         self._hub = hub
+        self._catalog = catalog
         self._connections = connections
         self._clock = clock
-        self._permissions: frozenset[Permission] = frozenset()
+        self._permissions: frozenset[str] = frozenset()
         self._version = VERSION_2
         self._outbox = Outbox(clock, self._on_too_slow, self._version)
         self._feeds: dict[str, Feed] = {}
@@ -141,7 +142,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             return
         for name in dict.fromkeys(message.feeds):
             try:
-                feed = feed_of(name)
+                feed = self._catalog.feed(name)
             except UnknownFeedError as error:
                 self._reject(ErrorCode.UNKNOWN_FEED, str(error), name)
                 continue

@@ -21,7 +21,7 @@ from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analysis.bars import END, HIGH, LOW, START
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.daily_range.columns import COLUMNS, HIGH_ALERTS, LOW_ALERTS, NIGHT, PRE_MARKET
+from scanners.analyzers.daily_range.columns import COLUMNS, HIGH_ALERTS, LOW_ALERTS, NIGHT, PRE_MARKET, RANGE
 from scanners.rows import Rows, is_first_of_row, order_by_row
 from scanners.table import MarketTable
 
@@ -78,6 +78,7 @@ class DailyRangeAnalyzer(Analyzer):
     columns: Final = COLUMNS
     sheets = MappingProxyType({})
     streams: Final = (HIGH_ALERTS, LOW_ALERTS)
+    views: Final = (RANGE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars; emits one line for each bar that broke the range, in the order of arrival."""

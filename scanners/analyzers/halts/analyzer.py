@@ -28,6 +28,7 @@ from scanners.analyzers.halts.columns import (
     BID_BELOW,
     BOTH_OUTSIDE,
     COLUMNS,
+    HALT_STATE,
     HALT_STREAM,
     LIMIT_DOWN,
     LIMIT_UP,
@@ -75,6 +76,7 @@ class HaltsAnalyzer(Analyzer):
         {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
     )
     streams: Final = (HALT_STREAM,)
+    views: Final = (HALT_STATE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages; emits one line for each halt and resumption that was not told before."""

@@ -23,6 +23,8 @@ from scanners.registry import Route, routes, schema
 from scanners.scanner import market
 from scanners.table import MarketTable
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms
+from widgets.hub.feeds import registry
+from widgets.hub.feeds.status import StatusSource
 
 DAY: Final = "2026-11-23"
 
@@ -119,6 +121,27 @@ def test_the_command_writes_what_is_stale_and_its_check_names_it(
     call_command("schema", stdout=said)
     assert said.getvalue() == f"written: {STORED}\nwritten: {TYPESCRIPT}\n"
     call_command("schema", "--check")
+
+
+def test_the_check_names_two_kinds_of_feed_that_claim_one_name(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Second(StatusSource):
+        kind = "second"
+
+    monkeypatch.setattr(command, "ROOT", copy)
+    monkeypatch.setattr(registry, "KINDS", (*registry.KINDS, Second))
+    with pytest.raises(CommandError, match=r"Second claims the feed 'status', and .*StatusSource claims"):
+        call_command("schema", "--check")
+
+
+def test_the_feeds_of_a_symbol_come_to_the_browser_and_the_page(copy: Path) -> None:
+    browser, page = (copy / TYPESCRIPT).read_text(), (copy / METRICS_PAGE).read_text()
+    for feed in ("quote:{symbol}", "daily_range:{symbol}", "halts:{symbol}", "trades:{symbol}"):
+        assert f'  | "{feed}"' in browser
+        assert f"| `{feed}` |" in page
+    assert '  "trade_price": {' in browser
+    assert "| `trade_size` | Size | shares | size of the trade with its fraction" in page
 
 
 @pytest.mark.parametrize(
