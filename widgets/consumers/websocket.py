@@ -17,7 +17,7 @@ from widgets.outbox import Outbox
 from widgets.protocol import (
     ACCEPTED,
     MOST_FEEDS_PER_CONNECTION,
-    VERSION_2,
+    SUBPROTOCOLS,
     Answer,
     ClientMessage,
     CloseCode,
@@ -26,11 +26,13 @@ from widgets.protocol import (
     Ping,
     Pong,
     ProtocolError,
+    ProtocolVersion,
     Subscribe,
     Unsubscribe,
     Unsubscribed,
     Welcome,
     echo,
+    negotiated,
     parse_message,
 )
 from widgets.viewer import VIEWER_KEY, Viewer
@@ -42,7 +44,7 @@ _log = get_logger(__name__)
 
 
 class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
-    """One connection of a browser or program, protocol version 2.
+    """One connection of a browser or program, in the version of the protocol that the handshake negotiates.
 
     Expects the `Viewer` in the scope, where the site's entrance puts it.
 
@@ -62,8 +64,9 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._connections = connections
         self._clock = clock
         self._permissions: frozenset[str] = frozenset()
-        self._version = VERSION_2
-        self._outbox = Outbox(clock, self._on_too_slow, self._version)
+        # Both from `connect` on, which comes before anything that needs them.
+        self._version: ProtocolVersion
+        self._outbox: Outbox
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -101,11 +104,13 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             await self._refuse("anonymous", "nobody is logged in")
             return
         offered = self.scope.get("subprotocols", [])
-        accepted = self._version.subprotocol
-        if accepted not in offered:
-            await self._refuse("subprotocol", f"accepted is {accepted}, offered was {offered}")
+        version = negotiated(offered)
+        if version is None:
+            await self._refuse("subprotocol", f"accepted is {', '.join(SUBPROTOCOLS)}, offered was {offered}")
             return
-        await self.accept(accepted)
+        self._version = version
+        self._outbox = Outbox(self._clock, self._on_too_slow, version)
+        await self.accept(version.subprotocol)
         if not self._held.enter_context(self._connections.held(viewer.user_id)):
             await self._end(CloseCode.TOO_MANY_CONNECTIONS)
             return
