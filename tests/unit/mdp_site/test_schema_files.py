@@ -1,5 +1,6 @@
 """The files that follow from the declarations are current, and a new analyzer's column is in all of them."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from io import StringIO
@@ -41,7 +42,7 @@ class BusiestBar(Analyzer):
             "Volume of the day's busiest bar",
             short="Busiest",
             definition="greatest field `v` of the day's bars | late ones included",
-            boards=at(25, TOP_VOLUME),
+            boards=at(999, TOP_VOLUME),
         ),
     )
 
@@ -87,9 +88,11 @@ def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_pag
     assert stale_files(copy, declared) == []
     read = decode_schema((copy / STORED).read_bytes())
     (board,) = (board for board in read.boards if board.name == TOP_VOLUME)
-    assert read.board_columns(board)[:3] == ("accumulated_volume", "close", "busiest_bar_volume")
+    assert read.board_columns(board)[-1] == "busiest_bar_volume"
     browser = (copy / TYPESCRIPT).read_text()
-    assert '  "scanners:top_volume": ["accumulated_volume", "close", "busiest_bar_volume",' in browser
+    assert re.search(
+        r'^  "scanners:top_volume": \["accumulated_volume", .*"busiest_bar_volume"\],$', browser, re.MULTILINE
+    )
     assert '    shortLabel: "Busiest",' in browser
     page = (copy / METRICS_PAGE).read_text()
     row = (
