@@ -1,9 +1,8 @@
 """All about feeds: one module for each kind, and what the kinds have in common.
 
-A `feed` is what a client subscribes to. `source` is the interface of a kind, which `interface` checks;
-`stream` and `table` are what their streams share, `ticks` finds gaps, `stored` says where the store has what
-they show. The kinds are `board`, `row`, `tape`, `events` and `status`: each declares its feeds and serves
-them. `registry` lists them, `catalog` is made of them; no other module knows one by name.
+A `feed` is what a client subscribes to. `source` is the interface of a kind, which `interface` checks.
+`registry` lists the kinds, `catalog` is made of them, and no other module knows one by name. The further
+modules are the kinds, each of which declares its feeds and serves them, and what their streams share.
 """
 
 from widgets.hub.feeds.catalog import FeedCatalog

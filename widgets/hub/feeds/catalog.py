@@ -72,8 +72,8 @@ class FeedCatalog:
         is_pattern = _PATTERN.fullmatch(name) is not None
         if not is_pattern and _NAME.fullmatch(name) is None:
             raise ConfigurationError(
-                f"{place_of(source)} has the feed {name!r}; expected: lower-case words such as 'news' or "
-                f"'scans:mine', or one word and the symbol, such as 'bars:{SYMBOL_PLACE}'"
+                f"{place_of(source)} has the feed {name!r}; expected: lower-case words, as in 'word' or "
+                f"'word:word', or 'word:{SYMBOL_PLACE}' for a feed of each symbol"
             )
         for known, other in self._named.items():
             if known == name or _covers(known, name) or _covers(name, known):

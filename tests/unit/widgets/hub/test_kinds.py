@@ -264,7 +264,7 @@ def test_two_kinds_that_claim_one_name_are_both_named(name: str, known: str, its
 )
 def test_a_name_that_no_feed_can_have_is_refused_with_what_is_expected(name: str) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"has the feed .*; expected: lower-case words such as 'news'"
+        ConfigurationError, match=r"has the feed .*; expected: lower-case words, as in 'word'"
     ):
         FeedCatalog((*KINDS, declared("second", name)))
 
