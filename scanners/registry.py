@@ -12,9 +12,10 @@ from marketdata.codec import Lines
 from marketdata.reference.columns import REFERENCE
 from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
-from scanners.analyzers import bars, daily_range, halts, leaderboard, quotes, trades
-from scanners.analyzers.base import Analyzer
-from scanners.analyzers.columns import Instants
+from scanners.analysis import bars
+from scanners.analysis.contract import Analyzer
+from scanners.analysis.vectors import Instants
+from scanners.analyzers import daily_range, halts, leaderboard, quotes, trades
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -61,11 +62,18 @@ def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
     `received_timestamp` follows the columns of the first analyzer, which describe the newest bar.
     """
     analyzers = [
-        Owner(analyzer.name, analyzer.columns, analyzer.streams)
+        Owner(
+            analyzer.name,
+            analyzer.columns,
+            analyzer.streams,
+            analyzer.views,
+            analyzer.lists,
+            place=type(analyzer).__module__,
+        )
         for route in all_routes
         for analyzer in route.analyzers
     ]
-    return (*analyzers[:1], Owner("arrival", (RECEIVED,)), *analyzers[1:], REFERENCE)
+    return (*analyzers[:1], Owner("arrival", (RECEIVED,), place=__name__), *analyzers[1:], REFERENCE)
 
 
 def schema(all_routes: Iterable[Route]) -> Schema:

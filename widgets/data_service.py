@@ -12,9 +12,9 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from widgets.catalog import StoredFeeds
 from widgets.consumers import MOST_CONNECTIONS_PER_USER, ConnectionLimit, WidgetConsumer
-from widgets.hub import Hub, HubTiming, announced_channels
+from widgets.hub import Hub, HubTiming
+from widgets.hub.feeds import StoredFeeds, feed_catalog
 
 
 class WidgetDataService:
@@ -22,6 +22,9 @@ class WidgetDataService:
 
     The service connects to the cache when the hub starts. The hub starts with the server's lifespan or, on a
     server without lifespan, with the first connection.
+
+    Raises:
+        ConfigurationError: a kind of feed breaks its interface, or two claim one name.
     """
 
     def __init__(
@@ -35,18 +38,20 @@ class WidgetDataService:
         most_connections_per_user: int = MOST_CONNECTIONS_PER_USER,
     ) -> None:
         clock = clock or SystemClock()
-        stored = StoredFeeds(keys, shard_count)
+        stored, catalog = StoredFeeds(keys, shard_count), feed_catalog()
         self._redis = connect(cache_url)  # it connects at its first command
         self.hub: Final = Hub(
-            announcements=AnnouncementReader(cache_url, announced_channels(stored)),
+            announcements=AnnouncementReader(cache_url, catalog.channels(stored)),
             snapshots=SnapshotReader(self._redis, keys),
             listener=ServiceRecords(self._redis, keys, SERVICE),
             stored=stored,
+            catalog=catalog,
             clock=clock,
             timing=timing,
         )
         consumer = WidgetConsumer.as_asgi(
             hub=self.hub,
+            catalog=catalog,
             connections=ConnectionLimit(most_connections_per_user),
             clock=clock,
         )

@@ -2,8 +2,6 @@
 
 from typing import Final, Protocol
 
-from widgets.catalog import Permission
-
 VIEWER_KEY: Final = "viewer"
 """The key of the `Viewer` in the scope of a WebSocket."""
 
@@ -20,8 +18,8 @@ class Viewer(Protocol):
         """The name of the user."""
 
     @property
-    def permissions(self) -> frozenset[Permission]:
-        """The kinds of feeds that the user may subscribe to."""
+    def permissions(self) -> frozenset[str]:
+        """The permissions for feeds that the user has; see `FeedSource.permission`."""
 
     async def wait_until_ended(self) -> None:
         """Return when the login that opened this connection has ended. Raises no error."""

@@ -1,13 +1,18 @@
 """All declarations put together, and checked: what is declared twice or refers to nothing is refused."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from marketdata.errors import ConfigurationError
 from marketdata.schema.boards import BOARDS, Board
-from marketdata.schema.columns import ColumnInfo, Unit, names
+from marketdata.schema.columns import ColumnInfo, Unit, names, shown_names
 from marketdata.schema.streams import CIRCUMSTANCES, Stream
+from marketdata.schema.symbol_feeds import SYMBOL_PLACE, RowView, SymbolList
+
+QUOTE: Final = f"quote:{SYMBOL_PLACE}"
+"""The feed of a symbol's whole row."""
 
 
 class SchemaError(ConfigurationError):
@@ -15,11 +20,21 @@ class SchemaError(ConfigurationError):
 
 
 class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who declares, such as an analyzer. `columns` are its columns of the market table."""
+    """Who declares, such as an analyzer. `columns` are its columns of the market table.
+
+    `place` is the module in which it declares them, as Python imports it.
+    """
 
     name: str
     columns: tuple[ColumnInfo, ...]
     streams: tuple[Stream, ...] = ()
+    views: tuple[RowView, ...] = ()
+    lists: tuple[SymbolList, ...] = ()
+    place: str = ""
+
+    def __str__(self) -> str:
+        """The name, and where to look."""
+        return f"{self.name!r} ({self.place})" if self.place else repr(self.name)
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,14 +54,50 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
         return tuple(stream for owner in self.owners for stream in owner.streams)
 
     @property
-    def columns(self) -> Mapping[str, ColumnInfo]:
-        """Every column, of the table and of the streams, by its name."""
-        of_streams = (column for stream in self.streams for column in stream.columns)
-        return {column.name: column for column in (*self.table, *of_streams)}
+    def views(self) -> tuple[RowView, ...]:
+        """Every view of a row: first the whole one, which is nobody's own."""
+        quote = RowView(
+            feed=QUOTE,
+            label="Quote",
+            description="All columns that are shown to clients",
+            columns=shown_names(self.table),
+        )
+        return (quote, *(view for owner in self.owners for view in owner.views))
 
-    def owner(self, name: str) -> Owner:
-        """The owner of a name."""
-        return next(owner for owner in self.owners if owner.name == name)
+    @property
+    def lists(self) -> tuple[SymbolList, ...]:
+        """Every list of a symbol."""
+        return tuple(each for owner in self.owners for each in owner.lists)
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """The names of all feeds that are declared here."""
+        return tuple(feed for feed, _claim in _claimed_feeds(self))
+
+    def symbol_list(self, feed: str) -> SymbolList:
+        """The list that a feed shows.
+
+        Raises:
+            SchemaError: no list has the feed.
+        """
+        for each in self.lists:
+            if each.feed == feed:
+                return each
+        raise SchemaError(
+            f"no list has the feed {feed!r}; there are {', '.join(each.feed for each in self.lists)}"
+        )
+
+    @property
+    def columns(self) -> Mapping[str, ColumnInfo]:
+        """Every column, of the table, the streams and the lists, by its name."""
+        of_streams = (column for stream in self.streams for column in stream.columns)
+        of_lists = (column for each in self.lists for column in each.columns)
+        return {column.name: column for column in (*self.table, *of_streams, *of_lists)}
+
+    @property
+    def shown(self) -> Mapping[str, ColumnInfo]:
+        """Those of the columns that clients are sent."""
+        return {name: column for name, column in self.columns.items() if column.shown}
 
     def board_columns(self, board: Board) -> tuple[str, ...]:
         """The names of the columns of a board, the most important first."""
@@ -64,17 +115,18 @@ def checked_columns(owners: Sequence[Owner]) -> tuple[ColumnInfo, ...]:
     """The columns of the market table, each of which has one owner.
 
     Raises:
-        SchemaError: a column is declared twice.
+        SchemaError: a column is declared twice; the message says where.
     """
-    owner_of: dict[str, str] = {}
+    place_of: dict[str, str] = {}
     for owner in owners:
-        for name in names(owner.columns):
-            if name in owner_of:
+        for number, name in enumerate(names(owner.columns), start=1):
+            place = f"by {owner} as its column {number}"
+            if name in place_of:
                 raise SchemaError(
-                    f"column {name!r} of {owner.name!r} is declared by {owner_of[name]!r} already: "
+                    f"column {name!r} is declared twice, {place_of[name]} and {place}: "
                     "a column has one owner and one declaration"
                 )
-            owner_of[name] = owner.name
+            place_of[name] = place
     return tuple(column for owner in owners for column in owner.columns)
 
 
@@ -82,24 +134,42 @@ def assemble(owners: Iterable[Owner], boards: Sequence[Board] = BOARDS) -> Schem
     """The whole schema.
 
     Raises:
-        SchemaError: a column or a stream is declared twice, is incomplete, or stands where nothing is.
+        SchemaError: a column, stream, board or feed is declared twice, is incomplete, or names what is not
+            there.
     """
     schema = Schema(tuple(owners), tuple(boards))
     table = {column.name: column for column in checked_columns(schema.owners)}
+    for where, column in _declarations(schema.owners):
+        _check_column(column, where, schema.boards)
+    _check_alike(schema.owners)
     for owner in schema.owners:
-        for column in owner.columns:
-            _check_column(column, owner, schema.boards)
         for stream in owner.streams:
-            for column in stream.columns:
-                _check_column(column, owner, schema.boards)
-            _check_stream(stream, owner, schema, table)
+            _check_stream(stream, owner, schema.streams, table)
+        for view in owner.views:
+            _check_view(view, owner, table)
     for board in schema.boards:
         _check_board(board, table, schema.boards)
+    _check_feeds(schema)
     return schema
 
 
-def _check_column(column: ColumnInfo, owner: Owner, boards: Sequence[Board]) -> None:
-    where = f"column {column.name!r} of {owner.name!r}"
+def _declarations(owners: Iterable[Owner]) -> Iterator[tuple[str, ColumnInfo]]:
+    """Every declaration of a column, with whose it is: those of the table first."""
+    owners = tuple(owners)
+    for owner in owners:
+        for column in owner.columns:
+            yield str(owner), column
+    for owner in owners:
+        for stream in owner.streams:
+            for column in stream.columns:
+                yield f"stream {stream.name!r} of {owner}", column
+        for each in owner.lists:
+            for column in each.columns:
+                yield f"list {each.feed!r} of {owner}", column
+
+
+def _check_column(column: ColumnInfo, owner: str, boards: Sequence[Board]) -> None:
+    where = f"column {column.name!r} of {owner}"
     for field in ("name", "label", "description", "definition"):
         if not getattr(column, field):
             raise SchemaError(f"{where} has no {field}: every column needs one")
@@ -113,21 +183,61 @@ def _check_column(column: ColumnInfo, owner: Owner, boards: Sequence[Board]) -> 
         raise SchemaError(f"{where} stands on a board: shown=False is for columns that nobody sees")
 
 
-def _check_stream(stream: Stream, owner: Owner, schema: Schema, table: Mapping[str, ColumnInfo]) -> None:
-    where = f"stream {stream.name!r} of {owner.name!r}"
-    if [each.name for each in schema.streams].count(stream.name) > 1:
-        raise SchemaError(f"{where} is declared twice: a stream has one owner and one declaration")
-    feeds = [each.feed for each in schema.streams if each.feed]
-    if feeds.count(stream.feed) > 1:
-        raise SchemaError(f"{where} has the feed {stream.feed!r} of another stream: a feed shows one stream")
-    for column in stream.columns:
-        if schema.columns[column.name] != column or table.get(column.name, column) != column:
+def _check_alike(owners: Iterable[Owner]) -> None:
+    """A name has one declaration; a stream or a list may use one that there is."""
+    known: dict[str, tuple[str, ColumnInfo]] = {}
+    for where, column in _declarations(owners):
+        other, declared = known.setdefault(column.name, (where, column))
+        if declared != column:
             raise SchemaError(
-                f"{where} declares column {column.name!r} differently: use the declaration that there is"
+                f"{where} declares column {column.name!r} differently than {other}: "
+                "use the declaration that there is"
             )
+
+
+def _check_stream(
+    stream: Stream, owner: Owner, streams: Sequence[Stream], table: Mapping[str, ColumnInfo]
+) -> None:
+    where = f"stream {stream.name!r} of {owner}"
+    if [each.name for each in streams].count(stream.name) > 1:
+        raise SchemaError(f"{where} is declared twice: a stream has one owner and one declaration")
     for name in CIRCUMSTANCES:
         if name not in table:
             raise SchemaError(f"{where} tells the circumstance {name!r}, which is no column of the table")
+
+
+def _check_view(view: RowView, owner: Owner, table: Mapping[str, ColumnInfo]) -> None:
+    where = f"view {view.feed!r} of {owner}"
+    for name in view.columns:
+        if name not in table or not table[name].shown:
+            raise SchemaError(f"{where} shows {name!r}, which is no column of the table that is shown")
+        if view.columns.count(name) > 1:
+            raise SchemaError(f"{where} shows {name!r} twice: once is enough")
+
+
+def _check_feeds(schema: Schema) -> None:
+    claims: dict[str, str] = {}
+    for feed, claim in _claimed_feeds(schema):
+        if feed in claims:
+            raise SchemaError(
+                f"feed {feed!r} is claimed by {claims[feed]} and by {claim}: a feed shows one thing"
+            )
+        claims[feed] = claim
+
+
+def _claimed_feeds(schema: Schema) -> Iterator[tuple[str, str]]:
+    """The names of all feeds, with what claims each."""
+    for board in schema.boards:
+        yield board.name, f"board {board.label!r}"
+    yield QUOTE, "the whole row"
+    for owner in schema.owners:
+        for stream in owner.streams:
+            if stream.feed:
+                yield stream.feed, f"stream {stream.name!r} of {owner}"
+        for view in owner.views:
+            yield view.feed, f"view {view.label!r} of {owner}"
+        for each in owner.lists:
+            yield each.feed, f"list {each.label!r} of {owner}"
 
 
 def _check_board(board: Board, table: Mapping[str, ColumnInfo], boards: Sequence[Board]) -> None:

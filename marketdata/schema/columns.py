@@ -81,3 +81,8 @@ class ColumnInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 def names(columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
     """The names of columns, in their order."""
     return tuple(column.name for column in columns)
+
+
+def shown_names(columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
+    """The names of those columns that clients are sent, in their order."""
+    return names(column for column in columns if column.shown)

@@ -9,7 +9,8 @@ import msgspec
 
 from marketdata.schema.assembly import Owner, Schema, SchemaError
 from marketdata.schema.boards import Board, Direction
-from marketdata.schema.columns import ColumnInfo, names
+from marketdata.schema.columns import ColumnInfo, names, shown_names
+from marketdata.schema.symbol_feeds import SymbolList
 
 _decoder: Final = msgspec.json.Decoder(Schema)
 
@@ -69,9 +70,9 @@ def decode_schema(data: bytes) -> Schema:
 
 
 def typescript(schema: Schema) -> str:
-    """The schema for the browser code: the columns that are shown, and those of each board."""
-    shown = [column for column in schema.columns.values() if column.shown]
-    columns = {column.name: _fields(column) for column in shown}
+    """The schema for the browser code: the columns that are shown, those of each board, and symbol feeds."""
+    columns = {name: _fields(column) for name, column in schema.shown.items()}
+    symbol_feeds = [*(view.feed for view in schema.views), *(each.feed for each in schema.lists)]
     boards = {board.name: json.dumps(schema.board_columns(board)) for board in schema.boards}
     parts = (
         _TYPESCRIPT_HEAD.format(units=_union(_UNIT_TEXTS)),
@@ -79,6 +80,8 @@ def typescript(schema: Schema) -> str:
         "export const COLUMNS: Readonly<Record<ColumnName, Column>> = " + _record(columns),
         "/** By board, its columns in the order of their importance; the one that ranks it stands first. */\n"
         "export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = " + _record(boards),
+        "/** Feeds of one symbol, which stands in the place of `{symbol}`. */\n"
+        "export type SymbolFeed =\n  | " + _union(symbol_feeds) + ";\n",
     )
     return "\n".join(parts)
 
@@ -109,7 +112,7 @@ def with_tables(page: str, schema: Schema) -> str:
     """The page with the tables between its marks written anew.
 
     `<!-- schema: NAME -->` and `<!-- end of schema -->` enclose the table of an owner, of `boards`, of
-    `streams`, or of `other_owners`: those that have no marks of their own.
+    `streams`, of `symbol_feeds`, those of `lists`, or of `other_owners`: those without marks of their own.
 
     Raises:
         SchemaError: a mark names what nobody declares, or marks are missing.
@@ -119,6 +122,8 @@ def with_tables(page: str, schema: Schema) -> str:
     general: Mapping[str, Callable[[], str]] = {
         "boards": lambda: _boards_table(schema),
         "streams": lambda: _streams_table(schema),
+        "symbol_feeds": lambda: _symbol_feeds_table(schema),
+        "lists": lambda: "".join(_list_table(each) for each in schema.lists),
         _OTHER_OWNERS: lambda: _other_tables([each for name, each in owners.items() if name not in marked]),
     }
     if missing := general.keys() - set(marked):
@@ -171,6 +176,23 @@ def _streams_table(schema: Schema) -> str:
         feed = f"`{stream.feed}`" if stream.feed else "-"
         lines.append(f"| `{stream.name}` | {feed} | {stream.description} | {columns} |")
     return "\n".join(lines) + "\n"
+
+
+def _symbol_feeds_table(schema: Schema) -> str:
+    lines = ["| feed | title | what it shows | columns |", "|---|---|---|---|"]
+    for view in schema.views:
+        is_whole = view.columns == shown_names(schema.table)
+        columns = "every column with a title" if is_whole else ", ".join(f"`{name}`" for name in view.columns)
+        lines.append(f"| `{view.feed}` | {view.label} | {view.description} | {columns} |")
+    for each in schema.lists:
+        columns = ", ".join(f"`{name}`" for name in names(each.columns))
+        lines.append(f"| `{each.feed}` | {each.label} | {each.description} | {columns} |")
+    return "\n".join(lines) + "\n"
+
+
+def _list_table(declared: SymbolList) -> str:
+    title = f"**{declared.label}** (`{declared.feed}`): {declared.description}."
+    return f"{title}\n\n{_columns_table(declared.columns)}"
 
 
 def _other_tables(owners: Iterable[Owner]) -> str:

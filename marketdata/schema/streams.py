@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from marketdata.schema.columns import ColumnInfo
+from marketdata.schema.columns import ColumnInfo, names
 
 CIRCUMSTANCES: Final = (
     "close",
@@ -32,3 +32,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     description: str
     columns: tuple[ColumnInfo, ...]
     feed: str = ""
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """The names of all columns of its lines."""
+        return (*names(self.columns), *CIRCUMSTANCES)

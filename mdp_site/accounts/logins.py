@@ -21,7 +21,6 @@ from django.utils import timezone
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import Right, rights_of
-from widgets.catalog import Permission
 
 RECHECK_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 5.0
@@ -48,7 +47,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: int
     username: str
-    permissions: frozenset[Permission]
+    permissions: frozenset[str]
     session_key: str | None = None
     token_id: int | None = None
     recheck_seconds: float = RECHECK_SECONDS

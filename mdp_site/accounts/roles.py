@@ -14,7 +14,6 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.db.models import Q
 
 from mdp_site.accounts.models import User
-from widgets.catalog import Permission as FeedPermission
 
 
 class Right(enum.StrEnum):
@@ -36,19 +35,22 @@ class Right(enum.StrEnum):
 class Role:
     """The rights of the users with this role.
 
+    `feeds`: the permissions for feeds; each kind of feed names the one that it asks for.
     `views`: applications whose rows they see in the admin. `changes`: further permissions on rows, in the
     form `application.codename`.
     """
 
     name: str
     rights: frozenset[Right] = frozenset()
-    feeds: frozenset[FeedPermission] = frozenset()
+    feeds: frozenset[str] = frozenset()
     views: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
 
 
 USERS: Final = Role(
-    "users", rights=frozenset({Right.MARKET_DATA, Right.OWN_ACCOUNT}), feeds=frozenset(FeedPermission)
+    "users",
+    rights=frozenset({Right.MARKET_DATA, Right.OWN_ACCOUNT}),
+    feeds=frozenset({"boards", "quotes", "trades", "alerts", "status"}),
 )
 """All users who are logged in, by session or token, and whose account is active."""
 
@@ -76,8 +78,8 @@ def rights_of(user: User | AnonymousUser) -> frozenset[Right]:
     return frozenset().union(*(role.rights for role in _held(user)))
 
 
-def feeds_of(user: User | AnonymousUser) -> frozenset[FeedPermission]:
-    """The kinds of feeds that a user may subscribe to."""
+def feeds_of(user: User | AnonymousUser) -> frozenset[str]:
+    """The permissions for feeds that a user has."""
     return frozenset().union(*(role.feeds for role in _held(user)))
 
 

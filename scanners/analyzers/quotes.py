@@ -11,8 +11,8 @@ import numpy as np
 from marketdata import events
 from marketdata.codec import Lines
 from marketdata.schema import ColumnInfo, Unit, names
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -99,7 +99,7 @@ def event_times_ms(quotes: Lines) -> Instants:
 
 
 class QuotesAnalyzer(Analyzer):
-    """Quotes to the newest bid and offer. See `scanners.analyzers.base.Analyzer`."""
+    """Quotes to the newest bid and offer. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "quotes"
     columns: Final = _OF_QUOTE + _DERIVED

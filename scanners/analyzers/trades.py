@@ -15,11 +15,11 @@ from marketdata import events
 from marketdata.codec import Lines
 from marketdata.events import TradeRule
 from marketdata.payloads import Column
-from marketdata.schema import ColumnInfo, Unit, names
+from marketdata.schema import ColumnInfo, SymbolList, Unit, names
 from marketdata.schema.boards import TOP_TRADES, at
 from marketdata.tapes import records_of
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, newest_per_row, whole_numbers
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants, newest_per_row, whole_numbers
 from scanners.rows import Rows
 from scanners.table import MarketTable
 from scanners.tape import SUMMARY_COLUMNS
@@ -123,6 +123,37 @@ _ON_TAPE: Final = (
         boards=at(44, TOP_TRADES),
     ),
 )
+TAPE: Final = SymbolList(
+    feed="trades:{symbol}",
+    label="Trades",
+    description="The newest trades of the symbol's tape, oldest first",
+    columns=(
+        ColumnInfo(
+            "trade_price", "Price", Unit.DOLLARS, "Price of the trade", definition="field `p` of the trade"
+        ),
+        ColumnInfo(
+            "trade_size",
+            "Size",
+            Unit.FRACTIONAL_SHARES,
+            "Shares of the trade",
+            definition="size of the trade with its fraction: `ds` where that is `s` and a fraction, else `s`",
+        ),
+        ColumnInfo(
+            "trade_timestamp",
+            "Time",
+            Unit.EPOCH_MS,
+            "When the trade took place",
+            definition="field `t` of the trade",
+        ),
+        ColumnInfo(
+            "trade_sequence_number",
+            "Number",
+            Unit.COUNT,
+            "Its number, which orders trades of one time",
+            definition="field `q` of the trade, 0 where there is none",
+        ),
+    ),
+)
 TRADE_COLUMNS: Final = names(_LAST)
 
 LINES: Final = events.TRADE_COLUMNS
@@ -138,11 +169,12 @@ def event_times_ms(trades: Lines) -> Instants:
 
 
 class TradesAnalyzer(Analyzer):
-    """Trades to the last one and to the tape. See `scanners.analyzers.base.Analyzer`."""
+    """Trades to the last one and to the tape. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "trades"
     columns: Final = _LAST + _ON_TAPE
     written_together: Final = TRADE_COLUMNS
+    lists: Final = (TAPE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from marketdata.payloads import RowBlock
 from marketdata.schema import CIRCUMSTANCES
-from scanners.analyzers.base import Emission
+from scanners.analysis.contract import Emission
 from scanners.processor.stamp import Stamp
 from scanners.table import MarketTable
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import CalendarRangeError, TradingCalendar
-from scanners.analyzers.base import MarketPhase
-from scanners.analyzers.columns import Instants
+from scanners.analysis.contract import MarketPhase
+from scanners.analysis.vectors import Instants
 from scanners.processor.clock_dispute import ClockDispute
 
 

@@ -21,8 +21,8 @@ from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.base import EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants
+from scanners.analysis.contract import EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission
 from scanners.processor.checkpoint import CheckpointParts, check_producer
 from scanners.processor.market_time import Advance, MarketTime, Present

@@ -12,7 +12,7 @@ from marketdata.store.keys import Keys
 from tests.support.deadlines import scaled
 from tests.support.services import ValkeyServer
 from tests.support.widget_site import WidgetClient, WidgetSite, logged_in
-from widgets.catalog import EVENTS_HELD
+from widgets.hub.feeds.stream import ROWS_HELD
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 
@@ -91,12 +91,12 @@ async def test_highs_and_lows_are_feeds_of_their_own(site: WidgetSite) -> None:
 
 
 async def test_a_list_of_alerts_is_bounded(site: WidgetSite) -> None:
-    for number in range(EVENTS_HELD + 20):
+    for number in range(ROWS_HELD + 20):
         await site.market.alert("daily_range_high", "AAPL", price=float(number))
     async with site.client(await logged_in("ada")) as client:
         await client.say(type="subscribe", feeds=[HIGHS])
         snapshot = await client.of_type("snapshot", HIGHS)
-    assert [row[1] for row in snapshot["rows"]] == [float(number) for number in range(20, EVENTS_HELD + 20)]
+    assert [row[1] for row in snapshot["rows"]] == [float(number) for number in range(20, ROWS_HELD + 20)]
 
 
 async def test_alerts_go_on_under_a_shards_new_owner_and_none_comes_twice(site: WidgetSite) -> None:

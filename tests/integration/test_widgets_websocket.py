@@ -12,7 +12,6 @@ from marketdata.schema.boards import TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.roles import Role
 from tests.support.widget_site import MOST_CONNECTIONS, WidgetSite, logged_in
-from widgets.catalog import Permission
 from widgets.protocol import LONGEST_MESSAGE_BYTES
 
 STOCKS = ("WFC+", "BRK.A", "BACpB", "BC/WS", "AAM=", "GE#", "A:B", "C%", "ZVZZT")
@@ -163,7 +162,7 @@ async def test_a_user_has_a_bounded_number_of_connections(site: WidgetSite) -> N
 async def test_a_feed_that_the_users_role_lacks_is_refused_and_the_others_come(
     site: WidgetSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quotes_only = Role("users", rights=roles.USERS.rights, feeds=frozenset({Permission.QUOTES}))
+    quotes_only = Role("users", rights=roles.USERS.rights, feeds=frozenset({"quotes"}))
     monkeypatch.setattr(roles, "USERS", quotes_only)
     await site.market.row("AAPL", close=10.0)
     async with site.client(await logged_in("ada")) as client:

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Final
 
 METRICS: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
+_OTHERS: Final = {"Terms", "Boards", "Streams", "Feeds of one symbol"}
+"""Sections whose tables hold no columns of the market table."""
+
 _COLUMN: Final = re.compile(r"`([^`]+)`")
 
 
@@ -25,6 +28,4 @@ def sections() -> list[str]:
 
 def defined_columns() -> frozenset[str]:
     """Every column of the market table that the page defines."""
-    return frozenset().union(
-        *(defined(section) for section in sections() if section not in {"Terms", "Boards", "Streams"})
-    )
+    return frozenset().union(*(defined(section) for section in sections() if section not in _OTHERS))

@@ -10,14 +10,14 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
-from widgets.catalog import Feed, Permission, UnknownFeedError, feed_of
 from widgets.consumers.connections import ConnectionLimit
 from widgets.hub import Hub
+from widgets.hub.feeds import Feed, FeedCatalog, UnknownFeedError
 from widgets.outbox import Outbox
 from widgets.protocol import (
     ACCEPTED,
     MOST_FEEDS_PER_CONNECTION,
-    VERSION_2,
+    SUBPROTOCOLS,
     Answer,
     ClientMessage,
     CloseCode,
@@ -26,11 +26,13 @@ from widgets.protocol import (
     Ping,
     Pong,
     ProtocolError,
+    ProtocolVersion,
     Subscribe,
     Unsubscribe,
     Unsubscribed,
     Welcome,
     echo,
+    negotiated,
     parse_message,
 )
 from widgets.viewer import VIEWER_KEY, Viewer
@@ -42,7 +44,7 @@ _log = get_logger(__name__)
 
 
 class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
-    """One connection of a browser or program, protocol version 2.
+    """One connection of a browser or program, in the version of the protocol that the handshake negotiates.
 
     The scope must contain the `Viewer`, which the site's entrance adds.
 
@@ -55,14 +57,16 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     # Market data does not use the layer, so it is switched off.
     channel_layer_alias = None
 
-    def __init__(self, hub: Hub, connections: ConnectionLimit, clock: Clock) -> None:
+    def __init__(self, hub: Hub, catalog: FeedCatalog, connections: ConnectionLimit, clock: Clock) -> None:
         super().__init__()
         self._hub = hub
+        self._catalog = catalog
         self._connections = connections
         self._clock = clock
-        self._permissions: frozenset[Permission] = frozenset()
-        self._version = VERSION_2
-        self._outbox = Outbox(clock, self._on_too_slow, self._version)
+        self._permissions: frozenset[str] = frozenset()
+        # Both from `connect` on, which comes before anything that needs them.
+        self._version: ProtocolVersion
+        self._outbox: Outbox
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -100,11 +104,13 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             await self._refuse("anonymous", "the connection has no logged-in user")
             return
         offered = self.scope.get("subprotocols", [])
-        accepted = self._version.subprotocol
-        if accepted not in offered:
-            await self._refuse("subprotocol", f"accepted is {accepted}, offered was {offered}")
+        version = negotiated(offered)
+        if version is None:
+            await self._refuse("subprotocol", f"accepted is {', '.join(SUBPROTOCOLS)}, offered was {offered}")
             return
-        await self.accept(accepted)
+        self._version = version
+        self._outbox = Outbox(self._clock, self._on_too_slow, version)
+        await self.accept(version.subprotocol)
         if not self._cleanup.enter_context(self._connections.held(viewer.user_id)):
             await self._end(CloseCode.TOO_MANY_CONNECTIONS)
             return
@@ -141,7 +147,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             return
         for name in dict.fromkeys(message.feeds):
             try:
-                feed = feed_of(name)
+                feed = self._catalog.feed(name)
             except UnknownFeedError as error:
                 self._reject(ErrorCode.UNKNOWN_FEED, str(error), name)
                 continue

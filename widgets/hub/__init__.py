@@ -2,7 +2,8 @@
 
 From the bottom up:
 - `rows` compares two states of a feed's rows.
-- `feeds` has one module for each kind of feed. Its streams turn states into emissions.
+- `feeds` has one module for each kind of feed, and the catalog of all feeds. Its streams turn states into
+  emissions.
 - `switchboard` connects feeds with their subscribers.
 - `verdict`, `liveness` and `status_report` judge the data and send the status.
 - `outboxes` holds the outboxes of all connections.
@@ -12,8 +13,7 @@ From the bottom up:
 Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox.
 """
 
-from widgets.hub.feeds import announced_channels
 from widgets.hub.hub import BoardAnnouncements, Hub
 from widgets.hub.timing import HubTiming
 
-__all__ = ["BoardAnnouncements", "Hub", "HubTiming", "announced_channels"]
+__all__ = ["BoardAnnouncements", "Hub", "HubTiming"]

@@ -10,8 +10,7 @@ from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end, run_together
 from marketdata.store.announcements import Announcement, News
 from marketdata.store.snapshots import SnapshotReader
-from widgets.catalog import Feed, StoredFeeds
-from widgets.hub.feeds import KINDS, Kinds, by_kind
+from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
 from widgets.hub.liveness import Liveness
 from widgets.hub.outboxes import Outboxes
@@ -38,13 +37,10 @@ class Hub:
     the outbox of each subscriber. It keeps rows only of symbols with subscribers. The hub starts with the
     process, or with its first connection.
 
-    `announcements` must be subscribed to `widgets.hub.feeds.announced_channels` for the same `kinds`.
+    `announcements` must be subscribed to the channels of `catalog.channels`.
 
     Concurrency: all methods belong to one event loop. Only `stop` waits, so a slow connection cannot delay
     another connection.
-
-    Raises:
-        ConfigurationError: a kind of feed breaks its interface.
     """
 
     def __init__(
@@ -54,16 +50,16 @@ class Hub:
         snapshots: SnapshotReader,
         listener: ListenerRecord,
         stored: StoredFeeds,
+        catalog: FeedCatalog,
         clock: Clock,
         timing: HubTiming | None = None,
-        kinds: Kinds = KINDS,
     ) -> None:
         self._announcements = announcements
         self._snapshots = snapshots
         self._stored = stored
         self._clock = clock
         self._timing = timing = timing or HubTiming()
-        self._kinds = by_kind(kinds)
+        self._kinds = catalog.kinds
         self._outboxes = Outboxes()
         self._liveness = Liveness(stored, clock, timing.fresh_seconds)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)

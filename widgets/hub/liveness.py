@@ -8,8 +8,8 @@ from marketdata.clock import Clock
 from marketdata.listener.wanted import ListenerActual
 from marketdata.observability import metrics
 from marketdata.providers.base import FeedOutlook
-from widgets.catalog import StoredFeeds
 from widgets.data_state import DataState
+from widgets.hub.feeds import StoredFeeds
 from widgets.hub.verdict import FRESH_SECONDS, Facts, judge
 from widgets.protocol import Status
 

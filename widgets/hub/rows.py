@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from marketdata.payloads import RowBlock
 from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
-from widgets.catalog import COLUMNS
+from marketdata.schema.stored import COLUMNS
 
 Matrix: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]

@@ -10,8 +10,7 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
-from widgets.catalog import Feed, StoredFeeds
-from widgets.hub.feeds import FeedContext, FeedSource, FeedStream
+from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
 from widgets.protocol import EmissionTexts, ProtocolVersion, Status
 

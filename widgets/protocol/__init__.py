@@ -2,7 +2,8 @@
 
 Client messages become structs or a `ProtocolError` that says what is accepted (`messages`). What the server
 says stands in structs of our own (`answers`, `emissions`), which a `ProtocolVersion` (`version`) turns into
-text: `v2` does now. Version 1 (no subprotocol) will stand beside it with the same close codes.
+text: `v2` does now. `versions` lists them and negotiates which one a connection speaks. Version 1 (no
+subprotocol) will stand beside it with the same close codes.
 """
 
 from widgets.protocol.answers import Answer, Error, Pong, Status, Unsubscribed, Welcome, echo
@@ -32,12 +33,14 @@ from widgets.protocol.messages import (
 )
 from widgets.protocol.v2 import SUBPROTOCOL_V2, VERSION_2
 from widgets.protocol.version import EmissionTexts, ProtocolVersion
+from widgets.protocol.versions import SUBPROTOCOLS, negotiated
 
 __all__ = [
     "ACCEPTED",
     "LONGEST_MESSAGE_BYTES",
     "MOST_FEEDS_PER_CONNECTION",
     "MOST_FEEDS_PER_MESSAGE",
+    "SUBPROTOCOLS",
     "SUBPROTOCOL_V2",
     "VERSION_2",
     "Answer",
@@ -64,5 +67,6 @@ __all__ = [
     "Unsubscribed",
     "Welcome",
     "echo",
+    "negotiated",
     "parse_message",
 ]

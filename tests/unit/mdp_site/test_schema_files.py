@@ -1,5 +1,6 @@
 """The files that follow from the declarations are current, and a new analyzer's column is in all of them."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from io import StringIO
@@ -16,13 +17,15 @@ from marketdata.schema.export import decode_schema
 from marketdata.transport.queues import QueueName
 from mdp_site.management.commands import schema as command
 from mdp_site.schema_files import METRICS_PAGE, ROOT, STORED, TYPESCRIPT, stale_files, write_files
-from scanners.analyzers.bars import VOLUME
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.bars import VOLUME
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, routes, schema
 from scanners.scanner import market
 from scanners.table import MarketTable
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms
+from widgets.hub.feeds import registry
+from widgets.hub.feeds.status import StatusSource
 
 DAY: Final = "2026-11-23"
 
@@ -39,7 +42,7 @@ class BusiestBar(Analyzer):
             "Volume of the day's busiest bar",
             short="Busiest",
             definition="greatest field `v` of the day's bars | late ones included",
-            boards=at(25, TOP_VOLUME),
+            boards=at(999, TOP_VOLUME),
         ),
     )
 
@@ -85,9 +88,11 @@ def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_pag
     assert stale_files(copy, declared) == []
     read = decode_schema((copy / STORED).read_bytes())
     (board,) = (board for board in read.boards if board.name == TOP_VOLUME)
-    assert read.board_columns(board)[:3] == ("accumulated_volume", "close", "busiest_bar_volume")
+    assert read.board_columns(board)[-1] == "busiest_bar_volume"
     browser = (copy / TYPESCRIPT).read_text()
-    assert '  "scanners:top_volume": ["accumulated_volume", "close", "busiest_bar_volume",' in browser
+    assert re.search(
+        r'^  "scanners:top_volume": \["accumulated_volume", .*"busiest_bar_volume"\],$', browser, re.MULTILINE
+    )
     assert '    shortLabel: "Busiest",' in browser
     page = (copy / METRICS_PAGE).read_text()
     row = (
@@ -119,6 +124,27 @@ def test_the_command_writes_what_is_stale_and_its_check_names_it(
     call_command("schema", stdout=said)
     assert said.getvalue() == f"written: {STORED}\nwritten: {TYPESCRIPT}\n"
     call_command("schema", "--check")
+
+
+def test_the_check_names_two_kinds_of_feed_that_claim_one_name(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Second(StatusSource):
+        kind = "second"
+
+    monkeypatch.setattr(command, "ROOT", copy)
+    monkeypatch.setattr(registry, "KINDS", (*registry.KINDS, Second))
+    with pytest.raises(CommandError, match=r"Second claims the feed 'status', and .*StatusSource claims"):
+        call_command("schema", "--check")
+
+
+def test_the_feeds_of_a_symbol_come_to_the_browser_and_the_page(copy: Path) -> None:
+    browser, page = (copy / TYPESCRIPT).read_text(), (copy / METRICS_PAGE).read_text()
+    for feed in ("quote:{symbol}", "daily_range:{symbol}", "halts:{symbol}", "trades:{symbol}"):
+        assert f'  | "{feed}"' in browser
+        assert f"| `{feed}` |" in page
+    assert '  "trade_price": {' in browser
+    assert "| `trade_size` | Size | shares | size of the trade with its fraction" in page
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from marketdata.payloads import RowBlock
 from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import LINES, event_times_ms
-from scanners.analyzers.base import Analyzer
+from scanners.analysis.bars import LINES, event_times_ms
+from scanners.analysis.contract import Analyzer
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route

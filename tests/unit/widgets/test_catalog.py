@@ -4,26 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.events import LONGEST_SYMBOL
 from marketdata.reference.tickers import TickerType
 from marketdata.schema import CIRCUMSTANCES
 from marketdata.schema.boards import ALL_BOARDS
+from marketdata.schema.stored import COLUMNS, SCHEMA
 from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
 from scanners.registry import routes, schema, streams, table_columns
-from widgets.catalog import (
-    ALERTS,
-    COLUMNS,
-    LONGEST_FEED_NAME,
-    QUOTE_PATTERN,
-    ROW_COLUMNS,
-    TAPE_COLUMNS,
-    TRADES_PATTERN,
-    FeedKind,
-    StoredFeeds,
-    UnknownFeedError,
-    feed_of,
-)
+from tests.support.feeds import CATALOG, feed_of
+from widgets.hub.feeds import StoredFeeds, UnknownFeedError
+from widgets.hub.feeds.events import stream_parts
 
+TRADE = ("trade_price", "trade_size", "trade_timestamp", "trade_sequence_number")
+VIEWS = {view.feed: view.columns for view in SCHEMA.views}
+ALERTS = {stream.feed: stream for stream in SCHEMA.streams if stream.feed}
 STOCKS = (
     *("AAPL", "A", "ZVZZT", "X" * 32),
     *("BRK.A", "BRK.B", "BAC-B", "BACpB", "KIMpL", "WFC+", "WFC.WS", "BC/WS/A", "AAM=", "AAM.U", "GE#", "X^"),
@@ -48,11 +43,11 @@ def test_every_board_is_a_feed_with_the_columns_that_the_scanner_publishes() -> 
     declared = schema(routes())
     for board in declared.boards:
         feed = feed_of(board.name)
-        assert (feed.kind, feed.columns) == (FeedKind.BOARD, declared.board_columns(board))
+        assert (feed.kind, feed.columns) == ("board", declared.board_columns(board))
 
 
 def test_every_column_of_the_market_table_is_in_the_quote_or_internal() -> None:
-    assert set(table_columns(routes())) == set(ROW_COLUMNS[QUOTE_PATTERN]) | INTERNAL_COLUMNS
+    assert set(table_columns(routes())) == set(VIEWS["quote:{symbol}"]) | INTERNAL_COLUMNS
 
 
 def test_alerts_show_what_their_streams_tell() -> None:
@@ -62,18 +57,18 @@ def test_alerts_show_what_their_streams_tell() -> None:
 
 
 def test_the_feeds_of_ranges_and_halts_show_what_their_analyzers_declare() -> None:
-    assert set(ROW_COLUMNS["daily_range:{symbol}"]) > {"close", "day_high", "regular_low", "new_low_count"}
-    assert set(ROW_COLUMNS["halts:{symbol}"]) > {"is_halted", "band_high", "limit_state", "nasdaq_listed"}
-    assert not INTERNAL_COLUMNS & {name for columns in ROW_COLUMNS.values() for name in columns}
+    assert set(VIEWS["daily_range:{symbol}"]) > {"close", "day_high", "regular_low", "new_low_count"}
+    assert set(VIEWS["halts:{symbol}"]) > {"is_halted", "band_high", "limit_state", "nasdaq_listed"}
+    assert not INTERNAL_COLUMNS & {name for columns in VIEWS.values() for name in columns}
 
 
 @pytest.mark.parametrize("symbol", STOCKS)
-@pytest.mark.parametrize("pattern", ROW_COLUMNS)
+@pytest.mark.parametrize("pattern", VIEWS)
 def test_symbols_of_every_kind_of_stock_keep_their_case_and_punctuation(pattern: str, symbol: str) -> None:
     feed = feed_of(pattern.format(symbol=symbol))
-    assert (feed.kind, feed.symbol, feed.columns) == (FeedKind.ROW, symbol, ROW_COLUMNS[pattern])
-    trades = feed_of(TRADES_PATTERN.format(symbol=symbol))
-    assert (trades.kind, trades.symbol) == (FeedKind.TRADES, symbol)
+    assert (feed.kind, feed.symbol, feed.columns) == ("row", symbol, VIEWS[pattern])
+    trades = feed_of(f"trades:{symbol}")
+    assert (trades.kind, trades.symbol) == ("trades", symbol)
 
 
 @pytest.mark.parametrize(
@@ -99,14 +94,14 @@ def test_what_is_no_symbol_is_refused_with_what_is_accepted(name: str) -> None:
 
 def test_the_trades_of_a_symbol_are_a_feed() -> None:
     feed = feed_of("trades:BRK.B")
-    assert (feed.kind, feed.symbol, feed.columns) == (FeedKind.TRADES, "BRK.B", TAPE_COLUMNS)
+    assert (feed.kind, feed.symbol, feed.columns) == ("trades", "BRK.B", TRADE)
 
 
 @pytest.mark.parametrize("name", ["", "scanners:nope", "mdp:rows:0", "QUOTE:AAPL", "status ", "quote", ":A"])
 def test_an_unknown_name_is_refused_with_the_list_of_feeds(name: str) -> None:
     with pytest.raises(UnknownFeedError) as refused:
         feed_of(name)
-    assert all(known in str(refused.value) for known in (*ALL_BOARDS, *ROW_COLUMNS, TRADES_PATTERN, *ALERTS))
+    assert all(known in str(refused.value) for known in (*ALL_BOARDS, *VIEWS, "trades:{symbol}", *ALERTS))
 
 
 @given(st.text())
@@ -116,7 +111,7 @@ def test_any_name_is_a_short_feed_or_refused(name: str) -> None:
     except UnknownFeedError:
         return
     assert feed.name == name
-    assert len(name) <= LONGEST_FEED_NAME
+    assert len(name) <= max(map(len, CATALOG.names)) + LONGEST_SYMBOL
 
 
 @given(st.from_regex(r"quote:[A-Za-z0-9./+:^*=#$!@%~-]{1,40}", fullmatch=True))
@@ -129,7 +124,7 @@ def test_a_quote_has_its_own_symbol_or_none(name: str) -> None:
 
 def test_all_columns_of_feeds_are_described_once() -> None:
     feeds = [feed_of(name) for name in (*ALL_BOARDS, *ALERTS, "trades:A")]
-    for columns in (*(feed.columns for feed in feeds), *ROW_COLUMNS.values()):
+    for columns in (*(feed.columns for feed in feeds), *VIEWS.values()):
         assert set(columns) <= set(COLUMNS)
         assert len(set(columns)) == len(columns)
 
@@ -137,9 +132,10 @@ def test_all_columns_of_feeds_are_described_once() -> None:
 def test_feeds_are_found_under_the_prefix_and_in_the_shard_of_their_symbol() -> None:
     stored = StoredFeeds(Keys("tenant:"), 4)
     assert set(stored.boards) == {f"tenant:{name}" for name in ALL_BOARDS}
-    assert stored.rows_channel(feed_of("daily_range:AAPL")) == f"tenant:mdp:rows:{shard_of('AAPL', 4)}"
-    assert (len(stored.shards), len(stored.streams)) == (4, 4 * len(ALERTS))
-    assert {stored.streams[channel].feed for channel in stored.streams_of(3)} == set(ALERTS)
+    assert stored.rows_channel("AAPL") == f"tenant:mdp:rows:{shard_of('AAPL', 4)}"
+    parts = stream_parts(stored)
+    assert (len(stored.shards), len(parts)) == (4, 4 * len(ALERTS))
+    assert {part.feed for part in parts.values() if part.shard == 3} == set(ALERTS)
 
 
 def test_every_type_of_security_has_a_name() -> None:

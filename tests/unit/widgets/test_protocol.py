@@ -36,7 +36,9 @@ from widgets.protocol import (
     Unsubscribe,
     Welcome,
     echo,
+    negotiated,
     parse_message,
+    versions,
 )
 from widgets.protocol.v2 import Version2
 
@@ -256,3 +258,18 @@ def test_an_echo_is_short_and_says_when_it_was_cut(name: str) -> None:
     echoed = echo(name)
     assert len(echoed) <= 64
     assert echoed == name or echoed.endswith("…")
+
+
+def test_a_connection_speaks_the_preferred_version_that_both_sides_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Version3(Version2):
+        subprotocol = "mdp.v3"
+
+    version_3 = Version3()
+    assert negotiated(["mdp.v3", "mdp.v2"]) is VERSION_2
+    monkeypatch.setattr(versions, "VERSIONS", (version_3, VERSION_2))
+    assert negotiated(["mdp.v2", "mdp.v3"]) is version_3
+    assert negotiated(["chat", "mdp.v2"]) is VERSION_2
+    assert negotiated(["chat"]) is None
+    assert negotiated([]) is None

@@ -5,7 +5,7 @@ import json
 from django.template.loader import render_to_string
 
 from marketdata.schema import BOARDS
-from widgets.catalog import ALERTS
+from marketdata.schema.stored import SCHEMA
 from widgets.data_state import STATES
 from widgets.views import widget_config
 
@@ -25,6 +25,6 @@ def test_the_dashboard_has_a_widget_for_every_board_under_its_label_and_for_ever
     page = dashboard()
     places = [page.index(f'feed="{board.name}" heading="{board.label}"') for board in BOARDS]
     assert places == sorted(places), "in the order in which they are declared"
-    assert [name for name in ALERTS if f'"{name}"' not in page] == []
+    assert [stream.feed for stream in SCHEMA.streams if f'"{stream.feed}"' not in page and stream.feed] == []
     assert page.count(" autoselect>") == 1
     assert page.count(" quiet>") == sum(board.quiet for board in BOARDS)

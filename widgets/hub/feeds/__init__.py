@@ -1,11 +1,25 @@
-"""One module for each kind of feed.
+"""All about feeds: one module for each kind, and what the kinds have in common.
 
-`source` is their interface, `stream` and `table` are what their streams share, `ticks` finds gaps. A kind is
-its own module and a line in `registry`; no other module knows one by name.
+A `feed` is what a client subscribes to. `source` is the interface of a kind, which `interface` checks.
+`registry` lists the kinds, `catalog` is made of them, and no other module knows one by name. The further
+modules are the kinds, each of which declares its feeds and serves them, and what their streams share.
 """
 
-from widgets.hub.feeds.registry import KINDS, Kinds, announced_channels, by_kind
+from widgets.hub.feeds.catalog import FeedCatalog
+from widgets.hub.feeds.feed import Feed, UnknownFeedError
+from widgets.hub.feeds.registry import KINDS, feed_catalog
 from widgets.hub.feeds.source import FeedContext, FeedSource
+from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 
-__all__ = ["KINDS", "FeedContext", "FeedSource", "FeedStream", "Kinds", "announced_channels", "by_kind"]
+__all__ = [
+    "KINDS",
+    "Feed",
+    "FeedCatalog",
+    "FeedContext",
+    "FeedSource",
+    "FeedStream",
+    "StoredFeeds",
+    "UnknownFeedError",
+    "feed_catalog",
+]

@@ -1,11 +1,14 @@
 """Boards: each is a stored block in rank order, announced whole."""
 
 from collections.abc import Collection, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from marketdata.payloads import RowBlock
-from widgets.catalog import Feed, FeedKind, StoredFeeds, feed_of
+from marketdata.schema.stored import SCHEMA
+from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedContext, FeedSource
+from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.hub.feeds.table import TableStream
 from widgets.hub.rows import select_rows
@@ -14,13 +17,15 @@ from widgets.hub.rows import select_rows
 class BoardSource(FeedSource):
     """All boards; they are kept whether or not somebody subscribed."""
 
-    kind: ClassVar[str] = FeedKind.BOARD
+    kind: ClassVar[str] = "board"
+    permission: ClassVar[str] = "boards"
+    feeds = MappingProxyType({board.name: SCHEMA.board_columns(board) for board in SCHEMA.boards})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
         self._names = context.stored.boards
         self._streams = {
-            name: TableStream(feed_of(name), context.epoch, context.clock) for name in self._names.values()
+            name: TableStream(self.named(name), context.epoch, context.clock) for name in self._names.values()
         }
 
     @classmethod

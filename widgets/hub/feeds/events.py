@@ -1,8 +1,9 @@
 """Feeds of things that happened: the newest of them, merged from the streams of all shards."""
 
 import bisect
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
+from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
 import msgspec
@@ -12,9 +13,11 @@ from marketdata.clock import Clock
 from marketdata.errors import ContentError
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from widgets.catalog import ALERTS, EVENTS_HELD, Feed, FeedKind, StoredFeeds, feed_of
+from marketdata.schema.stored import SCHEMA
+from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedContext, FeedSource
-from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.feeds.stored import StoredFeeds
+from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
 from widgets.hub.rows import FeedRows, decimals_of, select_rows
 from widgets.protocol import EmittedRows, FeedAlert, FeedEmission
@@ -29,25 +32,48 @@ _BEFORE_ALL: Final[Order] = (0, 0, 0, 0)
 _log = get_logger(__name__)
 
 
+_STREAMS: Final = {stream.feed: stream for stream in SCHEMA.streams if stream.feed}
+"""The streams that clients see, by their feeds."""
+
+
+class StreamPart(msgspec.Struct, frozen=True):
+    """One shard's part of a feed: the feed, the shard, and what the store calls the stream."""
+
+    feed: str
+    shard: int
+    stream: str
+
+
+def stream_parts(stored: StoredFeeds) -> Mapping[str, StreamPart]:
+    """The parts of all feeds of events, by their channels."""
+    return {
+        stored.keys.stream(shard, stream.name): StreamPart(feed, shard, stream.name)
+        for feed, stream in _STREAMS.items()
+        for shard in stored.shards.values()
+    }
+
+
 class EventSource(FeedSource):
     """All feeds of events; they are kept whether or not somebody subscribed."""
 
-    kind: ClassVar[str] = FeedKind.EVENTS
+    kind: ClassVar[str] = "events"
+    permission: ClassVar[str] = "alerts"
+    feeds = MappingProxyType({feed: stream.line for feed, stream in _STREAMS.items()})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
         stored = context.stored
-        self._parts = stored.streams
+        self._parts = stream_parts(stored)
         self._streams = {
-            name: EventStream(feed_of(name), context.epoch, context.clock, stored.shards.values())
-            for name in ALERTS
+            name: EventStream(self.named(name), context.epoch, context.clock, stored.shards.values())
+            for name in self.feeds
         }
         self._ticks = {channel: TickFollower() for channel in stored.shards}
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
         """The streams of each shard, and its rows: only their ticks have no gaps."""
-        return (*stored.streams, *stored.shards)
+        return (*stream_parts(stored), *stored.shards)
 
     def open(self, feed: Feed) -> FeedStream:
         """The stream of the feed."""
@@ -62,7 +88,8 @@ class EventSource(FeedSource):
             self._offer(part.feed, part.shard, (block,))
         elif self._ticks[channel].follow(block.epoch, block.tick) is Succession.GAP:
             # What happened in the missed ticks, or under another owner.
-            self.want(self.context.stored.streams_of(self.context.stored.shards[channel]))
+            shard = self.context.stored.shards[channel]
+            self.want(each for each, part in self._parts.items() if part.shard == shard)
 
     def missed(self) -> None:
         """Every list is read."""
@@ -77,7 +104,7 @@ class EventSource(FeedSource):
             blocks: Sequence[RowBlock] = ()
             try:
                 # A block holds at least one event, so no older one is needed.
-                blocks = await self.context.snapshots.stream(part.shard, part.stream, EVENTS_HELD)
+                blocks = await self.context.snapshots.stream(part.shard, part.stream, ROWS_HELD)
             except ContentError as error:
                 _log.error("stored events cannot be read", key=channel, error=str(error))
             self._offer(part.feed, part.shard, blocks)
@@ -102,7 +129,7 @@ class _Published(msgspec.Struct, frozen=True):
 
 
 class EventStream(FeedStream):
-    """The newest `EVENTS_HELD` events of a feed, oldest first.
+    """The newest `ROWS_HELD` events of a feed, oldest first.
 
     A block is known by shard, epoch and tick, and counts once however often it is announced or read. What was
     announced and what is stored add up: a store that has lost its lists takes nothing away, and a block that
@@ -132,7 +159,7 @@ class EventStream(FeedStream):
         if order <= sent and sent[0] - order[0] < SIMULTANEOUS_NS:
             order = _after(self._blocks[-1].order)
         self._fresh = self._fresh or order <= sent
-        newest = range(max(0, len(block) - EVENTS_HELD), len(block))
+        newest = range(max(0, len(block) - ROWS_HELD), len(block))
         rows = select_rows(block, self.feed.columns, newest, fill=True)
         bisect.insort(self._blocks, _Published(identity, order, rows), key=_order)
         self._forget_oldest()
@@ -160,10 +187,10 @@ class EventStream(FeedStream):
         return self._rows_of(self._held or ())
 
     def _limit(self) -> int:
-        return EVENTS_HELD
+        return ROWS_HELD
 
     def _is_too_old(self, order: Order) -> bool:
-        return bool(self._blocks) and order < self._blocks[0].order and self._count() >= EVENTS_HELD
+        return bool(self._blocks) and order < self._blocks[0].order and self._count() >= ROWS_HELD
 
     def _count(self) -> int:
         return sum(len(each.rows.symbols) for each in self._blocks)
@@ -171,14 +198,14 @@ class EventStream(FeedStream):
     def _forget_oldest(self) -> None:
         """Drop the blocks of which no event is among the newest: should they come again, they are too old."""
         sizes = [len(each.rows.symbols) for each in reversed(self._blocks)]
-        needed = bisect.bisect_left(list(accumulate(sizes)), EVENTS_HELD) + 1
+        needed = bisect.bisect_left(list(accumulate(sizes)), ROWS_HELD) + 1
         del self._blocks[:-needed]
 
     def _rows_of(self, blocks: Sequence[_Published]) -> EmittedRows:
         columns = self.feed.columns
-        symbols = [symbol for each in blocks for symbol in each.rows.symbols][-EVENTS_HELD:]
+        symbols = [symbol for each in blocks for symbol in each.rows.symbols][-ROWS_HELD:]
         empty = np.empty((0, len(columns)))
-        values = np.concatenate([empty, *(each.rows.values for each in blocks)])[-EVENTS_HELD:]
+        values = np.concatenate([empty, *(each.rows.values for each in blocks)])[-ROWS_HELD:]
         return EmittedRows(symbols, columns, decimals_of(columns), values)
 
 

@@ -1,12 +1,15 @@
 """Rows of symbols: quotes and others that show a part of a symbol's row in the market table."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, TypeAlias
 
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
-from widgets.catalog import Feed, FeedKind, StoredFeeds
+from marketdata.schema.stored import SCHEMA
+from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedContext, FeedSource
+from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.hub.feeds.table import TableStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
@@ -18,7 +21,9 @@ Columns: TypeAlias = tuple[str, ...]
 class RowSource(FeedSource):
     """The rows that somebody watches, of all shards."""
 
-    kind: ClassVar[str] = FeedKind.ROW
+    kind: ClassVar[str] = "row"
+    permission: ClassVar[str] = "quotes"
+    feeds = MappingProxyType({view.feed: view.columns for view in SCHEMA.views})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
@@ -32,14 +37,14 @@ class RowSource(FeedSource):
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a row."""
         stream = TableStream(feed, self.context.epoch, self.context.clock)
-        channel = self.context.stored.rows_channel(feed)
+        channel = self.context.stored.rows_channel(feed.symbol)
         self._shards[channel].watch(stream)
         self.want((channel,))
         return stream
 
     def close(self, stream: FeedStream) -> None:
         """Forget the row."""
-        self._shards[self.context.stored.rows_channel(stream.feed)].unwatch(stream.feed)
+        self._shards[self.context.stored.rows_channel(stream.feed.symbol)].unwatch(stream.feed)
 
     def take(self, channel: str, block: RowBlock) -> None:
         """The changed rows of a shard."""

@@ -1,19 +1,22 @@
 """The interface of a kind of feed: what the hub asks of it, and what it may use of the hub.
 
-One module beside this one holds one kind: the state of its feeds, which keys and announcements it needs,
-and how it goes on after a gap. `registry` names the classes; nobody else knows a kind.
+One module beside this one holds one kind: which feeds it has and who may have them, their state, which keys
+and announcements it needs, and how it goes on after a gap. `registry` names the classes; nobody else knows a
+kind.
 """
 
 import abc
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
 
 from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
+from marketdata.schema import SYMBOL_PLACE
 from marketdata.store.snapshots import SnapshotReader
-from widgets.catalog import Feed, StoredFeeds
+from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.outbox import Outbox
 from widgets.protocol import Status
@@ -43,7 +46,13 @@ class FeedSource(abc.ABC):
     """
 
     kind: ClassVar[str]
-    """What the catalog calls the kind (`Feed.kind`)."""
+    """The name of the kind (`Feed.kind`)."""
+
+    permission: ClassVar[str]
+    """What a viewer must be allowed to see to have its feeds. `mdp_site.accounts.roles` grants it."""
+
+    feeds: ClassVar[Mapping[str, tuple[str, ...]]]
+    """The names of its feeds with the columns of each; `quote:{symbol}` stands for one of each symbol."""
 
     reads_together: ClassVar[bool] = False
     """Whether `restore` gets everything that is wanted at once, and not one key after the other."""
@@ -89,6 +98,11 @@ class FeedSource(abc.ABC):
         outbox.snapshot(feed.name)
 
     # --- For the hub, and for the kinds ---------------------------------------------------------------------
+
+    @classmethod
+    def named(cls, name: str, symbol: str = "") -> Feed:
+        """One of its feeds, of which `feeds` has the name; for a symbol where the name is a pattern."""
+        return Feed(name.replace(SYMBOL_PLACE, symbol), cls.kind, cls.feeds[name], cls.permission, symbol)
 
     def want(self, keys: Iterable[str]) -> None:
         """Have keys, or whatever names what is to be read, passed to `restore`."""

@@ -1,11 +1,13 @@
 """The state of the data as a feed: every connection gets it anyway, so to subscribe asks for it at once."""
 
 from collections.abc import Collection, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from marketdata.payloads import RowBlock
-from widgets.catalog import Feed, FeedKind, StoredFeeds
+from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedSource
+from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.outbox import Outbox
 
@@ -13,7 +15,9 @@ from widgets.outbox import Outbox
 class StatusSource(FeedSource):
     """Has no stream and reads nothing: `widgets.hub.status_report` knows the status and sends it."""
 
-    kind: ClassVar[str] = FeedKind.STATUS
+    kind: ClassVar[str] = "status"
+    permission: ClassVar[str] = "status"
+    feeds = MappingProxyType({"status": ()})
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:

@@ -4,10 +4,12 @@ import abc
 from typing import Final
 
 from marketdata.clock import Clock
-from widgets.catalog import Feed
+from widgets.hub.feeds.feed import Feed
 from widgets.protocol import EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
 
 FRAME_INTERVAL_SECONDS: Final = 0.25
+ROWS_HELD: Final = 200
+"""How many of its newest rows a feed that is a list holds; older ones are forgotten."""
 
 
 class FeedStream(abc.ABC):

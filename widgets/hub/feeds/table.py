@@ -1,7 +1,7 @@
 """A feed whose rows are a state: of what was offered, only the newest counts."""
 
 from marketdata.clock import Clock
-from widgets.catalog import Feed
+from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.stream import FeedStream
 from widgets.hub.rows import FeedRows, compare, decimals_of
 from widgets.protocol import EmittedRows, FeedDelta, FeedEmission

@@ -1,27 +1,35 @@
 """The last trades of symbols: stored tapes, which are read when the rows of their symbols change."""
 
 from collections.abc import Collection, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 import numpy as np
 
 from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
+from marketdata.schema import names
+from marketdata.schema.stored import SCHEMA
 from marketdata.tapes import StoredTape, in_order, trades_of
-from widgets.catalog import EVENTS_HELD, Feed, FeedKind, StoredFeeds
+from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedContext, FeedSource
-from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.feeds.stored import StoredFeeds
+from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
 from widgets.hub.rows import Matrix, decimals_of
 from widgets.protocol import EmittedRows, FeedAppend, FeedEmission
 
-_NOTHING: Final = np.empty((0, 4))
+_TRADES: Final = "trades:{symbol}"
+_COLUMNS: Final = names(SCHEMA.symbol_list(_TRADES).columns)
+_NOTHING: Final = np.empty((0, len(_COLUMNS)))
 
 
 class TapeSource(FeedSource):
     """The tapes that somebody watches. What is wanted is named by its symbol."""
 
-    kind: ClassVar[str] = FeedKind.TRADES
+    kind: ClassVar[str] = "trades"
+    permission: ClassVar[str] = "trades"
+    feeds = MappingProxyType({_TRADES: _COLUMNS})
     reads_together: ClassVar[bool] = True
 
     def __init__(self, context: FeedContext) -> None:
@@ -39,14 +47,14 @@ class TapeSource(FeedSource):
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a tape."""
         stream = self._streams[feed.symbol] = TapeStream(feed, self.context.epoch, self.context.clock)
-        self._watched[self.context.stored.rows_channel(feed)].add(feed.symbol)
+        self._watched[self.context.stored.rows_channel(feed.symbol)].add(feed.symbol)
         self.want((feed.symbol,))
         return stream
 
     def close(self, stream: FeedStream) -> None:
         """Forget the tape."""
         del self._streams[stream.feed.symbol]
-        self._watched[self.context.stored.rows_channel(stream.feed)].discard(stream.feed.symbol)
+        self._watched[self.context.stored.rows_channel(stream.feed.symbol)].discard(stream.feed.symbol)
 
     def take(self, channel: str, block: RowBlock) -> None:
         """The changed rows of a shard: a trade changes the row of its symbol, too."""
@@ -71,12 +79,12 @@ class TapeSource(FeedSource):
         tapes = await self.context.snapshots.tapes(symbols)
         for symbol, stored in zip(symbols, tapes, strict=True):
             if (stream := self._streams.get(symbol)) is not None:
-                stream.offer(stored, *self._times[self.context.stored.rows_channel(stream.feed)])
+                stream.offer(stored, *self._times[self.context.stored.rows_channel(stream.feed.symbol)])
                 self.context.mark((stream,))
 
 
 class TapeStream(FeedStream):
-    """The newest `EVENTS_HELD` trades on the tape of a symbol, oldest first.
+    """The newest `ROWS_HELD` trades on the tape of a symbol, oldest first.
 
     What is offered is always the stored tape, so nothing can be missed. Where it only goes on from what was
     emitted, the new trades go out; a late trade, which takes its place among the others, makes a snapshot.
@@ -110,7 +118,7 @@ class TapeStream(FeedStream):
         return self._rows_of(_NOTHING if self._held is None else self._held)
 
     def _limit(self) -> int:
-        return EVENTS_HELD
+        return ROWS_HELD
 
     def _rows_of(self, trades: Matrix) -> EmittedRows:
         columns = self.feed.columns
@@ -118,8 +126,14 @@ class TapeStream(FeedStream):
 
 
 def _newest_trades(tape: StoredTape) -> Matrix:
-    trades = trades_of(in_order(tape.ring)[-EVENTS_HELD:], tape.day_start_ms)
-    return np.column_stack((trades.prices, trades.sizes, trades.timestamps, trades.sequence_numbers))
+    trades = trades_of(in_order(tape.ring)[-ROWS_HELD:], tape.day_start_ms)
+    values = {
+        "trade_price": trades.prices,
+        "trade_size": trades.sizes,
+        "trade_timestamp": trades.timestamps,
+        "trade_sequence_number": trades.sequence_numbers,
+    }
+    return np.column_stack([values[name] for name in _COLUMNS])
 
 
 def _appended(before: Matrix, after: Matrix) -> Matrix | None:

@@ -11,9 +11,11 @@ from marketdata.schema import (
     Board,
     ColumnInfo,
     Owner,
+    RowView,
     Schema,
     SchemaError,
     Stream,
+    SymbolList,
     Unit,
     assemble,
     names,
@@ -21,12 +23,16 @@ from marketdata.schema import (
 from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_VOLUME, at
 from marketdata.schema.export import decode_schema, encode_schema
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, owners, routes, schema, table_columns
 from scanners.table import MarketTable
 from tests.oracle.boards import BOARDS as ORACLE_BOARDS
 from tests.support.builders import aggregate_wire, batch, calendar_of, new_york_ms
+
+LEADERBOARD = "'leaderboard' (scanners.analyzers.leaderboard.analyzer)"
+DAILY_RANGE = "'daily_range' (scanners.analyzers.daily_range.analyzer)"
+NEWCOMER = "'newcomer' (its.own.module)"
 
 
 def column(name: str, **fields: Any) -> ColumnInfo:
@@ -34,9 +40,15 @@ def column(name: str, **fields: Any) -> ColumnInfo:
     return ColumnInfo(name, **{**texts, **fields})
 
 
-def declared(*columns: ColumnInfo, streams: tuple[Stream, ...] = (), owner: str = "newcomer") -> Schema:
+def declared(
+    *columns: ColumnInfo,
+    streams: tuple[Stream, ...] = (),
+    views: tuple[RowView, ...] = (),
+    lists: tuple[SymbolList, ...] = (),
+) -> Schema:
     """What the platform declares, and one owner more."""
-    return assemble((*owners(routes()), Owner(owner, columns, streams)))
+    newcomer = Owner("newcomer", columns, streams, views, lists, place="its.own.module")
+    return assemble((*owners(routes()), newcomer))
 
 
 def stream(name: str, *columns: ColumnInfo, feed: str = "") -> Stream:
@@ -67,18 +79,24 @@ def test_the_column_that_ranks_a_board_stands_first_on_it_and_is_the_one_of_the_
     [
         (
             [column("close")],
-            "'close' of 'newcomer' is declared by 'leaderboard' already: a column has one owner",
+            f"twice, by {LEADERBOARD} as its column 1 and by {NEWCOMER} as its column 1: a column has",
         ),
-        ([column("a"), column("a")], "'a' of 'newcomer' is declared by 'newcomer' already"),
+        (
+            [column("a"), column("b"), column("a")],
+            f"column 'a' is declared twice, by {NEWCOMER} as its column 1 and by {NEWCOMER} as its column 3",
+        ),
         (
             [column("a", boards={"scanners:nope": 1})],
             f"stands on board 'scanners:nope'; there are {TOP_GAINERS}",
         ),
         ([column("a", boards=at(10, TOP_VOLUME))], "columns 'close' and 'a' have both place 10 on board"),
-        ([column("a", boards=at(11, TOP_VOLUME), shown=False)], "'a' of 'newcomer' stands on a board"),
-        ([column("a", label="")], "'a' of 'newcomer' has no label"),
-        ([column("a", description="")], "'a' of 'newcomer' has no description"),
-        ([column("a", definition="")], "'a' of 'newcomer' has no definition"),
+        (
+            [column("a", boards=at(11, TOP_VOLUME), shown=False)],
+            "'a' of 'newcomer' (its.own.module) stands on a board",
+        ),
+        ([column("a", label="")], "'a' of 'newcomer' (its.own.module) has no label"),
+        ([column("a", description="")], "'a' of 'newcomer' (its.own.module) has no description"),
+        ([column("a", definition="")], "'a' of 'newcomer' (its.own.module) has no definition"),
         ([column("a", unit=Unit.CODE)], "codes belong to Unit.CODE, which needs them"),
         ([column("a", codes={1: "yes"})], "its unit is ratio"),
     ],
@@ -94,16 +112,89 @@ def test_a_wrong_column_is_refused_with_its_name_its_owner_and_what_is_expected(
 @pytest.mark.parametrize(
     ("streams", "said"),
     [
-        ([stream("halts")], "stream 'halts' of 'halts' is declared twice"),
-        ([stream("a"), stream("a")], "stream 'a' of 'newcomer' is declared twice"),
-        ([stream("a", feed="daily_range_hod_alert")], "the feed 'daily_range_hod_alert' of another stream"),
-        ([stream("a", column("close"))], "declares column 'close' differently"),
-        ([stream("a", column("b", label=""))], "'b' of 'newcomer' has no label"),
+        (
+            [stream("halts")],
+            "stream 'halts' of 'halts' (scanners.analyzers.halts.analyzer) is declared twice",
+        ),
+        ([stream("a"), stream("a")], "stream 'a' of 'newcomer' (its.own.module) is declared twice"),
+        (
+            [stream("a", feed="daily_range_hod_alert")],
+            f"is claimed by stream 'daily_range_high' of {DAILY_RANGE} and by stream 'a' of {NEWCOMER}",
+        ),
+        (
+            [stream("a", column("close"))],
+            f"stream 'a' of {NEWCOMER} declares column 'close' differently than {LEADERBOARD}: use the",
+        ),
+        (
+            [stream("a", column("b", label=""))],
+            "'b' of stream 'a' of 'newcomer' (its.own.module) has no label",
+        ),
     ],
 )
 def test_a_wrong_stream_is_refused_with_its_name_and_its_owner(streams: list[Stream], said: str) -> None:
     with pytest.raises(SchemaError) as refused:
         declared(streams=tuple(streams))
+    assert said in str(refused.value)
+
+
+def view(feed: str, *columns: str) -> RowView:
+    return RowView(feed=feed, label="Mine", description="Some columns", columns=columns)
+
+
+def symbol_list(feed: str, *columns: ColumnInfo) -> SymbolList:
+    return SymbolList(feed=feed, label="Mine", description="Several", columns=columns)
+
+
+def test_views_and_lists_of_a_symbol_are_feeds_with_the_columns_that_they_declare() -> None:
+    new = declared(
+        column("a"),
+        views=(view("mine:{symbol}", "a", "close"),),
+        lists=(symbol_list("bars:{symbol}", column("b")),),
+    )
+    assert new.views[-1].columns == ("a", "close")
+    assert "a" in new.views[0].columns, "the quote has every column"
+    assert new.symbol_list("bars:{symbol}").columns == (column("b"),)
+    assert {"mine:{symbol}", "bars:{symbol}"} <= set(new.feeds)
+    assert ("a" in new.shown, "b" in new.shown, "session_open_price" in new.shown) == (True, True, False)
+    assert decode_schema(encode_schema(new)) == new
+    with pytest.raises(SchemaError, match=r"no list has the feed 'news:\{symbol\}'; there are trades:"):
+        new.symbol_list("news:{symbol}")
+
+
+@pytest.mark.parametrize(
+    ("views", "lists", "said"),
+    [
+        ([view("a:{symbol}", "nope")], [], "view 'a:{symbol}' of 'newcomer' (its.own.module) shows 'nope'"),
+        ([view("a:{symbol}", "session_open_price")], [], "is no column of the table that is shown"),
+        ([view("a:{symbol}", "close", "close")], [], "shows 'close' twice"),
+        (
+            [view("quote:{symbol}", "close")],
+            [],
+            "'quote:{symbol}' is claimed by the whole row and by view 'Mine'",
+        ),
+        (
+            [view("a:{symbol}")],
+            [symbol_list("a:{symbol}")],
+            "and by list 'Mine' of 'newcomer' (its.own.module)",
+        ),
+        (
+            [],
+            [symbol_list("halts")],
+            "feed 'halts' is claimed by board 'Halts' and by list 'Mine' of 'newcomer'",
+        ),
+        ([], [symbol_list("a:{symbol}", column("price"))], "declares column 'price' differently than stream"),
+        (
+            [],
+            [symbol_list("a:{symbol}", column("b", unit=Unit.CODE))],
+            "'b' of list 'a:{symbol}' of 'newcomer'",
+        ),
+    ],
+)
+def test_a_wrong_view_or_list_is_refused_with_its_feed_and_its_owner(
+    views: list[RowView], lists: list[SymbolList], said: str
+) -> None:
+    with pytest.raises(SchemaError) as refused:
+        declared(views=tuple(views), lists=tuple(lists))
     assert said in str(refused.value)
 
 
@@ -126,7 +217,9 @@ def test_a_stream_without_the_columns_of_its_circumstances_is_refused() -> None:
 
 def test_two_owners_of_one_column_are_refused_when_a_processor_makes_its_table() -> None:
     twice = (*routes(), routes()[0])
-    with pytest.raises(SchemaError, match="'close' of 'leaderboard' is declared by 'leaderboard' already"):
+    with pytest.raises(
+        SchemaError, match=r"'close' is declared twice, by 'leaderboard' .* as its column 1 and by"
+    ):
         table_columns(twice)
 
 

@@ -14,8 +14,8 @@ from marketdata.schema.boards import TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import OPERATORS, STAFF, USERS, VIEWERS, Right, Role, feeds_of, rights_of
+from tests.support.feeds import CATALOG, feed_of
 from tests.unit.mdp_site.accounts.test_login_routes import routes
-from widgets.catalog import feed_of
 
 DOCUMENT: Final = Path(__file__).resolve().parents[4] / "docs" / "login.md"
 OPEN_TO_ALL: Final = {
@@ -67,6 +67,12 @@ def test_whoever_is_logged_in_sees_every_feed(name: str) -> None:
     assert wanted in feeds_of(User(username="ada"))
     assert wanted not in feeds_of(User(username="gone", is_active=False))
     assert wanted not in feeds_of(AnonymousUser())
+
+
+def test_roles_grant_what_kinds_of_feed_ask_for_and_nothing_else() -> None:
+    """A kind that asks for what no role grants is served to nobody: it needs its line in `roles`."""
+    granted = frozenset().union(*(role.feeds for role in (USERS, STAFF, VIEWERS, OPERATORS)))
+    assert granted == {source.permission for source in CATALOG.kinds.values()}
 
 
 def test_roles_are_entered_after_the_permissions_of_all_applications() -> None:

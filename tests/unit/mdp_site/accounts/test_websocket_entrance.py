@@ -16,7 +16,6 @@ from mdp_site.accounts import roles
 from mdp_site.accounts.entrance import WebSocketEntrance, origin_is_ours
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.roles import Role
-from widgets.catalog import Permission
 from widgets.viewer import VIEWER_KEY
 
 SITE = "http://127.0.0.1:8000"
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def application(scope: MutableMapping[str, Any], _receive: Any, send: Any) -> None:
     """Accepts, and shows in the subprotocol who has come in."""
     viewer = scope[VIEWER_KEY]
-    assert viewer.permissions == frozenset(Permission)
+    assert viewer.permissions == roles.USERS.feeds
     identity = f"{viewer.username}:{viewer.session_key}:{viewer.token_id}"
     await send({"type": "websocket.accept", "subprotocol": identity})
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketdata.trading_calendar import SessionBoundaries, SessionHours, TradingCalendar
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import BAR_COLUMNS
+from scanners.analysis.bars import BAR_COLUMNS
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.oracle.comparison import same

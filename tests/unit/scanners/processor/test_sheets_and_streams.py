@@ -12,8 +12,8 @@ from marketdata.payloads import decode_row_block, encode_row_block
 from marketdata.schema import Stream
 from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
-from scanners.analyzers.bars import LINES, VOLUME, event_times_ms
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.bars import LINES, VOLUME, event_times_ms
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route

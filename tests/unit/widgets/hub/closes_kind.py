@@ -1,28 +1,25 @@
 """A further kind of feed, as one file: `closes:{symbol}`, the last prices at which a symbol's row changed."""
 
 from collections.abc import Collection, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 import numpy as np
 
 from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
-from widgets.catalog import Feed, Permission, StoredFeeds
-from widgets.hub.feeds import FeedContext, FeedSource, FeedStream
+from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.protocol import EmittedRows, FeedAppend, FeedEmission
 
 CLOSES_HELD: Final = 3
-
-
-def closes_of(symbol: str) -> Feed:
-    """The feed of a symbol."""
-    return Feed(f"closes:{symbol}", ClosesSource.kind, ("close",), Permission.QUOTES, symbol)
 
 
 class ClosesSource(FeedSource):
     """Follows the changed rows, and begins with the stored one."""
 
     kind: ClassVar[str] = "closes"
+    permission: ClassVar[str] = "quotes"
+    feeds = MappingProxyType({"closes:{symbol}": ("close",)})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
@@ -36,7 +33,7 @@ class ClosesSource(FeedSource):
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a symbol."""
         stream = self._streams[feed.symbol] = ClosesStream(feed, self.context.epoch, self.context.clock)
-        self.want((self.context.stored.rows_channel(feed),))
+        self.want((self.context.stored.rows_channel(feed.symbol),))
         return stream
 
     def close(self, stream: FeedStream) -> None:
@@ -54,7 +51,7 @@ class ClosesSource(FeedSource):
         """Read every shard of a symbol that is watched."""
         for stream in self._streams.values():
             stream.refresh()
-            self.want((self.context.stored.rows_channel(stream.feed),))
+            self.want((self.context.stored.rows_channel(stream.feed.symbol),))
 
     async def restore(self, wanted: Sequence[str]) -> None:
         """The stored rows of a shard."""

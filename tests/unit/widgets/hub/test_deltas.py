@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from marketdata.payloads import RowBlock
 from marketdata.schema import Unit
 from marketdata.schema.boards import TOP_GAINERS
+from marketdata.schema.stored import COLUMNS
 from tests.support.builders import row_block
+from tests.support.feeds import feed_of
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, ReadingClient, text_of
-from widgets.catalog import COLUMNS, feed_of
 from widgets.hub.feeds.stream import FRAME_INTERVAL_SECONDS
 from widgets.hub.feeds.table import TableStream
 from widgets.hub.rows import compare, select_rows

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from marketdata.payloads import RowBlock
 from tests.support.builders import row_block
+from tests.support.feeds import feed_of
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import text_of
-from widgets.catalog import EVENTS_HELD, feed_of
 from widgets.hub.feeds.events import EventStream
+from widgets.hub.feeds.stream import ROWS_HELD
 from widgets.protocol import FeedAlert, FeedEmission, FeedSnapshot
 
 SHARDS = (0, 1)
@@ -61,7 +62,7 @@ class ListCopy:
             self.rows = frame["rows"]
         else:
             assert (frame["type"], frame["seq"]) == ("alert", self.seq + 1)
-            self.rows = [*self.rows, *frame["rows"]][-EVENTS_HELD:]
+            self.rows = [*self.rows, *frame["rows"]][-ROWS_HELD:]
         self.seq = frame["seq"]
 
 
@@ -82,7 +83,7 @@ def test_a_snapshot_says_its_columns_and_its_limit_and_has_every_column() -> Non
     feed.offer(0, alerts([2.5], tick=1, at_ns=1))
     feed.emit()
     snapshot = json.loads(text_of(feed.snapshot()) or "")
-    assert (snapshot["columns"], snapshot["limit"]) == (list(HIGHS.columns), EVENTS_HELD)
+    assert (snapshot["columns"], snapshot["limit"]) == (list(HIGHS.columns), ROWS_HELD)
     assert snapshot["rows"] == [["S0", 2.5, 1.5, *[None] * (len(HIGHS.columns) - 2)]]
 
 
@@ -139,10 +140,10 @@ def test_only_the_newest_events_are_held_however_many_come_at_once() -> None:
     read(feed)
     feed.emit()
     feed.offer(0, alerts([0.5], tick=1, at_ns=1))
-    feed.offer(0, alerts([float(price) for price in range(3 * EVENTS_HELD)], tick=2, at_ns=2))
+    feed.offer(0, alerts([float(price) for price in range(3 * ROWS_HELD)], tick=2, at_ns=2))
     emission = feed.emit()
     assert isinstance(emission, FeedAlert)
-    newest = [float(price) for price in range(2 * EVENTS_HELD, 3 * EVENTS_HELD)]
+    newest = [float(price) for price in range(2 * ROWS_HELD, 3 * ROWS_HELD)]
     assert prices(emission) == prices(feed.snapshot()) == newest
     assert not feed.offer(0, alerts([0.5], tick=1, at_ns=1)), "what was forgotten stays forgotten"
 
@@ -189,4 +190,4 @@ def test_in_whatever_order_blocks_come_a_client_ends_with_the_newest_in_order(
             client.follow(feed)
     client.follow(feed)
     happened = [1_000.0 * tick + index for tick, size in enumerate(sizes, 1) for index in range(size)]
-    assert [row[1] for row in client.rows] == happened[-EVENTS_HELD:]
+    assert [row[1] for row in client.rows] == happened[-ROWS_HELD:]

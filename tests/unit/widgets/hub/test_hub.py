@@ -13,6 +13,7 @@ from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
+from tests.support.feeds import CATALOG, feed_of
 from tests.support.manual_clock import ManualClock
 from tests.support.outboxes import waiting_frames
 from tests.unit.widgets.fakes import (
@@ -22,9 +23,10 @@ from tests.unit.widgets.fakes import (
     MemorySnapshots,
     ReadingClient,
 )
-from widgets.catalog import Feed, StoredFeeds, feed_of
 from widgets.data_state import DataState
-from widgets.hub import Hub, HubTiming, announced_channels
+from widgets.hub import Hub, HubTiming
+from widgets.hub.feeds import Feed, StoredFeeds
+from widgets.hub.feeds.events import stream_parts
 from widgets.protocol import VERSION_2
 
 SHARDS = 2
@@ -39,7 +41,7 @@ STORED = StoredFeeds(Keys(), SHARDS)
 BOARD = feed_of(TOP_GAINERS)
 QUOTE = feed_of("quote:AAPL")
 SHARD = shard_of("AAPL", SHARDS)
-ROWS = STORED.rows_channel(QUOTE)
+ROWS = STORED.rows_channel("AAPL")
 
 
 class HubRig:
@@ -55,6 +57,7 @@ class HubRig:
             snapshots=self.snapshots,
             listener=self.listener,
             stored=STORED,
+            catalog=CATALOG,
             clock=self.clock,
             timing=QUICK,
         )
@@ -181,7 +184,7 @@ async def test_a_quote_that_joins_while_the_store_is_read_waits_for_a_read_of_it
 async def test_many_quotes_of_a_shard_share_one_read(rig: HubRig) -> None:
     rig.store({"AAPL": 1.0}, tick=1)
     rig.attach()
-    await eventually(lambda: len(rig.snapshots.reads) >= len(STORED.boards) + len(STORED.streams), 2.0)
+    await eventually(lambda: len(rig.snapshots.reads) >= len(STORED.boards) + len(stream_parts(STORED)), 2.0)
     rig.snapshots.reads.clear()
     symbols = [s for s in map("S{}".format, range(200)) if shard_of(s, SHARDS) == SHARD]
     for symbol in symbols:
@@ -336,7 +339,7 @@ async def test_a_store_that_is_away_is_reported_and_leaves_the_process_ready(
     rig.attach()
 
     def tick() -> None:
-        for channel in announced_channels(STORED):
+        for channel in CATALOG.channels(STORED):
             block = quotes({}, tick=rig.clock.time_ns())
             rig.announcements.announce(
                 channel, msgspec.structs.replace(block, received_ns=rig.clock.time_ns())
@@ -367,7 +370,9 @@ async def test_a_listeners_record_of_another_version_counts_as_none(rig: HubRig)
 
 
 HIGHS = feed_of("daily_range_hod_alert")
-HIGHS_OF_SHARD = {part.shard: channel for channel, part in STORED.streams.items() if part.feed == HIGHS.name}
+HIGHS_OF_SHARD = {
+    part.shard: channel for channel, part in stream_parts(STORED).items() if part.feed == HIGHS.name
+}
 
 
 def high(price: float, tick: int, epoch: int = 1) -> RowBlock:

@@ -7,8 +7,8 @@ from marketdata.store.keys import Keys
 from marketdata.trading_calendar import MarketSession
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.listener_records import record
-from widgets.catalog import StoredFeeds
 from widgets.data_state import DataState
+from widgets.hub.feeds import StoredFeeds
 from widgets.hub.liveness import Liveness
 
 STORED = StoredFeeds(Keys("secret:"), 2)

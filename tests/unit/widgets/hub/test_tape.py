@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.tapes import StoredTape, records_of
+from tests.support.feeds import feed_of
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import text_of
-from widgets.catalog import EVENTS_HELD, TAPE_COLUMNS, feed_of
+from widgets.hub.feeds.stream import ROWS_HELD
 from widgets.hub.feeds.tape import TapeStream
 
 DAY_MS = 1_800_000_000_000
@@ -52,8 +53,11 @@ def test_a_tape_is_a_snapshot_and_then_the_trades_that_are_new() -> None:
     feed.offer(tape(first), received_ns=1, market_time_ms=7)
     snapshot = frame(feed)
     assert snapshot is not None
-    assert (snapshot["type"], snapshot["columns"]) == ("snapshot", list(TAPE_COLUMNS))
-    assert (snapshot["rows"], snapshot["limit"]) == ([row(first)], EVENTS_HELD)
+    assert (snapshot["type"], snapshot["columns"]) == (
+        "snapshot",
+        ["trade_price", "trade_size", "trade_timestamp", "trade_sequence_number"],
+    )
+    assert (snapshot["rows"], snapshot["limit"]) == ([row(first)], ROWS_HELD)
     feed.offer(tape(second, first), received_ns=1, market_time_ms=8)
     appended = frame(feed)
     assert appended is not None
@@ -88,7 +92,7 @@ def test_a_client_ends_with_the_newest_trades(ticks: list[tuple[list[int], bool]
         nonlocal rows
         if (message := frame(feed)) is not None:
             before = [] if message["type"] == "snapshot" else rows
-            rows = [*before, *message["rows"]][-EVENTS_HELD:]
+            rows = [*before, *message["rows"]][-ROWS_HELD:]
 
     for times, emits in ticks:
         held.update((time, time, 1.0 + time, 1.0) for time in times)
@@ -96,4 +100,4 @@ def test_a_client_ends_with_the_newest_trades(ticks: list[tuple[list[int], bool]
         if emits:
             follow()
     follow()
-    assert rows == [row(trade) for trade in sorted(held)[-EVENTS_HELD:]]
+    assert rows == [row(trade) for trade in sorted(held)[-ROWS_HELD:]]

@@ -112,7 +112,11 @@ export type ColumnName =
   | "level"
   | "session"
   | "kind"
-  | "timestamp";
+  | "timestamp"
+  | "trade_price"
+  | "trade_size"
+  | "trade_timestamp"
+  | "trade_sequence_number";
 
 export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
   "close": {
@@ -889,6 +893,42 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     description: "When it happened",
     codes: new Map([]),
   },
+  "trade_price": {
+    name: "trade_price",
+    label: "Price",
+    shortLabel: "Price",
+    unit: "dollars",
+    signed: false,
+    description: "Price of the trade",
+    codes: new Map([]),
+  },
+  "trade_size": {
+    name: "trade_size",
+    label: "Size",
+    shortLabel: "Size",
+    unit: "fractional_shares",
+    signed: false,
+    description: "Shares of the trade",
+    codes: new Map([]),
+  },
+  "trade_timestamp": {
+    name: "trade_timestamp",
+    label: "Time",
+    shortLabel: "Time",
+    unit: "epoch_ms",
+    signed: false,
+    description: "When the trade took place",
+    codes: new Map([]),
+  },
+  "trade_sequence_number": {
+    name: "trade_sequence_number",
+    label: "Number",
+    shortLabel: "Number",
+    unit: "count",
+    signed: false,
+    description: "Its number, which orders trades of one time",
+    codes: new Map([]),
+  },
 };
 
 /** By board, its columns in the order of their importance; the one that ranks it stands first. */
@@ -901,3 +941,10 @@ export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = {
   "scanners:top_trades": ["trades_per_minute", "close", "accumulated_volume", "pct_change", "trade_volume", "trade_average_size", "trade_largest_size", "trade_span_ms", "relative_volume", "free_float", "trade_count", "last_price", "last_size", "last_timestamp", "short_sale_restricted", "is_halted"],
   "halts": ["halt_timestamp", "is_halted", "resume_timestamp", "earliest_reopening_timestamp", "close", "accumulated_volume", "pct_change", "halt_may_be_limit_pause", "band_low", "band_high", "relative_volume", "free_float", "nasdaq_listed"],
 };
+
+/** Feeds of one symbol, which stands in the place of `{symbol}`. */
+export type SymbolFeed =
+  | "quote:{symbol}"
+  | "daily_range:{symbol}"
+  | "halts:{symbol}"
+  | "trades:{symbol}";

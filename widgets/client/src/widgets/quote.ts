@@ -1,5 +1,6 @@
 /** `<mdp-quote>`: shows all figures of the selected symbol. */
 import { html, LitElement, nothing } from "lit";
+import { feedOf } from "../feeds";
 import {
   ABSENT,
   explanation,
@@ -183,7 +184,7 @@ export class QuoteElement extends LitElement {
     this.symbol = symbol;
     this.phase = "loading";
     this.quote = null;
-    this.#unsubscribe = context.client.subscribe(`quote:${symbol}`, {
+    this.#unsubscribe = context.client.subscribe(feedOf("quote:{symbol}", symbol), {
       onUpdate: (view) => this.#show(symbol, view),
       onError: (error) => {
         this.quote = null;

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from marketdata.schema import YES_OR_NO, ColumnInfo, Stream, Unit, names
+from marketdata.schema import YES_OR_NO, ColumnInfo, RowView, Stream, Unit, names, shown_names
 from marketdata.schema.boards import HALTS, PRICE_BOARDS, TOP_TRADES, at
+from scanners.analysis.bars import PRICE
 
 LIMIT_UP, LIMIT_DOWN, NO_LIMIT, OFFER_ABOVE, BID_BELOW, BOTH_OUTSIDE = 1, -1, 0, 2, -2, 3
 LIMIT_STATES: Final = {
@@ -170,4 +171,11 @@ HALT_STREAM: Final = Stream(
         _BAND_HIGH,
         _BAND_LOW,
     ),
+)
+
+HALT_STATE: Final = RowView(
+    feed="halts:{symbol}",
+    label="Halts and bands",
+    description="Halt, resumption, price bands and limit state",
+    columns=(*shown_names(COLUMNS), PRICE.name, "nasdaq_listed"),
 )

@@ -6,7 +6,7 @@ from marketdata import events
 from marketdata.codec import Lines
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import ALL_BOARDS, PRICE_BOARDS, at
-from scanners.analyzers.columns import Instants, whole_numbers
+from scanners.analysis.vectors import Instants, whole_numbers
 
 START_TIMESTAMP: Final = ColumnInfo(
     "start_timestamp",

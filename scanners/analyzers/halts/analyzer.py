@@ -21,13 +21,14 @@ from marketdata.codec import Lines
 from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import Instants, newest_per_row, quotient, whole_numbers
-from scanners.analyzers.halts_columns import (
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
+from scanners.analyzers.halts.columns import (
     BAND_COLUMNS,
     BID_BELOW,
     BOTH_OUTSIDE,
     COLUMNS,
+    HALT_STATE,
     HALT_STREAM,
     LIMIT_DOWN,
     LIMIT_UP,
@@ -66,7 +67,7 @@ def event_times_ms(messages: Lines) -> Instants:
 
 
 class HaltsAnalyzer(Analyzer):
-    """Price band messages to bands, halts and limit states. See `scanners.analyzers.base.Analyzer`."""
+    """Price band messages to bands, halts and limit states. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "halts"
     columns: Final = COLUMNS
@@ -75,6 +76,7 @@ class HaltsAnalyzer(Analyzer):
         {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
     )
     streams: Final = (HALT_STREAM,)
+    views: Final = (HALT_STATE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages; emits one line for each halt and resumption that was not told before."""

@@ -10,9 +10,9 @@ import numpy as np
 from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
-from marketdata.schema import ColumnInfo, Stream, names
+from marketdata.schema import ColumnInfo, RowView, Stream, SymbolList, names
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.columns import Instants
+from scanners.analysis.vectors import Instants
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -102,6 +102,16 @@ class Analyzer(Protocol):
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The streams to which it emits."""
+        return ()
+
+    @property
+    def views(self) -> tuple[RowView, ...]:
+        """Parts of the row of a symbol that clients can subscribe to; all columns are in its quote anyway."""
+        return ()
+
+    @property
+    def lists(self) -> tuple[SymbolList, ...]:
+        """What clients can have of a symbol that it has several of, such as trades."""
         return ()
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:

@@ -18,10 +18,11 @@ import numpy as np
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit, names
 from marketdata.schema.boards import ALL_BOARDS, GAPS, MOVERS, PRICE_BOARDS, at
-from scanners.analyzers import bars, opens, windows
-from scanners.analyzers.bars import BAR_COLUMNS, BAR_LINES, END, START
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.columns import newest_per_row, percent_change, quotient
+from scanners.analysis import bars
+from scanners.analysis.bars import BAR_COLUMNS, BAR_LINES, END, START
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.vectors import newest_per_row, percent_change, quotient
+from scanners.analyzers.leaderboard import opens, windows
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -122,7 +123,7 @@ _VWAP_DISTANCE: Final = ColumnInfo(
 
 
 class LeaderboardAnalyzer(Analyzer):
-    """Second and minute aggregates to bars and changes. See `scanners.analyzers.base.Analyzer`."""
+    """Second and minute aggregates to bars and changes. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "leaderboard"
     columns: Final = (

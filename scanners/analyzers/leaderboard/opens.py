@@ -15,9 +15,9 @@ from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import PRICE_BOARDS, at
-from scanners.analyzers.bars import END, OFFICIAL_OPEN, OPEN, START
-from scanners.analyzers.base import MarketPhase
-from scanners.analyzers.columns import newest_per_row
+from scanners.analysis.bars import END, OFFICIAL_OPEN, OPEN, START
+from scanners.analysis.contract import MarketPhase
+from scanners.analysis.vectors import newest_per_row
 from scanners.rows import Rows
 from scanners.table import MarketTable
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
-from scanners.analyzers.bars import END, HIGH, LOW, START
-from scanners.analyzers.base import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analyzers.daily_range_columns import COLUMNS, HIGH_ALERTS, LOW_ALERTS, NIGHT, PRE_MARKET
+from scanners.analysis.bars import END, HIGH, LOW, START
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analyzers.daily_range.columns import COLUMNS, HIGH_ALERTS, LOW_ALERTS, NIGHT, PRE_MARKET, RANGE
 from scanners.rows import Rows, is_first_of_row, order_by_row
 from scanners.table import MarketTable
 
@@ -72,12 +72,13 @@ _RESTRICTED: Final = "short_sale_restricted"
 
 
 class DailyRangeAnalyzer(Analyzer):
-    """Aggregates to ranges, and to alerts. See `scanners.analyzers.base.Analyzer`."""
+    """Aggregates to ranges, and to alerts. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "daily_range"
     columns: Final = COLUMNS
     sheets = MappingProxyType({})
     streams: Final = (HIGH_ALERTS, LOW_ALERTS)
+    views: Final = (RANGE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars; emits one line for each bar that broke the range, in the order of arrival."""

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from marketdata.schema import YES_OR_NO, ColumnInfo, Stream, Unit
+from marketdata.schema import YES_OR_NO, ColumnInfo, RowView, Stream, Unit, shown_names
 from marketdata.schema.boards import PRICE_BOARDS, TOP_GAINERS, TOP_LOSERS, TOP_TRADES, at
-from scanners.analyzers.bars import END_TIMESTAMP, START_TIMESTAMP
+from scanners.analysis.bars import END_TIMESTAMP, PRICE, START_TIMESTAMP
 
 PRE_MARKET, REGULAR, AFTER_HOURS, NIGHT = range(4)
 SESSIONS: Final = {
@@ -136,4 +136,11 @@ LOW_ALERTS: Final = Stream(
     description="A symbol fell below its low of the day",
     columns=_ALERT,
     feed="daily_range_lod_alert",
+)
+
+RANGE: Final = RowView(
+    feed="daily_range:{symbol}",
+    label="Range of the day",
+    description="Ranges of the day and of its sessions, and how often they were broken",
+    columns=(PRICE.name, *shown_names(COLUMNS), END_TIMESTAMP.name),
 )

@@ -1,0 +1,82 @@
+"""The check that each kind of feed keeps the interface (`source`), before a hub is built of them."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from marketdata.errors import ConfigurationError
+from widgets.hub.feeds.source import FeedSource
+
+_METHODS: Final = ("__init__", "channels", "open", "close", "take", "missed", "restore", "greet")
+_TEXTS: Final = {
+    "kind": "the name of the kind",
+    "permission": "what a viewer must be allowed to see, as `mdp_site.accounts.roles` grants it",
+}
+
+
+def by_kind(kinds: Iterable[type[FeedSource]]) -> Mapping[str, type[FeedSource]]:
+    """The classes by the name of their kind.
+
+    Raises:
+        ConfigurationError: a class breaks the interface, or two serve one kind; the message says which,
+            where, and what is expected.
+    """
+    found: dict[str, type[FeedSource]] = {}
+    for source in kinds:
+        for fault in _faults(source):
+            raise ConfigurationError(f"{place_of(source)} {fault}")
+        if source.kind in found:
+            raise ConfigurationError(
+                f"{place_of(source)} has the kind {source.kind!r}, as has {place_of(found[source.kind])}; "
+                "expected: one class for each kind"
+            )
+        found[source.kind] = source
+    return found
+
+
+def place_of(source: type) -> str:
+    """A class and its file, as a message names them."""
+    if not inspect.isclass(source):
+        return repr(source)
+    return f"{inspect.getsourcefile(source)}: {source.__qualname__}"
+
+
+def _faults(source: type) -> Iterable[str]:
+    if not (inspect.isclass(source) and issubclass(source, FeedSource)):
+        yield f"is no kind of feed; expected: a subclass of {FeedSource.__module__}.{FeedSource.__name__}"
+        return
+    for name, meaning in _TEXTS.items():
+        text = getattr(source, name, None)
+        if not (isinstance(text, str) and text):
+            yield f"has the {name} {text!r}; expected: `{name}`, {meaning}"
+    feeds = getattr(source, "feeds", None)
+    if not (isinstance(feeds, Mapping) and feeds and all(map(_is_declaration, feeds.items()))):
+        yield f"has the feeds {feeds!r}; expected: `feeds`, the names of its feeds with the columns of each"
+    for name in _METHODS:
+        expected, given = getattr(FeedSource, name), getattr(source, name)
+        if getattr(given, "__isabstractmethod__", False):
+            yield f"lacks `{name}`; expected: {_signature(name, expected)}"
+        elif not callable(given) or _shape(given) != _shape(expected):
+            yield f"has another `{name}`: {_signature(name, given)}; expected: {_signature(name, expected)}"
+
+
+def _is_declaration(item: tuple[object, object]) -> bool:
+    name, columns = item
+    return (
+        isinstance(name, str)
+        and isinstance(columns, tuple)
+        and all(isinstance(column, str) for column in columns)
+    )
+
+
+def _shape(method: object) -> tuple[bool, list[tuple[str, object]]]:
+    """What callers rely on: whether it is to be awaited, and its parameters."""
+    parameters = inspect.signature(method).parameters.values() if callable(method) else ()
+    return inspect.iscoroutinefunction(method), [(each.name, each.kind) for each in parameters]
+
+
+def _signature(name: str, method: object) -> str:
+    if not callable(method):
+        return f"{name} = {method!r}"
+    awaited = "async " if inspect.iscoroutinefunction(method) else ""
+    return f"{awaited}def {name}{inspect.signature(method)}"
