@@ -104,6 +104,11 @@ class MarketTable:
         """The symbol of each row. Read only."""
         return self._index.symbols
 
+    def symbols_of(self, rows: Rows) -> Sequence[str]:
+        """The symbols of some rows, in their order."""
+        symbols = self._index.symbols
+        return [symbols[row] for row in rows.tolist()]
+
     @property
     def test_issues(self) -> NDArray[np.bool_]:
         """Which rows are test issues. Read only."""
@@ -149,7 +154,7 @@ class MarketTable:
 
         The kept rows and all sheets are marked as changed, because their row numbers changed.
         """
-        symbols = [self.symbols[row] for row in rows.tolist()]
+        symbols = self.symbols_of(rows)
         self._index = SymbolIndex()
         self._index.add(symbols)
         capacity = _capacity(INITIAL_CAPACITY, len(rows))
