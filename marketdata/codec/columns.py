@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 
 from marketdata.codec.events import EventDecoder, Rejected
-from marketdata.codec.layout import Layout, Lines, LineSource, layout_of, values_of
+from marketdata.codec.layout import Lines, LineSource, layout_of, values_of
 from marketdata.kernels.arrays import Integers
-from marketdata.kernels.event_columns import Odd, count_objects, read_events
+from marketdata.kernels.event_columns import ODD_EVENT, EventArrays, EventLayout, read_events
 from marketdata.symbols import SymbolColumn, code_of
 
 _BODY_END: Final = b"\0"
@@ -60,7 +60,7 @@ class _Reading:
         bodies: Sequence[bytes],
         decoder: EventDecoder[Any],
         sources: Sequence[LineSource],
-        layout: Layout,
+        layout: EventLayout,
     ) -> None:
         self._bodies = bodies
         self._decoder = decoder
@@ -68,12 +68,16 @@ class _Reading:
         self._layout = layout
         self._text = _BODY_END.join([*bodies, b""])
         self._starts = np.cumsum([0, *(len(body) + 1 for body in bodies)])
-        capacity = count_objects(self._text)  # every event is one
-        self._lines = np.empty((len(sources), capacity))
-        self._codes = np.empty(capacity, dtype=np.uint64)
-        self._symbol_starts, self._symbol_lengths = np.empty((2, capacity), dtype=np.int64)
-        self._odd = np.empty((capacity, len(Odd)), dtype=np.int64)
-        self._counts = np.zeros(len(bodies), dtype=np.int64)
+        capacity = self._text.count(b"{")  # every event is an object
+        symbol_starts, symbol_lengths = np.empty((2, capacity), dtype=np.int64)
+        self._arrays = EventArrays(
+            lines=np.empty((len(sources), capacity)),
+            symbols=np.empty(capacity, dtype=np.uint64),
+            symbol_starts=symbol_starts,
+            symbol_lengths=symbol_lengths,
+            counts=np.zeros(len(bodies), dtype=np.int64),
+            odd=np.empty(capacity, dtype=ODD_EVENT),
+        )
         self._spelled: list[str] = []
         self._rejected: dict[int, list[Rejected]] = {}
 
@@ -86,27 +90,7 @@ class _Reading:
         return self._columns(count, self._read_odd(odd_count))
 
     def _read_plain(self, progress: tuple[int, int, int]) -> tuple[int, int, int]:
-        return read_events(
-            self._text,
-            self._starts,
-            progress,
-            self._layout.keys,
-            self._layout.field_of_key,
-            self._layout.multiplier,
-            self._layout.traits,
-            self._layout.bounds,
-            self._layout.flags,
-            self._layout.characters,
-            self._layout.tags,
-            self._layout.span_lines,
-            self._layout.longest_spans,
-            self._lines,
-            self._codes,
-            self._symbol_starts,
-            self._symbol_lengths,
-            self._counts,
-            self._odd,
-        )
+        return read_events(self._text, self._starts, progress, self._layout, self._arrays)
 
     def _read_body(self, body: int, first: int) -> int:
         """Read a body that the compiled loop could not follow; the number of its good events."""
@@ -115,39 +99,39 @@ class _Reading:
             self._write(event, index)
         if decoded.rejected:
             self._rejected[body] = list(decoded.rejected)
-        self._counts[body] = len(decoded.events)
+        self._arrays.counts[body] = len(decoded.events)
         return len(decoded.events)
 
     def _read_odd(self, odd_count: int) -> Sequence[int]:
         """Read the single events that are not plain; the numbers of those that were set aside."""
         refused = []
-        for index, start, end in self._odd[:odd_count].tolist():
+        for index, start, end in self._arrays.odd[:odd_count].tolist():
             event = self._decoder.decode_one(self._text[start:end])
             if isinstance(event, Rejected):
                 body = int(np.searchsorted(self._starts, start, side="right")) - 1
                 self._rejected.setdefault(body, []).append(event)
-                self._counts[body] -= 1
+                self._arrays.counts[body] -= 1
                 refused.append(index)
             else:
                 self._write(event, index)
         return refused
 
     def _write(self, event: Any, index: int) -> None:
-        self._lines[:, index] = values_of(event, self._sources)
+        self._arrays.lines[:, index] = values_of(event, self._sources)
         self._spelled.append(event.symbol)
-        self._codes[index] = code_of(event.symbol)
-        self._symbol_starts[index] = -len(self._spelled)
+        self._arrays.symbols[index] = code_of(event.symbol)
+        self._arrays.symbol_starts[index] = -len(self._spelled)
 
     def _columns(self, count: int, refused: Sequence[int]) -> EventColumns:
         symbols = SymbolColumn(
             self._text,
-            self._codes[:count],
-            self._symbol_starts[:count],
-            self._symbol_lengths[:count],
+            self._arrays.symbols[:count],
+            self._arrays.symbol_starts[:count],
+            self._arrays.symbol_lengths[:count],
             self._spelled,
         )
-        lines = self._lines[:, :count]
+        lines = self._arrays.lines[:, :count]
         if refused:
             kept = np.delete(np.arange(count), refused)
             lines, symbols = lines[:, kept], symbols.take(kept)
-        return EventColumns(lines, symbols, self._counts, self._rejected)
+        return EventColumns(lines, symbols, self._arrays.counts, self._rejected)
