@@ -3,7 +3,8 @@
 A compiled loop reads what is plain, and that is nearly everything. Single events that are not, and bodies
 that it cannot follow, go to the complete decoder (`marketdata.codec.events`): it reads them to the same
 numbers, or sets them aside with a reason. Both ways accept the same events and give the same columns; only
-their speed differs.
+their speed differs. `EVENT_DECODER=complete` has all bodies read by the complete decoder
+(`marketdata.decoder_choice`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import numpy as np
 
 from marketdata.codec.events import EventDecoder, Rejected
 from marketdata.codec.layout import Lines, LineSource, layout_of, values_of
+from marketdata.decoder_choice import may_use_compiled_loops
 from marketdata.kernels.arrays import Integers
 from marketdata.kernels.event_columns import ODD_EVENT, EventArrays, EventLayout, read_events
 from marketdata.symbols import SymbolColumn, code_of
@@ -46,10 +48,12 @@ class ColumnDecoder:
         self.sources: Final = tuple(lines)
         self.structs: Final = decoder.structs
         self._layout = layout_of(decoder.structs, self.sources)
+        self._is_compiled = may_use_compiled_loops()
 
     def decode(self, bodies: Sequence[bytes]) -> EventColumns:
         """All good events of the bodies, JSON arrays of objects, and every other piece with a reason."""
-        return _Reading(bodies, self._decoder, self.sources, self._layout).run()
+        reading = _Reading(bodies, self._decoder, self.sources, self._layout)
+        return reading.run() if self._is_compiled else reading.run_complete()
 
 
 class _Reading:
@@ -88,6 +92,13 @@ class _Reading:
             count += self._read_body(body, count)
             body, count, odd_count = self._read_plain((body + 1, count, odd_count))
         return self._columns(count, self._read_odd(odd_count))
+
+    def run_complete(self) -> EventColumns:
+        """Read all bodies by the complete decoder alone."""
+        count = 0
+        for body in range(len(self._bodies)):
+            count += self._read_body(body, count)
+        return self._columns(count, ())
 
     def _read_plain(self, progress: tuple[int, int, int]) -> tuple[int, int, int]:
         return read_events(self._text, self._starts, progress, self._layout, self._arrays)

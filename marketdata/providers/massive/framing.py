@@ -7,6 +7,7 @@ Two ways lead through. Nearly every frame holds nothing but known events that be
 symbol, in plain JSON: one compiled loop sorts all that wait, about 0.2 µs an event. A frame with anything
 else in it takes the second way, event by event, some 2 µs each, which knows the reason for everything it
 sets aside. A frame that is no JSON is cut into pieces first, so what is broken in it costs only itself.
+With `EVENT_DECODER=complete` every frame takes the second way (`marketdata.decoder_choice`).
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import numpy as np
 
 from marketdata.codec.layout import SYMBOL_CHARACTERS
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, is_json, pieces_of
+from marketdata.decoder_choice import may_use_compiled_loops
 from marketdata.events import LONGEST_SYMBOL, Symbol
 from marketdata.feeds import MAX_FRAME_CHARACTERS, StatusEvent
 from marketdata.kernels.frame_routing import (
@@ -130,6 +132,7 @@ class FrameRouter:
 
     def __init__(self, shard_count: int) -> None:
         self._shard_count = shard_count
+        self._is_compiled = may_use_compiled_loops()
         self._layout = FrameLayout(_TAG_KEY, _ROUTES, SYMBOL_CHARACTERS, LONGEST_SYMBOL, shard_count)
         self._make_room(0)
         self._start_anew()
@@ -140,7 +143,11 @@ class FrameRouter:
 
     def take(self) -> Routing:
         """Everything added since the last call. Never raises: what is not understood is set aside."""
-        self._sort(self._frames)
+        if self._is_compiled:
+            self._sort(self._frames)
+        else:
+            for data in self._frames:
+                self._add_one_by_one(data)
         parts = [
             RoutedEvents(
                 _QUEUES[bucket // self._shard_count],
