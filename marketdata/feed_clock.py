@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from marketdata.feeds import StatusEvent
+from marketdata.units import NS_PER_MS
 
 CLOCK_STATUS: Final = "clock"
 AHEAD_TOLERANCE_MS: Final = 5_000
@@ -26,7 +27,6 @@ DECLARATION_LIFE_NS: Final = 10_000_000_000
 _EARLIEST_MS: Final = 946_684_800_000
 _LATEST_MS: Final = 4_102_444_800_000
 _EPOCH_MS: Final = re.compile(r"[0-9]{1,13}")
-_NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 class FeedClock:
@@ -64,7 +64,7 @@ class FeedClock:
                 self._declared_at_ns = received_ns
             if received_ns - self._declared_at_ns <= DECLARATION_LIFE_NS:
                 return self._declared_ms
-        return received_ns // _NANOSECONDS_PER_MS - self._delay_ms
+        return received_ns // NS_PER_MS - self._delay_ms
 
 
 def declared_time_ms(event: StatusEvent) -> int | None:

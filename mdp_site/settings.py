@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONCE, SELF
 
+from marketdata import decoder_choice
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names
 from marketdata.runtime.settings import declaration
@@ -389,6 +390,7 @@ MARKET_HOURS = read_market_hours(env)
 
 SHOW_TEST_ISSUES = env.boolean("SHOW_TEST_ISSUES", default=False)
 PUBLISH_INTERVAL_MS = env.declared(declaration(ProcessorSettings, "publish_interval_ms"))
+EVENT_DECODER = env.choice("EVENT_DECODER", decoder_choice.COMPILED, accepted=decoder_choice.ACCEPTED)
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
 PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
 

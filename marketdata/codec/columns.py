@@ -3,7 +3,8 @@
 A compiled loop reads what is plain, and that is nearly everything. Single events that are not, and bodies
 that it cannot follow, go to the complete decoder (`marketdata.codec.events`): it reads them to the same
 numbers, or sets them aside with a reason. Both ways accept the same events and give the same columns; only
-their speed differs.
+their speed differs. `EVENT_DECODER=complete` has all bodies read by the complete decoder
+(`marketdata.decoder_choice`).
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,10 @@ import msgspec
 import numpy as np
 
 from marketdata.codec.events import EventDecoder, Rejected
-from marketdata.codec.layout import Layout, Lines, LineSource, layout_of, values_of
+from marketdata.codec.layout import Lines, LineSource, layout_of, values_of
+from marketdata.decoder_choice import may_use_compiled_loops
 from marketdata.kernels.arrays import Integers
-from marketdata.kernels.event_columns import Odd, count_objects, read_events
+from marketdata.kernels.event_columns import ODD_EVENT, EventArrays, EventLayout, read_events
 from marketdata.symbols import SymbolColumn, code_of
 
 _BODY_END: Final = b"\0"
@@ -46,10 +48,12 @@ class ColumnDecoder:
         self.sources: Final = tuple(lines)
         self.structs: Final = decoder.structs
         self._layout = layout_of(decoder.structs, self.sources)
+        self._is_compiled = may_use_compiled_loops()
 
     def decode(self, bodies: Sequence[bytes]) -> EventColumns:
         """All good events of the bodies, JSON arrays of objects, and every other piece with a reason."""
-        return _Reading(bodies, self._decoder, self.sources, self._layout).run()
+        reading = _Reading(bodies, self._decoder, self.sources, self._layout)
+        return reading.run() if self._is_compiled else reading.run_complete()
 
 
 class _Reading:
@@ -60,7 +64,7 @@ class _Reading:
         bodies: Sequence[bytes],
         decoder: EventDecoder[Any],
         sources: Sequence[LineSource],
-        layout: Layout,
+        layout: EventLayout,
     ) -> None:
         self._bodies = bodies
         self._decoder = decoder
@@ -68,12 +72,16 @@ class _Reading:
         self._layout = layout
         self._text = _BODY_END.join([*bodies, b""])
         self._starts = np.cumsum([0, *(len(body) + 1 for body in bodies)])
-        capacity = count_objects(self._text)  # every event is one
-        self._lines = np.empty((len(sources), capacity))
-        self._codes = np.empty(capacity, dtype=np.uint64)
-        self._symbol_starts, self._symbol_lengths = np.empty((2, capacity), dtype=np.int64)
-        self._odd = np.empty((capacity, len(Odd)), dtype=np.int64)
-        self._counts = np.zeros(len(bodies), dtype=np.int64)
+        capacity = self._text.count(b"{")  # every event is an object
+        symbol_starts, symbol_lengths = np.empty((2, capacity), dtype=np.int64)
+        self._arrays = EventArrays(
+            lines=np.empty((len(sources), capacity)),
+            symbols=np.empty(capacity, dtype=np.uint64),
+            symbol_starts=symbol_starts,
+            symbol_lengths=symbol_lengths,
+            counts=np.zeros(len(bodies), dtype=np.int64),
+            odd=np.empty(capacity, dtype=ODD_EVENT),
+        )
         self._spelled: list[str] = []
         self._rejected: dict[int, list[Rejected]] = {}
 
@@ -85,28 +93,15 @@ class _Reading:
             body, count, odd_count = self._read_plain((body + 1, count, odd_count))
         return self._columns(count, self._read_odd(odd_count))
 
+    def run_complete(self) -> EventColumns:
+        """Read all bodies by the complete decoder alone."""
+        count = 0
+        for body in range(len(self._bodies)):
+            count += self._read_body(body, count)
+        return self._columns(count, ())
+
     def _read_plain(self, progress: tuple[int, int, int]) -> tuple[int, int, int]:
-        return read_events(
-            self._text,
-            self._starts,
-            progress,
-            self._layout.keys,
-            self._layout.field_of_key,
-            self._layout.multiplier,
-            self._layout.traits,
-            self._layout.bounds,
-            self._layout.flags,
-            self._layout.characters,
-            self._layout.tags,
-            self._layout.span_lines,
-            self._layout.longest_spans,
-            self._lines,
-            self._codes,
-            self._symbol_starts,
-            self._symbol_lengths,
-            self._counts,
-            self._odd,
-        )
+        return read_events(self._text, self._starts, progress, self._layout, self._arrays)
 
     def _read_body(self, body: int, first: int) -> int:
         """Read a body that the compiled loop could not follow; the number of its good events."""
@@ -115,39 +110,39 @@ class _Reading:
             self._write(event, index)
         if decoded.rejected:
             self._rejected[body] = list(decoded.rejected)
-        self._counts[body] = len(decoded.events)
+        self._arrays.counts[body] = len(decoded.events)
         return len(decoded.events)
 
     def _read_odd(self, odd_count: int) -> Sequence[int]:
         """Read the single events that are not plain; the numbers of those that were set aside."""
         refused = []
-        for index, start, end in self._odd[:odd_count].tolist():
+        for index, start, end in self._arrays.odd[:odd_count].tolist():
             event = self._decoder.decode_one(self._text[start:end])
             if isinstance(event, Rejected):
                 body = int(np.searchsorted(self._starts, start, side="right")) - 1
                 self._rejected.setdefault(body, []).append(event)
-                self._counts[body] -= 1
+                self._arrays.counts[body] -= 1
                 refused.append(index)
             else:
                 self._write(event, index)
         return refused
 
     def _write(self, event: Any, index: int) -> None:
-        self._lines[:, index] = values_of(event, self._sources)
+        self._arrays.lines[:, index] = values_of(event, self._sources)
         self._spelled.append(event.symbol)
-        self._codes[index] = code_of(event.symbol)
-        self._symbol_starts[index] = -len(self._spelled)
+        self._arrays.symbols[index] = code_of(event.symbol)
+        self._arrays.symbol_starts[index] = -len(self._spelled)
 
     def _columns(self, count: int, refused: Sequence[int]) -> EventColumns:
         symbols = SymbolColumn(
             self._text,
-            self._codes[:count],
-            self._symbol_starts[:count],
-            self._symbol_lengths[:count],
+            self._arrays.symbols[:count],
+            self._arrays.symbol_starts[:count],
+            self._arrays.symbol_lengths[:count],
             self._spelled,
         )
-        lines = self._lines[:, :count]
+        lines = self._arrays.lines[:, :count]
         if refused:
             kept = np.delete(np.arange(count), refused)
             lines, symbols = lines[:, kept], symbols.take(kept)
-        return EventColumns(lines, symbols, self._counts, self._rejected)
+        return EventColumns(lines, symbols, self._arrays.counts, self._rejected)

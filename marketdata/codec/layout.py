@@ -13,13 +13,18 @@ from msgspec import inspect
 from numpy.typing import NDArray
 
 from marketdata.events import SPAN_FIELDS, SYMBOL_PATTERN
+from marketdata.kernels.arrays import Record, Records
 from marketdata.kernels.event_columns import (
+    EVENT_TYPE,
+    FIELD,
     FLAG_COUNT,
+    KEY,
     KEY_TABLE_BITS,
+    MOST_FIELDS,
+    NO_FIELD,
     NO_LINE,
-    Bound,
+    EventLayout,
     Kind,
-    Trait,
     place_of_key,
 )
 from marketdata.kernels.json_text import packed_word
@@ -83,64 +88,52 @@ _KINDS: Final[Mapping[type[inspect.Type], Kind]] = MappingProxyType(
 )
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """What `marketdata.kernels.event_columns` must know of the events that it reads: see there."""
-
-    keys: NDArray[np.uint64]
-    field_of_key: NDArray[np.int64]
-    multiplier: np.uint64
-    traits: NDArray[np.int64]
-    bounds: NDArray[np.float64]
-    flags: NDArray[np.uint8]
-    characters: NDArray[np.uint8]
-    tags: NDArray[np.uint64]
-    span_lines: NDArray[np.int64]
-    longest_spans: NDArray[np.int64]
-
-
-def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> Layout:
+def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> EventLayout:
     """The layout of events that differ only in their tags.
 
     Raises:
         TypeError: they differ in their fields, a source does not fit the field that it names, or there is
             no line of both stamps of events whose span is bounded.
-        ValueError: a key or a tag is longer than what kernels know.
+        ValueError: a key or a tag is longer than what kernels know, or there are too many fields.
     """
     infos = [_struct_info(struct) for struct in structs]
-    fields = infos[0].fields
-    if any(info.fields != fields or info.tag_field != infos[0].tag_field for info in infos):
+    declared = infos[0].fields
+    if any(info.fields != declared or info.tag_field != infos[0].tag_field for info in infos):
         raise TypeError(f"{[struct.__name__ for struct in structs]} differ in their fields")
-    keys, field_of_key, multiplier = _key_table(
-        [*(field.encode_name for field in fields), str(infos[0].tag_field)]
-    )
-    traits = np.zeros((len(fields) + 1, len(Trait)), dtype=np.int64)
-    traits[:, [Trait.LINE, Trait.REST_LINE]] = NO_LINE
-    traits[:, Trait.DIVISOR] = 1
-    bounds = np.full((len(fields) + 1, len(Bound)), math.nan)
-    flags = np.zeros((len(fields) + 1, FLAG_COUNT), dtype=np.uint8)
-    traits[-1, [Trait.KIND, Trait.REQUIRED]] = Kind.TAG, True
-    for number, field in enumerate(fields):
-        _describe(field, traits[number], bounds[number])
-    number_of_field = {field.name: number for number, field in enumerate(fields)}
+    fields = np.zeros(len(declared) + 1, dtype=FIELD)
+    if len(fields) > MOST_FIELDS:
+        raise ValueError(f"{structs[0].__name__} has {len(declared)} fields; accepted: {MOST_FIELDS - 1}")
+    fields["line"] = fields["remainder_line"] = NO_LINE
+    fields["divisor"] = 1
+    fields["absent"] = math.nan
+    fields[-1]["kind"] = Kind.TAG
+    flags = np.zeros((len(fields), FLAG_COUNT), dtype=np.uint8)
+    for number, field in enumerate(declared):
+        _describe(field, fields[number])
+    number_of_field = {field.name: number for number, field in enumerate(declared)}
     for line, source in enumerate(lines):
         for place, name in enumerate(fields_of(source), 1):
             if name not in number_of_field:
                 raise TypeError(f"{structs[0].__name__} has no field {name!r}")
             number = number_of_field[name]
-            _direct(source, place, line, traits[number], flags[number])
-    tags = np.array([packed_word(str(info.tag)) for info in infos], dtype=np.uint64)
-    span_lines, longest_spans = _spans(structs, lines)
-    return Layout(
-        keys,
-        field_of_key,
-        multiplier,
-        traits,
-        bounds,
-        flags,
-        SYMBOL_CHARACTERS,
-        tags,
-        span_lines,
-        longest_spans,
+            _direct(source, place, line, fields[number], flags[number])
+    is_required = np.array([*(field.required for field in declared), True])
+    has_line = (fields["line"] != NO_LINE) | (fields["remainder_line"] != NO_LINE)
+    keys, multiplier = _key_table([*(field.encode_name for field in declared), str(infos[0].tag_field)])
+    start_line, end_line = _span_lines(structs, lines)
+    return EventLayout(
+        keys=keys,
+        multiplier=multiplier,
+        fields=fields,
+        required=_bits(is_required),
+        defaulted=_bits(~is_required & has_line),
+        flags=flags,
+        characters=SYMBOL_CHARACTERS,
+        types=np.array(
+            [(packed_word(str(info.tag)), _longest_span_ms(info.cls)) for info in infos], dtype=EVENT_TYPE
+        ),
+        start_line=start_line,
+        end_line=end_line,
     )
 
 
@@ -204,91 +197,98 @@ def _struct_info(struct: type[msgspec.Struct]) -> inspect.StructType:
     return info
 
 
-def _describe(field: inspect.Field, traits: NDArray[np.int64], bounds: NDArray[np.float64]) -> None:
-    """What is true of a field whether or not a line is made of it."""
-    kind_info = field.type
+def _describe(declared: inspect.Field, field: Record) -> None:
+    """What is true of a field whether or not a line is made of it.
+
+    Raises:
+        TypeError: its type or its bounds are none that a kernel knows.
+    """
+    kind_info = declared.type
     if isinstance(kind_info, inspect.UnionType):
         kinds = [each for each in kind_info.types if not isinstance(each, inspect.NoneType)]
-        traits[Trait.NULLABLE] = len(kinds) < len(kind_info.types)
+        field["is_nullable"] = len(kinds) < len(kind_info.types)
         kind_info = kinds[0] if len(kinds) == 1 else inspect.UnionType(tuple(kinds))
     if kind_info == _NUMBER_OR_TEXT:
-        traits[Trait.KIND] = Kind.NUMBER_OR_TEXT
+        field["kind"] = Kind.NUMBER_OR_TEXT
     elif type(kind_info) in _KINDS:
-        traits[Trait.KIND] = _KINDS[type(kind_info)]
+        field["kind"] = _KINDS[type(kind_info)]
     else:
-        raise TypeError(f"field {field.name!r} has a type that cannot become a line: {kind_info}")
-    traits[Trait.REQUIRED] = field.required
-    bounds[Bound.AT_LEAST], bounds[Bound.BELOW] = -math.inf, math.inf
+        raise TypeError(f"field {declared.name!r} has a type that cannot become a line: {kind_info}")
+    field["at_least"], field["below"] = -math.inf, math.inf
     match kind_info:
         case (
             inspect.FloatType(ge=least, lt=below, gt=None, le=None)
             | inspect.IntType(ge=least, lt=below, gt=None, le=None)
         ):
-            bounds[Bound.AT_LEAST] = -math.inf if least is None else least
-            bounds[Bound.BELOW] = math.inf if below is None else below
-        case inspect.StrType(min_length=1, max_length=int(greatest), pattern=pattern) if (
-            field.name == _SYMBOL_FIELD and pattern == SYMBOL_PATTERN
+            field["at_least"] = -math.inf if least is None else least
+            field["below"] = math.inf if below is None else below
+        case inspect.StrType(min_length=1, max_length=int(longest), pattern=pattern) if (
+            declared.name == _SYMBOL_FIELD and pattern == SYMBOL_PATTERN
         ):
-            traits[Trait.GREATEST_LENGTH] = greatest
+            field["longest"] = longest
         case inspect.RawType():
-            traits[Trait.NULLABLE] = True
+            field["is_nullable"] = True
         case inspect.UnionType():
             pass
         case inspect.VarTupleType(item_type=inspect.IntType(ge=None, lt=None, gt=None, le=None)):
             pass
         case _:
-            raise TypeError(f"field {field.name!r} has bounds that a kernel does not know: {kind_info}")
-    bounds[Bound.ABSENT] = math.nan if field.required else _number(field.default)
+            raise TypeError(f"field {declared.name!r} has bounds that a kernel does not know: {kind_info}")
+    field["absent"] = math.nan if declared.required else _number(declared.default)
 
 
-def _direct(
-    source: LineSource, place: int, line: int, traits: NDArray[np.int64], flags: NDArray[np.uint8]
-) -> None:
-    """Send the values of a field, which is the how-many-eth of its source, to a line.
+def _direct(source: LineSource, place: int, line: int, field: Record, flags: NDArray[np.uint8]) -> None:
+    """Send the values of a field, which has this place (from 1 on) among those of its source, to a line.
 
     Raises:
         TypeError: they have no such values, or go to another line already, or are divided otherwise there.
     """
-    kind = Kind(traits[Trait.KIND])
-    goal = Trait.REST_LINE if isinstance(source, Remainder) else Trait.LINE
-    other = Trait.LINE if isinstance(source, Remainder) else Trait.REST_LINE
+    kind = Kind(field["kind"])
+    goal, other = ("remainder_line", "line") if isinstance(source, Remainder) else ("line", "remainder_line")
     divisor = source.divisor if isinstance(source, Quotient | Remainder) else 1
-    if traits[goal] != NO_LINE or (traits[other] != NO_LINE and traits[Trait.DIVISOR] != divisor):
+    if field[goal] != NO_LINE or (field[other] != NO_LINE and field["divisor"] != divisor):
         raise TypeError(f"{source} does not go with another line of the same field")
     match source, kind:
         case str(), Kind.NUMBER | Kind.WHOLE_NUMBER | Kind.NUMBER_OR_TEXT:
-            traits[Trait.LINE] = line
+            pass
         case Digest(), Kind.ANY:
-            traits[[Trait.LINE, Trait.NUMBER]] = line, place
+            field["number_in_digest"] = place
         case Flags(of_code=of_code), Kind.CODES:
             if not all(0 <= number < FLAG_COUNT for number in (*of_code, *of_code.values())):
                 raise TypeError(f"{source}: codes and bits must be from 0 to {FLAG_COUNT - 1}")
-            traits[Trait.LINE] = line
             for code, bits in of_code.items():
                 flags[code] = bits
         case Quotient() | Remainder(), Kind.WHOLE_NUMBER:
-            traits[[goal, Trait.DIVISOR]] = line, divisor
+            field["divisor"] = divisor
         case _:
             raise TypeError(f"{source} does not fit a field of kind {kind.name.lower()}")
+    field[goal] = line
 
 
-def _spans(
-    structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lines of start and end, and how long after the start an event of each type may end, in ms.
+def _span_lines(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> tuple[int, int]:
+    """The lines of start and end of events whose span is bounded, else `NO_LINE` twice.
 
     Raises:
         TypeError: a stamp has no line.
     """
-    longest = [getattr(struct, "longest_span_ms", 0) for struct in structs]
-    if not any(longest):
-        return np.array([NO_LINE, NO_LINE]), np.array(longest)
+    if not any(map(_longest_span_ms, structs)):
+        return NO_LINE, NO_LINE
     if missing := [name for name in SPAN_FIELDS if name not in lines]:
         raise TypeError(f"{structs[0].__name__} needs a line of {missing[0]!r}: its span is bounded")
-    return np.array([lines.index(name) for name in SPAN_FIELDS]), np.array(longest)
+    start, end = (lines.index(name) for name in SPAN_FIELDS)
+    return start, end
 
 
-def _key_table(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uint64]:
+def _longest_span_ms(struct: type) -> int:
+    return getattr(struct, "longest_span_ms", 0)
+
+
+def _bits(chosen: NDArray[np.bool_]) -> np.uint64:
+    """A word that has the bits whose numbers are chosen."""
+    return np.uint64(sum(1 << number for number in np.flatnonzero(chosen).tolist()))
+
+
+def _key_table(keys: Sequence[str]) -> tuple[Records, np.uint64]:
     """Keys and their numbers where `place_of_key` says, with a multiplier that gives each its own place."""
     codes = [packed_word(key) for key in keys]
     multiplier = next(
@@ -296,9 +296,8 @@ def _key_table(keys: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int6
         for candidate in (_GOLDEN_RATIO * attempt & _WORD for attempt in range(1, _ATTEMPTS))
         if len({place_of_key(code, candidate) for code in codes}) == len(codes)
     )
-    table = np.zeros(1 << KEY_TABLE_BITS, dtype=np.uint64)
-    field_of_key = np.full(1 << KEY_TABLE_BITS, -1, dtype=np.int64)
+    table = np.zeros(1 << KEY_TABLE_BITS, dtype=KEY)
+    table["field"] = NO_FIELD
     for number, code in enumerate(codes):
-        place = place_of_key(code, multiplier)
-        table[place], field_of_key[place] = code, number
-    return table, field_of_key, np.uint64(multiplier)
+        table[place_of_key(code, multiplier)] = code, number
+    return table, np.uint64(multiplier)

@@ -6,18 +6,31 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Text: TypeAlias = bytes
-Bytes = NDArray[np.uint8]
+TextBytes: TypeAlias = bytes
+"""A text as its bytes. The kernel that takes it says where a zero byte must stand in it."""
+
+ByteArray = NDArray[np.uint8]
 Codes = NDArray[np.uint64]
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
+Records = NDArray[np.void]
+Record: TypeAlias = np.void
 
-TEXT: Any = numba.types.Bytes(numba.uint8, 1, "C", readonly=True)
-BYTES: Final = numba.types.Array(numba.uint8, 1, "C")
+TEXT_BYTES: Any = numba.types.Bytes(numba.uint8, 1, "C", readonly=True)
+BYTE_ARRAY: Final = numba.types.Array(numba.uint8, 1, "C")
 BYTE_TABLE: Final = numba.types.Array(numba.uint8, 2, "C")
 CODES: Final = numba.types.Array(numba.uint64, 1, "C")
-CODE_TABLE: Final = numba.types.Array(numba.uint64, 2, "C")
 INTEGERS: Final = numba.types.Array(numba.int64, 1, "C")
 INTEGER_TABLE: Final = numba.types.Array(numba.int64, 2, "C")
 NUMBER_TABLE: Final = numba.types.Array(numba.float64, 2, "C")
 THREE_INTEGERS: Any = numba.types.UniTuple(numba.int64, 3)  # type: ignore[no-untyped-call]
+
+
+def records_of(dtype: np.dtype[np.void]) -> Any:
+    """Numba's type of an array of records."""
+    return numba.types.Array(numba.from_dtype(dtype), 1, "C")
+
+
+def named_tuple(fields: type[tuple[Any, ...]], *types: Any) -> Any:
+    """Numba's type of a named tuple whose fields have these types, in their order."""
+    return numba.types.NamedTuple(types, fields)  # type: ignore[no-untyped-call]

@@ -1,25 +1,28 @@
 """Events to columns: the fields that are asked for, out of JSON arrays of events."""
 
 import enum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 
 from marketdata.kernels.arrays import (
+    BYTE_ARRAY,
     BYTE_TABLE,
-    BYTES,
     CODES,
-    INTEGER_TABLE,
     INTEGERS,
     NUMBER_TABLE,
-    TEXT,
+    TEXT_BYTES,
     THREE_INTEGERS,
-    Bytes,
+    ByteArray,
     Codes,
     Integers,
     Numbers,
-    Text,
+    Record,
+    Records,
+    TextBytes,
+    named_tuple,
+    records_of,
 )
 from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import (
@@ -35,11 +38,12 @@ from marketdata.kernels.json_text import (
     after_null,
     after_object,
     after_space,
-    after_string,
     after_value,
+    byte_at,
     number,
     packed,
     whole_number,
+    word,
 )
 from marketdata.kernels.spelling import digest_of, spelling
 from marketdata.kernels.symbols import after_symbol
@@ -49,6 +53,9 @@ KEY_TABLE_BITS: Final = 6
 
 FLAG_COUNT: Final = 256
 """Codes from this number on have no flags."""
+
+MOST_FIELDS: Final = 64
+"""An event of a layout has at most so many: which of them were seen is one word of bits."""
 
 
 class Kind(enum.IntEnum):
@@ -63,43 +70,41 @@ class Kind(enum.IntEnum):
     TAG = 6
 
 
-class Trait(enum.IntEnum):
-    """The columns of `traits`, one line for each field.
+KEY: Final = np.dtype([("code", np.uint64), ("field", np.int64)])
+"""A place in the table of keys: a key, packed, or `NO_CODE`; and the number of its field."""
 
-    `LINE` and `REST_LINE` are where its values go, or `NO_LINE`; a whole number is divided by `DIVISOR`, the
-    quotient goes to the first, the remainder to the other. `NULLABLE` fields may be null, which is as if they
-    were absent. `GREATEST_LENGTH` bounds a symbol. A field whose spelling goes into a digest has a `NUMBER`
-    among those that do, from 1 on, and the line of the digest.
-    """
+FIELD: Final = np.dtype(
+    [
+        ("kind", np.int64),
+        ("line", np.int64),
+        ("remainder_line", np.int64),
+        ("divisor", np.int64),
+        ("is_nullable", np.int64),
+        ("longest", np.int64),
+        ("number_in_digest", np.int64),
+        ("at_least", np.float64),
+        ("below", np.float64),
+        ("absent", np.float64),
+    ]
+)
+"""What is known of a field.
 
-    KIND = 0
-    LINE = 1
-    REST_LINE = 2
-    DIVISOR = 3
-    REQUIRED = 4
-    NULLABLE = 5
-    GREATEST_LENGTH = 6
-    NUMBER = 7
+Its values go to `line`, unless that is `NO_LINE`. A whole number is divided by `divisor`: the quotient goes
+to `line`, the remainder to `remainder_line`. A field that `is_nullable` may be null, which is as if it were
+absent; then `absent` stands in its line. `longest` bounds a symbol, in bytes, `at_least` and `below` a
+number. A field whose spelling goes into a digest has a number among those that do, from 1 on, and the line
+of the digest.
+"""
 
+EVENT_TYPE: Final = np.dtype([("tag", np.uint64), ("longest_span_ms", np.int64)])
+"""A type of event: its name, packed, and how long after its start an event ends at most."""
 
-class Bound(enum.IntEnum):
-    """The columns of `bounds`, one line for each field: at least, less than, and what stands for absent."""
-
-    AT_LEAST = 0
-    BELOW = 1
-    ABSENT = 2
-
-
-class Odd(enum.IntEnum):
-    """The columns of `odd`, one line for each event that is not plain: its number, start and end."""
-
-    EVENT = 0
-    START = 1
-    END = 2
-
+ODD_EVENT: Final = np.dtype([("event", np.int64), ("start", np.int64), ("end", np.int64)])
+"""An event that is not plain: its number, and where its text starts and ends."""
 
 NO_LINE: Final = -1
-NO_TAG: Final = -1
+NO_TYPE: Final = -1
+NO_FIELD: Final = -1
 
 _NUMBER: Final = int(Kind.NUMBER)
 _WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
@@ -107,19 +112,64 @@ _NUMBER_OR_TEXT: Final = int(Kind.NUMBER_OR_TEXT)
 _ANY: Final = int(Kind.ANY)
 _SYMBOL: Final = int(Kind.SYMBOL)
 _TAG: Final = int(Kind.TAG)
-_KIND: Final = int(Trait.KIND)
-_LINE: Final = int(Trait.LINE)
-_REST_LINE: Final = int(Trait.REST_LINE)
-_DIVISOR: Final = int(Trait.DIVISOR)
-_REQUIRED: Final = int(Trait.REQUIRED)
-_NULLABLE: Final = int(Trait.NULLABLE)
-_GREATEST_LENGTH: Final = int(Trait.GREATEST_LENGTH)
-_NUMBER_IN_DIGEST: Final = int(Trait.NUMBER)
-_AT_LEAST: Final = int(Bound.AT_LEAST)
-_BELOW: Final = int(Bound.BELOW)
-_ABSENT: Final = int(Bound.ABSENT)
+
 _KEY_SHIFT: Final = np.uint64(64 - KEY_TABLE_BITS)
 _ONE: Final = np.uint64(1)
+_NO_BITS: Final = np.uint64(0)
+
+
+class EventLayout(NamedTuple):
+    """What the events of a queue look like, and which of their fields become which lines.
+
+    `keys` holds a `KEY` wherever `place_of_key` says, `fields` a `FIELD` for each field. `required` has a bit
+    for each field that must be there, `defaulted` one for each other that has a line. `flags` has a line for
+    each field: what each code becomes. `characters` are those of symbols (see `characters_of`). `types` holds
+    an `EVENT_TYPE` for each accepted type. Where events have a span, its start and end are in the lines
+    `start_line` and `end_line`, which otherwise are `NO_LINE`.
+    """
+
+    keys: Records
+    multiplier: np.uint64
+    fields: Records
+    required: np.uint64
+    defaulted: np.uint64
+    flags: ByteArray
+    characters: ByteArray
+    types: Records
+    start_line: int
+    end_line: int
+
+
+class EventArrays(NamedTuple):
+    """What is written: for each event a column of `lines`, the packed symbol, its start and its length.
+
+    For each body the count of its events; and an `ODD_EVENT` for each that is not plain.
+    """
+
+    lines: Numbers
+    symbols: Codes
+    symbol_starts: Integers
+    symbol_lengths: Integers
+    counts: Integers
+    odd: Records
+
+
+_LAYOUT: Final = named_tuple(
+    EventLayout,
+    records_of(KEY),
+    numba.uint64,
+    records_of(FIELD),
+    numba.uint64,
+    numba.uint64,
+    BYTE_TABLE,
+    BYTE_ARRAY,
+    records_of(EVENT_TYPE),
+    numba.int64,
+    numba.int64,
+)
+_ARRAYS: Final = named_tuple(
+    EventArrays, NUMBER_TABLE, CODES, INTEGERS, INTEGERS, INTEGERS, records_of(ODD_EVENT)
+)
 
 
 def place_of_key(key: int, multiplier: int) -> int:
@@ -128,150 +178,144 @@ def place_of_key(key: int, multiplier: int) -> int:
 
 
 @part
-def _read_event(
-    text: Text,
-    at: int,
-    event: int,
-    keys: Codes,
-    field_of_key: Integers,
-    multiplier: np.uint64,
-    traits: Integers,
-    bounds: Numbers,
-    flags: Bytes,
-    characters: Bytes,
-    tags: Codes,
-    span_lines: Integers,
-    longest_spans: Integers,
-    lines: Numbers,
-    symbols: Codes,
-    symbol_starts: Integers,
-    symbol_lengths: Integers,
-) -> int:
+def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, arrays: EventArrays) -> int:
     """The place behind an event that was read; `NOT_PLAIN` also where something is not as it must be."""
-    tag = NO_TAG
-    seen = spellings = np.uint64(0)
+    event_type = NO_TYPE
+    seen = spellings = _NO_BITS
     digest_line = NO_LINE
     at = after_space(text, at + 1)
     while True:
-        start = at + 1
-        at = after_string(text, at)
+        key, at = word(text, at)
         if at == NOT_PLAIN:
             return NOT_PLAIN
-        field = _field_of(packed(text, start, at - 1), keys, field_of_key, multiplier)
         at = after_space(text, at)
-        if text[at] != COLON:
+        if byte_at(text, at) != COLON:
             return NOT_PLAIN
         at = after_space(text, at + 1)
-        if field < 0:
+        number_of_field = _field_of(key, layout)
+        if number_of_field == NO_FIELD:
             at = after_value(text, at)
         else:
-            bit = _ONE << np.uint64(field)
+            bit = _ONE << np.uint64(number_of_field)
             if seen & bit:
                 return NOT_PLAIN
-            kind = traits[field, _KIND]
-            behind_null = after_null(text, at) if traits[field, _NULLABLE] else NOT_PLAIN
+            field = layout.fields[number_of_field]
+            kind = field["kind"]
+            behind_null = after_null(text, at) if field["is_nullable"] else NOT_PLAIN
             if behind_null != NOT_PLAIN:
-                bit = np.uint64(0)
+                bit = _NO_BITS
                 at = behind_null
+            elif kind == _SYMBOL:
+                start = at + 1
+                at = after_symbol(text, at, layout.characters, field["longest"])
+                arrays.symbols[event] = packed(text, start, at - 1)
+                arrays.symbol_starts[event], arrays.symbol_lengths[event] = start, at - 1 - start
+            elif kind == _TAG:
+                tag, at = word(text, at)
+                event_type = _type_of(tag, layout.types)
+                if event_type == NO_TYPE:
+                    return NOT_PLAIN
             elif kind == _ANY:
                 start = at
                 at = after_value(text, at)
-                spellings += spelling(text, start, at, traits[field, _NUMBER_IN_DIGEST])
-                digest_line = traits[field, _LINE]
-            elif kind == _SYMBOL:
-                start = at + 1
-                at = after_symbol(text, at, characters, traits[field, _GREATEST_LENGTH])
-                symbols[event] = packed(text, start, at - 1)
-                symbol_starts[event], symbol_lengths[event] = start, at - 1 - start
-            elif kind == _TAG:
-                start = at + 1
-                at = after_string(text, at)
-                tag = NO_TAG if at == NOT_PLAIN else _number_of(packed(text, start, at - 1), tags)
-                if tag == NO_TAG:
-                    return NOT_PLAIN
+                spellings += spelling(text, start, at, field["number_in_digest"])
+                digest_line = field["line"]
             else:
-                at = _read_field(text, at, event, field, traits, bounds, flags, lines)
+                at = _read_to_line(text, at, event, number_of_field, layout, arrays.lines)
             seen |= bit
         if at == NOT_PLAIN:
             return NOT_PLAIN
         at = after_space(text, at)
-        if text[at] == CLOSING_BRACE:
-            if not _complete(event, seen, traits, bounds, lines) or not _has_possible_span(
-                event, tag, span_lines, longest_spans, lines
-            ):
-                return NOT_PLAIN
-            if digest_line != NO_LINE:
-                lines[digest_line, event] = digest_of(spellings)
-            return at + 1
-        if text[at] != COMMA:
+        if byte_at(text, at) == CLOSING_BRACE:
+            break
+        if byte_at(text, at) != COMMA:
             return NOT_PLAIN
         at = after_space(text, at + 1)
-
-
-@part
-def _field_of(key: np.uint64, keys: Codes, field_of_key: Integers, multiplier: np.uint64) -> int:
-    place = (key * multiplier) >> _KEY_SHIFT
-    return int(field_of_key[place]) if keys[place] == key else -1
-
-
-@part
-def _number_of(code: np.uint64, tags: Codes) -> int:
-    for tag in range(len(tags)):
-        if code == tags[tag]:
-            return tag
-    return NO_TAG
-
-
-@part
-def _read_field(
-    text: Text,
-    at: int,
-    event: int,
-    field: int,
-    traits: Integers,
-    bounds: Numbers,
-    flags: Bytes,
-    lines: Numbers,
-) -> int:
-    kind, line = traits[field, _KIND], traits[field, _LINE]
-    value = 0.0
-    if kind == _NUMBER:
-        value, at = number(text, at)
-    elif kind == _WHOLE_NUMBER:
-        whole, at = whole_number(text, at)
-        value = np.float64(whole)
-        if traits[field, _DIVISOR] != 1:
-            value = np.float64(whole // traits[field, _DIVISOR])
-            if traits[field, _REST_LINE] != NO_LINE:
-                lines[traits[field, _REST_LINE], event] = np.float64(whole % traits[field, _DIVISOR])
-        if not bounds[field, _AT_LEAST] <= np.float64(whole) < bounds[field, _BELOW]:
-            return NOT_PLAIN
-    elif kind == _NUMBER_OR_TEXT:
-        if text[at] == QUOTE:
-            value, at = number(text, at + 1)
-            if at == NOT_PLAIN or text[at] != QUOTE:
-                return NOT_PLAIN
-            at += 1
-        else:
-            value, at = number(text, at)
-    else:
-        found, at = _flags_of_codes(text, at, flags[field])
-        value = np.float64(found)
-    if at == NOT_PLAIN or (kind == _NUMBER and not bounds[field, _AT_LEAST] <= value < bounds[field, _BELOW]):
+    if not _is_complete(event, event_type, seen, layout, arrays.lines):
         return NOT_PLAIN
-    if line != NO_LINE:
-        lines[line, event] = value
+    if digest_line != NO_LINE:
+        arrays.lines[digest_line, event] = digest_of(spellings)
+    return at + 1
+
+
+@part
+def _field_of(key: np.uint64, layout: EventLayout) -> int:
+    place = layout.keys[(key * layout.multiplier) >> _KEY_SHIFT]
+    return int(place["field"]) if place["code"] == key else NO_FIELD
+
+
+@part
+def _type_of(tag: np.uint64, types: Records) -> int:
+    for number_of_type in range(len(types)):
+        if types[number_of_type]["tag"] == tag:
+            return number_of_type
+    return NO_TYPE
+
+
+@part
+def _read_to_line(
+    text: TextBytes, at: int, event: int, number_of_field: int, layout: EventLayout, lines: Numbers
+) -> int:
+    """The place behind a value of which a line is made."""
+    field = layout.fields[number_of_field]
+    kind = field["kind"]
+    if kind == _NUMBER:
+        return _read_number(text, at, event, field, lines)
+    if kind == _WHOLE_NUMBER:
+        return _read_whole_number(text, at, event, field, lines)
+    if kind == _NUMBER_OR_TEXT:
+        return _read_number_or_text(text, at, event, field, lines)
+    flags, at = _flags_of_codes(text, at, layout.flags[number_of_field])
+    if at != NOT_PLAIN and field["line"] != NO_LINE:
+        lines[field["line"], event] = np.float64(flags)
     return at
 
 
 @part
-def _flags_of_codes(text: Text, at: int, flags: Bytes) -> tuple[int, int]:
+def _read_number(text: TextBytes, at: int, event: int, field: Record, lines: Numbers) -> int:
+    value, at = number(text, at)
+    if at == NOT_PLAIN or not field["at_least"] <= value < field["below"]:
+        return NOT_PLAIN
+    if field["line"] != NO_LINE:
+        lines[field["line"], event] = value
+    return at
+
+
+@part
+def _read_whole_number(text: TextBytes, at: int, event: int, field: Record, lines: Numbers) -> int:
+    whole, at = whole_number(text, at)
+    if at == NOT_PLAIN or not field["at_least"] <= np.float64(whole) < field["below"]:
+        return NOT_PLAIN
+    if field["divisor"] == 1:
+        if field["line"] != NO_LINE:
+            lines[field["line"], event] = np.float64(whole)
+        return at
+    if field["line"] != NO_LINE:
+        lines[field["line"], event] = np.float64(whole // field["divisor"])
+    if field["remainder_line"] != NO_LINE:
+        lines[field["remainder_line"], event] = np.float64(whole % field["divisor"])
+    return at
+
+
+@part
+def _read_number_or_text(text: TextBytes, at: int, event: int, field: Record, lines: Numbers) -> int:
+    is_text = byte_at(text, at) == QUOTE
+    value, at = number(text, at + is_text)
+    if at == NOT_PLAIN or (is_text and byte_at(text, at) != QUOTE):
+        return NOT_PLAIN
+    if field["line"] != NO_LINE:
+        lines[field["line"], event] = value
+    return at + is_text
+
+
+@part
+def _flags_of_codes(text: TextBytes, at: int, flags: ByteArray) -> tuple[int, int]:
     """All flags that any of an array of whole numbers has, and the place behind the array."""
     found = 0
-    if text[at] != OPENING_BRACKET:
+    if byte_at(text, at) != OPENING_BRACKET:
         return 0, NOT_PLAIN
     at = after_space(text, at + 1)
-    if text[at] == CLOSING_BRACKET:
+    if byte_at(text, at) == CLOSING_BRACKET:
         return 0, at + 1
     while True:
         code, at = whole_number(text, at)
@@ -280,121 +324,89 @@ def _flags_of_codes(text: Text, at: int, flags: Bytes) -> tuple[int, int]:
         if code < FLAG_COUNT:
             found |= flags[code]
         at = after_space(text, at)
-        if text[at] == CLOSING_BRACKET:
+        if byte_at(text, at) == CLOSING_BRACKET:
             return found, at + 1
-        if text[at] != COMMA:
+        if byte_at(text, at) != COMMA:
             return 0, NOT_PLAIN
         at = after_space(text, at + 1)
 
 
 @part
-def _complete(event: int, seen: np.uint64, traits: Integers, bounds: Numbers, lines: Numbers) -> bool:
-    """Give the fields that were not seen their values; False if one of them had to be there."""
-    for field in range(len(traits)):
-        if not seen >> np.uint64(field) & _ONE:
-            if traits[field, _REQUIRED]:
-                return False
-            if traits[field, _LINE] != NO_LINE:
-                lines[traits[field, _LINE], event] = bounds[field, _ABSENT]
-            if traits[field, _REST_LINE] != NO_LINE:
-                lines[traits[field, _REST_LINE], event] = bounds[field, _ABSENT]
-    return True
+def _is_complete(event: int, event_type: int, seen: np.uint64, layout: EventLayout, lines: Numbers) -> bool:
+    """Whether an event has all that it must have; it gets what stands for all else that was not seen."""
+    if seen & layout.required != layout.required:
+        return False
+    if ~seen & layout.defaulted:
+        _write_absent(event, seen, layout, lines)
+    return _has_possible_span(event, event_type, layout, lines)
 
 
 @part
-def _has_possible_span(
-    event: int, tag: int, span_lines: Integers, longest_spans: Integers, lines: Numbers
-) -> bool:
+def _write_absent(event: int, seen: np.uint64, layout: EventLayout, lines: Numbers) -> None:
+    """Give the lines of the fields that were not seen their values."""
+    for number_of_field in range(len(layout.fields)):
+        if not seen >> np.uint64(number_of_field) & _ONE:
+            field = layout.fields[number_of_field]
+            if field["line"] != NO_LINE:
+                lines[field["line"], event] = field["absent"]
+            if field["remainder_line"] != NO_LINE:
+                lines[field["remainder_line"], event] = field["absent"]
+
+
+@part
+def _has_possible_span(event: int, event_type: int, layout: EventLayout, lines: Numbers) -> bool:
     """Whether an event whose fields are complete ends after it starts, and early enough."""
-    if span_lines[0] == NO_LINE:
+    if layout.start_line == NO_LINE:
         return True
-    return bool(0 < lines[span_lines[1], event] - lines[span_lines[0], event] <= longest_spans[tag])
+    span_ms = lines[layout.end_line, event] - lines[layout.start_line, event]
+    return bool(0 < span_ms <= layout.types[event_type]["longest_span_ms"])
 
 
-@kernel(numba.int64(TEXT))
-def count_objects(text: Text) -> int:
-    """At least as many as there are objects in a text: how often an object might start."""
-    count = 0
-    for byte in text:
-        count += byte == OPENING_BRACE
-    return count
-
-
-@kernel(
-    THREE_INTEGERS(
-        TEXT, INTEGERS, THREE_INTEGERS,
-        CODES, INTEGERS, numba.uint64, INTEGER_TABLE, NUMBER_TABLE, BYTE_TABLE, BYTES, CODES,
-        INTEGERS, INTEGERS,
-        NUMBER_TABLE, CODES, INTEGERS, INTEGERS, INTEGERS, INTEGER_TABLE,
-    )
-)  # fmt: skip
+@kernel(THREE_INTEGERS(TEXT_BYTES, INTEGERS, THREE_INTEGERS, _LAYOUT, _ARRAYS))
 def read_events(
-    text: Text,
+    text: TextBytes,
     bodies: Integers,
     progress: tuple[int, int, int],
-    keys: Codes,
-    field_of_key: Integers,
-    multiplier: np.uint64,
-    traits: Integers,
-    bounds: Numbers,
-    flags: Bytes,
-    characters: Bytes,
-    tags: Codes,
-    span_lines: Integers,
-    longest_spans: Integers,
-    lines: Numbers,
-    symbols: Codes,
-    symbol_starts: Integers,
-    symbol_lengths: Integers,
-    counts: Integers,
-    odd: Integers,
+    layout: EventLayout,
+    arrays: EventArrays,
 ) -> tuple[int, int, int]:
     """Read bodies, each a JSON array of events, from `progress` on; stop at one that cannot be followed.
 
     `bodies[i]` is where a body starts in `text`; a zero byte stands before the next start, and the last one
     is that of a body that does not exist. `progress` is the number of the body, of its first event (where
     that goes), and of its first odd one. Given back are the same three as they were before the body that
-    could not be followed, or at the end.
-
-    A field is found through `keys` and `field_of_key` (see `place_of_key`) and described by a line of
-    `traits`, `bounds` and `flags`: a field of codes becomes all flags that its codes have. Symbols consist of
-    `characters` (see `characters_of`). `tags` are the packed types of event. Where `span_lines` names the
-    lines of a start and an end, an event of the type `tags[i]` ends after it starts, and by no more than
-    `longest_spans[i]`. Written are, for each event, a column of `lines`, the packed symbol, its start and its
-    length; for each body the count of its events; for each odd event, whose columns elsewhere mean nothing, a
-    line of `odd`.
+    could not be followed, or at the end. What `arrays` hold elsewhere of an event that is not plain means
+    nothing.
     """
     body, count, odd_count = progress
     while body < len(bodies) - 1:
         first, first_odd = count, odd_count
         at = after_space(text, bodies[body])
-        if text[at] != OPENING_BRACKET:
+        if byte_at(text, at) != OPENING_BRACKET:
             return body, first, first_odd
         at = after_space(text, at + 1)
-        while text[at] != CLOSING_BRACKET:
-            if text[at] != OPENING_BRACE:
+        while byte_at(text, at) != CLOSING_BRACKET:
+            if byte_at(text, at) != OPENING_BRACE:
                 return body, first, first_odd
-            end = _read_event(
-                text, at, count, keys, field_of_key, multiplier, traits, bounds, flags, characters, tags,
-                span_lines, longest_spans, lines, symbols, symbol_starts, symbol_lengths,
-            )  # fmt: skip
+            end = _read_event(text, at, count, layout, arrays)
             if end == NOT_PLAIN:
                 end = after_object(text, at)
                 if end == NOT_PLAIN:
                     return body, first, first_odd
-                odd[odd_count, 0], odd[odd_count, 1], odd[odd_count, 2] = count, at, end
+                odd = arrays.odd[odd_count]
+                odd["event"], odd["start"], odd["end"] = count, at, end
                 odd_count += 1
             count += 1
             at = after_space(text, end)
-            if text[at] == COMMA:
+            if byte_at(text, at) == COMMA:
                 at = after_space(text, at + 1)
-                if text[at] == CLOSING_BRACKET:
+                if byte_at(text, at) == CLOSING_BRACKET:
                     return body, first, first_odd
-            elif text[at] != CLOSING_BRACKET:
+            elif byte_at(text, at) != CLOSING_BRACKET:
                 return body, first, first_odd
         at = after_space(text, at + 1)
-        if text[at] != END or at != bodies[body + 1] - 1:
+        if byte_at(text, at) != END or at != bodies[body + 1] - 1:
             return body, first, first_odd
-        counts[body] = count - first
+        arrays.counts[body] = count - first
         body += 1
     return body, count, odd_count

@@ -1,23 +1,22 @@
 """Frames to bodies: the events of JSON arrays sorted by type and symbol, their text untouched."""
 
-import enum
 import zlib
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 
 from marketdata.kernels.arrays import (
-    BYTES,
-    CODE_TABLE,
-    INTEGER_TABLE,
+    BYTE_ARRAY,
     INTEGERS,
-    TEXT,
+    TEXT_BYTES,
     THREE_INTEGERS,
-    Bytes,
-    Codes,
+    ByteArray,
     Integers,
-    Text,
+    Records,
+    TextBytes,
+    named_tuple,
+    records_of,
 )
 from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import (
@@ -32,50 +31,60 @@ from marketdata.kernels.json_text import (
     PACKED_BYTES,
     QUOTE,
     after_space,
-    after_string,
     after_value,
+    byte_at,
     packed,
+    word,
 )
 from marketdata.kernels.symbols import after_symbol
 
 LEAST_EVENT: Final = 16
 """In bytes: no event is shorter, with a type and a symbol of one character and keys as short as that."""
 
-EVENT_COLUMNS: Final = 3
-"""Of the array `events`, in which the kernel notes what it finds."""
+TYPE_ROUTE: Final = np.dtype([("tag", np.uint64), ("symbol_key", np.uint64), ("group", np.int64)])
+"""Of a type of event its name and the key that its symbol has, both packed, and its group of buckets."""
+
+ROUTED_EVENT: Final = np.dtype([("start", np.int64), ("end", np.int64), ("bucket", np.int64)])
+"""Where the text of an event starts and ends, and the bucket that it goes to."""
+
+ROUTED_PART: Final = np.dtype(
+    [("bucket", np.int64), ("event_count", np.int64), ("start", np.int64), ("end", np.int64)]
+)
+"""A bucket in use: how many events it has, and where their texts start and end."""
 
 
-class RouteColumn(enum.IntEnum):
-    """The columns of `routes`, one line for each type of event.
+class FrameLayout(NamedTuple):
+    """What frames look like, and where their events go.
 
-    The name of the type and the key that its symbol has, both packed, and the number of its group of buckets.
+    `tag_key` is the key, packed, under which an event names its type; `routes` has a `TYPE_ROUTE` for each
+    type. `characters` are those of symbols (see `characters_of`), of which one has at most `longest_symbol`.
+    The bucket of an event is the group of its type * `shard_count` + the CRC-32 of its symbol modulo
+    `shard_count`.
     """
 
-    TAG = 0
-    SYMBOL_KEY = 1
-    GROUP = 2
+    tag_key: np.uint64
+    routes: Records
+    characters: ByteArray
+    longest_symbol: int
+    shard_count: int
 
 
-class Part(enum.IntEnum):
-    """The columns of `parts`, one line for each bucket in use: how many events, and where their texts are."""
+class RoutingArrays(NamedTuple):
+    """Where the kernel writes.
 
-    BUCKET = 0
-    EVENTS = 1
-    START = 2
-    END = 3
+    `events` has a `ROUTED_EVENT` for every `LEAST_EVENT` bytes of text, and is only noted in. `result` is as
+    long as the text. `parts` has a `ROUTED_PART` for each bucket that there can be.
+    """
+
+    events: Records
+    result: ByteArray
+    parts: Records
 
 
-_TAG: Final = int(RouteColumn.TAG)
-_SYMBOL_KEY: Final = int(RouteColumn.SYMBOL_KEY)
-_GROUP: Final = int(RouteColumn.GROUP)
-_BUCKET: Final = int(Part.BUCKET)
-_EVENTS: Final = int(Part.EVENTS)
-_PART_START: Final = int(Part.START)
-_PART_END: Final = int(Part.END)
-
-_EVENT_START: Final = 0
-_EVENT_END: Final = 1
-_EVENT_BUCKET: Final = 2
+_LAYOUT: Final = named_tuple(
+    FrameLayout, numba.uint64, records_of(TYPE_ROUTE), BYTE_ARRAY, numba.int64, numba.int64
+)
+_ARRAYS: Final = named_tuple(RoutingArrays, records_of(ROUTED_EVENT), BYTE_ARRAY, records_of(ROUTED_PART))
 
 _BYTE: Final = np.uint64(0xFF)
 _BYTE_BITS: Final = np.uint64(8)
@@ -87,49 +96,40 @@ _CRC_STEPS: Final = np.array(
 
 
 @part
-def _after_key(text: Text, at: int) -> tuple[np.uint64, int]:
+def _after_key(text: TextBytes, at: int) -> tuple[np.uint64, int]:
     """A key, packed, and the place of its value; one that is too long to be packed counts as none."""
-    start = at + 1
-    at = after_string(text, at)
+    key, at = word(text, at)
     if at == NOT_PLAIN:
         return NO_CODE, NOT_PLAIN
-    key = packed(text, start, at - 1)
     at = after_space(text, at)
-    if text[at] != COLON:
+    if byte_at(text, at) != COLON:
         return NO_CODE, NOT_PLAIN
     return key, after_space(text, at + 1)
 
 
 @part
-def _route_of(text: Text, start: int, end: int, routes: Codes) -> int:
-    """The line of an event's type, whose name stands here with its quotes; else `NOT_PLAIN`."""
-    if text[start] == QUOTE and end - start <= PACKED_BYTES + 2:  # a longer one would pass for an empty one
+def _route_of(text: TextBytes, start: int, end: int, routes: Records) -> int:
+    """The route of an event's type, whose name stands here with its quotes; else `NOT_PLAIN`."""
+    is_packed = end - start <= PACKED_BYTES + 2  # a longer one would pass for an empty one
+    if is_packed and byte_at(text, start) == QUOTE:
         tag = packed(text, start + 1, end - 1)
         for route in range(len(routes)):
-            if routes[route, _TAG] == tag:
+            if routes[route]["tag"] == tag:
                 return route
     return NOT_PLAIN
 
 
 @part
-def _shard_of(text: Text, start: int, end: int, shard_count: int) -> int:
+def _shard_of(text: TextBytes, start: int, end: int, shard_count: int) -> int:
     """CRC-32 of a symbol, modulo the count of shards."""
     crc = _ALL_ONES
     for place in range(start, end):
-        crc = _CRC_STEPS[(crc ^ np.uint64(text[place])) & _BYTE] ^ (crc >> _BYTE_BITS)
+        crc = _CRC_STEPS[(crc ^ np.uint64(byte_at(text, place))) & _BYTE] ^ (crc >> _BYTE_BITS)
     return int((crc ^ _ALL_ONES) % np.uint64(shard_count))
 
 
 @part
-def _read_event(
-    text: Text,
-    at: int,
-    tag_key: np.uint64,
-    routes: Codes,
-    characters: Bytes,
-    longest_symbol: int,
-    shard_count: int,
-) -> tuple[int, int]:
+def _read_event(text: TextBytes, at: int, layout: FrameLayout) -> tuple[int, int]:
     """The place behind an event, and its bucket."""
     route = NOT_PLAIN
     symbol_key = NO_CODE
@@ -141,158 +141,124 @@ def _read_event(
             return NOT_PLAIN, 0
         start = at
         if key == symbol_key:
-            at = after_symbol(text, at, characters, longest_symbol)
+            at = after_symbol(text, at, layout.characters, layout.longest_symbol)
         else:
             at = after_value(text, at)
         if at == NOT_PLAIN:
             return NOT_PLAIN, 0
         if route == NOT_PLAIN:
-            if key != tag_key:
+            if key != layout.tag_key:
                 return NOT_PLAIN, 0
-            route = _route_of(text, start, at, routes)
+            route = _route_of(text, start, at, layout.routes)
             if route == NOT_PLAIN:
                 return NOT_PLAIN, 0
-            symbol_key = routes[route, _SYMBOL_KEY]
+            symbol_key = layout.routes[route]["symbol_key"]
         elif key == symbol_key:
             if symbol_start:
                 return NOT_PLAIN, 0
             symbol_start, symbol_end = start + 1, at - 1
-        elif key == tag_key:
+        elif key == layout.tag_key:
             return NOT_PLAIN, 0
         at = after_space(text, at)
-        if text[at] == CLOSING_BRACE:
+        if byte_at(text, at) == CLOSING_BRACE:
             break
-        if text[at] != COMMA:
+        if byte_at(text, at) != COMMA:
             return NOT_PLAIN, 0
         at = after_space(text, at + 1)
     if not symbol_start:
         return NOT_PLAIN, 0
-    shard = _shard_of(text, symbol_start, symbol_end, shard_count)
-    return at + 1, int(routes[route, _GROUP]) * shard_count + shard
+    shard = _shard_of(text, symbol_start, symbol_end, layout.shard_count)
+    return at + 1, layout.routes[route]["group"] * layout.shard_count + shard
 
 
 @part
 def _read_frame(
-    text: Text,
-    at: int,
-    tag_key: np.uint64,
-    routes: Codes,
-    characters: Bytes,
-    longest_symbol: int,
-    shard_count: int,
-    events: Integers,
-    count: int,
+    text: TextBytes, at: int, layout: FrameLayout, events: Records, count: int
 ) -> tuple[int, int]:
     """The place behind a frame, and the number of events with its own, which are written behind `count`."""
     at = after_space(text, at)
-    if text[at] != OPENING_BRACKET:
+    if byte_at(text, at) != OPENING_BRACKET:
         return NOT_PLAIN, count
     at = after_space(text, at + 1)
-    while text[at] != CLOSING_BRACKET:
-        if text[at] != OPENING_BRACE:
+    while byte_at(text, at) != CLOSING_BRACKET:
+        if byte_at(text, at) != OPENING_BRACE:
             return NOT_PLAIN, count
         start = at
-        at, bucket = _read_event(text, at, tag_key, routes, characters, longest_symbol, shard_count)
+        at, bucket = _read_event(text, at, layout)
         if at == NOT_PLAIN:
             return NOT_PLAIN, count
-        events[count, _EVENT_START] = start
-        events[count, _EVENT_END] = at
-        events[count, _EVENT_BUCKET] = bucket
+        event = events[count]
+        event["start"], event["end"], event["bucket"] = start, at, bucket
         count += 1
         at = after_space(text, at)
-        if text[at] == COMMA:
+        if byte_at(text, at) == COMMA:
             at = after_space(text, at + 1)
-            if text[at] == CLOSING_BRACKET:
+            if byte_at(text, at) == CLOSING_BRACKET:
                 return NOT_PLAIN, count
-        elif text[at] != CLOSING_BRACKET:
+        elif byte_at(text, at) != CLOSING_BRACKET:
             return NOT_PLAIN, count
     return after_space(text, at + 1), count
 
 
 @part
-def _gather(text: Text, events: Integers, count: int, result: Bytes, at: int, parts: Integers) -> int:
+def _gather(text: TextBytes, count: int, at: int, arrays: RoutingArrays) -> int:
     """Copy the texts of each bucket's events one behind the other, from `at` on; the number of parts."""
-    parts[:] = 0
-    for event in range(count):
-        bucket = events[event, _EVENT_BUCKET]
-        parts[bucket, _EVENTS] += 1
-        parts[bucket, _PART_END] += events[event, _EVENT_END] - events[event, _EVENT_START] + 1
+    events, result, parts = arrays.events, arrays.result, arrays.parts
     for bucket in range(len(parts)):
-        size = parts[bucket, _PART_END]
-        parts[bucket, _PART_START] = parts[bucket, _PART_END] = at
+        parts[bucket]["event_count"] = parts[bucket]["end"] = 0
+    for number in range(count):
+        event = events[number]
+        part_of_event = parts[event["bucket"]]
+        part_of_event["event_count"] += 1
+        part_of_event["end"] += event["end"] - event["start"] + 1
+    for bucket in range(len(parts)):
+        size = parts[bucket]["end"]
+        parts[bucket]["start"] = parts[bucket]["end"] = at
         at += size
-    for event in range(count):
-        bucket = events[event, _EVENT_BUCKET]
-        at = parts[bucket, _PART_END]
-        source = text[events[event, _EVENT_START] : events[event, _EVENT_END]]
+    for number in range(count):
+        event = events[number]
+        part_of_event = parts[event["bucket"]]
+        at = part_of_event["end"]
+        source = text[event["start"] : event["end"]]
         goal = result[at : at + len(source)]
         for place in range(len(source)):
             goal[place] = source[place]
         result[at + len(source)] = COMMA
-        parts[bucket, _PART_END] = at + len(source) + 1
+        part_of_event["end"] = at + len(source) + 1
     part_count = 0
     for bucket in range(len(parts)):
-        if parts[bucket, _EVENTS]:
-            parts[part_count, _BUCKET] = bucket
-            parts[part_count, _EVENTS] = parts[bucket, _EVENTS]
-            parts[part_count, _PART_START] = parts[bucket, _PART_START]
-            parts[part_count, _PART_END] = parts[bucket, _PART_END] - 1
+        if parts[bucket]["event_count"]:
+            parts[part_count]["bucket"] = bucket
+            parts[part_count]["event_count"] = parts[bucket]["event_count"]
+            parts[part_count]["start"] = parts[bucket]["start"]
+            parts[part_count]["end"] = parts[bucket]["end"] - 1
             part_count += 1
     return part_count
 
 
-@kernel(
-    THREE_INTEGERS(
-        TEXT, INTEGERS, numba.int64, numba.int64,
-        numba.int64, CODE_TABLE, BYTES, numba.int64, numba.int64, INTEGER_TABLE, BYTES, INTEGER_TABLE,
-    )
-)  # fmt: skip
+@kernel(THREE_INTEGERS(TEXT_BYTES, INTEGERS, numba.int64, numba.int64, _LAYOUT, _ARRAYS))
 def route_frames(
-    text: Text,
-    lengths: Integers,
-    frame: int,
-    start: int,
-    tag_key: int,
-    routes: Codes,
-    characters: Bytes,
-    longest_symbol: int,
-    shard_count: int,
-    events: Integers,
-    result: Bytes,
-    parts: Integers,
+    text: TextBytes, lengths: Integers, frame: int, start: int, layout: FrameLayout, arrays: RoutingArrays
 ) -> tuple[int, int, int]:
     """Sort the events of frames into buckets; stop before a frame that is not plain.
 
     A frame is a JSON array of events. It is plain if each of them is plain JSON, begins with a known type,
-    under the packed `tag_key`, and has a symbol of up to `longest_symbol` `characters` (see `characters_of`).
-    The bucket of an event is the group of its type * `shard_count` + the CRC-32 of its symbol modulo
-    `shard_count`.
+    and has a symbol that can be one.
 
     `text`, a `bytes` object, holds all frames, so many bytes each as `lengths` says, with a zero byte behind
     each. Sorted are those from the number `frame` on, which begins at `start`. Given back are the number and
     the start of the frame that is not plain, or what they would be behind the last, and how many parts.
 
-    A part is the texts of a bucket's events, in their order, with commas between them. `result`, which is as
-    long as `text`, is written at most from `start` to the start that is given back. `parts` has a line for
-    each bucket that there can be, `events` one for every `LEAST_EVENT` bytes of text; it is only noted in.
+    A part is the texts of a bucket's events, in their order, with commas between them. The result is written
+    at most from `start` to the start that is given back.
     """
     first = start
     count = 0
     while frame < len(lengths):
-        end, count_with_frame = _read_frame(
-            text,
-            start,
-            np.uint64(tag_key),
-            routes,
-            characters,
-            longest_symbol,
-            shard_count,
-            events,
-            count,
-        )
+        end, count_with_frame = _read_frame(text, start, layout, arrays.events, count)
         if end != start + lengths[frame]:
             break
         count = count_with_frame
         start = end + 1
         frame += 1
-    return frame, start, _gather(text, events, count, result, first, parts)
+    return frame, start, _gather(text, count, first, arrays)

@@ -4,7 +4,7 @@ from typing import Final
 
 import numba
 
-from marketdata.kernels.arrays import INTEGER_TABLE, TEXT, Integers, Text
+from marketdata.kernels.arrays import INTEGER_TABLE, TEXT_BYTES, Integers, TextBytes
 from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import (
     CLOSING_BRACE,
@@ -13,6 +13,7 @@ from marketdata.kernels.json_text import (
     OPENING_BRACE,
     QUOTE,
     after_object,
+    byte_at,
 )
 
 MOST_UNENDED: Final = 8
@@ -20,22 +21,22 @@ MOST_UNENDED: Final = 8
 
 
 @part
-def _before_next_object(text: Text, at: int) -> int:
+def _before_next_object(text: TextBytes, at: int) -> int:
     """Behind the first closing brace before which an opening one stands, with no quote between them."""
     behind = NOT_PLAIN
-    while text[at] != END:
-        if text[at] == CLOSING_BRACE:
+    while byte_at(text, at) != END:
+        if byte_at(text, at) == CLOSING_BRACE:
             behind = at + 1
-        elif text[at] == QUOTE:
+        elif byte_at(text, at) == QUOTE:
             behind = NOT_PLAIN
-        elif text[at] == OPENING_BRACE and behind != NOT_PLAIN:
+        elif byte_at(text, at) == OPENING_BRACE and behind != NOT_PLAIN:
             return behind
         at += 1
     return NOT_PLAIN
 
 
-@kernel(numba.int64(TEXT, INTEGER_TABLE))
-def find_objects(text: Text, places: Integers) -> int:
+@kernel(numba.int64(TEXT_BYTES, INTEGER_TABLE))
+def find_objects(text: TextBytes, places: Integers) -> int:
     """Write start and end of each outermost object; how many there are.
 
     One that does not end goes up to where another seems to begin. After `MOST_UNENDED` such the rest is left.
@@ -44,8 +45,8 @@ def find_objects(text: Text, places: Integers) -> int:
     count = 0
     unended = 0
     at = 0
-    while text[at] != END:
-        if text[at] != OPENING_BRACE:
+    while byte_at(text, at) != END:
+        if byte_at(text, at) != OPENING_BRACE:
             at += 1
             continue
         end = after_object(text, at)

@@ -5,7 +5,7 @@ from typing import Final
 import numba
 import numpy as np
 
-from marketdata.kernels.arrays import INTEGERS, TEXT, Integers, Text
+from marketdata.kernels.arrays import INTEGERS, TEXT_BYTES, Integers, TextBytes
 from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import PACKED_BYTES, packed
 
@@ -21,7 +21,7 @@ _SURPLUS: Final = np.uint64(64 - DIGEST_BITS)
 
 
 @part
-def spelling(text: Text, start: int, end: int, number: int) -> np.uint64:
+def spelling(text: TextBytes, start: int, end: int, number: int) -> np.uint64:
     """What one of several values, of this number, adds to their digest: the text has no zero byte in it."""
     state = np.uint64(number) * _SECOND_FACTOR
     while start < end:
@@ -38,8 +38,8 @@ def digest_of(sum_of_spellings: np.uint64) -> float:
     return np.float64(np.int64((state ^ (state >> _HALF)) >> _SURPLUS))
 
 
-@kernel(numba.float64(TEXT, INTEGERS))
-def digest_of_texts(text: Text, ends: Integers) -> float:
+@kernel(numba.float64(TEXT_BYTES, INTEGERS))
+def digest_of_texts(text: TextBytes, ends: Integers) -> float:
     """The digest of values that stand one behind the other: number i ends at `ends[i]`; empty is absent."""
     total = np.uint64(0)
     start = 0

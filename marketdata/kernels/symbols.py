@@ -10,9 +10,9 @@ from typing import Final
 import numba
 import numpy as np
 
-from marketdata.kernels.arrays import CODES, INTEGERS, TEXT, Bytes, Codes, Integers, Text
+from marketdata.kernels.arrays import CODES, INTEGERS, TEXT_BYTES, ByteArray, Codes, Integers, TextBytes
 from marketdata.kernels.compilation import kernel, part
-from marketdata.kernels.json_text import NO_CODE, NOT_PLAIN, QUOTE, packed
+from marketdata.kernels.json_text import NO_CODE, NOT_PLAIN, QUOTE, byte_at, packed
 
 UNKNOWN: Final = -1
 
@@ -27,7 +27,7 @@ _MULTIPLIER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _HALF: Final = np.uint64(32)
 
 
-def characters_of(pattern: str) -> Bytes:
+def characters_of(pattern: str) -> ByteArray:
     """For each byte whether a symbol of this pattern `BEGINS` and `GOES_ON` with it.
 
     The pattern must judge each character by itself, and the first one apart from the others.
@@ -43,15 +43,15 @@ def characters_of(pattern: str) -> Bytes:
 
 
 @part
-def after_symbol(text: Text, at: int, characters: Bytes, longest: int) -> int:
+def after_symbol(text: TextBytes, at: int, characters: ByteArray, longest: int) -> int:
     """Behind a symbol of up to `longest` `characters` (see `characters_of`), from its opening quote on."""
-    if text[at] != QUOTE or not characters[text[at + 1]] & BEGINS:
+    if byte_at(text, at) != QUOTE or not characters[byte_at(text, at + 1)] & BEGINS:
         return NOT_PLAIN
     start = at + 1
     at += 2
-    while characters[text[at]] & GOES_ON:
+    while characters[byte_at(text, at)] & GOES_ON:
         at += 1
-    return at + 1 if text[at] == QUOTE and at - start <= longest else NOT_PLAIN
+    return at + 1 if byte_at(text, at) == QUOTE and at - start <= longest else NOT_PLAIN
 
 
 @part
@@ -64,13 +64,13 @@ def _place_of(code: np.uint64, table: Codes) -> int:
     return int(place)
 
 
-@kernel(numba.void(TEXT, CODES, INTEGERS, INTEGERS))
-def pack(text: Text, codes: Codes, starts: Integers, lengths: Integers) -> None:
+@kernel(numba.void(TEXT_BYTES, CODES, INTEGERS, INTEGERS))
+def pack(text: TextBytes, codes: Codes, starts: Integers, lengths: Integers) -> None:
     """Code, start and length of each of the symbols that stand in a text, with a zero byte behind each."""
     start = 0
     for index in range(len(codes)):
         end = start
-        while text[end] != 0:
+        while byte_at(text, end) != 0:
             end += 1
         starts[index], lengths[index] = start, end - start
         codes[index] = packed(text, start, end)

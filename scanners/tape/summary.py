@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from marketdata.payloads import Column
 from marketdata.tapes import MILLIONTHS, TAPE_TRADES, Records, moments_from, times_of
+from marketdata.units import MS_PER_MINUTE
 from scanners.rows import Rows, with_room
 from scanners.tape.rings import RINGS_PER_SCAN, Rings
 
@@ -19,7 +20,6 @@ SUMMARY_COLUMNS: Final = (
     "trade_span_ms",
     "trades_per_minute",
 )
-MINUTE_MS: Final = 60_000
 
 
 class Summaries:
@@ -93,9 +93,10 @@ class Summaries:
         oldest_ms = times_of(rings.at(rows, rings.oldest(rows))["moment"], day_start_ms)
         newest_ms = times_of(rings.newest[rows], day_start_ms)
         span_ms = (newest_ms - oldest_ms).astype(np.float64)
-        minute = moments_from(newest_ms - MINUTE_MS + 1, day_start_ms)
+        minute = moments_from(newest_ms - MS_PER_MINUTE + 1, day_start_ms)
         in_minute = rings.end[rows] - rings.search(rows, lambda held: held["moment"] < minute)
-        rate = np.where(in_minute < TAPE_TRADES, in_minute, TAPE_TRADES * MINUTE_MS / np.maximum(span_ms, 1))
+        rate_of_full = TAPE_TRADES * MS_PER_MINUTE / np.maximum(span_ms, 1)
+        rate = np.where(in_minute < TAPE_TRADES, in_minute, rate_of_full)
         largest = self._largest[rows] / MILLIONTHS
         return rows, (count.astype(np.float64), volume, volume / count, largest, span_ms, rate)
 

@@ -64,6 +64,13 @@ def test_all_that_the_project_asks_for_is_fixed() -> None:
     assert build_tool == f"hatchling=={version(requirements('tools')['hatchling'])}"
 
 
+def test_the_compiler_of_kernels_is_of_the_series_that_the_tests_run_with() -> None:
+    """Kernels use options that Numba's manual does not name: what comes next must be tested first."""
+    [range_of_numba] = [each for each in PROJECT["project"]["dependencies"] if each.startswith("numba")]
+    major, minor, *_ = map(int, version(requirements("test")["numba"]).split("."))
+    assert range_of_numba == f"numba>={major}.{minor},<{major}.{minor + 1}"
+
+
 def test_all_files_agree_on_versions() -> None:
     of_tests = requirements("test")
     for purpose in PURPOSES:

@@ -32,6 +32,7 @@ from marketdata.providers.massive.framing import FrameRouter
 from marketdata.runtime.runner import tune_garbage_collection
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
+from marketdata.units import NS_PER_MS, NS_PER_SECOND
 from tests.bench.material import mixed_frames
 from tests.bench.pipeline import cpu_of_tree
 from tests.bench.rows import Row, rate_row
@@ -112,7 +113,7 @@ class _FramesForEver:
             raise AssertionError(f"the frames hold no statuses, yet {statuses} were found")
 
     def feed_time_ms(self, received_ns: int) -> int:
-        return received_ns // 1_000_000
+        return received_ns // NS_PER_MS
 
 
 def _row(name: str, server: Server, bare: "_Bare") -> Row:
@@ -183,7 +184,7 @@ class _Run(NamedTuple):
 def _seconds_waited_for_a_core() -> float:
     """How long this process could have run and was not let, since its start; by the kernel's scheduler."""
     _ran_ns, waited_ns, _slices = Path("/proc/self/schedstat").read_text().split()
-    return int(waited_ns) / 1e9
+    return int(waited_ns) / NS_PER_SECOND
 
 
 class _Bare(Protocol):

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
+from marketdata.units import NS_PER_MS
 from tests.bench.listener import bare_limit
 from tests.bench.pipeline import MIX, Pipeline, Window, board_updates, running_pipeline, window_between
 from tests.bench.rows import Row, duration_row, rate_row
@@ -159,7 +160,7 @@ async def _received_ages(running: Pipeline, socket: ClientConnection) -> list[fl
     known: dict[str, float] = {}
     ages: list[float] = []
     async for text in socket:
-        now_ms = time.time_ns() / 1e6
+        now_ms = time.time_ns() / NS_PER_MS
         frame: dict[str, Any] = msgspec.json.decode(text)
         if not str(frame.get("feed", "")).startswith("quote:"):
             continue

@@ -11,8 +11,7 @@ from marketdata.payloads import RowBlock
 from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-
-NANOSECONDS_PER_MS = 1_000_000
+from marketdata.units import MS_PER_MINUTE, MS_PER_SECOND, NS_PER_MS
 
 
 def row_block(
@@ -56,7 +55,7 @@ def aggregate_wire(
     symbol: str = "AAPL", *, start_ms: int = 0, ev: str = "A", **fields: object
 ) -> dict[str, object]:
     """A second (`A`) or minute (`AM`) aggregate in the provider's wire format."""
-    length_ms = 60_000 if ev == "AM" else 1_000
+    length_ms = MS_PER_MINUTE if ev == "AM" else MS_PER_SECOND
     wire: dict[str, object] = {
         "ev": ev,
         "sym": symbol,
@@ -164,4 +163,4 @@ def _stamp_ms(wire: Mapping[str, object]) -> int:
     stamp = wire.get("e", wire.get("t", 0))
     if not isinstance(stamp, int):
         return 0
-    return stamp // NANOSECONDS_PER_MS if wire.get("ev") == "LULD" else stamp
+    return stamp // NS_PER_MS if wire.get("ev") == "LULD" else stamp

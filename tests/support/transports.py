@@ -9,6 +9,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.transport.base import Batch, Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
+from marketdata.units import NS_PER_MS
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.network import CuttableLink
@@ -110,7 +111,7 @@ def batches(
             source=source,
             sequence=sequence,
             received_ns=received_ns,
-            feed_time_ms=received_ns // 1_000_000,
+            feed_time_ms=received_ns // NS_PER_MS,
             event_count=1,
             body=body,
         )

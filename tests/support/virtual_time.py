@@ -5,6 +5,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from marketdata.units import NS_PER_SECOND
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ class VirtualClock:
 
     def time_ns(self) -> int:
         """The same as nanoseconds."""
-        return round(self.monotonic() * 1e9)
+        return round(self.monotonic() * NS_PER_SECOND)
 
 
 def run_in_virtual_time(work: Coroutine[Any, Any, T]) -> T:

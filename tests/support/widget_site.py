@@ -33,6 +33,7 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.shard_state import ShardTick
 from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
+from marketdata.units import NS_PER_MS
 from mdp_site.composition import compose
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
@@ -142,7 +143,7 @@ class Market:
         now_ns = time.time_ns()
         return {
             "epoch": self._epoch, "tick": self._tick, "published_ns": now_ns, "received_ns": now_ns,
-            "market_time_ms": now_ns // 1_000_000,
+            "market_time_ms": now_ns // NS_PER_MS,
         }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from marketdata.events import (
 )
 from marketdata.providers.massive.wire import TAG_FIELD, Aggregate, EventType, PriceBands, Quote, Trade
 from marketdata.transport.queues import QueueName
+from marketdata.units import NS_PER_MS
 
 _KNOWN_CODES: Final = frozenset(code.value for code in EventType)
 
@@ -64,7 +65,6 @@ _SIGNS_OF_INDICATOR: Final = MappingProxyType(
         **dict.fromkeys(TRADING_INDICATORS, int(HaltSign.TRADING)),
     }
 )
-_NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 def _by_name(columns: Sequence[str], **others: LineSource) -> Mapping[str, LineSource]:
@@ -88,8 +88,8 @@ _DECODERS: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSo
             PRICE_BANDS,
             _by_name(
                 PRICE_BAND_COLUMNS,
-                timestamp=Quotient("timestamp_ns", _NANOSECONDS_PER_MS),
-                nanoseconds=Remainder("timestamp_ns", _NANOSECONDS_PER_MS),
+                timestamp=Quotient("timestamp_ns", NS_PER_MS),
+                nanoseconds=Remainder("timestamp_ns", NS_PER_MS),
                 signs=Flags("indicators", _SIGNS_OF_INDICATOR),
             ),
         ),

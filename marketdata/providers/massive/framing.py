@@ -7,6 +7,7 @@ Two ways lead through. Nearly every frame holds nothing but known events that be
 symbol, in plain JSON: one compiled loop sorts all that wait, about 0.2 µs an event. A frame with anything
 else in it takes the second way, event by event, some 2 µs each, which knows the reason for everything it
 sets aside. A frame that is no JSON is cut into pieces first, so what is broken in it costs only itself.
+With `EVENT_DECODER=complete` every frame takes the second way (`marketdata.decoder_choice`).
 """
 
 import contextlib
@@ -19,9 +20,18 @@ import numpy as np
 
 from marketdata.codec.layout import SYMBOL_CHARACTERS
 from marketdata.codec.pieces import CONTENT_ERRORS, event_code, is_json, pieces_of
+from marketdata.decoder_choice import may_use_compiled_loops
 from marketdata.events import LONGEST_SYMBOL, Symbol
 from marketdata.feeds import MAX_FRAME_CHARACTERS, StatusEvent
-from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, Part, route_frames
+from marketdata.kernels.frame_routing import (
+    LEAST_EVENT,
+    ROUTED_EVENT,
+    ROUTED_PART,
+    TYPE_ROUTE,
+    FrameLayout,
+    RoutingArrays,
+    route_frames,
+)
 from marketdata.kernels.json_text import packed_word
 from marketdata.providers.base import RoutedEvents, Routing
 from marketdata.providers.massive.wire import TAG_FIELD, EventType
@@ -94,7 +104,7 @@ _GROUP_OF_HEADER: Final[Mapping[type[_Header], int]] = {
 }
 
 
-_TAG_KEY: Final = packed_word(TAG_FIELD)
+_TAG_KEY: Final = np.uint64(packed_word(TAG_FIELD))
 _ROUTES: Final = np.array(
     [
         (
@@ -104,7 +114,7 @@ _ROUTES: Final = np.array(
         )
         for header, group in _GROUP_OF_HEADER.items()
     ],
-    dtype=np.uint64,
+    dtype=TYPE_ROUTE,
 )
 _KNOWN_TYPES: Final = frozenset([*EventType, "status"])
 
@@ -122,7 +132,8 @@ class FrameRouter:
 
     def __init__(self, shard_count: int) -> None:
         self._shard_count = shard_count
-        self._parts = np.zeros((len(_QUEUES) * shard_count, len(Part)), dtype=np.int64)
+        self._is_compiled = may_use_compiled_loops()
+        self._layout = FrameLayout(_TAG_KEY, _ROUTES, SYMBOL_CHARACTERS, LONGEST_SYMBOL, shard_count)
         self._make_room(0)
         self._start_anew()
 
@@ -132,7 +143,11 @@ class FrameRouter:
 
     def take(self) -> Routing:
         """Everything added since the last call. Never raises: what is not understood is set aside."""
-        self._sort(self._frames)
+        if self._is_compiled:
+            self._sort(self._frames)
+        else:
+            for data in self._frames:
+                self._add_one_by_one(data)
         parts = [
             RoutedEvents(
                 _QUEUES[bucket // self._shard_count],
@@ -157,16 +172,12 @@ class FrameRouter:
         texts = [_text_of(data) for data in frames]
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
         text = b"\0".join([*texts, b""])
-        if len(text) > len(self._result):
+        if len(text) > len(self._arrays.result):
             self._make_room(len(text))
         number = start = 0
         while number < len(frames):
-            number, start, part_count = route_frames(
-                text, lengths, number, start,
-                _TAG_KEY, _ROUTES, SYMBOL_CHARACTERS, LONGEST_SYMBOL, self._shard_count,
-                self._events, self._result, self._parts,
-            )  # fmt: skip
-            for bucket, event_count, first, end in self._parts[:part_count].tolist():
+            number, start, part_count = route_frames(text, lengths, number, start, self._layout, self._arrays)
+            for bucket, event_count, first, end in self._arrays.parts[:part_count].tolist():
                 self._append(bucket, self._sorted_text[first:end], event_count)
             if number < len(frames):
                 self._add_one_by_one(frames[number])
@@ -174,9 +185,12 @@ class FrameRouter:
                 number += 1
 
     def _make_room(self, size: int) -> None:
-        self._events = np.empty((size // LEAST_EVENT, EVENT_COLUMNS), dtype=np.int64)
-        self._result = np.empty(size, dtype=np.uint8)
-        self._sorted_text = memoryview(self._result.data)
+        self._arrays = RoutingArrays(
+            events=np.empty(size // LEAST_EVENT, dtype=ROUTED_EVENT),
+            result=np.empty(size, dtype=np.uint8),
+            parts=np.zeros(len(_QUEUES) * self._shard_count, dtype=ROUTED_PART),
+        )
+        self._sorted_text = memoryview(self._arrays.result.data)
 
     def _append(self, bucket: int, events: msgspec.Raw | bytes | memoryview, event_count: int = 1) -> None:
         self._pieces[bucket] += (b",", events)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from marketdata.kernels.frame_routing import EVENT_COLUMNS, LEAST_EVENT, Part, route_frames
+from marketdata.kernels.frame_routing import (
+    LEAST_EVENT,
+    ROUTED_EVENT,
+    ROUTED_PART,
+    TYPE_ROUTE,
+    FrameLayout,
+    RoutingArrays,
+    route_frames,
+)
 from marketdata.kernels.symbols import characters_of
 
 LONGEST_SYMBOL = 32
@@ -24,8 +32,9 @@ def packed(word: str) -> int:
 
 
 ROUTES = np.array(
-    [(packed(tag), packed("y" if tag == "B" else "n"), group) for tag, group in GROUPS.items()], np.uint64
+    [(packed(tag), packed("y" if tag == "B" else "n"), group) for tag, group in GROUPS.items()], TYPE_ROUTE
 )
+LAYOUT = FrameLayout(np.uint64(packed("e")), ROUTES, CHARACTERS, LONGEST_SYMBOL, SHARDS)
 
 
 def bucket_of(tag: str, symbol: str) -> int:
@@ -38,23 +47,12 @@ def routed(*frames: str, first: int = 0) -> tuple[int, Mapping[int, tuple[int, s
     text = b"".join(frame + b"\0" for frame in texts)
     start = sum(len(frame) + 1 for frame in texts[:first])
     result = np.full(len(text), NO_BYTE, np.uint8)
-    events = np.empty((len(text) // LEAST_EVENT, EVENT_COLUMNS), np.int64)
-    parts = np.full((len(GROUPS) * SHARDS, len(Part)), -7, np.int64)
+    events = np.empty(len(text) // LEAST_EVENT, ROUTED_EVENT)
+    parts = np.full(len(GROUPS) * SHARDS, -7, ROUTED_PART)
     lengths = np.array([len(frame) for frame in texts], np.int64)
 
     frame, end, part_count = route_frames(
-        text,
-        lengths,
-        first,
-        start,
-        packed("e"),
-        ROUTES,
-        CHARACTERS,
-        LONGEST_SYMBOL,
-        SHARDS,
-        events,
-        result,
-        parts,
+        text, lengths, first, start, LAYOUT, RoutingArrays(events, result, parts)
     )
 
     assert end == sum(len(text) + 1 for text in texts[:frame])

@@ -7,7 +7,8 @@ from marketdata.feeds import Frame
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.writer import RecordingWriter
-from tests.support.builders import NANOSECONDS_PER_MS, batch_body, new_york_ms, quote_wire, trade_wire
+from marketdata.units import NS_PER_MS
+from tests.support.builders import batch_body, new_york_ms, quote_wire, trade_wire
 
 METADATA = Metadata(feed="127.0.0.1:9400", subscriptions=("T.*", "Q.*"))
 OPENING_MS = new_york_ms("2026-11-20", "09:30:00")
@@ -16,7 +17,7 @@ OPENING_MS = new_york_ms("2026-11-20", "09:30:00")
 def frame_at(time_ms: int, symbol: str = "AAPL", *, delay_ms: int = 20) -> Frame:
     """A frame with a trade and a quote of one instant, received a moment later."""
     events = [trade_wire(symbol, timestamp_ms=time_ms), quote_wire(symbol, timestamp_ms=time_ms)]
-    return Frame(batch_body(events).decode(), (time_ms + delay_ms) * NANOSECONDS_PER_MS)
+    return Frame(batch_body(events).decode(), (time_ms + delay_ms) * NS_PER_MS)
 
 
 def frames_from(start_ms: int, count: int, *, step_ms: int = 1_000) -> list[Frame]:

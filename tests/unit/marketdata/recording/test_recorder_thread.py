@@ -17,7 +17,8 @@ from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import MIN_ROTATE_BYTES, Recorder, RecorderConfig
 from marketdata.recording.writer import SUFFIX, RecordingWriter
-from tests.support.builders import NANOSECONDS_PER_MS, new_york_ms
+from marketdata.units import NS_PER_MS
+from tests.support.builders import new_york_ms
 from tests.support.deadlines import eventually_sync
 from tests.unit.marketdata.recording.recordings import (
     METADATA,
@@ -55,8 +56,7 @@ def test_recordings_are_their_owners_alone(tmp_path: Path) -> None:
 
 def test_a_new_file_begins_at_the_size_and_names_sort_by_time(tmp_path: Path) -> None:
     frames = [
-        Frame(os.urandom(MIN_ROTATE_BYTES // 2), (OPENING_MS + index) * NANOSECONDS_PER_MS)
-        for index in range(6)
+        Frame(os.urandom(MIN_ROTATE_BYTES // 2), (OPENING_MS + index) * NS_PER_MS) for index in range(6)
     ]
     with Recorder(config(tmp_path, rotate_bytes=MIN_ROTATE_BYTES, block_bytes=2**18)) as recorder:
         recorder.record(frames)

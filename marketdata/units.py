@@ -1,0 +1,8 @@
+"""How many of one unit of time there are in another, said once for all rooms."""
+
+from typing import Final
+
+NS_PER_MS: Final = 1_000_000
+NS_PER_SECOND: Final = 1_000_000_000
+MS_PER_SECOND: Final = 1_000
+MS_PER_MINUTE: Final = 60_000
