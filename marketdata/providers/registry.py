@@ -17,6 +17,7 @@ _PACKAGES: Final = {
 }
 DEFAULT_PROVIDER: Final = "massive"
 _TEMPLATE: Final = "marketdata/providers/_template"
+_MISSING: Final = object()
 
 
 def provider_names() -> tuple[str, ...]:
@@ -25,7 +26,7 @@ def provider_names() -> tuple[str, ...]:
 
 
 @functools.cache
-def provider_plugin(name: str) -> ProviderPlugin:
+def provider_plugin(name: str) -> ProviderPlugin[Any]:
     """The provider of this name. Its package is imported at the first call.
 
     Raises:
@@ -57,7 +58,7 @@ def provider_plugin(name: str) -> ProviderPlugin:
         raise ConfigurationError(
             f"provider {name}: PLUGIN in {module_name} calls itself {plugin.name!r}; expected: {name!r}"
         )
-    checked: ProviderPlugin = plugin
+    checked: ProviderPlugin[Any] = plugin
     return checked
 
 
@@ -87,11 +88,14 @@ def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) 
 
 
 def _missing_parts(plugin: object) -> Sequence[str]:
-    """The parts that are not there, each with what is expected: its call, and the first line on it."""
+    """The parts that are not there, each with what is expected: its call, and the first line on it.
+
+    None is asked for its value: a format loads compiled code, which not every process needs.
+    """
     return [
         f"{part} (expected: {_expected(part, declared)})"
         for part, declared in vars(ProviderPlugin).items()
-        if not part.startswith("_") and not hasattr(plugin, part)
+        if not part.startswith("_") and inspect.getattr_static(plugin, part, _MISSING) is _MISSING
     ]
 
 

@@ -27,6 +27,7 @@ from marketdata.recording.format import Metadata
 from marketdata.recording.writer import RecordingWriter
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from mdp_site.env import Environment
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import block_rows, calendar_of, new_york_ms, trade_wire
@@ -58,7 +59,8 @@ def trades(*prices: float) -> list[dict[str, object]]:
 
 def replay_of(path: Path, **settings: str) -> Provider:
     plugin = provider_plugin("replay")
-    of_replay = {"REPLAY_FILES": str(path), "REPLAY_SPEED": "max", **settings}
+    variables = {"REPLAY_FILES": str(path), "REPLAY_SPEED": "max", **settings}
+    of_replay = plugin.read_settings(Environment(variables))
     return plugin.create(of_replay, plugin.target(of_replay))
 
 
@@ -147,7 +149,7 @@ async def test_a_long_recording_waits_for_who_takes_it_and_loses_nothing(tmp_pat
         ({"REPLAY_FILES": "/nowhere/at/all.mdprec"}, "cannot be read"),
         ({"REPLAY_SPEED": "fast"}, "REPLAY_SPEED is 'fast'; accepted: max"),
         ({"REPLAY_SPEED": "0"}, "speed must be"),
-        ({"REPLAY_LOOP": "perhaps"}, "REPLAY_LOOP is 'perhaps'; accepted: on or off"),
+        ({"REPLAY_LOOP": "perhaps"}, "REPLAY_LOOP='perhaps' is not valid; accepted: one of 1, on"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(tmp_path: Path, settings: dict[str, str], words: str) -> None:
@@ -215,8 +217,9 @@ async def test_the_feed_of_a_third_provider_connects_again_after_its_end(third: 
     application = web.Application()
     application.router.add_get("/stocks", serve)
     async with TestServer(application) as server:
-        settings = {"THIRD_FEED": f"ws://{server.host}:{server.port}/stocks"}
         plugin = provider_plugin(third)
+        variables = {"THIRD_FEED": f"ws://{server.host}:{server.port}/stocks"}
+        settings = plugin.read_settings(Environment(variables))
         provider = plugin.create(settings, plugin.target(settings))
         async with playing(provider):
             batches = await batches_of(provider, 2)

@@ -27,7 +27,11 @@ from marketdata.providers.base import (
 )
 from marketdata.providers.buffered import STOPPED_BY_OPERATOR
 from marketdata.providers.frame_buffer import FrameBuffer
-from marketdata.providers.massive.configuration import DELAY_ROOM_MS, MassiveConfiguration
+from marketdata.providers.massive.configuration import (
+    DELAY_ROOM_MS,
+    MassiveConfiguration,
+    configuration_of,
+)
 from marketdata.providers.massive.framing import count_events
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.session import Session
@@ -123,7 +127,7 @@ class MassiveProvider:
         if target == before:
             return
         if target is not None:
-            self._configuration = self._configuration.aimed_at(target)
+            self._configuration = configuration_of(self._configuration, target)
         self._target = target
         if session is not None and before is not None and _differ_in_subscriptions_only(before, target):
             session.subscribe_to(self._configuration)

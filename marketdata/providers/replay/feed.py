@@ -15,7 +15,7 @@ from marketdata.providers.base import ProviderState, ProviderStatus
 from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider
 from marketdata.providers.replay.configuration import (
     EVERYTHING,
-    ReplayConfiguration,
+    ReplaySettings,
     check_target,
     recordings_of,
 )
@@ -45,15 +45,15 @@ class ReplayProvider(BufferedProvider):
 
     def __init__(
         self,
-        configuration: ReplayConfiguration,
+        settings: ReplaySettings,
         target: FeedTarget,
         wire_format: WireFormat,
         *,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(wire_format, clock)
-        self._configuration = configuration
-        Pacing(self.clock, configuration.speed)  # refuses a speed that is out of range
+        self._settings = settings
+        Pacing(self.clock, settings.speed)  # refuses a speed that is out of range
         self._target: FeedTarget | None = None
         self._changed = asyncio.Event()
         self._feed_times: deque[tuple[int, int]] = deque()
@@ -101,7 +101,7 @@ class ReplayProvider(BufferedProvider):
         try:
             with Selection(recordings_of(target)) as selection:
                 while await self._play_once(selection, stopping):
-                    if not self._configuration.loop:
+                    if not self._settings.loop:
                         self.state = FINISHED
                         return
         except ConfigurationError as error:  # it could be read when it was chosen
@@ -117,7 +117,7 @@ class ReplayProvider(BufferedProvider):
             confirmed=(EVERYTHING,),
         )
         self.state = ProviderStatus(ProviderState.LIVE)
-        pacing, feed_clock = Pacing(self.clock, self._configuration.speed), RecordedClock()
+        pacing, feed_clock = Pacing(self.clock, self._settings.speed), RecordedClock()
         blocks = selection.blocks()
         while (frames := await asyncio.to_thread(_next_block, blocks)) is not None:
             for frame in frames:
