@@ -1,9 +1,9 @@
 """The feed's own clock: what time it is where the events come from, which no event can be ahead of.
 
 A live feed is on the time of the world: the received time, less the delay of a delayed feed. A simulated or
-replayed feed has a day and a speed of its own and declares its time in a status, `{"ev":"status",
-"status":"clock","message":"<epoch milliseconds>"}`, before the events that it bounds. Only a feed at an
-address of the operator's choice may declare one: the vendor's feeds are live, whatever they say.
+replayed feed has a day and a speed of its own. It declares its time before the events that it bounds, in a
+status `CLOCK_STATUS` whose message is the time in epoch milliseconds. Only a feed at an address of the
+operator's choice may declare one: a provider's own feeds are live, whatever they say.
 """
 
 import re

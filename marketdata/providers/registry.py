@@ -74,6 +74,15 @@ def wire_format(name: str) -> WireFormat:
     raise ContentError("unknown_format", f"{name!r}; known are the formats of {', '.join(provider_names())}")
 
 
+def recorded_format(name: str) -> WireFormat:
+    """The format that a recording names. Older recordings name none: there was one provider.
+
+    Raises:
+        ContentError: see `wire_format`.
+    """
+    return wire_format(name or DEFAULT_PROVIDER)
+
+
 @functools.cache
 def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) -> BatchDecoder:
     """What reads the batches of a format and queue into columns of `marketdata.events`.

@@ -21,6 +21,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.recording.directory import check_directory
 from marketdata.recording.format import Metadata
+from marketdata.recording.frames import FrameReader
 from marketdata.recording.trading_days import next_day_start_ns
 from marketdata.recording.writer import RecordingWriter
 
@@ -38,12 +39,15 @@ log = get_logger(__name__)
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where to write; a new file begins at `rotate_bytes`, and with `rotate_daily` at 04:00 in New York.
 
+    `frame_reader` reads the frames' format, which `metadata` names.
+
     Raises:
         ConfigurationError: `rotate_bytes` is too small.
     """
 
     directory: Path
     metadata: Metadata
+    frame_reader: FrameReader
     rotate_bytes: int = DEFAULT_ROTATE_BYTES
     rotate_daily: bool = True
     capacity_bytes: int = CAPACITY_BYTES
@@ -71,7 +75,7 @@ class Recorder:
         config: RecorderConfig,
         *,
         clock: Clock | None = None,
-        open_file: Callable[[Path, Metadata, int], RecordingWriter] = RecordingWriter,
+        open_file: Callable[[Path, Metadata, int, FrameReader], RecordingWriter] = RecordingWriter,
     ) -> None:
         self._config = config
         self._metadata = config.metadata
@@ -193,7 +197,7 @@ class Recorder:
             file = None
         if file is None:
             metadata = structs.replace(self._metadata, created_ns=self._clock.time_ns())
-            file = self._file = self._open_file(config.directory, metadata, received_ns)
+            file = self._file = self._open_file(config.directory, metadata, received_ns, config.frame_reader)
             self._day_ends_ns = next_day_start_ns(received_ns)
             log.info("recording begun", path=str(file.path))
         return file

@@ -22,8 +22,16 @@ from marketdata.listener.ledger import Ledger
 from marketdata.observability.tracing import Tracing
 from marketdata.providers import _template, registry
 from marketdata.providers.base import Provider, ProviderState
-from marketdata.providers.registry import batch_decoder, provider_plugin, wire_format
+from marketdata.providers.registry import (
+    batch_decoder,
+    provider_names,
+    provider_plugin,
+    recorded_format,
+    wire_format,
+)
 from marketdata.recording.format import Metadata
+from marketdata.recording.reader import RecordingReader
+from marketdata.recording.summary import summarize
 from marketdata.recording.writer import RecordingWriter
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
@@ -45,7 +53,8 @@ def record(folder: Path, events: list[dict[str, object]], format_name: str) -> P
         Frame(json.dumps([event]), (START_MS + 50 + index * 1_000) * NS_PER_MS)
         for index, event in enumerate(events)
     ]
-    writer = RecordingWriter(folder, Metadata(format=format_name), frames[0].received_ns)
+    frame_reader = wire_format(format_name if format_name in provider_names() else "massive")
+    writer = RecordingWriter(folder, Metadata(format=format_name), frames[0].received_ns, frame_reader)
     writer.write(frames)
     return writer.finish()
 
@@ -192,7 +201,12 @@ def ticks(*prices: float) -> list[dict[str, object]]:
 async def test_a_third_provider_is_one_folder_one_line_and_one_recording(third: str, tmp_path: Path) -> None:
     late = ticks(99.0)[0] | {"at": START_MS + 5, "flags": [7]}
     events: list[dict[str, object]] = [*ticks(20.0, 21.0), late, {"kind": "??"}]
-    provider = replay_of(record(tmp_path / "recordings", events, third))
+    path = record(tmp_path / "recordings", events, third)
+    with RecordingReader(path) as reader:
+        summary = summarize(reader, recorded_format(third))
+    assert summary.events == {"trade": 3, "??": 1}
+    assert summary.last_market_time_ms == START_MS + 5, "a recording reads its times in its own format"
+    provider = replay_of(path)
     async with playing(provider):
         batches = await batches_of(provider, 4)
 

@@ -24,3 +24,19 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="tra
     fractional_size: float | str | None = msgspec.field(name="exact", default=None)
     flags: tuple[int, ...] | None = msgspec.field(default=())
     id: msgspec.Raw = msgspec.field(default=msgspec.Raw())
+
+
+class TickHeader(msgspec.Struct, gc=False):
+    """What an event says of itself, for recordings: see `marketdata.recording.frames.EventHeader`.
+
+    Every field has a default, since a recording holds whatever came.
+    """
+
+    kind: str = ""
+    symbol: str = msgspec.field(name="ticker", default="")
+    time_ms: int = msgspec.field(name="at", default=0)
+
+    @property
+    def is_status(self) -> bool:
+        """The provider sends no statuses."""
+        return False

@@ -11,6 +11,8 @@ same as absent.
 """
 
 import enum
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
 import msgspec
@@ -118,3 +120,17 @@ class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag
 
 
 Aggregate: TypeAlias = SecondAggregate | MinuteAggregate
+
+EVENTS: Final[Mapping[EventType, type[msgspec.Struct]]] = MappingProxyType(
+    {
+        EventType(str(event.__struct_config__.tag)): event
+        for event in (SecondAggregate, MinuteAggregate, Trade, Quote, PriceBands)
+    }
+)
+"""What is declared of each type of event."""
+
+
+def symbol_field(event: type[msgspec.Struct]) -> str:
+    """The wire's name of the symbol of an event."""
+    (name,) = (field.encode_name for field in msgspec.structs.fields(event) if field.name == "symbol")
+    return name

@@ -13,6 +13,7 @@ from marketdata.feeds import FeedTarget, Frame
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import ProviderState, ProviderStatus
 from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider
+from marketdata.providers.registry import recorded_format
 from marketdata.providers.replay.configuration import (
     EVERYTHING,
     ReplaySettings,
@@ -65,8 +66,8 @@ class ReplayProvider(BufferedProvider):
             return
         if target is not None:
             check_target(target)
-            with Selection(recordings_of(target)) as selection:
-                formats = {reader.metadata.format or self.format for reader in selection.readers}
+            with Selection(recordings_of(target), recorded_format) as selection:
+                formats = {recorded_format(reader.metadata.format).name for reader in selection.readers}
             if formats != {self.format}:
                 raise ConfigurationError(
                     f"{target.feed} was recorded in the format {', '.join(sorted(formats))}; this listener "
@@ -99,7 +100,7 @@ class ReplayProvider(BufferedProvider):
     async def _play(self, target: FeedTarget, stopping: asyncio.Event) -> None:
         """All frames, once or for ever; returns early when stopping, or when aimed elsewhere."""
         try:
-            with Selection(recordings_of(target)) as selection:
+            with Selection(recordings_of(target), recorded_format) as selection:
                 while await self._play_once(selection, stopping):
                     if not self._settings.loop:
                         self.state = FINISHED
@@ -117,7 +118,8 @@ class ReplayProvider(BufferedProvider):
             confirmed=(EVERYTHING,),
         )
         self.state = ProviderStatus(ProviderState.LIVE)
-        pacing, feed_clock = Pacing(self.clock, self._settings.speed), RecordedClock()
+        pacing = Pacing(self.clock, self._settings.speed)
+        feed_clock = RecordedClock(self._format)
         blocks = selection.blocks()
         while (frames := await asyncio.to_thread(_next_block, blocks)) is not None:
             for frame in frames:

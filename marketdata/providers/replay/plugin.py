@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from marketdata.clock import Clock
-from marketdata.errors import ConfigurationError, ContentError
+from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
@@ -46,19 +46,14 @@ class ReplayPlugin:
     ) -> Provider:
         """The replay, in the format of the recordings. It has no use for a calendar."""
         del load_calendar
-        from marketdata.providers.registry import DEFAULT_PROVIDER, wire_format
+        from marketdata.providers.registry import recorded_format
         from marketdata.providers.replay.feed import ReplayProvider
         from marketdata.recording.selection import Selection
 
         check_target(target)
-        with Selection(recordings_of(target)) as selection:
-            # Recordings of before do not tell their format: there was one.
-            name = selection.readers[0].metadata.format or DEFAULT_PROVIDER
-        try:
-            recorded_format = wire_format(name)
-        except ContentError as error:
-            raise ConfigurationError(f"REPLAY_FILES is {target.feed}: {error}") from error
-        return ReplayProvider(settings, target, recorded_format, clock=clock)
+        with Selection(recordings_of(target), recorded_format) as selection:
+            wire_format = recorded_format(selection.readers[0].metadata.format)
+        return ReplayProvider(settings, target, wire_format, clock=clock)
 
     def reference_source(
         self, settings: ReplaySettings, *, patience_seconds: float | None = None
