@@ -11,13 +11,13 @@ MAX_FRAME_CHARACTERS: Final = 16 * 2**20
 class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What to listen to, in the words of the provider: what it accepts, its `validate` says.
 
-    `session`: a number that has changed asks for a new connection although nothing else changed.
+    `generation`: another number asks for a new connection although nothing else changed.
     """
 
     feed: str
     market: str
     subscriptions: tuple[str, ...]
-    session: int = 0
+    generation: int = 0
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

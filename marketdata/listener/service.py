@@ -36,7 +36,7 @@ class Listener:
     With a lease, a second listener waits as a standby: two connections of one account end each other.
     With records, it follows the wanted state that operators store, from `wanted` on.
     `tap` sees the frames, before they are routed, as they are taken: once for each group, in the event loop.
-    `on_target` hears what the feed is aimed at when operators change that, before its first frames come.
+    `on_target` gets each new target of the feed, before its first frames come.
     """
 
     name = "listener"

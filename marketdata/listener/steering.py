@@ -1,4 +1,4 @@
-"""The listener as a steered service: the wanted state aims the provider."""
+"""The listener as a steered service: the wanted state is the provider's target."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from marketdata.providers.base import Provider
 class SteeredListener:
     """Implements `marketdata.runtime.steering.Steered`.
 
-    `on_target` hears what the provider was aimed at, each time.
+    `on_target` gets each new target of the provider.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class SteeredListener:
         return read_wanted(stored)
 
     def apply(self, wanted: ListenerWanted) -> None:
-        """Aim the provider at it; all settings at once, since they are accepted or refused together."""
+        """Make it the provider's target: all settings at once, accepted or refused together."""
         target = wanted.target
-        self._provider.aim(target)
+        self._provider.set_target(target)
         if target is not None and self._on_target is not None:
             self._on_target(target)
 

@@ -38,7 +38,7 @@ class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
         if not self.running:
             return None
         return FeedTarget(
-            feed=self.feed, market=self.market, subscriptions=self.subscriptions, session=self.session
+            feed=self.feed, market=self.market, subscriptions=self.subscriptions, generation=self.session
         )
 
 

@@ -47,7 +47,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 def recorder_config(
     directory: Path, target: FeedTarget, options: Mapping[str, Any], *, format_name: str
 ) -> RecorderConfig:
-    """The recorder that the options describe, for what the feed is aimed at.
+    """The recorder that the options describe, for the target of the feed.
 
     `format_name`: the name of the format of its frames.
 

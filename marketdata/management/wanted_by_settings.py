@@ -5,7 +5,7 @@ from marketdata.listener.wanted import ListenerWanted
 
 
 def wanted_by_settings() -> ListenerWanted:
-    """To run, aimed at what the provider's settings say."""
+    """To run, with the target of the provider's settings."""
     target = chosen_provider().target(provider_settings())
     return ListenerWanted(
         running=True, feed=target.feed, market=target.market, subscriptions=target.subscriptions

@@ -40,12 +40,14 @@ class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the newest connection: the how-many-eth since the start, and since when it works.
+class ConnectionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the newest connection.
 
-    `live_since_ns` is 0 until it does, `newest_received_ns` until a frame with data came. `confirmed` are the
-    subscriptions that the provider acknowledged, and `complaint` is the last thing that it refused without
-    ending the connection.
+    `number`: its ordinal since the start of the process.
+    `live_since_ns`: when it became usable; 0 before.
+    `newest_received_ns`: when the newest frame with data came; 0 before the first.
+    `confirmed`: the subscriptions that the provider acknowledged.
+    `complaint`: the last refusal of the provider that did not end the connection.
     """
 
     number: int = 0
@@ -125,8 +127,8 @@ class Provider(Protocol):
         """The state of the connection now."""
 
     @property
-    def session(self) -> SessionReport:
-        """What the newest connection has come to."""
+    def connection(self) -> ConnectionReport:
+        """What is known of the newest connection."""
 
     @property
     def outlook(self) -> FeedOutlook:
@@ -136,18 +138,18 @@ class Provider(Protocol):
     def counts(self) -> BufferCounts:
         """What arrived, and what became of it before it was taken."""
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         """Listen to this from now on; None disconnects until the next call.
 
-        Other subscriptions are asked for on the open connection; another feed, market or session number
-        ends it and begins a new one at once.
+        Other subscriptions are sent on the open connection. Another feed, market or generation ends it and
+        begins a new one at once.
 
         Raises:
             ConfigurationError: the target is not accepted, and nothing has changed.
         """
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep the feed connected until `stopping`; trouble is waited out, and told in `status`."""
+        """Keep the feed connected until `stopping`. Failures are waited out, and reported in `status`."""
 
     async def frames(self) -> Sequence[Frame]:
         """Wait for frames and hand over those that wait, oldest first, up to about a megabyte of text.

@@ -90,7 +90,7 @@ class ProviderPlugin(Protocol[S]):
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,
     ) -> Provider:
-        """The feed, aimed at the target; nothing is connected yet.
+        """The feed with this target; nothing is connected yet.
 
         `load_calendar` gives the trading calendar around an instant (epoch nanoseconds); it may take seconds.
         Without it the market is taken to be always open.

@@ -63,7 +63,7 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Writes what `record` is given. A context manager: at its end all that waits is written and finished.
 
-    Concurrency: `record`, `aim` and `finish_file` from one thread (the event loop's); neither waits.
+    Concurrency: `record`, `set_target` and `finish_file` from one thread (the event loop's); neither waits.
     Side effects: a thread and files, from entering to leaving.
 
     Raises (when entered):
@@ -121,7 +121,7 @@ class Recorder:
                 return
         self._tell_dropped(len(frames), "disk_too_slow", "the disk is slower than the feed")
 
-    def aim(self, target: FeedTarget) -> None:
+    def set_target(self, target: FeedTarget) -> None:
         """What the next frames are of; where it is something else, they begin a file that says so.
 
         The few frames that were received and not recorded yet count as the next ones. What is known of a

@@ -21,11 +21,11 @@ from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.listener import Listener
 from marketdata.providers.base import (
     BufferCounts,
+    ConnectionReport,
     EventRouter,
     FeedOutlook,
     ProviderState,
     ProviderStatus,
-    SessionReport,
 )
 from marketdata.providers.frame_buffer import TAKE_CHARACTERS
 from marketdata.providers.massive.framing import FrameRouter
@@ -64,7 +64,7 @@ class _FramesForEver:
     format = "massive"
 
     status = ProviderStatus(ProviderState.LIVE)
-    session = SessionReport()
+    connection = ConnectionReport()
     outlook = FeedOutlook()
 
     def __init__(self, frames: Iterable[str]) -> None:
@@ -83,7 +83,7 @@ class _FramesForEver:
             events_dropped={},
         )
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         raise AssertionError(f"nobody steers a benchmark, not to {target} either")
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -18,7 +18,7 @@ from marketdata.listener import Listener
 from marketdata.management.commands.run_listener import build_listener, create_provider
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys

@@ -109,7 +109,7 @@ async def test_a_recording_goes_through_the_platform_as_its_feed_did(tmp_path: P
         batches = await batches_of(provider, 3)
         await eventually(lambda: provider.status.reason == "finished", scaled(5))
         assert provider.status.state is ProviderState.MARKET_CLOSED
-        assert provider.session.confirmed == ("*",)
+        assert provider.connection.confirmed == ("*",)
 
     assert {batch.format for batch in batches} == {"massive"}
     assert rows_of(batches)["AAPL"]["last_price"] == 12.0
@@ -128,9 +128,9 @@ async def test_a_replay_stops_and_turns_to_another_recording_while_it_waits(tmp_
     provider = replay_of(slow, REPLAY_SPEED="0.1")
     async with playing(provider):
         first = await batches_of(provider, 1)
-        provider.aim(None)
+        provider.set_target(None)
         await eventually(lambda: provider.status.state is ProviderState.STOPPED, scaled(5))
-        provider.aim(FeedTarget(feed=str(other), market="stocks", subscriptions=("*",)))
+        provider.set_target(FeedTarget(feed=str(other), market="stocks", subscriptions=("*",)))
         second = await batches_of(provider, 1)
     assert [rows_of(batches)["AAPL"]["last_price"] for batches in (first, second)] == [10.0, 99.0]
 
@@ -139,7 +139,7 @@ async def test_a_replay_begins_again_if_it_shall(tmp_path: Path) -> None:
     provider = replay_of(record(tmp_path, trades(10.0, 11.0), "massive"), REPLAY_LOOP="on")
     async with playing(provider):
         await batches_of(provider, 5)
-        assert provider.session.number >= 3
+        assert provider.connection.number >= 3
 
 
 async def test_a_long_recording_waits_for_who_takes_it_and_loses_nothing(tmp_path: Path) -> None:

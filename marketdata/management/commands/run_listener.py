@@ -88,5 +88,5 @@ def build_listener(provider: Provider, recorder: Recorder | None = None) -> List
         clock=clock,
         tracing=configure_tracing("listener"),
         tap=recorder.record if recorder else None,
-        on_target=recorder.aim if recorder else None,
+        on_target=recorder.set_target if recorder else None,
     )

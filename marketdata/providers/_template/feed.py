@@ -33,9 +33,9 @@ class TemplateProvider(BufferedProvider):
         self._backoff = backoff or Backoff(initial_seconds=0.5, maximum_seconds=15.0, minimum_seconds=0.1)
         self._target: FeedTarget | None = None
         self._changed = asyncio.Event()
-        self.aim(target)
+        self.set_target(target)
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         """Listen to this from now on; None disconnects."""
         if target is not None:
             check_target(target)

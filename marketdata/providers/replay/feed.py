@@ -58,9 +58,9 @@ class ReplayProvider(BufferedProvider):
         self._target: FeedTarget | None = None
         self._changed = asyncio.Event()
         self._feed_times: deque[tuple[int, int]] = deque()
-        self.aim(target)
+        self.set_target(target)
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         """Play these recordings from their beginning; None stops."""
         if target == self._target:
             return
@@ -98,7 +98,7 @@ class ReplayProvider(BufferedProvider):
         return self._feed_times[0][1] if self._feed_times else super().feed_time_ms(received_ns)
 
     async def _play(self, target: FeedTarget, stopping: asyncio.Event) -> None:
-        """All frames, once or for ever; returns early when stopping, or when aimed elsewhere."""
+        """All frames, once or for ever; returns early when stopping, or for another target."""
         try:
             with Selection(recordings_of(target), recorded_format) as selection:
                 while await self._play_once(selection, stopping):
@@ -141,7 +141,7 @@ class ReplayProvider(BufferedProvider):
         return not (stopping.is_set() or self._changed.is_set())
 
     async def _disturbed(self, stopping: asyncio.Event, seconds: float | None = None) -> bool:
-        """Wait until we stop or are aimed elsewhere, for so long at most; whether that came."""
+        """Wait until we stop or have another target, for so long at most; whether that came."""
         waiting = [asyncio.create_task(event.wait()) for event in (stopping, self._changed)]
         try:
             done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -24,7 +24,13 @@ from marketdata.listener.wanted import (
 )
 from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import BufferCounts, FeedOutlook, ProviderState, ProviderStatus, SessionReport
+from marketdata.providers.base import (
+    BufferCounts,
+    ConnectionReport,
+    FeedOutlook,
+    ProviderState,
+    ProviderStatus,
+)
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.runtime.backoff import Backoff
@@ -47,7 +53,7 @@ class FakeProvider:
     def __init__(self) -> None:
         self.buffer = FrameBuffer(count_events)
         self.target: FeedTarget | None = None
-        self.session = SessionReport()
+        self.connection = ConnectionReport()
         self.outlook = FeedOutlook()
         self.status = ProviderStatus(ProviderState.CONNECTING)
         self.noticed: list[StatusEvent] = []
@@ -63,7 +69,7 @@ class FakeProvider:
     def counts(self) -> BufferCounts:
         return self.buffer.counts
 
-    def aim(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: FeedTarget | None) -> None:
         self.target = target
 
     def discard(self, reason: str) -> None:
@@ -261,14 +267,14 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
     assert (told().broker, told().recent_events, told().newest_received_ms) == (BrokerState.OK, 0, 0)
 
     rig.clock.advance(1)
-    rig.provider.session = SessionReport(newest_received_ns=rig.clock.time_ns())
+    rig.provider.connection = ConnectionReport(newest_received_ns=rig.clock.time_ns())
     batches = BatchMaker(rig.provider, SHARDS, "listener:1", Tracing(), ledger)
     batches.batches([Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())])
     assert (told().since_ms, told().recent_events) == (began_ms, 2)
     assert told().newest_received_ms == rig.clock.time_ns() // 1_000_000
 
     rig.clock.advance(RECENT_SECONDS + 1)
-    rig.provider.session = SessionReport(number=2)  # another connection, on which nothing came yet
+    rig.provider.connection = ConnectionReport(number=2)  # another connection, on which nothing came yet
     rig.provider.status = ProviderStatus(ProviderState.REFUSED, "auth_failed")
     assert told().recent_events == 0
     assert told().newest_received_ms == began_ms + 1_000

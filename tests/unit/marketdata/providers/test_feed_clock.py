@@ -39,7 +39,7 @@ def test_a_feed_of_our_choice_declares_its_time() -> None:
 def test_another_feed_has_another_clock() -> None:
     turned = provider("127.0.0.1:9000")
     turned.notice([DECLARATION])
-    turned.aim(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+    turned.set_target(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
     turned.notice([DECLARATION])
     assert turned.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
 

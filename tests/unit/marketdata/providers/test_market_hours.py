@@ -164,14 +164,14 @@ async def test_what_was_seen_before_the_feed_declared_its_time_counts_no_more() 
     hours = MarketHours(Provider(ProviderUnavailable("away")), lambda _ns: trading_calendar(), clock=clock)
     assert (await hours.look()).is_closed
 
-    hours.hear(at(FRIDAY, 10))
+    hours.set_feed_time(at(FRIDAY, 10))
     forgotten = hours.view
     assert forgotten is None
     assert (await hours.look()).session is MarketSession.REGULAR
-    hours.hear(at(FRIDAY, 10) + 1_000)
+    hours.set_feed_time(at(FRIDAY, 10) + 1_000)
     assert hours.view is not None, "the same clock, a second on"
 
-    hours.forget_feed()
+    hours.forget_feed_time()
     assert (await hours.look()).is_closed
 
 
@@ -182,7 +182,7 @@ async def test_the_feeds_own_clock_goes_before_the_one_that_rest_told_of() -> No
     await hours.look()
     provider.answer = ProviderUnavailable("away")
 
-    hours.hear(at(FRIDAY, 17))
+    hours.set_feed_time(at(FRIDAY, 17))
 
     assert (await hours.look()).session is MarketSession.AFTER_HOURS
 

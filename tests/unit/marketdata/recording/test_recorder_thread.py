@@ -95,7 +95,7 @@ def test_another_target_begins_a_file_that_names_it(tmp_path: Path) -> None:
     elsewhere = structs.replace(fewer, feed="RealTime")
     with Recorder(config(tmp_path, metadata=simulator, block_bytes=1)) as recorder:
         for number, target in enumerate((same, fewer, elsewhere)):
-            recorder.aim(target)
+            recorder.set_target(target)
             eventually_sync(lambda: len(recordings(tmp_path)) == number, 10)  # noqa: B023
             recorder.record(frames[10 * number : 10 * number + 10])
             eventually_sync(lambda: list(tmp_path.glob("*.part")), 10)
