@@ -1,7 +1,7 @@
 """What a provider is: a source of raw frames, and the knowledge of how to take them apart.
 
-The listener drives it: `run` keeps the connection, `frames` hands over what arrived, and the
-provider's router sorts the events into queues without reading more than type and symbol.
+The listener drives it: `run` keeps the connection, `frames` hands over what arrived, and `route` sorts the
+events into queues without reading more than type and symbol.
 """
 
 import asyncio
@@ -102,6 +102,18 @@ class Routing(msgspec.Struct, frozen=True):
     set_aside: Mapping[str, int]
 
 
+class RoutedFrames(msgspec.Struct, frozen=True):
+    """What a provider made of the frames of a group.
+
+    `set_aside` counts by reason what went to the unknown queue. `feed_time_ms` is the feed's own time (epoch
+    milliseconds) when the newest of the frames arrived: no event in them can be later.
+    """
+
+    parts: Sequence[RoutedEvents]
+    set_aside: Mapping[str, int]
+    feed_time_ms: int
+
+
 class EventRouter(Protocol):
     """Takes frames apart. Holds what was added since the last `take`; not safe for concurrent calls."""
 
@@ -161,14 +173,8 @@ class Provider(Protocol):
     def discard(self, reason: str) -> None:
         """Give up the frames that wait, and count them under `reason`."""
 
-    def router(self, shard_count: int) -> EventRouter:
-        """A router for this provider's frames."""
+    def route(self, frames: Sequence[Frame], shard_count: int) -> RoutedFrames:
+        """Sort the events of at least one frame, in the order in which the frames were taken.
 
-    def notice(self, statuses: Sequence[StatusEvent]) -> None:
-        """Learn of the statuses that a router found among the events."""
-
-    def feed_time_ms(self, received_ns: int) -> int:
-        """The feed's own time (epoch milliseconds) as of a frame that was received then (epoch nanoseconds).
-
-        It counts the statuses that were noticed before. No event of the frame can be later.
+        Statuses among the events are for the provider itself. Never raises for content.
         """

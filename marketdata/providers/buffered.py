@@ -9,10 +9,10 @@ from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.providers.base import (
     BufferCounts,
     ConnectionReport,
-    EventRouter,
     FeedOutlook,
     ProviderState,
     ProviderStatus,
+    RoutedFrames,
 )
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.wire_format import WireFormat
@@ -39,6 +39,7 @@ class BufferedProvider:
         self.state = ProviderStatus(ProviderState.STOPPED)
         self.report = ConnectionReport()
         self._format = wire_format
+        self._router_for = functools.cache(wire_format.router)
 
     @property
     def format(self) -> str:
@@ -77,15 +78,24 @@ class BufferedProvider:
         """Give up the frames that wait, and count them under `reason`."""
         self.buffer.discard(reason)
 
-    def router(self, shard_count: int) -> EventRouter:
-        """A router for its frames."""
-        return self._format.router(shard_count)
+    def route(self, frames: Sequence[Frame], shard_count: int) -> RoutedFrames:
+        """Sort the events of frames: see `marketdata.providers.base.Provider.route`."""
+        router = self._router_for(shard_count)
+        for frame in frames:
+            router.add(frame.data)
+        routing = router.take()
+        self.on_statuses(routing.statuses)
+        feed_time_ms = self.feed_time_ms(max([frame.received_ns for frame in frames]))
+        return RoutedFrames(routing.parts, routing.set_aside, feed_time_ms)
 
-    def notice(self, statuses: Sequence[StatusEvent]) -> None:
-        """Learn of the statuses that a router found among the events."""
+    def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:
+        """Take the statuses that stood among the events of routed frames."""
 
     def feed_time_ms(self, received_ns: int) -> int:
-        """The feed's own time: see `marketdata.providers.base.Provider.feed_time_ms`."""
+        """The feed's own time (epoch milliseconds) as of a frame that was received then (epoch nanoseconds).
+
+        It goes by the statuses of all frames up to this one.
+        """
         return received_ns // _NANOSECONDS_PER_MS
 
 

@@ -280,7 +280,7 @@ async def test_a_server_that_echoes_the_key_brings_it_into_no_status_and_no_log(
         ):
             await eventually(lambda: provider.status.state is ProviderState.REFUSED, 5)
             await eventually(lambda: feed.connections[0].socket.state.name == "CLOSED", 5)
-            provider.notice([StatusEvent(status, f"no such key: {KEY}")])
+            provider.on_statuses([StatusEvent(status, f"no such key: {KEY}")])
             assert KEY not in repr((provider.status, provider.connection))
             assert "no such key" in repr((provider.status, provider.connection))
     assert KEY not in capsys.readouterr().out

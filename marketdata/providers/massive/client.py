@@ -130,8 +130,12 @@ class MassiveProvider(BufferedProvider):
             self.buffer.close()
             self._enter(ProviderStatus(ProviderState.STOPPED))
 
-    def notice(self, statuses: Sequence[StatusEvent]) -> None:
-        """Count what the server says, and log what is not an acknowledgement."""
+    def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:
+        """Count what the server says, and log what is not an acknowledgement.
+
+        The connection read them at their arrival, for its own state. Here their turn among the frames counts:
+        a declared time holds for the frames behind it, which may have waited in the buffer.
+        """
         others = self._feed_clock.take(statuses)
         for event in (shown_status(event, self._shown) for event in others):
             known = event.status if event.status in KNOWN_STATUSES else "other"
@@ -145,7 +149,7 @@ class MassiveProvider(BufferedProvider):
                 )
 
     def feed_time_ms(self, received_ns: int) -> int:
-        """The feed's own time; see `marketdata.providers.base.Provider.feed_time_ms`."""
+        """The feed's own time; see `BufferedProvider.feed_time_ms`."""
         return self._feed_clock.feed_time_ms(received_ns)
 
     async def _run_connection(self, stopping: asyncio.Event) -> ConnectionEnd | None:
