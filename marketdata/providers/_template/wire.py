@@ -1,4 +1,4 @@
-"""How the provider writes its events: JSON objects, whose field `kind` tells the type.
+"""How the provider writes its events: JSON objects, whose field `kind` names the type.
 
 Field names are those of `marketdata.events`, where the platform has one; `name` gives the provider's. Declare
 what is read and nothing else, with the types of `marketdata.events`, which bound every number.
@@ -13,7 +13,7 @@ from marketdata.events import EpochMs, Price, SequenceNumber, Shares, Symbol
 TAG_FIELD: Final = "kind"
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="trade"):
+class TemplateTrade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="trade"):
     """One trade. The provider has no fractions of shares, and numbers its trades over all symbols."""
 
     symbol: Symbol = msgspec.field(name="ticker")
@@ -26,7 +26,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="tra
     id: msgspec.Raw = msgspec.field(default=msgspec.Raw())
 
 
-class TickHeader(msgspec.Struct, gc=False):
+class TemplateHeader(msgspec.Struct, gc=False):
     """What an event says of itself, for recordings: see `marketdata.recording.frames.EventHeader`.
 
     Every field has a default, since a recording holds whatever came.
