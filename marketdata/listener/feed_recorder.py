@@ -39,7 +39,7 @@ class FeedRecorder:
         troubles = {
             "lease": self._leadership.trouble,
             "provider": "" if live else " ".join(filter(None, (status.state, status.reason, status.detail))),
-            "disk": self._recorder.trouble,
+            "disk": self._recorder.failure,
         }
         return {dependency: reason for dependency, reason in troubles.items() if reason}
 

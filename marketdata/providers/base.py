@@ -60,7 +60,7 @@ class ConnectionReport(msgspec.Struct, frozen=True, kw_only=True):
 class FeedOutlook(msgspec.Struct, frozen=True, kw_only=True):
     """What the feed should bring now, so that its silence can be judged.
 
-    `session`: the market's, None while nobody has looked (a feed that brings events needs no look).
+    `session`: the market's; None before a look-up, which a feed that brings events does not need.
     `opens_ms`: when a closed market opens, in the market's own time (epoch milliseconds); 0 where unknown.
     `is_busy`: whether in the regular session some event is due every few seconds.
     `delay_ms`: by how much the feed is late by its nature, as the delayed plans are.
@@ -166,8 +166,8 @@ class Provider(Protocol):
     async def frames(self) -> Sequence[Frame]:
         """Wait for frames and hand over those that wait, oldest first, up to about a megabyte of text.
 
-        What nobody takes is bounded: the oldest frames give way, and are counted. Empty means that `run`
-        has ended and nothing is left.
+        Frames that wait are bounded: the oldest ones give way, and are counted. Empty means that `run` has
+        ended and nothing is left.
         """
 
     def discard(self, reason: str) -> None:

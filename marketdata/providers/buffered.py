@@ -58,7 +58,7 @@ class BufferedProvider:
 
     @property
     def outlook(self) -> FeedOutlook:
-        """Nobody has looked at the market's hours."""
+        """The market's hours are not known."""
         return FeedOutlook(is_busy=False)
 
     @property

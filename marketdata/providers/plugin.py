@@ -16,7 +16,7 @@ from marketdata.reference.sources import ReferenceSource
 from marketdata.trading_calendar import TradingCalendar
 
 S = TypeVar("S")
-"""A provider's own settings: a type of its package, which nobody else looks into."""
+"""A provider's own settings: a type of its package, opaque to everyone else."""
 
 
 class SettingsReader(Protocol):

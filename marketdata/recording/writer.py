@@ -30,7 +30,7 @@ UNFINISHED_SUFFIX: Final = ".mdprec.part"
 class RecordingWriter:
     """Appends blocks to a new file. Raises `OSError` where the disk does; whole blocks stay whole.
 
-    `frame_reader` reads the format that the metadata names: each block tells the market's time.
+    `frame_reader` reads the format that the metadata names: each block notes the market's time.
 
     Attributes: `path` (the unfinished file's), `size_bytes`, `frame_count`.
     """

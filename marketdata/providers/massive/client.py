@@ -50,8 +50,8 @@ class MassiveProvider(BufferedProvider):
 
     Without `market_hours` the market is taken to be always open.
 
-    Concurrency: one event loop. The socket is read whatever happens downstream: a slow reader would be
-    closed by the server, so frames that nobody takes give way in the buffer instead.
+    Concurrency: one event loop. The socket is read whatever happens downstream. The server would close the
+    connection of a slow reader, so frames that are not taken give way in the buffer instead.
     """
 
     def __init__(

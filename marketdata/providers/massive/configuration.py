@@ -1,4 +1,4 @@
-"""What the Massive provider must be told, checked before anything is connected."""
+"""The settings of a connection, checked before anything is connected."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What the replay must be told: which recordings, how fast, and whether to begin again."""
+"""The settings of a replay: which recordings, how fast, and whether to begin again."""
 
 from pathlib import Path
 from typing import Final

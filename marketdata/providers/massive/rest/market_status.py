@@ -60,7 +60,7 @@ class MarketAnswer(msgspec.Struct, rename="camel", frozen=True, gc=False):
             raise self._refused("is not understood")
         early, late = bool(self.early_hours), bool(self.after_hours)
         is_extended = self.market == _EXTENDED_HOURS
-        # Both told and both denied is no session either; what is not told is not denied.
+        # Both said and both denied is no session either; what is not said is not denied.
         neither = self.early_hours is False and self.after_hours is False
         if (early and late) or (is_extended and neither) or (not is_extended and (early or late)):
             raise self._refused("contradicts itself")
@@ -123,5 +123,5 @@ class RestMarketStatus:
         except ContentError as error:
             raise ContentError(error.reason, self._shown(str(error))) from None
         now_ms = self._clock.time_ns() // 1_000_000
-        told_ms = checked_time_ms(answer.market_time_ms, rest_url=self._base_url, now_ms=now_ms)
-        return MarketStatus(session, told_ms)
+        market_time_ms = checked_time_ms(answer.market_time_ms, rest_url=self._base_url, now_ms=now_ms)
+        return MarketStatus(session, market_time_ms)

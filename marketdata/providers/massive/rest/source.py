@@ -218,9 +218,9 @@ class RestSource:
         )
 
     def _market_time_ms(self, body: bytes) -> int:
-        told_ms = read_market_status(body).market_time_ms
+        market_time_ms = read_market_status(body).market_time_ms
         now_ms = self._clock.time_ns() // 1_000_000
-        return checked_time_ms(told_ms, rest_url=self._base_url, now_ms=now_ms)
+        return checked_time_ms(market_time_ms, rest_url=self._base_url, now_ms=now_ms)
 
     async def _rows(
         self, endpoint: str, request: Callable[[], Any], read: Callable[[bytes], tuple[T, int]]

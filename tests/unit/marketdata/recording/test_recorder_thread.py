@@ -128,7 +128,7 @@ def test_a_slow_disk_costs_frames_and_a_count_but_no_time(tmp_path: Path) -> Non
         for frame in frames:
             recorder.record([frame])
         assert time.thread_time() - started < 1.0
-        assert recorder.trouble
+        assert recorder.failure
         StuckDisk.released.set()
         eventually_sync(lambda: not recorder._pending, 10)
         recorder.record([frames[-1]])
@@ -157,10 +157,10 @@ def test_a_full_disk_costs_the_frames_of_that_time_and_recording_goes_on(tmp_pat
         eventually_sync(lambda: recorder._file and recorder._file.frame_count == 2, 5)
         FullDisk.full = True
         recorder.record(frames[2:4])
-        eventually_sync(lambda: "No space left" in recorder.trouble, 5)
+        eventually_sync(lambda: "No space left" in recorder.failure, 5)
         FullDisk.full = False
         recorder.record(frames[4:])
-    assert recorder.trouble == ""
+    assert recorder.failure == ""
     (path,) = recordings(tmp_path)
     with RecordingReader(path) as reader:
         assert [frame for block in reader.blocks() for frame in block] == frames[:2] + frames[4:]
@@ -171,9 +171,9 @@ def test_a_disk_that_is_well_again_is_no_trouble_although_the_feed_is_quiet(tmp_
     with Recorder(config(tmp_path, block_bytes=1), open_file=FullDisk) as recorder:
         FullDisk.full = True
         recorder.record(frames_from(OPENING_MS, 2))
-        eventually_sync(lambda: "No space left" in recorder.trouble, 5)
+        eventually_sync(lambda: "No space left" in recorder.failure, 5)
         FullDisk.full = False
-        eventually_sync(lambda: not recorder.trouble, 5)
+        eventually_sync(lambda: not recorder.failure, 5)
 
 
 def test_half_a_block_is_taken_back_when_the_disk_refuses_the_rest(
