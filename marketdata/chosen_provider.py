@@ -1,14 +1,14 @@
 """The provider that the settings choose, and its own settings."""
 
-import os
+from typing import Any
 
 from django.conf import settings
 
-from marketdata.providers.plugin import ProviderPlugin, Settings
+from marketdata.providers.plugin import ProviderPlugin
 from marketdata.providers.registry import provider_plugin
 
 
-def chosen_provider() -> ProviderPlugin:
+def chosen_provider() -> ProviderPlugin[Any]:
     """The provider that `MARKET_DATA_PROVIDER` names.
 
     Raises:
@@ -17,14 +17,6 @@ def chosen_provider() -> ProviderPlugin:
     return provider_plugin(settings.MARKET_DATA_PROVIDER)
 
 
-def provider_settings() -> Settings:
-    """The settings whose names begin with the provider's name.
-
-    Values come from Django's settings. Those that Django's settings do not declare are texts of the
-    environment.
-    """
-    prefix = f"{settings.MARKET_DATA_PROVIDER.upper()}_"
-    return {
-        **{name: value for name, value in os.environ.items() if name.startswith(prefix)},
-        **{name: getattr(settings, name) for name in dir(settings) if name.startswith(prefix)},
-    }
+def provider_settings() -> Any:
+    """The settings that the provider's `read_settings` returned. Only the provider knows their type."""
+    return settings.PROVIDER_SETTINGS

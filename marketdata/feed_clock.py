@@ -1,9 +1,9 @@
 """The feed's own clock: the current time at the source of the events. No event can be later.
 
 The time of a live feed is the received time, less the delay of a delayed feed. A simulated or replayed feed
-has its own day and speed. It declares its time in a status before the events for which the time holds:
-`{"ev":"status","status":"clock","message":"<epoch milliseconds>"}`. Only a feed at an address that the
-operator has set may declare a time. The vendor's feeds are live, so their declarations do not count.
+has its own day and speed. It declares its time before the events for which the time holds, in a status
+`CLOCK_STATUS` whose message is the time in epoch milliseconds. Only a feed at an address that the operator
+has set may declare a time. A provider's own feeds are live, so their declarations do not count.
 """
 
 import re

@@ -11,13 +11,13 @@ MAX_FRAME_CHARACTERS: Final = 16 * 2**20
 class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What to listen to, in the provider's own terms. The provider's `validate` checks it.
 
-    `session`: any change of this number requests a new connection.
+    `generation`: any change of this number requests a new connection.
     """
 
     feed: str
     market: str
     subscriptions: tuple[str, ...]
-    session: int = 0
+    generation: int = 0
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

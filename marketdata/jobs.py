@@ -7,7 +7,7 @@ import enum
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.conf import settings
@@ -17,7 +17,7 @@ from marketdata.chosen_provider import provider_settings
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from marketdata.providers.plugin import ReferenceService, Settings
+from marketdata.providers.plugin import ReferenceService
 from marketdata.providers.registry import provider_plugin
 from marketdata.reference.cache import ReferenceCache
 from marketdata.reference.keeping import keep_better, parts_of
@@ -101,7 +101,7 @@ class ReferenceConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     provider: str
-    provider_settings: Settings
+    provider_settings: Any
     cache_url: str
     key_prefix: str = ""
     shards: int = 1

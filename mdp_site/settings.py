@@ -15,8 +15,7 @@ import environ
 from csp.constants import NONCE, SELF
 
 from marketdata import decoder_choice
-from marketdata.providers.base import MARKETS, ONLY_STOCKS
-from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names
+from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names, provider_plugin
 from marketdata.runtime.settings import declaration
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
@@ -377,13 +376,7 @@ MDQ_PUBLISHER_CONFIRMS = env.boolean("MDQ_PUBLISHER_CONFIRMS", default=True)
 MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")
 
 MARKET_DATA_PROVIDER = env.choice("MARKET_DATA_PROVIDER", DEFAULT_PROVIDER, accepted=provider_names())
-MASSIVE_API_KEY = env.text("MASSIVE_API_KEY") or env.text("POLYGON_API_KEY") or env.secret("MASSIVE_API_KEY")
-MASSIVE_FEED = env.text("MASSIVE_FEED", "RealTime")
-MASSIVE_MARKET = env.choice("MASSIVE_MARKET", MARKETS[0], accepted=MARKETS, reason=ONLY_STOCKS)
-MASSIVE_SUBSCRIPTIONS = env.words("MASSIVE_SUBSCRIPTIONS", ("A.*", "T.*", "Q.*", "LULD.*"))
-MASSIVE_SECURE = env.boolean("MASSIVE_SECURE", default=True)
-MASSIVE_REST_URL = env.url("MASSIVE_REST_URL", "https://api.massive.com", schemes=("http", "https"))
-MASSIVE_MAX_RECONNECTS = env.integer("MASSIVE_MAX_RECONNECTS", 5, minimum=0, maximum=1_000)
+PROVIDER_SETTINGS = provider_plugin(MARKET_DATA_PROVIDER).read_settings(env)
 REFERENCE_LOOKUPS_PER_MINUTE = env.integer("REFERENCE_LOOKUPS_PER_MINUTE", 30, minimum=0, maximum=6_000)
 
 MARKET_HOURS = read_market_hours(env)

@@ -26,7 +26,7 @@ class BatchMaker:
         self, provider: Provider, shard_count: int, source: str, tracing: Tracing, ledger: Ledger
     ) -> None:
         self._provider = provider
-        self._router = provider.router(shard_count)
+        self._shard_count = shard_count
         self._source = source
         self._tracing = tracing
         self._ledger = ledger
@@ -38,13 +38,9 @@ class BatchMaker:
     def batches(self, frames: Sequence[Frame]) -> Sequence[Batch]:
         """One batch for each (queue, shard) that has events in the frames."""
         with self._tracing.span("listener.route", frames=len(frames)):
-            for frame in frames:
-                self._router.add(frame.data)
-            routing = self._router.take()
-            self._provider.notice(routing.statuses)
-            self._count_set_aside(routing.set_aside)
+            routed = self._provider.route(frames, self._shard_count)
+            self._count_set_aside(routed.set_aside)
             received_ns = min(frame.received_ns for frame in frames)
-            feed_time_ms = self._provider.feed_time_ms(max(frame.received_ns for frame in frames))
             traceparent = self._tracing.traceparent()
             batches = [
                 Batch(
@@ -54,12 +50,12 @@ class BatchMaker:
                     source=self._source,
                     sequence=self._next_sequence(part.queue, part.shard),
                     received_ns=received_ns,
-                    feed_time_ms=feed_time_ms,
+                    feed_time_ms=routed.feed_time_ms,
                     event_count=part.event_count,
                     body=part.body,
                     trace_context=traceparent,
                 )
-                for part in routing.parts
+                for part in routed.parts
             ]
         for batch in batches:
             self._events_of[batch.queue].inc(batch.event_count)

@@ -39,7 +39,7 @@ class FeedRecorder:
         reasons = {
             "lease": self._leadership.why_not_leading,
             "provider": "" if live else " ".join(filter(None, (status.state, status.reason, status.detail))),
-            "disk": self._recorder.trouble,
+            "disk": self._recorder.failure,
         }
         return {dependency: reason for dependency, reason in reasons.items() if reason}
 

@@ -30,11 +30,11 @@ class Reporter:
 
     def actual(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> ListenerActual:
         """The actual state at this moment."""
-        status, session = self._provider.status, self._provider.session
+        status, connection = self._provider.status, self._provider.connection
         now_ms = self._clock.time_ns() // NANOSECONDS_PER_MS
         if (status.state, status.reason) != self._entered:
             self._entered, self._since_ms = (status.state, status.reason), now_ms
-        self._newest_received_ns = max(self._newest_received_ns, session.newest_received_ns)
+        self._newest_received_ns = max(self._newest_received_ns, connection.newest_received_ns)
         counters = self._ledger.counters(self._provider.counts)
         asked_for = applied.subscriptions if applied.running else ()
         return ListenerActual(
@@ -43,10 +43,10 @@ class Reporter:
             applied=applied,
             state=status.state,
             reason=status.reason,
-            detail=status.detail or session.complaint,
-            session=session.number,
-            live_since_ms=session.live_since_ns // NANOSECONDS_PER_MS,
-            unconfirmed=sorted(set(asked_for) ^ set(session.confirmed)) if asked_for else (),
+            detail=status.detail or connection.complaint,
+            session=connection.number,
+            live_since_ms=connection.live_since_ns // NANOSECONDS_PER_MS,
+            unconfirmed=sorted(set(asked_for) ^ set(connection.confirmed)) if asked_for else (),
             counters=counters,
             since_ms=self._since_ms,
             broker=self._publishing.broker,

@@ -21,18 +21,12 @@ RECENT_SECONDS: Final = 5.0
 
 
 class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
-    """The wanted state."""
+    """The wanted state. Until one is stored, the provider's own settings say what to listen to."""
 
     running: Annotated[bool, setting("Whether to be connected to the feed.")]
-    feed: Annotated[
-        str,
-        setting("RealTime, Delayed, another of the provider's feeds, or host:port.", variable="MASSIVE_FEED"),
-    ]
-    market: Annotated[str, setting("The market of the feed.", variable="MASSIVE_MARKET")]
-    subscriptions: Annotated[
-        tuple[str, ...],
-        setting("What to subscribe to, such as A.*, T.*, Q.AAPL.", variable="MASSIVE_SUBSCRIPTIONS"),
-    ]
+    feed: Annotated[str, setting("The provider's feed, by name or by address.")]
+    market: Annotated[str, setting("The market of the feed.")]
+    subscriptions: Annotated[tuple[str, ...], setting("The subscriptions, in the words of the provider.")]
     session: Annotated[
         int,
         setting("A number that rises asks for a new connection.", minimum=0),
@@ -44,7 +38,7 @@ class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
         if not self.running:
             return None
         return FeedTarget(
-            feed=self.feed, market=self.market, subscriptions=self.subscriptions, session=self.session
+            feed=self.feed, market=self.market, subscriptions=self.subscriptions, generation=self.session
         )
 
 

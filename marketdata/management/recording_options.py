@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from marketdata.feeds import FeedTarget
+from marketdata.providers.registry import wire_format
 from marketdata.recording.format import Metadata
 from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, RecorderConfig
 
@@ -65,6 +66,7 @@ def recorder_config(
     return RecorderConfig(
         directory=directory,
         metadata=metadata,
+        frame_reader=wire_format(format_name),
         rotate_bytes=options["rotate_size"],
         rotate_daily=options["rotate_daily"],
     )

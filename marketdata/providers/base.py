@@ -1,7 +1,7 @@
 """What a provider is: a source of raw frames, and the knowledge of how to take them apart.
 
-The listener drives it: `run` keeps the connection, `frames` hands over what arrived, and the
-provider's router sorts the events into queues without reading more than type and symbol.
+The listener drives it: `run` keeps the connection, `frames` hands over what arrived, and `route` sorts the
+events into queues without reading more than type and symbol.
 """
 
 import asyncio
@@ -40,12 +40,14 @@ class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the newest connection: the how-many-eth since the start, and since when it works.
+class ConnectionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the newest connection.
 
-    `live_since_ns` is 0 until it does, `newest_received_ns` until a frame with data came. `confirmed` are the
-    subscriptions that the provider acknowledged, and `complaint` is the last thing that it refused without
-    ending the connection.
+    `number`: its ordinal since the start of the process.
+    `live_since_ns`: when it became usable; 0 before.
+    `newest_received_ns`: when the newest frame with data came; 0 before the first.
+    `confirmed`: the subscriptions that the provider acknowledged.
+    `complaint`: the last refusal of the provider that did not end the connection.
     """
 
     number: int = 0
@@ -58,7 +60,7 @@ class SessionReport(msgspec.Struct, frozen=True, kw_only=True):
 class FeedOutlook(msgspec.Struct, frozen=True, kw_only=True):
     """What the feed should bring now, so that its silence can be judged.
 
-    `session`: the market's, None while nobody has looked (a feed that brings events needs no look).
+    `session`: the market's; None before a look-up, which a feed that brings events does not need.
     `opens_ms`: when a closed market opens, in the market's own time (epoch milliseconds); 0 where unknown.
     `is_busy`: whether in the regular session some event is due every few seconds.
     `delay_ms`: by how much the feed is late by its nature, as the delayed plans are.
@@ -100,6 +102,18 @@ class Routing(msgspec.Struct, frozen=True):
     set_aside: Mapping[str, int]
 
 
+class RoutedFrames(msgspec.Struct, frozen=True):
+    """What a provider made of the frames of a group.
+
+    `set_aside` counts by reason what went to the unknown queue. `feed_time_ms` is the feed's own time (epoch
+    milliseconds) when the newest of the frames arrived: no event in them can be later.
+    """
+
+    parts: Sequence[RoutedEvents]
+    set_aside: Mapping[str, int]
+    feed_time_ms: int
+
+
 class EventRouter(Protocol):
     """Takes frames apart. Holds what was added since the last `take`; not safe for concurrent calls."""
 
@@ -125,8 +139,8 @@ class Provider(Protocol):
         """The state of the connection now."""
 
     @property
-    def session(self) -> SessionReport:
-        """What the newest connection has come to."""
+    def connection(self) -> ConnectionReport:
+        """What is known of the newest connection."""
 
     @property
     def outlook(self) -> FeedOutlook:
@@ -139,34 +153,28 @@ class Provider(Protocol):
     def set_target(self, target: FeedTarget | None) -> None:
         """Listen to this from now on; None disconnects until the next call.
 
-        Other subscriptions are asked for on the open connection; another feed, market or session number
-        ends it and begins a new one at once.
+        Other subscriptions are sent on the open connection. Another feed, market or generation ends it and
+        begins a new one at once.
 
         Raises:
             ConfigurationError: the target is not accepted, and nothing has changed.
         """
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep the feed connected until `stopping`; trouble is waited out, and told in `status`."""
+        """Keep the feed connected until `stopping`. Failures are waited out, and reported in `status`."""
 
     async def frames(self) -> Sequence[Frame]:
         """Wait for frames and hand over those that wait, oldest first, up to about a megabyte of text.
 
-        What nobody takes is bounded: the oldest frames give way, and are counted. Empty means that `run`
-        has ended and nothing is left.
+        Frames that wait are bounded: the oldest ones give way, and are counted. Empty means that `run` has
+        ended and nothing is left.
         """
 
     def discard(self, reason: str) -> None:
         """Give up the frames that wait, and count them under `reason`."""
 
-    def router(self, shard_count: int) -> EventRouter:
-        """A router for this provider's frames."""
+    def route(self, frames: Sequence[Frame], shard_count: int) -> RoutedFrames:
+        """Sort the events of at least one frame, in the order in which the frames were taken.
 
-    def notice(self, statuses: Sequence[StatusEvent]) -> None:
-        """Learn of the statuses that a router found among the events."""
-
-    def feed_time_ms(self, received_ns: int) -> int:
-        """The feed's own time (epoch milliseconds) as of a frame that was received then (epoch nanoseconds).
-
-        It counts the statuses that were noticed before. No event of the frame can be later.
+        Statuses among the events are for the provider itself. Never raises for content.
         """

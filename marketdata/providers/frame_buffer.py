@@ -1,4 +1,4 @@
-"""Frames between the socket, which must never wait, and whoever takes them."""
+"""Frames between the socket, which must never wait, and the listener."""
 
 import asyncio
 from collections import Counter, deque
@@ -16,8 +16,8 @@ TAKE_CHARACTERS: Final = 2**20
 class FrameBuffer:
     """First in, first out, bounded by text size; when full, the oldest frames give way and are counted.
 
-    `count_events` tells how many events a frame holds. It is asked only about frames that give way: they are
-    gone in a fraction of the time that routing them would take, and still every event is accounted for.
+    `count_events` gives the number of events in a frame. It is called only for frames that give way. This
+    takes a fraction of the time of routing them, and still every event is accounted for.
 
     Concurrency: one event loop; any number of writers, one reader.
     """

@@ -4,8 +4,8 @@ A package under `marketdata/providers/` has a module `plugin` with a `PLUGIN`, a
 Only `marketdata.providers.registry` knows the packages, by name; docs/provider.md says how to add one.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self, TypeAlias
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 from marketdata.clock import Clock
 from marketdata.feeds import FeedTarget
@@ -15,11 +15,37 @@ from marketdata.reference.newcomers import SymbolSource
 from marketdata.reference.sources import ReferenceSource
 from marketdata.trading_calendar import TradingCalendar
 
-Settings: TypeAlias = Mapping[str, Any]
-"""Settings by name: those whose name begins with the provider's, such as `MASSIVE_FEED`.
+S = TypeVar("S")
+"""A provider's own settings: a type of its package, opaque to everyone else."""
 
-`mdp_site.settings` reads and checks some of them; the others are text, as the environment has them.
-"""
+
+class SettingsReader(Protocol):
+    """Reads settings from the environment. One that is not set has its default.
+
+    All methods raise:
+        ConfigurationError: the value is wrong; the message names the setting and what is accepted.
+    """
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value without surrounding blanks."""
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        """A whole number within bounds, both included."""
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """On or off."""
+
+    def choice(self, name: str, default: str, *, accepted: tuple[str, ...], reason: str = "") -> str:
+        """One of the accepted words. `reason` says why there are no others."""
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """A list of words."""
+
+    def url(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
+        """A URL with one of the schemes."""
+
+    def secret(self, name: str, default: str = "") -> str:
+        """The value, or the content of the file that `name_FILE` names."""
 
 
 class ReferenceService(ReferenceSource, SymbolSource, Protocol):
@@ -30,14 +56,23 @@ class ReferenceService(ReferenceSource, SymbolSource, Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
 
-class ProviderPlugin(Protocol):
+class ProviderPlugin(Protocol[S]):
     """One provider. Methods import what they need when they are called, since a vendor's SDK loads slowly."""
 
     @property
     def name(self) -> str:
         """The name by which the setting `MARKET_DATA_PROVIDER` chooses it."""
 
-    def target(self, settings: Settings) -> FeedTarget:
+    def read_settings(self, environment: SettingsReader) -> S:
+        """Its settings, whose names begin with its own. Every process reads them at its start.
+
+        Secrets do not stand in the `repr` of the result. What needs the vendor's SDK is left to `validate`.
+
+        Raises:
+            ConfigurationError: a value is wrong; the message names its setting and what is accepted.
+        """
+
+    def target(self, settings: S) -> FeedTarget:
         """What the settings say to listen to. Nothing is checked."""
 
     def validate(self, target: FeedTarget) -> None:
@@ -49,13 +84,13 @@ class ProviderPlugin(Protocol):
 
     def create(
         self,
-        settings: Settings,
+        settings: S,
         target: FeedTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,
     ) -> Provider:
-        """The feed, aimed at the target; nothing is connected yet.
+        """The feed with this target; nothing is connected yet.
 
         `load_calendar` gives the trading calendar around an instant (epoch nanoseconds); it may take seconds.
         Without it the market is taken to be always open.
@@ -68,9 +103,7 @@ class ProviderPlugin(Protocol):
     def wire_format(self) -> WireFormat | None:
         """How it writes its events; None if its feed has the format of another provider."""
 
-    def reference_source(
-        self, settings: Settings, *, patience_seconds: float | None = None
-    ) -> ReferenceService:
+    def reference_source(self, settings: S, *, patience_seconds: float | None = None) -> ReferenceService:
         """The provider's facts about the whole market.
 
         After `patience_seconds` nothing is asked for a second time.

@@ -17,6 +17,7 @@ _PACKAGES: Final = {
 }
 DEFAULT_PROVIDER: Final = "massive"
 _TEMPLATE: Final = "marketdata/providers/_template"
+_MISSING: Final = object()
 
 
 def provider_names() -> tuple[str, ...]:
@@ -25,7 +26,7 @@ def provider_names() -> tuple[str, ...]:
 
 
 @functools.cache
-def provider_plugin(name: str) -> ProviderPlugin:
+def provider_plugin(name: str) -> ProviderPlugin[Any]:
     """The provider of this name. Its package is imported at the first call.
 
     Raises:
@@ -57,7 +58,7 @@ def provider_plugin(name: str) -> ProviderPlugin:
         raise ConfigurationError(
             f"provider {name}: PLUGIN in {module_name} calls itself {plugin.name!r}; expected: {name!r}"
         )
-    checked: ProviderPlugin = plugin
+    checked: ProviderPlugin[Any] = plugin
     return checked
 
 
@@ -71,6 +72,15 @@ def wire_format(name: str) -> WireFormat:
     if name in _PACKAGES and (found := provider_plugin(name).wire_format) is not None:
         return found
     raise ContentError("unknown_format", f"{name!r}; known are the formats of {', '.join(provider_names())}")
+
+
+def recorded_format(name: str) -> WireFormat:
+    """The format that a recording names. Older recordings name none: there was one provider.
+
+    Raises:
+        ContentError: see `wire_format`.
+    """
+    return wire_format(name or DEFAULT_PROVIDER)
 
 
 @functools.cache
@@ -87,11 +97,14 @@ def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) 
 
 
 def _missing_parts(plugin: object) -> Sequence[str]:
-    """The parts that are not there, each with what is expected: its call, and the first line on it."""
+    """The parts that are not there, each with what is expected: its call, and the first line on it.
+
+    None is asked for its value: a format loads compiled code, which not every process needs.
+    """
     return [
         f"{part} (expected: {_expected(part, declared)})"
         for part, declared in vars(ProviderPlugin).items()
-        if not part.startswith("_") and not hasattr(plugin, part)
+        if not part.startswith("_") and inspect.getattr_static(plugin, part, _MISSING) is _MISSING
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from marketdata.providers.base import EventRouter
+from marketdata.recording.frames import FrameReader
 from marketdata.transport.queues import QueueName
 
 if TYPE_CHECKING:  # settings and web processes know providers by name, and must not load compiled code for it
@@ -17,8 +18,11 @@ class BatchDecoder(Protocol):
         """All good events of the bodies, and every other piece with a reason. Never raises for content."""
 
 
-class WireFormat(Protocol):
-    """How a provider writes its events. It does no I/O and loads no SDK: processors use it too."""
+class WireFormat(FrameReader, Protocol):
+    """How a provider writes its events. It does no I/O and loads no SDK: processors use it too.
+
+    As a `FrameReader` it says what a recording must know of its frames.
+    """
 
     @property
     def name(self) -> str:

@@ -32,4 +32,4 @@ def progress_bar(
 
 
 def _nothing(_amount: int) -> None:
-    """Where nobody looks."""
+    """Without a terminal there is no bar."""

@@ -35,7 +35,7 @@ _SEARCH_BYTES: Final = 2**20
 
 
 class Damage(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a file that cannot be read. `lost_frames` is None where nobody can know how many."""
+    """A part of a file that cannot be read. `lost_frames` is None where the number cannot be known."""
 
     reason: str
     offset: int

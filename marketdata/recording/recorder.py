@@ -1,8 +1,8 @@
-"""Frames to files, in a thread, so that whoever receives them is never held up.
+"""Frames to files, in a thread, so that the event loop never waits for a disk.
 
 `record` only appends to a bounded list. The thread gathers what waits into blocks (a megabyte, or what came
 within a second), compresses and writes them. When the disk is too slow, the newest frames are dropped while
-the list is full; when it is full or broken, the block at hand is. Both are counted, told once a minute,
+the list is full; when it is full or broken, the block at hand is. Both are counted, logged once a minute,
 and noted in the next block that can be written.
 """
 
@@ -21,6 +21,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.recording.directory import check_directory
 from marketdata.recording.format import Metadata
+from marketdata.recording.frames import FrameReader
 from marketdata.recording.trading_days import next_day_start_ns
 from marketdata.recording.writer import RecordingWriter
 
@@ -38,12 +39,15 @@ log = get_logger(__name__)
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where to write; a new file begins at `rotate_bytes`, and with `rotate_daily` at 04:00 in New York.
 
+    `frame_reader` reads the frames' format, which `metadata` names.
+
     Raises:
         ConfigurationError: `rotate_bytes` is too small.
     """
 
     directory: Path
     metadata: Metadata
+    frame_reader: FrameReader
     rotate_bytes: int = DEFAULT_ROTATE_BYTES
     rotate_daily: bool = True
     capacity_bytes: int = CAPACITY_BYTES
@@ -71,7 +75,7 @@ class Recorder:
         config: RecorderConfig,
         *,
         clock: Clock | None = None,
-        open_file: Callable[[Path, Metadata, int], RecordingWriter] = RecordingWriter,
+        open_file: Callable[[Path, Metadata, int, FrameReader], RecordingWriter] = RecordingWriter,
     ) -> None:
         self._config = config
         self._metadata = config.metadata
@@ -88,7 +92,7 @@ class Recorder:
         self._synced_at = 0.0
         self._dropped_before_block = 0
         self._log = RateLimitedLog(log)
-        self.trouble = ""
+        self.failure = ""
 
     def __enter__(self) -> Self:
         check_directory(self._config.directory)
@@ -115,7 +119,7 @@ class Recorder:
                 if self._pending_bytes >= self._config.block_bytes:
                     self._wake.notify()
                 return
-        self._tell_dropped(len(frames), "disk_too_slow", "the disk is slower than the feed")
+        self._count_dropped(len(frames), "disk_too_slow", "the disk is slower than the feed")
 
     def set_target(self, target: FeedTarget) -> None:
         """What the next frames are of; where it is something else, they begin a file that says so.
@@ -151,7 +155,7 @@ class Recorder:
                 self._dropped_pending = 0
                 last, finish = self._closing, self._finish_asked or self._closing
                 self._finish_asked = False
-            if self.trouble and not frames:
+            if self.failure and not frames:
                 self._ask_disk()
             for block in _blocks(frames, self._config.block_bytes):
                 self._write_block(block)
@@ -164,9 +168,9 @@ class Recorder:
         try:
             check_directory(self._config.directory)
         except ConfigurationError as error:
-            self.trouble = str(error)
+            self.failure = str(error)
         else:
-            self.trouble = ""
+            self.failure = ""
 
     def _has_work(self) -> bool:
         return self._closing or self._finish_asked or self._pending_bytes >= self._config.block_bytes
@@ -176,10 +180,10 @@ class Recorder:
             self._file_for(frames[0].received_ns).write(frames, dropped_frames=self._dropped_before_block)
         except OSError as error:
             self._dropped_before_block += len(frames)
-            self._tell_dropped(len(frames), "disk_error", str(error))
+            self._count_dropped(len(frames), "disk_error", str(error))
             return
         self._dropped_before_block = 0
-        self.trouble = ""
+        self.failure = ""
         metrics.RECORDER_FRAMES.inc(len(frames))
 
     def _file_for(self, received_ns: int) -> RecordingWriter:
@@ -193,7 +197,7 @@ class Recorder:
             file = None
         if file is None:
             metadata = structs.replace(self._metadata, created_ns=self._clock.time_ns())
-            file = self._file = self._open_file(config.directory, metadata, received_ns)
+            file = self._file = self._open_file(config.directory, metadata, received_ns, config.frame_reader)
             self._day_ends_ns = next_day_start_ns(received_ns)
             log.info("recording begun", path=str(file.path))
         return file
@@ -205,7 +209,7 @@ class Recorder:
         try:
             path = file.finish()
         except OSError as error:
-            self._tell("recording not finished", "disk_error", path=str(file.path), error=str(error))
+            self._warn("recording not finished", "disk_error", path=str(file.path), error=str(error))
             return
         log.info("recording finished", path=str(path), frames=file.frame_count, file_bytes=file.size_bytes)
 
@@ -217,14 +221,14 @@ class Recorder:
         try:
             self._file.sync()
         except OSError as error:
-            self._tell("recording not forced to disk", "disk_error", error=str(error))
+            self._warn("recording not forced to disk", "disk_error", error=str(error))
 
-    def _tell_dropped(self, frames: int, reason: str, trouble: str) -> None:
+    def _count_dropped(self, frames: int, reason: str, failure: str) -> None:
         metrics.RECORDER_DROPPED.labels(reason=reason).inc(frames)
-        self.trouble = trouble
-        self._tell("frames not recorded", reason, frames=frames, error=trouble)
+        self.failure = failure
+        self._warn("frames not recorded", reason, frames=frames, error=failure)
 
-    def _tell(self, event: str, reason: str, **fields: object) -> None:
+    def _warn(self, event: str, reason: str, **fields: object) -> None:
         self._log.warning(event, reason=reason, **fields)
 
 

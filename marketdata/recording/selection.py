@@ -2,9 +2,9 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 import msgspec
 
@@ -12,8 +12,12 @@ from marketdata.errors import ConfigurationError, ContentError
 from marketdata.feeds import Frame
 from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import IndexEntry
+from marketdata.recording.frames import FrameReader
 from marketdata.recording.reader import Damage, RecordingReader
 from marketdata.recording.trading_days import new_york_date, new_york_instant_ms, new_york_time
+
+FrameReaders: TypeAlias = Callable[[str], FrameReader]
+"""The reader of the format that a recording names; the name may be empty. No reader is a `ContentError`."""
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -28,16 +32,26 @@ class Selection:
     Market time is the events' own, so that a recording of a simulator or of a delayed feed is cut where
     its market was. `start` and `end` are New York times, `09:25`, or with a date, `2026-11-20T09:25`;
     without a date they are of the recording's first day. The index leads to `start`: nothing before its block
-    is decompressed.
+    is decompressed. `frame_readers` knows the formats.
 
     Raises:
         ConfigurationError: a file cannot be read, a time is none, or nothing is left to select.
     """
 
-    def __init__(self, paths: Sequence[Path], *, start: str | None = None, end: str | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        frame_readers: FrameReaders,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> None:
+        self._frame_readers = frame_readers
         self._open_files = contextlib.ExitStack()
         with contextlib.ExitStack() as opening:
-            self.readers = sorted((opening.enter_context(_open(path)) for path in paths), key=_first_ns)
+            self.readers = sorted(
+                (opening.enter_context(_open(path, frame_readers)) for path in paths), key=_first_ns
+            )
             blocks = _with_market_times(self.readers)
             if not blocks:
                 raise ConfigurationError(f"no frame can be read in {', '.join(map(str, paths))}")
@@ -76,31 +90,38 @@ class Selection:
         for block in self._blocks:
             frames = block.reader.read(block.entry)
             if not started:
-                frames = frames[_first_at(frames, self._start_ms or 0) :]
+                frames = frames[self._first_at(block, frames, self._start_ms or 0) :]
                 started = bool(frames)
             if self._end_ms is not None and block.market_time_ms >= self._end_ms:
-                yield frames[: _first_at(frames, self._end_ms)]
+                yield frames[: self._first_at(block, frames, self._end_ms)]
                 return
             yield frames
 
     def _may_matter(self, block: _Block) -> bool:
         return self._start_ms is None or block.market_time_ms >= self._start_ms
 
+    def _first_at(self, block: _Block, frames: Sequence[Frame], time_ms: int) -> int:
+        """The index of the first of the frames that reaches a market time; their number when none does."""
+        reader = self._frame_readers(block.reader.metadata.format)
+        clock = RecordedClock(reader)
+        reached = (market_time_ms(reader, frame, clock.follow(frame)) >= time_ms for frame in frames)
+        return next((index for index, is_there in enumerate(reached) if is_there), len(frames))
 
-def _first_at(frames: Sequence[Frame], time_ms: int) -> int:
-    """The index of the first of the frames that reaches a market time; their number when none does."""
-    clock = RecordedClock()
-    reached = (market_time_ms(frame, clock.follow(frame)) >= time_ms for frame in frames)
-    return next((index for index, is_there in enumerate(reached) if is_there), len(frames))
 
-
-def _open(path: Path) -> RecordingReader:
+@contextlib.contextmanager
+def _open(path: Path, frame_readers: FrameReaders) -> Iterator[RecordingReader]:
     try:
-        return RecordingReader(path)
+        reader = RecordingReader(path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
     except ContentError as error:
         raise ConfigurationError(f"{path} is not a recording that can be read: {error}") from error
+    with reader:
+        try:
+            frame_readers(reader.metadata.format)
+        except ContentError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        yield reader
 
 
 def _first_ns(reader: RecordingReader) -> int:

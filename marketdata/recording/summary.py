@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from marketdata.recording.format import Metadata
+from marketdata.recording.frames import EventHeader, FrameReader
 from marketdata.recording.reader import Damage, RecordingReader
-from marketdata.recording.wire_events import headers_of
 
 NOT_EVENTS = "(not an array of events)"
 NO_TYPE = "(no type)"
@@ -35,8 +35,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     damage: Sequence[Damage]
 
 
-def summarize(reader: RecordingReader, progress: Callable[[int], object] | None = None) -> Summary:
-    """Read the whole file; `progress` is called with the stored bytes of each block."""
+def summarize(
+    reader: RecordingReader,
+    frame_reader: FrameReader,
+    progress: Callable[[int], object] | None = None,
+) -> Summary:
+    """Read the whole file; `progress` is called with the stored bytes of each block.
+
+    `frame_reader` reads the format that the recording names.
+    """
     events: Counter[str] = Counter()
     frames = frame_bytes = 0
     headers = [entry.header for entry in reader.entries]
@@ -44,7 +51,7 @@ def summarize(reader: RecordingReader, progress: Callable[[int], object] | None 
         for frame in reader.read(entry):
             frames += 1
             frame_bytes += len(frame.data)
-            _count(frame.data, events)
+            _count(frame_reader.headers(frame.data), events)
         if progress is not None:
             progress(entry.header.stored_bytes)
     market_times = [header.market_time_ms for header in headers if header.market_time_ms]
@@ -65,9 +72,8 @@ def summarize(reader: RecordingReader, progress: Callable[[int], object] | None 
     )
 
 
-def _count(data: str | bytes, events: Counter[str]) -> None:
-    headers = headers_of(data)
+def _count(headers: Sequence[EventHeader] | None, events: Counter[str]) -> None:
     if headers is None:
         events[NOT_EVENTS] += 1
     else:
-        events.update(header.ev or NO_TYPE for header in headers)
+        events.update(header.kind or NO_TYPE for header in headers)

@@ -21,6 +21,7 @@ from marketdata.recording.format import (
     encode_file_header,
     encode_index,
 )
+from marketdata.recording.frames import FrameReader
 
 SUFFIX: Final = ".mdprec"
 UNFINISHED_SUFFIX: Final = ".mdprec.part"
@@ -29,16 +30,21 @@ UNFINISHED_SUFFIX: Final = ".mdprec.part"
 class RecordingWriter:
     """Appends blocks to a new file. Raises `OSError` where the disk does; whole blocks stay whole.
 
+    `frame_reader` reads the format that the metadata names: each block notes the market's time.
+
     Attributes: `path` (the unfinished file's), `size_bytes`, `frame_count`.
     """
 
-    def __init__(self, directory: Path, metadata: Metadata, started_ns: int) -> None:
+    def __init__(
+        self, directory: Path, metadata: Metadata, started_ns: int, frame_reader: FrameReader
+    ) -> None:
         self.path, self._descriptor = _create(directory, metadata.market, started_ns)
         self.size_bytes = 0
         self.frame_count = 0
         self._entries: list[IndexEntry] = []
         self._synced_bytes = 0
-        self._clock = RecordedClock()
+        self._frame_reader = frame_reader
+        self._clock = RecordedClock(frame_reader)
         try:
             self._append(encode_file_header(metadata))
         except OSError:
@@ -62,7 +68,8 @@ class RecordingWriter:
         """The event time of the last of the frames that has one; 0 when none has."""
         feed_times_ms = list(map(self._clock.follow, frames))
         timed = zip(reversed(frames), reversed(feed_times_ms), strict=True)
-        return next(filter(None, (market_time_ms(frame, feed_ms) for frame, feed_ms in timed)), 0)
+        times_ms = (market_time_ms(self._frame_reader, frame, feed_ms) for frame, feed_ms in timed)
+        return next(filter(None, times_ms), 0)
 
     def sync(self) -> None:
         """Force what was written to the disk."""

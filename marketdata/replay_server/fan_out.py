@@ -9,7 +9,7 @@ statuses) is not sent: the client has one of its own.
 
 from collections.abc import Callable, Collection, Mapping
 
-from marketdata.recording.wire_events import STATUS, EventHeader, FrameEvents, events_of, mentions_status
+from marketdata.recording.frames import EventHeader, FrameEvents, FrameReader
 from marketdata.simulator.protocol import SERVED_CHANNELS, Subscriptions
 
 
@@ -24,26 +24,40 @@ def recorded_channels(subscriptions: Collection[str]) -> frozenset[str]:
 class FanOut:
     """What each client gets. `symbols`: nothing but these; None leaves nothing out.
 
-    What is not an array of events, or has no type, goes to every client, as it would from the provider.
+    `frame_reader` reads the recorded format. What is not an array of events, or has no type, goes to every
+    client, as it would from the provider.
     """
 
-    def __init__(self, channels: frozenset[str], symbols: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        frame_reader: FrameReader,
+        channels: frozenset[str],
+        symbols: frozenset[str] | None = None,
+    ) -> None:
+        self._frame_reader = frame_reader
         self._channels = channels
         self._symbols = symbols
 
     def outgoing(self, data: str | bytes) -> "Outgoing":
         """The frame, to be asked for each client's part."""
-        return Outgoing(data, self._channels, self._symbols)
+        return Outgoing(data, self._frame_reader, self._channels, self._symbols)
 
 
 class Outgoing:
     """One frame on its way to several clients; it is taken apart at most once."""
 
-    def __init__(self, data: str | bytes, channels: frozenset[str], symbols: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        data: str | bytes,
+        frame_reader: FrameReader,
+        channels: frozenset[str],
+        symbols: frozenset[str] | None,
+    ) -> None:
+        self._frame_reader = frame_reader
         self._data = data if isinstance(data, bytes) else data.encode(errors="surrogatepass")
         self._channels = channels
         self._symbols = symbols
-        self._must_look = symbols is not None or mentions_status(self._data)
+        self._must_look = symbols is not None or frame_reader.may_have_status(self._data)
         self._events: FrameEvents | None = None
         self._looked = False
 
@@ -63,7 +77,7 @@ class Outgoing:
 
     def _look(self) -> FrameEvents | None:
         if not self._looked:
-            self._events = events_of(self._data)
+            self._events = self._frame_reader.events(self._data)
             self._looked = True
         return self._events
 
@@ -73,14 +87,14 @@ class Outgoing:
         symbols = self._symbols
 
         def wanted(header: EventHeader) -> bool:
-            if header.ev == STATUS:
+            if header.is_status:
                 return False
-            if not header.ev:
+            if not header.kind:
                 return symbols is None
             if symbols is not None and header.symbol not in symbols:
                 return False
-            if header.ev not in self._channels:
+            if header.kind not in self._channels:
                 return True
-            return wants_all(header.ev) or header.symbol in tickers.get(header.ev, ())
+            return wants_all(header.kind) or header.symbol in tickers.get(header.kind, ())
 
         return wanted

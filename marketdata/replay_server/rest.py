@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from aiohttp import web
 
 from marketdata.errors import ConfigurationError
+from marketdata.providers.registry import recorded_format
 from marketdata.recording.format import Metadata
 from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES
 from marketdata.simulator.faults import Faults
@@ -59,14 +60,18 @@ def common_metadata(found: Sequence[Metadata]) -> Metadata:
     """What holds for all files of a replay.
 
     Raises:
-        ConfigurationError: they are of different markets.
+        ConfigurationError: they are of different markets or formats.
     """
+    formats = {recorded_format(metadata.format).name for metadata in found}
+    if len(formats) > 1:
+        raise ConfigurationError(f"the recordings are of different formats: {', '.join(sorted(formats))}")
     markets = {metadata.market for metadata in found}
     if len(markets) > 1:
         raise ConfigurationError(f"the recordings are of different markets: {', '.join(sorted(markets))}")
     seeds = {(metadata.simulator_seed, metadata.simulator_symbols) for metadata in found}
     seed, symbols = seeds.pop() if len(seeds) == 1 else (None, None)
     return Metadata(
+        format=formats.pop(),
         market=markets.pop(),
         subscriptions=tuple(dict.fromkeys(name for metadata in found for name in metadata.subscriptions)),
         simulator_seed=seed,

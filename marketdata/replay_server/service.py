@@ -12,6 +12,7 @@ from marketdata.feed_clock import DECLARED_EVERY_MS
 from marketdata.feeds import Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
+from marketdata.providers.registry import recorded_format
 from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.selection import Selection
@@ -73,13 +74,16 @@ class ReplayService:
         self._calendar = calendar
         self._metadata = common_metadata([reader.metadata for reader in selection.readers])
         self._pacing = Pacing(clock or SystemClock(), config.speed)
-        self._fan_out = FanOut(recorded_channels(self._metadata.subscriptions), config.symbols)
+        self._frame_reader = recorded_format(self._metadata.format)
+        self._fan_out = FanOut(
+            self._frame_reader, recorded_channels(self._metadata.subscriptions), config.symbols
+        )
         self._feed = FeedServer(config.protocol, {})
         self._server = ProviderServer(self.name, config.host, config.port, self._feed)
         self._progress = progress
         self._market_time_ms = selection.first_market_time_ms
         self._last_frame: Frame | None = None
-        self._clock = RecordedClock()
+        self._clock = RecordedClock(self._frame_reader)
         self._declared_ms = 0
         self.finished = asyncio.Event()
 
@@ -192,7 +196,7 @@ class ReplayService:
     def _now_ms(self) -> int:
         """Market time of the last frame sent that has one."""
         if self._last_frame is not None:
-            time_ms = market_time_ms(self._last_frame, self._declared_ms)
+            time_ms = market_time_ms(self._frame_reader, self._last_frame, self._declared_ms)
             self._market_time_ms = time_ms or self._market_time_ms
         return self._market_time_ms
 

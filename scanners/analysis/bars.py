@@ -14,21 +14,21 @@ START_TIMESTAMP: Final = ColumnInfo(
     Unit.EPOCH_MS,
     "Start of the newest second of trading",
     short="1 s start",
-    definition="field `s` of the newest bar",
+    definition="start of the newest bar",
 )
 END_TIMESTAMP: Final = ColumnInfo(
     "end_timestamp",
     "Updated",
     Unit.EPOCH_MS,
     "End of the newest second of trading",
-    definition="field `e` of the newest bar",
+    definition="end of the newest bar",
 )
 PRICE: Final = ColumnInfo(
     "close",
     "Price",
     Unit.DOLLARS,
     "Price of the newest second of trading",
-    definition="field `c` of the newest bar",
+    definition="close of the newest bar",
     boards=at(10, *ALL_BOARDS),
 )
 DAY_VOLUME: Final = ColumnInfo(
@@ -36,7 +36,7 @@ DAY_VOLUME: Final = ColumnInfo(
     "Volume",
     Unit.SHARES,
     "Shares traded today, pre-market included",
-    definition="field `av` of the newest bar: the day's volume, pre-market included",
+    definition="the day's volume as of the newest bar, pre-market included",
     boards=at(20, *ALL_BOARDS),
 )
 DAY_VWAP: Final = ColumnInfo(
@@ -44,7 +44,7 @@ DAY_VWAP: Final = ColumnInfo(
     "VWAP",
     Unit.DOLLARS,
     "Volume-weighted average price of the day",
-    definition="field `a` of the newest bar: the day's volume-weighted average price",
+    definition="the day's volume-weighted average price as of the newest bar",
     boards=at(120, *PRICE_BOARDS),
 )
 NEWEST_SECOND: Final = (
@@ -54,7 +54,7 @@ NEWEST_SECOND: Final = (
         Unit.DOLLARS,
         "First price of the newest second of trading",
         short="1 s open",
-        definition="field `o` of the newest bar",
+        definition="open of the newest bar",
     ),
     ColumnInfo(
         "high",
@@ -62,7 +62,7 @@ NEWEST_SECOND: Final = (
         Unit.DOLLARS,
         "Highest price of the newest second",
         short="1 s high",
-        definition="field `h` of the newest bar",
+        definition="high of the newest bar",
     ),
     ColumnInfo(
         "low",
@@ -70,7 +70,7 @@ NEWEST_SECOND: Final = (
         Unit.DOLLARS,
         "Lowest price of the newest second",
         short="1 s low",
-        definition="field `l` of the newest bar",
+        definition="low of the newest bar",
     ),
     ColumnInfo(
         "volume",
@@ -78,7 +78,7 @@ NEWEST_SECOND: Final = (
         Unit.SHARES,
         "Shares traded in the newest second",
         short="1 s volume",
-        definition="field `v` of the newest bar",
+        definition="volume of the newest bar",
     ),
     ColumnInfo(
         "vwap",
@@ -86,7 +86,7 @@ NEWEST_SECOND: Final = (
         Unit.DOLLARS,
         "Volume-weighted average price of the second",
         short="1 s VWAP",
-        definition="field `vw` of the newest bar",
+        definition="volume-weighted average price of the newest bar",
     ),
     ColumnInfo(
         "average_size",
@@ -94,7 +94,7 @@ NEWEST_SECOND: Final = (
         Unit.SHARES,
         "Average shares of a trade in the second",
         short="1 s trade size",
-        definition="field `z` of the newest bar",
+        definition="average size of the trades in the newest bar",
     ),
     START_TIMESTAMP,
     END_TIMESTAMP,

@@ -16,49 +16,49 @@ from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
-_NEWEST: Final = "the newest quote (by `t`, then `q`, then arrival)"
+_NEWEST: Final = "the newest quote (by time, sequence number, arrival)"
 _OF_QUOTE: Final = (
     ColumnInfo(
         "bid_price",
         "Bid",
         Unit.DOLLARS,
         "Best bid of all exchanges",
-        definition=f"field `bp` of {_NEWEST}; absent where it is 0: nobody bids",
+        definition=f"bid price of {_NEWEST}; absent where it is 0: nobody bids",
     ),
     ColumnInfo(
         "bid_size",
         "Bid size",
         Unit.SHARES,
         "Shares wanted at the best bid",
-        definition=f"field `bs` of {_NEWEST}; absent without `bid_price`",
+        definition=f"bid size of {_NEWEST}; absent without `bid_price`",
     ),
     ColumnInfo(
         "ask_price",
         "Ask",
         Unit.DOLLARS,
         "Best offer of all exchanges",
-        definition=f"field `ap` of {_NEWEST}; absent where it is 0: nobody offers",
+        definition=f"ask price of {_NEWEST}; absent where it is 0: nobody offers",
     ),
     ColumnInfo(
         "ask_size",
         "Ask size",
         Unit.SHARES,
         "Shares offered at the best offer",
-        definition=f"field `as` of {_NEWEST}; absent without `ask_price`",
+        definition=f"ask size of {_NEWEST}; absent without `ask_price`",
     ),
     ColumnInfo(
         "quote_timestamp",
         "Quoted",
         Unit.EPOCH_MS,
         "When the best bid and offer were quoted",
-        definition=f"field `t` of {_NEWEST}",
+        definition=f"time of {_NEWEST}",
     ),
     ColumnInfo(
         "quote_sequence_number",
         "Quote number",
         Unit.COUNT,
         "Its number, which orders quotes of one time",
-        definition=f"field `q` of {_NEWEST}",
+        definition=f"sequence number of {_NEWEST}",
         shown=False,
     ),
 )

@@ -30,10 +30,9 @@ _LAST: Final = (
         "Last",
         Unit.DOLLARS,
         "Price of the last trade that counts",
-        definition="price of the *last trade*: the newest trade (by `t`, then `q`, then arrival) whose "
-        "conditions let it set the last price. Every condition on it must (the provider's rule "
-        "`updates_open_close`), but outside the regular session Form T (12) does not stand in "
-        "the way",
+        definition="price of the *last trade*: the newest trade (by time, sequence number, arrival) whose "
+        "conditions let it set the last price. Every condition on it must; but a condition that only marks "
+        "a trade of the extended hours does not stand in the way outside the regular session",
         boards=at(62, TOP_TRADES),
     ),
     ColumnInfo(
@@ -41,7 +40,8 @@ _LAST: Final = (
         "Last size",
         Unit.SHARES,
         "Shares of the last trade",
-        definition="size of the last trade: `ds` where that is `s` and a fraction, else `s`",
+        definition="size of the last trade: the exact size where that is the whole size and a fraction, "
+        "else the whole size",
         boards=at(63, TOP_TRADES),
     ),
     ColumnInfo(
@@ -49,7 +49,7 @@ _LAST: Final = (
         "Last trade",
         Unit.EPOCH_MS,
         "When the last trade took place",
-        definition="field `t` of the last trade",
+        definition="time of the last trade",
         boards=at(64, TOP_TRADES),
     ),
     ColumnInfo(
@@ -57,7 +57,7 @@ _LAST: Final = (
         "Last trade's number",
         Unit.COUNT,
         "Its number, which orders trades of one time",
-        definition="field `q` of the last trade",
+        definition="sequence number of the last trade",
         shown=False,
     ),
 )
@@ -67,7 +67,7 @@ _ON_TAPE: Final = (
         "Trades/min",
         Unit.COUNT,
         "Trades in the minute up to the newest",
-        definition="trades on the tape whose `t` is above that of its newest less 60,000; when that is "
+        definition="trades on the tape whose time is above that of its newest less 60,000; when that is "
         "all 1,000, `1,000 x 60,000 / max(trade_span_ms, 1)`",
         boards=at(5, TOP_TRADES),
     ),
@@ -77,11 +77,11 @@ _ON_TAPE: Final = (
         Unit.COUNT,
         "How many of the newest 1,000 trades are known",
         short="Tape",
-        definition="trades in the symbol's *tape*: its newest 1,000 trades of the day by `t`, `q` (0 "
-        "where there is none), price and size. Trades that agree in these four and in the "
-        "spelling of `i` (id), `x` (exchange) and `z` (tape) are one, however often it was "
+        definition="trades in the symbol's *tape*: its newest 1,000 trades of the day by time, sequence "
+        "number (0 where there is none), price and size. Trades that agree in these four and in the "
+        "spelling of their id, exchange and tape are one, however often it was "
         "sent; if one of these differs they are two. A trade whose conditions keep it out of "
-        "the volume (15, 16, 38) is not on the tape. This column, `trades_per_minute` and the "
+        "the volume is not on the tape. This column, `trades_per_minute` and the "
         "other `trade_...` columns are absent until a trade is on it",
         boards=at(61, TOP_TRADES),
     ),
@@ -91,8 +91,8 @@ _ON_TAPE: Final = (
         Unit.SHARES,
         "Shares of the newest 1,000 trades",
         short="Tape vol",
-        definition="shares of the trades on the tape; a size has its fraction, in millionths of a share "
-        "(`ds`), so the sum is exact",
+        definition="shares of the trades on the tape; a size has its fraction, in millionths of a share, "
+        "so the sum is exact",
         boards=at(41, TOP_TRADES),
     ),
     ColumnInfo(

@@ -222,8 +222,6 @@ def test_each_documented_variable_of_the_environment_is_read() -> None:
 def test_one_name_stands_for_one_type() -> None:
     homes = defaultdict(list)
     for path in modules():
-        if "_template" in path.parts:  # made to be copied
-            continue
         for node in syntax_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Command":
                 homes[node.name].append(place(path, node))

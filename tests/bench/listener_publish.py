@@ -17,15 +17,15 @@ import uvloop
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
-from marketdata.feeds import FeedTarget, Frame, StatusEvent
+from marketdata.feeds import FeedTarget, Frame
 from marketdata.listener import Listener
 from marketdata.providers.base import (
     BufferCounts,
-    EventRouter,
+    ConnectionReport,
     FeedOutlook,
     ProviderState,
     ProviderStatus,
-    SessionReport,
+    RoutedFrames,
 )
 from marketdata.providers.frame_buffer import TAKE_CHARACTERS
 from marketdata.providers.massive.framing import FrameRouter
@@ -65,13 +65,14 @@ class _FramesForEver:
     format = "massive"
 
     status = ProviderStatus(ProviderState.LIVE)
-    session = SessionReport()
+    connection = ConnectionReport()
     outlook = FeedOutlook()
 
     def __init__(self, frames: Iterable[str]) -> None:
         self._texts = itertools.cycle(frames)
         self._ended = False
         self._frames_taken = 0
+        self._router: FrameRouter | None = None
 
     @property
     def counts(self) -> BufferCounts:
@@ -105,15 +106,14 @@ class _FramesForEver:
     def discard(self, reason: str) -> None:
         """Nothing waits here."""
 
-    def router(self, shard_count: int) -> EventRouter:
-        return FrameRouter(shard_count)
-
-    def notice(self, statuses: Sequence[StatusEvent]) -> None:
-        if statuses:
-            raise AssertionError(f"the frames hold no statuses, yet {statuses} were found")
-
-    def feed_time_ms(self, received_ns: int) -> int:
-        return received_ns // NS_PER_MS
+    def route(self, frames: Sequence[Frame], shard_count: int) -> RoutedFrames:
+        self._router = self._router or FrameRouter(shard_count)
+        for frame in frames:
+            self._router.add(frame.data)
+        routing = self._router.take()
+        if routing.statuses:
+            raise AssertionError(f"the frames hold no statuses, yet {routing.statuses} were found")
+        return RoutedFrames(routing.parts, routing.set_aside, frames[-1].received_ns // NS_PER_MS)
 
 
 def _row(name: str, server: Server, bare: "_Bare") -> Row:

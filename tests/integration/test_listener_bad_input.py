@@ -11,7 +11,7 @@ from marketdata.listener import Listener
 from marketdata.observability import metrics
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.builders import quote_wire, trade_wire

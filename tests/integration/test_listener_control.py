@@ -19,7 +19,7 @@ from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
 from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.providers.registry import provider_plugin
 from marketdata.runtime.backoff import Backoff
 from marketdata.simulator.service import SimulatorService
@@ -214,7 +214,7 @@ async def test_a_listener_that_starts_finds_what_is_wanted_before_it_connects(
     await rig.control.stop()
     async with rig.running():
         await eventually(lambda: "an operator" in rig.listener.unready().get("provider", ""), 10)
-        assert rig.provider.session.number == 0
+        assert rig.provider.connection.number == 0
 
 
 async def test_changes_by_two_operators_at_once_are_both_kept(rig: ListenerRig) -> None:

@@ -17,8 +17,8 @@ from marketdata.providers.base import ProviderState
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.providers.massive.framing import MAX_FRAME_BYTES, count_events
-from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from tests.support.backoffs import never, soon
 from tests.support.builders import trade_wire
@@ -280,9 +280,9 @@ async def test_a_server_that_echoes_the_key_brings_it_into_no_status_and_no_log(
         ):
             await eventually(lambda: provider.status.state is ProviderState.REFUSED, 5)
             await eventually(lambda: feed.connections[0].socket.state.name == "CLOSED", 5)
-            provider.notice([StatusEvent(status, f"no such key: {KEY}")])
-            assert KEY not in repr((provider.status, provider.session))
-            assert "no such key" in repr((provider.status, provider.session))
+            provider.on_statuses([StatusEvent(status, f"no such key: {KEY}")])
+            assert KEY not in repr((provider.status, provider.connection))
+            assert "no such key" in repr((provider.status, provider.connection))
     assert KEY not in capsys.readouterr().out
 
 

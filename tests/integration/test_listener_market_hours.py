@@ -12,9 +12,9 @@ from marketdata.feeds import FeedTarget
 from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.providers.massive.rest.market_status import MarketStatus, RestMarketStatus
-from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.trading_calendar import MarketSession
 from tests.support.backoffs import soon
 from tests.support.deadlines import eventually
@@ -122,11 +122,11 @@ async def test_silence_in_the_regular_session_ends_a_connection_and_a_closed_mar
     async with ScriptedFeed(stay_silent) as feed, running(make_provider(feed.address, market)) as provider:
         await eventually(lambda: market.asked > 0, 10)  # so long silent that the market was asked about
         assert provider.status.state is ProviderState.LIVE
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
 
     market = Market(MarketSession.REGULAR)
     async with ScriptedFeed(stay_silent) as feed, running(make_provider(feed.address, market)) as provider:
-        await eventually(lambda: provider.session.number > 1, 10)
+        await eventually(lambda: provider.connection.number > 1, 10)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_where_silence_is_usual_it_is_given_longer(
         running(make_provider(feed.address, market, subscriptions=subscriptions)) as provider,
     ):
         await eventually(lambda: market.asked > 0, 10)
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
         assert provider.status.state is ProviderState.LIVE
 
 
@@ -218,7 +218,9 @@ async def test_an_operator_ends_the_wait_for_the_market() -> None:
         running(make_provider(feed.address, market)) as provider,
     ):
         await eventually(lambda: provider.status.state is ProviderState.MARKET_CLOSED, 10)
-        provider.set_target(FeedTarget(feed=feed.address, market="stocks", subscriptions=("T.*",), session=1))
+        provider.set_target(
+            FeedTarget(feed=feed.address, market="stocks", subscriptions=("T.*",), generation=1)
+        )
         await eventually(lambda: provider.status.state is ProviderState.LIVE, 10)
 
 

@@ -18,7 +18,7 @@ from marketdata.listener import Listener
 from marketdata.management.commands.run_listener import build_listener, create_provider
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.sessions import RetryDelays
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.runtime.backoff import Backoff
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -29,6 +29,7 @@ from marketdata.transport.registry import create_transport
 from tests.support.builders import quote_wire, trade_wire
 from tests.support.deadlines import eventually, scaled
 from tests.support.health_client import probe
+from tests.support.massive import changed_settings
 from tests.support.running import running
 from tests.support.scripted_provider import FeedConnection, ScriptedFeed
 from tests.support.services import ValkeyServer, free_port
@@ -141,14 +142,18 @@ async def test_a_restart_of_broker_and_cache_interrupts_and_does_not_end_the_flo
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
-    [("MASSIVE_FEED", "Realtime"), ("MASSIVE_SUBSCRIPTIONS", ["ZZ.*"]), ("MDQ_URL", "http://127.0.0.1")],
+    ("setting", "of_provider", "queues"),
+    [
+        ("MASSIVE_FEED", {"feed": "Realtime"}, "redis://127.0.0.1"),
+        ("MASSIVE_SUBSCRIPTIONS", {"subscriptions": ("ZZ.*",)}, "redis://127.0.0.1"),
+        ("MDQ_URL", {}, "http://127.0.0.1"),
+    ],
 )
 def test_a_wrong_setting_is_refused_by_name_before_anything_connects(
-    setting: str, value: object, settings: Settings
+    setting: str, of_provider: dict[str, object], queues: str, settings: Settings
 ) -> None:
-    settings.MASSIVE_FEED = "127.0.0.1:1"
-    setattr(settings, setting, value)
+    settings.PROVIDER_SETTINGS = changed_settings({"feed": "127.0.0.1:1"} | of_provider)
+    settings.MDQ_URL = queues
     with pytest.raises(ConfigurationError, match=setting):
         build_listener(create_provider())
 

@@ -13,8 +13,8 @@ from marketdata.providers.base import ProviderState
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
+from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.providers.massive.framing import FrameRouter, count_events
-from marketdata.providers.massive.sessions import RetryDelays
 from marketdata.simulator.faults import Faults
 from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
@@ -64,7 +64,9 @@ def is_live(provider: MassiveProvider) -> bool:
 
 
 async def live_with(provider: MassiveProvider, *subscriptions: str) -> None:
-    await eventually(lambda: is_live(provider) and set(provider.session.confirmed) == set(subscriptions), 10)
+    await eventually(
+        lambda: is_live(provider) and set(provider.connection.confirmed) == set(subscriptions), 10
+    )
 
 
 async def events_of(provider: MassiveProvider, queue: QueueName) -> None:
@@ -91,11 +93,11 @@ async def test_every_kind_of_end_is_followed_by_a_session_with_all_subscriptions
 ) -> None:
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        first = provider.session.number
+        first = provider.connection.number
 
         blow(market.faults)
 
-        await eventually(lambda: provider.session.number > first, 10)
+        await eventually(lambda: provider.connection.number > first, 10)
         await live_with(provider, *CHANNELS)
         await events_of(provider, QueueName.TRADES)
 
@@ -104,7 +106,7 @@ async def test_drops_before_the_reply_to_the_login_lose_no_subscription(market: 
     market.faults.abort_before_auth_reply = 3
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        assert provider.session.number == 4
+        assert provider.connection.number == 4
 
 
 async def test_more_drops_than_the_sdk_forgives_in_its_life_do_not_end_the_feed(
@@ -112,7 +114,7 @@ async def test_more_drops_than_the_sdk_forgives_in_its_life_do_not_end_the_feed(
 ) -> None:
     market.faults.abort_after_subscribe = 8
     async with running(make_provider(market)) as provider:
-        await eventually(lambda: provider.session.number >= 9 and is_live(provider), 20)
+        await eventually(lambda: provider.connection.number >= 9 and is_live(provider), 20)
 
 
 async def test_a_refused_upgrade_is_our_attempt_to_count_and_not_the_librarys(
@@ -120,7 +122,7 @@ async def test_a_refused_upgrade_is_our_attempt_to_count_and_not_the_librarys(
 ) -> None:
     market.faults.refuse_upgrade_status = 503
     async with running(make_provider(market)) as provider:
-        await eventually(lambda: provider.session.number > 3, 10)
+        await eventually(lambda: provider.connection.number > 3, 10)
         assert provider.status.reason == "unreachable"
         await eventually(lambda: "HTTP 503" in provider.status.detail, 5)
         market.faults.refuse_upgrade_status = None
@@ -136,7 +138,7 @@ async def test_a_server_that_comes_back_is_found_within_five_seconds() -> None:
             await eventually(lambda: is_live(provider), 10)
             abort_all(first.faults)
             first.faults.refuse_upgrade_status = 503
-            await eventually(lambda: provider.session.number >= 5, 20)
+            await eventually(lambda: provider.connection.number >= 5, 20)
             first.faults.refuse_upgrade_status = None
             await eventually(lambda: is_live(provider), 5)
 
@@ -148,7 +150,7 @@ async def test_a_frame_above_a_mebibyte_does_not_end_the_connection(market: Simu
         async with asyncio.timeout(10):
             while not any(len(frame.data) > 2**20 for frame in await provider.frames()):
                 pass
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
 
 
 @pytest.mark.parametrize("blow", [send_malformed_frame, send_unknown_event], ids=["malformed", "unknown"])
@@ -160,14 +162,14 @@ async def test_frames_that_raise_in_the_sdk_or_vanish_there_reach_the_unknown_qu
         blow(market.faults)
         await events_of(provider, QueueName.UNKNOWN)
         await events_of(provider, QueueName.TRADES)
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
 
 
 async def test_a_silent_feed_is_left_for_a_new_session(market: SimulatorService) -> None:
     async with running(make_provider(market, silence_timeout_seconds=1.0)) as provider:
         await live_with(provider, *CHANNELS)
         market.faults.stalled = True
-        await eventually(lambda: provider.session.number > 1, 10)
+        await eventually(lambda: provider.connection.number > 1, 10)
         market.faults.stalled = False
         await eventually(lambda: is_live(provider), 10)
         await events_of(provider, QueueName.QUOTES)
@@ -176,7 +178,7 @@ async def test_a_silent_feed_is_left_for_a_new_session(market: SimulatorService)
 async def test_a_channel_that_the_plan_lacks_is_told_and_the_others_flow(market: SimulatorService) -> None:
     async with running(make_provider(market, key=NO_LULD_KEY)) as provider:
         await live_with(provider, "A.*", "AM.*", "T.*", "Q.*")
-        assert provider.session.complaint == "error: not authorized"
+        assert provider.connection.complaint == "error: not authorized"
         await events_of(provider, QueueName.QUOTES)
 
 
@@ -184,7 +186,7 @@ async def test_a_refused_key_is_a_state_with_a_reason_and_no_loop(market: Simula
     async with running(make_provider(market, key="wrong")) as provider:
         await eventually(lambda: provider.status.state is ProviderState.REFUSED, 10)
         assert (provider.status.reason, provider.status.detail) == ("auth_failed", "authentication failed")
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
 
 
 async def test_a_close_with_1008_is_a_refusal_although_no_status_explains_it(
@@ -195,7 +197,7 @@ async def test_a_close_with_1008_is_a_refusal_although_no_status_explains_it(
         close_all(market.faults, 1008)
         await eventually(lambda: provider.status.state is ProviderState.REFUSED, 10)
         assert provider.status.reason == "policy_violation"
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
 
 
 @pytest.mark.parametrize("policy", list(EvictionPolicy))
@@ -213,7 +215,7 @@ async def test_too_many_connections_are_a_state_with_a_reason_for_whichever_is_e
             await eventually(lambda: evicted.status.state is ProviderState.REFUSED, 10)
             assert evicted.status.reason == "max_connections"
             await eventually(lambda: is_live(kept), 10)
-            assert evicted.session.number == 1
+            assert evicted.connection.number == 1
 
 
 async def test_nobody_taking_frames_neither_blocks_the_socket_nor_the_server(
@@ -224,7 +226,7 @@ async def test_nobody_taking_frames_neither_blocks_the_socket_nor_the_server(
         await eventually(lambda: provider.counts.events_dropped.get("buffer_full", 0) > 2_000, 20)
         (connection,) = market.faults.connections()
         assert connection.pending_bytes < SETTINGS.send_buffer_bytes / 100
-        assert provider.session.number == 1
+        assert provider.connection.number == 1
         counts = provider.counts
         assert counts.frames_received == counts.frames_dropped + counts.frames_waiting
 
@@ -250,7 +252,7 @@ class TestSubscriptionsAtRuntime:
             await live_with(provider, *before)
             provider.set_target(FeedTarget(feed=market.address, market="stocks", subscriptions=after))
             await live_with(provider, *after)
-            assert provider.session.number == 1
+            assert provider.connection.number == 1
             assert len(market.faults.connections()) == 1
 
     async def test_what_was_changed_lasts_over_a_reconnection(self, market: SimulatorService) -> None:
@@ -261,7 +263,7 @@ class TestSubscriptionsAtRuntime:
             )
             await live_with(provider, "AM.*", "Q.*")
             abort_all(market.faults)
-            await eventually(lambda: provider.session.number == 2, 10)
+            await eventually(lambda: provider.connection.number == 2, 10)
             await live_with(provider, "AM.*", "Q.*")
 
     async def test_changes_in_quick_succession_end_at_the_last(self, market: SimulatorService) -> None:

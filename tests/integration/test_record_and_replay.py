@@ -18,6 +18,8 @@ from marketdata.listener import Listener
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.rest.source import RestSource
+from marketdata.providers.massive.wire_format import FORMAT
+from marketdata.providers.registry import recorded_format
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import Recorder, RecorderConfig
@@ -94,7 +96,9 @@ async def record_a_minute(directory: Path) -> Contents:
         simulator_symbols=config.symbol_count,
     )
     async with serving(simulator):
-        with Recorder(RecorderConfig(directory=directory, metadata=metadata)) as recorder:
+        with Recorder(
+            RecorderConfig(directory=directory, metadata=metadata, frame_reader=FORMAT)
+        ) as recorder:
             async with serving(listener_of(simulator.address, broker, recorder.record)):
                 end_ms = simulator.market.now_ms + MARKET_MINUTE_MS
                 await eventually(lambda: simulator.market.now_ms >= end_ms, 30)
@@ -115,7 +119,7 @@ async def test_a_recorded_minute_fills_the_queues_with_the_same_bytes(
     path, expected = recorded_minute
     assert {queue for queue, _ in expected} >= {QueueName.AGGREGATE, QueueName.TRADES, QueueName.QUOTES}
     broker = MemoryBroker()
-    with Selection([path]) as selection:
+    with Selection([path], recorded_format) as selection:
         replay = ReplayService(
             ReplayConfig(protocol=PROTOCOL, port=0, speed=None), selection, trading_calendar()
         )
@@ -130,7 +134,7 @@ async def test_the_queues_of_either_server_hold_the_same_bytes_too(
 ) -> None:
     path, expected = recorded_minute
     config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
-    with Selection([path]) as selection:
+    with Selection([path], recorded_format) as selection:
         replay = ReplayService(config, selection, trading_calendar())
         queues = server_queues(queues_url, unique_prefix)
         async with serving(replay), serving(listener_of(replay.address, queues)):
@@ -177,7 +181,7 @@ async def test_reference_data_of_a_recorded_simulator_is_that_of_its_market(
     simulator = SimulatorService(simulator_config(PROTOCOL, start="2026-11-20T10:59:30"), trading_calendar())
     async with serving(simulator):
         expected = await load_reference(simulator.address)
-    with Selection([path]) as selection:
+    with Selection([path], recorded_format) as selection:
         replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
         async with serving(replay):
             loaded = await load_reference(replay.address)
@@ -204,7 +208,7 @@ def real_feed(tmp_path: Path) -> Path:
 
 
 async def test_without_a_seed_reference_data_is_refused_as_not_in_the_plan(real_feed: Path) -> None:
-    with Selection([real_feed]) as selection:
+    with Selection([real_feed], recorded_format) as selection:
         replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
         async with serving(replay):
             with pytest.raises(ContentError, match=r"no_reference_data: .* before 2026-11-20"):
@@ -224,7 +228,7 @@ async def ask(address: str, path: str) -> tuple[int, bytes]:
 
 
 async def test_the_market_status_follows_the_recorded_time(real_feed: Path) -> None:
-    with Selection([real_feed]) as selection:
+    with Selection([real_feed], recorded_format) as selection:
         config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
         replay = ReplayService(config, selection, trading_calendar())
         async with serving(replay):
@@ -240,7 +244,7 @@ async def test_the_market_status_follows_the_recorded_time(real_feed: Path) -> N
 async def test_a_recording_stands_still_while_nobody_is_subscribed(tmp_path: Path) -> None:
     frames = frames_from(OPENING_MS, 40, step_ms=50)
     first, second = MemoryBroker(), MemoryBroker()
-    with Selection([write_recording(tmp_path, [frames])]) as selection:
+    with Selection([write_recording(tmp_path, [frames])], recorded_format) as selection:
         replay = ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
         async with serving(replay):
             async with serving(listener_of(replay.address, first)):
@@ -263,7 +267,7 @@ async def test_rubbish_and_binary_frames_arrive_as_they_came(tmp_path: Path) -> 
     ]
     as_bytes = Frame(str(trade.data).encode(), received_ns)
     broker = MemoryBroker()
-    with Selection([write_recording(tmp_path, [[*rubbish, as_bytes, trade]])]) as selection:
+    with Selection([write_recording(tmp_path, [[*rubbish, as_bytes, trade]])], recorded_format) as selection:
         config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None)
         replay = ReplayService(config, selection, trading_calendar())
         async with serving(replay), serving(listener_of(replay.address, broker)):
@@ -276,7 +280,7 @@ async def test_rubbish_and_binary_frames_arrive_as_they_came(tmp_path: Path) -> 
 
 async def test_a_loop_begins_again_at_the_end(real_feed: Path) -> None:
     broker = MemoryBroker()
-    with Selection([real_feed]) as selection:
+    with Selection([real_feed], recorded_format) as selection:
         config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None, loop=True)
         replay = ReplayService(config, selection, trading_calendar())
         async with serving(replay), serving(listener_of(replay.address, broker)):
@@ -297,7 +301,7 @@ async def test_symbols_reach_the_queues_alone(recorded_minute: tuple[Path, Conte
     symbol = trades[0]["sym"]
     broker = MemoryBroker()
     config = ReplayConfig(protocol=PROTOCOL, port=0, speed=None, symbols=frozenset({symbol}))
-    with Selection([path]) as selection:
+    with Selection([path], recorded_format) as selection:
         replay = ReplayService(config, selection, trading_calendar())
         async with serving(replay), serving(listener_of(replay.address, broker)):
             await asyncio.wait_for(replay.finished.wait(), scaled(30))

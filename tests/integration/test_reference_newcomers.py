@@ -210,8 +210,7 @@ async def test_while_a_load_runs_or_when_switched_off_nothing_is_looked_up(
 async def test_the_job_reads_the_settings(
     configuration: ReferenceConfiguration, cache: Cache, settings: Settings
 ) -> None:
-    for name, value in configuration.provider_settings.items():
-        setattr(settings, name, value)
+    settings.PROVIDER_SETTINGS = configuration.provider_settings
     settings.MDC_URL, settings.MDC_KEY_PREFIX = configuration.cache_url, configuration.key_prefix
     settings.MDQ_SHARDS, settings.REFERENCE_LOOKUPS_PER_MINUTE = SHARDS, 10
     await refresh(configuration, only_if_stale=False)

@@ -99,7 +99,7 @@ def configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> ReferenceConfiguration:
     monkeypatch.setattr("marketdata.providers.massive.rest.source.RestSource", impatient)
-    settings.MASSIVE_REST_URL, settings.MASSIVE_API_KEY = rest.url, KEY
+    settings.PROVIDER_SETTINGS = rest_settings(rest.url, KEY)
     settings.MDC_URL, settings.MDC_KEY_PREFIX = redis_url, f"{unique_prefix}:"
     return ReferenceConfiguration(
         provider="massive",

@@ -339,8 +339,7 @@ async def test_requests_run_in_a_bounded_number_of_threads_beside_a_free_loop(re
 
 @pytest.fixture
 def site_settings(configuration: ReferenceConfiguration, settings: Settings) -> ReferenceConfiguration:
-    for name, value in configuration.provider_settings.items():
-        setattr(settings, name, value)
+    settings.PROVIDER_SETTINGS = configuration.provider_settings
     settings.MDC_URL = configuration.cache_url
     settings.MDC_KEY_PREFIX = configuration.key_prefix
     return configuration

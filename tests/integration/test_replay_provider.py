@@ -22,11 +22,20 @@ from marketdata.listener.ledger import Ledger
 from marketdata.observability.tracing import Tracing
 from marketdata.providers import _template, registry
 from marketdata.providers.base import Provider, ProviderState
-from marketdata.providers.registry import batch_decoder, provider_plugin, wire_format
+from marketdata.providers.registry import (
+    batch_decoder,
+    provider_names,
+    provider_plugin,
+    recorded_format,
+    wire_format,
+)
 from marketdata.recording.format import Metadata
+from marketdata.recording.reader import RecordingReader
+from marketdata.recording.summary import summarize
 from marketdata.recording.writer import RecordingWriter
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from mdp_site.env import Environment
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import block_rows, calendar_of, new_york_ms, trade_wire
@@ -44,7 +53,8 @@ def record(folder: Path, events: list[dict[str, object]], format_name: str) -> P
         Frame(json.dumps([event]), (START_MS + 50 + index * 1_000) * NS_PER_MS)
         for index, event in enumerate(events)
     ]
-    writer = RecordingWriter(folder, Metadata(format=format_name), frames[0].received_ns)
+    frame_reader = wire_format(format_name if format_name in provider_names() else "massive")
+    writer = RecordingWriter(folder, Metadata(format=format_name), frames[0].received_ns, frame_reader)
     writer.write(frames)
     return writer.finish()
 
@@ -58,7 +68,8 @@ def trades(*prices: float) -> list[dict[str, object]]:
 
 def replay_of(path: Path, **settings: str) -> Provider:
     plugin = provider_plugin("replay")
-    of_replay = {"REPLAY_FILES": str(path), "REPLAY_SPEED": "max", **settings}
+    variables = {"REPLAY_FILES": str(path), "REPLAY_SPEED": "max", **settings}
+    of_replay = plugin.read_settings(Environment(variables))
     return plugin.create(of_replay, plugin.target(of_replay))
 
 
@@ -98,7 +109,7 @@ async def test_a_recording_goes_through_the_platform_as_its_feed_did(tmp_path: P
         batches = await batches_of(provider, 3)
         await eventually(lambda: provider.status.reason == "finished", scaled(5))
         assert provider.status.state is ProviderState.MARKET_CLOSED
-        assert provider.session.confirmed == ("*",)
+        assert provider.connection.confirmed == ("*",)
 
     assert {batch.format for batch in batches} == {"massive"}
     assert rows_of(batches)["AAPL"]["last_price"] == 12.0
@@ -128,7 +139,7 @@ async def test_a_replay_begins_again_if_it_shall(tmp_path: Path) -> None:
     provider = replay_of(record(tmp_path, trades(10.0, 11.0), "massive"), REPLAY_LOOP="on")
     async with playing(provider):
         await batches_of(provider, 5)
-        assert provider.session.number >= 3
+        assert provider.connection.number >= 3
 
 
 async def test_a_long_recording_waits_for_who_takes_it_and_loses_nothing(tmp_path: Path) -> None:
@@ -147,7 +158,7 @@ async def test_a_long_recording_waits_for_who_takes_it_and_loses_nothing(tmp_pat
         ({"REPLAY_FILES": "/nowhere/at/all.mdprec"}, "cannot be read"),
         ({"REPLAY_SPEED": "fast"}, "REPLAY_SPEED is 'fast'; accepted: max"),
         ({"REPLAY_SPEED": "0"}, "speed must be"),
-        ({"REPLAY_LOOP": "perhaps"}, "REPLAY_LOOP is 'perhaps'; accepted: on or off"),
+        ({"REPLAY_LOOP": "perhaps"}, "REPLAY_LOOP='perhaps' is not valid; accepted: one of 1, on"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(tmp_path: Path, settings: dict[str, str], words: str) -> None:
@@ -190,7 +201,12 @@ def ticks(*prices: float) -> list[dict[str, object]]:
 async def test_a_third_provider_is_one_folder_one_line_and_one_recording(third: str, tmp_path: Path) -> None:
     late = ticks(99.0)[0] | {"at": START_MS + 5, "flags": [7]}
     events: list[dict[str, object]] = [*ticks(20.0, 21.0), late, {"kind": "??"}]
-    provider = replay_of(record(tmp_path / "recordings", events, third))
+    path = record(tmp_path / "recordings", events, third)
+    with RecordingReader(path) as reader:
+        summary = summarize(reader, recorded_format(third))
+    assert summary.events == {"trade": 3, "??": 1}
+    assert summary.last_market_time_ms == START_MS + 5, "a recording reads its times in its own format"
+    provider = replay_of(path)
     async with playing(provider):
         batches = await batches_of(provider, 4)
 
@@ -215,8 +231,9 @@ async def test_the_feed_of_a_third_provider_connects_again_after_its_end(third: 
     application = web.Application()
     application.router.add_get("/stocks", serve)
     async with TestServer(application) as server:
-        settings = {"THIRD_FEED": f"ws://{server.host}:{server.port}/stocks"}
         plugin = provider_plugin(third)
+        variables = {"THIRD_FEED": f"ws://{server.host}:{server.port}/stocks"}
+        settings = plugin.read_settings(Environment(variables))
         provider = plugin.create(settings, plugin.target(settings))
         async with playing(provider):
             batches = await batches_of(provider, 2)

@@ -38,10 +38,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["status", "start", "stop", "restart", "set"])
-        parser.add_argument("--feed", help="RealTime, Delayed, another of the provider's feeds, or host:port")
+        parser.add_argument("--feed", help="one of the provider's feeds, by name or by address")
         parser.add_argument("--market", help=f"{', '.join(MARKETS)}; {ONLY_STOCKS}")
         parser.add_argument(
-            "--subscriptions", help="words separated by commas, such as A.*,T.*,Q.AAPL; replaces all"
+            "--subscriptions", help="in the words of the provider, separated by commas; replaces all"
         )
         parser.add_argument(
             "--wait",

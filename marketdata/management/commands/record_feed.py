@@ -36,10 +36,10 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_recording_options(parser)
         parser.add_argument("--directory", type=Path, required=True, help="where the files go")
-        parser.add_argument("--feed", help="default: that of the provider's settings, such as MASSIVE_FEED")
+        parser.add_argument("--feed", help="default: that of the provider's settings")
         parser.add_argument(
             "--subscriptions",
-            help="comma list such as A.*,T.AAPL (default: the provider's settings, MASSIVE_SUBSCRIPTIONS)",
+            help="in the words of the provider, separated by commas (default: those of its settings)",
         )
         super().add_arguments(parser)
 

@@ -9,6 +9,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.errors import ContentError
+from marketdata.providers.registry import recorded_format
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.summary import Summary, summarize
@@ -45,7 +46,7 @@ def _read(path: Path) -> Summary:
         RecordingReader(path) as reader,
         progress_bar(path.name, reader.stored_bytes, unit="bytes", stream=sys.stderr) as progress,
     ):
-        return summarize(reader, progress)
+        return summarize(reader, recorded_format(reader.metadata.format), progress)
 
 
 def _as_json(path: Path, summary: Summary) -> str:

@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 
 from marketdata.errors import ConfigurationError
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.providers.registry import recorded_format
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.selection import Selection
 from marketdata.replay_server.service import ReplayConfig, ReplayService
@@ -24,8 +25,8 @@ _NANOSECONDS_PER_MS: Final = 1_000_000
 class Command(ServiceCommand):
     service_name = "replay"
     help = (
-        "Serve recordings through the provider's own protocol, so that the platform runs on them: set "
-        "MASSIVE_FEED to the address, MASSIVE_SECURE to off and MASSIVE_REST_URL to http://ADDRESS. "
+        "Serve recordings through the provider's own protocol. The platform runs on them if the provider's "
+        "settings name the address (docs/recording.md has an example). "
         "Begins when the first client has subscribed, and pauses while there is none."
     )
 
@@ -64,7 +65,9 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
         symbols=_symbols(options["symbols"]),
         loop=options["loop"],
     )
-    with Selection(options["files"], start=options["start"], end=options["end"]) as selection:
+    with Selection(
+        options["files"], recorded_format, start=options["start"], end=options["end"]
+    ) as selection:
         calendar = exchange_calendar_around(selection.first_market_time_ms * _NANOSECONDS_PER_MS)
         total = None if config.loop else selection.frame_count
         with progress_bar("replay", total, unit="frames", stream=sys.stderr) as progress:

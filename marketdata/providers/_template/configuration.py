@@ -3,19 +3,31 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import MARKETS
-from marketdata.providers.plugin import Settings
+from marketdata.providers.plugin import SettingsReader
 
 PREFIX: Final = "TEMPLATE"
 EVERYTHING: Final = "*"
 
 
-def read_target(settings: Settings) -> FeedTarget:
-    """The feed of `TEMPLATE_FEED`, an address such as `wss://feed.example/stocks`, with all that it has."""
-    feed = str(settings.get(f"{PREFIX}_FEED", ""))
-    return FeedTarget(feed=feed, market=MARKETS[0], subscriptions=(EVERYTHING,))
+class TemplateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`feed`: an address such as `wss://feed.example/stocks`. A secret would be left out of the `repr`."""
+
+    feed: str = ""
+
+
+def read_settings(environment: SettingsReader) -> TemplateSettings:
+    """The settings in `TEMPLATE_FEED`. Every process reads them, so nothing is loaded or connected for it."""
+    return TemplateSettings(feed=environment.text(f"{PREFIX}_FEED"))
+
+
+def target_of(settings: TemplateSettings) -> FeedTarget:
+    """The feed, with all that it has."""
+    return FeedTarget(feed=settings.feed, market=MARKETS[0], subscriptions=(EVERYTHING,))
 
 
 def check_target(target: FeedTarget) -> None:

@@ -6,8 +6,14 @@ from typing import Final
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget
+from marketdata.providers._template.configuration import (
+    TemplateSettings,
+    check_target,
+    read_settings,
+    target_of,
+)
 from marketdata.providers.base import Provider
-from marketdata.providers.plugin import ProviderPlugin, ReferenceService, Settings
+from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
 from marketdata.providers.wire_format import WireFormat
 from marketdata.trading_calendar import TradingCalendar
 
@@ -24,21 +30,21 @@ class TemplatePlugin:
 
         return FORMAT
 
-    def target(self, settings: Settings) -> FeedTarget:
-        """What the settings say to listen to."""
-        from marketdata.providers._template.configuration import read_target
+    def read_settings(self, environment: SettingsReader) -> TemplateSettings:
+        """Its settings."""
+        return read_settings(environment)
 
-        return read_target(settings)
+    def target(self, settings: TemplateSettings) -> FeedTarget:
+        """What the settings say to listen to."""
+        return target_of(settings)
 
     def validate(self, target: FeedTarget) -> None:
         """Check what an operator wants to listen to."""
-        from marketdata.providers._template.configuration import check_target
-
         check_target(target)
 
     def create(
         self,
-        settings: Settings,
+        settings: TemplateSettings,
         target: FeedTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
@@ -51,11 +57,11 @@ class TemplatePlugin:
         return TemplateProvider(target, clock=clock)
 
     def reference_source(
-        self, settings: Settings, *, patience_seconds: float | None = None
+        self, settings: TemplateSettings, *, patience_seconds: float | None = None
     ) -> ReferenceService:
         """There is none: boards that need a previous close stay empty."""
         del settings, patience_seconds
         raise ConfigurationError("the provider template has no reference data")
 
 
-PLUGIN: Final[ProviderPlugin] = TemplatePlugin()
+PLUGIN: Final[ProviderPlugin[TemplateSettings]] = TemplatePlugin()

@@ -1,4 +1,4 @@
-"""How the provider writes its events: JSON objects, whose field `kind` tells the type.
+"""How the provider writes its events: JSON objects, whose field `kind` names the type.
 
 Field names are those of `marketdata.events`, where the platform has one; `name` gives the provider's. Declare
 what is read and nothing else, with the types of `marketdata.events`, which bound every number.
@@ -13,7 +13,7 @@ from marketdata.events import EpochMs, Price, SequenceNumber, Shares, Symbol
 TAG_FIELD: Final = "kind"
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="trade"):
+class TemplateTrade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="trade"):
     """One trade. The provider has no fractions of shares, and numbers its trades over all symbols."""
 
     symbol: Symbol = msgspec.field(name="ticker")
@@ -24,3 +24,19 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="tra
     fractional_size: float | str | None = msgspec.field(name="exact", default=None)
     flags: tuple[int, ...] | None = msgspec.field(default=())
     id: msgspec.Raw = msgspec.field(default=msgspec.Raw())
+
+
+class TemplateHeader(msgspec.Struct, gc=False):
+    """What an event says of itself, for recordings: see `marketdata.recording.frames.EventHeader`.
+
+    Every field has a default, since a recording holds whatever came.
+    """
+
+    kind: str = ""
+    symbol: str = msgspec.field(name="ticker", default="")
+    time_ms: int = msgspec.field(name="at", default=0)
+
+    @property
+    def is_status(self) -> bool:
+        """The provider sends no statuses."""
+        return False

@@ -18,13 +18,15 @@ from marketdata.codec import (
 )
 from marketdata.codec.pieces import is_json, pieces_of
 from marketdata.events import TRADE_COLUMNS, TradeRule
-from marketdata.providers._template.wire import TAG_FIELD, Trade
+from marketdata.providers._template.wire import TAG_FIELD, TemplateHeader, TemplateTrade
 from marketdata.providers.base import EventRouter, RoutedEvents, Routing
 from marketdata.providers.wire_format import BatchDecoder, WireFormat
+from marketdata.recording.frames import FrameEvents
+from marketdata.recording.json_frames import JsonHeaders
 from marketdata.transport.queues import QueueName, shard_of
 
 _CODES: Final = frozenset({"trade"})
-_TRADES: Final[EventDecoder[Trade]] = EventDecoder(Trade, _CODES)
+_TRADES: Final[EventDecoder[TemplateTrade]] = EventDecoder(TemplateTrade, _CODES)
 # What the provider's codes mean in the platform's words: here 7 marks a trade that is reported late.
 _RULES: Final = MappingProxyType({7: int(TradeRule.NOT_LAST)})
 _SOURCES: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSource]]]] = MappingProxyType(
@@ -36,6 +38,7 @@ _SOURCES: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSou
         )
     }
 )
+_HEADERS: Final = JsonHeaders(TemplateHeader, TAG_FIELD)
 
 
 class TemplateRouter:
@@ -86,6 +89,24 @@ class TemplateFormat:
     def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
         """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""
         return newest_unknown(body, limit, tag_field=TAG_FIELD, known_codes=_CODES)
+
+    def headers(self, data: str | bytes) -> Sequence[TemplateHeader] | None:
+        """What the events of a frame say of themselves."""
+        return _HEADERS.headers(data)
+
+    def events(self, data: str | bytes) -> FrameEvents | None:
+        """The events of a frame that is whole, with their texts."""
+        return _HEADERS.events(data)
+
+    def may_have_status(self, data: str | bytes) -> bool:
+        """It sends none."""
+        del data
+        return False
+
+    def declared_ms(self, data: str | bytes) -> int | None:
+        """Its feed is live, and declares no time."""
+        del data
+        return None
 
 
 FORMAT: Final[WireFormat] = TemplateFormat()

@@ -1,4 +1,4 @@
-"""What the Massive provider must be told, checked before anything is connected."""
+"""The settings of a connection, checked before anything is connected."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from marketdata.errors import ConfigurationError
 from marketdata.events import is_symbol
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
+from marketdata.providers.massive.settings import MassiveSettings
 
 # The delayed plans' feeds, by their names in the SDK, and by how much they are late.
 DELAYED: Final = "Delayed"
@@ -23,12 +24,9 @@ CHANNELS: Final = ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV")
 """The channels of the stock market, as the provider documents them; what has no queue goes to `unknown`."""
 
 
-class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """Connection settings; the names follow the `MASSIVE_*` settings.
+class MassiveConfiguration(MassiveSettings, frozen=True, kw_only=True):
+    """Settings that a connection can be made with, and how patient it is.
 
-    `feed`: a member name of the SDK's `Feed` (`RealTime`, `Delayed`, …) or `host:port`.
-    `secure`: whether a feed at `host:port` is encrypted; the vendor's own always are.
-    `max_reconnects`: consecutive lost sessions that are retried quickly, before waits of a minute begin.
     `answer_timeout_seconds`: from dialling to the first answer to the subscriptions.
     `silence_timeout_seconds`: in the regular session, a connection on which a whole busy channel was asked
     for and no frame comes for so long is given up; None never gives one up.
@@ -39,13 +37,6 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         ConfigurationError: a value is wrong; the message names its setting and what is accepted.
     """
 
-    api_key: str
-    feed: str = "RealTime"
-    market: str = "stocks"
-    subscriptions: tuple[str, ...] = ("A.*", "T.*", "Q.*", "LULD.*")
-    rest_url: str = "https://api.massive.com"
-    secure: bool = True
-    max_reconnects: int = 5
     answer_timeout_seconds: float = 15.0
     silence_timeout_seconds: float | None = 30.0
     quiet_silence_timeout_seconds: float = 1_200.0
@@ -54,16 +45,6 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         check_target(FeedTarget(feed=self.feed, market=self.market, subscriptions=self.subscriptions))
         if _is_vendor_feed(self.feed) and not self.api_key:
             raise ConfigurationError(f"MASSIVE_API_KEY is empty, and the feed {self.feed} needs a key")
-
-    def aimed_at(self, target: FeedTarget) -> "MassiveConfiguration":
-        """The same with the target's feed, market and subscriptions.
-
-        Raises:
-            ConfigurationError: see the class.
-        """
-        return msgspec.structs.replace(
-            self, feed=target.feed, market=target.market, subscriptions=target.subscriptions
-        )
 
     @property
     def uses_tls(self) -> bool:
@@ -90,6 +71,20 @@ class MassiveConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def host(self) -> str:
         """Host, and port where given, of the feed."""
         return str(Feed[self.feed].value) if self.feed in Feed.__members__ else self.feed
+
+
+def configuration_of(settings: MassiveSettings, target: FeedTarget) -> MassiveConfiguration:
+    """These settings, or this configuration, with the feed, market and subscriptions of the target.
+
+    Raises:
+        ConfigurationError: see `MassiveConfiguration`.
+    """
+    values = msgspec.structs.asdict(settings) | {
+        "feed": target.feed,
+        "market": target.market,
+        "subscriptions": target.subscriptions,
+    }
+    return MassiveConfiguration(**values)
 
 
 def check_target(target: FeedTarget) -> None:

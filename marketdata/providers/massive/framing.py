@@ -11,9 +11,11 @@ With `EVENT_DECODER=complete` every frame takes the second way (`marketdata.deco
 """
 
 import contextlib
+import functools
+import operator
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -34,7 +36,8 @@ from marketdata.kernels.frame_routing import (
 )
 from marketdata.kernels.json_text import packed_word
 from marketdata.providers.base import RoutedEvents, Routing
-from marketdata.providers.massive.wire import TAG_FIELD, EventType
+from marketdata.providers.massive.headers import STATUS, mentions_status
+from marketdata.providers.massive.wire import EVENTS, TAG_FIELD, EventType, symbol_field
 from marketdata.transport.queues import QueueName, shard_of
 
 QUEUE_OF: Final[Mapping[EventType, QueueName]] = {
@@ -54,53 +57,33 @@ STATUS_FRAME_CHARACTERS: Final = 16_384
 STATUS_HEAD_CHARACTERS: Final = 64
 
 
-class _SecondAggregate(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="A"):
-    sym: Symbol
-
-
-class _MinuteAggregate(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="AM"):
-    sym: Symbol
-
-
-class _Trade(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="T"):
-    sym: Symbol
-
-
-class _Quote(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="Q"):
-    sym: Symbol
-
-
-class _PriceBands(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="LULD"):
-    sym: Symbol = msgspec.field(name="T")
-
-
-class _Status(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag="status"):
+class _Status(msgspec.Struct, gc=False, tag_field=TAG_FIELD, tag=STATUS):
     status: str
     message: str = ""
 
 
-class _HasSymbol(msgspec.Struct, gc=False):
-    sym: str
+def _header_of(event: type[msgspec.Struct]) -> type[Any]:
+    """The type and the symbol of an event of the wire, and nothing else."""
+    return msgspec.defstruct(
+        f"{event.__name__}Header",
+        [("symbol", Symbol, msgspec.field(name=symbol_field(event)))],
+        tag_field=TAG_FIELD,
+        tag=str(event.__struct_config__.tag),
+        gc=False,
+    )
 
 
-class _HasSymbolOfBands(msgspec.Struct, gc=False):
-    sym: str = msgspec.field(name="T")
+def _symbol_decoder(event: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
+    """Reads any text in the place of the symbol."""
+    name = msgspec.field(name=symbol_field(event))
+    return msgspec.json.Decoder(msgspec.defstruct("AnySymbol", [("symbol", str, name)], gc=False))
 
-
-_Header: TypeAlias = _SecondAggregate | _MinuteAggregate | _Trade | _Quote | _PriceBands
 
 # A group of buckets for each queue, in it one bucket for each shard.
 _QUEUES: Final = tuple(QueueName)
 _UNKNOWN_GROUP: Final = _QUEUES.index(QueueName.UNKNOWN)
-_GROUP_OF_HEADER: Final[Mapping[type[_Header], int]] = {
-    header: _QUEUES.index(QUEUE_OF[event_type])
-    for header, event_type in (
-        (_SecondAggregate, EventType.SECOND_AGGREGATE),
-        (_MinuteAggregate, EventType.MINUTE_AGGREGATE),
-        (_Trade, EventType.TRADE),
-        (_Quote, EventType.QUOTE),
-        (_PriceBands, EventType.PRICE_BANDS),
-    )
+_GROUP_OF_HEADER: Final = {
+    _header_of(event): _QUEUES.index(QUEUE_OF[event_type]) for event_type, event in EVENTS.items()
 }
 
 
@@ -116,13 +99,14 @@ _ROUTES: Final = np.array(
     ],
     dtype=TYPE_ROUTE,
 )
-_KNOWN_TYPES: Final = frozenset([*EventType, "status"])
+_KNOWN_TYPES: Final = frozenset([*EventType, STATUS])
 
 _slices: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _value: Final = msgspec.json.Decoder(msgspec.Raw)
-_header_or_status: Final = msgspec.json.Decoder(_Header | _Status)
-_has_symbol: Final = msgspec.json.Decoder(_HasSymbol)
-_has_symbol_of_bands: Final = msgspec.json.Decoder(_HasSymbolOfBands)
+_header_or_status: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(
+    functools.reduce(operator.or_, _GROUP_OF_HEADER, _Status)
+)
+_symbol_decoders: Final = {event_type: _symbol_decoder(event) for event_type, event in EVENTS.items()}
 
 _NOT_JSON: Final = "not_json"
 
@@ -217,7 +201,7 @@ class FrameRouter:
             if isinstance(header, _Status):
                 self._statuses.append(StatusEvent(header.status, header.message))
             else:
-                shard = shard_of(header.sym, self._shard_count)
+                shard = shard_of(header.symbol, self._shard_count)
                 self._append(_GROUP_OF_HEADER[header.__class__] * self._shard_count + shard, event)
 
     def _set_aside_text(self, data: str | bytes, reason: str) -> None:
@@ -250,7 +234,7 @@ def _is_json(data: str | bytes) -> bool:
 def statuses_of(data: str | bytes) -> list[StatusEvent]:
     """The statuses in a frame of statuses; none for a large frame of data, or what is not understood."""
     is_long = len(data) > STATUS_FRAME_CHARACTERS
-    if not _mentions_status(data[:STATUS_HEAD_CHARACTERS] if is_long else data):
+    if not mentions_status(data[:STATUS_HEAD_CHARACTERS] if is_long else data):
         return []
     router = FrameRouter(shard_count=1)
     router.add(data)
@@ -259,16 +243,12 @@ def statuses_of(data: str | bytes) -> list[StatusEvent]:
 
 def count_events(data: str | bytes) -> int:
     """How many events routing the frame would give, far cheaper where the frame is small or odd."""
-    if len(data) <= MAX_FRAME_CHARACTERS and not _mentions_status(data):
+    if len(data) <= MAX_FRAME_CHARACTERS and not mentions_status(data):
         with contextlib.suppress(*CONTENT_ERRORS):
             return len(_slices.decode(data))
     router = FrameRouter(shard_count=1)
     router.add(data)
     return sum(part.event_count for part in router.take().parts)
-
-
-def _mentions_status(data: str | bytes) -> bool:
-    return b'"status"' in data if isinstance(data, bytes) else '"status"' in data
 
 
 def _text_of(data: str | bytes) -> bytes:
@@ -290,16 +270,15 @@ def _why_not_routable(event: bytes) -> str:
         return "no_event_type"
     if event_type not in _KNOWN_TYPES:
         return "unknown_event_type"
-    if event_type == "status":
+    if event_type == STATUS:
         return "malformed_status"
     return _why_no_symbol(event, event_type)
 
 
 def _why_no_symbol(event: bytes, event_type: str) -> str:
     """Whether the event has none, or one that cannot be (`marketdata.events.SYMBOL_PATTERN`)."""
-    decoder = _has_symbol_of_bands if event_type == EventType.PRICE_BANDS else _has_symbol
     try:
-        decoder.decode(event)
+        _symbol_decoders[EventType(event_type)].decode(event)
     except CONTENT_ERRORS:
         return "no_symbol"
     return "invalid_symbol"

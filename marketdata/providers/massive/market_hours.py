@@ -1,4 +1,4 @@
-"""Whether the market is open, to decide about the connection: the provider's word, else the calendar's."""
+"""Whether the market is open, to decide about the connection: as the provider says, else the calendar."""
 
 import asyncio
 import enum
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 
 class ViewSource(enum.StrEnum):
-    """Whose word a view is."""
+    """Where a view comes from."""
 
     REST = "rest"
     CALENDAR = "calendar"
@@ -50,18 +50,18 @@ class MarketView(msgspec.Struct, frozen=True, gc=False):
         return self.session is MarketSession.CLOSED
 
 
-def view_of(calendar: TradingCalendar | None, market_time_ms: int, told: MarketStatus | None) -> MarketView:
-    """What the provider told decides; the calendar stands in for it, and says when to look again.
+def view_of(calendar: TradingCalendar | None, market_time_ms: int, status: MarketStatus | None) -> MarketView:
+    """The provider's status decides, else the calendar, which also says when to look again.
 
     Where neither knows, the market is taken to be open: a needless attempt costs less than a missed day.
     """
     planned = _planned_session(calendar, market_time_ms)
-    if told is None:
+    if status is None:
         session, source = (
             (planned, ViewSource.CALENDAR) if planned else (MarketSession.REGULAR, ViewSource.ASSUMED)
         )
     else:
-        session, source = told.session, ViewSource.REST
+        session, source = status.session, ViewSource.REST
     if session is not MarketSession.CLOSED:
         return MarketView(session, source)
     if planned and planned is not MarketSession.CLOSED:
@@ -96,12 +96,12 @@ def _opens_ms(calendar: TradingCalendar | None, market_time_ms: int) -> int:
 class MarketHours:
     """Knows the market's hours without ever holding up the event loop: `ask` and `load` run in threads.
 
-    `ask` gives the provider's word (see `market_status`), `load` the calendar around an instant (epoch ns);
-    it is loaded at the first look, every day, and where it has run out. One that cannot be loaded leaves the
-    calendar before. The provider's clock need not be ours (a simulated market has a day of its own), so the
-    calendar is asked about the market's time as the feed declared it last, else as the provider told it last.
+    `ask` gives the provider's status (see `market_status`), `load` the calendar around an instant (epoch ns).
+    The calendar is loaded at the first look, every day, and when it has run out. If that fails, the one
+    before is kept. The provider's clock need not be ours, since a simulated market has a day of its own. So
+    the calendar is asked about the market's time that the feed declared last, else that of the last status.
 
-    Concurrency: one event loop; who looks while another does waits for that answer.
+    Concurrency: one event loop; a look during another look waits for its answer.
     """
 
     def __init__(
@@ -125,16 +125,16 @@ class MarketHours:
 
     @property
     def view(self) -> MarketView | None:
-        """What the last look saw; None before the first."""
+        """The result of the last look; None before the first."""
         return self._view
 
-    def hear(self, declared_ms: int) -> None:
-        """The feed declared its time (epoch milliseconds). What was seen by another clock counts no more."""
+    def set_feed_time(self, declared_ms: int) -> None:
+        """The feed declared its time (epoch milliseconds). A view by another clock is no longer valid."""
         if self._feed_offset_ms is None:
             self._view = None
         self._feed_offset_ms = declared_ms - self._now_ms()
 
-    def forget_feed(self) -> None:
+    def forget_feed_time(self) -> None:
         """It is another feed from now on, or one that declares no time any more."""
         if self._feed_offset_ms is not None:
             self._feed_offset_ms = self._view = None
@@ -149,15 +149,15 @@ class MarketHours:
             return self._view
 
     async def _look_anew(self) -> MarketView:
-        told = await self._told()
-        if told is not None:
-            self._offset_ms = told.market_time_ms - self._now_ms()
+        status = await self._provider_status()
+        if status is not None:
+            self._offset_ms = status.market_time_ms - self._now_ms()
         offset_ms = self._offset_ms if self._feed_offset_ms is None else self._feed_offset_ms
         market_time_ms = self._now_ms() + offset_ms
         now = self._clock.monotonic()
         if _planned_session(self._calendar, market_time_ms) is None or now >= self._calendar_is_due_at:
             await self._load_calendar(market_time_ms)
-        return view_of(self._calendar, market_time_ms, told)
+        return view_of(self._calendar, market_time_ms, status)
 
     async def _load_calendar(self, market_time_ms: int) -> None:
         try:
@@ -167,7 +167,7 @@ class MarketHours:
         else:
             self._calendar_is_due_at = self._clock.monotonic() + CALENDAR_SECONDS
 
-    async def _told(self) -> MarketStatus | None:
+    async def _provider_status(self) -> MarketStatus | None:
         try:
             return await asyncio.to_thread(self._ask)
         except (ProviderUnavailable, ContentError) as error:

@@ -6,7 +6,8 @@ from typing import Final
 from marketdata.clock import Clock
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
-from marketdata.providers.plugin import ProviderPlugin, ReferenceService, Settings
+from marketdata.providers.massive.settings import MassiveSettings, read_settings
+from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
 from marketdata.providers.wire_format import WireFormat
 from marketdata.trading_calendar import TradingCalendar
 
@@ -16,13 +17,13 @@ class MassivePlugin:
 
     name: Final = "massive"
 
-    def target(self, settings: Settings) -> FeedTarget:
+    def read_settings(self, environment: SettingsReader) -> MassiveSettings:
+        """The `MASSIVE_*` settings."""
+        return read_settings(environment)
+
+    def target(self, settings: MassiveSettings) -> FeedTarget:
         """What `MASSIVE_FEED`, `MASSIVE_MARKET` and `MASSIVE_SUBSCRIPTIONS` say."""
-        return FeedTarget(
-            feed=settings["MASSIVE_FEED"],
-            market=settings["MASSIVE_MARKET"],
-            subscriptions=tuple(settings["MASSIVE_SUBSCRIPTIONS"]),
-        )
+        return FeedTarget(feed=settings.feed, market=settings.market, subscriptions=settings.subscriptions)
 
     def validate(self, target: FeedTarget) -> None:
         """Check feed, market and subscriptions."""
@@ -32,7 +33,7 @@ class MassivePlugin:
 
     def create(
         self,
-        settings: Settings,
+        settings: MassiveSettings,
         target: FeedTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
@@ -40,19 +41,11 @@ class MassivePlugin:
     ) -> Provider:
         """The WebSocket feed; the market's hours are asked for by REST."""
         from marketdata.providers.massive.client import MassiveProvider
-        from marketdata.providers.massive.configuration import MassiveConfiguration
+        from marketdata.providers.massive.configuration import configuration_of
         from marketdata.providers.massive.market_hours import MarketHours
         from marketdata.providers.massive.rest.market_status import RestMarketStatus
 
-        configuration = MassiveConfiguration(
-            api_key=settings["MASSIVE_API_KEY"],
-            feed=target.feed,
-            market=target.market,
-            subscriptions=target.subscriptions,
-            rest_url=settings["MASSIVE_REST_URL"],
-            secure=settings["MASSIVE_SECURE"],
-            max_reconnects=settings["MASSIVE_MAX_RECONNECTS"],
-        )
+        configuration = configuration_of(settings, target)
         market_hours = None
         if load_calendar is not None:
             ask = RestMarketStatus(configuration.rest_url, configuration.api_key, clock=clock)
@@ -67,14 +60,12 @@ class MassivePlugin:
         return FORMAT
 
     def reference_source(
-        self, settings: Settings, *, patience_seconds: float | None = None
+        self, settings: MassiveSettings, *, patience_seconds: float | None = None
     ) -> ReferenceService:
         """The REST service at `MASSIVE_REST_URL`."""
         from marketdata.providers.massive.rest.source import RestSource
 
-        return RestSource(
-            settings["MASSIVE_REST_URL"], settings["MASSIVE_API_KEY"], patience_seconds=patience_seconds
-        )
+        return RestSource(settings.rest_url, settings.api_key, patience_seconds=patience_seconds)
 
 
-PLUGIN: Final[ProviderPlugin] = MassivePlugin()
+PLUGIN: Final[ProviderPlugin[MassiveSettings]] = MassivePlugin()

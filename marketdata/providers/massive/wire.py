@@ -5,12 +5,13 @@ Field names are ours, wire names are the provider's (its stock schemas:
 Prices are dollars a share, sizes are shares unless the name says otherwise, times are
 epoch milliseconds unless the name says `_ns`.
 
-Declared is what is read, and nothing else: what the wire has beside it may be of any kind, null or absent, at
-no cost to the event. Of what is read, only that without which an event says nothing is required; null is the
-same as absent.
+Only fields that are read are declared. Other fields of the wire may be of any kind, null or absent, at no
+cost to the event. A field is required only if an event says nothing without it. Null is the same as absent.
 """
 
 import enum
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
 import msgspec
@@ -74,7 +75,7 @@ class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field=TAG_FIEL
 class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="T"):
     """One print. `size` is truncated to whole shares and can be 0; `fractional_size` is exact.
 
-    Of id, exchange and tape only the spelling counts, which tells prints apart that agree in all else.
+    Of id, exchange and tape only the spelling counts: it separates prints that agree in all else.
     """
 
     symbol: Symbol = msgspec.field(name="sym")
@@ -118,3 +119,17 @@ class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag
 
 
 Aggregate: TypeAlias = SecondAggregate | MinuteAggregate
+
+EVENTS: Final[Mapping[EventType, type[msgspec.Struct]]] = MappingProxyType(
+    {
+        EventType(str(event.__struct_config__.tag)): event
+        for event in (SecondAggregate, MinuteAggregate, Trade, Quote, PriceBands)
+    }
+)
+"""What is declared of each type of event."""
+
+
+def symbol_field(event: type[msgspec.Struct]) -> str:
+    """The wire's name of the symbol of an event."""
+    (name,) = (field.encode_name for field in msgspec.structs.fields(event) if field.name == "symbol")
+    return name

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from marketdata.codec import Rejected
+from marketdata.feed_clock import declared_time_ms
 from marketdata.providers.base import EventRouter
 from marketdata.providers.massive.decoders import column_decoder, newest_set_aside
-from marketdata.providers.massive.framing import FrameRouter
+from marketdata.providers.massive.framing import FrameRouter, statuses_of
+from marketdata.providers.massive.headers import HEADERS, MassiveHeader, mentions_status
 from marketdata.providers.wire_format import BatchDecoder, WireFormat
+from marketdata.recording.frames import FrameEvents
 from marketdata.transport.queues import QueueName
 
 
@@ -27,6 +30,23 @@ class MassiveFormat:
     def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
         """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""
         return newest_set_aside(body, limit)
+
+    def headers(self, data: str | bytes) -> Sequence[MassiveHeader] | None:
+        """What the events of a frame say of themselves."""
+        return HEADERS.headers(data)
+
+    def events(self, data: str | bytes) -> FrameEvents | None:
+        """The events of a frame that is whole, with their texts."""
+        return HEADERS.events(data)
+
+    def may_have_status(self, data: str | bytes) -> bool:
+        """Whether the frame may hold a status."""
+        return mentions_status(data)
+
+    def declared_ms(self, data: str | bytes) -> int | None:
+        """The time that a simulated or replayed feed declares in a status."""
+        times_ms = [time for status in statuses_of(data) if (time := declared_time_ms(status)) is not None]
+        return times_ms[-1] if times_ms else None
 
 
 FORMAT: Final[WireFormat] = MassiveFormat()

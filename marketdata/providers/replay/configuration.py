@@ -1,4 +1,4 @@
-"""What the replay must be told: which recordings, how fast, and whether to begin again."""
+"""The settings of a replay: which recordings, how fast, and whether to begin again."""
 
 from pathlib import Path
 from typing import Final
@@ -8,27 +8,43 @@ import msgspec
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
-from marketdata.providers.plugin import Settings
+from marketdata.providers.plugin import SettingsReader
 from marketdata.recording.writer import SUFFIX
 
 EVERYTHING: Final = "*"
 _MAX: Final = "max"
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"", "0", "false", "no", "off"})
+_REAL_TIME: Final = "1"
 
 
-class ReplayConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """`speed`: how many recorded seconds pass in a real one; None is as fast as the platform takes them."""
+class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `REPLAY_*` settings.
 
+    `files`: a path, or several separated by commas. A directory is all recordings in it.
+    `speed`: how many recorded seconds pass in a real one; None is as fast as the platform takes them.
+    `loop`: whether to begin again at the end.
+    """
+
+    files: str = ""
     speed: float | None = 1.0
     loop: bool = False
 
 
-def read_target(settings: Settings) -> FeedTarget:
-    """The recordings of `REPLAY_FILES`, a path or several separated by commas. A directory is all in it."""
-    return FeedTarget(
-        feed=str(settings.get("REPLAY_FILES", "")), market=MARKETS[0], subscriptions=(EVERYTHING,)
+def read_settings(environment: SettingsReader) -> ReplaySettings:
+    """The settings in `REPLAY_FILES`, `REPLAY_SPEED` and `REPLAY_LOOP`.
+
+    Raises:
+        ConfigurationError: a value is wrong; the message names its setting and what is accepted.
+    """
+    return ReplaySettings(
+        files=environment.text("REPLAY_FILES"),
+        speed=_speed(environment.text("REPLAY_SPEED", _REAL_TIME)),
+        loop=environment.boolean("REPLAY_LOOP", default=False),
     )
+
+
+def target_of(settings: ReplaySettings) -> FeedTarget:
+    """All that was recorded in the files."""
+    return FeedTarget(feed=settings.files, market=MARKETS[0], subscriptions=(EVERYTHING,))
 
 
 def check_target(target: FeedTarget) -> None:
@@ -52,17 +68,6 @@ def check_target(target: FeedTarget) -> None:
         )
 
 
-def read_configuration(settings: Settings) -> ReplayConfiguration:
-    """The configuration in `REPLAY_SPEED` and `REPLAY_LOOP`.
-
-    Raises:
-        ConfigurationError: a value is wrong; the message names its setting and what is accepted.
-    """
-    return ReplayConfiguration(
-        speed=_speed(str(settings.get("REPLAY_SPEED", "1"))), loop=_loop(str(settings.get("REPLAY_LOOP", "")))
-    )
-
-
 def recordings_of(target: FeedTarget) -> list[Path]:
     """The files that a target names, the oldest name first."""
     paths = [Path(entry.strip()) for entry in target.feed.split(",") if entry.strip()]
@@ -80,9 +85,3 @@ def _speed(text: str) -> float | None:
         raise ConfigurationError(
             f"REPLAY_SPEED is {text!r}; accepted: {_MAX}, or a number such as 10"
         ) from error
-
-
-def _loop(text: str) -> bool:
-    if text.lower() not in _TRUE | _FALSE:
-        raise ConfigurationError(f"REPLAY_LOOP is {text!r}; accepted: on or off")
-    return text.lower() in _TRUE

@@ -13,9 +13,10 @@ from marketdata.feeds import FeedTarget, Frame
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import ProviderState, ProviderStatus
 from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider
+from marketdata.providers.registry import recorded_format
 from marketdata.providers.replay.configuration import (
     EVERYTHING,
-    ReplayConfiguration,
+    ReplaySettings,
     check_target,
     recordings_of,
 )
@@ -45,15 +46,15 @@ class ReplayProvider(BufferedProvider):
 
     def __init__(
         self,
-        configuration: ReplayConfiguration,
+        settings: ReplaySettings,
         target: FeedTarget,
         wire_format: WireFormat,
         *,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(wire_format, clock)
-        self._configuration = configuration
-        Pacing(self.clock, configuration.speed)  # refuses a speed that is out of range
+        self._settings = settings
+        Pacing(self.clock, settings.speed)  # refuses a speed that is out of range
         self._target: FeedTarget | None = None
         self._changed = asyncio.Event()
         self._feed_times: deque[tuple[int, int]] = deque()
@@ -65,8 +66,8 @@ class ReplayProvider(BufferedProvider):
             return
         if target is not None:
             check_target(target)
-            with Selection(recordings_of(target)) as selection:
-                formats = {reader.metadata.format or self.format for reader in selection.readers}
+            with Selection(recordings_of(target), recorded_format) as selection:
+                formats = {recorded_format(reader.metadata.format).name for reader in selection.readers}
             if formats != {self.format}:
                 raise ConfigurationError(
                     f"{target.feed} was recorded in the format {', '.join(sorted(formats))}; this listener "
@@ -97,11 +98,11 @@ class ReplayProvider(BufferedProvider):
         return self._feed_times[0][1] if self._feed_times else super().feed_time_ms(received_ns)
 
     async def _play(self, target: FeedTarget, stopping: asyncio.Event) -> None:
-        """All frames, once or for ever; returns early when stopping, or when aimed elsewhere."""
+        """All frames, once or for ever; returns early when stopping, or for another target."""
         try:
-            with Selection(recordings_of(target)) as selection:
+            with Selection(recordings_of(target), recorded_format) as selection:
                 while await self._play_once(selection, stopping):
-                    if not self._configuration.loop:
+                    if not self._settings.loop:
                         self.state = FINISHED
                         return
         except ConfigurationError as error:  # it could be read when it was chosen
@@ -117,7 +118,8 @@ class ReplayProvider(BufferedProvider):
             confirmed=(EVERYTHING,),
         )
         self.state = ProviderStatus(ProviderState.LIVE)
-        pacing, feed_clock = Pacing(self.clock, self._configuration.speed), RecordedClock()
+        pacing = Pacing(self.clock, self._settings.speed)
+        feed_clock = RecordedClock(self._format)
         blocks = selection.blocks()
         while (frames := await asyncio.to_thread(_next_block, blocks)) is not None:
             for frame in frames:
@@ -139,7 +141,7 @@ class ReplayProvider(BufferedProvider):
         return not (stopping.is_set() or self._changed.is_set())
 
     async def _disturbed(self, stopping: asyncio.Event, seconds: float | None = None) -> bool:
-        """Wait until we stop or are aimed elsewhere, for so long at most; whether that came."""
+        """Wait until we stop or have another target, for so long at most; whether that came."""
         waiting = [asyncio.create_task(event.wait()) for event in (stopping, self._changed)]
         try:
             done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -29,7 +29,7 @@ def _of_session(session: str, label: str, short: str) -> tuple[ColumnInfo, Colum
             Unit.DOLLARS,
             f"Highest price of the {label.lower()} session",
             short=f"{short} high",
-            definition=f"highest `h` of the bars of the {label.lower()} session, {_STAYS}",
+            definition=f"highest high of the bars of the {label.lower()} session, {_STAYS}",
         ),
         ColumnInfo(
             f"{session}_low",
@@ -37,7 +37,7 @@ def _of_session(session: str, label: str, short: str) -> tuple[ColumnInfo, Colum
             Unit.DOLLARS,
             f"Lowest price of the {label.lower()} session",
             short=f"{short} low",
-            definition=f"lowest `l` of the bars of the {label.lower()} session, {_STAYS}",
+            definition=f"lowest low of the bars of the {label.lower()} session, {_STAYS}",
         ),
     )
 
@@ -49,7 +49,7 @@ COLUMNS: Final = (
         Unit.DOLLARS,
         "Highest price of the trading day",
         short="High",
-        definition="highest `h` of every bar of the day, late and replaced ones included, and of the "
+        definition="highest high of every bar of the day, late and replaced ones included, and of the "
         "snapshot",
         boards=at(130, *PRICE_BOARDS),
     ),
@@ -59,7 +59,7 @@ COLUMNS: Final = (
         Unit.DOLLARS,
         "Lowest price of the trading day",
         short="Low",
-        definition="lowest `l` of every bar of the day, late and replaced ones included, and of the snapshot",
+        definition="lowest low of every bar of the day, late and replaced ones included, and of the snapshot",
         boards=at(140, *PRICE_BOARDS),
     ),
     *_of_session("pre_market", "Pre-market", "Pre-mkt"),
@@ -102,7 +102,7 @@ _ALERT: Final = (
         Unit.DOLLARS,
         "The new high or low",
         short="Price",
-        definition="the new extreme: `h` or `l` of the bar that broke the range",
+        definition="the new extreme: high or low of the bar that broke the range",
     ),
     ColumnInfo(
         "level",

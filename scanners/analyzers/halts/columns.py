@@ -22,7 +22,7 @@ _BAND_HIGH: Final = ColumnInfo(
     "Upper band",
     Unit.DOLLARS,
     "Upper price band of the limit-up/limit-down plan",
-    definition="field `h` of the newest message; a band of 0, as in a halt, is absent",
+    definition="upper band of the newest message; a band of 0, as in a halt, is absent",
     boards=at(43, HALTS),
 )
 _BAND_LOW: Final = ColumnInfo(
@@ -30,7 +30,7 @@ _BAND_LOW: Final = ColumnInfo(
     "Lower band",
     Unit.DOLLARS,
     "Lower price band of the limit-up/limit-down plan",
-    definition="field `l` of the newest message; a band of 0, as in a halt, is absent",
+    definition="lower band of the newest message; a band of 0, as in a halt, is absent",
     boards=at(42, HALTS),
 )
 BANDS: Final = (
@@ -41,14 +41,14 @@ BANDS: Final = (
         "Bands at",
         Unit.EPOCH_MS,
         "When the newest price bands were published",
-        definition="field `t` of the newest message, in whole milliseconds",
+        definition="time of the newest message, in whole milliseconds",
     ),
     ColumnInfo(
         "band_sequence_number",
         "Bands' number",
         Unit.COUNT,
         "Its number, which orders messages of one time",
-        definition="field `q` of the newest message, 0 where there is none",
+        definition="sequence number of the newest message, 0 where there is none",
         shown=False,
     ),
 )
@@ -72,7 +72,7 @@ COLUMNS: Final = (
         "Halted at",
         Unit.EPOCH_MS,
         "When the newest halt of the day began",
-        definition="`t` of the day's newest halt",
+        definition="time of the day's newest halt",
         boards=at(1, HALTS),
     ),
     ColumnInfo(
@@ -81,7 +81,7 @@ COLUMNS: Final = (
         Unit.EPOCH_MS,
         "When trading was last resumed today",
         short="Resumed",
-        definition="`t` of the day's newest resumption",
+        definition="time of the day's newest resumption",
         boards=at(4, HALTS),
     ),
     ColumnInfo(
@@ -166,7 +166,7 @@ HALT_STREAM: Final = Stream(
             "Time",
             Unit.EPOCH_MS,
             "When it happened",
-            definition="`t` of the message, in whole milliseconds",
+            definition="time of the message, in whole milliseconds",
         ),
         _BAND_HIGH,
         _BAND_LOW,

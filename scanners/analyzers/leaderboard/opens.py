@@ -27,7 +27,7 @@ COLUMNS: Final = (
         "Open",
         Unit.DOLLARS,
         "Official opening price of the day",
-        definition="field `op` of the newest bar that starts at or after the regular open and carries one "
+        definition="official open of the newest bar that starts at or after the regular open and has one "
         "above 0; absent before the regular open",
         boards=at(160, *PRICE_BOARDS),
     ),

@@ -63,7 +63,7 @@ COLUMNS: Final = (
             f"Shares traded in the {_minutes(count)}",
             short=f"{count} min vol",
             definition=f"`accumulated_volume - base accumulated volume` over a {count}-minute window, at "
-            "least 0; without a base, `accumulated_volume - (av - v)` of the earliest bar of "
+            "least 0; without a base, `accumulated_volume` less what it was before the earliest bar of "
             "the day: what has been seen of the window",
             boards=_BOARDS_OF.get(name, {}),
         )

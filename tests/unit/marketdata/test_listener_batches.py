@@ -24,9 +24,15 @@ from marketdata.listener.wanted import (
 )
 from marketdata.observability import metrics
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import BufferCounts, FeedOutlook, ProviderState, ProviderStatus, SessionReport
+from marketdata.providers.base import (
+    ConnectionReport,
+    ProviderState,
+    ProviderStatus,
+)
+from marketdata.providers.buffered import BufferedProvider
 from marketdata.providers.frame_buffer import FrameBuffer
-from marketdata.providers.massive.framing import FrameRouter, count_events
+from marketdata.providers.massive.framing import count_events
+from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName, shard_of
@@ -39,47 +45,27 @@ SHARDS = 2
 TTL_MS = 5_000
 
 
-class FakeProvider:
+class FakeProvider(BufferedProvider):
     """A provider whose frames the test puts in."""
 
-    format = "massive"
-
-    def __init__(self) -> None:
-        self.buffer = FrameBuffer(count_events)
+    def __init__(self, buffer: FrameBuffer | None = None) -> None:
+        super().__init__(FORMAT, buffer=buffer)
         self.target: FeedTarget | None = None
-        self.session = SessionReport()
-        self.outlook = FeedOutlook()
-        self.status = ProviderStatus(ProviderState.CONNECTING)
-        self.noticed: list[StatusEvent] = []
+        self.state = ProviderStatus(ProviderState.CONNECTING)
+        self.statuses: list[StatusEvent] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
         self.buffer.open()
-        self.status = ProviderStatus(ProviderState.LIVE)
+        self.state = ProviderStatus(ProviderState.LIVE)
         await stopping.wait()
-        self.status = ProviderStatus(ProviderState.STOPPED)
+        self.state = ProviderStatus(ProviderState.STOPPED)
         self.buffer.close()
-
-    @property
-    def counts(self) -> BufferCounts:
-        return self.buffer.counts
 
     def set_target(self, target: FeedTarget | None) -> None:
         self.target = target
 
-    def discard(self, reason: str) -> None:
-        self.buffer.discard(reason)
-
-    async def frames(self) -> Sequence[Frame]:
-        return await self.buffer.take()
-
-    def router(self, shard_count: int) -> FrameRouter:
-        return FrameRouter(shard_count)
-
-    def notice(self, statuses: Sequence[StatusEvent]) -> None:
-        self.noticed += statuses
-
-    def feed_time_ms(self, received_ns: int) -> int:
-        return received_ns // 1_000_000
+    def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:
+        self.statuses += statuses
 
 
 class ForeignQueues(MemoryTransport):
@@ -106,8 +92,8 @@ class SlowBroker(MemoryTransport):
 class ListenerRig:
     """A listener between a fake provider and a fake broker."""
 
-    def __init__(self) -> None:
-        self.provider = FakeProvider()
+    def __init__(self, buffer: FrameBuffer | None = None) -> None:
+        self.provider = FakeProvider(buffer)
         self.clock = ManualClock()
         self.broker = MemoryBroker()
         self.transport = MemoryTransport(self.broker, shard_count=SHARDS, clock=self.clock)
@@ -185,7 +171,7 @@ async def test_events_reach_the_broker_and_statuses_the_provider(rig: ListenerRi
         await eventually(lambda: rig.published, 5)
 
         assert rig.listener.unready() == {}
-        assert rig.provider.noticed == [StatusEvent("error", "not authorized")]
+        assert rig.provider.statuses == [StatusEvent("error", "not authorized")]
 
 
 async def test_what_was_received_before_the_stop_is_still_published(rig: ListenerRig) -> None:
@@ -263,15 +249,15 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
     assert (told().broker, told().recent_events, told().newest_received_ms) == (BrokerState.OK, 0, 0)
 
     rig.clock.advance(1)
-    rig.provider.session = SessionReport(newest_received_ns=rig.clock.time_ns())
+    rig.provider.report = ConnectionReport(newest_received_ns=rig.clock.time_ns())
     batches = BatchMaker(rig.provider, SHARDS, "listener:1", Tracing(), ledger)
     batches.batches([Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())])
     assert (told().since_ms, told().recent_events) == (began_ms, 2)
     assert told().newest_received_ms == rig.clock.time_ns() // 1_000_000
 
     rig.clock.advance(RECENT_SECONDS + 1)
-    rig.provider.session = SessionReport(number=2)  # another connection, on which nothing came yet
-    rig.provider.status = ProviderStatus(ProviderState.REFUSED, "auth_failed")
+    rig.provider.report = ConnectionReport(number=2)  # another connection, on which nothing came yet
+    rig.provider.state = ProviderStatus(ProviderState.REFUSED, "auth_failed")
     assert told().recent_events == 0
     assert told().newest_received_ms == began_ms + 1_000
     assert told().since_ms == rig.clock.time_ns() // 1_000_000
@@ -313,8 +299,8 @@ async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more
         await eventually(lambda: rig.listener.unready().get("broker"), 5)
 
 
-async def test_the_socket_is_drained_while_the_broker_is_away(rig: ListenerRig) -> None:
-    rig.provider.buffer = FrameBuffer(count_events, capacity_characters=2_000)
+async def test_the_socket_is_drained_while_the_broker_is_away() -> None:
+    rig = ListenerRig(FrameBuffer(count_events, capacity_characters=2_000))
     dropped = metrics.PROVIDER_FRAMES_DROPPED.labels(reason="buffer_full")
     before = dropped._value.get()
     async with rig.running():
@@ -377,10 +363,8 @@ def assert_balanced(listener: Listener) -> None:
     assert counters.unaccounted_frames == 0, counters
 
 
-async def test_every_event_is_counted_at_any_moment_of_an_outage_with_overload(
-    rig: ListenerRig,
-) -> None:
-    rig.provider.buffer = FrameBuffer(count_events, capacity_characters=5_000)
+async def test_every_event_is_counted_at_any_moment_of_an_outage_with_overload() -> None:
+    rig = ListenerRig(FrameBuffer(count_events, capacity_characters=5_000))
     sent = 0
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)

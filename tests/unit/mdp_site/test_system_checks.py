@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from marketdata.errors import ConfigurationError
 from mdp_site.checks import TAG, refuse_when_unsafe
+from tests.support.massive import changed_settings
 
 PRODUCTION: dict[str, Any] = {
     "PRODUCTION": True,
@@ -150,11 +151,11 @@ def test_the_former_broker_of_jobs_is_refused_by_name(
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"MASSIVE_FEED": "Realtime"}, ("MASSIVE_FEED", "'Realtime'", "host:port", "RealTime")),
-        ({"MASSIVE_SUBSCRIPTIONS": ["X.*"]}, ("MASSIVE_SUBSCRIPTIONS", "'X.*'", "A, AM, T, Q, LULD")),
-        ({"MASSIVE_SUBSCRIPTIONS": ["A"]}, ("MASSIVE_SUBSCRIPTIONS", "'A'", "A, AM, T, Q, LULD")),
-        ({"MASSIVE_SUBSCRIPTIONS": []}, ("MASSIVE_SUBSCRIPTIONS", "A.*")),
-        ({"MASSIVE_API_KEY": "", "MASSIVE_FEED": "RealTime"}, ("MASSIVE_API_KEY", "RealTime")),
+        ({"feed": "Realtime"}, ("MASSIVE_FEED", "'Realtime'", "host:port", "RealTime")),
+        ({"subscriptions": ("X.*",)}, ("MASSIVE_SUBSCRIPTIONS", "'X.*'", "A, AM, T, Q, LULD")),
+        ({"subscriptions": ("A",)}, ("MASSIVE_SUBSCRIPTIONS", "'A'", "A, AM, T, Q, LULD")),
+        ({"subscriptions": ()}, ("MASSIVE_SUBSCRIPTIONS", "A.*")),
+        ({"api_key": "", "feed": "RealTime"}, ("MASSIVE_API_KEY", "RealTime")),
     ],
 )
 def test_the_listener_does_not_start_with_wrong_provider_settings(
@@ -164,7 +165,7 @@ def test_the_listener_does_not_start_with_wrong_provider_settings(
     expected: tuple[str, ...],
 ) -> None:
     as_command(monkeypatch, "run_listener")
-    [message] = found(**({"MASSIVE_API_KEY": "key"} | changes))
+    [message] = found(PROVIDER_SETTINGS=changed_settings({"api_key": "key"} | changes))
     assert message.is_serious()
     assert all(word in message.msg for word in expected), message.msg
 
@@ -173,9 +174,9 @@ def test_only_the_listener_needs_the_key_and_a_simulator_needs_none(
     found: Callable[..., list[checks.CheckMessage]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_command(monkeypatch, "check")
-    assert found(MASSIVE_API_KEY="", MASSIVE_FEED="RealTime") == []
+    assert found(PROVIDER_SETTINGS=changed_settings({"api_key": "", "feed": "RealTime"})) == []
     as_command(monkeypatch, "run_listener")
-    assert found(MASSIVE_API_KEY="", MASSIVE_FEED="127.0.0.1:9400") == []
+    assert found(PROVIDER_SETTINGS=changed_settings({"api_key": "", "feed": "127.0.0.1:9400"})) == []
 
 
 def test_the_web_server_refuses_to_load_with_every_problem_named(settings: Settings) -> None:

@@ -34,7 +34,7 @@ class BoundedPool:
     """In place of the SDK's connection pool. Reads a body up to a size and within a time.
 
     A body of more than `body_bytes` (after decompression), or an answer that is not whole `answer_seconds`
-    after it began, is trouble of the provider that passes, and its connection is closed.
+    after it began, is a failure of the provider that passes, and its connection is closed.
     """
 
     def __init__(self, pool: PoolManager, *, body_bytes: int, answer_seconds: float) -> None:
@@ -49,7 +49,7 @@ class BoundedPool:
         """The whole answer to a request.
 
         Raises:
-            ProviderUnavailable: it is too large, takes too long, or tells of trouble that passes.
+            ProviderUnavailable: it is too large, takes too long, or reports a failure that passes.
             ProviderRefused: the answer is a refusal.
             HTTPError: what urllib3 raises, for 429 and the usual 5xx too.
         """

@@ -35,7 +35,7 @@ class Envelope(msgspec.Struct, gc=False):
     message: Any = None
     error: Any = None
     next_url: Any = None
-    rows_told: Any = msgspec.field(name="resultsCount", default=None)
+    announced_rows: Any = msgspec.field(name="resultsCount", default=None)
     symbol: Any = msgspec.field(name="ticker", default=None)
 
 
@@ -64,16 +64,16 @@ def open_envelope(body: bytes, reason: str) -> Envelope:
         return envelope
     if status is None and envelope.error is None and envelope.message is None:
         return envelope
-    raise _error_told(status, _words(envelope.message, envelope.error, status), passes=True)
+    raise _reported_error(status, _words(envelope.message, envelope.error, status), passes=True)
 
 
 def rows_of(
-    envelope: Envelope, rows: msgspec.Raw, reason: str, *, told: object = None
+    envelope: Envelope, rows: msgspec.Raw, reason: str, *, announced: object = None
 ) -> Sequence[msgspec.Raw]:
     """The rows of an answer, each still undecoded; none where they are null, or missing under a good status.
 
-    `rows` are the envelope's own under the key of the endpoint, `told` is how many of them the answer says to
-    have, if it says so.
+    `rows` are the envelope's own under the key of the endpoint. `announced` is how many of them the answer
+    says to have, if it says so.
 
     Raises:
         ContentError: with `reason`: the rows are no list, or fewer than the answer says, or there are neither
@@ -83,8 +83,8 @@ def rows_of(
     if not text and envelope.status is None:
         raise ContentError(reason, "has neither rows nor a status")
     found = [] if text in {b"", b"null"} else read_json(_raw_rows, text, reason)
-    if isinstance(told, int) and told > len(found):
-        raise ContentError(reason, f"says to have {told} rows and has {len(found)}")
+    if isinstance(announced, int) and announced > len(found):
+        raise ContentError(reason, f"says to have {announced} rows and has {len(found)}")
     return found
 
 
@@ -112,7 +112,7 @@ def error_from_answer(status: int, body: bytes) -> MarketDataError:
     """What an answer with another HTTP status than 200 means.
 
     A refusal only where the answer says so in the provider's own form; a gateway's page, as any 5xx, is
-    trouble that passes.
+    a failure that passes.
     """
     text = body[:2_000].decode("utf-8", "replace")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -122,7 +122,7 @@ def error_from_answer(status: int, body: bytes) -> MarketDataError:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ProviderUnavailable(f"status {status}, answer not understood: {text!r}")
     words = _words(failure.message, failure.error, failure.status)
-    return _error_told(failure.status, words, passes=False)
+    return _reported_error(failure.status, words, passes=False)
 
 
 def read_json(decoder: msgspec.json.Decoder[T], body: bytes, reason: str) -> T:
@@ -143,7 +143,7 @@ def read_json(decoder: msgspec.json.Decoder[T], body: bytes, reason: str) -> T:
         raise ContentError(reason, str(error)) from error
 
 
-def _error_told(status: object, words: str, *, passes: bool) -> MarketDataError:
+def _reported_error(status: object, words: str, *, passes: bool) -> MarketDataError:
     if status == "NOT_AUTHORIZED":
         return ProviderRefused("not_entitled", words)
     if status == "NOT_FOUND":

@@ -4,7 +4,7 @@ One odd answer is as good as none: one that contradicts itself, or whose time ca
 """
 
 import datetime as dt
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from massive.exceptions import BadResponse
@@ -24,6 +24,10 @@ READ_TIMEOUT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 3.0
 BODY_BYTES: Final = 1024 * 1024
 
+_CLOSED: Final = "closed"
+_EXTENDED_HOURS: Final = "extended-hours"
+_MARKETS: Final = ("open", _CLOSED, _EXTENDED_HOURS)
+
 
 class MarketStatus(msgspec.Struct, frozen=True, gc=False):
     """The session that the provider sees, and its own time (epoch milliseconds)."""
@@ -32,61 +36,59 @@ class MarketStatus(msgspec.Struct, frozen=True, gc=False):
     market_time_ms: int
 
 
-class _Time(msgspec.Struct, rename="camel"):
+class MarketAnswer(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """An answer as it came. Its time can be read although its words about the session make no sense."""
+
     server_time: Annotated[dt.datetime, msgspec.Meta(tz=True)]
+    market: Any = None
+    early_hours: Any = None
+    after_hours: Any = None
+
+    @property
+    def market_time_ms(self) -> int:
+        """The provider's own time, epoch milliseconds."""
+        return round(self.server_time.timestamp() * 1_000)
+
+    @property
+    def session(self) -> MarketSession:
+        """The session that the provider sees.
+
+        Raises:
+            ContentError: reason `market_status`: the words are not understood, or contradict each other.
+        """
+        if self.market not in _MARKETS or not (_is_flag(self.early_hours) and _is_flag(self.after_hours)):
+            raise self._refused("is not understood")
+        early, late = bool(self.early_hours), bool(self.after_hours)
+        is_extended = self.market == _EXTENDED_HOURS
+        # Both said and both denied is no session either; what is not said is not denied.
+        neither = self.early_hours is False and self.after_hours is False
+        if (early and late) or (is_extended and neither) or (not is_extended and (early or late)):
+            raise self._refused("contradicts itself")
+        if is_extended:
+            return MarketSession.PRE_MARKET if early else MarketSession.AFTER_HOURS
+        return MarketSession.CLOSED if self.market == _CLOSED else MarketSession.REGULAR
+
+    def _refused(self, why: str) -> ContentError:
+        words = f"market {self.market}, earlyHours {self.early_hours}, afterHours {self.after_hours}"
+        return ContentError("market_status", f"{why}: {words}")
 
 
-class _Answer(msgspec.Struct, rename="camel"):
-    market: Literal["open", "closed", "extended-hours"]
-    server_time: dt.datetime
-    early_hours: bool | None = None
-    after_hours: bool | None = None
+_answer: Final = msgspec.json.Decoder(MarketAnswer)
 
 
-_time: Final = msgspec.json.Decoder(_Time)
-_answer: Final = msgspec.json.Decoder(_Answer)
+def _is_flag(flag: object) -> bool:
+    return flag is None or isinstance(flag, bool)
 
 
-def read_market_time_ms(body: bytes) -> int:
-    """The provider's own time alone, epoch milliseconds, whatever the answer says of the session.
+def read_market_status(body: bytes) -> MarketAnswer:
+    """The answer in a body.
 
     Raises:
-        ContentError: reason `market_status`: not understood.
+        ContentError: reason `market_status`: it is not understood, or has no time with an offset.
         ProviderUnavailable, ProviderRefused: see `open_envelope`.
     """
     open_envelope(body, "market_status")
-    return round(read_json(_time, body, "market_status").server_time.timestamp() * 1_000)
-
-
-def read_market_status(body: bytes) -> MarketStatus:
-    """The status in an answer's body.
-
-    Raises:
-        ContentError: reason `market_status`: not understood, or the answer contradicts itself.
-        ProviderUnavailable, ProviderRefused: see `open_envelope`.
-    """
-    open_envelope(body, "market_status")
-    answer = read_json(_answer, body, "market_status")
-    if answer.server_time.tzinfo is None:
-        raise ContentError("market_status", f"serverTime without an offset: {answer.server_time}")
-    return MarketStatus(_session_of(answer), round(answer.server_time.timestamp() * 1_000))
-
-
-def _session_of(answer: _Answer) -> MarketSession:
-    early, late = bool(answer.early_hours), bool(answer.after_hours)
-    is_extended = answer.market == "extended-hours"
-    # Both told and both denied is no session either; what is not told is not denied.
-    neither = answer.early_hours is False and answer.after_hours is False
-    if (early and late) or (is_extended and neither) or (not is_extended and (early or late)):
-        raise ContentError(
-            "market_status",
-            f"contradicts itself: market {answer.market}, earlyHours {early}, afterHours {late}",
-        )
-    if answer.market == "closed":
-        return MarketSession.CLOSED
-    if answer.market == "open":
-        return MarketSession.REGULAR
-    return MarketSession.PRE_MARKET if early else MarketSession.AFTER_HOURS
+    return read_json(_answer, body, "market_status")
 
 
 class RestMarketStatus:
@@ -113,12 +115,13 @@ class RestMarketStatus:
             ContentError: an answer that is not understood, or a time that cannot be.
         """
         try:
-            status = read_market_status(self._client.get_market_status(raw=True).data)
+            answer = read_market_status(self._client.get_market_status(raw=True).data)
+            session = answer.session
         except (HTTPError, BadResponse, ProviderUnavailable, ProviderRefused) as error:
             # The chain would carry the provider's words into every traceback.
             raise ProviderUnavailable(self._shown(f"{type(error).__name__}: {error}")) from None
         except ContentError as error:
             raise ContentError(error.reason, self._shown(str(error))) from None
         now_ms = self._clock.time_ns() // 1_000_000
-        checked_time_ms(status.market_time_ms, rest_url=self._base_url, now_ms=now_ms)
-        return status
+        market_time_ms = checked_time_ms(answer.market_time_ms, rest_url=self._base_url, now_ms=now_ms)
+        return MarketStatus(session, market_time_ms)

@@ -1,7 +1,7 @@
 """Whose clock counts: the one place for the rule of the REST service.
 
 The provider's own address serves the real market, whose time this machine knows as well: there the machine's
-clock bounds what is told. Any other address (a simulator, a replay) has a clock of its own, and is believed:
+clock bounds the answers. Any other address (a simulator, a replay) has a clock of its own, and is believed:
 its market may be on another day, and pass it faster.
 """
 
@@ -26,21 +26,21 @@ def has_own_clock(rest_url: str) -> bool:
     return urlsplit(rest_url).hostname not in VENDOR_HOSTS
 
 
-def checked_time_ms(told_ms: int, *, rest_url: str, now_ms: int) -> int:
-    """The market's time as a REST service told it; both are epoch milliseconds.
+def checked_time_ms(market_time_ms: int, *, rest_url: str, now_ms: int) -> int:
+    """The market's time that a REST service gave; both are epoch milliseconds.
 
     Raises:
         ContentError: with reason `market_time`: the time is refused, and counted.
     """
     reason = ""
-    if not EARLIEST_MS <= told_ms < LATEST_MS:
+    if not EARLIEST_MS <= market_time_ms < LATEST_MS:
         reason = "impossible"
     elif not has_own_clock(rest_url):
-        ahead_ms = told_ms - now_ms
+        ahead_ms = market_time_ms - now_ms
         if abs(ahead_ms) > TOLERANCE_MS:
             reason = "ahead" if ahead_ms > 0 else "behind"
     if not reason:
-        return told_ms
+        return market_time_ms
     metrics.PROVIDER_TIMES_REFUSED.labels(reason=reason).inc()
-    told = dt.datetime.fromtimestamp(told_ms / 1_000, tz=dt.UTC).isoformat(timespec="seconds")
-    raise ContentError("market_time", f"the provider's time {told} is {reason}, by this machine's clock")
+    shown = dt.datetime.fromtimestamp(market_time_ms / 1_000, tz=dt.UTC).isoformat(timespec="seconds")
+    raise ContentError("market_time", f"the provider's time {shown} is {reason}, by this machine's clock")

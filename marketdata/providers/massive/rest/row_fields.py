@@ -18,7 +18,7 @@ def read_row(text: msgspec.Raw, decoder: msgspec.json.Decoder[Row]) -> Row:
 
     Raises:
         msgspec.MsgspecError, UnicodeError, RecursionError: a field without a default is missing or wrong, or
-            a number is out of bounds: it is meant, and tells that the row is not sane.
+            a number is out of bounds: it is meant, and shows that the row is not sane.
     """
     try:
         return decoder.decode(text)

@@ -12,7 +12,7 @@ from marketdata.observability.logs import route_library_logger
 from marketdata.providers.massive.rest import wire
 from marketdata.providers.massive.rest.asking import ATTEMPTS, CONCURRENT_REQUESTS, Asking
 from marketdata.providers.massive.rest.bounded_http import bounded_client
-from marketdata.providers.massive.rest.market_status import read_market_time_ms
+from marketdata.providers.massive.rest.market_status import read_market_status
 from marketdata.providers.massive.rest.pages import read_listing
 from marketdata.providers.massive.rest.provider_clock import checked_time_ms, has_own_clock
 from marketdata.reference import facts
@@ -218,9 +218,9 @@ class RestSource:
         )
 
     def _market_time_ms(self, body: bytes) -> int:
-        told_ms = read_market_time_ms(body)
+        market_time_ms = read_market_status(body).market_time_ms
         now_ms = self._clock.time_ns() // 1_000_000
-        return checked_time_ms(told_ms, rest_url=self._base_url, now_ms=now_ms)
+        return checked_time_ms(market_time_ms, rest_url=self._base_url, now_ms=now_ms)
 
     async def _rows(
         self, endpoint: str, request: Callable[[], Any], read: Callable[[bytes], tuple[T, int]]

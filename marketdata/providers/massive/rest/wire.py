@@ -209,7 +209,7 @@ def _page(body: bytes, reader: RowReader[Facts], reason: str) -> Page[Facts]:
 
 
 def _results(envelope: Envelope, reader: RowReader[Facts], reason: str) -> tuple[Sequence[Facts], int]:
-    results = rows_of(envelope, envelope.results, reason, told=envelope.rows_told)
+    results = rows_of(envelope, envelope.results, reason, announced=envelope.announced_rows)
     return _decoded(results, reader, reason)
 
 

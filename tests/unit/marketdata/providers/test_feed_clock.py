@@ -20,7 +20,7 @@ def provider(feed: str) -> MassiveProvider:
 @pytest.mark.parametrize("feed", ["RealTime", "Business", "Launchpad"])
 def test_a_live_feed_is_on_the_time_of_its_arrival_whatever_it_says(feed: str) -> None:
     live = provider(feed)
-    live.notice([DECLARATION])
+    live.on_statuses([DECLARATION])
     assert live.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
 
 
@@ -32,15 +32,15 @@ def test_a_delayed_feed_is_on_an_earlier_time(feed: str) -> None:
 def test_a_feed_of_our_choice_declares_its_time() -> None:
     simulated = provider("127.0.0.1:9000")
     assert simulated.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
-    simulated.notice([DECLARATION])
+    simulated.on_statuses([DECLARATION])
     assert simulated.feed_time_ms(RECEIVED_NS) == SIMULATED_MS
 
 
 def test_another_feed_has_another_clock() -> None:
     turned = provider("127.0.0.1:9000")
-    turned.notice([DECLARATION])
+    turned.on_statuses([DECLARATION])
     turned.set_target(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
-    turned.notice([DECLARATION])
+    turned.on_statuses([DECLARATION])
     assert turned.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
 
 

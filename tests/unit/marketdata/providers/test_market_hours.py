@@ -164,14 +164,14 @@ async def test_what_was_seen_before_the_feed_declared_its_time_counts_no_more() 
     hours = MarketHours(Provider(ProviderUnavailable("away")), lambda _ns: trading_calendar(), clock=clock)
     assert (await hours.look()).is_closed
 
-    hours.hear(at(FRIDAY, 10))
+    hours.set_feed_time(at(FRIDAY, 10))
     forgotten = hours.view
     assert forgotten is None
     assert (await hours.look()).session is MarketSession.REGULAR
-    hours.hear(at(FRIDAY, 10) + 1_000)
+    hours.set_feed_time(at(FRIDAY, 10) + 1_000)
     assert hours.view is not None, "the same clock, a second on"
 
-    hours.forget_feed()
+    hours.forget_feed_time()
     assert (await hours.look()).is_closed
 
 
@@ -182,7 +182,7 @@ async def test_the_feeds_own_clock_goes_before_the_one_that_rest_told_of() -> No
     await hours.look()
     provider.answer = ProviderUnavailable("away")
 
-    hours.hear(at(FRIDAY, 17))
+    hours.set_feed_time(at(FRIDAY, 17))
 
     assert (await hours.look()).session is MarketSession.AFTER_HOURS
 
@@ -197,9 +197,9 @@ async def test_the_feeds_own_clock_goes_before_the_one_that_rest_told_of() -> No
     ],
 )
 def test_the_providers_answer_is_understood(body: bytes, session: MarketSession) -> None:
-    status = read_market_status(b'{%s,"serverTime":"2020-11-10T17:37:37-05:00","extra":[]}' % body)
+    answer = read_market_status(b'{%s,"serverTime":"2020-11-10T17:37:37-05:00","extra":[]}' % body)
 
-    assert status == MarketStatus(session, 1_605_047_857_000)
+    assert (answer.session, answer.market_time_ms) == (session, 1_605_047_857_000)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,24 @@ def test_the_providers_answer_is_understood(body: bytes, session: MarketSession)
 )
 def test_another_answer_is_content_that_is_not_understood(body: bytes) -> None:
     with pytest.raises(ContentError, match="market_status"):
-        read_market_status(body)
+        _ = read_market_status(body).session
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b'"market":"ajar"',
+        b'"market":["open"]',
+        b'"market":"extended-hours","earlyHours":"yes"',
+        b'"market":"open","earlyHours":true',
+    ],
+)
+def test_the_time_counts_although_the_words_about_the_session_make_no_sense(words: bytes) -> None:
+    answer = read_market_status(b"{%s,%s}" % (words, NOW))
+
+    assert answer.market_time_ms == 1_605_047_857_000
+    with pytest.raises(ContentError, match="market_status"):
+        _ = answer.session
 
 
 def test_a_status_that_says_error_is_no_status() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from marketdata.feeds import Frame
+from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.format import Metadata
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.writer import RecordingWriter
@@ -32,7 +33,7 @@ def write_recording(
     finish: bool = True,
 ) -> Path:
     """A file of these blocks; without `finish` as a crashed recorder leaves it."""
-    writer = RecordingWriter(directory, metadata, blocks[0][0].received_ns)
+    writer = RecordingWriter(directory, metadata, blocks[0][0].received_ns, FORMAT)
     for block in blocks:
         writer.write(block)
     if finish:

@@ -3,6 +3,7 @@
 import json
 
 from marketdata.feeds import Frame
+from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.simulator.protocol import clock_frame
 from tests.support.builders import trade_wire
@@ -18,12 +19,12 @@ def live(after_ms: int, *stamps_ms: int) -> Frame:
 
 
 def test_a_live_recording_is_on_the_time_of_its_arrival() -> None:
-    clock = RecordedClock()
+    clock = RecordedClock(FORMAT)
     assert [clock.follow(live(after_ms)) - START_MS for after_ms in (0, 400, 60_000)] == [0, 400, 60_000]
 
 
 def test_a_clock_that_was_recorded_counts_from_there_on() -> None:
-    clock = RecordedClock()
+    clock = RecordedClock(FORMAT)
     assert (
         clock.follow(Frame(clock_frame(1_500_000_000_000).decode(), START_MS * 1_000_000))
         == 1_500_000_000_000
@@ -33,7 +34,7 @@ def test_a_clock_that_was_recorded_counts_from_there_on() -> None:
 
 
 def test_frames_that_nobody_understands_declare_nothing() -> None:
-    clock = RecordedClock()
+    clock = RecordedClock(FORMAT)
     clock.follow(Frame(clock_frame(1_500_000_000_000), 1))
     for data in ('["status"', '{"status":"clock"}', '[{"ev":"status","status":"clock"}]', b"\xff[status"):
         assert clock.follow(Frame(data, 1)) == 1_500_000_000_000
@@ -41,5 +42,5 @@ def test_frames_that_nobody_understands_declare_nothing() -> None:
 
 def test_a_stamp_ahead_of_the_feed_is_no_market_time() -> None:
     frame = live(0, START_MS - 50, START_MS + 86_400_000, START_MS - 2_000)
-    assert market_time_ms(frame, START_MS) == START_MS - 50
-    assert market_time_ms(live(0, START_MS + 86_400_000), START_MS) == 0
+    assert market_time_ms(FORMAT, frame, START_MS) == START_MS - 50
+    assert market_time_ms(FORMAT, live(0, START_MS + 86_400_000), START_MS) == 0

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget, Frame
-from marketdata.recording.format import Metadata
+from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import MIN_ROTATE_BYTES, Recorder, RecorderConfig
 from marketdata.recording.writer import SUFFIX, RecordingWriter
@@ -30,7 +30,8 @@ from tests.unit.marketdata.recording.recordings import (
 
 
 def config(directory: Path, **changes: object) -> RecorderConfig:
-    return RecorderConfig(directory=directory, metadata=METADATA, **changes)  # type: ignore[arg-type]
+    values = {"metadata": METADATA, "frame_reader": FORMAT} | changes
+    return RecorderConfig(directory=directory, **values)  # type: ignore[arg-type]
 
 
 def recordings(directory: Path) -> list[Path]:
@@ -92,7 +93,7 @@ def test_another_target_begins_a_file_that_names_it(tmp_path: Path) -> None:
     same = FeedTarget(feed=METADATA.feed, market=METADATA.market, subscriptions=METADATA.subscriptions)
     fewer = structs.replace(same, subscriptions=("T.AAPL",))
     elsewhere = structs.replace(fewer, feed="RealTime")
-    with Recorder(RecorderConfig(directory=tmp_path, metadata=simulator, block_bytes=1)) as recorder:
+    with Recorder(config(tmp_path, metadata=simulator, block_bytes=1)) as recorder:
         for number, target in enumerate((same, fewer, elsewhere)):
             recorder.set_target(target)
             eventually_sync(lambda: len(recordings(tmp_path)) == number, 10)  # noqa: B023
@@ -127,7 +128,7 @@ def test_a_slow_disk_costs_frames_and_a_count_but_no_time(tmp_path: Path) -> Non
         for frame in frames:
             recorder.record([frame])
         assert time.thread_time() - started < 1.0
-        assert recorder.trouble
+        assert recorder.failure
         StuckDisk.released.set()
         eventually_sync(lambda: not recorder._pending, 10)
         recorder.record([frames[-1]])
@@ -156,10 +157,10 @@ def test_a_full_disk_costs_the_frames_of_that_time_and_recording_goes_on(tmp_pat
         eventually_sync(lambda: recorder._file and recorder._file.frame_count == 2, 5)
         FullDisk.full = True
         recorder.record(frames[2:4])
-        eventually_sync(lambda: "No space left" in recorder.trouble, 5)
+        eventually_sync(lambda: "No space left" in recorder.failure, 5)
         FullDisk.full = False
         recorder.record(frames[4:])
-    assert recorder.trouble == ""
+    assert recorder.failure == ""
     (path,) = recordings(tmp_path)
     with RecordingReader(path) as reader:
         assert [frame for block in reader.blocks() for frame in block] == frames[:2] + frames[4:]
@@ -170,16 +171,16 @@ def test_a_disk_that_is_well_again_is_no_trouble_although_the_feed_is_quiet(tmp_
     with Recorder(config(tmp_path, block_bytes=1), open_file=FullDisk) as recorder:
         FullDisk.full = True
         recorder.record(frames_from(OPENING_MS, 2))
-        eventually_sync(lambda: "No space left" in recorder.trouble, 5)
+        eventually_sync(lambda: "No space left" in recorder.failure, 5)
         FullDisk.full = False
-        eventually_sync(lambda: not recorder.trouble, 5)
+        eventually_sync(lambda: not recorder.failure, 5)
 
 
 def test_half_a_block_is_taken_back_when_the_disk_refuses_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = frames_from(OPENING_MS, 4)
-    writer = RecordingWriter(tmp_path, METADATA, frames[0].received_ns)
+    writer = RecordingWriter(tmp_path, METADATA, frames[0].received_ns, FORMAT)
     writer.write(frames[:2])
     real_write, calls = os.write, iter([10])
 
@@ -205,4 +206,4 @@ def test_a_directory_that_cannot_be_written_is_named_before_anything_starts(tmp_
     with pytest.raises(ConfigurationError, match=f"recordings cannot be written to {in_the_way}"):
         Recorder(config(in_the_way)).__enter__()
     with pytest.raises(ConfigurationError, match="at least"):
-        RecorderConfig(directory=tmp_path, metadata=Metadata(), rotate_bytes=1)
+        config(tmp_path, rotate_bytes=1)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import Frame
+from marketdata.providers.massive.wire_format import FORMAT
+from marketdata.providers.registry import recorded_format
 from marketdata.recording.format import IndexEntry
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.reader import RecordingReader
@@ -43,7 +45,7 @@ def five_minutes(tmp_path: Path) -> Path:
 def test_a_selection_is_cut_by_market_time(
     five_minutes: Path, start: str | None, end: str | None, first: int, last: int
 ) -> None:
-    with Selection([five_minutes], start=start, end=end) as selection:
+    with Selection([five_minutes], recorded_format, start=start, end=end) as selection:
         assert [frame for block in selection.blocks() for frame in block] == FIVE_MINUTES[first:last]
         assert last - first <= selection.frame_count
 
@@ -59,7 +61,7 @@ def test_a_later_start_decompresses_nothing_before_it(
         return read(reader, entry)
 
     monkeypatch.setattr(RecordingReader, "read", noted_read)
-    with Selection([five_minutes], start="09:32:58") as selection:
+    with Selection([five_minutes], recorded_format, start="09:32:58") as selection:
         assert [frame for block in selection.blocks() for frame in block] == FIVE_MINUTES[298:]
         assert offsets == [selection.readers[0].entries[-1].offset]
 
@@ -67,7 +69,7 @@ def test_a_later_start_decompresses_nothing_before_it(
 def test_files_are_played_in_order_of_time_whatever_their_order(tmp_path: Path) -> None:
     later = write_recording(tmp_path, [FIVE_MINUTES[100:]])
     earlier = write_recording(tmp_path, [FIVE_MINUTES[:100]])
-    with Selection([later, earlier]) as selection:
+    with Selection([later, earlier], recorded_format) as selection:
         assert [frame for block in selection.blocks() for frame in block] == FIVE_MINUTES
 
 
@@ -83,15 +85,15 @@ def test_an_empty_or_impossible_selection_is_refused(
     five_minutes: Path, start: str, end: str | None, message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        Selection([five_minutes], start=start, end=end)
+        Selection([five_minutes], recorded_format, start=start, end=end)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"missing\.mdprec cannot be read"):
-        Selection([tmp_path / "missing.mdprec"])
+        Selection([tmp_path / "missing.mdprec"], recorded_format)
     (tmp_path / "text").write_text("hello")
     with pytest.raises(ConfigurationError, match="is not a recording"):
-        Selection([tmp_path / "text"])
+        Selection([tmp_path / "text"], recorded_format)
 
 
 @given(gaps_ms=st.lists(st.integers(0, 5_000), min_size=1, max_size=20), speed=st.sampled_from([1.0, 10.0]))
@@ -130,7 +132,7 @@ def part(data: str | bytes, wanted: str, *, symbols: frozenset[str] | None = Non
     subscriptions = Subscriptions()
     for channel, ticker in parse_subscriptions(wanted):
         subscriptions.add(channel, ticker)
-    return FanOut(recorded_channels(["T.*", "Q.*"]), symbols).outgoing(data).part_for(subscriptions)
+    return FanOut(FORMAT, recorded_channels(["T.*", "Q.*"]), symbols).outgoing(data).part_for(subscriptions)
 
 
 MIXED = json.dumps([trade_wire("AAPL"), quote_wire("MSFT"), {"ev": "ZZ", "x": 1}, trade_wire("MSFT")])

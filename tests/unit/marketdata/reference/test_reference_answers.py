@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ContentError, MarketDataError, ProviderRefused, ProviderUnavailable
 from marketdata.providers.massive.rest.envelope import error_from_answer
-from marketdata.providers.massive.rest.market_status import read_market_time_ms
+from marketdata.providers.massive.rest.market_status import read_market_status
 from marketdata.providers.massive.rest.wire import (
     read_daily_bars,
     read_float_page,
@@ -35,7 +35,8 @@ def answer(**fields: object) -> bytes:
 
 
 def test_the_market_time_respects_the_offset() -> None:
-    assert read_market_time_ms(b'{"serverTime":"2020-11-10T17:37:37-05:00"}') == 1_605_047_857_000
+    answer = read_market_status(b'{"serverTime":"2020-11-10T17:37:37-05:00"}')
+    assert answer.market_time_ms == 1_605_047_857_000
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_the_market_time_respects_the_offset() -> None:
 )
 def test_a_market_time_without_zone_or_sense_is_an_error(body: bytes) -> None:
     with pytest.raises(ContentError, match="market_status"):
-        read_market_time_ms(body)
+        read_market_status(body)
 
 
 def test_a_day_without_trading_has_no_results_at_all() -> None:
@@ -162,7 +163,7 @@ def test_details_of_a_ticker_are_those_of_the_list() -> None:
 READERS: tuple[Callable[[bytes], object], ...] = (
     read_daily_bars,
     read_float_page,
-    read_market_time_ms,
+    read_market_status,
     functools.partial(read_minute_volumes, symbol="IBM"),
     read_snapshot,
     read_split_page,
@@ -202,7 +203,7 @@ NO_ANSWERS: Final = (
 )
 
 
-@pytest.mark.parametrize("read", [read for read in READERS if read is not read_market_time_ms])
+@pytest.mark.parametrize("read", [read for read in READERS if read is not read_market_status])
 @pytest.mark.parametrize("body", NO_ANSWERS)
 def test_what_says_neither_that_it_is_good_nor_its_rows_is_no_empty_answer(
     read: Callable[[bytes], object], body: bytes

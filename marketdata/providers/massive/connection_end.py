@@ -1,4 +1,4 @@
-"""Why a session of the feed ended, and how long to wait before the next: pure decisions."""
+"""Why a connection ended, and how long to wait before the next: pure decisions."""
 
 import enum
 import sys
@@ -15,7 +15,7 @@ from marketdata.runtime.backoff import Backoff
 
 
 class EndReason(enum.StrEnum):
-    """The words for the end of a session: metric label, log field and status."""
+    """The words for the end of a connection: metric label, log field and status."""
 
     UNREACHABLE = "unreachable"
     NOT_AUTHENTICATED = "authentication_unanswered"
@@ -56,8 +56,8 @@ CLOSING_STATUSES: Final = {
 }
 
 
-class SessionEnd(msgspec.Struct, frozen=True, gc=False):
-    """How one session ended. `detail` is the provider's or the library's own text."""
+class ConnectionEnd(msgspec.Struct, frozen=True, gc=False):
+    """How one connection ended. `detail` is the provider's or the library's own text."""
 
     reason: EndReason
     detail: str = ""
@@ -69,25 +69,25 @@ class SessionEnd(msgspec.Struct, frozen=True, gc=False):
 
 
 def shown_status(event: StatusEvent, shown: Callable[[str], str]) -> StatusEvent:
-    """A status in words that are fit for a log or a page; what it means is read from its word for itself."""
+    """A status whose texts can be shown in a log or on a page."""
     return StatusEvent(shown(event.status), shown(event.message))
 
 
-def end_from_status(event: StatusEvent) -> SessionEnd | None:
+def end_from_status(event: StatusEvent) -> ConnectionEnd | None:
     """The end that a status announces, or None when it announces none."""
     reason = CLOSING_STATUSES.get(event.status)
-    return None if reason is None else SessionEnd(reason, event.message)
+    return None if reason is None else ConnectionEnd(reason, event.message)
 
 
-def end_from_outcome(error: BaseException | None, announced: SessionEnd | None) -> SessionEnd:
-    """The end of a session whose `connect()` returned (no error: close code 1000 or 1001) or raised."""
+def end_from_outcome(error: BaseException | None, announced: ConnectionEnd | None) -> ConnectionEnd:
+    """The end of a connection whose `connect()` returned (no error: close code 1000 or 1001) or raised."""
     if announced is not None:
         return announced
     if error is None:
-        return SessionEnd(EndReason.CLOSED_BY_SERVER, "close code 1000 or 1001")
+        return ConnectionEnd(EndReason.CLOSED_BY_SERVER, "close code 1000 or 1001")
     reason = _reason_of(error)
     detail = f"{type(error).__name__}: {error}" if reason is EndReason.PROTOCOL_ERROR else str(error)
-    return SessionEnd(reason, detail)
+    return ConnectionEnd(reason, detail)
 
 
 def _reason_of(error: BaseException) -> EndReason:
@@ -105,11 +105,11 @@ def _reason_of(error: BaseException) -> EndReason:
 
 
 class Undialled(Exception):
-    """The WebSocket could not be opened. Raised to keep the `websockets` library from trying for ever."""
+    """The WebSocket could not be opened. Keeps the `websockets` library from trying for ever."""
 
 
 def no_further_dialling() -> NoReturn:
-    """For `connect(reconnect_delays=…)`: what is asked for a delay after a failed attempt.
+    """For `connect(reconnect_delays=…)`, which asks it for a delay after a failed attempt.
 
     Raises:
         Undialled: always, so that `connect` ends; the message is that of the failure.
@@ -118,23 +118,23 @@ def no_further_dialling() -> NoReturn:
     raise Undialled(f"{type(failure).__name__}: {failure}")
 
 
-def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> SessionEnd:
-    """The end of a session that the watch gave up, by how far it had come."""
+def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> ConnectionEnd:
+    """The end of a connection that was given up, by how far it had come."""
     if answered:
-        return SessionEnd(EndReason.SILENT, "connected, but no frame for too long")
+        return ConnectionEnd(EndReason.SILENT, "connected, but no frame for too long")
     if not connected:
-        return SessionEnd(EndReason.UNREACHABLE, "no WebSocket connection could be opened")
+        return ConnectionEnd(EndReason.UNREACHABLE, "no WebSocket connection could be opened")
     if not subscribed:
-        return SessionEnd(EndReason.NOT_AUTHENTICATED, "the server did not complete the login")
-    return SessionEnd(EndReason.NOT_SUBSCRIBED, "the server answered none of the subscriptions")
+        return ConnectionEnd(EndReason.NOT_AUTHENTICATED, "the server did not complete the login")
+    return ConnectionEnd(EndReason.NOT_SUBSCRIBED, "the server answered none of the subscriptions")
 
 
 class RetryDelays:
-    """How long to wait before the next session, while the market is open.
+    """How long to wait before the next connection, while the market is open.
 
-    A server that cannot be reached at all is asked again within 4 s for as long as it takes: the attempt
-    costs nothing, and it comes back unannounced. Lost sessions are retried quickly `quick_attempts` times
-    in a row; then, and after a refusal at once, only patiently. `reset` after a session that lasted.
+    A server that cannot be reached is tried again within 4 s for as long as it takes: an attempt costs
+    nothing, and the server comes back without notice. A lost connection is replaced quickly, `quick_attempts`
+    times in a row; after that, and after every refusal, the waits are long. `reset` after a good connection.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class RetryDelays:
             initial_seconds=0.5, maximum_seconds=4.0, minimum_seconds=0.2
         )
 
-    def next_delay_seconds(self, end: SessionEnd) -> float:
+    def next_delay_seconds(self, end: ConnectionEnd) -> float:
         """The wait after this end; each call counts as an attempt."""
         if end.refused:
             return self._refused.next_delay_seconds()

@@ -1,4 +1,4 @@
-"""One session of the feed: an SDK client from dialling to its end, and what is learned meanwhile."""
+"""One connection to the feed: an SDK client from dialling to its end, and what the server says meanwhile."""
 
 import asyncio
 import contextlib
@@ -15,54 +15,55 @@ from marketdata.feeds import Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter, filter_library_logger
 from marketdata.observability.logs import get_logger, route_library_logger
-from marketdata.providers.base import ProviderState, SessionReport
+from marketdata.providers.base import ConnectionReport, ProviderState
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.framing import MAX_FRAME_BYTES, statuses_of
-from marketdata.providers.massive.market_hours import MarketHours
-from marketdata.providers.massive.sessions import (
-    SessionEnd,
+from marketdata.providers.massive.connection_end import (
+    ConnectionEnd,
     end_from_outcome,
     end_from_silence,
     end_from_status,
     no_further_dialling,
     shown_status,
 )
+from marketdata.providers.massive.framing import MAX_FRAME_BYTES, statuses_of
+from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.runtime.cancellation import end
 from marketdata.trading_calendar import MarketSession
 
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
 WATCH_INTERVAL_SECONDS: Final = 0.25
-# After so long without a frame it is looked up whether the market is closed, so that the silence can be told.
+# After so long without a frame it is looked up whether the market is closed, which explains the silence.
 LOOK_AFTER_SECONDS: Final = 2.0
 SUBSCRIBED: Final = "subscribed to: "
 UNSUBSCRIBED: Final = "unsubscribed to: "
 
-Learn: TypeAlias = Callable[[ProviderState, str, str], None]
+OnState: TypeAlias = Callable[[ProviderState, str, str], None]
 
 # The SDK attached its own handlers when it was imported above.
 route_library_logger("WebSocketClient")
 log = get_logger(__name__)
 
 
-class Session:
+class FeedConnection:
     """One connection; runs once.
 
-    `keep` takes each frame and must not wait; `learn` hears the state, its reason and the server's own text
-    when the session goes live or is refused.
+    `on_frame` takes each frame and must not wait. `on_state` gets the state, its reason and the server's own
+    text when the connection goes live or is refused.
     """
 
     def __init__(
         self,
         configuration: MassiveConfiguration,
         clock: Clock,
-        keep: Callable[[Frame], None],
-        learn: Learn,
+        *,
+        on_frame: Callable[[Frame], None],
+        on_state: OnState,
         market_hours: MarketHours | None,
     ) -> None:
         self._configuration = configuration
         self._clock = clock
-        self._keep = keep
-        self._learn = learn
+        self._on_frame = on_frame
+        self._on_state = on_state
         self._market_hours = market_hours
         self._shown = TextFilter(configuration.api_key)
         filter_library_logger("WebSocketClient", self._shown)
@@ -83,19 +84,19 @@ class Session:
         self._answered = False
         self._live_since_ns = 0
         self._live_at: float | None = None
-        self._announced: SessionEnd | None = None
+        self._announced: ConnectionEnd | None = None
         self._confirmed: set[str] = set()
         self._complaint = ""
-        self._told_of_closed_market = False
+        self._closed_market_is_logged = False
 
     @property
     def live_seconds(self) -> float:
-        """How long the session has been live; 0 before."""
+        """How long the connection has been live; 0 before."""
         return 0.0 if self._live_at is None else self._clock.monotonic() - self._live_at
 
-    def report(self, number: int) -> SessionReport:
-        """What the session has come to; `number` is which one it is."""
-        return SessionReport(
+    def report(self, number: int) -> ConnectionReport:
+        """What is known of the connection; `number` is its ordinal."""
+        return ConnectionReport(
             number=number,
             live_since_ns=self._live_since_ns,
             newest_received_ns=self._newest_received_ns,
@@ -113,8 +114,8 @@ class Session:
         self._configuration = configuration
         self._complaint = ""
 
-    async def run(self) -> SessionEnd:
-        """Connect, and receive until the session ends or is given up."""
+    async def run(self) -> ConnectionEnd:
+        """Connect, and receive until the connection ends or is given up."""
         self._receiving = asyncio.create_task(
             self._client.connect(
                 self._receive,
@@ -122,7 +123,7 @@ class Session:
                 compression=None,
                 reconnect_delays=no_further_dialling,
             ),
-            name="feed session",
+            name="feed connection",
         )
         while True:
             done, _ = await asyncio.wait({self._receiving}, timeout=WATCH_INTERVAL_SECONDS)
@@ -130,7 +131,7 @@ class Session:
                 await self._take_what_is_left()
                 end = end_from_outcome(self._receiving.exception(), self._announced)
                 # The server's words stand in the library's errors too: a close has a reason text.
-                return SessionEnd(end.reason, self._shown(end.detail))
+                return ConnectionEnd(end.reason, self._shown(end.detail))
             self._schedule_subscriptions()
             self._look_when_silent()
             if await self._is_too_quiet():
@@ -141,7 +142,7 @@ class Session:
                 )
 
     async def close(self) -> None:
-        """End the session without leaving a task or a socket, however the peer behaves."""
+        """End the connection without leaving a task or a socket, however the peer behaves."""
         if self._looking is not None:
             await end(self._looking)
         if self._receiving is None:
@@ -154,9 +155,9 @@ class Session:
         await asyncio.wait([self._receiving], timeout=CLOSE_TIMEOUT_SECONDS)
 
     async def _take_what_is_left(self) -> None:
-        """Frames that arrived before the end and that the SDK did not read any more, often the reason for it.
+        """Frames that arrived before the end and that the SDK did not read, often with the reason for it.
 
-        So it is when the server closes while the SDK sends: its subscriptions fail, and it gives up.
+        This happens when the server closes while the SDK sends its subscriptions: it fails, and gives up.
         """
         websocket = self._client.websocket
         if websocket is None or websocket.state is not State.CLOSED:
@@ -177,47 +178,47 @@ class Session:
         metrics.PROVIDER_BYTES.inc(len(data))
         received_ns = self._clock.time_ns()
         statuses = statuses_of(data)
-        told = [event for event in statuses if event.status != CLOCK_STATUS]
-        self._hear_clock(statuses)
-        # A clock that goes on says neither that the session works nor that data comes.
-        if told or not statuses:
+        others = [event for event in statuses if event.status != CLOCK_STATUS]
+        self._take_declared_time(statuses)
+        # A declared time says neither that the connection works nor that data comes.
+        if others or not statuses:
             self._last_frame_at = self._clock.monotonic()
-        if told:
-            self._learn_from([shown_status(event, self._shown) for event in told])
+        if others:
+            self._update_state([shown_status(event, self._shown) for event in others])
         elif not statuses:
             self._newest_received_ns = received_ns
             if not self._live_since_ns:
-                self._learn_from(())
-        self._keep(Frame(data, received_ns))
+                self._update_state(())
+        self._on_frame(Frame(data, received_ns))
 
-    def _hear_clock(self, statuses: Sequence[StatusEvent]) -> None:
-        """Tell the market's hours what time it is there; of the vendor's feeds no such word counts."""
+    def _take_declared_time(self, statuses: Sequence[StatusEvent]) -> None:
+        """The market's hours go by the time that a feed declares. The vendor's own feeds may declare none."""
         if self._market_hours is None or self._configuration.is_vendor_feed:
             return
         for event in statuses:
             if (declared_ms := declared_time_ms(event)) is not None:
                 self._declared_at = self._clock.monotonic()
-                self._market_hours.hear(declared_ms)
+                self._market_hours.set_feed_time(declared_ms)
 
-    def _learn_from(self, statuses: Sequence[StatusEvent]) -> None:
-        """Draw from a frame what it says of the session; a frame of data says that it works.
+    def _update_state(self, statuses: Sequence[StatusEvent]) -> None:
+        """Update the state by the statuses of a frame; none is a frame of data, so the connection works.
 
         The status that explains a close comes right before it, too late to wait for its routing.
         """
         self._answered = True
         for event in statuses:
             self._announced = self._announced or end_from_status(event)
-            self._note(event)
+            self._note_answer(event)
         if self._live_since_ns or self._announced is not None:
             return
         if not statuses or any(event.status == "success" for event in statuses):
             self._live_since_ns = self._clock.time_ns()
             self._live_at = self._clock.monotonic()
-            self._learn(ProviderState.LIVE, "", "")
+            self._on_state(ProviderState.LIVE, "", "")
         else:
-            self._learn(ProviderState.REFUSED, statuses[0].status, statuses[0].message)
+            self._on_state(ProviderState.REFUSED, statuses[0].status, statuses[0].message)
 
-    def _note(self, event: StatusEvent) -> None:
+    def _note_answer(self, event: StatusEvent) -> None:
         """An acknowledgement names its channel; a refusal of one does not."""
         if event.status != "success":
             self._complaint = f"{event.status}: {event.message}"
@@ -227,17 +228,17 @@ class Session:
             self._confirmed.add(event.message.removeprefix(SUBSCRIBED))
 
     def _look_when_silent(self) -> None:
-        """Have the market's hours looked up, beside the watch: the answer may take seconds."""
+        """Look up the market's hours in a task, since the answer may take seconds."""
         if self._market_hours is None or not self._live_since_ns:
             return
         if self._clock.monotonic() - self._declared_at > DECLARATION_LIFE_NS / 1e9:
-            self._market_hours.forget_feed()
+            self._market_hours.forget_feed_time()
         is_looking = self._looking is not None and not self._looking.done()
         if self._silence_seconds >= LOOK_AFTER_SECONDS and not is_looking:
             self._looking = asyncio.create_task(self._market_hours.look(), name="market hours")
 
     async def _is_too_quiet(self) -> bool:
-        """Whether the session has been without a frame for longer than it may."""
+        """Whether the connection has been without a frame for longer than it may."""
         if not self._answered:
             return self._silence_seconds >= self._configuration.answer_timeout_seconds
         shortest = self._configuration.silence_timeout_seconds
@@ -246,15 +247,15 @@ class Session:
         return self._silence_seconds >= await self._longest_silence_seconds(shortest)
 
     async def _longest_silence_seconds(self, shortest: float) -> float:
-        """How long a session of this market may be without a frame now."""
+        """How long a connection to this market may be without a frame now."""
         if self._market_hours is None:
             return shortest
         view = await self._market_hours.look()
         if view.is_closed:
             self._last_frame_at = self._clock.monotonic()  # silence counts from the open
-            if not self._told_of_closed_market:
+            if not self._closed_market_is_logged:
                 log.info("feed silent", reason="market_closed", source=view.source)
-        self._told_of_closed_market = view.is_closed
+        self._closed_market_is_logged = view.is_closed
         is_busy = view.session is MarketSession.REGULAR and self._configuration.is_busy
         return shortest if is_busy else self._configuration.quiet_silence_timeout_seconds
 

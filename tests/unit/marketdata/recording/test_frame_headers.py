@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from marketdata.feeds import MAX_FRAME_CHARACTERS, Frame
 from marketdata.providers.massive.framing import FrameRouter, count_events
+from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.clock import market_time_ms
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.summary import NO_TYPE, NOT_EVENTS, summarize
-from marketdata.recording.wire_events import STATUS, event_times_ms, headers_of
 from marketdata.replay_server.fan_out import FanOut
 from marketdata.simulator.protocol import Subscriptions
 from tests.support.builders import quote_wire, trade_wire
@@ -61,12 +61,12 @@ def listener_books(frame: bytes) -> tuple[Counter[str], Counter[str]]:
 def test_the_good_events_of_a_broken_frame_are_in_the_books_of_both(frame: bytes, tmp_path: Path) -> None:
     path = write_recording(tmp_path, [[Frame(frame, OPENING_MS * 1_000_000)]])
     with RecordingReader(path) as reader:
-        recorded = dict(summarize(reader).events)
+        recorded = dict(summarize(reader, FORMAT).events)
     routed, set_aside = listener_books(frame)
     assert (recorded["T"], recorded["Q"]) == (routed["T"], routed["Q"])
     assert recorded.get(NO_TYPE, 0) == set_aside.total()
     assert routed.total() > 0
-    assert market_time_ms(Frame(frame, 0), OPENING_MS + 2_000) == OPENING_MS + 1_000
+    assert market_time_ms(FORMAT, Frame(frame, 0), OPENING_MS + 2_000) == OPENING_MS + 1_000
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8), st.sampled_from([b",", b"", b" , "]), st.booleans())
@@ -74,8 +74,8 @@ def test_as_many_events_are_booked_as_the_listener_counts(
     pieces: list[bytes], between: bytes, is_ended: bool
 ) -> None:
     frame = b"[" + between.join(pieces) + (b"]" if is_ended else b"")
-    headers = headers_of(frame)
-    booked = 1 if headers is None else sum(header.ev != STATUS for header in headers)
+    headers = FORMAT.headers(frame)
+    booked = 1 if headers is None else sum(not header.is_status for header in headers)
     assert booked == count_events(frame)
 
 
@@ -83,17 +83,20 @@ def test_as_many_events_are_booked_as_the_listener_counts(
 def test_what_is_one_thing_to_the_listener_is_one_in_the_books(frame: bytes, tmp_path: Path) -> None:
     path = write_recording(tmp_path, [[Frame(frame, OPENING_MS * 1_000_000)]])
     with RecordingReader(path) as reader:
-        assert dict(summarize(reader).events) == {NOT_EVENTS: 1}
-    assert (count_events(frame), event_times_ms(frame)) == (1, [])
+        assert dict(summarize(reader, FORMAT).events) == {NOT_EVENTS: 1}
+    assert (count_events(frame), FORMAT.headers(frame)) == (1, None)
 
 
 def test_a_time_of_the_wrong_type_costs_an_event_neither_type_nor_symbol() -> None:
-    headers = headers_of(b'[{"ev":"T","sym":"A","t":"late"},{"ev":"T","sym":7,"t":1}]')
+    headers = FORMAT.headers(b'[{"ev":"T","sym":"A","t":"late"},{"ev":"T","sym":7,"t":1}]')
     assert headers is not None
-    assert [(header.ev, header.symbol) for header in headers] == [("T", "A"), ("T", "")]
+    assert [(header.kind, header.symbol) for header in headers] == [("T", "A"), ("T", "")]
 
 
 def test_a_broken_frame_is_replayed_as_it_came() -> None:
     frame = b"[" + TRADE + b"," + NAN + b"," + QUOTE + b"]"
     subscriptions = Subscriptions()
-    assert FanOut(frozenset({"T", "Q"}), frozenset({"IBM"})).outgoing(frame).part_for(subscriptions) == frame
+    assert (
+        FanOut(FORMAT, frozenset({"T", "Q"}), frozenset({"IBM"})).outgoing(frame).part_for(subscriptions)
+        == frame
+    )

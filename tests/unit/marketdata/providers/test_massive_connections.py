@@ -8,10 +8,10 @@ from websockets.frames import Close
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import StatusEvent
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.providers.massive.sessions import (
+from marketdata.providers.massive.connection_end import (
+    ConnectionEnd,
     EndReason,
     RetryDelays,
-    SessionEnd,
     Undialled,
     end_from_outcome,
     end_from_silence,
@@ -38,7 +38,7 @@ def test_an_announced_end_explains_a_close_that_says_nothing() -> None:
 
     end = end_from_outcome(ConnectionClosedError(None, None), announced)
 
-    assert end == SessionEnd(EndReason.MAX_CONNECTIONS, "limit reached")
+    assert end == ConnectionEnd(EndReason.MAX_CONNECTIONS, "limit reached")
     assert end.refused
 
 
@@ -68,7 +68,7 @@ def constant(seconds: float) -> Backoff:
 
 def test_losses_are_retried_quickly_then_patiently_and_refusals_wait_at_once() -> None:
     delays = RetryDelays(2, quick=constant(1), patient=constant(10), refused=constant(100))
-    lost, refused = SessionEnd(EndReason.CONNECTION_LOST), SessionEnd(EndReason.AUTH_FAILED)
+    lost, refused = ConnectionEnd(EndReason.CONNECTION_LOST), ConnectionEnd(EndReason.AUTH_FAILED)
 
     assert [delays.next_delay_seconds(lost) for _ in range(3)] == [1, 1, 10]
     assert delays.next_delay_seconds(refused) == 100
@@ -105,12 +105,12 @@ def test_a_close_for_policy_reasons_is_a_refusal_and_a_failed_attempt_is_not() -
     by_policy = ConnectionClosedError(Close(1008, "policy"), None)
 
     assert end_from_outcome(by_policy, None).refused
-    assert end_from_outcome(Undialled("HTTP 503"), None) == SessionEnd(EndReason.UNREACHABLE, "HTTP 503")
+    assert end_from_outcome(Undialled("HTTP 503"), None) == ConnectionEnd(EndReason.UNREACHABLE, "HTTP 503")
 
 
 def test_a_server_that_cannot_be_reached_is_asked_again_within_seconds_for_ever() -> None:
     delays = RetryDelays(2)
-    unreachable = SessionEnd(EndReason.UNREACHABLE)
+    unreachable = ConnectionEnd(EndReason.UNREACHABLE)
 
     waits = [delays.next_delay_seconds(unreachable) for _ in range(200)]
 
