@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self, TypeAlias
 from marketdata.clock import Clock
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.wire_format import WireFormat
 from marketdata.reference.newcomers import SymbolSource
 from marketdata.reference.sources import ReferenceSource
@@ -78,3 +79,6 @@ class ProviderPlugin(Protocol):
         Raises:
             ConfigurationError: a setting is wrong, or the provider has no such data.
         """
+
+    def emulator(self) -> Emulator | None:
+        """What serves its protocol for the simulator and for replays; None if nothing does."""

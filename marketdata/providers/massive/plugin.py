@@ -6,6 +6,7 @@ from typing import Final
 from marketdata.clock import Clock
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, Settings
 from marketdata.providers.wire_format import WireFormat
 from marketdata.trading_calendar import TradingCalendar
@@ -75,6 +76,12 @@ class MassivePlugin:
         return RestSource(
             settings["MASSIVE_REST_URL"], settings["MASSIVE_API_KEY"], patience_seconds=patience_seconds
         )
+
+    def emulator(self) -> Emulator:
+        """Its WebSocket and REST protocol."""
+        from marketdata.providers.massive.emulator.servers import EMULATOR
+
+        return EMULATOR
 
 
 PLUGIN: Final[ProviderPlugin] = MassivePlugin()

@@ -7,6 +7,7 @@ from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, Settings
 from marketdata.trading_calendar import TradingCalendar
 
@@ -67,6 +68,10 @@ class ReplayPlugin:
         raise ConfigurationError(
             "the provider replay has no reference data; load it before, with MARKET_DATA_PROVIDER=massive"
         )
+
+    def emulator(self) -> Emulator | None:
+        """There is none: a recording is served by the emulator of the provider that was recorded."""
+        return None
 
 
 PLUGIN: Final[ProviderPlugin] = ReplayPlugin()

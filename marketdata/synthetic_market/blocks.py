@@ -1,0 +1,105 @@
+"""Events of a step of the market as columns, whoever is to spell them.
+
+An event becomes an object, or text, only where somebody subscribed to it: that is the work of a provider's
+emulator. Rendering an event costs most of a microsecond, copying one a twentieth of that. So beyond some
+thousand events a step, the market describes the first ones only, the *prototypes*, and the others repeat
+them in turn.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+EventColumn: TypeAlias = NDArray[Any]
+
+
+class EventBlock:
+    """Events of one channel in order of time.
+
+    `symbol_index` numbers the symbols of `symbols`, an object array of all tickers; the symbol itself is
+    not part of `columns`. A column that is not there is absent for all events of the block.
+    """
+
+    __slots__ = ("channel", "columns", "symbol_index", "symbols")
+
+    def __init__(
+        self,
+        channel: str,
+        symbols: EventColumn,
+        symbol_index: NDArray[np.int64],
+        columns: Mapping[str, EventColumn],
+    ) -> None:
+        self.channel: Final = channel
+        self.symbols: Final = symbols
+        self.symbol_index: Final = symbol_index
+        self.columns: Final = columns
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.symbol_index)
+
+    def chosen(self, rows: NDArray[np.int64] | slice) -> "EventBlock":
+        """Some of the events, any of them any number of times."""
+        return self.picked(rows, {})
+
+    def picked(self, rows: NDArray[np.int64] | slice, replaced: Mapping[str, EventColumn]) -> "EventBlock":
+        """The same, with some columns replaced."""
+        columns = {
+            name: replaced[name] if name in replaced else column[rows]
+            for name, column in self.columns.items()
+        }
+        return EventBlock(self.channel, self.symbols, self.symbol_index[rows], columns)
+
+    def rows_of(self, symbol_indexes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows that concern any of the given symbols."""
+        return np.flatnonzero(np.isin(self.symbol_index, symbol_indexes))
+
+
+class RepeatedBlock:
+    """Trades or quotes, where event `k` is prototype `k % len(prototypes)` with its own time and number.
+
+    `times` (epoch milliseconds) and `numbers` have one entry for each event, ascending; all numbers have as
+    many digits as those of the prototypes, and begin with theirs.
+    """
+
+    def __init__(self, prototypes: EventBlock, times: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
+        self.channel: Final = prototypes.channel
+        self.prototypes: Final = prototypes
+        self.times: Final = times
+        self.numbers: Final = numbers
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.times)
+
+    def chosen(self, rows: NDArray[np.int64] | slice) -> EventBlock:
+        """Some of the events, each with what it repeats."""
+        numbered = np.arange(len(self))[rows]
+        prototype = numbered % len(self.prototypes)
+        columns = self.prototypes.columns
+        shift = self.times[numbered] - columns["t"][prototype]
+        stamps: dict[str, EventColumn] = {
+            "t": self.times[numbered],
+            "pt": columns["pt"][prototype] + shift,
+            "q": self.numbers[numbered],
+        }
+        if "trft" in columns:
+            stamps["trft"] = present_where(columns["trfi"][prototype] != None, stamps["pt"])  # noqa: E711 - by element
+        return self.prototypes.picked(prototype, stamps)
+
+    def rows_of(self, symbol_indexes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows that concern any of the given symbols."""
+        wanted = np.isin(self.prototypes.symbol_index, symbol_indexes)
+        return np.flatnonzero(np.resize(wanted, len(self)))
+
+
+Block: TypeAlias = EventBlock | RepeatedBlock
+
+
+def present_where(mask: NDArray[np.bool_], values: NDArray[np.int64]) -> EventColumn:
+    """An object column that holds the value where the mask is set, and nothing elsewhere."""
+    column = np.full(len(values), None, dtype=object)
+    column[mask] = values[mask]
+    return column
