@@ -6,6 +6,7 @@ thousand events a step, the market describes the first ones only, the *prototype
 them in turn.
 """
 
+import enum
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -15,23 +16,47 @@ from numpy.typing import NDArray
 EventColumn: TypeAlias = NDArray[Any]
 
 
+class EventKind(enum.Enum):
+    """What kind of events a block has, and so which columns.
+
+    Columns that `marketdata.events` has are named and measured as there. Beside them: `tape` (1 to 3) of
+    all but aggregates, and what is said of each kind here.
+    """
+
+    SECOND_AGGREGATE = enum.auto()
+    """`AGGREGATE_COLUMNS`; `official_open_price` is there only after the open."""
+    MINUTE_AGGREGATE = enum.auto()
+    """The same."""
+    TRADE = enum.auto()
+    """`exchange` (a place in `prints.VENUES`), `reporting_facility` (1 to 3, or 0 for prints of an exchange),
+    `participant_timestamp` (epoch milliseconds), `conditions` (bits of `prints.TradeCondition`), and the
+    columns of `TRADE_COLUMNS` but `rules` and `identity`. `fractional_size` is NaN for whole sizes."""
+    QUOTE = enum.auto()
+    """`QUOTE_COLUMNS`; `bid_exchange` and `ask_exchange` (places in `prints.VENUES`),
+    `participant_timestamp`, and two flags: `is_regular` (a condition is stated, the regular one) and
+    `has_indicator`."""
+    PRICE_BANDS = enum.auto()
+    """`high`, `low` (0 is none), `sequence_number`, `timestamp_ns` (epoch nanoseconds), and `notice`
+    (`halts.BandNotice`)."""
+
+
 class EventBlock:
-    """Events of one channel in order of time.
+    """Events of one kind in order of time.
 
     `symbol_index` numbers the symbols of `symbols`, an object array of all tickers; the symbol itself is
     not part of `columns`. A column that is not there is absent for all events of the block.
     """
 
-    __slots__ = ("channel", "columns", "symbol_index", "symbols")
+    __slots__ = ("columns", "kind", "symbol_index", "symbols")
 
     def __init__(
         self,
-        channel: str,
+        kind: EventKind,
         symbols: EventColumn,
         symbol_index: NDArray[np.int64],
         columns: Mapping[str, EventColumn],
     ) -> None:
-        self.channel: Final = channel
+        self.kind: Final = kind
         self.symbols: Final = symbols
         self.symbol_index: Final = symbol_index
         self.columns: Final = columns
@@ -50,7 +75,7 @@ class EventBlock:
             name: replaced[name] if name in replaced else column[rows]
             for name, column in self.columns.items()
         }
-        return EventBlock(self.channel, self.symbols, self.symbol_index[rows], columns)
+        return EventBlock(self.kind, self.symbols, self.symbol_index[rows], columns)
 
     def rows_of(self, symbol_indexes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows that concern any of the given symbols."""
@@ -65,7 +90,7 @@ class RepeatedBlock:
     """
 
     def __init__(self, prototypes: EventBlock, times: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
-        self.channel: Final = prototypes.channel
+        self.kind: Final = prototypes.kind
         self.prototypes: Final = prototypes
         self.times: Final = times
         self.numbers: Final = numbers
@@ -79,14 +104,12 @@ class RepeatedBlock:
         numbered = np.arange(len(self))[rows]
         prototype = numbered % len(self.prototypes)
         columns = self.prototypes.columns
-        shift = self.times[numbered] - columns["t"][prototype]
-        stamps: dict[str, EventColumn] = {
-            "t": self.times[numbered],
-            "pt": columns["pt"][prototype] + shift,
-            "q": self.numbers[numbered],
+        shift = self.times[numbered] - columns["timestamp"][prototype]
+        stamps = {
+            "timestamp": self.times[numbered],
+            "participant_timestamp": columns["participant_timestamp"][prototype] + shift,
+            "sequence_number": self.numbers[numbered],
         }
-        if "trft" in columns:
-            stamps["trft"] = present_where(columns["trfi"][prototype] != None, stamps["pt"])  # noqa: E711 - by element
         return self.prototypes.picked(prototype, stamps)
 
     def rows_of(self, symbol_indexes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -96,10 +119,3 @@ class RepeatedBlock:
 
 
 Block: TypeAlias = EventBlock | RepeatedBlock
-
-
-def present_where(mask: NDArray[np.bool_], values: NDArray[np.int64]) -> EventColumn:
-    """An object column that holds the value where the mask is set, and nothing elsewhere."""
-    column = np.full(len(values), None, dtype=object)
-    column[mask] = values[mask]
-    return column

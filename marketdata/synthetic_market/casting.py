@@ -11,13 +11,14 @@ from marketdata.synthetic_market.halts import Halt
 from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.price_moves import BandPressure, Climb, MarketDip, PriceMove
 from marketdata.synthetic_market.scenarios import PausePlan, RunnerPlan, Scenario
-from marketdata.synthetic_market.universe import Universe
+from marketdata.synthetic_market.universe import SecurityType, Universe
 
 _MS_PER_SECOND: Final = 1_000
 # A paused symbol under way at the start has so much of its five minutes left, and each next one more.
 _FIRST_REOPENING_MS: Final = 20_000
 # The pressed price stays this much of the way inside the band, so that the noise of prints does not cross it.
 _WITHIN_BAND: Final = 0.97
+_SHARES: Final = frozenset({SecurityType.COMMON_SHARE, SecurityType.DEPOSITARY_RECEIPT})
 
 
 class Cast(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ def cast_scenario(scenario: Scenario, universe: Universe, path: IntradayPath, st
 
 def _climb(plan: RunnerPlan, universe: Universe, start_ms: int) -> Climb:
     """Among shares of 1 to 10 dollars, as far as there are any: a doubling is then a matter of minutes."""
-    shares = np.array([kind in {"CS", "ADRC"} for kind in universe.security_types])
+    shares = np.array([kind in _SHARES for kind in universe.security_types])
     shares &= universe.has_float & ~universe.is_test_issue
     low_priced = shares & (universe.base_price >= 1) & (universe.base_price <= 10)
     eligible = low_priced if low_priced.any() else universe.has_float

@@ -1,9 +1,10 @@
 """Trading pauses and price bands of the limit-up/limit-down plan, drawn for a day.
 
-On the provider's feed a pause shows as indicator 17 with both bands 0, and its end five minutes later as
-18 with new bands; both only for Nasdaq-listed symbols (tape 3). Pauses of other listings show as silence.
+A pause has a notice with both bands 0, and its end five minutes later one with new bands; both only for
+Nasdaq-listed symbols (tape 3), as on the real channel. Pauses of other listings show as silence.
 """
 
+import enum
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,15 +17,20 @@ from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.universe import Universe
 
 NASDAQ_TAPE: Final = 3
-HALTED: Final = 17
-REOPENED: Final = 18
-INTRADAY_UPDATE: Final = 15
-RESTATED: Final = 16
-REPUBLISHED: Final = 22
 PAUSE_MS: Final = 300_000
 _HALT_SHARE: Final = 0.0015
 _FIRST_AFTER_OPEN_MS: Final = 150_000
 _LAST_BEFORE_CLOSE_MS: Final = 900_000
+
+
+class BandNotice(enum.IntEnum):
+    """Why bands are sent."""
+
+    INTRADAY_UPDATE = 0
+    RESTATED = 1
+    HALTED = 2
+    REOPENED = 3
+    REPUBLISHED = 4
 
 
 class Halt(msgspec.Struct, frozen=True, order=True):

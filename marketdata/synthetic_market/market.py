@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata.synthetic_market.activity import Activity, Rates
-from marketdata.synthetic_market.blocks import Block, EventBlock, RepeatedBlock, present_where
+from marketdata.synthetic_market.blocks import Block, EventBlock, EventKind, RepeatedBlock
 from marketdata.synthetic_market.casting import Cast, cast_scenario
 from marketdata.synthetic_market.daily import Column, DailyPrices, round_price
 from marketdata.synthetic_market.halts import Halt, draw_halts
@@ -123,7 +123,7 @@ class Market:
             self._end_second(boundary_ms)
         fair = self.path.prices_at(self._now_ms)
         blocks: list[Block] = [*self._release(), *self._trade(fair, before_ms), *self._quote(fair, before_ms)]
-        updates = self._due("LULD", before_ms)
+        updates = self._due(EventKind.PRICE_BANDS, before_ms)
         blocks += self._bands.between(before_ms, self._now_ms, self.path.prices_at, updates)
         return [block for block in blocks if len(block)]
 
@@ -148,8 +148,8 @@ class Market:
         )
         self._silent: tuple[int, ...] = ()
         self._held: list[_HeldBars] = []
-        self._carry: dict[str, float] = {}
-        self._sequence: dict[str, int] = {}
+        self._carry: dict[EventKind, float] = {}
+        self._sequence: dict[EventKind, int] = {}
 
     def _cast(self, path: IntradayPath) -> Cast:
         """The scenario's cast on its own day, and nobody on any other."""
@@ -168,16 +168,16 @@ class Market:
         drawn = draw_halts(self.universe, self.path, self.seed)
         return tuple(halt for halt in drawn if halt.symbol_index not in cast.in_demand)
 
-    def _due(self, channel: str, before_ms: int) -> int:
-        """How many events of a channel fall into this step; what is left of a whole one is carried over."""
+    def _due(self, kind: EventKind, before_ms: int) -> int:
+        """How many events of a kind fall into this step; what is left of a whole one is carried over."""
         rate = {
-            "T": self._rates.trades_per_second,
-            "Q": self._rates.quotes_per_second,
-            "LULD": self._rates.price_bands_per_second,
-        }[channel]
+            EventKind.TRADE: self._rates.trades_per_second,
+            EventKind.QUOTE: self._rates.quotes_per_second,
+            EventKind.PRICE_BANDS: self._rates.price_bands_per_second,
+        }[kind]
         seconds = (self._now_ms - before_ms) / _SECOND_MS / self._speed
-        exact = rate * seconds * self._busyness(before_ms) + self._carry.get(channel, 0.0)
-        self._carry[channel] = exact - int(exact)
+        exact = rate * seconds * self._busyness(before_ms) + self._carry.get(kind, 0.0)
+        self._carry[kind] = exact - int(exact)
         return int(exact)
 
     def _busyness(self, time_ms: int) -> float:
@@ -201,9 +201,10 @@ class Market:
         in_session = opened and end_ms <= self.day.regular_close_ms
         regular_open = self.path.official_open[rows] if in_session else None
         self.state.fold(bars, end_ms, regular_open=regular_open)
-        self._hold("A", bars, end_ms, _SECOND_MS, _SECOND_BARS_SPREAD_MS)
+        self._hold(EventKind.SECOND_AGGREGATE, bars, end_ms, _SECOND_MS, _SECOND_BARS_SPREAD_MS)
         if end_ms % _MINUTE_MS == 0:
-            self._hold("AM", self.state.end_minute(end_ms), end_ms, _MINUTE_MS, _MINUTE_BARS_SPREAD_MS)
+            minutes = self.state.end_minute(end_ms)
+            self._hold(EventKind.MINUTE_AGGREGATE, minutes, end_ms, _MINUTE_MS, _MINUTE_BARS_SPREAD_MS)
 
     def _second_bars(self, rows: NDArray[np.int64], end_ms: int) -> Bars:
         fair = self.path.prices_at(end_ms)[rows]
@@ -220,23 +221,23 @@ class Market:
         trades = np.maximum(1, (volume / self.universe.average_trade_shares[rows]).astype(np.int64))
         return Bars(rows, opening, high, low, closing, vwap, volume, accumulated, day_vwap, trades)
 
-    def _hold(self, channel: str, bars: Bars, end_ms: int, window_ms: int, spread_ms: int) -> None:
+    def _hold(self, kind: EventKind, bars: Bars, end_ms: int, window_ms: int, spread_ms: int) -> None:
         columns: dict[str, NDArray[Any]] = {
-            "v": bars.volume,
-            "av": bars.accumulated_volume,
-            "vw": bars.vwap,
-            "o": bars.open,
-            "c": bars.close,
-            "h": bars.high,
-            "l": bars.low,
-            "a": bars.day_vwap,
-            "z": np.maximum(1, bars.volume // bars.trades),
-            "s": np.full(len(bars.rows), end_ms - window_ms),
-            "e": np.full(len(bars.rows), end_ms),
+            "volume": bars.volume,
+            "accumulated_volume": bars.accumulated_volume,
+            "vwap": bars.vwap,
+            "open": bars.open,
+            "close": bars.close,
+            "high": bars.high,
+            "low": bars.low,
+            "aggregate_vwap": bars.day_vwap,
+            "average_size": np.maximum(1, bars.volume // bars.trades),
+            "start_timestamp": np.full(len(bars.rows), end_ms - window_ms),
+            "end_timestamp": np.full(len(bars.rows), end_ms),
         }
         if end_ms > self.day.regular_open_ms:
-            columns["op"] = self.path.official_open[bars.rows]
-        block = EventBlock(channel, self._symbols, bars.rows, columns)
+            columns["official_open_price"] = self.path.official_open[bars.rows]
+        block = EventBlock(kind, self._symbols, bars.rows, columns)
         self._held.append(_HeldBars(block, end_ms, spread_ms))
 
     def _release(self) -> Iterator[EventBlock]:
@@ -246,31 +247,30 @@ class Market:
         self._held = [held for held in self._held if not held.is_empty]
 
     def _trade(self, fair: Column, before_ms: int) -> Iterator[Block]:
-        count = self._due("T", before_ms)
+        count = self._due(EventKind.TRADE, before_ms)
         rows = self._activity.prints(prototype_count(count))
         regular = self.day.session_at(before_ms) is MarketSession.REGULAR
         pool = self._regular_trades if regular else self._extended_trades
         picked = self._rng.integers(0, len(pool), len(rows))
         noise = 1 + _NOISE * self._rng.standard_normal(len(rows))
-        all_times, numbers = self._times(count, before_ms), self._numbers("T", count)
+        all_times, numbers = self._times(count, before_ms), self._numbers(EventKind.TRADE, count)
         times, lag = all_times[: len(rows)], self._rng.integers(0, 20, len(rows))
         columns = {
-            "x": pool.exchange[picked],
-            "z": self.universe.tape[rows],
-            "p": round_price(fair[rows] * noise * pool.price_factor[picked]),
-            "s": pool.size[picked],
-            "t": times,
-            "pt": times - lag,
-            "q": numbers[: len(rows)],
-            "c": pool.conditions[picked],
-            "ds": pool.exact_size[picked],
-            "trfi": pool.trf_id[picked],
-            "trft": present_where(pool.is_off_exchange[picked], times - lag),
+            "price": round_price(fair[rows] * noise * pool.price_factor[picked]),
+            "size": pool.size[picked],
+            "fractional_size": pool.fractional_size[picked],
+            "timestamp": times,
+            "participant_timestamp": times - lag,
+            "sequence_number": numbers[: len(rows)],
+            "conditions": pool.conditions[picked],
+            "exchange": pool.exchange[picked],
+            "reporting_facility": pool.reporting_facility[picked],
+            "tape": self.universe.tape[rows],
         }
-        yield _repeated(EventBlock("T", self._symbols, rows, columns), all_times, numbers)
+        yield _repeated(EventBlock(EventKind.TRADE, self._symbols, rows, columns), all_times, numbers)
 
     def _quote(self, fair: Column, before_ms: int) -> Iterator[Block]:
-        count = self._due("Q", before_ms)
+        count = self._due(EventKind.QUOTE, before_ms)
         rows = self._activity.prints(prototype_count(count))
         pool = self._quotes
         picked = self._rng.integers(0, len(pool), len(rows))
@@ -278,37 +278,37 @@ class Market:
         bid, ask = quote_prices(middle, 1 + self._rng.random(len(rows)))
         for limit in self._bands.limit_states(before_ms):
             hold_at_band(bid, ask, rows == limit.row, limit)
-        all_times, numbers = self._times(count, before_ms), self._numbers("Q", count)
+        all_times, numbers = self._times(count, before_ms), self._numbers(EventKind.QUOTE, count)
         times = all_times[: len(rows)]
         columns = {
-            "bx": pool.bid_exchange[picked],
-            "bp": bid,
-            "bs": pool.bid_size[picked],
-            "ax": pool.ask_exchange[picked],
-            "ap": ask,
-            "as_": pool.ask_size[picked],
-            "t": times,
-            "pt": times,
-            "q": numbers[: len(rows)],
-            "z": self.universe.tape[rows],
-            "c": pool.condition[picked],
-            "i": pool.indicators[picked],
+            "bid_price": bid,
+            "bid_size": pool.bid_size[picked],
+            "bid_exchange": pool.bid_exchange[picked],
+            "ask_price": ask,
+            "ask_size": pool.ask_size[picked],
+            "ask_exchange": pool.ask_exchange[picked],
+            "timestamp": times,
+            "participant_timestamp": times,
+            "sequence_number": numbers[: len(rows)],
+            "is_regular": pool.is_regular[picked],
+            "has_indicator": pool.has_indicator[picked],
+            "tape": self.universe.tape[rows],
         }
-        yield _repeated(EventBlock("Q", self._symbols, rows, columns), all_times, numbers)
+        yield _repeated(EventBlock(EventKind.QUOTE, self._symbols, rows, columns), all_times, numbers)
 
     def _times(self, count: int, before_ms: int) -> NDArray[np.int64]:
         """Event times of a step: evenly spread and ascending."""
         return before_ms + np.arange(count) * (self._now_ms - before_ms) // max(1, count)
 
-    def _numbers(self, channel: str, count: int) -> NDArray[np.int64]:
+    def _numbers(self, kind: EventKind, count: int) -> NDArray[np.int64]:
         """Sequence numbers: ascending with gaps, from the day's start, and of equal length within a step."""
         steps: NDArray[np.int64] = np.cumsum(self._rng.integers(1, 4, count))
         if not count:
             return steps
-        numbers = self._sequence.get(channel, 0) + steps
+        numbers = self._sequence.get(kind, 0) + steps
         if len(str(numbers[0])) != len(str(numbers[-1])):
             numbers = 10 ** len(str(numbers[-1])) + steps
-        self._sequence[channel] = int(numbers[-1])
+        self._sequence[kind] = int(numbers[-1])
         return numbers
 
 

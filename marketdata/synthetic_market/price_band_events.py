@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from marketdata.synthetic_market import halts
 from marketdata.synthetic_market.activity import Activity
-from marketdata.synthetic_market.blocks import EventBlock
+from marketdata.synthetic_market.blocks import EventBlock, EventKind
 from marketdata.synthetic_market.daily import Column
-from marketdata.synthetic_market.halts import Halt
+from marketdata.synthetic_market.halts import BandNotice, Halt
 from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.price_moves import BandPressure
 from marketdata.synthetic_market.universe import Universe
@@ -30,7 +30,7 @@ class LimitState(msgspec.Struct, frozen=True):
 
 
 class PriceBandEvents:
-    """`LULD` events of one trading day, in order of time. Bands are in force in the regular session only.
+    """Price bands of one trading day, in order of time. Bands are in force in the regular session only.
 
     A symbol under pressure is told its bands when that begins, and keeps them until it reopens.
     """
@@ -71,20 +71,20 @@ class PriceBandEvents:
         if not events:
             return
         events.sort()
-        times, rows, codes = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
+        times, rows, notices = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
         reference = self._references(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], rows, times // _NS_PER_MS)
         high, low = halts.price_bands(reference, self._percentage[rows])
-        is_halt = codes == halts.HALTED
+        is_halt = notices == BandNotice.HALTED
         columns = {
-            "h": np.where(is_halt, 0.0, high),
-            "l": np.where(is_halt, 0.0, low),
-            "i": np.fromiter(((code,) for code in codes.tolist()), dtype=object, count=len(codes)),
-            "z": self._tape[rows],
-            "t": times,
-            "q": self._sequence + 1 + np.arange(len(rows)),
+            "high": np.where(is_halt, 0.0, high),
+            "low": np.where(is_halt, 0.0, low),
+            "notice": notices,
+            "timestamp_ns": times,
+            "sequence_number": self._sequence + 1 + np.arange(len(rows)),
+            "tape": self._tape[rows],
         }
         self._sequence += len(rows)
-        yield EventBlock("LULD", self._symbols, rows, columns)
+        yield EventBlock(EventKind.PRICE_BANDS, self._symbols, rows, columns)
 
     def limit_states(self, time_ms: int) -> Iterator[LimitState]:
         """Who is held at a band at an instant."""
@@ -106,7 +106,7 @@ class PriceBandEvents:
     def _announcements(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
         for pressure, _ in self._pressures:
             if before_ms <= pressure.begin_ms < now_ms:
-                yield pressure.begin_ms * _NS_PER_MS, pressure.row, halts.INTRADAY_UPDATE
+                yield pressure.begin_ms * _NS_PER_MS, pressure.row, BandNotice.INTRADAY_UPDATE
 
     def _in_force(self, time_ms: int) -> bool:
         return self._day.regular_open_ms <= time_ms < self._day.regular_close_ms
@@ -114,15 +114,15 @@ class PriceBandEvents:
     def _halt_events(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
         for halt in self._halts:
             if before_ms <= halt.start_ms < now_ms:
-                yield halt.start_ms * _NS_PER_MS, halt.symbol_index, halts.HALTED
+                yield halt.start_ms * _NS_PER_MS, halt.symbol_index, BandNotice.HALTED
             if before_ms <= halt.end_ms < now_ms:
-                yield halt.end_ms * _NS_PER_MS, halt.symbol_index, halts.REOPENED
+                yield halt.end_ms * _NS_PER_MS, halt.symbol_index, BandNotice.REOPENED
 
     def _updates(self, before_ms: int, now_ms: int, count: int) -> Iterator[tuple[int, int, int]]:
         offsets = self._rng.integers(0, (now_ms - before_ms) * _NS_PER_MS, count).tolist()
         kinds = self._rng.random(count).tolist()
         for offset, row, kind in zip(offsets, self._activity.prints(count).tolist(), kinds, strict=True):
-            code = halts.INTRADAY_UPDATE if kind < 0.3 else halts.RESTATED
+            notice = BandNotice.INTRADAY_UPDATE if kind < 0.3 else BandNotice.RESTATED
             if self._tape[row] != halts.NASDAQ_TAPE:
-                code = halts.REPUBLISHED
-            yield before_ms * _NS_PER_MS + offset, row, code
+                notice = BandNotice.REPUBLISHED
+            yield before_ms * _NS_PER_MS + offset, row, notice

@@ -1,57 +1,91 @@
 """The details of trades and quotes: sizes, venues, conditions. Drawn once into pools, then only picked.
 
 A pool entry is a combination that occurs on the real tape; picking by index costs one NumPy operation per
-field and batch and makes no Python object per event.
+column and batch and makes no Python object per event.
 """
 
-from typing import Any, Final
+import enum
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 _POOL_SIZE: Final = 8_192
-_EXCHANGES: Final = (1, 2, 3, 7, 8, 10, 11, 12, 15, 17, 18, 19, 20, 21)
-_OFF_EXCHANGE: Final = 4
+_EXCHANGES: Final = (
+    "XASE", "XBOS", "XCIS", "EDGA", "EDGX", "XNYS", "ARCX", "XNAS", "IEXG", "XPHL", "BATY", "BATS", "EPRL",
+    "MEMX",
+)  # fmt: skip
+VENUES: Final = (*_EXCHANGES, "FINR")
+"""Where prints come from, by market identifier (ISO 10383); the last one is FINRA: off exchange."""
+
+_OFF_EXCHANGE: Final = len(_EXCHANGES)
 _OFF_EXCHANGE_SHARE: Final = 0.38
 _FRACTIONAL_SHARE: Final = 0.12
-_TRF_IDS: Final = (201, 202, 203)
-# (conditions, share of prints); absent means a plain trade. 12 is Form T, 37 odd lot, 14 intermarket sweep,
-# 41 trade-through exempt; 2, 7, 10, 22, 52 and 53 must not move a last price.
-_REGULAR_CONDITIONS: Final[tuple[tuple[tuple[int, ...] | None, float], ...]] = (
-    (None, 0.33),
-    ((37,), 0.27),
-    ((14, 41), 0.16),
-    ((14, 37, 41), 0.14),
-    ((14,), 0.05),
-    ((41,), 0.02),
-    ((10,), 0.008),
-    ((2,), 0.006),
-    ((52,), 0.006),
-    ((53,), 0.006),
-    ((7,), 0.002),
-    ((22,), 0.002),
+_REPORTING_FACILITIES: Final = 3
+
+
+class TradeCondition(enum.IntFlag):
+    """What is particular about a trade; 0 is a plain one."""
+
+    AVERAGE_PRICE = enum.auto()
+    CASH_SALE = enum.auto()
+    DERIVATIVELY_PRICED = enum.auto()
+    EXTENDED_HOURS = enum.auto()
+    """Form T."""
+    INTERMARKET_SWEEP = enum.auto()
+    PRIOR_REFERENCE_PRICE = enum.auto()
+    ODD_LOT = enum.auto()
+    TRADE_THROUGH_EXEMPT = enum.auto()
+    CONTINGENT = enum.auto()
+    QUALIFIED_CONTINGENT = enum.auto()
+
+
+_SWEEP_EXEMPT: Final = TradeCondition.INTERMARKET_SWEEP | TradeCondition.TRADE_THROUGH_EXEMPT
+# (conditions, share of prints)
+_REGULAR_CONDITIONS: Final[tuple[tuple[TradeCondition, float], ...]] = (
+    (TradeCondition(0), 0.33),
+    (TradeCondition.ODD_LOT, 0.27),
+    (_SWEEP_EXEMPT, 0.16),
+    (_SWEEP_EXEMPT | TradeCondition.ODD_LOT, 0.14),
+    (TradeCondition.INTERMARKET_SWEEP, 0.05),
+    (TradeCondition.TRADE_THROUGH_EXEMPT, 0.02),
+    (TradeCondition.DERIVATIVELY_PRICED, 0.008),
+    (TradeCondition.AVERAGE_PRICE, 0.006),
+    (TradeCondition.CONTINGENT, 0.006),
+    (TradeCondition.QUALIFIED_CONTINGENT, 0.006),
+    (TradeCondition.CASH_SALE, 0.002),
+    (TradeCondition.PRIOR_REFERENCE_PRICE, 0.002),
 )
-_EXTENDED_CONDITIONS: Final[tuple[tuple[tuple[int, ...] | None, float], ...]] = (
-    ((12,), 0.40),
-    ((12, 37), 0.38),
-    ((12, 14, 41), 0.12),
-    ((12, 14, 37, 41), 0.10),
+_EXTENDED_CONDITIONS: Final[tuple[tuple[TradeCondition, float], ...]] = (
+    (TradeCondition.EXTENDED_HOURS, 0.40),
+    (TradeCondition.EXTENDED_HOURS | TradeCondition.ODD_LOT, 0.38),
+    (TradeCondition.EXTENDED_HOURS | _SWEEP_EXEMPT, 0.12),
+    (TradeCondition.EXTENDED_HOURS | _SWEEP_EXEMPT | TradeCondition.ODD_LOT, 0.10),
 )
 # Prints whose price was agreed elsewhere or earlier lie off the market.
-_OFF_MARKET: Final = frozenset({2, 7, 10, 22, 52, 53})
+_OFF_MARKET: Final = (
+    TradeCondition.AVERAGE_PRICE
+    | TradeCondition.CASH_SALE
+    | TradeCondition.DERIVATIVELY_PRICED
+    | TradeCondition.PRIOR_REFERENCE_PRICE
+    | TradeCondition.CONTINGENT
+    | TradeCondition.QUALIFIED_CONTINGENT
+)
 _OFF_MARKET_WIDTH: Final = 0.03
 
 
 class TradePool(msgspec.Struct, frozen=True):
-    """Columns of trade details; `price_factor` is 1 for prints at the market."""
+    """Columns of trade details; `price_factor` is 1 for prints at the market.
+
+    `fractional_size` is NaN where `size` is exact, `reporting_facility` 0 on an exchange.
+    """
 
     size: NDArray[np.int64]
-    exact_size: NDArray[Any]
-    conditions: NDArray[Any]
+    fractional_size: NDArray[np.float64]
+    conditions: NDArray[np.int64]
     exchange: NDArray[np.int64]
-    is_off_exchange: NDArray[np.bool_]
-    trf_id: NDArray[Any]
+    reporting_facility: NDArray[np.int64]
     price_factor: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -64,18 +98,20 @@ def build_trade_pool(rng: np.random.Generator, *, extended_hours: bool) -> Trade
     table = _EXTENDED_CONDITIONS if extended_hours else _REGULAR_CONDITIONS
     shares = np.array([share for _, share in table])
     kinds = rng.choice(len(table), size=_POOL_SIZE, p=shares / shares.sum())
-    odd_lot = np.array([37 in (table[kind][0] or ()) for kind in kinds])
-    off_market = np.array([bool(_OFF_MARKET & set(table[kind][0] or ())) for kind in kinds])
+    conditions = np.array([flags for flags, _ in table], dtype=np.int64)[kinds]
+    odd_lot = conditions & TradeCondition.ODD_LOT != 0
+    off_market = conditions & _OFF_MARKET != 0
     size = np.where(odd_lot, rng.integers(0, 100, _POOL_SIZE), 100 * rng.geometric(0.55, _POOL_SIZE))
     fractional = odd_lot & ((rng.random(_POOL_SIZE) < _FRACTIONAL_SHARE) | (size == 0))
     off_exchange = fractional | off_market | (rng.random(_POOL_SIZE) < _OFF_EXCHANGE_SHARE)
     return TradePool(
         size=size,
-        exact_size=_exact_sizes(rng, size, fractional),
-        conditions=_objects([table[kind][0] for kind in kinds]),
-        exchange=np.where(off_exchange, _OFF_EXCHANGE, rng.choice(_EXCHANGES, size=_POOL_SIZE)),
-        is_off_exchange=off_exchange,
-        trf_id=_objects([int(rng.choice(_TRF_IDS)) if away else None for away in off_exchange]),
+        fractional_size=_fractional_sizes(rng, size, fractional),
+        conditions=conditions,
+        exchange=np.where(off_exchange, _OFF_EXCHANGE, rng.choice(len(_EXCHANGES), size=_POOL_SIZE)),
+        reporting_facility=np.array(
+            [1 + rng.choice(_REPORTING_FACILITIES) if away else 0 for away in off_exchange]
+        ),
         price_factor=1 + off_market * rng.uniform(-_OFF_MARKET_WIDTH, _OFF_MARKET_WIDTH, _POOL_SIZE),
     )
 
@@ -87,8 +123,8 @@ class QuotePool(msgspec.Struct, frozen=True):
     ask_size: NDArray[np.int64]
     bid_exchange: NDArray[np.int64]
     ask_exchange: NDArray[np.int64]
-    condition: NDArray[Any]
-    indicators: NDArray[Any]
+    is_regular: NDArray[np.bool_]
+    has_indicator: NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Number of combinations."""
@@ -100,26 +136,16 @@ def build_quote_pool(rng: np.random.Generator) -> QuotePool:
     return QuotePool(
         bid_size=100 * rng.geometric(0.3, _POOL_SIZE),
         ask_size=100 * rng.geometric(0.3, _POOL_SIZE),
-        bid_exchange=rng.choice(_EXCHANGES, size=_POOL_SIZE),
-        ask_exchange=rng.choice(_EXCHANGES, size=_POOL_SIZE),
-        condition=_objects([1 if draw < 0.7 else None for draw in rng.random(_POOL_SIZE)]),
-        indicators=_objects([(604,) if draw < 0.15 else None for draw in rng.random(_POOL_SIZE)]),
+        bid_exchange=rng.choice(len(_EXCHANGES), size=_POOL_SIZE),
+        ask_exchange=rng.choice(len(_EXCHANGES), size=_POOL_SIZE),
+        is_regular=rng.random(_POOL_SIZE) < 0.7,
+        has_indicator=rng.random(_POOL_SIZE) < 0.15,
     )
 
 
-def _exact_sizes(
+def _fractional_sizes(
     rng: np.random.Generator, size: NDArray[np.int64], fractional: NDArray[np.bool_]
-) -> NDArray[Any]:
+) -> NDArray[np.float64]:
     """Sizes with six decimals for fractional prints; a size that truncates to 0 is then above 0."""
-    parts = rng.integers(1, 1_000_000, len(size))
-    return _objects(
-        [
-            f"{whole}.{part:06d}" if exact else None
-            for whole, part, exact in zip(size.tolist(), parts.tolist(), fractional.tolist(), strict=True)
-        ]
-    )
-
-
-def _objects(values: list[Any]) -> NDArray[Any]:
-    """An object array with one entry per value, tuples included."""
-    return np.fromiter(values, dtype=object, count=len(values))
+    millionths = rng.integers(1, 1_000_000, len(size))
+    return np.where(fractional, size + millionths / 1_000_000, np.nan)

@@ -5,6 +5,7 @@ and floats are invented for all of them.
 """
 
 import bisect
+import enum
 import string
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -49,8 +50,19 @@ _TIER_ONE_SYMBOLS: Final = 1_500
 _FLOAT_ROW_SHARE: Final = 0.96
 
 
+class SecurityType(enum.Enum):
+    """What kind of security a symbol is."""
+
+    COMMON_SHARE = enum.auto()
+    DEPOSITARY_RECEIPT = enum.auto()
+    FUND = enum.auto()
+    PREFERRED_SHARE = enum.auto()
+    UNIT = enum.auto()
+    WARRANT = enum.auto()
+
+
 class Universe(msgspec.Struct, frozen=True, kw_only=True):
-    """All symbols in alphabetical order (by code point, as the provider sorts), column by column.
+    """All symbols in alphabetical order (by code point), column by column.
 
     `base_price` is dollars a share; `base_volume` shares of a normal day; `daily_volatility` the standard
     deviation of a day's logarithmic return; `average_trade_shares` the mean size of a print; `tape` 1 to 3;
@@ -59,7 +71,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
 
     symbols: tuple[str, ...]
     names: tuple[str, ...]
-    security_types: tuple[str, ...]
+    security_types: tuple[SecurityType, ...]
     primary_exchanges: tuple[str, ...]
     tape: NDArray[np.int64]
     tier: NDArray[np.int64]
@@ -170,20 +182,20 @@ def _draw_prices_and_volumes(
 
 def _security_types(
     rng: np.random.Generator, symbols: Sequence[str], exchanges: Sequence[str]
-) -> tuple[str, ...]:
+) -> tuple[SecurityType, ...]:
     fund = rng.random(len(symbols))
     types = []
     for symbol, exchange, draw in zip(symbols, exchanges, fund, strict=True):
         if symbol.endswith(".WS"):
-            types.append("WARRANT")
+            types.append(SecurityType.WARRANT)
         elif symbol.endswith(".U"):
-            types.append("UNIT")
+            types.append(SecurityType.UNIT)
         elif symbol[-2:-1] == "p":
-            types.append("PFD")
+            types.append(SecurityType.PREFERRED_SHARE)
         elif exchange in {"ARCX", "BATS"}:
-            types.append("ETF")
+            types.append(SecurityType.FUND)
         else:
-            types.append("ADRC" if draw < 0.06 else "CS")
+            types.append(SecurityType.DEPOSITARY_RECEIPT if draw < 0.06 else SecurityType.COMMON_SHARE)
     return tuple(types)
 
 

@@ -23,7 +23,8 @@ from marketdata.providers.massive.emulator.protocol import (
     NextStep,
     clock_frame,
 )
-from marketdata.providers.massive.emulator.wire import DEFAULT_EVENTS_PER_FRAME, Message, frames, messages_of
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
+from marketdata.providers.massive.emulator.wire import DEFAULT_EVENTS_PER_FRAME, Message, frames
 from marketdata.synthetic_market.blocks import Block
 from marketdata.synthetic_market.defects import Defect
 
@@ -96,8 +97,9 @@ class FeedServer:
             return
         riders = [injection for injection in injections if injection.channel is not None]
         for block in blocks:
-            joining = [rider for rider in riders if rider.channel == block.channel]
-            riders = [rider for rider in riders if rider.channel != block.channel]
+            channel = CHANNEL_OF[block.kind]
+            joining = [rider for rider in riders if rider.channel == channel]
+            riders = [rider for rider in riders if rider.channel != channel]
             self._publish_whole(block, live, joining)
         for injection in injections:
             if injection.channel is None:
@@ -180,17 +182,16 @@ class FeedServer:
         }
 
     def _publish_whole(self, block: Block, live: Sequence[Connection], riders: Sequence[Injection]) -> None:
+        channel = CHANNEL_OF[block.kind]
         wanting = [
-            connection
-            for connection in live
-            if connection.conversation.subscriptions.wants_all(block.channel)
+            connection for connection in live if connection.conversation.subscriptions.wants_all(channel)
         ]
         if not wanting:
             return
         for frame in _with_riders(frames_of(block, self._events_per_frame), riders):
             for connection in wanting:
                 connection.send(frame)
-        metrics.SIMULATOR_EVENTS.labels(block.channel).inc(len(block) * len(wanting))
+        metrics.SIMULATOR_EVENTS.labels(channel).inc(len(block) * len(wanting))
         for rider in riders:
             self._count(rider, len(wanting))
 
@@ -210,10 +211,11 @@ class FeedServer:
     def _publish_tickers(self, blocks: Sequence[Block], connection: Connection) -> None:
         messages: list[Message] = []
         for block in blocks:
-            indexes = connection.symbol_indexes.get(block.channel)
+            channel = CHANNEL_OF[block.kind]
+            indexes = connection.symbol_indexes.get(channel)
             if indexes is not None:
                 messages += (wanted := messages_of(block, block.rows_of(indexes)))
-                metrics.SIMULATOR_EVENTS.labels(block.channel).inc(len(wanted))
+                metrics.SIMULATOR_EVENTS.labels(channel).inc(len(wanted))
         for frame in frames(messages, self._events_per_frame):
             connection.send(frame)
 

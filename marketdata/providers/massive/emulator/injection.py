@@ -13,8 +13,8 @@ import msgspec
 
 from marketdata.providers.massive.emulator.hostile_events import HOSTILE_EVENTS
 from marketdata.providers.massive.emulator.recipes import Crowd, Recipe, WireObject
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
 from marketdata.providers.massive.emulator.spoilt_events import SPOILT_EVENTS
-from marketdata.providers.massive.emulator.wire import messages_of
 from marketdata.synthetic_market.blocks import Block
 from marketdata.synthetic_market.defects import Defect, DefectSchedule
 
@@ -91,7 +91,7 @@ class _Material:
     def first(self, channel: str) -> WireObject | None:
         """The first event of a channel."""
         if channel not in self._first:
-            of_channel = (block for block in self._blocks if block.channel == channel)
+            of_channel = (block for block in self._blocks if CHANNEL_OF[block.kind] == channel)
             self._first[channel] = next((_objects(block, 1)[0] for block in of_channel), None)
         return self._first[channel]
 

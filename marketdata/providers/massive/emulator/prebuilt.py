@@ -11,8 +11,9 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.providers.massive.emulator.wire import frames, messages_of
-from marketdata.synthetic_market.blocks import Block, EventBlock, RepeatedBlock
+from marketdata.providers.massive.emulator.spelling import messages_of
+from marketdata.providers.massive.emulator.wire import frames
+from marketdata.synthetic_market.blocks import Block, EventBlock, EventKind, RepeatedBlock
 
 _TIME_DIGITS: Final = 13
 # Four bytes that stand in front of what is overwritten, and how far it is from their first byte.
@@ -56,11 +57,11 @@ class _Sheet:
         self._events: Final = self._find(_EVENT)
         self._time_at: Final = self._find(*_TIME)
         columns = prototypes.columns
-        self._lag_ms: Final = columns["t"] - columns["pt"]
+        self._lag_ms: Final = columns["timestamp"] - columns["participant_timestamp"]
         self.longest_lag_ms: Final = int(self._lag_ms.max())
-        is_trade = prototypes.channel == "T"
+        is_trade = prototypes.kind is EventKind.TRADE
         self._trade_id_at: Final = self._find(*_TRADE_ID) if is_trade else None
-        self._trf_rows: Final = np.flatnonzero(columns["trfi"] != None) if is_trade else None  # noqa: E711 - by element
+        self._trf_rows: Final = np.flatnonzero(columns["reporting_facility"]) if is_trade else None
         self._trf_time_at: Final = self._find(*_TRF_TIME)
 
     def stamp(self, texts: Digits, time_rows: NDArray[np.int64], numbers: Digits) -> None:

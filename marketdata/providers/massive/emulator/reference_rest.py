@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from marketdata.providers.massive.emulator.condition_codes import CONDITIONS, EXCHANGES
+from marketdata.providers.massive.emulator.codes import CONDITIONS, EXCHANGES, SECURITY_TYPES
 from marketdata.providers.massive.emulator.rest_answers import PagedRows, Query, RestError
 from marketdata.synthetic_market.market import Market
 from marketdata.synthetic_market.splits import SimulatedSplit, SplitHistory
@@ -75,7 +75,7 @@ class ReferenceRest:
         rows = [
             row
             for row in self._listed(query)
-            if wanted_type in {"", universe.security_types[row]}
+            if wanted_type in {"", SECURITY_TYPES[universe.security_types[row]]}
             and wanted_exchange in {"", universe.primary_exchanges[row]}
         ]
         nothing = query.text("market", "stocks") != "stocks" or query.text("active", "true") != "true"
@@ -168,7 +168,7 @@ class ReferenceRest:
             "market": "stocks",
             "locale": "us",
             "primary_exchange": universe.primary_exchanges[row],
-            "type": universe.security_types[row],
+            "type": SECURITY_TYPES[universe.security_types[row]],
             "active": True,
             "currency_name": "usd",
             "last_updated_utc": f"{self._market.day.date.isoformat()}T00:00:00Z",

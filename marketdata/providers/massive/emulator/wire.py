@@ -1,18 +1,13 @@
-"""Market events as the provider spells them on its stock WebSocket, and batches of them as columns.
+"""Market events as Massive spells them on its stock WebSocket.
 
-Field order and optional fields follow the provider's stock schemas: `A`/`AM` aggregates, `T` trades, `Q`
-best bid and offer, `LULD` price bands (whose symbol is `T` and whose time is in nanoseconds). A block
-holds events as columns; objects are made, and bytes rendered, only for what somebody subscribed to.
+Field order and optional fields follow its stock schemas: `A`/`AM` aggregates, `T` trades, `Q` best bid and
+offer, `LULD` price bands (whose symbol is `T` and whose time is in nanoseconds).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
-
-from marketdata.synthetic_market.blocks import Block
 
 # The provider packs several events into a frame and does not say how many. Here a frame holds what a step had
 # of a channel, up to a bound; clients refuse frames above 1 MiB, which the largest events reach at 4,500.
@@ -99,34 +94,7 @@ class PriceBandsMessage(msgspec.Struct, frozen=True, gc=False, tag_field="ev", t
 Message: TypeAlias = (
     SecondAggregateMessage | MinuteAggregateMessage | TradeMessage | QuoteMessage | PriceBandsMessage
 )
-MESSAGE_TYPES: Final[Mapping[str, type[Message]]] = {
-    "A": SecondAggregateMessage,
-    "AM": MinuteAggregateMessage,
-    "T": TradeMessage,
-    "Q": QuoteMessage,
-    "LULD": PriceBandsMessage,
-}
-_SYMBOL_FIELD: Final[Mapping[str, str]] = {"LULD": "T"}
-# Fields that are the text of another column: exact sizes (aggregates trade whole shares here), trade ids.
-_TEXT_OF: Final[Mapping[str, tuple[str, str]]] = {"dv": ("v", ".0"), "dav": ("av", ".0"), "i": ("q", "")}
 _encoder: Final = msgspec.json.Encoder()
-
-
-def messages_of(block: Block, rows: NDArray[np.int64] | slice = slice(None)) -> list[Message]:
-    """The chosen events of a block (all by default) as wire objects."""
-    chosen = block.chosen(rows)
-    symbol_field = _SYMBOL_FIELD.get(block.channel, "sym")
-    values: list[list[Any]] = []
-    message_type = MESSAGE_TYPES[block.channel]
-    for field in message_type.__struct_fields__:
-        if field == symbol_field:
-            values.append(chosen.symbols[chosen.symbol_index].tolist())
-        elif field in chosen.columns:
-            values.append(chosen.columns[field].tolist())
-        elif field in _TEXT_OF:
-            source, ending = _TEXT_OF[field]
-            values.append([f"{number}{ending}" for number in chosen.columns[source].tolist()])
-    return list(map(message_type, *values))
 
 
 def frames(messages: Sequence[Message], events_per_frame: int = DEFAULT_EVENTS_PER_FRAME) -> Iterator[bytes]:

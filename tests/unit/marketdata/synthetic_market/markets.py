@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from marketdata.providers.massive.emulator.wire import Message, messages_of
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
+from marketdata.providers.massive.emulator.wire import Message
 from marketdata.synthetic_market.activity import Rates
 from marketdata.synthetic_market.blocks import Block
 from marketdata.synthetic_market.market import Market
@@ -69,5 +70,6 @@ def run(of: Market, seconds: float, step_ms: int = 100) -> Iterator[Block]:
 
 
 def messages(blocks: Iterator[Block], channel: str) -> list[Message]:
-    """All events of one channel, in the order in which they were sent."""
-    return [message for block in blocks if block.channel == channel for message in messages_of(block)]
+    """All events of one channel as Massive spells them, in the order in which they were sent."""
+    of_channel = (block for block in blocks if CHANNEL_OF[block.kind] == channel)
+    return [message for block in of_channel for message in messages_of(block)]

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketdata.providers.massive import wire
+from marketdata.providers.massive.decoders import HALT_INDICATOR, REOPENING_INDICATOR
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
 from marketdata.providers.massive.emulator.wire import (
     DEFAULT_EVENTS_PER_FRAME,
     MinuteAggregateMessage,
@@ -19,10 +21,8 @@ from marketdata.providers.massive.emulator.wire import (
     SecondAggregateMessage,
     TradeMessage,
     frames,
-    messages_of,
 )
 from marketdata.synthetic_market.activity import Rates
-from marketdata.synthetic_market.halts import HALTED, REOPENED
 from marketdata.synthetic_market.universe import build_universe
 from tests.unit.marketdata.synthetic_market.markets import BRISK, instant, market, messages, run, universe
 
@@ -125,9 +125,10 @@ def test_a_halt_is_17_then_silence_then_18_five_minutes_later_with_bands() -> No
     of = market("2026-11-20T09:32")
     blocks = list(run(of, 8 * 60, step_ms=1_000))
     bands = [message for message in messages(iter(blocks), "LULD") if isinstance(message, PriceBandsMessage)]
-    halt = next(message for message in bands if message.i == (HALTED,))
+    halt = next(message for message in bands if message.i == (HALT_INDICATOR,))
     assert (halt.h, halt.l) == (0, 0)
-    reopening = next(message for message in bands if message.i == (REOPENED,) and message.T == halt.T)
+    of_symbol = [message for message in bands if message.T == halt.T]
+    reopening = next(message for message in of_symbol if message.i == (REOPENING_INDICATOR,))
     assert reopening.t - halt.t == 300 * 10**9
     assert reopening.h > reopening.l > 0
     assert universe().tape[universe().index[halt.T]] == 3
@@ -174,7 +175,7 @@ def test_trades_have_conditions_by_session_and_absent_ones_when_plain() -> None:
 def test_the_mix_is_what_was_asked_for() -> None:
     counts: Counter[str] = Counter()
     for block in run(market("2026-11-20T11:00:00"), 10):
-        counts[block.channel] += len(block)
+        counts[CHANNEL_OF[block.kind]] += len(block)
     assert counts["T"] == pytest.approx(10 * BRISK.trades_per_second, rel=0.01)
     assert counts["Q"] == pytest.approx(10 * BRISK.quotes_per_second, rel=0.01)
     # Nine seconds have ended by then: a bar comes after its second.
@@ -185,7 +186,7 @@ def test_the_mix_is_what_was_asked_for() -> None:
 def test_at_a_higher_speed_the_rates_of_real_time_stay() -> None:
     counts: Counter[str] = Counter()
     for block in run(market("2026-11-20T11:00:00", speed=60), 60, step_ms=6_000):
-        counts[block.channel] += len(block)
+        counts[CHANNEL_OF[block.kind]] += len(block)
     assert counts["T"] == pytest.approx(BRISK.trades_per_second, rel=0.02)
     assert counts["A"] == pytest.approx(BRISK.aggregates_per_second, rel=0.25)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from marketdata.errors import ConfigurationError
+from marketdata.providers.massive.decoders import HALT_INDICATOR, REOPENING_INDICATOR
 from marketdata.providers.massive.emulator.injection import DefectInjector
 from marketdata.providers.massive.emulator.prebuilt import frames_of
 from marketdata.providers.massive.emulator.wire import (
@@ -15,8 +16,9 @@ from marketdata.providers.massive.emulator.wire import (
     SecondAggregateMessage,
     TradeMessage,
 )
+from marketdata.synthetic_market.blocks import EventKind
 from marketdata.synthetic_market.defects import DefectSchedule
-from marketdata.synthetic_market.halts import HALTED, NASDAQ_TAPE, REOPENED
+from marketdata.synthetic_market.halts import NASDAQ_TAPE
 from marketdata.synthetic_market.market import Market
 from marketdata.synthetic_market.scenarios import SCENARIOS, scenario_named
 from tests.unit.marketdata.synthetic_market.markets import BRISK, instant, market, messages, run, universe
@@ -46,7 +48,8 @@ def everything(name: str, seconds: float, *, seed: int = 7) -> list[bytes]:
 def events_by_second(of: Market, seconds: int) -> list[int]:
     """Trades and quotes."""
     return [
-        sum(len(block) for block in of.step(1_000) if block.channel in {"T", "Q"}) for _ in range(seconds)
+        sum(len(block) for block in of.step(1_000) if block.kind in {EventKind.TRADE, EventKind.QUOTE})
+        for _ in range(seconds)
     ]
 
 
@@ -125,8 +128,8 @@ def test_halt_reopens_and_pauses_nasdaq_symbols_soon_after_the_start_and_in_band
     blocks = list(run(of, 380, step_ms=1_000))
     bands = [message for message in messages(iter(blocks), "LULD") if isinstance(message, PriceBandsMessage)]
     told = [(message.i[0], message.t // 10**9 - of.start_ms // 1_000, message.T) for message in bands]
-    halted = [(second, symbol) for code, second, symbol in told if code == HALTED]
-    reopened = [(second, symbol) for code, second, symbol in told if code == REOPENED]
+    halted = [(second, symbol) for code, second, symbol in told if code == HALT_INDICATOR]
+    reopened = [(second, symbol) for code, second, symbol in told if code == REOPENING_INDICATOR]
     assert [second for second, _ in halted] == [60, 75, 90, 105, 120]
     assert [second for second, _ in reopened] == [20, 35, 50, 360, 375]
     assert [symbol for _, symbol in reopened[3:]] == [symbol for _, symbol in halted[:2]]

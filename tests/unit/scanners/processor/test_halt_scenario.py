@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from marketdata.payloads import RowBlock
-from marketdata.providers.massive.emulator.wire import messages_of
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
 from marketdata.providers.massive.framing import QUEUE_OF
 from marketdata.providers.massive.wire import EventType
 from marketdata.synthetic_market.price_moves import BandPressure
@@ -67,7 +67,7 @@ class Course:
     def _batches(self) -> list[Batch]:
         return [
             batch(
-                QUEUE_OF[EventType(block.channel)],
+                QUEUE_OF[EventType(CHANNEL_OF[block.kind])],
                 msgspec.json.encode(messages_of(block)),
                 feed_time_ms=self._market.now_ms,
             )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from marketdata.providers.massive.emulator.injection import DefectInjector, Injection
 from marketdata.providers.massive.emulator.prebuilt import frames_of
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF
 from marketdata.providers.massive.emulator.spoilt_events import (
     HUGE_FIELD_BYTES,
     OVERSIZED_FRAME_BYTES,
@@ -104,9 +105,10 @@ def test_copies_are_of_good_events_and_changed_as_they_say(
 ) -> None:
     good: dict[str, dict[tuple[str, int], dict[str, Any]]] = {"A": {}, "T": {}}
     for block in minute[0]:
-        if block.channel in good:
+        channel = CHANNEL_OF[block.kind]
+        if channel in good:
             for event in json.loads(b"".join(frames_of(block, len(block)))):
-                good[block.channel][event["sym"], event["e"] if block.channel == "A" else event["q"]] = event
+                good[channel][event["sym"], event["e"] if channel == "A" else event["q"]] = event
     for injection in only(minute, Defect.DUPLICATE):
         event = json.loads(injection.data)
         assert (

@@ -18,6 +18,7 @@ from marketdata.providers.massive.emulator.hostile_events import (
 )
 from marketdata.providers.massive.emulator.injection import CROWD_EVENTS, DefectInjector, Injection
 from marketdata.providers.massive.emulator.prebuilt import frames_of
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF
 from marketdata.providers.massive.emulator.spoilt_events import SPOILT_EVENTS
 from marketdata.providers.massive.wire import EventType
 from marketdata.synthetic_market.blocks import Block
@@ -67,7 +68,7 @@ def good(spoilt: Spoilt, channel: str) -> list[dict[str, Any]]:
     told = [
         json.loads(frame)
         for block in spoilt[0]
-        if block.channel == channel
+        if CHANNEL_OF[block.kind] == channel
         for frame in frames_of(block, 1_000)
     ]
     return [event for frame in told for event in frame]

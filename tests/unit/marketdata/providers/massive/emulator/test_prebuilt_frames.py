@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from marketdata.providers.massive import wire
 from marketdata.providers.massive.emulator.prebuilt import digits, frames_of
-from marketdata.providers.massive.emulator.wire import MAX_EVENTS_PER_FRAME, frames, messages_of
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
+from marketdata.providers.massive.emulator.wire import MAX_EVENTS_PER_FRAME, frames
 from marketdata.synthetic_market.activity import Rates
 from marketdata.synthetic_market.blocks import Block, RepeatedBlock
 from marketdata.synthetic_market.market import MAX_PROTOTYPES, prototype_count
@@ -67,7 +68,7 @@ def test_repeated_events_stay_within_their_step_and_in_order(start: str, speed: 
     for _ in range(3):
         before_ms = of.now_ms
         for block in of.step(round(100 * speed)):
-            if block.channel not in newest:
+            if CHANNEL_OF[block.kind] not in newest:
                 continue
             assert isinstance(block, RepeatedBlock)
             trades = [event for frame in frames_of(block, 1_000) for event in decoder.decode(frame)]
@@ -75,9 +76,9 @@ def test_repeated_events_stay_within_their_step_and_in_order(start: str, speed: 
             assert before_ms <= trades[0].timestamp
             assert trades[-1].timestamp <= max(of.now_ms, before_ms)
             assert all(one.timestamp <= next_one.timestamp for one, next_one in pairwise(trades))
-            numbers = [newest[block.channel], *(event.sequence_number or 0 for event in trades)]
+            numbers = [newest[CHANNEL_OF[block.kind]], *(event.sequence_number or 0 for event in trades)]
             assert all(one < next_one for one, next_one in pairwise(numbers))
-            newest[block.channel] = numbers[-1]
+            newest[CHANNEL_OF[block.kind]] = numbers[-1]
 
 
 def test_a_participants_time_is_never_after_the_events_own() -> None:
@@ -85,7 +86,7 @@ def test_a_participants_time_is_never_after_the_events_own() -> None:
     trades = [
         trade
         for block in run(of, 0.2)
-        if block.channel == "T"
+        if CHANNEL_OF[block.kind] == "T"
         for frame in frames_of(block, 700)
         for trade in msgspec.json.decode(frame)
     ]
@@ -100,7 +101,7 @@ def test_at_any_rate_a_symbol_has_one_aggregate_a_second_and_volume_that_never_f
     seen: set[tuple[str, int]] = set()
     volume: dict[str, int] = {}
     for block in run(of, 5):
-        for bar in messages_of(block) if block.channel == "A" else ():
+        for bar in messages_of(block) if CHANNEL_OF[block.kind] == "A" else ():
             fields = msgspec.to_builtins(bar)
             key = (fields["sym"], fields["s"])
             assert key not in seen
@@ -112,7 +113,7 @@ def test_at_any_rate_a_symbol_has_one_aggregate_a_second_and_volume_that_never_f
 
 def test_one_tickers_events_are_the_same_as_in_the_whole_channel() -> None:
     of = market("2026-11-20T11:00", rates(0, 80_000))
-    block = next(block for block in run(of, 0.1) if block.channel == "Q")
+    block = next(block for block in run(of, 0.1) if CHANNEL_OF[block.kind] == "Q")
     assert isinstance(block, RepeatedBlock)
     spy = np.array([of.universe.index["SPY"]])
     whole = [quote for frame in frames_of(block, 500) for quote in msgspec.json.decode(frame)]
@@ -140,7 +141,7 @@ def test_few_enough_prototypes_cover_all_events_about_equally(count: int) -> Non
 def test_a_prebuilt_event_costs_a_fraction_of_one_rendered_alone() -> None:
     of = market("2026-11-20T11:00", rates(100_000, 400_000))
     blocks = [block for block in of.step(100) if isinstance(block, RepeatedBlock)]
-    assert {block.channel for block in blocks} == {"T", "Q"}
+    assert {CHANNEL_OF[block.kind] for block in blocks} == {"T", "Q"}
 
     def prebuilt() -> None:
         for block in blocks:
@@ -168,6 +169,6 @@ def cpu_seconds(work: Callable[[], None]) -> float:
 @pytest.mark.parametrize("channel", ["T", "Q"])
 def test_a_modest_rate_repeats_nothing(channel: str) -> None:
     of = market("2026-11-20T11:00", rates(19_000, 19_000))
-    blocks: list[Block] = [block for block in run(of, 0.3) if block.channel == channel]
+    blocks: list[Block] = [block for block in run(of, 0.3) if CHANNEL_OF[block.kind] == channel]
     assert len(blocks) == 3
     assert not any(isinstance(block, RepeatedBlock) for block in blocks)

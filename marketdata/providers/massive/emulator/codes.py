@@ -1,4 +1,4 @@
-"""Trade and quote conditions and exchange ids, as the provider's reference calls list them.
+"""Massive's codes for what the synthetic market says in words, and its lists of conditions and exchanges.
 
 Which conditions may update high and low, the last price, and volume follows the consolidated update rules
 that the provider publishes for its stock feed.
@@ -6,6 +6,10 @@ that the provider publishes for its stock feed.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from marketdata.synthetic_market.halts import BandNotice
+from marketdata.synthetic_market.prints import TradeCondition
+from marketdata.synthetic_market.universe import SecurityType
 
 # id, name, then Y or n for: updates high/low, updates open/close, updates volume.
 _TRADE_CONDITIONS: Final = """
@@ -53,6 +57,36 @@ _TRADE_CONDITIONS: Final = """
 55 Opening/Reopening Trade Detail|YYY
 """
 _QUOTE_CONDITIONS: Final[Mapping[int, str]] = {1: "Regular, Two-Sided Open", 12: "Manual Bid and Ask"}
+_CODES_OF_CONDITIONS: Final[Mapping[TradeCondition, int]] = {
+    TradeCondition.AVERAGE_PRICE: 2,
+    TradeCondition.CASH_SALE: 7,
+    TradeCondition.DERIVATIVELY_PRICED: 10,
+    TradeCondition.EXTENDED_HOURS: 12,
+    TradeCondition.INTERMARKET_SWEEP: 14,
+    TradeCondition.PRIOR_REFERENCE_PRICE: 22,
+    TradeCondition.ODD_LOT: 37,
+    TradeCondition.TRADE_THROUGH_EXEMPT: 41,
+    TradeCondition.CONTINGENT: 52,
+    TradeCondition.QUALIFIED_CONTINGENT: 53,
+}
+REGULAR_QUOTE: Final = 1
+QUOTE_INDICATOR: Final = 604
+FIRST_REPORTING_FACILITY: Final = 201
+INDICATORS: Final[Mapping[BandNotice, int]] = {
+    BandNotice.INTRADAY_UPDATE: 15,
+    BandNotice.RESTATED: 16,
+    BandNotice.HALTED: 17,
+    BandNotice.REOPENED: 18,
+    BandNotice.REPUBLISHED: 22,
+}
+SECURITY_TYPES: Final[Mapping[SecurityType, str]] = {
+    SecurityType.COMMON_SHARE: "CS",
+    SecurityType.DEPOSITARY_RECEIPT: "ADRC",
+    SecurityType.FUND: "ETF",
+    SecurityType.PREFERRED_SHARE: "PFD",
+    SecurityType.UNIT: "UNIT",
+    SecurityType.WARRANT: "WARRANT",
+}
 _EXCHANGE_ROWS: Final = (
     (1, "XASE", "NYSE American"),
     (2, "XBOS", "Nasdaq BX"),
@@ -118,3 +152,9 @@ EXCHANGES: Final[Sequence[Mapping[str, Any]]] = tuple(
     }
     for number, mic, name in _EXCHANGE_ROWS
 )
+EXCHANGE_IDS: Final[Mapping[str, int]] = {mic: number for number, mic, _ in _EXCHANGE_ROWS}
+
+
+def condition_codes(conditions: TradeCondition) -> tuple[int, ...] | None:
+    """The codes of a trade's conditions, ascending; None for a plain trade, which has no list of them."""
+    return tuple(_CODES_OF_CONDITIONS[condition] for condition in conditions) or None
