@@ -54,6 +54,7 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
     Raises:
         ConfigurationError: an option or a file is wrong; the message names it.
     """
+    symbols = _symbols(options["symbols"])
     with Selection(options["files"], start=options["start"], end=options["end"]) as selection:
         config = ReplayConfig(
             protocol=ProtocolSettings(
@@ -63,7 +64,7 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
             host=options["host"],
             port=options["port"],
             speed=options["speed"],
-            symbols=_symbols(options["symbols"]),
+            symbols=symbols,
             loop=options["loop"],
         )
         calendar = exchange_calendar_around(selection.first_market_time_ms * _NANOSECONDS_PER_MS)
