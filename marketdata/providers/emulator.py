@@ -15,7 +15,7 @@ import msgspec
 
 from marketdata.errors import ConfigurationError
 
-if TYPE_CHECKING:  # whoever looks a provider up needs no market and no calendar for it
+if TYPE_CHECKING:  # looking a provider up must load no market and no calendar
     from marketdata.recording.format import Metadata
     from marketdata.synthetic_market.blocks import Block
     from marketdata.synthetic_market.market import Market
@@ -62,7 +62,7 @@ class ProtocolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the server behaves where a provider's behaviour varies or is not published.
 
     `max_connections` is per key. `send_buffer_bytes` bounds what waits for one client, beyond the operating
-    system's own buffers. With `slow_consumer_status` such a client is told why before it is dropped.
+    system's own buffers. With `slow_consumer_status` such a client gets the reason before it is dropped.
     """
 
     api_keys: tuple[ApiKey, ...]

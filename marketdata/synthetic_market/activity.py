@@ -88,7 +88,7 @@ def surge_factor(rates: Rates, events_per_second: float, symbol_count: int) -> f
 
 
 def parse_mix(mix: str) -> dict[str, float]:
-    """Shares by event type of a text such as `A:4,T:10,Q:40`; a type that is not named has none.
+    """Shares by type of a text such as `A:4,T:10,Q:40` (aggregates, trades, quotes); one not named has none.
 
     Raises:
         ConfigurationError: another type, a share that is no number from 0, or nothing above 0.

@@ -1,6 +1,6 @@
-"""Events of a step of the market as columns, whoever is to spell them.
+"""Events of a step of the market as columns, in no provider's spelling.
 
-An event becomes an object, or text, only where somebody subscribed to it: that is the work of a provider's
+An event becomes an object, or text, only where a client subscribed to it. That is the work of a provider's
 emulator. Rendering an event costs most of a microsecond, copying one a twentieth of that. So beyond some
 thousand events a step, the market describes the first ones only, the *prototypes*, and the others repeat
 them in turn.

@@ -88,7 +88,7 @@ class Defect(enum.StrEnum):
     STATUS_OF_NUMBERS = "status_of_numbers"
     """A status event whose texts are numbers."""
     UNHEARD_STATUS = "unheard_status"
-    """A status event that the provider does not document."""
+    """A status event that no documentation has."""
 
     UNREAD_NULLS = "unread_nulls"
     """A trade with null for its id, exchange, tape, number and conditions. It is a trade."""

@@ -28,7 +28,7 @@ from marketdata.trading_calendar import MarketSession, TradingCalendar, TradingD
 
 _SECOND_MS: Final = 1_000
 _MINUTE_MS: Final = 60_000
-# Aggregates of a window are handed out over this time after its end, as the provider's servers do.
+# Aggregates of a window are handed out over this time after its end, as real feeds do.
 _SECOND_BARS_SPREAD_MS: Final = 1_000
 _MINUTE_BARS_SPREAD_MS: Final = 2_000
 _NOISE: Final = 0.0003

@@ -32,7 +32,7 @@ class LimitState(msgspec.Struct, frozen=True):
 class PriceBandEvents:
     """Price bands of one trading day, in order of time. Bands are in force in the regular session only.
 
-    A symbol under pressure is told its bands when that begins, and keeps them until it reopens.
+    The bands of a symbol under pressure are sent when the pressure begins, and stay until it reopens.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What has been traded so far today, for every symbol: the source of aggregates and of REST snapshots."""
+"""What has been traded so far today, for every symbol: the source of aggregates and of snapshots."""
 
 from typing import Final
 

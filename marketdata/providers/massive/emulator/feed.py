@@ -90,7 +90,7 @@ class FeedServer:
     def publish(self, blocks: Sequence[Block], injections: Sequence[Injection] = ()) -> None:
         """Hand the events to everybody who wants them; never waits for a client.
 
-        Bad events go to whoever wants their whole channel, bad frames to whoever wants any whole channel.
+        Odd events go to clients that want their whole channel, odd frames to those that want one as a whole.
         """
         live = [connection for connection in self._connections if connection.is_live]
         if not live or self.faults.stalled:
@@ -154,7 +154,7 @@ class FeedServer:
             connection.abort("fault")
 
     def _enforce_cap(self, newcomer: Connection) -> None:
-        """Too many connections of a key: one of them is told so and closed with 1008."""
+        """Too many connections of a key: one of them gets that status and is closed with 1008."""
         of_key = [
             connection
             for connection in self._connections

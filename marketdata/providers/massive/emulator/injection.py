@@ -1,4 +1,4 @@
-"""Bad input for whoever reads the feed: each kind so many times an hour of market time, and counted.
+"""Odd input for the readers of the feed: each kind so many times an hour of market time, and counted.
 
 The market itself is not touched, and draws no random number more or less: the good events are those of the
 undisturbed market of the same seed. Kinds that are single events ride at the end of a good frame, to show

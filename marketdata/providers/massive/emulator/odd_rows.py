@@ -13,7 +13,7 @@ from marketdata.providers.massive.emulator.hostile_events import (
 Row = dict[str, Any]
 
 ZERO: Final = "ZROQ"
-"""A symbol whose close and float are told as 0."""
+"""A symbol whose close and float are 0 in all answers."""
 
 ABSURD_HIGH: Final = 1_000_000
 _EVERY: Final = 5

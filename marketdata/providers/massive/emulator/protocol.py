@@ -1,4 +1,4 @@
-"""One client's conversation on the stock feed, without I/O: what it says, and what it is to be told.
+"""One client's conversation on the stock feed, without I/O: what it says, and what the server answers.
 
 The protocol is the provider's: the server speaks first, client messages are single JSON objects, every
 server frame is a JSON array. Where public material leaves a point open, `ProtocolSettings` has a field.

@@ -96,7 +96,7 @@ def add_rest_routes(
     faults: Faults,
     odd_answers: OddAnswers | None = None,
 ) -> None:
-    """Answer these paths to whoever has a key, and every other one with 404."""
+    """Answer these paths to clients with a key, and every other path with 404."""
     rest = _Rest(keys, faults, odd_answers)
     for path, responder in responders.items():
         app.router.add_get(path, rest.handler(path, responder))
