@@ -1,12 +1,11 @@
-"""The options of all commands that serve the provider's protocol."""
+"""The options of all commands that serve a provider's protocol."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from marketdata.providers.emulator import DEFAULT_HOST, DEFAULT_PORT, ApiKey
 from marketdata.runtime.service_command import port_number
-from marketdata.simulator.protocol import ApiKey
-from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT
 
 _DEFAULT_KEY: Final = "demo"
 
@@ -29,10 +28,10 @@ def add_protocol_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-connections", type=int, default=1, help="per key (default: %(default)s)")
 
 
-def accepted_keys(options: Mapping[str, Any]) -> tuple[ApiKey, ...]:
+def accepted_keys(options: Mapping[str, Any], known_channels: Collection[str]) -> tuple[ApiKey, ...]:
     """The API keys in the options; by default `demo` with all channels.
 
     Raises:
         ConfigurationError: one of them is not a key; the message names it.
     """
-    return tuple(map(ApiKey.parse, options["api_key"] or [_DEFAULT_KEY]))
+    return tuple(ApiKey.parse(text, known_channels) for text in options["api_key"] or [_DEFAULT_KEY])

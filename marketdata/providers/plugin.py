@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 from marketdata.clock import Clock
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.wire_format import WireFormat
 from marketdata.reference.newcomers import SymbolSource
 from marketdata.reference.sources import ReferenceSource
@@ -111,3 +112,6 @@ class ProviderPlugin(Protocol[S]):
         Raises:
             ConfigurationError: a setting is wrong, or the provider has no such data.
         """
+
+    def emulator(self) -> Emulator | None:
+        """What serves its protocol for the simulator and for replays; None if nothing does."""

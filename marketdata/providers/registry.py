@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from marketdata.errors import ConfigurationError, ContentError
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.plugin import ProviderPlugin
 from marketdata.providers.wire_format import BatchDecoder, WireFormat
 from marketdata.transport.queues import QueueName
@@ -94,6 +95,22 @@ def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) 
         return wire_format(format_name).decoder(queue, columns)
     except KeyError as error:
         raise ContentError("unknown_format", f"{format_name!r} has no {error} in {queue}") from error
+
+
+def provider_emulator(name: str) -> Emulator:
+    """What serves the protocol of the provider of this name.
+
+    Raises:
+        ConfigurationError: there is no such provider, or it has no emulator; the message names those that do.
+    """
+    emulator = provider_plugin(name).emulator() if name in _PACKAGES else None
+    if emulator is None:
+        those = [other for other in _PACKAGES if provider_plugin(other).emulator() is not None]
+        raise ConfigurationError(
+            f"the protocol of the provider {name!r} cannot be served; "
+            f"providers with an emulator: {', '.join(those)}"
+        )
+    return emulator
 
 
 def _missing_parts(plugin: object) -> Sequence[str]:

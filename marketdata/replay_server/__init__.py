@@ -1,4 +1,5 @@
-"""Recordings served through the provider's own protocol: `manage.py replay_feed`.
+"""Recordings served through the protocol of the recorded provider: `manage.py replay_feed`.
 
-`fan_out.py` (who gets what of a frame), `rest.py` (the REST calls) and `service.py` (the whole as a service).
+`service.py` plays a recording at its pace. The provider's emulator (`marketdata.providers.emulator`)
+has the server.
 """

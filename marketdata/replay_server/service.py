@@ -1,28 +1,33 @@
-"""The replay as a long-running service: a recording behind the provider's WebSocket and REST protocol."""
+"""The replay as a long-running service: serves a recording through the protocol of its own provider."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
-from aiohttp import WSMsgType, web
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.errors import ConfigurationError
 from marketdata.feed_clock import DECLARED_EVERY_MS
 from marketdata.feeds import Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
-from marketdata.providers.registry import recorded_format
+from marketdata.providers.emulator import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    Emulator,
+    FeedClient,
+    ProtocolSettings,
+    RecordingServer,
+    ServedAt,
+)
+from marketdata.providers.protocol_service import ProtocolService
+from marketdata.providers.registry import DEFAULT_PROVIDER, provider_emulator, recorded_format
 from marketdata.recording.clock import RecordedClock, market_time_ms
+from marketdata.recording.format import Metadata
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.selection import Selection
-from marketdata.replay_server.fan_out import FanOut, recorded_channels
-from marketdata.replay_server.rest import build_replay_routes, common_metadata
 from marketdata.runtime.backoff import stopped_within
-from marketdata.simulator.connection import Connection
-from marketdata.simulator.feed import FeedServer
-from marketdata.simulator.protocol import ProtocolSettings
-from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT, ProviderServer
 from marketdata.trading_calendar import TradingCalendar
 
 # A client may be behind by so much before the replay waits for it: nothing of a recording needs to be lost.
@@ -45,17 +50,16 @@ class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
     loop: bool = False
 
 
-class ReplayService:
+class ReplayService(ProtocolService):
     """Plays a selection to whoever subscribes; implements the long-running service interface.
 
     The recording stands still while nobody is subscribed, and waits for a client that reads too slowly. After
     its end the clients stay connected, and hear nothing more. `progress` is called in the event loop with
     the number of frames played since the last call.
 
-    Side effects: binds a TCP port while it runs.
-
     Raises:
-        ConfigurationError: the speed is out of range, or the files do not belong together.
+        ConfigurationError: the speed is out of range, the files do not belong together, or their provider has
+            no emulator.
     """
 
     name: Final = "replay"
@@ -71,55 +75,35 @@ class ReplayService:
     ) -> None:
         self._config = config
         self._selection = selection
-        self._calendar = calendar
-        self._metadata = common_metadata([reader.metadata for reader in selection.readers])
         self._pacing = Pacing(clock or SystemClock(), config.speed)
-        self._frame_reader = recorded_format(self._metadata.format)
-        self._fan_out = FanOut(
-            self._frame_reader, recorded_channels(self._metadata.subscriptions), config.symbols
-        )
-        self._feed = FeedServer(config.protocol, {})
-        self._server = ProviderServer(self.name, config.host, config.port, self._feed)
+        metadata = _common_metadata(selection)
         self._progress = progress
         self._market_time_ms = selection.first_market_time_ms
         self._last_frame: Frame | None = None
-        self._clock = RecordedClock(self._frame_reader)
         self._declared_ms = 0
         self.finished = asyncio.Event()
-
-    @property
-    def address(self) -> str:
-        """`host:port` in use; what the SDK takes as its feed."""
-        return self._server.address
-
-    def unready(self) -> Mapping[str, str]:
-        """Not ready until the port is bound."""
-        return self._server.unready()
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Serve until told to stop.
-
-        Raises:
-            OSError: the address cannot be bound.
-        """
-        async with self._server.serving(self._application()):
-            log.info("replay serves", address=self.address, frames=self._selection.frame_count)
-            await self._play_all(stopping)
-            await stopping.wait()
-
-    def _application(self) -> web.Application:
-        app = web.Application()
-        app.router.add_get(f"/{self._metadata.market}", self._feed.handle)
-        build_replay_routes(
-            app,
-            self._metadata,
-            self._calendar,
-            self._config.protocol.keys,
-            self._feed.faults,
-            start_ms=self._selection.first_market_time_ms,
+        self._server = provider_emulator(metadata.format).recording_server(
+            metadata,
+            calendar,
+            config.protocol,
+            ServedAt(part=self.name, host=config.host, port=config.port),
+            symbols=config.symbols,
+            start_ms=selection.first_market_time_ms,
             market_time_ms=self._now_ms,
         )
-        return app
+        self._frame_reader = recorded_format(metadata.format)
+        self._clock = RecordedClock(self._frame_reader)
+
+    @property
+    def server(self) -> RecordingServer:
+        """What the clients connect to."""
+        return self._server
+
+    async def play(self, stopping: asyncio.Event) -> None:
+        """Play the selection, once or again and again."""
+        log.info("replay serves", address=self.address, frames=self._selection.frame_count)
+        await self._play_all(stopping)
+        await stopping.wait()
 
     async def _play_all(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -138,8 +122,7 @@ class ReplayService:
     async def _play(self, frames: Sequence[Frame], stopping: asyncio.Event) -> bool:
         """Send each frame when it is due; False as soon as the service is to stop."""
         for frame in frames:
-            audience = self._audience()
-            if not audience:
+            if not self._server.audience():
                 if not await self._find_audience(stopping):
                     return False
                 self._pacing.restart()
@@ -151,27 +134,15 @@ class ReplayService:
                 return False
         return not stopping.is_set()
 
-    def _audience(self) -> Sequence[Connection]:
-        return [
-            connection
-            for connection in self._feed.connections()
-            if connection.is_live and len(connection.conversation.subscriptions)
-        ]
-
     async def _find_audience(self, stopping: asyncio.Event) -> bool:
-        while not self._audience():
+        while not self._server.audience():
             if await stopped_within(stopping, _LOOK_SECONDS):
                 return False
         return True
 
     def _send(self, frame: Frame) -> None:
         self._declare_clock(self._clock.follow(frame))
-        outgoing = self._fan_out.outgoing(frame.data)
-        message_type = WSMsgType.BINARY if isinstance(frame.data, bytes) else WSMsgType.TEXT
-        for connection in self._audience():
-            part = outgoing.part_for(connection.conversation.subscriptions)
-            if part is not None:
-                connection.send(part, message_type)
+        self._server.send(frame.data)
         self._last_frame = frame
         metrics.REPLAY_FRAMES.inc()
 
@@ -179,12 +150,12 @@ class ReplayService:
         """Before the events that it bounds; a recording that is played again goes back."""
         if not 0 <= feed_time_ms - self._declared_ms < DECLARED_EVERY_MS:
             self._declared_ms = feed_time_ms
-            self._feed.declare_clock(feed_time_ms)
+            self._server.declare_clock(feed_time_ms)
 
     async def _let_drain(self, stopping: asyncio.Event) -> bool:
         """Wait for clients that are behind; one that takes nothing at all is dropped. False: stop."""
         waited = 0.0
-        while behind := [client for client in self._audience() if client.pending_bytes > PENDING_BYTES]:
+        while behind := self._clients_behind():
             if await stopped_within(stopping, _DRAIN_LOOK_SECONDS):
                 return False
             waited += _DRAIN_LOOK_SECONDS
@@ -192,6 +163,9 @@ class ReplayService:
                 for client in behind:
                     client.abort("slow_consumer")
         return True
+
+    def _clients_behind(self) -> Sequence[FeedClient]:
+        return [client for client in self._server.audience() if client.pending_bytes > PENDING_BYTES]
 
     def _now_ms(self) -> int:
         """Market time of the last frame sent that has one."""
@@ -211,6 +185,39 @@ class ReplayService:
                 lost_frames=damage.lost_frames,
             )
         log.info("replay finished")
+
+
+def emulator_of(selection: Selection) -> Emulator:
+    """What serves the protocol of the recorded provider.
+
+    Raises:
+        ConfigurationError: the files do not belong together, or their provider has no emulator.
+    """
+    return provider_emulator(_common_metadata(selection).format)
+
+
+def _common_metadata(selection: Selection) -> Metadata:
+    """What holds for all files of a replay.
+
+    Raises:
+        ConfigurationError: they are of different providers or markets.
+    """
+    found = [reader.metadata for reader in selection.readers]
+    formats = {metadata.format or DEFAULT_PROVIDER for metadata in found}  # older recordings name no format
+    if len(formats) > 1:
+        raise ConfigurationError(f"the recordings are of different providers: {', '.join(sorted(formats))}")
+    markets = {metadata.market for metadata in found}
+    if len(markets) > 1:
+        raise ConfigurationError(f"the recordings are of different markets: {', '.join(sorted(markets))}")
+    seeds = {(metadata.simulator_seed, metadata.simulator_symbols) for metadata in found}
+    seed, symbols = seeds.pop() if len(seeds) == 1 else (None, None)
+    return Metadata(
+        format=formats.pop(),
+        market=markets.pop(),
+        subscriptions=tuple(dict.fromkeys(name for metadata in found for name in metadata.subscriptions)),
+        simulator_seed=seed,
+        simulator_symbols=symbols,
+    )
 
 
 def _next_block(blocks: Iterator[Sequence[Frame]]) -> Sequence[Frame] | None:

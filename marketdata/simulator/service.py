@@ -1,33 +1,30 @@
-"""The simulator as a long-running service: one port for WebSocket and REST, one loop for the market."""
+"""The simulator as a long-running service: a market, its pace, and the protocol of a provider."""
 
 import asyncio
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
+from marketdata.providers.emulator import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    MarketServer,
+    ProtocolSettings,
+    ServedAt,
+)
+from marketdata.providers.protocol_service import ProtocolService
+from marketdata.providers.registry import DEFAULT_PROVIDER, provider_emulator
 from marketdata.runtime.backoff import stopped_within
-from marketdata.simulator.activity import DEFAULT_PROFILE, PROFILES, Rates
-from marketdata.simulator.defects import Defect
-from marketdata.simulator.faults import Faults
-from marketdata.simulator.feed import FeedServer
-from marketdata.simulator.injection import DefectInjector, DefectSchedule
-from marketdata.simulator.market import Market
-from marketdata.simulator.odd_answers import Oddity, OddSchedule
-from marketdata.simulator.odd_responses import OddAnswers
 from marketdata.simulator.pacing import Pacer
-from marketdata.simulator.protocol import ProtocolSettings
-from marketdata.simulator.rest import build_rest_routes
-from marketdata.simulator.scenarios import ORDINARY, Scenario
-from marketdata.simulator.server import DEFAULT_HOST, DEFAULT_PORT, ProviderServer
-from marketdata.simulator.universe import build_universe, check_symbol_count
-from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME, MAX_EVENTS_PER_FRAME
+from marketdata.synthetic_market.activity import DEFAULT_PROFILE, PROFILES, Rates
+from marketdata.synthetic_market.market import Market
+from marketdata.synthetic_market.scenarios import ORDINARY, Scenario
+from marketdata.synthetic_market.universe import build_universe, check_symbol_count
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import Holiday
 
@@ -44,15 +41,18 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What to simulate, and where to serve it.
 
     `start_ms` is market time (epoch milliseconds) at the start of the process; `speed` is how many market
-    seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` feed the REST calendar only.
-    A frame holds at most `events_per_frame` events.
+    seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` are for calls about the
+    calendar only. `provider` names whose protocol it is. A frame holds at most `events_per_frame` events
+    (None: as many as is usual for the provider).
 
     Raises:
-        ConfigurationError: the speed, the number of symbols or the size of frames is out of range.
+        ConfigurationError: the speed, the number of symbols or the size of frames is out of range, or the
+            provider has no emulator.
     """
 
     protocol: ProtocolSettings
     start_ms: int
+    provider: str = DEFAULT_PROVIDER
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     symbol_count: int = DEFAULT_SYMBOLS
@@ -60,7 +60,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     rates: Rates = PROFILES[DEFAULT_PROFILE]
     scenario: Scenario = ORDINARY
-    events_per_frame: int = DEFAULT_EVENTS_PER_FRAME
+    events_per_frame: int | None = None
     holidays: Sequence[Holiday] = ()
 
     def __post_init__(self) -> None:
@@ -68,17 +68,13 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
         check_symbol_count(self.symbol_count)
         if not MIN_SPEED <= self.speed <= MAX_SPEED:
             raise ConfigurationError(f"speed must be {MIN_SPEED:g} to {MAX_SPEED:g}, got {self.speed:g}")
-        if not 1 <= self.events_per_frame <= MAX_EVENTS_PER_FRAME:
-            raise ConfigurationError(
-                f"events per frame must be 1 to {MAX_EVENTS_PER_FRAME}, got {self.events_per_frame}"
-            )
+        most = provider_emulator(self.provider).max_events_per_frame
+        if self.events_per_frame is not None and not 1 <= self.events_per_frame <= most:
+            raise ConfigurationError(f"events per frame must be 1 to {most}, got {self.events_per_frame}")
 
 
-class SimulatorService:
-    """Runs a `Market` in real time and serves it; implements the long-running service interface.
-
-    Side effects: binds a TCP port while it runs.
-    """
+class SimulatorService(ProtocolService):
+    """Runs a `Market` in real time and serves it; implements the long-running service interface."""
 
     name: Final = "simulator"
 
@@ -88,7 +84,7 @@ class SimulatorService:
         """Build the market.
 
         Raises:
-            ConfigurationError: the configuration is out of range.
+            ConfigurationError: the configuration is out of range, or the provider has no emulator.
             CalendarRangeError: the calendar does not hold the start.
         """
         self._config: Final = config
@@ -102,69 +98,35 @@ class SimulatorService:
             speed=config.speed,
             scenario=config.scenario,
         )
-        self._feed: Final = FeedServer(config.protocol, self.market.universe.index, config.events_per_frame)
-        self._server: Final = ProviderServer(self.name, config.host, config.port, self._feed)
-        self._injector: Final = DefectInjector(
-            DefectSchedule(config.scenario.defects, seed=config.seed, start_ms=self.market.start_ms)
-        )
-        self._odd_answers: Final = OddAnswers(
-            OddSchedule(seed=config.seed, start_ms=self.market.start_ms), lambda: self.market.now_ms
+        emulator = provider_emulator(config.provider)
+        self._server: Final = emulator.market_server(
+            self.market,
+            config.protocol,
+            ServedAt(part=self.name, host=config.host, port=config.port),
+            scenario=config.scenario,
+            holidays=config.holidays,
+            events_per_frame=config.events_per_frame or emulator.usual_events_per_frame,
         )
         self.slipped_seconds = 0.0
 
     @property
-    def faults(self) -> Faults:
-        """The switches for what goes wrong."""
-        return self._feed.faults
+    def server(self) -> MarketServer:
+        """What the clients connect to."""
+        return self._server
 
-    @property
-    def sent_defects(self) -> Mapping[Defect | Oddity, int]:
-        """How much odd input of each kind clients were handed: pieces of the feed, and REST answers."""
-        return dict(itertools.chain(self._feed.sent_defects.items(), self._odd_answers.sent.items()))
-
-    @property
-    def address(self) -> str:
-        """`host:port` in use; what the SDK takes as its feed."""
-        return self._server.address
-
-    def unready(self) -> Mapping[str, str]:
-        """Not ready until the port is bound."""
-        return self._server.unready()
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Serve until told to stop.
-
-        Raises:
-            OSError: the address cannot be bound.
-        """
-        async with self._server.serving(self._application()):
-            log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
-            await self._run_market(stopping)
-
-    def _application(self) -> web.Application:
-        app = web.Application()
-        app.router.add_get("/stocks", self._feed.handle)
-        build_rest_routes(
-            app,
-            self.market,
-            self._config.protocol.keys,
-            self.faults,
-            holidays=self._config.holidays,
-            odd_answers=self._odd_answers if self._config.scenario.odd_answers else None,
-        )
-        return app
-
-    async def _run_market(self, stopping: asyncio.Event) -> None:
+    async def play(self, stopping: asyncio.Event) -> None:
+        """Let the market go on with the clock."""
+        log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
         pacer = Pacer(self._clock, _STEP_SECONDS)
         step_ms = round(_STEP_SECONDS * self._config.speed * _MS_PER_SECOND)
         while not stopping.is_set():
             self._report_slip(pacer.take_slip())
             if pacer.take_step():
                 blocks = self.market.step(step_ms)
-                self._feed.declare_clock(self.market.now_ms)
-                self._feed.publish(blocks, self._injector.step(blocks, self.market.now_ms))
+                self._server.declare_clock(self.market.now_ms)
+                self._server.publish(blocks)
                 # Steps that are made up for in a row must not outrun a client that reads as fast as it can.
-                await self._feed.flush(_STEP_SECONDS)
+                await self._server.flush(_STEP_SECONDS)
                 continue
             await stopped_within(stopping, pacer.seconds_to_next())
 

@@ -29,7 +29,7 @@ from marketdata.store.service_records import ServiceRecords
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryTransport
 from tests.support.running import running
-from tests.support.simulator import FULL_KEY, NO_LULD_KEY, running_simulator
+from tests.support.simulator import FULL_KEY, NO_LULD_KEY, faults_of, running_simulator
 
 SUBSCRIPTIONS = ("A.*", "T.*")
 DEADLINE = scaled(15)
@@ -96,7 +96,7 @@ async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Liste
     assert effect.actual is not None
     assert effect.actual.session == 1
     assert rig.targets[-1].subscriptions == wanted.subscriptions
-    (connection,) = rig.market.faults.connections()
+    (connection,) = faults_of(rig.market).connections()
     assert connection.conversation.subscriptions.wants_all("AM")
     assert not connection.conversation.subscriptions.wants_all("A")
 
@@ -107,7 +107,7 @@ async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_agai
     stopped = await rig.control.effect(await rig.control.stop(), deadline_seconds=DEADLINE)
 
     assert stopped.achieved, stopped.explanation
-    await eventually(lambda: not rig.market.faults.connections(), 5)
+    await eventually(lambda: not faults_of(rig.market).connections(), 5)
     assert "an operator stopped it" in rig.listener.unready()["provider"]
     assert await rig.control.actual() is not None
 
@@ -134,7 +134,7 @@ async def test_another_feed_is_connected_to_while_the_process_runs(rig: Listener
         effect = await rig.control.effect(wanted, deadline_seconds=DEADLINE)
 
         assert effect.achieved, effect.explanation
-        assert len(other.faults.connections()) == 1
+        assert len(faults_of(other).connections()) == 1
 
 
 async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_as_done(

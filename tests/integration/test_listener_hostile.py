@@ -11,15 +11,15 @@ from marketdata.listener import Listener
 from marketdata.observability import metrics
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
-from marketdata.simulator.defects import Defect
-from marketdata.simulator.scenarios import SCENARIOS
 from marketdata.simulator.service import SimulatorService
+from marketdata.synthetic_market.defects import Defect
+from marketdata.synthetic_market.scenarios import SCENARIOS
 from marketdata.transport.queues import QueueLimits
 from tests.support.deadlines import eventually, scaled
 from tests.support.hostile_reasons import REASONS, by_reason
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.running import running as running_service
-from tests.support.simulator import FULL_KEY, running, simulator_config
+from tests.support.simulator import FULL_KEY, faults_of, running, sent_defects_of, simulator_config
 
 pytestmark = pytest.mark.timeout(scaled(120))
 
@@ -36,7 +36,7 @@ def set_aside() -> Counter[str]:
 
 
 def sent_to_be_set_aside(simulator: SimulatorService) -> Counter[str]:
-    kinds: Mapping[Defect, int] = {Defect(kind): count for kind, count in simulator.sent_defects.items()}
+    kinds: Mapping[Defect, int] = {Defect(kind): count for kind, count in sent_defects_of(simulator).items()}
     found = by_reason(kinds.items())
     return Counter({reason: count for reason, count in found.items() if reason not in BY_PROCESSORS})
 
@@ -55,13 +55,13 @@ async def test_a_hostile_feed_keeps_its_connection_and_what_is_refused_is_counte
             ttl_ms=limits.ttl_ms,
         )
         async with running_service(listener):
-            await eventually(lambda: set(simulator.sent_defects) == set(hostile.defects), 60)
-            (connection,) = simulator.faults.connections()
-            simulator.faults.stalled = True
+            await eventually(lambda: set(sent_defects_of(simulator)) == set(hostile.defects), 60)
+            (connection,) = faults_of(simulator).connections()
+            faults_of(simulator).stalled = True
             sent = sent_to_be_set_aside(simulator)
             await eventually(lambda: (set_aside() - before).total() >= sent.total(), 20)
             assert set_aside() - before == sent
-            assert list(simulator.faults.connections()) == [connection]
+            assert list(faults_of(simulator).connections()) == [connection]
         books = listener.counters()
     dropped = sum(books.events_dropped.values())
     assert books.events_received == books.events_published + dropped + books.events_in_flight

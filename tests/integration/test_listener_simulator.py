@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import numpy as np
 
 from marketdata.listener import Listener
+from marketdata.providers.emulator import ApiKey, ProtocolSettings
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.loader import REQUEST_BUDGET, ReferenceLoader
-from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_sessions

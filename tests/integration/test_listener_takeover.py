@@ -9,12 +9,12 @@ import pytest
 
 from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.observability import metrics
-from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from marketdata.providers.emulator import ApiKey, ProtocolSettings
 from tests.support.deadlines import eventually
 from tests.support.health_client import probe
 from tests.support.running import running_command
 from tests.support.services import free_port
-from tests.support.simulator import FULL_KEY, running_simulator
+from tests.support.simulator import FULL_KEY, faults_of, running_simulator
 
 ONE_CONNECTION = ProtocolSettings(api_keys=(ApiKey(FULL_KEY),), max_connections=1)
 TAKEOVER_SECONDS = 5.0
@@ -51,7 +51,7 @@ async def test_a_killed_listener_is_replaced_and_there_never_are_two_connections
             return running_command("run_listener", "--health-port", port, **environment)
 
         def is_received() -> bool:
-            return any(len(each.conversation.subscriptions) for each in market.faults.connections())
+            return any(len(each.conversation.subscriptions) for each in faults_of(market).connections())
 
         async def stands_by() -> bool:
             return "another listener holds it" in await readiness(second_port)
@@ -71,5 +71,5 @@ async def test_a_killed_listener_is_replaced_and_there_never_are_two_connections
 
             await eventually(takes_over, LEASE_TTL_MS / 1_000 + TAKEOVER_SECONDS)
             assert is_received()
-            assert len(market.faults.connections()) == 1
+            assert len(faults_of(market).connections()) == 1
     assert evicted._value.get() == evictions_before

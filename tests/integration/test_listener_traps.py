@@ -10,13 +10,13 @@ import pytest
 
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import ProviderState
+from marketdata.providers.emulator import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.connection_end import RetryDelays
+from marketdata.providers.massive.emulator.faults import Faults
 from marketdata.providers.massive.framing import FrameRouter, count_events
-from marketdata.simulator.faults import Faults
-from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from marketdata.transport.queues import QueueName
 from tests.support.backoffs import never, soon
@@ -29,7 +29,7 @@ from tests.support.feed_faults import (
     send_unknown_event,
 )
 from tests.support.running import running
-from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, running_simulator
+from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, faults_of, running_simulator
 
 CHANNELS = ("A.*", "AM.*", "T.*", "Q.*", "LULD.*")
 
@@ -95,7 +95,7 @@ async def test_every_kind_of_end_is_followed_by_a_session_with_all_subscriptions
         await live_with(provider, *CHANNELS)
         first = provider.connection.number
 
-        blow(market.faults)
+        blow(faults_of(market))
 
         await eventually(lambda: provider.connection.number > first, 10)
         await live_with(provider, *CHANNELS)
@@ -103,7 +103,7 @@ async def test_every_kind_of_end_is_followed_by_a_session_with_all_subscriptions
 
 
 async def test_drops_before_the_reply_to_the_login_lose_no_subscription(market: SimulatorService) -> None:
-    market.faults.abort_before_auth_reply = 3
+    faults_of(market).abort_before_auth_reply = 3
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
         assert provider.connection.number == 4
@@ -112,7 +112,7 @@ async def test_drops_before_the_reply_to_the_login_lose_no_subscription(market: 
 async def test_more_drops_than_the_sdk_forgives_in_its_life_do_not_end_the_feed(
     market: SimulatorService,
 ) -> None:
-    market.faults.abort_after_subscribe = 8
+    faults_of(market).abort_after_subscribe = 8
     async with running(make_provider(market)) as provider:
         await eventually(lambda: provider.connection.number >= 9 and is_live(provider), 20)
 
@@ -120,12 +120,12 @@ async def test_more_drops_than_the_sdk_forgives_in_its_life_do_not_end_the_feed(
 async def test_a_refused_upgrade_is_our_attempt_to_count_and_not_the_librarys(
     market: SimulatorService,
 ) -> None:
-    market.faults.refuse_upgrade_status = 503
+    faults_of(market).refuse_upgrade_status = 503
     async with running(make_provider(market)) as provider:
         await eventually(lambda: provider.connection.number > 3, 10)
         assert provider.status.reason == "unreachable"
         await eventually(lambda: "HTTP 503" in provider.status.detail, 5)
-        market.faults.refuse_upgrade_status = None
+        faults_of(market).refuse_upgrade_status = None
         await live_with(provider, *CHANNELS)
 
 
@@ -136,17 +136,17 @@ async def test_a_server_that_comes_back_is_found_within_five_seconds() -> None:
         )
         async with running(provider):
             await eventually(lambda: is_live(provider), 10)
-            abort_all(first.faults)
-            first.faults.refuse_upgrade_status = 503
+            abort_all(faults_of(first))
+            faults_of(first).refuse_upgrade_status = 503
             await eventually(lambda: provider.connection.number >= 5, 20)
-            first.faults.refuse_upgrade_status = None
+            faults_of(first).refuse_upgrade_status = None
             await eventually(lambda: is_live(provider), 5)
 
 
 async def test_a_frame_above_a_mebibyte_does_not_end_the_connection(market: SimulatorService) -> None:
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        send_oversized_frame(market.faults)
+        send_oversized_frame(faults_of(market))
         async with asyncio.timeout(10):
             while not any(len(frame.data) > 2**20 for frame in await provider.frames()):
                 pass
@@ -159,7 +159,7 @@ async def test_frames_that_raise_in_the_sdk_or_vanish_there_reach_the_unknown_qu
 ) -> None:
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        blow(market.faults)
+        blow(faults_of(market))
         await events_of(provider, QueueName.UNKNOWN)
         await events_of(provider, QueueName.TRADES)
         assert provider.connection.number == 1
@@ -168,9 +168,9 @@ async def test_frames_that_raise_in_the_sdk_or_vanish_there_reach_the_unknown_qu
 async def test_a_silent_feed_is_left_for_a_new_session(market: SimulatorService) -> None:
     async with running(make_provider(market, silence_timeout_seconds=1.0)) as provider:
         await live_with(provider, *CHANNELS)
-        market.faults.stalled = True
+        faults_of(market).stalled = True
         await eventually(lambda: provider.connection.number > 1, 10)
-        market.faults.stalled = False
+        faults_of(market).stalled = False
         await eventually(lambda: is_live(provider), 10)
         await events_of(provider, QueueName.QUOTES)
 
@@ -194,7 +194,7 @@ async def test_a_close_with_1008_is_a_refusal_although_no_status_explains_it(
 ) -> None:
     async with running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        close_all(market.faults, 1008)
+        close_all(faults_of(market), 1008)
         await eventually(lambda: provider.status.state is ProviderState.REFUSED, 10)
         assert provider.status.reason == "policy_violation"
         assert provider.connection.number == 1
@@ -224,7 +224,7 @@ async def test_nobody_taking_frames_neither_blocks_the_socket_nor_the_server(
     buffer = FrameBuffer(count_events, capacity_characters=20_000)
     async with running(make_provider(market, buffer=buffer)) as provider:
         await eventually(lambda: provider.counts.events_dropped.get("buffer_full", 0) > 2_000, 20)
-        (connection,) = market.faults.connections()
+        (connection,) = faults_of(market).connections()
         assert connection.pending_bytes < SETTINGS.send_buffer_bytes / 100
         assert provider.connection.number == 1
         counts = provider.counts
@@ -253,7 +253,7 @@ class TestSubscriptionsAtRuntime:
             provider.set_target(FeedTarget(feed=market.address, market="stocks", subscriptions=after))
             await live_with(provider, *after)
             assert provider.connection.number == 1
-            assert len(market.faults.connections()) == 1
+            assert len(faults_of(market).connections()) == 1
 
     async def test_what_was_changed_lasts_over_a_reconnection(self, market: SimulatorService) -> None:
         async with running(make_provider(market, subscriptions=("A.*",))) as provider:
@@ -262,7 +262,7 @@ class TestSubscriptionsAtRuntime:
                 FeedTarget(feed=market.address, market="stocks", subscriptions=("AM.*", "Q.*"))
             )
             await live_with(provider, "AM.*", "Q.*")
-            abort_all(market.faults)
+            abort_all(faults_of(market))
             await eventually(lambda: provider.connection.number == 2, 10)
             await live_with(provider, "AM.*", "Q.*")
 
@@ -282,8 +282,8 @@ async def test_another_feed_is_a_new_session_and_the_old_one_is_closed(market: S
         provider.set_target(FeedTarget(feed=other.address, market="stocks", subscriptions=("T.*",)))
         assert not is_live(provider), "what was true of the old feed is not told of the new one"
         await live_with(provider, "T.*")
-        assert len(other.faults.connections()) == 1
-        await eventually(lambda: not market.faults.connections(), 5)
+        assert len(faults_of(other).connections()) == 1
+        await eventually(lambda: not faults_of(market).connections(), 5)
 
 
 async def test_a_new_target_ends_the_wait_after_a_refusal(market: SimulatorService) -> None:

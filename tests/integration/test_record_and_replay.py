@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from marketdata.clock import SystemClock
-from marketdata.errors import ContentError
+from marketdata.errors import ConfigurationError, ContentError
 from marketdata.feeds import Frame
 from marketdata.listener import Listener
+from marketdata.providers.emulator import ApiKey, ProtocolSettings
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.rest.source import RestSource
@@ -27,7 +28,6 @@ from marketdata.recording.selection import Selection
 from marketdata.reference.loader import ReferenceLoader
 from marketdata.replay_server.service import ReplayConfig, ReplayService
 from marketdata.runtime.service import Service
-from marketdata.simulator.protocol import ApiKey, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from marketdata.transport.base import Transport
 from marketdata.transport.queues import QueueLimits, QueueName
@@ -276,6 +276,26 @@ async def test_rubbish_and_binary_frames_arrive_as_they_came(tmp_path: Path) -> 
     for (queue, _), batches in broker.waiting.items():
         counted[queue] += sum(batch.event_count for batch in batches)
     assert counted == {QueueName.UNKNOWN: 3, QueueName.TRADES: 2, QueueName.QUOTES: 2}
+
+
+@pytest.mark.parametrize(
+    ("formats", "words"),
+    [
+        (("massive", "elsewhere"), "of different providers: elsewhere, massive"),
+        (("elsewhere",), "'elsewhere' cannot be served; providers with an emulator: massive"),
+    ],
+)
+def test_recordings_that_no_one_emulator_can_serve_are_refused(
+    tmp_path: Path, formats: Sequence[str], words: str
+) -> None:
+    paths = []
+    for number, name in enumerate(formats):
+        (folder := tmp_path / name).mkdir()
+        metadata = Metadata(format=name, subscriptions=("T.*", "Q.*"))
+        frames = frames_from(OPENING_MS + number * MARKET_MINUTE_MS, 2)
+        paths.append(write_recording(folder, [frames], metadata=metadata))
+    with Selection(paths, lambda _name: FORMAT) as selection, pytest.raises(ConfigurationError, match=words):
+        ReplayService(ReplayConfig(protocol=PROTOCOL, port=0), selection, trading_calendar())
 
 
 async def test_a_loop_begins_again_at_the_end(real_feed: Path) -> None:

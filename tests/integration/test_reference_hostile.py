@@ -12,23 +12,28 @@ from aiohttp import web
 from marketdata.errors import MarketDataError
 from marketdata.jobs import ReferenceConfiguration, RefreshOutcome, refresh
 from marketdata.payloads import RowBlock
+from marketdata.providers.emulator import ApiKey
+from marketdata.providers.massive.emulator.faults import Faults
+from marketdata.providers.massive.emulator.odd_answers import (
+    FAIR_WINDOW_EVERY,
+    WINDOW_MS,
+    Oddity,
+    OddSchedule,
+)
+from marketdata.providers.massive.emulator.odd_responses import OddAnswers
+from marketdata.providers.massive.emulator.odd_rows import UNUSUAL_TICKERS, ZERO
+from marketdata.providers.massive.emulator.rest import build_rest_routes
 from marketdata.providers.massive.rest import source as rest_source
 from marketdata.providers.massive.rest.source import RestSource
 from marketdata.reference.flaws import FLOATS, SNAPSHOT, SPLITS, TICKERS, StoredParts
 from marketdata.reference.loader import ReferenceLoader
 from marketdata.runtime.backoff import Backoff
-from marketdata.simulator.activity import Rates
-from marketdata.simulator.faults import Faults
-from marketdata.simulator.market import Market
-from marketdata.simulator.odd_answers import FAIR_WINDOW_EVERY, WINDOW_MS, Oddity, OddSchedule
-from marketdata.simulator.odd_responses import OddAnswers
-from marketdata.simulator.odd_rows import UNUSUAL_TICKERS, ZERO
-from marketdata.simulator.protocol import ApiKey
-from marketdata.simulator.rest import build_rest_routes
-from marketdata.simulator.universe import build_universe
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.synthetic_market.activity import Rates
+from marketdata.synthetic_market.market import Market
+from marketdata.synthetic_market.universe import build_universe
 from tests.support.builders import block_rows
 from tests.support.deadlines import scaled
 from tests.support.massive import rest_settings

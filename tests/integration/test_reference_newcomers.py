@@ -26,7 +26,7 @@ from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from tests.support.builders import block_rows, row_block
 from tests.support.massive import rest_settings
-from tests.support.simulator import FULL_KEY, running_simulator
+from tests.support.simulator import FULL_KEY, faults_of, running_simulator
 
 NEWCOMERS = ("AAPL", "SPY")
 STRANGER = "ZZZZZ.Z"
@@ -181,7 +181,7 @@ async def test_without_the_entitlement_it_says_so_and_adds_what_there_is(
     await refresh(configuration, only_if_stale=False)
     await cache.forget("SPY")
     await cache.trade("SPY")
-    simulator.faults.rest_status, simulator.faults.rest_failures = (
+    faults_of(simulator).rest_status, faults_of(simulator).rest_failures = (
         403,
         2,
     )  # the first calls: splits, daily bars

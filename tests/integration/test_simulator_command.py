@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from marketdata.management.commands.run_simulator import build_service, default_start
-from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.synthetic_market.scenarios import SCENARIOS
 from tests.support.deadlines import eventually_sync, scaled
 from tests.support.services import free_port
 

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosedError
 from marketdata.errors import ConfigurationError
 from marketdata.feed_clock import CLOCK_STATUS, FeedClock
 from marketdata.feeds import StatusEvent
-from marketdata.simulator.protocol import ApiKey, EvictionPolicy, ProtocolSettings
+from marketdata.providers.emulator import EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from tests.support.deadlines import eventually, scaled
 from tests.support.feed_faults import (
@@ -26,7 +26,7 @@ from tests.support.feed_faults import (
     send_oversized_frame,
     send_unknown_event,
 )
-from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, running_simulator
+from tests.support.simulator import FULL_KEY, NO_LULD_KEY, SETTINGS, faults_of, running_simulator
 
 Events = list[dict[str, Any]]
 
@@ -274,7 +274,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_the_others_are_not(tel
         await upgrade_and_subscribe(writer)
         async with raw_client(simulator, "Q.*") as healthy:
             await healthy.until(lambda: healthy.of_type("Q"))
-            slow = next(iter(simulator.faults.connections()))
+            slow = next(iter(faults_of(simulator).connections()))
             # Blows come faster than market data: 30 MB are more than the system's own buffers take.
             for _ in range(60):
                 slow.send(b"[" + b" " * 500_000 + b"]")
@@ -282,7 +282,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_the_others_are_not(tel
                 await eventually(lambda: slow.pending_bytes < 100_000 or not slow.is_live, 10)
                 if not slow.is_live:
                     break
-            await eventually(lambda: slow not in simulator.faults.connections(), 10)
+            await eventually(lambda: slow not in faults_of(simulator).connections(), 10)
             assert slow.end_reason == "slow_consumer"
             healthy.frames.clear()
             await healthy.until(lambda: healthy.of_type("Q"))
@@ -308,12 +308,12 @@ async def upgrade_and_subscribe(writer: asyncio.StreamWriter) -> None:
 async def test_connections_can_be_closed_with_any_code(simulator: SimulatorService, code: int) -> None:
     async with socket_to(simulator) as socket:
         await log_in(socket)
-        close_all(simulator.faults, code)
+        close_all(faults_of(simulator), code)
         assert await close_code(socket) == code
 
 
 async def test_a_cut_before_the_auth_reply_is_a_drop_for_the_sdk(simulator: SimulatorService) -> None:
-    simulator.faults.abort_before_auth_reply = 1
+    faults_of(simulator).abort_before_auth_reply = 1
     with pytest.raises(ConnectionClosedError):
         await RawClient(simulator, "Q.*").ended
     async with raw_client(simulator, "Q.*") as client:
@@ -323,14 +323,14 @@ async def test_a_cut_before_the_auth_reply_is_a_drop_for_the_sdk(simulator: Simu
 async def test_a_cut_after_the_subscription_is_survived_with_one_reconnect(
     simulator: SimulatorService,
 ) -> None:
-    simulator.faults.abort_after_subscribe = 1
+    faults_of(simulator).abort_after_subscribe = 1
     async with raw_client(simulator, "Q.*", reconnects=1) as client:
         await client.until(lambda: client.of_type("Q"))
-        assert simulator.faults.abort_after_subscribe == 0
+        assert faults_of(simulator).abort_after_subscribe == 0
 
 
 async def test_the_upgrade_can_be_refused(simulator: SimulatorService) -> None:
-    simulator.faults.refuse_upgrade_status = 503
+    faults_of(simulator).refuse_upgrade_status = 503
     with pytest.raises(WSServerHandshakeError) as refused:
         async with socket_to(simulator):
             pass
@@ -340,7 +340,7 @@ async def test_the_upgrade_can_be_refused(simulator: SimulatorService) -> None:
 async def test_a_stalled_feed_is_silent_and_still_answers_pings(simulator: SimulatorService) -> None:
     async with raw_client(simulator, "Q.*") as client:
         await client.until(lambda: client.of_type("Q"))
-        simulator.faults.stalled = True
+        faults_of(simulator).stalled = True
         async with socket_to(simulator, heartbeat=0.1) as socket:
             await log_in(socket, NO_LULD_KEY)
             await socket.send_json({"action": "subscribe", "params": "Q.*"})
@@ -350,7 +350,7 @@ async def test_a_stalled_feed_is_silent_and_still_answers_pings(simulator: Simul
             await eventually(lambda: simulator.market.now_ms > market_ms + 500, 10)
             assert not client.frames
             assert not socket.closed
-        simulator.faults.stalled = False
+        faults_of(simulator).stalled = False
         await client.until(lambda: client.of_type("Q"))
 
 
@@ -367,7 +367,7 @@ async def test_an_oversized_frame_is_refused_by_a_client_with_default_limits(
 
     running = asyncio.ensure_future(sdk.connect(take))
     await eventually(lambda: seen, 10)
-    send_oversized_frame(simulator.faults)
+    send_oversized_frame(faults_of(simulator))
     with pytest.raises(ConnectionClosedError) as closed:
         async with asyncio.timeout(scaled(10)):
             await running
@@ -378,9 +378,9 @@ async def test_an_oversized_frame_is_refused_by_a_client_with_default_limits(
 async def test_unknown_and_malformed_content_can_be_sent(simulator: SimulatorService) -> None:
     async with raw_client(simulator, "T.SPY") as client:
         await client.until(lambda: client.of_type("T"))
-        send_unknown_event(simulator.faults)
+        send_unknown_event(faults_of(simulator))
         await client.until(lambda: client.of_type("ZZ"))
-        send_malformed_frame(simulator.faults)
+        send_malformed_frame(faults_of(simulator))
         await client.until(lambda: '"v":10' in client.frames[-1])
         with pytest.raises(json.JSONDecodeError):
             json.loads(client.frames.pop())
@@ -430,4 +430,3 @@ async def test_stopping_closes_every_client_with_1001_and_returns_at_once() -> N
 def test_settings_without_a_key_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="at least one API key"):
         ProtocolSettings(api_keys=())
-    assert ApiKey("x").channels

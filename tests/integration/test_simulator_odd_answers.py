@@ -10,10 +10,10 @@ import pytest
 from aiohttp import ClientSession
 from msgspec import structs
 
-from marketdata.simulator.odd_answers import COSTLY, Oddity, OddSchedule, Plan
-from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.providers.massive.emulator.odd_answers import COSTLY, Oddity, OddSchedule, Plan
 from marketdata.simulator.service import SimulatorService
-from tests.support.simulator import FULL_KEY, running, simulator_config
+from marketdata.synthetic_market.scenarios import SCENARIOS
+from tests.support.simulator import FULL_KEY, running, sent_defects_of, simulator_config
 
 GROUPED = "/v2/aggs/grouped/locale/us/market/stocks/2026-11-19"
 TICKERS = "/v3/reference/tickers"
@@ -69,7 +69,7 @@ async def test_what_is_no_answer_says_so_in_its_own_way(
     told, _, body = await get(simulator, GROUPED)
     assert told == status
     assert text in body.decode()
-    assert dict(simulator.sent_defects) == {oddity: 1}
+    assert dict(sent_defects_of(simulator)) == {oddity: 1}
 
 
 async def test_cut_bodies_are_the_beginning_of_the_good_one(
@@ -169,7 +169,7 @@ async def test_a_wrong_key_is_refused_before_anything_odd_happens(
     async with ClientSession() as session:
         response = await session.get(f"http://{simulator.address}{GROUPED}?apiKey=wrong")
         assert response.status == 401
-    assert not simulator.sent_defects
+    assert not sent_defects_of(simulator)
 
 
 async def test_other_scenarios_have_no_odd_answers(plan: dict[str, Plan]) -> None:

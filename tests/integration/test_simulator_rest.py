@@ -12,7 +12,7 @@ from massive.exceptions import BadResponse
 from urllib3.exceptions import MaxRetryError
 
 from marketdata.simulator.service import SimulatorService
-from tests.support.simulator import FULL_KEY, running_simulator
+from tests.support.simulator import FULL_KEY, faults_of, running_simulator
 
 T = TypeVar("T")
 
@@ -309,16 +309,16 @@ async def test_a_missing_or_unknown_key_is_refused_with_401(simulator: Simulator
 
 
 async def test_a_rate_limit_is_retried_by_the_sdk_and_can_pass(simulator: SimulatorService) -> None:
-    simulator.faults.rest_status = 429
+    faults_of(simulator).rest_status = 429
     with pytest.raises(MaxRetryError):
         await ask(simulator, lambda client: client.get_market_status())
-    simulator.faults.rest_failures = 1
+    faults_of(simulator).rest_failures = 1
     status = await ask(simulator, lambda client: client.get_market_status())
     assert status.market == "open"
 
 
 async def test_a_missing_entitlement_is_403_with_the_documented_body(simulator: SimulatorService) -> None:
-    simulator.faults.rest_status = 403
+    faults_of(simulator).rest_status = 403
     status, body = await get(simulator, f"/v1/marketstatus/now?apiKey={FULL_KEY}")
     assert (status, body["status"]) == (403, "NOT_AUTHORIZED")
     assert body["message"].startswith("You are not entitled to this data.")

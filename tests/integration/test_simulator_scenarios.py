@@ -18,14 +18,14 @@ from prometheus_client import REGISTRY
 from websockets.exceptions import ConnectionClosedError
 
 from marketdata.errors import ConfigurationError
-from marketdata.simulator.activity import Rates
-from marketdata.simulator.defects import Defect
-from marketdata.simulator.market import MAX_PROTOTYPES
-from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.providers.massive.emulator.spoilt_events import OVERSIZED_FRAME_EVENTS, SPOILT_EVENTS
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
-from marketdata.simulator.spoilt_events import OVERSIZED_FRAME_EVENTS, SPOILT_EVENTS
+from marketdata.synthetic_market.activity import Rates
+from marketdata.synthetic_market.defects import Defect
+from marketdata.synthetic_market.market import MAX_PROTOTYPES
+from marketdata.synthetic_market.scenarios import SCENARIOS
 from tests.support.deadlines import eventually
-from tests.support.simulator import FULL_KEY, running, simulator_config
+from tests.support.simulator import FULL_KEY, faults_of, running, sent_defects_of, simulator_config
 
 Frames = list[str | bytes]
 MEBIBYTE = 1 << 20
@@ -122,10 +122,10 @@ async def test_every_bad_event_and_frame_can_be_accounted_for() -> None:
     before = {defect: metric(defect) for defect in SPOILT_EVENTS}
     config = structs.replace(simulator_config(), scenario=SCENARIOS["bad"], speed=20.0)
     async with running(config) as simulator, received(simulator, "A.*", "T.*") as frames:
-        await eventually(lambda: set(simulator.sent_defects) == set(SPOILT_EVENTS), 20)
+        await eventually(lambda: set(sent_defects_of(simulator)) == set(SPOILT_EVENTS), 20)
         # From here on nothing more is handed over, so that both sides can be compared.
-        simulator.faults.stalled = True
-        sent = {Defect(kind): count for kind, count in simulator.sent_defects.items()}
+        faults_of(simulator).stalled = True
+        sent = {Defect(kind): count for kind, count in sent_defects_of(simulator).items()}
         await eventually(lambda: covers(oddities(frames), sent), 10)
         assert dict(oddities(frames)) == {
             defect: count for defect, count in sent.items() if defect not in INDISTINCT
@@ -150,7 +150,7 @@ async def test_the_sdk_receives_and_parses_prebuilt_frames_without_a_larger_size
         received(simulator, "A.*", "T.*", "Q.*", max_size=MEBIBYTE) as frames,
     ):
         await eventually(lambda: {'"ev":"A"', '"ev":"T"', '"ev":"Q"'} <= kinds_of(frames), 20)
-        simulator.faults.stalled = True
+        faults_of(simulator).stalled = True
         largest = max((frame for frame in frames if isinstance(frame, str)), key=len)
     models = parse(json.loads(largest), getLogger(__name__), Market.Stocks)
     assert len(models) > MAX_PROTOTYPES / 2

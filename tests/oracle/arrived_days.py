@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from marketdata.simulator.daily import DailyPrices
+from marketdata.synthetic_market.daily import DailyPrices
 from tests.oracle.comparison import Answer, answer_of
 from tests.oracle.disturbance import arrivals, disturbed
 from tests.oracle.invented_reference import invented_reference

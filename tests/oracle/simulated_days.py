@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
-from marketdata.simulator.activity import Rates
-from marketdata.simulator.defects import Defect
-from marketdata.simulator.injection import DefectInjector, DefectSchedule, Injection
-from marketdata.simulator.market import Market
-from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario
-from marketdata.simulator.universe import Universe, build_universe
+from marketdata.providers.massive.emulator.injection import DefectInjector, Injection
+from marketdata.providers.massive.emulator.prebuilt import frames_of
+from marketdata.synthetic_market.activity import Rates
+from marketdata.synthetic_market.defects import Defect, DefectSchedule
+from marketdata.synthetic_market.market import Market
+from marketdata.synthetic_market.scenarios import ORDINARY, SCENARIOS, Scenario
+from marketdata.synthetic_market.universe import Universe, build_universe
 from marketdata.trading_calendar import SessionHours, TradingCalendar
 from tests.oracle.terms import Day, day_of, epoch_ms, new_york
 
@@ -140,7 +141,7 @@ def stretch(
     while market.now_ms < end_ms:
         blocks = market.step(_step_ms(market, begin_ms))
         for block in blocks:
-            for frame in block.frames(EVENTS_PER_FRAME):
+            for frame in frames_of(block, EVENTS_PER_FRAME):
                 yield from (Sent(bytes(raw), market.now_ms) for raw in _events(frame))
         yield from (_injected(each, market.now_ms) for each in injector.step(blocks, market.now_ms))
 

@@ -10,9 +10,14 @@ from typing import Final
 
 import pytest
 
-from marketdata.simulator.defects import Defect
-from marketdata.simulator.hostile_events import SUB_PENNY, SUB_PENNY_PRICE, TEST_ISSUE, TEST_ISSUE_CLOSE
-from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.providers.massive.emulator.hostile_events import (
+    SUB_PENNY,
+    SUB_PENNY_PRICE,
+    TEST_ISSUE,
+    TEST_ISSUE_CLOSE,
+)
+from marketdata.synthetic_market.defects import Defect
+from marketdata.synthetic_market.scenarios import SCENARIOS
 from scanners.processor import admission
 from scanners.registry import routes, table_columns
 from tests.oracle.arrived_days import INSTANTS, ArrivedDay

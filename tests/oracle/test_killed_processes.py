@@ -19,13 +19,13 @@ from marketdata.payloads import RowBlock
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.runtime.cancellation import end
 from marketdata.schema.boards import ALL_BOARDS
-from marketdata.simulator.daily import DailyPrices
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.synthetic_market.daily import DailyPrices
 from marketdata.tapes import newest_first
 from marketdata.trading_calendar import TradingDay
 from marketdata.trading_calendar.exchange import exchange_calendar_around

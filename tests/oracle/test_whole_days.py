@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.synthetic_market.scenarios import SCENARIOS
 from scanners.registry import routes, table_columns
 from tests.oracle.arrived_days import INSTANTS, ArrivedDay
 from tests.oracle.awaited import AWAITED

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from marketdata.simulator.condition_codes import CONDITIONS
+from marketdata.providers.massive.emulator.codes import CONDITIONS
 from tests.oracle.terms import MINUTE_MS, REGULAR, Day, Event, Row
 
 TAPE_LENGTH: Final = 1_000

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from marketdata.simulator.faults import Faults
+from marketdata.providers.massive.emulator.faults import Faults
 
 _MAX_CLIENT_FRAME_BYTES: Final = 1 << 20
 _STILL_HERE: Final = b'{"ev":"status","status":"success","message":"still here"}'

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from marketdata.simulator.defects import Defect
+from marketdata.synthetic_market.defects import Defect
 
 REASONS: Final[Mapping[Defect, str]] = {
     Defect.NEGATIVE_SIZE: "invalid_field",

@@ -3,13 +3,17 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cache
 from typing import Final
 
-from marketdata.simulator.activity import Rates
-from marketdata.simulator.protocol import ApiKey, ProtocolSettings
+from marketdata.providers.emulator import ApiKey, ProtocolSettings
+from marketdata.providers.massive.emulator.faults import Faults
+from marketdata.providers.massive.emulator.odd_answers import Oddity
+from marketdata.providers.massive.emulator.servers import MassiveMarketServer
 from marketdata.simulator.service import SimulatorConfig, SimulatorService
+from marketdata.synthetic_market.activity import Rates
+from marketdata.synthetic_market.defects import Defect
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_holidays, exchange_sessions
 from tests.support.deadlines import eventually, scaled
@@ -74,3 +78,19 @@ async def running(config: SimulatorConfig) -> AsyncIterator[SimulatorService]:
         stopping.set()
         async with asyncio.timeout(scaled(10)):
             await serving
+
+
+def faults_of(service: SimulatorService) -> Faults:
+    """The switches for what goes wrong at a simulator."""
+    return massive_server(service).faults
+
+
+def sent_defects_of(service: SimulatorService) -> Mapping[Defect | Oddity, int]:
+    """How much odd input of each kind its clients were handed."""
+    return massive_server(service).sent_defects
+
+
+def massive_server(service: SimulatorService) -> MassiveMarketServer:
+    """The server of a simulator that speaks Massive's protocol."""
+    assert isinstance(service.server, MassiveMarketServer)
+    return service.server

@@ -1,4 +1,4 @@
-"""`manage.py replay_feed`: serves a recording through the provider's WebSocket and REST protocol."""
+"""`manage.py replay_feed`: serves a recording through the protocol of its own provider."""
 
 import argparse
 import contextlib
@@ -11,12 +11,12 @@ from django.core.management.base import CommandParser
 
 from marketdata.errors import ConfigurationError
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.providers.emulator import ProtocolSettings
 from marketdata.providers.registry import recorded_format
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.selection import Selection
-from marketdata.replay_server.service import ReplayConfig, ReplayService
+from marketdata.replay_server.service import ReplayConfig, ReplayService, emulator_of
 from marketdata.runtime.service_command import ServiceCommand
-from marketdata.simulator.protocol import ProtocolSettings
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 
 _NANOSECONDS_PER_MS: Final = 1_000_000
@@ -55,19 +55,21 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
     Raises:
         ConfigurationError: an option or a file is wrong; the message names it.
     """
-    config = ReplayConfig(
-        protocol=ProtocolSettings(
-            api_keys=accepted_keys(options), max_connections=options["max_connections"]
-        ),
-        host=options["host"],
-        port=options["port"],
-        speed=options["speed"],
-        symbols=_symbols(options["symbols"]),
-        loop=options["loop"],
-    )
+    symbols = _symbols(options["symbols"])
     with Selection(
         options["files"], recorded_format, start=options["start"], end=options["end"]
     ) as selection:
+        config = ReplayConfig(
+            protocol=ProtocolSettings(
+                api_keys=accepted_keys(options, emulator_of(selection).channels),
+                max_connections=options["max_connections"],
+            ),
+            host=options["host"],
+            port=options["port"],
+            speed=options["speed"],
+            symbols=symbols,
+            loop=options["loop"],
+        )
         calendar = exchange_calendar_around(selection.first_market_time_ms * _NANOSECONDS_PER_MS)
         total = None if config.loop else selection.frame_count
         with progress_bar("replay", total, unit="frames", stream=sys.stderr) as progress:

@@ -1,17 +1,21 @@
-"""`manage.py run_simulator`: serves a synthetic market through the provider's WebSocket and REST protocol."""
+"""`manage.py run_simulator`: serves a synthetic market through the protocol of the selected provider."""
 
 import contextlib
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from msgspec import structs
 
 from marketdata.clock import SystemClock
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.providers.emulator import EvictionPolicy, ProtocolSettings
+from marketdata.providers.registry import provider_emulator
 from marketdata.runtime.service_command import ServiceCommand
-from marketdata.simulator.activity import (
+from marketdata.simulator.service import DEFAULT_SYMBOLS, SimulatorConfig, SimulatorService
+from marketdata.synthetic_market.activity import (
     DEFAULT_MIX,
     DEFAULT_PROFILE,
     MAX_RATE,
@@ -20,11 +24,8 @@ from marketdata.simulator.activity import (
     rates_of_total,
     surge_factor,
 )
-from marketdata.simulator.protocol import EvictionPolicy, ProtocolSettings
-from marketdata.simulator.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
-from marketdata.simulator.service import DEFAULT_SYMBOLS, SimulatorConfig, SimulatorService
-from marketdata.simulator.surges import RepeatedSurge
-from marketdata.simulator.wire import DEFAULT_EVENTS_PER_FRAME
+from marketdata.synthetic_market.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
+from marketdata.synthetic_market.surges import RepeatedSurge
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
 
 _EARLIEST_START_DAYS: Final = 3_650
@@ -72,8 +73,7 @@ class Command(ServiceCommand):
             "--frame-events",
             type=int,
             metavar="EVENTS",
-            default=DEFAULT_EVENTS_PER_FRAME,
-            help="at most so many events in a frame, 1 to 4000 (default: %(default)s)",
+            help="at most so many events in a frame (default: what is usual for the provider)",
         )
         parser.add_argument(
             "--evict",
@@ -112,8 +112,9 @@ def _config(options: Mapping[str, Any]) -> SimulatorConfig:
     """All but the start, which needs the calendar."""
     if options["seed"] < 0:
         raise CommandError(f"--seed must be 0 or more, got {options['seed']}")
+    provider = settings.MARKET_DATA_PROVIDER
     protocol = ProtocolSettings(
-        api_keys=accepted_keys(options),
+        api_keys=accepted_keys(options, provider_emulator(provider).channels),
         max_connections=options["max_connections"],
         eviction=EvictionPolicy(options["evict"]),
         compression=options["compression"],
@@ -121,6 +122,7 @@ def _config(options: Mapping[str, Any]) -> SimulatorConfig:
     return SimulatorConfig(
         protocol=protocol,
         start_ms=0,
+        provider=provider,
         host=options["host"],
         port=options["port"],
         symbol_count=options["symbols"],

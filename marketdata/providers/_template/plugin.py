@@ -13,6 +13,7 @@ from marketdata.providers._template.configuration import (
     target_of,
 )
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
 from marketdata.providers.wire_format import WireFormat
 from marketdata.trading_calendar import TradingCalendar
@@ -62,6 +63,10 @@ class TemplatePlugin:
         """There is none: boards that need a previous close stay empty."""
         del settings, patience_seconds
         raise ConfigurationError("the provider template has no reference data")
+
+    def emulator(self) -> Emulator | None:
+        """There is none: the simulator and `replay_feed` cannot play this provider."""
+        return None
 
 
 PLUGIN: Final[ProviderPlugin[TemplateSettings]] = TemplatePlugin()

@@ -6,6 +6,7 @@ from typing import Final
 from marketdata.clock import Clock
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.massive.settings import MassiveSettings, read_settings
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
 from marketdata.providers.wire_format import WireFormat
@@ -66,6 +67,12 @@ class MassivePlugin:
         from marketdata.providers.massive.rest.source import RestSource
 
         return RestSource(settings.rest_url, settings.api_key, patience_seconds=patience_seconds)
+
+    def emulator(self) -> Emulator:
+        """Its WebSocket and REST protocol."""
+        from marketdata.providers.massive.emulator.servers import EMULATOR
+
+        return EMULATOR
 
 
 PLUGIN: Final[ProviderPlugin[MassiveSettings]] = MassivePlugin()

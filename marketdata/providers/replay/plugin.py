@@ -7,6 +7,7 @@ from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import Provider
+from marketdata.providers.emulator import Emulator
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
 from marketdata.providers.replay.configuration import (
     ReplaySettings,
@@ -64,6 +65,10 @@ class ReplayPlugin:
             "the provider replay has no reference data; load it before, with MARKET_DATA_PROVIDER set to the "
             "provider that was recorded"
         )
+
+    def emulator(self) -> Emulator | None:
+        """There is none: a recording is served by the emulator of the provider that was recorded."""
+        return None
 
 
 PLUGIN: Final[ProviderPlugin[ReplaySettings]] = ReplayPlugin()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from marketdata.simulator.scenarios import SCENARIOS
+from marketdata.synthetic_market.scenarios import SCENARIOS
 from mdp_site.dev.demo.environment import DEMO_USER, LOOPBACK, SIMULATOR_KEY, DemoError, Ports, write_private
 
 ROOT: Final = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ from marketdata.errors import ConfigurationError
 from marketdata.feeds import FeedTarget
 from marketdata.providers import registry
 from marketdata.providers.plugin import ProviderPlugin
-from marketdata.providers.registry import provider_names, provider_plugin
+from marketdata.providers.registry import provider_emulator, provider_names, provider_plugin
 
 PACKAGE = "provider_of_a_test"
 
@@ -64,6 +64,14 @@ def test_a_plugin_under_another_name_is_refused(package: Path) -> None:
     (package / "plugin.py").write_text(f"class Mine:\n{parts}\n    name = 'other'\n\nPLUGIN = Mine()\n")
     with pytest.raises(ConfigurationError, match="calls itself 'other'; expected: 'mine'"):
         provider_plugin("mine")
+
+
+@pytest.mark.parametrize("name", ["replay", "nobody"])
+def test_a_provider_whose_protocol_nothing_serves_is_refused_with_those_that_are_served(name: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=f"'{name}' cannot be served; providers with an emulator: massive"
+    ):
+        provider_emulator(name)
 
 
 def test_what_an_operator_wants_is_checked_without_a_key() -> None:

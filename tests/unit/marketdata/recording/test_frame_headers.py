@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.feeds import MAX_FRAME_CHARACTERS, Frame
+from marketdata.providers.massive.emulator.fan_out import FanOut
+from marketdata.providers.massive.emulator.protocol import Subscriptions
 from marketdata.providers.massive.framing import FrameRouter, count_events
 from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.clock import market_time_ms
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.summary import NO_TYPE, NOT_EVENTS, summarize
-from marketdata.replay_server.fan_out import FanOut
-from marketdata.simulator.protocol import Subscriptions
 from tests.support.builders import quote_wire, trade_wire
 from tests.unit.marketdata.recording.recordings import OPENING_MS, write_recording
 

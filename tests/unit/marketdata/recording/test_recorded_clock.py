@@ -3,9 +3,9 @@
 import json
 
 from marketdata.feeds import Frame
+from marketdata.providers.massive.emulator.protocol import clock_frame
 from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.clock import RecordedClock, market_time_ms
-from marketdata.simulator.protocol import clock_frame
 from tests.support.builders import trade_wire
 
 START_MS = 1_700_000_000_000

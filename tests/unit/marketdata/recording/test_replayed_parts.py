@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
 from marketdata.feeds import Frame
+from marketdata.providers.massive.emulator.fan_out import FanOut, recorded_channels
+from marketdata.providers.massive.emulator.protocol import Subscriptions, parse_subscriptions
 from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.providers.registry import recorded_format
 from marketdata.recording.format import IndexEntry
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.selection import Selection
-from marketdata.replay_server.fan_out import FanOut, recorded_channels
-from marketdata.simulator.protocol import Subscriptions, parse_subscriptions
 from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
 from tests.support.manual_clock import ManualClock
 from tests.unit.marketdata.recording.recordings import OPENING_MS, frames_from, in_pairs, write_recording

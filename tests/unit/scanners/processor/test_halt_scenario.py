@@ -8,15 +8,16 @@ import pytest
 from msgspec import structs
 
 from marketdata.payloads import RowBlock
+from marketdata.providers.massive.emulator.spelling import CHANNEL_OF, messages_of
 from marketdata.providers.massive.framing import QUEUE_OF
 from marketdata.providers.massive.wire import EventType
-from marketdata.simulator.price_moves import BandPressure
-from marketdata.simulator.scenarios import scenario_named
+from marketdata.synthetic_market.price_moves import BandPressure
+from marketdata.synthetic_market.scenarios import scenario_named
 from marketdata.transport.base import Batch
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import batch, block_rows
-from tests.unit.marketdata.simulator.markets import calendar, instant, market
+from tests.unit.marketdata.synthetic_market.markets import calendar, instant, market
 
 START: Final = "2026-11-20T10:00"
 START_MS: Final = instant(START)
@@ -66,8 +67,8 @@ class Course:
     def _batches(self) -> list[Batch]:
         return [
             batch(
-                QUEUE_OF[EventType(block.channel)],
-                msgspec.json.encode(block.messages()),
+                QUEUE_OF[EventType(CHANNEL_OF[block.kind])],
+                msgspec.json.encode(messages_of(block)),
                 feed_time_ms=self._market.now_ms,
             )
             for block in self._market.step(STEP_MS)

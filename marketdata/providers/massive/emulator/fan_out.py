@@ -1,0 +1,100 @@
+"""Who gets what of a recorded frame: pure decisions over its bytes and a client's subscriptions.
+
+A frame that nobody filters goes out as it came, without a look at its events. Otherwise the wanted events
+are put together again from their original texts; when that is all of them, again the frame as it came.
+A broken frame, of which the listener saves pieces, goes to everybody as it came: pieces that are put
+together again might be cut in other places. What the provider said of the recorded connection (its
+statuses) is not sent: the client has one of its own.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from marketdata.providers.massive.emulator.protocol import SERVED_CHANNELS, Subscriptions
+from marketdata.recording.frames import EventHeader, FrameEvents, FrameReader
+
+
+def recorded_channels(subscriptions: Collection[str]) -> frozenset[str]:
+    """The channels of which a recording has something, by its own subscriptions such as `A.*`.
+
+    All of them where it does not say.
+    """
+    return frozenset(entry.partition(".")[0] for entry in subscriptions) or SERVED_CHANNELS
+
+
+class FanOut:
+    """What each client gets. `symbols`: nothing but these; None leaves nothing out.
+
+    `frame_reader` reads the recorded format. What is not an array of events, or has no type, goes to every
+    client, as it would from the provider.
+    """
+
+    def __init__(
+        self,
+        frame_reader: FrameReader,
+        channels: frozenset[str],
+        symbols: frozenset[str] | None = None,
+    ) -> None:
+        self._frame_reader = frame_reader
+        self._channels = channels
+        self._symbols = symbols
+
+    def outgoing(self, data: str | bytes) -> "Outgoing":
+        """The frame, to be asked for each client's part."""
+        return Outgoing(data, self._frame_reader, self._channels, self._symbols)
+
+
+class Outgoing:
+    """One frame on its way to several clients; it is taken apart at most once."""
+
+    def __init__(
+        self,
+        data: str | bytes,
+        frame_reader: FrameReader,
+        channels: frozenset[str],
+        symbols: frozenset[str] | None,
+    ) -> None:
+        self._frame_reader = frame_reader
+        self._data = data if isinstance(data, bytes) else data.encode(errors="surrogatepass")
+        self._channels = channels
+        self._symbols = symbols
+        self._must_look = symbols is not None or frame_reader.may_have_status(self._data)
+        self._events: FrameEvents | None = None
+        self._looked = False
+
+    def part_for(self, subscriptions: Subscriptions) -> bytes | None:
+        """What a client with these subscriptions gets; None for nothing."""
+        whole = bool(self._channels) and all(map(subscriptions.wants_all, self._channels))
+        if whole and not self._must_look:
+            return self._data
+        events = self._look()
+        if events is None or not events.texts:
+            return self._data
+        wanted = self._wanted(subscriptions.wants_all, subscriptions.tickers())
+        texts = [text for header, text in zip(events.headers, events.texts, strict=True) if wanted(header)]
+        if len(texts) == len(events.texts):
+            return self._data
+        return b"[" + b",".join(texts) + b"]" if texts else None
+
+    def _look(self) -> FrameEvents | None:
+        if not self._looked:
+            self._events = self._frame_reader.events(self._data)
+            self._looked = True
+        return self._events
+
+    def _wanted(
+        self, wants_all: Callable[[str], bool], tickers: Mapping[str, frozenset[str]]
+    ) -> Callable[[EventHeader], bool]:
+        symbols = self._symbols
+
+        def wanted(header: EventHeader) -> bool:
+            if header.is_status:
+                return False
+            if not header.kind:
+                return symbols is None
+            if symbols is not None and header.symbol not in symbols:
+                return False
+            if header.kind not in self._channels:
+                return True
+            return wants_all(header.kind) or header.symbol in tickers.get(header.kind, ())
+
+        return wanted
