@@ -11,8 +11,16 @@ from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "environment.example"
-# Read by the Procfile's shell lines, the kernels, OpenTelemetry and the replay itself, not by our settings.
-READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|REPLAY_[A-Z]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
+# Read by the Procfile's shell lines, the kernels and OpenTelemetry, not by our settings.
+READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
+# Those of a provider that is not chosen are read as well.
+SITE_NAMES = (
+    "import mdp_site.settings as site;"
+    "from marketdata.providers.registry import provider_names, provider_plugin;"
+    "[provider_plugin(name).read_settings(site.env) for name in provider_names()];"
+    "print('\\n'.join(site.env.names));"
+)
+IDENTITY_NAMES = "import mdp_site.dev.identity.settings as identity; print('\\n'.join(identity.env.names))"
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -45,9 +53,8 @@ def production(tmp_path: Path) -> dict[str, str]:
     return values | {"STATE_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
 
 
-@pytest.mark.parametrize("module", ["mdp_site.settings", "mdp_site.dev.identity.settings"])
-def test_every_setting_is_documented(module: str, tmp_path: Path) -> None:
-    program = f"import {module} as module; print('\\n'.join(module.env.names))"
+@pytest.mark.parametrize("program", [SITE_NAMES, IDENTITY_NAMES], ids=["site", "identity"])
+def test_every_setting_is_documented(program: str, tmp_path: Path) -> None:
     state = {"STATE_DIR": str(tmp_path), "IDENTITY_STATE_DIR": str(tmp_path)}
     # A name that is set keeps its reader from asking for the alternative (POLYGON_API_KEY, NAME_FILE).
     result = run("-c", program, **state)
@@ -56,11 +63,7 @@ def test_every_setting_is_documented(module: str, tmp_path: Path) -> None:
 
 
 def test_nothing_is_documented_that_nobody_reads(tmp_path: Path) -> None:
-    program = (
-        "import mdp_site.settings as site, mdp_site.dev.identity.settings as identity;"
-        "print('\\n'.join(site.env.names | identity.env.names))"
-    )
-    result = run("-c", program, STATE_DIR=str(tmp_path), IDENTITY_STATE_DIR=str(tmp_path))
+    result = run("-c", SITE_NAMES + IDENTITY_NAMES, STATE_DIR=str(tmp_path), IDENTITY_STATE_DIR=str(tmp_path))
     unread = documented().keys() - set(result.stdout.split())
     assert {name for name in unread if not READ_ELSEWHERE.fullmatch(name)} == set()
 
