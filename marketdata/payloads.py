@@ -6,7 +6,7 @@ rows, its whole shard, and a leaderboard are all row blocks; nobody builds an ob
 per row until the last step towards a browser.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -62,6 +62,32 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
                 value = column[index]
                 row[name] = None if value != value else value  # noqa: PLR0124 - NaN is the one value unlike itself
             yield row
+
+
+class TickHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What the row blocks of one tick have in common; `RowBlock` says what each field means."""
+
+    producer: str
+    epoch: int
+    tick: int
+    published_ns: int
+    received_ns: int
+    market_time_ms: int
+    shows_test_issues: bool
+
+    def block(self, symbols: Sequence[str], columns: Mapping[str, Column]) -> RowBlock:
+        """A block under this header."""
+        return RowBlock(
+            producer=self.producer,
+            epoch=self.epoch,
+            tick=self.tick,
+            published_ns=self.published_ns,
+            received_ns=self.received_ns,
+            market_time_ms=self.market_time_ms,
+            symbols=tuple(symbols),
+            columns=columns,
+            shows_test_issues=self.shows_test_issues,
+        )
 
 
 class UnknownPiece(msgspec.Struct, array_like=True, frozen=True):

@@ -105,6 +105,11 @@ class MarketTable:
         """The symbol of each row. Do not change."""
         return self._index.symbols
 
+    def symbols_of(self, rows: Rows) -> Sequence[str]:
+        """The symbols of some rows, in their order."""
+        symbols = self._index.symbols
+        return [symbols[row] for row in rows.tolist()]
+
     @property
     def test_issues(self) -> NDArray[np.bool_]:
         """Which rows are of test issues. Do not change."""
@@ -146,7 +151,7 @@ class MarketTable:
 
         What is left is marked, and so are the sheets: their rows are others now.
         """
-        symbols = [self.symbols[row] for row in rows.tolist()]
+        symbols = self.symbols_of(rows)
         self._index = SymbolIndex()
         self._index.add(symbols)
         capacity = _capacity(INITIAL_CAPACITY, len(rows))

@@ -9,7 +9,7 @@ cache. `dependencies` says what keeps an owner from working, and `outcome` count
 `reference` what is known of them.
 
 `tick` is what a shard publishes: its rows, the `emissions` of analyzers, what was `set_aside` as not
-understood, and those parts of the `checkpoint` that are due. All its blocks have one `stamp`.
+understood, and those parts of the `checkpoint` that are due.
 """
 
 from scanners.processor.service import Processor

@@ -10,13 +10,12 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 
 from marketdata.errors import ContentError
-from marketdata.payloads import RowBlock
+from marketdata.payloads import RowBlock, TickHeader
 from marketdata.reference.waiting import EVENTS
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingDay
 from scanners.processor.admission import Admission, within_bounds
-from scanners.processor.stamp import Stamp
 from scanners.table import MarketTable
 
 
@@ -36,10 +35,10 @@ class CheckpointParts:
         """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
-    def due_sheets(self, stamp: Stamp) -> Mapping[str, RowBlock]:
+    def due_sheets(self, header: TickHeader) -> Mapping[str, RowBlock]:
         """The sheets that changed since they were stored."""
         return {
-            name: stamp.block(self._table.symbols, self._table.copy_sheet(name))
+            name: header.block(self._table.symbols, self._table.copy_sheet(name))
             for name, sheet in self._table.sheets.items()
             if sheet.is_changed
         }
@@ -55,12 +54,12 @@ class CheckpointParts:
             completes=not tape.is_complete,
         )
 
-    def due_refused(self, stamp: Stamp) -> RowBlock | None:
+    def due_refused(self, header: TickHeader) -> RowBlock | None:
         """The symbols that got no row, with their events of the day; None where that is stored as it is."""
         refused = self._admission.refused()
         if refused is None:
             return None
-        return stamp.block(tuple(refused), {EVENTS: np.array(list(refused.values()), dtype=np.float64)})
+        return header.block(tuple(refused), {EVENTS: np.array(list(refused.values()), dtype=np.float64)})
 
     def confirm(self, tick: ShardTick) -> None:
         """The tick was published: none of its parts is due any more."""

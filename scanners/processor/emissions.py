@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marketdata.payloads import RowBlock
+from marketdata.payloads import RowBlock, TickHeader
 from marketdata.schema import CIRCUMSTANCES
 from scanners.analyzers.base import Emission
-from scanners.processor.stamp import Stamp
 from scanners.table import MarketTable
 
 
@@ -26,7 +25,7 @@ class Emissions:
         """Keep what an analyzer emitted."""
         self._emitted.setdefault(emission.stream, []).append(emission)
 
-    def settle(self, table: MarketTable, stamp: Stamp) -> None:
+    def settle(self, table: MarketTable, header: TickHeader) -> None:
         """Make one block for each stream of what was emitted, with the present circumstances of its rows."""
         for stream, emissions in self._emitted.items():
             rows = np.concatenate([emission.rows for emission in emissions])
@@ -38,7 +37,7 @@ class Emissions:
                 for name in emissions[0].columns
             }
             circumstances = table.copy_columns(rows[shown], CIRCUMSTANCES)
-            block = stamp.rows(table, rows[shown], {**columns, **circumstances})
+            block = header.block(table.symbols_of(rows[shown]), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
 

@@ -44,7 +44,7 @@ class ReferenceData:
         day the columns of the session before the block's day are absent too: by then another session is the
         previous one. A block whose market time is 0 does not say for which day it is, and serves any.
         """
-        found = self._find([table.symbols[row] for row in rows.tolist()])
+        found = self._find(table.symbols_of(rows))
         table.write(table.columns(REFERENCE_COLUMNS), rows, self._matrix[:, found])
         if day is None or not day.contains(self._market_time_ms):
             table.clear(SNAPSHOT_COLUMNS, rows)

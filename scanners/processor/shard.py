@@ -162,7 +162,7 @@ class ShardProcessor:
         changed = self._derive()
         staying = self._admission.staying(self._table, self._reference.symbols)
         rows_leave = len(staying) < len(self._table)
-        stamp = self._ticks.start(
+        header = self._ticks.start(
             published_ns=published_ns,
             received_ns=self._received_ns,
             market_time_ms=self._time.newest_ms,
@@ -171,7 +171,7 @@ class ShardProcessor:
         if rows_leave:
             self._keep(staying)
             changed = self._table.take_changed()
-        return self._ticks.finish(stamp, changed)
+        return self._ticks.finish(header, changed)
 
     def confirm(self, tick: ShardTick) -> None:
         """The tick was published: nothing of it has to be published again."""

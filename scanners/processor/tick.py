@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from marketdata.payloads import TickHeader
 from marketdata.store.shard_state import ShardTick
 from scanners.processor.checkpoint import CheckpointParts
 from scanners.processor.emissions import Emissions
 from scanners.processor.set_aside import SetAside
-from scanners.processor.stamp import Stamp
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -38,14 +38,14 @@ class Ticks:
 
     def start(
         self, *, published_ns: int, received_ns: int, market_time_ms: int, rows_will_leave: bool
-    ) -> Stamp:
+    ) -> TickHeader:
         """Number a tick, and make blocks of what happened while all rows are still in the table.
 
         Where rows leave, one number is left out: so readers that follow the changes read the whole, and learn
         which rows are gone.
         """
         self._number += 2 if rows_will_leave else 1
-        stamp = Stamp(
+        header = TickHeader(
             producer=self._producer,
             epoch=self._epoch,
             tick=self._number,
@@ -54,23 +54,26 @@ class Ticks:
             market_time_ms=market_time_ms,
             shows_test_issues=self._show_test_issues,
         )
-        self.emissions.settle(self._table, stamp)
-        return stamp
+        self.emissions.settle(self._table, header)
+        return header
 
-    def finish(self, stamp: Stamp, changed: Rows) -> ShardTick:
+    def finish(self, header: TickHeader, changed: Rows) -> ShardTick:
         """The tick: all rows, those that changed, and what is due or was not published yet."""
         table, checkpoint = self._table, self._checkpoint
-        whole = stamp.block(table.symbols, table.copy_columns())
-        all_changed = len(changed) == len(table)
+        whole = header.block(table.symbols, table.copy_columns())
+        if len(changed) == len(table):
+            changed_block = whole
+        else:
+            changed_block = header.block(table.symbols_of(changed), table.copy_columns(changed))
         return ShardTick(
             whole=whole,
-            changed=whole if all_changed else stamp.rows(table, changed, table.copy_columns(changed)),
-            sheets=checkpoint.due_sheets(stamp),
+            changed=changed_block,
+            sheets=checkpoint.due_sheets(header),
             sheet_names=checkpoint.sheet_names,
             streams=self.emissions.unpublished(),
             tapes=checkpoint.due_tapes(),
             unknown=self.set_aside.newest(),
-            refused=checkpoint.due_refused(stamp),
+            refused=checkpoint.due_refused(header),
         )
 
     def confirm(self, tick: ShardTick) -> None:

@@ -136,7 +136,7 @@ class MarketScanner:
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,
         )
-        symbols = tuple([self._table.symbols[row] for row in rows.tolist()])
+        symbols = tuple(self._table.symbols_of(rows))
         block = RowBlock(
             producer=board.name,
             epoch=self._epoch,
