@@ -1,0 +1,122 @@
+"""One publication of a shard is one transaction, whose end says what has to be stored again."""
+
+from typing import Final
+
+import pytest
+
+from marketdata.clock import SystemClock
+from marketdata.errors import StoreUnavailable
+from marketdata.store.publisher import BlockPublisher
+from marketdata.store.shard_state import ShardTick
+from marketdata.store.snapshots import SnapshotReader
+from marketdata.tapes import TapeWrites
+from marketdata.transport.queues import QueueName
+from scanners.processor.shard import ShardProcessor
+from scanners.processor.stored_shard import StoredShard
+from scanners.registry import routes
+from scanners.tape import storing
+from tests.support.builders import aggregate_wire, batch, calendar_of, new_york_ms, trade_wire
+
+SHARD: Final = 3
+DAY: Final = "2026-11-23"
+OPENS_MS: Final = new_york_ms(DAY, "09:30")
+
+
+class MemoryPublisher(BlockPublisher):
+    """Keeps what a cache was asked to store, in order."""
+
+    def __init__(self) -> None:
+        self.stored: list[ShardTick | TapeWrites] = []
+        self.is_away = False
+        self.holds_all_parts = True
+
+    async def publish_tick(self, shard: int, tick: ShardTick) -> bool:
+        assert shard == SHARD
+        self._keep(tick)
+        return self.holds_all_parts
+
+    async def store_tapes(self, writes: TapeWrites) -> None:
+        self._keep(writes)
+
+    def _keep(self, written: ShardTick | TapeWrites) -> None:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        self.stored.append(written)
+
+
+class UnreadSnapshots(SnapshotReader):
+    """A store of which nothing is read."""
+
+    def __init__(self) -> None:
+        """Without a server."""
+
+
+class Published:
+    """A shard with one bar and one trade, and the cache that it publishes into."""
+
+    def __init__(self) -> None:
+        self.publisher = MemoryPublisher()
+        self.processor = ShardProcessor(
+            SHARD, routes=routes(), calendar=calendar_of(DAY, "2026-11-24"), epoch=1
+        )
+        self._stored = StoredShard(
+            SHARD,
+            snapshots=UnreadSnapshots(),
+            publisher=self.publisher,
+            clock=SystemClock(),
+        )
+        self.processor.apply(
+            [
+                batch(QueueName.AGGREGATE, [aggregate_wire("A", start_ms=OPENS_MS)]),
+                batch(QueueName.TRADES, [trade_wire("A", timestamp_ms=OPENS_MS)]),
+            ]
+        )
+
+    async def publish(self) -> ShardTick:
+        return await self._stored.publish(self.processor)
+
+
+def due(tick: ShardTick) -> tuple[bool, bool]:
+    """Whether the tick stores sheets, and tapes."""
+    assert tick.tapes is not None
+    return bool(tick.sheets), bool(tick.tapes.writes)
+
+
+async def test_what_a_tick_has_stored_is_not_stored_again() -> None:
+    shard = Published()
+    first, second = await shard.publish(), await shard.publish()
+    assert shard.publisher.stored == [first, second]
+    assert (due(first), due(second)) == ((True, True), (False, False))
+    assert second.whole.tick == first.whole.tick + 1
+
+
+async def test_after_a_cache_that_was_away_all_parts_are_stored_again() -> None:
+    shard = Published()
+    await shard.publish()
+    shard.publisher.is_away = True
+    with pytest.raises(StoreUnavailable):
+        await shard.publish()
+    shard.publisher.is_away = False
+    assert due(await shard.publish()) == (True, True)
+    assert due(await shard.publish()) == (False, False)
+
+
+async def test_a_cache_that_lost_a_part_is_given_all_of_them_with_the_next_tick() -> None:
+    shard = Published()
+    shard.publisher.holds_all_parts = False
+    await shard.publish()
+    shard.publisher.holds_all_parts = True
+    assert due(await shard.publish()) == (True, True)
+
+
+async def test_too_much_of_the_tapes_for_one_transaction_goes_ahead_of_the_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storing, "PORTION_BYTES", 0)
+    shard = Published()
+    tick = await shard.publish()
+    portion, last = shard.publisher.stored
+    assert isinstance(portion, TapeWrites)
+    assert portion.symbols == ["A"]
+    assert last is tick
+    assert due(tick) == (True, False)
