@@ -63,7 +63,7 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
             yield row
 
 
-class BlockHeader(msgspec.Struct, frozen=True, kw_only=True):
+class TickHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What the row blocks of one tick have in common; `RowBlock` says what each field means."""
 
     producer: str

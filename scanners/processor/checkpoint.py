@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 
 from marketdata.errors import ContentError
-from marketdata.payloads import BlockHeader, RowBlock
+from marketdata.payloads import RowBlock, TickHeader
 from marketdata.reference.waiting import EVENTS
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
@@ -35,7 +35,7 @@ class CheckpointParts:
         """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
-    def due_sheets(self, header: BlockHeader) -> Mapping[str, RowBlock]:
+    def due_sheets(self, header: TickHeader) -> Mapping[str, RowBlock]:
         """The sheets that changed since they were stored."""
         return {
             name: header.block(self._table.symbols, self._table.copy_sheet(name))
@@ -54,7 +54,7 @@ class CheckpointParts:
             completes=not tape.is_complete,
         )
 
-    def due_refused(self, header: BlockHeader) -> RowBlock | None:
+    def due_refused(self, header: TickHeader) -> RowBlock | None:
         """The symbols that got no row, with their events of the day; None where that is stored as it is."""
         refused = self._admission.refused()
         if refused is None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marketdata.payloads import BlockHeader, RowBlock
+from marketdata.payloads import RowBlock, TickHeader
 from marketdata.schema import CIRCUMSTANCES
 from scanners.analysis.contract import Emission
 from scanners.table import MarketTable
@@ -25,7 +25,7 @@ class Emissions:
         """Keep what an analyzer emitted."""
         self._emitted.setdefault(emission.stream, []).append(emission)
 
-    def settle(self, table: MarketTable, header: BlockHeader) -> None:
+    def settle(self, table: MarketTable, header: TickHeader) -> None:
         """Make one block for each stream of what was emitted, with the present circumstances of its rows."""
         for stream, emissions in self._emitted.items():
             rows = np.concatenate([emission.rows for emission in emissions])

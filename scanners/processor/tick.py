@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from marketdata.payloads import BlockHeader
+from marketdata.payloads import TickHeader
 from marketdata.store.shard_state import ShardTick
 from scanners.processor.checkpoint import CheckpointParts
 from scanners.processor.emissions import Emissions
@@ -38,14 +38,14 @@ class Ticks:
 
     def start(
         self, *, published_ns: int, received_ns: int, market_time_ms: int, rows_will_leave: bool
-    ) -> BlockHeader:
+    ) -> TickHeader:
         """Number a tick, and make blocks of what happened while all rows are still in the table.
 
         Where rows leave, one number is left out: so readers that follow the changes read the whole, and learn
         which rows are gone.
         """
         self._number += 2 if rows_will_leave else 1
-        header = BlockHeader(
+        header = TickHeader(
             producer=self._producer,
             epoch=self._epoch,
             tick=self._number,
@@ -57,7 +57,7 @@ class Ticks:
         self.emissions.settle(self._table, header)
         return header
 
-    def finish(self, header: BlockHeader, changed: Rows) -> ShardTick:
+    def finish(self, header: TickHeader, changed: Rows) -> ShardTick:
         """The tick: all rows, those that changed, and what is due or was not published yet."""
         table, checkpoint = self._table, self._checkpoint
         whole = header.block(table.symbols, table.copy_columns())

@@ -17,7 +17,6 @@ PAGES = ("templates/", "widgets/client/src/")
 # What may name the vendor outside its room, each with the reason. Nothing else is to be added here.
 EXCEPTIONS = {
     "marketdata/providers/registry.py": "the one line that says which package has which name",
-    "marketdata/simulator/": "the emulator of the vendor's protocol, until it moves into the room",
     "mdp_site/dev/demo/environment.py": "the demo sets the provider's variables for its own simulator",
 }
 
