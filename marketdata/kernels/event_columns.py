@@ -92,8 +92,8 @@ FIELD: Final = np.dtype(
 Its values go to `line`, unless that is `NO_LINE`. A whole number is divided by `divisor`: the quotient goes
 to `line`, the remainder to `remainder_line`. A field that `is_nullable` may be null, which is as if it were
 absent; then `absent` stands in its line. `longest` bounds a symbol, in bytes, `at_least` and `below` a
-number. A field whose spelling goes into a digest has a number among those that do, from 1 on, and the line
-of the digest.
+number. Of a field whose spelling goes into a digest, `line` is that of the digest, and `number_in_digest`
+counts such fields, from 1 on.
 """
 
 EVENT_TYPE: Final = np.dtype([("tag", np.uint64), ("longest_span_ms", np.int64)])
@@ -105,13 +105,6 @@ ODD_EVENT: Final = np.dtype([("event", np.int64), ("start", np.int64), ("end", n
 NO_LINE: Final = -1
 NO_TYPE: Final = -1
 NO_FIELD: Final = -1
-
-_NUMBER: Final = int(Kind.NUMBER)
-_WHOLE_NUMBER: Final = int(Kind.WHOLE_NUMBER)
-_NUMBER_OR_TEXT: Final = int(Kind.NUMBER_OR_TEXT)
-_ANY: Final = int(Kind.ANY)
-_SYMBOL: Final = int(Kind.SYMBOL)
-_TAG: Final = int(Kind.TAG)
 
 _KEY_SHIFT: Final = np.uint64(64 - KEY_TABLE_BITS)
 _ONE: Final = np.uint64(1)
@@ -205,17 +198,17 @@ def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, array
             if behind_null != NOT_PLAIN:
                 bit = _NO_BITS
                 at = behind_null
-            elif kind == _SYMBOL:
+            elif kind == Kind.SYMBOL:
                 start = at + 1
                 at = after_symbol(text, at, layout.characters, field["longest"])
                 arrays.symbols[event] = packed(text, start, at - 1)
                 arrays.symbol_starts[event], arrays.symbol_lengths[event] = start, at - 1 - start
-            elif kind == _TAG:
+            elif kind == Kind.TAG:
                 tag, at = word(text, at)
                 event_type = _type_of(tag, layout.types)
                 if event_type == NO_TYPE:
                     return NOT_PLAIN
-            elif kind == _ANY:
+            elif kind == Kind.ANY:
                 start = at
                 at = after_value(text, at)
                 spellings += spelling(text, start, at, field["number_in_digest"])
@@ -259,11 +252,11 @@ def _read_to_line(
     """The place behind a value of which a line is made."""
     field = layout.fields[number_of_field]
     kind = field["kind"]
-    if kind == _NUMBER:
+    if kind == Kind.NUMBER:
         return _read_number(text, at, event, field, lines)
-    if kind == _WHOLE_NUMBER:
+    if kind == Kind.WHOLE_NUMBER:
         return _read_whole_number(text, at, event, field, lines)
-    if kind == _NUMBER_OR_TEXT:
+    if kind == Kind.NUMBER_OR_TEXT:
         return _read_number_or_text(text, at, event, field, lines)
     flags, at = _flags_of_codes(text, at, layout.flags[number_of_field])
     if at != NOT_PLAIN and field["line"] != NO_LINE:
