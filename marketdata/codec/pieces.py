@@ -1,6 +1,7 @@
 """The pieces of what should be a JSON array: its elements, or what can be saved of a broken one."""
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -94,14 +95,40 @@ def _saved(part: bytes, tag_field: str) -> Sequence[bytes]:
     """
     if is_json(part):
         return (part,)
+    cuts = [between.span(1) for between in _BETWEEN_OBJECTS.finditer(part)]
+    starts = (0, *(behind for _, behind in cuts))
+    ends = (*(before for before, _ in cuts), len(part))
+    objects = [part[start:end] for start, end in zip(starts, ends, strict=True)]
+    are_events = [_is_event(piece, tag_field) for piece in objects]
     pieces: list[bytes] = []
-    start = 0
-    for between in _BETWEEN_OBJECTS.finditer(part):
-        pieces += (part[start : between.start() + 1], *_around(between[1]))
-        start = between.end() - 1
-    pieces.append(part[start:])
-    is_cut = all(map(_is_balanced, pieces)) or any(_is_event(piece, tag_field) for piece in pieces)
-    return pieces if is_cut else (part,)
+    end = 0
+    for first, last in _whole_by_braces(objects, are_events):
+        pieces += (*_around(part[end : starts[first]]), part[starts[first] : ends[last]])
+        end = ends[last]
+    return pieces if any(are_events) or all(map(_is_balanced, pieces)) else (part,)
+
+
+def _whole_by_braces(objects: Sequence[bytes], are_events: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """The first and the last of the neighbours that are one object by their braces, none of them an event."""
+    closed_by = list(range(len(objects)))
+    opened: list[tuple[int, int]] = []
+    depth = 0
+    for index, text in enumerate(objects):
+        before, depth = depth, depth + text.count(b"{") - text.count(b"}")
+        while opened and opened[-1][1] >= depth:
+            first, outside = opened.pop()
+            if outside == depth:
+                closed_by[first] = index
+        if depth > before:
+            opened.append((index, before))
+    events_before = (0, *itertools.accumulate(are_events))
+    first = 0
+    while first < len(objects):
+        last = closed_by[first]
+        if events_before[last + 1] > events_before[first]:
+            last = first
+        yield first, last
+        first = last + 1
 
 
 def _is_balanced(piece: bytes) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marketdata.events import LONGEST_SYMBOL, SYMBOL_PATTERN
@@ -255,6 +255,11 @@ NOT_JSON = (
         st.tuples(st.sampled_from(NOT_JSON), st.lists(known_events, min_size=1, max_size=2)), max_size=4
     ),
     as_bytes=st.booleans(),
+)
+@example(
+    before=[],
+    broken=[(NOT_JSON[index], [trade_wire("IBM")]) for index in (2, 11, 2)],
+    as_bytes=False,
 )
 def test_what_is_no_json_costs_itself_and_not_its_frame(
     before: list[dict[str, object]],
