@@ -73,9 +73,9 @@ class Emission(msgspec.Struct, frozen=True):
 class Analyzer(Protocol):
     """Turns events of one kind into columns. Pure: no I/O, no clock, and no state but the table.
 
-    All state lives in the table, in published columns, sheets and the tape, so a shard that another process
-    restores from what is stored continues exactly where this one stopped. Events may come late, twice, and
-    after a restart again: applying an event a second time changes nothing and emits nothing.
+    All state is in the table: in published columns, private columns and the tape. So another process that
+    restores the stored state of a shard continues exactly where this one stopped. Events may arrive late,
+    twice, and again after a restart: a second application of an event changes nothing and emits nothing.
     """
 
     @property
@@ -95,8 +95,8 @@ class Analyzer(Protocol):
         return ()
 
     @property
-    def sheets(self) -> Mapping[str, Sequence[str]]:
-        """The sheets that it owns, each with its columns."""
+    def private_columns(self) -> Mapping[str, Sequence[str]]:
+        """The groups of private columns that it owns: name of the group -> names of its columns."""
         return MappingProxyType({})
 
     @property
@@ -115,7 +115,7 @@ class Analyzer(Protocol):
         return ()
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        """Apply events, mark the rows and sheets that changed, and say what happened."""
+        """Apply events, mark the rows and private columns that changed, and return what happened."""
 
     def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
         """At each tick, before `derive`: change and mark what the market's time alone has changed."""
@@ -128,8 +128,8 @@ class Analyzer(Protocol):
     def start_day(self, table: MarketTable) -> None:
         """A trading day began (04:00 New York): forget the one before, and mark all rows."""
         table.clear(names(self.columns))
-        for name in self.sheets:
-            table.sheets[name].clear()
+        for name in self.private_columns:
+            table.private_columns[name].clear()
 
     def start_regular_session(self, table: MarketTable) -> None:
         """The market's time reached 09:30: reset what counts from the open, and mark all rows."""

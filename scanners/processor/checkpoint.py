@@ -1,7 +1,7 @@
 """The stored state of one shard as its processor sees it: what the cache holds, what is due, how to restore.
 
-The rows are stored whole at every tick. Sheets, tapes and refused symbols are stored only after they changed,
-or when the cache may have lost them.
+The rows are stored whole at every tick. Private columns, tapes and refused symbols are stored only after they
+changed, or when the cache may have lost them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,20 +27,20 @@ class CheckpointParts:
         self._admission = admission
 
     @property
-    def sheet_names(self) -> Sequence[str]:
-        """All sheets of the shard."""
-        return tuple(self._table.sheets)
+    def private_groups(self) -> Sequence[str]:
+        """The names of all groups of private columns of the shard."""
+        return tuple(self._table.private_columns)
 
     def tapes_ahead(self) -> Iterator[TapeWrites]:
         """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
-    def due_sheets(self, header: TickHeader) -> Mapping[str, RowBlock]:
-        """The sheets that changed since they were stored."""
+    def due_private_columns(self, header: TickHeader) -> Mapping[str, RowBlock]:
+        """The groups of private columns that changed since they were stored, by name."""
         return {
-            name: header.block(self._table.symbols, self._table.copy_sheet(name))
-            for name, sheet in self._table.sheets.items()
-            if sheet.is_changed
+            name: header.block(self._table.symbols, self._table.copy_private_columns(name))
+            for name, private in self._table.private_columns.items()
+            if private.is_changed
         }
 
     def due_tapes(self) -> TapeTick | None:
@@ -63,23 +63,23 @@ class CheckpointParts:
 
     def confirm(self, tick: ShardTick) -> None:
         """The tick was published: none of its parts is due any more."""
-        for name in tick.sheets:
-            self._table.sheets[name].mark(changed=False)
+        for name in tick.private_columns:
+            self._table.private_columns[name].mark(changed=False)
         self._table.tape.confirm()
         self._admission.confirm()
 
     def store_anew(self) -> None:
         """The cache may have lost what it held: all parts are due."""
-        for sheet in self._table.sheets.values():
-            sheet.mark()
+        for private in self._table.private_columns.values():
+            private.mark()
         self._table.tape.store_anew()
         self._admission.store_anew()
 
     def restore(self, stored: Checkpoint, known: AbstractSet[str], day: TradingDay | None) -> None:
-        """Fill an empty table with rows and sheets, and prepare the tapes of the day that goes on."""
+        """Fill an empty table with rows and private columns, and prepare the tapes of the present day."""
         self._table.apply(within_bounds(stored.whole, known))
-        for name, block in stored.sheets.items():
-            self._table.apply_sheet(name, block)
+        for name, block in stored.private_columns.items():
+            self._table.apply_private_columns(name, block)
         if day is not None:
             self._table.tape.begin(day.day_start_ms)
 
@@ -107,6 +107,6 @@ def check_producer(stored: Checkpoint, producer: str) -> None:
     Raises:
         ContentError: with reason `row_block` for a block of another producer.
     """
-    for block in (stored.whole, *stored.sheets.values()):
+    for block in (stored.whole, *stored.private_columns.values()):
         if block.producer != producer:
             raise ContentError("row_block", f"made by {block.producer!r}, not {producer!r}")

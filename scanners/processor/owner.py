@@ -181,7 +181,7 @@ class ShardOwner:
         If we wrote it ourselves, our own state is at least as new. If the cache has restarted empty, our own
         state is all there is.
         """
-        checkpoint = await self._stored.checkpoint(self._processor.checkpoint.sheet_names)
+        checkpoint = await self._stored.checkpoint(self._processor.checkpoint.private_groups)
         self._dependencies.answered("cache")
         if checkpoint is not None and checkpoint.whole.epoch != self._processor.epoch:
             processor = self._make_processor(self._clock.time_ns())

@@ -29,7 +29,7 @@ from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.outcome import Outcome
 from scanners.processor.reference import ReferenceData, ReferenceInUse
 from scanners.processor.tick import Ticks
-from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_sheets
+from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -58,7 +58,7 @@ class ShardProcessor:
         self._producer = f"shard:{shard}"
         self._routes = {route.queue: route for route in routes}
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
-        self._table = MarketTable(table_columns(routes), table_sheets(routes))
+        self._table = MarketTable(table_columns(routes), table_private_columns(routes))
         self._time = MarketTime(calendar)
         self._reference = ReferenceInUse()
         self._admission = Admission()

@@ -33,10 +33,10 @@ class StoredShard:
         self._publisher = publisher
         self._clock = clock
 
-    async def checkpoint(self, sheet_names: Sequence[str]) -> Checkpoint | None:
+    async def checkpoint(self, private_groups: Sequence[str]) -> Checkpoint | None:
         """The newest stored state; None where there is none. Bytes that cannot be read are counted."""
         try:
-            return await self._snapshots.checkpoint(self._shard, sheet_names)
+            return await self._snapshots.checkpoint(self._shard, private_groups)
         except ContentError as error:
             metrics.STORE_MALFORMED.labels(error.reason).inc()
             log.warning("stored rows cannot be read", shard=self._shard, error=str(error))

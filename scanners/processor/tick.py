@@ -68,8 +68,8 @@ class Ticks:
         return ShardTick(
             whole=whole,
             changed=changed_block,
-            sheets=checkpoint.due_sheets(header),
-            sheet_names=checkpoint.sheet_names,
+            private_columns=checkpoint.due_private_columns(header),
+            private_groups=checkpoint.private_groups,
             streams=self.emissions.unpublished(),
             tapes=checkpoint.due_tapes(),
             unknown=self.set_aside.newest(),

@@ -76,7 +76,7 @@ class DailyRangeAnalyzer(Analyzer):
 
     name: Final = "daily_range"
     columns: Final = COLUMNS
-    sheets = MappingProxyType({})
+    private_columns = MappingProxyType({})
     streams: Final = (HIGH_ALERTS, LOW_ALERTS)
     views: Final = (RANGE,)
 

@@ -36,7 +36,7 @@ from scanners.analyzers.halts.columns import (
     OFFER_ABOVE,
 )
 from scanners.rows import Rows
-from scanners.table import MarketTable, Sheet
+from scanners.table import MarketTable, PrivateColumns
 
 BANDS, TRADING, RESUMED, HALTED = range(4)
 """What a message says: bands alone; bands that only a symbol which trades has; trading again; halted."""
@@ -53,10 +53,10 @@ LINES: Final = events.PRICE_BAND_COLUMNS
 
 _SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = map(int, HaltSign)
 _HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _SIGNS = range(len(LINES))
-_STATE_SHEET: Final = "halt_state"
+_STATE_NAME: Final = "halt_state"
 _STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
 _NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
-_TOLD_SHEET: Final = "halts_told"
+_SENT_NAME: Final = "halts_told"
 
 _Mask = NDArray[np.bool_]
 
@@ -72,8 +72,8 @@ class HaltsAnalyzer(Analyzer):
     name: Final = "halts"
     columns: Final = COLUMNS
     written_together: Final = BAND_COLUMNS
-    sheets = MappingProxyType(
-        {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
+    private_columns = MappingProxyType(
+        {_STATE_NAME: _STATE, _SENT_NAME: tuple(f"told_{number:02}" for number in range(TOLD))}
     )
     streams: Final = (HALT_STREAM,)
     views: Final = (HALT_STATE,)
@@ -89,12 +89,12 @@ class HaltsAnalyzer(Analyzer):
         keys = np.vstack((times_ns, lines[_SEQUENCE_NUMBER]))
         trades = (meaning == TRADING) | (meaning == RESUMED)
         for line, chosen in ((_HALT_NS, meaning == HALTED), (_TRADING_NS, trades)):
-            _note_newest(table.sheets[_STATE_SHEET], line, rows[chosen], keys[:, chosen])
+            _note_newest(table.private_columns[_STATE_NAME], line, rows[chosen], keys[:, chosen])
         for column, said in (("halt_timestamp", HALTED), ("resume_timestamp", RESUMED)):
             chosen = meaning == said
             np.fmax.at(table[column], rows[chosen], lines[_TIME_MS, chosen])
         _judge(table, np.unique(rows), phase.day)
-        return _emissions(table.sheets[_TOLD_SHEET], group, meaning, times_ns)
+        return _emissions(table.private_columns[_SENT_NAME], group, meaning, times_ns)
 
     def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
         """Move the earliest reopening of what is halted still: a pause is extended five minutes at a time."""
@@ -137,7 +137,7 @@ def _meaning(lines: Lines) -> NDArray[np.int64]:
 
 def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) -> None:
     """Keep the newest message of each symbol; a band of 0 is none."""
-    state = table.sheets[_STATE_SHEET]
+    state = table.private_columns[_STATE_NAME]
     held = (state.values[_NEWEST_NS], table["band_sequence_number"])
     newest = newest_per_row(rows, (times_ns, lines[_SEQUENCE_NUMBER]), held)
     bands = lines[[_HIGH, _LOW, _TIME_MS, _SEQUENCE_NUMBER]][:, newest]
@@ -147,7 +147,7 @@ def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) 
     state.mark()
 
 
-def _note_newest(state: Sheet, line: int, rows: Rows, keys: Lines) -> None:
+def _note_newest(state: PrivateColumns, line: int, rows: Rows, keys: Lines) -> None:
     """Keep the key, time and sequence number, of the newest message of each symbol at a line and the next."""
     newest = newest_per_row(rows, (keys[0], keys[1]), (state.values[line], state.values[line + 1]))
     state.values[line : line + 2, rows[newest]] = keys[:, newest]
@@ -155,7 +155,7 @@ def _note_newest(state: Sheet, line: int, rows: Rows, keys: Lines) -> None:
 
 def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
     """Whether the symbols are halted, and whether that may be a pause of the plan."""
-    state = table.sheets[_STATE_SHEET].values[:, rows]
+    state = table.private_columns[_STATE_NAME].values[:, rows]
     halt_ns, trading_ns = state[_HALT_NS], state[_TRADING_NS]
     is_later = (halt_ns > trading_ns) | (
         (halt_ns == trading_ns) & (state[_HALT_SEQUENCE] > state[_TRADING_SEQUENCE])
@@ -172,7 +172,7 @@ def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
 
 
 def _emissions(
-    told: Sheet, group: EventGroup, meaning: NDArray[np.int64], times_ns: Column
+    told: PrivateColumns, group: EventGroup, meaning: NDArray[np.int64], times_ns: Column
 ) -> Sequence[Emission]:
     """The halts and resumptions that are told now. They are few, so one is looked at after the other."""
     happened = np.flatnonzero(meaning >= RESUMED).tolist()
@@ -193,7 +193,7 @@ def _emissions(
     return (Emission(HALT_STREAM.name, group.rows[new], columns),)
 
 
-def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:
+def _note_told(told: PrivateColumns, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:
     """Note that this is told; False if it was told before.
 
     A halt is known by its time and kept as a positive number, a resumption as a negative one. What is older

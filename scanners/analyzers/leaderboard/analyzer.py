@@ -138,7 +138,7 @@ class LeaderboardAnalyzer(Analyzer):
         *bars.NEWEST_SECOND,
     )
     written_together: Final = BAR_COLUMNS
-    sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
+    private_columns: Final = MappingProxyType({**opens.PRIVATE_COLUMNS, **windows.PRIVATE_COLUMNS})
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars.

@@ -50,11 +50,11 @@ COLUMNS: Final = (
     ),
 )
 
-_SHEET: Final = "official_open"
+_OFFICIAL_NAME: Final = "official_open"
 _END_LINE: Final = 0
 
-SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {_SHEET: ("end_timestamp", "start_timestamp")}
+PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {_OFFICIAL_NAME: ("end_timestamp", "start_timestamp")}
 )
 """Of which bar the official open is, where that is not the symbol's newest bar: nearly always it is."""
 
@@ -90,7 +90,7 @@ def _note_official_open(
     is_known = ~np.isnan(official[rows])
     if not (tells.any() or is_known.any()):
         return
-    is_of_newest = np.isnan(table.sheets[_SHEET].values[_END_LINE, rows])
+    is_of_newest = np.isnan(table.private_columns[_OFFICIAL_NAME].values[_END_LINE, rows])
     is_plain = tells & is_known & is_of_newest
     if not is_plain.all():
         unclear = np.zeros(len(table), dtype=np.bool_)
@@ -103,7 +103,7 @@ def _note_official_open(
 
 def _compare(table: MarketTable, rows: Rows, bars: Lines, tells: NDArray[np.bool_]) -> None:
     """All bars of some symbols whose newest bar may not be the one that tells the official open."""
-    official, of_bar = table["official_open_price"], table.sheets[_SHEET].values
+    official, of_bar = table["official_open_price"], table.private_columns[_OFFICIAL_NAME].values
     distinct = np.unique(rows)
     before = of_bar[:, distinct]
     newest_bar = np.array([table["end_timestamp"], table["start_timestamp"]])
@@ -115,7 +115,7 @@ def _compare(table: MarketTable, rows: Rows, bars: Lines, tells: NDArray[np.bool
     of_bar[:, distinct[is_of_newest]] = np.nan
     table.mark(rows[tells])
     if not np.array_equal(before, of_bar[:, distinct], equal_nan=True):
-        table.sheets[_SHEET].mark()
+        table.private_columns[_OFFICIAL_NAME].mark()
 
 
 def _keep_newest(held: Lines, rows: Rows, bars: Lines, official: Column | None = None) -> None:

@@ -91,7 +91,7 @@ class ShardRig:
         self.core.checkpoint.store_anew()
         tick = self.publish()
         successor = ShardRig(epoch=self.core.epoch + 1)
-        successor.core.restore(Checkpoint(tick.whole, tick.sheets))
+        successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
         successor.told = self.told
         return successor
 
