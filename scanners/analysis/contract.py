@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -12,11 +12,10 @@ from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import ColumnInfo, RowView, Stream, SymbolList, names
 from marketdata.trading_calendar import TradingDay
+from marketdata.units import MS_PER_MINUTE
 from scanners.analysis.vectors import Instants
 from scanners.rows import Rows
 from scanners.table import MarketTable
-
-MS_PER_MINUTE: Final = 60_000
 
 
 class MarketPhase(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
+from marketdata.units import NS_PER_MS, NS_PER_SECOND
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
@@ -38,8 +39,6 @@ GATHER_SECONDS: Final = 0.02
 """How long to wait for further batches when there is less than a group: one request then brings them all."""
 
 HEARTBEAT_SECONDS: Final = 1.0
-NS_PER_MS: Final = 1_000_000
-NS_PER_SECOND: Final = 1_000_000_000
 MAX_BACKOFF_SECONDS: Final = 1.0
 
 log = get_logger(__name__)

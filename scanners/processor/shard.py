@@ -21,6 +21,7 @@ from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission
@@ -32,8 +33,6 @@ from scanners.processor.tick import Ticks
 from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
 from scanners.rows import Rows
 from scanners.table import MarketTable
-
-_NS_PER_MS: Final = 1_000_000
 
 
 class ShardProcessor:
@@ -247,7 +246,7 @@ class ShardProcessor:
         if now is not None:
             self._received_ns = min(self._received_ns, now.epoch_ns)
         received = self._table[RECEIVED_COLUMN]
-        received[rows] = np.fmax(received[rows], received_ns // _NS_PER_MS)
+        received[rows] = np.fmax(received[rows], received_ns // NS_PER_MS)
 
     def _advance(
         self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now: Present | None

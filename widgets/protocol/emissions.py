@@ -5,13 +5,13 @@ A feed of any kind moves on by one of four forms: everything anew (`FeedSnapshot
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-_NANOSECONDS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 
 class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -44,7 +44,7 @@ class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
         """Age of the newest data; None when there is none. Never negative: the clocks of machines differ."""
         if self.received_ns <= 0:
             return None
-        return max(0, (now_ns - self.received_ns) // _NANOSECONDS_PER_MS)
+        return max(0, (now_ns - self.received_ns) // NS_PER_MS)
 
 
 class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):

@@ -21,6 +21,7 @@ from marketdata.codec import Lines
 from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
+from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
 from scanners.analyzers.halts.columns import (
@@ -46,7 +47,6 @@ LIMIT_STATE_MS: Final = 15_000
 TOLD: Final = 16
 """How many of a symbol's halts and resumptions are remembered as told."""
 
-_NS_PER_MS: Final = 1_000_000
 
 LINES: Final = events.PRICE_BAND_COLUMNS
 """Of which columns of a message there are lines."""
@@ -81,7 +81,7 @@ class HaltsAnalyzer(Analyzer):
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages; emits one line for each halt and resumption that was not told before."""
         rows, lines = group.rows, group.lines
-        times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * _NS_PER_MS + lines[_NANOSECONDS]
+        times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * NS_PER_MS + lines[_NANOSECONDS]
         _note_bands(table, rows, lines, times_ns)
         meaning = _meaning(lines)
         if not (meaning >= TRADING).any():

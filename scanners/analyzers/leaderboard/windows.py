@@ -21,8 +21,9 @@ from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import MOVERS, TOP_VOLUME, at
+from marketdata.units import MS_PER_MINUTE
 from scanners.analysis import bars as bar
-from scanners.analysis.contract import MS_PER_MINUTE, MarketPhase
+from scanners.analysis.contract import MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
 from scanners.rows import Rows
 from scanners.table import MarketTable
