@@ -1,4 +1,4 @@
-"""The stored state of one shard as its processor sees it: what the cache holds, what is due, how to restore.
+"""The stored state of one shard as its processor sees it: which parts are due, and how to restore them.
 
 The rows are stored whole at every tick. Private columns, tapes and refused symbols are stored only after they
 changed, or when the cache may have lost them.
@@ -20,7 +20,7 @@ from scanners.table import MarketTable
 
 
 class CheckpointParts:
-    """The parts of a shard's checkpoint beside its rows: which of them are due, and all of them restored."""
+    """The parts of a shard's checkpoint except its rows: finds those that are due, and restores all."""
 
     def __init__(self, table: MarketTable, admission: Admission) -> None:
         self._table = table
@@ -55,7 +55,7 @@ class CheckpointParts:
         )
 
     def due_refused(self, header: TickHeader) -> RowBlock | None:
-        """The symbols that got no row, with their events of the day; None where that is stored as it is."""
+        """The symbols that got no row, with their events of the day; None if unchanged since stored."""
         refused = self._admission.refused()
         if refused is None:
             return None
@@ -69,7 +69,7 @@ class CheckpointParts:
         self._admission.confirm()
 
     def store_anew(self) -> None:
-        """The cache may have lost what it held: all parts are due."""
+        """Make all parts due: the cache may have lost them."""
         for private in self._table.private_columns.values():
             private.mark()
         self._table.tape.store_anew()
@@ -90,9 +90,9 @@ class CheckpointParts:
                 self._table.tape.restore(row, tape)
 
     def complete_tapes(self, day_start_ms: int | None) -> None:
-        """All tapes were restored; `day_start_ms` says of which day the cache holds all, None if of none.
+        """End the restoring of tapes. `day_start_ms`: the day of which the cache has all tapes, or None.
 
-        If it is another day than the one that goes on, all tapes are due.
+        If that is not the present day, all tapes are due.
         """
         tape = self._table.tape
         if day_start_ms is None or day_start_ms != tape.day_start_ms:

@@ -38,7 +38,7 @@ from scanners.table import MarketTable
 class ShardProcessor:
     """Applies batches to the market table of one shard: decodes them, groups them, and runs the analyzers.
 
-    `checkpoint` is the stored part of that state, `tick` gives what is published of it. `epoch` names this
+    `checkpoint` is the stored part of the state, and `tick` makes the published part. `epoch` identifies this
     owner of the shard (its start in epoch nanoseconds). Applying a batch again changes nothing, so redelivery
     after a crash is harmless. Emissions of test issues are published only if `show_test_issues`.
     """
@@ -94,7 +94,8 @@ class ShardProcessor:
     def restore(self, stored: Checkpoint, known: AbstractSet[str] = frozenset()) -> None:
         """Continue from a stored state. To be called before any batch is applied.
 
-        `known` are the symbols of the reference data; of others no more rows are taken than there may be.
+        `known` are the symbols of the reference data. Rows of other symbols are taken up to the limit of
+        `admission`.
 
         Raises:
             ContentError: a block was made by another producer.
@@ -107,17 +108,19 @@ class ShardProcessor:
         self._admission.recount()
 
     def apply_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
-        """Take new reference data for all rows, present and future; without a curve there is none.
+        """Use new reference data and its volume curve (None: no curve) for all present and future rows.
 
-        Data for the coming trading day waits until that begins, since it describes another previous day.
+        Data for the coming trading day waits until that day begins, because its previous session is another
+        one.
         """
         if self._reference.offer(ReferenceData(block, volume_curve), self._day):
             self._admission.recount()
 
     def apply(self, batches: Iterable[Batch], *, now: Present | None = None) -> Outcome:
-        """Decode and apply batches; those of one queue keep their order and are analysed together.
+        """Decode and apply batches. Batches of one queue keep their order and are analysed together.
 
-        `now` distinguishes batches that come through from those that waited; without it none has waited.
+        `now` distinguishes batches that waited in a queue from those that did not. Without it, no batch
+        waited.
         """
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
@@ -153,27 +156,27 @@ class ShardProcessor:
             self._analyse(route, events, batches, now, outcome)
 
     def tick(self, published_ns: int) -> ShardTick:
-        """Derive what follows from the changes, and give all that is to be published now.
+        """Derive what follows from the changes, and return all that must be published now.
 
-        What no tick has published yet is in every tick until `confirm` is called.
+        Unpublished content is in every tick until `confirm` is called.
         """
         self._reference.fill(self._table, self._day)
         changed = self._derive()
-        staying = self._admission.staying(self._table, self._reference.symbols)
-        rows_leave = len(staying) < len(self._table)
+        kept = self._admission.rows_to_keep(self._table, self._reference.symbols)
+        removes_rows = len(kept) < len(self._table)
         header = self._ticks.start(
             published_ns=published_ns,
             received_ns=self._received_ns,
             market_time_ms=self._time.newest_ms,
-            rows_will_leave=rows_leave,
+            removes_rows=removes_rows,
         )
-        if rows_leave:
-            self._keep(staying)
+        if removes_rows:
+            self._keep(kept)
             changed = self._table.take_changed()
         return self._ticks.finish(header, changed)
 
     def confirm(self, tick: ShardTick) -> None:
-        """The tick was published: nothing of it has to be published again."""
+        """Note that the tick was published: nothing of it has to be published again."""
         self._ticks.confirm(tick)
 
     def _derive(self) -> Rows:
@@ -241,7 +244,7 @@ class ShardProcessor:
         outcome.applied[route.queue.value] += len(symbols)
 
     def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now: Present | None) -> None:
-        """Only applied events make the shard fresh, and a clock that was ahead does not keep it so."""
+        """Set received times. Only applied events count. The shard's time is never ahead of our clock."""
         self._received_ns = max(self._received_ns, int(received_ns.max()))
         if now is not None:
             self._received_ns = min(self._received_ns, now.epoch_ns)
@@ -274,7 +277,7 @@ class ShardProcessor:
             self._admission.start_day()
 
     def _keep(self, rows: Rows) -> None:
-        """Let all other rows leave. Those that stay have their reference data already."""
+        """Remove all other rows. The kept rows have their reference data already."""
         self._table.keep(rows)
         self._reference.keep(len(rows))
         self._admission.recount()
