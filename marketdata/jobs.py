@@ -38,6 +38,7 @@ from marketdata.store.snapshots import SnapshotReader
 from marketdata.store.stored_reference import read_or_none, stored_reference
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
+from marketdata.units import NS_PER_MS
 
 REFERENCE_SCHEDULE: Final = "refresh reference data"
 REFERENCE_INTERVAL_MINUTES: Final = 15
@@ -47,7 +48,6 @@ NEWCOMERS_SCHEDULE: Final = "look up symbols without reference data"
 NEWCOMERS_INTERVAL_MINUTES: Final = 1
 REFERENCE_LEASE_MS: Final = 30_000
 REFERENCE_SERVICE: Final = "reference"
-NS_PER_MS: Final = 1_000_000
 
 log = get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""How many of one unit of time there are in another, said once for all rooms."""
+"""Factors between units of time. All packages take them from here."""
 
 from typing import Final
 

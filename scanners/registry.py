@@ -105,13 +105,13 @@ def table_columns(all_routes: Collection[Route]) -> Sequence[str]:
     return (*together, *(name for name in columns if name not in together))
 
 
-def table_sheets(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
-    """The sheets (private columns of analyzers) of the market table: name of each sheet -> its columns."""
+def table_private_columns(all_routes: Iterable[Route]) -> Mapping[str, Sequence[str]]:
+    """The private columns of the market table: name of each group -> names of its columns."""
     return {
         name: columns
         for route in all_routes
         for analyzer in route.analyzers
-        for name, columns in analyzer.sheets.items()
+        for name, columns in analyzer.private_columns.items()
     }
 
 

@@ -3,8 +3,9 @@
 All columns lie in one matrix, one matrix line per column. So one NumPy operation writes a batch of events or
 copies a block of rows. NaN means that a value is absent, which is not the same as zero.
 
-Besides the published columns a table has *sheets*: private columns of one analyzer, over the same rows. Each
-sheet is stored separately, and only after it changed. A table also has *tapes*: the newest trades per row.
+Besides the published columns a table has *private columns* over the same rows, in groups. Each group belongs
+to one analyzer. It is stored separately, and only after it changed. A table also has *tapes*: the newest
+trades of each row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +25,8 @@ from scanners.tape import Tapes
 INITIAL_CAPACITY: Final = 1024
 
 
-class Sheet:
-    """Private columns of one analyzer, which are stored together.
+class PrivateColumns:
+    """One group of private columns of an analyzer. They are stored together.
 
     `values[i]` are the values of `names[i]`, one for each row of the table. After writing to `values`, call
     `mark`. Do not keep a reference to `values`: it is stale after the table got a new row.
@@ -44,11 +45,11 @@ class Sheet:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the sheet was marked as changed since it was last stored."""
+        """Whether the columns were marked as changed since they were last stored."""
         return self._is_changed
 
     def mark(self, *, changed: bool = True) -> None:
-        """Mark the sheet as changed, or as stored."""
+        """Mark the columns as changed, or as stored."""
         self._is_changed = changed
 
     def clear(self) -> None:
@@ -73,14 +74,15 @@ class Sheet:
 class MarketTable:
     """The rows are in the order in which their symbols appeared. Only `keep` removes rows.
 
-    `names` are the published columns. `sheets` maps the name of each sheet to its columns. Code that writes
-    values marks the rows that changed. `take_changed` returns the marked rows and unmarks them.
+    `names` are the published columns. `private_columns` maps each group's name to its columns.
+    Code that writes values marks the rows that changed. `take_changed` returns the marked rows and unmarks
+    them.
     """
 
     def __init__(
         self,
         names: Sequence[str],
-        sheets: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        private_columns: Mapping[str, Sequence[str]] = MappingProxyType({}),
         capacity: int = INITIAL_CAPACITY,
     ) -> None:
         self.names: Final = tuple(names)
@@ -90,7 +92,9 @@ class MarketTable:
         self._matrix = np.full((len(self.names), capacity), np.nan)
         self._changed = np.zeros(capacity, dtype=np.bool_)
         self._is_test_issue = np.zeros(0, dtype=np.bool_)
-        self.sheets: Final = {name: Sheet(columns, capacity) for name, columns in sheets.items()}
+        self.private_columns: Final = {
+            name: PrivateColumns(columns, capacity) for name, columns in private_columns.items()
+        }
         self.tape: Final = Tapes()
         self._index = SymbolIndex()
         self._alphabetic = np.empty(0, dtype=np.intp)
@@ -152,7 +156,7 @@ class MarketTable:
     def keep(self, rows: Rows) -> None:
         """Keep only these rows (ascending), numbered from 0. The memory of the other rows is freed.
 
-        The kept rows and all sheets are marked as changed, because their row numbers changed.
+        The kept rows and all private columns are marked as changed, because their row numbers changed.
         """
         symbols = self.symbols_of(rows)
         self._index = SymbolIndex()
@@ -162,8 +166,8 @@ class MarketTable:
         self._changed = np.zeros(capacity, dtype=np.bool_)
         self._changed[: len(rows)] = True
         self._is_test_issue = self._is_test_issue[rows]
-        for sheet in self.sheets.values():
-            sheet.keep(rows, capacity)
+        for private in self.private_columns.values():
+            private.keep(rows, capacity)
         self.tape.keep(rows)
         self._alphabetic = np.empty(0, dtype=np.intp)
 
@@ -209,22 +213,22 @@ class MarketTable:
         self.mark(rows)
         return rows
 
-    def copy_sheet(self, name: str) -> Mapping[str, Column]:
-        """Copies of the columns of a sheet, by name."""
-        sheet = self.sheets[name]
-        return dict(zip(sheet.names, sheet.values.copy(), strict=True))
+    def copy_private_columns(self, name: str) -> Mapping[str, Column]:
+        """Copies of the columns of a group, by name."""
+        private = self.private_columns[name]
+        return dict(zip(private.names, private.values.copy(), strict=True))
 
-    def apply_sheet(self, name: str, block: RowBlock) -> None:
-        """Write a sheet that was read from the store. Unknown columns and symbols are ignored.
+    def apply_private_columns(self, name: str, block: RowBlock) -> None:
+        """Write private columns that were read from the store. Unknown columns and symbols are ignored.
 
-        The sheet is not marked: the store has these values already.
+        They are not marked: the store has these values already.
         """
         rows, _ = self.find(block.symbols)
         held = np.flatnonzero(rows != UNKNOWN)
-        sheet = self.sheets[name]
-        for index, column in enumerate(sheet.names):
+        private = self.private_columns[name]
+        for index, column in enumerate(private.names):
             if column in block.columns:
-                sheet.values[index, rows[held]] = block.columns[column][held]
+                private.values[index, rows[held]] = block.columns[column][held]
 
     def alphabetic_positions(self) -> Rows:
         """The rank of each row in the alphabetic order of symbols, so that ties need no text comparison."""
@@ -249,8 +253,8 @@ class MarketTable:
             changed[: len(self._changed)] = self._changed
             self._changed = changed
             self._matrix = _widened(self._matrix, capacity)
-        for sheet in self.sheets.values():
-            sheet.resize(row_count, capacity)
+        for private in self.private_columns.values():
+            private.resize(row_count, capacity)
         self.tape.resize(row_count)
 
 

@@ -15,11 +15,11 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.base import Batch, Transport
+from marketdata.units import NS_PER_MS
 
 # Groups that may wait while the broker confirms a publication; they are published together next. When each
 # group waited for its own confirmation, routing stood still for 15 to 30 % of the time.
 MAX_WAITING_GROUPS: Final = 2
-NANOSECONDS_PER_MS: Final = 1_000_000
 # While there is nothing to publish, the connection to the broker is checked at this interval.
 PROBE_SECONDS: Final = 1.0
 
@@ -135,7 +135,7 @@ class Publishing:
         return True
 
     def _unexpired(self, group: Sequence[Batch]) -> Sequence[Batch]:
-        oldest_ns = self._clock.time_ns() - self._ttl_ms * NANOSECONDS_PER_MS
+        oldest_ns = self._clock.time_ns() - self._ttl_ms * NS_PER_MS
         young = [batch for batch in group if batch.received_ns >= oldest_ns]
         if len(young) < len(group):
             self._drop([batch for batch in group if batch.received_ns < oldest_ns], "expired")

@@ -1,15 +1,13 @@
 """Builds the report of the listener: the state of feed and broker, and the counts, in one record."""
 
 from collections import deque
-from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.listener.ledger import Ledger
 from marketdata.listener.publishing import Publishing
 from marketdata.listener.wanted import RECENT_SECONDS, ListenerActual, ListenerWanted
 from marketdata.providers.base import Provider, ProviderState
-
-NANOSECONDS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 
 class Reporter:
@@ -31,7 +29,7 @@ class Reporter:
     def actual(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> ListenerActual:
         """The actual state at this moment."""
         status, connection = self._provider.status, self._provider.connection
-        now_ms = self._clock.time_ns() // NANOSECONDS_PER_MS
+        now_ms = self._clock.time_ns() // NS_PER_MS
         if (status.state, status.reason) != self._entered:
             self._entered, self._since_ms = (status.state, status.reason), now_ms
         self._newest_received_ns = max(self._newest_received_ns, connection.newest_received_ns)
@@ -45,12 +43,12 @@ class Reporter:
             reason=status.reason,
             detail=status.detail or connection.complaint,
             session=connection.number,
-            live_since_ms=connection.live_since_ns // NANOSECONDS_PER_MS,
+            live_since_ms=connection.live_since_ns // NS_PER_MS,
             unconfirmed=sorted(set(asked_for) ^ set(connection.confirmed)) if asked_for else (),
             counters=counters,
             since_ms=self._since_ms,
             broker=self._publishing.broker,
-            newest_received_ms=self._newest_received_ns // NANOSECONDS_PER_MS,
+            newest_received_ms=self._newest_received_ns // NS_PER_MS,
             recent_events=self._recent(counters.events_received),
             outlook=self._provider.outlook,
             refused_version=refused_version,

@@ -46,6 +46,7 @@ from marketdata.reference.splits import AdjustedPanel, DaySplits, adjust_panel, 
 from marketdata.reference.tickers import Ticker
 from marketdata.reference.volume_curve import MinuteVolumes, VolumeCurve, learn_volume_curve
 from marketdata.trading_calendar import TradingCalendar, TradingDay
+from marketdata.units import NS_PER_MS
 
 SESSIONS: Final = 30
 CURVE_SESSIONS: Final = 20
@@ -55,7 +56,6 @@ REQUEST_BUDGET: Final = 60
 PREPARATION_MS: Final = 30 * 60_000
 """How early before a trading day its reference data can be loaded: the session before is complete by then."""
 
-NANOSECONDS_PER_MS: Final = 1_000_000
 _STEPS_BESIDE_SESSIONS: Final = 6
 
 T = TypeVar("T")
@@ -203,7 +203,7 @@ class ReferenceLoader:
             if wrong_key or self._source.has_own_clock:
                 raise
             self._parts.add_flaws(flaw_of(MARKET_STATUS, error))
-            return self._clock.time_ns() // NANOSECONDS_PER_MS
+            return self._clock.time_ns() // NS_PER_MS
 
     async def _ask_for_all(self, day: TradingDay, dates: Sequence[dt.date], market_time_ms: int) -> _Answers:
         source, parts = self._source, self._parts
@@ -246,7 +246,7 @@ class ReferenceLoader:
             answered_at_ms = await self._source.market_time_ms()
         except MarketDataError as error:
             log.warning("the time of the snapshot is estimated", detail=str(error))
-            answered_at_ms = market_time_ms + (self._clock.time_ns() - started_ns) // NANOSECONDS_PER_MS
+            answered_at_ms = market_time_ms + (self._clock.time_ns() - started_ns) // NS_PER_MS
         return _TakenSnapshot(rows, answered_at_ms)
 
     async def _renames(
@@ -332,7 +332,7 @@ class ReferenceLoader:
         return block
 
     def _wanted_day(self, market_time_ms: int) -> tuple[TradingCalendar, TradingDay]:
-        calendar = self._calendar_around(market_time_ms * NANOSECONDS_PER_MS)
+        calendar = self._calendar_around(market_time_ms * NS_PER_MS)
         return calendar, calendar.trading_day(market_time_ms + PREPARATION_MS)
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from marketdata.reference.facts import DailyBar, Float, ListedTicker, Snapshot
 from marketdata.trading_calendar import TradingDay
+from marketdata.units import NS_PER_MS
 
 PRICE_ROUNDING: Final = 0.01
 """By what fraction a price may lie outside its bar's range: adjusted prices of cents are rounded coarsely."""
@@ -20,7 +21,6 @@ MAX_AHEAD_MS: Final = 5_000
 """How far a row's time may be ahead of the provider's time, which another machine gives in whole seconds."""
 
 _DAY_MS: Final = 86_400_000
-_NS_PER_MS: Final = 1_000_000
 _NEVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 Row = TypeVar("Row", DailyBar, Float, ListedTicker, Snapshot)
@@ -112,11 +112,11 @@ def snapshots_of_day(snapshots: Sequence[Snapshot], day: TradingDay, answered_at
     a row whose low is above its high.
     """
     left_out: Counter[str] = Counter()
-    current = [row for row in snapshots if row.updated_ns and day.contains(row.updated_ns // _NS_PER_MS)]
+    current = [row for row in snapshots if row.updated_ns and day.contains(row.updated_ns // NS_PER_MS)]
     timed = sum(row.updated_ns > 0 for row in snapshots)
     cleared = 2 * len(current) > timed
     left_out["stale"] = timed - len(current)
-    last_ns = (answered_at_ms + MAX_AHEAD_MS) * _NS_PER_MS
+    last_ns = (answered_at_ms + MAX_AHEAD_MS) * NS_PER_MS
     plausible = [row for row in current if row.updated_ns <= last_ns]
     left_out["contradictory"] = len(current) - len(plausible)
     untimed = [row for row in snapshots if not row.updated_ns]

@@ -17,13 +17,13 @@ from marketdata.reference.flaws import Flaw
 from marketdata.reference.loader import Loaded
 from marketdata.reference.parts import Progress
 from marketdata.runtime.cancellation import end
+from marketdata.units import NS_PER_MS
 
 LOADING_LIFETIME_SECONDS: Final = 300.0
 """Longer than any step takes. So a record that stops changing belongs to a dead process, and expires."""
 
 OUTCOME_LIFETIME_SECONDS: Final = 26 * 3_600.0
 STEPS_PER_LOG_LINE: Final = 6
-_NS_PER_MS: Final = 1_000_000
 
 log = get_logger(__name__)
 
@@ -132,7 +132,7 @@ class LoadReport:
         newest = self._newest
         return LoadState(
             phase=phase,
-            reported_at_ms=self._clock.time_ns() // _NS_PER_MS,
+            reported_at_ms=self._clock.time_ns() // NS_PER_MS,
             done=newest.done,
             total=newest.total,
             step=newest.step,

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from marketdata.errors import ContentError
 from marketdata.trading_calendar import TradingDay
+from marketdata.units import MS_PER_MINUTE
 
 VOLUME_CURVE_VERSION: Final = 1
-_MS_PER_MINUTE: Final = 60_000
 
 
 class MinuteVolumes(msgspec.Struct, frozen=True, eq=False):
@@ -122,8 +122,8 @@ def _mean_curve(volumes: MinuteVolumes, days: Iterable[TradingDay]) -> _SymbolCu
 
 def _day_curve(volumes: MinuteVolumes, day: TradingDay) -> NDArray[np.float64] | None:
     """One day's cumulative shares; None if nothing was traded on it."""
-    minutes = (day.after_hours_end_ms - day.day_start_ms) // _MS_PER_MINUTE
-    minute = (volumes.start_ms - day.day_start_ms) // _MS_PER_MINUTE
+    minutes = (day.after_hours_end_ms - day.day_start_ms) // MS_PER_MINUTE
+    minute = (volumes.start_ms - day.day_start_ms) // MS_PER_MINUTE
     inside = (minute >= 0) & (minute < minutes)
     traded = np.zeros(minutes)
     # A minute that is listed twice counts once, by its fuller bar.

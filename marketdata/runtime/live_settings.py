@@ -1,15 +1,14 @@
 """Applies changed settings to a running service through one handler for each, and reports the result."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeAlias
+from typing import Any, Generic, TypeAlias
 
 import msgspec
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError
 from marketdata.runtime.settings import VERSION, Applies, S, declarations, read_settings, values_of
-
-NS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 Handler: TypeAlias = Callable[[Any], object]
 """Applies a new value of one setting."""

@@ -30,10 +30,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Row block: value = all rows of a shard at its newest tick; channel = each tick's changed rows."""
         return f"{self.prefix}mdp:rows:{shard}"
 
-    def sheet(self, shard: int, name: str) -> str:
-        """Row block: one sheet of a shard, a part of its checkpoint (value).
+    def private_columns(self, shard: int, name: str) -> str:
+        """Row block: one group of private columns of a shard, a part of its checkpoint (value).
 
-        A sheet holds the private columns of an analyzer, which only the analyzer itself reads.
+        Only the analyzer that declares the columns reads them.
         """
         return f"{self.prefix}mdp:sheet:{shard}:{name}"
 

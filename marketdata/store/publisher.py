@@ -66,8 +66,8 @@ class BlockPublisher:
         block.
         A block of a stream that is published twice has the same epoch and tick both times.
 
-        Returns whether the cache now has all sheets and all tapes of the shard. False means that the cache
-        lost its content.
+        Returns whether the cache now has all private columns and all tapes of the shard. False means that
+        the cache lost its content.
         """
         stored = encode_row_block(tick.whole)
         rows = Result(
@@ -83,7 +83,7 @@ class BlockPublisher:
             *self._unknown_results(shard, tick.unknown),
             *self._tapes_mark(shard, tick.tapes),
         )
-        expected = [self._keys.sheet(shard, name) for name in tick.sheet_names]
+        expected = [self._keys.private_columns(shard, name) for name in tick.private_groups]
         if tick.tapes is not None:
             expected.append(self._keys.tapes(shard))
         return await self.publish(results, None if tick.tapes is None else tick.tapes.writes, expected)
@@ -151,8 +151,10 @@ class BlockPublisher:
         return not expected or bool(replies[-1] == len(expected))
 
     def _checkpoint_parts(self, shard: int, tick: ShardTick) -> Sequence[Result]:
-        """The other parts of the checkpoint: the sheets, and the symbols for which no row was left."""
-        blocks = {self._keys.sheet(shard, name): block for name, block in tick.sheets.items()}
+        """The other parts of the checkpoint: the private columns, and the symbols that got no row."""
+        blocks = {
+            self._keys.private_columns(shard, name): block for name, block in tick.private_columns.items()
+        }
         if tick.refused is not None:
             blocks[self._keys.refused(shard)] = tick.refused
         return [

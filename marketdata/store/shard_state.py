@@ -20,11 +20,11 @@ class ShardTick(msgspec.Struct, frozen=True, kw_only=True):
     changed: RowBlock
     """The rows that changed since the tick before; `whole` itself where all did."""
 
-    sheets: Mapping[str, RowBlock] = {}
-    """The sheets that changed since they were stored."""
+    private_columns: Mapping[str, RowBlock] = {}
+    """The groups of private columns that changed since they were stored, by name."""
 
-    sheet_names: Sequence[str] = ()
-    """All sheets of the shard, those that did not change included."""
+    private_groups: Sequence[str] = ()
+    """The names of all groups of private columns of the shard, unchanged ones included."""
 
     streams: Mapping[str, Sequence[RowBlock]] = {}
     """What happened, by stream, oldest first; also in ticks that could not be published."""
@@ -40,7 +40,7 @@ class ShardTick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The stored state of a shard, without its tapes: all rows, and its sheets, as of one tick."""
+    """The stored state of a shard, without its tapes: all rows and private columns, as of one tick."""
 
     whole: RowBlock
-    sheets: Mapping[str, RowBlock]
+    private_columns: Mapping[str, RowBlock]

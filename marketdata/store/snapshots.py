@@ -30,14 +30,14 @@ class SnapshotReader:
         """All rows of a shard at its newest tick. They are also a part of the processor's checkpoint."""
         return await self._block(self._keys.rows(shard))
 
-    async def checkpoint(self, shard: int, sheets: Sequence[str]) -> Checkpoint | None:
-        """All rows of a shard and those of its sheets that are stored, as of the same tick."""
-        names = [self._keys.rows(shard), *(self._keys.sheet(shard, name) for name in sheets)]
+    async def checkpoint(self, shard: int, groups: Sequence[str]) -> Checkpoint | None:
+        """All rows of a shard and the stored ones of these groups of private columns, as of one tick."""
+        names = [self._keys.rows(shard), *(self._keys.private_columns(shard, name) for name in groups)]
         with driver_errors():
             whole, *others = await self._redis.mget(names)
         if not isinstance(whole, bytes):
             return None
-        found = zip(sheets, others, strict=True)
+        found = zip(groups, others, strict=True)
         return Checkpoint(
             decode_row_block(whole),
             {name: decode_row_block(data) for name, data in found if isinstance(data, bytes)},

@@ -15,11 +15,11 @@ import msgspec
 
 from marketdata.errors import MarketDataError
 from marketdata.trading_calendar.calendar import SessionBoundaries, SessionHours, TradingCalendar
+from marketdata.units import NS_PER_MS
 
 EXCHANGE: Final = "XNYS"
 DAYS_BEFORE: Final = 400
 DAYS_AFTER: Final = 360
-_NS_PER_MS: Final = 1_000_000
 _CHILD_SECONDS: Final = 120.0
 
 ReadSessions: TypeAlias = Callable[[dt.date, dt.date], Sequence[SessionHours]]
@@ -43,7 +43,7 @@ def exchange_sessions(first: dt.date, last: dt.date) -> Sequence[SessionHours]:
     """Every session from `first` to `last` with the instants of its regular open and close, ascending."""
     schedule = _exchange_calendar(first, last).schedule
     return tuple(
-        SessionHours(session.date(), opening.value // _NS_PER_MS, closing.value // _NS_PER_MS)
+        SessionHours(session.date(), opening.value // NS_PER_MS, closing.value // NS_PER_MS)
         for session, opening, closing in zip(schedule.index, schedule["open"], schedule["close"], strict=True)
     )
 
@@ -109,8 +109,8 @@ def _early_close(calendar: Any, day: Any, name: str) -> Holiday:
     return Holiday(
         date=day.date(),
         name=name,
-        open_ms=hours["open"].value // _NS_PER_MS,
-        close_ms=hours["close"].value // _NS_PER_MS,
+        open_ms=hours["open"].value // NS_PER_MS,
+        close_ms=hours["close"].value // NS_PER_MS,
     )
 
 

@@ -12,8 +12,8 @@ import msgspec
 from marketdata.errors import ContentError
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.units import NS_PER_MS
 
-NS_PER_MS: Final = 1_000_000
 _RECEIVED_MS: Final = struct.Struct(">Q")
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Batch)

@@ -1,5 +1,5 @@
-"""What all analyzers are made of.
+"""The common parts of all analyzers.
 
-`contract` is what an analyzer promises and is given, `bars` says what is read of aggregates, and `vectors`
-has the vectorised steps that they share. Nothing here knows an analyzer.
+`contract` is the interface of an analyzer, `bars` has the fields and columns of aggregates, and `vectors` has
+shared vectorised steps. Nothing here imports an analyzer.
 """

@@ -1,4 +1,4 @@
-"""Bars as numbers: what every analyzer of aggregates reads."""
+"""Bars as numbers, for every analyzer of aggregates."""
 
 from typing import Final
 
@@ -99,16 +99,16 @@ NEWEST_SECOND: Final = (
     START_TIMESTAMP,
     END_TIMESTAMP,
 )
-"""What the newest bar says of its own second; the leaderboard owns these columns and the three above."""
+"""The columns of the newest bar's own second. The leaderboard owns these and the three columns above."""
 
 LINES: Final = events.AGGREGATE_COLUMNS
-"""Of which columns of an aggregate there are lines."""
+"""The columns of an aggregate that `EventGroup.lines` has, in order."""
 
 BAR_COLUMNS: Final = LINES[1:]
 """The columns of the newest bar, in the order in which they are written together."""
 
 BAR_LINES: Final = slice(1, None)
-"""Those of `BAR_COLUMNS`."""
+"""The lines of `BAR_COLUMNS`."""
 
 OFFICIAL_OPEN, VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END = map(
     LINES.index,
@@ -127,5 +127,5 @@ OFFICIAL_OPEN, VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END = 
 
 
 def event_times_ms(bars: Lines) -> Instants:
-    """When each bar happened: its last millisecond, so that none reaches into the next session."""
+    """The time of each bar: its last millisecond, so that no bar is in the next session."""
     return whole_numbers(bars[END]) - 1

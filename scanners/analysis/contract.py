@@ -1,8 +1,8 @@
-"""The contract of an analyzer: what it is given, and what it gives back."""
+"""The interface of an analyzer: its input and its output."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -12,18 +12,17 @@ from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import ColumnInfo, RowView, Stream, SymbolList, names
 from marketdata.trading_calendar import TradingDay
+from marketdata.units import MS_PER_MINUTE
 from scanners.analysis.vectors import Instants
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
-MS_PER_MINUTE: Final = 60_000
-
 
 class MarketPhase(msgspec.Struct, frozen=True):
-    """How far the market's own time has come, as told by the events alone.
+    """How far the market's time has come, by the events alone.
 
     `regular_session_reached` is False in the pre-market and True from 09:30 New York until the day ends.
-    `volume_curve` is how the market's volume is usually spread over a full day, None while that is not known.
+    `volume_curve`: the usual distribution of the market's volume over a full day; None while it is not known.
     `market_time_ms` is the newest event time of the shard.
     """
 
@@ -34,13 +33,13 @@ class MarketPhase(msgspec.Struct, frozen=True):
 
     @property
     def open_reset_ms(self) -> int:
-        """Since when "since open" counts: the start of the day, and from 09:30 on the regular open."""
+        """The time from which "since open" counts: the start of the day; from 09:30 on the regular open."""
         return self.day.regular_open_ms if self.regular_session_reached else self.day.day_start_ms
 
     def usual_share(self, times_ms: Column) -> Column:
         """The share of the day's volume that is usually traded by these times, 0 to 1.
 
-        Absent without a curve, and on a day that closes early, whose shape the curve does not know.
+        Absent without a curve, and on a day that closes early, because the curve is of full days.
         """
         if self.volume_curve is None or self.day.is_early_close:
             return np.full(len(times_ms), np.nan)
@@ -50,8 +49,8 @@ class MarketPhase(msgspec.Struct, frozen=True):
 class EventGroup(msgspec.Struct, frozen=True):
     """Events of one queue and of the current trading day, in the order of their arrival; at least one.
 
-    `rows[i]` is the row of the table that the symbol of event i has, `times_ms[i]` when it happened. `lines`
-    are the numbers in them, one line for each that the route of their queue reads, one column for each event.
+    `rows[i]` is the table row of the symbol of event i, `times_ms[i]` its event time. `lines[f, i]` is field
+    f of event i; the fields are those that the route of the queue reads.
     """
 
     rows: Rows
@@ -60,9 +59,9 @@ class EventGroup(msgspec.Struct, frozen=True):
 
 
 class Emission(msgspec.Struct, frozen=True):
-    """Things that happened, for a bounded stream: one line for each, in order.
+    """Entries for a stream, in order.
 
-    `rows` are rows of the table (one may occur several times), `columns` what is told of each.
+    `rows` has the table row of each entry (a row may occur several times), `columns` the values.
     """
 
     stream: str
@@ -73,30 +72,30 @@ class Emission(msgspec.Struct, frozen=True):
 class Analyzer(Protocol):
     """Turns events of one kind into columns. Pure: no I/O, no clock, and no state but the table.
 
-    All state lives in the table, in published columns, sheets and the tape, so a shard that another process
-    restores from what is stored continues exactly where this one stopped. Events may come late, twice, and
-    after a restart again: applying an event a second time changes nothing and emits nothing.
+    All state is in the table: in published columns, private columns and the tape. So another process that
+    restores the stored state of a shard continues exactly where this one stopped. Events may arrive late,
+    twice, and again after a restart: a second application of an event changes nothing and emits nothing.
     """
 
     @property
     def name(self) -> str:
-        """What metrics and logs call it."""
+        """Its name in metrics and logs."""
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
         """The columns that it owns: it alone writes them, and `start_day` makes them absent.
 
-        The declarations say all that people are told of a column, and on which boards it stands.
+        A declaration has all that users and clients can read about a column, and the boards that show it.
         """
 
     @property
     def written_together(self) -> tuple[str, ...]:
-        """Those of its columns that lie side by side in the table, in this order, for `table.write`."""
+        """Those of its columns that are adjacent in the table, in this order, for `table.write`."""
         return ()
 
     @property
-    def sheets(self) -> Mapping[str, Sequence[str]]:
-        """The sheets that it owns, each with its columns."""
+    def private_columns(self) -> Mapping[str, Sequence[str]]:
+        """The groups of private columns that it owns: name of the group -> names of its columns."""
         return MappingProxyType({})
 
     @property
@@ -106,31 +105,31 @@ class Analyzer(Protocol):
 
     @property
     def views(self) -> tuple[RowView, ...]:
-        """Parts of the row of a symbol that clients can subscribe to; all columns are in its quote anyway."""
+        """Parts of a symbol's row that clients can subscribe to. The quote feed has all columns anyway."""
         return ()
 
     @property
     def lists(self) -> tuple[SymbolList, ...]:
-        """What clients can have of a symbol that it has several of, such as trades."""
+        """Lists of one symbol that clients can subscribe to, such as its trades."""
         return ()
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        """Apply events, mark the rows and sheets that changed, and say what happened."""
+        """Apply events, mark changed rows and private columns, return entries."""
 
     def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
-        """At each tick, before `derive`: change and mark what the market's time alone has changed."""
+        """Apply the progress of the market's time, at each tick before `derive`; mark the changed rows."""
         return
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """Compute the columns that follow from others, in the rows that a tick publishes. Marks nothing."""
+        """Compute the columns that follow from others, in the rows that a tick publishes. Mark nothing."""
         return
 
     def start_day(self, table: MarketTable) -> None:
-        """A trading day began (04:00 New York): forget the one before, and mark all rows."""
+        """Begin a trading day (04:00 New York): clear the values of the day before, and mark all rows."""
         table.clear(names(self.columns))
-        for name in self.sheets:
-            table.sheets[name].clear()
+        for name in self.private_columns:
+            table.private_columns[name].clear()
 
     def start_regular_session(self, table: MarketTable) -> None:
-        """The market's time reached 09:30: reset what counts from the open, and mark all rows."""
+        """Begin the regular session (09:30): clear the values that count from the open, and mark all rows."""
         return

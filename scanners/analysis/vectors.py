@@ -9,18 +9,19 @@ from scanners.rows import Rows
 Instants = NDArray[np.int64]
 
 
-def whole_numbers(line: Column) -> Instants:
-    """A line of epoch milliseconds or sequence numbers as integers."""
-    return line.astype(np.int64)
+def whole_numbers(values: Column) -> Instants:
+    """Epoch milliseconds or sequence numbers as integers."""
+    return values.astype(np.int64)
 
 
 def newest_per_row(
     rows: Rows, order_key: tuple[Column, Column], held_key: tuple[Column, Column]
 ) -> NDArray[np.intp]:
-    """For each row the index of its newest event, unless what the row holds is newer.
+    """For each row the index of its newest event, unless the row has a newer one already.
 
-    Events compare by `order_key`, first part first; of equal ones the last to arrive wins, and it also
-    replaces an equal one that the row holds (`held_key`: two whole columns; NaN is older than everything).
+    Events are ordered by `order_key`: its first part, then its second. Of events with equal keys the last to
+    arrive is the newest, also if the row has one with that key (`held_key`: two whole columns; NaN is older
+    than everything).
     """
     arrival = np.arange(len(rows))
     newest = np.empty(len(held_key[0]), dtype=np.intp)
@@ -36,14 +37,14 @@ def newest_per_row(
 
 
 def quotient(dividend: Column, divisor: Column) -> Column:
-    """Dividend by divisor; absent where either is absent or the divisor is not positive."""
+    """Dividend / divisor; absent where one of them is absent or the divisor is not positive."""
     result = np.full(len(dividend), np.nan)
     np.divide(dividend, divisor, out=result, where=divisor > 0)
     return result
 
 
 def percent_change(value: Column, base: Column) -> Column:
-    """From base to value in percent of base (12.5 means 12.5 %); absent where `quotient` would be."""
+    """The change from base to value in percent of base (12.5 means 12.5 %); absent where `quotient` is."""
     return 100 * quotient(value - base, base)
 
 
@@ -52,6 +53,6 @@ def _at(key: tuple[Column, Column], index: Rows) -> tuple[Column, Column]:
 
 
 def _precedes(left: tuple[Column, Column], right: tuple[Column, Column]) -> NDArray[np.bool_]:
-    """Where `left` is older than `right`; nowhere where either is absent."""
+    """Where `left` is older than `right`. False where one of them is absent."""
     older: NDArray[np.bool_] = (left[0] < right[0]) | ((left[0] == right[0]) & (left[1] < right[1]))
     return older

@@ -1,6 +1,6 @@
 """The best bid and offer of each symbol: the quote with the newest timestamp, then sequence number.
 
-A price of 0 on the wire says that nobody bids or offers: that side is absent, price and size.
+A price of 0 on the wire means that there is no bid or no offer: price and size of that side are absent.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _OF_QUOTE: Final = (
         "Bid",
         Unit.DOLLARS,
         "Best bid of all exchanges",
-        definition=f"bid price of {_NEWEST}; absent where it is 0: nobody bids",
+        definition=f"bid price of {_NEWEST}; absent where it is 0: there is no bid",
     ),
     ColumnInfo(
         "bid_size",
@@ -37,7 +37,7 @@ _OF_QUOTE: Final = (
         "Ask",
         Unit.DOLLARS,
         "Best offer of all exchanges",
-        definition=f"ask price of {_NEWEST}; absent where it is 0: nobody offers",
+        definition=f"ask price of {_NEWEST}; absent where it is 0: there is no offer",
     ),
     ColumnInfo(
         "ask_size",
@@ -88,13 +88,13 @@ _DERIVED: Final = (
 QUOTE_COLUMNS: Final = names(_OF_QUOTE)
 
 LINES: Final = events.QUOTE_COLUMNS
-"""Of which columns of a quote there are lines: those of `QUOTE_COLUMNS`, in that order."""
+"""The columns of a quote that `EventGroup.lines` has: those of `QUOTE_COLUMNS`, in that order."""
 
 _BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(LINES))
 
 
 def event_times_ms(quotes: Lines) -> Instants:
-    """When each quote was made, by the securities information processor's clock."""
+    """The time of each quote, by the clock of the securities information processor."""
     return whole_numbers(quotes[_TIMESTAMP])
 
 
@@ -118,7 +118,7 @@ class QuotesAnalyzer(Analyzer):
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """The distance of bid and ask, in dollars and in percent of their middle."""
+        """Compute the spread, in dollars and in percent of the middle."""
         bid, ask = table["bid_price"][rows], table["ask_price"][rows]
         middle = (bid + ask) / 2
         table["spread"][rows] = ask - bid

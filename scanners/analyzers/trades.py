@@ -1,8 +1,8 @@
-"""The last trade of each symbol and its newest thousand, by the update rules of the trade conditions.
+"""The last trade of each symbol and its tape, by the update rules of the trade conditions.
 
-A print sets the last price, or counts in the volume, only if every condition on it allows that
-(`marketdata.events.TradeRule`). A print of the extended hours does not set it in the regular session, but
-does so outside, where the market otherwise would stand still.
+A trade sets the last price, or counts in the volume, only if every condition of it allows that
+(`marketdata.events.TradeRule`). A trade marked as of the extended hours sets the last price only outside the
+regular session. There no other trade would set it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _LAST: Final = (
         "Price of the last trade that counts",
         definition="price of the *last trade*: the newest trade (by time, sequence number, arrival) whose "
         "conditions let it set the last price. Every condition on it must; but a condition that only marks "
-        "a trade of the extended hours does not stand in the way outside the regular session",
+        "a trade of the extended hours does not prevent it outside the regular session",
         boards=at(62, TOP_TRADES),
     ),
     ColumnInfo(
@@ -157,14 +157,14 @@ TAPE: Final = SymbolList(
 TRADE_COLUMNS: Final = names(_LAST)
 
 LINES: Final = events.TRADE_COLUMNS
-"""Of which columns of a trade there are lines: first those of `TRADE_COLUMNS`, in that order."""
+"""The columns of a trade that `EventGroup.lines` has: first those of `TRADE_COLUMNS`, in that order."""
 
 _NOT_LAST, _EXTENDED_HOURS, _NOT_IN_VOLUME = map(int, TradeRule)
 _PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(LINES))
 
 
 def event_times_ms(trades: Lines) -> Instants:
-    """When each trade was reported, by the securities information processor's clock."""
+    """The time of each report of a trade, by the clock of the securities information processor."""
     return whole_numbers(trades[_TIMESTAMP])
 
 
@@ -186,7 +186,7 @@ class TradesAnalyzer(Analyzer):
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """Sum up the tapes that changed."""
+        """Summarise the tapes that changed."""
         rows, columns = table.tape.take_summary(rows)
         for name, column in zip(SUMMARY_COLUMNS, columns, strict=True):
             table[name][rows] = column
@@ -208,7 +208,7 @@ def _set_last(table: MarketTable, rows: Rows, trades: Lines, eligible: NDArray[n
 def _put_on_tape(
     table: MarketTable, group: EventGroup, trades: Lines, counted: NDArray[np.bool_], phase: MarketPhase
 ) -> None:
-    """Put trades of the group, with their exact sizes, on the tapes of their rows: those that are counted."""
+    """Put the counted trades of the group, with their exact sizes, on the tapes of their rows."""
     rows, identities = group.rows, group.lines[_IDENTITY]
     if not counted.all():
         rows, trades, identities = rows[counted], trades[:, counted], identities[counted]
@@ -235,6 +235,6 @@ def _sets_last(rules: NDArray[np.uint8], times_ms: Instants, phase: MarketPhase)
 
 
 def _exact_sizes(whole_sizes: Column, fractional_sizes: Column) -> Column:
-    """Shares with their fraction where the wire has it in a form that can be read, else whole shares."""
+    """Shares with their fraction where the message has a valid one, else whole shares."""
     is_exact = (whole_sizes <= fractional_sizes) & (fractional_sizes < whole_sizes + 1)
     return np.where(is_exact, fractional_sizes, whole_sizes)

@@ -1,15 +1,16 @@
-"""Processors: one shard's events in, table, store and announcements out.
+"""A processor applies the events of its shards to their tables, stores the result and announces it.
 
 `service` runs the shards of a process. For each an `owner` waits for its `turn`, moves batches from the
 queues into the shard, and acknowledges them once a tick is stored; `stored_shard` is the shard's state in the
-cache. `dependencies` says what keeps an owner from working, and `outcome` counts what became of the events.
+cache. `dependencies` reports the failures that keep an owner from its work. `outcome` counts the events that
+were applied, ignored and rejected.
 
-`shard` applies the events of one shard and does no I/O. It asks `market_time` which events are of now (with
-`clock_dispute` and `clock_agreement` where clocks differ), `admission` which symbols have a row, and
-`reference` what is known of them.
+`shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
+present day (with `clock_dispute` and `clock_agreement` where clocks differ), `admission` which symbols get a
+row, and `reference` has the reference data of the rows.
 
-`tick` is what a shard publishes: its rows, the `emissions` of analyzers, what was `set_aside` as not
-understood, and those parts of the `checkpoint` that are due.
+`tick` makes the ticks of a shard. A tick has the rows, the `emissions` of analyzers, the pieces that were
+`set_aside` because they were not understood, and the due parts of the `checkpoint`.
 """
 
 from scanners.processor.service import Processor

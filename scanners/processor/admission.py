@@ -1,8 +1,8 @@
-"""Which symbols get a row in a shard's table: all that reference data knows, and a bounded number of others.
+"""Which symbols get a row in a shard's table: all of the reference data, and a limited number of others.
 
-A feed that is wrong or hostile can name any number of symbols. Without a bound they would take memory and
-time until the shard misses its ticks. Without reference data, or with a part of it, there must be room for a
-whole market. Once reference data knows the market, only newcomers are unknown, and they are few.
+A provider's feed that is wrong or hostile can name any number of symbols. Without a limit their rows would
+use memory and time until the shard misses its ticks. While reference data is missing or incomplete, a whole
+market must fit. Once reference data is complete, only newcomers are unknown, and they are few.
 """
 
 from collections import Counter
@@ -20,13 +20,13 @@ from scanners.rows import Rows
 from scanners.table import MarketTable
 
 MARKET_ROWS: Final = 16_000
-"""How many symbols a market can have; the US stock market has 11,000 to 13,000."""
+"""The most symbols that a market can have. The US stock market has 11,000 to 13,000."""
 
 NEWCOMER_ROWS: Final = 1_000
-"""How many rows there are at least for symbols that reference data does not know."""
+"""The least number of rows for symbols without reference data."""
 
 UNKNOWN_SYMBOL: Final = "unknown_symbol"
-"""Why events of a symbol without a row are ignored, as metrics and logs call it."""
+"""The reason in metrics and logs why events of a symbol without a row are ignored."""
 
 MAX_REFUSED_STORED: Final = 200
 """How many refused symbols are stored for the job that looks up newcomers: those with the most events."""
@@ -35,15 +35,15 @@ _MAX_REFUSED_COUNTED: Final = 2_000
 
 
 def rows_for_unknown(known: AbstractSet[str]) -> int:
-    """How many rows symbols may have that reference data does not know, given those that it knows."""
+    """How many rows are allowed for unknown symbols, given the symbols that reference data knows."""
     return max(NEWCOMER_ROWS, MARKET_ROWS - len(known))
 
 
 class Admission:
-    """Gives rows to symbols, and counts the events of those that it refused.
+    """Gives rows to symbols, and counts the events of the symbols that it refused.
 
-    The counts are bounded: when there are too many, those with the fewest events are forgotten. So a symbol
-    with many events stays among them, however many others appear.
+    The number of counts is limited: when there are too many, the symbols with the fewest events are removed.
+    So a symbol with many events keeps its count, however many others appear.
     """
 
     def __init__(self) -> None:
@@ -53,36 +53,36 @@ class Admission:
         self._day_has_begun = False
 
     def rows(self, table: MarketTable, symbols: Sequence[str], known: AbstractSet[str]) -> tuple[Rows, bool]:
-        """The row of each symbol, `UNKNOWN` where it was refused one; and whether all have one."""
+        """The row of each symbol, or `UNKNOWN` if it was refused, and whether all symbols have a row."""
         rows, all_found = table.find(symbols)
         if all_found:
             return rows, True
         new = Counter([symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist()])
         if self._unknown_rows is None:
             self._unknown_rows = sum(symbol not in known for symbol in table.symbols)
-        room = max(0, rows_for_unknown(known) - self._unknown_rows)
+        free_rows = max(0, rows_for_unknown(known) - self._unknown_rows)
         unknown = [symbol for symbol in new if symbol not in known]
-        refused = set(unknown[room:])
+        refused = set(unknown[free_rows:])
         self._unknown_rows += len(unknown) - len(refused)
-        self._refuse({symbol: new[symbol] for symbol in unknown[room:]})
+        self._refuse({symbol: new[symbol] for symbol in unknown[free_rows:]})
         table.rows([symbol for symbol in new if symbol not in refused])
         return table.find(symbols)
 
     def recount(self) -> None:
-        """Count the rows of unknown symbols again: there are other rows now, or other known symbols."""
+        """Count the rows of unknown symbols again, because the rows or the known symbols have changed."""
         self._unknown_rows = None
 
     def start_day(self) -> None:
-        """Forget who was refused on the day before; the next tick lets the rows of that day leave."""
+        """Forget the symbols refused on the day before. The next tick removes the rows of that day."""
         self._is_changed = bool(self._refused)
         self._refused.clear()
         self._day_has_begun = True
 
-    def staying(self, table: MarketTable, known: AbstractSet[str]) -> Rows:
+    def rows_to_keep(self, table: MarketTable, known: AbstractSet[str]) -> Rows:
         """The rows that the present tick keeps: all, except in the first tick of a day.
 
-        That tick keeps the symbols that reference data knows or that have had an event of the day. The others
-        have stayed until then because what happened to them on the day before was not published yet.
+        That tick keeps the symbols that have reference data or an event of the new day. It removes the other
+        rows. They were kept until then because their last changes of the day before were not published yet.
         """
         if not self._day_has_begun:
             return np.arange(len(table))
@@ -95,7 +95,7 @@ class Admission:
         self._is_changed = bool(self._refused)
 
     def refused(self) -> dict[str, int] | None:
-        """The refused symbols with the most events of the day, most first; None where nothing changed."""
+        """The refused symbols with the most events of the day, most first; None if nothing changed."""
         return dict(self._refused.most_common(MAX_REFUSED_STORED)) if self._is_changed else None
 
     def confirm(self) -> None:
@@ -112,7 +112,7 @@ class Admission:
 
 
 def within_bounds(whole: RowBlock, known: AbstractSet[str]) -> RowBlock:
-    """A stored shard, cut to the rows that it may have: of the unknown symbols those with the most volume."""
+    """The rows of a stored shard without the unknown symbols over the limit, those with the least volume."""
     unknown = np.array(
         [index for index, symbol in enumerate(whole.symbols) if symbol not in known], dtype=np.intp
     )
@@ -120,16 +120,16 @@ def within_bounds(whole: RowBlock, known: AbstractSet[str]) -> RowBlock:
     if excess <= 0:
         return whole
     volume = _volume(whole)[unknown]
-    leaving = unknown[np.argsort(volume, kind="stable")[:excess]]
-    staying = np.setdiff1d(np.arange(len(whole)), leaving)
+    removed = unknown[np.argsort(volume, kind="stable")[:excess]]
+    kept = np.setdiff1d(np.arange(len(whole)), removed)
     return msgspec.structs.replace(
         whole,
-        symbols=tuple([whole.symbols[row] for row in staying.tolist()]),
-        columns={name: column[staying] for name, column in whole.columns.items()},
+        symbols=tuple([whole.symbols[row] for row in kept.tolist()]),
+        columns={name: column[kept] for name, column in whole.columns.items()},
     )
 
 
 def _volume(whole: RowBlock) -> Column:
-    """Shares traded today; -1 where nothing is known, so that these leave first."""
+    """Shares traded today; -1 where the volume is absent, so that these rows are removed first."""
     absent = np.full(len(whole), np.nan)
     return np.nan_to_num(whole.columns.get("accumulated_volume", absent), nan=-1.0)

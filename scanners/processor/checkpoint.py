@@ -1,7 +1,7 @@
-"""The stored state of one shard as its processor sees it: what the cache holds, what is due, how to restore.
+"""The stored state of one shard as its processor sees it: which parts are due, and how to restore them.
 
-The rows are stored whole at every tick. Sheets, tapes and refused symbols are stored only after they changed,
-or when the cache may have lost them.
+The rows are stored whole at every tick. Private columns, tapes and refused symbols are stored only after they
+changed, or when the cache may have lost them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,27 +20,27 @@ from scanners.table import MarketTable
 
 
 class CheckpointParts:
-    """The parts of a shard's checkpoint beside its rows: which of them are due, and all of them restored."""
+    """The parts of a shard's checkpoint except its rows: finds those that are due, and restores all."""
 
     def __init__(self, table: MarketTable, admission: Admission) -> None:
         self._table = table
         self._admission = admission
 
     @property
-    def sheet_names(self) -> Sequence[str]:
-        """All sheets of the shard."""
-        return tuple(self._table.sheets)
+    def private_groups(self) -> Sequence[str]:
+        """The names of all groups of private columns of the shard."""
+        return tuple(self._table.private_columns)
 
     def tapes_ahead(self) -> Iterator[TapeWrites]:
         """Portions of the tapes to store before the next tick stores the rest: see `Tapes.portions`."""
         return self._table.tape.portions(self._table.symbols)
 
-    def due_sheets(self, header: TickHeader) -> Mapping[str, RowBlock]:
-        """The sheets that changed since they were stored."""
+    def due_private_columns(self, header: TickHeader) -> Mapping[str, RowBlock]:
+        """The groups of private columns that changed since they were stored, by name."""
         return {
-            name: header.block(self._table.symbols, self._table.copy_sheet(name))
-            for name, sheet in self._table.sheets.items()
-            if sheet.is_changed
+            name: header.block(self._table.symbols, self._table.copy_private_columns(name))
+            for name, private in self._table.private_columns.items()
+            if private.is_changed
         }
 
     def due_tapes(self) -> TapeTick | None:
@@ -55,7 +55,7 @@ class CheckpointParts:
         )
 
     def due_refused(self, header: TickHeader) -> RowBlock | None:
-        """The symbols that got no row, with their events of the day; None where that is stored as it is."""
+        """The symbols that got no row, with their events of the day; None if unchanged since stored."""
         refused = self._admission.refused()
         if refused is None:
             return None
@@ -63,23 +63,23 @@ class CheckpointParts:
 
     def confirm(self, tick: ShardTick) -> None:
         """The tick was published: none of its parts is due any more."""
-        for name in tick.sheets:
-            self._table.sheets[name].mark(changed=False)
+        for name in tick.private_columns:
+            self._table.private_columns[name].mark(changed=False)
         self._table.tape.confirm()
         self._admission.confirm()
 
     def store_anew(self) -> None:
-        """The cache may have lost what it held: all parts are due."""
-        for sheet in self._table.sheets.values():
-            sheet.mark()
+        """Make all parts due: the cache may have lost them."""
+        for private in self._table.private_columns.values():
+            private.mark()
         self._table.tape.store_anew()
         self._admission.store_anew()
 
     def restore(self, stored: Checkpoint, known: AbstractSet[str], day: TradingDay | None) -> None:
-        """Fill an empty table with rows and sheets, and prepare the tapes of the day that goes on."""
+        """Fill an empty table with rows and private columns, and prepare the tapes of the present day."""
         self._table.apply(within_bounds(stored.whole, known))
-        for name, block in stored.sheets.items():
-            self._table.apply_sheet(name, block)
+        for name, block in stored.private_columns.items():
+            self._table.apply_private_columns(name, block)
         if day is not None:
             self._table.tape.begin(day.day_start_ms)
 
@@ -90,9 +90,9 @@ class CheckpointParts:
                 self._table.tape.restore(row, tape)
 
     def complete_tapes(self, day_start_ms: int | None) -> None:
-        """All tapes were restored; `day_start_ms` says of which day the cache holds all, None if of none.
+        """End the restoring of tapes. `day_start_ms`: the day of which the cache has all tapes, or None.
 
-        If it is another day than the one that goes on, all tapes are due.
+        If that is not the present day, all tapes are due.
         """
         tape = self._table.tape
         if day_start_ms is None or day_start_ms != tape.day_start_ms:
@@ -107,6 +107,6 @@ def check_producer(stored: Checkpoint, producer: str) -> None:
     Raises:
         ContentError: with reason `row_block` for a block of another producer.
     """
-    for block in (stored.whole, *stored.sheets.values()):
+    for block in (stored.whole, *stored.private_columns.values()):
         if block.producer != producer:
             raise ContentError("row_block", f"made by {block.producer!r}, not {producer!r}")

@@ -1,4 +1,4 @@
-"""Whether the listener's clock agrees with the market: most events ahead of it mean that it is behind."""
+"""Detects a listener's clock that is behind: most events are stamped ahead of it."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ CLOCK_IS_BEHIND: Final = (
 
 
 class ClockAgreement:
-    """Compares, in each period, the events refused as ahead with those applied. Instants are epoch ns."""
+    """Compares the events refused as ahead with those applied, period by period. Times are epoch ns."""
 
     def __init__(self) -> None:
         self._began_ns = 0
@@ -18,13 +18,13 @@ class ClockAgreement:
         self._disagreed_in_last = False
 
     def note(self, now_ns: int, *, applied: int, ahead: int) -> None:
-        """So many events were applied, and so many refused as ahead."""
+        """Count events that were applied, and events that were refused as ahead."""
         self._enter_period(now_ns)
         self._applied += applied
         self._ahead += ahead
 
     def failure(self, now_ns: int) -> str:
-        """What is wrong, by the last full period and the present one; empty where nothing is."""
+        """What is wrong, judged by the last full period and the present one; empty if nothing is wrong."""
         self._enter_period(now_ns)
         disagrees = self._ahead > self._applied
         return CLOCK_IS_BEHIND if disagrees or (self._disagreed_in_last and not self._applied) else ""

@@ -1,4 +1,4 @@
-"""What keeps an owner from its work now. A failure that is not reported again is checked again."""
+"""The failures that keep an owner from its work. A failure that is not reported again is checked here."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from marketdata.transport.base import Transport
 Dependency: TypeAlias = Literal["queues", "cache"]
 
 STALE_AFTER_SECONDS: Final = 2.0
-"""Longer than any pause of the work: while the work goes on, it reports a failure again before that."""
+"""Longer than any pause of the work: an owner that still works reports a failure again sooner."""
 
 ASK_SECONDS: Final = 0.5
 
 
 class Dependencies:
-    """The dependencies of one shard's owner: which of them failed, why, and when that was reported last.
+    """The dependencies of one shard's owner: which failed, why, and when that was last reported.
 
-    The owner's work reports what failed and what answered. After a failure that work may have ended: another
-    worker has the shard, and nothing here uses the broker any more. So the dependency of a failure that is
-    not reported again is asked from here, until it answers.
+    The owner reports which dependency failed and which answered. After a failure its work may have ended,
+    because another worker has the shard. Then this process does not use the broker any more and would never
+    learn that it answers again. So this class asks a failed dependency itself until it answers.
     """
 
     def __init__(self, shard: int, transport: Transport, snapshots: SnapshotReader, clock: Clock) -> None:
@@ -37,20 +37,20 @@ class Dependencies:
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """Dependency -> why it cannot be used; empty when all can."""
+        """Dependency -> why it cannot be used; empty when all work."""
         return {str(dependency): reason for dependency, reason in self._failures.items()}
 
     def failed(self, dependency: Dependency, reason: str) -> None:
-        """The work could not use a dependency."""
+        """Note that a dependency could not be used."""
         self._failures[dependency] = reason
         self._reported_at[dependency] = self._clock.monotonic()
 
     def answered(self, dependency: Dependency) -> None:
-        """A dependency did what it was asked for."""
+        """Note that a dependency worked."""
         self._failures.pop(dependency, None)
 
     async def keep_asking(self, stopping: asyncio.Event) -> None:
-        """Check failures that are not reported again, until told to stop."""
+        """Check failures that are not reported again, until `stopping` is set."""
         while not await stopped_within(stopping, ASK_SECONDS):
             for dependency in tuple(self._failures):
                 if self._clock.monotonic() - self._reported_at[dependency] >= STALE_AFTER_SECONDS:
@@ -66,5 +66,5 @@ class Dependencies:
             self.failed(dependency, str(error))
             return
         except ContentError:
-            pass  # foreign bytes, but from a cache that answers
+            pass  # the bytes are not ours, but the cache answers
         self.answered(dependency)

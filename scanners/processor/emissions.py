@@ -11,7 +11,7 @@ from scanners.table import MarketTable
 
 
 class Emissions:
-    """Emissions of each stream until a tick makes blocks of them, and the blocks until they were published.
+    """Holds emissions by stream until a tick makes blocks of them, and the blocks until they are published.
 
     Emissions of test issues are left out unless `show_test_issues`.
     """
@@ -25,8 +25,8 @@ class Emissions:
         """Keep what an analyzer emitted."""
         self._emitted.setdefault(emission.stream, []).append(emission)
 
-    def settle(self, table: MarketTable, header: TickHeader) -> None:
-        """Make one block for each stream of what was emitted, with the present circumstances of its rows."""
+    def make_blocks(self, table: MarketTable, header: TickHeader) -> None:
+        """Make one block for each stream from its emissions, with the present circumstances of their rows."""
         for stream, emissions in self._emitted.items():
             rows = np.concatenate([emission.rows for emission in emissions])
             shown = np.flatnonzero(self._show_test_issues | ~table.test_issues[rows])
@@ -42,7 +42,7 @@ class Emissions:
         self._emitted.clear()
 
     def unpublished(self) -> Mapping[str, Sequence[RowBlock]]:
-        """The blocks of each stream, oldest first, also those of ticks that could not be published."""
+        """The blocks of each stream, oldest first, including those of ticks that could not be published."""
         return {stream: tuple(blocks) for stream, blocks in self._unpublished.items()}
 
     def confirm(self) -> None:

@@ -1,9 +1,9 @@
-"""The market's own time, which starts days and sessions. It follows the events, within the feed's own clock.
+"""The market's time, which starts days and sessions. It follows the events, limited by the feed time.
 
-Two times come with every event. Its stamp is the exchange's, and may be wrong. The *feed time* of its batch
-is what the feed's own clock said when the event arrived (`marketdata.feed_clock`). No event can be later than
-that. So a later stamp is refused, and no stamp moves the market further than its feed time. Whatever one
-event, symbol or frame claims, days and sessions begin when they should.
+Every event has two times. Its event time is the exchange's, and may be wrong. The *feed time* of its batch is
+what the clock of the provider's feed said when the event arrived (`marketdata.feed_clock`). No event can be
+later than that. So a later event time is refused, and no event moves the market's time beyond its feed time.
+A wrong time of one event, symbol or frame cannot start a day or session too early.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from scanners.processor.clock_dispute import ClockDispute
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
-    """Now, by both clocks of our machine, in nanoseconds.
+    """The present time by both clocks of our machine, in nanoseconds.
 
-    `epoch_ns` is wall-clock time, which may be set. `monotonic_ns` is never set, and counts from any instant.
+    `epoch_ns` is wall-clock time, which may be set. `monotonic_ns` is never set; its zero has no meaning.
     """
 
     epoch_ns: int
@@ -30,11 +30,11 @@ class Present(msgspec.Struct, frozen=True, gc=False):
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """What a group of events did to the market's time.
+    """How a group of events changed the market's time.
 
-    `current`: which of them belong to the trading day. `ahead` counts those that are stamped beyond their
-    feed time, or beyond the day while that has not ended; all others are of another day. `corrected`: the
-    market's time was wrong, so what was computed under it cannot be trusted, and the day starts anew.
+    `current`: which events belong to the trading day. `ahead`: how many events have a time after their feed
+    time, or after the end of a day that has not ended. All others are of another day. `corrected`: the
+    market's time was wrong. Then the values computed from it cannot be trusted, and the day starts again.
     """
 
     current: NDArray[np.bool_]
@@ -45,14 +45,14 @@ class Advance(msgspec.Struct, frozen=True):
 
 
 class MarketTime:
-    """The newest event time of a shard, with the trading day and session that it lies in.
+    """The newest event time of a shard, with its trading day and session.
 
-    Wall-clock time has no part in it, so a recorded day replays at any speed with the same result. Events of
-    a day that has ended are not current.
+    Wall-clock time is not used, so a recorded day gives the same result when it is replayed at any speed.
+    Events of a day that has ended are not current.
 
-    The market's time goes back only to correct an error: when all batches that come through without waiting
-    say for some seconds that the feed's clock is behind it (`scanners.processor.clock_dispute`). That happens
-    after a wrong clock, here or in a stored state, and when a simulated market starts again.
+    The market's time goes back only to correct an error: when, for some seconds, the feed time of all batches
+    that did not wait is behind it (`scanners.processor.clock_dispute`). The causes are a clock that was
+    wrong, now or when the state was stored, and a simulated market that starts again.
     """
 
     def __init__(self, calendar: TradingCalendar) -> None:
@@ -63,7 +63,7 @@ class MarketTime:
 
     @property
     def newest_ms(self) -> int:
-        """The newest time of an event that was current, at most its feed time; 0 before the first."""
+        """The newest time of a current event, limited by its feed time; 0 before the first event."""
         return self._newest_ms
 
     @property
@@ -72,7 +72,7 @@ class MarketTime:
         return self._phase
 
     def resume(self, newest_ms: int, received_ns: int) -> None:
-        """Continue from a stored time, and from the received time of the newest batch that it reflects.
+        """Continue from a stored market's time, and from the received time of the newest batch in it.
 
         A time that the calendar does not cover is ignored.
         """
@@ -88,10 +88,10 @@ class MarketTime:
     def advance(
         self, times_ms: Instants, feed_times_ms: Instants, *, received_ns: Mapping[str, int], applied_ns: int
     ) -> Advance:
-        """Follow the stamps of some events (at least one), in any order, and their feed times.
+        """Advance by the times of some events (at least one), in any order, and by their feed times.
 
-        `received_ns` is when each listener received its newest of them (epoch nanoseconds, by its clock),
-        `applied_ns` the present (nanoseconds, by a clock that is never set).
+        `received_ns`: when each listener received its newest of these events (epoch nanoseconds, by its
+        clock). `applied_ns`: the present time (nanoseconds, by a clock that is never set).
         """
         credible = times_ms <= feed_times_ms + AHEAD_TOLERANCE_MS
         reached_ms = np.minimum(times_ms, feed_times_ms)
@@ -113,9 +113,10 @@ class MarketTime:
         return Advance(current, ahead, started, opened, corrected)
 
     def _enter_day(self, reached_ms: int, feed_ms: int) -> bool:
-        """Go on to the trading day that the events have reached. Returns whether it is a new one.
+        """Enter the trading day that the events have reached. Returns whether it is a new one.
 
-        A day that the feed itself has left is not entered: an old stamp that comes first does not begin one.
+        A day that has ended by the feed time is not entered: an old event that arrives first does not begin
+        it.
         """
         phase = self._phase
         if phase is not None and reached_ms < phase.day.next_day_start_ms:
@@ -134,9 +135,9 @@ class MarketTime:
     def _is_wrong(
         self, feed_ms: int, credible: NDArray[np.bool_], received_ns: Mapping[str, int], applied_ns: int
     ) -> bool:
-        """Whether it is proved that the feed has not reached the market's time yet.
+        """Whether it is proved that the feed time has not reached the market's time.
 
-        Where most stamps are ahead of the feed time, the feed time itself is behind, and proves nothing.
+        If most event times are ahead of the feed time, the feed time itself is behind, and proves nothing.
         """
         if self._newest_ms <= feed_ms + AHEAD_TOLERANCE_MS:
             self._dispute.agree(received_ns)

@@ -1,4 +1,4 @@
-"""What became of the events of some batches, and its report to operators."""
+"""How many events of some batches were applied, ignored or rejected, and the report of it to operators."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,12 +15,11 @@ log = get_logger(__name__)
 
 
 class Outcome(msgspec.Struct):
-    """What became of the events of some batches: counts by queue, and by reason.
+    """How many events of some batches were applied (by queue), and ignored or rejected (by reason).
 
-    Ignored are events of another day (`other_day`), those stamped `ahead` of the feed's own time, and those
-    of an `unknown_symbol` that got no row. `corrections` counts how often the market's time turned out to be
-    wrong, so that the day started anew. `unknown` counts the pieces of the unknown queue, which others
-    rejected before.
+    Ignored are events of another day (`other_day`), events `ahead` of the feed time, and events of an
+    `unknown_symbol` that got no row. `corrections` counts how often the market's time was wrong, so that the
+    day started again. `unknown` counts the pieces of the unknown queue, which listeners have set aside.
     """
 
     applied: Counter[str]
@@ -31,14 +30,14 @@ class Outcome(msgspec.Struct):
 
 
 class OutcomeReporter:
-    """Counts the outcomes of one shard in the metrics, and logs those that need attention, not too often."""
+    """Counts the outcomes of one shard in the metrics, and logs those that need attention, rate-limited."""
 
     def __init__(self, shard: int, clock: Clock) -> None:
         self._shard = shard
         self._limited_log = RateLimitedLog(log, clock=clock)
 
     def report(self, outcome: Outcome, batches: Mapping[QueueName, int], *, rows: int) -> None:
-        """Report the outcome of some batches (their number by queue). The shard has so many `rows`."""
+        """Report the outcome of batches (their number by queue) of a shard that has so many `rows`."""
         for queue, count in batches.items():
             metrics.PROCESSOR_BATCHES.labels(queue).inc(count)
         for name, count in (*outcome.applied.items(), *outcome.unknown.items()):

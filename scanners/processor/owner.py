@@ -1,4 +1,4 @@
-"""The worker of one shard: stand by, own the shard, work on it, lose it, and stand by again."""
+"""The worker of one shard: it waits for the shard, owns it, works on it, loses it, and waits again."""
 
 import asyncio
 from collections import Counter
@@ -20,6 +20,7 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
+from marketdata.units import NS_PER_MS, NS_PER_SECOND
 from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
@@ -31,15 +32,13 @@ from scanners.processor.turn import Turn
 GROUP_EVENTS: Final = 20_000
 """How many events are applied together, before the event loop runs again: some 20 ms of work.
 
-In a group of 500 an event costs twice as much as in a group of 20,000. No effect is visible before the tick,
-so waiting for a larger group delays nothing."""
+An event costs twice as much in a group of 500 as in a group of 20,000. No effect is visible before the tick,
+so a larger group delays nothing."""
 
 GATHER_SECONDS: Final = 0.02
-"""How long to wait for further batches when there is less than a group: one request then brings them all."""
+"""How long to wait for more batches when there is less than a group. Then one request receives them all."""
 
 HEARTBEAT_SECONDS: Final = 1.0
-NS_PER_MS: Final = 1_000_000
-NS_PER_SECOND: Final = 1_000_000_000
 MAX_BACKOFF_SECONDS: Final = 1.0
 
 log = get_logger(__name__)
@@ -56,12 +55,12 @@ class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardOwner:
-    """Owns one shard whenever the transport lets it, and keeps its state in the store.
+    """Owns one shard whenever the transport allows it, and keeps the shard's state in the store.
 
     A batch is acknowledged only after the tick that stored its effect. So the shard's next owner finds in the
     cache the effect of all acknowledged batches, and receives the others again.
 
-    Concurrency: `run` is one task; nothing else calls into it except `use_reference` and `publish_every`.
+    Concurrency: `run` is one task. Other tasks call only `use_reference` and `publish_every`.
     """
 
     def __init__(
@@ -104,12 +103,12 @@ class ShardOwner:
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """What keeps it from working: dependency -> reason. Standing by is no failure."""
+        """Failures that keep it from its work: dependency -> reason. Waiting for the shard is none."""
         clock = self._agreement.failure(self._clock.time_ns())
         return {**self._dependencies.failures, "clock": clock} if clock else self._dependencies.failures
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
-        """Take new reference data; the next tick publishes its effect."""
+        """Use new reference data. The next tick publishes its effect."""
         self._reference, self._volume_curve = block, volume_curve
         self._processor.apply_reference(block, volume_curve)
 
@@ -118,7 +117,7 @@ class ShardOwner:
         self._interval_ns = interval_ms * NS_PER_MS
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Own the shard again and again until told to stop; at last publish and acknowledge what is left."""
+        """Own the shard when possible until `stopping` is set. Then publish and acknowledge the rest."""
         await run_together(
             self._turn.run(stopping, self._can_work),
             self._dependencies.keep_asking(stopping),
@@ -153,7 +152,7 @@ class ShardOwner:
             await backoff.wait(stopping)
 
     async def _acquired(self, subscription: ShardSubscription, stopping: asyncio.Event) -> bool:
-        """Stand by until the shard is ours; False when told to stop, or when the turn is over."""
+        """Wait until this worker owns the shard; False if `stopping` is set or the turn is over first."""
         if not await finished_before(subscription.acquire(), stopping, self._turn.over):
             return False
         self._dependencies.answered("queues")
@@ -176,12 +175,12 @@ class ShardOwner:
             log.info("shard given back to its preferred worker", shard=self.shard)
 
     async def _continue_from_the_store(self) -> None:
-        """Take over the stored state if another owner wrote it. Then our own, in memory, is out of date.
+        """Restore the stored state if another owner wrote it. Then the state in memory is out of date.
 
-        If we wrote it ourselves, our own state is at least as new. If the cache has restarted empty, our own
-        state is all there is.
+        If this owner wrote it, the state in memory is at least as new. If the cache restarted empty, the
+        state in memory is the only one.
         """
-        checkpoint = await self._stored.checkpoint(self._processor.checkpoint.sheet_names)
+        checkpoint = await self._stored.checkpoint(self._processor.checkpoint.private_groups)
         self._dependencies.answered("cache")
         if checkpoint is not None and checkpoint.whole.epoch != self._processor.epoch:
             processor = self._make_processor(self._clock.time_ns())
@@ -195,7 +194,7 @@ class ShardOwner:
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
 
     def _apply_group(self) -> None:
-        """Apply as many of the received deliveries, oldest first, as make up a group."""
+        """Apply one group of the received deliveries, oldest first."""
         size = _group_size(self._received)
         self._apply(self._received[:size])
         del self._received[:size]
@@ -217,7 +216,7 @@ class ShardOwner:
         return min(max(0, self._next_tick_ns - self._clock.time_ns()), self._interval_ns) / NS_PER_SECOND
 
     def _is_tick_due(self) -> bool:
-        """Ticks fall on multiples of the interval, so that all shards tick together."""
+        """Whether to tick now. Ticks are at multiples of the interval, so that all shards tick together."""
         now_ns = self._clock.time_ns()
         clock_went_back = now_ns < self._next_tick_ns - self._interval_ns
         return now_ns >= self._next_tick_ns or clock_went_back
@@ -235,7 +234,7 @@ class ShardOwner:
             await self._publish(subscription)
 
     async def _publish(self, subscription: ShardSubscription) -> None:
-        """Apply what was received, store and announce, then acknowledge.
+        """Apply the received deliveries, store and announce the tick, then acknowledge.
 
         While the cache is away everything stays unacknowledged.
         """
@@ -269,7 +268,7 @@ def _event_count(deliveries: Iterable[Delivery]) -> int:
 
 
 def _group_size(deliveries: Sequence[Delivery]) -> int:
-    """How many deliveries from the first on hold at most `GROUP_EVENTS` events; one at least."""
+    """How many deliveries, from the first on, have at most `GROUP_EVENTS` events together; at least one."""
     events = 0
     for index, delivery in enumerate(deliveries):
         events += delivery.batch.event_count

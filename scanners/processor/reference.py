@@ -1,4 +1,4 @@
-"""Reference data joined to the market table: whole columns at a time, by symbol."""
+"""Joins reference data to the market table by symbol, whole columns at a time."""
 
 from collections.abc import KeysView, Sequence
 from collections.abc import Set as AbstractSet
@@ -24,7 +24,7 @@ class ReferenceData:
         self._index = {symbol: index for index, symbol in enumerate(block.symbols)}
         absent = np.full(len(block), np.nan)
         columns = [block.columns.get(name, absent) for name in REFERENCE_COLUMNS]
-        # The index of an unknown symbol is -1: it points at one more row, in which all is absent.
+        # An unknown symbol has the index -1: the last row, in which all values are absent.
         self._matrix = np.full((len(REFERENCE_COLUMNS), len(block) + 1), np.nan)
         self._matrix[:, :-1] = columns
 
@@ -34,15 +34,15 @@ class ReferenceData:
         return self._index.keys()
 
     def is_early(self, day: TradingDay) -> bool:
-        """Whether it is for a later trading day than this one: the next day's is loaded before 04:00."""
+        """Whether it is for a later trading day than `day`: the next day's is loaded before 04:00."""
         return self._market_time_ms >= day.next_day_start_ms
 
     def fill(self, table: MarketTable, rows: Rows, day: TradingDay | None) -> None:
-        """Write the reference columns of the rows and mark these; they are absent for unknown symbols.
+        """Write the reference columns of the rows and mark the rows. Values of unknown symbols are absent.
 
-        The snapshot counts only on the trading day of the block; on another `day` it is absent. On a later
-        day the columns of the session before the block's day are absent too: by then another session is the
-        previous one. A block whose market time is 0 does not say for which day it is, and serves any.
+        The snapshot is used only on the trading day of the block; on another `day` it is absent. On a later
+        day the columns of the previous session are absent too, because another session is the previous one by
+        then. A block whose market time is 0 does not name its day, and is used on any day.
         """
         found = self._find(table.symbols_of(rows))
         table.write(table.columns(REFERENCE_COLUMNS), rows, self._matrix[:, found])
@@ -56,10 +56,10 @@ class ReferenceData:
 
 
 class ReferenceInUse:
-    """Which reference data counts now, which waits for its trading day, and which rows have it already.
+    """The reference data in use, the data that waits for its trading day, and which rows are filled.
 
-    Rows get it once; those from `_filled` on do not have it yet. Some methods return whether the known
-    symbols changed, because the bound on unknown symbols depends on them.
+    Each row is filled once; rows from `_filled` on are not filled yet. Some methods return whether the known
+    symbols changed, because the limit for unknown symbols depends on them.
     """
 
     def __init__(self) -> None:
@@ -74,11 +74,11 @@ class ReferenceInUse:
 
     @property
     def volume_curve(self) -> VolumeCurve | None:
-        """The volume curve that came with it."""
+        """The volume curve of the data in use."""
         return None if self._current is None else self._current.volume_curve
 
     def offer(self, reference: ReferenceData, day: TradingDay | None) -> bool:
-        """Take new data, at once or for its later day. Returns whether the known symbols changed."""
+        """Use new data, now or from its later day on. Returns whether the known symbols changed."""
         if day is not None and reference.is_early(day):
             self._waiting = reference
             return False
@@ -88,8 +88,8 @@ class ReferenceInUse:
     def start_day(self, day: TradingDay) -> bool:
         """A trading day begins: all rows get the data again. Returns whether the known symbols changed.
 
-        Data that waited for the day is used now. Data in use waits if it is for a later day, which happens
-        when it came before all events.
+        Data that waited for the day is used now. Data in use waits if it is for a later day: that happens if
+        it arrived before all events.
         """
         self.refill()
         if self._waiting is not None and not self._waiting.is_early(day):
@@ -101,11 +101,11 @@ class ReferenceInUse:
         return False
 
     def refill(self) -> None:
-        """Give it to all rows again."""
+        """Fill all rows again."""
         self._filled = 0
 
     def keep(self, row_count: int) -> None:
-        """Rows have left the table; those that stay have the data."""
+        """Note that rows were removed from the table; the kept rows are filled."""
         self._filled = min(self._filled, row_count)
 
     def is_missing_in(self, table: MarketTable) -> bool:

@@ -1,4 +1,4 @@
-"""The processor as a long-running process: its shards side by side, and reference data for all of them."""
+"""The processor as a service: runs the owners of its shards, and gives them reference data and settings."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -34,11 +34,11 @@ log = get_logger(__name__)
 class Processor:
     """Runs the configured shards in one process. See `marketdata.runtime.service.Service`.
 
-    `reference_news` must be subscribed to the reference channel alone. `turn_at` gives for each shard when
-    this process may ask for it. `started_under` is the traceparent of the process that started this one, or
-    empty. With `read_sessions` the calendar's table is read again every day, around our own time (epoch
-    nanoseconds). With `records` it follows the settings that operators want, beginning with `own_settings`,
-    and reports them as `source`.
+    `reference_news` must be subscribed to the reference channel only. `turn_at` returns the turn of each
+    shard. `started_under` is the traceparent of the process that started this one, or empty. With
+    `read_sessions` the table of the calendar is read again every day, around the wall-clock time (epoch
+    nanoseconds). With `records` it applies the wanted settings of operators, beginning with `own_settings`,
+    and reports the actual ones as `source`.
     """
 
     name: Final = "processor"
@@ -95,13 +95,13 @@ class Processor:
         self._steering = Steering(records, settings, default=own)
 
     def unready(self) -> Mapping[str, str]:
-        """Which dependency keeps a shard from being worked on."""
+        """The dependencies that keep the owners of shards from their work: dependency -> reason."""
         if self._connection_failure:
             return {"queues": self._connection_failure}
         return {name: reason for owner in self._owners for name, reason in owner.failures.items()}
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work on every shard that this process comes to own, until told to stop."""
+        """Work on every shard that this process owns, until `stopping` is set."""
         try:
             with self._tracing.span("processor start", parent=self._started_under):
                 if not await self._open(stopping):
@@ -114,8 +114,8 @@ class Processor:
     async def _work(self, stopping: asyncio.Event) -> None:
         """Run until all owners have stopped, or one of the other tasks failed.
 
-        Stored reference data is taken before the first event. Its range of the day so far keeps the first
-        bars after a start at noon from being published as new highs.
+        Stored reference data is used before the first event. It has the range of the day so far. Without it
+        the first bars after a start at noon would be published as new highs.
         """
         await self._take_reference(await self._read("reference data", self._snapshots.reference()))
         await self._steering.begin()
@@ -136,7 +136,7 @@ class Processor:
             await self._steering.withdraw()
 
     async def _open(self, stopping: asyncio.Event) -> bool:
-        """Connect to the queues, however long that takes; False if it was told to stop before."""
+        """Connect to the queues, however long that takes; False if `stopping` is set first."""
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=2.0)
         while not stopping.is_set():
             try:
@@ -163,7 +163,7 @@ class Processor:
         await asyncio.Event().wait()  # without records there is nothing to follow
 
     def _publish_every(self, interval_ms: int) -> None:
-        """All shards, which tick together. A batch is acknowledged at a tick and must live until then."""
+        """Set the interval of all shards. A batch must live until the tick that acknowledges it."""
         if interval_ms >= self._batch_ttl_ms:
             raise ConfigurationError(
                 f"publish_interval_ms is {interval_ms}; accepted: less than the {self._batch_ttl_ms} ms that "
@@ -181,7 +181,7 @@ class Processor:
             owner.use_reference(block, curve)
 
     async def _read(self, what: str, stored: Awaitable[Stored | None]) -> Stored | None:
-        """What is stored; None also when it cannot be read: then the next announcement brings it."""
+        """The stored value; None if there is none or it cannot be read. Then the next announcement has it."""
         try:
             return await stored
         except ContentError as error:

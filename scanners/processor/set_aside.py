@@ -1,4 +1,4 @@
-"""Pieces that a shard's processor did not understand, until a tick stores them: the newest, within bounds."""
+"""The newest pieces that a shard's processor did not understand, until a tick stores them."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ BYTES_PER_TICK: Final = 256 * 1024
 
 
 class SetAside:
-    """Pieces that wait to be stored: at most 1,000 of 4 KiB, whatever arrives."""
+    """Pieces that wait to be stored: at most 1,000 of 4 KiB, however many arrive."""
 
     def __init__(self) -> None:
         self._pieces: deque[UnknownPiece] = deque(maxlen=PIECES)
@@ -47,5 +47,5 @@ class SetAside:
         return chosen[::-1]
 
     def clear(self) -> None:
-        """The pieces are stored."""
+        """Forget the pieces: they are stored."""
         self._pieces.clear()

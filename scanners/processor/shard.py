@@ -21,6 +21,7 @@ from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.trading_calendar import TradingCalendar, TradingDay
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission
@@ -29,17 +30,15 @@ from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.outcome import Outcome
 from scanners.processor.reference import ReferenceData, ReferenceInUse
 from scanners.processor.tick import Ticks
-from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_sheets
+from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
 from scanners.rows import Rows
 from scanners.table import MarketTable
-
-_NS_PER_MS: Final = 1_000_000
 
 
 class ShardProcessor:
     """Applies batches to the market table of one shard: decodes them, groups them, and runs the analyzers.
 
-    `checkpoint` is the stored part of that state, `tick` gives what is published of it. `epoch` names this
+    `checkpoint` is the stored part of the state, and `tick` makes the published part. `epoch` identifies this
     owner of the shard (its start in epoch nanoseconds). Applying a batch again changes nothing, so redelivery
     after a crash is harmless. Emissions of test issues are published only if `show_test_issues`.
     """
@@ -58,7 +57,7 @@ class ShardProcessor:
         self._producer = f"shard:{shard}"
         self._routes = {route.queue: route for route in routes}
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
-        self._table = MarketTable(table_columns(routes), table_sheets(routes))
+        self._table = MarketTable(table_columns(routes), table_private_columns(routes))
         self._time = MarketTime(calendar)
         self._reference = ReferenceInUse()
         self._admission = Admission()
@@ -95,7 +94,8 @@ class ShardProcessor:
     def restore(self, stored: Checkpoint, known: AbstractSet[str] = frozenset()) -> None:
         """Continue from a stored state. To be called before any batch is applied.
 
-        `known` are the symbols of the reference data; of others no more rows are taken than there may be.
+        `known` are the symbols of the reference data. Rows of other symbols are taken up to the limit of
+        `admission`.
 
         Raises:
             ContentError: a block was made by another producer.
@@ -108,17 +108,19 @@ class ShardProcessor:
         self._admission.recount()
 
     def apply_reference(self, block: RowBlock, volume_curve: VolumeCurve | None = None) -> None:
-        """Take new reference data for all rows, present and future; without a curve there is none.
+        """Use new reference data and its volume curve (None: no curve) for all present and future rows.
 
-        Data for the coming trading day waits until that begins, since it describes another previous day.
+        Data for the coming trading day waits until that day begins, because its previous session is another
+        one.
         """
         if self._reference.offer(ReferenceData(block, volume_curve), self._day):
             self._admission.recount()
 
     def apply(self, batches: Iterable[Batch], *, now: Present | None = None) -> Outcome:
-        """Decode and apply batches; those of one queue keep their order and are analysed together.
+        """Decode and apply batches. Batches of one queue keep their order and are analysed together.
 
-        `now` distinguishes batches that come through from those that waited; without it none has waited.
+        `now` distinguishes batches that waited in a queue from those that did not. Without it, no batch
+        waited.
         """
         outcome = Outcome(Counter(), Counter(), Counter())
         for queue, group in groupby(sorted(batches, key=_queue), key=_queue):
@@ -154,27 +156,27 @@ class ShardProcessor:
             self._analyse(route, events, batches, now, outcome)
 
     def tick(self, published_ns: int) -> ShardTick:
-        """Derive what follows from the changes, and give all that is to be published now.
+        """Derive what follows from the changes, and return all that must be published now.
 
-        What no tick has published yet is in every tick until `confirm` is called.
+        Unpublished content is in every tick until `confirm` is called.
         """
         self._reference.fill(self._table, self._day)
         changed = self._derive()
-        staying = self._admission.staying(self._table, self._reference.symbols)
-        rows_leave = len(staying) < len(self._table)
+        kept = self._admission.rows_to_keep(self._table, self._reference.symbols)
+        removes_rows = len(kept) < len(self._table)
         header = self._ticks.start(
             published_ns=published_ns,
             received_ns=self._received_ns,
             market_time_ms=self._time.newest_ms,
-            rows_will_leave=rows_leave,
+            removes_rows=removes_rows,
         )
-        if rows_leave:
-            self._keep(staying)
+        if removes_rows:
+            self._keep(kept)
             changed = self._table.take_changed()
         return self._ticks.finish(header, changed)
 
     def confirm(self, tick: ShardTick) -> None:
-        """The tick was published: nothing of it has to be published again."""
+        """Note that the tick was published: nothing of it has to be published again."""
         self._ticks.confirm(tick)
 
     def _derive(self) -> Rows:
@@ -242,12 +244,12 @@ class ShardProcessor:
         outcome.applied[route.queue.value] += len(symbols)
 
     def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now: Present | None) -> None:
-        """Only applied events make the shard fresh, and a clock that was ahead does not keep it so."""
+        """Set received times. Only applied events count. The shard's time is never ahead of our clock."""
         self._received_ns = max(self._received_ns, int(received_ns.max()))
         if now is not None:
             self._received_ns = min(self._received_ns, now.epoch_ns)
         received = self._table[RECEIVED_COLUMN]
-        received[rows] = np.fmax(received[rows], received_ns // _NS_PER_MS)
+        received[rows] = np.fmax(received[rows], received_ns // NS_PER_MS)
 
     def _advance(
         self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now: Present | None
@@ -275,7 +277,7 @@ class ShardProcessor:
             self._admission.start_day()
 
     def _keep(self, rows: Rows) -> None:
-        """Let all other rows leave. Those that stay have their reference data already."""
+        """Remove all other rows. The kept rows have their reference data already."""
         self._table.keep(rows)
         self._reference.keep(len(rows))
         self._admission.recount()

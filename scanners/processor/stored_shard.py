@@ -1,4 +1,4 @@
-"""One shard's state in the cache: how its owner continues from it, and publishes into it."""
+"""The state of one shard in the cache: its owner restores it, and publishes ticks into it."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -33,10 +33,10 @@ class StoredShard:
         self._publisher = publisher
         self._clock = clock
 
-    async def checkpoint(self, sheet_names: Sequence[str]) -> Checkpoint | None:
-        """The newest stored state; None where there is none. Bytes that cannot be read are counted."""
+    async def checkpoint(self, private_groups: Sequence[str]) -> Checkpoint | None:
+        """The newest stored state; None if there is none. Bytes that cannot be read are counted."""
         try:
-            return await self._snapshots.checkpoint(self._shard, sheet_names)
+            return await self._snapshots.checkpoint(self._shard, private_groups)
         except ContentError as error:
             metrics.STORE_MALFORMED.labels(error.reason).inc()
             log.warning("stored rows cannot be read", shard=self._shard, error=str(error))
@@ -57,11 +57,11 @@ class StoredShard:
         processor.checkpoint.complete_tapes(await self._snapshots.day_of_tapes(self._shard))
 
     async def publish(self, processor: ShardProcessor) -> ShardTick:
-        """Store and announce the next tick of a processor: one transaction, and what its end means.
+        """Store and announce the next tick of a processor in one transaction.
 
-        Too much of the tapes for one transaction goes ahead of it in portions. If the cache fails, it is not
-        known what it holds, so that all parts of the checkpoint are due again; and so they are if it answers
-        that it does not hold them all. The tick itself is confirmed only if it was stored.
+        Tapes that are too large for one transaction are stored before it, in portions. If the cache fails,
+        its content is not known, and all parts of the checkpoint are due again. The same holds if it answers
+        that it does not have them all. The tick is confirmed only if it was stored.
         """
         try:
             for portion in processor.checkpoint.tapes_ahead():

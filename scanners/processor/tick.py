@@ -1,4 +1,4 @@
-"""What a shard publishes: numbered ticks, and in each of them all that no tick has published yet."""
+"""The numbered ticks of a shard. Each contains everything that no earlier tick has published."""
 
 from typing import Final
 
@@ -14,8 +14,8 @@ from scanners.table import MarketTable
 class Ticks:
     """Makes the ticks of one owner of a shard: `start`, then `finish`, then `confirm` once it is published.
 
-    `emissions` and `set_aside` collect between the ticks. They are in every tick until one is confirmed, and
-    so are the parts of the checkpoint that are due.
+    `emissions` and `set_aside` collect between the ticks. Their content, and the due parts of the checkpoint,
+    are in every tick until one is confirmed.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Ticks:
         self._number = 0
 
     def start(
-        self, *, published_ns: int, received_ns: int, market_time_ms: int, rows_will_leave: bool
+        self, *, published_ns: int, received_ns: int, market_time_ms: int, removes_rows: bool
     ) -> TickHeader:
-        """Number a tick, and make blocks of what happened while all rows are still in the table.
+        """Number a tick, and make blocks of the emissions while all their rows are still in the table.
 
-        Where rows leave, one number is left out: so readers that follow the changes read the whole, and learn
-        which rows are gone.
+        If rows will be removed, one number is skipped. Readers that follow the changes see a gap, read all
+        rows, and so learn which rows were removed.
         """
-        self._number += 2 if rows_will_leave else 1
+        self._number += 2 if removes_rows else 1
         header = TickHeader(
             producer=self._producer,
             epoch=self._epoch,
@@ -54,11 +54,11 @@ class Ticks:
             market_time_ms=market_time_ms,
             shows_test_issues=self._show_test_issues,
         )
-        self.emissions.settle(self._table, header)
+        self.emissions.make_blocks(self._table, header)
         return header
 
     def finish(self, header: TickHeader, changed: Rows) -> ShardTick:
-        """The tick: all rows, those that changed, and what is due or was not published yet."""
+        """The tick: all rows, the changed rows, due parts of the checkpoint, and unpublished entries."""
         table, checkpoint = self._table, self._checkpoint
         whole = header.block(table.symbols, table.copy_columns())
         if len(changed) == len(table):
@@ -68,8 +68,8 @@ class Ticks:
         return ShardTick(
             whole=whole,
             changed=changed_block,
-            sheets=checkpoint.due_sheets(header),
-            sheet_names=checkpoint.sheet_names,
+            private_columns=checkpoint.due_private_columns(header),
+            private_groups=checkpoint.private_groups,
             streams=self.emissions.unpublished(),
             tapes=checkpoint.due_tapes(),
             unknown=self.set_aside.newest(),
@@ -77,7 +77,7 @@ class Ticks:
         )
 
     def confirm(self, tick: ShardTick) -> None:
-        """The tick was published: nothing of it has to be published again."""
+        """Note that the tick was published: nothing of it has to be published again."""
         self.emissions.confirm()
         self.set_aside.clear()
         self._checkpoint.confirm(tick)

@@ -1,9 +1,9 @@
-"""When a worker may ask for a shard: at once, or only while the worker that prefers it is away.
+"""When a worker may ask for a shard: at once, or only while the preferred worker cannot work.
 
 The transport gives a shard to the first worker that asks. So that workers share the shards evenly, each shard
-has a preferred worker. While that worker can work, it holds a lease in the cache, the *claim*, and the others
-leave the shard alone, or give it back. While the cache is away no claim can be seen, and the owner of a shard
-keeps it.
+has a preferred worker. While that worker can work, it holds a lease in the cache, the *claim*. Then the
+others do not ask for the shard, and give it back if they own it. While the cache is away, no claim can be
+read, and the owner of a shard keeps it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ CLAIM_TTL_MS: Final = 2_000
 CLAIM_RENEWAL_SECONDS: Final = 0.5
 CLAIM_POLL_SECONDS: Final = 0.3
 START_GRACE_SECONDS: Final = 3.0
-"""How long the others wait after their start: workers that start together need a while to claim."""
+"""How long the others wait after their start, so that a preferred worker that starts too can claim first."""
 
 
 class Claim(RenewableLease, Protocol):
@@ -38,10 +38,10 @@ class Turn(Protocol):
         """Set while the shard must be left to another worker."""
 
     async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
-        """Wait until the shard may be asked for, or until told to stop."""
+        """Wait until this worker may ask for the shard, or until `stopping` is set."""
 
     async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
-        """Hold the claim, or watch it, until told to stop. `can_work`: whether this worker can work now."""
+        """Hold or watch the claim until `stopping` is set. `can_work`: whether this worker can work now."""
 
 
 class AnyTurn:
@@ -51,7 +51,7 @@ class AnyTurn:
         self.over: Final = asyncio.Event()
 
     async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
-        """Return at once: the shard may always be asked for."""
+        """Return at once: this worker may always ask for the shard."""
 
     async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
         """Return at once: there is no claim."""
@@ -67,7 +67,7 @@ class PreferredTurn:
         self._renewal_seconds = renewal_seconds
 
     async def wait_until_allowed(self, stopping: asyncio.Event) -> None:
-        """Return at once: the shard may always be asked for."""
+        """Return at once: this worker may always ask for the shard."""
 
     async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
         """Claim the shard for as long as this worker can work on it.

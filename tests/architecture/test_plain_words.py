@@ -20,6 +20,8 @@ PLAIN: Final[Mapping[str, str]] = {
     "loan": "unacknowledged",
     "loans": "unacknowledged",
     "nobody": "no process, no client",
+    "sheet": "private columns",
+    "sheets": "private columns",
     "stirred": "available, changed",
     "tell": "publish, announce, report, send",
     "telling": "publishing, announcing, reporting",
@@ -39,9 +41,14 @@ LEFTOVERS: Final[Mapping[str, int]] = {
     "marketdata/observability": 0,
     "marketdata/reference": 2,  # the definition of a column; the field `told_ms` of stored records
     "marketdata/runtime": 0,
-    "marketdata/store": 0,
+    "marketdata/store": 1,  # the key `mdp:sheet:` in the cache
     "marketdata/trading_calendar": 0,
     "marketdata/transport": 2,  # the key `:loan` in Redis, and its description
+    "scanners/analysis": 0,
+    "scanners/analyzers": 2,  # the names of stored private columns, `halts_told` and `told_00`
+    "scanners/processor": 0,
+    "widgets/hub/feeds": 0,
+    "widgets/protocol": 0,
 }
 """How many private words are left in the modules of each rewritten folder.
 

@@ -119,8 +119,8 @@ def _bare(struct: type[msgspec.Struct]) -> Any:
 
 def _encode(tick: ShardTick) -> None:
     """As for the cache, without the cache."""
-    sheets = tick.sheets.values()
-    for block in (tick.whole, tick.changed, *sheets, *chain.from_iterable(tick.streams.values())):
+    private = tick.private_columns.values()
+    for block in (tick.whole, tick.changed, *private, *chain.from_iterable(tick.streams.values())):
         encode_row_block(block)
     if tick.tapes is not None:
         write_arguments(tick.tapes.writes, Keys())

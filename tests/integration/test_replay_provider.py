@@ -35,6 +35,7 @@ from marketdata.recording.summary import summarize
 from marketdata.recording.writer import RecordingWriter
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+from marketdata.units import NS_PER_MS
 from mdp_site.env import Environment
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
@@ -43,7 +44,6 @@ from tests.support.deadlines import eventually, scaled
 
 DAY: Final = "2026-11-23"
 START_MS: Final = new_york_ms(DAY, "10:00:00")
-NS_PER_MS: Final = 1_000_000
 
 
 def record(folder: Path, events: list[dict[str, object]], format_name: str) -> Path:

@@ -47,7 +47,8 @@ async def test_every_stored_value_has_a_lifetime(redis: Redis, keys: Keys) -> No
     publisher = BlockPublisher(redis, keys)
     block = row_block({"AAPL": {"rank": 1.0}})
     await publisher.publish_tick(
-        0, ShardTick(whole=block, changed=block, sheets={"minutes": block}, streams={"halts": [block]})
+        0,
+        ShardTick(whole=block, changed=block, private_columns={"minutes": block}, streams={"halts": [block]}),
     )
     await publisher.publish_board(TOP_VOLUME, block, {"AAPL": 7.0})
     await publisher.publish_reference(block)
@@ -58,24 +59,29 @@ async def test_every_stored_value_has_a_lifetime(redis: Redis, keys: Keys) -> No
     assert all(seconds > 0 for seconds in lifetimes.values()), lifetimes
 
 
-async def test_a_checkpoint_is_the_rows_and_the_stored_sheets(redis: Redis, keys: Keys) -> None:
+async def test_a_checkpoint_is_the_rows_and_the_stored_private_columns(redis: Redis, keys: Keys) -> None:
     publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
     assert await reader.checkpoint(0, ("minutes",)) is None
-    rows, sheet = row_block({"AAPL": {"close": 1.5}}), row_block({"AAPL": {"end": 7.0}})
+    rows, private = row_block({"AAPL": {"close": 1.5}}), row_block({"AAPL": {"end": 7.0}})
 
     whole = await publisher.publish_tick(
-        0, ShardTick(whole=rows, changed=rows, sheets={"minutes": sheet}, sheet_names=("minutes",))
+        0,
+        ShardTick(
+            whole=rows, changed=rows, private_columns={"minutes": private}, private_groups=("minutes",)
+        ),
     )
 
     stored = await reader.checkpoint(0, ("minutes", "never_stored"))
     assert stored is not None
     assert block_rows(stored.whole) == block_rows(rows)
-    assert {name: block_rows(block) for name, block in stored.sheets.items()} == {
-        "minutes": block_rows(sheet)
+    assert {name: block_rows(block) for name, block in stored.private_columns.items()} == {
+        "minutes": block_rows(private)
     }
     assert whole
-    await redis.delete(keys.sheet(0, "minutes"))
-    assert not await publisher.publish_tick(0, ShardTick(whole=rows, changed=rows, sheet_names=("minutes",)))
+    await redis.delete(keys.private_columns(0, "minutes"))
+    assert not await publisher.publish_tick(
+        0, ShardTick(whole=rows, changed=rows, private_groups=("minutes",))
+    )
 
 
 async def test_a_stream_keeps_its_newest_blocks_in_order(

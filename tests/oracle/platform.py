@@ -59,7 +59,7 @@ class StoredShard(msgspec.Struct):
     """What the cache holds of a shard, as bytes."""
 
     rows: bytes = b""
-    sheets: dict[str, bytes] = {}
+    private_columns: dict[str, bytes] = {}
     streams: dict[str, list[bytes]] = {}
     tapes: dict[str, bytes] = {}
     day_of_tapes: bytes = b""
@@ -67,7 +67,9 @@ class StoredShard(msgspec.Struct):
     def publish(self, tick: ShardTick) -> None:
         """Store a tick as `BlockPublisher.publish_tick` does: all of it."""
         self.rows = encode_row_block(tick.whole)
-        self.sheets = self.sheets | {name: encode_row_block(sheet) for name, sheet in tick.sheets.items()}
+        self.private_columns = self.private_columns | {
+            name: encode_row_block(block) for name, block in tick.private_columns.items()
+        }
         for stream, blocks in tick.streams.items():
             self.streams.setdefault(stream, []).extend(encode_row_block(block) for block in blocks)
         if tick.tapes is not None:
@@ -83,8 +85,8 @@ class StoredShard(msgspec.Struct):
 
     def checkpoint(self) -> Checkpoint:
         """Read it back."""
-        sheets = {name: decode_row_block(data) for name, data in self.sheets.items()}
-        return Checkpoint(decode_row_block(self.rows), sheets)
+        private = {name: decode_row_block(data) for name, data in self.private_columns.items()}
+        return Checkpoint(decode_row_block(self.rows), private)
 
     def tape(self, symbol: str) -> StoredTape | None:
         """The tape of a symbol."""

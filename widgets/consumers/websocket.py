@@ -10,6 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
+from marketdata.units import NS_PER_MS
 from widgets.consumers.connections import ConnectionLimit
 from widgets.hub import Hub
 from widgets.hub.feeds import Feed, FeedCatalog, UnknownFeedError
@@ -38,7 +39,6 @@ from widgets.protocol import (
 from widgets.viewer import VIEWER_KEY, Viewer
 
 CLOSE_GRACE_SECONDS: Final = 2.0
-_NANOSECONDS_PER_MS: Final = 1_000_000
 
 _log = get_logger(__name__)
 
@@ -182,7 +182,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     # --- Answers --------------------------------------------------------------------------------------------
 
     def _welcome(self, viewer: Viewer) -> None:
-        now_ms = self._clock.time_ns() // _NANOSECONDS_PER_MS
+        now_ms = self._clock.time_ns() // NS_PER_MS
         protocol, name = self._version.subprotocol, viewer.username
         self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
         self._hub.attach(self._outbox)

@@ -2,19 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.listener.wanted import ListenerActual
 from marketdata.observability import metrics
 from marketdata.providers.base import FeedOutlook
+from marketdata.units import MS_PER_SECOND, NS_PER_SECOND
 from widgets.data_state import DataState
 from widgets.hub.feeds import StoredFeeds
 from widgets.hub.verdict import FRESH_SECONDS, Facts, judge
 from widgets.protocol import Status
-
-_NANOSECONDS_PER_SECOND: Final = 1e9
-_MS_PER_SECOND: Final = 1_000
 
 
 class _Channel:
@@ -38,7 +35,7 @@ class _Channel:
         """
         if self.advanced_at is None:
             return None
-        by_received_time = (clock.time_ns() - self.received_ns) / _NANOSECONDS_PER_SECOND
+        by_received_time = (clock.time_ns() - self.received_ns) / NS_PER_SECOND
         return max(by_received_time, clock.monotonic() - self.advanced_at)
 
 
@@ -95,7 +92,7 @@ class Liveness:
         outlook = FeedOutlook() if self._listener is None else self._listener.outlook
         return Status(
             state=verdict.state,
-            age_ms=None if age is None else max(0, round(age * _MS_PER_SECOND)),
+            age_ms=None if age is None else max(0, round(age * MS_PER_SECOND)),
             detail=verdict.detail,
             opens_ms=outlook.opens_ms or None if verdict.state is DataState.MARKET_CLOSED else None,
             feed_delay_ms=outlook.delay_ms,
@@ -108,9 +105,7 @@ class Liveness:
         status = self.status()
         for state in DataState:
             metrics.HUB_DATA_STATE.labels(state).set(state is status.state)
-        metrics.HUB_DATA_AGE_SECONDS.set(
-            math.nan if status.age_ms is None else status.age_ms / _MS_PER_SECOND
-        )
+        metrics.HUB_DATA_AGE_SECONDS.set(math.nan if status.age_ms is None else status.age_ms / MS_PER_SECOND)
 
     def facts(self) -> Facts:
         """The facts at this moment."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final
 
 import msgspec
 
@@ -10,11 +9,10 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.units import MS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
 from widgets.protocol import EmissionTexts, ProtocolVersion, Status
-
-_MS_PER_SECOND: Final = 1_000
 
 
 class _OpenFeed(msgspec.Struct, eq=False):
@@ -170,4 +168,4 @@ class Switchboard:
             outbox.delta(name, texts[outbox.version])
         metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
         if (age_ms := emission.position.age_ms(now_ns)) is not None:
-            metrics.WIDGET_FRAME_AGE_SECONDS.observe(age_ms / _MS_PER_SECOND)
+            metrics.WIDGET_FRAME_AGE_SECONDS.observe(age_ms / MS_PER_SECOND)

@@ -1,9 +1,9 @@
-"""The WebSocket protocol, without a socket, a feed's storage or a user: `docs/protocol.md` specifies it.
+"""The WebSocket protocol, independent of sockets, storage and users. `docs/protocol.md` specifies it.
 
-Client messages become structs or a `ProtocolError` that says what is accepted (`messages`). What the server
-says stands in structs of our own (`answers`, `emissions`), which a `ProtocolVersion` (`version`) turns into
-text: `v2` does now. `versions` lists them and negotiates which one a connection speaks. Version 1 (no
-subprotocol) will stand beside it with the same close codes.
+`messages` parses a client's text into a struct, or raises a `ProtocolError` that says what is accepted. The
+messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them as
+text; `v2` is the present one. `versions` lists the versions and negotiates the one of a connection. Version 1
+(no subprotocol) will be added with the same close codes.
 """
 
 from widgets.protocol.answers import Answer, Error, Pong, Status, Unsubscribed, Welcome, echo

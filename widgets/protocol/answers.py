@@ -1,4 +1,4 @@
-"""What the server says that is no feed: greetings, answers, errors, and the state of the data."""
+"""The messages of the server that do not belong to a feed: greeting, answers, errors, and the status."""
 
 from typing import TypeAlias
 
@@ -23,11 +23,11 @@ class Unsubscribed(msgspec.Struct, frozen=True, tag="unsubscribed"):
 
 
 class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
-    """What state the shown data is in, and why.
+    """The state of the shown data, and the reason.
 
-    `age_ms`: age of the newest data that is shown, since it was received; null before there is any.
+    `age_ms`: age of the newest shown data, since it was received; null before there is any.
     `opens_ms`: when a closed market opens, in the market's own time; null where unknown, or not closed.
-    `feed_delay_ms`: by how much the provider's feed is late by its plan; ages do not count it.
+    `feed_delay_ms`: the planned delay of the provider's feed, which ages do not include.
     """
 
     state: DataState
@@ -38,7 +38,7 @@ class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
 
 
 class Error(msgspec.Struct, frozen=True, tag="error", kw_only=True, omit_defaults=True):
-    """What was wrong with a message, or with one feed of it."""
+    """The fault of a message, or of one feed in it."""
 
     code: ErrorCode
     feed: str | None = None
@@ -55,5 +55,5 @@ Answer: TypeAlias = Welcome | Unsubscribed | Status | Error | Pong
 
 
 def echo(name: str) -> str:
-    """A client's own words, short enough to be sent back."""
+    """A text of the client, cut short enough to be sent back."""
     return name if len(name) <= LONGEST_ECHO else name[: LONGEST_ECHO - 1] + "…"

@@ -1,17 +1,17 @@
-"""What a feed sends, in the platform's own structs: no version of the protocol is known here.
+"""Emissions of feeds as structs that do not depend on the version of the protocol.
 
-A feed of any kind moves on by one of four forms: everything anew (`FeedSnapshot`), rows that changed
-(`FeedDelta`), rows to append (`FeedAppend`), and events that happened (`FeedAlert`).
+An emission has one of four forms: the whole feed (`FeedSnapshot`), changed rows (`FeedDelta`), rows to append
+(`FeedAppend`), and new entries (`FeedAlert`).
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-_NANOSECONDS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 
 class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -29,9 +29,9 @@ class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """Where an emission stands: `seq` counts those of a feed within an epoch.
+    """The position of an emission in its feed: `seq` counts the emissions within an epoch.
 
-    `received_ns` is when the newest data behind it was received, 0 when there is none.
+    `received_ns`: when the newest data of the feed was received; 0 if there is none.
     """
 
     feed: str
@@ -44,13 +44,13 @@ class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
         """Age of the newest data; None when there is none. Never negative: the clocks of machines differ."""
         if self.received_ns <= 0:
             return None
-        return max(0, (now_ns - self.received_ns) // _NANOSECONDS_PER_MS)
+        return max(0, (now_ns - self.received_ns) // NS_PER_MS)
 
 
 class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """All rows of a feed. It replaces whatever a client holds, so everybody needs one made for the moment.
+    """All rows of a feed. It replaces the rows that a client has.
 
-    A feed that is a list has a `limit`: it holds its newest so many rows, oldest first.
+    A feed that is a list has a `limit`, its greatest number of rows. They are the newest ones, oldest first.
     """
 
     replaces: ClassVar[bool] = True
@@ -61,7 +61,7 @@ class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class FeedDelta(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """Whole rows that changed or are new, and the symbols that left; `order` only where it changed."""
+    """The changed and new rows, whole, and the removed symbols. `order` is set only if it changed."""
 
     replaces: ClassVar[bool] = False
 
@@ -81,7 +81,7 @@ class FeedAppend(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class FeedAlert(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What happened since the emission before: rows to append, of which a symbol may have several."""
+    """The entries since the emission before: rows to append. A symbol may have several."""
 
     replaces: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""What a client may say, with its limits, and the codes of what goes wrong."""
+"""The messages of a client with their limits, and the codes of errors and closes."""
 
 import enum
 from typing import Annotated, Final, TypeAlias
@@ -19,11 +19,11 @@ class CloseCode(enum.IntEnum):
     SESSION_ENDED = 4401  # stop, and log in again
     TOO_SLOW = 4408  # reconnect, subscribe to less
     MESSAGE_TOO_LARGE = 4409  # stop: a defect of the client
-    TOO_MANY_CONNECTIONS = 4429  # stop, tell the user
+    TOO_MANY_CONNECTIONS = 4429  # stop, and inform the user
 
 
 class ErrorCode(enum.StrEnum):
-    """What was wrong with a message. The socket stays open, except after `too_large`."""
+    """The fault of a message. The socket stays open, except after `too_large`."""
 
     BAD_MESSAGE = "bad_message"
     UNKNOWN_FEED = "unknown_feed"
@@ -33,7 +33,7 @@ class ErrorCode(enum.StrEnum):
 
 
 class ProtocolError(ValueError):
-    """A message that cannot be followed; `code` goes to the client with the text."""
+    """A message that is not accepted. `code` is sent to the client with the text."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -41,19 +41,19 @@ class ProtocolError(ValueError):
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
-    """Asks for a snapshot of each feed, then its deltas."""
+    """Asks for a snapshot of each feed, and then for its deltas."""
 
     feeds: list[str]
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
-    """Ends feeds."""
+    """Ends subscriptions."""
 
     feeds: list[str]
 
 
 class Resync(msgspec.Struct, frozen=True, tag="resync"):
-    """Asks for new snapshots of feeds that are subscribed to."""
+    """Asks for new snapshots of subscribed feeds."""
 
     feeds: list[str]
 
@@ -86,7 +86,7 @@ def parse_message(text: str) -> ClientMessage:
     """The message in a text frame.
 
     Raises:
-        ProtocolError: `too_large`, `bad_message`, or `too_many_feeds`; nothing of the message counts then.
+        ProtocolError: `too_large`, `bad_message`, or `too_many_feeds`. Nothing of the message is applied.
     """
     if len(text) > LONGEST_MESSAGE_BYTES:  # a character is at least a byte: no need to encode a huge text
         raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")

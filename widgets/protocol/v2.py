@@ -1,4 +1,4 @@
-"""Version 2 of the protocol, towards the client: `docs/protocol.md` is its specification."""
+"""Version 2 of the protocol: encodes the server's messages. `docs/protocol.md` is its specification."""
 
 import functools
 import math
@@ -53,7 +53,7 @@ class _Append(_Frame, frozen=True, tag="append", gc=False):
 
 @functools.lru_cache(maxsize=64)
 def _integer_columns(decimals: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(index for index, places in enumerate(decimals) if places == 0)
+    return tuple(index for index, count in enumerate(decimals) if count == 0)
 
 
 class Version2(ProtocolVersion):
@@ -66,14 +66,14 @@ class Version2(ProtocolVersion):
         return _encoder.encode(answer).decode()
 
     def encode_emission(self, emission: FeedEmission, now_ns: int) -> str:
-        """The frame's text; its encoded rows are copied in as they are."""
+        """The frame's text. The encoded rows are copied into it."""
         return _encoder.encode(self._frame(emission, now_ns)).decode()
 
     def encode_rows(self, rows: EmittedRows) -> msgspec.Raw:
         """An array of `[symbol, value, ...]`.
 
-        NaN and infinities become null. Columns with 0 decimals hold integers; the others become the
-        shortest text that reads back as the same float64.
+        NaN and infinities become null. Columns with 0 decimals have integers. Other values become the
+        shortest text that is read back as the same float64.
         """
         integers = _integer_columns(rows.decimals)
         if len(rows.symbols) == 1:  # most emissions are the row of one symbol: no list for each column

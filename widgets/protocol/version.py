@@ -1,7 +1,7 @@
-"""A version of the protocol towards the client: emissions and answers become text.
+"""The interface of a version of the protocol: it encodes emissions and answers as text.
 
-The streams of the hub yield emissions and know no version. Another version is one more class here, and what
-is costly is done once for each version that somebody speaks, however many clients speak it.
+The streams of the hub make emissions that do not depend on a version. A new version is one more subclass. The
+costly steps are done once for each version that is in use, however many clients use it.
 """
 
 import abc
@@ -14,10 +14,10 @@ from widgets.protocol.emissions import EmittedRows, FeedEmission
 
 
 class ProtocolVersion(abc.ABC):
-    """Encodes what a connection is sent. One instance serves all connections: it has no state."""
+    """Encodes the messages to a client. One instance serves all connections: it has no state."""
 
     subprotocol: ClassVar[str]
-    """What client and server agree on at the handshake."""
+    """The name that client and server agree on in the handshake."""
 
     @abc.abstractmethod
     def encode_answer(self, answer: Answer) -> str:
@@ -25,11 +25,11 @@ class ProtocolVersion(abc.ABC):
 
     @abc.abstractmethod
     def encode_emission(self, emission: FeedEmission, now_ns: int) -> str:
-        """The text of an emission as it is sent now; its rows come from `rows_text`."""
+        """The text of an emission that is sent now. Its rows come from `rows_text`."""
 
     @abc.abstractmethod
     def encode_rows(self, rows: EmittedRows) -> msgspec.Raw:
-        """The rows as JSON: nearly all of the cost of a frame."""
+        """The rows as JSON. This is nearly all of the cost of a frame."""
 
     def rows_text(self, rows: EmittedRows) -> msgspec.Raw:
         """The rows as JSON, encoded once for this version."""
@@ -40,7 +40,7 @@ class ProtocolVersion(abc.ABC):
 
 
 class EmissionTexts(dict[ProtocolVersion, str]):
-    """The text of one emission by version: encoded when a version is first asked for, and once."""
+    """The text of one emission by version. Each version is encoded once, when it is first needed."""
 
     __slots__ = ("_emission", "_now_ns")
 
@@ -50,6 +50,6 @@ class EmissionTexts(dict[ProtocolVersion, str]):
         self._now_ns = now_ns
 
     def __missing__(self, version: ProtocolVersion) -> str:
-        """Encode for one more version."""
+        """Encode the emission for a version."""
         text = self[version] = version.encode_emission(self._emission, self._now_ns)
         return text

@@ -1,4 +1,4 @@
-"""The versions of the protocol that there are: a new one is its module and its line here."""
+"""The list of the versions of the protocol. A new version needs its module and an entry here."""
 
 from collections.abc import Collection
 from typing import Final
@@ -7,11 +7,11 @@ from widgets.protocol.v2 import VERSION_2
 from widgets.protocol.version import ProtocolVersion
 
 VERSIONS: Final[tuple[ProtocolVersion, ...]] = (VERSION_2,)
-"""The preferred one first."""
+"""The preferred version is first."""
 
 SUBPROTOCOLS: Final = tuple(version.subprotocol for version in VERSIONS)
 
 
 def negotiated(offered: Collection[str]) -> ProtocolVersion | None:
-    """The preferred one of the versions whose subprotocols a client offers; None if it offers none."""
+    """The preferred one of the versions that a client offers by subprotocol; None if it offers none."""
     return next((version for version in VERSIONS if version.subprotocol in offered), None)

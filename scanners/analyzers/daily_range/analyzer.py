@@ -1,11 +1,11 @@
 """The range of the day and of its sessions, and an alert for every bar that breaks the day's range.
 
-A bar is compared with the range as it was before it, in the order of arrival, however the bars were
-batched. Nearly every bar lies within the range; only for the others that order is looked at.
-An alert is never raised twice, since the bar that raised it is part of the range from then on.
+A bar is compared with the range just before it, in the order of arrival; batches make no difference. Nearly
+every bar is within the range, and only for the others the order is computed. An alert is never raised twice,
+because the bar that raised it is a part of the range from then on.
 
-A snapshot of the provider, taken within the day, counts as a range that was known before: it keeps the first
-bars after a start at noon from being taken for new extremes.
+A snapshot of the provider, taken within the day, counts as an earlier range. Without it the first bars after
+a start at noon would be new extremes.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from scanners.rows import Rows, is_first_of_row, order_by_row
 from scanners.table import MarketTable
 
 RESTRICTION_SHARE: Final = 0.9
-"""A price this part of the previous close, or less, restricts short sales (SEC rule 201)."""
+"""At this part of the previous close, or less, a price restricts short sales (SEC rule 201)."""
 
 _Bounds = NDArray[np.bool_]
 
@@ -76,12 +76,12 @@ class DailyRangeAnalyzer(Analyzer):
 
     name: Final = "daily_range"
     columns: Final = COLUMNS
-    sheets = MappingProxyType({})
+    private_columns = MappingProxyType({})
     streams: Final = (HIGH_ALERTS, LOW_ALERTS)
     views: Final = (RANGE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        """Apply bars; emits one line for each bar that broke the range, in the order of arrival."""
+        """Apply bars. Emits one entry for each bar that broke the range, in the order of arrival."""
         emissions: list[Emission] = []
         for side in _SIDES:
             _take_snapshot(table, side, slice(None))
@@ -90,7 +90,7 @@ class DailyRangeAnalyzer(Analyzer):
         return emissions
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """What does not come from bars: the snapshot's part, counts of nothing yet, the restriction."""
+        """Apply the snapshot, set missing counts to 0, and compute the restriction."""
         has_bar = ~np.isnan(table["start_timestamp"][rows])
         for side in _SIDES:
             _take_snapshot(table, side, rows)
@@ -108,12 +108,12 @@ def session_codes(starts_ms: Column, day: TradingDay) -> NDArray[np.intp]:
 
 
 def _take_snapshot(table: MarketTable, side: _Side, rows: Rows | slice) -> None:
-    """Rows that this changes are marked already, as the reference data was written to them."""
+    """Widen the range by the snapshot. The rows are marked already, by the write of the reference data."""
     table[side.extreme][rows] = side.widen(table[side.extreme][rows], table[side.snapshot][rows])
 
 
 def _widen_sessions(table: MarketTable, side: _Side, group: EventGroup, day: TradingDay) -> None:
-    """High or low of each session over every bar, late ones included, so that their order does not matter."""
+    """Widen the range of each session by every bar, late ones included. Their order makes no difference."""
     starts = group.lines[START]
     first, last = session_codes(np.array([starts.min(), starts.max()]), day).tolist()
     if first == last != NIGHT:  # there is a night before the day and one after it
@@ -152,10 +152,10 @@ def _widen_day(table: MarketTable, side: _Side, group: EventGroup, day: TradingD
 def _widen(
     table: MarketTable, side: _Side, column: str, rows: Rows, values: Column
 ) -> tuple[NDArray[np.intp], Column]:
-    """Widen a range, and mark what changed.
+    """Widen a range, and mark the changed rows.
 
-    Gives which of the values lie outside the range that the row held before all of them, and for each of
-    these the extreme just before it; NaN where it is the first.
+    Returns the indices of the values outside the range that the row had before this group, and for each of
+    them the extreme just before it; NaN if it is the first.
     """
     held = table[column]
     outside = np.flatnonzero(~side.within(values, held[rows]))
@@ -169,20 +169,20 @@ def _widen(
 
 
 def _greatest_before(rows: Rows, values: Column, held: Column) -> Column:
-    """For each value the greatest before it in its row, or what the row held; NaN where there is nothing.
+    """For each value the greatest before it in its row, that of the row included; NaN if there is none.
 
-    Values become whole numbers that grow from one row to the next, so that one running maximum over all of
-    them, sorted by row, is one for each row.
+    Values are replaced by their ranks, plus an offset that grows from row to row. So one running maximum over
+    all values, sorted by row, is a running maximum within each row.
     """
     if _differ(rows):
         return held
     order = order_by_row(rows)
     is_first = is_first_of_row(rows[order])
     ascending = np.argsort(values)
-    place_of = np.empty(len(rows), dtype=np.intp)
-    place_of[ascending] = np.arange(len(rows))
+    rank_of = np.empty(len(rows), dtype=np.intp)
+    rank_of[ascending] = np.arange(len(rows))
     offsets = np.cumsum(is_first) * len(rows)
-    greatest = values[ascending[np.maximum.accumulate(offsets + place_of[order]) - offsets]]
+    greatest = values[ascending[np.maximum.accumulate(offsets + rank_of[order]) - offsets]]
     before = np.empty(len(rows))
     before[order[1:]] = greatest[:-1]
     before[order[is_first]] = np.nan

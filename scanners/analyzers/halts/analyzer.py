@@ -1,12 +1,12 @@
-"""Price bands of the limit-up/limit-down plan, and halts with their resumptions: two things in one channel.
+"""Price bands of the limit-up/limit-down plan, and halts with resumptions: one channel has both.
 
-A message may say that a symbol is halted, or that it trades again (`marketdata.events.HaltSign`); every other
-message only moves the bands. Halts are told of Nasdaq-listed symbols alone, and not why they were called:
-whether a reopening may be expected after five minutes cannot be known from the feed, and the columns say so.
+A message may say that a symbol is halted, or that it trades again (`marketdata.events.HaltSign`). Every other
+message only moves the bands. The provider's feed reports halts of Nasdaq-listed symbols only, and without the
+reason. So it is not known whether a symbol may reopen after five minutes, and the columns say so.
 
-All that comes from messages is a greatest by time and sequence number, so that late, repeated and permuted
-ones come to the same. Times are kept to the nanosecond, as nanoseconds of the trading day, which a float64
-holds exactly. Definitions: docs/metrics.md, "Halts and bands".
+Every value from messages is that of the greatest time and sequence number, so late, repeated and permuted
+messages give the same result. Times are nanoseconds of the trading day, which a float64 holds exactly.
+Definitions: docs/metrics.md, "Halts and bands".
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from marketdata.codec import Lines
 from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
+from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
 from scanners.analyzers.halts.columns import (
@@ -36,33 +37,32 @@ from scanners.analyzers.halts.columns import (
     OFFER_ABOVE,
 )
 from scanners.rows import Rows
-from scanners.table import MarketTable, Sheet
+from scanners.table import MarketTable, PrivateColumns
 
 BANDS, TRADING, RESUMED, HALTED = range(4)
-"""What a message says: bands alone; bands that only a symbol which trades has; trading again; halted."""
+"""The meaning of a message: only bands; bands that prove trading; trading again; halted."""
 
 PAUSE_MS: Final = 300_000
 LIMIT_STATE_MS: Final = 15_000
-TOLD: Final = 16
-"""How many of a symbol's halts and resumptions are remembered as told."""
+MAX_REMEMBERED_HALTS: Final = 16
+"""How many emitted halts and resumptions of a symbol are remembered."""
 
-_NS_PER_MS: Final = 1_000_000
 
 LINES: Final = events.PRICE_BAND_COLUMNS
-"""Of which columns of a message there are lines."""
+"""The columns of a message that `EventGroup.lines` has, in order."""
 
 _SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = map(int, HaltSign)
 _HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _SIGNS = range(len(LINES))
-_STATE_SHEET: Final = "halt_state"
+_STATE_GROUP: Final = "halt_state"
 _STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
 _NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
-_TOLD_SHEET: Final = "halts_told"
+_EMITTED_GROUP: Final = "halts_told"
 
 _Mask = NDArray[np.bool_]
 
 
 def event_times_ms(messages: Lines) -> Instants:
-    """When each message was made."""
+    """The time of each message."""
     return whole_numbers(messages[_TIME_MS])
 
 
@@ -72,32 +72,35 @@ class HaltsAnalyzer(Analyzer):
     name: Final = "halts"
     columns: Final = COLUMNS
     written_together: Final = BAND_COLUMNS
-    sheets = MappingProxyType(
-        {_STATE_SHEET: _STATE, _TOLD_SHEET: tuple(f"told_{number:02}" for number in range(TOLD))}
+    private_columns = MappingProxyType(
+        {
+            _STATE_GROUP: _STATE,
+            _EMITTED_GROUP: tuple(f"told_{number:02}" for number in range(MAX_REMEMBERED_HALTS)),
+        }
     )
     streams: Final = (HALT_STREAM,)
     views: Final = (HALT_STATE,)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        """Apply messages; emits one line for each halt and resumption that was not told before."""
+        """Apply messages. Emits one entry for each new halt and resumption."""
         rows, lines = group.rows, group.lines
-        times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * _NS_PER_MS + lines[_NANOSECONDS]
+        times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * NS_PER_MS + lines[_NANOSECONDS]
         _note_bands(table, rows, lines, times_ns)
         meaning = _meaning(lines)
         if not (meaning >= TRADING).any():
             return ()
         keys = np.vstack((times_ns, lines[_SEQUENCE_NUMBER]))
         trades = (meaning == TRADING) | (meaning == RESUMED)
-        for line, chosen in ((_HALT_NS, meaning == HALTED), (_TRADING_NS, trades)):
-            _note_newest(table.sheets[_STATE_SHEET], line, rows[chosen], keys[:, chosen])
+        for first, chosen in ((_HALT_NS, meaning == HALTED), (_TRADING_NS, trades)):
+            _note_newest(table.private_columns[_STATE_GROUP], first, rows[chosen], keys[:, chosen])
         for column, said in (("halt_timestamp", HALTED), ("resume_timestamp", RESUMED)):
             chosen = meaning == said
             np.fmax.at(table[column], rows[chosen], lines[_TIME_MS, chosen])
         _judge(table, np.unique(rows), phase.day)
-        return _emissions(table.sheets[_TOLD_SHEET], group, meaning, times_ns)
+        return _emissions(table.private_columns[_EMITTED_GROUP], group, meaning, times_ns)
 
     def pass_time(self, table: MarketTable, phase: MarketPhase) -> None:
-        """Move the earliest reopening of what is halted still: a pause is extended five minutes at a time."""
+        """Move the earliest reopening of halted symbols: a pause is extended by five minutes at a time."""
         expected = table["halt_may_be_limit_pause"] == 1
         rows = np.flatnonzero(expected & (table["is_halted"] == 1))
         halted_ms = table["halt_timestamp"][rows]
@@ -136,8 +139,8 @@ def _meaning(lines: Lines) -> NDArray[np.int64]:
 
 
 def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) -> None:
-    """Keep the newest message of each symbol; a band of 0 is none."""
-    state = table.sheets[_STATE_SHEET]
+    """Keep the newest message of each symbol. A band of 0 is absent."""
+    state = table.private_columns[_STATE_GROUP]
     held = (state.values[_NEWEST_NS], table["band_sequence_number"])
     newest = newest_per_row(rows, (times_ns, lines[_SEQUENCE_NUMBER]), held)
     bands = lines[[_HIGH, _LOW, _TIME_MS, _SEQUENCE_NUMBER]][:, newest]
@@ -147,15 +150,15 @@ def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) 
     state.mark()
 
 
-def _note_newest(state: Sheet, line: int, rows: Rows, keys: Lines) -> None:
-    """Keep the key, time and sequence number, of the newest message of each symbol at a line and the next."""
-    newest = newest_per_row(rows, (keys[0], keys[1]), (state.values[line], state.values[line + 1]))
-    state.values[line : line + 2, rows[newest]] = keys[:, newest]
+def _note_newest(state: PrivateColumns, first: int, rows: Rows, keys: Lines) -> None:
+    """Keep time and sequence number of each symbol's newest message in the columns `first` and the next."""
+    newest = newest_per_row(rows, (keys[0], keys[1]), (state.values[first], state.values[first + 1]))
+    state.values[first : first + 2, rows[newest]] = keys[:, newest]
 
 
 def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
-    """Whether the symbols are halted, and whether that may be a pause of the plan."""
-    state = table.sheets[_STATE_SHEET].values[:, rows]
+    """Decide whether the symbols are halted, and whether that may be a pause of the plan."""
+    state = table.private_columns[_STATE_GROUP].values[:, rows]
     halt_ns, trading_ns = state[_HALT_NS], state[_TRADING_NS]
     is_later = (halt_ns > trading_ns) | (
         (halt_ns == trading_ns) & (state[_HALT_SEQUENCE] > state[_TRADING_SEQUENCE])
@@ -172,14 +175,14 @@ def _judge(table: MarketTable, rows: Rows, day: TradingDay) -> None:
 
 
 def _emissions(
-    told: Sheet, group: EventGroup, meaning: NDArray[np.int64], times_ns: Column
+    emitted: PrivateColumns, group: EventGroup, meaning: NDArray[np.int64], times_ns: Column
 ) -> Sequence[Emission]:
-    """The halts and resumptions that are told now. They are few, so one is looked at after the other."""
+    """The new halts and resumptions. They are few, so a loop over them costs little."""
     happened = np.flatnonzero(meaning >= RESUMED).tolist()
     new = [
         index
         for index in happened
-        if _note_told(told, group.rows[index], times_ns[index], meaning[index] == HALTED)
+        if _note_emitted(emitted, group.rows[index], times_ns[index], meaning[index] == HALTED)
     ]
     if not new:
         return ()
@@ -193,20 +196,20 @@ def _emissions(
     return (Emission(HALT_STREAM.name, group.rows[new], columns),)
 
 
-def _note_told(told: Sheet, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:
-    """Note that this is told; False if it was told before.
+def _note_emitted(emitted: PrivateColumns, row: np.intp, time_ns: np.float64, is_halt: np.bool_) -> bool:
+    """Remember a halt or resumption as emitted. Returns False if it was emitted before, or is too old.
 
-    A halt is known by its time and kept as a positive number, a resumption as a negative one. What is older
-    than all that are remembered was told, or is too late to be told.
+    A halt is remembered by its time as a positive number, a resumption as a negative one. Too old means older
+    than all that are remembered: it was emitted or forgotten.
     """
     key = (time_ns + 1) * (1 if is_halt else -1)
-    held = told.values[:, row]
+    held = emitted.values[:, row]
     ages = np.where(np.isnan(held), 0.0, np.abs(held))
     oldest = int(np.argmin(ages))
     if (held == key).any() or ages[oldest] > abs(key):
         return False
-    told.values[oldest, row] = key
-    told.mark()
+    emitted.values[oldest, row] = key
+    emitted.mark()
     return True
 
 
@@ -233,6 +236,6 @@ def _limit_state(table: MarketTable, rows: Rows, day: TradingDay) -> Column:
 
 
 def _in_regular_session(times_ms: Column, day: TradingDay) -> _Mask:
-    """Only then the bands are in force; an absent time lies nowhere."""
+    """Whether times are in the regular session, when bands are in force. False for absent times."""
     within: _Mask = (times_ms >= day.regular_open_ms) & (times_ms < day.regular_close_ms)
     return within

@@ -62,8 +62,8 @@ COLUMNS: Final = (
         "Halted",
         Unit.CODE,
         "Whether it is halted now",
-        definition="1 if the newest message that is a halt or tells trading is a halt, 0 if it tells "
-        "trading; absent before the first",
+        definition="1 if the newest message that reports a halt or trading reports a halt, 0 if it "
+        "reports trading; absent before the first",
         codes=YES_OR_NO,
         boards={**at(230, *PRICE_BOARDS, TOP_TRADES), **at(2, HALTS)},
     ),
@@ -125,7 +125,7 @@ COLUMNS: Final = (
         "band_high`, and -1 *limit down*: `ask_price = band_low`, both only if the bid is not "
         "above the offer; else 3 when both sides are outside the bands, 2 when the offer is "
         "above the upper one, -2 when the bid is below the lower one (*straddle states*); else "
-        "0, also when nobody bids or offers. Absent unless both bands are known and the newest "
+        "0, also without bid or offer. Absent unless both bands are known and the newest "
         "quote is of the regular session",
         codes=LIMIT_STATES,
     ),

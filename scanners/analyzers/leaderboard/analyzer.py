@@ -1,12 +1,12 @@
-"""What the leaderboards rank and show: the newest bar of each symbol, and changes.
+"""The columns that the leaderboards rank and show: the newest bar of each symbol, and changes.
 
-Aggregates carry cumulative fields, so the newest bar says it all: the one that ends last, and of those
-the one that starts last. A late bar changes nothing, and a bar that is sent again (same start and end)
-replaces the one before.
+Aggregates have cumulative fields, so the newest bar is enough: the bar that ends last, and of those the one
+that starts last. A late bar changes nothing. A bar that is sent again (same start and end) replaces the one
+before.
 
-"Since open" compares with the open of the day's first bar from 04:00 New York on. At 09:30 it starts anew:
-from then on with the official open, and until that is known with the open of the first bar
-that starts at 09:30 or later. docs/metrics.md defines every column.
+"Since open" compares with the open of the day's first bar from 04:00 New York on. From 09:30 on it compares
+with the official open, and until that is known with the open of the first bar that starts at 09:30 or later.
+docs/metrics.md defines every column.
 """
 
 from collections.abc import Sequence
@@ -138,13 +138,13 @@ class LeaderboardAnalyzer(Analyzer):
         *bars.NEWEST_SECOND,
     )
     written_together: Final = BAR_COLUMNS
-    sheets: Final = MappingProxyType({**opens.SHEETS, **windows.SHEETS})
+    private_columns: Final = MappingProxyType({**opens.PRIVATE_COLUMNS, **windows.PRIVATE_COLUMNS})
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars.
 
-        Until the last step the table holds each symbol's newest bar from before the group, and the steps
-        before it compare the group with that bar. They do not depend on each other.
+        Only the last step writes the newest bars of the group. The steps before it compare the group with the
+        newest bars before the group, and do not depend on each other.
         """
         rows, lines = group.rows, group.lines
         held = (table["end_timestamp"], table["start_timestamp"])
@@ -155,18 +155,18 @@ class LeaderboardAnalyzer(Analyzer):
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-        """Changes against the previous close and since the open, ratios of volume, and the windows."""
+        """Compute changes from the previous close and since the open, ratios of volume, and the windows."""
         _derive_changes(table, rows, phase)
         _derive_ratios(table, rows, phase)
         windows.derive(table, rows, phase)
 
     def start_regular_session(self, table: MarketTable) -> None:
-        """Changes since the open start anew; the pre-market's volume, high and low stay."""
+        """Begin changes since the open again. Volume, high and low of the pre-market are kept."""
         table.clear(names(opens.COLUMNS))
 
 
 def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-    """Dollars and percent against the previous close, since the open, and from the average price."""
+    """Compute changes from the previous close, the open and the average price, in dollars and percent."""
     close, previous_close = table["close"][rows], table["prev_day_close"][rows]
     opened_at, average_price = _open_price(table, rows, phase), table["aggregate_vwap"][rows]
     table["change"][rows] = close - previous_close
@@ -178,7 +178,7 @@ def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 
 
 def _derive_ratios(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-    """The day's volume against a usual day's, against what is usual by this time of day, and the float."""
+    """Compute the day's volume relative to a usual day, to what is usual by this time, and to the float."""
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
     usual = average * phase.usual_share(table["end_timestamp"][rows])
     table["relative_volume"][rows] = quotient(volume, average)
@@ -187,14 +187,14 @@ def _derive_ratios(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 
 
 def _opening(table: MarketTable, rows: Rows, phase: MarketPhase) -> Column:
-    """What the gap is measured at: the open of the regular session, and before it the newest price."""
+    """The price at which the gap is measured: the regular open, and before it the newest price."""
     official = table["official_open_price"][rows]
     until_known = table["session_open_price" if phase.regular_session_reached else "close"][rows]
     return np.where(np.isnan(official), until_known, official)
 
 
 def _open_price(table: MarketTable, rows: Rows, phase: MarketPhase) -> Column:
-    """What "since open" compares with; absent for a symbol that has not traded since the last reset."""
+    """The price that "since open" compares with; absent for a symbol without a trade since the last reset."""
     official = table["official_open_price"][rows]
     price = np.where(np.isnan(official), table["session_open_price"][rows], official)
     price[~(table["start_timestamp"][rows] >= phase.open_reset_ms)] = np.nan

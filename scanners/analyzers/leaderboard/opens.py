@@ -1,7 +1,7 @@
-"""Where a symbol's day and its regular session began: what changes "since the open" are measured from.
+"""The two open prices of a symbol from which changes "since the open" are measured.
 
-Two prices are kept. The *session open* is the open of the earliest bar since the last reset. The *official
-open* is told by the bars themselves, from some time after 09:30 on: the newest one that tells it counts.
+The *session open* is the open of the earliest bar since the last reset. The *official open* is a field of the
+bars from some time after 09:30 on: the newest bar that has it counts.
 """
 
 from collections.abc import Mapping
@@ -50,26 +50,26 @@ COLUMNS: Final = (
     ),
 )
 
-_SHEET: Final = "official_open"
+_OFFICIAL_GROUP: Final = "official_open"
 _END_LINE: Final = 0
 
-SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {_SHEET: ("end_timestamp", "start_timestamp")}
+PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {_OFFICIAL_GROUP: ("end_timestamp", "start_timestamp")}
 )
-"""Of which bar the official open is, where that is not the symbol's newest bar: nearly always it is."""
+"""Times of the bar that has the official open, if it is not the newest bar. Nearly always it is."""
 
 
 def note(table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase) -> None:
-    """Keep both opens up to date, before the newest bars are written to the table.
+    """Update both open prices, before the newest bars are written to the table.
 
-    `newest` are the bars that are about to become the newest of their symbols there.
+    `newest`: the indices of the bars that will be the newest of their symbols.
     """
     _note_session_open(table, rows, bars, phase)
     _note_official_open(table, rows, bars, newest, phase)
 
 
 def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
-    """Keep the open of the earliest bar since the last reset; the same bar sent again replaces it."""
+    """Keep the open of the earliest bar since the last reset. The same bar, sent again, replaces it."""
     start = bars[START]
     earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
     if not earlier.any():
@@ -84,42 +84,42 @@ def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: Marke
 def _note_official_open(
     table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase
 ) -> None:
-    """Keep the official open of the newest bar that has one; a bar from before the regular open has none."""
-    tells = (bars[OFFICIAL_OPEN] > 0) & (bars[START] >= phase.day.regular_open_ms)
+    """Keep the official open of the newest bar that has one. A bar before the regular open has none."""
+    has_official = (bars[OFFICIAL_OPEN] > 0) & (bars[START] >= phase.day.regular_open_ms)
     official = table["official_open_price"]
     is_known = ~np.isnan(official[rows])
-    if not (tells.any() or is_known.any()):
+    if not (has_official.any() or is_known.any()):
         return
-    is_of_newest = np.isnan(table.sheets[_SHEET].values[_END_LINE, rows])
-    is_plain = tells & is_known & is_of_newest
+    is_of_newest = np.isnan(table.private_columns[_OFFICIAL_GROUP].values[_END_LINE, rows])
+    is_plain = has_official & is_known & is_of_newest
     if not is_plain.all():
         unclear = np.zeros(len(table), dtype=np.bool_)
         unclear[rows[~is_plain]] = True
         chosen = unclear[rows]
-        _compare(table, rows[chosen], bars[:, chosen], tells[chosen])
+        _compare(table, rows[chosen], bars[:, chosen], has_official[chosen])
         newest = newest[~chosen[newest]]
     official[rows[newest]] = bars[OFFICIAL_OPEN, newest]
 
 
-def _compare(table: MarketTable, rows: Rows, bars: Lines, tells: NDArray[np.bool_]) -> None:
-    """All bars of some symbols whose newest bar may not be the one that tells the official open."""
-    official, of_bar = table["official_open_price"], table.sheets[_SHEET].values
+def _compare(table: MarketTable, rows: Rows, bars: Lines, has_official: NDArray[np.bool_]) -> None:
+    """Compare all bars of symbols whose newest bar may not be the one with the official open."""
+    official, of_bar = table["official_open_price"], table.private_columns[_OFFICIAL_GROUP].values
     distinct = np.unique(rows)
     before = of_bar[:, distinct]
     newest_bar = np.array([table["end_timestamp"], table["start_timestamp"]])
     implied = distinct[np.isnan(before[_END_LINE]) & ~np.isnan(official[distinct])]
     of_bar[:, implied] = newest_bar[:, implied]
-    _keep_newest(of_bar, rows[tells], bars[:, tells], official)
+    _keep_newest(of_bar, rows[has_official], bars[:, has_official], official)
     _keep_newest(newest_bar, rows, bars)
     is_of_newest = (of_bar[:, distinct] == newest_bar[:, distinct]).all(axis=0)
     of_bar[:, distinct[is_of_newest]] = np.nan
-    table.mark(rows[tells])
+    table.mark(rows[has_official])
     if not np.array_equal(before, of_bar[:, distinct], equal_nan=True):
-        table.sheets[_SHEET].mark()
+        table.private_columns[_OFFICIAL_GROUP].mark()
 
 
 def _keep_newest(held: Lines, rows: Rows, bars: Lines, official: Column | None = None) -> None:
-    """Put end and start of each row's newest bar into `held`, and its official open if that is asked for."""
+    """Put end and start of each row's newest bar into `held`, and its official open into `official`."""
     keys = bars[[END, START]]
     newest = newest_per_row(rows, (keys[0], keys[1]), (held[0], held[1]))
     held[:, rows[newest]] = keys[:, newest]

@@ -1,12 +1,14 @@
-"""What is remembered of a symbol's day by the minute, so that changes over some minutes can be told.
+"""The bars of a symbol's day by the minute, from which changes over some minutes are computed.
 
-The newest bar of each symbol stands in the table. When a bar of a later minute takes its place it is kept in
-the sheet of its minute; 16 sheets take turns (`minute % 16`), and what gives way in them is remembered by its
-newest bar alone, in a sheet of its own. A minute whose place was taken lies at least 16 minutes before the
-newest bar, so it is before every window of up to 15 minutes, and only its newest bar is ever asked for.
+The table has the newest bar of each symbol. When a bar of a later minute replaces it, the old bar is kept
+in the private columns of its minute. 16 groups of them take turns (`minute % 16`). When a group is needed for
+a newer minute, its bar goes to the group of older minutes, which keeps only the newest such bar. A minute in
+that group is at least 16 minutes before the newest bar. So it is before every window of up to 15 minutes, and
+a window needs only the newest bar before it.
 
-What the windows show depends on the set of bars, and where two have the same times on which came last: late,
-repeated and permuted bars come to the same. Sheets change once a minute, not with every bar.
+The columns depend on the set of bars, not on their order: late, repeated and permuted bars give the same
+result. Only of two bars with the same times, the one that came last counts. Private columns change once a
+minute, not with every bar.
 """
 
 from collections.abc import Mapping
@@ -19,8 +21,9 @@ from marketdata.codec import Lines
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import MOVERS, TOP_VOLUME, at
+from marketdata.units import MS_PER_MINUTE
 from scanners.analysis import bars as bar
-from scanners.analysis.contract import MS_PER_MINUTE, MarketPhase
+from scanners.analysis.contract import MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -86,29 +89,29 @@ COLUMNS: Final = (
 )
 
 MINUTES: Final = 16
-"""Sheets that take turns: one more than the longest window, since that starts behind its base."""
+"""How many groups take turns: one more than the longest window, because the base is before the window."""
 
 _KEPT: Final = ("end_timestamp", "start_timestamp", "close", "accumulated_volume")
 _END, _START, _CLOSE, _ACCUMULATED_VOLUME = range(len(_KEPT))
 _KEPT_LINES: Final = np.array([bar.END, bar.START, bar.CLOSE, bar.ACCUMULATED_VOLUME])
-_MINUTE_SHEETS: Final = tuple(f"minute_{number:02}" for number in range(MINUTES))
-_OLDER_SHEET: Final = "older_minutes"
-_EARLIEST_SHEET: Final = "earliest_bar"
+_MINUTE_GROUPS: Final = tuple(f"minute_{number:02}" for number in range(MINUTES))
+_OLDER_GROUP: Final = "older_minutes"
+_EARLIEST_GROUP: Final = "earliest_bar"
 _EARLIEST: Final = ("start_timestamp", "volume_before")
 
-SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {**dict.fromkeys((*_MINUTE_SHEETS, _OLDER_SHEET), _KEPT), _EARLIEST_SHEET: _EARLIEST}
+PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {**dict.fromkeys((*_MINUTE_GROUPS, _OLDER_GROUP), _KEPT), _EARLIEST_GROUP: _EARLIEST}
 )
 
 
 def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """Keep what the windows need of bars, before the newest of them are written to the table."""
+    """Keep the bars that the windows need, before the newest bars are written to the table."""
     _note_earliest(table, rows, bars)
     ends, held_ends = bars[bar.END], table["end_timestamp"][rows]
     minute_start = _minute_start(ends.max())
     minute_end = minute_start + MS_PER_MINUTE
     is_usual = (held_ends > minute_start) & (held_ends <= minute_end) & (ends > minute_start)
-    if is_usual.all():  # all go on within the minute of their symbol's newest bar
+    if is_usual.all():  # all bars are in the minute of their symbol's newest bar
         return
     displaced = np.unique(rows[held_ends <= minute_start])
     held = np.array([table[name][displaced] for name in _KEPT])
@@ -118,10 +121,10 @@ def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
 
 
 def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-    """Change and volume over the windows that end with the newest bar."""
+    """Compute change and volume over the windows that end with the newest bar."""
     end, close = table["end_timestamp"][rows], table["close"][rows]
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
-    seen_from, share = table.sheets[_EARLIEST_SHEET].values[1, rows], phase.usual_share(end)
+    seen_from, share = table.private_columns[_EARLIEST_GROUP].values[1, rows], phase.usual_share(end)
     begins = np.array([_minute_start(end) - (minutes - 1) * MS_PER_MINUTE for minutes in CHANGE_COLUMNS])
     base_closes, base_volumes = _bases(table, rows, begins)
     for index, (minutes, change_column) in enumerate(CHANGE_COLUMNS.items()):
@@ -137,12 +140,12 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]:
     """Close and accumulated volume of the newest bar before each window; absent where there is none.
 
-    `begins` has one line for each window and one column for each row, and so has what is given back.
+    `begins[w, i]` is the begin of window w of row i. The results have the same shape.
     """
     newest = np.full(begins.shape, -np.inf)
     closes, volumes = np.full((2, *begins.shape), np.nan)
-    for name in (*_MINUTE_SHEETS, _OLDER_SHEET):
-        kept = table.sheets[name].values
+    for name in (*_MINUTE_GROUPS, _OLDER_GROUP):
+        kept = table.private_columns[name].values
         ends = kept[_END, rows]
         is_newer = (ends <= begins) & (ends > newest)
         if is_newer.any():
@@ -153,9 +156,9 @@ def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]
 
 
 def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """Keep the day's volume before the earliest bar of each symbol; the same bar sent again replaces it."""
+    """Keep the day's volume before the earliest bar of each symbol. The same bar, sent again, replaces it."""
     start = bars[bar.START]
-    candidates = np.flatnonzero(~(start > table.sheets[_EARLIEST_SHEET].values[0, rows]))
+    candidates = np.flatnonzero(~(start > table.private_columns[_EARLIEST_GROUP].values[0, rows]))
     if not len(candidates):
         return
     candidates = candidates[np.argsort(-start[candidates], kind="stable")]
@@ -163,11 +166,11 @@ def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
     last = np.unique(rows[::-1], return_index=True)[1]
     chosen = len(rows) - 1 - last
     values = np.array([bars[bar.START], bars[bar.ACCUMULATED_VOLUME] - bars[bar.VOLUME]])
-    _write(table, _EARLIEST_SHEET, rows[chosen], values[:, chosen])
+    _write(table, _EARLIEST_GROUP, rows[chosen], values[:, chosen])
 
 
 def _keep_by_minute(table: MarketTable, rows: Rows, kept: Lines) -> None:
-    """Put bars (one line for each of `_KEPT`) into the sheets of their minutes."""
+    """Put bars (their fields `_KEPT`) into the private columns of their minutes."""
     starts = _minute_start(kept[_END])
     for minute_start in np.unique(starts):
         chosen = starts == minute_start
@@ -175,35 +178,35 @@ def _keep_by_minute(table: MarketTable, rows: Rows, kept: Lines) -> None:
 
 
 def _keep(table: MarketTable, minute_start: float, rows: Rows, kept: Lines) -> None:
-    """Put bars of one minute into its sheet, and what has no place there into that of older minutes."""
-    name = _MINUTE_SHEETS[int(minute_start // MS_PER_MINUTE) % MINUTES]
-    held = table.sheets[name].values[:, rows]
-    gives_way = held[_END] <= minute_start
-    _keep_newest(table, _OLDER_SHEET, rows[gives_way], held[:, gives_way])
-    has_no_place = held[_END] > minute_start + MS_PER_MINUTE
-    _keep_newest(table, _OLDER_SHEET, rows[has_no_place], kept[:, has_no_place])
-    _keep_newest(table, name, rows[~has_no_place], kept[:, ~has_no_place])
+    """Put bars of one minute into its group. Bars that the group cannot keep go to that of older minutes."""
+    name = _MINUTE_GROUPS[int(minute_start // MS_PER_MINUTE) % MINUTES]
+    held = table.private_columns[name].values[:, rows]
+    is_displaced = held[_END] <= minute_start
+    _keep_newest(table, _OLDER_GROUP, rows[is_displaced], held[:, is_displaced])
+    is_too_old = held[_END] > minute_start + MS_PER_MINUTE
+    _keep_newest(table, _OLDER_GROUP, rows[is_too_old], kept[:, is_too_old])
+    _keep_newest(table, name, rows[~is_too_old], kept[:, ~is_too_old])
 
 
-def _keep_newest(table: MarketTable, sheet_name: str, rows: Rows, kept: Lines) -> None:
+def _keep_newest(table: MarketTable, name: str, rows: Rows, kept: Lines) -> None:
     if not len(rows):
         return
-    held = table.sheets[sheet_name].values
+    held = table.private_columns[name].values
     newest = newest_per_row(rows, (kept[_END], kept[_START]), (held[_END], held[_START]))
-    _write(table, sheet_name, rows[newest], kept[:, newest])
+    _write(table, name, rows[newest], kept[:, newest])
 
 
-def _write(table: MarketTable, sheet_name: str, rows: Rows, values: Lines) -> None:
-    """Set the lines of a sheet in some rows, which must differ, and mark what is not as it was."""
-    sheet = table.sheets[sheet_name]
-    differs = (sheet.values[:, rows] != values).any(axis=0)
+def _write(table: MarketTable, name: str, rows: Rows, values: Lines) -> None:
+    """Set the columns of a group in some rows, which must differ, and mark the rows that changed."""
+    private = table.private_columns[name]
+    differs = (private.values[:, rows] != values).any(axis=0)
     if differs.any():
-        sheet.values[:, rows] = values
-        sheet.mark()
+        private.values[:, rows] = values
+        private.mark()
         table.mark(rows[differs])
 
 
 def _minute_start(end: Column) -> Column:
-    """Start of the clock minute in which bars with these ends lie: the one of their last millisecond."""
+    """Start of the clock minute of bars with these ends: the minute of their last millisecond."""
     start: Column = (end - 1) // MS_PER_MINUTE * MS_PER_MINUTE
     return start

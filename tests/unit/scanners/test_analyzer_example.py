@@ -88,7 +88,7 @@ def run(
     shard = new_shard(1)
     told: list[tuple[str, float]] = []
     checkpoint: Checkpoint | None = None
-    sheets: dict[str, RowBlock] = {}
+    private: dict[str, RowBlock] = {}
     for number, events in enumerate(groups):
         if number == dies_before and checkpoint is not None:
             shard = new_shard(2)
@@ -97,8 +97,8 @@ def run(
         shard.apply([batch(QueueName.AGGREGATE, events)])
         tick = shard.tick(published_ns=1)
         shard.confirm(tick)
-        sheets |= tick.sheets
-        checkpoint = Checkpoint(tick.whole, dict(sheets))
+        private |= tick.private_columns
+        checkpoint = Checkpoint(tick.whole, dict(private))
         for block in tick.streams.get("largest_bars", ()):
             told += zip(block.symbols, block.columns["bar_volume"].tolist(), strict=True)
     return block_rows(shard.tick(published_ns=2).whole), told

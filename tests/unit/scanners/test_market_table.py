@@ -82,16 +82,16 @@ def test_rows_that_are_kept_keep_their_values_and_the_others_are_new(
     table = MarketTable(("close",), {"seen": ("first",)}, capacity=2)
     rows = table.rows([f"S{number}" for number in range(40)])
     table["close"][:] = np.arange(40.0)
-    table.sheets["seen"].values[0] = np.arange(40.0)
+    table.private_columns["seen"].values[0] = np.arange(40.0)
     table.take_changed()
 
     table.keep(np.array(sorted(kept), dtype=np.intp))
 
     assert table.symbols == [f"S{number}" for number in sorted(kept)]
     assert table.take_changed().tolist() == list(range(len(kept)))
-    assert table.sheets["seen"].is_changed
+    assert table.private_columns["seen"].is_changed
     rows = table.rows(added)
     expected = [float(symbol[1:]) if int(symbol[1:]) in kept else np.nan for symbol in added]
     np.testing.assert_array_equal(table["close"][rows], expected)
-    np.testing.assert_array_equal(table.sheets["seen"].values[0, rows], expected)
+    np.testing.assert_array_equal(table.private_columns["seen"].values[0, rows], expected)
     assert [table.symbols[row] for row in np.argsort(table.alphabetic_positions())] == sorted(table.symbols)

@@ -1,8 +1,8 @@
-"""All about feeds: one module for each kind, and what the kinds have in common.
+"""Feeds: one module for each kind of feed, and the parts that the kinds share.
 
-A `feed` is what a client subscribes to. `source` is the interface of a kind, which `interface` checks.
-`registry` lists the kinds, `catalog` is made of them, and no other module knows one by name. The further
-modules are the kinds, each of which declares its feeds and serves them, and what their streams share.
+A `feed` is what a client subscribes to. `source` is the interface of a kind, and `interface` checks it.
+`registry` lists the kinds, and `catalog` finds the feeds that they declare. No other module names a kind. The
+other modules are the kinds, which declare and serve their feeds, and the base classes of their streams.
 """
 
 from widgets.hub.feeds.catalog import FeedCatalog

@@ -1,4 +1,4 @@
-"""Boards: each is a stored block in rank order, announced whole."""
+"""Feeds of boards. A board is stored as a block in rank order, and announced whole."""
 
 from collections.abc import Collection, Sequence
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from widgets.hub.rows import select_rows
 
 
 class BoardSource(FeedSource):
-    """All boards; they are kept whether or not somebody subscribed."""
+    """All boards. They are kept also without subscribers."""
 
     kind: ClassVar[str] = "board"
     permission: ClassVar[str] = "boards"
@@ -30,34 +30,34 @@ class BoardSource(FeedSource):
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
-        """One for each board."""
+        """The channel of each board."""
         return stored.boards.keys()
 
     def open(self, feed: Feed) -> FeedStream:
-        """The board's stream."""
+        """The stream of the board."""
         return self._streams[feed.name]
 
     def close(self, stream: FeedStream) -> None:
-        """Boards stay."""
+        """Keep the stream: boards are kept without subscribers."""
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """The newest board."""
+        """Offer the announced board to its stream."""
         stream = self._streams[self._names[channel]]
         if stream.offer(select_rows(block, stream.feed.columns)):
             self.context.mark((stream,))
 
     def missed(self) -> None:
-        """Every board is read."""
+        """Want every board."""
         for stream in self._streams.values():
             stream.refresh()
         self.want(self._names)
 
     async def restore(self, wanted: Sequence[str]) -> None:
-        """The stored board."""
+        """Read the stored boards."""
         for channel in wanted:
             name = self._names[channel]
             block = await self.context.snapshots.board(name)
             if block is not None:
                 self.take(channel, block)
-                # Also what is known already is to go out whole after something may have been missed.
+                # Something may have been missed: a board that did not change is sent whole, too.
                 self.context.mark((self._streams[name],))

@@ -1,4 +1,4 @@
-"""Which feeds there are: the catalog is made of what the kinds declare, and knows none of them by name."""
+"""The catalog of all feeds, built from the declarations of the kinds. It names no kind."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from marketdata.events import SYMBOL_RULE, is_symbol
 from marketdata.schema import SYMBOL_PLACE
 from marketdata.schema.stored import COLUMNS, SCHEMA
 from widgets.hub.feeds.feed import Feed, UnknownFeedError
-from widgets.hub.feeds.interface import by_kind, place_of
+from widgets.hub.feeds.interface import by_kind, described
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 
@@ -20,12 +20,12 @@ _PATTERN: Final = re.compile(rf"[a-z0-9_]+:{re.escape(SYMBOL_PLACE)}")
 
 
 class FeedCatalog:
-    """Every feed that there is, by name. `kinds` are the classes of its kinds by their names.
+    """All feeds by name. `kinds` maps the name of each kind to its class.
 
     Raises:
         ConfigurationError: a kind breaks its interface, two kinds claim one name, a feed shows a column that
-            the schema lacks, or nothing serves a feed that the schema has. The message says which, where, and
-            what is expected.
+            the schema lacks, or no kind serves a feed of the schema. The message says which, where, and what
+            is expected.
     """
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
@@ -43,14 +43,14 @@ class FeedCatalog:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all feeds, and the patterns of those of one symbol."""
+        """The names of all feeds, and the patterns of the feeds of one symbol."""
         return tuple(self._named)
 
     def feed(self, name: str) -> Feed:
-        """The feed of a name as a client wrote it.
+        """The feed with a name that a client sent.
 
         Raises:
-            UnknownFeedError: there is no such feed; the message says which there are.
+            UnknownFeedError: there is no such feed; the message lists all feeds.
         """
         if (source := self._named.get(name)) is not None and SYMBOL_PLACE not in name:
             return source.named(name)
@@ -63,7 +63,7 @@ class FeedCatalog:
         return source.named(pattern, symbol)
 
     def channels(self, stored: StoredFeeds) -> tuple[str, ...]:
-        """Every channel that a kind hears, each once."""
+        """The channels of all kinds, each once."""
         return tuple(
             dict.fromkeys(channel for source in self.kinds.values() for channel in source.channels(stored))
         )
@@ -72,22 +72,22 @@ class FeedCatalog:
         is_pattern = _PATTERN.fullmatch(name) is not None
         if not is_pattern and _NAME.fullmatch(name) is None:
             raise ConfigurationError(
-                f"{place_of(source)} has the feed {name!r}; expected: lower-case words, as in 'word' or "
+                f"{described(source)} has the feed {name!r}; expected: lower-case words, as in 'word' or "
                 f"'word:word', or 'word:{SYMBOL_PLACE}' for a feed of each symbol"
             )
         for known, other in self._named.items():
             if known == name or _covers(known, name) or _covers(name, known):
                 raise ConfigurationError(
-                    f"{place_of(source)} claims the feed {name!r}, and {place_of(other)} claims {known!r}; "
+                    f"{described(source)} claims the feed {name!r}, and {described(other)} claims {known!r}; "
                     "expected: one kind for each name"
                 )
-        if strangers := [column for column in columns if column not in COLUMNS]:
+        if unknown := [column for column in columns if column not in COLUMNS]:
             raise ConfigurationError(
-                f"{place_of(source)}: its feed {name!r} shows {', '.join(strangers)}; expected: columns of "
+                f"{described(source)}: its feed {name!r} shows {', '.join(unknown)}; expected: columns of "
                 "the schema that are shown (`make schema` writes down what was declared)"
             )
 
 
 def _covers(pattern: str, name: str) -> bool:
-    """Whether a pattern for all symbols would take a name that is no pattern."""
+    """Whether the pattern of a feed of each symbol also matches this name."""
     return pattern.endswith(SYMBOL_PLACE) and name.startswith(pattern.removesuffix(SYMBOL_PLACE))

@@ -1,4 +1,4 @@
-"""Feeds of things that happened: the newest of them, merged from the streams of all shards."""
+"""Feeds of alerts: the newest entries of a stream, merged from all shards."""
 
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ from widgets.protocol import EmittedRows, FeedAlert, FeedEmission
 Order: TypeAlias = tuple[int, int, int, int]
 
 SIMULTANEOUS_NS: Final = 1_000_000_000
-"""Blocks of so little difference stand in the order in which they came, once one of them was sent."""
+"""Blocks published within this time keep their order of arrival, once one of them was sent."""
 
 _BEFORE_ALL: Final[Order] = (0, 0, 0, 0)
 
@@ -33,11 +33,11 @@ _log = get_logger(__name__)
 
 
 _STREAMS: Final = {stream.feed: stream for stream in SCHEMA.streams if stream.feed}
-"""The streams that clients see, by their feeds."""
+"""The streams that clients can see, by feed."""
 
 
 class StreamPart(msgspec.Struct, frozen=True):
-    """One shard's part of a feed: the feed, the shard, and what the store calls the stream."""
+    """One shard's part of a feed: the feed, the shard, and the name of the stream in the store."""
 
     feed: str
     shard: int
@@ -45,7 +45,7 @@ class StreamPart(msgspec.Struct, frozen=True):
 
 
 def stream_parts(stored: StoredFeeds) -> Mapping[str, StreamPart]:
-    """The parts of all feeds of events, by their channels."""
+    """The parts of all feeds of alerts, by channel."""
     return {
         stored.keys.stream(shard, stream.name): StreamPart(feed, shard, stream.name)
         for feed, stream in _STREAMS.items()
@@ -54,7 +54,7 @@ def stream_parts(stored: StoredFeeds) -> Mapping[str, StreamPart]:
 
 
 class EventSource(FeedSource):
-    """All feeds of events; they are kept whether or not somebody subscribed."""
+    """All feeds of alerts. They are kept also without subscribers."""
 
     kind: ClassVar[str] = "events"
     permission: ClassVar[str] = "alerts"
@@ -72,7 +72,7 @@ class EventSource(FeedSource):
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
-        """The streams of each shard, and its rows: only their ticks have no gaps."""
+        """The streams and the rows of each shard: only the ticks of rows have no gaps."""
         return (*stream_parts(stored), *stored.shards)
 
     def open(self, feed: Feed) -> FeedStream:
@@ -80,30 +80,30 @@ class EventSource(FeedSource):
         return self._streams[feed.name]
 
     def close(self, stream: FeedStream) -> None:
-        """Feeds of events stay."""
+        """Keep the stream: feeds of alerts are kept without subscribers."""
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """The newest events of a shard, or word of its newest tick."""
+        """Offer new entries of a shard to the stream, or follow the ticks of its rows."""
         if (part := self._parts.get(channel)) is not None:
             self._offer(part.feed, part.shard, (block,))
         elif self._ticks[channel].follow(block.epoch, block.tick) is Succession.GAP:
-            # What happened in the missed ticks, or under another owner.
+            # Entries of the missed ticks, or of another owner.
             shard = self.context.stored.shards[channel]
             self.want(each for each, part in self._parts.items() if part.shard == shard)
 
     def missed(self) -> None:
-        """Every list is read."""
+        """Want every stored list."""
         for stream in self._streams.values():
             stream.refresh()
         self.want(self._parts)
 
     async def restore(self, wanted: Sequence[str]) -> None:
-        """The stored list of a shard. One that cannot be read counts as empty: others go on."""
+        """Read the stored lists of shards. A list that cannot be read counts as empty."""
         for channel in wanted:
             part = self._parts[channel]
             blocks: Sequence[RowBlock] = ()
             try:
-                # A block holds at least one event, so no older one is needed.
+                # A block has at least one entry, so older blocks are not needed.
                 blocks = await self.context.snapshots.stream(part.shard, part.stream, ROWS_HELD)
             except ContentError as error:
                 _log.error("stored events cannot be read", key=channel, error=str(error))
@@ -118,9 +118,9 @@ class EventSource(FeedSource):
 
 
 class _Published(msgspec.Struct, frozen=True):
-    """The events of one block, which `identity` names: shard, epoch and tick.
+    """The entries of one block. `identity` is its shard, epoch and tick.
 
-    `order` is where they stand among all: by time of publication.
+    `order` is the sort key among all blocks: by time of publication.
     """
 
     identity: tuple[int, int, int]
@@ -129,14 +129,14 @@ class _Published(msgspec.Struct, frozen=True):
 
 
 class EventStream(FeedStream):
-    """The newest `ROWS_HELD` events of a feed, oldest first.
+    """The newest `ROWS_HELD` entries of a feed, oldest first.
 
-    A block is known by shard, epoch and tick, and counts once however often it is announced or read. What was
-    announced and what is stored add up: a store that has lost its lists takes nothing away, and a block that
-    was missed takes its place as soon as it is read. Whoever reads the same blocks holds the same events.
-    Shards tick together, and their clocks differ a little: that alone puts no block before one that was sent.
+    A block is identified by shard, epoch and tick, and counts once, however often it is announced or read.
+    Announced and stored blocks are merged. So a store that lost its lists removes nothing, and a missed block
+    is inserted when it is read. Every process that read the same blocks has the same entries. Shards tick
+    together, and their clocks differ a little: such a difference alone puts no block before a sent one.
 
-    Nothing goes out before the stored list of every shard was read: a client's first snapshot is whole.
+    Nothing is sent before the stored list of every shard was read: a client's first snapshot is complete.
     """
 
     def __init__(self, feed: Feed, epoch: str, clock: Clock, shards: Iterable[int]) -> None:
@@ -146,11 +146,11 @@ class EventStream(FeedStream):
         self._held: tuple[_Published, ...] | None = None
 
     def read(self, shard: int) -> None:
-        """The stored list of a shard was read, and all of it offered."""
+        """Note that the stored list of a shard was read, and all its blocks offered."""
         self._unread.discard(shard)
 
     def offer(self, shard: int, block: RowBlock) -> bool:
-        """Take over the events of a block; False when it is known, or older than all that is held."""
+        """Take the entries of a block. Returns False if it is known, or older than all held blocks."""
         identity = (shard, block.epoch, block.tick)
         order = (block.published_ns, shard, block.tick, 0)
         if not len(block) or self._is_too_old(order) or any(b.identity == identity for b in self._blocks):
@@ -158,7 +158,7 @@ class EventStream(FeedStream):
         sent = self._held[-1].order if self._held else _BEFORE_ALL
         if order <= sent and sent[0] - order[0] < SIMULTANEOUS_NS:
             order = _after(self._blocks[-1].order)
-        self._fresh = self._fresh or order <= sent
+        self._snapshot_due = self._snapshot_due or order <= sent
         newest = range(max(0, len(block) - ROWS_HELD), len(block))
         rows = select_rows(block, self.feed.columns, newest, fill=True)
         bisect.insort(self._blocks, _Published(identity, order, rows), key=_order)
@@ -166,7 +166,7 @@ class EventStream(FeedStream):
         return True
 
     def emit(self) -> FeedEmission | None:
-        """Move on to all that was offered: an alert, a snapshot, or None."""
+        """Move on to all offered entries. Returns an alert, a snapshot, or None if nothing changed."""
         if self._unread:
             return None
         before, self._held = self._held, tuple(self._blocks)
@@ -175,7 +175,7 @@ class EventStream(FeedStream):
             max((each.received_ns for each in rows), default=0),
             max((each.market_time_ms for each in rows), default=0),
         )
-        if before is None or self._fresh:
+        if before is None or self._snapshot_due:
             return self._advance_to_snapshot()
         last = before[-1].order if before else _BEFORE_ALL
         new = self._held[bisect.bisect_right(self._held, last, key=_order) :]
@@ -196,7 +196,7 @@ class EventStream(FeedStream):
         return sum(len(each.rows.symbols) for each in self._blocks)
 
     def _forget_oldest(self) -> None:
-        """Drop the blocks of which no event is among the newest: should they come again, they are too old."""
+        """Drop the blocks without one of the newest entries. If they arrive again, they are too old."""
         sizes = [len(each.rows.symbols) for each in reversed(self._blocks)]
         needed = bisect.bisect_left(list(accumulate(sizes)), ROWS_HELD) + 1
         del self._blocks[:-needed]

@@ -8,11 +8,11 @@ class UnknownFeedError(ValueError):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """A feed that exists: what it is, what it shows, and what its viewer must be allowed to see.
+    """A feed, with its columns and the permission that its viewers need.
 
-    `columns` are the names of its rows' values in order; a name that the stored block lacks is left out
-    of the frames. `symbol` is set where the feed is about one. `kind` is the name under which the hub finds
-    what serves it. `permission` is one of those that roles grant.
+    `columns` are the names of its rows' values in order. A column that the stored block lacks is left out of
+    the frames. `symbol` is set for a feed of one symbol. `kind` is the name of the kind that serves the feed.
+    `permission` is one of those that roles grant.
     """
 
     name: str

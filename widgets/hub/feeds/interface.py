@@ -1,4 +1,4 @@
-"""The check that each kind of feed keeps the interface (`source`), before a hub is built of them."""
+"""Checks that each kind of feed keeps the interface (`source`), before a hub uses it."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,12 @@ from widgets.hub.feeds.source import FeedSource
 _METHODS: Final = ("__init__", "channels", "open", "close", "take", "missed", "restore", "greet")
 _TEXTS: Final = {
     "kind": "the name of the kind",
-    "permission": "what a viewer must be allowed to see, as `mdp_site.accounts.roles` grants it",
+    "permission": "the permission that a viewer needs, as `mdp_site.accounts.roles` grants it",
 }
 
 
 def by_kind(kinds: Iterable[type[FeedSource]]) -> Mapping[str, type[FeedSource]]:
-    """The classes by the name of their kind.
+    """The classes by kind.
 
     Raises:
         ConfigurationError: a class breaks the interface, or two serve one kind; the message says which,
@@ -24,18 +24,18 @@ def by_kind(kinds: Iterable[type[FeedSource]]) -> Mapping[str, type[FeedSource]]
     found: dict[str, type[FeedSource]] = {}
     for source in kinds:
         for fault in _faults(source):
-            raise ConfigurationError(f"{place_of(source)} {fault}")
+            raise ConfigurationError(f"{described(source)} {fault}")
         if source.kind in found:
             raise ConfigurationError(
-                f"{place_of(source)} has the kind {source.kind!r}, as has {place_of(found[source.kind])}; "
+                f"{described(source)} has the kind {source.kind!r}, as has {described(found[source.kind])}; "
                 "expected: one class for each kind"
             )
         found[source.kind] = source
     return found
 
 
-def place_of(source: type) -> str:
-    """A class and its file, as a message names them."""
+def described(source: type) -> str:
+    """A class with its file, for a message."""
     if not inspect.isclass(source):
         return repr(source)
     return f"{inspect.getsourcefile(source)}: {source.__qualname__}"
@@ -70,7 +70,7 @@ def _is_declaration(item: tuple[object, object]) -> bool:
 
 
 def _shape(method: object) -> tuple[bool, list[tuple[str, object]]]:
-    """What callers rely on: whether it is to be awaited, and its parameters."""
+    """The part of a method that callers rely on: whether it is awaited, and its parameters."""
     parameters = inspect.signature(method).parameters.values() if callable(method) else ()
     return inspect.iscoroutinefunction(method), [(each.name, each.kind) for each in parameters]
 

@@ -1,4 +1,4 @@
-"""The kinds of feed that there are: a new one is its module and its line here."""
+"""The list of all kinds of feed. A new kind needs its module and an entry here."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ KINDS: Final[tuple[type[FeedSource], ...]] = (
     EventSource,
     StatusSource,
 )
-"""In the order in which a client that asks for an unknown feed is told of them."""
+"""The order in which an error about an unknown feed lists the feeds."""
 
 
 def feed_catalog() -> FeedCatalog:

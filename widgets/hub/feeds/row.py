@@ -1,4 +1,4 @@
-"""Rows of symbols: quotes and others that show a part of a symbol's row in the market table."""
+"""Feeds of one symbol's row in the market table: its quote, and views of some columns."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -19,7 +19,7 @@ Columns: TypeAlias = tuple[str, ...]
 
 
 class RowSource(FeedSource):
-    """The rows that somebody watches, of all shards."""
+    """The subscribed rows of all shards."""
 
     kind: ClassVar[str] = "row"
     permission: ClassVar[str] = "quotes"
@@ -35,7 +35,7 @@ class RowSource(FeedSource):
         return stored.shards.keys()
 
     def open(self, feed: Feed) -> FeedStream:
-        """Begin to watch a row."""
+        """Begin to watch a row, and want its shard."""
         stream = TableStream(feed, self.context.epoch, self.context.clock)
         channel = self.context.stored.rows_channel(feed.symbol)
         self._shards[channel].watch(stream)
@@ -47,7 +47,7 @@ class RowSource(FeedSource):
         self._shards[self.context.stored.rows_channel(stream.feed.symbol)].unwatch(stream.feed)
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """The changed rows of a shard."""
+        """Offer changed rows of a shard to their streams."""
         shard = self._shards[channel]
         succession = shard.follow(block)
         if succession is Succession.KNOWN:
@@ -59,13 +59,13 @@ class RowSource(FeedSource):
             self.want((channel,))
 
     def missed(self) -> None:
-        """Every shard of which a row is watched is read."""
+        """Want every shard."""
         for shard in self._shards.values():
             shard.missed()
         self.want(self._shards)
 
     async def restore(self, wanted: Sequence[str]) -> None:
-        """The stored whole of a shard, unless nobody watches it."""
+        """Read all stored rows of a shard that has subscribed rows."""
         for channel in wanted:
             shard = self._shards[channel]
             if not (watched := shard.streams):
@@ -78,7 +78,7 @@ class RowSource(FeedSource):
 class ShardWatch:
     """Which rows of a shard are watched, and whether its announcements follow each other.
 
-    Joining without a gap: a row is watched first, then the stored whole is read, and of both whatever has
+    To join without a gap, a row is watched first, and then all stored rows are read. Of the two, the row with
     the newer tick counts (`TableStream.offer`).
     """
 
@@ -95,22 +95,22 @@ class ShardWatch:
 
     @property
     def complete(self) -> bool:
-        """Whether every watched row has been read from a stored whole since it, or a gap, began."""
+        """Whether all stored rows were read after the last gap and after the begin of every watch."""
         return not self._incomplete
 
     def watch(self, stream: TableStream) -> None:
-        """Begin to pick the row of a feed's symbol; the stored whole is then to be read."""
+        """Begin to watch the row of a feed's symbol. Its shard must be read then."""
         self._streams.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
         self._incomplete.add(stream)
 
     def unwatch(self, feed: Feed) -> None:
-        """Stop picking it."""
+        """Stop watching the row of a feed."""
         stream = self._streams[feed.columns].pop(feed.symbol, None)
         if stream is not None:
             self._incomplete.discard(stream)
 
     def missed(self) -> None:
-        """Something may have been announced unheard: every feed needs the stored whole and a snapshot."""
+        """Note that announcements may have been missed: every feed needs the stored rows and a snapshot."""
         self._incomplete.update(self.streams)
         for stream in self.streams:
             stream.refresh()
@@ -124,13 +124,13 @@ class ShardWatch:
         return succession
 
     def apply_changed(self, changed: RowBlock) -> list[TableStream]:
-        """Offer the changed rows to the feeds that watch them; the streams that took one."""
+        """Offer the changed rows to the feeds that watch them. Returns the streams that took one."""
         return [stream for by_symbol in self._streams.values() for stream in _offer_rows(changed, by_symbol)]
 
     def apply_whole(self, whole: RowBlock, streams: Sequence[TableStream]) -> list[TableStream]:
-        """Offer the stored whole to the feeds that were watched before it was read; those that hold it now.
+        """Offer all stored rows to feeds that were watched before the read. Returns those that took them.
 
-        A symbol that the whole lacks has no row. A whole from before the last gap fills nothing.
+        A symbol that is not in them has no row. Rows from before the last gap are ignored.
         """
         same_epoch = whole.epoch == self._ticks.epoch
         if same_epoch and whole.tick < self._gap_tick:
@@ -142,7 +142,7 @@ class ShardWatch:
         completed = [stream for stream in self.streams if stream in readers]
         for columns, by_symbol in _by_columns(completed).items():
             _offer_rows(whole, by_symbol)
-            # Who was just offered a row of this whole takes nothing else of the same tick.
+            # A stream that was just offered its row ignores this empty block, which has the same tick.
             nothing = select_rows(whole, columns, ())
             for stream in by_symbol.values():
                 stream.offer(nothing)
@@ -158,7 +158,7 @@ def _by_columns(streams: Iterable[TableStream]) -> Mapping[Columns, Mapping[str,
 
 
 def _offer_rows(block: RowBlock, by_symbol: Mapping[str, TableStream]) -> list[TableStream]:
-    """Offer the rows of a block to streams of the same columns; those that took one."""
+    """Offer the rows of a block to streams of the same columns. Returns the streams that took one."""
     positions = [index for index, symbol in enumerate(block.symbols) if symbol in by_symbol]
     if not positions:
         return []

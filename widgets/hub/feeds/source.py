@@ -1,8 +1,7 @@
-"""The interface of a kind of feed: what the hub asks of it, and what it may use of the hub.
+"""The interface of a kind of feed: the methods that the hub calls, and the parts of the hub that it may use.
 
-One module beside this one holds one kind: which feeds it has and who may have them, their state, which keys
-and announcements it needs, and how it goes on after a gap. `registry` names the classes; nobody else knows a
-kind.
+Each kind is one module of this package. It has the feeds of the kind and their permission, their state, the
+keys and announcements that they need, and their recovery after a gap. Only `registry` names the classes.
 """
 
 import abc
@@ -23,10 +22,10 @@ from widgets.protocol import Status
 
 
 class FeedContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What all kinds have in common within one epoch of the hub.
+    """The objects that all kinds share within one epoch of the hub.
 
-    `mark` says that streams have something to emit, `wake_reader` that keys are wanted; `status` is the
-    state of the data now, None before it is known.
+    `mark` notes that streams have something to emit, `wake_reader` that keys are wanted. `status` returns the
+    present state of the data; None before it is known.
     """
 
     stored: StoredFeeds
@@ -39,23 +38,23 @@ class FeedContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedSource(abc.ABC):
-    """All feeds of one kind: announcements and stored state come in, its streams are kept up to date.
+    """All feeds of one kind. It keeps their streams up to date from announcements and stored state.
 
-    A stream whose state has changed is handed to `context.mark`; what must be read is passed to `want`, and
-    comes back to `restore` soon. Nothing but `restore` waits, and all of it belongs to one event loop.
+    A stream whose state has changed is passed to `context.mark`. Keys that must be read are passed to `want`,
+    and `restore` is called with them soon. Only `restore` waits. All methods run on one event loop.
     """
 
     kind: ClassVar[str]
     """The name of the kind (`Feed.kind`)."""
 
     permission: ClassVar[str]
-    """What a viewer must be allowed to see to have its feeds. `mdp_site.accounts.roles` grants it."""
+    """The permission that a viewer needs for its feeds. `mdp_site.accounts.roles` grants it."""
 
     feeds: ClassVar[Mapping[str, tuple[str, ...]]]
-    """The names of its feeds with the columns of each; `quote:{symbol}` stands for one of each symbol."""
+    """The names of its feeds with the columns of each. `quote:{symbol}` means one feed for each symbol."""
 
     reads_together: ClassVar[bool] = False
-    """Whether `restore` gets everything that is wanted at once, and not one key after the other."""
+    """Whether `restore` gets all wanted keys in one call, and not one key for each call."""
 
     def __init__(self, context: FeedContext) -> None:
         self.context = context
@@ -66,52 +65,52 @@ class FeedSource(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
-        """The channels whose announcements `take` is to get."""
+        """The channels whose announcements `take` gets."""
 
     @abc.abstractmethod
     def open(self, feed: Feed) -> FeedStream | None:
-        """The stream of a feed that gets its first subscriber; None for a feed of which nothing follows."""
+        """Return the stream for a feed's first subscriber; None if the feed has no stream."""
 
     @abc.abstractmethod
     def close(self, stream: FeedStream) -> None:
-        """The last subscriber of a stream has left."""
+        """Note that the last subscriber of a stream has left."""
 
     @abc.abstractmethod
     def take(self, channel: str, block: RowBlock) -> None:
-        """Take over an announced block."""
+        """Take an announced block."""
 
     @abc.abstractmethod
     def missed(self) -> None:
-        """Anything may have been announced unheard: want all that is shown, and send it whole (`refresh`)."""
+        """Recover from possibly missed announcements: want all shown data, and `refresh` its streams."""
 
     @abc.abstractmethod
     async def restore(self, wanted: Sequence[str]) -> None:
-        """Read from the store what was passed to `want`, and offer it to the streams that it is good for.
+        """Read the wanted keys from the store, and offer the values to their streams.
 
         Raises:
-            StoreUnavailable: the store is away; the hub will want the same again.
-            ContentError: the stored bytes cannot be read; the hub logs it and goes on.
+            StoreUnavailable: the store is away; the hub will call again with the same keys.
+            ContentError: the stored bytes cannot be read; the hub logs that and continues.
         """
 
     def greet(self, outbox: Outbox, feed: Feed) -> None:
-        """Have a new subscriber get what it begins with: a snapshot, as soon as there is one."""
+        """Send a new subscriber its first frame: a snapshot, as soon as there is one."""
         outbox.snapshot(feed.name)
 
     # --- For the hub, and for the kinds ---------------------------------------------------------------------
 
     @classmethod
     def named(cls, name: str, symbol: str = "") -> Feed:
-        """One of its feeds, of which `feeds` has the name; for a symbol where the name is a pattern."""
+        """The feed with a name or a pattern of `feeds`; a pattern needs the symbol."""
         return Feed(name.replace(SYMBOL_PLACE, symbol), cls.kind, cls.feeds[name], cls.permission, symbol)
 
     def want(self, keys: Iterable[str]) -> None:
-        """Have keys, or whatever names what is to be read, passed to `restore`."""
+        """Have `restore` called with these keys, or with symbols where the kind reads by symbol."""
         self._wanted.update(keys)
         if self._wanted:
             self.context.wake_reader()
 
     def take_wanted(self) -> Sequence[Sequence[str]]:
-        """What `restore` is to be called with, call by call; it counts as read from now on."""
+        """Return the keys for each call of `restore`, and forget them."""
         wanted, self._wanted = tuple(self._wanted), set()
         if self.reads_together:
             return [wanted] if wanted else []

@@ -1,4 +1,4 @@
-"""The state of the data as a feed: every connection gets it anyway, so to subscribe asks for it at once."""
+"""The feed of the status. Every connection gets the status anyway; a subscription sends it at once."""
 
 from collections.abc import Collection, Sequence
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from widgets.outbox import Outbox
 
 
 class StatusSource(FeedSource):
-    """Has no stream and reads nothing: `widgets.hub.status_report` knows the status and sends it."""
+    """Has no stream and reads nothing: `widgets.hub.status_report` sends the status."""
 
     kind: ClassVar[str] = "status"
     permission: ClassVar[str] = "status"
@@ -21,29 +21,29 @@ class StatusSource(FeedSource):
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
-        """None."""
+        """No channels."""
         del stored
         return ()
 
     def open(self, feed: Feed) -> FeedStream | None:
-        """None: nothing follows by this subscription."""
+        """Return None: there is no stream."""
         del feed
         return None
 
     def close(self, stream: FeedStream) -> None:
-        """There is no stream."""
+        """Do nothing: there is no stream."""
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """Nothing is announced to it."""
+        """Do nothing: it has no channels."""
 
     def missed(self) -> None:
-        """Whoever judges the data takes notice by itself."""
+        """Do nothing: the status is computed elsewhere."""
 
     async def restore(self, wanted: Sequence[str]) -> None:
-        """Nothing is wanted."""
+        """Do nothing: it wants nothing."""
 
     def greet(self, outbox: Outbox, feed: Feed) -> None:
-        """The status of this moment, once it is known."""
+        """Send the present status, if it is known."""
         del feed
         if (status := self.context.status()) is not None:
             outbox.status(outbox.version.encode_answer(status))

@@ -1,4 +1,4 @@
-"""Where the store has what feeds are made of: from boards and symbols to keys and channels."""
+"""The keys and channels of the store from which feeds are made."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,10 +9,10 @@ from marketdata.transport.queues import shard_of
 
 
 class StoredFeeds:
-    """Boards and shards by their channels, under one key prefix and number of shards.
+    """Boards and shards by channel, for one key prefix and number of shards.
 
-    A channel bears the name of the key that it announces, so one name serves for both. `boards` and `shards`
-    say of each channel what it announces; `keys` has the further ones.
+    A channel has the same name as the key that it announces. `boards` and `shards` map each channel to the
+    board or shard that it announces; `keys` makes the other names.
     """
 
     def __init__(self, keys: Keys, shard_count: int) -> None:
@@ -21,5 +21,5 @@ class StoredFeeds:
         self.shards: Final[Mapping[str, int]] = {keys.rows(shard): shard for shard in range(shard_count)}
 
     def rows_channel(self, symbol: str) -> str:
-        """The channel on which the row of a symbol is announced, and the key that holds it."""
+        """The channel that announces the row of a symbol, and the key that stores it."""
         return self.keys.rows(shard_of(symbol, len(self.shards)))

@@ -1,4 +1,4 @@
-"""A feed whose rows are a state: of what was offered, only the newest counts."""
+"""The stream of a feed whose rows are a state: only the newest offered state counts."""
 
 from marketdata.clock import Clock
 from widgets.hub.feeds.feed import Feed
@@ -8,7 +8,7 @@ from widgets.protocol import EmittedRows, FeedDelta, FeedEmission
 
 
 class TableStream(FeedStream):
-    """Rows by symbol, in an order: a board, or the one row of a symbol."""
+    """Rows by symbol, in order: a board, or the one row of a symbol."""
 
     def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
         super().__init__(feed, epoch, clock)
@@ -21,10 +21,10 @@ class TableStream(FeedStream):
         return self._offered or self._held
 
     def offer(self, rows: FeedRows) -> bool:
-        """Take over a newer state; False when it is none.
+        """Take a newer state. Returns False if it is not newer.
 
-        Ticks order the states of one epoch. Another epoch is another process of the producer, so it counts
-        as newer: comparing clocks of two machines would be worse.
+        Ticks order the states of one epoch. Another epoch is another process of the producer, and counts as
+        newer: the clocks of two machines cannot be compared safely.
         """
         newest = self.newest
         if newest is not None and rows.epoch == newest.epoch and rows.tick <= newest.tick:
@@ -33,13 +33,13 @@ class TableStream(FeedStream):
         return True
 
     def emit(self) -> FeedEmission | None:
-        """Move on to the newest state: a delta, a snapshot where there can be none, or None."""
+        """Move on to the newest state. Returns a delta, a snapshot if a delta is not possible, or None."""
         before, after = self._held, self.newest
         if after is None:
             return None
         self._held, self._offered = after, None
         self._times = (after.received_ns, after.market_time_ms)
-        if self._fresh or before is None or before.columns != after.columns:
+        if self._snapshot_due or before is None or before.columns != after.columns:
             return self._advance_to_snapshot()
         changes = compare(before, after)
         if not changes:

@@ -1,4 +1,4 @@
-"""The last trades of symbols: stored tapes, which are read when the rows of their symbols change."""
+"""Feeds of a symbol's last trades. The stored tape is read when the row of its symbol changes."""
 
 from collections.abc import Collection, Sequence
 from types import MappingProxyType
@@ -25,7 +25,7 @@ _NOTHING: Final = np.empty((0, len(_COLUMNS)))
 
 
 class TapeSource(FeedSource):
-    """The tapes that somebody watches. What is wanted is named by its symbol."""
+    """The subscribed tapes. A wanted tape is named by its symbol."""
 
     kind: ClassVar[str] = "trades"
     permission: ClassVar[str] = "trades"
@@ -45,7 +45,7 @@ class TapeSource(FeedSource):
         return stored.shards.keys()
 
     def open(self, feed: Feed) -> FeedStream:
-        """Begin to watch a tape."""
+        """Begin to watch a tape, and want it."""
         stream = self._streams[feed.symbol] = TapeStream(feed, self.context.epoch, self.context.clock)
         self._watched[self.context.stored.rows_channel(feed.symbol)].add(feed.symbol)
         self.want((feed.symbol,))
@@ -57,7 +57,7 @@ class TapeSource(FeedSource):
         self._watched[self.context.stored.rows_channel(stream.feed.symbol)].discard(stream.feed.symbol)
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """The changed rows of a shard: a trade changes the row of its symbol, too."""
+        """Want the tapes of the changed rows of a shard, because a trade changes the row of its symbol."""
         succession = self._ticks[channel].follow(block.epoch, block.tick)
         if succession is Succession.KNOWN:
             return
@@ -66,13 +66,13 @@ class TapeSource(FeedSource):
         self.want(watched if succession is Succession.GAP else watched.intersection(block.symbols))
 
     def missed(self) -> None:
-        """Every tape that is watched is read."""
+        """Want every watched tape."""
         for stream in self._streams.values():
             stream.refresh()
         self.want(self._streams)
 
     async def restore(self, wanted: Sequence[str]) -> None:
-        """The stored tapes of those symbols that are watched still."""
+        """Read the stored tapes of the symbols that are still watched."""
         symbols = [symbol for symbol in wanted if symbol in self._streams]
         if not symbols:
             return
@@ -86,8 +86,8 @@ class TapeSource(FeedSource):
 class TapeStream(FeedStream):
     """The newest `ROWS_HELD` trades on the tape of a symbol, oldest first.
 
-    What is offered is always the stored tape, so nothing can be missed. Where it only goes on from what was
-    emitted, the new trades go out; a late trade, which takes its place among the others, makes a snapshot.
+    The whole stored tape is offered each time, so nothing can be missed. If it only appends trades to the
+    emitted ones, the new trades are sent. A late trade, which is sorted between the others, makes a snapshot.
     """
 
     def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
@@ -97,17 +97,17 @@ class TapeStream(FeedStream):
         self._offered_times = (0, 0)
 
     def offer(self, tape: StoredTape | None, received_ns: int, market_time_ms: int) -> None:
-        """Take over a stored tape, None where there is none; the times are those of the newest tick."""
+        """Take a stored tape, None if there is none. The times are those of the newest tick."""
         self._offered = _NOTHING if tape is None else _newest_trades(tape)
         self._offered_times = (received_ns, market_time_ms)
 
     def emit(self) -> FeedEmission | None:
-        """Move on to the newest tape: what was appended, a snapshot, or None."""
+        """Move on to the newest tape. Returns the appended trades, a snapshot, or None."""
         before, after = self._held, self._offered
         if after is None:
             return None
         self._held, self._times = after, self._offered_times
-        new = None if self._fresh or before is None else _appended(before, after)
+        new = None if self._snapshot_due or before is None else _appended(before, after)
         if new is None:
             return self._advance_to_snapshot()
         if not len(new):
@@ -137,11 +137,11 @@ def _newest_trades(tape: StoredTape) -> Matrix:
 
 
 def _appended(before: Matrix, after: Matrix) -> Matrix | None:
-    """The trades by which `after` goes on from `before`; None where it does not only go on."""
+    """The trades that `after` appends to `before`; None if it differs in another way."""
     if not len(before):
         return after
-    (places,) = np.nonzero((after == before[-1]).all(axis=1))
-    if not len(places):
+    (indices,) = np.nonzero((after == before[-1]).all(axis=1))
+    if not len(indices):
         return None
-    kept = places[-1] + 1
+    kept = indices[-1] + 1
     return after[kept:] if np.array_equal(after[:kept], before[-kept:]) else None

@@ -1,10 +1,10 @@
-"""Whether the announcements of a shard follow each other, or one of them was missed."""
+"""Detects missed announcements of a shard."""
 
 import enum
 
 
 class Succession(enum.Enum):
-    """How an announcement follows the one before."""
+    """The relation of an announcement to the one before."""
 
     NEXT = enum.auto()
     KNOWN = enum.auto()
@@ -12,14 +12,14 @@ class Succession(enum.Enum):
 
 
 class TickFollower:
-    """The newest tick of a shard that was taken over. Ticks count from 1 without gaps within an epoch."""
+    """The newest known tick of a shard. Ticks count from 1 without gaps within an epoch."""
 
     def __init__(self) -> None:
         self.epoch = 0
         self.tick = 0
 
     def follow(self, epoch: int, tick: int) -> Succession:
-        """Note an announcement. Another epoch counts as a gap: the owner before may have announced more."""
+        """Note an announcement. Another epoch is a gap: the owner before may have announced more ticks."""
         same_epoch = epoch == self.epoch
         if same_epoch and tick <= self.tick:
             return Succession.KNOWN
@@ -28,5 +28,5 @@ class TickFollower:
         return Succession.NEXT if follows else Succession.GAP
 
     def go_on_from(self, epoch: int, tick: int) -> None:
-        """Note that all up to a tick is known, as of a stored whole."""
+        """Note that all ticks up to this one are known, because all stored rows of it were read."""
         self.epoch, self.tick = epoch, tick

@@ -191,7 +191,7 @@ def test_a_successor_tells_every_alert_once(wires: list[Wire], data: st.DataObje
     first.bars(wires[published:lost])
 
     successor = ShardRig(epoch=2)
-    successor.core.restore(Checkpoint(tick.whole, tick.sheets))
+    successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
     sent_again = data.draw(st.integers(0, published))
     successor.bars(wires[sent_again:])
     successor.publish()
@@ -291,7 +291,7 @@ def test_a_snapshot_ends_with_its_day_also_for_a_successor_without_reference_dat
     first.bars([bar("12:00:01", 11.0, 9.0)])
     tick = first.publish()
     successor = ShardRig(epoch=2)
-    successor.core.restore(Checkpoint(tick.whole, tick.sheets))
+    successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
     successor.bars([bar("04:00:01", 11.0, 9.0, day=NEXT_DAY)])
     assert successor.rows()["AAA"]["day_high"] == 11.0
 

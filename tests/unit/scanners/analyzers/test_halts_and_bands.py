@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.transport.queues import QueueName
+from marketdata.units import NS_PER_MS
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import (
@@ -26,7 +27,6 @@ DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
 CALENDAR: Final = calendar_of(DAY, NEXT_DAY)
 OPEN_MS: Final = new_york_ms(DAY, "09:30:00")
 SYMBOLS: Final = ("AAA", "BB", "C")
-NS_PER_MS: Final = 1_000_000
 PAUSE_MS: Final = 300_000
 
 Wire = Mapping[str, Any]
@@ -91,7 +91,7 @@ class ShardRig:
         self.core.checkpoint.store_anew()
         tick = self.publish()
         successor = ShardRig(epoch=self.core.epoch + 1)
-        successor.core.restore(Checkpoint(tick.whole, tick.sheets))
+        successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
         successor.told = self.told
         return successor
 

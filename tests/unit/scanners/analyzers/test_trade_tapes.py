@@ -140,7 +140,7 @@ def test_a_successor_stores_all_again_unless_all_is_known_to_be_stored(noted_day
     processor = shard()
     tick = tick_after(processor, [trade(0), trade(1, "MSFT")])
     successor = shard(epoch=2)
-    successor.restore(Checkpoint(tick.whole, tick.sheets))
+    successor.restore(Checkpoint(tick.whole, tick.private_columns))
     successor.checkpoint.restore_tapes(0, [decode_tape(part) for part in tapes_of(tick).writes.parts])
     successor.checkpoint.complete_tapes(noted_day_ms)
 

@@ -168,8 +168,8 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardR
     assert ignored == {}
     assert tick.whole.symbols == ("AAPL", "X1", "MSFT")
     assert tick.changed is tick.whole
-    assert {name: sheet.symbols for name, sheet in tick.sheets.items()} == dict.fromkeys(
-        shard.core.checkpoint.sheet_names, tick.whole.symbols
+    assert {name: block.symbols for name, block in tick.private_columns.items()} == dict.fromkeys(
+        shard.core.checkpoint.private_groups, tick.whole.symbols
     )
     rows = block_rows(tick.whole)
     assert (rows["X1"]["accumulated_volume"], rows["MSFT"]["accumulated_volume"]) == (7, 7)
@@ -245,9 +245,9 @@ def flooded() -> RowBlock:
 def test_a_restored_shard_obeys_the_same_bound(symbols: Sequence[str]) -> None:
     shard, known = ShardRig(epoch=2), frozenset(symbols)
     room = rows_for_unknown(known)
-    names = shard.core.checkpoint.sheet_names
-    sheet = row_block({symbol: {} for symbol in INVENTED}, names=["told_00"])
-    shard.core.restore(Checkpoint(flooded(), {names[0]: sheet}), known)
+    names = shard.core.checkpoint.private_groups
+    private = row_block({symbol: {} for symbol in INVENTED}, names=["told_00"])
+    shard.core.restore(Checkpoint(flooded(), {names[0]: private}), known)
     if known:
         shard.know(known)
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.units import NS_PER_MS
 from scanners.processor.clock_dispute import (
     CLOCK_WAS_SET_NS,
     DISPUTE_NS,
@@ -13,7 +14,6 @@ from scanners.processor.clock_dispute import (
     ClockDispute,
 )
 
-NS_PER_MS = 1_000_000
 EPOCH_MS = 1_795_000_000_000
 SKEWS_MS = [0, -1_000, 1_000, -3_000, 3_000, -5_000, 5_000, -30_000, 30_000]
 

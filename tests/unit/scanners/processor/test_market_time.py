@@ -11,6 +11,7 @@ from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.store.shard_state import Checkpoint
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
+from marketdata.units import NS_PER_MS
 from scanners.processor.clock_dispute import DISPUTE_NS
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.shard import ShardProcessor
@@ -23,7 +24,6 @@ NOON_MS = new_york_ms(MONDAY, "12:00")
 EIGHT_MS = new_york_ms(MONDAY, "08:00")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-NS_PER_MS = 1_000_000
 
 
 def advance(

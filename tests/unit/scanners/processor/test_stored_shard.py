@@ -77,9 +77,9 @@ class Published:
 
 
 def due(tick: ShardTick) -> tuple[bool, bool]:
-    """Whether the tick stores sheets, and tapes."""
+    """Whether the tick stores private columns, and tapes."""
     assert tick.tapes is not None
-    return bool(tick.sheets), bool(tick.tapes.writes)
+    return bool(tick.private_columns), bool(tick.tapes.writes)
 
 
 async def test_what_a_tick_has_stored_is_not_stored_again() -> None:

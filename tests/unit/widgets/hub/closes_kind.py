@@ -81,7 +81,7 @@ class ClosesStream(FeedStream):
             return None
         is_first = not self._held
         self._held = [*self._held, *new][-CLOSES_HELD:]
-        if self._fresh or is_first:
+        if self._snapshot_due or is_first:
             return self._advance_to_snapshot()
         return FeedAppend(self._advance(), self._rows_of(new))
 

@@ -207,7 +207,7 @@ class Twin(StatusSource):
         (Greedy, "Greedy has another `greet`: greet = 'hello'; expected: def greet(self, outbox: "),
         (Demanding, "Demanding has another `__init__`: def __init__(self, context: "),
         (Nameless, "Nameless has the kind ''; expected: `kind`, the name of the kind"),
-        (Open, "Open has the permission ''; expected: `permission`, what a viewer must be allowed to see"),
+        (Open, "Open has the permission ''; expected: `permission`, the permission that a viewer needs"),
         (Feedless, "Feedless has the feeds mappingproxy({}); expected: `feeds`, the names of its feeds"),
         (Listing, "Listing has the feeds ('closes:{symbol}',); expected: `feeds`, the names"),
         (Shapeless, "Shapeless has the feeds mappingproxy({'closes:{symbol}': 'close'}); expected: `feeds`"),

@@ -1,4 +1,4 @@
-"""An analyzer's sheets and streams: stored when they changed, given again until published, restored."""
+"""An analyzer's private columns and streams: stored after a change, repeated until published, restored."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -32,15 +32,15 @@ CALENDAR = calendar_of(DAY, "2026-11-24")
 
 
 class HighestVolume(Analyzer):
-    """Keeps each symbol's largest bar in a sheet, and tells of every larger one."""
+    """Keeps each symbol's largest bar in a private column, and emits every larger one."""
 
     name: Final = "highest_volume"
     columns: Final = ()
-    sheets = MappingProxyType({"largest": ("largest_volume",)})
+    private_columns = MappingProxyType({"largest": ("largest_volume",)})
     streams: Final = (Stream(name="larger", label="Larger", description="Larger volume", columns=()),)
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        held = table.sheets["largest"].values[0]
+        held = table.private_columns["largest"].values[0]
         larger = [
             (row, volume)
             for row, volume in zip(group.rows.tolist(), group.lines[VOLUME].tolist(), strict=True)
@@ -50,7 +50,7 @@ class HighestVolume(Analyzer):
             return ()
         rows, volumes = (np.array(part) for part in zip(*larger, strict=True))
         held[rows] = volumes
-        table.sheets["largest"].mark()
+        table.private_columns["largest"].mark()
         return [Emission("larger", rows, {"larger_volume": volumes})]
 
 
@@ -67,20 +67,20 @@ def bar(to: ShardProcessor, volume: int, time_of_day: str = "10:00:00", symbol: 
     to.apply([batch(QueueName.AGGREGATE, [wire])])
 
 
-def test_a_sheet_is_stored_until_confirmed_and_again_after_it_changed() -> None:
+def test_private_columns_are_stored_until_confirmed_and_again_after_a_change() -> None:
     processor = shard()
     bar(processor, 5)
     first = processor.tick(published_ns=1)
-    assert block_rows(first.sheets["largest"]) == {"A": {"largest_volume": 5.0}}
+    assert block_rows(first.private_columns["largest"]) == {"A": {"largest_volume": 5.0}}
     again = processor.tick(published_ns=2)
-    assert "largest" in again.sheets
+    assert "largest" in again.private_columns
 
     processor.confirm(again)
-    assert processor.tick(published_ns=3).sheets == {}
+    assert processor.tick(published_ns=3).private_columns == {}
     bar(processor, 3)
-    assert "largest" not in processor.tick(published_ns=4).sheets
+    assert "largest" not in processor.tick(published_ns=4).private_columns
     processor.checkpoint.store_anew()
-    assert set(processor.tick(published_ns=5).sheets) == set(processor.checkpoint.sheet_names)
+    assert set(processor.tick(published_ns=5).private_columns) == set(processor.checkpoint.private_groups)
 
 
 def test_what_happened_is_told_in_order_with_its_circumstances() -> None:
@@ -126,13 +126,13 @@ def test_what_could_not_be_published_is_given_again_as_it_was() -> None:
     assert processor.tick(published_ns=3).streams == {}
 
 
-def test_a_successor_continues_from_the_sheets_and_repeats_nothing() -> None:
+def test_a_successor_continues_from_the_private_columns_and_repeats_nothing() -> None:
     processor = shard()
     for symbol in ("A", "B"):
         bar(processor, 5, symbol=symbol)
     tick = processor.tick(published_ns=1)
     successor = shard(epoch=2)
-    successor.restore(Checkpoint(tick.whole, tick.sheets))
+    successor.restore(Checkpoint(tick.whole, tick.private_columns))
 
     bar(successor, 5, symbol="B")
     assert successor.tick(published_ns=2).streams == {}
@@ -140,14 +140,14 @@ def test_a_successor_continues_from_the_sheets_and_repeats_nothing() -> None:
     assert successor.tick(published_ns=3).streams["larger"][0].symbols == ("B",)
 
 
-def test_a_foreign_sheet_is_refused() -> None:
+def test_private_columns_of_another_producer_are_refused() -> None:
     whole = shard().tick(published_ns=1).whole
     foreign = row_block({"A": {"largest_volume": 1.0}}, producer="shard:7")
     with pytest.raises(ContentError, match="shard:7"):
         shard().restore(Checkpoint(whole, {"largest": foreign}))
 
 
-def test_a_new_day_clears_the_sheets() -> None:
+def test_a_new_day_clears_the_private_columns() -> None:
     processor = shard()
     bar(processor, 5)
     wire = aggregate_wire("A", start_ms=new_york_ms("2026-11-24", "04:00:00"), v=1)
