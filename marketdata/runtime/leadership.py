@@ -69,7 +69,9 @@ class WhenUnreachable(enum.Enum):
     """Lead until the store answers that another process leads.
 
     For a role in which a pause does more harm than a second leader. A standby that cannot reach the store
-    cannot take over. A standby that can reach it may lead beside us until we reach the store again.
+    cannot take over. A standby that can reach it may lead beside us until we reach the store again, however
+    long that takes. Once the store answers all, two lead for one interval of renewals at most, because our
+    next request is due within it. If the outage swallowed our last request, we first wait `ttl_ms` for it.
     """
 
 
@@ -78,8 +80,8 @@ class Leadership:
 
     `role` is its name in logs. `standby_seconds` is the interval at which a standby tries to acquire the
     lease (default: a third of the lease's `ttl_ms`, the interval of a leader's renewals). `backoff` delays
-    the attempts of a standby that cannot reach the store. A process that is not `eligible` neither acquires
-    nor keeps the role.
+    the attempts of a process that cannot reach the store. A leader's attempts are never further apart than
+    its renewals. A process that is not `eligible` neither acquires nor keeps the role.
 
     Concurrency: one of `acquire`, `renewing`, `run`, `if_free` at a time; the properties at any time.
     """
@@ -211,8 +213,9 @@ class Leadership:
                 await self._lease.release()
 
     async def _keep(self, stopping: asyncio.Event, over: asyncio.Event) -> None:
+        pause_seconds = self._renewal_seconds
         try:
-            while not await stopped_within(stopping, min(self._renewal_seconds, self._seconds_left())):
+            while not await stopped_within(stopping, min(pause_seconds, self._seconds_left())):
                 if not self._eligible():
                     await self.release()
                     return
@@ -221,6 +224,11 @@ class Leadership:
                     await result_before(question, stopping)
                 except MarketDataError as error:
                     self._warn(error)
+                    # Not later than a standby: the first to ask after an outage gets the role.
+                    pause_seconds = min(self._renewal_seconds, self._backoff.next_delay_seconds())
+                else:
+                    self._backoff.reset()
+                    pause_seconds = self._renewal_seconds
                 if stopping.is_set():
                     return
                 if not self.leads:

@@ -1,133 +1,25 @@
-"""A role has one leader; its loss is noticed in time; two lead no longer than the lease allows."""
+"""A role has one leader; its loss is noticed in time; a leader that cannot be reached is replaced."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from marketdata.errors import ConfigurationError, StoreUnavailable, Unavailable
-from marketdata.runtime.backoff import Backoff
+from marketdata.errors import ConfigurationError, Unavailable
 from marketdata.runtime.leadership import Leadership, UncontestedLease, WhenUnreachable
+from tests.support.contention import (
+    LEAD_ON,
+    LOOK_SECONDS,
+    RENEWAL_SECONDS,
+    STANDBY_SECONDS,
+    TTL_SECONDS,
+    ContendedLease,
+    Store,
+    Tenures,
+    contender,
+    in_virtual_time,
+)
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
-
-TTL_SECONDS = 3.0
-LOOK_SECONDS = 0.05
-LEAD_ON, STEP_DOWN = WhenUnreachable.LEAD_ON, WhenUnreachable.STEP_DOWN
-
-
-class Store:
-    """The one entry that all contend for, in virtual time."""
-
-    def __init__(self) -> None:
-        self.owner = ""
-        self.expires_at = 0.0
-
-    def take(self, owner: str, ttl_seconds: float) -> bool:
-        now = VirtualClock().monotonic()
-        if self.owner not in {"", owner} and now < self.expires_at:
-            return False
-        self.owner, self.expires_at = owner, now + ttl_seconds
-        return True
-
-    def give_up(self, owner: str) -> None:
-        if self.owner == owner:
-            self.owner = ""
-
-
-class ContendedLease:
-    """One contender's way to the store: it may be cut off, or slow in both directions."""
-
-    ttl_ms = round(TTL_SECONDS * 1_000)
-
-    def __init__(self, store: Store, owner: str) -> None:
-        self.store = store
-        self.owner = owner
-        self.is_cut_off = False
-        self.hangs = False
-        self.delay_seconds = 0.0
-        self.refusal: Exception | None = None
-        self.questions: list[float] = []
-
-    async def acquire(self) -> bool:
-        return await self.renew()
-
-    async def renew(self) -> bool:
-        self.questions.append(VirtualClock().monotonic())
-        await self._travel()
-        answer = self.store.take(self.owner, TTL_SECONDS)
-        await self._travel()
-        return answer
-
-    async def release(self) -> None:
-        await self._travel()
-        self.store.give_up(self.owner)
-
-    async def _travel(self) -> None:
-        if self.hangs:
-            await asyncio.Event().wait()
-        await asyncio.sleep(self.delay_seconds)
-        if self.refusal is not None:
-            raise self.refusal
-        if self.is_cut_off:
-            raise StoreUnavailable("cut off")
-
-
-def contender(
-    lease: ContendedLease,
-    when_unreachable: WhenUnreachable = STEP_DOWN,
-    eligible: Callable[[], bool] = lambda: True,
-) -> Leadership:
-    return Leadership(
-        lease,
-        role="scanner",
-        when_unreachable=when_unreachable,
-        clock=VirtualClock(),
-        standby_seconds=0.5,
-        backoff=Backoff(initial_seconds=0.1, maximum_seconds=0.5),
-        eligible=eligible,
-    )
-
-
-def in_virtual_time(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Run the test on a loop of its own, whose time passes at once."""
-
-    def run() -> None:
-        async def work() -> None:
-            await test()
-
-        run_in_virtual_time(work())
-
-    run.__name__, run.__doc__ = getattr(test, "__name__", "test"), test.__doc__
-    return run
-
-
-class Tenures:
-    """A contender that leads whenever it can, and what happened to it."""
-
-    def __init__(self, leadership: Leadership) -> None:
-        self.leadership = leadership
-        self.stopping = asyncio.Event()
-        self.active = False
-        self.count = 0
-        self.ended_at = 0.0
-        self.task = asyncio.create_task(leadership.run(self.stopping, self._lead))
-
-    async def _lead(self, over: asyncio.Event) -> None:
-        self.active, self.count = True, self.count + 1
-        await over.wait()
-        self.active, self.ended_at = False, VirtualClock().monotonic()
-
-    @property
-    def acts(self) -> bool:
-        """Whether it does what only the leader may do."""
-        return self.active and self.leadership.leads
-
-    async def stop(self) -> None:
-        self.stopping.set()
-        await self.task
 
 
 @in_virtual_time
@@ -264,6 +156,50 @@ async def test_who_leads_on_goes_on_while_nobody_can_be_asked() -> None:
 
 
 @pytest.mark.parametrize("when_unreachable", list(WhenUnreachable))
+def test_a_leader_that_cannot_reach_the_store_asks_as_often_as_a_standby_would(
+    when_unreachable: WhenUnreachable,
+) -> None:
+    async def work() -> None:
+        lease = ContendedLease(Store(), "a")
+        leader = Tenures(contender(lease, when_unreachable))
+        await asyncio.sleep(10)
+        lease.is_cut_off = True
+        cut_off_at, asked_before = VirtualClock().monotonic(), len(lease.questions)
+        await asyncio.sleep(TTL_SECONDS)
+        asked = lease.questions[asked_before:]
+        assert asked[0] - cut_off_at <= RENEWAL_SECONDS + LOOK_SECONDS
+        assert max(later - earlier for earlier, later in pairwise(asked)) <= STANDBY_SECONDS
+        lease.is_cut_off = False
+        await asyncio.sleep(STANDBY_SECONDS + LOOK_SECONDS)
+        assert leader.acts
+        asked_before = len(lease.questions)
+        await asyncio.sleep(10 * RENEWAL_SECONDS)
+        assert len(lease.questions) - asked_before == pytest.approx(10, abs=1)
+        await leader.stop()
+
+    run_in_virtual_time(work())
+
+
+@in_virtual_time
+async def test_who_leads_on_has_a_rival_until_it_reaches_the_store_again_however_long_that_takes() -> None:
+    store = Store()
+    first_lease, second_lease = ContendedLease(store, "a"), ContendedLease(store, "b")
+    first = Tenures(contender(first_lease, LEAD_ON))
+    await asyncio.sleep(0.1)
+    second = Tenures(contender(second_lease, LEAD_ON))
+    first_lease.is_cut_off = True
+    await asyncio.sleep(TTL_SECONDS + STANDBY_SECONDS)
+    second_lease.is_cut_off = True
+    await asyncio.sleep(100 * TTL_SECONDS)
+    assert (first.acts, second.acts) == (True, True)
+    first_lease.is_cut_off = second_lease.is_cut_off = False
+    await asyncio.sleep(STANDBY_SECONDS + LOOK_SECONDS)
+    assert (first.acts, second.acts).count(True) == 1
+    await first.stop()
+    await second.stop()
+
+
+@pytest.mark.parametrize("when_unreachable", list(WhenUnreachable))
 def test_an_error_that_does_not_pass_ends_the_role(when_unreachable: WhenUnreachable) -> None:
     async def work() -> None:
         lease = ContendedLease(Store(), "a")
@@ -363,97 +299,3 @@ async def test_a_role_without_rivals_is_always_ours() -> None:
         await asyncio.sleep(10_000)
         assert leadership.leads
         assert not over.is_set()
-
-
-class Happening(msgspec.Struct, frozen=True):
-    """After a pause, one contender's way to the store changes, or the store loses its content."""
-
-    pause_seconds: float
-    whose: int
-    what: str
-
-
-def happenings(what: Sequence[str]) -> st.SearchStrategy[list[Happening]]:
-    return st.lists(
-        st.builds(
-            Happening,
-            pause_seconds=st.floats(min_value=0.0, max_value=2 * TTL_SECONDS),
-            whose=st.integers(min_value=0, max_value=1),
-            what=st.sampled_from(what),
-        ),
-        max_size=12,
-    )
-
-
-async def longest_double_lead(schedule: Sequence[Happening], when_unreachable: WhenUnreachable) -> float:
-    """Play the schedule; for how long two led at a time at most, in seconds. At the end one leads again."""
-    store = Store()
-    leases = [ContendedLease(store, "a"), ContendedLease(store, "b")]
-    contenders = [Tenures(contender(lease, when_unreachable)) for lease in leases]
-    longest, since = 0.0, VirtualClock().monotonic()
-
-    async def look_for(seconds: float) -> None:
-        nonlocal longest, since
-        until = VirtualClock().monotonic() + seconds
-        while (now := VirtualClock().monotonic()) < until:
-            since = since if all(each.acts for each in contenders) else now
-            longest = max(longest, now - since)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    for happening in schedule:
-        await look_for(happening.pause_seconds)
-        change(store, leases, happening)
-    for lease in leases:
-        lease.is_cut_off, lease.hangs, lease.delay_seconds = False, False, 0.0
-    await look_for(3 * TTL_SECONDS + 1.0)
-    assert [each.acts for each in contenders].count(True) == 1
-    for each in contenders:
-        await each.stop()
-    assert store.owner == ""
-    return longest
-
-
-def change(store: Store, leases: Sequence[ContendedLease], happening: Happening) -> None:
-    lease = leases[happening.whose]
-    if happening.what == "the store is emptied":
-        store.owner = ""
-    elif happening.what == "away for all":
-        for each in leases:
-            each.is_cut_off = True
-    elif happening.what == "back for all":
-        for each in leases:
-            each.is_cut_off = each.hangs = False
-            each.delay_seconds = 0.0
-    elif happening.what == "cut off":
-        lease.is_cut_off = True
-    elif happening.what == "hangs":
-        lease.hangs = True
-    elif happening.what == "slow":
-        lease.delay_seconds = TTL_SECONDS / 4
-
-
-EVERYTHING_BUT_LOSS = ("cut off", "hangs", "slow", "away for all", "back for all")
-
-
-@settings(max_examples=30)
-@given(schedule=happenings(EVERYTHING_BUT_LOSS))
-def test_who_steps_down_never_leads_beside_another_while_the_store_keeps_its_content(
-    schedule: list[Happening],
-) -> None:
-    assert run_in_virtual_time(longest_double_lead(schedule, STEP_DOWN)) == 0.0
-
-
-@settings(max_examples=30)
-@given(schedule=happenings((*EVERYTHING_BUT_LOSS, "the store is emptied")))
-def test_a_store_that_lost_its_content_makes_two_leaders_for_no_longer_than_a_lease(
-    schedule: list[Happening],
-) -> None:
-    assert run_in_virtual_time(longest_double_lead(schedule, STEP_DOWN)) <= TTL_SECONDS
-
-
-@settings(max_examples=30)
-@given(schedule=happenings(("away for all", "back for all")) | happenings(("the store is emptied",)))
-def test_who_leads_on_has_a_rival_for_no_longer_than_a_lease_where_all_see_the_same_store(
-    schedule: list[Happening],
-) -> None:
-    assert run_in_virtual_time(longest_double_lead(schedule, LEAD_ON)) <= TTL_SECONDS
