@@ -8,7 +8,7 @@ cache. `dependencies` says what keeps an owner from working, and `outcome` count
 `clock_dispute` and `clock_agreement` where clocks differ), `admission` which symbols have a row, and
 `reference` what is known of them.
 
-`tick` is what a shard publishes: its rows, the `emissions` of analyzers, what was `set_aside` as not
+`tick` is what a shard publishes: its rows, the emissions of analyzers, what was `set_aside` as not
 understood, and those parts of the `checkpoint` that are due.
 """
 
