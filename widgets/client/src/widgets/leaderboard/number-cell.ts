@@ -1,7 +1,8 @@
 /** A numeric cell of a leaderboard: the text, the colour of its sign, the arrow of the last change, and the bar. */
 import type { ICellRendererComp, ICellRendererParams } from "ag-grid-community";
+import { barLength, signClass } from "../../format";
 import type { Row, Value } from "../../socket/messages";
-import { type BoardColumn, barLength, signClass } from "./columns";
+import type { BoardColumn } from "./columns";
 
 const FLASH_MS = 350;
 
