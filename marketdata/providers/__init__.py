@@ -2,7 +2,7 @@
 
 What one is: `base.py` (the feed), `plugin.py` (all that a provider gives), `wire_format.py` (how it writes
 its events), `emulator.py` (what serves its protocol). Which there are: `registry.py`, by name. To build on:
-`buffered.py` and `frame_buffer.py` for a feed, `served_port.py` for an emulator. `protocol_service.py` is a
+`buffered.py` for a feed, `served_port.py` for an emulator. `protocol_service.py` is a
 service around an emulator's server.
 `marketdata/chosen_provider.py` knows the one that the settings choose.
 """

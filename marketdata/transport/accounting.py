@@ -15,10 +15,34 @@ from marketdata.observability.metrics import (
     TRANSPORT_RECEIVED,
 )
 from marketdata.transport.base import Batch, QueueDepth
-from marketdata.transport.envelope import SequenceGaps, is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.units import NS_PER_MS
 
 log = RateLimitedLog(get_logger(__name__))
+
+
+def is_expired(batch: Batch, now_ns: int, limits: QueueLimits) -> bool:
+    """Whether the batch is older than the limit, from its received time to `now_ns`."""
+    return now_ns - batch.received_ns > limits.ttl_ms * NS_PER_MS
+
+
+class SequenceGaps:
+    """Counts the batches that one reader of a shard never received.
+
+    A publisher numbers its batches from 1 per (queue, shard). A gap between two arrivals means that the
+    broker expired batches or dropped them from a full queue. Batches lost before the first one of
+    a source remain unknown. A number that goes back is a redelivery or a restarted publisher, not a loss.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[QueueName, str], int] = {}
+
+    def missing_before(self, batch: Batch) -> int:
+        """How many batches are missing between the previous one of this queue and source and this one."""
+        key = (batch.queue, batch.source)
+        previous = self._newest.get(key, batch.sequence)
+        self._newest[key] = batch.sequence
+        return max(batch.sequence - previous - 1, 0)
 
 
 class Intake:

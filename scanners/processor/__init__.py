@@ -3,13 +3,13 @@
 `service` runs the shards of a process. For each an `owner` waits for its `turn`, moves batches from the
 queues into the shard, and acknowledges them once a tick is stored; `stored_shard` is the shard's state in the
 cache. `dependencies` reports the failures that keep an owner from its work. `outcome` counts the events that
-were applied, ignored and rejected.
+were applied, ignored and rejected, and detects by that whether the listener's clock is behind.
 
 `shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
-present day (with `clock_dispute` and `clock_agreement` where clocks differ), `admission` which symbols get a
-row, and `reference` has the reference data of the rows.
+present day (with `clock_dispute` where clocks differ), `admission` which symbols get a row, and `reference`
+has the reference data of the rows.
 
-`tick` makes the ticks of a shard. A tick has the rows, the `emissions` of analyzers, the pieces that were
+`tick` makes the ticks of a shard. A tick has the rows, the emissions of analyzers, the pieces that were
 `set_aside` because they were not understood, and the due parts of the `checkpoint`.
 """
 

@@ -1,7 +1,8 @@
-"""How many events of some batches were applied, ignored or rejected, and the report of it to operators."""
+"""Counts the events that were applied, ignored or rejected, reports them, and compares the clocks by them."""
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,12 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.transport.queues import QueueName
 from scanners.processor.admission import UNKNOWN_SYMBOL
+
+PERIOD_NS: Final = 10_000_000_000
+CLOCK_IS_BEHIND: Final = (
+    "most events are stamped ahead of the feed's clock and are refused: "
+    "the clock of the listener's machine is behind; synchronise it (NTP)"
+)
 
 log = get_logger(__name__)
 
@@ -60,3 +67,34 @@ class OutcomeReporter:
         for reason, count in outcome.rejected.items():
             metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
             self._limited_log.warning("events set aside", reason=reason, shard=self._shard, events=count)
+
+
+class ClockAgreement:
+    """Whether the listener's clock agrees with the market: most events ahead of it mean that it is behind.
+
+    Compares, in each period, the events refused as ahead with those applied. Instants are epoch ns.
+    """
+
+    def __init__(self) -> None:
+        self._began_ns = 0
+        self._applied = self._ahead = 0
+        self._disagreed_in_last = False
+
+    def note(self, now_ns: int, *, applied: int, ahead: int) -> None:
+        """Count events that were applied, and events that were refused as ahead."""
+        self._enter_period(now_ns)
+        self._applied += applied
+        self._ahead += ahead
+
+    def failure(self, now_ns: int) -> str:
+        """What is wrong, judged by the last full period and the present one; empty if nothing is wrong."""
+        self._enter_period(now_ns)
+        disagrees = self._ahead > self._applied
+        return CLOCK_IS_BEHIND if disagrees or (self._disagreed_in_last and not self._applied) else ""
+
+    def _enter_period(self, now_ns: int) -> None:
+        if 0 <= now_ns - self._began_ns < PERIOD_NS:
+            return
+        is_next = 0 <= now_ns - self._began_ns < 2 * PERIOD_NS
+        self._disagreed_in_last = is_next and self._ahead > self._applied
+        self._began_ns, self._applied, self._ahead = now_ns, 0, 0

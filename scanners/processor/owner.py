@@ -21,10 +21,9 @@ from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
 from marketdata.units import NS_PER_MS, NS_PER_SECOND
-from scanners.processor.clock_agreement import ClockAgreement
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
-from scanners.processor.outcome import OutcomeReporter
+from scanners.processor.outcome import ClockAgreement, OutcomeReporter
 from scanners.processor.shard import ShardProcessor
 from scanners.processor.stored_shard import StoredShard
 from scanners.processor.turn import Turn

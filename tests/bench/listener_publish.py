@@ -27,7 +27,7 @@ from marketdata.providers.base import (
     ProviderStatus,
     RoutedFrames,
 )
-from marketdata.providers.frame_buffer import TAKE_CHARACTERS
+from marketdata.providers.buffered import TAKE_CHARACTERS
 from marketdata.providers.massive.framing import FrameRouter
 from marketdata.runtime.runner import tune_garbage_collection
 from marketdata.transport.queues import QueueLimits, QueueName

@@ -14,7 +14,7 @@ import pytest
 from marketdata.feeds import StatusEvent
 from marketdata.observability import metrics
 from marketdata.providers.base import ProviderState
-from marketdata.providers.frame_buffer import FrameBuffer
+from marketdata.providers.buffered import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.connection_end import RetryDelays

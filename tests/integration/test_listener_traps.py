@@ -10,8 +10,8 @@ import pytest
 
 from marketdata.feeds import FeedTarget
 from marketdata.providers.base import ProviderState
+from marketdata.providers.buffered import FrameBuffer
 from marketdata.providers.emulator import ApiKey, EvictionPolicy, ProtocolSettings
-from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.connection_end import RetryDelays

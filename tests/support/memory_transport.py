@@ -12,9 +12,8 @@ from typing import NamedTuple, Self
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
-from marketdata.transport.accounting import Intake, set_depths
+from marketdata.transport.accounting import Intake, is_expired, set_depths
 from marketdata.transport.base import Batch, Delivery, QueueDepth
-from marketdata.transport.envelope import is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
 
 QueueAndShard = tuple[QueueName, int]

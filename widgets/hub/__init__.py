@@ -1,7 +1,6 @@
 """The hub of a web process: it receives the stored market state once and sends it to all connections.
 
 From the bottom up:
-- `rows` compares two states of a feed's rows.
 - `feeds` has one module for each kind of feed, and the catalog of all feeds. Its streams turn states into
   emissions.
 - `switchboard` connects feeds with their subscribers.

@@ -18,8 +18,7 @@ from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import ConnectionReport, FeedOutlook, ProviderState, ProviderStatus
-from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider
-from marketdata.providers.frame_buffer import FrameBuffer
+from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider, FrameBuffer
 from marketdata.providers.massive.configuration import (
     DELAY_ROOM_MS,
     MassiveConfiguration,

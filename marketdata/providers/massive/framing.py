@@ -36,7 +36,7 @@ from marketdata.kernels.frame_routing import (
 )
 from marketdata.kernels.json_text import packed_word
 from marketdata.providers.base import RoutedEvents, Routing
-from marketdata.providers.massive.headers import STATUS, mentions_status
+from marketdata.providers.massive.headers import STATUS
 from marketdata.providers.massive.wire import EVENTS, TAG_FIELD, EventType, symbol_field
 from marketdata.transport.queues import QueueName, shard_of
 
@@ -229,6 +229,11 @@ def _is_json(data: str | bytes) -> bool:
     except CONTENT_ERRORS:
         return False
     return True
+
+
+def mentions_status(data: str | bytes) -> bool:
+    """Whether the frame may hold a status. False is certain, and cheap to find out."""
+    return b'"status"' in data if isinstance(data, bytes) else '"status"' in data
 
 
 def statuses_of(data: str | bytes) -> list[StatusEvent]:

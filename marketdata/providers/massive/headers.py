@@ -1,4 +1,4 @@
-"""What the provider's events say of themselves, as far as a recording must know it, and what is a status."""
+"""What the provider's events say of themselves, as far as a recording must know it."""
 
 from typing import Final
 
@@ -50,8 +50,3 @@ class MassiveHeader(msgspec.Struct, gc=False):
 
 
 HEADERS: Final = JsonHeaders(MassiveHeader, TAG_FIELD)
-
-
-def mentions_status(data: str | bytes) -> bool:
-    """Whether the frame may hold a status. False is certain, and cheap to find out."""
-    return b'"status"' in data if isinstance(data, bytes) else '"status"' in data

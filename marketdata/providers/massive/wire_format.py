@@ -7,8 +7,8 @@ from marketdata.codec import Rejected
 from marketdata.feed_clock import declared_time_ms
 from marketdata.providers.base import EventRouter
 from marketdata.providers.massive.decoders import column_decoder, newest_set_aside
-from marketdata.providers.massive.framing import FrameRouter, statuses_of
-from marketdata.providers.massive.headers import HEADERS, MassiveHeader, mentions_status
+from marketdata.providers.massive.framing import FrameRouter, mentions_status, statuses_of
+from marketdata.providers.massive.headers import HEADERS, MassiveHeader
 from marketdata.providers.wire_format import BatchDecoder, WireFormat
 from marketdata.recording.frames import FrameEvents
 from marketdata.transport.queues import QueueName

@@ -10,8 +10,8 @@ from marketdata.errors import ContentError, OwnershipLost
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.transport.accounting import Intake
 from marketdata.transport.base import Batch, Delivery
-from marketdata.transport.envelope import decode
 from marketdata.transport.queues import QueueName
+from marketdata.transport.redis_lists.envelope import decode
 from marketdata.transport.redis_lists.keys import Names
 from marketdata.transport.redis_lists.lease import ShardLease
 from marketdata.transport.redis_lists.scripts import ACKNOWLEDGE, TAKE

@@ -6,8 +6,8 @@ from typing import Any, Self
 from marketdata.clock import Clock
 from marketdata.transport.accounting import Intake, count_discarded, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
-from marketdata.transport.envelope import encode, oldest_received_ms
 from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.redis_lists.envelope import encode, oldest_received_ms
 from marketdata.transport.redis_lists.keys import Names
 from marketdata.transport.redis_lists.scripts import BOUND
 from marketdata.transport.redis_lists.server import Server

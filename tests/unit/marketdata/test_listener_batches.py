@@ -29,8 +29,7 @@ from marketdata.providers.base import (
     ProviderState,
     ProviderStatus,
 )
-from marketdata.providers.buffered import BufferedProvider
-from marketdata.providers.frame_buffer import FrameBuffer
+from marketdata.providers.buffered import BufferedProvider, FrameBuffer
 from marketdata.providers.massive.framing import count_events
 from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.runtime.backoff import Backoff

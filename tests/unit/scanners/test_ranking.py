@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.schema import BOARDS, Direction
-from scanners.ranking import competing, rank
+from scanners.scanner.market import competing, rank
 
 VALUES = st.lists(
     st.one_of(

@@ -145,6 +145,20 @@ export function direction(value: Value): 1 | 0 | -1 | null {
   return value === null ? null : (Math.sign(value) as 1 | 0 | -1);
 }
 
+/** The CSS class of a signed value. */
+export function signClass(value: Value): string {
+  const sign = direction(value);
+  return sign === 1 ? "up" : sign === -1 ? "down" : "";
+}
+
+/** The bar is full at five times the average volume. Above that, only the number shows the difference. */
+const FULL_BAR_RELATIVE_VOLUME = 5;
+
+/** The length of the relative-volume bar, from 0 to 1. */
+export function barLength(relativeVolume: Value): number {
+  return Math.min(1, Math.max(0, (relativeVolume ?? 0) / FULL_BAR_RELATIVE_VOLUME));
+}
+
 // In floating point, 9.99 - 9.98 is 0.0099999. It must be shown as one cent.
 const LEAST_CENT = 0.009_95;
 const MOST_PLACES = 10;

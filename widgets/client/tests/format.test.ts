@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  barLength,
   formatAge,
   formatChange,
   formatCode,
@@ -119,4 +120,13 @@ it.each([
     [1, "yes"],
   ]);
   expect(formatCode(code, names)).toBe(text);
+});
+
+it.each([
+  [null, 0],
+  [-1, 0],
+  [2.5, 0.5],
+  [50, 1],
+])("a relative volume of %s draws a bar of %d", (relativeVolume, length) => {
+  expect(barLength(relativeVolume)).toBe(length);
 });

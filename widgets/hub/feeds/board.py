@@ -7,11 +7,10 @@ from typing import ClassVar
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
-from widgets.hub.feeds.table import TableStream
-from widgets.hub.rows import select_rows
 
 
 class BoardSource(FeedSource):

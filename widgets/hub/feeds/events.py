@@ -15,11 +15,11 @@ from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.rows import FeedRows, decimals_of, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
-from widgets.hub.rows import FeedRows, decimals_of, select_rows
 from widgets.protocol import EmittedRows, FeedAlert, FeedEmission
 
 Order: TypeAlias = tuple[int, int, int, int]

@@ -8,12 +8,11 @@ from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
-from widgets.hub.feeds.table import TableStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
-from widgets.hub.rows import select_rows
 
 Columns: TypeAlias = tuple[str, ...]
 

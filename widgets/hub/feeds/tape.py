@@ -12,11 +12,11 @@ from marketdata.schema import names
 from marketdata.schema.stored import SCHEMA
 from marketdata.tapes import StoredTape, in_order, trades_of
 from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.rows import Matrix, decimals_of
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
-from widgets.hub.rows import Matrix, decimals_of
 from widgets.protocol import EmittedRows, FeedAppend, FeedEmission
 
 _TRADES: Final = "trades:{symbol}"

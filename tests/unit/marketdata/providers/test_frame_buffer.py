@@ -6,7 +6,7 @@ import pytest
 
 from marketdata.feeds import Frame
 from marketdata.observability import metrics
-from marketdata.providers.frame_buffer import DEFAULT_CAPACITY_CHARACTERS, TAKE_CHARACTERS, FrameBuffer
+from marketdata.providers.buffered import DEFAULT_CAPACITY_CHARACTERS, TAKE_CHARACTERS, FrameBuffer
 
 
 def make_buffer(capacity_characters: int = DEFAULT_CAPACITY_CHARACTERS) -> FrameBuffer:

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ContentError
+from marketdata.transport.accounting import SequenceGaps, is_expired
 from marketdata.transport.base import Batch
-from marketdata.transport.envelope import SequenceGaps, decode, encode, is_expired, oldest_received_ms
 from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.redis_lists.envelope import decode, encode, oldest_received_ms
 from tests.support.transports import batches
 
 LIMITS = QueueLimits(ttl_ms=5_000)

@@ -1,6 +1,6 @@
 """Most events ahead of the listener's clock mean that the clock is behind, which is told while it is so."""
 
-from scanners.processor.clock_agreement import PERIOD_NS, ClockAgreement
+from scanners.processor.outcome import PERIOD_NS, ClockAgreement
 
 START_NS = 1_700_000_000_000_000_000
 

@@ -16,9 +16,8 @@ from tests.support.builders import row_block
 from tests.support.feeds import feed_of
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, ReadingClient, text_of
+from widgets.hub.feeds.rows import TableStream, compare, select_rows
 from widgets.hub.feeds.stream import FRAME_INTERVAL_SECONDS
-from widgets.hub.feeds.table import TableStream
-from widgets.hub.rows import compare, select_rows
 from widgets.protocol import FeedSnapshot
 
 Rows = Mapping[str, Mapping[str, float]]

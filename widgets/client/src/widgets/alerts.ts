@@ -6,12 +6,11 @@
  */
 import { html, LitElement } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { explanation, formatColumn, formatMarketTime } from "../format";
+import { explanation, formatColumn, formatMarketTime, signClass } from "../format";
 import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
 import type { Value } from "../socket/messages";
 import { type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
-import { signClass } from "./leaderboard/columns";
 
 /** The maximum number of rows. The feeds have more, but people do not read that many. */
 const SHOWN_ALERTS = 100;

@@ -3,18 +3,19 @@ import { html, LitElement, nothing } from "lit";
 import { feedOf } from "../feeds";
 import {
   ABSENT,
+  barLength,
   explanation,
   formatColumn,
   formatCompact,
   formatDistance,
   formatMarketTime,
   formatPrice,
+  signClass,
 } from "../format";
 import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
 import type { FeedView } from "../socket/feed-state";
 import type { Value } from "../socket/messages";
-import { barLength, signClass } from "./leaderboard/columns";
 import { type QuoteFigures, quoteFigures, type Read } from "./quote-figures";
 
 /** One row of the market table, and its market time. */

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BOARD_COLUMNS } from "../../src/generated/schema";
 import {
-  barLength,
   columnsOf,
   compareValues,
   fittingColumns,
@@ -95,13 +94,4 @@ it("a column is titled, formatted and coloured as the schema says", () => {
     false,
     true,
   ]);
-});
-
-it.each([
-  [null, 0],
-  [-1, 0],
-  [2.5, 0.5],
-  [50, 1],
-])("a relative volume of %s draws a bar of %d", (relativeVolume, length) => {
-  expect(barLength(relativeVolume)).toBe(length);
 });

@@ -1,5 +1,5 @@
 /** The columns of a leaderboard: their widths and visual effects. The generated schema has their definitions. */
-import { direction, explanation, formatColumn } from "../../format";
+import { explanation, formatColumn } from "../../format";
 import { BOARD_COLUMNS, COLUMNS, type ColumnName, type Unit } from "../../generated/schema";
 import type { Value } from "../../socket/messages";
 
@@ -24,9 +24,6 @@ export interface BoardColumn {
 
 export const SYMBOL = "symbol";
 export const SYMBOL_WIDTH_PX = 68;
-
-/** The bar is full at five times the average volume. Above that, only the number shows the difference. */
-export const FULL_BAR_RELATIVE_VOLUME = 5;
 
 const TICKING: ReadonlySet<ColumnName> = new Set(["close"]);
 const FLASHING: ReadonlySet<ColumnName> = new Set(["close", "change", "pct_change", "pct_change_since_open"]);
@@ -114,15 +111,4 @@ export function compareValues(a: Value, b: Value, descending: boolean): number {
   if (a === null) return descending ? -1 : 1;
   if (b === null) return descending ? 1 : -1;
   return a - b;
-}
-
-/** The length of the relative-volume bar, from 0 to 1. */
-export function barLength(relativeVolume: Value): number {
-  return Math.min(1, Math.max(0, (relativeVolume ?? 0) / FULL_BAR_RELATIVE_VOLUME));
-}
-
-/** The CSS class of a signed value. */
-export function signClass(value: Value): string {
-  const sign = direction(value);
-  return sign === 1 ? "up" : sign === -1 ? "down" : "";
 }

@@ -1,8 +1,14 @@
 /** A numeric cell of a leaderboard: the text, the colour of its sign, the arrow of the last change, and the bar. */
 import type { ICellRendererComp, ICellRendererParams } from "ag-grid-community";
+import { barLength, signClass } from "../../format";
 import type { Row, Value } from "../../socket/messages";
-import { type BoardColumn, barLength, signClass } from "./columns";
-import { flash } from "./flash";
+import type { BoardColumn } from "./columns";
+
+const FLASH_MS = 350;
+
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+let marked: HTMLElement[] = [];
+let clearing = false;
 
 export interface NumberCellParams extends ICellRendererParams<Row, Value> {
   readonly boardColumn: BoardColumn;
@@ -63,4 +69,26 @@ export class NumberCell implements ICellRendererComp<Row> {
     }
     if (params.boardColumn.flash) flash(this.#cell, up);
   }
+}
+
+/**
+ * Marks a cell whose value changed, for a short time.
+ *
+ * It uses two class changes per cell and one timer per batch, not CSS transitions: hundreds of transitions would keep
+ * the main thread busy in each frame. Cells do not flash if the user prefers reduced motion.
+ */
+function flash(cell: HTMLElement, up: boolean): void {
+  if (reducedMotion.matches) return;
+  cell.classList.remove("flash-up", "flash-down");
+  cell.classList.add(up ? "flash-up" : "flash-down");
+  marked.push(cell);
+  if (clearing) return;
+  clearing = true;
+  setTimeout(clearMarked, FLASH_MS);
+}
+
+function clearMarked(): void {
+  for (const cell of marked) cell.classList.remove("flash-up", "flash-down");
+  marked = [];
+  clearing = false;
 }

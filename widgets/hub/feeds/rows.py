@@ -1,4 +1,4 @@
-"""The rows of a feed as they are sent, and the comparison of two states of them."""
+"""The rows of a feed as they are sent, the comparison of two states of them, and the stream of the states."""
 
 import functools
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
 from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
 from marketdata.schema.stored import COLUMNS
+from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.stream import FeedStream
+from widgets.protocol import EmittedRows, FeedDelta, FeedEmission
 
 Matrix: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]
@@ -132,3 +136,59 @@ def _differ(before: Matrix, after: Matrix) -> NDArray[np.bool_]:
     same = (before == after) | (np.isnan(before) & np.isnan(after))
     differing: NDArray[np.bool_] = ~same.all(axis=1)
     return differing
+
+
+class TableStream(FeedStream):
+    """Rows by symbol, in an order: a board, or the one row of a symbol.
+
+    The rows are a state: of what was offered, only the newest counts.
+    """
+
+    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
+        super().__init__(feed, epoch, clock)
+        self._held: FeedRows | None = None
+        self._offered: FeedRows | None = None
+
+    @property
+    def newest(self) -> FeedRows | None:
+        """The newest state that was offered."""
+        return self._offered or self._held
+
+    def offer(self, rows: FeedRows) -> bool:
+        """Take a newer state. Returns False if it is not newer.
+
+        Ticks order the states of one epoch. Another epoch is another process of the producer, and counts as
+        newer: the clocks of two machines cannot be compared safely.
+        """
+        newest = self.newest
+        if newest is not None and rows.epoch == newest.epoch and rows.tick <= newest.tick:
+            return False
+        self._offered = rows
+        return True
+
+    def emit(self) -> FeedEmission | None:
+        """Move on to the newest state. Returns a delta, a snapshot if a delta is not possible, or None."""
+        before, after = self._held, self.newest
+        if after is None:
+            return None
+        self._held, self._offered = after, None
+        self._times = (after.received_ns, after.market_time_ms)
+        if self._snapshot_due or before is None or before.columns != after.columns:
+            return self._advance_to_snapshot()
+        changes = compare(before, after)
+        if not changes:
+            return None
+        rows = EmittedRows(
+            [after.symbols[position] for position in changes.changed.tolist()],
+            after.columns,
+            decimals_of(after.columns),
+            after.values[changes.changed],
+        )
+        order = after.symbols if changes.reordered else None
+        return FeedDelta(self._advance(), rows, changes.removed, order)
+
+    def _all_rows(self) -> EmittedRows:
+        held = self._held
+        if held is None:
+            raise LookupError(f"{self.feed.name}: nothing was emitted yet")
+        return EmittedRows(held.symbols, held.columns, decimals_of(held.columns), held.values)
