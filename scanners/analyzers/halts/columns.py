@@ -62,7 +62,7 @@ COLUMNS: Final = (
         "Halted",
         Unit.CODE,
         "Whether it is halted now",
-        definition="1 if the newest message that is a halt or tells trading is a halt, 0 if it tells "
+        definition="1 if the newest message that is a halt or shows trading is a halt, 0 if it shows "
         "trading; absent before the first",
         codes=YES_OR_NO,
         boards={**at(230, *PRICE_BOARDS, TOP_TRADES), **at(2, HALTS)},
