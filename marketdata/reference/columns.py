@@ -149,7 +149,7 @@ REFERENCE: Final = Owner(
             Unit.CODE,
             "Whether the previous session triggered the short-sale circuit breaker",
             definition="1 when the previous session's low was at or below 0.9 x the last close before it "
-            "(SEC rule 201), else 0; computed, not reported by the exchange. Absent when either "
+            "(SEC rule 201), else 0; computed, not announced by the exchange. Absent when either "
             "bar is unknown",
             codes=YES_OR_NO,
             shown=False,

@@ -129,28 +129,29 @@ TAPE: Final = SymbolList(
     description="The newest trades of the symbol's tape, oldest first",
     columns=(
         ColumnInfo(
-            "trade_price", "Price", Unit.DOLLARS, "Price of the trade", definition="field `p` of the trade"
+            "trade_price", "Price", Unit.DOLLARS, "Price of the trade", definition="price of the trade"
         ),
         ColumnInfo(
             "trade_size",
             "Size",
             Unit.FRACTIONAL_SHARES,
             "Shares of the trade",
-            definition="size of the trade with its fraction: `ds` where that is `s` and a fraction, else `s`",
+            definition="size of the trade with its fraction: the exact size where that is the whole size and a "
+            "fraction, else the whole size",
         ),
         ColumnInfo(
             "trade_timestamp",
             "Time",
             Unit.EPOCH_MS,
             "When the trade took place",
-            definition="field `t` of the trade",
+            definition="time of the trade",
         ),
         ColumnInfo(
             "trade_sequence_number",
             "Number",
             Unit.COUNT,
             "Its number, which orders trades of one time",
-            definition="field `q` of the trade, 0 where there is none",
+            definition="sequence number of the trade, 0 where there is none",
         ),
     ),
 )

@@ -16,7 +16,10 @@ NAME = re.compile(r"\b((?:test|mdp)_[a-z0-9_]*[a-z0-9]|[A-Z][A-Z0-9]+_[A-Z0-9_]+
 TOTAL = "_total"  # the client library adds it to the names of counters
 COMMAND = re.compile(r"manage\.py (\w+)")
 TARGET = re.compile(r"`make ([\w-]+)")
-OF_OTHERS = {"HTTPS_PROXY", "SSL_CERT_FILE", "MDP_TOKEN", "qcluster", "createsuperuser"}
+OF_OTHERS = {
+    *("HTTPS_PROXY", "SSL_CERT_FILE", "MDP_TOKEN"),
+    *("check", "collectstatic", "createsuperuser", "migrate", "qcluster"),
+}
 """Names of libraries, and of an example."""
 
 LONGEST_LINE = 130

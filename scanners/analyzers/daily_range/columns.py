@@ -89,7 +89,7 @@ COLUMNS: Final = (
         short="SSR",
         definition="1 when the previous session triggered the circuit breaker, or when `regular_low <= "
         "0.9 x prev_day_close` today; else 0; absent without `prev_day_close`. Computed from "
-        "prices by SEC rule 201, not reported by the exchange",
+        "prices by SEC rule 201, not announced by the exchange",
         codes=YES_OR_NO,
         boards=at(220, *PRICE_BOARDS, TOP_TRADES),
     ),

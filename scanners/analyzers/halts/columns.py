@@ -62,8 +62,8 @@ COLUMNS: Final = (
         "Halted",
         Unit.CODE,
         "Whether it is halted now",
-        definition="1 if the newest message that reports a halt or trading reports a halt, 0 if it "
-        "reports trading; absent before the first",
+        definition="1 if the newest message that is a halt or shows trading is a halt, 0 if it shows "
+        "trading; absent before the first",
         codes=YES_OR_NO,
         boards={**at(230, *PRICE_BOARDS, TOP_TRADES), **at(2, HALTS)},
     ),
