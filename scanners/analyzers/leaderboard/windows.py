@@ -1,12 +1,17 @@
-"""What is remembered of a symbol's day by the minute, so that changes over some minutes can be told.
+"""Change and volume over the last 1, 5 and 15 minutes, and the bars that must be kept to compute them.
 
-The newest bar of each symbol stands in the table. When a bar of a later minute takes its place it is kept in
-the sheet of its minute; 16 sheets take turns (`minute % 16`), and what gives way in them is remembered by its
-newest bar alone, in a sheet of its own. A minute whose place was taken lies at least 16 minutes before the
-newest bar, so it is before every window of up to 15 minutes, and only its newest bar is ever asked for.
+A window needs its base: the newest bar that ends at or before the beginning of the window. It is in one of
+three places:
 
-What the windows show depends on the set of bars, and where two have the same times on which came last: late,
-repeated and permuted bars come to the same. Sheets change once a minute, not with every bar.
+- The table has the newest bar of each symbol.
+- 16 groups of private columns, one for each of 16 minutes in turn (`minute % 16`), have the newest bar of
+  each minute. A bar goes there when a bar of a later minute replaces it in the table.
+- One more group has the newest of all bars that had to leave the 16 groups. Such a bar is at least 16 minutes
+  older than the newest one. So it is older than every window, and only the newest of them can be a base.
+
+The result depends only on the set of bars, and on the order of arrival where two bars have the same times. So
+late, repeated and reordered bars give the same result. The private columns change once a minute, not with
+every bar.
 """
 
 from collections.abc import Mapping
@@ -86,7 +91,7 @@ COLUMNS: Final = (
 )
 
 MINUTES: Final = 16
-"""Sheets that take turns: one more than the longest window, since that starts behind its base."""
+"""How many minutes have private columns of their own: the 15 of the longest window, and one before it."""
 
 _KEPT: Final = ("end_timestamp", "start_timestamp", "close", "accumulated_volume")
 _END, _START, _CLOSE, _ACCUMULATED_VOLUME = range(len(_KEPT))
@@ -102,13 +107,13 @@ SHEETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """Keep what the windows need of bars, before the newest of them are written to the table."""
+    """Keep the bars that the windows may need later. Call it before `bars` are written to the table."""
     _note_earliest(table, rows, bars)
     ends, held_ends = bars[bar.END], table["end_timestamp"][rows]
     minute_start = _minute_start(ends.max())
     minute_end = minute_start + MS_PER_MINUTE
     is_usual = (held_ends > minute_start) & (held_ends <= minute_end) & (ends > minute_start)
-    if is_usual.all():  # all go on within the minute of their symbol's newest bar
+    if is_usual.all():  # each bar is in the same minute as the newest bar of its symbol: nothing to keep
         return
     displaced = np.unique(rows[held_ends <= minute_start])
     held = np.array([table[name][displaced] for name in _KEPT])
@@ -118,7 +123,7 @@ def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
 
 
 def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-    """Change and volume over the windows that end with the newest bar."""
+    """Compute the columns of all windows for these rows. Each window ends with the row's newest bar."""
     end, close = table["end_timestamp"][rows], table["close"][rows]
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
     seen_from, share = table.sheets[_EARLIEST_SHEET].values[1, rows], phase.usual_share(end)
@@ -135,9 +140,10 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 
 
 def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]:
-    """Close and accumulated volume of the newest bar before each window; absent where there is none.
+    """Close and accumulated volume of the base of each window; NaN where there is none.
 
-    `begins` has one line for each window and one column for each row, and so has what is given back.
+    `begins` has the beginnings of the windows (epoch milliseconds), in the shape (windows, rows). Both
+    results have the same shape.
     """
     newest = np.full(begins.shape, -np.inf)
     closes, volumes = np.full((2, *begins.shape), np.nan)
@@ -153,7 +159,11 @@ def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]
 
 
 def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """Keep the day's volume before the earliest bar of each symbol; the same bar sent again replaces it."""
+    """Keep the start of each symbol's earliest bar, and the volume of the day before it.
+
+    It stands for the base of a window that has none: what the symbol traded before we saw it is left out. The
+    same bar sent again replaces the kept one.
+    """
     start = bars[bar.START]
     candidates = np.flatnonzero(~(start > table.sheets[_EARLIEST_SHEET].values[0, rows]))
     if not len(candidates):
@@ -204,6 +214,6 @@ def _write(table: MarketTable, sheet_name: str, rows: Rows, values: Lines) -> No
 
 
 def _minute_start(end: Column) -> Column:
-    """Start of the clock minute in which bars with these ends lie: the one of their last millisecond."""
+    """Start of the clock minute of bars with these ends. The last millisecond of a bar decides its minute."""
     start: Column = (end - 1) // MS_PER_MINUTE * MS_PER_MINUTE
     return start
