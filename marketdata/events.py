@@ -1,10 +1,11 @@
 """Market events in the platform's own terms, the same for every provider.
 
-A provider's decoder gives events as columns of numbers, one column for each name below; an absent value is
-NaN. Prices are dollars a share, sizes are shares, times are epoch milliseconds unless the name says
+A provider's decoder returns events as columns of numbers, one column for each name below. An absent value
+is NaN. Prices are dollars a share, sizes are shares, times are epoch milliseconds unless the name says
 otherwise. A provider's codes do not occur here: its decoder converts them to `TradeRule` and `HaltSign`.
 
-The types limit every number at decoding: NaN, negative sizes and absurd magnitudes are refused there.
+The types (`Price`, `Shares`, ...) limit the numbers: decoding refuses NaN, negative sizes, and magnitudes
+that no market has.
 """
 
 import enum
@@ -45,10 +46,11 @@ def is_symbol(text: str) -> bool:
 
 
 class TradeRule(enum.IntFlag):
-    """The restrictions of all conditions of a trade together; 0 means a trade that counts everywhere.
+    """What a trade may not do, by all of its conditions together; 0 means a trade that counts everywhere.
 
     `NOT_LAST`: it does not set the last price. `LAST_IN_EXTENDED_HOURS`: it sets the last price only outside
-    the regular session. `NOT_IN_VOLUME`: its shares do not count, since another trade includes them.
+    the regular session. `NOT_IN_VOLUME`: its shares do not count in the volume, since another trade includes
+    them.
     """
 
     NOT_LAST = 1
@@ -57,10 +59,10 @@ class TradeRule(enum.IntFlag):
 
 
 class HaltSign(enum.IntFlag):
-    """What a price band message means for trading; 0 means that it contains only the bands.
+    """What a message with price bands says about trading; 0 means that it contains only the bands.
 
-    `HALTED`: the symbol is halted. `RESUMED`: it trades again. `TRADING`: sent only for symbols with halt
-    messages, and never while they are halted.
+    `HALTED`: the symbol is halted. `RESUMED`: it trades again. `TRADING`: the symbol is not halted. The
+    provider sends this sign only for symbols whose halts it sends too, so it shows that no halt is on.
     """
 
     HALTED = 1
@@ -82,10 +84,11 @@ AGGREGATE_COLUMNS: Final = (
     "start_timestamp",
     "end_timestamp",
 )
-"""One second or minute of one symbol. An aggregate with the same start replaces the earlier one.
+"""What was traded of one symbol in one second or minute.
 
-`official_open_price` is absent or 0 until it is known. `aggregate_vwap` and `accumulated_volume` are values
-of the whole day.
+An aggregate with the same symbol, start and end as an earlier one replaces it. `official_open_price` is
+absent or 0 until it is known. `accumulated_volume` and `aggregate_vwap` are volume and VWAP of the day so
+far.
 """
 
 SPAN_FIELDS: Final = ("start_timestamp", "end_timestamp")
@@ -100,7 +103,8 @@ TRADE_COLUMNS: Final = (
     "rules",
     "identity",
 )
-"""One trade. `size` is in whole shares; `fractional_size` is exact, and absent where `size` is.
+"""One trade. `size` is in whole shares. `fractional_size` is the exact size. It may be absent if
+`size` is exact.
 
 `rules` are the bits of `TradeRule`. `identity` is a whole number below 2**53. It distinguishes trades that
 agree in all other columns.
@@ -117,8 +121,8 @@ PRICE_BAND_COLUMNS: Final = (
     "sequence_number",
     "signs",
 )
-"""Price bands of the limit-up/limit-down plan. A band of 0 is absent. `nanoseconds` are those after
-`timestamp`.
+"""Price bands of the limit-up/limit-down plan: `high` is the upper one, `low` the lower one; 0 means absent.
 
-`signs` are the bits of `HaltSign`.
+`timestamp` is in whole milliseconds, and `nanoseconds` is the rest of the time. `signs` are the bits of
+`HaltSign`.
 """

@@ -1,17 +1,20 @@
-"""The target of a provider's feed, the frames that it delivers, and the statuses in these."""
+"""What is exchanged with a provider's feed: the target to connect to, frames, and statuses.
+
+A status is a message in a frame about the connection, not about the market.
+"""
 
 from typing import Final
 
 import msgspec
 
 MAX_FRAME_CHARACTERS: Final = 16 * 2**20
-"""A longer frame is refused unread."""
+"""A longer frame is set aside without being read."""
 
 
 class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """What to listen to, in the provider's own terms. The provider's `validate` checks it.
+    """What the listener connects to, in the provider's own terms. The provider's `validate` checks it.
 
-    `generation`: any change of this number requests a new connection.
+    A target with another `generation` asks for a new connection, even if all else is the same.
     """
 
     feed: str
@@ -21,14 +24,17 @@ class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One message of the feed, unchanged, and when it was received (epoch nanoseconds)."""
+    """One WebSocket message of the provider, unchanged, and when it was received (epoch nanoseconds).
+
+    A text frame has a text as its `data`, a binary frame has bytes.
+    """
 
     data: str | bytes
     received_ns: int
 
 
 class StatusEvent(msgspec.Struct, frozen=True, gc=False):
-    """A provider's message about the connection itself."""
+    """A provider's message about the connection: the name of the status, and the provider's text."""
 
     status: str
     message: str = ""

@@ -1,6 +1,7 @@
-"""Which analyzers process the events of which queue. A new analyzer is added here.
+"""Which analyzers process the events of which queue. A new analyzer is added to `routes`.
 
-The market table, the streams and the schema are derived from the declarations of the analyzers.
+The other functions collect what the analyzers declare: the schema, the columns of the market table, and the
+streams.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,7 +23,8 @@ class Route(msgspec.Struct, frozen=True):
     """How the events of one queue are processed.
 
     `columns` are the fields to decode, by their names in `marketdata.events`: the provider's decoder returns
-    one array for each. `event_times_ms` returns the event times. `analyzers` process the decoded events.
+    one array for each. `event_times_ms` returns the time of each event from these arrays (epoch
+    milliseconds). `analyzers` process the decoded events, in this order.
     """
 
     queue: QueueName
@@ -42,7 +44,7 @@ RECEIVED_COLUMN: Final = RECEIVED.name
 
 
 def routes() -> Sequence[Route]:
-    """All routes, with new analyzers: analyzers keep state, so each shard needs its own."""
+    """All routes. Each call makes new analyzers: each shard needs its own, because analyzers keep state."""
     return (
         Route(
             QueueName.AGGREGATE,
@@ -57,9 +59,10 @@ def routes() -> Sequence[Route]:
 
 
 def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
-    """Each owner of columns with its declarations. Clients receive the columns in this order.
+    """Each owner of columns with its declarations. Clients receive the columns in the order of the owners.
 
-    `received_timestamp` follows the columns of the first analyzer, which describe the newest bar.
+    An owner is an analyzer, the reference data, or `arrival`, which has the column `received_timestamp`
+    alone. `arrival` is second: its column follows those of the newest bar.
     """
     analyzers = [
         Owner(
@@ -86,9 +89,10 @@ def schema(all_routes: Iterable[Route]) -> Schema:
 
 
 def table_columns(all_routes: Collection[Route]) -> Sequence[str]:
-    """The columns of the market table: first those that are written together, then all others.
+    """The columns of the market table, in their order there.
 
-    Columns that are written together must be adjacent: then one operation writes all of them.
+    The columns that an analyzer writes together come first and are neighbours, so that one operation writes
+    all of them. All others follow.
 
     Raises:
         SchemaError: a column has two owners, or an analyzer writes a column that it does not declare.
@@ -116,7 +120,7 @@ def table_private_columns(all_routes: Iterable[Route]) -> Mapping[str, Sequence[
 
 
 def streams(all_routes: Iterable[Route]) -> Sequence[str]:
-    """The names of all streams that the analyzers emit events to."""
+    """The names of all streams to which the analyzers emit entries."""
     return tuple(
         dict.fromkeys(
             stream.name for route in all_routes for each in route.analyzers for stream in each.streams

@@ -1,4 +1,7 @@
-"""Changes the wanted settings of a service, and waits until all of its processes apply them."""
+"""Changes the wanted settings of a service, and waits until all of its processes apply them.
+
+The wanted settings of a service are one record in the cache. It holds only what an operator set.
+"""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,15 +30,16 @@ T = TypeVar("T")
 
 
 class ChangedMeanwhile(MarketDataError):
-    """The wanted state was changed by others at the same time; try again."""
+    """Others changed the wanted settings at the same time; try again."""
 
 
 async def replace_wanted(
     records: ServiceRecords, change: Callable[[bytes | None], T], encode: Callable[[T], bytes]
 ) -> T:
-    """Replace the stored record by `change(record)`; repeats if another process changed it meanwhile.
+    """Replace the stored record by the encoded result of `change(record)`, and return this result.
 
-    Returns the new content.
+    If another process changed the record meanwhile, `change` is called again with the new record. `change`
+    gets None while there is no record.
 
     Raises:
         ChangedMeanwhile: others keep changing the record.
@@ -50,7 +54,11 @@ async def replace_wanted(
 
 
 class SettingsEffect(msgspec.Struct, frozen=True):
-    """The effect of a version: whether every reporting process applies it, in words, and all reports."""
+    """What became of a version of the settings.
+
+    `achieved`: whether every reporting process applies it. `explanation`: the same as a text for people.
+    `actual`: the reports of all processes.
+    """
 
     achieved: bool
     explanation: str
@@ -60,8 +68,8 @@ class SettingsEffect(msgspec.Struct, frozen=True):
 class SettingsControl(Generic[S]):
     """Changes the wanted settings of all processes of a service.
 
-    The record holds only settings that were changed here. For the others, each process keeps its `own`
-    settings, with which it was started.
+    The record holds only settings that were changed here. For the others, each process keeps the values of
+    its environment. `own` are those of this process.
 
     All methods raise:
         StoreUnavailable: the cache is away.
@@ -83,10 +91,9 @@ class SettingsControl(Generic[S]):
         return [read_actual(stored) for stored in await self._records.actual_of_instances()]
 
     async def change(self, changes: Mapping[str, object], *, unset: Collection[str] = ()) -> int:
-        """Set these wanted values, and remove the settings in `unset` from the record. Returns the new
-        version.
+        """Set these wanted values, and remove the settings in `unset` from the record.
 
-        A text is converted to the setting's kind.
+        A text is converted to the setting's kind. Returns the new version of the record.
 
         Raises:
             ConfigurationError: a name or a value is not accepted; the message says what is.
@@ -108,7 +115,7 @@ class SettingsControl(Generic[S]):
         return int(after[VERSION])
 
     def _given(self, stored: bytes | None) -> dict[str, Any]:
-        """The settings in the record, without those that it omits."""
+        """The settings that the record holds, and its version. Names that are not declared are left out."""
         if stored is None:
             return {}
         read_settings(stored, self._own)
@@ -117,7 +124,7 @@ class SettingsControl(Generic[S]):
         return {name: value for name, value in given.items() if name in known}
 
     async def effect(self, version: int, *, deadline_seconds: float) -> SettingsEffect:
-        """Wait until all reporting processes apply the version or one refuses it, or until the deadline."""
+        """Wait until all reporting processes apply the version, one refuses it, or the deadline passes."""
         deadline = self._clock.monotonic() + deadline_seconds
         while (effect := judge_settings(version, await self.actual())) is None:
             if self._clock.monotonic() >= deadline:

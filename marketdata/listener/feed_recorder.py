@@ -12,15 +12,16 @@ from marketdata.runtime.cancellation import end
 from marketdata.runtime.leadership import RenewableLease
 
 EXPLAINED_AFTER_SECONDS: Final = 2.0
+"""How often the recorder checks whether it waits for another process, to log it."""
 
 log = get_logger(__name__)
 
 
 class FeedRecorder:
-    """The service behind `manage.py record_feed`. See `marketdata.runtime.service.Service`.
+    """The service behind `manage.py record_feed`; implements `marketdata.runtime.service.Service`.
 
-    It acquires the listener's lease, since the provider allows one connection for each account: while a
-    listener runs, it stands by. The caller opens and closes `recorder`.
+    The provider allows one connection for each account. So the recorder competes for the listener's lease:
+    while a listener runs, it stands by. The caller opens and closes `recorder`.
     """
 
     name: Final = "recorder"
@@ -33,7 +34,7 @@ class FeedRecorder:
         self._leadership = connection_role(lease)
 
     def unready(self) -> Mapping[str, str]:
-        """Why nothing is recorded: `lease`, `provider`, `disk`."""
+        """What keeps it from recording (`lease`, `provider`, `disk`) -> why; empty while it records."""
         status = self._provider.status
         live = status.state is ProviderState.LIVE
         reasons = {
@@ -44,7 +45,7 @@ class FeedRecorder:
         return {dependency: reason for dependency, reason in reasons.items() if reason}
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Record until `stopping`; then close the feed and finish the file."""
+        """Record while this process holds the role. After `stopping`, close the feed and finish the file."""
         explaining = asyncio.create_task(self._explain_wait(), name="explain the wait")
         try:
             await self._leadership.run(stopping, self._record)
@@ -67,7 +68,7 @@ class FeedRecorder:
             explained = waits
 
     async def _record(self, ending: asyncio.Event) -> None:
-        """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
+        """Record while the role is held. `ending` is set when the role is lost or the process stops."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._record_frames(), name="record")
             await self._provider.run(ending)

@@ -1,4 +1,4 @@
-"""Whether a directory can take recordings, found out before the feed is connected."""
+"""Checks that recordings can be written to a directory, before the provider's feed is connected."""
 
 import os
 import shutil
@@ -13,10 +13,11 @@ _PROBE_BYTES: Final = 4096
 
 
 def check_directory(directory: Path) -> None:
-    """Make the directory where it is missing, and write to it.
+    """Create the directory if it does not exist, and test it by writing a temporary file.
 
     Raises:
-        ConfigurationError: it is none, cannot be written, or its disk is full; the message says which.
+        ConfigurationError: it is not a directory, cannot be written, or its disk has less than
+            `MIN_FREE_BYTES` free; the message says which.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -136,8 +136,8 @@ TAPE: Final = SymbolList(
             "Size",
             Unit.FRACTIONAL_SHARES,
             "Shares of the trade",
-            definition="size of the trade with its fraction: the exact size where that is the whole size and a "
-            "fraction, else the whole size",
+            definition="size of the trade with its fraction: the exact size where that is the whole size "
+            "and a fraction, else the whole size",
         ),
         ColumnInfo(
             "trade_timestamp",

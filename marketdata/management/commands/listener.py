@@ -29,6 +29,14 @@ from marketdata.store.service_records import ServiceRecords
 
 DEADLINE_SECONDS: Final = 15.0
 
+_CHANGE_OF: Final[dict[str, dict[str, Any]]] = {
+    "start": {"running": True},
+    "stop": {"running": False},
+    "restart": {"running": True, "new_session": True},
+    "set": {},
+}
+"""Action -> arguments of `ListenerControl.change`. The options of `set` give its arguments."""
+
 
 class Command(BaseCommand):
     help = (
@@ -106,15 +114,8 @@ class Command(BaseCommand):
             self.stdout.write(f"counts  do not add up: {events} events, {frames} frames unaccounted for")
 
 
-_CHANGE_OF: Final[dict[str, dict[str, Any]]] = {
-    "start": {"running": True},
-    "stop": {"running": False},
-    "restart": {"running": True, "new_session": True},
-    "set": {},
-}
-
-
 def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    """The changes of the target in the options: only those that were given."""
     changes = {name: options[name] for name in ("feed", "market") if options[name] is not None}
     if options["subscriptions"] is not None:
         changes["subscriptions"] = _words(options["subscriptions"])
@@ -122,7 +123,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """The words of a list: JSON, or words separated by commas, as in the settings."""
+    """A list of words, as JSON or separated by commas; the settings accept the same."""
     if text.lstrip().startswith("["):
         try:
             return tuple(str(word) for word in json.loads(text))

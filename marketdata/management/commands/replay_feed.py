@@ -25,21 +25,27 @@ _NANOSECONDS_PER_MS: Final = 1_000_000
 class Command(ServiceCommand):
     service_name = "replay"
     help = (
-        "Serve recordings through the provider's own protocol. The platform runs on them if the provider's "
-        "settings name the address (docs/recording.md has an example). "
-        "Begins when the first client has subscribed, and pauses while there is none."
+        "Serve recordings through the provider's own protocol. To run the platform on them, set the "
+        "provider's settings to this address (docs/recording.md has an example). "
+        "The replay begins when the first client has subscribed, and pauses while there is none."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="played in order of time")
         parser.add_argument(
-            "--speed", type=_speed, default=1.0, help="1, 10, …, or max: as fast as it is read (default: 1)"
+            "--speed",
+            type=_speed,
+            default=1.0,
+            help="1, 10, …, or max: as fast as the clients read (default: 1)",
         )
         parser.add_argument(
-            "--from", dest="start", metavar="HH:MM", help="New York market time, or YYYY-MM-DDTHH:MM[:SS]"
+            "--from",
+            dest="start",
+            metavar="HH:MM",
+            help="begin at this New York market time, also as YYYY-MM-DDTHH:MM[:SS]",
         )
-        parser.add_argument("--to", dest="end", metavar="HH:MM", help="likewise; this instant is left out")
-        parser.add_argument("--symbols", help="comma list; everything else is left out")
+        parser.add_argument("--to", dest="end", metavar="HH:MM", help="end before this market time")
+        parser.add_argument("--symbols", help="only these, separated by commas: AAPL,MSFT")
         parser.add_argument("--loop", action="store_true", help="begin again at the end")
         add_protocol_options(parser)
         super().add_arguments(parser)
@@ -77,6 +83,7 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
 
 
 def _symbols(text: str | None) -> frozenset[str] | None:
+    """The symbols in the option; None means all."""
     if text is None:
         return None
     symbols = frozenset(entry.strip() for entry in text.split(",") if entry.strip())
@@ -86,6 +93,7 @@ def _symbols(text: str | None) -> frozenset[str] | None:
 
 
 def _speed(text: str) -> float | None:
+    """The factor in the option; None means as fast as possible."""
     if text == "max":
         return None
     try:

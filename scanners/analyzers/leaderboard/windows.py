@@ -1,14 +1,17 @@
-"""The bars of a symbol's day by the minute, from which changes over some minutes are computed.
+"""Change and volume over the last 1, 5 and 15 minutes, and the bars that must be kept to compute them.
 
-The table has the newest bar of each symbol. When a bar of a later minute replaces it, the old bar is kept
-in the private columns of its minute. 16 groups of them take turns (`minute % 16`). When a group is needed for
-a newer minute, its bar goes to the group of older minutes, which keeps only the newest such bar. A minute in
-that group is at least 16 minutes before the newest bar. So it is before every window of up to 15 minutes, and
-a window needs only the newest bar before it.
+A window needs its base: the newest bar that ends at or before the beginning of the window. It is in one of
+three places:
 
-The columns depend on the set of bars, not on their order: late, repeated and permuted bars give the same
-result. Only of two bars with the same times, the one that came last counts. Private columns change once a
-minute, not with every bar.
+- The table has the newest bar of each symbol.
+- 16 groups of private columns, one for each of 16 minutes in turn (`minute % 16`), have the newest bar of
+  each minute. A bar goes there when a bar of a later minute replaces it in the table.
+- One more group has the newest of all bars that had to leave the 16 groups. Such a bar is at least 16 minutes
+  older than the newest one. So it is older than every window, and only the newest of them can be a base.
+
+The result depends only on the set of bars, and on the order of arrival where two bars have the same times. So
+late, repeated and reordered bars give the same result. The private columns change once a minute, not with
+every bar.
 """
 
 from collections.abc import Mapping
@@ -89,7 +92,7 @@ COLUMNS: Final = (
 )
 
 MINUTES: Final = 16
-"""How many groups take turns: one more than the longest window, because the base is before the window."""
+"""How many minutes have private columns of their own: the 15 of the longest window, and one before it."""
 
 _KEPT: Final = ("end_timestamp", "start_timestamp", "close", "accumulated_volume")
 _END, _START, _CLOSE, _ACCUMULATED_VOLUME = range(len(_KEPT))
@@ -105,13 +108,13 @@ PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """Keep the bars that the windows need, before the newest bars are written to the table."""
+    """Keep the bars that the windows may need later. Call it before `bars` are written to the table."""
     _note_earliest(table, rows, bars)
     ends, held_ends = bars[bar.END], table["end_timestamp"][rows]
     minute_start = _minute_start(ends.max())
     minute_end = minute_start + MS_PER_MINUTE
     is_usual = (held_ends > minute_start) & (held_ends <= minute_end) & (ends > minute_start)
-    if is_usual.all():  # all bars are in the minute of their symbol's newest bar
+    if is_usual.all():  # each bar is in the same minute as the newest bar of its symbol: nothing to keep
         return
     displaced = np.unique(rows[held_ends <= minute_start])
     held = np.array([table[name][displaced] for name in _KEPT])
@@ -121,7 +124,7 @@ def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
 
 
 def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
-    """Compute change and volume over the windows that end with the newest bar."""
+    """Compute the columns of all windows for these rows. Each window ends with the row's newest bar."""
     end, close = table["end_timestamp"][rows], table["close"][rows]
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
     seen_from, share = table.private_columns[_EARLIEST_GROUP].values[1, rows], phase.usual_share(end)
@@ -138,9 +141,10 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 
 
 def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]:
-    """Close and accumulated volume of the newest bar before each window; absent where there is none.
+    """Close and accumulated volume of the base of each window; NaN where there is none.
 
-    `begins[w, i]` is the begin of window w of row i. The results have the same shape.
+    `begins` has the beginnings of the windows (epoch milliseconds), in the shape (windows, rows). Both
+    results have the same shape.
     """
     newest = np.full(begins.shape, -np.inf)
     closes, volumes = np.full((2, *begins.shape), np.nan)
@@ -156,7 +160,11 @@ def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]
 
 
 def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
-    """Keep the day's volume before the earliest bar of each symbol. The same bar, sent again, replaces it."""
+    """Keep the start of each symbol's earliest bar, and the volume of the day before it.
+
+    It stands for the base of a window that has none: what the symbol traded before we saw it is left out. The
+    same bar sent again replaces the kept one.
+    """
     start = bars[bar.START]
     candidates = np.flatnonzero(~(start > table.private_columns[_EARLIEST_GROUP].values[0, rows]))
     if not len(candidates):
@@ -207,6 +215,6 @@ def _write(table: MarketTable, name: str, rows: Rows, values: Lines) -> None:
 
 
 def _minute_start(end: Column) -> Column:
-    """Start of the clock minute of bars with these ends: the minute of their last millisecond."""
+    """Start of the clock minute of bars with these ends. The last millisecond of a bar decides its minute."""
     start: Column = (end - 1) // MS_PER_MINUTE * MS_PER_MINUTE
     return start
