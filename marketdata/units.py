@@ -1,4 +1,4 @@
-"""How many of one unit of time there are in another, said once for all rooms."""
+"""Conversion factors between units of time."""
 
 from typing import Final
 
@@ -6,3 +6,4 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_SECOND: Final = 1_000_000_000
 MS_PER_SECOND: Final = 1_000
 MS_PER_MINUTE: Final = 60_000
+MS_PER_HOUR: Final = 3_600_000

@@ -16,9 +16,9 @@ from marketdata.providers.base import (
 )
 from marketdata.providers.frame_buffer import FrameBuffer
 from marketdata.providers.wire_format import WireFormat
+from marketdata.units import NS_PER_MS
 
 STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "by_operator", "an operator stopped it")
-_NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 class BufferedProvider:
@@ -96,7 +96,7 @@ class BufferedProvider:
 
         It goes by the statuses of all frames up to this one.
         """
-        return received_ns // _NANOSECONDS_PER_MS
+        return received_ns // NS_PER_MS
 
 
 def _count_events(wire_format: WireFormat, data: str | bytes) -> int:

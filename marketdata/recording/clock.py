@@ -1,12 +1,9 @@
 """The clock of a recorded feed: see `marketdata.feed_clock`."""
 
-from typing import Final
-
 from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.feeds import Frame
 from marketdata.recording.frames import FrameReader
-
-_NANOSECONDS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 
 class RecordedClock:
@@ -27,7 +24,7 @@ class RecordedClock:
             self._declared_ms = declared_ms
         if self._declared_ms is not None:
             return self._declared_ms
-        return frame.received_ns // _NANOSECONDS_PER_MS
+        return frame.received_ns // NS_PER_MS
 
 
 def market_time_ms(frame_reader: FrameReader, frame: Frame, feed_time_ms: int) -> int:

@@ -4,10 +4,10 @@ from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
+from marketdata.units import NS_PER_SECOND
 
 MIN_SPEED: Final = 0.1
 MAX_SPEED: Final = 1_000.0
-_NANOSECONDS_PER_SECOND: Final = 1e9
 
 
 class Pacing:
@@ -36,5 +36,5 @@ class Pacing:
         if self._origin is None:
             self._origin = (received_ns, now)
         first_ns, started = self._origin
-        due = started + (received_ns - first_ns) / _NANOSECONDS_PER_SECOND / self._speed
+        due = started + (received_ns - first_ns) / NS_PER_SECOND / self._speed
         return max(0.0, due - now)

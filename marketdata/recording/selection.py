@@ -15,6 +15,7 @@ from marketdata.recording.format import IndexEntry
 from marketdata.recording.frames import FrameReader
 from marketdata.recording.reader import Damage, RecordingReader
 from marketdata.recording.trading_days import new_york_date, new_york_instant_ms, new_york_time
+from marketdata.units import NS_PER_MS
 
 FrameReaders: TypeAlias = Callable[[str], FrameReader]
 """The reader of the format that a recording names; the name may be empty. No reader is a `ContentError`."""
@@ -134,7 +135,7 @@ def _with_market_times(readers: Sequence[RecordingReader]) -> list[_Block]:
     time_ms = 0
     for reader in readers:
         for entry in reader.entries:
-            time_ms = entry.header.market_time_ms or time_ms or entry.header.first_ns // 1_000_000
+            time_ms = entry.header.market_time_ms or time_ms or entry.header.first_ns // NS_PER_MS
             blocks.append(_Block(reader, entry, time_ms))
     return blocks
 

@@ -27,12 +27,12 @@ from marketdata.synthetic_market.scenarios import ORDINARY, Scenario
 from marketdata.synthetic_market.universe import build_universe, check_symbol_count
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import Holiday
+from marketdata.units import MS_PER_SECOND
 
 DEFAULT_SYMBOLS: Final = 11_000
 MIN_SPEED: Final = 1.0
 MAX_SPEED: Final = 60.0
 _STEP_SECONDS: Final = 0.1
-_MS_PER_SECOND: Final = 1_000
 
 log = get_logger(__name__)
 
@@ -118,7 +118,7 @@ class SimulatorService(ProtocolService):
         """Let the market go on with the clock."""
         log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
         pacer = Pacer(self._clock, _STEP_SECONDS)
-        step_ms = round(_STEP_SECONDS * self._config.speed * _MS_PER_SECOND)
+        step_ms = round(_STEP_SECONDS * self._config.speed * MS_PER_SECOND)
         while not stopping.is_set():
             self._report_slip(pacer.take_slip())
             if pacer.take_step():

@@ -12,8 +12,8 @@ from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.price_moves import BandPressure, Climb, MarketDip, PriceMove
 from marketdata.synthetic_market.scenarios import PausePlan, RunnerPlan, Scenario
 from marketdata.synthetic_market.universe import SecurityType, Universe
+from marketdata.units import MS_PER_SECOND
 
-_MS_PER_SECOND: Final = 1_000
 # A paused symbol under way at the start has so much of its five minutes left, and each next one more.
 _FIRST_REOPENING_MS: Final = 20_000
 # The pressed price stays this much of the way inside the band, so that the noise of prints does not cross it.
@@ -96,4 +96,4 @@ def _band_pressures(
 
 
 def _ms(seconds: float) -> int:
-    return round(seconds * _MS_PER_SECOND)
+    return round(seconds * MS_PER_SECOND)

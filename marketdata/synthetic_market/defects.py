@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-_MS_PER_HOUR: Final = 3_600_000
+from marketdata.units import MS_PER_HOUR
+
 _MINUTES_PER_HOUR: Final = 60
 
 
@@ -133,7 +134,7 @@ class DefectSchedule:
     def __init__(self, per_hour: Mapping[Defect, int], *, seed: int, start_ms: int) -> None:
         self._per_hour: Final = per_hour
         self._start_ms: Final = start_ms
-        phases = np.random.default_rng([seed, 8]).integers(0, _MS_PER_HOUR, len(Defect)).tolist()
+        phases = np.random.default_rng([seed, 8]).integers(0, MS_PER_HOUR, len(Defect)).tolist()
         self._phases: Final = dict(zip(Defect, phases, strict=True))
         self._taken: Final = dict.fromkeys(per_hour, 0)
 
@@ -145,7 +146,7 @@ class DefectSchedule:
         """How many of each kind became due since the last call; over any whole hour just its number."""
         due = {}
         for defect, number in self._per_hour.items():
-            so_far = ((now_ms - self._start_ms) * number + self._phases[defect]) // _MS_PER_HOUR
+            so_far = ((now_ms - self._start_ms) * number + self._phases[defect]) // MS_PER_HOUR
             if so_far > self._taken[defect]:
                 due[defect] = so_far - self._taken[defect]
                 self._taken[defect] = so_far

@@ -25,9 +25,8 @@ from marketdata.synthetic_market.scenarios import ORDINARY, Scenario
 from marketdata.synthetic_market.state import Bars, MarketState
 from marketdata.synthetic_market.universe import Universe
 from marketdata.trading_calendar import MarketSession, TradingCalendar, TradingDay
+from marketdata.units import MS_PER_MINUTE, MS_PER_SECOND
 
-_SECOND_MS: Final = 1_000
-_MINUTE_MS: Final = 60_000
 # Aggregates of a window are handed out over this time after its end, as real feeds do.
 _SECOND_BARS_SPREAD_MS: Final = 1_000
 _MINUTE_BARS_SPREAD_MS: Final = 2_000
@@ -119,7 +118,7 @@ class Market:
             return ()
         self._now_ms = min(now_ms, self.day.after_hours_end_ms)
         self._update_halts(before_ms)
-        for boundary_ms in range(_next_multiple(before_ms, _SECOND_MS), self._now_ms + 1, _SECOND_MS):
+        for boundary_ms in range(_next_multiple(before_ms, MS_PER_SECOND), self._now_ms + 1, MS_PER_SECOND):
             self._end_second(boundary_ms)
         fair = self.path.prices_at(self._now_ms)
         blocks: list[Block] = [*self._release(), *self._trade(fair, before_ms), *self._quote(fair, before_ms)]
@@ -175,7 +174,7 @@ class Market:
             EventKind.QUOTE: self._rates.quotes_per_second,
             EventKind.PRICE_BANDS: self._rates.price_bands_per_second,
         }[kind]
-        seconds = (self._now_ms - before_ms) / _SECOND_MS / self._speed
+        seconds = (self._now_ms - before_ms) / MS_PER_SECOND / self._speed
         exact = rate * seconds * self._busyness(before_ms) + self._carry.get(kind, 0.0)
         self._carry[kind] = exact - int(exact)
         return int(exact)
@@ -193,7 +192,7 @@ class Market:
 
     def _end_second(self, end_ms: int) -> None:
         # A session's rate is looked up by the minute: finding the chances of all symbols costs milliseconds.
-        unit_ms = _MINUTE_MS if self._scenario.course is None else _SECOND_MS
+        unit_ms = MS_PER_MINUTE if self._scenario.course is None else MS_PER_SECOND
         busyness = self._busyness(max(self.day.day_start_ms, (end_ms - 1) // unit_ms * unit_ms))
         rows = self._activity.traders(self._rates.aggregates_per_second * busyness / self._speed)
         bars = self._second_bars(rows, end_ms)
@@ -201,10 +200,10 @@ class Market:
         in_session = opened and end_ms <= self.day.regular_close_ms
         regular_open = self.path.official_open[rows] if in_session else None
         self.state.fold(bars, end_ms, regular_open=regular_open)
-        self._hold(EventKind.SECOND_AGGREGATE, bars, end_ms, _SECOND_MS, _SECOND_BARS_SPREAD_MS)
-        if end_ms % _MINUTE_MS == 0:
+        self._hold(EventKind.SECOND_AGGREGATE, bars, end_ms, MS_PER_SECOND, _SECOND_BARS_SPREAD_MS)
+        if end_ms % MS_PER_MINUTE == 0:
             minutes = self.state.end_minute(end_ms)
-            self._hold(EventKind.MINUTE_AGGREGATE, minutes, end_ms, _MINUTE_MS, _MINUTE_BARS_SPREAD_MS)
+            self._hold(EventKind.MINUTE_AGGREGATE, minutes, end_ms, MS_PER_MINUTE, _MINUTE_BARS_SPREAD_MS)
 
     def _second_bars(self, rows: NDArray[np.int64], end_ms: int) -> Bars:
         fair = self.path.prices_at(end_ms)[rows]

@@ -15,8 +15,8 @@ from marketdata.synthetic_market.halts import BandNotice, Halt
 from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.price_moves import BandPressure
 from marketdata.synthetic_market.universe import Universe
+from marketdata.units import NS_PER_MS
 
-_NS_PER_MS: Final = 1_000_000
 # The reference price is the mean of five minutes and so lags behind a fast move: bands can be run into.
 _REFERENCE_AGE_MS: Final = 60_000
 
@@ -72,7 +72,7 @@ class PriceBandEvents:
             return
         events.sort()
         times, rows, notices = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-        reference = self._references(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], rows, times // _NS_PER_MS)
+        reference = self._references(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], rows, times // NS_PER_MS)
         high, low = halts.price_bands(reference, self._percentage[rows])
         is_halt = notices == BandNotice.HALTED
         columns = {
@@ -106,7 +106,7 @@ class PriceBandEvents:
     def _announcements(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
         for pressure, _ in self._pressures:
             if before_ms <= pressure.begin_ms < now_ms:
-                yield pressure.begin_ms * _NS_PER_MS, pressure.row, BandNotice.INTRADAY_UPDATE
+                yield pressure.begin_ms * NS_PER_MS, pressure.row, BandNotice.INTRADAY_UPDATE
 
     def _in_force(self, time_ms: int) -> bool:
         return self._day.regular_open_ms <= time_ms < self._day.regular_close_ms
@@ -114,15 +114,15 @@ class PriceBandEvents:
     def _halt_events(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
         for halt in self._halts:
             if before_ms <= halt.start_ms < now_ms:
-                yield halt.start_ms * _NS_PER_MS, halt.symbol_index, BandNotice.HALTED
+                yield halt.start_ms * NS_PER_MS, halt.symbol_index, BandNotice.HALTED
             if before_ms <= halt.end_ms < now_ms:
-                yield halt.end_ms * _NS_PER_MS, halt.symbol_index, BandNotice.REOPENED
+                yield halt.end_ms * NS_PER_MS, halt.symbol_index, BandNotice.REOPENED
 
     def _updates(self, before_ms: int, now_ms: int, count: int) -> Iterator[tuple[int, int, int]]:
-        offsets = self._rng.integers(0, (now_ms - before_ms) * _NS_PER_MS, count).tolist()
+        offsets = self._rng.integers(0, (now_ms - before_ms) * NS_PER_MS, count).tolist()
         kinds = self._rng.random(count).tolist()
         for offset, row, kind in zip(offsets, self._activity.prints(count).tolist(), kinds, strict=True):
             notice = BandNotice.INTRADAY_UPDATE if kind < 0.3 else BandNotice.RESTATED
             if self._tape[row] != halts.NASDAQ_TAPE:
                 notice = BandNotice.REPUBLISHED
-            yield before_ms * _NS_PER_MS + offset, row, notice
+            yield before_ms * NS_PER_MS + offset, row, notice

@@ -6,13 +6,13 @@ undisturbed one.
 
 import math
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-_MS_PER_SECOND: Final = 1_000
+from marketdata.units import MS_PER_SECOND
 
 
 class PriceMove(Protocol):
@@ -44,7 +44,7 @@ class MarketDip(msgspec.Struct, frozen=True):
 
     def price_factor(self, time_ms: int) -> float:
         """See `PriceMove`."""
-        since = (time_ms - self.first_ms) / _MS_PER_SECOND
+        since = (time_ms - self.first_ms) / MS_PER_SECOND
         if since < 0:
             return 1.0
         since %= self.every_seconds
@@ -113,7 +113,7 @@ class BandPressure(msgspec.Struct, frozen=True):
     def price_factor(self, time_ms: int) -> float:
         """See `PriceMove`."""
         arrived = (time_ms - self.begin_ms) / (self.limit_state_ms - self.begin_ms)
-        since = max(0.0, (time_ms - self.reopening_ms) / _MS_PER_SECOND)
+        since = max(0.0, (time_ms - self.reopening_ms) / MS_PER_SECOND)
         return 1 + self.change * min(1.0, max(0.0, arrived)) * math.exp(-since / self.drift_seconds)
 
     def extra_shares(self, time_ms: int) -> int:

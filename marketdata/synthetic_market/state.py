@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from marketdata.synthetic_market.daily import Column, round_price
 from marketdata.synthetic_market.intraday import IntradayPath, grid, volume_share
+from marketdata.units import MS_PER_MINUTE
 
 _GRID_POINTS: Final = 64
-_MINUTE_MS: Final = 60_000
 
 
 class Bars(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ class MarketState:
             day_vwap=self.day_vwap(rows),
             trades=minute.trades[rows],
         )
-        self.last_minute, self.last_minute_ms = bars, time_ms - _MINUTE_MS
+        self.last_minute, self.last_minute_ms = bars, time_ms - MS_PER_MINUTE
         minute.clear()
         return bars
 
