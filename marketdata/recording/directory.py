@@ -1,4 +1,4 @@
-"""Whether a directory can take recordings, found out before the feed is connected."""
+"""Checks a directory for recordings before the feed is connected."""
 
 import os
 import shutil
@@ -13,10 +13,11 @@ _PROBE_BYTES: Final = 4096
 
 
 def check_directory(directory: Path) -> None:
-    """Make the directory where it is missing, and write to it.
+    """Create the directory if it is missing, and write to it as a test.
 
     Raises:
-        ConfigurationError: it is none, cannot be written, or its disk is full; the message says which.
+        ConfigurationError: the path is not a directory, cannot be written, or its disk is full. The message
+            says which.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

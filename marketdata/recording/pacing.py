@@ -11,7 +11,7 @@ MAX_SPEED: Final = 1_000.0
 
 
 class Pacing:
-    """Gaps between received times, divided by `speed`; None keeps none. Pure arithmetic over a clock.
+    """Keeps the gaps between received times, divided by `speed`; with None every frame is due at once.
 
     Raises:
         ConfigurationError: the speed is out of range.
@@ -25,11 +25,11 @@ class Pacing:
         self._origin: tuple[int, float] | None = None
 
     def restart(self) -> None:
-        """Let the next frame be due at once, and count from it."""
+        """Make the next frame due at once. Later frames are timed from it."""
         self._origin = None
 
     def seconds_until(self, received_ns: int) -> float:
-        """How long to wait before a frame; 0 when it is due."""
+        """Seconds until a frame is due; 0 if it is due."""
         if self._speed is None:
             return 0.0
         now = self._clock.monotonic()

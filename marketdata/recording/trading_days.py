@@ -1,7 +1,7 @@
-"""Where one trading day's recording ends and the next begins.
+"""When the recording of one trading day ends and the next begins.
 
-This is arithmetic of the zone alone. Whether the exchange trades on a date does not matter here, since a day
-without frames makes no file; so the exchange's calendar, which costs 60 MB, is not loaded beside a feed.
+Only the time zone matters here. Whether the exchange trades on a date does not: a day without frames makes no
+file. So the exchange's calendar, which takes 60 MB of memory, is not loaded.
 """
 
 import datetime as dt
