@@ -1,4 +1,4 @@
-"""The limit-up/limit-down channel: halts and reopenings when they are due, band updates all the time."""
+"""The limit-up/limit-down channel: halts and reopenings when they are due, and constant band updates."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -17,12 +17,12 @@ from marketdata.synthetic_market.price_moves import BandPressure
 from marketdata.synthetic_market.universe import Universe
 from marketdata.units import NS_PER_MS
 
-# The reference price is the mean of five minutes and so lags behind a fast move: bands can be run into.
+# The reference price is the mean of five minutes. It lags behind a fast move, so prices can reach the bands.
 _REFERENCE_AGE_MS: Final = 60_000
 
 
 class LimitState(msgspec.Struct, frozen=True):
-    """One symbol whose best bid stands at its upper band, or whose best offer stands at its lower one."""
+    """One symbol whose best bid is at its upper band, or whose best offer is at its lower band."""
 
     row: int
     band: float
@@ -87,7 +87,7 @@ class PriceBandEvents:
         yield EventBlock(EventKind.PRICE_BANDS, self._symbols, rows, columns)
 
     def limit_states(self, time_ms: int) -> Iterator[LimitState]:
-        """Who is held at a band at an instant."""
+        """The symbols that are held at a band at an instant."""
         for pressure, reference in self._pressures:
             if pressure.limit_state_ms <= time_ms < pressure.reopening_ms - halts.PAUSE_MS:
                 percentage = self._percentage[[pressure.row]]
@@ -96,7 +96,7 @@ class PriceBandEvents:
                 yield LimitState(pressure.row, float((high if is_upper else low)[0]), is_upper)
 
     def _references(self, usual: Column, rows: NDArray[np.int64], times_ms: NDArray[np.int64]) -> Column:
-        """What the bands are drawn around."""
+        """The reference prices of the bands."""
         references = usual.copy()
         for pressure, held in self._pressures:
             is_held = (times_ms >= pressure.begin_ms) & (times_ms < pressure.reopening_ms)

@@ -1,7 +1,6 @@
-"""Moves that are laid over a day's prices and volumes, as functions of market time.
+"""Moves that change a day's prices and volumes, as functions of market time.
 
-All instants are epoch milliseconds. A factor is 1 before its move begins, so the day until then is the
-undisturbed one.
+All instants are epoch milliseconds. A factor is 1 before its move begins, so the day is unchanged until then.
 """
 
 import math
@@ -24,16 +23,16 @@ class PriceMove(Protocol):
         ...
 
     def price_factor(self, time_ms: int) -> float:
-        """The multiple of the undisturbed price."""
+        """The factor on the price without the move."""
         ...
 
     def extra_shares(self, time_ms: int) -> int:
-        """Shares traded until then beyond those of the undisturbed day; never decreasing."""
+        """Additional shares traded until then because of the move; never decreasing."""
         ...
 
 
 class MarketDip(msgspec.Struct, frozen=True):
-    """The whole market falls by a fraction and comes back, again and again."""
+    """The whole market falls by a fraction and recovers, repeatedly."""
 
     depth: float
     first_ms: int
@@ -83,7 +82,7 @@ class Climb(msgspec.Struct, frozen=True):
 
 
 class Multiple(msgspec.Struct, frozen=True):
-    """One symbol stands at a multiple of its price all day."""
+    """One symbol trades at a multiple of its price all day."""
 
     row: int
     multiple: float
@@ -122,7 +121,7 @@ class BandPressure(msgspec.Struct, frozen=True):
 
 
 def price_factors(moves: Sequence[PriceMove], time_ms: int, count: int) -> NDArray[np.float64]:
-    """The multiple of every symbol's undisturbed price at an instant."""
+    """For every symbol, the factor on its price without the moves, at an instant."""
     factors = np.ones(count)
     for move in moves:
         factors[slice(None) if move.row is None else move.row] *= move.price_factor(time_ms)
@@ -130,7 +129,7 @@ def price_factors(moves: Sequence[PriceMove], time_ms: int, count: int) -> NDArr
 
 
 def extra_shares(moves: Sequence[PriceMove], time_ms: int, count: int) -> NDArray[np.int64]:
-    """Every symbol's shares until an instant beyond those of the undisturbed day."""
+    """For every symbol, the additional shares until an instant because of the moves."""
     shares = np.zeros(count, dtype=np.int64)
     for move in moves:
         if move.row is not None:

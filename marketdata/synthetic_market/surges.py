@@ -1,4 +1,4 @@
-"""How a scenario drives the rates: a factor over market time, in place of the session's own course."""
+"""The rates of a scenario: a factor over market time, in place of the usual course over the session."""
 
 import math
 from typing import Protocol
@@ -44,7 +44,7 @@ class OpeningSurge(msgspec.Struct, frozen=True):
 
 
 class RepeatedSurge(msgspec.Struct, frozen=True):
-    """Jumps again and again for a few seconds; in between the multiple is 1."""
+    """Jumps repeatedly for a few seconds; in between the multiple is 1."""
 
     factor: float
     first_after_seconds: float
