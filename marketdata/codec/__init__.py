@@ -1,4 +1,4 @@
-"""Bytes to events, and events to columns; nothing here raises for bad content."""
+"""Decodes the bodies of batches to events and to columns. Bad content never raises an error."""
 
 from marketdata.codec.columns import ColumnDecoder, EventColumns
 from marketdata.codec.events import (

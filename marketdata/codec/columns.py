@@ -1,10 +1,10 @@
 """Bytes to columns: the bodies of many batches become one array of numbers, without an object for each event.
 
-A compiled loop reads what is plain, and that is nearly everything. Single events that are not, and bodies
-that it cannot follow, go to the complete decoder (`marketdata.codec.events`): it reads them to the same
-numbers, or sets them aside with a reason. Both ways accept the same events and give the same columns; only
-their speed differs. `EVENT_DECODER=complete` has all bodies read by the complete decoder
-(`marketdata.decoder_choice`).
+A compiled loop reads plain JSON, which nearly all events are. The complete decoder
+(`marketdata.codec.events`) reads the other events, and the bodies in which the loop cannot find the events.
+It gives the same numbers, or sets the event aside with a reason. Both decoders accept the same events and
+give the same columns; only their speed differs. With `EVENT_DECODER=complete` the complete decoder reads all
+bodies (`marketdata.decoder_choice`).
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ _BODY_END: Final = b"\0"
 
 
 class EventColumns(msgspec.Struct, frozen=True):
-    """The good events of some bodies, in their order, and what was set aside.
+    """The good events of some bodies, in their order, and the pieces that were set aside.
 
-    `lines` has one line for each source that the decoder was given and one column for each event. `counts[i]`
-    events come from body i, and `rejected[i]` are its pieces that were set aside, where there are any.
+    `lines` has one line for each source of the decoder and one column for each event. `counts[i]` is the
+    number of events from body i. `rejected[i]` holds the pieces of body i that were set aside, if any.
     """
 
     lines: Lines
@@ -37,7 +37,7 @@ class EventColumns(msgspec.Struct, frozen=True):
 
 
 class ColumnDecoder:
-    """Decodes bodies that hold the events of a decoder, into one line for each of `lines`.
+    """Decodes bodies with the events of `decoder` into one line for each of `lines`.
 
     Raises:
         TypeError: a source does not fit the field that it names, or there is no such field.
@@ -57,7 +57,7 @@ class ColumnDecoder:
 
 
 class _Reading:
-    """One run over some bodies: the arrays that are filled, and how far that has come."""
+    """One run over some bodies: the arrays that it fills, and its progress."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class _Reading:
         return self._columns(count, self._read_odd(odd_count))
 
     def run_complete(self) -> EventColumns:
-        """Read all bodies by the complete decoder alone."""
+        """Read all bodies with the complete decoder only."""
         count = 0
         for body in range(len(self._bodies)):
             count += self._read_body(body, count)
@@ -104,7 +104,7 @@ class _Reading:
         return read_events(self._text, self._starts, progress, self._layout, self._arrays)
 
     def _read_body(self, body: int, first: int) -> int:
-        """Read a body that the compiled loop could not follow; the number of its good events."""
+        """Read a body that the compiled loop could not read; returns the number of its good events."""
         decoded = self._decoder.decode(self._bodies[body])
         for index, event in enumerate(decoded.events, first):
             self._write(event, index)
@@ -114,7 +114,7 @@ class _Reading:
         return len(decoded.events)
 
     def _read_odd(self, odd_count: int) -> Sequence[int]:
-        """Read the single events that are not plain; the numbers of those that were set aside."""
+        """Read the single events that are not plain; returns the indexes of those that were set aside."""
         refused = []
         for index, start, end in self._arrays.odd[:odd_count].tolist():
             event = self._decoder.decode_one(self._text[start:end])

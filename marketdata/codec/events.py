@@ -1,8 +1,8 @@
-"""Bytes to typed events: the body of a batch, with rubbish set aside with a reason.
+"""Bytes to typed events: decodes the body of a batch, and sets invalid events aside with a reason.
 
-This is the complete decoder, which knows all JSON and what is wrong with it; `marketdata.codec.columns` comes
-to it with what it does not know itself. A body is decoded at once; only when that fails are its events
-decoded one by one, so that a bad event costs nothing but itself.
+This is the complete decoder: it reads all valid JSON, and finds the reason why a piece is invalid.
+`marketdata.codec.columns` uses it for events that are not plain. A body is decoded at once. If that fails,
+its events are decoded one by one, so that only the bad event is lost.
 """
 
 import enum
@@ -19,9 +19,9 @@ EventT = TypeVar("EventT", bound=msgspec.Struct)
 class RejectReason(enum.StrEnum):
     """Why an event was set aside; the values are metric labels.
 
-    Not JSON; JSON without an event code; a code that the platform does not know; one that does not belong
-    into this kind of batch; a field that is missing, of the wrong type or out of its bounds, alone (a price)
-    or beside another (the end of an aggregate); a whole batch in a format that no provider here reads.
+    In order: not JSON; JSON without an event code; an unknown code; a code that does not belong to the queue
+    of the batch; a field that is missing, of the wrong type, out of its bounds (a price) or in contradiction
+    to another field (the end of an aggregate); a batch in a format that no provider here reads.
     """
 
     MALFORMED = "malformed"
@@ -33,23 +33,23 @@ class RejectReason(enum.StrEnum):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """One event that was set aside, byte for byte as it came."""
+    """One event that was set aside, with its original bytes."""
 
     reason: RejectReason
     raw: bytes
 
 
 class DecodedBatch(msgspec.Struct, Generic[EventT], frozen=True):
-    """The events of a batch in their order, and what was set aside."""
+    """The events of a batch in their order, and the pieces that were set aside."""
 
     events: list[EventT]
     rejected: tuple[Rejected, ...] = ()
 
 
 class EventDecoder(Generic[EventT]):
-    """Decodes bodies that hold events of the given types (one struct, or a union of structs).
+    """Decodes bodies with events of the given types (one tagged struct, or a union of tagged structs).
 
-    The structs are tagged. `known_codes` are the tags of all events of the provider, also of other queues.
+    `known_codes` are the tags of all events of the provider, also of those in other queues.
     """
 
     def __init__(self, event_types: Any, known_codes: Set[str]) -> None:
@@ -68,7 +68,7 @@ class EventDecoder(Generic[EventT]):
             return self._decode_one_by_one(pieces_of(body, self._tag_field))
 
     def decode_one(self, piece: bytes) -> EventT | Rejected:
-        """One event, an object; or why it was set aside."""
+        """One event, a JSON object; or the reason why it is set aside."""
         try:
             return self._event.decode(piece)
         except CONTENT_ERRORS:
@@ -91,9 +91,9 @@ class EventDecoder(Generic[EventT]):
 def newest_unknown(
     body: bytes, limit: int, *, tag_field: str, known_codes: Set[str]
 ) -> tuple[int, Sequence[Rejected]]:
-    """How many pieces a body of the unknown queue holds, and the last `limit` of them with the reasons.
+    """The number of pieces in a body of the unknown queue, and the last `limit` of them with reasons.
 
-    The reasons are found anew, and only for these: what sorted them knows its own, but does not tell it.
+    The queue does not keep the router's reasons, so they are found again, and only for these pieces.
     """
     pieces = pieces_of(body, tag_field)
     return len(pieces), [

@@ -1,4 +1,4 @@
-"""Which fields of an event become which lines: from the declarations of a provider's wire to arrays."""
+"""Translates a provider's declared events to the layout by which a kernel reads fields into lines."""
 
 import functools
 import math
@@ -25,7 +25,7 @@ from marketdata.kernels.event_columns import (
     NO_LINE,
     EventLayout,
     Kind,
-    place_of_key,
+    slot_of_key,
 )
 from marketdata.kernels.json_text import packed_word
 from marketdata.kernels.spelling import digest_of_texts
@@ -36,9 +36,9 @@ Lines = NDArray[np.float64]
 
 
 class Flags(msgspec.Struct, frozen=True):
-    """Line of a field of codes: all bits that `of_code` gives the codes of an event, together.
+    """Line of a field of codes: the bits of all codes of an event, combined with OR.
 
-    Codes and bits are from 0 to 255; what is not named has none.
+    `of_code` gives the bits of a code. Codes and bits are from 0 to 255; other codes have no bits.
     """
 
     field: str
@@ -46,29 +46,30 @@ class Flags(msgspec.Struct, frozen=True):
 
 
 class Quotient(msgspec.Struct, frozen=True):
-    """Line of a whole number that a double does not hold: how often it contains the divisor."""
+    """Line of a whole number that is too large for a double: its quotient by the divisor."""
 
     field: str
     divisor: int
 
 
 class Remainder(msgspec.Struct, frozen=True):
-    """Line of a whole number: what the division leaves, beside the `Quotient` of the same field."""
+    """Line of the remainder of that division, beside the `Quotient` of the same field."""
 
     field: str
     divisor: int
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """Line of how some fields are spelled, whatever they hold: a whole number below 2**53 that tells whether
-    two events have the same there. A field that is absent and one that is null are the same.
+    """Line of a digest over the texts of some fields: a whole number below 2**53.
+
+    Two events with the same texts there have the same digest. A null field counts as absent.
     """
 
     fields: tuple[str, ...]
 
 
 LineSource: TypeAlias = str | Flags | Quotient | Remainder | Digest
-"""Where a line comes from. The name of a field alone stands for its number, even one written as text."""
+"""The source of a line. The name of a field alone means its number, also a number that is written as text."""
 
 _SYMBOL_FIELD: Final = "symbol"
 _NULL: Final = b"null"
@@ -92,9 +93,9 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
     """The layout of events that differ only in their tags.
 
     Raises:
-        TypeError: they differ in their fields, a source does not fit the field that it names, or there is
-            no line of both stamps of events whose span is bounded.
-        ValueError: a key or a tag is longer than what kernels know, or there are too many fields.
+        TypeError: they differ in their fields, a source does not fit the field that it names, or an event
+            with a bounded span has no line for its start or its end.
+        ValueError: a key or a tag is longer than kernels accept, or there are too many fields.
     """
     infos = [_struct_info(struct) for struct in structs]
     declared = infos[0].fields
@@ -112,11 +113,11 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
         _describe(field, fields[number])
     number_of_field = {field.name: number for number, field in enumerate(declared)}
     for line, source in enumerate(lines):
-        for place, name in enumerate(fields_of(source), 1):
+        for ordinal, name in enumerate(fields_of(source), 1):
             if name not in number_of_field:
                 raise TypeError(f"{structs[0].__name__} has no field {name!r}")
             number = number_of_field[name]
-            _direct(source, place, line, fields[number], flags[number])
+            _direct(source, ordinal, line, fields[number], flags[number])
     is_required = np.array([*(field.required for field in declared), True])
     has_line = (fields["line"] != NO_LINE) | (fields["remainder_line"] != NO_LINE)
     keys, multiplier = _key_table([*(field.encode_name for field in declared), str(infos[0].tag_field)])
@@ -138,7 +139,7 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
 
 
 def fields_of(source: LineSource) -> Sequence[str]:
-    """The names of the fields that a line is made of."""
+    """The names of the fields of which a line is made."""
     match source:
         case str():
             return (source,)
@@ -149,7 +150,7 @@ def fields_of(source: LineSource) -> Sequence[str]:
 
 
 def values_of(event: Any, lines: Sequence[LineSource]) -> list[float]:
-    """What a decoded event has for each line: the same that the kernel reads."""
+    """The value of a decoded event for each line: the same as the kernel reads."""
     return [_value_of(event, source) for source in lines]
 
 
@@ -170,23 +171,23 @@ def _value_of(event: Any, source: LineSource) -> float:
 
 
 def _digest(spellings: Sequence[bytes]) -> float:
-    told = [b"" if spelling == _NULL else spelling for spelling in spellings]
-    return digest_of_texts(b"".join(told), np.cumsum([len(spelling) for spelling in told]))
+    texts = [b"" if spelling == _NULL else spelling for spelling in spellings]
+    return digest_of_texts(b"".join(texts), np.cumsum([len(text) for text in texts]))
 
 
 def _absent(event: Any, name: str) -> float:
-    """What stands for a field that is absent or null."""
+    """The value for a field that is absent or null."""
     (default,) = (field.default for field in msgspec.structs.fields(event) if field.name == name)
     return _number(default)
 
 
 def _number(value: Any) -> float:
-    """A number, also one written as text; of no codes and of no spelling it is 0, of all else NaN."""
+    """A number, also one that is written as text; 0 for no codes and for an empty spelling, else NaN."""
     if value == () or isinstance(value, msgspec.Raw):
         return 0.0
     try:
         return math.nan if value is None else float(value)
-    except ValueError:  # a text that spells no number
+    except ValueError:  # the text is not a number
         return math.nan
 
 
@@ -198,10 +199,10 @@ def _struct_info(struct: type[msgspec.Struct]) -> inspect.StructType:
 
 
 def _describe(declared: inspect.Field, field: Record) -> None:
-    """What is true of a field whether or not a line is made of it.
+    """Write the properties of a field that do not depend on its line.
 
     Raises:
-        TypeError: its type or its bounds are none that a kernel knows.
+        TypeError: a kernel does not support its type or its bounds.
     """
     kind_info = declared.type
     if isinstance(kind_info, inspect.UnionType):
@@ -237,11 +238,11 @@ def _describe(declared: inspect.Field, field: Record) -> None:
     field["absent"] = math.nan if declared.required else _number(declared.default)
 
 
-def _direct(source: LineSource, place: int, line: int, field: Record, flags: NDArray[np.uint8]) -> None:
-    """Send the values of a field, which has this place (from 1 on) among those of its source, to a line.
+def _direct(source: LineSource, ordinal: int, line: int, field: Record, flags: NDArray[np.uint8]) -> None:
+    """Direct the values of a field to a line. `ordinal` counts the fields of the source, from 1 on.
 
     Raises:
-        TypeError: they have no such values, or go to another line already, or are divided otherwise there.
+        TypeError: the field has no such values, or they already go to another line or have another divisor.
     """
     kind = Kind(field["kind"])
     goal, other = ("remainder_line", "line") if isinstance(source, Remainder) else ("line", "remainder_line")
@@ -252,7 +253,7 @@ def _direct(source: LineSource, place: int, line: int, field: Record, flags: NDA
         case str(), Kind.NUMBER | Kind.WHOLE_NUMBER | Kind.NUMBER_OR_TEXT:
             pass
         case Digest(), Kind.ANY:
-            field["number_in_digest"] = place
+            field["number_in_digest"] = ordinal
         case Flags(of_code=of_code), Kind.CODES:
             if not all(0 <= number < FLAG_COUNT for number in (*of_code, *of_code.values())):
                 raise TypeError(f"{source}: codes and bits must be from 0 to {FLAG_COUNT - 1}")
@@ -266,10 +267,10 @@ def _direct(source: LineSource, place: int, line: int, field: Record, flags: NDA
 
 
 def _span_lines(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> tuple[int, int]:
-    """The lines of start and end of events whose span is bounded, else `NO_LINE` twice.
+    """The lines of start and end of events with a bounded span, else `NO_LINE` twice.
 
     Raises:
-        TypeError: a stamp has no line.
+        TypeError: the start or the end has no line.
     """
     if not any(map(_longest_span_ms, structs)):
         return NO_LINE, NO_LINE
@@ -284,20 +285,20 @@ def _longest_span_ms(struct: type) -> int:
 
 
 def _bits(chosen: NDArray[np.bool_]) -> np.uint64:
-    """A word that has the bits whose numbers are chosen."""
+    """A word with the chosen bits set."""
     return np.uint64(sum(1 << number for number in np.flatnonzero(chosen).tolist()))
 
 
 def _key_table(keys: Sequence[str]) -> tuple[Records, np.uint64]:
-    """Keys and their numbers where `place_of_key` says, with a multiplier that gives each its own place."""
+    """The hash table of keys and their numbers, with a multiplier that gives each key its own slot."""
     codes = [packed_word(key) for key in keys]
     multiplier = next(
         candidate
         for candidate in (_GOLDEN_RATIO * attempt & _WORD for attempt in range(1, _ATTEMPTS))
-        if len({place_of_key(code, candidate) for code in codes}) == len(codes)
+        if len({slot_of_key(code, candidate) for code in codes}) == len(codes)
     )
     table = np.zeros(1 << KEY_TABLE_BITS, dtype=KEY)
     table["field"] = NO_FIELD
     for number, code in enumerate(codes):
-        table[place_of_key(code, multiplier)] = code, number
+        table[slot_of_key(code, multiplier)] = code, number
     return table, np.uint64(multiplier)

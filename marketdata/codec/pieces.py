@@ -1,4 +1,4 @@
-"""The pieces of what should be a JSON array: its elements, or what can be saved of a broken one."""
+"""Divides a JSON array into its elements, also a broken array from which some elements can be saved."""
 
 import functools
 import itertools
@@ -12,11 +12,11 @@ import numpy as np
 from marketdata.kernels.pieces import find_objects
 
 CONTENT_ERRORS: Final = (ValueError, RecursionError)
-"""What msgspec raises: its own errors and those of UTF-8 are ValueErrors; too deep a nesting is the other."""
+"""The errors of msgspec for bad content: ValueError for JSON and UTF-8, RecursionError for deep nesting."""
 
 _BETWEEN_OBJECTS: Final = re.compile(rb'\}([^{}"]*)\{')
 _SIGNS: Final = b"[], \t\r\n"
-_CONTROL_CHARACTER: Final = b"\1"  # no more JSON than a zero byte is
+_CONTROL_CHARACTER: Final = b"\1"  # invalid in JSON, as a zero byte is
 
 
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -31,11 +31,11 @@ def _header(tag_field: str) -> msgspec.json.Decoder[Any]:
 
 
 def pieces_of(text: bytes, tag_field: str) -> Sequence[bytes]:
-    """The elements of an array. Of bytes that are not JSON: each object, and what stands around the objects.
+    """The elements of an array. If the text is not JSON: each object, and the texts between the objects.
 
     An object is an event if its field `tag_field` holds a code. There is always at least one piece, also of
-    an empty text. What is broken costs its neighbours nothing as long as a closing and an opening brace stand
-    between two objects.
+    an empty text. A broken object does not affect its neighbours, as long as a closing and an opening brace
+    separate them.
     """
     try:
         return [bytes(raw) for raw in _elements.decode(text)]
@@ -44,18 +44,18 @@ def pieces_of(text: bytes, tag_field: str) -> Sequence[bytes]:
 
 
 def event_code(piece: bytes, tag_field: str) -> str:
-    """The code of an event, whether the platform knows it or not.
+    """The code of an event, known or unknown.
 
     Raises:
-        msgspec.ValidationError: JSON without such a code.
-        ValueError, RecursionError: no JSON.
+        msgspec.ValidationError: the piece is JSON without such a code.
+        ValueError, RecursionError: the piece is not JSON.
     """
     code: str = _header(tag_field).decode(piece).code
     return code
 
 
 def is_json(piece: bytes) -> bool:
-    """Whether it is, in UTF-8, whatever it holds. Nested deeper than can be followed counts as no."""
+    """Whether the piece is any valid JSON in UTF-8. JSON that is nested too deeply counts as invalid."""
     try:
         piece.decode()
         _json.decode(piece)
@@ -65,14 +65,14 @@ def is_json(piece: bytes) -> bool:
 
 
 def _parts(text: bytes) -> Iterator[bytes]:
-    """The outermost objects, and what stands around them."""
-    places = np.empty((text.count(b"{"), 2), dtype=np.int64)
-    count = find_objects(text.replace(b"\0", _CONTROL_CHARACTER) + b"\0", places)
+    """The outermost objects, and the texts between them."""
+    offsets = np.empty((text.count(b"{"), 2), dtype=np.int64)
+    count = find_objects(text.replace(b"\0", _CONTROL_CHARACTER) + b"\0", offsets)
     end = 0
-    for start, behind in places[:count].tolist():
+    for start, after in offsets[:count].tolist():
         yield from _around(text[end:start])
-        yield text[start:behind]
-        end = behind
+        yield text[start:after]
+        end = after
     unended = text.find(b"{", end)
     if unended < 0:
         yield from _around(text[end:])
@@ -82,16 +82,17 @@ def _parts(text: bytes) -> Iterator[bytes]:
 
 
 def _around(text: bytes) -> Iterator[bytes]:
-    """What stands around objects, if it is more than the signs that belong there."""
+    """A text between objects, unless it has only the signs of an array."""
     if stripped := text.strip(_SIGNS):
         yield stripped
 
 
 def _saved(part: bytes, tag_field: str) -> Sequence[bytes]:
-    """The part; cut between objects if it is not JSON, and these are events or whole by their braces.
+    """The part, undivided if it is JSON; else divided into objects that are events or have balanced braces.
 
-    So it is when quotes are missing, and braces are taken for text. A list of objects within a broken event
-    is not cut. The quotes in the rest of a string that is cut are escaped, so that rest is no event.
+    A missing quote has this effect: the braces after it count as text, so several objects seem to be one. A
+    list of objects within a broken event is not divided. If a string is divided, the quotes in its rest are
+    escaped, so the rest does not count as an event.
     """
     if is_json(part):
         return (part,)

@@ -1,4 +1,4 @@
-"""Compile all kernels now, so that no service has to at its first start: `python -m marketdata.kernels`."""
+"""Compiles all kernels, so that the first start of a service is fast: `python -m marketdata.kernels`."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""The arrays that kernels take: as Python's types, for reading, and as Numba's, for their signatures."""
+"""The types of the arrays that kernels take: for Python's annotations, and for Numba's signatures."""
 
 from typing import Any, Final, TypeAlias
 
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TextBytes: TypeAlias = bytes
-"""A text as its bytes. The kernel that takes it says where a zero byte must stand in it."""
+"""A text as bytes. Each kernel documents where the text must have a zero byte."""
 
 ByteArray = NDArray[np.uint8]
 Codes = NDArray[np.uint64]

@@ -1,4 +1,4 @@
-"""How kernels are compiled: at import, for one signature, unless the code of an earlier start is whole."""
+"""Compiles kernels at import, for one signature each, or loads the code that an earlier start stored."""
 
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar
@@ -10,18 +10,18 @@ from marketdata.kernels.stored_code import StoredCode
 ParamsT = ParamSpec("ParamsT")
 ReturnT = TypeVar("ReturnT")
 
-# Kernels make no arrays and keep none, so references need not be counted: that cost more than all else.
-# A division by zero gives what IEEE 754 says.
+# Kernels neither create nor keep arrays, so references need not be counted. Counting took most of the time.
+# A division by zero gives the result of IEEE 754.
 _OPTIONS: Final[dict[str, Any]] = {"_nrt": False, "error_model": "numpy"}
 _PART_OPTIONS: Final[dict[str, Any]] = {"forceinline": True}
-# Numba's manual names neither `_nrt` nor `forceinline`. Tests read in the compiled code that both still work
-# (tests/unit/marketdata/kernels/test_options.py), and `pyproject.toml` admits the Numba that they ran with.
+# Numba's manual documents neither `_nrt` nor `forceinline`. Tests check their effect in the compiled code
+# (tests/unit/marketdata/kernels/test_options.py). `pyproject.toml` allows only tested versions of Numba.
 
 
 def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[ParamsT, ReturnT]]:
-    """Compile a function now, for one signature, or take the stored result of an earlier start.
+    """Compile a function at once, for one signature, or load the stored code of an earlier start.
 
-    Arrays are read and written without a check of the bounds: the caller answers for their sizes.
+    Array bounds are not checked: the caller must give arrays of the right sizes.
     """
 
     def compile_it(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
@@ -36,7 +36,7 @@ def kernel(signature: Any) -> Callable[[Callable[ParamsT, ReturnT]], Callable[Pa
 
 
 def part(function: Callable[ParamsT, ReturnT]) -> Callable[ParamsT, ReturnT]:
-    """A function that kernels call. It is written into them: calls cost more than what is done in them."""
+    """A function that kernels call. It is inlined, since a call costs more than the work in it."""
     compiled: Any = numba.njit(function, **_PART_OPTIONS, **_OPTIONS)
     result: Callable[ParamsT, ReturnT] = compiled
     return result

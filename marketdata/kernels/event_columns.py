@@ -1,4 +1,4 @@
-"""Events to columns: the fields that are asked for, out of JSON arrays of events."""
+"""Reads the wanted fields of events, in JSON arrays, into columns."""
 
 import enum
 from typing import Final, NamedTuple
@@ -49,17 +49,17 @@ from marketdata.kernels.spelling import digest_of, spelling
 from marketdata.kernels.symbols import after_symbol
 
 KEY_TABLE_BITS: Final = 6
-"""The table that finds fields by their keys has 2**6 places."""
+"""The hash table that finds fields by their keys has 2**6 slots."""
 
 FLAG_COUNT: Final = 256
-"""Codes from this number on have no flags."""
+"""Flags exist for codes below this number."""
 
 MOST_FIELDS: Final = 64
-"""An event of a layout has at most so many: which of them were seen is one word of bits."""
+"""The maximum number of fields of an event: one 64-bit word notes which of them were seen."""
 
 
 class Kind(enum.IntEnum):
-    """What a field holds, and so how it is read; of any value only the spelling."""
+    """The type of a field, which decides how it is read. Of `ANY` only the spelling is read."""
 
     NUMBER = 0
     WHOLE_NUMBER = 1
@@ -71,7 +71,7 @@ class Kind(enum.IntEnum):
 
 
 KEY: Final = np.dtype([("code", np.uint64), ("field", np.int64)])
-"""A place in the table of keys: a key, packed, or `NO_CODE`; and the number of its field."""
+"""A slot of the hash table of keys: a packed key, or `NO_CODE`; and the number of its field."""
 
 FIELD: Final = np.dtype(
     [
@@ -87,20 +87,20 @@ FIELD: Final = np.dtype(
         ("absent", np.float64),
     ]
 )
-"""What is known of a field.
+"""The declaration of a field.
 
 Its values go to `line`, unless that is `NO_LINE`. A whole number is divided by `divisor`: the quotient goes
-to `line`, the remainder to `remainder_line`. A field that `is_nullable` may be null, which is as if it were
-absent; then `absent` stands in its line. `longest` bounds a symbol, in bytes, `at_least` and `below` a
-number. Of a field whose spelling goes into a digest, `line` is that of the digest, and `number_in_digest`
-counts such fields, from 1 on.
+to `line`, the remainder to `remainder_line`. A field that `is_nullable` may be null, which counts as absent.
+The line then gets `absent`. `longest` bounds a symbol, in bytes; `at_least` and `below` bound a number. If
+the spelling of the field goes into a digest, `line` is the line of the digest, and `number_in_digest` counts
+such fields, from 1 on.
 """
 
 EVENT_TYPE: Final = np.dtype([("tag", np.uint64), ("longest_span_ms", np.int64)])
-"""A type of event: its name, packed, and how long after its start an event ends at most."""
+"""A type of event: its packed name, and the longest time from the start to the end of an event."""
 
 ODD_EVENT: Final = np.dtype([("event", np.int64), ("start", np.int64), ("end", np.int64)])
-"""An event that is not plain: its number, and where its text starts and ends."""
+"""An event that is not plain: its number, and the start and end offsets of its text."""
 
 NO_LINE: Final = -1
 NO_TYPE: Final = -1
@@ -112,13 +112,13 @@ _NO_BITS: Final = np.uint64(0)
 
 
 class EventLayout(NamedTuple):
-    """What the events of a queue look like, and which of their fields become which lines.
+    """The fields of the events of a queue, and the line of each field.
 
-    `keys` holds a `KEY` wherever `place_of_key` says, `fields` a `FIELD` for each field. `required` has a bit
-    for each field that must be there, `defaulted` one for each other that has a line. `flags` has a line for
-    each field: what each code becomes. `characters` are those of symbols (see `characters_of`). `types` holds
-    an `EVENT_TYPE` for each accepted type. Where events have a span, its start and end are in the lines
-    `start_line` and `end_line`, which otherwise are `NO_LINE`.
+    `keys` is a hash table of `KEY` (see `slot_of_key`). `fields` has a `FIELD` for each field. `required` has
+    a bit for each required field, `defaulted` a bit for each other field with a line. `flags` has, for each
+    field, the bits of each code. `characters` are those of symbols (see `characters_of`). `types` has an
+    `EVENT_TYPE` for each accepted type. If events have a span, its start and end are in the lines
+    `start_line` and `end_line`; else these are `NO_LINE`.
     """
 
     keys: Records
@@ -134,9 +134,10 @@ class EventLayout(NamedTuple):
 
 
 class EventArrays(NamedTuple):
-    """What is written: for each event a column of `lines`, the packed symbol, its start and its length.
+    """The output of the kernel.
 
-    For each body the count of its events; and an `ODD_EVENT` for each that is not plain.
+    For each event: a column of `lines`, the packed symbol, and the symbol's start and length. For each body:
+    the number of its events. `odd` gets an `ODD_EVENT` for each event that is not plain.
     """
 
     lines: Numbers
@@ -165,14 +166,14 @@ _ARRAYS: Final = named_tuple(
 )
 
 
-def place_of_key(key: int, multiplier: int) -> int:
-    """Where the key, packed, stands in the table of keys: multiplicative hashing into its highest bits."""
+def slot_of_key(key: int, multiplier: int) -> int:
+    """The slot of a packed key in the table of keys: multiplicative hashing, the highest bits."""
     return (key * multiplier & (1 << 64) - 1) >> int(_KEY_SHIFT)
 
 
 @part
 def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, arrays: EventArrays) -> int:
-    """The place behind an event that was read; `NOT_PLAIN` also where something is not as it must be."""
+    """Read an event; returns the offset after it, or `NOT_PLAIN` if anything in it is not as declared."""
     event_type = NO_TYPE
     seen = spellings = _NO_BITS
     digest_line = NO_LINE
@@ -194,10 +195,10 @@ def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, array
                 return NOT_PLAIN
             field = layout.fields[number_of_field]
             kind = field["kind"]
-            behind_null = after_null(text, at) if field["is_nullable"] else NOT_PLAIN
-            if behind_null != NOT_PLAIN:
+            after_null_at = after_null(text, at) if field["is_nullable"] else NOT_PLAIN
+            if after_null_at != NOT_PLAIN:
                 bit = _NO_BITS
-                at = behind_null
+                at = after_null_at
             elif kind == Kind.SYMBOL:
                 start = at + 1
                 at = after_symbol(text, at, layout.characters, field["longest"])
@@ -233,8 +234,8 @@ def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, array
 
 @part
 def _field_of(key: np.uint64, layout: EventLayout) -> int:
-    place = layout.keys[(key * layout.multiplier) >> _KEY_SHIFT]
-    return int(place["field"]) if place["code"] == key else NO_FIELD
+    slot = layout.keys[(key * layout.multiplier) >> _KEY_SHIFT]
+    return int(slot["field"]) if slot["code"] == key else NO_FIELD
 
 
 @part
@@ -249,7 +250,7 @@ def _type_of(tag: np.uint64, types: Records) -> int:
 def _read_to_line(
     text: TextBytes, at: int, event: int, number_of_field: int, layout: EventLayout, lines: Numbers
 ) -> int:
-    """The place behind a value of which a line is made."""
+    """Read a value into its line; returns the offset after it."""
     field = layout.fields[number_of_field]
     kind = field["kind"]
     if kind == Kind.NUMBER:
@@ -303,7 +304,7 @@ def _read_number_or_text(text: TextBytes, at: int, event: int, field: Record, li
 
 @part
 def _flags_of_codes(text: TextBytes, at: int, flags: ByteArray) -> tuple[int, int]:
-    """All flags that any of an array of whole numbers has, and the place behind the array."""
+    """The flags of all codes in an array of whole numbers, and the offset after the array."""
     found = 0
     if byte_at(text, at) != OPENING_BRACKET:
         return 0, NOT_PLAIN
@@ -326,7 +327,7 @@ def _flags_of_codes(text: TextBytes, at: int, flags: ByteArray) -> tuple[int, in
 
 @part
 def _is_complete(event: int, event_type: int, seen: np.uint64, layout: EventLayout, lines: Numbers) -> bool:
-    """Whether an event has all that it must have; it gets what stands for all else that was not seen."""
+    """Whether an event has all required fields. Writes the default values of its absent fields."""
     if seen & layout.required != layout.required:
         return False
     if ~seen & layout.defaulted:
@@ -336,7 +337,7 @@ def _is_complete(event: int, event_type: int, seen: np.uint64, layout: EventLayo
 
 @part
 def _write_absent(event: int, seen: np.uint64, layout: EventLayout, lines: Numbers) -> None:
-    """Give the lines of the fields that were not seen their values."""
+    """Write the values for the fields that were not seen into their lines."""
     for number_of_field in range(len(layout.fields)):
         if not seen >> np.uint64(number_of_field) & _ONE:
             field = layout.fields[number_of_field]
@@ -363,13 +364,12 @@ def read_events(
     layout: EventLayout,
     arrays: EventArrays,
 ) -> tuple[int, int, int]:
-    """Read bodies, each a JSON array of events, from `progress` on; stop at one that cannot be followed.
+    """Read bodies, each a JSON array of events, from `progress` on; stop at a body that is not plain.
 
-    `bodies[i]` is where a body starts in `text`; a zero byte stands before the next start, and the last one
-    is that of a body that does not exist. `progress` is the number of the body, of its first event (where
-    that goes), and of its first odd one. Given back are the same three as they were before the body that
-    could not be followed, or at the end. What `arrays` hold elsewhere of an event that is not plain means
-    nothing.
+    `bodies[i]` is the offset of body i in `text`. Each body ends with a zero byte, and the last entry of
+    `bodies` is the end of the text. `progress` is the number of a body, and the indexes at which its first
+    event and its first odd event are written. The same three are returned: as they were before the body
+    that is not plain, or at the end. The columns of an odd event in `arrays` are undefined.
     """
     body, count, odd_count = progress
     while body < len(bodies) - 1:

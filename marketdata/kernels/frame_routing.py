@@ -1,4 +1,4 @@
-"""Frames to bodies: the events of JSON arrays sorted by type and symbol, their text untouched."""
+"""Frames to bodies: sorts the events of JSON arrays by type and symbol, without a change of their text."""
 
 import zlib
 from typing import Final, NamedTuple
@@ -39,25 +39,25 @@ from marketdata.kernels.json_text import (
 from marketdata.kernels.symbols import after_symbol
 
 LEAST_EVENT: Final = 16
-"""In bytes: no event is shorter, with a type and a symbol of one character and keys as short as that."""
+"""The shortest possible event, in bytes: type, symbol and keys have one character each."""
 
 TYPE_ROUTE: Final = np.dtype([("tag", np.uint64), ("symbol_key", np.uint64), ("group", np.int64)])
-"""Of a type of event its name and the key that its symbol has, both packed, and its group of buckets."""
+"""A type of event: its name and the key of its symbol, both packed, and its group of buckets."""
 
 ROUTED_EVENT: Final = np.dtype([("start", np.int64), ("end", np.int64), ("bucket", np.int64)])
-"""Where the text of an event starts and ends, and the bucket that it goes to."""
+"""The start and end offsets of an event's text, and its bucket."""
 
 ROUTED_PART: Final = np.dtype(
     [("bucket", np.int64), ("event_count", np.int64), ("start", np.int64), ("end", np.int64)]
 )
-"""A bucket in use: how many events it has, and where their texts start and end."""
+"""A bucket with events: their number, and the start and end offsets of their texts."""
 
 
 class FrameLayout(NamedTuple):
-    """What frames look like, and where their events go.
+    """The structure of frames, and the buckets of their events.
 
-    `tag_key` is the key, packed, under which an event names its type; `routes` has a `TYPE_ROUTE` for each
-    type. `characters` are those of symbols (see `characters_of`), of which one has at most `longest_symbol`.
+    `tag_key` is the packed key of an event's type. `routes` has a `TYPE_ROUTE` for each type. `characters`
+    are those of symbols (see `characters_of`). A symbol has at most `longest_symbol` of them.
     The bucket of an event is the group of its type * `shard_count` + the CRC-32 of its symbol modulo
     `shard_count`.
     """
@@ -70,10 +70,10 @@ class FrameLayout(NamedTuple):
 
 
 class RoutingArrays(NamedTuple):
-    """Where the kernel writes.
+    """The arrays that the kernel writes.
 
-    `events` has a `ROUTED_EVENT` for every `LEAST_EVENT` bytes of text, and is only noted in. `result` is as
-    long as the text. `parts` has a `ROUTED_PART` for each bucket that there can be.
+    `events` has a `ROUTED_EVENT` for every `LEAST_EVENT` bytes of text, and is scratch space. `result` is as
+    long as the text. `parts` has a `ROUTED_PART` for each possible bucket.
     """
 
     events: Records
@@ -89,7 +89,7 @@ _ARRAYS: Final = named_tuple(RoutingArrays, records_of(ROUTED_EVENT), BYTE_ARRAY
 _BYTE: Final = np.uint64(0xFF)
 _BYTE_BITS: Final = np.uint64(8)
 _ALL_ONES: Final = np.uint64(0xFFFF_FFFF)
-# CRC-32 begins and ends with an inversion, which is taken out here: one step of it for each value of a byte.
+# One step of CRC-32 for each value of a byte, without the inversions at the beginning and the end of CRC-32.
 _CRC_STEPS: Final = np.array(
     [zlib.crc32(bytes([0xFF ^ byte])) ^ 0xFF00_0000 for byte in range(256)], dtype=np.uint64
 )
@@ -97,7 +97,7 @@ _CRC_STEPS: Final = np.array(
 
 @part
 def _after_key(text: TextBytes, at: int) -> tuple[np.uint64, int]:
-    """A key, packed, and the place of its value; one that is too long to be packed counts as none."""
+    """A packed key, and the offset of its value. A key that is too long to be packed gives `NO_CODE`."""
     key, at = word(text, at)
     if at == NOT_PLAIN:
         return NO_CODE, NOT_PLAIN
@@ -109,8 +109,8 @@ def _after_key(text: TextBytes, at: int) -> tuple[np.uint64, int]:
 
 @part
 def _route_of(text: TextBytes, start: int, end: int, routes: Records) -> int:
-    """The route of an event's type, whose name stands here with its quotes; else `NOT_PLAIN`."""
-    is_packed = end - start <= PACKED_BYTES + 2  # a longer one would pass for an empty one
+    """The route of an event type, given the offsets of its quoted name; `NOT_PLAIN` if it is unknown."""
+    is_packed = end - start <= PACKED_BYTES + 2  # a longer name would count as an empty one
     if is_packed and byte_at(text, start) == QUOTE:
         tag = packed(text, start + 1, end - 1)
         for route in range(len(routes)):
@@ -123,14 +123,14 @@ def _route_of(text: TextBytes, start: int, end: int, routes: Records) -> int:
 def _shard_of(text: TextBytes, start: int, end: int, shard_count: int) -> int:
     """CRC-32 of a symbol, modulo the count of shards."""
     crc = _ALL_ONES
-    for place in range(start, end):
-        crc = _CRC_STEPS[(crc ^ np.uint64(byte_at(text, place))) & _BYTE] ^ (crc >> _BYTE_BITS)
+    for offset in range(start, end):
+        crc = _CRC_STEPS[(crc ^ np.uint64(byte_at(text, offset))) & _BYTE] ^ (crc >> _BYTE_BITS)
     return int((crc ^ _ALL_ONES) % np.uint64(shard_count))
 
 
 @part
 def _read_event(text: TextBytes, at: int, layout: FrameLayout) -> tuple[int, int]:
-    """The place behind an event, and its bucket."""
+    """The offset after an event, and its bucket."""
     route = NOT_PLAIN
     symbol_key = NO_CODE
     symbol_start, symbol_end = 0, 0
@@ -175,7 +175,7 @@ def _read_event(text: TextBytes, at: int, layout: FrameLayout) -> tuple[int, int
 def _read_frame(
     text: TextBytes, at: int, layout: FrameLayout, events: Records, count: int
 ) -> tuple[int, int]:
-    """The place behind a frame, and the number of events with its own, which are written behind `count`."""
+    """The offset after a frame, and the new number of events. Its events are written from `count` on."""
     at = after_space(text, at)
     if byte_at(text, at) != OPENING_BRACKET:
         return NOT_PLAIN, count
@@ -202,7 +202,7 @@ def _read_frame(
 
 @part
 def _gather(text: TextBytes, count: int, at: int, arrays: RoutingArrays) -> int:
-    """Copy the texts of each bucket's events one behind the other, from `at` on; the number of parts."""
+    """Copy the events' texts bucket by bucket to the result, from `at` on; returns the number of parts."""
     events, result, parts = arrays.events, arrays.result, arrays.parts
     for bucket in range(len(parts)):
         parts[bucket]["event_count"] = parts[bucket]["end"] = 0
@@ -221,8 +221,8 @@ def _gather(text: TextBytes, count: int, at: int, arrays: RoutingArrays) -> int:
         at = part_of_event["end"]
         source = text[event["start"] : event["end"]]
         goal = result[at : at + len(source)]
-        for place in range(len(source)):
-            goal[place] = source[place]
+        for offset in range(len(source)):
+            goal[offset] = source[offset]
         result[at + len(source)] = COMMA
         part_of_event["end"] = at + len(source) + 1
     part_count = 0
@@ -243,14 +243,14 @@ def route_frames(
     """Sort the events of frames into buckets; stop before a frame that is not plain.
 
     A frame is a JSON array of events. It is plain if each of them is plain JSON, begins with a known type,
-    and has a symbol that can be one.
+    and has a valid symbol.
 
-    `text`, a `bytes` object, holds all frames, so many bytes each as `lengths` says, with a zero byte behind
-    each. Sorted are those from the number `frame` on, which begins at `start`. Given back are the number and
-    the start of the frame that is not plain, or what they would be behind the last, and how many parts.
+    `text`, a `bytes` object, holds all frames, each followed by a zero byte; `lengths` gives their bytes. The
+    frames from number `frame` on are sorted; that frame begins at `start`. Returns the number and the start
+    of the frame that is not plain (after the last frame, those of the next one), and the number of parts.
 
     A part is the texts of a bucket's events, in their order, with commas between them. The result is written
-    at most from `start` to the start that is given back.
+    between `start` and the returned start.
     """
     first = start
     count = 0

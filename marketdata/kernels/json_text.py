@@ -1,11 +1,11 @@
-"""Steps over plain JSON, the parts of which kernels are made.
+"""Functions that read plain JSON. Kernels are composed of them.
 
-Every step takes a text and a place in it and gives the place behind what it read, or `NOT_PLAIN`. *Plain* is
-the JSON that feeds send: strings of ASCII without escapes, numbers that a double holds after one exact
-operation, arrays of such. What is not plain may be good JSON all the same, or rubbish: the caller gives it to
-a complete decoder, which knows. So a step never has to judge, and never judges wrongly.
+Each takes a text and an offset in it. It returns the offset after the value that it read, or `NOT_PLAIN`.
+*Plain* is the JSON that providers usually send: strings of ASCII without escapes, numbers that need one exact
+floating-point operation, arrays of these. Other text may be valid JSON or invalid: the caller gives it to a
+complete decoder, which decides. So these functions need not recognize invalid JSON.
 
-A text must end with a zero byte, which no step accepts: that is what keeps them within it.
+A text must end with a zero byte. No function reads beyond it, since none accepts it.
 """
 
 from typing import Final, TypeAlias
@@ -42,12 +42,12 @@ _FIRST_NOT_ASCII: Final = 128
 _HIGHEST_DIGIT: Final = 9
 
 PACKED_BYTES: Final = 8
-"""How many bytes `packed` takes."""
+"""The maximum number of bytes that `packed` takes."""
 
 _PACKED_BITS: Final = 8 * PACKED_BYTES
 
 NO_CODE: Final = np.uint64(0)
-"""What `packed` gives for more bytes than that, or for none."""
+"""The result of `packed` for more bytes than that, or for none."""
 
 # A product or quotient of two numbers that doubles hold exactly is rounded once, so it is the double nearest
 # to what the digits say (W. D. Clinger, How to Read Floating Point Numbers Accurately, 1990).
@@ -62,16 +62,17 @@ _TEN: Final = np.uint64(10)
 
 @part
 def byte_at(text: TextBytes, at: int) -> int:
-    """One byte. The place must not be negative: `NOT_PLAIN` is none.
+    """One byte. The offset must not be negative, so not `NOT_PLAIN`.
 
-    Numba looks whether a signed index counts from the end, at each byte. That took a third of the time.
+    The index is made unsigned: for a signed index Numba checks at each byte whether it counts from the end,
+    which took a third of the time.
     """
     return text[np.uint64(at)]
 
 
 @part
 def after_space(text: TextBytes, at: int) -> int:
-    """Behind any white space."""
+    """The offset after any white space."""
     while byte_at(text, at) <= _SPACE and (
         byte_at(text, at) == _SPACE
         or byte_at(text, at) == _LINE_FEED
@@ -84,7 +85,7 @@ def after_space(text: TextBytes, at: int) -> int:
 
 @part
 def after_string(text: TextBytes, at: int) -> int:
-    """Behind a string, from its opening quote on."""
+    """The offset after a string, which begins with its opening quote."""
     if byte_at(text, at) != QUOTE:
         return NOT_PLAIN
     at += 1
@@ -101,7 +102,7 @@ def after_string(text: TextBytes, at: int) -> int:
 
 @part
 def after_value(text: TextBytes, at: int) -> int:
-    """Behind a value of any kind, but no object, and no array within an array."""
+    """The offset after a value, but not after an object or an array within an array."""
     if byte_at(text, at) != OPENING_BRACKET:
         return after_scalar(text, at)
     at = after_space(text, at + 1)
@@ -121,7 +122,7 @@ def after_value(text: TextBytes, at: int) -> int:
 
 @part
 def after_scalar(text: TextBytes, at: int) -> int:
-    """Behind a string, a number, true, false or null."""
+    """The offset after a string, a number, true, false or null."""
     first = byte_at(text, at)
     if first == QUOTE:
         return after_string(text, at)
@@ -146,7 +147,7 @@ def after_scalar(text: TextBytes, at: int) -> int:
 
 @part
 def after_null(text: TextBytes, at: int) -> int:
-    """Behind null."""
+    """The offset after null."""
     if (
         byte_at(text, at) == ord("n")
         and byte_at(text, at + 1) == ord("u")
@@ -159,7 +160,7 @@ def after_null(text: TextBytes, at: int) -> int:
 
 @part
 def after_object(text: TextBytes, at: int) -> int:
-    """Behind an object with whatever is in it: only braces, and strings with their escapes, are looked at."""
+    """The offset after an object. Only its braces, and strings with their escapes, are read."""
     depth = 0
     while byte_at(text, at) != END:
         if byte_at(text, at) == QUOTE:
@@ -181,10 +182,10 @@ def after_object(text: TextBytes, at: int) -> int:
 
 
 def packed_word(word: str) -> int:
-    """What `packed` gives for a word.
+    """The result of `packed` for a word.
 
     Raises:
-        ValueError: it has none or more than eight characters, or some that are not ASCII, or a zero.
+        ValueError: it is empty, has more than eight characters, one that is not ASCII, or a zero.
     """
     if not 0 < len(word) <= PACKED_BYTES or not word.isascii() or "\0" in word:
         raise ValueError(f"{word!r} cannot be packed: accepted are 1 to {PACKED_BYTES} ASCII characters")
@@ -193,17 +194,17 @@ def packed_word(word: str) -> int:
 
 @part
 def packed(text: TextBytes, start: int, end: int) -> np.uint64:
-    """Up to eight bytes, none of them zero, as a number that no others have; the first byte is the lowest."""
+    """Up to eight bytes, none of them zero, as one unique number; the first byte is the lowest."""
     code = NO_CODE
     if end - start <= PACKED_BYTES:
-        for place in range(end - start):
-            code |= np.uint64(byte_at(text, start + place)) << np.uint64(8 * place)
+        for offset in range(end - start):
+            code |= np.uint64(byte_at(text, start + offset)) << np.uint64(8 * offset)
     return code
 
 
 @part
 def word(text: TextBytes, at: int) -> tuple[np.uint64, int]:
-    """A string from its opening quote on, as `packed` gives it, and the place behind it."""
+    """A packed string, which begins with its opening quote, and the offset after it."""
     if byte_at(text, at) != QUOTE:
         return NO_CODE, NOT_PLAIN
     at += 1
@@ -225,7 +226,7 @@ def word(text: TextBytes, at: int) -> tuple[np.uint64, int]:
 
 @part
 def whole_number(text: TextBytes, at: int) -> tuple[WholeNumber, int]:
-    """A whole number that is not negative, below 2**63, and the place behind it."""
+    """A whole number that is not negative, below 2**63, and the offset after it."""
     start = at
     value, at = _digits(text, at, np.uint64(0))
     if not _is_whole_part(text, start, at) or _goes_on(byte_at(text, at)):
@@ -237,7 +238,7 @@ def whole_number(text: TextBytes, at: int) -> tuple[WholeNumber, int]:
 
 @part
 def number(text: TextBytes, at: int) -> tuple[float, int]:
-    """A number that is not negative, as the double nearest to it, and the place behind it."""
+    """A number that is not negative, as the nearest double, and the offset after it."""
     start = at
     digits, at = _digits(text, at, np.uint64(0))
     if not _is_whole_part(text, start, at):
@@ -265,7 +266,7 @@ def number(text: TextBytes, at: int) -> tuple[float, int]:
 
 @part
 def _digits(text: TextBytes, at: int, before: np.uint64) -> tuple[np.uint64, int]:
-    """The number that some digits make behind the digits `before`, and the place behind them."""
+    """The number `before`, continued by the digits that follow, and the offset after them."""
     while _is_digit(byte_at(text, at)):
         before = before * _TEN + np.uint64(byte_at(text, at) - _ZERO)
         at += 1
@@ -289,7 +290,7 @@ def _exponent(text: TextBytes, at: int) -> tuple[WholeNumber, int]:
 
 @part
 def _after_number(text: TextBytes, at: int) -> int:
-    """Behind a number of any sign and size."""
+    """The offset after a number of any sign and size."""
     if byte_at(text, at) == _MINUS:
         at += 1
     start = at
@@ -316,7 +317,7 @@ def _is_digit(byte: int) -> bool:
 
 @part
 def _is_whole_part(text: TextBytes, start: int, end: int) -> bool:
-    """Whether these digits may stand before the point: at least one, and no zero before others."""
+    """Whether these digits are valid before the decimal point: at least one, and no leading zero."""
     return end - start == 1 or (end > start and byte_at(text, start) != _ZERO)
 
 

@@ -1,4 +1,4 @@
-"""Objects told by their braces, in a text that is not JSON as a whole."""
+"""Finds objects by their braces, in a text that as a whole is not JSON."""
 
 from typing import Final
 
@@ -17,30 +17,30 @@ from marketdata.kernels.json_text import (
 )
 
 MOST_UNENDED: Final = 8
-"""Of so many objects the end is looked for in vain: each time to the end of the text."""
+"""The search stops after this many objects without an end: each of them costs a pass over the whole text."""
 
 
 @part
 def _before_next_object(text: TextBytes, at: int) -> int:
-    """Behind the first closing brace before which an opening one stands, with no quote between them."""
-    behind = NOT_PLAIN
+    """The offset after the next closing brace that an opening brace follows, without a quote between them."""
+    after_brace = NOT_PLAIN
     while byte_at(text, at) != END:
         if byte_at(text, at) == CLOSING_BRACE:
-            behind = at + 1
+            after_brace = at + 1
         elif byte_at(text, at) == QUOTE:
-            behind = NOT_PLAIN
-        elif byte_at(text, at) == OPENING_BRACE and behind != NOT_PLAIN:
-            return behind
+            after_brace = NOT_PLAIN
+        elif byte_at(text, at) == OPENING_BRACE and after_brace != NOT_PLAIN:
+            return after_brace
         at += 1
     return NOT_PLAIN
 
 
 @kernel(numba.int64(TEXT_BYTES, INTEGER_TABLE))
-def find_objects(text: TextBytes, places: Integers) -> int:
-    """Write start and end of each outermost object; how many there are.
+def find_objects(text: TextBytes, offsets: Integers) -> int:
+    """Write start and end of each outermost object into `offsets`; returns the number of objects.
 
-    One that does not end goes up to where another seems to begin. After `MOST_UNENDED` such the rest is left.
-    `text` must end with its only zero byte; `places` has a line for each opening brace in it.
+    An object without an end is ended where another one seems to begin. After `MOST_UNENDED` such objects the
+    search stops. `text` must end with its only zero byte; `offsets` has a row for each opening brace in it.
     """
     count = 0
     unended = 0
@@ -55,7 +55,7 @@ def find_objects(text: TextBytes, places: Integers) -> int:
             end = _before_next_object(text, at)
         if end == NOT_PLAIN or unended > MOST_UNENDED:
             break
-        places[count, 0], places[count, 1] = at, end
+        offsets[count, 0], offsets[count, 1] = at, end
         count += 1
         at = end
     return count

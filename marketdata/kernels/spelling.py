@@ -1,4 +1,4 @@
-"""Digests of how values are spelled: numbers that stand for texts, to tell whether two are the same."""
+"""Digests of the spelling of values: numbers by which texts can be compared."""
 
 from typing import Final
 
@@ -10,10 +10,10 @@ from marketdata.kernels.compilation import kernel, part
 from marketdata.kernels.json_text import PACKED_BYTES, packed
 
 DIGEST_BITS: Final = 53
-"""As many as a double holds. Two spellings have the same digest by chance once in 2**53 pairs."""
+"""A double holds 53 bits exactly. Two different spellings have the same digest once in 2**53 pairs."""
 
-# The odd factors of the finalizer of MurmurHash3 (A. Appleby, public domain): every bit that goes in changes
-# each that comes out with a probability of one half. Each step can be undone, so short texts never collide.
+# The factors of the finalizer of MurmurHash3 (A. Appleby, public domain): each input bit changes each output
+# bit with a probability of one half. Each step is reversible, so short texts never collide.
 _FIRST_FACTOR: Final = np.uint64(0xFF51_AFD7_ED55_8CCD)
 _SECOND_FACTOR: Final = np.uint64(0xC4CE_B9FE_1A85_EC53)
 _HALF: Final = np.uint64(33)
@@ -22,7 +22,7 @@ _SURPLUS: Final = np.uint64(64 - DIGEST_BITS)
 
 @part
 def spelling(text: TextBytes, start: int, end: int, number: int) -> np.uint64:
-    """What one of several values, of this number, adds to their digest: the text has no zero byte in it."""
+    """The part of the digest that comes from value `number`. Its text must have no zero byte."""
     state = np.uint64(number) * _SECOND_FACTOR
     while start < end:
         state = (state ^ packed(text, start, min(start + PACKED_BYTES, end))) * _FIRST_FACTOR
@@ -33,14 +33,14 @@ def spelling(text: TextBytes, start: int, end: int, number: int) -> np.uint64:
 
 @part
 def digest_of(sum_of_spellings: np.uint64) -> float:
-    """The digest: a whole number below 2**`DIGEST_BITS`, 0 where there was no value at all."""
+    """The digest: a whole number below 2**`DIGEST_BITS`; 0 without any value."""
     state = sum_of_spellings * _SECOND_FACTOR
     return np.float64(np.int64((state ^ (state >> _HALF)) >> _SURPLUS))
 
 
 @kernel(numba.float64(TEXT_BYTES, INTEGERS))
 def digest_of_texts(text: TextBytes, ends: Integers) -> float:
-    """The digest of values that stand one behind the other: number i ends at `ends[i]`; empty is absent."""
+    """The digest of values whose texts follow each other: value i ends at `ends[i]`. Empty means absent."""
     total = np.uint64(0)
     start = 0
     for index in range(len(ends)):

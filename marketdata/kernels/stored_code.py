@@ -1,9 +1,10 @@
-"""Where compiled kernels are kept, and how a stored one is told from a damaged one.
+"""Stores compiled kernels on disk, and detects damaged or outdated files.
 
-Numba's own store wants a directory that it can write to, ends the process where a file is damaged, and looks
-at the file of the function alone to tell whether its code is still good. Here a file holds one function for
-one signature and machine, after a digest over itself and over all that its code depends on. It is read
-wherever it lies and is whole, and compiled anew where it is not: damaged machine code must never run.
+Numba's own store needs a directory that it can write, ends the process if a file is damaged, and checks only
+the source file of the function to decide whether its code is current. Here a file holds the code of one
+function for one signature and machine. It begins with a digest over the code and over everything on which
+the code depends. If no directory has a file with the right digest, the kernel is compiled again: damaged
+machine code must never run.
 """
 
 import hashlib
@@ -36,31 +37,31 @@ log = logging.getLogger(__name__)
 
 
 class StoredCode(_Cache):
-    """The stored machine code of one function, behind the interface by which Numba asks for it."""
+    """The stored machine code of one function; implements Numba's interface of a cache."""
 
     def __init__(self, function: Any) -> None:
         self._name = f"{function.__module__}.{function.__qualname__}"
 
     @property
     def cache_path(self) -> str:
-        """Where new code would be kept first; Numba shows it in its statistics."""
+        """The first directory for new code; Numba shows it in its statistics."""
         return str(next(directories()))
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
-        """The stored code for a signature; None where there is none that is whole."""
+        """The stored code for a signature; None if there is no undamaged file."""
         target_context.refresh()
         content = _content_of(_key(self._name, sig, target_context.codegen()))
         if content is None:
             return None
         try:
             result: CompileResult = _rebuild(target_context, *pickle.loads(content))  # noqa: S301 - `_is_trusted`
-        except Exception:  # the boundary of a library - what this Numba cannot use is compiled anew
+        except Exception:  # the boundary of a library - code that this Numba cannot use is compiled again
             log.warning("compiled kernel cannot be used", extra={"kernel": self._name}, exc_info=True)
             return None
         return result
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep new code in the first directory that takes it, if one does."""
+        """Store new code in the first directory that can be written, if any."""
         key = _key(self._name, sig, data.codegen)
         content: bytes = _dumps(data._reduce())  # noqa: SLF001
         for directory in directories():
@@ -77,20 +78,20 @@ class StoredCode(_Cache):
         """Always on."""
 
     def flush(self) -> None:
-        """What is out of date is never asked for."""
+        """Nothing to delete: outdated files are never read."""
 
 
 def directories() -> Iterator[Path]:
-    """Where compiled kernels may lie, in order: as told, beside the sources, in the user's caches."""
-    if told := os.environ.get(DIRECTORY_VARIABLE):
-        yield Path(told)
+    """The directories of compiled kernels, in order: configured, beside the sources, in the user's caches."""
+    if configured := os.environ.get(DIRECTORY_VARIABLE):
+        yield Path(configured)
     yield _PACKAGE / "__pycache__"
     if own := _user_caches():
         yield own
 
 
 def _user_caches() -> Path | None:
-    """Where the user keeps caches; None for one without a home, as containers have them."""
+    """The user's directory for caches; None for a user without a home directory, as in containers."""
     try:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     except RuntimeError:
@@ -109,7 +110,7 @@ _SOURCES: Final = _digest_of_sources()
 
 
 def _key(name: str, signature: Any, codegen: Any) -> str:
-    """All that machine code depends on: sources, signature, processor, and the programs that made it."""
+    """All that machine code depends on: sources, signature, processor, Python and Numba."""
     machine = (
         platform.python_implementation(),
         sys.version_info[:2],
@@ -128,11 +129,11 @@ def _digest(key: str, content: bytes) -> bytes:
 
 
 def _content_of(key: str) -> bytes | None:
-    """What is stored under the key in the first directory that has it whole."""
+    """The code that is stored under the key, from the first directory with an undamaged file."""
     for directory in directories():
         path = directory / _file_name(key)
         try:
-            # Without waiting: a pipe in the file's place would hold up the start for ever.
+            # Opened without waiting: a pipe of this name would block the start for ever.
             with open(path, "rb", opener=_open_at_once) as file:
                 trusted = _is_trusted(os.fstat(file.fileno()))
                 stored = file.read() if trusted else b""
@@ -153,7 +154,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def _is_trusted(status: os.stat_result) -> bool:
-    """Whether only we, root or the owner of the sources can have written it: it is code that will run."""
+    """Whether only our user, root or the owner of the sources can write the file: its code will run."""
     if not stat.S_ISREG(status.st_mode):
         return False
     owners = {0, os.geteuid(), _PACKAGE.stat().st_uid}
@@ -161,10 +162,10 @@ def _is_trusted(status: os.stat_result) -> bool:
 
 
 def _write(directory: Path, key: str, content: bytes) -> None:
-    """Write a file whole or not at all: others may start at the same time.
+    """Write a file atomically: other processes may start at the same time.
 
     Raises:
-        OSError: it cannot be written there.
+        OSError: the directory cannot be written.
     """
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     draft = directory / f"{_file_name(key)}.{secrets.token_hex(8)}"

@@ -1,7 +1,7 @@
-"""Symbols: what they are made of, packing them as numbers, and the hash table that finds their rows.
+"""Symbols: their characters, their packed codes, and the hash table that finds their rows.
 
-A symbol of up to eight bytes, none of them zero, is one 64-bit code. The table is open addressing with linear
-probing; its size is a power of two, and at least one place in it is free, which `NO_CODE` says.
+A symbol of up to eight bytes, none of them zero, is one 64-bit code. The table uses open addressing with
+linear probing. Its size is a power of two, and at least one slot is free. A free slot holds `NO_CODE`.
 """
 
 import re
@@ -28,9 +28,9 @@ _HALF: Final = np.uint64(32)
 
 
 def characters_of(pattern: str) -> ByteArray:
-    """For each byte whether a symbol of this pattern `BEGINS` and `GOES_ON` with it.
+    """For each byte, whether a symbol of this pattern may begin (`BEGINS`) and go on (`GOES_ON`) with it.
 
-    The pattern must judge each character by itself, and the first one apart from the others.
+    The pattern must have one rule for the first character and one rule for each other character.
     """
     characters = np.zeros(_BYTES, dtype=np.uint8)
     symbols = re.compile(pattern)
@@ -44,7 +44,7 @@ def characters_of(pattern: str) -> ByteArray:
 
 @part
 def after_symbol(text: TextBytes, at: int, characters: ByteArray, longest: int) -> int:
-    """Behind a symbol of up to `longest` `characters` (see `characters_of`), from its opening quote on."""
+    """The offset after a quoted symbol of up to `longest` `characters` (see `characters_of`)."""
     if byte_at(text, at) != QUOTE or not characters[byte_at(text, at + 1)] & BEGINS:
         return NOT_PLAIN
     start = at + 1
@@ -55,18 +55,18 @@ def after_symbol(text: TextBytes, at: int, characters: ByteArray, longest: int) 
 
 
 @part
-def _place_of(code: np.uint64, table: Codes) -> int:
-    """Where the code stands in the table, or the free place where it would stand."""
+def _slot_of(code: np.uint64, table: Codes) -> int:
+    """The slot of the code in the table, or the free slot for it."""
     mask = np.int64(len(table) - 1)
-    place = np.int64((code * _MULTIPLIER) >> _HALF) & mask
-    while table[place] not in (code, NO_CODE):
-        place = (place + 1) & mask
-    return int(place)
+    slot = np.int64((code * _MULTIPLIER) >> _HALF) & mask
+    while table[slot] not in (code, NO_CODE):
+        slot = (slot + 1) & mask
+    return int(slot)
 
 
 @kernel(numba.void(TEXT_BYTES, CODES, INTEGERS, INTEGERS))
 def pack(text: TextBytes, codes: Codes, starts: Integers, lengths: Integers) -> None:
-    """Code, start and length of each of the symbols that stand in a text, with a zero byte behind each."""
+    """Write code, start and length of each symbol in a text in which a zero byte follows each symbol."""
     start = 0
     for index in range(len(codes)):
         end = start
@@ -79,20 +79,20 @@ def pack(text: TextBytes, codes: Codes, starts: Integers, lengths: Integers) -> 
 
 @kernel(numba.void(CODES, INTEGERS, CODES, INTEGERS))
 def enter(codes: Codes, rows: Integers, table: Codes, rows_in_table: Integers) -> None:
-    """Put codes, which must differ from those in the table, with their rows into it."""
+    """Add codes with their rows to the table. The codes must not be in it yet."""
     for index in range(len(codes)):
         if codes[index] != NO_CODE:
-            place = _place_of(codes[index], table)
-            table[place] = codes[index]
-            rows_in_table[place] = rows[index]
+            slot = _slot_of(codes[index], table)
+            table[slot] = codes[index]
+            rows_in_table[slot] = rows[index]
 
 
 @kernel(numba.boolean(CODES, CODES, INTEGERS, INTEGERS))
 def find(codes: Codes, table: Codes, rows_in_table: Integers, rows: Integers) -> bool:
-    """Write the row of each code, `UNKNOWN` where there is none; whether all were found."""
+    """Write the row of each code, `UNKNOWN` for a code without one; returns whether all were found."""
     all_found = True
     for index in range(len(codes)):
-        row = rows_in_table[_place_of(codes[index], table)] if codes[index] != NO_CODE else UNKNOWN
+        row = rows_in_table[_slot_of(codes[index], table)] if codes[index] != NO_CODE else UNKNOWN
         rows[index] = row
         all_found &= row != UNKNOWN
     return all_found

@@ -1,4 +1,4 @@
-"""What providers share: their frames wait in a bounded buffer, and their state is kept for others to read.
+"""The common part of providers: a bounded buffer of frames, and the state that others read.
 
 The buffer lies between the socket, which must never wait, and the listener.
 """
@@ -21,18 +21,18 @@ from marketdata.providers.base import (
     RoutedFrames,
 )
 from marketdata.providers.wire_format import WireFormat
+from marketdata.units import NS_PER_MS
 
 STOPPED_BY_OPERATOR: Final = ProviderStatus(ProviderState.STOPPED, "by_operator", "an operator stopped it")
-_NANOSECONDS_PER_MS: Final = 1_000_000
 DEFAULT_CAPACITY_CHARACTERS: Final = 64 * 2**20
 TAKE_CHARACTERS: Final = 2**20
 
 
 class FrameBuffer:
-    """First in, first out, bounded by text size; when full, the oldest frames give way and are counted.
+    """First in, first out, bounded by text size. A full buffer drops its oldest frames and counts them.
 
-    `count_events` gives the number of events in a frame. It is called only for frames that give way. This
-    takes a fraction of the time of routing them, and still every event is accounted for.
+    `count_events` returns the number of events in a frame. It is called only for dropped frames. So every
+    event is counted, in a fraction of the time that routing takes.
 
     Concurrency: one event loop; any number of writers, one reader.
     """
@@ -53,12 +53,12 @@ class FrameBuffer:
         self._closed = False
 
     def __len__(self) -> int:
-        """Frames that wait."""
+        """The number of waiting frames."""
         return len(self._frames)
 
     @property
     def counts(self) -> BufferCounts:
-        """What came in, and what became of it."""
+        """The frames that came in, and what happened to them."""
         waiting = len(self._frames)
         return BufferCounts(
             frames_received=self._received,
@@ -69,7 +69,7 @@ class FrameBuffer:
         )
 
     def append(self, frame: Frame) -> None:
-        """Add a frame; never waits. One frame larger than the whole capacity is dropped itself."""
+        """Add a frame without waiting. A frame larger than the whole capacity is dropped itself."""
         self._frames.append(frame)
         self._received += 1
         self._characters += len(frame.data)
@@ -78,16 +78,16 @@ class FrameBuffer:
         self._changed.set()
 
     def open(self) -> None:
-        """Expect frames (again): `take` waits for them."""
+        """Expect frames: `take` waits for them."""
         self._closed = False
 
     def close(self) -> None:
-        """Expect no more frames: `take` hands over what is left, then nothing."""
+        """Expect no more frames: `take` returns the remaining ones, then nothing."""
         self._closed = True
         self._changed.set()
 
     async def take(self) -> Sequence[Frame]:
-        """Wait for at least one frame; then all that wait, up to about `TAKE_CHARACTERS`."""
+        """Wait for at least one frame. Returns all waiting frames, up to about `TAKE_CHARACTERS`."""
         while not self._frames and not self._closed:
             self._changed.clear()
             await self._changed.wait()
@@ -101,7 +101,7 @@ class FrameBuffer:
         return taken
 
     def discard(self, reason: str) -> None:
-        """Give up all frames that wait."""
+        """Drop all waiting frames."""
         self._drop_oldest(reason, 0)
 
     def _drop_oldest(self, reason: str, remaining_characters: int) -> None:
@@ -192,7 +192,7 @@ class BufferedProvider:
 
         It goes by the statuses of all frames up to this one.
         """
-        return received_ns // _NANOSECONDS_PER_MS
+        return received_ns // NS_PER_MS
 
 
 def _count_events(wire_format: WireFormat, data: str | bytes) -> int:

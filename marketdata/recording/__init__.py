@@ -1,14 +1,15 @@
-"""The feed on disk, recorded as it came.
+"""Recordings: the frames of a provider's feed on disk, unchanged.
 
 The file: `compression.py` (which zstd), `format.py` (header, blocks and index as bytes, no I/O),
-`writer.py` (one file), `reader.py` (one file, damaged or not), `selection.py` (which part of some files).
+`writer.py` (writes one file), `reader.py` (reads one file, also a damaged one), `selection.py` (a time range
+of several files).
 
-Recording: `directory.py` (whether it can be), `recorder.py` (a thread that writes, rotates and never holds
-anybody up), `trading_days.py` (when a day ends).
+Recording: `directory.py` (whether the directory can be written), `recorder.py` (a thread that writes and
+rotates files, so that the event loop never waits), `trading_days.py` (when a day ends).
 
-Reading: `frames.py` (what must be known of a frame: each format has a reader for it), `json_frames.py` (the
-same for formats of JSON), `clock.py` (what time it was at the feed), `pacing.py` (when a frame is due).
-`summary.py` says what is in a file, and `progress.py` how far some long work has come.
+Reading: `frames.py` (the interface of a format's frame reader), `json_frames.py` (the reader for JSON
+formats), `clock.py` (the feed time of each frame), `pacing.py` (when a frame is due). `summary.py` counts
+the contents of a file. `progress.py` shows the progress of long work.
 
 The format is described in docs/recording.md.
 """

@@ -1,19 +1,16 @@
 """The clock of a recorded feed: see `marketdata.feed_clock`."""
 
-from typing import Final
-
 from marketdata.feed_clock import AHEAD_TOLERANCE_MS
 from marketdata.feeds import Frame
 from marketdata.recording.frames import FrameReader
-
-_NANOSECONDS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 
 class RecordedClock:
-    """Follows the frames of a recording and says what time it was at the feed.
+    """Follows the frames of a recording and gives the feed time of each.
 
-    Where the recorded feed declared its time, that is it; else the feed was live, and it is the time at which
-    the frame was received.
+    It is the time that the recorded feed declared. A feed that declared none was live: then it is the
+    received time of the frame.
     """
 
     def __init__(self, frame_reader: FrameReader) -> None:
@@ -27,11 +24,11 @@ class RecordedClock:
             self._declared_ms = declared_ms
         if self._declared_ms is not None:
             return self._declared_ms
-        return frame.received_ns // _NANOSECONDS_PER_MS
+        return frame.received_ns // NS_PER_MS
 
 
 def market_time_ms(frame_reader: FrameReader, frame: Frame, feed_time_ms: int) -> int:
-    """The latest event time in a frame that can be true at the feed's time; 0 when it has none."""
+    """The latest event time in a frame that is not ahead of the feed time; 0 if there is none."""
     latest_ms = feed_time_ms + AHEAD_TOLERANCE_MS
     headers = frame_reader.headers(frame.data) or ()
     return max((header.time_ms for header in headers if header.time_ms <= latest_ms), default=0)

@@ -1,4 +1,4 @@
-"""Zstandard as Python has it: in the standard library from 3.14 on, before that its maintained backport."""
+"""Zstandard: from the standard library since Python 3.14, before that from its backport."""
 
 import sys
 

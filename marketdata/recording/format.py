@@ -1,8 +1,8 @@
 """The bytes of a recording, version 1, without I/O; docs/recording.md is the specification.
 
-A file is a file header, blocks, and, once it is finished, an index and a trailer. Every part carries its
-length and a checksum (CRC-32) of its own, so that whatever a crash or a bad disk leaves can be read up to
-the damage and after it. A block is a zstd frame that needs no other.
+A file is a file header, blocks, and, once it is finished, an index and a trailer. Every part carries its own
+length and checksum (CRC-32). So a file that a crash or a bad disk damaged can be read before and after the
+damage. Each block is an independent zstd frame.
 """
 
 import struct
@@ -18,16 +18,16 @@ from marketdata.feeds import Frame
 from marketdata.recording.compression import zstd
 
 VERSION: Final = 1
-# The line ends show a transfer that took the file for text.
+# The line ending is changed by a transfer in text mode, so such damage is recognized.
 FILE_MAGIC: Final = b"MDPREC\r\n"
 BLOCK_MAGIC: Final = b"MDPBLOCK"
 INDEX_MAGIC: Final = b"MDPINDEX"
 TRAILER_MAGIC: Final = b"MDPTRAIL"
-COMPRESSION_LEVEL: Final = 1  # a day's peak must fit into a part of one core; higher levels save little
-MAX_BLOCK_BYTES: Final = 256 * 2**20  # a length beyond it is damage, not a reason to allocate memory
+COMPRESSION_LEVEL: Final = 1  # a day's peak must use only a part of one core; higher levels save little
+MAX_BLOCK_BYTES: Final = 256 * 2**20  # a greater length is damage: no memory is allocated for it
 _MAX_METADATA_BYTES: Final = 2**20
 _BINARY_FLAG: Final = 1 << 31
-# Text that came as a WebSocket text frame is UTF-8; lone surrogates can only come from a test or a bug.
+# A WebSocket text frame is valid UTF-8. Lone surrogates can only come from a test or a bug.
 _SURROGATES: Final = "surrogatepass"
 
 _FILE_HEADER: Final = struct.Struct("<8sHI")  # magic, version, metadata length; then metadata, checksum
@@ -41,11 +41,11 @@ _FRAME_TABLE: Final = np.dtype([("received_ns", "<i8"), ("length", "<u4")])
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recording says of itself.
+    """The description of a recording, at the beginning of its file.
 
-    `feed`, `market` and `subscriptions` are those of the recorded connection. A recorded simulator may name
-    its `simulator_seed` and `simulator_symbols`: reference data is then drawn again from them. `format` names
-    the provider whose frames they are; files of before it was noted have an empty one.
+    `format` names the provider of the frames; it is empty in older files. `feed`, `market` and
+    `subscriptions` are those of the recorded connection. A recording of a simulator may have its
+    `simulator_seed` and `simulator_symbols`: a replay draws the same reference data from them.
     """
 
     format: str = ""
@@ -58,11 +58,11 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlockHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is known of a block without decompressing it.
+    """The facts about a block that can be read without decompressing it.
 
-    `first_frame` numbers its first frame within the file, from 0. `first_ns` and `last_ns` are the earliest
-    and the latest received time. `market_time_ms` is the latest event time in it, 0 when it has none.
-    `dropped_frames` were received right before this block and could not be kept.
+    `first_frame` is the number of its first frame within the file, from 0. `first_ns` and `last_ns` are the
+    earliest and the latest received time. `market_time_ms` is the latest event time in it, 0 if it has none.
+    `dropped_frames` is the number of frames that were received right before this block and not recorded.
     """
 
     stored_bytes: int
@@ -91,7 +91,7 @@ def encode_file_header(metadata: Metadata) -> bytes:
 
 
 def decode_file_header(data: bytes) -> tuple[Metadata, int]:
-    """Metadata and the length of the header. `data` is the beginning of a file, as long as it may be.
+    """The metadata, and the length of the header in bytes. `data` is the beginning of a file.
 
     Raises:
         ContentError: `not_a_recording`, `unknown_version`, `cut_file_header` or `damaged_file_header`.
@@ -148,7 +148,7 @@ def encode_block(
 
 
 def decode_block_header(data: bytes) -> BlockHeader | None:
-    """The header in the first `BLOCK_HEADER_BYTES` of `data`, or None when no sound one begins there."""
+    """The header in the first `BLOCK_HEADER_BYTES` of `data`; None if these are not a valid header."""
     data = data[:BLOCK_HEADER_BYTES]
     if len(data) < BLOCK_HEADER_BYTES or not data.startswith(BLOCK_MAGIC) or not _is_sound(data):
         return None
@@ -161,7 +161,7 @@ def decode_block(header: BlockHeader, stored: bytes) -> list[Frame]:
     """The frames of a block.
 
     Raises:
-        ContentError: `damaged_block`, its bytes are not those that were written.
+        ContentError: `damaged_block`: the bytes differ from those that were written.
     """
     if len(stored) != header.stored_bytes or zlib.crc32(stored) != header.checksum:
         raise ContentError("damaged_block", "the checksum differs")
@@ -194,7 +194,7 @@ def encode_index(entries: Sequence[IndexEntry], offset: int) -> bytes:
 
 
 def index_offset(trailer: bytes) -> int | None:
-    """Where the index begins, by the last `TRAILER_BYTES` of a file; None when they are no trailer."""
+    """The offset of the index, from the last `TRAILER_BYTES` of a file; None if these are not a trailer."""
     if len(trailer) != TRAILER_BYTES or not trailer.startswith(TRAILER_MAGIC) or not _is_sound(trailer):
         return None
     offset: int = _TRAILER.unpack(trailer)[1]
@@ -202,7 +202,7 @@ def index_offset(trailer: bytes) -> int | None:
 
 
 def decode_index(data: bytes) -> list[IndexEntry] | None:
-    """The blocks by an index without its trailer; None when it is damaged."""
+    """The entries of an index, given without its trailer; None if it is damaged."""
     if len(data) < _INDEX_HEADER.size or not data.startswith(INDEX_MAGIC) or not _is_sound(data):
         return None
     entries = list(_index_entries(data[_INDEX_HEADER.size : -_CHECKSUM.size]))

@@ -1,4 +1,4 @@
-"""What a recording must know of the frames in it. Each format has a reader for that."""
+"""The interface by which recordings read frames. Each format implements it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,23 +7,23 @@ import msgspec
 
 
 class EventHeader(Protocol):
-    """What an event says of itself."""
+    """The fields of an event that recordings need."""
 
     @property
     def kind(self) -> str:
-        """Its type, in the provider's word; empty where it has none."""
+        """Its type, as the provider names it; empty if it has none."""
 
     @property
     def symbol(self) -> str:
-        """Its symbol; empty where it has none."""
+        """Its symbol; empty if it has none."""
 
     @property
     def time_ms(self) -> int:
-        """Event time in epoch milliseconds, whatever it claims; 0 where it has none."""
+        """Event time in epoch milliseconds, unchecked; 0 if it has none."""
 
     @property
     def is_status(self) -> bool:
-        """Whether it is of the connection, and not of the market."""
+        """Whether it is about the connection, not about the market."""
 
 
 class FrameEvents(msgspec.Struct, frozen=True, gc=False):
@@ -41,16 +41,16 @@ class FrameReader(Protocol):
         """The name of the format."""
 
     def headers(self, data: str | bytes) -> Sequence[EventHeader] | None:
-        """What the listener counts of a frame, event by event; an event without a type has an empty header.
+        """The header of each event that the listener counts; an event without a type has an empty header.
 
-        None is one thing that is no list of events, or a frame that is too long to be read.
+        None if the frame is not a list of events, or is too long to be read.
         """
 
     def events(self, data: str | bytes) -> FrameEvents | None:
-        """The events of a frame that is whole, or None. An event that is not understood has no type."""
+        """The events of an undamaged frame, else None. An event that is not understood has no type."""
 
     def may_have_status(self, data: str | bytes) -> bool:
-        """Whether the frame may hold a status. False is certain, and cheap to find out."""
+        """Whether the frame may hold a status. A cheap check: True may be wrong, False is certain."""
 
     def declared_ms(self, data: str | bytes) -> int | None:
         """The time that the feed declares in a frame (epoch milliseconds): see `marketdata.feed_clock`."""

@@ -1,4 +1,4 @@
-"""Reads the headers of events in frames that are JSON arrays of objects, as a vendor declares the header."""
+"""Reads the headers of events in frames that are JSON arrays of objects. Each format declares its header."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeVar
@@ -33,7 +33,7 @@ class JsonHeaders(Generic[H]):
     def headers(self, data: str | bytes) -> Sequence[H] | None:
         """The header of each event: see `marketdata.recording.frames.FrameReader.headers`.
 
-        A broken frame is cut into the same pieces as by a router.
+        A broken frame is divided into the same pieces as a router divides it.
         """
         if len(data) > MAX_FRAME_CHARACTERS:
             return None
@@ -66,7 +66,7 @@ class JsonHeaders(Generic[H]):
             return self._header()
 
     def _saved(self, piece: bytes) -> H:
-        """As much as can be read: a time of the wrong type costs an event neither its type nor its symbol."""
+        """The readable fields: an event whose time has a wrong type keeps its type and its symbol."""
         if not is_json(piece):
             return self._header()
         try:

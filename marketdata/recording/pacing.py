@@ -4,14 +4,14 @@ from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
+from marketdata.units import NS_PER_SECOND
 
 MIN_SPEED: Final = 0.1
 MAX_SPEED: Final = 1_000.0
-_NANOSECONDS_PER_SECOND: Final = 1e9
 
 
 class Pacing:
-    """Gaps between received times, divided by `speed`; None keeps none. Pure arithmetic over a clock.
+    """Keeps the gaps between received times, divided by `speed`; with None every frame is due at once.
 
     Raises:
         ConfigurationError: the speed is out of range.
@@ -25,16 +25,16 @@ class Pacing:
         self._origin: tuple[int, float] | None = None
 
     def restart(self) -> None:
-        """Let the next frame be due at once, and count from it."""
+        """Make the next frame due at once. Later frames are timed from it."""
         self._origin = None
 
     def seconds_until(self, received_ns: int) -> float:
-        """How long to wait before a frame; 0 when it is due."""
+        """Seconds until a frame is due; 0 if it is due."""
         if self._speed is None:
             return 0.0
         now = self._clock.monotonic()
         if self._origin is None:
             self._origin = (received_ns, now)
         first_ns, started = self._origin
-        due = started + (received_ns - first_ns) / _NANOSECONDS_PER_SECOND / self._speed
+        due = started + (received_ns - first_ns) / NS_PER_SECOND / self._speed
         return max(0.0, due - now)

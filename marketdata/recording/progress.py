@@ -1,4 +1,4 @@
-"""A progress bar for people: on a terminal only, so that logs and pipes stay clean."""
+"""A progress bar, on a terminal only: logs and pipes stay clean."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 def progress_bar(
     what: str, total: int | None, *, unit: str, stream: TextIO
 ) -> Iterator[Callable[[int], None]]:
-    """A call that moves the bar on by so many units; `total` None means that there is no end.
+    """A function that advances the bar by a number of units; `total` None means that the end is unknown.
 
-    Side effects: a bar on `stream`, redrawn a few times a second from a thread, if that is a terminal.
+    Side effects: if `stream` is a terminal, a thread draws the bar there a few times a second.
     """
     if not stream.isatty():
         yield _nothing

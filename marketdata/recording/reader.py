@@ -1,7 +1,7 @@
-"""One recording file, finished, unfinished, cut or damaged: what can be read of it, and what cannot.
+"""Reads one recording file, also an unfinished, cut or damaged one, and reports its unreadable parts.
 
-Opening reads the index, or without one the block headers, by seeking from each to the next. Blocks are
-decompressed one at a time, so memory is bounded whatever the size of the file.
+Opening reads the index. Without an index it reads the block headers, by seeking from each to the next. Blocks
+are decompressed one at a time, so the memory does not depend on the size of the file.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _SEARCH_BYTES: Final = 2**20
 
 
 class Damage(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a file that cannot be read. `lost_frames` is None where the number cannot be known."""
+    """A part of a file that cannot be read. `lost_frames` is None if the number is unknown."""
 
     reason: str
     offset: int
@@ -47,11 +47,11 @@ class RecordingReader:
     """An open recording; a context manager.
 
     Attributes: `path`, `size_bytes`, `metadata`, `entries` (the readable blocks in order), `is_finished`
-    (whether the recorder ended it in good order), `damage` (grows while blocks turn out to be damaged).
+    (whether the recorder finished the file), `damage` (grows while damaged blocks are found).
 
     Raises:
         OSError: the file cannot be opened.
-        ContentError: it is no recording, or one of a version that is not known.
+        ContentError: the file is not a recording, or has an unknown version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,11 +87,11 @@ class RecordingReader:
 
     @property
     def dropped_frames(self) -> int:
-        """Frames that the recorder received and could not keep."""
+        """Frames that the recorder received and did not record."""
         return sum(entry.header.dropped_frames for entry in self.entries)
 
     def read(self, entry: IndexEntry) -> Sequence[Frame]:
-        """The frames of a block; none, and one more `damage`, when its bytes are not those once written."""
+        """The frames of a block. A damaged block has none, and is added to `damage`."""
         header = entry.header
         data = self._read_at(entry.offset, BLOCK_HEADER_BYTES + header.stored_bytes)
         try:
@@ -100,7 +100,7 @@ class RecordingReader:
             self._note(error.reason, entry.offset, len(data), header.frame_count)
             return ()
         if data[:BLOCK_HEADER_BYTES] != encode_block_header(header):
-            # The index knows better, so nothing is lost; but the disk is not to be trusted.
+            # The index has the same facts, so nothing is lost. But damage here means a bad disk: report it.
             self._note("damaged_block_header", entry.offset, BLOCK_HEADER_BYTES, 0)
         return frames
 
@@ -109,7 +109,7 @@ class RecordingReader:
         return map(self.read, self.entries)
 
     def _read_file_header(self) -> int:
-        """Learn the metadata; where the blocks begin. A damaged header costs no more than the metadata."""
+        """Read the metadata; returns the offset of the first block. A damaged header costs only metadata."""
         beginning = self._read_at(0, _FILE_HEADER_READ_BYTES)
         try:
             self.metadata, length = decode_file_header(beginning)
@@ -122,13 +122,13 @@ class RecordingReader:
         return length
 
     def _read_index(self) -> list[IndexEntry] | None:
-        """The blocks by the index; None when there is no sound one."""
+        """The blocks that the index lists; None if there is no valid index."""
         end = self.size_bytes - TRAILER_BYTES
         offset = index_offset(self._read_at(max(0, end), TRAILER_BYTES))
         return None if offset is None or offset >= end else decode_index(self._read_at(offset, end - offset))
 
     def _scan(self, offset: int) -> Iterator[IndexEntry]:
-        """The blocks by their headers, passing over what is none."""
+        """The blocks with a valid header; other bytes are skipped."""
         frames_before = 0
         while offset < self.size_bytes:
             beginning = self._read_at(offset, BLOCK_HEADER_BYTES)
@@ -150,7 +150,7 @@ class RecordingReader:
             offset = end
 
     def _next_block(self, offset: int) -> int:
-        """Where the next sound block header begins, from `offset` on; the end of the file when none does."""
+        """The offset of the next valid block header, from `offset` on; the end of the file without one."""
         while offset < self.size_bytes:
             chunk = self._read_at(offset, _SEARCH_BYTES + BLOCK_HEADER_BYTES)
             found = chunk.find(BLOCK_MAGIC)
@@ -162,7 +162,7 @@ class RecordingReader:
         return self.size_bytes
 
     def _frames_until(self, offset: int, frames_before: int) -> int | None:
-        """How many frames are missing before the block at `offset`, by its numbering; None at the end."""
+        """How many frames are missing before the block at `offset`, by their numbers; None at the end."""
         header = decode_block_header(self._read_at(offset, BLOCK_HEADER_BYTES))
         return None if header is None else max(0, header.first_frame - frames_before)
 

@@ -1,8 +1,8 @@
 """Frames to files, in a thread, so that the event loop never waits for a disk.
 
-`record` only appends to a bounded list. The thread gathers what waits into blocks (a megabyte, or what came
-within a second), compresses and writes them. When the disk is too slow, the newest frames are dropped while
-the list is full; when it is full or broken, the block at hand is. Both are counted, logged once a minute,
+`record` only appends to a bounded list. The thread takes the waiting frames as blocks (of a megabyte or of
+a second), compresses and writes them. If the disk is too slow, new frames are dropped while the list is
+full. If the disk is full or broken, the current block is dropped. Both are counted, logged once a minute,
 and noted in the next block that can be written.
 """
 
@@ -37,9 +37,9 @@ log = get_logger(__name__)
 
 
 class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to write; a new file begins at `rotate_bytes`, and with `rotate_daily` at 04:00 in New York.
+    """Where to write. A new file begins at `rotate_bytes`, and with `rotate_daily` at 04:00 in New York.
 
-    `frame_reader` reads the frames' format, which `metadata` names.
+    `frame_reader` reads the format that `metadata` names.
 
     Raises:
         ConfigurationError: `rotate_bytes` is too small.
@@ -61,9 +61,10 @@ class RecorderConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorder:
-    """Writes what `record` is given. A context manager: at its end all that waits is written and finished.
+    """Writes frames to files. A context manager: leaving it writes the waiting frames and finishes the file.
 
-    Concurrency: `record`, `set_target` and `finish_file` from one thread (the event loop's); neither waits.
+    Concurrency: `record`, `set_target` and `finish_file` are called from one thread (the event loop's). They
+    never wait.
     Side effects: a thread and files, from entering to leaving.
 
     Raises (when entered):
@@ -108,7 +109,7 @@ class Recorder:
             log.error("recording not finished", reason="disk too slow", waited_seconds=STOP_SECONDS)
 
     def record(self, frames: Sequence[Frame]) -> None:
-        """Take the frames, or drop them when the disk is that far behind. Never waits."""
+        """Take the frames, or drop them if too many wait for the disk. Never waits."""
         size = sum([len(frame.data) for frame in frames])
         with self._wake:
             if self._pending_bytes + size > self._config.capacity_bytes:
@@ -138,13 +139,13 @@ class Recorder:
         self.finish_file()
 
     def finish_file(self) -> None:
-        """Finish the file under way once all that waits is in it; the next frames begin another."""
+        """Finish the current file when the waiting frames are in it. The next frames begin another file."""
         with self._wake:
             self._finish_asked = True
             self._wake.notify()
 
     def _write_all(self) -> None:
-        """The thread: until closing, and then until nothing waits."""
+        """The thread's work: runs until closing, and then until no frames wait."""
         last = False
         while not last:
             with self._wake:
@@ -164,7 +165,7 @@ class Recorder:
             self._sync_if_due()
 
     def _ask_disk(self) -> None:
-        """A quiet feed writes nothing that could show whether the disk is well again."""
+        """Check a failed disk again: a quiet feed writes no blocks that would show its recovery."""
         try:
             check_directory(self._config.directory)
         except ConfigurationError as error:
@@ -187,7 +188,7 @@ class Recorder:
         metrics.RECORDER_FRAMES.inc(len(frames))
 
     def _file_for(self, received_ns: int) -> RecordingWriter:
-        """The file under way, or a new one when that is due."""
+        """The current file, or a new one if that is due."""
         file, config = self._file, self._config
         if file is not None and (
             file.size_bytes >= config.rotate_bytes
@@ -233,7 +234,7 @@ class Recorder:
 
 
 def _blocks(frames: Sequence[Frame], block_bytes: int) -> list[Sequence[Frame]]:
-    """Runs of frames of about `block_bytes` each, so that one block never holds a whole backlog."""
+    """Divide frames into blocks of about `block_bytes`, so that a backlog does not become one huge block."""
     blocks: list[Sequence[Frame]] = []
     start = size = 0
     for index, frame in enumerate(frames):

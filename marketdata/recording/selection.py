@@ -15,9 +15,13 @@ from marketdata.recording.format import IndexEntry
 from marketdata.recording.frames import FrameReader
 from marketdata.recording.reader import Damage, RecordingReader
 from marketdata.recording.trading_days import new_york_date, new_york_instant_ms, new_york_time
+from marketdata.units import NS_PER_MS
 
 FrameReaders: TypeAlias = Callable[[str], FrameReader]
-"""The reader of the format that a recording names; the name may be empty. No reader is a `ContentError`."""
+"""Finds the reader of the format that a recording names; the name may be empty.
+
+It raises a `ContentError` for an unknown format.
+"""
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -27,15 +31,15 @@ class _Block(msgspec.Struct, frozen=True):
 
 
 class Selection:
-    """Frames of some files in order of time, from one market time up to another. A context manager.
+    """Frames of some files in order of time, between two market times. A context manager.
 
-    Market time is the events' own, so that a recording of a simulator or of a delayed feed is cut where
-    its market was. `start` and `end` are New York times, `09:25`, or with a date, `2026-11-20T09:25`;
-    without a date they are of the recording's first day. The index leads to `start`: nothing before its block
-    is decompressed. `frame_readers` knows the formats.
+    Market time comes from the events. So the times are right for a recording of a simulator or of a delayed
+    feed, too. `start` and `end` are New York times such as `09:25`, or with a date `2026-11-20T09:25`. A time
+    without a date is on the recording's first day. The index gives the block of `start`: earlier blocks are
+    not decompressed. `frame_readers` gives the reader of each format.
 
     Raises:
-        ConfigurationError: a file cannot be read, a time is none, or nothing is left to select.
+        ConfigurationError: a file cannot be read, a time is invalid, or the selection is empty.
     """
 
     def __init__(
@@ -76,16 +80,16 @@ class Selection:
 
     @property
     def first_market_time_ms(self) -> int:
-        """Where market time stands before the first frame."""
+        """Market time before the first frame, epoch milliseconds."""
         return self._start_ms or self._blocks[0].market_time_ms
 
     @property
     def damage(self) -> Sequence[tuple[Path, Damage]]:
-        """What turned out to be unreadable so far."""
+        """The unreadable parts found so far."""
         return [(reader.path, damage) for reader in self.readers for damage in reader.damage]
 
     def blocks(self) -> Iterator[Sequence[Frame]]:
-        """The selected frames, block by block; each block is read when it is asked for."""
+        """The selected frames, block by block. Each block is read only when the iteration reaches it."""
         started = self._start_ms is None
         for block in self._blocks:
             frames = block.reader.read(block.entry)
@@ -101,7 +105,7 @@ class Selection:
         return self._start_ms is None or block.market_time_ms >= self._start_ms
 
     def _first_at(self, block: _Block, frames: Sequence[Frame], time_ms: int) -> int:
-        """The index of the first of the frames that reaches a market time; their number when none does."""
+        """The index of the first frame that reaches a market time; the number of frames if none does."""
         reader = self._frame_readers(block.reader.metadata.format)
         clock = RecordedClock(reader)
         reached = (market_time_ms(reader, frame, clock.follow(frame)) >= time_ms for frame in frames)
@@ -129,12 +133,12 @@ def _first_ns(reader: RecordingReader) -> int:
 
 
 def _with_market_times(readers: Sequence[RecordingReader]) -> list[_Block]:
-    """All blocks; one without events (statuses only) has the market time of the one before it."""
+    """All blocks. A block without events (only statuses) gets the market time of the block before it."""
     blocks: list[_Block] = []
     time_ms = 0
     for reader in readers:
         for entry in reader.entries:
-            time_ms = entry.header.market_time_ms or time_ms or entry.header.first_ns // 1_000_000
+            time_ms = entry.header.market_time_ms or time_ms or entry.header.first_ns // NS_PER_MS
             blocks.append(_Block(reader, entry, time_ms))
     return blocks
 

@@ -1,4 +1,4 @@
-"""What is in a recording: times, frames, events by type, size, damage."""
+"""A summary of a recording: times, frames, events by type, size, damage."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +14,10 @@ NO_TYPE = "(no type)"
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording in figures. Times are epoch nanoseconds, or milliseconds of market time; 0 when empty.
+    """A recording in figures. Times are epoch nanoseconds, market times epoch milliseconds; 0 if it is empty.
 
-    `frame_bytes` is what the frames hold, `file_bytes` the file's size. `dropped_frames` were received and
-    could not be recorded; `damage` was recorded and cannot be read.
+    `frame_bytes` is the uncompressed size of the frames, `file_bytes` the size of the file. `dropped_frames`
+    were received and not recorded. `damage` was recorded and cannot be read.
     """
 
     metadata: Metadata

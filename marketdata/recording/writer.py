@@ -1,8 +1,8 @@
-"""One recording file while it is written. Synchronous: it belongs into a thread.
+"""Writes one recording file. Synchronous, so it runs in a thread.
 
-What is promised to the disk: every block is handed to the operating system as soon as it is complete, so
-that a crash of the process costs the frames of one unfinished block; `sync` and `finish` force it to the
-disk, so that a loss of power costs what came after the last of them.
+Every block is written to the operating system as soon as it is complete: a crash of the process loses only
+the frames of the unfinished block. `sync` and `finish` force the blocks to the disk: a loss of power loses
+only the frames after the last such call.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ UNFINISHED_SUFFIX: Final = ".mdprec.part"
 
 
 class RecordingWriter:
-    """Appends blocks to a new file. Raises `OSError` where the disk does; whole blocks stay whole.
+    """Appends blocks to a new file. Raises `OSError` if the disk fails; complete blocks stay readable.
 
-    `frame_reader` reads the format that the metadata names: each block notes the market's time.
+    `frame_reader` reads the format that the metadata names. It gives the market time of each block.
 
-    Attributes: `path` (the unfinished file's), `size_bytes`, `frame_count`.
+    Attributes: `path` (of the unfinished file), `size_bytes`, `frame_count`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RecordingWriter:
         self.frame_count += len(frames)
 
     def _last_market_time_ms(self, frames: Sequence[Frame]) -> int:
-        """The event time of the last of the frames that has one; 0 when none has."""
+        """The event time of the last frame that has one; 0 if none has."""
         feed_times_ms = list(map(self._clock.follow, frames))
         timed = zip(reversed(frames), reversed(feed_times_ms), strict=True)
         times_ms = (market_time_ms(self._frame_reader, frame, feed_ms) for frame, feed_ms in timed)
@@ -78,9 +78,10 @@ class RecordingWriter:
             self._synced_bytes = self.size_bytes
 
     def finish(self) -> Path:
-        """Append the index, force everything to the disk, and give the file its final name at once.
+        """Append the index, force the file to the disk, and give it its final name.
 
-        Without room for the index the file is finished all the same: readers find the blocks by themselves.
+        If the disk has no space for the index, the file is finished without one: readers find the blocks by
+        their headers.
         """
         try:
             with contextlib.suppress(OSError):
@@ -94,13 +95,13 @@ class RecordingWriter:
         return final
 
     def abandon(self) -> None:
-        """Let go of the file; what is in it stays, under its unfinished name, unless that is nothing."""
+        """Close the file without finishing it. It keeps its unfinished name; an empty file is removed."""
         os.close(self._descriptor)
         if not self._entries:
             self.path.unlink(missing_ok=True)
 
     def _append(self, data: bytes) -> None:
-        """All of `data` or, when the disk refuses, nothing: half a block would only be damage."""
+        """Write all of `data`, or nothing if the disk fails: half a block would be damage."""
         view = memoryview(data)
         try:
             while view:
@@ -113,7 +114,7 @@ class RecordingWriter:
 
 
 def _create(directory: Path, market: str, started_ns: int) -> tuple[Path, int]:
-    """A new file named after the first received time; a name that is taken moves on by a microsecond."""
+    """Create a file named after the first received time; a microsecond is added while the name is taken."""
     started = dt.datetime.fromtimestamp(started_ns // 1_000 / 1e6, tz=dt.UTC)
     while True:
         stem = f"{market}-{started:%Y%m%dT%H%M%S.%fZ}"
@@ -125,7 +126,7 @@ def _create(directory: Path, market: str, started_ns: int) -> tuple[Path, int]:
 
 
 def _sync_directory(directory: Path) -> None:
-    """A new name survives a loss of power only once its directory is on the disk."""
+    """Force a directory to the disk: only then does a new file name survive a loss of power."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -30,7 +30,7 @@ from marketdata.recording.selection import Selection
 from marketdata.runtime.backoff import stopped_within
 from marketdata.trading_calendar import TradingCalendar
 
-# A client may be behind by so much before the replay waits for it: nothing of a recording needs to be lost.
+# The replay waits for a client with more unsent bytes than this: a replay need not lose frames.
 PENDING_BYTES: Final = 4 * 2**20
 STALLED_AFTER_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
@@ -40,7 +40,7 @@ log = get_logger(__name__)
 
 
 class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve a recording. `speed` None is as fast as the clients read; `symbols` None is all."""
+    """How to serve a recording. With `speed` None, as fast as the clients read; `symbols` None means all."""
 
     protocol: ProtocolSettings
     host: str = DEFAULT_HOST
@@ -51,11 +51,11 @@ class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayService(ProtocolService):
-    """Plays a selection to whoever subscribes; implements the long-running service interface.
+    """Plays a selection to the subscribed clients; implements the long-running service interface.
 
-    The recording stands still while nobody is subscribed, and waits for a client that reads too slowly. After
-    its end the clients stay connected, and hear nothing more. `progress` is called in the event loop with
-    the number of frames played since the last call.
+    The replay pauses while no client is subscribed, and waits for a client that reads too slowly. After its
+    end the clients stay connected and get no more frames. `progress` is called in the event loop with the
+    number of frames played since the last call.
 
     Raises:
         ConfigurationError: the speed is out of range, the files do not belong together, or their provider has
@@ -100,7 +100,7 @@ class ReplayService(ProtocolService):
         return self._server
 
     async def play(self, stopping: asyncio.Event) -> None:
-        """Play the selection, once or again and again."""
+        """Play the selection once, or repeatedly if the configuration says so."""
         log.info("replay serves", address=self.address, frames=self._selection.frame_count)
         await self._play_all(stopping)
         await stopping.wait()
@@ -117,10 +117,10 @@ class ReplayService(ProtocolService):
             if not self._config.loop:
                 break
         if not stopping.is_set():
-            self._tell_end()
+            self._log_end()
 
     async def _play(self, frames: Sequence[Frame], stopping: asyncio.Event) -> bool:
-        """Send each frame when it is due; False as soon as the service is to stop."""
+        """Send each frame when it is due; False if the service shall stop."""
         for frame in frames:
             if not self._server.audience():
                 if not await self._find_audience(stopping):
@@ -147,13 +147,13 @@ class ReplayService(ProtocolService):
         metrics.REPLAY_FRAMES.inc()
 
     def _declare_clock(self, feed_time_ms: int) -> None:
-        """Before the events that it bounds; a recording that is played again goes back."""
+        """Declare the feed time before the events up to it. It goes back when a recording is repeated."""
         if not 0 <= feed_time_ms - self._declared_ms < DECLARED_EVERY_MS:
             self._declared_ms = feed_time_ms
             self._server.declare_clock(feed_time_ms)
 
     async def _let_drain(self, stopping: asyncio.Event) -> bool:
-        """Wait for clients that are behind; one that takes nothing at all is dropped. False: stop."""
+        """Wait for slow clients, and drop a client that reads nothing. False if the service shall stop."""
         waited = 0.0
         while behind := self._clients_behind():
             if await stopped_within(stopping, _DRAIN_LOOK_SECONDS):
@@ -174,7 +174,7 @@ class ReplayService(ProtocolService):
             self._market_time_ms = time_ms or self._market_time_ms
         return self._market_time_ms
 
-    def _tell_end(self) -> None:
+    def _log_end(self) -> None:
         self.finished.set()
         for path, damage in self._selection.damage:
             log.warning(
@@ -188,7 +188,7 @@ class ReplayService(ProtocolService):
 
 
 def emulator_of(selection: Selection) -> Emulator:
-    """What serves the protocol of the recorded provider.
+    """The emulator of the recorded provider.
 
     Raises:
         ConfigurationError: the files do not belong together, or their provider has no emulator.
@@ -197,10 +197,10 @@ def emulator_of(selection: Selection) -> Emulator:
 
 
 def _common_metadata(selection: Selection) -> Metadata:
-    """What holds for all files of a replay.
+    """The metadata that all files of a replay have in common.
 
     Raises:
-        ConfigurationError: they are of different providers or markets.
+        ConfigurationError: the files are of different providers or markets.
     """
     found = [reader.metadata for reader in selection.readers]
     formats = {metadata.format or DEFAULT_PROVIDER for metadata in found}  # older recordings name no format
@@ -221,5 +221,5 @@ def _common_metadata(selection: Selection) -> Metadata:
 
 
 def _next_block(blocks: Iterator[Sequence[Frame]]) -> Sequence[Frame] | None:
-    """In a thread, since a block takes milliseconds to read and decompress."""
+    """The next block. Called in a thread: reading and decompressing a block takes milliseconds."""
     return next(blocks, None)

@@ -1,10 +1,9 @@
-"""What the platform tells about the market, each thing declared once.
+"""The schema: all columns, boards, streams and symbol feeds of the platform, each declared once.
 
-An analyzer declares what it makes in its own file, with the types of `columns`, `streams` and
-`symbol_feeds`. The boards are declared in `boards`. `assembly` puts all declarations together and checks
-them. `export` writes them down for what cannot see the analyzers (`make schema`): a web process, which reads
-them by `stored`, the browser code, and docs/metrics.md. So a new column needs its analyzer's file and nothing
-else.
+An analyzer declares its columns, streams and feeds in its own file, with the types of `columns`, `streams`
+and `symbol_feeds`. The boards are declared in `boards`. `assembly` combines and checks all declarations.
+`export` writes them (`make schema`) for readers that cannot import the analyzers: web processes, which load
+them with `stored`, the browser code, and docs/metrics.md. So a new column needs only its analyzer's file.
 """
 
 from marketdata.schema.assembly import Owner, Schema, SchemaError, assemble, board_columns, checked_columns

@@ -1,4 +1,4 @@
-"""All declarations put together, and checked: what is declared twice or refers to nothing is refused."""
+"""Combines and checks all declarations. Duplicates, and references to missing declarations, are refused."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -16,13 +16,13 @@ QUOTE: Final = f"quote:{SYMBOL_PLACE}"
 
 
 class SchemaError(ConfigurationError):
-    """A declaration contradicts another one. The message says which, whose, and what is expected."""
+    """A declaration contradicts another one. The message names both, their owners, and what is expected."""
 
 
 class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who declares, such as an analyzer. `columns` are its columns of the market table.
+    """The owner of declarations, such as an analyzer. `columns` are its columns of the market table.
 
-    `place` is the module in which it declares them, as Python imports it.
+    `place` is the name of the module that has the declarations.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     place: str = ""
 
     def __str__(self) -> str:
-        """The name, and where to look."""
+        """The name and the module."""
         return f"{self.name!r} ({self.place})" if self.place else repr(self.name)
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Everything that is declared, by owner, in the order in which clients have it."""
+    """All declarations by owner, in the order in which clients get them."""
 
     owners: tuple[Owner, ...]
     boards: tuple[Board, ...] = BOARDS
@@ -55,7 +55,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def views(self) -> tuple[RowView, ...]:
-        """Every view of a row: first the whole one, which is nobody's own."""
+        """Every view of a row. The first is the view of the whole row, which has no owner."""
         quote = RowView(
             feed=QUOTE,
             label="Quote",
@@ -71,7 +71,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def feeds(self) -> tuple[str, ...]:
-        """The names of all feeds that are declared here."""
+        """The names of all declared feeds."""
         return tuple(feed for feed, _claim in _claimed_feeds(self))
 
     def symbol_list(self, feed: str) -> SymbolList:
@@ -89,14 +89,14 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def columns(self) -> Mapping[str, ColumnInfo]:
-        """Every column, of the table, the streams and the lists, by its name."""
+        """Every column of the table, the streams and the lists, by name."""
         of_streams = (column for stream in self.streams for column in stream.columns)
         of_lists = (column for each in self.lists for column in each.columns)
         return {column.name: column for column in (*self.table, *of_streams, *of_lists)}
 
     @property
     def shown(self) -> Mapping[str, ColumnInfo]:
-        """Those of the columns that clients are sent."""
+        """The columns that are sent to clients."""
         return {name: column for name, column in self.columns.items() if column.shown}
 
     def board_columns(self, board: Board) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def board_columns(board: Board, columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
-    """The names of the columns of a board: the one that ranks it, then by their places."""
+    """The names of the columns of a board: first the ranking column, then the others by their places."""
     placed = [column for column in columns if board.name in column.boards]
     placed.sort(key=lambda column: column.boards[board.name])
     return tuple(dict.fromkeys((board.ranked_by, *names(placed))))
@@ -134,8 +134,8 @@ def assemble(owners: Iterable[Owner], boards: Sequence[Board] = BOARDS) -> Schem
     """The whole schema.
 
     Raises:
-        SchemaError: a column, stream, board or feed is declared twice, is incomplete, or names what is not
-            there.
+        SchemaError: a column, stream, board or feed is declared twice, is incomplete, or refers to a missing
+            declaration.
     """
     schema = Schema(tuple(owners), tuple(boards))
     table = {column.name: column for column in checked_columns(schema.owners)}
@@ -154,7 +154,7 @@ def assemble(owners: Iterable[Owner], boards: Sequence[Board] = BOARDS) -> Schem
 
 
 def _declarations(owners: Iterable[Owner]) -> Iterator[tuple[str, ColumnInfo]]:
-    """Every declaration of a column, with whose it is: those of the table first."""
+    """Every declaration of a column with its owner; the columns of the table come first."""
     owners = tuple(owners)
     for owner in owners:
         for column in owner.columns:
@@ -178,20 +178,20 @@ def _check_column(column: ColumnInfo, owner: str, boards: Sequence[Board]) -> No
     known = [board.name for board in boards]
     for name in column.boards:
         if name not in known:
-            raise SchemaError(f"{where} stands on board {name!r}; there are {', '.join(known)}")
+            raise SchemaError(f"{where} is on board {name!r}; there are {', '.join(known)}")
     if column.boards and not column.shown:
-        raise SchemaError(f"{where} stands on a board: shown=False is for columns that nobody sees")
+        raise SchemaError(f"{where} is on a board: shown=False is for columns that no client gets")
 
 
 def _check_alike(owners: Iterable[Owner]) -> None:
-    """A name has one declaration; a stream or a list may use one that there is."""
+    """A column name has one declaration. A stream or a list may use a declaration of the table."""
     known: dict[str, tuple[str, ColumnInfo]] = {}
     for where, column in _declarations(owners):
         other, declared = known.setdefault(column.name, (where, column))
         if declared != column:
             raise SchemaError(
                 f"{where} declares column {column.name!r} differently than {other}: "
-                "use the declaration that there is"
+                "use the existing declaration"
             )
 
 
@@ -203,7 +203,7 @@ def _check_stream(
         raise SchemaError(f"{where} is declared twice: a stream has one owner and one declaration")
     for name in CIRCUMSTANCES:
         if name not in table:
-            raise SchemaError(f"{where} tells the circumstance {name!r}, which is no column of the table")
+            raise SchemaError(f"{where} has the circumstance {name!r}, which is no column of the table")
 
 
 def _check_view(view: RowView, owner: Owner, table: Mapping[str, ColumnInfo]) -> None:
@@ -226,7 +226,7 @@ def _check_feeds(schema: Schema) -> None:
 
 
 def _claimed_feeds(schema: Schema) -> Iterator[tuple[str, str]]:
-    """The names of all feeds, with what claims each."""
+    """The name of each feed, with the declaration that claims it."""
     for board in schema.boards:
         yield board.name, f"board {board.label!r}"
     yield QUOTE, "the whole row"

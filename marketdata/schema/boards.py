@@ -1,7 +1,7 @@
-"""The boards: what each ranks, which end leads, and where the dashboard has it.
+"""The boards: the ranking column of each, its direction, and its place on the dashboard.
 
-Which columns stand on a board is declared with the columns (`ColumnInfo.boards`). The column that ranks the
-board always stands first.
+The columns of a board are declared with the columns (`ColumnInfo.boards`). The ranking column is always
+first.
 """
 
 import enum
@@ -19,7 +19,7 @@ HALTS: Final = "halts"
 
 
 class Direction(enum.StrEnum):
-    """Which end of a column leads."""
+    """Which values of the ranking column come first."""
 
     HIGHEST_FIRST = "highest_first"
     LOWEST_FIRST = "lowest_first"
@@ -28,9 +28,9 @@ class Direction(enum.StrEnum):
 class Board(msgspec.Struct, frozen=True, kw_only=True):
     """A leaderboard. `name` is also the name of its feed.
 
-    Every symbol competes that has the column `ranked_by`; with `only_above_zero`, above 0. `tab_group` says
-    where the dashboard has it: boards of one group share a place as tabs. `empty_text` is what an empty board
-    says. A `quiet` board often stays the same for long, so its age says nothing.
+    Every symbol with a value in the column `ranked_by` competes; with `only_above_zero`, only values above 0.
+    Boards with the same `tab_group` share a place on the dashboard as tabs. An empty board shows
+    `empty_text`. A `quiet` board often does not change for long, so its age is no sign of a failure.
     """
 
     name: str
@@ -101,7 +101,7 @@ BOARDS: Final = (
         quiet=True,
     ),
 )
-"""Every board, in the order in which they are offered."""
+"""Every board, in the order in which clients get them."""
 
 MOVERS: Final = (TOP_GAINERS, TOP_LOSERS)
 GAPS: Final = (TOP_GAPPERS, TOP_GAP_DOWNS)
@@ -110,5 +110,5 @@ ALL_BOARDS: Final = tuple(board.name for board in BOARDS)
 
 
 def at(place: int, *boards: str) -> dict[str, int]:
-    """One place on several boards, for `ColumnInfo.boards`."""
+    """The same place on several boards, for `ColumnInfo.boards`."""
     return dict.fromkeys(boards, place)

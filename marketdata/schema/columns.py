@@ -1,4 +1,4 @@
-"""The declaration of a column: its name, its texts, its unit, its definition, and where it is shown."""
+"""The declaration of a column: its name, its texts, its unit, its definition, and its boards."""
 
 import enum
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Unit(enum.StrEnum):
-    """What the numbers of a column are; a client formats by it."""
+    """The unit of the numbers of a column. Clients format the numbers by it."""
 
     DOLLARS = "dollars"
     PERCENT = "percent"
@@ -36,8 +36,8 @@ _DECIMALS: Final[Mapping[Unit, int]] = {
 
 SIGNIFICANT_DIGITS: Final = 4
 MOST_DECIMALS: Final = 10
-"""Dollars keep so many significant digits where the decimals of their unit leave fewer, with so many decimals
-at most. So a price of a fraction of a cent is not 0."""
+"""Small dollar amounts get more decimals than their unit has, until they show `SIGNIFICANT_DIGITS` digits or
+have `MOST_DECIMALS` decimals. So a price of a fraction of a cent is not shown as 0."""
 
 YES_OR_NO: Final[Mapping[int, str]] = MappingProxyType({0: "no", 1: "yes"})
 
@@ -45,12 +45,12 @@ YES_OR_NO: Final[Mapping[int, str]] = MappingProxyType({0: "no", 1: "yes"})
 class ColumnInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """A column of numbers, declared once, by its owner.
 
-    `label` is its name for people, `short` the same where there is little room (the label itself if empty).
-    `description` says in a few words what it is. `definition` says it exactly, in Markdown, for
-    docs/metrics.md. `signed` marks a change, which is shown with its sign and in the colour of its direction.
-    `codes` say what the numbers of a `Unit.CODE` mean. `boards` says on which boards it stands, and at which
-    place of each: lower places come first, and stay where there is little room. A column with `shown=False`
-    is sent to nobody.
+    `label` is the name that users see, `short` a shorter one for narrow screens (empty: the label).
+    `description` explains the column in a few words, `definition` exactly, in Markdown, for docs/metrics.md.
+    `signed` marks a change, which is shown with its sign and in the colour of its direction. `codes` gives
+    the meanings of the numbers of a `Unit.CODE`. `boards` gives the place of the column on each of its
+    boards: lower places come first, and are the last to be hidden on narrow screens. A column with
+    `shown=False` is not sent to clients.
     """
 
     name: str
@@ -66,14 +66,14 @@ class ColumnInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def short_label(self) -> str:
-        """The label where there is little room."""
+        """The label for narrow screens."""
         return self.short or self.label
 
     @property
     def decimals(self) -> int:
-        """How many decimals go over the wire; with 0 the numbers are integers in JSON.
+        """How many decimals are sent; with 0 the numbers are integers in JSON.
 
-        Dollars have more where that is needed: see `SIGNIFICANT_DIGITS`.
+        Small dollar amounts have more: see `SIGNIFICANT_DIGITS`.
         """
         return _DECIMALS[self.unit]
 
@@ -84,5 +84,5 @@ def names(columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
 
 
 def shown_names(columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
-    """The names of those columns that clients are sent, in their order."""
+    """The names of the columns that are sent to clients, in their order."""
     return names(column for column in columns if column.shown)

@@ -1,4 +1,4 @@
-"""The schema written down: as JSON, as TypeScript, and as the tables of docs/metrics.md. Pure."""
+"""Writes the schema as JSON, as TypeScript, and as the tables of docs/metrics.md. No I/O."""
 
 import json
 import re
@@ -30,36 +30,36 @@ _OTHER_OWNERS: Final = "other_owners"
 _TYPESCRIPT_HEAD: Final = """\
 // Written by `make schema` from what the analyzers declare. Do not edit.
 
-/** What the numbers of a column are. */
+/** The unit of the numbers of a column. */
 export type Unit =
   | {units};
 
-/** A column as people read it. */
+/** A column as users see it. */
 export interface Column {{
   readonly name: ColumnName;
   readonly label: string;
-  /** The label where there is little room. */
+  /** The label for narrow screens. */
   readonly shortLabel: string;
   readonly unit: Unit;
-  /** A change: shown with its sign, and coloured by it. */
+  /** A change, which is shown with its sign and coloured by it. */
   readonly signed: boolean;
   readonly description: string;
-  /** What the numbers of a code mean; empty for other columns. */
+  /** The meanings of the numbers of a code; empty for other columns. */
   readonly codes: ReadonlyMap<number, string>;
 }}
 """
 
 
 def encode_schema(schema: Schema) -> bytes:
-    """The schema as JSON, a line for each value, so that a change is seen as one."""
+    """The schema as JSON with one value on each line, so that differences are easy to read."""
     return msgspec.json.format(msgspec.json.encode(schema, enc_hook=dict), indent=1) + b"\n"
 
 
 def decode_schema(data: bytes) -> Schema:
-    """The schema that `encode_schema` wrote.
+    """The schema in data that `encode_schema` wrote.
 
     Raises:
-        SchemaError: it is not one; the message says what to do.
+        SchemaError: the data is not a schema; the message says what to do.
     """
     try:
         return _decoder.decode(data)
@@ -70,7 +70,7 @@ def decode_schema(data: bytes) -> Schema:
 
 
 def typescript(schema: Schema) -> str:
-    """The schema for the browser code: the columns that are shown, those of each board, and symbol feeds."""
+    """The schema for the browser code: the shown columns, the columns of each board, and symbol feeds."""
     columns = {name: _fields(column) for name, column in schema.shown.items()}
     symbol_feeds = [*(view.feed for view in schema.views), *(each.feed for each in schema.lists)]
     boards = {board.name: json.dumps(schema.board_columns(board)) for board in schema.boards}
@@ -78,9 +78,9 @@ def typescript(schema: Schema) -> str:
         _TYPESCRIPT_HEAD.format(units=_union(_UNIT_TEXTS)),
         f"export type ColumnName =\n  | {_union(columns)};\n",
         "export const COLUMNS: Readonly<Record<ColumnName, Column>> = " + _record(columns),
-        "/** By board, its columns in the order of their importance; the one that ranks it stands first. */\n"
+        "/** The columns of each board by importance; the ranking column is first. */\n"
         "export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = " + _record(boards),
-        "/** Feeds of one symbol, which stands in the place of `{symbol}`. */\n"
+        "/** Feeds of one symbol, which replaces `{symbol}`. */\n"
         "export type SymbolFeed =\n  | " + _union(symbol_feeds) + ";\n",
     )
     return "\n".join(parts)
@@ -109,13 +109,13 @@ def _fields(column: ColumnInfo) -> str:
 
 
 def with_tables(page: str, schema: Schema) -> str:
-    """The page with the tables between its marks written anew.
+    """The page with new tables between its marks.
 
-    `<!-- schema: NAME -->` and `<!-- end of schema -->` enclose the table of an owner, of `boards`, of
-    `streams`, of `symbol_feeds`, those of `lists`, or of `other_owners`: those without marks of their own.
+    `<!-- schema: NAME -->` and `<!-- end of schema -->` enclose a table. NAME is an owner, `boards`,
+    `streams`, `symbol_feeds`, `lists`, or `other_owners` (the owners without marks of their own).
 
     Raises:
-        SchemaError: a mark names what nobody declares, or marks are missing.
+        SchemaError: a mark names neither an owner nor one of the other tables, or marks are missing.
     """
     owners = {owner.name: owner for owner in schema.owners}
     marked = [name for _, name, _, _ in _MARKED.findall(page)]
@@ -135,7 +135,7 @@ def with_tables(page: str, schema: Schema) -> str:
             return match[1] + general[name]() + match[4]
         if name not in owners:
             known = ", ".join((*owners, *general))
-            raise SchemaError(f"<!-- schema: {name} --> names nobody who declares columns; there are {known}")
+            raise SchemaError(f"<!-- schema: {name} --> names no owner of columns; there are {known}")
         return match[1] + _columns_table(owners[name].columns) + match[4]
 
     return _MARKED.sub(table, page)

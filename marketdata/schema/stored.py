@@ -1,6 +1,6 @@
-"""The schema for what cannot see the analyzers: as `make schema` wrote it down.
+"""Loads the schema that `make schema` wrote, for modules that cannot import the analyzers.
 
-`make check` holds the file to the declarations.
+`make check` compares the file with the declarations.
 """
 
 from collections.abc import Mapping
@@ -14,4 +14,4 @@ from marketdata.schema.export import decode_schema
 PATH: Final = Path(__file__).with_name("schema.json")
 SCHEMA: Final[Schema] = decode_schema(PATH.read_bytes())
 COLUMNS: Final[Mapping[str, ColumnInfo]] = SCHEMA.shown
-"""Every column that clients are sent, by its name."""
+"""Every column that is sent to clients, by name."""

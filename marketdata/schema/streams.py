@@ -1,4 +1,4 @@
-"""The declaration of a stream: what happened to symbols, one line for each event."""
+"""The declaration of a stream: a list of things that happened to symbols, one entry for each."""
 
 from typing import Final
 
@@ -17,14 +17,14 @@ CIRCUMSTANCES: Final = (
     "free_float",
     "prev_day_close",
 )
-"""What a line of every stream tells of its symbol beside what happened, as of the tick that published it."""
+"""The columns of the symbol's row that every entry of a stream has, as of the tick that published it."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stream of an analyzer. `columns` are what a line tells; the circumstances follow them.
+    """A stream of an analyzer. An entry has the `columns`, and after them the circumstances.
 
-    A column of the market table may stand in a stream too: then it is the same declaration. `feed` is the
-    name under which clients subscribe to it, empty where there is none.
+    A stream may use a column of the market table; then it has the same declaration. `feed` is the name by
+    which clients subscribe to the stream, empty if they cannot.
     """
 
     name: str
@@ -34,6 +34,6 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     feed: str = ""
 
     @property
-    def line(self) -> tuple[str, ...]:
-        """The names of all columns of its lines."""
+    def entry_columns(self) -> tuple[str, ...]:
+        """The names of all columns of an entry."""
         return (*names(self.columns), *CIRCUMSTANCES)

@@ -1,4 +1,4 @@
-"""The declarations of feeds of one symbol: views of its row, and lists of what it has several of."""
+"""The declarations of feeds of one symbol: views of its row, and lists such as its trades."""
 
 from typing import Final
 
@@ -7,13 +7,13 @@ import msgspec
 from marketdata.schema.columns import ColumnInfo
 
 SYMBOL_PLACE: Final = "{symbol}"
-"""Where the name of such a feed has the symbol."""
+"""The placeholder for the symbol in the name of such a feed."""
 
 
 class RowView(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a symbol's row in the market table. `columns` are names of its columns, as clients have them.
+    """A part of a symbol's row in the market table. `columns` are the names of its columns, in this order.
 
-    `feed` is the name under which clients subscribe, such as `quote:{symbol}`.
+    `feed` is the name by which clients subscribe, such as `quote:{symbol}`.
     """
 
     feed: str
@@ -23,9 +23,9 @@ class RowView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SymbolList(msgspec.Struct, frozen=True, kw_only=True):
-    """What a symbol has several of, such as its trades, oldest first. `columns` say what one of them shows.
+    """A list of a symbol, such as its trades, the oldest first. `columns` are the columns of one item.
 
-    They are no columns of the market table. `feed` is as that of a `RowView`.
+    They are not columns of the market table. `feed` is like that of a `RowView`.
     """
 
     feed: str

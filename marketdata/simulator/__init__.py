@@ -1,6 +1,6 @@
-"""The simulator: a synthetic US stock market at the pace of a clock, behind a provider's own protocol.
+"""The simulator: serves a synthetic US stock market in real time through a provider's protocol.
 
-Nothing here is market data of anybody: every name, price and volume is drawn from a seed.
-`service.py` puts the parts together. The market is `marketdata.synthetic_market`, the protocol is the
-emulator of the chosen provider (`marketdata.providers.emulator`), the pace is `pacing.py`.
+No real market data is used: every name, price and volume is drawn from a seed. `service.py` combines the
+market (`marketdata.synthetic_market`), the emulator of the chosen provider (`marketdata.providers.emulator`)
+and the pace (`pacing.py`).
 """

@@ -1,4 +1,4 @@
-"""Keeps the simulated market on its clock, and says so when it cannot."""
+"""Keeps the simulated market on time, and reports when it cannot."""
 
 from typing import Final
 
@@ -8,10 +8,10 @@ _MAX_LAG_SECONDS: Final = 1.0
 
 
 class Pacer:
-    """Says how many steps are due. Pure arithmetic over an injected clock.
+    """Decides when a step of the market is due, by an injected clock.
 
-    When the market falls more than a second behind, its clock is set back by the whole lag, and the lag is
-    reported: market time then runs late by that much, instead of a burst that nobody asked for.
+    If the market is more than a second behind, its clock is set back by the whole lag, and the lag is
+    reported. Market time is then late by that much. Catching up would send an unrealistic burst of events.
     """
 
     def __init__(self, clock: Clock, step_seconds: float) -> None:
@@ -20,7 +20,7 @@ class Pacer:
         self._next_at = clock.monotonic() + step_seconds
 
     def take_slip(self) -> float:
-        """Seconds of real time by which the clock had to be set back now; 0 while the market keeps up."""
+        """Seconds of real time by which the clock was set back just now; 0 while the market keeps up."""
         lag = self._clock.monotonic() - self._next_at
         if lag <= _MAX_LAG_SECONDS:
             return 0.0

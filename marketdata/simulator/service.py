@@ -27,12 +27,12 @@ from marketdata.synthetic_market.scenarios import ORDINARY, Scenario
 from marketdata.synthetic_market.universe import build_universe, check_symbol_count
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import Holiday
+from marketdata.units import MS_PER_SECOND
 
 DEFAULT_SYMBOLS: Final = 11_000
 MIN_SPEED: Final = 1.0
 MAX_SPEED: Final = 60.0
 _STEP_SECONDS: Final = 0.1
-_MS_PER_SECOND: Final = 1_000
 
 log = get_logger(__name__)
 
@@ -41,9 +41,9 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What to simulate, and where to serve it.
 
     `start_ms` is market time (epoch milliseconds) at the start of the process; `speed` is how many market
-    seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` are for calls about the
-    calendar only. `provider` names whose protocol it is. A frame holds at most `events_per_frame` events
-    (None: as many as is usual for the provider).
+    seconds pass in a real one, 1 to 60. Port 0 takes a free one. `holidays` are only for REST calls about
+    the calendar. `provider` names the provider whose protocol is served. A frame holds at most
+    `events_per_frame` events (None: the usual number of the provider).
 
     Raises:
         ConfigurationError: the speed, the number of symbols or the size of frames is out of range, or the
@@ -64,7 +64,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     holidays: Sequence[Holiday] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what could not be simulated."""
+        """Refuse values that cannot be simulated."""
         check_symbol_count(self.symbol_count)
         if not MIN_SPEED <= self.speed <= MAX_SPEED:
             raise ConfigurationError(f"speed must be {MIN_SPEED:g} to {MAX_SPEED:g}, got {self.speed:g}")
@@ -115,17 +115,17 @@ class SimulatorService(ProtocolService):
         return self._server
 
     async def play(self, stopping: asyncio.Event) -> None:
-        """Let the market go on with the clock."""
+        """Advance the market with the clock."""
         log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
         pacer = Pacer(self._clock, _STEP_SECONDS)
-        step_ms = round(_STEP_SECONDS * self._config.speed * _MS_PER_SECOND)
+        step_ms = round(_STEP_SECONDS * self._config.speed * MS_PER_SECOND)
         while not stopping.is_set():
             self._report_slip(pacer.take_slip())
             if pacer.take_step():
                 blocks = self.market.step(step_ms)
                 self._server.declare_clock(self.market.now_ms)
                 self._server.publish(blocks)
-                # Steps that are made up for in a row must not outrun a client that reads as fast as it can.
+                # Several due steps follow each other without a pause. Clients must have time to read them.
                 await self._server.flush(_STEP_SECONDS)
                 continue
             await stopped_within(stopping, pacer.seconds_to_next())

@@ -1,4 +1,4 @@
-"""How many events the market sends, and which symbols they fall on."""
+"""How many events the market sends, and of which symbols."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,9 +16,9 @@ _BISECTION_STEPS: Final = 40
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Events per second of real time, over the whole market.
 
-    Minute aggregates are not a rate: one per minute for each symbol that traded in it. With
-    `follows_session` the figures hold for the mean of the regular session, and the hour of the day scales
-    them (more at the open, a fifth before it); without, they hold at any hour, as load tests want.
+    Minute aggregates have no rate: there is one per minute for each symbol that traded in it. With
+    `follows_session` the figures are means of the regular session, and the time of the day scales them (more
+    at the open, a fifth before it). Without it they hold at any time, for load tests.
     """
 
     aggregates_per_second: float
@@ -40,7 +40,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_PROFILE: Final = "demo"
-# Sizes of the real feed, from public figures; `demo` leaves a small machine room for everything else.
+# Rates of the real feed, from public figures. `demo` is small enough for the whole platform on one machine.
 PROFILES: Final[Mapping[str, Rates]] = {
     "demo": Rates(aggregates_per_second=4_000, trades_per_second=4_000, quotes_per_second=7_000),
     "quiet": Rates(aggregates_per_second=1_000, trades_per_second=2_000, quotes_per_second=8_000),
@@ -51,9 +51,9 @@ DEFAULT_MIX: Final = "A:4,T:10,Q:40"
 
 
 def rates_of_total(events_per_second: float, mix: str, symbol_count: int) -> Rates:
-    """Constant rates that add up to a total, shared out by a mix such as `A:4,T:10,Q:40`.
+    """Constant rates that add up to a total, divided by a mix such as `A:4,T:10,Q:40`.
 
-    A symbol has at most one second aggregate a second: what that bound takes from A goes to the others.
+    A symbol has at most one second aggregate a second. The rest of the share of A goes to the other types.
 
     Raises:
         ConfigurationError: the mix is not understood, or the total is out of range.
@@ -76,9 +76,9 @@ def rates_of_total(events_per_second: float, mix: str, symbol_count: int) -> Rat
 
 
 def surge_factor(rates: Rates, events_per_second: float, symbol_count: int) -> float:
-    """By what factor trades and quotes must come more often for a total, where a surge lifts all rates alike.
+    """The factor by which a surge must multiply the rates of trades and quotes to reach a total.
 
-    The second aggregates follow only up to one for each symbol.
+    The rate of second aggregates is multiplied, too, but stays at most one for each symbol.
     """
     prints = rates.trades_per_second + rates.quotes_per_second
     factor = events_per_second / (rates.aggregates_per_second + prints)
@@ -88,10 +88,10 @@ def surge_factor(rates: Rates, events_per_second: float, symbol_count: int) -> f
 
 
 def parse_mix(mix: str) -> dict[str, float]:
-    """Shares by type of a text such as `A:4,T:10,Q:40` (aggregates, trades, quotes); one not named has none.
+    """The share of each type in a text such as `A:4,T:10,Q:40` (aggregates, trades, quotes); 0 if not named.
 
     Raises:
-        ConfigurationError: another type, a share that is no number from 0, or nothing above 0.
+        ConfigurationError: an unknown type, a share that is not a number from 0, or no share above 0.
     """
     shares = dict.fromkeys("ATQ", 0.0)
     for part in mix.split(","):
@@ -111,7 +111,7 @@ def parse_mix(mix: str) -> dict[str, float]:
 
 
 class Activity:
-    """Draws the symbols of events: the more a symbol trades in a day, the more often."""
+    """Draws the symbols of events. A symbol that trades more in a day is drawn more often."""
 
     def __init__(self, trades_of_day: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._trades_of_day: Final = trades_of_day
@@ -122,14 +122,14 @@ class Activity:
         self._chances_hold_for: float | None = None
 
     def silence(self, halted: NDArray[np.int64]) -> None:
-        """Let these symbols, and no others, have no events."""
+        """Stop the events of these symbols, and only of these."""
         self._weights = self._trades_of_day.copy()
         self._weights[halted] = 0
         self._cumulative = np.cumsum(self._weights)
         self._chances_hold_for = None
 
     def traders(self, expected: float) -> NDArray[np.int64]:
-        """The symbols that trade in one second, ascending and each once, `expected` of them on average."""
+        """The symbols that trade in one second, ascending and unique; on average `expected` symbols."""
         if expected != self._chances_hold_for:
             self._chances = trading_chances(self._weights, expected)
             self._chances_hold_for = expected
@@ -143,7 +143,7 @@ class Activity:
 
 
 def trading_chances(weights: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
-    """The chance of each symbol to trade within a second, so that they add up to `expected`.
+    """The probability of each symbol to trade within a second. Their sum is `expected`.
 
     Trades arrive independently (Poisson), so the chance is 1 - exp(-weight * x); x is found by bisection.
     """

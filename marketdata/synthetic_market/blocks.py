@@ -1,9 +1,8 @@
-"""Events of a step of the market as columns, in no provider's spelling.
+"""Events of a step of the market as columns, independent of a provider's format.
 
-An event becomes an object, or text, only where a client subscribed to it. That is the work of a provider's
-emulator. Rendering an event costs most of a microsecond, copying one a twentieth of that. So beyond some
-thousand events a step, the market describes the first ones only, the *prototypes*, and the others repeat
-them in turn.
+A provider's emulator makes objects or text of an event only if a client subscribed to it. Rendering an event
+takes almost a microsecond, copying it a twentieth of that. So if a step has more than some thousand events,
+the market draws only the first of them, the *prototypes*, and the others repeat these in turn.
 """
 
 import enum
@@ -17,22 +16,22 @@ EventColumn: TypeAlias = NDArray[Any]
 
 
 class EventKind(enum.Enum):
-    """What kind of events a block has, and so which columns.
+    """The kind of events in a block, which decides its columns.
 
-    Columns that `marketdata.events` has are named and measured as there. Beside them: `tape` (1 to 3) of
-    all but aggregates, and what is said of each kind here.
+    Columns that `marketdata.events` defines have the same names and units here. All kinds but aggregates also
+    have `tape` (1 to 3). Further columns are documented at each kind.
     """
 
     SECOND_AGGREGATE = enum.auto()
-    """`AGGREGATE_COLUMNS`; `official_open_price` is there only after the open."""
+    """`AGGREGATE_COLUMNS`; `official_open_price` exists only after the open."""
     MINUTE_AGGREGATE = enum.auto()
     """The same."""
     TRADE = enum.auto()
-    """`exchange` (a place in `prints.VENUES`), `reporting_facility` (1 to 3, or 0 for prints of an exchange),
-    `participant_timestamp` (epoch milliseconds), `conditions` (bits of `prints.TradeCondition`), and the
-    columns of `TRADE_COLUMNS` but `rules` and `identity`. `fractional_size` is NaN for whole sizes."""
+    """`exchange` (an index into `prints.VENUES`), `reporting_facility` (1 to 3, or 0 for trades on an
+    exchange), `participant_timestamp` (epoch milliseconds), `conditions` (bits of `prints.TradeCondition`),
+    and `TRADE_COLUMNS` without `rules` and `identity`. `fractional_size` is NaN for whole sizes."""
     QUOTE = enum.auto()
-    """`QUOTE_COLUMNS`; `bid_exchange` and `ask_exchange` (places in `prints.VENUES`),
+    """`QUOTE_COLUMNS`; `bid_exchange` and `ask_exchange` (indexes into `prints.VENUES`),
     `participant_timestamp`, and two flags: `is_regular` (a condition is stated, the regular one) and
     `has_indicator`."""
     PRICE_BANDS = enum.auto()
@@ -43,8 +42,8 @@ class EventKind(enum.Enum):
 class EventBlock:
     """Events of one kind in order of time.
 
-    `symbol_index` numbers the symbols of `symbols`, an object array of all tickers; the symbol itself is
-    not part of `columns`. A column that is not there is absent for all events of the block.
+    `symbol_index` holds indexes into `symbols`, an object array of all tickers; the symbol itself is not in
+    `columns`. A missing column means that no event of the block has the field.
     """
 
     __slots__ = ("columns", "kind", "symbol_index", "symbols")
@@ -66,11 +65,11 @@ class EventBlock:
         return len(self.symbol_index)
 
     def chosen(self, rows: NDArray[np.int64] | slice) -> "EventBlock":
-        """Some of the events, any of them any number of times."""
+        """The events of these rows. A row may occur several times."""
         return self.picked(rows, {})
 
     def picked(self, rows: NDArray[np.int64] | slice, replaced: Mapping[str, EventColumn]) -> "EventBlock":
-        """The same, with some columns replaced."""
+        """The events of these rows, with some columns replaced."""
         columns = {
             name: replaced[name] if name in replaced else column[rows]
             for name, column in self.columns.items()
@@ -83,10 +82,10 @@ class EventBlock:
 
 
 class RepeatedBlock:
-    """Trades or quotes, where event `k` is prototype `k % len(prototypes)` with its own time and number.
+    """Trades or quotes: event `k` is prototype `k % len(prototypes)` with its own time and number.
 
-    `times` (epoch milliseconds) and `numbers` have one entry for each event, ascending; all numbers have as
-    many digits as those of the prototypes, and begin with theirs.
+    `times` (epoch milliseconds) and `numbers` have one value for each event, ascending. All numbers have as
+    many digits as the numbers of the prototypes, and the first of them are those numbers.
     """
 
     def __init__(self, prototypes: EventBlock, times: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
@@ -100,7 +99,7 @@ class RepeatedBlock:
         return len(self.times)
 
     def chosen(self, rows: NDArray[np.int64] | slice) -> EventBlock:
-        """Some of the events, each with what it repeats."""
+        """The events of these rows, with the columns of their prototypes."""
         numbered = np.arange(len(self))[rows]
         prototype = numbered % len(self.prototypes)
         columns = self.prototypes.columns

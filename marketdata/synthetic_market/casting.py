@@ -1,4 +1,4 @@
-"""Which symbols a scenario's story happens to on its day, and when: plans become moves and pauses."""
+"""Chooses the symbols and times of a scenario on its day: plans become price moves and trading pauses."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -12,17 +12,17 @@ from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.price_moves import BandPressure, Climb, MarketDip, PriceMove
 from marketdata.synthetic_market.scenarios import PausePlan, RunnerPlan, Scenario
 from marketdata.synthetic_market.universe import SecurityType, Universe
+from marketdata.units import MS_PER_SECOND
 
-_MS_PER_SECOND: Final = 1_000
-# A paused symbol under way at the start has so much of its five minutes left, and each next one more.
+# The time left of the first pause that is under way at the start. Each further such pause ends later.
 _FIRST_REOPENING_MS: Final = 20_000
-# The pressed price stays this much of the way inside the band, so that the noise of prints does not cross it.
+# A price under pressure stays this fraction inside the band, so that the noise of trades does not cross it.
 _WITHIN_BAND: Final = 0.97
 _SHARES: Final = frozenset({SecurityType.COMMON_SHARE, SecurityType.DEPOSITARY_RECEIPT})
 
 
 class Cast(msgspec.Struct, frozen=True):
-    """The scenario on its day: moves of prices, pauses (None: drawn as on any day), symbols in demand."""
+    """The scenario on its day: price moves, trading pauses (None: as on any day), symbols in demand."""
 
     moves: Sequence[PriceMove] = ()
     pauses: Sequence[Halt] | None = None
@@ -49,7 +49,7 @@ def cast_scenario(scenario: Scenario, universe: Universe, path: IntradayPath, st
 
 
 def _climb(plan: RunnerPlan, universe: Universe, start_ms: int) -> Climb:
-    """Among shares of 1 to 10 dollars, as far as there are any: a doubling is then a matter of minutes."""
+    """Choose among shares of 1 to 10 dollars, if there are any: these can double within minutes."""
     shares = np.array([kind in _SHARES for kind in universe.security_types])
     shares &= universe.has_float & ~universe.is_test_issue
     low_priced = shares & (universe.base_price >= 1) & (universe.base_price <= 10)
@@ -61,7 +61,7 @@ def _climb(plan: RunnerPlan, universe: Universe, start_ms: int) -> Climb:
 
 
 def _paused_rows(plan: PausePlan, universe: Universe) -> Sequence[int]:
-    """The most traded Nasdaq-listed symbols, which everybody can see fall silent."""
+    """The most traded Nasdaq-listed symbols: their silence is easy to see."""
     listed = (universe.tape == halts.NASDAQ_TAPE) & ~universe.is_test_issue
     busiest_first = np.argsort(-np.where(listed, universe.base_volume, -1.0), kind="stable")
     rows: list[int] = busiest_first[: min(plan.under_way + plan.count, int(listed.sum()))].tolist()
@@ -81,7 +81,7 @@ def _pauses(plan: PausePlan, rows: Sequence[int], start_ms: int) -> Iterator[Hal
 def _band_pressures(
     plan: PausePlan, pauses: Sequence[Halt], universe: Universe, path: IntradayPath
 ) -> Iterator[BandPressure]:
-    """Up and down in turn."""
+    """Pressures on the upper and the lower band in turn."""
     percentage = halts.band_percentage(path.previous_close, universe.tier)
     for position, pause in enumerate(pauses[plan.under_way :]):
         limit_state_ms = pause.start_ms - _ms(plan.limit_state_seconds)
@@ -96,4 +96,4 @@ def _band_pressures(
 
 
 def _ms(seconds: float) -> int:
-    return round(seconds * _MS_PER_SECOND)
+    return round(seconds * MS_PER_SECOND)

@@ -1,9 +1,9 @@
 """One bar per symbol and date, derived from the seed and the date alone.
 
-So every question about a past day has one answer, in whatever order the days are asked for: the
-logarithmic close of a date is the base price plus the fading sum of the shocks of the last weekdays, and
-the shocks of a date come from a generator that is seeded with that date. Previous close, average volume
-and the running day agree because they are read from the same place.
+So the facts of a past day do not depend on the order in which days are requested. The logarithmic close of a
+date is the base price plus the fading sum of the shocks of the last weekdays. The shocks of a date come from
+a generator that is seeded with that date. Previous close, average volume and the running day agree because
+they have the same source.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from marketdata.synthetic_market.universe import Universe
 
 Column = NDArray[np.float64]
 
-# A shock fades by a tenth each weekday, so that after 40 of them what is left (1.5 %) can be cut off.
+# A shock fades by a tenth each weekday. After 40 weekdays the rest (1.5 %) is ignored.
 _FADING: Final = 0.9
 _MEMORY_WEEKDAYS: Final = 40
 _GAP_UP_SHARE: Final = 0.004
@@ -29,7 +29,7 @@ _CACHED_DATES: Final = 256
 
 
 class DayFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a date holds for each symbol, before anything of it is traded.
+    """The facts of a date for each symbol, as they are drawn before the day begins.
 
     `overnight_gap` and `day_return` are logarithmic; `volume` is the day's total in whole shares.
     """
@@ -41,7 +41,7 @@ class DayFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DailyPrices:
-    """Closes and shocks of any date. Deterministic in (universe, seed, date); caches what it computed."""
+    """Closes and shocks of any date. They depend only on universe, seed and date; results are cached."""
 
     def __init__(self, universe: Universe, seed: int) -> None:
         self._universe: Final = universe
@@ -89,7 +89,7 @@ def _weekday_before(date: dt.date) -> dt.date:
 
 
 def _movers(rng: np.random.Generator, universe: Universe, share: float) -> NDArray[np.int64]:
-    """Symbols that news hits today: rather the cheap than the expensive ones, at least one."""
+    """The symbols with news today: at least one, and more often cheap ones."""
     count = len(universe)
     appeal = 1 / (1 + universe.base_price)
     return rng.choice(count, size=max(1, round(share * count)), replace=False, p=appeal / appeal.sum())
@@ -110,7 +110,7 @@ def _add_gappers(
 def _add_runners(
     rng: np.random.Generator, universe: Universe, day_return: Column, interest: Column
 ) -> tuple[Column, Column]:
-    """Names that climb all day: +20 to +120 % from open to close."""
+    """Symbols that climb all day: +20 to +120 % from open to close."""
     runners = _movers(rng, universe, _RUNNER_SHARE)
     day_return[runners] = np.log1p(rng.uniform(0.20, 1.20, len(runners)))
     interest[runners] *= rng.uniform(5, 40, len(runners))

@@ -1,4 +1,4 @@
-"""Kinds of odd input that a scenario asks for, and when each is due. An emulator has the recipes."""
+"""The kinds of bad input of a scenario, and when each is due. The emulators make the bad events."""
 
 import enum
 from collections.abc import Mapping
@@ -6,17 +6,18 @@ from typing import Final
 
 import numpy as np
 
-_MS_PER_HOUR: Final = 3_600_000
+from marketdata.units import MS_PER_HOUR
+
 _MINUTES_PER_HOUR: Final = 60
 
 
 class Defect(enum.StrEnum):
-    """What is wrong with an event or a frame, or what a careless reader would take for wrong."""
+    """A defect of an event or a frame, or a valid form that a careless reader would refuse."""
 
     LATE = "late"
-    """A second aggregate of a quarter of an hour ago, with half of the day's volume."""
+    """A second aggregate with a time 15 minutes back, and half of the day's volume."""
     DUPLICATE = "duplicate"
-    """A trade of the same frame once more, byte for byte."""
+    """An exact copy of a trade in the same frame."""
     OUT_OF_ORDER = "out_of_order"
     """A trade with the time and number of five seconds before its neighbours."""
     RESENT_BAR = "resent_bar"
@@ -26,7 +27,7 @@ class Defect(enum.StrEnum):
     MISSING_SYMBOL = "missing_symbol"
     """A trade without its symbol."""
     UNKNOWN_EVENT = "unknown_event"
-    """An event of a type that there is not."""
+    """An event of an unknown type."""
     NOT_A_NUMBER = "not_a_number"
     """A frame with one trade at the price `NaN`, which is not JSON."""
     MALFORMED = "malformed"
@@ -47,7 +48,7 @@ class Defect(enum.StrEnum):
     AHEAD_BAR = "ahead_bar"
     """A second aggregate stamped one day ahead."""
     AHEAD_QUOTE = "ahead_quote"
-    """A quote stamped four hours ahead: before the open it lies behind it."""
+    """A quote stamped four hours ahead: sent before the open, its time is after the open."""
     AHEAD_BANDS = "ahead_bands"
     """A frame with nothing but price bands stamped ten days ahead."""
     YEAR_2100 = "year_2100"
@@ -55,7 +56,7 @@ class Defect(enum.StrEnum):
     YEAR_1970 = "year_1970"
     """A trade stamped within the first second of 1970."""
     START_AHEAD = "start_ahead"
-    """A second aggregate with a right end, whose start is stamped four hours ahead."""
+    """A second aggregate with a correct end and a start that is four hours ahead."""
     YESTERDAY = "yesterday"
     """A second aggregate stamped one day back."""
     TIME_IN_SECONDS = "time_in_seconds"
@@ -74,7 +75,7 @@ class Defect(enum.StrEnum):
     INFINITY_BESIDE = "infinity_beside"
     """A quote with the bid `-Infinity` among good ones: the whole frame is no JSON."""
     HUGE_NUMBER = "huge_number"
-    """A trade at the price `1e999`: JSON, but no number that a computer has."""
+    """A trade at the price `1e999`: valid JSON, but too large for a double."""
     TEXT_FOR_NUMBER = "text_for_number"
     """A trade whose price is a text."""
     NUMBER_FOR_SYMBOL = "number_for_symbol"
@@ -82,70 +83,70 @@ class Defect(enum.StrEnum):
     NUMBER_FOR_TYPE = "number_for_type"
     """An event whose type is a number."""
     DEEP_NESTING = "deep_nesting"
-    """A trade with a field of 5,000 arrays in each other, among good ones."""
+    """A trade with a field of 5,000 nested arrays, among good ones."""
     STATUS_WITHOUT_NAME = "status_without_name"
     """A status event without its name."""
     STATUS_OF_NUMBERS = "status_of_numbers"
     """A status event whose texts are numbers."""
     UNHEARD_STATUS = "unheard_status"
-    """A status event that no documentation has."""
+    """An undocumented status event."""
 
     UNREAD_NULLS = "unread_nulls"
-    """A trade with null for its id, exchange, tape, number and conditions. It is a trade."""
+    """A trade with null for its id, exchange, tape, number and conditions. It is valid."""
     UNREAD_TYPES = "unread_types"
-    """A trade whose id is a number and whose participant time is a text. It is a trade."""
+    """A trade whose id is a number and whose participant time is a text. It is valid."""
     BAR_WITHOUT_AVERAGE = "bar_without_average"
-    """A second aggregate of the same frame once more, without its average size. It is a bar."""
+    """A copy of a second aggregate in the same frame, without its average size. It is valid."""
     HALT_WITH_NULL_BANDS = "halt_with_null_bands"
-    """A halt whose bands are null. It is a halt."""
+    """A halt whose bands are null. It is valid."""
     HALT_WITHOUT_BANDS = "halt_without_bands"
-    """A halt that has no bands. It is a halt."""
+    """A halt without bands. It is valid."""
     OTHER_ID = "other_id"
-    """A trade that differs from a good one by its id alone. There are two trades."""
+    """A trade that differs from a good one only in its id. Both count."""
     OTHER_EXCHANGE = "other_exchange"
-    """The same by its exchange."""
+    """A trade that differs from a good one only in its exchange. Both count."""
     OTHER_TAPE = "other_tape"
-    """The same by its tape."""
+    """A trade that differs from a good one only in its tape. Both count."""
 
     CONTROL_IN_SYMBOL = "control_in_symbol"
     """A trade whose symbol has a NUL or another control character in it."""
     BLANK_IN_SYMBOL = "blank_in_symbol"
-    """A trade whose symbol is blank, or begins, ends or is parted with a blank."""
+    """A trade whose symbol is blank, or has a blank at its beginning, at its end or in it."""
     MARKUP_IN_SYMBOL = "markup_in_symbol"
     """A trade whose symbol is markup."""
     INVISIBLE_IN_SYMBOL = "invisible_in_symbol"
     """A trade whose symbol has zero-width or bidirectional characters in it."""
     INVENTED_SYMBOLS = "invented_symbols"
-    """A frame of 25 trades of symbols that nobody lists, each time of others."""
+    """A frame of 25 trades of symbols that are not listed, each time different ones."""
     TEST_ISSUE_BAR = "test_issue_bar"
     """A second aggregate of ZWZZT, a test issue, at ten times its close and a thousand times the volume."""
     TEST_ISSUE_TRADE = "test_issue_trade"
-    """A trade of it at that price."""
+    """A trade of ZWZZT at that price."""
     SUB_PENNY_BAR = "sub_penny_bar"
     """A second aggregate of PNNYQ at $0.00005."""
     SUB_PENNY_TRADE = "sub_penny_trade"
-    """A trade of it at that price."""
+    """A trade of PNNYQ at that price."""
 
 
 class DefectSchedule:
-    """When each kind is due: evenly over the hour, from a phase of its own drawn from the seed."""
+    """When each kind is due: evenly over the hour, with a phase that is drawn from the seed."""
 
     def __init__(self, per_hour: Mapping[Defect, int], *, seed: int, start_ms: int) -> None:
         self._per_hour: Final = per_hour
         self._start_ms: Final = start_ms
-        phases = np.random.default_rng([seed, 8]).integers(0, _MS_PER_HOUR, len(Defect)).tolist()
+        phases = np.random.default_rng([seed, 8]).integers(0, MS_PER_HOUR, len(Defect)).tolist()
         self._phases: Final = dict(zip(Defect, phases, strict=True))
         self._taken: Final = dict.fromkeys(per_hour, 0)
 
     def most_waiting(self, defect: Defect) -> int:
-        """How many of a kind may wait: those of a minute. What a silent channel lacks is not made up for."""
+        """How many of a kind may wait: those of one minute. The rest of a longer silence is dropped."""
         return max(1, self._per_hour[defect] // _MINUTES_PER_HOUR)
 
     def take_due(self, now_ms: int) -> dict[Defect, int]:
-        """How many of each kind became due since the last call; over any whole hour just its number."""
+        """How many of each kind became due since the last call. Over any hour it is exactly their number."""
         due = {}
         for defect, number in self._per_hour.items():
-            so_far = ((now_ms - self._start_ms) * number + self._phases[defect]) // _MS_PER_HOUR
+            so_far = ((now_ms - self._start_ms) * number + self._phases[defect]) // MS_PER_HOUR
             if so_far > self._taken[defect]:
                 due[defect] = so_far - self._taken[defect]
                 self._taken[defect] = so_far

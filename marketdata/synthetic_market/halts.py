@@ -1,7 +1,7 @@
 """Trading pauses and price bands of the limit-up/limit-down plan, drawn for a day.
 
-A pause has a notice with both bands 0, and its end five minutes later one with new bands; both only for
-Nasdaq-listed symbols (tape 3), as on the real channel. Pauses of other listings show as silence.
+A pause begins with a notice with both bands 0. It ends five minutes later with a notice with new bands. As on
+the real channel, only Nasdaq-listed symbols (tape 3) have notices. Other symbols are just silent.
 """
 
 import enum
@@ -24,7 +24,7 @@ _LAST_BEFORE_CLOSE_MS: Final = 900_000
 
 
 class BandNotice(enum.IntEnum):
-    """Why bands are sent."""
+    """The reason of a notice of price bands."""
 
     INTRADAY_UPDATE = 0
     RESTATED = 1
@@ -42,7 +42,7 @@ class Halt(msgspec.Struct, frozen=True, order=True):
 
 
 def draw_halts(universe: Universe, path: IntradayPath, seed: int) -> Sequence[Halt]:
-    """The pauses of a day in order of time: among the strongest movers, most of them in the first hour."""
+    """The pauses of a day in order of time: of the strongest movers, most of them in the first hour."""
     day = path.day
     rng = np.random.default_rng([seed, 4, day.date.toordinal()])
     moved = np.abs(np.log(path.official_close / path.official_open))
@@ -53,7 +53,7 @@ def draw_halts(universe: Universe, path: IntradayPath, seed: int) -> Sequence[Ha
     span = day.regular_close_ms - _LAST_BEFORE_CLOSE_MS - first
     starts = first + (np.sort(rng.beta(0.5, 2.5, count)) * span).astype(np.int64)
     starts[0] = first
-    # The first pause of the day is one that the feed shows.
+    # The first pause of the day is of a symbol with notices.
     nasdaq_first = sorted(chosen.tolist(), key=lambda index: universe.tape[index] != NASDAQ_TAPE)
     order = [nasdaq_first[0], *rng.permutation(nasdaq_first[1:]).tolist()]
     return tuple(
@@ -66,8 +66,8 @@ def draw_halts(universe: Universe, path: IntradayPath, seed: int) -> Sequence[Ha
 def band_percentage(previous_close: Column, tier: NDArray[np.int64]) -> Column:
     """The width of the price bands as a fraction of the reference price, outside the doubling periods.
 
-    By previous close and tier: over 3 dollars 5 % (tier 1) or 10 %; from 0.75 to 3 dollars 20 %; below,
-    the lesser of 0.15 dollars and 75 % (LULD plan, section V and appendix A).
+    It depends on previous close and tier: over 3 dollars 5 % (tier 1) or 10 %; from 0.75 to 3 dollars 20 %;
+    below, the lesser of 0.15 dollars and 75 % (LULD plan, section V and appendix A).
     """
     over_three = np.where(tier == 1, 0.05, 0.10)
     below = np.minimum(0.75, 0.15 / previous_close)

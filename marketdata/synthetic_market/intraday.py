@@ -1,9 +1,9 @@
 """Price and volume of every symbol at any instant of a trading day, in closed form.
 
-The price of a symbol is the exponential of a sum of a few fixed shapes of time with coefficients of its
-own: pre-market leads from the previous close to the official open, the regular session from the open to
-the day's close, after-hours stays near the close. One instant for the whole market is then one small
-matrix product, whatever came before it: a simulator that starts at noon is in the state of noon.
+The price of a symbol is the exponential of a sum: a few fixed functions of time, each with a coefficient of
+the symbol. Pre-market leads from the previous close to the official open, the regular session from the open
+to the day's close, and after-hours stays near the close. So the prices of the whole market at an instant are
+one small matrix product, and do not depend on earlier steps: a simulator can start at noon.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ _BUMP_FADE: Final = 0.20
 _SPIKING_SHARE: Final = 0.012
 _PRE_MARKET_VOLUME_SHARE: Final = 0.04
 _AFTER_HOURS_VOLUME_SHARE: Final = 0.03
-# The U shape: (weight, width) of the rush after the open and before the close, as fractions of the session.
+# The U shape: (weight, width) of the busy times after the open and before the close, as session fractions.
 _OPENING_RUSH: Final = (0.22, 0.06)
 _CLOSING_RUSH: Final = (0.16, 0.05)
 
@@ -62,16 +62,16 @@ def activity_at(day: TradingDay, time_ms: int) -> float:
 
 
 class IntradayPath:
-    """The course of one trading day for all symbols.
+    """The prices and volumes of one trading day for all symbols.
 
-    `previous_close`, `official_open`, `official_close` are on the tick; `day_volume` is in whole shares.
+    `previous_close`, `official_open`, `official_close` are rounded; `day_volume` is in whole shares.
     """
 
     def __init__(
         self, universe: Universe, prices: DailyPrices, day: TradingDay, previous_date: dt.date, seed: int
     ) -> None:
         self.day: Final = day
-        self.moves: Sequence[PriceMove] = ()  # what a scenario lays over the day
+        self.moves: Sequence[PriceMove] = ()  # the moves that a scenario adds to the day
         self.previous_close: Final = prices.closes(previous_date)
         self.official_open: Final = prices.opens(day.date, previous_date)
         self.official_close: Final = prices.closes(day.date)
@@ -88,7 +88,7 @@ class IntradayPath:
         self._log_close: Final = np.log(self.official_close)
 
     def prices_at(self, time_ms: int, rows: slice = slice(None)) -> Column:
-        """Fair prices at an instant, of all symbols or some, not yet on the tick."""
+        """Fair prices at an instant, of all symbols or some, not yet rounded."""
         prices = self._ordinary_prices_at(time_ms, rows)
         if self.moves:
             prices *= price_factors(self.moves, time_ms, len(self.day_volume))[rows]
@@ -100,7 +100,7 @@ class IntradayPath:
         return shares + extra_shares(self.moves, time_ms, len(shares)) if self.moves else shares
 
     def prices_of(self, row: int, times_ms: NDArray[np.int64]) -> Column:
-        """Fair prices of one symbol at many instants, not yet on the tick."""
+        """Fair prices of one symbol at many instants, not yet rounded."""
         day = self.day
         before, after = times_ms < day.regular_open_ms, times_ms > day.regular_close_ms
         prices = np.empty(len(times_ms))
@@ -137,7 +137,7 @@ class IntradayPath:
     # Below, either `part` is one instant and `rows` are many symbols, or `part` many instants of one symbol.
 
     def _pre_market(self, part: float | Column, rows: slice | int) -> Column:
-        # Most of the night's news is in the first prints; the rest comes until the open.
+        # The first trades contain most of the overnight news; the rest follows until the open.
         arrived = 0.7 + 0.3 * part
         previous = self._log_previous[rows]
         level = previous + (self._log_open[rows] - previous) * arrived

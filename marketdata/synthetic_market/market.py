@@ -1,8 +1,8 @@
 """The synthetic market in motion: each step of market time yields the events that happened in it.
 
-Volume and prices come from the day's closed-form path, so the state at any instant does not depend on how
-many events are sent; the rates only decide which symbols speak, and how often. The same universe, seed,
-start and sequence of steps give the same events, byte for byte.
+Volume and prices come from the day's closed-form path, so the state at any instant does not depend on the
+number of events. The rates only decide which symbols have events, and how many. The same universe, seed,
+start and sequence of steps give exactly the same events.
 """
 
 import datetime as dt
@@ -25,25 +25,24 @@ from marketdata.synthetic_market.scenarios import ORDINARY, Scenario
 from marketdata.synthetic_market.state import Bars, MarketState
 from marketdata.synthetic_market.universe import Universe
 from marketdata.trading_calendar import MarketSession, TradingCalendar, TradingDay
+from marketdata.units import MS_PER_MINUTE, MS_PER_SECOND
 
-_SECOND_MS: Final = 1_000
-_MINUTE_MS: Final = 60_000
-# Aggregates of a window are handed out over this time after its end, as real feeds do.
+# Aggregates of a window are sent over this time after its end, as on the real feed.
 _SECOND_BARS_SPREAD_MS: Final = 1_000
 _MINUTE_BARS_SPREAD_MS: Final = 2_000
 _NOISE: Final = 0.0003
-# So many trades, and quotes, of a step are drawn one by one; beyond that they repeat each other's details.
+# The number of trades, and of quotes, of a step that are drawn one by one; further ones repeat their details.
 MAX_PROTOTYPES: Final = 2_000
 # Test issues trade at so many times their close.
 _TEST_PRICE: Final = 10.0
-# Activity of a symbol that a scenario brings into demand, as a fraction of the most traded symbol's.
+# The activity of a symbol in demand in a scenario, as a fraction of the activity of the most traded symbol.
 _DEMAND: Final = 0.3
 
 
 class Market:
     """All symbols of a universe on the trading days of a calendar. Not safe for concurrent use."""
 
-    # These belong to the running day and are replaced together when the next one begins.
+    # These belong to the running day. They are replaced together when the next day begins.
     path: IntradayPath
     state: MarketState
     halts: Sequence[Halt]
@@ -97,7 +96,7 @@ class Market:
         return self.path.day
 
     def path_of(self, date: dt.date) -> IntradayPath:
-        """The course of any session date, whether past or running.
+        """The path of any session date, past or running.
 
         Raises:
             CalendarRangeError: the calendar does not hold the date and the session before it.
@@ -109,9 +108,9 @@ class Market:
         return path
 
     def step(self, duration_ms: int) -> Sequence[Block]:
-        """Let market time pass; the blocks of what happened, each in order of time.
+        """Advance market time; returns the blocks of events, each in order of time.
 
-        At the end of the after-hours session the next step begins the next session's day.
+        After the end of the after-hours session the next step begins the next session date.
         """
         before_ms, now_ms = self._now_ms, self._now_ms + duration_ms
         if before_ms >= self.day.after_hours_end_ms:
@@ -119,7 +118,7 @@ class Market:
             return ()
         self._now_ms = min(now_ms, self.day.after_hours_end_ms)
         self._update_halts(before_ms)
-        for boundary_ms in range(_next_multiple(before_ms, _SECOND_MS), self._now_ms + 1, _SECOND_MS):
+        for boundary_ms in range(_next_multiple(before_ms, MS_PER_SECOND), self._now_ms + 1, MS_PER_SECOND):
             self._end_second(boundary_ms)
         fair = self.path.prices_at(self._now_ms)
         blocks: list[Block] = [*self._release(), *self._trade(fair, before_ms), *self._quote(fair, before_ms)]
@@ -152,13 +151,13 @@ class Market:
         self._sequence: dict[EventKind, int] = {}
 
     def _cast(self, path: IntradayPath) -> Cast:
-        """The scenario's cast on its own day, and nobody on any other."""
+        """The scenario's cast on its day, an empty cast on any other day."""
         if path.day.date != self._scenario_date:
             return Cast()
         return cast_scenario(self._scenario, self.universe, path, self.start_ms)
 
     def _test_prices(self, date: dt.date) -> Sequence[PriceMove]:
-        """On the running day alone: so the close of the day before is a tenth of the price, day after day."""
+        """The moves of test issues, only on the running day: so their price is far from their last close."""
         rows = np.flatnonzero(self.universe.is_test_issue).tolist() if date == self._date else ()
         return [Multiple(row, _TEST_PRICE) for row in rows]
 
@@ -169,13 +168,13 @@ class Market:
         return tuple(halt for halt in drawn if halt.symbol_index not in cast.in_demand)
 
     def _due(self, kind: EventKind, before_ms: int) -> int:
-        """How many events of a kind fall into this step; what is left of a whole one is carried over."""
+        """How many events of a kind are due in this step; the fractional rest is carried over."""
         rate = {
             EventKind.TRADE: self._rates.trades_per_second,
             EventKind.QUOTE: self._rates.quotes_per_second,
             EventKind.PRICE_BANDS: self._rates.price_bands_per_second,
         }[kind]
-        seconds = (self._now_ms - before_ms) / _SECOND_MS / self._speed
+        seconds = (self._now_ms - before_ms) / MS_PER_SECOND / self._speed
         exact = rate * seconds * self._busyness(before_ms) + self._carry.get(kind, 0.0)
         self._carry[kind] = exact - int(exact)
         return int(exact)
@@ -192,8 +191,8 @@ class Market:
             self._activity.silence(np.array(silent, dtype=np.int64))
 
     def _end_second(self, end_ms: int) -> None:
-        # A session's rate is looked up by the minute: finding the chances of all symbols costs milliseconds.
-        unit_ms = _MINUTE_MS if self._scenario.course is None else _SECOND_MS
+        # The rate is updated once a minute: computing the chances of all symbols takes milliseconds.
+        unit_ms = MS_PER_MINUTE if self._scenario.course is None else MS_PER_SECOND
         busyness = self._busyness(max(self.day.day_start_ms, (end_ms - 1) // unit_ms * unit_ms))
         rows = self._activity.traders(self._rates.aggregates_per_second * busyness / self._speed)
         bars = self._second_bars(rows, end_ms)
@@ -201,10 +200,10 @@ class Market:
         in_session = opened and end_ms <= self.day.regular_close_ms
         regular_open = self.path.official_open[rows] if in_session else None
         self.state.fold(bars, end_ms, regular_open=regular_open)
-        self._hold(EventKind.SECOND_AGGREGATE, bars, end_ms, _SECOND_MS, _SECOND_BARS_SPREAD_MS)
-        if end_ms % _MINUTE_MS == 0:
+        self._hold(EventKind.SECOND_AGGREGATE, bars, end_ms, MS_PER_SECOND, _SECOND_BARS_SPREAD_MS)
+        if end_ms % MS_PER_MINUTE == 0:
             minutes = self.state.end_minute(end_ms)
-            self._hold(EventKind.MINUTE_AGGREGATE, minutes, end_ms, _MINUTE_MS, _MINUTE_BARS_SPREAD_MS)
+            self._hold(EventKind.MINUTE_AGGREGATE, minutes, end_ms, MS_PER_MINUTE, _MINUTE_BARS_SPREAD_MS)
 
     def _second_bars(self, rows: NDArray[np.int64], end_ms: int) -> Bars:
         fair = self.path.prices_at(end_ms)[rows]
@@ -313,7 +312,7 @@ class Market:
 
 
 class _HeldBars:
-    """Aggregates of one window on their way out, evenly over `spread_ms` after the window's end."""
+    """Aggregates of one window, released evenly over `spread_ms` after the window's end."""
 
     def __init__(self, block: EventBlock, end_ms: int, spread_ms: int) -> None:
         self.end_ms: Final = end_ms
@@ -332,7 +331,7 @@ class _HeldBars:
 
 
 def prototype_count(events: int) -> int:
-    """How many of a step's events are drawn one by one, so that the rest repeat them about equally often."""
+    """How many of a step's events are drawn one by one; the others repeat these about equally often."""
     repeats = -(-events // MAX_PROTOTYPES)
     return -(-events // repeats) if repeats else 0
 
@@ -342,16 +341,16 @@ def _repeated(prototypes: EventBlock, times: NDArray[np.int64], numbers: NDArray
 
 
 def quote_prices(middle: Column, half_spread_ticks: Column) -> tuple[Column, Column]:
-    """Bid and ask around fair prices, on the tick and never crossed; at least two ticks apart."""
+    """Rounded bid and ask around fair prices, at least two minimum price steps apart."""
     tick = np.where(middle >= 1, 0.01, 0.0001)
     half_spread = np.maximum(tick * half_spread_ticks, 0.0004 * middle)
     return round_price(np.maximum(middle - half_spread, tick)), round_price(middle + half_spread)
 
 
 def hold_at_band(bid: Column, ask: Column, chosen: NDArray[np.bool_], limit: LimitState) -> None:
-    """Put the best bid of the chosen quotes at the upper band, or the best offer at the lower one.
+    """Set the best bid of the chosen quotes to the upper band, or the best offer to the lower band.
 
-    The other side gives way where it would lie within: a quote is not crossed.
+    The other side moves as far as needed, so that the quote is not crossed.
     """
     tick = 0.01 if limit.band >= 1 else 0.0001
     if limit.is_upper:

@@ -1,4 +1,4 @@
-"""The limit-up/limit-down channel: halts and reopenings when they are due, band updates all the time."""
+"""The limit-up/limit-down channel: halts and reopenings when they are due, and constant band updates."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -15,14 +15,14 @@ from marketdata.synthetic_market.halts import BandNotice, Halt
 from marketdata.synthetic_market.intraday import IntradayPath
 from marketdata.synthetic_market.price_moves import BandPressure
 from marketdata.synthetic_market.universe import Universe
+from marketdata.units import NS_PER_MS
 
-_NS_PER_MS: Final = 1_000_000
-# The reference price is the mean of five minutes and so lags behind a fast move: bands can be run into.
+# The reference price is the mean of five minutes. It lags behind a fast move, so prices can reach the bands.
 _REFERENCE_AGE_MS: Final = 60_000
 
 
 class LimitState(msgspec.Struct, frozen=True):
-    """One symbol whose best bid stands at its upper band, or whose best offer stands at its lower one."""
+    """One symbol whose best bid is at its upper band, or whose best offer is at its lower band."""
 
     row: int
     band: float
@@ -72,7 +72,7 @@ class PriceBandEvents:
             return
         events.sort()
         times, rows, notices = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-        reference = self._references(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], rows, times // _NS_PER_MS)
+        reference = self._references(prices_at(now_ms - _REFERENCE_AGE_MS)[rows], rows, times // NS_PER_MS)
         high, low = halts.price_bands(reference, self._percentage[rows])
         is_halt = notices == BandNotice.HALTED
         columns = {
@@ -87,7 +87,7 @@ class PriceBandEvents:
         yield EventBlock(EventKind.PRICE_BANDS, self._symbols, rows, columns)
 
     def limit_states(self, time_ms: int) -> Iterator[LimitState]:
-        """Who is held at a band at an instant."""
+        """The symbols that are held at a band at an instant."""
         for pressure, reference in self._pressures:
             if pressure.limit_state_ms <= time_ms < pressure.reopening_ms - halts.PAUSE_MS:
                 percentage = self._percentage[[pressure.row]]
@@ -96,7 +96,7 @@ class PriceBandEvents:
                 yield LimitState(pressure.row, float((high if is_upper else low)[0]), is_upper)
 
     def _references(self, usual: Column, rows: NDArray[np.int64], times_ms: NDArray[np.int64]) -> Column:
-        """What the bands are drawn around."""
+        """The reference prices of the bands."""
         references = usual.copy()
         for pressure, held in self._pressures:
             is_held = (times_ms >= pressure.begin_ms) & (times_ms < pressure.reopening_ms)
@@ -106,7 +106,7 @@ class PriceBandEvents:
     def _announcements(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
         for pressure, _ in self._pressures:
             if before_ms <= pressure.begin_ms < now_ms:
-                yield pressure.begin_ms * _NS_PER_MS, pressure.row, BandNotice.INTRADAY_UPDATE
+                yield pressure.begin_ms * NS_PER_MS, pressure.row, BandNotice.INTRADAY_UPDATE
 
     def _in_force(self, time_ms: int) -> bool:
         return self._day.regular_open_ms <= time_ms < self._day.regular_close_ms
@@ -114,15 +114,15 @@ class PriceBandEvents:
     def _halt_events(self, before_ms: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
         for halt in self._halts:
             if before_ms <= halt.start_ms < now_ms:
-                yield halt.start_ms * _NS_PER_MS, halt.symbol_index, BandNotice.HALTED
+                yield halt.start_ms * NS_PER_MS, halt.symbol_index, BandNotice.HALTED
             if before_ms <= halt.end_ms < now_ms:
-                yield halt.end_ms * _NS_PER_MS, halt.symbol_index, BandNotice.REOPENED
+                yield halt.end_ms * NS_PER_MS, halt.symbol_index, BandNotice.REOPENED
 
     def _updates(self, before_ms: int, now_ms: int, count: int) -> Iterator[tuple[int, int, int]]:
-        offsets = self._rng.integers(0, (now_ms - before_ms) * _NS_PER_MS, count).tolist()
+        offsets = self._rng.integers(0, (now_ms - before_ms) * NS_PER_MS, count).tolist()
         kinds = self._rng.random(count).tolist()
         for offset, row, kind in zip(offsets, self._activity.prints(count).tolist(), kinds, strict=True):
             notice = BandNotice.INTRADAY_UPDATE if kind < 0.3 else BandNotice.RESTATED
             if self._tape[row] != halts.NASDAQ_TAPE:
                 notice = BandNotice.REPUBLISHED
-            yield before_ms * _NS_PER_MS + offset, row, notice
+            yield before_ms * NS_PER_MS + offset, row, notice

@@ -1,18 +1,17 @@
-"""Moves that are laid over a day's prices and volumes, as functions of market time.
+"""Moves that change a day's prices and volumes, as functions of market time.
 
-All instants are epoch milliseconds. A factor is 1 before its move begins, so the day until then is the
-undisturbed one.
+All instants are epoch milliseconds. A factor is 1 before its move begins, so the day is unchanged until then.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-_MS_PER_SECOND: Final = 1_000
+from marketdata.units import MS_PER_SECOND
 
 
 class PriceMove(Protocol):
@@ -24,16 +23,16 @@ class PriceMove(Protocol):
         ...
 
     def price_factor(self, time_ms: int) -> float:
-        """The multiple of the undisturbed price."""
+        """The factor on the price without the move."""
         ...
 
     def extra_shares(self, time_ms: int) -> int:
-        """Shares traded until then beyond those of the undisturbed day; never decreasing."""
+        """Additional shares traded until then because of the move; never decreasing."""
         ...
 
 
 class MarketDip(msgspec.Struct, frozen=True):
-    """The whole market falls by a fraction and comes back, again and again."""
+    """The whole market falls by a fraction and recovers, repeatedly."""
 
     depth: float
     first_ms: int
@@ -44,7 +43,7 @@ class MarketDip(msgspec.Struct, frozen=True):
 
     def price_factor(self, time_ms: int) -> float:
         """See `PriceMove`."""
-        since = (time_ms - self.first_ms) / _MS_PER_SECOND
+        since = (time_ms - self.first_ms) / MS_PER_SECOND
         if since < 0:
             return 1.0
         since %= self.every_seconds
@@ -83,7 +82,7 @@ class Climb(msgspec.Struct, frozen=True):
 
 
 class Multiple(msgspec.Struct, frozen=True):
-    """One symbol stands at a multiple of its price all day."""
+    """One symbol trades at a multiple of its price all day."""
 
     row: int
     multiple: float
@@ -113,7 +112,7 @@ class BandPressure(msgspec.Struct, frozen=True):
     def price_factor(self, time_ms: int) -> float:
         """See `PriceMove`."""
         arrived = (time_ms - self.begin_ms) / (self.limit_state_ms - self.begin_ms)
-        since = max(0.0, (time_ms - self.reopening_ms) / _MS_PER_SECOND)
+        since = max(0.0, (time_ms - self.reopening_ms) / MS_PER_SECOND)
         return 1 + self.change * min(1.0, max(0.0, arrived)) * math.exp(-since / self.drift_seconds)
 
     def extra_shares(self, time_ms: int) -> int:
@@ -122,7 +121,7 @@ class BandPressure(msgspec.Struct, frozen=True):
 
 
 def price_factors(moves: Sequence[PriceMove], time_ms: int, count: int) -> NDArray[np.float64]:
-    """The multiple of every symbol's undisturbed price at an instant."""
+    """For every symbol, the factor on its price without the moves, at an instant."""
     factors = np.ones(count)
     for move in moves:
         factors[slice(None) if move.row is None else move.row] *= move.price_factor(time_ms)
@@ -130,7 +129,7 @@ def price_factors(moves: Sequence[PriceMove], time_ms: int, count: int) -> NDArr
 
 
 def extra_shares(moves: Sequence[PriceMove], time_ms: int, count: int) -> NDArray[np.int64]:
-    """Every symbol's shares until an instant beyond those of the undisturbed day."""
+    """For every symbol, the additional shares until an instant because of the moves."""
     shares = np.zeros(count, dtype=np.int64)
     for move in moves:
         if move.row is not None:

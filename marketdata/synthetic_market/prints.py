@@ -1,7 +1,7 @@
-"""The details of trades and quotes: sizes, venues, conditions. Drawn once into pools, then only picked.
+"""The details of trades and quotes: sizes, venues, conditions. They are drawn once, into pools.
 
-A pool entry is a combination that occurs on the real tape; picking by index costs one NumPy operation per
-column and batch and makes no Python object per event.
+A row of a pool is a combination that occurs in the real market. Picking rows by index costs one NumPy
+operation per column and step, and no Python object per event.
 """
 
 import enum
@@ -17,7 +17,7 @@ _EXCHANGES: Final = (
     "MEMX",
 )  # fmt: skip
 VENUES: Final = (*_EXCHANGES, "FINR")
-"""Where prints come from, by market identifier (ISO 10383); the last one is FINRA: off exchange."""
+"""The venues of trades by market identifier code (ISO 10383); the last one is FINRA: off exchange."""
 
 _OFF_EXCHANGE: Final = len(_EXCHANGES)
 _OFF_EXCHANGE_SHARE: Final = 0.38
@@ -26,7 +26,7 @@ _REPORTING_FACILITIES: Final = 3
 
 
 class TradeCondition(enum.IntFlag):
-    """What is particular about a trade; 0 is a plain one."""
+    """The special conditions of a trade; 0 is a regular trade."""
 
     AVERAGE_PRICE = enum.auto()
     CASH_SALE = enum.auto()
@@ -63,7 +63,7 @@ _EXTENDED_CONDITIONS: Final[tuple[tuple[TradeCondition, float], ...]] = (
     (TradeCondition.EXTENDED_HOURS | _SWEEP_EXEMPT, 0.12),
     (TradeCondition.EXTENDED_HOURS | _SWEEP_EXEMPT | TradeCondition.ODD_LOT, 0.10),
 )
-# Prints whose price was agreed elsewhere or earlier lie off the market.
+# Trades whose price was agreed elsewhere or earlier have prices away from the market.
 _OFF_MARKET: Final = (
     TradeCondition.AVERAGE_PRICE
     | TradeCondition.CASH_SALE

@@ -1,8 +1,8 @@
-"""Days worth seeing, by name: what a scenario changes in the market and in the feed, and nothing else.
+"""Scenarios by name: each describes only its differences from an ordinary day.
 
-A scenario is a description. `surges.py` turns its course into rates, `casting.py` picks the symbols that
-its story happens to, `price_moves.py` moves their prices. The provider's emulator spoils the feed
-(`defects.py` has the kinds) and the REST service.
+`surges.py` computes the rates of a scenario, `casting.py` chooses its symbols, and `price_moves.py` moves
+their prices. The provider's emulator adds bad input to the provider's feed (`defects.py` has the kinds) and
+to the answers of the REST service.
 """
 
 import datetime as dt
@@ -17,10 +17,10 @@ from marketdata.synthetic_market.surges import OpeningSurge, RateCourse, Repeate
 
 
 class PausePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Trading pauses of Nasdaq-listed symbols: some under way at the start, the others in turn after it.
+    """Trading pauses of Nasdaq-listed symbols: some have begun before the start, the others begin after it.
 
-    A pause lasts five minutes. Those that begin after the start are preceded by a run of `approach_seconds`
-    into a price band and by a limit state of `limit_state_seconds` (15 in the limit-up/limit-down plan).
+    A pause lasts five minutes. Before a pause that begins after the start, the price moves to a price band
+    for `approach_seconds`, and stays there for `limit_state_seconds` (15 in the limit-up/limit-down plan).
     """
 
     under_way: int
@@ -34,7 +34,7 @@ class PausePlan(msgspec.Struct, frozen=True, kw_only=True):
 class RunnerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The listed share with the smallest float climbs to a multiple of its price.
 
-    Until the end of the climb so many times its float is traded.
+    Until the end of the climb its volume is a multiple of its float.
     """
 
     begin_after_seconds: float
@@ -44,7 +44,7 @@ class RunnerPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DipPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole market falls by a fraction and recovers, again and again."""
+    """The whole market falls by a fraction and recovers, repeatedly."""
 
     depth: float
     first_after_seconds: float
@@ -54,11 +54,11 @@ class DipPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """One description. What is absent stays as it is on any day of the synthetic market.
+    """The description of a scenario. A field with its default value changes nothing.
 
-    `start` is New York time. `course` replaces the session's own course of rates. With `pauses` these are
-    the only pauses of the day; `defects` are kinds of odd input with their number per hour of market time.
-    With `odd_answers` the REST service has its bad minutes, too.
+    `start` is New York time. `course` replaces the usual course of rates over the session. `pauses` are then
+    the only pauses of the day. `defects` are kinds of bad input with their number per hour of market time.
+    With `odd_answers` the REST service gives bad answers, too.
     """
 
     summary: str
@@ -122,7 +122,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         },
     ),
     "hostile": Scenario(
-        summary="a whole day from 04:00 of a provider with every known trouble, on the feed and by REST",
+        summary="a whole day from 04:00 with every known failure of a provider, on its feed and by REST",
         start=dt.time(4, 0),
         defects={
             **dict.fromkeys(Defect, 60),
@@ -134,10 +134,10 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
 
 
 def scenario_named(name: str) -> Scenario:
-    """The scenario of a name.
+    """The scenario with this name.
 
     Raises:
-        ConfigurationError: there is none of that name; the message lists them.
+        ConfigurationError: no scenario has the name; the message lists the names.
     """
     try:
         return SCENARIOS[name]

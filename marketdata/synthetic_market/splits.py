@@ -1,7 +1,7 @@
 """Share splits of the synthetic market: some in the months before it starts, and two on each session date.
 
-Simulated prices are continuous: they are in the shares of the newest day. What a date's bars looked like in
-the shares of that date, before later splits, follows from the splits between.
+Simulated prices are continuous: they are adjusted to the shares of the newest day. The unadjusted bars of an
+earlier date are computed from the splits since then.
 """
 
 import datetime as dt
@@ -18,12 +18,12 @@ from marketdata.trading_calendar import TradingCalendar
 _SPLITS_BEFORE: Final = 40
 _SPLIT_DAYS: Final = 200
 _RATIOS_BEFORE: Final = ((1, 2), (1, 3), (1, 4), (1, 10), (10, 1), (20, 1), (25, 1), (8, 1))
-# What the splits of the day are: new shares for old ones.
+# The ratios of the splits of a day: new shares for old shares.
 _RATIOS_OF_A_SESSION: Final = ((1, 4), (10, 1))
 
 
 class SimulatedSplit(msgspec.Struct, frozen=True, kw_only=True):
-    """`split_from` old shares of a symbol (its position in the universe) become `split_to` new ones."""
+    """`split_from` old shares of a symbol (its index in the universe) become `split_to` new ones."""
 
     row: int
     ticker: str
@@ -51,7 +51,7 @@ class SplitHistory:
         self.of_date = functools.lru_cache(maxsize=64)(self._of_date)
 
     def ratio_since(self, row: int, date: dt.date, today: dt.date) -> float:
-        """How many of today's shares one share of a past date has become."""
+        """How many shares of today one share of a past date corresponds to."""
         ratio = 1.0
         for split in self.until(today):
             if split.row == row and split.execution_date > date:
@@ -59,7 +59,7 @@ class SplitHistory:
         return ratio
 
     def ratios_since(self, date: dt.date, today: dt.date) -> Mapping[int, float]:
-        """The same for every symbol that was split since, by its position in the universe."""
+        """The same for every symbol that was split since, by its index in the universe."""
         rows = {split.row for split in self.until(today) if split.execution_date > date}
         return {row: self.ratio_since(row, date, today) for row in rows}
 

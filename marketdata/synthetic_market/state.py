@@ -1,4 +1,4 @@
-"""What has been traded so far today, for every symbol: the source of aggregates and of snapshots."""
+"""The day's trading so far, for every symbol: the source of aggregates and of snapshots."""
 
 from typing import Final
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from marketdata.synthetic_market.daily import Column, round_price
 from marketdata.synthetic_market.intraday import IntradayPath, grid, volume_share
+from marketdata.units import MS_PER_MINUTE
 
 _GRID_POINTS: Final = 64
-_MINUTE_MS: Final = 60_000
 
 
 class Bars(msgspec.Struct, frozen=True):
@@ -29,11 +29,11 @@ class Bars(msgspec.Struct, frozen=True):
 
 
 class MarketState:
-    """Running columns of one trading day, one row per symbol; NaN where nothing has been traded.
+    """Running columns of one trading day, one row per symbol; NaN for a symbol without trades.
 
-    `open`, `high`, `low` and `last` of the day are those of the regular session and so NaN before it, while
-    `last_price`, `accumulated_volume` and `notional` count from the day's start. Columns are read by others
-    and written only here.
+    `open`, `high`, `low` and `last` of the day are those of the regular session, so NaN before it.
+    `last_price`, `accumulated_volume` and `notional` count from the day's start. Other modules only read
+    the columns.
     """
 
     def __init__(self, path: IntradayPath, time_ms: int) -> None:
@@ -55,14 +55,14 @@ class MarketState:
             self._catch_up_regular(path, time_ms, traded)
 
     def day_vwap(self, rows: NDArray[np.int64] | slice = slice(None)) -> Column:
-        """Volume-weighted price since the day's start; NaN where nothing was traded."""
+        """Volume-weighted price since the day's start; NaN without trades."""
         volume = self.accumulated_volume[rows]
         with np.errstate(invalid="ignore"):
             vwap: Column = np.round(self.notional[rows] / np.where(volume > 0, volume, np.nan), 4)
         return vwap
 
     def fold(self, bars: Bars, time_ms: int, *, regular_open: Column | None) -> None:
-        """Take one second's bars into the day and into the running minute.
+        """Add one second's bars to the day and to the running minute.
 
         `regular_open` are the official opening prices of the bars' symbols in the regular session, else None.
         """
@@ -79,7 +79,7 @@ class MarketState:
             self.last[rows] = bars.close
 
     def end_minute(self, time_ms: int) -> Bars:
-        """The minute that ends now, for the symbols that traded in it; the next one begins empty."""
+        """The bars of the minute that ends now, of the symbols that traded in it; begins the next minute."""
         minute = self._minute
         rows = np.flatnonzero(minute.volume)
         volume = minute.volume[rows]
@@ -95,7 +95,7 @@ class MarketState:
             day_vwap=self.day_vwap(rows),
             trades=minute.trades[rows],
         )
-        self.last_minute, self.last_minute_ms = bars, time_ms - _MINUTE_MS
+        self.last_minute, self.last_minute_ms = bars, time_ms - MS_PER_MINUTE
         minute.clear()
         return bars
 
@@ -113,7 +113,7 @@ class MarketState:
 
 
 class _MinuteColumns:
-    """The running minute: only rows with a volume mean anything."""
+    """The running minute: rows without volume are undefined."""
 
     def __init__(self, count: int) -> None:
         self.open: Final = np.zeros(count)
@@ -143,7 +143,7 @@ class _MinuteColumns:
 def _mean_price(path: IntradayPath, time_ms: int) -> Column:
     """Prices from the day's start to an instant, weighted by the volume profile."""
     before = volume_share(path.day, path.day.day_start_ms)
-    # The first price has next to no weight, but is the answer at the day's very start.
+    # The first price has almost no weight, but at the day's start it is the only one.
     weighted, total = path.prices_at(path.day.day_start_ms) * 1e-12, 1e-12
     for instant in grid(path.day.day_start_ms, time_ms, _GRID_POINTS):
         share = volume_share(path.day, instant)

@@ -1,13 +1,12 @@
-"""How a scenario drives the rates: a factor over market time, in place of the session's own course."""
+"""The rates of a scenario: a factor over market time, in place of the usual course over the session."""
 
 import math
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
 from marketdata.trading_calendar import TradingDay
-
-_MS_PER_SECOND: Final = 1_000
+from marketdata.units import MS_PER_SECOND
 
 
 class RateCourse(Protocol):
@@ -37,7 +36,7 @@ class OpeningSurge(msgspec.Struct, frozen=True):
 
     def factor_at(self, time_ms: int, start_ms: int, day: TradingDay) -> float:
         """See `RateCourse`."""
-        since = (time_ms - day.regular_open_ms) / _MS_PER_SECOND
+        since = (time_ms - day.regular_open_ms) / MS_PER_SECOND
         if since < 0:
             return 1.0
         fading = max(0.0, since - self.hold_seconds) / self.decay_seconds
@@ -45,7 +44,7 @@ class OpeningSurge(msgspec.Struct, frozen=True):
 
 
 class RepeatedSurge(msgspec.Struct, frozen=True):
-    """Jumps again and again for a few seconds; in between the multiple is 1."""
+    """Jumps repeatedly for a few seconds; in between the multiple is 1."""
 
     factor: float
     first_after_seconds: float
@@ -54,5 +53,5 @@ class RepeatedSurge(msgspec.Struct, frozen=True):
 
     def factor_at(self, time_ms: int, start_ms: int, day: TradingDay) -> float:
         """See `RateCourse`."""
-        since = (time_ms - start_ms) / _MS_PER_SECOND - self.first_after_seconds
+        since = (time_ms - start_ms) / MS_PER_SECOND - self.first_after_seconds
         return self.factor if since >= 0 and since % self.every_seconds < self.hold_seconds else 1.0

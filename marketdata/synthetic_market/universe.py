@@ -1,7 +1,7 @@
-"""Who is listed in the synthetic market: facts of each symbol that do not change from day to day.
+"""The listed symbols of the synthetic market, with the facts that do not change from day to day.
 
-Everything is drawn from the seed alone. The tickers look real and some are; the names, prices, volumes
-and floats are invented for all of them.
+Everything is drawn from the seed. Some tickers exist in reality; all names, prices, volumes and floats are
+invented.
 """
 
 import bisect
@@ -51,7 +51,7 @@ _FLOAT_ROW_SHARE: Final = 0.96
 
 
 class SecurityType(enum.Enum):
-    """What kind of security a symbol is."""
+    """The type of a security."""
 
     COMMON_SHARE = enum.auto()
     DEPOSITARY_RECEIPT = enum.auto()
@@ -95,7 +95,7 @@ class Universe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_universe(seed: int, symbol_count: int) -> Universe:
-    """The universe of a seed.
+    """Draw the universe from a seed.
 
     Raises:
         ConfigurationError: the number of symbols is out of range.
@@ -127,7 +127,7 @@ def build_universe(seed: int, symbol_count: int) -> Universe:
 
 
 def check_symbol_count(symbol_count: int) -> None:
-    """Refuse a universe that is too small to have movers, or larger than any real one.
+    """Refuse a universe that is too small to have movers, or larger than a real market.
 
     Raises:
         ConfigurationError: the number of symbols is out of range.
@@ -150,7 +150,7 @@ def _draw_symbols(rng: np.random.Generator, count: int) -> tuple[str, ...]:
 
 
 def _with_test_issues(symbols: list[str]) -> tuple[str, ...]:
-    """Each in place of the drawn symbol nearest to it: nearly all others keep what is drawn for them."""
+    """Put each test issue in place of the nearest drawn symbol, so that other symbols keep their values."""
     for issue in _TEST_ISSUES:
         place = bisect.bisect(symbols, issue)
         drawn = [row for row, symbol in enumerate(symbols) if symbol not in {*_MOST_TRADED, *_TEST_ISSUES}]

@@ -26,6 +26,7 @@ from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
+from marketdata.units import MS_PER_SECOND
 
 DEADLINE_SECONDS: Final = 15.0
 
@@ -139,7 +140,7 @@ def _describe(wanted: ListenerWanted) -> str:
 
 
 def _instant(epoch_ms: int) -> str:
-    return dt.datetime.fromtimestamp(epoch_ms / 1_000, dt.UTC).isoformat(timespec="seconds")
+    return dt.datetime.fromtimestamp(epoch_ms / MS_PER_SECOND, dt.UTC).isoformat(timespec="seconds")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from marketdata.jobs import Refreshed, load_state, reference_configuration, refr
 from marketdata.reference.loader import Loaded
 from marketdata.reference.parts import Progress
 from marketdata.reference.state import LoadState
+from marketdata.units import MS_PER_SECOND
 
 
 class Command(BaseCommand):
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         if state is None:
             self.stdout.write("reference data: no load in the last day")
             return
-        reported_at = dt.datetime.fromtimestamp(state.reported_at_ms / 1000, tz=dt.UTC)
+        reported_at = dt.datetime.fromtimestamp(state.reported_at_ms / MS_PER_SECOND, tz=dt.UTC)
         detail = {
             "date": state.date,
             "steps": f"{state.done}/{state.total}",

@@ -14,6 +14,7 @@ from marketdata.recording.progress import progress_bar
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.summary import Summary, summarize
 from marketdata.recording.trading_days import new_york_time
+from marketdata.units import NS_PER_SECOND
 
 
 class Command(BaseCommand):
@@ -81,7 +82,7 @@ def _as_text(path: Path, summary: Summary) -> str:
 
 
 def _utc(time_ns: int) -> str:
-    return f"{dt.datetime.fromtimestamp(time_ns / 1e9, tz=dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
+    return f"{dt.datetime.fromtimestamp(time_ns / NS_PER_SECOND, tz=dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _new_york(time_ms: int) -> str:

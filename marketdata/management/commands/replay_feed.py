@@ -5,7 +5,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import CommandParser
 
@@ -18,8 +18,7 @@ from marketdata.recording.selection import Selection
 from marketdata.replay_server.service import ReplayConfig, ReplayService, emulator_of
 from marketdata.runtime.service_command import ServiceCommand
 from marketdata.trading_calendar.exchange import exchange_calendar_around
-
-_NANOSECONDS_PER_MS: Final = 1_000_000
+from marketdata.units import NS_PER_MS
 
 
 class Command(ServiceCommand):
@@ -76,7 +75,7 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
             symbols=symbols,
             loop=options["loop"],
         )
-        calendar = exchange_calendar_around(selection.first_market_time_ms * _NANOSECONDS_PER_MS)
+        calendar = exchange_calendar_around(selection.first_market_time_ms * NS_PER_MS)
         total = None if config.loop else selection.frame_count
         with progress_bar("replay", total, unit="frames", stream=sys.stderr) as progress:
             yield ReplayService(config, selection, calendar, progress=progress)

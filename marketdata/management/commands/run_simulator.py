@@ -27,6 +27,7 @@ from marketdata.synthetic_market.activity import (
 from marketdata.synthetic_market.scenarios import ORDINARY, SCENARIOS, Scenario, scenario_named
 from marketdata.synthetic_market.surges import RepeatedSurge
 from marketdata.trading_calendar.exchange import exchange_calendar_around, exchange_holidays
+from marketdata.units import NS_PER_MS, NS_PER_SECOND
 
 _EARLIEST_START_DAYS: Final = 3_650
 
@@ -101,7 +102,7 @@ def build_service(options: Mapping[str, Any]) -> SimulatorService:
     start = _parse_start(options["start"]) if options["start"] else None
     calendar = exchange_calendar_around(now_ns, days_before=_days_before(now_ns, start))
     if start is None:
-        today = calendar.local_time(now_ns // 1_000_000).date()
+        today = calendar.local_time(now_ns // NS_PER_MS).date()
         start = default_start(calendar.dates, today, config.scenario)
     start_ms = calendar.instant_ms(start.date(), start.time())
     holidays = exchange_holidays(start.date(), calendar.dates[-1])
@@ -168,7 +169,7 @@ def _days_before(now_ns: int, start: dt.datetime | None) -> int:
     """How many days before now the calendar must begin, so that clients can request past days."""
     if start is None:
         return 400
-    today = dt.datetime.fromtimestamp(now_ns / 1e9, tz=dt.UTC).date()
+    today = dt.datetime.fromtimestamp(now_ns / NS_PER_SECOND, tz=dt.UTC).date()
     days = (today - start.date()).days + 400
     if not 0 < days <= _EARLIEST_START_DAYS:
         raise CommandError(

@@ -29,6 +29,7 @@ from marketdata.providers.massive.framing import MAX_FRAME_BYTES, statuses_of
 from marketdata.providers.massive.market_hours import MarketHours
 from marketdata.runtime.cancellation import end
 from marketdata.trading_calendar import MarketSession
+from marketdata.units import NS_PER_SECOND
 
 CLOSE_TIMEOUT_SECONDS: Final = 2.0
 WATCH_INTERVAL_SECONDS: Final = 0.25
@@ -231,7 +232,7 @@ class FeedConnection:
         """Look up the market's hours in a task, since the answer may take seconds."""
         if self._market_hours is None or not self._live_since_ns:
             return
-        if self._clock.monotonic() - self._declared_at > DECLARATION_LIFE_NS / 1e9:
+        if self._clock.monotonic() - self._declared_at > DECLARATION_LIFE_NS / NS_PER_SECOND:
             self._market_hours.forget_feed_time()
         is_looking = self._looking is not None and not self._looking.done()
         if self._silence_seconds >= LOOK_AFTER_SECONDS and not is_looking:

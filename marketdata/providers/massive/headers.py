@@ -6,12 +6,12 @@ import msgspec
 
 from marketdata.providers.massive.wire import TAG_FIELD
 from marketdata.recording.json_frames import JsonHeaders
+from marketdata.units import NS_PER_MS
 
 STATUS: Final = "status"
 """The type of what is said of the connection."""
 
 _FIRST_NANOSECOND_TIME: Final = 10**15  # the feed counts in milliseconds, price bands in nanoseconds
-_NANOSECONDS_PER_MS: Final = 1_000_000
 
 
 class MassiveHeader(msgspec.Struct, gc=False):
@@ -41,7 +41,7 @@ class MassiveHeader(msgspec.Struct, gc=False):
     def time_ms(self) -> int:
         """Event time in epoch milliseconds; 0 when the event has none."""
         time = 0 if self.is_status else self.e or self.t
-        return time // _NANOSECONDS_PER_MS if time >= _FIRST_NANOSECOND_TIME else time
+        return time // NS_PER_MS if time >= _FIRST_NANOSECOND_TIME else time
 
     @property
     def is_status(self) -> bool:

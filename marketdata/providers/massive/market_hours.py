@@ -12,6 +12,7 @@ from marketdata.errors import ContentError, MarketDataError, ProviderUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.massive.rest.market_status import MarketStatus
 from marketdata.trading_calendar import CalendarRangeError, MarketSession, TradingCalendar
+from marketdata.units import MS_PER_SECOND, NS_PER_MS
 
 FRESH_SECONDS: Final = 60.0
 CALENDAR_SECONDS: Final = 24 * 3_600.0
@@ -19,8 +20,6 @@ CALENDAR_SECONDS: Final = 24 * 3_600.0
 CLOSED_POLL_SECONDS: Final = 60.0
 # The calendar says open and the provider does not (yet): either it is late by a little, or the day is off.
 UNCONFIRMED_POLL_SECONDS: Final = 5.0
-NANOSECONDS_PER_MS: Final = 1_000_000
-MS_PER_SECOND: Final = 1_000
 
 log = get_logger(__name__)
 
@@ -161,7 +160,7 @@ class MarketHours:
 
     async def _load_calendar(self, market_time_ms: int) -> None:
         try:
-            self._calendar = await asyncio.to_thread(self._load, market_time_ms * NANOSECONDS_PER_MS)
+            self._calendar = await asyncio.to_thread(self._load, market_time_ms * NS_PER_MS)
         except MarketDataError as error:
             self._log.warning("trading calendar not loaded", reason="calendar", error=str(error))
         else:
@@ -177,4 +176,4 @@ class MarketHours:
             return None
 
     def _now_ms(self) -> int:
-        return self._clock.time_ns() // NANOSECONDS_PER_MS
+        return self._clock.time_ns() // NS_PER_MS

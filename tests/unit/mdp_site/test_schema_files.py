@@ -153,7 +153,7 @@ def test_the_feeds_of_a_symbol_come_to_the_browser_and_the_page(copy: Path) -> N
         (
             "schema: quotes",
             "schema: quota",
-            "quota --> names nobody who declares columns; there are leaderboard",
+            "quota --> names no owner of columns; there are leaderboard",
         ),
         ("schema: boards", "schema: trades", "no mark <!-- schema: boards -->"),
     ],

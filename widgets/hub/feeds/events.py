@@ -58,7 +58,7 @@ class EventSource(FeedSource):
 
     kind: ClassVar[str] = "events"
     permission: ClassVar[str] = "alerts"
-    feeds = MappingProxyType({feed: stream.line for feed, stream in _STREAMS.items()})
+    feeds = MappingProxyType({feed: stream.entry_columns for feed, stream in _STREAMS.items()})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)

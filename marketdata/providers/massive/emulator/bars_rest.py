@@ -15,8 +15,8 @@ from marketdata.synthetic_market.intraday import IntradayPath, RegularBars
 from marketdata.synthetic_market.market import Market
 from marketdata.synthetic_market.splits import SplitHistory
 from marketdata.trading_calendar import CalendarRangeError
+from marketdata.units import MS_PER_MINUTE
 
-_MINUTE_MS: Final = 60_000
 _DEFAULT_LIMIT: Final = 5_000
 _MAX_LIMIT: Final = 50_000
 _SHARES_PER_PRINT: Final = 100
@@ -214,7 +214,7 @@ def _window_ms(query: Query) -> int | None:
         query.integer("multiplier", 1, 1, 1)
         return None
     if timespan == "minute":
-        return query.integer("multiplier", 1, 1, 60) * _MINUTE_MS
+        return query.integer("multiplier", 1, 1, 60) * MS_PER_MINUTE
     raise RestError.bad_request("timespan", f"must be day or minute, got {timespan!r}")
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from marketdata.providers.massive.emulator.recipes import Crowd, Recipe, Single, WireObject
 from marketdata.synthetic_market.defects import Defect
+from marketdata.units import MS_PER_HOUR, NS_PER_MS
 
 TEST_ISSUE: Final = "ZWZZT"
 TEST_ISSUE_CLOSE: Final = 20.0
@@ -19,10 +20,8 @@ SUB_PENNY: Final = "PNNYQ"
 SUB_PENNY_PRICE: Final = 0.00005
 INVENTED_AT_ONCE: Final = 25
 NESTED_ARRAYS: Final = 5_000
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
+_DAY_MS: Final = 24 * MS_PER_HOUR
 _YEAR_2100_MS: Final = 4_102_444_800_000
-_NS_PER_MS: Final = 1_000_000
 _TIMES_MS: Final = ("t", "pt", "trft")
 _CONTROLS: Final = ("A\0B", "\x16A", "AB\x7f", "A\nB")
 _BLANKS: Final = (" ", "A B", " AB", "AB ")
@@ -36,7 +35,7 @@ def moved(event: WireObject, by_ms: int) -> WireObject:
     if event["ev"] in {"A", "AM"}:
         return event | {"s": event["s"] + by_ms, "e": event["e"] + by_ms}
     if event["ev"] == "LULD":
-        return event | {"t": event["t"] + by_ms * _NS_PER_MS}
+        return event | {"t": event["t"] + by_ms * NS_PER_MS}
     return event | {name: event[name] + by_ms for name in _TIMES_MS if name in event}
 
 
@@ -92,11 +91,11 @@ def _time_in_seconds(trade: WireObject, _number: int) -> bytes:
 
 
 def _time_in_nanoseconds(quote: WireObject, _number: int) -> bytes:
-    return _encode(quote | {"t": quote["t"] * _NS_PER_MS})
+    return _encode(quote | {"t": quote["t"] * NS_PER_MS})
 
 
 def _bands_in_milliseconds(bands: WireObject, _number: int) -> bytes:
-    return _encode(bands | {"t": bands["t"] // _NS_PER_MS})
+    return _encode(bands | {"t": bands["t"] // NS_PER_MS})
 
 
 def _unread_types(trade: WireObject, _number: int) -> bytes:
@@ -134,7 +133,7 @@ def _other_tape(trade: WireObject, _number: int) -> bytes:
 
 
 def _start_ahead(bar: WireObject, _number: int) -> bytes:
-    return _encode(bar | {"s": bar["s"] + 4 * _HOUR_MS})
+    return _encode(bar | {"s": bar["s"] + 4 * MS_PER_HOUR})
 
 
 def _test_issue_bar(bar: WireObject, _number: int) -> bytes:
@@ -158,7 +157,7 @@ def _invented_trades(events: Sequence[WireObject], number: int) -> Sequence[Wire
 HOSTILE_EVENTS: Final[Mapping[Defect, Recipe]] = {
     Defect.AHEAD_TRADE: _shifted("T", 2 * _DAY_MS),
     Defect.AHEAD_BAR: _shifted("A", _DAY_MS),
-    Defect.AHEAD_QUOTE: _shifted("Q", 4 * _HOUR_MS),
+    Defect.AHEAD_QUOTE: _shifted("Q", 4 * MS_PER_HOUR),
     Defect.AHEAD_BANDS: _shifted("LULD", 10 * _DAY_MS, rides=False),
     Defect.YEAR_2100: _changed("T", t=_YEAR_2100_MS),
     Defect.YEAR_1970: _changed("T", t=1),
@@ -168,7 +167,7 @@ HOSTILE_EVENTS: Final[Mapping[Defect, Recipe]] = {
     Defect.TIME_IN_NANOSECONDS: Single("Q", _time_in_nanoseconds),
     Defect.BANDS_IN_MILLISECONDS: Single("LULD", _bands_in_milliseconds),
     Defect.CROWD_TOMORROW: _crowd(_DAY_MS),
-    Defect.CROWD_LATER: _crowd(4 * _HOUR_MS),
+    Defect.CROWD_LATER: _crowd(4 * MS_PER_HOUR),
     Defect.NAN_BESIDE: _raw("T", "p", b"NaN"),
     Defect.INFINITY_BESIDE: _raw("Q", "bp", b"-Infinity"),
     Defect.HUGE_NUMBER: _raw("T", "p", b"1e999"),

@@ -13,6 +13,7 @@ from aiohttp import web
 from marketdata.observability import metrics
 from marketdata.providers.massive.emulator.odd_answers import Oddity, OddSchedule, with_odd_rows
 from marketdata.providers.massive.emulator.rest_answers import cursor_of
+from marketdata.units import MS_PER_SECOND
 
 ENDLESS_BYTES: Final = 1 << 30
 _CHUNK: Final = b" " * (1 << 20)
@@ -98,7 +99,7 @@ def _echoed_key(good: _Good) -> web.Response:
 
 
 def _odd_time(good: _Good) -> web.Response:
-    return _json({**good.body, "serverTime": _ODD_TIMES[good.now_ms // 1_000 % len(_ODD_TIMES)]})
+    return _json({**good.body, "serverTime": _ODD_TIMES[good.now_ms // MS_PER_SECOND % len(_ODD_TIMES)]})
 
 
 def _page_repeats(good: _Good) -> web.Response:

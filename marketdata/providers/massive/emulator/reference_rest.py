@@ -12,6 +12,7 @@ from marketdata.synthetic_market.market import Market
 from marketdata.synthetic_market.splits import SimulatedSplit, SplitHistory
 from marketdata.trading_calendar import MarketSession
 from marketdata.trading_calendar.exchange import Holiday
+from marketdata.units import MS_PER_SECOND
 
 _COMPARISONS: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "": operator.eq,
@@ -217,5 +218,5 @@ def _hours(holiday: Holiday) -> Mapping[str, str]:
 
 
 def _utc(time_ms: int) -> str:
-    instant = dt.datetime.fromtimestamp(time_ms / 1000, tz=dt.UTC)
+    instant = dt.datetime.fromtimestamp(time_ms / MS_PER_SECOND, tz=dt.UTC)
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

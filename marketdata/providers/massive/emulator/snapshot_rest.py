@@ -11,8 +11,8 @@ from marketdata.providers.massive.emulator.bars_rest import DailyBars
 from marketdata.providers.massive.emulator.rest_answers import Query, RestError
 from marketdata.synthetic_market.daily import Column, round_price
 from marketdata.synthetic_market.market import Market, quote_prices
+from marketdata.units import NS_PER_MS
 
-_NS_PER_MS: Final = 1_000_000
 _MOVERS: Final = 20
 _MOVERS_MIN_VOLUME: Final = 10_000
 _SHARES_PER_LOT: Final = 100
@@ -66,7 +66,7 @@ class SnapshotRest:
     def _snapshots(self, rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
         market = self._market
         previous = self._daily.of_date(market.calendar.previous_sessions(market.day.date, 1)[0])
-        time_ns = market.now_ms * _NS_PER_MS
+        time_ns = market.now_ms * NS_PER_MS
         last = market.state.last_price
         change_percent = np.nan_to_num(np.round(self._change_percent(), 3))
         change = np.nan_to_num(np.round(last - market.path.previous_close, 4))

@@ -17,6 +17,7 @@ from marketdata.providers.massive.rest.bounded_http import bounded_client
 from marketdata.providers.massive.rest.envelope import open_envelope, read_json
 from marketdata.providers.massive.rest.provider_clock import checked_time_ms
 from marketdata.trading_calendar import MarketSession
+from marketdata.units import MS_PER_SECOND, NS_PER_MS
 
 # The sum stays below the time that a stop may take: a thread cannot be cancelled.
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
@@ -47,7 +48,7 @@ class MarketAnswer(msgspec.Struct, rename="camel", frozen=True, gc=False):
     @property
     def market_time_ms(self) -> int:
         """The provider's own time, epoch milliseconds."""
-        return round(self.server_time.timestamp() * 1_000)
+        return round(self.server_time.timestamp() * MS_PER_SECOND)
 
     @property
     def session(self) -> MarketSession:
@@ -122,6 +123,6 @@ class RestMarketStatus:
             raise ProviderUnavailable(self._shown(f"{type(error).__name__}: {error}")) from None
         except ContentError as error:
             raise ContentError(error.reason, self._shown(str(error))) from None
-        now_ms = self._clock.time_ns() // 1_000_000
+        now_ms = self._clock.time_ns() // NS_PER_MS
         market_time_ms = checked_time_ms(answer.market_time_ms, rest_url=self._base_url, now_ms=now_ms)
         return MarketStatus(session, market_time_ms)

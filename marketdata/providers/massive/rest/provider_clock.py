@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from marketdata.errors import ContentError
 from marketdata.observability import metrics
+from marketdata.units import MS_PER_SECOND
 
 VENDOR_HOSTS: Final = frozenset({"api.massive.com", "api.polygon.io"})
 TOLERANCE_MS: Final = 5 * 60_000
 """How far the provider's time may be off ours: the delay of its answer, and clocks that are badly kept."""
 
-EARLIEST_MS: Final = round(dt.datetime(2000, 1, 1, tzinfo=dt.UTC).timestamp() * 1_000)
-LATEST_MS: Final = round(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp() * 1_000)
+EARLIEST_MS: Final = round(dt.datetime(2000, 1, 1, tzinfo=dt.UTC).timestamp() * MS_PER_SECOND)
+LATEST_MS: Final = round(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp() * MS_PER_SECOND)
 """The bounds of what can be a time of a market at all, that of a replay too."""
 
 
@@ -42,5 +43,5 @@ def checked_time_ms(market_time_ms: int, *, rest_url: str, now_ms: int) -> int:
     if not reason:
         return market_time_ms
     metrics.PROVIDER_TIMES_REFUSED.labels(reason=reason).inc()
-    shown = dt.datetime.fromtimestamp(market_time_ms / 1_000, tz=dt.UTC).isoformat(timespec="seconds")
+    shown = dt.datetime.fromtimestamp(market_time_ms / MS_PER_SECOND, tz=dt.UTC).isoformat(timespec="seconds")
     raise ContentError("market_time", f"the provider's time {shown} is {reason}, by this machine's clock")

@@ -20,6 +20,7 @@ from marketdata.reference.facts import Listing
 from marketdata.reference.rows import bars_of_session, newest_floats
 from marketdata.reference.volume_curve import MinuteVolumes
 from marketdata.runtime.backoff import Backoff
+from marketdata.units import NS_PER_MS
 
 FLOATS_PAGE_ROWS: Final = 5_000
 PAGE_ROWS: Final = 1_000
@@ -219,7 +220,7 @@ class RestSource:
 
     def _market_time_ms(self, body: bytes) -> int:
         market_time_ms = read_market_status(body).market_time_ms
-        now_ms = self._clock.time_ns() // 1_000_000
+        now_ms = self._clock.time_ns() // NS_PER_MS
         return checked_time_ms(market_time_ms, rest_url=self._base_url, now_ms=now_ms)
 
     async def _rows(

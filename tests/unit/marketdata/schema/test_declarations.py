@@ -87,12 +87,12 @@ def test_the_column_that_ranks_a_board_stands_first_on_it_and_is_the_one_of_the_
         ),
         (
             [column("a", boards={"scanners:nope": 1})],
-            f"stands on board 'scanners:nope'; there are {TOP_GAINERS}",
+            f"is on board 'scanners:nope'; there are {TOP_GAINERS}",
         ),
         ([column("a", boards=at(10, TOP_VOLUME))], "columns 'close' and 'a' have both place 10 on board"),
         (
             [column("a", boards=at(11, TOP_VOLUME), shown=False)],
-            "'a' of 'newcomer' (its.own.module) stands on a board",
+            "'a' of 'newcomer' (its.own.module) is on a board",
         ),
         ([column("a", label="")], "'a' of 'newcomer' (its.own.module) has no label"),
         ([column("a", description="")], "'a' of 'newcomer' (its.own.module) has no description"),

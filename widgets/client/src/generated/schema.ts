@@ -1,6 +1,6 @@
 // Written by `make schema` from what the analyzers declare. Do not edit.
 
-/** What the numbers of a column are. */
+/** The unit of the numbers of a column. */
 export type Unit =
   | "dollars"
   | "percent"
@@ -12,17 +12,17 @@ export type Unit =
   | "duration_ms"
   | "code";
 
-/** A column as people read it. */
+/** A column as users see it. */
 export interface Column {
   readonly name: ColumnName;
   readonly label: string;
-  /** The label where there is little room. */
+  /** The label for narrow screens. */
   readonly shortLabel: string;
   readonly unit: Unit;
-  /** A change: shown with its sign, and coloured by it. */
+  /** A change, which is shown with its sign and coloured by it. */
   readonly signed: boolean;
   readonly description: string;
-  /** What the numbers of a code mean; empty for other columns. */
+  /** The meanings of the numbers of a code; empty for other columns. */
   readonly codes: ReadonlyMap<number, string>;
 }
 
@@ -931,7 +931,7 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
   },
 };
 
-/** By board, its columns in the order of their importance; the one that ranks it stands first. */
+/** The columns of each board by importance; the ranking column is first. */
 export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = {
   "scanners:top_gainers": ["pct_change_since_open", "close", "accumulated_volume", "pct_change", "relative_volume", "free_float", "change", "pct_change_5m", "relative_volume_at_time", "avg_volume", "aggregate_vwap", "day_high", "day_low", "prev_day_close", "official_open_price", "change_since_open", "prev_day_volume", "prev_day_vwap", "float_rotation", "vwap_distance_pct", "short_sale_restricted", "is_halted", "new_high_count"],
   "scanners:top_losers": ["pct_change_since_open", "close", "accumulated_volume", "pct_change", "relative_volume", "free_float", "change", "pct_change_5m", "relative_volume_at_time", "avg_volume", "aggregate_vwap", "day_high", "day_low", "prev_day_close", "official_open_price", "change_since_open", "prev_day_volume", "prev_day_vwap", "float_rotation", "vwap_distance_pct", "short_sale_restricted", "is_halted", "new_low_count"],
@@ -942,7 +942,7 @@ export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = {
   "halts": ["halt_timestamp", "is_halted", "resume_timestamp", "earliest_reopening_timestamp", "close", "accumulated_volume", "pct_change", "halt_may_be_limit_pause", "band_low", "band_high", "relative_volume", "free_float", "nasdaq_listed"],
 };
 
-/** Feeds of one symbol, which stands in the place of `{symbol}`. */
+/** Feeds of one symbol, which replaces `{symbol}`. */
 export type SymbolFeed =
   | "quote:{symbol}"
   | "daily_range:{symbol}"
