@@ -1,4 +1,4 @@
-"""Frames between the socket, which must never wait, and the listener."""
+"""The buffer between the socket, which must never wait, and the listener."""
 
 import asyncio
 from collections import Counter, deque
@@ -14,10 +14,10 @@ TAKE_CHARACTERS: Final = 2**20
 
 
 class FrameBuffer:
-    """First in, first out, bounded by text size; when full, the oldest frames give way and are counted.
+    """A queue of frames, bounded by text size. When it is full, the oldest frames are dropped and counted.
 
-    `count_events` gives the number of events in a frame. It is called only for frames that give way. This
-    takes a fraction of the time of routing them, and still every event is accounted for.
+    `count_events` gives the number of events in a frame. It is called only for dropped frames. Counting takes
+    a fraction of the time of routing, and every dropped event is counted.
 
     Concurrency: one event loop; any number of writers, one reader.
     """
@@ -43,7 +43,7 @@ class FrameBuffer:
 
     @property
     def counts(self) -> BufferCounts:
-        """What came in, and what became of it."""
+        """The counts of received, taken, dropped and waiting frames."""
         waiting = len(self._frames)
         return BufferCounts(
             frames_received=self._received,
@@ -54,7 +54,7 @@ class FrameBuffer:
         )
 
     def append(self, frame: Frame) -> None:
-        """Add a frame; never waits. One frame larger than the whole capacity is dropped itself."""
+        """Add a frame; never waits. A frame that is larger than the whole capacity is dropped."""
         self._frames.append(frame)
         self._received += 1
         self._characters += len(frame.data)
@@ -67,12 +67,12 @@ class FrameBuffer:
         self._closed = False
 
     def close(self) -> None:
-        """Expect no more frames: `take` hands over what is left, then nothing."""
+        """Expect no more frames: `take` returns the remaining frames, then none."""
         self._closed = True
         self._changed.set()
 
     async def take(self) -> Sequence[Frame]:
-        """Wait for at least one frame; then all that wait, up to about `TAKE_CHARACTERS`."""
+        """Wait for at least one frame; return all waiting frames, up to about `TAKE_CHARACTERS`."""
         while not self._frames and not self._closed:
             self._changed.clear()
             await self._changed.wait()
@@ -86,7 +86,7 @@ class FrameBuffer:
         return taken
 
     def discard(self, reason: str) -> None:
-        """Give up all frames that wait."""
+        """Drop all waiting frames."""
         self._drop_oldest(reason, 0)
 
     def _drop_oldest(self, reason: str, remaining_characters: int) -> None:
