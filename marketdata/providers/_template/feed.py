@@ -72,7 +72,7 @@ class TemplateProvider(BufferedProvider):
                 reason, detail = "connection_lost", type(error).__name__
             metrics.PROVIDER_SESSIONS_ENDED.labels(reason=reason).inc()
             self.state = ProviderStatus(ProviderState.WAITING, reason, detail)
-            log.warning("feed connection ended", reason=reason, detail=detail)
+            log.warning("feed session ended", reason=reason, detail=detail)
             await asyncio.sleep(self._backoff.next_delay_seconds())
 
     async def _receive(self, address: str) -> None:

@@ -189,7 +189,7 @@ class MassiveProvider(BufferedProvider):
         state = ProviderState.REFUSED if end.refused else ProviderState.WAITING
         self._enter(ProviderStatus(state, end.reason, end.detail))
         log.warning(
-            "feed connection ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
+            "feed session ended", reason=end.reason, detail=end.detail, retry_in_seconds=round(delay, 1)
         )
         await finished_before(self._until_worth_trying(end, delay), stopping, self._target_changed)
         if self._target_changed.is_set():
