@@ -1,8 +1,8 @@
-"""Sources of market data, a folder for each; docs/provider.md says how to add one.
+"""Providers of market data, one folder each. docs/provider.md explains how to add one.
 
-What one is: `base.py` (the feed), `plugin.py` (all that a provider gives), `wire_format.py` (how it writes
-its events), `emulator.py` (what serves its protocol). Which there are: `registry.py`, by name. To build on:
-`buffered.py` for a feed, `served_port.py` for an emulator. `protocol_service.py` is a
-service around an emulator's server.
-`marketdata/chosen_provider.py` knows the one that the settings choose.
+The interfaces: `base.py` (the provider's feed), `plugin.py` (all parts of a provider), `wire_format.py` (the
+format of its events), `emulator.py` (the server of its protocol). `registry.py` has the providers by name.
+To build on: `buffered.py` for a feed, `served_port.py` for an emulator.
+`protocol_service.py` is a service around an emulator's server. `marketdata/chosen_provider.py` gives the
+provider that the settings choose.
 """

@@ -1,7 +1,7 @@
-"""What a provider is: a source of raw frames, and the knowledge of how to take them apart.
+"""The interface of a provider: a source of raw frames, which can also sort the events in them.
 
-The listener drives it: `run` keeps the connection, `frames` hands over what arrived, and `route` sorts the
-events into queues without reading more than type and symbol.
+The listener uses it: `run` keeps the connection, `frames` returns the frames that arrived, and `route` sorts
+the events into queues. It reads only their types and symbols.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ ONLY_STOCKS: Final = "options and indices are not served: there are no rows, boa
 
 
 class ProviderState(enum.StrEnum):
-    """Where the connection is in its life."""
+    """The states of the connection."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -33,7 +33,7 @@ class ProviderState(enum.StrEnum):
 
 
 class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
-    """The state, and for every state but LIVE the word for why, with the provider's own text."""
+    """The state. For every state but LIVE it has the reason, and the provider's own text."""
 
     state: ProviderState
     reason: str = ""
@@ -41,7 +41,7 @@ class ProviderStatus(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConnectionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the newest connection.
+    """The facts about the newest connection.
 
     `number`: its ordinal since the start of the process.
     `live_since_ns`: when it became usable; 0 before.
@@ -58,7 +58,7 @@ class ConnectionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedOutlook(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed should bring now, so that its silence can be judged.
+    """The events to expect from the provider's feed now, so that its silence can be judged.
 
     `session`: the market's; None before a look-up, which a feed that brings events does not need.
     `opens_ms`: when a closed market opens, in the market's own time (epoch milliseconds); 0 where unknown.
@@ -73,9 +73,9 @@ class FeedOutlook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BufferCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """The books of a provider's buffer: `frames_received = frames_taken + frames_dropped + frames_waiting`.
+    """The counts of a provider's buffer: `frames_received = frames_taken + frames_dropped + frames_waiting`.
 
-    `events_dropped` counts by reason the events of the frames that gave way, each exactly.
+    `events_dropped` is the exact number of events in the dropped frames, by reason.
     """
 
     frames_received: int
@@ -95,7 +95,7 @@ class RoutedEvents(msgspec.Struct, frozen=True, gc=False):
 
 
 class Routing(msgspec.Struct, frozen=True):
-    """What a router made of some frames. `set_aside` counts by reason what went to the unknown queue."""
+    """The routed events of some frames. `set_aside` counts, by reason, the events for the unknown queue."""
 
     parts: Sequence[RoutedEvents]
     statuses: Sequence[StatusEvent]
@@ -103,9 +103,9 @@ class Routing(msgspec.Struct, frozen=True):
 
 
 class RoutedFrames(msgspec.Struct, frozen=True):
-    """What a provider made of the frames of a group.
+    """The routed events of a group of frames.
 
-    `set_aside` counts by reason what went to the unknown queue. `feed_time_ms` is the feed's own time (epoch
+    `set_aside` counts, by reason, the events for the unknown queue. `feed_time_ms` is the feed time (epoch
     milliseconds) when the newest of the frames arrived: no event in them can be later.
     """
 
@@ -115,7 +115,7 @@ class RoutedFrames(msgspec.Struct, frozen=True):
 
 
 class EventRouter(Protocol):
-    """Takes frames apart. Holds what was added since the last `take`; not safe for concurrent calls."""
+    """Sorts the events of the frames that were added since the last `take`; not safe for concurrent calls."""
 
     def add(self, data: str | bytes) -> None:
         """Keep one frame for the next `take`."""
@@ -123,7 +123,7 @@ class EventRouter(Protocol):
     def take(self) -> Routing:
         """The sorted events of all frames that were added since the last call.
 
-        Never raises: what is not understood is set aside with a reason.
+        Never raises: events that are not understood are set aside with a reason.
         """
 
 
@@ -140,38 +140,38 @@ class Provider(Protocol):
 
     @property
     def connection(self) -> ConnectionReport:
-        """What is known of the newest connection."""
+        """The facts about the newest connection."""
 
     @property
     def outlook(self) -> FeedOutlook:
-        """What the feed should bring now."""
+        """The events to expect from the feed now."""
 
     @property
     def counts(self) -> BufferCounts:
-        """What arrived, and what became of it before it was taken."""
+        """The counts of received, taken, dropped and waiting frames."""
 
     def set_target(self, target: FeedTarget | None) -> None:
-        """Listen to this from now on; None disconnects until the next call.
+        """Connect to this target from now on; None disconnects until the next call.
 
-        Other subscriptions are sent on the open connection. Another feed, market or generation ends it and
-        begins a new one at once.
+        Changed subscriptions are sent on the open connection. Another feed, market or generation ends it and
+        opens a new one at once.
 
         Raises:
-            ConfigurationError: the target is not accepted, and nothing has changed.
+            ConfigurationError: the target is not accepted; the old one stays.
         """
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep the feed connected until `stopping`. Failures are waited out, and reported in `status`."""
+        """Keep the feed connected until `stopping`. Failures are reported in `status`, and retried."""
 
     async def frames(self) -> Sequence[Frame]:
-        """Wait for frames and hand over those that wait, oldest first, up to about a megabyte of text.
+        """Wait for frames; return the waiting ones, oldest first, up to about a megabyte of text.
 
-        Frames that wait are bounded: the oldest ones give way, and are counted. Empty means that `run` has
-        ended and nothing is left.
+        The waiting frames are bounded: the oldest are dropped and counted. An empty result means that `run`
+        has ended and no frames are left.
         """
 
     def discard(self, reason: str) -> None:
-        """Give up the frames that wait, and count them under `reason`."""
+        """Drop the waiting frames, and count them under `reason`."""
 
     def route(self, frames: Sequence[Frame], shard_count: int) -> RoutedFrames:
         """Sort the events of at least one frame, in the order in which the frames were taken.

@@ -1,4 +1,4 @@
-"""The common part of providers: a bounded buffer of frames, and the state that others read.
+"""The common part of providers: a bounded buffer of frames, and the state that other modules read.
 
 The buffer lies between the socket, which must never wait, and the listener.
 """
@@ -120,9 +120,9 @@ class FrameBuffer:
 class BufferedProvider:
     """All of `marketdata.providers.base.Provider` but `set_target` and `run`, which a subclass adds.
 
-    The subclass fills `self.buffer`, and keeps `self.state` and `self.report`. Without more, its market is on
-    the time of the world, and statuses among its events are ignored. `buffer` replaces the usual buffer, for
-    a format whose events can be counted faster than by routing them.
+    The subclass fills `self.buffer`, and updates `self.state` and `self.report`. By default the feed time is
+    the received time, and statuses among the events are ignored. `buffer` replaces the usual buffer, for a
+    format whose events can be counted faster than by routing them.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class BufferedProvider:
 
     @property
     def connection(self) -> ConnectionReport:
-        """What is known of the newest connection."""
+        """The facts about the newest connection."""
         return self.report
 
     @property
@@ -159,7 +159,7 @@ class BufferedProvider:
 
     @property
     def counts(self) -> BufferCounts:
-        """What arrived, and what became of it before it was taken."""
+        """The counts of received, taken, dropped and waiting frames."""
         return self.buffer.counts
 
     def set_target(self, target: FeedTarget | None) -> None:
@@ -167,11 +167,11 @@ class BufferedProvider:
         raise NotImplementedError
 
     async def frames(self) -> Sequence[Frame]:
-        """Wait for frames and hand over those that wait, oldest first; none when stopped and empty."""
+        """Wait for frames; return the waiting ones, oldest first. None if it is stopped and empty."""
         return await self.buffer.take()
 
     def discard(self, reason: str) -> None:
-        """Give up the frames that wait, and count them under `reason`."""
+        """Drop the waiting frames, and count them under `reason`."""
         self.buffer.discard(reason)
 
     def route(self, frames: Sequence[Frame], shard_count: int) -> RoutedFrames:
@@ -185,12 +185,12 @@ class BufferedProvider:
         return RoutedFrames(routing.parts, routing.set_aside, feed_time_ms)
 
     def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:
-        """Take the statuses that stood among the events of routed frames."""
+        """Handle the statuses among the events of routed frames."""
 
     def feed_time_ms(self, received_ns: int) -> int:
-        """The feed's own time (epoch milliseconds) as of a frame that was received then (epoch nanoseconds).
+        """The feed time (epoch milliseconds) of a frame with this received time (epoch nanoseconds).
 
-        It goes by the statuses of all frames up to this one.
+        It depends on the statuses in all frames up to this one.
         """
         return received_ns // NS_PER_MS
 

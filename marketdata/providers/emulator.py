@@ -1,8 +1,8 @@
-"""What serves a provider's protocol on this machine, for the simulator and for replays of recordings.
+"""The interface of an emulator: it serves a provider's protocol for the simulator and for replays.
 
-An emulator is a part of a provider's plugin. The synthetic market, its scenarios and its pace are the
-platform's (`marketdata.synthetic_market`, `marketdata.simulator`). A provider adds how events are spelled and
-served, and what can be odd about them.
+An emulator is a part of a provider's plugin. The synthetic market, its scenarios and its pace do not depend
+on the provider (`marketdata.synthetic_market`, `marketdata.simulator`). The provider adds the format of the
+events, the protocol, and the kinds of bad input.
 """
 
 import enum
@@ -15,7 +15,7 @@ import msgspec
 
 from marketdata.errors import ConfigurationError
 
-if TYPE_CHECKING:  # looking a provider up must load no market and no calendar
+if TYPE_CHECKING:  # a look-up of a provider must load neither the market nor a calendar
     from marketdata.recording.format import Metadata
     from marketdata.synthetic_market.blocks import Block
     from marketdata.synthetic_market.market import Market
@@ -29,14 +29,14 @@ _KEY: Final = re.compile(r"[^\s:,]+")
 
 
 class EvictionPolicy(enum.StrEnum):
-    """Which connection ends when a key has too many."""
+    """Which connection is closed when a key has too many."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
 
 
 class ApiKey(msgspec.Struct, frozen=True):
-    """A key and the channels that its plan includes; None: all that are served."""
+    """A key and the channels of its plan; None means all channels."""
 
     key: str
     channels: frozenset[str] | None = None
@@ -59,10 +59,11 @@ class ApiKey(msgspec.Struct, frozen=True):
 
 
 class ProtocolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the server behaves where a provider's behaviour varies or is not published.
+    """Settings for behaviour of a provider that varies or is not published.
 
-    `max_connections` is per key. `send_buffer_bytes` bounds what waits for one client, beyond the operating
-    system's own buffers. With `slow_consumer_status` such a client gets the reason before it is dropped.
+    `max_connections` is per key. `send_buffer_bytes` bounds the data that waits for one client, in addition
+    to the operating system's buffers. A client beyond it is dropped; with `slow_consumer_status` it first
+    gets a status with the reason.
     """
 
     api_keys: tuple[ApiKey, ...]
@@ -75,7 +76,7 @@ class ProtocolSettings(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge_in_one_frame: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse settings under which nobody could connect."""
+        """Refuse settings with which no client could connect."""
         if not self.api_keys or self.max_connections < 1 or self.auth_timeout_seconds <= 0:
             raise ConfigurationError("need at least one API key, one connection and an auth timeout above 0")
         if self.send_buffer_bytes < 1:
@@ -88,7 +89,7 @@ class ProtocolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedAt(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to serve. Port 0 takes a free one; `part` is what operators call the server."""
+    """Where to serve. Port 0 takes a free one; `part` is the server's name for operators."""
 
     part: str
     host: str = DEFAULT_HOST
@@ -100,30 +101,30 @@ class ProtocolServer(Protocol):
 
     @property
     def address(self) -> str:
-        """`host:port` in use; what a client takes as its feed."""
+        """`host:port` in use: the address that a client takes as its feed."""
 
     def unready(self) -> Mapping[str, str]:
         """Not ready until the port is bound."""
 
     def serving(self) -> AbstractAsyncContextManager[None]:
-        """Bind the port; at the end take leave of the clients.
+        """Bind the port; at the end close the clients' connections.
 
         Raises:
             OSError: the address cannot be bound.
         """
 
     def declare_clock(self, now_ms: int) -> None:
-        """Tell all subscribers the feed's time (`marketdata.feed_clock`), before the events up to then."""
+        """Send the feed time (`marketdata.feed_clock`) to all subscribers, before the events up to it."""
 
 
 class MarketServer(ProtocolServer, Protocol):
     """A synthetic market behind the protocol."""
 
     def publish(self, blocks: "Sequence[Block]") -> None:
-        """Send the events of a step, and the odd input that is due, to all subscribers. Waits for nobody."""
+        """Send the events of a step, and the bad input that is due, to all subscribers. Never waits."""
 
     async def flush(self, within_seconds: float) -> None:
-        """Let the clients take what waits for them, for so long at most."""
+        """Wait until the clients have read the buffered data, for at most this time."""
 
 
 class FeedClient(Protocol):
@@ -131,7 +132,7 @@ class FeedClient(Protocol):
 
     @property
     def pending_bytes(self) -> int:
-        """What waits to be sent, beyond the operating system's own buffers."""
+        """Bytes that wait to be sent, without the operating system's buffers."""
 
     def abort(self, reason: str) -> None:
         """End the connection at once."""
@@ -144,7 +145,7 @@ class RecordingServer(ProtocolServer, Protocol):
         """The clients that have subscribed to something."""
 
     def send(self, data: str | bytes) -> None:
-        """Send a recorded frame to the audience, to each client what it subscribed to. Waits for nobody."""
+        """Send each client of the audience its subscribed part of a recorded frame. Never waits."""
 
 
 class Emulator(Protocol):
@@ -152,15 +153,15 @@ class Emulator(Protocol):
 
     @property
     def channels(self) -> Collection[str]:
-        """What a key can be entitled to, in the provider's words."""
+        """The channels that a plan can include, as the provider names them."""
 
     @property
     def usual_events_per_frame(self) -> int:
-        """How many events a frame holds at most, unless another number is asked for."""
+        """The default of the maximum number of events in a frame."""
 
     @property
     def max_events_per_frame(self) -> int:
-        """How many it can hold at most."""
+        """The largest possible value of that number."""
 
     def market_server(
         self,
@@ -172,9 +173,9 @@ class Emulator(Protocol):
         holidays: "Sequence[Holiday]",
         events_per_frame: int,
     ) -> MarketServer:
-        """A server of a synthetic market; the scenario says what is odd in it.
+        """A server of a synthetic market; the scenario defines its bad input.
 
-        `holidays` are for calls about the calendar. A frame holds at most so many events.
+        `holidays` are for calls about the calendar. A frame holds at most `events_per_frame` events.
         """
 
     def recording_server(
@@ -190,6 +191,6 @@ class Emulator(Protocol):
     ) -> RecordingServer:
         """A server of recordings of the provider's feed.
 
-        `symbols` None leaves nothing out. `start_ms` is where the recording begins, `market_time_ms` says
-        where it is: market time, epoch milliseconds.
+        `symbols` None means all symbols. `start_ms` is the market time at which the recording begins,
+        `market_time_ms` returns the market time now; both are epoch milliseconds.
         """

@@ -1,7 +1,7 @@
-"""What a provider's package gives to the platform: all that is known of one vendor, behind one interface.
+"""The interface of a provider's package to the platform: everything specific to one vendor.
 
 A package under `marketdata/providers/` has a module `plugin` with a `PLUGIN`, a `ProviderPlugin`.
-Only `marketdata.providers.registry` knows the packages, by name; docs/provider.md says how to add one.
+Only `marketdata.providers.registry` has the packages, by name; docs/provider.md explains how to add one.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from marketdata.reference.sources import ReferenceSource
 from marketdata.trading_calendar import TradingCalendar
 
 S = TypeVar("S")
-"""A provider's own settings: a type of its package, opaque to everyone else."""
+"""A provider's own settings: a type of its package, opaque to other packages."""
 
 
 class SettingsReader(Protocol):
@@ -50,7 +50,7 @@ class SettingsReader(Protocol):
 
 
 class ReferenceService(ReferenceSource, SymbolSource, Protocol):
-    """All facts of a provider, of the market and of single symbols. Leaving it frees what it holds."""
+    """All reference data of a provider, of the market and of single symbols. Leaving it frees resources."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -65,19 +65,19 @@ class ProviderPlugin(Protocol[S]):
         """The name by which the setting `MARKET_DATA_PROVIDER` chooses it."""
 
     def read_settings(self, environment: SettingsReader) -> S:
-        """Its settings, whose names begin with its own. Every process reads them at its start.
+        """Its settings, whose names begin with its name. Every process reads them at its start.
 
-        Secrets do not stand in the `repr` of the result. What needs the vendor's SDK is left to `validate`.
+        The `repr` of the result has no secrets. Checks that need the vendor's SDK belong in `validate`.
 
         Raises:
             ConfigurationError: a value is wrong; the message names its setting and what is accepted.
         """
 
     def target(self, settings: S) -> FeedTarget:
-        """What the settings say to listen to. Nothing is checked."""
+        """The target that the settings name. Nothing is checked."""
 
     def validate(self, target: FeedTarget) -> None:
-        """Check what an operator wants to listen to. Credentials are not looked at.
+        """Check the target that an operator wants. Credentials are not checked.
 
         Raises:
             ConfigurationError: it is not accepted; the message names the value and what is accepted.
@@ -102,16 +102,16 @@ class ProviderPlugin(Protocol[S]):
 
     @property
     def wire_format(self) -> WireFormat | None:
-        """How it writes its events; None if its feed has the format of another provider."""
+        """The format of its events; None if its feed has the format of another provider."""
 
     def reference_source(self, settings: S, *, patience_seconds: float | None = None) -> ReferenceService:
-        """The provider's facts about the whole market.
+        """The provider's reference data.
 
-        After `patience_seconds` nothing is asked for a second time.
+        After `patience_seconds` no request is repeated.
 
         Raises:
             ConfigurationError: a setting is wrong, or the provider has no such data.
         """
 
     def emulator(self) -> Emulator | None:
-        """What serves its protocol for the simulator and for replays; None if nothing does."""
+        """The server of its protocol for the simulator and for replays; None if it has none."""

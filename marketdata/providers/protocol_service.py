@@ -1,4 +1,4 @@
-"""What the services that serve a provider's protocol have in common."""
+"""The common part of the services that serve a provider's protocol."""
 
 import abc
 import asyncio
@@ -8,7 +8,7 @@ from marketdata.providers.emulator import ProtocolServer
 
 
 class ProtocolService(abc.ABC):
-    """A long-running service around a server: it serves, and meanwhile something plays.
+    """A long-running service around a server: it serves while `play` produces the frames.
 
     Side effects: binds a TCP port while it runs.
     """
@@ -16,15 +16,15 @@ class ProtocolService(abc.ABC):
     @property
     @abc.abstractmethod
     def server(self) -> ProtocolServer:
-        """What the clients connect to."""
+        """The server to which the clients connect."""
 
     @abc.abstractmethod
     async def play(self, stopping: asyncio.Event) -> None:
-        """Give the server what it sends, until told to stop."""
+        """Give the server the data to send, until `stopping` is set."""
 
     @property
     def address(self) -> str:
-        """`host:port` in use; what a client takes as its feed."""
+        """`host:port` in use: the address that a client takes as its feed."""
         return self.server.address
 
     def unready(self) -> Mapping[str, str]:
@@ -32,7 +32,7 @@ class ProtocolService(abc.ABC):
         return self.server.unready()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Serve until told to stop.
+        """Serve until `stopping` is set.
 
         Raises:
             OSError: the address cannot be bound.

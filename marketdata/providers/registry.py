@@ -1,4 +1,4 @@
-"""Which provider has which name: the one place that knows the packages of the providers."""
+"""The providers by name: the only module that refers to the packages of the providers."""
 
 import functools
 import importlib
@@ -86,7 +86,7 @@ def recorded_format(name: str) -> WireFormat:
 
 @functools.cache
 def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) -> BatchDecoder:
-    """What reads the batches of a format and queue into columns of `marketdata.events`.
+    """The decoder of the batches of a format and queue into columns of `marketdata.events`.
 
     Raises:
         ContentError: see `wire_format`.
@@ -98,7 +98,7 @@ def batch_decoder(format_name: str, queue: QueueName, columns: tuple[str, ...]) 
 
 
 def provider_emulator(name: str) -> Emulator:
-    """What serves the protocol of the provider of this name.
+    """The emulator of the provider with this name.
 
     Raises:
         ConfigurationError: there is no such provider, or it has no emulator; the message names those that do.
@@ -114,9 +114,9 @@ def provider_emulator(name: str) -> Emulator:
 
 
 def _missing_parts(plugin: object) -> Sequence[str]:
-    """The parts that are not there, each with what is expected: its call, and the first line on it.
+    """The missing parts, each with its expected signature and the first line of its docstring.
 
-    None is asked for its value: a format loads compiled code, which not every process needs.
+    No part is called: a format loads compiled code, which not every process needs.
     """
     return [
         f"{part} (expected: {_expected(part, declared)})"

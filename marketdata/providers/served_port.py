@@ -1,4 +1,4 @@
-"""One port for a provider's WebSocket and REST, whatever plays the market behind it."""
+"""Serves a provider's WebSocket and REST calls at one port, for markets and for recordings."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -12,7 +12,7 @@ _SHUTDOWN_SECONDS: Final = 5.0
 
 
 class ServedPort:
-    """Serves a web application; `take_leave` begins to close what its clients hold open."""
+    """Serves a web application; `take_leave` begins to close the connections of its clients."""
 
     def __init__(self, at: ServedAt, take_leave: Callable[[], object]) -> None:
         self._at: Final = at
@@ -30,7 +30,7 @@ class ServedPort:
 
     @contextlib.asynccontextmanager
     async def serving(self, application: web.Application) -> AsyncIterator[None]:
-        """Bind the port; at the end take leave of the clients before anything is torn down.
+        """Bind the port; at the end begin to close the clients' connections, then stop the server.
 
         Raises:
             OSError: the address cannot be bound.

@@ -1,4 +1,4 @@
-"""What a provider's frames and batches are made of, as far as the platform must know it."""
+"""The interface of a provider's format: how the platform reads its frames and batches."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -7,7 +7,7 @@ from marketdata.providers.base import EventRouter
 from marketdata.recording.frames import FrameReader
 from marketdata.transport.queues import QueueName
 
-if TYPE_CHECKING:  # settings and web processes know providers by name, and must not load compiled code for it
+if TYPE_CHECKING:  # settings and web processes look up providers, and must not load compiled code for that
     from marketdata.codec import EventColumns, Rejected
 
 
@@ -19,9 +19,9 @@ class BatchDecoder(Protocol):
 
 
 class WireFormat(FrameReader, Protocol):
-    """How a provider writes its events. It does no I/O and loads no SDK: processors use it too.
+    """The format of a provider's events. It does no I/O and loads no SDK: processors use it, too.
 
-    As a `FrameReader` it says what a recording must know of its frames.
+    As a `FrameReader` it also reads frames for recordings.
     """
 
     @property
@@ -32,11 +32,11 @@ class WireFormat(FrameReader, Protocol):
         """A router for frames."""
 
     def decoder(self, queue: QueueName, columns: Sequence[str]) -> BatchDecoder:
-        """What reads the batches of a queue into columns of `marketdata.events`, in this order.
+        """The decoder of a queue's batches into columns of `marketdata.events`, in this order.
 
         Raises:
             KeyError: there is no such queue or column.
         """
 
     def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence["Rejected"]]:
-        """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""
+        """The number of pieces in a batch of the unknown queue, and the last `limit` with the reasons."""

@@ -35,13 +35,21 @@ PLAIN: Final[Mapping[str, str]] = {
 
 LEFTOVERS: Final[Mapping[str, int]] = {
     "marketdata": 0,
+    "marketdata/codec": 0,
     "marketdata/control": 0,
+    "marketdata/kernels": 0,
     "marketdata/listener": 1,  # `trouble` of the recorder, which is in another folder
     "marketdata/management": 0,
     "marketdata/observability": 0,
+    "marketdata/providers": 0,
+    "marketdata/recording": 0,
     "marketdata/reference": 2,  # the definition of a column; the field `told_ms` of stored records
+    "marketdata/replay_server": 0,
     "marketdata/runtime": 0,
+    "marketdata/schema": 0,
+    "marketdata/simulator": 0,
     "marketdata/store": 1,  # the key `mdp:sheet:` in the cache
+    "marketdata/synthetic_market": 0,
     "marketdata/trading_calendar": 0,
     "marketdata/transport": 2,  # the key `:loan` in Redis, and its description
     "scanners/analysis": 0,

@@ -1,5 +1,5 @@
-"""A provider to copy: a small one that works, whose feed is a WebSocket. docs/provider.md says what to do.
+"""A provider to copy: small, working, with a WebSocket feed. docs/provider.md explains the steps.
 
-`plugin` is the entrance. `configuration` reads its settings, `feed` keeps the connection, `wire` says how its
-events are written, `wire_format` turns them into batches and columns.
+`plugin` is the entry point. `configuration` reads the settings, `feed` keeps the connection, `wire` declares
+the events, `wire_format` turns them into batches and columns.
 """

@@ -1,4 +1,4 @@
-"""Settings of the provider: those that begin with its name, checked before anything is connected."""
+"""The settings of the provider, whose names begin with its name. They are checked before it connects."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,23 +15,23 @@ EVERYTHING: Final = "*"
 
 
 class TemplateSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`feed`: an address such as `wss://feed.example/stocks`. A secret would be left out of the `repr`."""
+    """`feed`: an address such as `wss://feed.example/stocks`. A secret must not be in the `repr`."""
 
     feed: str = ""
 
 
 def read_settings(environment: SettingsReader) -> TemplateSettings:
-    """The settings in `TEMPLATE_FEED`. Every process reads them, so nothing is loaded or connected for it."""
+    """The setting `TEMPLATE_FEED`. Every process reads it, so nothing is loaded or connected here."""
     return TemplateSettings(feed=environment.text(f"{PREFIX}_FEED"))
 
 
 def target_of(settings: TemplateSettings) -> FeedTarget:
-    """The feed, with all that it has."""
+    """The feed with everything it offers."""
     return FeedTarget(feed=settings.feed, market=MARKETS[0], subscriptions=(EVERYTHING,))
 
 
 def check_target(target: FeedTarget) -> None:
-    """Check what to listen to.
+    """Check a target.
 
     Raises:
         ConfigurationError: a value is wrong; the message names its setting and what is accepted.

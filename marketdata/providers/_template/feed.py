@@ -1,4 +1,4 @@
-"""The connection: a WebSocket that is opened again, with a growing pause, whenever it ends."""
+"""The connection: a WebSocket. When it ends, it is opened again after a growing pause."""
 
 import asyncio
 from typing import Final
@@ -24,7 +24,7 @@ log = get_logger(__name__)
 
 
 class TemplateProvider(BufferedProvider):
-    """See `marketdata.providers.base.Provider`. The socket is always drained; the buffer is bounded."""
+    """See `marketdata.providers.base.Provider`. The socket is always read; the buffer is bounded."""
 
     def __init__(
         self, target: FeedTarget, *, clock: Clock | None = None, backoff: Backoff | None = None
@@ -36,7 +36,7 @@ class TemplateProvider(BufferedProvider):
         self.set_target(target)
 
     def set_target(self, target: FeedTarget | None) -> None:
-        """Listen to this from now on; None disconnects."""
+        """Connect to this target from now on; None disconnects."""
         if target is not None:
             check_target(target)
         if target != self._target:
@@ -58,7 +58,7 @@ class TemplateProvider(BufferedProvider):
             self.state = ProviderStatus(ProviderState.STOPPED)
 
     async def _listen(self, target: FeedTarget | None) -> None:
-        """Connect and receive, again and again, until cancelled."""
+        """Connect and receive, repeatedly, until cancelled."""
         if target is None:
             self.state = STOPPED_BY_OPERATOR
             await asyncio.Event().wait()
@@ -76,7 +76,7 @@ class TemplateProvider(BufferedProvider):
             await asyncio.sleep(self._backoff.next_delay_seconds())
 
     async def _receive(self, address: str) -> None:
-        """One connection, to its end."""
+        """Receive on one connection until it ends."""
         async with (
             aiohttp.ClientSession() as client,
             client.ws_connect(address, max_msg_size=MAX_FRAME_BYTES, heartbeat=PING_SECONDS) as socket,

@@ -1,4 +1,4 @@
-"""The entrance of the provider; see `marketdata.providers.plugin`."""
+"""The entry point of the provider; see `marketdata.providers.plugin`."""
 
 from collections.abc import Callable
 from typing import Final
@@ -26,7 +26,7 @@ class TemplatePlugin:
 
     @property
     def wire_format(self) -> WireFormat:
-        """How it writes its events."""
+        """The format of its events."""
         from marketdata.providers._template.wire_format import FORMAT
 
         return FORMAT
@@ -36,11 +36,11 @@ class TemplatePlugin:
         return read_settings(environment)
 
     def target(self, settings: TemplateSettings) -> FeedTarget:
-        """What the settings say to listen to."""
+        """The target that the settings name."""
         return target_of(settings)
 
     def validate(self, target: FeedTarget) -> None:
-        """Check what an operator wants to listen to."""
+        """Check the target that an operator wants."""
         check_target(target)
 
     def create(
@@ -51,7 +51,7 @@ class TemplatePlugin:
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,
     ) -> Provider:
-        """The feed. It has neither a key nor a look at the market's hours."""
+        """The feed. It needs neither a key nor the market's hours."""
         del settings, load_calendar
         from marketdata.providers._template.feed import TemplateProvider
 

@@ -1,7 +1,7 @@
-"""How the provider writes its events: JSON objects, whose field `kind` names the type.
+"""The provider's events: JSON objects, whose field `kind` names the type.
 
-Field names are those of `marketdata.events`, where the platform has one; `name` gives the provider's. Declare
-what is read and nothing else, with the types of `marketdata.events`, which bound every number.
+Use the field names of `marketdata.events`, if it has the field; `name` gives the provider's name. Declare
+only the fields that are read, with the types of `marketdata.events`, which bound every number.
 """
 
 from typing import Final
@@ -27,9 +27,9 @@ class TemplateTrade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, 
 
 
 class TemplateHeader(msgspec.Struct, gc=False):
-    """What an event says of itself, for recordings: see `marketdata.recording.frames.EventHeader`.
+    """The header of an event, for recordings: see `marketdata.recording.frames.EventHeader`.
 
-    Every field has a default, since a recording holds whatever came.
+    Every field has a default, since recordings also have invalid events.
     """
 
     kind: str = ""

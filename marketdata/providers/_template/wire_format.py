@@ -27,7 +27,7 @@ from marketdata.transport.queues import QueueName, shard_of
 
 _CODES: Final = frozenset({"trade"})
 _TRADES: Final[EventDecoder[TemplateTrade]] = EventDecoder(TemplateTrade, _CODES)
-# What the provider's codes mean in the platform's words: here 7 marks a trade that is reported late.
+# The meaning of the provider's codes in the platform's terms: here 7 marks a trade that is reported late.
 _RULES: Final = MappingProxyType({7: int(TradeRule.NOT_LAST)})
 _SOURCES: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSource]]]] = MappingProxyType(
     {
@@ -53,7 +53,7 @@ class TemplateRouter:
         self._frames.append(data if isinstance(data, bytes) else data.encode(errors="surrogatepass"))
 
     def take(self) -> Routing:
-        """The sorted events of all frames. What is not understood goes to `unknown`, with a reason."""
+        """The sorted events of all frames. Events that are not understood go to `unknown`, with a reason."""
         found: defaultdict[tuple[QueueName, int], list[bytes]] = defaultdict(list)
         set_aside: defaultdict[str, int] = defaultdict(int)
         for piece in (piece for frame in self._frames for piece in pieces_of(frame, TAG_FIELD)):
@@ -82,29 +82,29 @@ class TemplateFormat:
         return TemplateRouter(shard_count)
 
     def decoder(self, queue: QueueName, columns: Sequence[str]) -> BatchDecoder:
-        """What reads the batches of a queue into these columns."""
+        """The decoder of a queue's batches into these columns."""
         decoder, sources = _SOURCES[queue]
         return ColumnDecoder(decoder, [sources[name] for name in columns])
 
     def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
-        """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""
+        """The number of pieces in a batch of the unknown queue, and the last `limit` with the reasons."""
         return newest_unknown(body, limit, tag_field=TAG_FIELD, known_codes=_CODES)
 
     def headers(self, data: str | bytes) -> Sequence[TemplateHeader] | None:
-        """What the events of a frame say of themselves."""
+        """The headers of the events of a frame."""
         return _HEADERS.headers(data)
 
     def events(self, data: str | bytes) -> FrameEvents | None:
-        """The events of a frame that is whole, with their texts."""
+        """The events of an undamaged frame, with their texts."""
         return _HEADERS.events(data)
 
     def may_have_status(self, data: str | bytes) -> bool:
-        """It sends none."""
+        """The provider sends no statuses."""
         del data
         return False
 
     def declared_ms(self, data: str | bytes) -> int | None:
-        """Its feed is live, and declares no time."""
+        """The feed is live, and declares no time."""
         del data
         return None
 

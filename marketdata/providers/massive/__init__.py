@@ -1,9 +1,9 @@
-"""Massive.com as a provider; `plugin.py` is the entrance.
+"""Massive.com as a provider; `plugin.py` is the entry point.
 
 Settings: `settings.py` (as read), `configuration.py` (checked).
 The feed: `client.py` (keeps it connected), `connection.py` (one connection), `connection_end.py`
-(why it ended, and how long to wait), `market_hours.py` (whether silence is to be expected).
-Its events: `wire.py` (fields and types), `framing.py` (frames to queues), `headers.py` (what a recording
-must know of them), `decoders.py` (codes to the platform's words), `wire_format.py` (these together).
+(the reason of its end, and the wait before the next), `market_hours.py` (whether the market is open).
+Its events: `wire.py` (fields and types), `framing.py` (frames to queues), `headers.py` (headers for
+recordings), `decoders.py` (codes to the platform's terms), `wire_format.py` (combines these).
 REST: `rest/`.
 """

@@ -47,10 +47,10 @@ log = get_logger(__name__)
 class MassiveProvider(BufferedProvider):
     """See `marketdata.providers.base.Provider`.
 
-    Without `market_hours` the market is taken to be always open.
+    Without `market_hours` the market counts as always open.
 
-    Concurrency: one event loop. The socket is read whatever happens downstream. The server would close the
-    connection of a slow reader, so frames that are not taken give way in the buffer instead.
+    Concurrency: one event loop. The socket is always read, also when the listener is slow: the server would
+    close the connection of a slow reader. So the buffer drops frames instead.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class MassiveProvider(BufferedProvider):
 
     @property
     def connection(self) -> ConnectionReport:
-        """What is known of the newest connection."""
+        """The facts about the newest connection."""
         if self._connection is None:
             return ConnectionReport()
         return self._connection.report(self._connection_count)
 
     @property
     def outlook(self) -> FeedOutlook:
-        """What the feed should bring now, as far as somebody has looked."""
+        """The events to expect from the feed now, by the last look-up of the market's hours."""
         view = None if self._market_hours is None else self._market_hours.view
         if view is not None:
             session: MarketSession | None = view.session
@@ -99,7 +99,7 @@ class MassiveProvider(BufferedProvider):
         )
 
     def set_target(self, target: FeedTarget | None) -> None:
-        """Listen to this from now on; see `marketdata.providers.base.Provider.set_target`."""
+        """Connect to this target from now on; see `marketdata.providers.base.Provider.set_target`."""
         before, connection = self._target, self._connection
         if target == before:
             return
@@ -130,10 +130,10 @@ class MassiveProvider(BufferedProvider):
             self._enter(ProviderStatus(ProviderState.STOPPED))
 
     def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:
-        """Count what the server says, and log what is not an acknowledgement.
+        """Count the statuses, and log those that are not acknowledgements.
 
-        The connection read them when they arrived, for its own state. Here their position among the frames
-        counts: a declared time holds for the frames after it, which may have waited in the buffer.
+        The connection used them for its state when they arrived. Here they are handled in the order of the
+        frames: a declared time holds for the frames after it, which may have waited in the buffer.
         """
         others = self._feed_clock.apply_declarations(statuses)
         for event in (shown_status(event, self._shown) for event in others):
@@ -195,7 +195,7 @@ class MassiveProvider(BufferedProvider):
             self._delays.reset()
 
     async def _until_worth_trying(self, end: ConnectionEnd, delay_seconds: float) -> None:
-        """The delay; and, after anything but a refusal, the market's next open if it is closed."""
+        """Wait for the delay. Unless the server refused, also wait until a closed market opens."""
         if self._market_hours is None or end.refused:
             await asyncio.sleep(delay_seconds)
             return

@@ -1,4 +1,4 @@
-"""The settings of a connection, checked before anything is connected."""
+"""The settings of a connection, checked before it is opened."""
 
 from typing import Final
 
@@ -14,24 +14,27 @@ from marketdata.providers.massive.settings import MassiveSettings
 # The delayed plans' feeds, by their names in the SDK, and by how much they are late.
 DELAYED: Final = "Delayed"
 DELAY_MS: Final = 15 * 60_000
-# How exactly they keep to that is not published, so it bounds no stamp to the second.
+# The provider does not publish how exact this delay is, so event times may differ from it by this much.
 DELAY_ROOM_MS: Final = 60_000
 _VENDOR_HOSTS: Final = frozenset(str(feed.value) for feed in Feed)
 BUSY_SUBSCRIPTIONS: Final = frozenset({"A.*", "T.*", "Q.*"})
 EVERY_SYMBOL: Final = "*"
 
 CHANNELS: Final = ("A", "AM", "T", "Q", "LULD", "NOI", "FMV", "LV")
-"""The channels of the stock market, as the provider documents them; what has no queue goes to `unknown`."""
+"""The channels of the stock market in the provider's documentation.
+
+Events without a queue go to `unknown`.
+"""
 
 
 class MassiveConfiguration(MassiveSettings, frozen=True, kw_only=True):
-    """Settings that a connection can be made with, and how patient it is.
+    """The checked settings of a connection, and its timeouts.
 
-    `answer_timeout_seconds`: from dialling to the first answer to the subscriptions.
-    `silence_timeout_seconds`: in the regular session, a connection on which a whole busy channel was asked
-    for and no frame comes for so long is given up; None never gives one up.
-    `quiet_silence_timeout_seconds`: the same outside the regular session, and for single symbols. Longer
-    than 15 minutes, as the delayed feeds are silent for so long at the beginning of a day.
+    `answer_timeout_seconds`: from connecting to the first answer to the subscriptions.
+    `silence_timeout_seconds`: in the regular session, a connection that is subscribed to a whole busy channel
+    is closed after this time without a frame; None never closes it.
+    `quiet_silence_timeout_seconds`: the same outside the regular session, and for single symbols. It is
+    longer than 15 minutes, since the delayed feeds are silent for that long at the beginning of a day.
 
     Raises:
         ConfigurationError: a value is wrong; the message names its setting and what is accepted.
@@ -48,7 +51,7 @@ class MassiveConfiguration(MassiveSettings, frozen=True, kw_only=True):
 
     @property
     def uses_tls(self) -> bool:
-        """Whether the connection is encrypted: always towards the vendor, who is sent the key."""
+        """Whether the connection is encrypted. It always is to the vendor, since the key is sent to it."""
         return self.secure or _is_vendor_feed(self.feed)
 
     @property
@@ -88,7 +91,7 @@ def configuration_of(settings: MassiveSettings, target: FeedTarget) -> MassiveCo
 
 
 def check_target(target: FeedTarget) -> None:
-    """Check what to listen to; the key is not looked at.
+    """Check a target. The key is not checked.
 
     Raises:
         ConfigurationError: a value is wrong; the message names its setting and what is accepted.
@@ -115,7 +118,7 @@ def _is_vendor_feed(feed: str) -> bool:
 
 
 def _check_subscription(subscription: str) -> None:
-    """The server silently ignores what it does not know, so a mistake must be found here."""
+    """Refuse an unknown subscription: the server would silently ignore it."""
     channel, _, symbol = subscription.partition(".")
     if channel not in CHANNELS or not (symbol == EVERY_SYMBOL or is_symbol(symbol)):
         raise ConfigurationError(

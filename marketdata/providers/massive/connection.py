@@ -96,7 +96,7 @@ class FeedConnection:
         return 0.0 if self._live_at is None else self._clock.monotonic() - self._live_at
 
     def report(self, number: int) -> ConnectionReport:
-        """What is known of the connection; `number` is its ordinal."""
+        """The facts about the connection; `number` is its ordinal."""
         return ConnectionReport(
             number=number,
             live_since_ns=self._live_since_ns,
@@ -106,21 +106,21 @@ class FeedConnection:
         )
 
     def subscribe_to(self, configuration: MassiveConfiguration) -> None:
-        """Ask for other subscriptions on the open connection.
+        """Change the subscriptions on the open connection.
 
-        Not through the SDK's `subscribe`, which drops `AM.*` together with `A.*`: the set is replaced as a
-        whole, between two reconciliations of the SDK (one that changes under way is forgotten). The SDK
-        sends the difference at its next turn, within a second.
+        The SDK's `subscribe` is not used, since it drops `AM.*` together with `A.*`. Instead the SDK's set is
+        replaced between two of its reconciliations (a change during one is lost). The SDK sends the
+        difference at its next reconciliation, within a second.
         """
         self._configuration = configuration
         self._complaint = ""
 
     async def run(self) -> ConnectionEnd:
-        """Connect, and receive until the connection ends or is given up."""
+        """Connect, and receive until the connection ends or times out."""
         self._receiving = asyncio.create_task(
             self._client.connect(
                 self._receive,
-                max_size=MAX_FRAME_BYTES,  # the library's own is 1 MiB; with none one frame takes all memory
+                max_size=MAX_FRAME_BYTES,  # the default is 1 MiB; no limit would risk the memory
                 compression=None,
                 reconnect_delays=no_further_dialling,
             ),
@@ -131,7 +131,7 @@ class FeedConnection:
             if done:
                 await self._take_what_is_left()
                 end = end_from_outcome(self._receiving.exception(), self._announced)
-                # The server's words stand in the library's errors too: a close has a reason text.
+                # The library's errors contain text of the server, too: the reason of a close.
                 return ConnectionEnd(end.reason, self._shown(end.detail))
             self._schedule_subscriptions()
             self._look_when_silent()
@@ -143,7 +143,7 @@ class FeedConnection:
                 )
 
     async def close(self) -> None:
-        """End the connection without leaving a task or a socket, however the peer behaves."""
+        """Close the connection with all its tasks and its socket, also if the peer does not answer."""
         if self._looking is not None:
             await end(self._looking)
         if self._receiving is None:
@@ -156,9 +156,10 @@ class FeedConnection:
         await asyncio.wait([self._receiving], timeout=CLOSE_TIMEOUT_SECONDS)
 
     async def _take_what_is_left(self) -> None:
-        """Frames that arrived before the end and that the SDK did not read, often with the reason for it.
+        """Read the frames that arrived before the end and that the SDK did not read. They often have the
+        reason.
 
-        This happens when the server closes while the SDK sends its subscriptions: it fails, and gives up.
+        This happens if the server closes while the SDK sends its subscriptions: the SDK then stops reading.
         """
         websocket = self._client.websocket
         if websocket is None or websocket.state is not State.CLOSED:
@@ -174,14 +175,14 @@ class FeedConnection:
             self._client.schedule_resub = True
 
     async def _receive(self, data: str | bytes) -> None:
-        """The SDK awaits this before it reads on, so it only takes note and returns."""
+        """Handle a frame. The SDK awaits this before it reads on, so it must be fast."""
         metrics.PROVIDER_FRAMES.inc()
         metrics.PROVIDER_BYTES.inc(len(data))
         received_ns = self._clock.time_ns()
         statuses = statuses_of(data)
         others = [event for event in statuses if event.status != CLOCK_STATUS]
         self._take_declared_time(statuses)
-        # A declared time says neither that the connection works nor that data comes.
+        # A declared time is no sign that the connection works or that data comes.
         if others or not statuses:
             self._last_frame_at = self._clock.monotonic()
         if others:
@@ -193,7 +194,10 @@ class FeedConnection:
         self._on_frame(Frame(data, received_ns))
 
     def _take_declared_time(self, statuses: Sequence[StatusEvent]) -> None:
-        """The market's hours go by the time that a feed declares. The vendor's own feeds may declare none."""
+        """Use the time that a feed declares for the market's hours.
+
+        The vendor's own feeds may not declare one.
+        """
         if self._market_hours is None or self._configuration.is_vendor_feed:
             return
         for event in statuses:
@@ -202,9 +206,10 @@ class FeedConnection:
                 self._market_hours.set_feed_time(declared_ms)
 
     def _update_state(self, statuses: Sequence[StatusEvent]) -> None:
-        """Update the state by the statuses of a frame; none is a frame of data, so the connection works.
+        """Update the state by the statuses of a frame. A frame without statuses is data: the connection
+        works.
 
-        The status that explains a close comes right before it, too late to wait for its routing.
+        This does not wait for routing: the status that explains a close comes right before the close.
         """
         self._answered = True
         for event in statuses:
@@ -220,7 +225,7 @@ class FeedConnection:
             self._on_state(ProviderState.REFUSED, statuses[0].status, statuses[0].message)
 
     def _note_answer(self, event: StatusEvent) -> None:
-        """An acknowledgement names its channel; a refusal of one does not."""
+        """Note an acknowledgement, which names its channel, or a refusal, which does not."""
         if event.status != "success":
             self._complaint = f"{event.status}: {event.message}"
         elif event.message.startswith(UNSUBSCRIBED):
@@ -229,7 +234,7 @@ class FeedConnection:
             self._confirmed.add(event.message.removeprefix(SUBSCRIBED))
 
     def _look_when_silent(self) -> None:
-        """Look up the market's hours in a task, since the answer may take seconds."""
+        """Look up the market's hours, in a task, since the answer may take seconds."""
         if self._market_hours is None or not self._live_since_ns:
             return
         if self._clock.monotonic() - self._declared_at > DECLARATION_LIFE_NS / NS_PER_SECOND:

@@ -1,4 +1,4 @@
-"""Why a connection ended, and how long to wait before the next: pure decisions."""
+"""The reason of a connection's end, and the wait before the next connection. No I/O."""
 
 import enum
 import sys
@@ -15,7 +15,7 @@ from marketdata.runtime.backoff import Backoff
 
 
 class EndReason(enum.StrEnum):
-    """The words for the end of a connection: metric label, log field and status."""
+    """The reasons of a connection's end: used as metric label, log field and status."""
 
     UNREACHABLE = "unreachable"
     NOT_AUTHENTICATED = "authentication_unanswered"
@@ -33,8 +33,8 @@ class EndReason(enum.StrEnum):
     PROTOCOL_ERROR = "protocol_error"
 
 
-# The provider said no; asking again soon cannot help, and repeated asking may harm: a second connection of
-# the same account makes the server end one of the two, and each new attempt may end the other again.
+# The provider refused. A quick retry cannot help, and may harm: if an account has two connections, the server
+# closes one of them, and each new attempt may close the other one again.
 REFUSALS: Final = frozenset(
     {
         EndReason.AUTH_FAILED,
@@ -43,10 +43,10 @@ REFUSALS: Final = frozenset(
         EndReason.POLICY_VIOLATION,
     }
 )
-# What the provider closes with after `max_connections`; the SDK swallows that status during the login.
+# The close code after the status `max_connections`, which the SDK discards during the login.
 POLICY_VIOLATION_CODE: Final = 1008
 
-# Statuses that the server sends just before it closes; the close itself does not say why.
+# Statuses that the server sends just before it closes. The close itself has no reason.
 CLOSING_STATUSES: Final = {
     "auth_failed": EndReason.AUTH_FAILED,
     "auth_timeout": EndReason.AUTH_TIMEOUT,
@@ -74,7 +74,7 @@ def shown_status(event: StatusEvent, shown: Callable[[str], str]) -> StatusEvent
 
 
 def end_from_status(event: StatusEvent) -> ConnectionEnd | None:
-    """The end that a status announces, or None when it announces none."""
+    """The end that a status announces, or None if it announces none."""
     reason = CLOSING_STATUSES.get(event.status)
     return None if reason is None else ConnectionEnd(reason, event.message)
 
@@ -105,21 +105,21 @@ def _reason_of(error: BaseException) -> EndReason:
 
 
 class Undialled(Exception):
-    """The WebSocket could not be opened. Keeps the `websockets` library from trying for ever."""
+    """The WebSocket could not be opened. Prevents endless attempts of the `websockets` library."""
 
 
 def no_further_dialling() -> NoReturn:
-    """For `connect(reconnect_delays=…)`, which asks it for a delay after a failed attempt.
+    """For `connect(reconnect_delays=…)`, which calls it for a delay after a failed attempt.
 
     Raises:
-        Undialled: always, so that `connect` ends; the message is that of the failure.
+        Undialled: always, so that `connect` ends; it has the message of the failure.
     """
     failure = sys.exception()
     raise Undialled(f"{type(failure).__name__}: {failure}")
 
 
 def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> ConnectionEnd:
-    """The end of a connection that was given up, by how far it had come."""
+    """The end of a connection that timed out, by the step that it had reached."""
     if answered:
         return ConnectionEnd(EndReason.SILENT, "connected, but no frame for too long")
     if not connected:
@@ -132,9 +132,9 @@ def end_from_silence(*, connected: bool, subscribed: bool, answered: bool) -> Co
 class RetryDelays:
     """How long to wait before the next connection, while the market is open.
 
-    A server that cannot be reached is tried again within 4 s for as long as it takes: an attempt costs
-    nothing, and the server comes back without notice. A lost connection is replaced quickly, `quick_attempts`
-    times in a row; after that, and after every refusal, the waits are long. `reset` after a good connection.
+    An unreachable server is tried again within 4 s, without limit: an attempt costs little, and the server
+    may return at any time. A lost connection is replaced quickly, `quick_attempts` times in a row. After
+    that, and after every refusal, the waits are long. Call `reset` after a good connection.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""From Massive's events to the columns of `marketdata.events`: which field, and what its codes mean.
+"""From Massive's events to the columns of `marketdata.events`: the field of each, and the meaning of its
+codes.
 
 The update rules of the trade conditions are those that the provider publishes with its list of conditions
 (`/v3/reference/conditions`, consolidated rules); the indicators are those of its LULD channel.
@@ -43,7 +44,7 @@ NEVER_LAST: Final = frozenset({2, 5, 7, 10, 13, 15, 16, 20, 21, 22, 29, 32, 33, 
 """Conditions whose consolidated update rule says that open and close are not updated; odd lots are 37."""
 
 NEVER_IN_VOLUME: Final = frozenset({15, 16, 38})
-"""Conditions whose consolidated update rule says that the volume is not updated: they repeat other prints."""
+"""Conditions whose consolidated update rule says that the volume is not updated: they repeat other trades."""
 
 HALT_INDICATOR: Final = 17
 REOPENING_INDICATOR: Final = 18
@@ -68,7 +69,7 @@ _SIGNS_OF_INDICATOR: Final = MappingProxyType(
 
 
 def _by_name(columns: Sequence[str], **others: LineSource) -> Mapping[str, LineSource]:
-    """Each column from the field of the same name, but for `others`."""
+    """Each column has the field of the same name as its source, except `others`."""
     return MappingProxyType({name: others.get(name, name) for name in columns})
 
 
@@ -98,7 +99,7 @@ _DECODERS: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSo
 
 
 def column_decoder(queue: QueueName, columns: Sequence[str]) -> ColumnDecoder:
-    """What reads the batches of a queue into these columns, in this order.
+    """The decoder of a queue's batches into these columns, in this order.
 
     Raises:
         KeyError: there is no such column.
@@ -108,5 +109,5 @@ def column_decoder(queue: QueueName, columns: Sequence[str]) -> ColumnDecoder:
 
 
 def newest_set_aside(body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
-    """How many pieces a batch of the unknown queue holds, and the last `limit` of them with the reasons."""
+    """The number of pieces in a batch of the unknown queue, and the last `limit` of them with the reasons."""
     return newest_unknown(body, limit, tag_field=TAG_FIELD, known_codes=_KNOWN_CODES)

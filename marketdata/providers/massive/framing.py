@@ -1,13 +1,13 @@
-"""Massive's frames taken apart: which event goes to which queue and shard, its text untouched.
+"""Routes the events of Massive's frames to queues and shards, without a change of their text.
 
-A frame is a JSON array of objects (also when it holds a single status). Of each event only `ev` and the
-symbol are read; the slice of the original text goes on byte for byte.
+A frame is a JSON array of objects (also if it holds a single status). Of each event only `ev` and the symbol
+are read. The original text of the event goes into the batch.
 
-Two ways lead through. Nearly every frame holds nothing but known events that begin with `ev` and have a
-symbol, in plain JSON: one compiled loop sorts all that wait, about 0.2 µs an event. A frame with anything
-else in it takes the second way, event by event, some 2 µs each, which knows the reason for everything it
-sets aside. A frame that is no JSON is cut into pieces first, so what is broken in it costs only itself.
-With `EVENT_DECODER=complete` every frame takes the second way (`marketdata.decoder_choice`).
+There are two ways. Nearly every frame has only known events in plain JSON that begin with `ev` and have a
+symbol: one compiled loop sorts all waiting frames of this kind, in about 0.2 µs an event. Any other frame is
+sorted event by event, in about 2 µs each, and every event that is set aside gets a reason. A frame that is
+not JSON is first divided into pieces, so that only the broken pieces are lost. With `EVENT_DECODER=complete`
+all frames are sorted the second way (`marketdata.decoder_choice`).
 """
 
 import contextlib
@@ -48,11 +48,11 @@ QUEUE_OF: Final[Mapping[EventType, QueueName]] = {
     EventType.PRICE_BANDS: QueueName.HALTS,
 }
 UNKNOWN_SHARD: Final = 0
-# As many bytes as so many characters may have. A longer frame is not even read: it ends its connection.
+# The bytes that this many characters may need. A longer frame is not read: it ends the connection.
 MAX_FRAME_BYTES: Final = 4 * MAX_FRAME_CHARACTERS
-# Of text that is not JSON at all only the beginning is kept, as a JSON string: enough to see what it was.
+# Of text that is not JSON only the beginning is kept, as a JSON string: enough to recognize it.
 MALFORMED_EXCERPT_CHARACTERS: Final = 2_000
-# Statuses come in frames of their own: small ones, or long ones (acknowledgements) that begin with one.
+# Statuses come in their own frames: small ones, or long ones (acknowledgements) that begin with a status.
 STATUS_FRAME_CHARACTERS: Final = 16_384
 STATUS_HEAD_CHARACTERS: Final = 64
 
@@ -74,12 +74,12 @@ def _header_of(event: type[msgspec.Struct]) -> type[Any]:
 
 
 def _symbol_decoder(event: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
-    """Reads any text in the place of the symbol."""
+    """Reads the symbol as any text."""
     name = msgspec.field(name=symbol_field(event))
     return msgspec.json.Decoder(msgspec.defstruct("AnySymbol", [("symbol", str, name)], gc=False))
 
 
-# A group of buckets for each queue, in it one bucket for each shard.
+# Each queue has a group of buckets, with one bucket for each shard.
 _QUEUES: Final = tuple(QueueName)
 _UNKNOWN_GROUP: Final = _QUEUES.index(QueueName.UNKNOWN)
 _GROUP_OF_HEADER: Final = {
@@ -122,11 +122,11 @@ class FrameRouter:
         self._start_anew()
 
     def add(self, data: str | bytes) -> None:
-        """Keep a frame for `take`, which sorts all at once: a call of compiled code has a fixed cost."""
+        """Keep a frame for `take`: it sorts all at once, since a call of compiled code has a fixed cost."""
         self._frames.append(data)
 
     def take(self) -> Routing:
-        """Everything added since the last call. Never raises: what is not understood is set aside."""
+        """The events of all frames since the last call. Never raises; unknown events are set aside."""
         if self._is_compiled:
             self._sort(self._frames)
         else:
@@ -237,7 +237,10 @@ def mentions_status(data: str | bytes) -> bool:
 
 
 def statuses_of(data: str | bytes) -> list[StatusEvent]:
-    """The statuses in a frame of statuses; none for a large frame of data, or what is not understood."""
+    """The statuses in a frame of statuses.
+
+    None for a large frame of data, or for text that is not understood.
+    """
     is_long = len(data) > STATUS_FRAME_CHARACTERS
     if not mentions_status(data[:STATUS_HEAD_CHARACTERS] if is_long else data):
         return []
@@ -247,7 +250,7 @@ def statuses_of(data: str | bytes) -> list[StatusEvent]:
 
 
 def count_events(data: str | bytes) -> int:
-    """How many events routing the frame would give, far cheaper where the frame is small or odd."""
+    """The number of events that routing the frame would give; much cheaper for a small or unusual frame."""
     if len(data) <= MAX_FRAME_CHARACTERS and not mentions_status(data):
         with contextlib.suppress(*CONTENT_ERRORS):
             return len(_slices.decode(data))
@@ -257,9 +260,9 @@ def count_events(data: str | bytes) -> int:
 
 
 def _text_of(data: str | bytes) -> bytes:
-    """What compiled code shall see: nothing, which is not plain, of what is too long to be looked at.
+    """The bytes for compiled code. A text that is too long gives no bytes, which do not count as plain.
 
-    A lone surrogate is let through: it becomes bytes that are not ASCII, so they are not plain either.
+    A lone surrogate becomes bytes that are not ASCII, so they do not count as plain either.
     """
     if len(data) > MAX_FRAME_CHARACTERS:
         return b""
@@ -281,7 +284,7 @@ def _why_not_routable(event: bytes) -> str:
 
 
 def _why_no_symbol(event: bytes, event_type: str) -> str:
-    """Whether the event has none, or one that cannot be (`marketdata.events.SYMBOL_PATTERN`)."""
+    """The reason: the event has no symbol, or an invalid one (`marketdata.events.SYMBOL_PATTERN`)."""
     try:
         _symbol_decoders[EventType(event_type)].decode(event)
     except CONTENT_ERRORS:

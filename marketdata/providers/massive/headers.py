@@ -1,4 +1,4 @@
-"""What the provider's events say of themselves, as far as a recording must know it."""
+"""The headers of the provider's events, for recordings."""
 
 from typing import Final
 
@@ -9,16 +9,16 @@ from marketdata.recording.json_frames import JsonHeaders
 from marketdata.units import NS_PER_MS
 
 STATUS: Final = "status"
-"""The type of what is said of the connection."""
+"""The type of a status, which is about the connection."""
 
 _FIRST_NANOSECOND_TIME: Final = 10**15  # the feed counts in milliseconds, price bands in nanoseconds
 
 
 class MassiveHeader(msgspec.Struct, gc=False):
-    """The fields of an event that say what it is; those that it lacks are empty.
+    """The type, symbol and time of an event; missing fields are empty.
 
-    `T` is the symbol of price bands, whose wire has no `sym`; `e` is the end of an aggregate, `t` the time of
-    everything else. Implements `marketdata.recording.frames.EventHeader`.
+    `T` is the symbol of price bands, which have no `sym`; `e` is the end of an aggregate, `t` the time of all
+    other events. Implements `marketdata.recording.frames.EventHeader`.
     """
 
     ev: str = ""
@@ -34,7 +34,7 @@ class MassiveHeader(msgspec.Struct, gc=False):
 
     @property
     def symbol(self) -> str:
-        """The ticker, whichever field names it."""
+        """The ticker, from the field `sym` or `T`."""
         return self.sym or self.T
 
     @property
@@ -45,7 +45,7 @@ class MassiveHeader(msgspec.Struct, gc=False):
 
     @property
     def is_status(self) -> bool:
-        """Whether it is of the connection, and not of the market."""
+        """Whether it is about the connection, not about the market."""
         return self.ev == STATUS
 
 

@@ -1,4 +1,4 @@
-"""Whether the market is open, to decide about the connection: as the provider says, else the calendar."""
+"""Whether the market is open, by the provider's status or else by the calendar."""
 
 import asyncio
 import enum
@@ -16,9 +16,9 @@ from marketdata.units import MS_PER_SECOND, NS_PER_MS
 
 FRESH_SECONDS: Final = 60.0
 CALENDAR_SECONDS: Final = 24 * 3_600.0
-"""How long a calendar is used before it is loaded again: its table may have changed."""
+"""How long a calendar is used before it is loaded again: its data may have changed."""
 CLOSED_POLL_SECONDS: Final = 60.0
-# The calendar says open and the provider does not (yet): either it is late by a little, or the day is off.
+# The calendar says open and the provider says closed: either it is a little late, or the day is a holiday.
 UNCONFIRMED_POLL_SECONDS: Final = 5.0
 
 log = get_logger(__name__)
@@ -33,9 +33,9 @@ class ViewSource(enum.StrEnum):
 
 
 class MarketView(msgspec.Struct, frozen=True, gc=False):
-    """The market at an instant. `ask_again_seconds` is how long a closed market is worth no other look.
+    """The state of the market at an instant. A closed market is looked up again after `ask_again_seconds`.
 
-    `opens_ms` is when a closed one opens by the calendar, in the market's own time; 0 where unknown.
+    `opens_ms` is when a closed market opens by the calendar, in market time; 0 if unknown.
     """
 
     session: MarketSession
@@ -50,9 +50,9 @@ class MarketView(msgspec.Struct, frozen=True, gc=False):
 
 
 def view_of(calendar: TradingCalendar | None, market_time_ms: int, status: MarketStatus | None) -> MarketView:
-    """The provider's status decides, else the calendar, which also says when to look again.
+    """The view by the provider's status, or else by the calendar, which also gives the time of the next look.
 
-    Where neither knows, the market is taken to be open: a needless attempt costs less than a missed day.
+    If both are missing, the market counts as open: a useless attempt costs less than a missed day.
     """
     planned = _planned_session(calendar, market_time_ms)
     if status is None:
@@ -80,7 +80,10 @@ def _planned_session(calendar: TradingCalendar | None, market_time_ms: int) -> M
 
 
 def _opens_ms(calendar: TradingCalendar | None, market_time_ms: int) -> int:
-    """When the next pre-market begins: of this trading day while it is night, else of the next; 0 unknown."""
+    """When the next pre-market begins: today's before it has begun, else that of the next day.
+
+    0 if unknown.
+    """
     if calendar is None:
         return 0
     try:
@@ -93,12 +96,12 @@ def _opens_ms(calendar: TradingCalendar | None, market_time_ms: int) -> int:
 
 
 class MarketHours:
-    """Knows the market's hours without ever holding up the event loop: `ask` and `load` run in threads.
+    """Looks up the market's hours without blocking the event loop: `ask` and `load` run in threads.
 
     `ask` gives the provider's status (see `market_status`), `load` the calendar around an instant (epoch ns).
-    The calendar is loaded at the first look, every day, and when it has run out. If that fails, the one
-    before is kept. The provider's clock need not be ours, since a simulated market has a day of its own. So
-    the calendar is asked about the market's time that the feed declared last, else that of the last status.
+    The calendar is loaded at the first look, every day, and after its last date. If that fails, the old one
+    is kept. The provider's clock may differ from ours, since a simulated market has its own day. So the
+    calendar is used with the time that the feed declared last, or else with the time of the last status.
 
     Concurrency: one event loop; a look during another look waits for its answer.
     """
@@ -128,18 +131,21 @@ class MarketHours:
         return self._view
 
     def set_feed_time(self, declared_ms: int) -> None:
-        """The feed declared its time (epoch milliseconds). A view by another clock is no longer valid."""
+        """Note the time that the feed declared (epoch milliseconds).
+
+        A view by another clock becomes invalid.
+        """
         if self._feed_offset_ms is None:
             self._view = None
         self._feed_offset_ms = declared_ms - self._now_ms()
 
     def forget_feed_time(self) -> None:
-        """It is another feed from now on, or one that declares no time any more."""
+        """Forget the declared time: from now on it is another feed, or one that declares no time."""
         if self._feed_offset_ms is not None:
             self._feed_offset_ms = self._view = None
 
     async def look(self, *, fresh_seconds: float = FRESH_SECONDS) -> MarketView:
-        """The market now; an answer younger than `fresh_seconds` is given again."""
+        """The market now; an answer younger than `fresh_seconds` is used again."""
         async with self._looking:
             now = self._clock.monotonic()
             if self._view is None or now - self._looked_at >= fresh_seconds:

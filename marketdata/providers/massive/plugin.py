@@ -23,7 +23,7 @@ class MassivePlugin:
         return read_settings(environment)
 
     def target(self, settings: MassiveSettings) -> FeedTarget:
-        """What `MASSIVE_FEED`, `MASSIVE_MARKET` and `MASSIVE_SUBSCRIPTIONS` say."""
+        """The target in `MASSIVE_FEED`, `MASSIVE_MARKET` and `MASSIVE_SUBSCRIPTIONS`."""
         return FeedTarget(feed=settings.feed, market=settings.market, subscriptions=settings.subscriptions)
 
     def validate(self, target: FeedTarget) -> None:
@@ -40,7 +40,7 @@ class MassivePlugin:
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,
     ) -> Provider:
-        """The WebSocket feed; the market's hours are asked for by REST."""
+        """The WebSocket feed; the market's hours come from REST."""
         from marketdata.providers.massive.client import MassiveProvider
         from marketdata.providers.massive.configuration import configuration_of
         from marketdata.providers.massive.market_hours import MarketHours

@@ -1,4 +1,4 @@
-"""What the environment says of the provider; `configuration.py` checks it before anything is connected."""
+"""The provider's settings in the environment; `configuration.py` checks them before a connection."""
 
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ class MassiveSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_settings(environment: SettingsReader) -> MassiveSettings:
-    """The settings; the key may also stand in `POLYGON_API_KEY`, the vendor's former name, or in a file.
+    """The settings; the key may also be in `POLYGON_API_KEY`, by the vendor's former name, or in a file.
 
     Raises:
         ConfigurationError: a value is wrong; the message names its setting and what is accepted.

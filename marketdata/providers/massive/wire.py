@@ -5,8 +5,8 @@ Field names are ours, wire names are the provider's (its stock schemas:
 Prices are dollars a share, sizes are shares unless the name says otherwise, times are
 epoch milliseconds unless the name says `_ns`.
 
-Only fields that are read are declared. Other fields of the wire may be of any kind, null or absent, at no
-cost to the event. A field is required only if an event says nothing without it. Null is the same as absent.
+Only fields that are read are declared. Other fields may have any value, be null or absent: the event is still
+valid. A field is required only if the event is useless without it. Null is the same as absent.
 """
 
 import enum
@@ -19,7 +19,7 @@ import msgspec
 from marketdata.events import EpochMs, EpochNs, Price, SequenceNumber, Shares, Symbol
 
 TAG_FIELD: Final = "ev"
-"""Which field of an event names its type."""
+"""The field of an event that names its type."""
 
 
 class EventType(enum.StrEnum):
@@ -35,8 +35,8 @@ class EventType(enum.StrEnum):
 class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="A"):
     """One second of trading in one symbol. Sent again with the same start when late trades change it.
 
-    It ends after it starts, and at most `longest_span_ms` after. So both stamps are of one moment, and what
-    is found of one, that it lies in the past and in the trading day, holds of the other.
+    It ends after its start, by at most `longest_span_ms`. So one check of its time, that it is in the past
+    and in the trading day, holds for both start and end.
     """
 
     longest_span_ms: ClassVar[int] = 1_000
@@ -56,7 +56,7 @@ class SecondAggregate(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD
     official_open_price: Price | None = msgspec.field(name="op", default=None)
 
     def __post_init__(self) -> None:
-        """Refuse a span that cannot be.
+        """Refuse an impossible span.
 
         Raises:
             ValueError: names the span and the longest one.
@@ -73,9 +73,9 @@ class MinuteAggregate(SecondAggregate, frozen=True, gc=False, tag_field=TAG_FIEL
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="T"):
-    """One print. `size` is truncated to whole shares and can be 0; `fractional_size` is exact.
+    """One trade. `size` is truncated to whole shares and can be 0; `fractional_size` is exact.
 
-    Of id, exchange and tape only the spelling counts: it separates prints that agree in all else.
+    Of id, exchange and tape only the text is used: it distinguishes trades that are otherwise equal.
     """
 
     symbol: Symbol = msgspec.field(name="sym")
@@ -105,7 +105,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="Q")
 class PriceBands(msgspec.Struct, frozen=True, gc=False, tag_field=TAG_FIELD, tag="LULD"):
     """A limit-up/limit-down message. Indicator 17 halts and 18 reopens; the others only move the bands.
 
-    A halt has no bands: the wire says 0, null or nothing.
+    A halt has no bands: they are 0, null or absent.
 
     The wire names the symbol `T` and counts `t` in nanoseconds, unlike every other stock event.
     """
@@ -126,7 +126,7 @@ EVENTS: Final[Mapping[EventType, type[msgspec.Struct]]] = MappingProxyType(
         for event in (SecondAggregate, MinuteAggregate, Trade, Quote, PriceBands)
     }
 )
-"""What is declared of each type of event."""
+"""The declaration of each type of event."""
 
 
 def symbol_field(event: type[msgspec.Struct]) -> str:

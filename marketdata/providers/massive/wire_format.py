@@ -24,19 +24,19 @@ class MassiveFormat:
         return FrameRouter(shard_count)
 
     def decoder(self, queue: QueueName, columns: Sequence[str]) -> BatchDecoder:
-        """What reads the batches of a queue into these columns."""
+        """The decoder of a queue's batches into these columns."""
         return column_decoder(queue, columns)
 
     def newest_unknown(self, body: bytes, limit: int) -> tuple[int, Sequence[Rejected]]:
-        """How many pieces a batch of the unknown queue holds, and the last `limit` with the reasons."""
+        """The number of pieces in a batch of the unknown queue, and the last `limit` with the reasons."""
         return newest_set_aside(body, limit)
 
     def headers(self, data: str | bytes) -> Sequence[MassiveHeader] | None:
-        """What the events of a frame say of themselves."""
+        """The headers of the events of a frame."""
         return HEADERS.headers(data)
 
     def events(self, data: str | bytes) -> FrameEvents | None:
-        """The events of a frame that is whole, with their texts."""
+        """The events of an undamaged frame, with their texts."""
         return HEADERS.events(data)
 
     def may_have_status(self, data: str | bytes) -> bool:

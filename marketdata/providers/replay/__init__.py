@@ -1,1 +1,1 @@
-"""Recordings as a provider: `plugin` is the entrance, `configuration` the settings, `feed` the frames."""
+"""Recordings as a provider: `plugin` is the entry point, `configuration` the settings, `feed` the frames."""

@@ -19,7 +19,7 @@ _REAL_TIME: Final = "1"
 class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `REPLAY_*` settings.
 
-    `files`: a path, or several separated by commas. A directory is all recordings in it.
+    `files`: a path, or several separated by commas. A directory stands for all recordings in it.
     `speed`: how many recorded seconds pass in a real one; None is as fast as the platform takes them.
     `loop`: whether to begin again at the end.
     """
@@ -43,12 +43,12 @@ def read_settings(environment: SettingsReader) -> ReplaySettings:
 
 
 def target_of(settings: ReplaySettings) -> FeedTarget:
-    """All that was recorded in the files."""
+    """The target for everything that the files contain."""
     return FeedTarget(feed=settings.files, market=MARKETS[0], subscriptions=(EVERYTHING,))
 
 
 def check_target(target: FeedTarget) -> None:
-    """Check what to replay; whether the files can be read is known when they are opened.
+    """Check the target of a replay. The files are not opened, so they may still be unreadable.
 
     Raises:
         ConfigurationError: a value is wrong; the message names its setting and what is accepted.
@@ -69,7 +69,7 @@ def check_target(target: FeedTarget) -> None:
 
 
 def recordings_of(target: FeedTarget) -> list[Path]:
-    """The files that a target names, the oldest name first."""
+    """The files that a target names, sorted by name, which is by age."""
     paths = [Path(entry.strip()) for entry in target.feed.split(",") if entry.strip()]
     return [
         file for path in paths for file in (sorted(path.glob(f"*{SUFFIX}*")) if path.is_dir() else [path])

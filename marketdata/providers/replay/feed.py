@@ -26,7 +26,7 @@ from marketdata.recording.pacing import Pacing
 from marketdata.recording.selection import Selection
 
 WAITING_FRAMES: Final = 1_000
-"""So many frames may wait to be taken before the replay waits: nothing of a recording is lost."""
+"""When this many frames wait for the listener, the replay waits, too: so no frames are dropped."""
 
 LOOK_SECONDS: Final = 0.005
 FINISHED: Final = ProviderStatus(ProviderState.MARKET_CLOSED, "finished", "the recording has ended")
@@ -37,8 +37,8 @@ log = get_logger(__name__)
 class ReplayProvider(BufferedProvider):
     """Plays recordings into the platform, without a socket. See `marketdata.providers.base.Provider`.
 
-    Frames count as received when they are played; the feed's time is the recorded one. After the end the
-    connection stays, and brings nothing more. `wire_format` is that of the recorded provider.
+    The received time of a frame is the time at which it is played; the feed time is the recorded one. After
+    the end the connection stays open without frames. `wire_format` is that of the recorded provider.
 
     Raises:
         ConfigurationError: a file cannot be read, or the speed is out of range.
@@ -61,7 +61,7 @@ class ReplayProvider(BufferedProvider):
         self.set_target(target)
 
     def set_target(self, target: FeedTarget | None) -> None:
-        """Play these recordings from their beginning; None stops."""
+        """Play these recordings from the beginning; None stops."""
         if target == self._target:
             return
         if target is not None:
@@ -92,7 +92,7 @@ class ReplayProvider(BufferedProvider):
             self.state = ProviderStatus(ProviderState.STOPPED)
 
     def feed_time_ms(self, received_ns: int) -> int:
-        """The recorded feed's time as of what was played then."""
+        """The recorded feed time of the frames that were played up to this received time."""
         while len(self._feed_times) > 1 and self._feed_times[1][0] <= received_ns:
             self._feed_times.popleft()
         return self._feed_times[0][1] if self._feed_times else super().feed_time_ms(received_ns)
@@ -105,12 +105,12 @@ class ReplayProvider(BufferedProvider):
                     if not self._settings.loop:
                         self.state = FINISHED
                         return
-        except ConfigurationError as error:  # it could be read when it was chosen
+        except ConfigurationError as error:  # the file was readable when it was chosen
             log.warning("recording not played", reason="unreadable", error=str(error))
             self.state = ProviderStatus(ProviderState.REFUSED, "unreadable", str(error))
 
     async def _play_once(self, selection: Selection, stopping: asyncio.Event) -> bool:
-        """False when it was not played to its end."""
+        """Play the selection once; False if it was not played to its end."""
         self.report = structs.replace(
             self.report,
             number=self.report.number + 1,
@@ -132,7 +132,7 @@ class ReplayProvider(BufferedProvider):
         return True
 
     async def _is_due(self, seconds: float, stopping: asyncio.Event) -> bool:
-        """Wait until a frame is due and there is room for it; False when it shall not be played any more."""
+        """Wait until a frame is due and the buffer has space for it; False if it shall not be played."""
         if seconds and await self._disturbed(stopping, seconds):
             return False
         while len(self.buffer) >= WAITING_FRAMES:
@@ -141,7 +141,7 @@ class ReplayProvider(BufferedProvider):
         return not (stopping.is_set() or self._changed.is_set())
 
     async def _disturbed(self, stopping: asyncio.Event, seconds: float | None = None) -> bool:
-        """Wait until we stop or have another target, for so long at most; whether that came."""
+        """Wait for a stop or another target, for at most `seconds`; returns whether one came."""
         waiting = [asyncio.create_task(event.wait()) for event in (stopping, self._changed)]
         try:
             done, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -158,5 +158,5 @@ class ReplayProvider(BufferedProvider):
 
 
 def _next_block(blocks: Iterator[Sequence[Frame]]) -> Sequence[Frame] | None:
-    """In a thread, since a block takes milliseconds to read and decompress."""
+    """The next block. Called in a thread: reading and decompressing a block takes milliseconds."""
     return next(blocks, None)

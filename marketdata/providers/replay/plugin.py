@@ -34,7 +34,7 @@ class ReplayPlugin:
         return target_of(settings)
 
     def validate(self, target: FeedTarget) -> None:
-        """Check what to replay."""
+        """Check the target of a replay."""
         check_target(target)
 
     def create(
@@ -45,7 +45,7 @@ class ReplayPlugin:
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,
     ) -> Provider:
-        """The replay, in the format of the recordings. It has no use for a calendar."""
+        """The replay, in the format of the recordings. It does not use a calendar."""
         del load_calendar
         from marketdata.providers.registry import recorded_format
         from marketdata.providers.replay.feed import ReplayProvider
@@ -59,7 +59,7 @@ class ReplayPlugin:
     def reference_source(
         self, settings: ReplaySettings, *, patience_seconds: float | None = None
     ) -> ReferenceService:
-        """There is none: a recording holds the feed alone."""
+        """There is none: a recording has only the provider's feed."""
         del settings, patience_seconds
         raise ConfigurationError(
             "the provider replay has no reference data; load it before, with MARKET_DATA_PROVIDER set to the "

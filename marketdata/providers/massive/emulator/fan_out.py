@@ -1,10 +1,9 @@
-"""Who gets what of a recorded frame: pure decisions over its bytes and a client's subscriptions.
+"""Decides which client gets which part of a recorded frame, from its bytes and the client's subscriptions.
 
-A frame that nobody filters goes out as it came, without a look at its events. Otherwise the wanted events
-are put together again from their original texts; when that is all of them, again the frame as it came.
-A broken frame, of which the listener saves pieces, goes to everybody as it came: pieces that are put
-together again might be cut in other places. What the provider said of the recorded connection (its
-statuses) is not sent: the client has one of its own.
+An unfiltered frame is sent unchanged, without reading its events. Otherwise the wanted events are joined
+again from their original texts; if that is all of them, the frame is sent unchanged. A broken frame, of which
+the listener saves pieces, is sent to every client unchanged: joined pieces might be divided differently.
+Statuses of the recorded connection are not sent: the client's connection has its own.
 """
 
 from collections.abc import Callable, Collection, Mapping

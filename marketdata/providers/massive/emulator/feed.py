@@ -79,7 +79,7 @@ class FeedServer:
         return socket
 
     def declare_clock(self, now_ms: int) -> None:
-        """Tell everybody who is subscribed what time it is in this market, before the events up to then."""
+        """Send the feed time to all subscribers, before the events up to it."""
         if self.faults.stalled:
             return
         declaration = clock_frame(now_ms)

@@ -1,8 +1,8 @@
-"""Odd REST answers, as public reports tell of them: which kind an answer has at a time, drawn from the seed.
+"""Odd REST answers, as public reports describe them. The seed decides which kinds an answer has at a time.
 
-A kind that costs the answer holds for one address over some minutes of market time, as trouble of a real
-provider does, and every third window is free of them: who asks again has everything in the end. A kind
-that costs a careful reader nothing, such as a row that is listed twice, may come at any time.
+A kind that spoils the answer holds for one address over some minutes of market time, as real failures do.
+Every third window is free of these kinds, so repeated requests get everything in the end. A kind that costs
+a careful reader nothing, such as a row that is listed twice, may come at any time.
 """
 
 import enum

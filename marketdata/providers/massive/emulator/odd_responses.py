@@ -33,7 +33,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class OddAnswers:
-    """Makes answers odd as a schedule says, and counts what it sent. `now_ms` tells the market's time."""
+    """Makes answers odd as a schedule says, and counts what it sent. `now_ms` returns the market time."""
 
     def __init__(self, schedule: OddSchedule, now_ms: Callable[[], int]) -> None:
         self._schedule: Final = schedule
@@ -43,19 +43,19 @@ class OddAnswers:
     async def respond(
         self, request: web.Request, path: str, body: Mapping[str, Any] | Sequence[Any]
     ) -> web.StreamResponse:
-        """Send a good answer of the route `path`, or what has become of it."""
+        """Send a good answer of the route `path`, possibly made odd by the schedule."""
         if not isinstance(body, Mapping):
             return _json(body)
         now_ms = self._now_ms()
         plan = self._schedule.plan(path, _address(request), now_ms)
-        told = dict(body)
-        self._count(with_odd_rows(path, told, plan.others))
+        changed = dict(body)
+        self._count(with_odd_rows(path, changed, plan.others))
         if plan.costly is None:
-            return _json(told)
+            return _json(changed)
         self._count([plan.costly])
         if plan.costly is Oddity.ENDLESS:
             return await _endless(request)
-        return _MAKERS[plan.costly](_Good(request, told, now_ms))
+        return _MAKERS[plan.costly](_Good(request, changed, now_ms))
 
     def _count(self, oddities: Sequence[Oddity]) -> None:
         for oddity in oddities:

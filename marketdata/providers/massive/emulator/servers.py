@@ -57,7 +57,7 @@ class _Server:
         return self._port.serving(self._application)
 
     def declare_clock(self, now_ms: int) -> None:
-        """Tell all subscribers the feed's time."""
+        """Send the feed time to all subscribers."""
         self._feed.declare_clock(now_ms)
 
 

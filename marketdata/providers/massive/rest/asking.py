@@ -1,8 +1,8 @@
-"""Sending a request to the REST service until it is answered: attempts, threads, bounds and books.
+"""Sends requests to the REST service: attempts, threads, limits and counts.
 
-The SDK is synchronous and the loop must not wait, so requests are sent from threads. Each is tried again with
-backoff while the provider is overloaded or away; the SDK's own retries are off, as they sleep in the thread,
-cannot be interrupted and are not counted.
+The SDK is synchronous and the event loop must not wait, so requests are sent from threads. A request is
+repeated with backoff while the provider is overloaded or unreachable. The SDK's own retries are off: they
+sleep in the thread, cannot be interrupted and are not counted.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from marketdata.runtime.backoff import Backoff
 CONCURRENT_REQUESTS: Final = 4
 ATTEMPTS: Final = 8
 UNREADABLE_ATTEMPTS: Final = 3
-"""An answer that was cut on its way is whole the next time; one that is wrong at its source stays so."""
+"""An answer that was cut in transit is usually complete the next time; a wrong answer stays wrong."""
 
 T = TypeVar("T")
 
@@ -35,9 +35,9 @@ log = get_logger(__name__)
 class Asking:
     """Sends requests and reads their answers.
 
-    The errors that it raises can be shown: the provider's words in them are bounded and without `secret`.
-    After `patience_seconds` from its making nothing is tried a second time: a job that is ended for taking
-    too long stores nothing at all.
+    The errors that it raises can be shown: the provider's texts in them are bounded and without `secret`.
+    After `patience_seconds` from its creation no request is repeated: a job that is stopped for taking too
+    long would store nothing.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Asking:
         self._attempts = attempts
         self._make_backoff = make_backoff or _default_backoff
         self._threads = ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="rest")
-        # Apart from the requests: an answer is read as it comes, and not after all that wait to be sent.
+        # A separate thread: answers must not wait behind the requests that are still to be sent.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="rest answers")
         self._requests = 0
         self._left_out: Counter[str] = Counter()
@@ -69,11 +69,11 @@ class Asking:
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """How many rows of the answers are not used so far, by endpoint and why."""
+        """How many rows of the answers were not used so far, by endpoint and reason."""
         return dict(self._left_out)
 
     def close(self) -> None:
-        """Begin nothing more; what a thread does now it may end."""
+        """Begin no more requests; running ones may finish."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
 
@@ -81,8 +81,8 @@ class Asking:
         """The answer as `read` understands it; both callables run in threads.
 
         Raises:
-            ProviderUnavailable: overloaded or away, after several attempts.
-            ProviderRefused: the provider said no.
+            ProviderUnavailable: overloaded or unreachable, after several attempts.
+            ProviderRefused: the provider refused the request.
             ContentError: `read` did not understand the answer, after several attempts.
         """
         backoff = self._make_backoff()
@@ -96,7 +96,7 @@ class Asking:
                 unreadable += isinstance(error, ContentError)
                 last = backoff.attempts + 1 >= self._attempts or unreadable >= UNREADABLE_ATTEMPTS
                 if last or isinstance(error, ProviderRefused):
-                    # The chain would carry the words that are not to be shown into every traceback.
+                    # A chained error would show the unbounded text, with the secret, in every traceback.
                     raise shown from None
                 delay = backoff.next_delay_seconds()
                 if self._clock.monotonic() + delay > self._patient_until:
@@ -122,18 +122,18 @@ class Asking:
         return data
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Work on an answer, in a thread: a megabyte of JSON would hold up the loop."""
+        """Process an answer in a thread: a megabyte of JSON would block the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
 
     def _fit_to_show(self, error: MarketDataError) -> MarketDataError:
-        """The same error with the provider's words bounded and without our key."""
+        """The same error with the provider's text bounded and without our key."""
         if isinstance(error, ProviderRefused | ContentError):
             detail = self._shown(str(error).removeprefix(error.reason).removeprefix(": "))
             return type(error)(error.reason, detail)
         return type(error)(self._shown(str(error)))
 
     def leave_out(self, endpoint: str, counts: Mapping[str, int]) -> None:
-        """Take note of rows that are not used, and say so."""
+        """Count rows that are not used, and log them."""
         for reason, rows in counts.items():
             if rows:
                 self._left_out[f"{endpoint}: {reason}"] += rows

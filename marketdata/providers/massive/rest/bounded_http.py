@@ -1,4 +1,4 @@
-"""The SDK's HTTP with bounds: an answer that is too large, or does not end, is given up.
+"""The SDK's HTTP with limits: an answer that is too large, or does not end, is a failure.
 
 The SDK reads every body whole into memory, for as long as another byte comes within the read timeout.
 """
@@ -22,7 +22,7 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class Answer:
-    """The parts of a response that the SDK looks at, all read; `data` is the body without its encoding."""
+    """The parts of a response that the SDK uses; `data` is the decompressed body."""
 
     def __init__(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
         self.status: Final = status
@@ -31,10 +31,10 @@ class Answer:
 
 
 class BoundedPool:
-    """In place of the SDK's connection pool. Reads a body up to a size and within a time.
+    """Replaces the SDK's connection pool. Limits the size and the time of an answer.
 
-    A body of more than `body_bytes` (after decompression), or an answer that is not whole `answer_seconds`
-    after it began, is a failure of the provider that passes, and its connection is closed.
+    A body of more than `body_bytes` (after decompression), or an answer that is not complete within
+    `answer_seconds`, is a temporary failure of the provider. Its connection is closed.
     """
 
     def __init__(self, pool: PoolManager, *, body_bytes: int, answer_seconds: float) -> None:
@@ -49,7 +49,7 @@ class BoundedPool:
         """The whole answer to a request.
 
         Raises:
-            ProviderUnavailable: it is too large, takes too long, or reports a failure that passes.
+            ProviderUnavailable: it is too large, takes too long, or reports a temporary failure.
             ProviderRefused: the answer is a refusal.
             HTTPError: what urllib3 raises, for 429 and the usual 5xx too.
         """
@@ -68,7 +68,7 @@ class BoundedPool:
     def _body(self, response: BaseHTTPResponse) -> bytes:
         deadline = time.monotonic() + self._answer_seconds
         body = bytearray()
-        # `read` would wait for a whole chunk, `read1` gives what has come.
+        # `read` would wait for a whole chunk, `read1` returns the bytes that have arrived.
         while chunk := response.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > self._body_bytes:
@@ -102,7 +102,7 @@ def bounded_client(
 
 
 def _timed_pools(seconds: float) -> dict[str, Any]:
-    """Connection pools that give up a server which sends its status line or headers for ever."""
+    """Connection pools with a time limit for the status line and the headers."""
 
     class TimedConnection(HTTPConnection):
         def getresponse(self) -> Any:
@@ -125,17 +125,17 @@ def _timed_pools(seconds: float) -> dict[str, Any]:
 
 @contextmanager
 def _cut_after(connection: HTTPConnection, seconds: float) -> Iterator[None]:
-    """Closes the connection from another thread: nothing else ends a read that gets a byte now and then.
+    """Closes the connection from another thread: only this ends a read that gets a byte from time to time.
 
     Raises:
-        TimeoutError: it was closed; without this the half of an answer would pass for the whole.
+        TimeoutError: it was closed; otherwise a part of an answer would count as the whole answer.
     """
     over = threading.Event()
 
     def cut() -> None:
         over.set()
         if connection.sock is not None:
-            with suppress(OSError):  # closed by now
+            with suppress(OSError):  # already closed
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, cut)

@@ -1,5 +1,4 @@
-"""What surrounds the rows of a REST answer: its status, how many rows it says to have, where the next page
-is.
+"""The envelope of the rows of a REST answer: its status, its stated number of rows, its next page.
 
 Pure functions. Shapes: massive-api §4.1 (errors) and the bodies in §4.2 to §4.10.
 """
@@ -16,7 +15,7 @@ from marketdata.errors import ContentError, MarketDataError, ProviderRefused, Pr
 
 AUTHENTICATION_WORDS: Final = ("api key", "apikey", "unauthorized")
 GOOD_STATUSES: Final = frozenset({"OK", "DELAYED"})
-"""Of an answer that holds what was asked for; `DELAYED` on plans that are served 15 minutes late."""
+"""The statuses of a successful answer; `DELAYED` comes on plans with a delay of 15 minutes."""
 
 T = TypeVar("T")
 
@@ -24,9 +23,9 @@ _MISSING: Final = msgspec.Raw(b"")
 
 
 class Envelope(msgspec.Struct, gc=False):
-    """An answer but for the meaning of its rows; fields of any shape, since a server may send any.
+    """An answer whose rows are not decoded yet. Its fields accept any value, since a server may send any.
 
-    Rows whose key is missing are empty text, which no JSON is.
+    Rows whose key is missing are an empty text, which is not valid JSON.
     """
 
     results: msgspec.Raw = _MISSING
@@ -55,8 +54,8 @@ def open_envelope(body: bytes, reason: str) -> Envelope:
 
     Raises:
         ContentError: with `reason`: the body is not understood.
-        ProviderUnavailable, ProviderRefused: its own status, or an error or message without one, says that
-            it is none.
+        ProviderUnavailable, ProviderRefused: its own status, or an error text without a status, reports a
+            failure.
     """
     envelope = read_json(_envelope, body, reason)
     status = envelope.status
@@ -72,12 +71,12 @@ def rows_of(
 ) -> Sequence[msgspec.Raw]:
     """The rows of an answer, each still undecoded; none where they are null, or missing under a good status.
 
-    `rows` are the envelope's own under the key of the endpoint. `announced` is how many of them the answer
-    says to have, if it says so.
+    `rows` is the envelope's field with the rows of the endpoint. `announced` is the number of rows that the
+    answer states, if any.
 
     Raises:
-        ContentError: with `reason`: the rows are no list, or fewer than the answer says, or there are neither
-            rows nor a status, so that nothing says that there are none.
+        ContentError: with `reason`: the rows are not a list, or fewer than stated. Or the answer has neither
+            rows nor a status, so nothing confirms that there are no rows.
     """
     text = bytes(rows)
     if not text and envelope.status is None:
@@ -92,7 +91,7 @@ def next_parameters(envelope: Envelope, reason: str) -> Mapping[str, str] | None
     """The query parameters of the next page; None at the end, which a missing, null or empty URL is.
 
     Raises:
-        ContentError: with `reason`: there is a next page, but no way to it.
+        ContentError: with `reason`: there is a next page, but its URL cannot be used.
     """
     url = envelope.next_url
     if url is None or url == "":
@@ -101,7 +100,7 @@ def next_parameters(envelope: Envelope, reason: str) -> Mapping[str, str] | None
         parameters = dict(parse_qsl(urlsplit(url).query)) if isinstance(url, str) else {}
     except ValueError as error:
         raise ContentError(reason, f"next_url is no URL: {error}") from error
-    # A key in the URL is not followed: it would stand in the log of every proxy on the way.
+    # A key in the URL is removed: it would be in the log of every proxy.
     kept = {name: value for name, value in parameters.items() if name.lower() != "apikey"}
     if not kept:
         raise ContentError(reason, "next_url leads to no further page: it has no parameters")
@@ -109,10 +108,10 @@ def next_parameters(envelope: Envelope, reason: str) -> Mapping[str, str] | None
 
 
 def error_from_answer(status: int, body: bytes) -> MarketDataError:
-    """What an answer with another HTTP status than 200 means.
+    """The error that an answer with another HTTP status than 200 means.
 
-    A refusal only where the answer says so in the provider's own form; a gateway's page, as any 5xx, is
-    a failure that passes.
+    It is a refusal only if the answer says so in the provider's own format. A gateway's page, and any 5xx, is
+    a temporary failure.
     """
     text = body[:2_000].decode("utf-8", "replace")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -126,7 +125,7 @@ def error_from_answer(status: int, body: bytes) -> MarketDataError:
 
 
 def read_json(decoder: msgspec.json.Decoder[T], body: bytes, reason: str) -> T:
-    """A body as the decoder's type. The words NaN and Infinity in it, which are no JSON, mean null.
+    """A body as the decoder's type. NaN and Infinity in it, which are not valid JSON, mean null.
 
     Raises:
         ContentError: with `reason`.
@@ -137,7 +136,7 @@ def read_json(decoder: msgspec.json.Decoder[T], body: bytes, reason: str) -> T:
         if b"NaN" not in body and b"Infinity" not in body:
             raise ContentError(reason, str(error)) from error
     try:
-        # One number that is none must not cost the rows beside it; msgspec writes it as null.
+        # One invalid number must not cost the other rows; msgspec writes it as null.
         return decoder.decode(msgspec.json.encode(json.loads(body)))
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ContentError(reason, str(error)) from error

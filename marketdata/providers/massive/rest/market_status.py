@@ -1,6 +1,6 @@
-"""What the provider says about the market by REST: `GET /v1/marketstatus/now`.
+"""The provider's market status by REST: `GET /v1/marketstatus/now`.
 
-One odd answer is as good as none: one that contradicts itself, or whose time cannot be.
+An answer that contradicts itself, or has an impossible time, is refused.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ class MarketStatus(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketAnswer(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """An answer as it came. Its time can be read although its words about the session make no sense."""
+    """An unchecked answer. Its time can be used even if its fields about the session make no sense."""
 
     server_time: Annotated[dt.datetime, msgspec.Meta(tz=True)]
     market: Any = None
@@ -55,13 +55,13 @@ class MarketAnswer(msgspec.Struct, rename="camel", frozen=True, gc=False):
         """The session that the provider sees.
 
         Raises:
-            ContentError: reason `market_status`: the words are not understood, or contradict each other.
+            ContentError: reason `market_status`: the fields are not understood, or contradict each other.
         """
         if self.market not in _MARKETS or not (_is_flag(self.early_hours) and _is_flag(self.after_hours)):
             raise self._refused("is not understood")
         early, late = bool(self.early_hours), bool(self.after_hours)
         is_extended = self.market == _EXTENDED_HOURS
-        # Both said and both denied is no session either; what is not said is not denied.
+        # Both flags true, or both false, give no session; an absent flag does not count as false.
         neither = self.early_hours is False and self.after_hours is False
         if (early and late) or (is_extended and neither) or (not is_extended and (early or late)):
             raise self._refused("contradicts itself")
@@ -93,7 +93,7 @@ def read_market_status(body: bytes) -> MarketAnswer:
 
 
 class RestMarketStatus:
-    """Asks the provider; each call blocks for a few seconds at most, so it belongs into a thread."""
+    """Asks the provider. A call may block for a few seconds, so it must run in a thread."""
 
     def __init__(self, base_url: str, api_key: str, *, clock: Clock | None = None) -> None:
         self._base_url = base_url
@@ -113,13 +113,13 @@ class RestMarketStatus:
 
         Raises:
             ProviderUnavailable: no answer, or a refusal.
-            ContentError: an answer that is not understood, or a time that cannot be.
+            ContentError: an answer that is not understood, or has an impossible time.
         """
         try:
             answer = read_market_status(self._client.get_market_status(raw=True).data)
             session = answer.session
         except (HTTPError, BadResponse, ProviderUnavailable, ProviderRefused) as error:
-            # The chain would carry the provider's words into every traceback.
+            # A chained error would show the provider's text in every traceback.
             raise ProviderUnavailable(self._shown(f"{type(error).__name__}: {error}")) from None
         except ContentError as error:
             raise ContentError(error.reason, self._shown(str(error))) from None

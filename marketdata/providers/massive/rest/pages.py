@@ -1,4 +1,4 @@
-"""Reading a listing page by page to its end, whatever the provider says about where that is."""
+"""Reads a listing page by page to its end, also if the provider's links to next pages are wrong."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias, TypeVar
@@ -8,8 +8,8 @@ from marketdata.providers.massive.rest.wire import Page
 from marketdata.reference.facts import Listing
 
 MOST_PAGES: Final = 200
-"""Of one listing. The longest has 11 (11,000 tickers); a server may give fewer rows a page than are asked
-for."""
+"""The limit for one listing. The longest has 11 pages (11,000 tickers), but a server may send smaller pages
+than requested."""
 
 Row = TypeVar("Row")
 ReadPage: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Page[Row]]]
@@ -18,8 +18,8 @@ ReadPage: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Page[Row]]]
 async def read_listing(read_page: ReadPage[Row], endpoint: str) -> Listing[Row]:
     """All rows of a listing. `read_page` takes the query parameters of a page: none for the first.
 
-    A page that does not come ends it with the rows so far. So does one that was there before, by its
-    parameters or because it has no row that is new: such pages would not end.
+    If a page fails, the listing ends with the rows so far. It also ends at a repeated page, which has the
+    same parameters as an earlier page or has no new row: such pages would never end.
 
     Raises:
         What `read_page` raises for the first page.

@@ -1,8 +1,8 @@
-"""Whose clock counts: the one place for the rule of the REST service.
+"""Decides which clock is right: the provider's or this machine's.
 
-The provider's own address serves the real market, whose time this machine knows as well: there the machine's
-clock bounds the answers. Any other address (a simulator, a replay) has a clock of its own, and is believed:
-its market may be on another day, and pass it faster.
+The provider's own address serves the real market: its time must agree with this machine's clock. Any other
+address (a simulator, a replay) has its own clock, and its time is accepted: its market may be on another day,
+and run faster.
 """
 
 import datetime as dt
@@ -15,11 +15,11 @@ from marketdata.units import MS_PER_SECOND
 
 VENDOR_HOSTS: Final = frozenset({"api.massive.com", "api.polygon.io"})
 TOLERANCE_MS: Final = 5 * 60_000
-"""How far the provider's time may be off ours: the delay of its answer, and clocks that are badly kept."""
+"""How far the provider's time may differ from ours, because of the answer's delay and inexact clocks."""
 
 EARLIEST_MS: Final = round(dt.datetime(2000, 1, 1, tzinfo=dt.UTC).timestamp() * MS_PER_SECOND)
 LATEST_MS: Final = round(dt.datetime(2100, 1, 1, tzinfo=dt.UTC).timestamp() * MS_PER_SECOND)
-"""The bounds of what can be a time of a market at all, that of a replay too."""
+"""The bounds of any valid market time, also of a replay."""
 
 
 def has_own_clock(rest_url: str) -> bool:
@@ -28,10 +28,10 @@ def has_own_clock(rest_url: str) -> bool:
 
 
 def checked_time_ms(market_time_ms: int, *, rest_url: str, now_ms: int) -> int:
-    """The market's time that a REST service gave; both are epoch milliseconds.
+    """The market time of a REST service, checked; both times are epoch milliseconds.
 
     Raises:
-        ContentError: with reason `market_time`: the time is refused, and counted.
+        ContentError: with reason `market_time`: the time is refused.
     """
     reason = ""
     if not EARLIEST_MS <= market_time_ms < LATEST_MS:

@@ -1,7 +1,7 @@
-"""A row of an answer as a typed value, where some of its fields are of a wrong type. Pure functions.
+"""Reads a row of an answer as a typed value, also if some of its fields have a wrong type. Pure functions.
 
-What a row can do without is absent where it is of a wrong type, and costs itself alone. What a row must have
-costs the row.
+An optional field with a wrong type counts as absent. A required field with a wrong type makes the row
+invalid.
 """
 
 from typing import Any, TypeVar
@@ -12,13 +12,13 @@ Row = TypeVar("Row")
 
 
 def read_row(text: msgspec.Raw, decoder: msgspec.json.Decoder[Row]) -> Row:
-    """A row as the decoder's type; a field with a default has it where its value is of a wrong type.
+    """A row as the decoder's type; an optional field with a value of a wrong type gets its default.
 
-    The decoder alone reads a row that is sane: only others are looked at field by field.
+    The decoder reads a valid row at once. Only other rows are read field by field.
 
     Raises:
         msgspec.MsgspecError, UnicodeError, RecursionError: a field without a default is missing or wrong, or
-            a number is out of bounds: it is meant, and shows that the row is not sane.
+            a number is out of bounds, which shows that the whole row is wrong.
     """
     try:
         return decoder.decode(text)
@@ -52,7 +52,10 @@ def _read_fields(found: object, kind: Any) -> Any:
 
 
 def _is_number_out_of_bounds(value: object, kind: Any) -> bool:
-    """Whether a number stands where one is wanted; every such field of an answer may be 0."""
+    """Whether the value is a number of the wanted kind, so it must be out of bounds.
+
+    0 is always in bounds.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The endpoints of the provider's REST service, as typed values. How requests are sent is in `asking`."""
+"""The endpoints of the provider's REST service, with typed answers. `asking` sends the requests."""
 
 import datetime as dt
 import functools
@@ -29,7 +29,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 10.0
 READ_TIMEOUT_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 90.0
 BODY_BYTES: Final = 64 * 1024 * 1024
-"""Several times the greatest answer, the snapshot of the whole market."""
+"""Several times the largest answer, which is the snapshot of the whole market."""
 
 T = TypeVar("T")
 
@@ -41,12 +41,12 @@ class RestSource:
     """Answers of the REST service as typed values. An async context manager; its threads end with it.
 
     Every method raises:
-        ProviderUnavailable: overloaded or away, after several attempts.
-        ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; asking again soon cannot
-            help.
+        ProviderUnavailable: overloaded or unreachable, after several attempts.
+        ProviderRefused: `not_entitled`, `auth_failed`, `not_found` or `bad_request`; a quick retry cannot
+        help.
         ContentError: an answer that is not understood, after several attempts.
-    The provider's words in them can be shown: they are bounded and without the key. `patience_seconds` after
-    its making there are no further attempts.
+    The provider's texts in them can be shown: they are bounded and without the key. `patience_seconds` after
+    the creation no request is repeated.
     """
 
     def __init__(
@@ -87,16 +87,16 @@ class RestSource:
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """How many rows of the answers are not used so far, by endpoint and why: `daily_bars: stale`."""
+        """How many rows of the answers were not used so far, by endpoint and reason: `daily_bars: stale`."""
         return self._asking.left_out
 
     @property
     def has_own_clock(self) -> bool:
-        """Whether the provider's market may be at another time than this machine."""
+        """Whether the market time of the provider may differ from this machine's time."""
         return has_own_clock(self._base_url)
 
     def leave_out(self, part: str, counts: Mapping[str, int]) -> None:
-        """Take note of rows that are not used, by why."""
+        """Count rows that are not used, by reason."""
         self._asking.leave_out(part, counts)
 
     async def __aenter__(self) -> Self:
@@ -106,7 +106,7 @@ class RestSource:
         self._asking.close()
 
     async def market_time_ms(self) -> int:
-        """The provider's own time, epoch milliseconds. One that cannot be is a `ContentError`."""
+        """The provider's own time, epoch milliseconds. An impossible time is a `ContentError`."""
         return await self._asking.ask(
             "market_status", lambda: self._client.get_market_status(raw=True), self._market_time_ms
         )
@@ -179,7 +179,7 @@ class RestSource:
         )
 
     async def ticker(self, symbol: str, date: dt.date | None = None) -> facts.ListedTicker | None:
-        """One ticker's name, type and exchange, now or as of a date; None when it is not known."""
+        """One ticker's name, type and exchange, now or as of a date; None if the ticker is unknown."""
         try:
             return await self._asking.ask(
                 "ticker_details",

@@ -1,6 +1,7 @@
-"""The rows of the provider's REST answers as typed values. Pure functions; what a row can do without has a
-default here, and costs the row nothing (`row_fields`); rows without what they must have are left out and
-counted. What surrounds the rows is read in `envelope`.
+"""The rows of the provider's REST answers as typed values. Pure functions.
+
+Optional fields have a default here (`row_fields`). Rows without a required field are left out and counted.
+`envelope` reads the other parts of an answer.
 
 Shapes: massive-api §4.1 (errors), §4.2 (snapshot), §4.5 (grouped daily bars), §4.6 (bars of one symbol),
 §4.10 (floats, tickers, splits). `marketdata.reference.facts` has the values.
@@ -32,7 +33,7 @@ Facts = TypeVar("Facts", bound=msgspec.Struct)
 class Page(msgspec.Struct, Generic[Row], frozen=True):
     """One page of a listing and the query parameters of the next one, None at the end.
 
-    `lost` says why there is a next page that cannot be asked for.
+    `lost` is the reason why the next page cannot be requested.
     """
 
     rows: Sequence[Row]
@@ -47,9 +48,9 @@ class _MinuteBar(msgspec.Struct, gc=False):
 
 
 class RowReader(Generic[Facts]):
-    """Reads rows of an endpoint as facts. `names` are the provider's, where they are other than ours.
+    """Reads rows of an endpoint as facts. `names` has the provider's field names that differ from ours.
 
-    `nested` reads the fields that are rows themselves; without one, such a field has its default.
+    `nested` has readers for the fields that are rows themselves; without a reader a field has its default.
     """
 
     def __init__(
@@ -193,7 +194,7 @@ def read_snapshot(body: bytes) -> tuple[Sequence[Snapshot], int]:
 
 
 def _about(envelope: Envelope, symbol: str, reason: str) -> Envelope:
-    """The envelope, unless it says that it is about another symbol than was asked for."""
+    """The envelope; an error if it is about another symbol than the requested one."""
     if isinstance(envelope.symbol, str) and envelope.symbol != symbol:
         raise ContentError(reason, f"asked for {symbol}, the answer is about {envelope.symbol}")
     return envelope

@@ -50,7 +50,9 @@ def test_a_plugin_without_a_part_is_told_which_and_what_is_expected(package: Pat
     with pytest.raises(ConfigurationError) as refusal:
         provider_plugin("mine")
     assert f"PLUGIN in {PACKAGE}.plugin lacks" in str(refusal.value)
-    assert "validate (expected: validate(target): Check what an operator wants" in str(refusal.value)
+    assert "validate (expected: validate(target): Check the target that an operator wants" in str(
+        refusal.value
+    )
 
 
 def test_a_plugin_whose_module_is_missing_is_told_which(package: Path) -> None:
