@@ -36,17 +36,17 @@ def frames_of(block: Block, events_per_frame: int) -> Iterator[bytes]:
 
 
 def _repeated_frames(block: RepeatedBlock, events_per_frame: int) -> Iterator[bytes]:
-    sheet = _Sheet(block.prototypes, events_per_frame)
-    first_ms = int(block.times[0]) - sheet.longest_lag_ms
+    rendered_frames = _RenderedFrames(block.prototypes, events_per_frame)
+    first_ms = int(block.times[0]) - rendered_frames.longest_lag_ms
     times = digits(np.arange(first_ms, int(block.times[-1]) + 1), _TIME_DIGITS)
     numbers = digits(block.numbers, len(str(block.numbers[0])))
     for start in range(0, len(block), len(block.prototypes)):
         rows = slice(start, start + len(block.prototypes))
-        sheet.stamp(times, block.times[rows] - first_ms, numbers[rows])
-        yield from sheet.frames(len(numbers[rows]))
+        rendered_frames.stamp(times, block.times[rows] - first_ms, numbers[rows])
+        yield from rendered_frames.frames(len(numbers[rows]))
 
 
-class _Sheet:
+class _RenderedFrames:
     """The prototypes as consecutive frames of text, whose times and numbers are overwritten for each use."""
 
     def __init__(self, prototypes: EventBlock, events_per_frame: int) -> None:
