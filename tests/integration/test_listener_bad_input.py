@@ -1,8 +1,10 @@
 """Rubbish on the feed: counted by reason, kept in `unknown` within bounds, nothing else lost, memory flat."""
 
 import asyncio
-import itertools
+import ctypes
+import gc
 import json
+import statistics
 from collections.abc import Iterable
 
 import psutil
@@ -26,9 +28,7 @@ ROUNDS = 12
 WARM_UP_ROUNDS = 4
 GOOD = [trade_wire("IBM"), quote_wire("IBM")]
 HUGE_TEXT = "x" * 16 * MEBIBYTE
-FLAT_WITHIN_BYTES = 24 * MEBIBYTE
-# The allocator may keep what one more round needed, once. A leak grows with each round.
-STEP_BYTES = 3 * len(HUGE_TEXT)
+FLAT_WITHIN_BYTES = 16 * MEBIBYTE
 ONE_HUNDRED = [trade_wire("IBM", q=number) for number in range(100)]
 NOT_A_NUMBER = trade_wire("IBM", p=float("nan"))
 
@@ -99,6 +99,13 @@ def events_in(broker: MemoryBroker, *queues: QueueName) -> Iterable[object]:
                 yield from json.loads(batch.body)
 
 
+def resident_bytes() -> int:
+    """The memory that the process uses, without what the allocator keeps for later: that varies by 32 MB."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return psutil.Process().memory_info().rss
+
+
 async def test_rubbish_of_every_kind_costs_nothing_but_itself_and_no_memory() -> None:
     sender, broker = Sender(), MemoryBroker()
     limits = QueueLimits(ttl_ms=3_600_000, max_batches=10_000)
@@ -119,7 +126,7 @@ async def test_rubbish_of_every_kind_costs_nothing_but_itself_and_no_memory() ->
             for number in range(1, ROUNDS + 1):
                 sender.wanted.release()
                 await published(listener, number * (good_in_a_round + sum(EXPECTED.values())))
-                resident.append(psutil.Process().memory_info().rss)
+                resident.append(resident_bytes())
             assert len(feed.connections) == 1, "no rubbish ends the connection"
 
     counted = {reason: value - before[reason] for reason, value in set_aside().items()}
@@ -131,7 +138,5 @@ async def test_rubbish_of_every_kind_costs_nothing_but_itself_and_no_memory() ->
     assert max(len(json.dumps(event)) for event in unknown) < 3_000
     counters = listener.counters()
     assert counters.unaccounted_events == counters.unaccounted_frames == counters.events_in_flight == 0
-    kept = resident[WARM_UP_ROUNDS - 1 :]
-    *growths, largest = sorted(after - before for before, after in itertools.pairwise(kept))
-    assert largest < STEP_BYTES, resident
-    assert sum(growth for growth in growths if growth > 0) < FLAT_WITHIN_BYTES, resident
+    early, late = resident[WARM_UP_ROUNDS - 1 :][:3], resident[-3:]
+    assert statistics.median(late) - statistics.median(early) < FLAT_WITHIN_BYTES, resident
