@@ -1,0 +1,109 @@
+"""A hub over fakes, for tests: its announcements, its stored data, and one client."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from marketdata.payloads import RowBlock
+from marketdata.schema.boards import TOP_GAINERS
+from marketdata.store.keys import Keys
+from marketdata.transport.queues import shard_of
+from tests.support.builders import row_block
+from tests.support.feeds import CATALOG, feed_of
+from tests.support.manual_clock import ManualClock
+from tests.unit.widgets.fakes import (
+    FeedCopy,
+    MemoryAnnouncements,
+    MemoryListenerRecord,
+    MemorySnapshots,
+    ReadingClient,
+)
+from widgets.hub import Hub, HubTiming
+from widgets.hub.feeds import Feed, StoredFeeds
+
+SHARDS = 2
+QUICK = HubTiming(
+    housekeeping_seconds=0.02,
+    read_seconds=0.02,
+    retry_seconds=0.02,
+    restart_seconds=0.02,
+    listener_seconds=0.02,
+)
+STORED = StoredFeeds(Keys(), SHARDS)
+BOARD = feed_of(TOP_GAINERS)
+QUOTE = feed_of("quote:AAPL")
+TRADES = feed_of("trades:AAPL")
+SHARD = shard_of("AAPL", SHARDS)
+ROWS = STORED.rows_channel("AAPL")
+
+
+class HubRig:
+    """A hub, its announcements and stored data, and one client that reads when the test calls `read`."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.announcements = MemoryAnnouncements()
+        self.snapshots = MemorySnapshots()
+        self.listener = MemoryListenerRecord()
+        self.hub = Hub(
+            announcements=self.announcements,
+            snapshots=self.snapshots,
+            listener=self.listener,
+            stored=STORED,
+            catalog=CATALOG,
+            clock=self.clock,
+            timing=QUICK,
+        )
+        self.client = ReadingClient(self.clock)
+        self.copies: dict[str, FeedCopy] = {}
+        self.statuses: list[dict[str, Any]] = []
+        self._attached = False
+
+    def attach(self) -> None:
+        """Connect the client, which starts the hub."""
+        if not self._attached:
+            self._attached = True
+            self.hub.attach(self.client.outbox)
+
+    def subscribe(self, feed: Feed) -> None:
+        """Subscribe the client to a feed."""
+        self.attach()
+        self.hub.subscribe(self.client.outbox, feed)
+
+    def read(self) -> None:
+        """Take all frames; a frame that does not follow fails the test."""
+        while (text := self.client.outbox.take(self.hub.snapshot)) is not None:
+            frame = json.loads(text)
+            if frame["type"] == "status":
+                self.statuses.append(frame)
+            else:
+                self.copies.setdefault(frame["feed"], FeedCopy()).apply(text)
+
+    def data_state(self) -> str:
+        """The state that `/readyz` would report; empty before it is known."""
+        status = self.hub.data_status()
+        return status.state if status else ""
+
+    def holds(self, feed: str, rows: dict[str, list[Any]]) -> Callable[[], bool]:
+        """A condition: the client, reading on, holds exactly these rows."""
+
+        def condition() -> bool:
+            self.clock.advance(0.25)
+            self.read()
+            return feed in self.copies and self.copies[feed].rows == rows
+
+        return condition
+
+    def board(self, close: float, tick: int, epoch: int = 1) -> None:
+        self.announcements.announce(TOP_GAINERS, quotes({"AAPL": close}, tick, epoch))
+
+    def rows(self, closes: dict[str, float], tick: int, epoch: int = 1) -> None:
+        self.announcements.announce(ROWS, quotes(closes, tick, epoch))
+
+    def store(self, closes: dict[str, float], tick: int, epoch: int = 1) -> None:
+        self.snapshots.shards[SHARD] = quotes(closes, tick, epoch)
+
+
+def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:
+    rows = {symbol: {"close": close} for symbol, close in closes.items()}
+    return row_block(rows, names=("close",), tick=tick, epoch=epoch)
