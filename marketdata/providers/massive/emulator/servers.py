@@ -162,42 +162,8 @@ class MassiveEmulator:
     usual_events_per_frame: Final = DEFAULT_EVENTS_PER_FRAME
     max_events_per_frame: Final = MAX_EVENTS_PER_FRAME
 
-    def market_server(
-        self,
-        market: Market,
-        settings: ProtocolSettings,
-        at: ServedAt,
-        *,
-        scenario: Scenario,
-        holidays: Sequence[Holiday],
-        events_per_frame: int,
-    ) -> MassiveMarketServer:
-        """A server of a synthetic market."""
-        return MassiveMarketServer(
-            market, settings, at, scenario=scenario, holidays=holidays, events_per_frame=events_per_frame
-        )
-
-    def recording_server(
-        self,
-        metadata: Metadata,
-        calendar: TradingCalendar,
-        settings: ProtocolSettings,
-        at: ServedAt,
-        *,
-        symbols: frozenset[str] | None,
-        start_ms: int,
-        market_time_ms: Callable[[], int],
-    ) -> MassiveRecordingServer:
-        """A server of recordings."""
-        return MassiveRecordingServer(
-            metadata,
-            calendar,
-            settings,
-            at,
-            symbols=symbols,
-            start_ms=start_ms,
-            market_time_ms=market_time_ms,
-        )
+    market_server: Final = MassiveMarketServer
+    recording_server: Final = MassiveRecordingServer
 
 
 EMULATOR: Final[Emulator] = MassiveEmulator()
