@@ -3,6 +3,7 @@
 The buffer lies between the socket, which must never wait, and the listener.
 """
 
+import abc
 import asyncio
 import functools
 from collections import Counter, deque
@@ -117,7 +118,7 @@ class FrameBuffer:
         metrics.PROVIDER_EVENTS_DROPPED.labels(reason=reason).inc(events)
 
 
-class BufferedProvider:
+class BufferedProvider(abc.ABC):
     """All of `marketdata.providers.base.Provider` but `set_target` and `run`, which a subclass adds.
 
     The subclass fills `self.buffer`, and updates `self.state` and `self.report`. By default the feed time is
@@ -162,9 +163,13 @@ class BufferedProvider:
         """The counts of received, taken, dropped and waiting frames."""
         return self.buffer.counts
 
+    @abc.abstractmethod
     def set_target(self, target: FeedTarget | None) -> None:
         """See `marketdata.providers.base.Provider.set_target`."""
-        raise NotImplementedError
+
+    @abc.abstractmethod
+    async def run(self, stopping: asyncio.Event) -> None:
+        """See `marketdata.providers.base.Provider.run`."""
 
     async def frames(self) -> Sequence[Frame]:
         """Wait for frames; return the waiting ones, oldest first. None if it is stopped and empty."""
@@ -184,7 +189,7 @@ class BufferedProvider:
         feed_time_ms = self.feed_time_ms(max([frame.received_ns for frame in frames]))
         return RoutedFrames(routing.parts, routing.set_aside, feed_time_ms)
 
-    def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:
+    def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:  # noqa: B027 - optional: some feeds have none
         """Handle the statuses among the events of routed frames."""
 
     def feed_time_ms(self, received_ns: int) -> int:
