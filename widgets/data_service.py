@@ -12,7 +12,7 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from widgets.consumers import MOST_CONNECTIONS_PER_USER, ConnectionLimit, WidgetConsumer
+from widgets.consumers import DEFAULT_LIMITS, Connections, WidgetConsumer, WidgetLimits
 from widgets.hub import Hub, HubTiming
 from widgets.hub.feeds import StoredFeeds, feed_catalog
 
@@ -35,7 +35,7 @@ class WidgetDataService:
         shard_count: int,
         clock: Clock | None = None,
         timing: HubTiming | None = None,
-        most_connections_per_user: int = MOST_CONNECTIONS_PER_USER,
+        limits: WidgetLimits = DEFAULT_LIMITS,
     ) -> None:
         clock = clock or SystemClock()
         stored, catalog = StoredFeeds(keys, shard_count), feed_catalog()
@@ -49,10 +49,11 @@ class WidgetDataService:
             clock=clock,
             timing=timing,
         )
+        self.connections: Final = Connections(limits)
         consumer = WidgetConsumer.as_asgi(
             hub=self.hub,
             catalog=catalog,
-            connections=ConnectionLimit(most_connections_per_user),
+            connections=self.connections,
             clock=clock,
         )
         self.urlpatterns: Final[list[URLPattern]] = [path("ws/", consumer)]

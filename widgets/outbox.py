@@ -1,167 +1,183 @@
 """The frames that wait for one connection. Their number is bounded, so a slow client gets no backlog.
 
-A market is a state, not a list of events. So at most one frame per feed waits. If a delta arrives while a
-frame of the same feed waits, both are replaced by a request for a snapshot. The snapshot is made when it is
+A market is a state, not a list of events. So at most one update per feed waits. If an update arrives while
+another of the same feed waits, both are replaced by a request for a snapshot. The snapshot is made when it is
 sent, so it is always the newest. Answers (errors, pongs) wait in a bounded queue of their own and are sent
 first. Only the newest status waits.
 
-So a client that reads slowly, or not at all, costs only a few texts, which it shares with other clients. And
-it delays no other client, because adding to an outbox never waits.
-
-Concurrency: one event loop. All methods except `write` are synchronous and return immediately.
+So a client that reads slowly, or not at all, costs only references to frames that it shares with others. An
+outbox is plain data: it has no task, and nothing in it waits. `widgets.hub.outboxes` writes the frames.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import msgspec
 
-from marketdata.clock import Clock
-from widgets.protocol import ProtocolVersion
+from widgets.protocol import ProtocolVersion, Status
+from widgets.wire import Frame, FrameSink
 
 MOST_ANSWERS: Final = 1_024
+LARGEST_BATCH_BYTES: Final = 1024 * 1024
+"""A batch ends with the frame that reaches this size (before compression). So a client that subscribes to
+many feeds at once does not fill the transport's buffer with all their snapshots."""
 
-Send: TypeAlias = Callable[[str], Awaitable[None]]
-Render: TypeAlias = Callable[[str, ProtocolVersion], str | None]
+Render: TypeAlias = Callable[[str, ProtocolVersion], Frame | None]
 
 
 class SentCounts(msgspec.Struct):
-    """Numbers of frames and characters sent since the last call of `Outbox.collect_counts`.
-
-    `conflated` counts frames that were not sent because a newer snapshot replaced them.
-    """
+    """Numbers of sent frames by kind, and their bytes before compression, over all connections."""
 
     answers: int = 0
     statuses: int = 0
     snapshots: int = 0
     deltas: int = 0
-    conflated: int = 0
-    characters: int = 0
+    payload_bytes: int = 0
+
+
+class StatusFrames:
+    """One status as frames. Connections with the same version and the same conflated frames share a frame."""
+
+    __slots__ = ("_frames", "_status")
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._frames: dict[tuple[ProtocolVersion, int], Frame] = {}
+
+    def frame(self, version: ProtocolVersion, conflated: int) -> Frame:
+        """The frame for a client for which so many frames were conflated since its last status."""
+        frame = self._frames.get((version, conflated))
+        if frame is None:
+            status = msgspec.structs.replace(self._status, conflated=conflated)
+            frame = self._frames[version, conflated] = Frame(version.encode_answer(status))
+        return frame
 
 
 class Outbox:
-    """The frames that wait for one connection, and the loop that writes them.
+    """The frames that wait for one connection, and the sink that takes them.
 
-    `version` is the protocol version of the client. All texts in the outbox have this version. `abandon`
-    calls `give_up` once: when the hub finds that the writer has stalled, or when more than `MOST_ANSWERS`
-    answers wait. Then the connection must end: a client that loses an answer would be in a wrong state.
+    `version` is the protocol version of the client. All frames in the outbox have this version. `feeds` are
+    the names of the feeds that it subscribed to; the hub adds and removes names. `abandon` calls `give_up`
+    once: when the hub finds that the client has stalled, or when more than `MOST_ANSWERS` answers wait. Then
+    the connection must end: a client that loses an answer would be in a wrong state.
     """
 
-    def __init__(self, clock: Clock, give_up: Callable[[], None], version: ProtocolVersion) -> None:
+    __slots__ = (
+        "_answers",
+        "_conflated",
+        "_frames",
+        "_give_up",
+        "_is_closed",
+        "_status",
+        "feeds",
+        "sink",
+        "version",
+    )
+
+    def __init__(self, sink: FrameSink, version: ProtocolVersion, give_up: Callable[[], None]) -> None:
+        self.sink: Final = sink
         self.version: Final = version
-        self._clock = clock
+        self.feeds: Final[set[str]] = set()
         self._give_up = give_up
-        self._answers: deque[str] = deque()
-        self._status: str | None = None
-        # Feed -> text of a delta, or None for a snapshot that is made when it is sent. The order is that in
-        # which feeds began to wait, so that a busy feed cannot delay a quiet one for ever.
-        self._frames: dict[str, str | None] = {}
-        self._waiting = asyncio.Event()
-        self._sending_since: float | None = None
-        self._abandoned = False
-        self._counts = SentCounts()
+        self._answers: list[Frame] = []
+        self._status: StatusFrames | None = None
+        # Feed -> frames of an update, or None for a snapshot that is made when it is sent. The order is that
+        # in which feeds began to wait, so that a busy feed cannot delay a quiet one for ever.
+        self._frames: dict[str, tuple[Frame, ...] | None] = {}
+        self._conflated = 0
+        self._is_closed = False
 
     def __len__(self) -> int:
-        """The number of frames that wait."""
+        """The number of answers, statuses and feeds that wait."""
         return len(self._answers) + len(self._frames) + (self._status is not None)
 
-    def answer(self, text: str) -> None:
+    def answer(self, frame: Frame) -> None:
         """Send an answer, after earlier answers and before all feeds."""
+        if self._is_closed:
+            return
         if len(self._answers) >= MOST_ANSWERS:
             self.abandon()
-        elif not self._abandoned:
-            self._answers.append(text)
-            self._waiting.set()
+        else:
+            self._answers.append(frame)
 
-    def status(self, text: str) -> None:
+    def status(self, status: StatusFrames) -> None:
         """Send a status. It replaces a status that still waits."""
-        if not self._abandoned:
-            self._status = text
-            self._waiting.set()
+        if not self._is_closed:
+            self._status = status
 
-    def delta(self, feed: str, text: str) -> None:
-        """Send a delta. If a frame of this feed still waits, send a snapshot instead of both."""
-        if feed in self._frames:
-            self._frames[feed] = None
-            self._counts.conflated += 1
-        elif not self._abandoned:
-            self._frames[feed] = text
-            self._waiting.set()
+    def update(self, feed: str, frames: tuple[Frame, ...]) -> bool:
+        """Send the frames of an update. If a frame of this feed still waits, send a snapshot instead of both.
 
-    def snapshot(self, feed: str) -> None:
-        """Send a snapshot, which is made when it is sent. It replaces a waiting frame of this feed."""
-        self._counts.conflated += feed in self._frames
-        if not self._abandoned:
+        Returns whether frames were conflated.
+        """
+        waiting = self._frames
+        if feed in waiting:
+            waiting[feed] = None
+            self._conflated += 1
+            return True
+        if not self._is_closed:
+            waiting[feed] = frames
+        return False
+
+    def snapshot(self, feed: str) -> bool:
+        """Send a snapshot, which is made when it is sent. It replaces a waiting frame of this feed.
+
+        Returns whether a frame was conflated.
+        """
+        conflated = feed in self._frames
+        self._conflated += conflated
+        if not self._is_closed:
             self._frames[feed] = None
-            self._waiting.set()
+        return conflated
 
     def discard(self, feed: str) -> None:
-        """Remove the waiting frame of a feed, because its subscription has ended."""
+        """Remove the waiting frames of a feed, because its subscription has ended."""
         self._frames.pop(feed, None)
 
-    def abandon(self) -> None:
-        """Remove all frames and have the connection closed, because the client does not read its frames."""
-        if self._abandoned:
-            return
-        self._abandoned = True
+    def close(self) -> None:
+        """Remove all frames, and take no more: the connection ends."""
+        self._is_closed = True
         self._answers.clear()
         self._frames.clear()
         self._status = None
-        self._give_up()
 
-    def take(self, render: Render) -> str | None:
-        """Remove and return the next frame, or None if no frame waits.
+    def abandon(self) -> None:
+        """Remove all frames and have the connection closed, because the client does not read its frames."""
+        if not self._is_closed:
+            self.close()
+            self._give_up()
+
+    def take(self, render: Render, counts: SentCounts) -> list[Frame]:
+        """Remove and return the frames of the next batch, and count them; empty if no frame waits.
 
         `render` makes the snapshot of a feed, or returns None before the feed has data. Such a feed is
         skipped: the hub calls `snapshot` again when the first data arrives.
         """
+        batch: list[Frame] = []
         if self._answers:
-            self._counts.answers += 1
-            return self._answers.popleft()
+            batch, self._answers = self._answers, batch
+            counts.answers += len(batch)
         if self._status is not None:
-            status, self._status = self._status, None
-            self._counts.statuses += 1
-            return status
-        while self._frames:
-            feed = next(iter(self._frames))
-            text = self._frames.pop(feed)
-            if text is not None:
-                self._counts.deltas += 1
-                return text
-            if (text := render(feed, self.version)) is not None:
-                self._counts.snapshots += 1
-                return text
-        return None
-
-    def last_answers(self) -> list[str]:
-        """Remove and return the answers that still wait, so that they are sent before the connection ends."""
-        answers = list(self._answers)
-        self._answers.clear()
-        return answers
-
-    async def write(self, send: Send, render: Render) -> None:
-        """Send waiting frames as long as the connection lives. `send` returns when the network took a frame.
-
-        Ends by cancellation, or with the error that `send` raises for a lost connection.
-        """
-        while True:
-            await self._waiting.wait()
-            self._sending_since = self._clock.monotonic()
-            while (text := self.take(render)) is not None:
-                self._counts.characters += len(text)
-                await send(text)
-                self._sending_since = self._clock.monotonic()
-            self._sending_since = None
-            self._waiting.clear()
-
-    def stalled_seconds(self) -> float:
-        """How long the writer has made no progress; 0 while no frame waits."""
-        since = self._sending_since
-        return 0.0 if since is None else self._clock.monotonic() - since
-
-    def collect_counts(self) -> SentCounts:
-        """The counts since the last call. Counting each frame in the metrics would cost too much."""
-        counts, self._counts = self._counts, SentCounts()
-        return counts
+            batch.append(self._status.frame(self.version, self._conflated))
+            self._status, self._conflated = None, 0
+            counts.statuses += 1
+        size = 0
+        for frame in batch:
+            size += len(frame.payload)
+        waiting = self._frames
+        while waiting and size < LARGEST_BATCH_BYTES:
+            feed = next(iter(waiting))
+            frames = waiting.pop(feed)
+            if frames is None:
+                snapshot = render(feed, self.version)
+                if snapshot is None:
+                    continue
+                frames = (snapshot,)
+                counts.snapshots += 1
+            else:
+                counts.deltas += len(frames)
+            for frame in frames:
+                size += len(frame.payload)
+            batch += frames
+        counts.payload_bytes += size
+        return batch

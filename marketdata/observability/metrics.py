@@ -201,6 +201,9 @@ WIDGET_BYTES: Final = Counter("mdp_widget_sent_bytes_total", "Bytes of frames se
 WIDGET_CONFLATED: Final = Counter(
     "mdp_widget_conflated_frames_total", "Frames replaced by a newer state before sending"
 )
+WIDGET_BLOCKED: Final = Gauge(
+    "mdp_widget_blocked_connections", "Connections that do not take the frames that wait for them"
+)
 WIDGET_ERRORS: Final = Counter(
     "mdp_widget_errors_total", "Error messages sent to clients, by code", ["reason"]
 )
@@ -210,7 +213,19 @@ WIDGET_FRAME_AGE_SECONDS: Final = Histogram(
     buckets=LATENCY_BUCKETS,
 )
 HUB_TICK_SECONDS: Final = Histogram(
-    "mdp_hub_tick_seconds", "Duration of one delta, encoding and hand-over", buckets=DURATION_BUCKETS
+    "mdp_hub_tick_seconds",
+    "Duration of one tick: encoding all due feeds, and writing them to all connections",
+    buckets=DURATION_BUCKETS,
+)
+HUB_WALK_SECONDS: Final = Histogram(
+    "mdp_hub_walk_seconds",
+    "Duration of writing to all connections, a part of the tick",
+    buckets=DURATION_BUCKETS,
+)
+HUB_LAG_SECONDS: Final = Histogram(
+    "mdp_hub_lag_seconds",
+    "From the publication of the oldest announcement of a tick to the end of its walk",
+    buckets=LATENCY_BUCKETS,
 )
 HUB_ENCODED_BYTES: Final = Counter(
     "mdp_hub_encoded_bytes_total", "Bytes of feed frames encoded, before they are shared out", ["kind"]

@@ -21,6 +21,8 @@ from marketdata.payloads import RowBlock, decode_row_block
 from marketdata.store.connection import connect, driver_errors
 
 SILENCE_SECONDS: Final = 2.0
+MOST_PER_BATCH: Final = 32
+"""Decoding so many blocks takes some milliseconds. Then other tasks of the event loop have a turn."""
 
 _log = get_logger(__name__)
 
@@ -39,6 +41,13 @@ class MissedAnnouncements(msgspec.Struct, frozen=True):
 News: TypeAlias = Announcement | MissedAnnouncements
 
 
+class NewsBatch(msgspec.Struct, frozen=True):
+    """News in order. `more_wait`: more were already there, so a batch follows at once."""
+
+    news: Sequence[News]
+    more_wait: bool = False
+
+
 class _Message(TypedDict):
     """The driver's form of a message from the server. In a confirmation, `data` is a count."""
 
@@ -49,6 +58,8 @@ class _Message(TypedDict):
 
 class AnnouncementReader:
     """Iterates over announcements without an end, and never raises `StoreUnavailable`.
+
+    `batches` gives all news that wait together, so that a slow reader can merge them before it acts.
 
     The first item of every connection is `MissedAnnouncements`. It follows the server's confirmation of the
     subscription, so no announcement is lost between a read of the store and the first announcement.
@@ -62,33 +73,41 @@ class AnnouncementReader:
         self._malformed_log = RateLimitedLog(_log)
 
     async def __aiter__(self) -> AsyncGenerator[News, None]:
+        async with contextlib.aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for item in batch.news:
+                    yield item
+
+    async def batches(self) -> AsyncGenerator[NewsBatch, None]:
+        """The same news, each time all that wait, but at most `MOST_PER_BATCH`. A batch is never empty."""
         backoff = ExponentialWithJitterBackoff(base=0.1, cap=2.0)
         failures = 0
         while True:
             try:
-                async with contextlib.aclosing(self._connection()) as items:
-                    async for item in items:
-                        yield item
-                        failures = 0 if isinstance(item, Announcement) else failures
+                async with contextlib.aclosing(self._connection()) as batches:
+                    async for batch in batches:
+                        yield batch
+                        failures = 0 if isinstance(batch.news[-1], Announcement) else failures
             except StoreUnavailable as error:
                 failures += 1
                 metrics.STORE_RECONNECTS.inc()
                 _log.warning("announcements interrupted", error=str(error), failures=failures)
             await asyncio.sleep(backoff.compute(failures))
 
-    async def _connection(self) -> AsyncGenerator[News, None]:
-        """The items of one connection until it fails. The driver must not reconnect on its own."""
+    async def _connection(self) -> AsyncGenerator[NewsBatch, None]:
+        """The batches of one connection until it fails. The driver must not reconnect on its own."""
         redis = connect(self._url, retries=0)
         pubsub = redis.pubsub()
         try:
             with driver_errors():
                 await self._subscribe(pubsub)
-            yield MissedAnnouncements()
+            yield NewsBatch((MissedAnnouncements(),))
             while True:
                 with driver_errors():
-                    message = await _next_message(pubsub)
-                if (item := self._decode(message)) is not None:
-                    yield item
+                    messages, more_wait = await _next_messages(pubsub)
+                news = [item for item in map(self._decode, messages) if item is not None]
+                if news:
+                    yield NewsBatch(news, more_wait)
         finally:
             with contextlib.suppress(StoreUnavailable), driver_errors():
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
@@ -117,6 +136,22 @@ class AnnouncementReader:
             return None
         metrics.STORE_ANNOUNCEMENTS.inc()
         return announcement
+
+
+async def _next_messages(pubsub: PubSub) -> tuple[Sequence[_Message], bool]:
+    """Wait for a message. Returns it with those that wait behind it, and whether even more may wait."""
+    await asyncio.sleep(0)  # messages that wait are read without a turn of the event loop
+    messages = [await _next_message(pubsub)]
+    while len(messages) < MOST_PER_BATCH:
+        message: _Message | None = await pubsub.get_message(timeout=0)
+        if message is None:
+            # The driver's buffer is empty. The socket may hold more, which the event loop reads in its turn.
+            await asyncio.sleep(0)
+            message = await pubsub.get_message(timeout=0)
+        if message is None:
+            return messages, False
+        messages.append(message)
+    return messages, True
 
 
 async def _next_message(pubsub: PubSub) -> _Message:

@@ -37,6 +37,7 @@ from marketdata.units import NS_PER_MS
 from mdp_site.composition import compose
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
+from widgets.consumers import WidgetLimits
 from widgets.data_service import WidgetDataService
 from widgets.hub import HubTiming
 from widgets.protocol import SUBPROTOCOL_V2
@@ -190,6 +191,7 @@ class WidgetSite:
         fresh_seconds: float = 1.0,
         longest_stall_seconds: float = 2.0,
         recheck_seconds: float = 60.0,
+        limits: WidgetLimits | None = None,
     ) -> None:
         self.market = Market(redis_url, keys)
         self._service = WidgetDataService(
@@ -197,7 +199,7 @@ class WidgetSite:
             keys=keys,
             shard_count=SHARDS,
             timing=HubTiming(fresh_seconds=fresh_seconds, longest_stall_seconds=longest_stall_seconds),
-            most_connections_per_user=MOST_CONNECTIONS,
+            limits=limits or WidgetLimits(connections_per_user=MOST_CONNECTIONS),
         )
         self.hub = self._service.hub
         self._recheck_seconds = recheck_seconds

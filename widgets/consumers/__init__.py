@@ -1,6 +1,11 @@
-"""The WebSocket consumer, a thin layer between a socket and the hub, and the limit on connections."""
+"""The WebSocket consumer, a thin layer between a socket and the hub, and the limits on connections.
 
-from widgets.consumers.connections import MOST_CONNECTIONS_PER_USER, ConnectionLimit
+`websocket` has the consumer. `asgi_sink` sends frames on servers without the extension `mdp.frames`. `limits`
+states the limits, and `connections` counts the open connections.
+"""
+
+from widgets.consumers.connections import Connections
+from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
 from widgets.consumers.websocket import WidgetConsumer
 
-__all__ = ["MOST_CONNECTIONS_PER_USER", "ConnectionLimit", "WidgetConsumer"]
+__all__ = ["DEFAULT_LIMITS", "Connections", "WidgetConsumer", "WidgetLimits"]

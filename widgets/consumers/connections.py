@@ -1,32 +1,52 @@
-"""The limit on open connections per user in one web process."""
+"""Counts the open connections of one web process, and refuses those above a limit."""
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from typing import TypeVar
 
 from marketdata.observability import metrics
+from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
+from widgets.protocol import CloseCode
 
-MOST_CONNECTIONS_PER_USER: Final = 20
+Key = TypeVar("Key")
 
 
-class ConnectionLimit:
-    """Counts open connections by user."""
+class Connections:
+    """The open connections by user and by client address.
 
-    def __init__(self, most_per_user: int = MOST_CONNECTIONS_PER_USER) -> None:
-        self._most_per_user = most_per_user
-        self._open: Counter[int] = Counter()
+    `limits` may be replaced at any time. New limits apply to new connections and to the next messages.
+    """
 
-    @contextlib.contextmanager
-    def held(self, user_id: int) -> Iterator[bool]:
-        """Count one connection while the context lasts. The value is False if it is above the limit."""
-        within_limit = self._open[user_id] < self._most_per_user
-        self._open[user_id] += 1
-        metrics.WIDGET_CONNECTIONS.inc()
-        try:
-            yield within_limit
-        finally:
-            metrics.WIDGET_CONNECTIONS.dec()
-            self._open[user_id] -= 1
-            if not self._open[user_id]:
-                del self._open[user_id]
+    def __init__(self, limits: WidgetLimits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self._count = 0
+        self._by_user: Counter[int] = Counter()
+        self._by_address: Counter[str] = Counter()
+
+    def enter(self, user_id: int, address: str) -> CloseCode | None:
+        """Count a connection. If a limit is exceeded, it is not counted; returns the close code to send."""
+        limits = self.limits
+        if self._count >= limits.connections_per_process:
+            return CloseCode.TRY_LATER
+        if (
+            self._by_user[user_id] >= limits.connections_per_user
+            or self._by_address[address] >= limits.connections_per_address
+        ):
+            return CloseCode.TOO_MANY_CONNECTIONS
+        self._change(user_id, address, 1)
+        return None
+
+    def leave(self, user_id: int, address: str) -> None:
+        """Give the place of a counted connection back."""
+        self._change(user_id, address, -1)
+
+    def _change(self, user_id: int, address: str, count: int) -> None:
+        self._count += count
+        metrics.WIDGET_CONNECTIONS.inc(count)
+        _add(self._by_user, user_id, count)
+        _add(self._by_address, address, count)
+
+
+def _add(counter: Counter[Key], key: Key, count: int) -> None:
+    counter[key] += count
+    if not counter[key]:
+        del counter[key]

@@ -1,23 +1,25 @@
-"""The consumer at `/ws/`: it turns client messages into subscriptions and writes the outbox to the socket."""
+"""The consumer at `/ws/`: it turns client messages into subscriptions of an outbox that the hub writes."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
-from marketdata.observability.logs import get_logger
+from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
-from widgets.consumers.connections import ConnectionLimit
+from widgets.consumers.asgi_sink import AsgiSink
+from widgets.consumers.connections import Connections
+from widgets.consumers.limits import Allowance
 from widgets.hub import Hub
 from widgets.hub.feeds import Feed, FeedCatalog, UnknownFeedError
 from widgets.outbox import Outbox
 from widgets.protocol import (
     ACCEPTED,
-    MOST_FEEDS_PER_CONNECTION,
+    LONGEST_MESSAGE_BYTES,
     SUBPROTOCOLS,
     Answer,
     ClientMessage,
@@ -37,63 +39,92 @@ from widgets.protocol import (
     parse_message,
 )
 from widgets.viewer import VIEWER_KEY, Viewer
+from widgets.wire import SINK_EXTENSION, Frame, FrameSink
 
 CLOSE_GRACE_SECONDS: Final = 2.0
 
-_log = get_logger(__name__)
+_log = RateLimitedLog(get_logger(__name__))
 
 
 class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
     """One connection of a browser or program, in the version of the protocol that the handshake negotiates.
 
-    The scope must contain the `Viewer`, which the site's entrance adds.
+    The scope must contain the `Viewer`, which the site's entrance adds. Frames leave by the sink of the web
+    server, if it offers one (`widgets.wire`), and by ASGI otherwise.
 
-    Concurrency: three tasks per connection. Channels' task delivers the client's messages, one after the
-    other. One task writes the outbox. One task waits for the end of the login. The socket is closed when the
-    first of them ends.
+    Concurrency: the server's task delivers the client's messages, one after the other. One more task waits
+    for the end of the login. A third one exists only while the consumer closes the socket.
     """
 
     # Channels would listen to the channel layer here, and a layer that fails would then close the socket.
     # Market data does not use the layer, so it is switched off.
     channel_layer_alias = None
 
-    def __init__(self, hub: Hub, catalog: FeedCatalog, connections: ConnectionLimit, clock: Clock) -> None:
+    def __init__(self, hub: Hub, catalog: FeedCatalog, connections: Connections, clock: Clock) -> None:
         super().__init__()
         self._hub = hub
         self._catalog = catalog
         self._connections = connections
         self._clock = clock
         self._permissions: frozenset[str] = frozenset()
-        # Both from `connect` on, which comes before anything that needs them.
+        # All three from `connect` on, which comes before anything that needs them.
         self._version: ProtocolVersion
         self._outbox: Outbox
+        self._sink: FrameSink
+        self._by_asgi: AsgiSink | None = None
         self._feeds: dict[str, Feed] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._writer: asyncio.Task[None] | None = None
-        self._cleanup = contextlib.ExitStack()
+        self._allowance = Allowance()
+        self._place: tuple[int, str] | None = None
         self._main: asyncio.Task[Any] | None = None
+        self._login: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._ended = False
         self._is_cut_off = False
 
     async def __call__(
         self,
         scope: dict[str, Any],
-        receive: Callable[[], Awaitable[Any]],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
-        """Serve one connection. However it ends, its tasks end and its subscriptions are removed."""
+        """Serve one connection. However it ends, its tasks end and its subscriptions are removed.
+
+        Channels would receive in one more task per connection, because it also listens to the channel layer.
+        """
+        self.scope, self.base_send = scope, send
         self._main = asyncio.current_task()
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
         except asyncio.CancelledError:
             if not self._is_cut_off or self._main is None:
                 raise
             self._main.uncancel()
         finally:
-            self._cleanup.close()
-            for task in self._tasks:
+            self._leave()
+            if self._by_asgi is not None:
+                self._by_asgi.close()
+            tasks = [task for task in (self._login, self._closing) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle an event of the server.
+
+        Channels would also close old database connections in the thread of the database, for each message.
+        This consumer does not use the database.
+        """
+        match message["type"]:
+            case "websocket.connect":
+                await self.connect()
+            case "websocket.receive":
+                await self.receive(message.get("text"), message.get("bytes"))
+            case "websocket.disconnect":
+                self._note_end("client")
+                raise StopConsumer
 
     # --- The socket's events --------------------------------------------------------------------------------
 
@@ -108,36 +139,43 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         if version is None:
             await self._refuse("subprotocol", f"accepted is {', '.join(SUBPROTOCOLS)}, offered was {offered}")
             return
-        self._version = version
-        self._outbox = Outbox(self._clock, self._on_too_slow, version)
         await self.accept(version.subprotocol)
-        if not self._cleanup.enter_context(self._connections.held(viewer.user_id)):
-            await self._end(CloseCode.TOO_MANY_CONNECTIONS)
+        self._version, self._sink = version, self._offered_sink()
+        self._outbox = Outbox(self._sink, version, self._on_too_slow)
+        address, _port = self.scope.get("client") or ("", 0)
+        if (refusal := self._connections.enter(viewer.user_id, address)) is not None:
+            self._end(refusal)
             return
-        self._welcome(viewer)
+        self._place = (viewer.user_id, address)
         self._permissions = viewer.permissions
-        self._writer = self._run(self._write())
-        self._run(self._end_with(viewer))
-
-    async def disconnect(self, code: int) -> None:
-        """Count a connection that the client or the network has ended."""
-        if self._writer is not None:
-            self._note_end("client")
+        self._hub.attach(self._outbox)
+        self._welcome(viewer)
+        self._hub.flush(self._outbox)
+        self._login = asyncio.get_running_loop().create_task(self._end_with(viewer))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handle a message. The answer to a wrong message says what is accepted."""
         if self._ended:
             return  # some servers still deliver messages that the client sent before it saw the close frame
-        if text_data is None:
-            size = len(bytes_data or b"")
-            self._reject(ErrorCode.BAD_MESSAGE, f"a binary frame of {size} bytes; accepted is {ACCEPTED}")
+        size = len(text_data if text_data is not None else bytes_data or b"")
+        # A message that is too large has a close code of its own.
+        counted = min(size, LONGEST_MESSAGE_BYTES)
+        if not self._allowance.spend(counted, self._clock.monotonic(), self._connections.limits):
+            self._end(CloseCode.TOO_MANY_MESSAGES)
             return
+        if text_data is None:
+            self._reject(ErrorCode.BAD_MESSAGE, f"a binary frame of {size} bytes; accepted is {ACCEPTED}")
+        else:
+            self._receive_text(text_data)
+        self._hub.flush(self._outbox)
+
+    def _receive_text(self, text: str) -> None:
         try:
-            self._handle(parse_message(text_data))
+            self._handle(parse_message(text))
         except ProtocolError as error:
             self._reject(error.code, str(error))
             if error.code is ErrorCode.TOO_LARGE:
-                await self._end(CloseCode.MESSAGE_TOO_LARGE)
+                self._end(CloseCode.MESSAGE_TOO_LARGE)
 
     # --- Client messages ------------------------------------------------------------------------------------
 
@@ -161,8 +199,10 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     def _subscribe(self, feed: Feed) -> None:
         if feed.permission not in self._permissions:
             self._reject(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed", feed.name)
-        elif feed.name not in self._feeds and len(self._feeds) >= MOST_FEEDS_PER_CONNECTION:
-            text = f"a connection may have {MOST_FEEDS_PER_CONNECTION} feeds; unsubscribe some first"
+        elif feed.name not in self._feeds and len(self._feeds) >= (
+            most := self._connections.limits.feeds_per_connection
+        ):
+            text = f"a connection may have {most} feeds; unsubscribe some first"
             self._reject(ErrorCode.TOO_MANY_FEEDS, text, feed.name)
         else:
             self._feeds[feed.name] = feed
@@ -185,60 +225,69 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         now_ms = self._clock.time_ns() // NS_PER_MS
         protocol, name = self._version.subprotocol, viewer.username
         self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
-        self._hub.attach(self._outbox)
-        self._cleanup.callback(self._hub.detach, self._outbox)
 
     def _answer(self, answer: Answer) -> None:
-        self._outbox.answer(self._version.encode_answer(answer))
+        self._outbox.answer(Frame(self._version.encode_answer(answer)))
 
     def _reject(self, code: ErrorCode, message: str, feed: str | None = None) -> None:
         metrics.WIDGET_ERRORS.labels(code.value).inc()
         self._answer(Error(code=code, message=message, feed=None if feed is None else echo(feed)))
 
+    # --- The sink -------------------------------------------------------------------------------------------
+
+    def _offered_sink(self) -> FrameSink:
+        """The sink of the server, or one that sends by ASGI, in the order of the consumer's messages."""
+        extension = self.scope.get("extensions", {}).get(SINK_EXTENSION)
+        if extension is not None:
+            sink: FrameSink = extension["sink"]
+            return sink
+        self._by_asgi = AsgiSink(self.base_send, self._on_lost)
+        self.base_send = self._by_asgi.send_message
+        return self._by_asgi
+
     # --- End of the connection ------------------------------------------------------------------------------
 
     async def _refuse(self, reason: str, detail: str) -> None:
+        self._ended = True
         metrics.WIDGET_REFUSED.labels(reason).inc()
         _log.warning("websocket refused", reason=reason, detail=detail)
         await self.close()
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.append(task)
-        return task
-
-    async def _write(self) -> None:
-        try:
-            await self._outbox.write(self._send_text, self._hub.snapshot)
-        except Exception as error:  # noqa: BLE001 - each server raises its own errors for a lost connection
-            _log.info("websocket gone", error=f"{type(error).__name__}: {error}")
-            self._note_end("client")
-            self._cut_off()
-
-    async def _send_text(self, text: str) -> None:
-        await self.base_send({"type": "websocket.send", "text": text})
-
     async def _end_with(self, viewer: Viewer) -> None:
         await viewer.wait_until_ended()
-        await self._end(CloseCode.SESSION_ENDED)
+        self._end(CloseCode.SESSION_ENDED)
 
     def _on_too_slow(self) -> None:
-        self._run(self._end(CloseCode.TOO_SLOW))
+        self._end(CloseCode.TOO_SLOW)
 
-    async def _end(self, code: CloseCode) -> None:
-        """Close with a code. If the client does not read the close frame in time, cut the connection off."""
-        if not self._note_end(code.name.lower()):
-            return
-        _log.info("websocket closed", code=code.value, reason=code.name.lower())
-        if self._writer is not None:
-            self._writer.cancel()
+    def _on_lost(self) -> None:
+        """End the connection without a close frame."""
+        self._note_end("client")
+        self._is_cut_off = True
+        if self._main is not None:
+            self._main.cancel()
+
+    def _end(self, code: CloseCode) -> None:
+        """Send the answers that wait, and close with a code. No feed is sent any more."""
+        if self._note_end(code.name.lower()):
+            self._closing = asyncio.get_running_loop().create_task(self._close(code))
+            self._hub.flush(self._outbox)
+            self._leave()
+
+    async def _close(self, code: CloseCode) -> None:
+        """Close. If the client does not read the close frame in time, cut the connection off."""
         try:
             async with asyncio.timeout(CLOSE_GRACE_SECONDS):
-                for text in self._outbox.last_answers():
-                    await self._send_text(text)
                 await self.close(code.value)
-        except TimeoutError:
-            self._cut_off()
+        except Exception:  # noqa: BLE001 - too slow, or lost: each server raises its own errors for that
+            self._sink.abort()
+
+    def _leave(self) -> None:
+        """Give up the subscriptions and the place of this connection."""
+        place, self._place = self._place, None
+        if place is not None:
+            self._hub.detach(self._outbox)
+            self._connections.leave(*place)
 
     def _note_end(self, reason: str) -> bool:
         """Count the end of this connection. Returns False if it was counted before."""
@@ -247,8 +296,3 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._ended = True
         metrics.WIDGET_CLOSED.labels(reason).inc()
         return True
-
-    def _cut_off(self) -> None:
-        self._is_cut_off = True
-        if self._main is not None:
-            self._main.cancel()

@@ -5,11 +5,12 @@ From the bottom up:
   emissions.
 - `switchboard` connects feeds with their subscribers.
 - `verdict`, `liveness` and `status_report` judge the data and send the status.
-- `outboxes` holds the outboxes of all connections.
+- `outboxes` holds the outboxes of all connections, and writes their frames. `pace` decides how often.
 - `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
 - `timing` has the intervals of the tasks.
 
-Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox.
+Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox
+with a sink.
 """
 
 from widgets.hub.hub import BoardAnnouncements, Hub

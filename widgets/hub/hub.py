@@ -1,25 +1,32 @@
 """The hub: methods for connections, and the tasks that receive announcements, send, read and report."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Protocol
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Any, Final, Protocol
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end, run_together
-from marketdata.store.announcements import Announcement, News
+from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
 from widgets.hub.liveness import Liveness
 from widgets.hub.outboxes import Outboxes
+from widgets.hub.pace import Pace
 from widgets.hub.status_report import StatusReport
 from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard
 from widgets.hub.timing import HubTiming
-from widgets.outbox import Outbox
+from widgets.outbox import Outbox, StatusFrames
 from widgets.protocol import ProtocolVersion, Status
+from widgets.wire import Frame
+
+LONGEST_DELAY_SECONDS: Final = 1.0
+"""A process whose timer is later than this was stopped, or had no processor."""
 
 _log = get_logger(__name__)
 
@@ -27,15 +34,17 @@ _log = get_logger(__name__)
 class BoardAnnouncements(Protocol):
     """The part of `marketdata.store.announcements.AnnouncementReader` that the hub uses. It never ends."""
 
-    def __aiter__(self) -> AsyncIterator[News]: ...
+    def batches(self) -> AsyncIterator[NewsBatch]:
+        """All news that wait, in order, in batches that are not empty."""
 
 
 class Hub:
     """The part of the data service that all connections of a process share.
 
-    It keeps the newest state of each feed, makes one emission per feed and tick, and puts the same text into
-    the outbox of each subscriber. It keeps rows only of symbols with subscribers. The hub starts with the
-    process, or with its first connection.
+    It keeps the newest state of each feed, makes one emission per feed and tick, and puts the same frame into
+    the outbox of each subscriber. Then it walks over these outboxes and writes their frames. There is one
+    walk for all feeds of a tick, and no new emission before it has ended. It keeps rows only of symbols with
+    subscribers. The hub starts with the process, or with its first connection.
 
     `announcements` must be subscribed to the channels of `catalog.channels`.
 
@@ -60,10 +69,17 @@ class Hub:
         self._clock = clock
         self._timing = timing = timing or HubTiming()
         self._kinds = catalog.kinds
-        self._outboxes = Outboxes()
+        self._outboxes = Outboxes(self.snapshot, clock, self._wake)
         self._liveness = Liveness(stored, clock, timing.fresh_seconds)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(listener, self._liveness, timing.listener_seconds)
+        self._pace = Pace()
+        # Whether no more announcements wait; see `_receive`.
+        self._caught_up = asyncio.Event()
+        # What was taken since the last tick: channel -> received time of its newest data (ns). And when the
+        # oldest of these announcements was published (ns; None if there is none).
+        self._taken: dict[str, int] = {}
+        self._oldest_published_ns: int | None = None
         self._task: asyncio.Task[None] | None = None
         self._failure = ""
         self._switchboard = self._new_switchboard({})
@@ -75,27 +91,32 @@ class Hub:
         self.start()
         self._outboxes.add(outbox)
         if (status := self._report.now()) is not None:
-            outbox.status(outbox.version.encode_answer(status))
+            outbox.status(StatusFrames(status))
 
     def detach(self, outbox: Outbox) -> None:
         """Remove a connection and end its subscriptions."""
-        for name in self._outboxes.remove(outbox):
+        self._outboxes.remove(outbox)
+        for name in outbox.feeds:
             self._switchboard.leave(outbox, name)
+        outbox.feeds.clear()
 
     def subscribe(self, outbox: Outbox, feed: Feed) -> None:
         """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot."""
-        self._outboxes.feeds(outbox).add(feed.name)
+        outbox.feeds.add(feed.name)
         self._switchboard.join(outbox, feed)
 
     def unsubscribe(self, outbox: Outbox, feed: Feed) -> None:
         """End a subscription. No frame of the feed follows."""
-        feeds = self._outboxes.feeds(outbox)
-        if feed.name in feeds:
-            feeds.discard(feed.name)
+        if feed.name in outbox.feeds:
+            outbox.feeds.discard(feed.name)
             self._switchboard.leave(outbox, feed.name)
 
-    def snapshot(self, feed: str, version: ProtocolVersion) -> str | None:
-        """The text of a feed's newest snapshot; None before its first data. For `Outbox.write`."""
+    def flush(self, outbox: Outbox) -> None:
+        """Write now what waits for a connection, such as the answers to a message; not with the next walk."""
+        self._outboxes.flush(outbox)
+
+    def snapshot(self, feed: str, version: ProtocolVersion) -> Frame | None:
+        """The frame of a feed's newest snapshot; None before its first data."""
         return self._switchboard.snapshot(feed, version)
 
     # --- Start, stop and state ------------------------------------------------------------------------------
@@ -125,16 +146,31 @@ class Hub:
             reader = StoreReader(self._switchboard, self._timing, self._liveness.note_store_failure)
             try:
                 await run_together(
-                    self._receive(), self._send(), reader.run(), self._housekeep(), self._listener_watch.run()
+                    _endless("receive", self._receive()),
+                    _endless("send", self._send()),
+                    _endless("read", reader.run()),
+                    _endless("housekeep", self._housekeep()),
+                    _endless("listener watch", self._listener_watch.run()),
                 )
             except Exception as error:  # noqa: BLE001 - a boundary: one defect must not end all feeds
                 self._failure = f"{type(error).__name__}: {error}"
                 metrics.HUB_RESTARTS.inc()
                 _log.exception("hub failed, starting over", error=self._failure)
+                await self._tell_failure()
             await asyncio.sleep(self._timing.restart_seconds)
             # A new switchboard keeps only the subscriptions: its first frames are snapshots of a new epoch.
             self._switchboard = self._new_switchboard(self._switchboard.subscribers)
             self._failure = ""
+            self._liveness.note_failure("")
+
+    async def _tell_failure(self) -> None:
+        """Send the status of a failed hub: the task that walks does not run now."""
+        self._liveness.note_failure(self._failure)
+        self._report.send_when_due()
+        try:
+            await self._outboxes.walk()
+        except Exception:  # noqa: BLE001 - perhaps the same defect; the restart sends all frames anew
+            _log.exception("the failure of the hub could not be told")
 
     def _new_switchboard(self, subscribers: Mapping[Feed, set[Outbox]]) -> Switchboard:
         return Switchboard(
@@ -143,39 +179,104 @@ class Hub:
             snapshots=self._snapshots,
             clock=self._clock,
             status=self._report.now,
+            mark=self._outboxes.mark,
             subscribers=subscribers,
         )
+
+    def _wake(self) -> None:
+        self._switchboard.has_changes.set()
 
     # --- The tasks ------------------------------------------------------------------------------------------
 
     async def _receive(self) -> None:
         """Take announced blocks, and note when announcements may have been missed."""
-        async for news in self._announcements:
-            if isinstance(news, Announcement):
-                self._liveness.note_announcement(news.channel, news.block.received_ns)
-                self._switchboard.take(news.channel, news.block)
-                self._report.send_when_recovered()
+        async for batch in self._announcements.batches():
+            for news in batch.news:
+                if isinstance(news, Announcement):
+                    self._take(news)
+                else:
+                    self._liveness.begin()
+                    self._switchboard.missed()
+            if batch.more_wait:
+                self._caught_up.clear()
             else:
-                self._liveness.begin()
-                self._switchboard.missed()
-        raise RuntimeError("the announcements ended")
+                self._caught_up.set()
+            self._wake()  # also without changes: the tick notes how old the data is that was sent
+
+    def _take(self, news: Announcement) -> None:
+        block = news.block
+        self._liveness.note_announcement(news.channel)
+        self._taken[news.channel] = max(block.received_ns, self._taken.get(news.channel, 0))
+        if self._oldest_published_ns is None:
+            self._oldest_published_ns = block.published_ns
+        self._switchboard.take(news.channel, block)
 
     async def _send(self) -> None:
-        """Emit changed feeds. A feed that sent a frame a moment ago is emitted later, by a timer."""
-        switchboard, loop = self._switchboard, asyncio.get_running_loop()
+        """Tick when something changed. A feed that sent a frame a moment ago is emitted later, by a timer."""
+        self._caught_up.set()
         timer: asyncio.TimerHandle | None = None
         while True:
-            await switchboard.has_changes.wait()
+            await self._switchboard.has_changes.wait()
+            await asyncio.sleep(self._pace.seconds_to_wait(self._clock.monotonic()))
+            await self._catch_up()
             if timer is not None:
                 timer.cancel()
-            with metrics.HUB_TICK_SECONDS.time():
-                pause = switchboard.emit_due()
-            timer = None if pause is None else loop.call_later(pause, switchboard.has_changes.set)
+            pause = await self._tick()
+            timer = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake)
+
+    async def _catch_up(self) -> None:
+        """Let all announcements that wait be merged first, in bounded time: only the newest state is sent."""
+        if not self._caught_up.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.catching_up_seconds):
+                    await self._caught_up.wait()
+
+    async def _tick(self) -> float | None:
+        """Emit all due feeds, and write their frames. Returns the seconds until the next feed is due."""
+        taken, self._taken = self._taken, {}
+        oldest_published_ns, self._oldest_published_ns = self._oldest_published_ns, None
+        started_at = self._clock.monotonic()
+        tick = self._switchboard.emit_due()
+        walk_started_at = self._clock.monotonic()
+        await self._outboxes.walk()
+        ended_at, now_ns = self._clock.monotonic(), self._clock.time_ns()
+        self._pace.note_walk(started_at, ended_at)
+        self._liveness.note_sent(taken)
+        self._report.send_when_recovered()
+        metrics.HUB_TICK_SECONDS.observe(ended_at - started_at)
+        metrics.HUB_WALK_SECONDS.observe(ended_at - walk_started_at)
+        if oldest_published_ns is not None:
+            metrics.HUB_LAG_SECONDS.observe(max(0, now_ns - oldest_published_ns) / NS_PER_SECOND)
+        for received_ns in tick.received_ns:
+            metrics.WIDGET_FRAME_AGE_SECONDS.observe(max(0, now_ns - received_ns) / NS_PER_SECOND)
+        return tick.pause_seconds
 
     async def _housekeep(self) -> None:
         """Send the status, end stalled connections, and update metrics."""
+        interval, loop = self._timing.housekeeping_seconds, asyncio.get_running_loop()
         while True:
             self._report.send_when_due()
             self._outboxes.housekeep(self._timing.longest_stall_seconds)
             self._liveness.update_metrics()
-            await asyncio.sleep(self._timing.housekeeping_seconds)
+            due = loop.time() + interval
+            await asyncio.sleep(interval)
+            if loop.time() - due > LONGEST_DELAY_SECONDS:
+                self._liveness.begin()  # this process did not run: its own silence is not that of others
+
+
+async def _endless(name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Run a task that never ends. Whatever ends it, except a cancellation from outside, is an `Exception`.
+
+    Raises:
+        RuntimeError: the task returned, was cancelled from inside, or raised another `BaseException`.
+    """
+    try:
+        await work
+    except Exception:
+        raise
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, KeyboardInterrupt | SystemExit) or (task is not None and task.cancelling()):
+            raise
+        raise RuntimeError(f"{name}: {type(error).__name__}: {error}") from error
+    raise RuntimeError(f"{name} ended")

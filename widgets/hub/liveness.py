@@ -1,4 +1,4 @@
-"""Collects the facts behind the status: the age of the data, silent channels, and the listener's record."""
+"""Collects the facts behind the status: the age of what was sent, silent channels, the listener's record."""
 
 import math
 from collections.abc import Mapping
@@ -15,15 +15,14 @@ from widgets.protocol import Status
 
 
 class _Channel:
-    """The last announcement of a channel, and its newest data. Times `..._at` are monotonic seconds."""
+    """The last announcement of a channel, and its newest sent data. Times `..._at` are monotonic seconds."""
 
     def __init__(self) -> None:
         self.announced_at: float | None = None
         self.received_ns = 0
         self.advanced_at: float | None = None
 
-    def note(self, now: float, received_ns: int) -> None:
-        self.announced_at = now
+    def note_sent(self, now: float, received_ns: int) -> None:
         if received_ns > self.received_ns:
             self.received_ns, self.advanced_at = received_ns, now
 
@@ -53,6 +52,7 @@ class Liveness:
         self._listener: ListenerActual | None = None
         self._listener_is_known = False
         self._store_is_away = False
+        self._hub_has_failed = False
         self._began_at = clock.monotonic()
         self._is_known = False
 
@@ -63,10 +63,26 @@ class Liveness:
         """
         self._began_at = self._clock.monotonic()
 
-    def note_announcement(self, channel: str, received_ns: int) -> None:
-        """Note an announcement and the received time of the newest data in it."""
+    def note_announcement(self, channel: str) -> None:
+        """Note an announcement, which shows that the producer of the channel works."""
         if (known := self._channels.get(channel)) is not None:
-            known.note(self._clock.monotonic(), received_ns)
+            known.announced_at = self._clock.monotonic()
+
+    def note_sent(self, received_ns: Mapping[str, int]) -> None:
+        """Note that the state of these channels was sent to all connections, where it differs from before.
+
+        The values are the received times of the newest data. Only what was sent counts as fresh: a hub that
+        is behind has old data, although it hears new announcements.
+        """
+        now = self._clock.monotonic()
+        for channel, received in received_ns.items():
+            if (known := self._channels.get(channel)) is not None:
+                known.note_sent(now, received)
+
+    def note_failure(self, failure: str) -> None:
+        """Note that the hub failed and will start over; empty when it runs again."""
+        self._hub_has_failed = bool(failure)
+        self.begin()
 
     def note_listener(self, actual: ListenerActual | None) -> None:
         """Note that the store answered with this record of the listener; None if it has no record."""
@@ -82,7 +98,9 @@ class Liveness:
     @property
     def is_known(self) -> bool:
         """Whether there is a verdict. After the start there is none until each channel could announce."""
-        self._is_known = self._is_known or self._store_is_away or not self._is_settling
+        self._is_known = (
+            self._is_known or self._store_is_away or self._hub_has_failed or not self._is_settling
+        )
         return self._is_known
 
     def status(self) -> Status:
@@ -96,6 +114,7 @@ class Liveness:
             detail=verdict.detail,
             opens_ms=outlook.opens_ms or None if verdict.state is DataState.MARKET_CLOSED else None,
             feed_delay_ms=outlook.delay_ms,
+            lost_events=0 if self._listener is None else sum(self._listener.counters.events_dropped.values()),
         )
 
     def update_metrics(self) -> None:
@@ -117,6 +136,7 @@ class Liveness:
             silent_shards=[] if settling else self._silent(self._shards, self._shard_labels),
             silent_boards=[] if settling else self._silent(self._boards, self._board_labels),
             cache_is_away=self._store_is_away,
+            hub_has_failed=self._hub_has_failed,
             settling=settling,
             listener=self._listener,
             fresh_seconds=self._fresh_seconds,

@@ -1,55 +1,116 @@
-"""The outboxes of all connections of the process, and the feeds that each connection subscribed to."""
+"""The outboxes of all connections of the process, and the walk that writes their frames.
 
-from collections.abc import Collection, Iterator
+A walk writes everything that waits for a connection with one call of its sink. It works in slices and gives
+way to the event loop between them, so 10,000 connections do not stop handshakes, messages and announcements.
+"""
 
+import asyncio
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from marketdata.clock import Clock
 from marketdata.observability import metrics
-from widgets.outbox import Outbox
-from widgets.protocol import ProtocolVersion, Status
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from widgets.outbox import Outbox, Render, SentCounts, StatusFrames
+from widgets.protocol import Status
+
+CONNECTIONS_PER_SLICE: Final = 500
+
+_log = get_logger(__name__)
 
 
 class Outboxes:
-    """The outboxes of all connections. Outboxes may be added and removed during iteration."""
+    """The outboxes of all connections.
 
-    def __init__(self) -> None:
-        self._feeds: dict[Outbox, set[str]] = {}
+    `render` makes the newest snapshot of a feed as a frame. `wake` is called when the next walk has work.
+    Outboxes may be added and removed at any time, also during a walk.
+    """
+
+    def __init__(self, render: Render, clock: Clock, wake: Callable[[], None]) -> None:
+        self._render = render
+        self._clock = clock
+        self._wake = wake
+        self._outboxes: dict[Outbox, None] = {}
+        self._dirty: set[Outbox] = set()
+        # The connections that did not take frames that wait, and since when (monotonic seconds).
+        self._blocked: dict[Outbox, float] = {}
+        self._counts = SentCounts()
+        self._log = RateLimitedLog(_log)
 
     def __iter__(self) -> Iterator[Outbox]:
-        return iter(tuple(self._feeds))
+        return iter(tuple(self._outboxes))
+
+    def __len__(self) -> int:
+        return len(self._outboxes)
 
     def add(self, outbox: Outbox) -> None:
-        """Add a connection."""
-        self._feeds[outbox] = set()
+        """Add a connection. The next walk visits it each time that it becomes writable again."""
+        self._outboxes[outbox] = None
+        outbox.sink.when_writable(functools.partial(self._on_writable, outbox))
 
-    def remove(self, outbox: Outbox) -> Collection[str]:
-        """Remove a connection. Returns the names of the feeds that it had subscribed to."""
-        _count_sent(outbox)
-        return self._feeds.pop(outbox, ())
+    def remove(self, outbox: Outbox) -> None:
+        """Remove a connection. Nothing more is written to it."""
+        outbox.close()
+        self._outboxes.pop(outbox, None)
+        self._dirty.discard(outbox)
+        self._blocked.pop(outbox, None)
 
-    def feeds(self, outbox: Outbox) -> set[str]:
-        """The names of the feeds that a connection subscribed to. The hub adds and removes names."""
-        return self._feeds[outbox]
+    def mark(self, outboxes: Iterable[Outbox]) -> None:
+        """Have the next walk visit these outboxes: something was put into them."""
+        self._dirty.update(outboxes)
+        self._wake()
 
     def send_status(self, status: Status) -> None:
-        """Send a status to all connections. It is encoded once for each protocol version in use."""
-        texts: dict[ProtocolVersion, str] = {}
-        for outbox in self._feeds:
-            version = outbox.version
-            if version not in texts:
-                texts[version] = version.encode_answer(status)
-            outbox.status(texts[version])
+        """Put a status into all outboxes."""
+        frames = StatusFrames(status)
+        for outbox in self._outboxes:
+            outbox.status(frames)
+        self.mark(self._outboxes)
+
+    async def walk(self) -> None:
+        """Write the frames of all marked outboxes."""
+        dirty, self._dirty = list(self._dirty), set()
+        for start in range(0, len(dirty), CONNECTIONS_PER_SLICE):
+            if start:
+                await asyncio.sleep(0)
+            for outbox in dirty[start : start + CONNECTIONS_PER_SLICE]:
+                self.flush(outbox)
+
+    def flush(self, outbox: Outbox) -> None:
+        """Write what waits for one connection, as far as it takes it. The rest waits until it is writable."""
+        sink = outbox.sink
+        while len(outbox):
+            if not sink.writable:
+                if outbox in self._outboxes:
+                    self._blocked.setdefault(outbox, self._clock.monotonic())
+                return
+            frames = outbox.take(self._render, self._counts)
+            if frames:
+                try:
+                    sink.write(frames)
+                except Exception as error:  # noqa: BLE001 - a boundary: no connection may end the walk
+                    self._log.warning("frames not written", reason=type(error).__name__, error=str(error))
+                    outbox.abandon()
+        if self._blocked:
+            self._blocked.pop(outbox, None)
+
+    def _on_writable(self, outbox: Outbox) -> None:
+        # The walk writes, not this callback of the transport: a defect must end in the hub's task.
+        if len(outbox):
+            self.mark((outbox,))
 
     def housekeep(self, longest_stall_seconds: float) -> None:
-        """Abandon outboxes that have stalled for too long, and count the sent frames in the metrics."""
-        for outbox in self:
-            _count_sent(outbox)
-            if outbox.stalled_seconds() >= longest_stall_seconds:
-                outbox.abandon()
-        metrics.WIDGET_SUBSCRIPTIONS.set(sum(map(len, self._feeds.values())))
-
-
-def _count_sent(outbox: Outbox) -> None:
-    counts = outbox.collect_counts()
-    for kind in ("answers", "statuses", "snapshots", "deltas"):
-        metrics.WIDGET_FRAMES.labels(kind).inc(getattr(counts, kind))
-    metrics.WIDGET_BYTES.inc(counts.characters)
-    metrics.WIDGET_CONFLATED.inc(counts.conflated)
+        """Abandon connections that have taken nothing for too long, and update the metrics."""
+        stalled_since = self._clock.monotonic() - longest_stall_seconds
+        for outbox in [each for each, since in self._blocked.items() if since <= stalled_since]:
+            del self._blocked[outbox]
+            outbox.abandon()
+        counts, self._counts = self._counts, SentCounts()
+        metrics.WIDGET_FRAMES.labels("answers").inc(counts.answers)
+        metrics.WIDGET_FRAMES.labels("statuses").inc(counts.statuses)
+        metrics.WIDGET_FRAMES.labels("snapshots").inc(counts.snapshots)
+        metrics.WIDGET_FRAMES.labels("deltas").inc(counts.deltas)
+        metrics.WIDGET_BYTES.inc(counts.payload_bytes)
+        metrics.WIDGET_BLOCKED.set(len(self._blocked))
+        metrics.WIDGET_SUBSCRIPTIONS.set(sum(len(outbox.feeds) for outbox in self._outboxes))

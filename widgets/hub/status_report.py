@@ -38,7 +38,7 @@ class StatusReport:
         return self._liveness.status() if self._liveness.is_known else None
 
     def send_when_recovered(self) -> None:
-        """Judge the data after an announcement, unless it is live or was judged a moment ago."""
+        """Judge the data after a walk, unless it is live or was judged a moment ago."""
         is_live = self._sent is not None and self._sent.state is DataState.LIVE
         if not is_live and self._clock.monotonic() - self._judged_at >= self._timing.recovery_seconds:
             self.send_when_due()
@@ -52,8 +52,10 @@ class StatusReport:
         self._last = status
         before = self._sent
         if before is not None and status.state is before.state:
-            # A changed detail of the same state is sent with the housekeeping, not with each announcement.
-            same = msgspec.structs.replace(status, age_ms=before.age_ms) == before
+            # Numbers that grow are told with the next status that is due anyway. A changed detail of the same
+            # state is sent with the housekeeping, not with each walk.
+            numbers = {"age_ms": before.age_ms, "lost_events": before.lost_events}
+            same = msgspec.structs.replace(status, **numbers) == before
             pause = self._timing.status_seconds if same else self._timing.housekeeping_seconds
             if now - self._sent_at < pause:
                 return

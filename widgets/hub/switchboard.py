@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -9,28 +10,47 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
-from marketdata.units import MS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
-from widgets.protocol import EmissionTexts, ProtocolVersion, Status
+from widgets.protocol import EmissionTexts, FeedEmission, ProtocolVersion, Status
+from widgets.wire import Frame
+
+SNAPSHOT_SECONDS: Final = 0.25
+"""How long connections share the frame of a snapshot. It bounds the error of `age_ms` in the frame."""
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """What `Switchboard.emit_due` did.
+
+    `pause_seconds`: until the next changed feed may send; None if no feed waits. `received_ns`: for each
+    delta, when its newest data was received.
+    """
+
+    pause_seconds: float | None
+    received_ns: list[int]
 
 
 class _OpenFeed(msgspec.Struct, eq=False):
-    """A feed with subscribers. `stream` is None for a feed that only greets its subscribers."""
+    """A feed with subscribers. `stream` is None for a feed that only greets its subscribers.
+
+    `snapshots` has, by version, the frame of the state after the last emission, and until when it is shared
+    (monotonic seconds).
+    """
 
     feed: Feed
     source: FeedSource
     stream: FeedStream | None
     subscribers: set[Outbox]
+    snapshots: dict[ProtocolVersion, tuple[Frame, float]] = msgspec.field(default_factory=dict)
 
 
 class Switchboard:
-    """All feeds of the process within one epoch of the hub. It takes blocks and emits texts; nothing waits.
+    """All feeds of the process within one epoch of the hub. It takes blocks and emits frames; nothing waits.
 
     The sources know the feeds of their kind. The switchboard knows only the subscribers of each feed. Two
     events wake the hub's tasks: `has_changes` is set when `emit_due` has work, `read_requested` when a source
     wants keys from the store. They are events, not calls, because many changes of a tick need one emission,
-    and because reading waits.
+    and because reading waits. `mark` gets the outboxes into which something was put.
     """
 
     def __init__(
@@ -41,11 +61,13 @@ class Switchboard:
         snapshots: SnapshotReader,
         clock: Clock,
         status: Callable[[], Status | None],
+        mark: Callable[[Iterable[Outbox]], None],
         subscribers: Mapping[Feed, set[Outbox]] | None = None,
     ) -> None:
         self.has_changes = asyncio.Event()
         self.read_requested = asyncio.Event()
         self._clock = clock
+        self._mark_outboxes = mark
         context = FeedContext(
             stored=stored,
             snapshots=snapshots,
@@ -101,15 +123,23 @@ class Switchboard:
             self._changed_streams.discard(opened.stream)
             opened.source.close(opened.stream)
 
-    def snapshot(self, name: str, version: ProtocolVersion) -> str | None:
-        """The text of the newest snapshot of an open feed; None before its first data."""
-        opened = self._open_feeds.get(name)
-        snapshot = opened.stream.snapshot() if opened is not None and opened.stream is not None else None
-        if snapshot is None:
+    def snapshot(self, name: str, version: ProtocolVersion) -> Frame | None:
+        """The frame of the newest snapshot of an open feed; None before its first data.
+
+        All who ask within `SNAPSHOT_SECONDS`, until the next emission, get the same frame.
+        """
+        if (opened := self._open_feeds.get(name)) is None or opened.stream is None:
             return None
-        text = version.encode_emission(snapshot, self._clock.time_ns())
-        metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(text))
-        return text
+        now = self._clock.monotonic()
+        frame, shared_until = opened.snapshots.get(version, (None, 0.0))
+        if frame is not None and now < shared_until:
+            return frame
+        if (snapshot := opened.stream.snapshot()) is None:
+            return None
+        frame = Frame(version.encode_emission(snapshot, self._clock.time_ns()))
+        opened.snapshots[version] = (frame, now + SNAPSHOT_SECONDS)
+        metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(frame.payload))
+        return frame
 
     def _open(self, feed: Feed) -> _OpenFeed:
         source = self._sources[feed.kind]
@@ -136,13 +166,11 @@ class Switchboard:
 
     # --- Emissions out --------------------------------------------------------------------------------------
 
-    def emit_due(self) -> float | None:
-        """Emit every changed feed that may send now.
-
-        Returns the seconds until the next changed feed may send, or None if no feed waits.
-        """
+    def emit_due(self) -> Tick:
+        """Put every changed feed that may send now into the outboxes of its subscribers."""
         self.has_changes.clear()
-        pauses = []
+        pauses: list[float] = []
+        received: list[int] = []
         for stream in tuple(self._changed_streams):
             pause = stream.seconds_until_due()
             if pause > 0:
@@ -150,22 +178,29 @@ class Switchboard:
             else:
                 self._changed_streams.discard(stream)
                 if (opened := self._open_feeds.get(stream.feed.name)) is not None:
-                    self._emit(opened)
-        return min(pauses, default=None)
+                    emission = self._emit(opened)
+                    if emission is not None and not emission.replaces and emission.position.received_ns > 0:
+                        received.append(emission.position.received_ns)
+        return Tick(min(pauses, default=None), received)
 
-    def _emit(self, opened: _OpenFeed) -> None:
+    def _emit(self, opened: _OpenFeed) -> FeedEmission | None:
         emission = None if opened.stream is None else opened.stream.emit()
         if emission is None:
-            return
-        name = opened.feed.name
+            return None
+        name, subscribers, conflated = opened.feed.name, opened.subscribers, 0
+        opened.snapshots.clear()
+        self._mark_outboxes(subscribers)
         if emission.replaces:
-            for outbox in opened.subscribers:
-                outbox.snapshot(name)
-            return
-        now_ns = self._clock.time_ns()
-        texts = EmissionTexts(emission, now_ns)
-        for outbox in opened.subscribers:
-            outbox.delta(name, texts[outbox.version])
-        metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
-        if (age_ms := emission.position.age_ms(now_ns)) is not None:
-            metrics.WIDGET_FRAME_AGE_SECONDS.observe(age_ms / MS_PER_SECOND)
+            for outbox in subscribers:
+                conflated += outbox.snapshot(name)
+        else:
+            texts = EmissionTexts(emission, self._clock.time_ns())
+            updates: dict[ProtocolVersion, tuple[Frame, ...]] = {}
+            for outbox in subscribers:
+                update = updates.get(outbox.version)
+                if update is None:
+                    update = updates[outbox.version] = (Frame(texts[outbox.version]),)
+                conflated += outbox.update(name, update)
+            metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
+        metrics.WIDGET_CONFLATED.inc(conflated)
+        return emission

@@ -11,7 +11,8 @@ class HubTiming(msgspec.Struct, frozen=True, kw_only=True):
     fresh: data is live up to this age.
     status: an unchanged status is sent again after this time.
     housekeeping: interval of sending changed details, ending stalled connections, and updating metrics.
-    recovery: while data is not live, an announcement leads to a new status at most this often.
+    recovery: while data is not live, a walk leads to a new status at most this often.
+    catching_up: announcements that wait are merged before the next emission, but it waits at most this long.
     longest_stall: a connection whose client reads nothing for this time is ended.
     read: a key is read from the store at most this often.
     retry: pause before the next read after the store did not answer.
@@ -23,6 +24,7 @@ class HubTiming(msgspec.Struct, frozen=True, kw_only=True):
     status_seconds: float = 5.0
     housekeeping_seconds: float = 1.0
     recovery_seconds: float = 0.25
+    catching_up_seconds: float = 1.0
     longest_stall_seconds: float = 30.0
     read_seconds: float = 0.25
     retry_seconds: float = 1.0

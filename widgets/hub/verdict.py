@@ -24,10 +24,11 @@ SHARD_LAG_SECONDS: Final = 30.0
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts at an instant. Ages are in seconds, None if there is no data.
 
-    `row_age`, `board_age`: age of the newest data in the rows and on the boards, since it was received from
-    the provider. `shard_ages`: the same for each shard. `silent_shards`, `silent_boards`: those that were not
-    announced within `fresh_seconds`. `settling`: the hub has just started to receive announcements, so
-    silence means nothing yet. `listener`: the listener's record, None if there is none.
+    `row_age`, `board_age`: age of the newest data in the rows and on the boards that was sent to the
+    connections, since it was received from the provider. `hub_has_failed`: it is about to start over.
+    `shard_ages`: the same for each shard. `silent_shards`, `silent_boards`: those that were not announced
+    within `fresh_seconds`. `settling`: the hub has just started to receive announcements, so silence means
+    nothing yet. `listener`: the listener's record, None if there is none.
     """
 
     row_age: float | None = None
@@ -36,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     silent_shards: Sequence[str] = ()
     silent_boards: Sequence[str] = ()
     cache_is_away: bool = False
+    hub_has_failed: bool = False
     settling: bool = False
     listener: ListenerActual | None = None
     fresh_seconds: float = FRESH_SECONDS
@@ -88,6 +90,10 @@ def judge(facts: Facts) -> Verdict:
         if (detail := rule(facts)) is not None:
             return Verdict(state, detail or STATES[state].meaning)
     raise AssertionError("the last rule matches all facts")
+
+
+def _hub_has_failed(facts: Facts) -> str | None:
+    return "This web process failed; it starts over." if facts.hub_has_failed else None
 
 
 def _cache_is_away(facts: Facts) -> str | None:
@@ -175,6 +181,7 @@ def _stale(facts: Facts) -> str | None:
 
 
 RULES: Final[Sequence[tuple[DataState, _Rule]]] = (
+    (DataState.STALE, _hub_has_failed),
     (DataState.CACHE_AWAY, _cache_is_away),
     (DataState.STOPPED, _stopped),
     (DataState.REFUSED, _refused),

@@ -28,6 +28,8 @@ class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
     `age_ms`: age of the newest shown data, since it was received; null before there is any.
     `opens_ms`: when a closed market opens, in the market's own time; null where unknown, or not closed.
     `feed_delay_ms`: the planned delay of the provider's feed, which ages do not include.
+    `lost_events`: the events that the listener received and could not pass on, since it started.
+    `conflated`: the frames that newer ones replaced before this client took them, since its last status.
     """
 
     state: DataState
@@ -35,6 +37,8 @@ class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
     detail: str
     opens_ms: int | None = None
     feed_delay_ms: int = 0
+    lost_events: int = 0
+    conflated: int = 0
 
 
 class Error(msgspec.Struct, frozen=True, tag="error", kw_only=True, omit_defaults=True):

@@ -16,10 +16,12 @@ class CloseCode(enum.IntEnum):
 
     GOING_AWAY = 1001  # reconnect with jittered backoff
     RESTART = 1012  # reconnect with jittered backoff
+    TRY_LATER = 1013  # reconnect with jittered backoff
     SESSION_ENDED = 4401  # stop, and log in again
     TOO_SLOW = 4408  # reconnect, subscribe to less
     MESSAGE_TOO_LARGE = 4409  # stop: a defect of the client
     TOO_MANY_CONNECTIONS = 4429  # stop, and inform the user
+    TOO_MANY_MESSAGES = 4430  # stop: a defect of the client
 
 
 class ErrorCode(enum.StrEnum):

@@ -2,26 +2,27 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.listener.wanted import ListenerActual, encode
 from marketdata.payloads import RowBlock
-from marketdata.store.announcements import Announcement, MissedAnnouncements, News
+from marketdata.store.announcements import Announcement, MissedAnnouncements, News, NewsBatch
 from marketdata.store.keys import STREAM_BLOCKS
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import StoredTape
 from tests.support.manual_clock import ManualClock
 from widgets.outbox import Outbox
 from widgets.protocol import VERSION_2, FeedEmission, ProtocolVersion
+from widgets.wire import Frame
 
 
 class MemoryAnnouncements:
     """Announcements by hand, with the promises of `AnnouncementReader`: first `MissedAnnouncements`."""
 
     def __init__(self) -> None:
-        self._news: asyncio.Queue[News | Exception] = asyncio.Queue()
+        self._news: asyncio.Queue[News | BaseException] = asyncio.Queue()
         self.readers = 0
 
     def announce(self, channel: str, block: RowBlock) -> None:
@@ -30,18 +31,18 @@ class MemoryAnnouncements:
     def reconnect(self) -> None:
         self._news.put_nowait(MissedAnnouncements())
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Make the reader raise what it never should."""
         self._news.put_nowait(error)
 
-    async def __aiter__(self) -> AsyncIterator[News]:
+    async def batches(self) -> AsyncIterator[NewsBatch]:
         self.readers += 1
-        yield MissedAnnouncements()
+        yield NewsBatch((MissedAnnouncements(),))
         while True:
             news = await self._news.get()
-            if isinstance(news, Exception):
+            if isinstance(news, BaseException):
                 raise news
-            yield news
+            yield NewsBatch((news,), more_wait=not self._news.empty())
 
 
 class MemorySnapshots(SnapshotReader):
@@ -138,12 +139,57 @@ def text_of(emission: FeedEmission | None, clock: ManualClock | None = None) -> 
     return None if emission is None else VERSION_2.encode_emission(emission, now_ns)
 
 
-class ReadingClient:
-    """An outbox with somebody who reads it whenever the test says so."""
+class MemorySink:
+    """A connection that takes frames while `writable`, as `FrameSink` promises; `texts` is what it took."""
 
-    def __init__(self, clock: ManualClock, version: ProtocolVersion = VERSION_2) -> None:
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.frames: list[Frame] = []
+        self.writes = 0
+        self.is_aborted = False
+        self._writable = True
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def writable(self) -> bool:
+        return self._writable and not self.is_aborted
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        assert self.writable, "written while the client does not keep up"
+        assert frames, "a write without frames"
+        self.writes += 1
+        self.frames += frames
+        self.texts += [str(frame.payload) for frame in frames]
+
+    def when_writable(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def pause(self) -> None:
+        """Take no frames, as a client that does not read."""
+        self._writable = False
+
+    def resume(self) -> None:
+        """Take frames again."""
+        self._writable = True
+        for callback in self._callbacks:
+            callback()
+
+    def read(self) -> list[str]:
+        """Remove and return the texts that were taken."""
+        texts, self.texts = self.texts, []
+        return texts
+
+
+class ReadingClient:
+    """An outbox with a sink in memory."""
+
+    def __init__(self, version: ProtocolVersion = VERSION_2) -> None:
         self.given_up = 0
-        self.outbox = Outbox(clock, self._give_up, version)
+        self.sink = MemorySink()
+        self.outbox = Outbox(self.sink, version, self._give_up)
 
     def _give_up(self) -> None:
         self.given_up += 1

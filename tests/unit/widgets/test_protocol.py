@@ -141,6 +141,8 @@ def test_answers_have_the_names_of_the_specification() -> None:
         "detail": "",
         "opens_ms": None,
         "feed_delay_ms": 0,
+        "lost_events": 0,
+        "conflated": 0,
     }
     assert json.loads(
         VERSION_2.encode_answer(Error(code=ErrorCode.UNKNOWN_FEED, feed="x", message="no"))

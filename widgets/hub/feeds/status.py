@@ -9,7 +9,7 @@ from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
-from widgets.outbox import Outbox
+from widgets.outbox import Outbox, StatusFrames
 
 
 class StatusSource(FeedSource):
@@ -46,4 +46,4 @@ class StatusSource(FeedSource):
         """Send the present status, if it is known."""
         del feed
         if (status := self.context.status()) is not None:
-            outbox.status(outbox.version.encode_answer(status))
+            outbox.status(StatusFrames(status))

@@ -54,7 +54,7 @@ class HubRig:
             clock=self.clock,
             timing=QUICK,
         )
-        self.client = ReadingClient(self.clock)
+        self.client = ReadingClient()
         self.copies: dict[str, FeedCopy] = {}
         self.statuses: list[dict[str, Any]] = []
         self._attached = False
@@ -69,10 +69,11 @@ class HubRig:
         """Subscribe the client to a feed."""
         self.attach()
         self.hub.subscribe(self.client.outbox, feed)
+        self.hub.flush(self.client.outbox)
 
     def read(self) -> None:
         """Take all frames; a frame that does not follow fails the test."""
-        while (text := self.client.outbox.take(self.hub.snapshot)) is not None:
+        for text in self.client.sink.read():
             frame = json.loads(text)
             if frame["type"] == "status":
                 self.statuses.append(frame)

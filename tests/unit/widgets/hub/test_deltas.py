@@ -18,7 +18,9 @@ from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import FeedCopy, ReadingClient, text_of
 from widgets.hub.feeds.rows import TableStream, compare, select_rows
 from widgets.hub.feeds.stream import FRAME_INTERVAL_SECONDS
-from widgets.protocol import FeedSnapshot
+from widgets.outbox import SentCounts
+from widgets.protocol import FeedEmission, FeedSnapshot
+from widgets.wire import Frame
 
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -68,12 +70,12 @@ def test_a_client_that_reads_now_and_then_always_ends_at_the_newest_board(
     history: list[tuple[Rows, str, bool]],
 ) -> None:
     """Neither ticks that never go out ("skip") nor reads that come late (conflation) lose anything."""
-    clock, stream, copy = ManualClock(), board_stream(), FeedCopy()
-    client = ReadingClient(clock)
+    stream, copy = board_stream(), FeedCopy()
+    client = ReadingClient()
 
     def read() -> None:
-        while (text := client.outbox.take(lambda _feed, _version: text_of(stream.snapshot()))) is not None:
-            copy.apply(text)
+        for frame in client.outbox.take(lambda _feed, _version: frame_of(stream.snapshot()), SentCounts()):
+            copy.apply(str(frame.payload))
 
     newest: Rows | None = None
     for tick, (rows, what, reads) in enumerate(history, 1):
@@ -96,7 +98,11 @@ def hand_over(stream: TableStream, client: ReadingClient) -> None:
     if emission.replaces:
         client.outbox.snapshot(stream.feed.name)
     else:
-        client.outbox.delta(stream.feed.name, text_of(emission) or "")
+        client.outbox.update(stream.feed.name, (Frame(text_of(emission) or ""),))
+
+
+def frame_of(emission: FeedEmission | None) -> Frame | None:
+    return None if emission is None else Frame(text_of(emission) or "")
 
 
 @given(boards, boards)

@@ -1,12 +1,13 @@
 """The hub between announcements and outboxes: joining, gaps, reconnection, defects, and the status."""
 
+import json
+
 import msgspec
 
 from marketdata.schema.boards import TOP_GAINERS
 from marketdata.transport.queues import shard_of
 from tests.support.deadlines import eventually
 from tests.support.feeds import CATALOG, feed_of
-from tests.support.manual_clock import ManualClock
 from tests.support.outboxes import waiting_frames
 from tests.unit.widgets.fakes import (
     ReadingClient,
@@ -26,20 +27,18 @@ async def test_a_board_is_read_from_the_store_and_then_followed(rig: HubRig) -> 
     assert rig.copies[TOP_GAINERS].snapshots == 1
 
 
-async def test_every_subscriber_gets_the_very_same_text(rig: HubRig) -> None:
-    other = ReadingClient(rig.clock)
+async def test_every_subscriber_gets_the_very_same_frame(rig: HubRig) -> None:
+    other = ReadingClient()
     rig.hub.attach(other.outbox)
     rig.subscribe(BOARD)
     rig.hub.subscribe(other.outbox, BOARD)
     rig.board(1.0, tick=1)
     await eventually(rig.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
-    while other.outbox.take(rig.hub.snapshot) is not None:
-        pass
     rig.board(2.0, tick=2)
-    await eventually(lambda: len(other.outbox) == 1, 2.0)
-    texts = [outbox.take(rig.hub.snapshot) for outbox in (rig.client.outbox, other.outbox)]
-    assert texts[0] is not None
-    assert texts[0] is texts[1]
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
+    mine, theirs = rig.client.sink.frames[-1], other.sink.frames[-1]
+    assert json.loads(mine.payload)["type"] == "delta"
+    assert mine is theirs
 
 
 async def test_rows_announced_while_the_store_is_read_are_newer_than_what_it_held(
@@ -202,7 +201,7 @@ async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgott
     rig.hub.detach(rig.client.outbox)
     assert waiting_frames(rig.hub) == []
     assert rig.hub.snapshot(QUOTE.name, VERSION_2) is None
-    other = ReadingClient(rig.clock)
+    other = ReadingClient()
     rig.hub.attach(other.outbox)
     rig.hub.subscribe(other.outbox, BOARD)
     rig.board(1.0, tick=1)
@@ -211,15 +210,17 @@ async def test_a_client_that_leaves_gets_nothing_more_and_its_quotes_are_forgott
 
 
 async def test_a_client_that_stalls_is_given_up(rig: HubRig) -> None:
-    class Stalled(ReadingClient):
-        def __init__(self, clock: ManualClock) -> None:
-            super().__init__(clock)
-            self.outbox.stalled_seconds = lambda: 31.0  # type: ignore[method-assign]
-
-    rig.attach()
-    stalled = Stalled(rig.clock)
+    stalled = ReadingClient()
+    stalled.sink.pause()
     rig.hub.attach(stalled.outbox)
+    rig.subscribe(BOARD)
+    rig.hub.subscribe(stalled.outbox, BOARD)
+    rig.board(1.0, tick=1)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
+    assert stalled.given_up == 0
+    rig.clock.advance(31.0)
     await eventually(lambda: stalled.given_up == 1, 3.0)
+    assert len(stalled.outbox) == 0
     assert rig.client.given_up == 0
 
 

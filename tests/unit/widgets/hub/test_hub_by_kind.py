@@ -33,7 +33,7 @@ class Alerts:
     def are(self, *prices: float) -> Callable[[], bool]:
         def condition() -> bool:
             self._rig.clock.advance(0.25)
-            while (text := self._rig.client.outbox.take(self._rig.hub.snapshot)) is not None:
+            for text in self._rig.client.sink.read():
                 self._apply(json.loads(text))
             return self.prices == list(prices)
 

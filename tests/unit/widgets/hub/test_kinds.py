@@ -67,19 +67,19 @@ async def test_a_further_kind_is_served_when_its_class_is_named() -> None:
         timing=HubTiming(read_seconds=0.02, restart_seconds=0.02),
         catalog=catalog,
     )
-    feed, client = catalog.feed("closes:AAPL"), ReadingClient(clock)
+    feed, client = catalog.feed("closes:AAPL"), ReadingClient()
     frames: list[dict[str, Any]] = []
 
     def came(kind: str, *prices: float) -> bool:
         clock.advance(0.25)
-        while (text := client.outbox.take(hub.snapshot)) is not None:
-            frames.append(json.loads(text))
+        frames.extend(map(json.loads, client.sink.read()))
         of_feed = [frame for frame in frames if frame.get("feed") == feed.name]
         rows = [["AAPL", price] for price in prices]
         return bool(of_feed) and (of_feed[-1]["type"], of_feed[-1]["rows"]) == (kind, rows)
 
     hub.attach(client.outbox)
     hub.subscribe(client.outbox, feed)
+    hub.flush(client.outbox)
     await eventually(lambda: came("snapshot", 1.0), 2.0)
     announcements.announce(STORED.rows_channel("AAPL"), closes(2.0, tick=2))
     await eventually(lambda: came("append", 2.0), 2.0)
@@ -90,6 +90,7 @@ async def test_a_further_kind_is_served_when_its_class_is_named() -> None:
     hub.unsubscribe(client.outbox, feed)
     announcements.announce(STORED.rows_channel("AAPL"), closes(3.0, tick=3))
     hub.subscribe(client.outbox, feed_of(TOP_GAINERS))
+    hub.flush(client.outbox)
     announcements.announce(Keys().board(TOP_GAINERS), closes(3.0, tick=3))
     await eventually(lambda: frames[-1].get("feed") == TOP_GAINERS or came("", 0.0), 2.0)
     assert sum(frame.get("feed") == feed.name for frame in frames) == 4

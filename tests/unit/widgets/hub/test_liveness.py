@@ -29,7 +29,8 @@ class Heard:
     def only(self, channels: tuple[str, ...], received_ns: int | None = None) -> None:
         newest_ns = self.clock.time_ns() if received_ns is None else received_ns
         for channel in channels:
-            self.liveness.note_announcement(channel, newest_ns)
+            self.liveness.note_announcement(channel)
+        self.liveness.note_sent(dict.fromkeys(channels, newest_ns))
 
     def state(self) -> DataState:
         return self.liveness.status().state
