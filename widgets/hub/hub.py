@@ -272,11 +272,10 @@ async def _endless(name: str, work: Coroutine[Any, Any, None]) -> None:
     """
     try:
         await work
-    except Exception:
-        raise
-    except BaseException as error:
+    except BaseException as error:  # whatever it is - a library below Python may raise anything
         task = asyncio.current_task()
-        if isinstance(error, KeyboardInterrupt | SystemExit) or (task is not None and task.cancelling()):
+        is_from_outside = task is not None and task.cancelling() > 0
+        if is_from_outside or isinstance(error, Exception | KeyboardInterrupt | SystemExit):
             raise
         raise RuntimeError(f"{name}: {type(error).__name__}: {error}") from error
     raise RuntimeError(f"{name} ended")
