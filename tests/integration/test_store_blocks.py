@@ -7,8 +7,14 @@ import pytest
 from redis.asyncio import Redis
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
+from marketdata.payloads import encode_row_block
 from marketdata.schema.boards import TOP_VOLUME
-from marketdata.store.announcements import Announcement, AnnouncementReader, MissedAnnouncements
+from marketdata.store.announcements import (
+    MOST_PER_BATCH,
+    Announcement,
+    AnnouncementReader,
+    MissedAnnouncements,
+)
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
@@ -142,6 +148,23 @@ async def test_whoever_hears_the_news_can_read_it(redis_url: str, redis: Redis, 
     stored = await SnapshotReader(redis, keys).rows(1)
     assert stored is not None
     assert (stored.tick, stored.symbols) == (5, ("AAPL", "MSFT"))
+
+
+async def test_all_announcements_that_wait_come_in_one_batch(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    reader = AnnouncementReader(redis_url, [keys.reference()])
+    block = encode_row_block(row_block({f"S{number}": {"close": 1.0} for number in range(10_000)}))
+    async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(reader.batches()) as batches:
+        assert (await anext(batches)).news == (MissedAnnouncements(),)
+        for _ in range(2 * MOST_PER_BATCH):
+            await redis.publish(keys.reference(), block)
+        sizes: list[int] = []
+        while sum(sizes) < 2 * MOST_PER_BATCH:
+            batch = await anext(batches)
+            sizes.append(len(batch.news))
+            assert batch.more_wait or sum(sizes) == 2 * MOST_PER_BATCH
+        assert max(sizes) == MOST_PER_BATCH
 
 
 async def test_malformed_announcements_are_counted_and_skipped(

@@ -39,6 +39,7 @@ class MemoryAnnouncements:
         self.readers += 1
         yield NewsBatch((MissedAnnouncements(),))
         while True:
+            await asyncio.sleep(0)  # other tasks have a turn between the batches
             news = await self._news.get()
             if isinstance(news, BaseException):
                 raise news
