@@ -2,19 +2,26 @@
 
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import uvicorn
-from uvicorn._types import ASGIApplication
 
 from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import get_logger
+from mdp_site.web_server.websocket_protocol import WebSocketProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
 # Far above the limit of our protocol, so that the consumer can answer a message above that limit with
 # `too_large` and 4409. For a message above this limit the server closes the connection with 1009.
 MAX_MESSAGE_BYTES: Final = 256 * 1024
+
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application. Channels, Django and uvicorn each describe its messages by other types."""
 
 _log = get_logger(__name__)
 
@@ -25,14 +32,13 @@ class WebServer(uvicorn.Server):
     It waits `GRACEFUL_SHUTDOWN_SECONDS` for open requests and then cancels them. It closes WebSockets with
     1012 (the server restarts), after which clients reconnect.
 
-    Compression is off: each copy of a frame would be compressed separately, which takes 2.5 ms for a board.
-    The WebSocket implementation `websockets-sansio` stops sending while a client does not read, so a slow
-    client cannot fill the memory.
+    `WebSocketProtocol` carries frames that were compressed once for all clients. It stops sending while a
+    client does not read, so a slow client cannot fill the memory.
     """
 
     def __init__(
         self,
-        application: ASGIApplication | str,
+        application: Application | str,
         *,
         host: str,
         port: int,
@@ -42,14 +48,14 @@ class WebServer(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                application,
+                cast("ASGIApplication | str", application),
                 host=host,
                 port=port,
                 loop="uvloop",
                 http="httptools",
-                ws="websockets-sansio",
+                ws=WebSocketProtocol,
                 ws_max_size=MAX_MESSAGE_BYTES,
-                ws_per_message_deflate=False,
+                ws_per_message_deflate=False,  # the protocol class has its own
                 lifespan="on" if lifespan else "off",
                 log_config=None,
                 log_level="warning",  # at "info" it logs three entries for each WebSocket
