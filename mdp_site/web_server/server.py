@@ -1,27 +1,28 @@
-"""The server of the web processes: uvicorn on uvloop, one process, with a bounded shutdown."""
+"""The server of one web process: uvicorn on uvloop, with sockets and protocols of ours."""
 
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Final
 
 import uvicorn
 
 from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import get_logger
+from marketdata.runtime.garbage_collection import tune_garbage_collection
+from mdp_site.web_server.bounds import ConnectionBounds
+from mdp_site.web_server.config import WebServerConfig
+from mdp_site.web_server.entrance import Application, with_bounded_handshakes
+from mdp_site.web_server.http_protocol import HttpProtocol
+from mdp_site.web_server.sockets import BACKLOG, raise_descriptor_limit
 from mdp_site.web_server.websocket_protocol import WebSocketProtocol
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGIApplication
+from mdp_site.web_settings import ServerLimits
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
 # Far above the limit of our protocol, so that the consumer can answer a message above that limit with
 # `too_large` and 4409. For a message above this limit the server closes the connection with 1009.
 MAX_MESSAGE_BYTES: Final = 256 * 1024
-
-Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-"""An ASGI application. Channels, Django and uvicorn each describe its messages by other types."""
 
 _log = get_logger(__name__)
 
@@ -38,59 +39,61 @@ class WebServer(uvicorn.Server):
 
     def __init__(
         self,
-        application: Application | str,
+        application: Application,
         *,
-        host: str,
-        port: int,
-        trusted_proxies: list[str],
+        trusted_proxies: Sequence[str],
+        limits: ServerLimits | None = None,
         lifespan: bool = False,
         access_log: bool = False,
     ) -> None:
+        self.bounds: Final = ConnectionBounds(limits or ServerLimits(), trusted_proxies)
         super().__init__(
-            uvicorn.Config(
-                cast("ASGIApplication | str", application),
-                host=host,
-                port=port,
+            WebServerConfig(
+                with_bounded_handshakes(application),
+                bounds=self.bounds,
                 loop="uvloop",
-                http="httptools",
+                http=HttpProtocol,
                 ws=WebSocketProtocol,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,  # the protocol class has its own
+                backlog=BACKLOG,
                 lifespan="on" if lifespan else "off",
                 log_config=None,
                 log_level="warning",  # at "info" it logs three entries for each WebSocket
                 access_log=access_log,
                 proxy_headers=bool(trusted_proxies),
-                forwarded_allow_ips=trusted_proxies,
+                forwarded_allow_ips=list(trusted_proxies),
                 server_header=False,
                 timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
             )
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to serve, and log the address."""
+        """Start to serve, log the addresses, and exclude all that was loaded from garbage collection."""
         await super().startup(sockets)
         if self.started:
-            _log.info("serving", host=self.config.host, port=self.config.port)
+            tune_garbage_collection()
+            for each in sockets or ():
+                _log.info("serving", host=each.getsockname()[0], port=each.getsockname()[1])
 
-    def serve_until_stopped(self) -> None:
-        """Serve in the calling thread until a signal arrives.
+    def serve_until_stopped(self, sockets: list[socket.socket]) -> None:
+        """Serve on listening sockets in the calling thread until a signal arrives. It closes the sockets.
 
         Raises:
-            ConfigurationError: the address cannot be bound.
+            ConfigurationError: the application did not start.
         """
+        raise_descriptor_limit()
         # After a signal, uvicorn shuts down, restores the handlers from before, and raises the signal again.
         # With Python's default handlers that would end the process with -SIGTERM. These handlers do nothing,
         # so this method returns.
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, _already_handled)
         try:
-            self.run()
-        except SystemExit as exit_:  # uvicorn could not bind the address, and has logged why
-            address = f"{self.config.host}:{self.config.port}"
-            raise ConfigurationError(f"{address} cannot be served; accepted: a free address") from exit_
+            self.run(sockets)
+        except SystemExit as exit_:  # the application's start failed, and uvicorn has logged why
+            raise ConfigurationError("the web application did not start; its error is in the log") from exit_
         if not self.started:
-            raise ConfigurationError(f"{self.config.host}:{self.config.port} was not served")
+            raise ConfigurationError("the web application was stopped before it served")
 
 
 def _already_handled(_signal: int, _frame: FrameType | None) -> None:

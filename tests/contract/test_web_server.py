@@ -14,8 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
+from mdp_site.web_server.http_protocol import HttpProtocol
 from mdp_site.web_server.server import MAX_MESSAGE_BYTES
-from mdp_site.web_server.websocket_protocol import ConnectionSink, WebSocketProtocol
+from mdp_site.web_server.sink import ConnectionSink
+from mdp_site.web_server.websocket_protocol import WebSocketProtocol
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.support.deadlines import eventually, eventually_sync
 from tests.support.web_server import ServedLounge, Visit
@@ -246,6 +248,7 @@ async def test_a_closed_connection_is_freed_without_the_garbage_collector(served
         await eventually(served.lounge.visits[0].left.is_set, WITHIN_SECONDS)
         served.lounge.visits.clear()
         await eventually(lambda: [each() for each in kept] == [None] * len(kept), WITHIN_SECONDS)
+        assert [each for each in gc.get_objects() if type(each) is HttpProtocol] == []
     finally:
         gc.enable()
 

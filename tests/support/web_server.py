@@ -89,8 +89,7 @@ class ServedLounge:
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.bind(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
-        arguments: dict[str, Any] = {"host": "127.0.0.1", "port": self.port, "trusted_proxies": []}
-        self.server = WebServer(self.lounge, **(arguments | options))
+        self.server = WebServer(self.lounge, **({"trusted_proxies": []} | options))
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="web server of a test")
 

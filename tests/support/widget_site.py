@@ -249,7 +249,7 @@ class WidgetSite:
 
     async def __aenter__(self) -> Self:
         application = compose(get_asgi_application(), self._service, recheck_seconds=self._recheck_seconds)
-        self._server = server = WebServer(application, host="127.0.0.1", port=self.port, trusted_proxies=[])
+        self._server = server = WebServer(application, trusted_proxies=[])
         self._serving = asyncio.create_task(server.serve([self._listening]))
         await eventually(lambda: server.started, 5.0)
         return self
