@@ -16,12 +16,12 @@ from csp.constants import NONCE, SELF
 
 from marketdata import decoder_choice
 from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names, provider_plugin
-from marketdata.runtime.settings import declaration
+from marketdata.runtime.settings import declaration, declarations
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
 from mdp_site.origins import canonical_origin
-from mdp_site.web_settings import WebSettings
+from mdp_site.web_settings import ServerLimits, WebSettings
 from scanners.settings import ProcessorSettings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -386,6 +386,10 @@ PUBLISH_INTERVAL_MS = env.declared(declaration(ProcessorSettings, "publish_inter
 EVENT_DECODER = env.choice("EVENT_DECODER", decoder_choice.COMPILED, accepted=decoder_choice.ACCEPTED)
 PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
 PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
+
+# --- Limits of the web process ------------------------------------------------------------------------------
+
+WEB_LIMITS = {name: env.declared(each) for name, each in declarations(ServerLimits).items()}
 
 # --- Logs, health, traces -----------------------------------------------------------------------------------
 

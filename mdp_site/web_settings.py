@@ -1,6 +1,8 @@
 """Settings of the web processes that operators can change while the processes run."""
 
-from marketdata.runtime.settings import LogLevelSetting, ServiceSettings
+from typing import Annotated
+
+from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
 
 WEB = "web"
 
@@ -9,3 +11,113 @@ class WebSettings(ServiceSettings, frozen=True, kw_only=True):
     """Settings of the web processes. Every web process applies the same values."""
 
     log_level: LogLevelSetting = "INFO"
+
+
+class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
+    """What one client may ask of a web process. `mdp_site.web_server` reads them at each decision."""
+
+    head_bytes: Annotated[
+        int,
+        setting(
+            "The longest head of a request: its URL and headers.",
+            variable="WEB_HEAD_BYTES",
+            unit="bytes",
+            minimum=1024,
+            maximum=1_048_576,
+        ),
+    ] = 65_536
+    body_bytes: Annotated[
+        int,
+        setting(
+            "The longest body of a request.",
+            variable="WEB_BODY_BYTES",
+            unit="bytes",
+            minimum=1024,
+            maximum=1_073_741_824,
+        ),
+    ] = 4_194_304
+    head_seconds: Annotated[
+        float,
+        setting(
+            "Time for the head of a request, from the connection or its first byte.",
+            variable="WEB_HEAD_SECONDS",
+            unit="s",
+            minimum=0.1,
+            maximum=3_600,
+        ),
+    ] = 10.0
+    body_seconds: Annotated[
+        float,
+        setting(
+            "Time for the body of a request.",
+            variable="WEB_BODY_SECONDS",
+            unit="s",
+            minimum=0.1,
+            maximum=3_600,
+        ),
+    ] = 60.0
+    handshake_seconds: Annotated[
+        float,
+        setting(
+            "Time until a WebSocket is accepted or refused.",
+            variable="WEB_HANDSHAKE_SECONDS",
+            unit="s",
+            minimum=0.1,
+            maximum=3_600,
+        ),
+    ] = 15.0
+    stalled_seconds: Annotated[
+        float,
+        setting(
+            "Time for which a client may leave a response unread.",
+            variable="WEB_STALLED_SECONDS",
+            unit="s",
+            minimum=0.1,
+            maximum=3_600,
+        ),
+    ] = 30.0
+    connections: Annotated[
+        int,
+        setting(
+            "Connections of one web process; 0: what its limit on open files permits.",
+            variable="WEB_CONNECTIONS",
+            minimum=0,
+            maximum=1_000_000,
+        ),
+    ] = 0
+    connections_per_address: Annotated[
+        int,
+        setting(
+            "Connections of one address; those of trusted proxies have no bound.",
+            variable="WEB_CONNECTIONS_PER_ADDRESS",
+            minimum=1,
+            maximum=1_000_000,
+        ),
+    ] = 1_000
+    handshakes_per_address: Annotated[
+        int,
+        setting(
+            "WebSocket handshakes under way of one address.",
+            variable="WEB_HANDSHAKES_PER_ADDRESS",
+            minimum=1,
+            maximum=1_000_000,
+        ),
+    ] = 200
+    control_frames_per_second: Annotated[
+        float,
+        setting(
+            "Pings, pongs and fragments of one WebSocket in a second.",
+            variable="WEB_CONTROL_FRAMES_PER_SECOND",
+            minimum=0.1,
+            maximum=10_000,
+        ),
+    ] = 10.0
+    control_frames_burst: Annotated[
+        int,
+        setting(
+            "Pings, pongs and fragments that may come at once.",
+            variable="WEB_CONTROL_FRAMES_BURST",
+            minimum=1,
+            maximum=100_000,
+        ),
+    ] = 60

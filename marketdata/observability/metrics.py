@@ -17,6 +17,9 @@ SERVICE_READY: Final = Gauge("mdp_service_ready", "1 while the service can do it
 EVENT_LOOP_LAG: Final = Histogram(
     "mdp_event_loop_lag_seconds", "How late the event loop ran a timer", buckets=DURATION_BUCKETS
 )
+GC_LONGEST_PAUSE: Final = Gauge(
+    "mdp_gc_longest_pause_seconds", "The longest pause for a garbage collection since the process was ready"
+)
 PROCESS_RESTARTS: Final = Counter("mdp_process_restarts_total", "Child processes started again after a crash")
 
 # Provider: the connection to the market data vendor.
@@ -185,6 +188,12 @@ REFERENCE_ROWS_LEFT_OUT: Final = Counter(
     "mdp_reference_rows_left_out_total",
     "Rows of the provider's answers that are not used: out of bounds, contradictory, repeated, ...",
     ["kind", "reason"],
+)
+
+# Web server: connections of browsers, programs and strangers.
+WEB_CONNECTIONS: Final = Gauge("mdp_web_connections", "Open connections to the web process, of any kind")
+WEB_CUT_OFF: Final = Counter(
+    "mdp_web_cut_off_total", "Clients that the web server refused or cut off, by reason", ["reason"]
 )
 
 # Widgets: towards the browsers.

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import logging
 import os
 import signal
@@ -18,15 +17,11 @@ import uvloop
 from marketdata.observability.health import HealthServer, Workers
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end
+from marketdata.runtime.garbage_collection import tune_garbage_collection
 from marketdata.runtime.service import Service
 
 STOP_DEADLINE_SECONDS: Final = 10.0
 READY_POLL_SECONDS: Final = 0.1
-
-# A batch allocates thousands of objects that reference counting frees a moment later. The default first
-# threshold (700) would start a collection for each batch, and visit all live rows every few seconds, in vain:
-# cycles are rare here, so one collection per 50,000 surviving allocations is enough.
-GC_THRESHOLDS: Final = (50_000, 20, 50)
 
 log = get_logger(__name__)
 
@@ -102,13 +97,6 @@ async def _announce_ready(service: Service, started: float) -> None:
     log.info(
         "service ready", service=service.name, pid=os.getpid(), seconds=round(time.monotonic() - started, 3)
     )
-
-
-def tune_garbage_collection() -> None:
-    """Exclude all current objects (modules, tables) from later collections, and collect less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class _StopRequest:

@@ -22,10 +22,12 @@ CALLED_BY_A_FRAMEWORK = {
     "get_client_ip": "allauth's adapter",
     "get_stat": "django-q2's broker",
     "get_stats": "django-q2's broker",
+    "handle_ping": "uvicorn's WebSocket protocol",
     "has_change_permission": "Django's admin",
     "load_overload": "Numba's cache",
     "pre_social_login": "allauth's adapter",
     "save_overload": "Numba's cache",
+    "schedule_ping": "uvicorn's WebSocket protocol",
     "set_stat": "django-q2's broker",
 }
 SETTINGS_OF_LIBRARIES = (

@@ -64,11 +64,12 @@ def test_all_that_the_project_asks_for_is_fixed() -> None:
     assert build_tool == f"hatchling=={version(requirements('tools')['hatchling'])}"
 
 
-def test_the_compiler_of_kernels_is_of_the_series_that_the_tests_run_with() -> None:
-    """Kernels use options that Numba's manual does not name: what comes next must be tested first."""
-    [range_of_numba] = [each for each in PROJECT["project"]["dependencies"] if each.startswith("numba")]
-    major, minor, *_ = map(int, version(requirements("test")["numba"]).split("."))
-    assert range_of_numba == f"numba>={major}.{minor},<{major}.{minor + 1}"
+@pytest.mark.parametrize("name", ["numba", "uvicorn"])
+def test_a_package_whose_inner_parts_are_used_is_of_the_series_that_the_tests_run_with(name: str) -> None:
+    """Kernels and the web server use what no manual names: what comes next must be tested first."""
+    [accepted] = [each for each in PROJECT["project"]["dependencies"] if each.startswith(name)]
+    major, minor, *_ = map(int, version(requirements("test")[name]).split("."))
+    assert accepted == f"{name}>={major}.{minor},<{major}.{minor + 1}"
 
 
 def test_all_files_agree_on_versions() -> None:

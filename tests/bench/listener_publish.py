@@ -29,7 +29,7 @@ from marketdata.providers.base import (
 )
 from marketdata.providers.buffered import TAKE_CHARACTERS
 from marketdata.providers.massive.framing import FrameRouter
-from marketdata.runtime.runner import tune_garbage_collection
+from marketdata.runtime.garbage_collection import tune_garbage_collection
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from marketdata.units import NS_PER_MS, NS_PER_SECOND

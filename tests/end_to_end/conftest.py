@@ -17,19 +17,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from mdp_site.dev.demo.environment import free_port
+from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-# A browser that asks nobody outside this machine for anything, and runs as root in a container.
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 STARTS_WITHIN_SECONDS = 100
 STOPS_WITHIN_SECONDS = 10
 

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Self
 
 import numpy as np
-import uvicorn
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -35,6 +34,7 @@ from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
 from marketdata.units import NS_PER_MS
 from mdp_site.composition import compose
+from mdp_site.web_server import WebServer
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
 from widgets.consumers import WidgetLimits
@@ -181,7 +181,7 @@ class WidgetClient:
 
 
 class WidgetSite:
-    """A uvicorn server in this event loop, with the site's pages, its entrance and its own data service."""
+    """The web server in this event loop, with the site's pages, its entrance and its own data service."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class WidgetSite:
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.bind(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
-        self._server: uvicorn.Server | None = None
+        self._server: WebServer | None = None
         self._serving: asyncio.Task[None] | None = None
 
     @property
@@ -251,8 +251,7 @@ class WidgetSite:
 
     async def __aenter__(self) -> Self:
         application = compose(get_asgi_application(), self._service, recheck_seconds=self._recheck_seconds)
-        config = uvicorn.Config(application, lifespan="off", log_config=None, ws_ping_interval=None)
-        self._server = server = uvicorn.Server(config)
+        self._server = server = WebServer(application, trusted_proxies=[])
         self._serving = asyncio.create_task(server.serve([self._listening]))
         await eventually(lambda: server.started, 5.0)
         return self

@@ -5,10 +5,11 @@ import os
 import sys
 
 import django
+from django.utils.module_loading import import_string
 
 from marketdata.errors import ConfigurationError
 from mdp_site.dev.identity.arguments import CALLBACK_PATH, add_arguments
-from mdp_site.web_server import WebServer
+from mdp_site.web_server import WebServer, bound_sockets
 
 
 def main() -> None:
@@ -23,9 +24,9 @@ def main() -> None:
         django.setup()
         _provision(options.user, options.client_redirect_uri)
         _announce(options.user, options.host, options.port)
-        WebServer(
-            "mdp_site.dev.identity.asgi:application", host=options.host, port=options.port, trusted_proxies=[]
-        ).serve_until_stopped()
+        sockets = bound_sockets(options.host, options.port)
+        application = import_string("mdp_site.dev.identity.asgi.application")
+        WebServer(application, trusted_proxies=[]).serve_until_stopped(sockets)
     except ConfigurationError as error:
         sys.exit(f"configuration error: {error}")
 

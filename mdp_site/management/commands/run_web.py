@@ -4,9 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.module_loading import import_string
 
 from mdp_site.logs import configure
-from mdp_site.web_server import WebServer
+from mdp_site.web_server import WebServer, bound_sockets
+from mdp_site.web_settings import ServerLimits
 
 
 class Command(BaseCommand):
@@ -21,11 +23,11 @@ class Command(BaseCommand):
         # Loading the application calls `django.setup()` again, so the name must be set in the settings too.
         settings.LOGGING["service"] = "web"
         configure(settings.LOGGING)
+        sockets = bound_sockets(host, port)
         WebServer(
-            "mdp_site.asgi:application",
-            host=host,
-            port=port,
+            import_string("mdp_site.asgi.application"),
             trusted_proxies=settings.TRUSTED_PROXIES,
+            limits=ServerLimits(**settings.WEB_LIMITS),
             lifespan=True,
             access_log=access_log,
-        ).serve_until_stopped()
+        ).serve_until_stopped(sockets)

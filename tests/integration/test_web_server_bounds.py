@@ -1,0 +1,152 @@
+"""What never ends, and what comes too often, at the web server, while another client is served."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mdp_site.web_server.reasons import Reason
+from mdp_site.web_settings import ServerLimits
+from tests.support.deadlines import eventually
+from tests.support.raw_client import UPGRADE, RawClient
+from tests.support.watched import WITHIN_SECONDS, cut_off, watched
+from tests.support.web_server import Lounge, ServedLounge
+from widgets.wire import Frame
+
+
+@pytest.fixture
+def limits() -> ServerLimits:
+    return ServerLimits()
+
+
+@pytest.fixture
+def served(limits: ServerLimits) -> Iterator[ServedLounge]:
+    with ServedLounge(limits=limits) as running:
+        yield running
+
+
+# --- What never ends
+
+SHORT = ServerLimits(head_seconds=0.3, body_seconds=0.3, handshake_seconds=0.3, stalled_seconds=0.3)
+
+
+@pytest.mark.parametrize("limits", [SHORT])
+@pytest.mark.parametrize(
+    ("beginning", "reason"),
+    [
+        (b"", Reason.SLOW_HEAD),
+        (b"GET / HTTP/1.1\r\nHost: ", Reason.SLOW_HEAD),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", Reason.SLOW_BODY),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: ", Reason.SLOW_HEAD),
+    ],
+    ids=["nothing", "half a head", "half a body", "half of the second head"],
+)
+async def test_a_request_that_never_ends_is_ended(
+    served: ServedLounge, beginning: bytes, reason: Reason
+) -> None:
+    before = cut_off(reason)
+    async with watched(served):
+        with RawClient(served.port) as client:
+            client.send(beginning)
+            answer = await asyncio.to_thread(client.rest)
+            assert b"HTTP/1.1 408" in answer
+    assert cut_off(reason) == before + 1
+
+
+@pytest.mark.parametrize("limits", [SHORT])
+async def test_a_handshake_that_the_application_does_not_answer_is_ended(served: ServedLounge) -> None:
+    async with watched(served):
+        served.call(served.lounge.may_accept.clear)
+        with RawClient(served.port) as client:
+            client.send(UPGRADE + b"\r\n")
+            assert (await asyncio.to_thread(client.rest)).startswith(b"HTTP/1.1 503")
+        served.call(served.lounge.may_accept.set)
+    assert cut_off(Reason.SLOW_HANDSHAKE)
+
+
+class LargeLounge(Lounge):
+    """Answers HTTP with more than the kernel's buffers hold."""
+
+    async def answer(self, scope: Any, receive: Any, send: Any) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1_000):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+        await send({"type": "http.response.body"})
+
+
+async def test_a_response_that_nobody_reads_is_ended() -> None:
+    with ServedLounge(LargeLounge(), limits=SHORT) as served:
+        async with watched(served):
+            with RawClient(served.port, receive_buffer_bytes=8_192) as client:
+                client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                await eventually(lambda: cut_off(Reason.STALLED) > 0, WITHIN_SECONDS)
+
+
+async def test_a_closed_socket_that_nobody_reads_is_cut_off(served: ServedLounge) -> None:
+    with RawClient(served.port, receive_buffer_bytes=8_192) as client:
+        assert client.upgrade().startswith(b"HTTP/1.1 101")
+        visit = served.visit()
+        (connection,) = served.server.server_state.connections
+        connection.close_timeout = 0.2  # type: ignore[union-attr]
+
+        async def fill_and_close() -> None:
+            while connection.transport.get_write_buffer_size() == 0:
+                visit.sink.write([Frame(bytes(20_000))])
+            await visit.send({"type": "websocket.close", "code": 4408})
+
+        served.run(fill_and_close())
+        await eventually(lambda: not served.server.server_state.connections, WITHIN_SECONDS)
+
+
+# --- Too many
+
+
+@pytest.mark.parametrize("limits", [ServerLimits(connections_per_address=3)])
+async def test_connections_of_an_address_are_bounded_and_another_address_still_enters(
+    served: ServedLounge,
+) -> None:
+    async with watched(served):
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(RawClient(served.port)) for _ in range(4)]
+            assert (await asyncio.to_thread(clients[-1].rest)).startswith(b"HTTP/1.1 503")
+            other = stack.enter_context(RawClient(served.port, source="127.0.0.2"))
+            assert (await asyncio.to_thread(other.upgrade)).startswith(b"HTTP/1.1 101")
+        with RawClient(served.port) as again:
+            assert (await asyncio.to_thread(again.upgrade)).startswith(b"HTTP/1.1 101")
+    assert cut_off(Reason.ADDRESS_CONNECTIONS)
+
+
+@pytest.mark.parametrize("limits", [ServerLimits(connections=3)])
+async def test_connections_of_the_process_are_bounded(served: ServedLounge) -> None:
+    async with watched(served):
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(RawClient(served.port, f"127.0.0.{n}")) for n in range(1, 4)]
+            assert (await asyncio.to_thread(clients[-1].rest)).startswith(b"HTTP/1.1 503")
+    assert cut_off(Reason.CONNECTIONS)
+
+
+@pytest.mark.parametrize("proxies", [[], ["127.0.0.1"]], ids=["direct", "behind a trusted proxy"])
+async def test_handshakes_under_way_are_bounded_by_the_clients_address(proxies: list[str]) -> None:
+    limits = ServerLimits(handshakes_per_address=2, connections_per_address=5)
+    with ServedLounge(limits=limits, trusted_proxies=proxies) as served, contextlib.ExitStack() as stack:
+
+        def client(number: int) -> RawClient:
+            source = "127.0.0.1" if proxies else f"127.0.0.{number}"
+            opening = stack.enter_context(RawClient(served.port, source))
+            opening.send(UPGRADE + b"X-Forwarded-For: 192.0.2.%d\r\n\r\n" % number)
+            return opening
+
+        async with watched(served):
+            served.call(served.lounge.may_accept.clear)
+            first, _second, third = client(1), client(1), client(1)
+            assert (await asyncio.to_thread(third.rest)).startswith(b"HTTP/1.1 503")
+            other = client(2)
+            served.call(served.lounge.may_accept.set)
+            assert (await asyncio.to_thread(other.received)).startswith(b"HTTP/1.1 101")
+            assert (await asyncio.to_thread(first.received)).startswith(b"HTTP/1.1 101")
+            fourth = client(1)
+            assert (await asyncio.to_thread(fourth.received)).startswith(b"HTTP/1.1 101")
+    assert cut_off(Reason.ADDRESS_HANDSHAKES)
