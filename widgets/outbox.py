@@ -13,7 +13,7 @@ Concurrency: one event loop. All methods except `write` are synchronous and retu
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -55,9 +55,9 @@ class Outbox:
         self._give_up = give_up
         self._answers: deque[str] = deque()
         self._status: str | None = None
-        # Feed -> text of a delta, or None for a snapshot that is made when it is sent. The order is that in
+        # Feed -> texts in order, or None for a snapshot that is made when it is sent. The order is that in
         # which feeds began to wait, so that a busy feed cannot delay a quiet one for ever.
-        self._frames: dict[str, str | None] = {}
+        self._frames: dict[str, Sequence[str] | None] = {}
         self._waiting = asyncio.Event()
         self._sending_since: float | None = None
         self._abandoned = False
@@ -87,7 +87,13 @@ class Outbox:
             self._frames[feed] = None
             self._counts.conflated += 1
         elif not self._abandoned:
-            self._frames[feed] = text
+            self._frames[feed] = (text,)
+            self._waiting.set()
+
+    def resume(self, feed: str, texts: Sequence[str]) -> None:
+        """Send the missed deltas of a feed. They replace a waiting frame of this feed."""
+        if not self._abandoned:
+            self._frames[feed] = texts
             self._waiting.set()
 
     def snapshot(self, feed: str) -> None:
@@ -126,10 +132,12 @@ class Outbox:
             return status
         while self._frames:
             feed = next(iter(self._frames))
-            text = self._frames.pop(feed)
-            if text is not None:
+            texts = self._frames.pop(feed)
+            if texts:
+                if len(texts) > 1:
+                    self._frames[feed] = texts[1:]
                 self._counts.deltas += 1
-                return text
+                return texts[0]
             if (text := render(feed, self.version)) is not None:
                 self._counts.snapshots += 1
                 return text

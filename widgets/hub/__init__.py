@@ -13,6 +13,7 @@ Only the tasks do I/O. The hub does not know Django, Channels or sockets: a conn
 """
 
 from widgets.hub.hub import BoardAnnouncements, Hub
+from widgets.hub.switchboard import TooManyChoicesError
 from widgets.hub.timing import HubTiming
 
-__all__ = ["BoardAnnouncements", "Hub", "HubTiming"]
+__all__ = ["BoardAnnouncements", "Hub", "HubTiming", "TooManyChoicesError"]

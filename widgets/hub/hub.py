@@ -19,7 +19,7 @@ from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard
 from widgets.hub.timing import HubTiming
 from widgets.outbox import Outbox
-from widgets.protocol import ProtocolVersion, Status
+from widgets.protocol import LastPosition, ProtocolVersion, Status
 
 _log = get_logger(__name__)
 
@@ -79,20 +79,26 @@ class Hub:
 
     def detach(self, outbox: Outbox) -> None:
         """Remove a connection and end its subscriptions."""
-        for name in self._outboxes.remove(outbox):
-            self._switchboard.leave(outbox, name)
+        for key in self._outboxes.remove(outbox):
+            self._switchboard.leave(outbox, key)
 
-    def subscribe(self, outbox: Outbox, feed: Feed) -> None:
-        """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot."""
-        self._outboxes.feeds(outbox).add(feed.name)
-        self._switchboard.join(outbox, feed)
+    def subscribe(self, outbox: Outbox, feed: Feed, last: LastPosition | None = None) -> None:
+        """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot.
+
+        With the `last` position that the client has, the missed changes are sent instead, if they are known.
+
+        Raises:
+            TooManyChoicesError: see `Switchboard.join`. Nothing is changed.
+        """
+        self._switchboard.join(outbox, feed, last)
+        self._outboxes.feeds(outbox).add(feed.key)
 
     def unsubscribe(self, outbox: Outbox, feed: Feed) -> None:
         """End a subscription. No frame of the feed follows."""
         feeds = self._outboxes.feeds(outbox)
-        if feed.name in feeds:
-            feeds.discard(feed.name)
-            self._switchboard.leave(outbox, feed.name)
+        if feed.key in feeds:
+            feeds.discard(feed.key)
+            self._switchboard.leave(outbox, feed.key)
 
     def snapshot(self, feed: str, version: ProtocolVersion) -> str | None:
         """The text of a feed's newest snapshot; None before its first data. For `Outbox.write`."""

@@ -1,7 +1,9 @@
 """Connects feeds with their subscribers, and puts the emissions of a feed into their outboxes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -12,7 +14,14 @@ from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import MS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
-from widgets.protocol import EmissionTexts, ProtocolVersion, Status
+from widgets.protocol import EmissionTexts, LastPosition, ProtocolVersion, Resumed, Status
+
+MOST_CHOICES: Final = 64
+"""How many choices of columns and rate a process serves. Each is compared and encoded on its own."""
+
+
+class TooManyChoicesError(ValueError):
+    """A process has its greatest number of choices. The message says what is accepted."""
 
 
 class _OpenFeed(msgspec.Struct, eq=False):
@@ -46,11 +55,12 @@ class Switchboard:
         self.has_changes = asyncio.Event()
         self.read_requested = asyncio.Event()
         self._clock = clock
+        self._newest_epoch = 0
         context = FeedContext(
             stored=stored,
             snapshots=snapshots,
             clock=clock,
-            epoch=str(clock.time_ns()),
+            new_epoch=self._new_epoch,
             mark=self._mark,
             wake_reader=self.read_requested.set,
             status=status,
@@ -61,7 +71,8 @@ class Switchboard:
         for source in self._sources.values():
             for channel in source.channels(stored):
                 self._sources_of_channel.setdefault(channel, []).append(source)
-        self._open_feeds: dict[str, _OpenFeed] = {}
+        self._open_feeds: dict[str, _OpenFeed] = {}  # by key
+        self._choices: Counter[str] = Counter()
         for feed, outboxes in (subscribers or {}).items():
             self._open(feed).subscribers = outboxes
 
@@ -77,33 +88,55 @@ class Switchboard:
         """The subscribers of each feed."""
         return {opened.feed: opened.subscribers for opened in self._open_feeds.values()}
 
-    def join(self, outbox: Outbox, feed: Feed) -> None:
+    def join(self, outbox: Outbox, feed: Feed, last: LastPosition | None = None) -> None:
         """Add a subscriber: it is greeted, mostly with a snapshot, and then receives changes.
 
-        A repeated call greets the subscriber again.
+        A client that comes back with its `last` position is sent the missed emissions instead, if the stream
+        still has them all. A repeated call greets the subscriber again.
+
+        Raises:
+            TooManyChoicesError: nobody has made this choice yet, and there are `MOST_CHOICES`.
         """
-        opened = self._open_feeds.get(feed.name) or self._open(feed)
+        opened = self._open_feeds.get(feed.key) or self._open(feed)
         if not opened.subscribers:
             self._emit(opened)  # without subscribers it did not emit, so its snapshot may be old
         opened.subscribers.add(outbox)
-        opened.source.greet(outbox, feed)
+        if last is None or not self._resume(opened, outbox, last):
+            opened.source.greet(outbox, feed)
 
-    def leave(self, outbox: Outbox, name: str) -> None:
+    def _resume(self, opened: _OpenFeed, outbox: Outbox, last: LastPosition) -> bool:
+        """Send the emissions after a client's position. Returns False if it needs a snapshot."""
+        stream = opened.stream
+        missed = None if stream is None else stream.since(last.epoch, last.seq)
+        snapshot = None if stream is None else stream.snapshot()
+        if missed is None or snapshot is None:
+            return False
+        version, at = outbox.version, snapshot.position
+        resumed = Resumed(at.feed, at.epoch, at.seq, at.age_ms(self._clock.time_ns()), snapshot.hz)
+        texts = [*(each[version] for each in missed), version.encode_answer(resumed)]
+        outbox.resume(opened.feed.key, texts)
+        return True
+
+    def leave(self, outbox: Outbox, key: str) -> None:
         """Remove a subscriber. No frame of the feed follows."""
-        outbox.discard(name)
-        if (opened := self._open_feeds.get(name)) is None:
+        outbox.discard(key)
+        if (opened := self._open_feeds.get(key)) is None:
             return
         opened.subscribers.discard(outbox)
         if opened.subscribers:
             return
-        del self._open_feeds[name]
+        del self._open_feeds[key]
+        if choice := opened.feed.choice:
+            self._choices[choice] -= 1
+            if not self._choices[choice]:
+                del self._choices[choice]
         if opened.stream is not None:
             self._changed_streams.discard(opened.stream)
             opened.source.close(opened.stream)
 
-    def snapshot(self, name: str, version: ProtocolVersion) -> str | None:
+    def snapshot(self, key: str, version: ProtocolVersion) -> str | None:
         """The text of the newest snapshot of an open feed; None before its first data."""
-        opened = self._open_feeds.get(name)
+        opened = self._open_feeds.get(key)
         snapshot = opened.stream.snapshot() if opened is not None and opened.stream is not None else None
         if snapshot is None:
             return None
@@ -112,9 +145,20 @@ class Switchboard:
         return text
 
     def _open(self, feed: Feed) -> _OpenFeed:
+        if feed.choice and feed.choice not in self._choices and len(self._choices) >= MOST_CHOICES:
+            raise TooManyChoicesError(
+                f"this process already serves {MOST_CHOICES} choices of columns and rate; "
+                "accepted are the usual columns and rate, and the choices that others have made"
+            )
         source = self._sources[feed.kind]
-        opened = self._open_feeds[feed.name] = _OpenFeed(feed, source, source.open(feed), set())
+        opened = self._open_feeds[feed.key] = _OpenFeed(feed, source, source.open(feed), set())
+        if feed.choice:
+            self._choices[feed.choice] += 1
         return opened
+
+    def _new_epoch(self) -> int:
+        self._newest_epoch = max(self._newest_epoch + 1, self._clock.time_ns())
+        return self._newest_epoch
 
     # --- Blocks in ------------------------------------------------------------------------------------------
 
@@ -149,23 +193,23 @@ class Switchboard:
                 pauses.append(pause)
             else:
                 self._changed_streams.discard(stream)
-                if (opened := self._open_feeds.get(stream.feed.name)) is not None:
+                if (opened := self._open_feeds.get(stream.feed.key)) is not None:
                     self._emit(opened)
         return min(pauses, default=None)
 
     def _emit(self, opened: _OpenFeed) -> None:
-        emission = None if opened.stream is None else opened.stream.emit()
-        if emission is None:
+        if opened.stream is None or (emission := opened.stream.emit()) is None:
             return
-        name = opened.feed.name
+        key = opened.feed.key
         if emission.replaces:
             for outbox in opened.subscribers:
-                outbox.snapshot(name)
+                outbox.snapshot(key)
             return
         now_ns = self._clock.time_ns()
         texts = EmissionTexts(emission, now_ns)
+        opened.stream.keep(texts)
         for outbox in opened.subscribers:
-            outbox.delta(name, texts[outbox.version])
+            outbox.delta(key, texts[outbox.version])
         metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
         if (age_ms := emission.position.age_ms(now_ns)) is not None:
             metrics.WIDGET_FRAME_AGE_SECONDS.observe(age_ms / MS_PER_SECOND)

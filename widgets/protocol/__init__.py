@@ -6,8 +6,21 @@ text; `v2` is the present one. `versions` lists the versions and negotiates the 
 (no subprotocol) will be added with the same close codes.
 """
 
-from widgets.protocol.answers import Answer, Error, Pong, Status, Unsubscribed, Welcome, echo
+from widgets.protocol.answers import (
+    Answer,
+    Error,
+    Limits,
+    Pong,
+    Reconnect,
+    Resumed,
+    Status,
+    Unsubscribed,
+    Welcome,
+    echo,
+)
+from widgets.protocol.closing import CloseAction, CloseCode
 from widgets.protocol.emissions import (
+    EmittedCells,
     EmittedRows,
     FeedAlert,
     FeedAppend,
@@ -19,16 +32,18 @@ from widgets.protocol.emissions import (
 from widgets.protocol.messages import (
     ACCEPTED,
     LONGEST_MESSAGE_BYTES,
+    MOST_CHOICES_PER_CONNECTION,
     MOST_FEEDS_PER_CONNECTION,
     MOST_FEEDS_PER_MESSAGE,
     ClientMessage,
-    CloseCode,
     ErrorCode,
+    LastPosition,
     Ping,
     ProtocolError,
     Resync,
     Subscribe,
     Unsubscribe,
+    Wish,
     parse_message,
 )
 from widgets.protocol.v2 import SUBPROTOCOL_V2, VERSION_2
@@ -38,6 +53,7 @@ from widgets.protocol.versions import SUBPROTOCOLS, negotiated
 __all__ = [
     "ACCEPTED",
     "LONGEST_MESSAGE_BYTES",
+    "MOST_CHOICES_PER_CONNECTION",
     "MOST_FEEDS_PER_CONNECTION",
     "MOST_FEEDS_PER_MESSAGE",
     "SUBPROTOCOLS",
@@ -45,8 +61,10 @@ __all__ = [
     "VERSION_2",
     "Answer",
     "ClientMessage",
+    "CloseAction",
     "CloseCode",
     "EmissionTexts",
+    "EmittedCells",
     "EmittedRows",
     "Error",
     "ErrorCode",
@@ -56,16 +74,21 @@ __all__ = [
     "FeedEmission",
     "FeedPosition",
     "FeedSnapshot",
+    "LastPosition",
+    "Limits",
     "Ping",
     "Pong",
     "ProtocolError",
     "ProtocolVersion",
+    "Reconnect",
+    "Resumed",
     "Resync",
     "Status",
     "Subscribe",
     "Unsubscribe",
     "Unsubscribed",
     "Welcome",
+    "Wish",
     "echo",
     "negotiated",
     "parse_message",

@@ -11,8 +11,8 @@ from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.feeds import CATALOG, feed_of
 from tests.support.manual_clock import ManualClock
+from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import (
-    FeedCopy,
     MemoryAnnouncements,
     MemoryListenerRecord,
     MemorySnapshots,
