@@ -2,8 +2,8 @@
 
 `messages` parses a client's text into a struct, or raises a `ProtocolError` that says what is accepted. The
 messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them as
-text; `v2` is the present one. `versions` lists the versions and negotiates the one of a connection. Version 1
-(no subprotocol) will be added with the same close codes.
+text; `v2` is the present one, and `cells` makes its lists of changed values. `versions` lists the versions
+and negotiates the one of a connection. `closing` has the close codes, which all versions share.
 """
 
 from widgets.protocol.answers import (

@@ -8,7 +8,7 @@ from typing import Final
 
 from marketdata.clock import Clock
 from widgets.hub.feeds.feed import Feed
-from widgets.hub.feeds.pace import Pace
+from widgets.hub.feeds.feed_pace import FeedPace
 from widgets.hub.feeds.resume import RecentEmissions
 from widgets.protocol import EmissionTexts, EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
 
@@ -43,7 +43,7 @@ class FeedStream(abc.ABC):
         self._seq = 0
         self._was_emitted = False
         self._snapshot_due = False
-        self._pace = Pace(feed.hz, clock)
+        self._pace = FeedPace(feed.hz, clock)
         self._recent = RecentEmissions()
         self._rows: EmittedRows | None = None
         # Of the emitted state: when its newest data was received (ns, 0: none), and its market time (ms).

@@ -7,7 +7,7 @@ from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import FASTEST_HZ
 
 
-class Pace:
+class FeedPace:
     """Lets a stream emit at most `hz` times a second, on average.
 
     At the fastest rate an emission may be early by an interval, and the next one waits longer for it. With a
