@@ -25,8 +25,3 @@ def test_the_specification_has_each_action(action: CloseAction) -> None:
 @pytest.mark.parametrize("code", ErrorCode)
 def test_the_specification_has_each_error_code(code: ErrorCode) -> None:
     assert f"| `{code}` | " in PAGE
-
-
-def test_a_code_is_the_number_that_is_sent() -> None:
-    assert CloseCode(4401) is CloseCode.SESSION_ENDED
-    assert CloseCode.SESSION_ENDED == 4401
