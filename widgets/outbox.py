@@ -57,7 +57,7 @@ class Outbox:
     """The frames that wait for one connection, and the sink that takes them.
 
     `version` is the protocol version of the client. All frames in the outbox have this version. `feeds` are
-    the names of the feeds that it subscribed to; the hub adds and removes names. `abandon` calls `give_up`
+    the keys of the feeds that it subscribed to; the hub adds and removes keys. `abandon` calls `give_up`
     once: when the hub finds that the client has stalled, or when more than `MOST_ANSWERS` answers wait. Then
     the connection must end: a client that loses an answer would be in a wrong state.
     """
@@ -118,6 +118,11 @@ class Outbox:
         if not self._is_closed:
             waiting[feed] = frames
         return False
+
+    def resume(self, feed: str, frames: tuple[Frame, ...]) -> None:
+        """Send the missed updates of a feed. They replace a waiting frame of this feed."""
+        if not self._is_closed:
+            self._frames[feed] = frames
 
     def snapshot(self, feed: str) -> bool:
         """Send a snapshot, which is made when it is sent. It replaces a waiting frame of this feed.

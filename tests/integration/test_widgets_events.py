@@ -9,9 +9,8 @@ from pytest_django import Settings
 
 from marketdata.schema.boards import HALTS
 from marketdata.store.keys import Keys
-from tests.support.deadlines import scaled
 from tests.support.services import ValkeyServer
-from tests.support.widget_site import WidgetClient, WidgetSite, logged_in
+from tests.support.widget_site import WidgetSite, logged_in
 from widgets.hub.feeds.stream import ROWS_HELD
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
@@ -19,43 +18,6 @@ pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 HIGHS = "daily_range_hod_alert"
 LOWS = "daily_range_lod_alert"
 DAY_MS = 1_800_000_000_000
-
-
-class FollowedList:
-    """What a correct client holds of alerts or trades; a frame that does not follow fails the test."""
-
-    def __init__(self, client: WidgetClient, feed: str) -> None:
-        self._client = client
-        self._feed = feed
-        self._seq = 0
-        self._epoch = ""
-        self._limit = 0
-        self.rows: list[list[Any]] = []
-        self.kinds: list[str] = []
-
-    async def until(self, holds: Callable[[list[list[Any]]], bool], within_seconds: float = 10.0) -> None:
-        """Read on until the rows are as they should be."""
-        async with asyncio.timeout(scaled(within_seconds)):
-            while not holds(self.rows):
-                self._apply(await self._client.frame(lambda _frame: True))
-
-    async def until_status(self, state: str, within_seconds: float = 15.0) -> None:
-        """Read on until the status says so."""
-        frame: dict[str, Any] = {}
-        async with asyncio.timeout(scaled(within_seconds)):
-            while frame.get("state") != state:
-                self._apply(frame := await self._client.frame(lambda _frame: True))
-
-    def _apply(self, frame: dict[str, Any]) -> None:
-        if frame.get("feed") != self._feed:
-            return
-        self.kinds.append(frame["type"])
-        if frame["type"] == "snapshot":
-            self.rows, self._epoch, self._limit = frame["rows"], frame["epoch"], frame["limit"]
-        else:
-            assert (frame["epoch"], frame["seq"]) == (self._epoch, self._seq + 1)
-            self.rows = [*self.rows, *frame["rows"]][-self._limit :]
-        self._seq = frame["seq"]
 
 
 def exactly(*alerts: tuple[str, float]) -> Callable[[list[list[Any]]], bool]:
@@ -67,15 +29,14 @@ async def test_alerts_of_all_shards_come_in_one_feed_each_once(site: WidgetSite)
     await site.market.alert("daily_range_high", "AAPL", price=10.0, level=9.0)
     async with site.client(await logged_in("ada")) as client:
         await client.say(type="subscribe", feeds=[HIGHS])
-        highs = FollowedList(client, HIGHS)
-        await highs.until(exactly(("AAPL", 10.0)))
+        await client.table(HIGHS, exactly(("AAPL", 10.0)))
         for index, symbol in enumerate(("MSFT", "IBM", "AAPL", "KO")):
             await site.market.alert("daily_range_high", symbol, times=2, price=20.0 + index, level=1.0)
-        await highs.until(
-            exactly(("AAPL", 10.0), ("MSFT", 20.0), ("IBM", 21.0), ("AAPL", 22.0), ("KO", 23.0))
+        await client.table(
+            HIGHS, exactly(("AAPL", 10.0), ("MSFT", 20.0), ("IBM", 21.0), ("AAPL", 22.0), ("KO", 23.0))
         )
-        assert highs.kinds[0] == "snapshot"
-        assert set(highs.kinds[1:]) == {"alert"}
+        assert client.copies[HIGHS].kinds[0] == "snapshot"
+        assert set(client.copies[HIGHS].kinds[1:]) == {"alert"}
 
 
 async def test_highs_and_lows_are_feeds_of_their_own(site: WidgetSite) -> None:
@@ -102,13 +63,12 @@ async def test_a_list_of_alerts_is_bounded(site: WidgetSite) -> None:
 async def test_alerts_go_on_under_a_shards_new_owner_and_none_comes_twice(site: WidgetSite) -> None:
     async with site.client(await logged_in("ada")) as client:
         await client.say(type="subscribe", feeds=[HIGHS])
-        highs = FollowedList(client, HIGHS)
         await site.market.alert("daily_range_high", "AAPL", price=1.0)
-        await highs.until(exactly(("AAPL", 1.0)))
+        await client.table(HIGHS, exactly(("AAPL", 1.0)))
         site.market.new_owner()
         await site.market.alert("daily_range_high", "AAPL", price=2.0)
         await site.market.alert("daily_range_high", "MSFT", price=3.0)
-        await highs.until(exactly(("AAPL", 1.0), ("AAPL", 2.0), ("MSFT", 3.0)))
+        await client.table(HIGHS, exactly(("AAPL", 1.0), ("AAPL", 2.0), ("MSFT", 3.0)))
 
 
 async def test_a_store_that_restarts_empty_takes_no_alert_away_and_brings_the_next(
@@ -124,28 +84,26 @@ async def test_a_store_that_restarts_empty_takes_no_alert_away_and_brings_the_ne
         site.client(await logged_in("ada")) as client,
     ):
         await client.say(type="subscribe", feeds=[HIGHS])
-        highs = FollowedList(client, HIGHS)
         await site.market.alert("daily_range_high", "AAPL", price=1.0)
-        await highs.until(exactly(("AAPL", 1.0)))
+        await client.table(HIGHS, exactly(("AAPL", 1.0)))
         await asyncio.to_thread(private_store.stop)
-        await highs.until_status("cache_away")
+        await client.frame(lambda frame: frame.get("state") == "cache_away", 15.0)
         await asyncio.to_thread(private_store.start)
         async with site.heartbeats():
-            await highs.until_status("live")
+            await client.frame(lambda frame: frame.get("state") == "live", 15.0)
         await site.market.alert("daily_range_high", "AAPL", price=2.0)
-        await highs.until(exactly(("AAPL", 1.0), ("AAPL", 2.0)))
+        await client.table(HIGHS, exactly(("AAPL", 1.0), ("AAPL", 2.0)))
 
 
 async def test_the_trades_of_a_symbol_are_what_is_on_its_tape(site: WidgetSite) -> None:
     await site.market.trades("AAPL", (DAY_MS, 10.0))
     async with site.client(await logged_in("ada")) as client:
         await client.say(type="subscribe", feeds=["trades:AAPL", "trades:QUIET"])
-        trades = FollowedList(client, "trades:AAPL")
-        await trades.until(exactly(("AAPL", 10.0)))
+        await client.table("trades:AAPL", exactly(("AAPL", 10.0)))
         await site.market.trades("AAPL", (DAY_MS + 5, 10.5), (DAY_MS + 6, 10.6))
-        await trades.until(exactly(("AAPL", 10.0), ("AAPL", 10.5), ("AAPL", 10.6)))
-        assert trades.kinds == ["snapshot", "append"]
-        assert trades.rows[-1] == ["AAPL", 10.6, 100.0, DAY_MS + 6, 2]
+        await client.table("trades:AAPL", exactly(("AAPL", 10.0), ("AAPL", 10.5), ("AAPL", 10.6)))
+        assert client.copies["trades:AAPL"].kinds == ["snapshot", "append"]
+        assert client.copies["trades:AAPL"].table[-1] == ["AAPL", 10.6, 100.0, DAY_MS + 6, 2]
 
 
 async def test_halts_are_a_board_and_a_row_of_their_symbol(site: WidgetSite) -> None:
@@ -157,7 +115,4 @@ async def test_halts_are_a_board_and_a_row_of_their_symbol(site: WidgetSite) -> 
         board = await client.of_type("snapshot", HALTS)
         assert board["rows"] == [["XYZ", DAY_MS, 1, 4.0]]
         await site.market.row("XYZ", **(halted | {"is_halted": 0.0}))
-        row = await client.frame(
-            lambda frame: frame.get("feed") == "halts:XYZ" and frame["rows"] == [["XYZ", 0, DAY_MS, 4.0]]
-        )
-        assert row["type"] in ("snapshot", "delta")
+        await client.table("halts:XYZ", lambda rows: rows == [["XYZ", 0, DAY_MS, 4.0]])

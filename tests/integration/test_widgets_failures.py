@@ -116,14 +116,10 @@ async def test_a_store_that_restarts_empty_is_reported_as_away_then_feeds_are_fr
             await client.frame(lambda frame: frame.get("state") == "live", within_seconds=15.0)
             await site.market.row("AAPL", close=2.0)
             # As a snapshot, or as the delta after one with what the heartbeats had stored again.
-            await client.frame(
-                lambda frame: frame.get("feed") == "quote:AAPL" and frame["rows"] == [["AAPL", 2.0]]
-            )
+            await client.table("quote:AAPL", lambda rows: rows == [["AAPL", 2.0]])
             await site.market.board(TOP_GAINERS, {"MSFT": {"close": 2.0}})
-            board = await client.frame(
-                lambda frame: frame.get("feed") == TOP_GAINERS and ["MSFT", 2.0] in frame["rows"]
-            )
-            assert board["seq"] > 1
+            board = await client.table(TOP_GAINERS, lambda rows: ["MSFT", 2.0] in rows)
+            assert board.frames > 1
         await client.say(type="ping", id=1)
         await client.of_type("pong")
 

@@ -30,10 +30,9 @@ async def test_a_board_comes_as_a_snapshot_and_then_as_what_changed(site: Widget
 
         await site.market.board(TOP_GAINERS, {"MSFT": {"close": 11.0}, "AAPL": {"close": 10.0}})
         delta = await client.of_type("delta", TOP_GAINERS)
-        assert delta["rows"] == [["MSFT", 11.0]]
-        assert delta["removed"] == ["XYZ"]
-        assert delta["order"] == ["MSFT", "AAPL"]
-        assert (delta["epoch"], delta["seq"]) == (snapshot["epoch"], snapshot["seq"] + 1)
+        assert (delta["rows"], delta["cells"]) == ([["MSFT", 11.0]], [])
+        assert delta["order"] == ["MSFT", [0, 1]]
+        assert (delta["epoch"], delta["prev"]) == (snapshot["epoch"], snapshot["seq"])
 
 
 async def test_a_quote_is_one_row_of_its_shard(site: WidgetSite) -> None:
@@ -45,7 +44,7 @@ async def test_a_quote_is_one_row_of_its_shard(site: WidgetSite) -> None:
         assert snapshot["rows"] == [["BRK.B", 400.0, 7]]
 
         await site.market.row("BRK.B", close=401.5, volume=9)
-        assert (await client.of_type("delta", "quote:BRK.B"))["rows"] == [["BRK.B", 401.5, 9]]
+        assert (await client.of_type("delta", "quote:BRK.B"))["cells"] == [[0, 3, 401.5, 9]]
 
 
 async def test_a_quote_is_there_for_every_symbol_that_a_stock_can_have(site: WidgetSite) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import socket
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Self
 
@@ -37,6 +38,7 @@ from mdp_site.composition import compose
 from mdp_site.web_server import WebServer
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
+from tests.support.reference_client import FRAMES_OF_FEEDS, FeedCopy
 from widgets.consumers import WidgetLimits
 from widgets.data_service import WidgetDataService
 from widgets.hub import HubTiming
@@ -149,10 +151,11 @@ class Market:
 
 
 class WidgetClient:
-    """The client of one WebSocket."""
+    """The client of one WebSocket. It applies every frame of a feed to its copy of the feed."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self.copies: defaultdict[str, FeedCopy] = defaultdict(FeedCopy)
 
     async def say(self, **message: Any) -> None:
         """Send a message."""
@@ -162,7 +165,10 @@ class WidgetClient:
         """The next frame that matches. Other frames are ignored."""
         async with asyncio.timeout(scaled(within_seconds)):
             while True:
-                frame: Frame = json.loads(await self.connection.recv())
+                text = await self.connection.recv()
+                frame: Frame = json.loads(text)
+                if frame["type"] in FRAMES_OF_FEEDS:
+                    self.copies[frame["feed"]].apply(text)
                 if matching(frame):
                     return frame
 
@@ -172,6 +178,15 @@ class WidgetClient:
             lambda frame: frame["type"] == kind and (feed is None or frame.get("feed") == feed),
             within_seconds,
         )
+
+    async def table(
+        self, feed: str, matching: Callable[[list[list[Any]]], bool], within_seconds: float = 5.0
+    ) -> FeedCopy:
+        """Read on until the rows of a feed match. Returns the copy of the feed."""
+        copy = self.copies[feed]
+        while copy.frames == 0 or not matching(copy.table):
+            await self.frame(lambda frame: frame.get("feed") == feed, within_seconds)
+        return copy
 
     async def closed(self, within_seconds: float = 5.0) -> int | None:
         """Wait until the server has closed the connection, and return the close code."""

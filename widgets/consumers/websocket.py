@@ -1,7 +1,9 @@
 """The consumer at `/ws/`: it turns client messages into subscriptions of an outbox that the hub writes."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
+from importlib import metadata
 from typing import Any, Final
 
 from channels.exceptions import StopConsumer
@@ -14,12 +16,13 @@ from marketdata.units import NS_PER_MS
 from widgets.consumers.asgi_sink import AsgiSink
 from widgets.consumers.connections import Connections
 from widgets.consumers.limits import Allowance
-from widgets.hub import Hub
-from widgets.hub.feeds import Feed, FeedCatalog, UnknownFeedError
+from widgets.hub import Hub, TooManyChoicesError
+from widgets.hub.feeds import BadChoiceError, Feed, FeedCatalog, UnknownFeedError
 from widgets.outbox import Outbox
 from widgets.protocol import (
     ACCEPTED,
     LONGEST_MESSAGE_BYTES,
+    MOST_CHOICES_PER_CONNECTION,
     SUBPROTOCOLS,
     Answer,
     ClientMessage,
@@ -34,6 +37,7 @@ from widgets.protocol import (
     Unsubscribe,
     Unsubscribed,
     Welcome,
+    Wish,
     echo,
     negotiated,
     parse_message,
@@ -42,6 +46,7 @@ from widgets.viewer import VIEWER_KEY, Viewer
 from widgets.wire import SINK_EXTENSION, Frame, FrameSink
 
 CLOSE_GRACE_SECONDS: Final = 2.0
+SERVER_VERSION: Final = metadata.version("market-data-platform")
 
 _log = RateLimitedLog(get_logger(__name__))
 
@@ -183,48 +188,70 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         if isinstance(message, Ping):
             self._answer(Pong(message.id))
             return
+        if isinstance(message, Subscribe):
+            for wish in message.wishes:
+                self._attempt(wish.feed, functools.partial(self._subscribe, wish))
+            return
+        act = self._unsubscribe if isinstance(message, Unsubscribe) else self._resync
         for name in dict.fromkeys(message.feeds):
-            try:
-                feed = self._catalog.feed(name)
-            except UnknownFeedError as error:
-                self._reject(ErrorCode.UNKNOWN_FEED, str(error), name)
-                continue
-            if isinstance(message, Subscribe):
-                self._subscribe(feed)
-            elif isinstance(message, Unsubscribe):
-                self._unsubscribe(feed)
-            else:
-                self._resync(feed)
+            self._attempt(name, functools.partial(act, name))
 
-    def _subscribe(self, feed: Feed) -> None:
-        if feed.permission not in self._permissions:
-            self._reject(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed", feed.name)
-        elif feed.name not in self._feeds and len(self._feeds) >= (
-            most := self._connections.limits.feeds_per_connection
-        ):
+    def _attempt(self, name: str, act: Callable[[], None]) -> None:
+        """Do what a message asks for one feed. A fault is answered, and the other feeds are not affected."""
+        try:
+            act()
+        except UnknownFeedError as error:
+            self._reject(ErrorCode.UNKNOWN_FEED, str(error), name)
+        except BadChoiceError as error:
+            self._reject(ErrorCode.BAD_CHOICE, str(error), name)
+        except TooManyChoicesError as error:
+            self._reject(ErrorCode.TOO_MANY_CHOICES, str(error), name)
+        except ProtocolError as error:
+            self._reject(error.code, str(error), name)
+
+    def _subscribe(self, wish: Wish) -> None:
+        known = self._catalog.feed(wish.feed)
+        if known.permission not in self._permissions:
+            raise ProtocolError(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed")
+        feed, before = self._catalog.chosen(wish.feed, wish.columns, wish.hz), self._feeds.get(wish.feed)
+        most = self._connections.limits.feeds_per_connection
+        if before is None and len(self._feeds) >= most:
             text = f"a connection may have {most} feeds; unsubscribe some first"
-            self._reject(ErrorCode.TOO_MANY_FEEDS, text, feed.name)
-        else:
-            self._feeds[feed.name] = feed
-            self._hub.subscribe(self._outbox, feed)
+            raise ProtocolError(ErrorCode.TOO_MANY_FEEDS, text)
+        if feed.choice:
+            self._check_choices(feed)
+        self._hub.subscribe(self._outbox, feed, wish.last)
+        if before is not None and before != feed:
+            self._hub.unsubscribe(self._outbox, before)
+        self._feeds[feed.name] = feed
 
-    def _unsubscribe(self, feed: Feed) -> None:
-        self._feeds.pop(feed.name, None)
-        self._hub.unsubscribe(self._outbox, feed)
-        self._answer(Unsubscribed(feed.name))
+    def _check_choices(self, feed: Feed) -> None:
+        others = {each.choice for each in self._feeds.values() if each.choice and each.name != feed.name}
+        if len(others | {feed.choice}) > MOST_CHOICES_PER_CONNECTION:
+            text = f"a connection may have {MOST_CHOICES_PER_CONNECTION} choices of columns and rate"
+            raise ProtocolError(ErrorCode.TOO_MANY_CHOICES, text)
 
-    def _resync(self, feed: Feed) -> None:
-        if feed.name in self._feeds:
-            self._hub.subscribe(self._outbox, feed)
-        else:
-            self._reject(ErrorCode.BAD_MESSAGE, "resync of a feed that is not subscribed to", feed.name)
+    def _unsubscribe(self, name: str) -> None:
+        self._catalog.feed(name)
+        if (feed := self._feeds.pop(name, None)) is not None:
+            self._hub.unsubscribe(self._outbox, feed)
+        self._answer(Unsubscribed(name))
+
+    def _resync(self, name: str) -> None:
+        self._catalog.feed(name)
+        if (feed := self._feeds.get(name)) is None:
+            raise ProtocolError(ErrorCode.BAD_MESSAGE, "resync of a feed that is not subscribed to")
+        self._hub.subscribe(self._outbox, feed)
 
     # --- Answers --------------------------------------------------------------------------------------------
 
     def _welcome(self, viewer: Viewer) -> None:
         now_ms = self._clock.time_ns() // NS_PER_MS
         protocol, name = self._version.subprotocol, viewer.username
-        self._answer(Welcome(protocol=protocol, server_time_ms=now_ms, user=name))
+        feeds = self._catalog.permitted(viewer.permissions)
+        self._answer(
+            Welcome(protocol=protocol, server=SERVER_VERSION, server_time_ms=now_ms, user=name, feeds=feeds)
+        )
 
     def _answer(self, answer: Answer) -> None:
         self._outbox.answer(Frame(self._version.encode_answer(answer)))
@@ -278,7 +305,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         """Close. If the client does not read the close frame in time, cut the connection off."""
         try:
             async with asyncio.timeout(CLOSE_GRACE_SECONDS):
-                await self.close(code.value)
+                await self.close(code.value, code.reason)
         except Exception:  # noqa: BLE001 - too slow, or lost: each server raises its own errors for that
             self._sink.abort()
 

@@ -14,6 +14,7 @@ with a sink.
 """
 
 from widgets.hub.hub import BoardAnnouncements, Hub
+from widgets.hub.switchboard import TooManyChoicesError
 from widgets.hub.timing import HubTiming
 
-__all__ = ["BoardAnnouncements", "Hub", "HubTiming"]
+__all__ = ["BoardAnnouncements", "Hub", "HubTiming", "TooManyChoicesError"]

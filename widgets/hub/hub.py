@@ -22,7 +22,7 @@ from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard
 from widgets.hub.timing import HubTiming
 from widgets.outbox import Outbox, StatusFrames
-from widgets.protocol import ProtocolVersion, Status
+from widgets.protocol import LastPosition, ProtocolVersion, Status
 from widgets.wire import Frame
 
 LONGEST_DELAY_SECONDS: Final = 1.0
@@ -96,20 +96,26 @@ class Hub:
     def detach(self, outbox: Outbox) -> None:
         """Remove a connection and end its subscriptions."""
         self._outboxes.remove(outbox)
-        for name in outbox.feeds:
-            self._switchboard.leave(outbox, name)
+        for key in outbox.feeds:
+            self._switchboard.leave(outbox, key)
         outbox.feeds.clear()
 
-    def subscribe(self, outbox: Outbox, feed: Feed) -> None:
-        """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot."""
-        outbox.feeds.add(feed.name)
-        self._switchboard.join(outbox, feed)
+    def subscribe(self, outbox: Outbox, feed: Feed, last: LastPosition | None = None) -> None:
+        """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot.
+
+        With the `last` position that the client has, the missed changes are sent instead, if they are known.
+
+        Raises:
+            TooManyChoicesError: see `Switchboard.join`. Nothing is changed.
+        """
+        self._switchboard.join(outbox, feed, last)
+        outbox.feeds.add(feed.key)
 
     def unsubscribe(self, outbox: Outbox, feed: Feed) -> None:
         """End a subscription. No frame of the feed follows."""
-        if feed.name in outbox.feeds:
-            outbox.feeds.discard(feed.name)
-            self._switchboard.leave(outbox, feed.name)
+        if feed.key in outbox.feeds:
+            outbox.feeds.discard(feed.key)
+            self._switchboard.leave(outbox, feed.key)
 
     def flush(self, outbox: Outbox) -> None:
         """Write now what waits for a connection, such as the answers to a message; not with the next walk."""

@@ -1,6 +1,7 @@
 """Connects feeds with their subscribers, and puts the emissions of a feed into their outboxes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
@@ -12,11 +13,18 @@ from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
-from widgets.protocol import EmissionTexts, FeedEmission, ProtocolVersion, Status
+from widgets.protocol import EmissionFrames, FeedEmission, LastPosition, ProtocolVersion, Resumed, Status
 from widgets.wire import Frame
 
 SNAPSHOT_SECONDS: Final = 0.25
 """How long connections share the frame of a snapshot. It bounds the error of `age_ms` in the frame."""
+
+MOST_CHOICES: Final = 64
+"""How many choices of columns and rate a process serves. Each is compared and encoded on its own."""
+
+
+class TooManyChoicesError(ValueError):
+    """A process has its greatest number of choices. The message says what is accepted."""
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -68,11 +76,12 @@ class Switchboard:
         self.read_requested = asyncio.Event()
         self._clock = clock
         self._mark_outboxes = mark
+        self._newest_epoch = 0
         context = FeedContext(
             stored=stored,
             snapshots=snapshots,
             clock=clock,
-            epoch=str(clock.time_ns()),
+            new_epoch=self._new_epoch,
             mark=self._mark,
             wake_reader=self.read_requested.set,
             status=status,
@@ -83,7 +92,8 @@ class Switchboard:
         for source in self._sources.values():
             for channel in source.channels(stored):
                 self._sources_of_channel.setdefault(channel, []).append(source)
-        self._open_feeds: dict[str, _OpenFeed] = {}
+        self._open_feeds: dict[str, _OpenFeed] = {}  # by key
+        self._choices: Counter[str] = Counter()
         for feed, outboxes in (subscribers or {}).items():
             self._open(feed).subscribers = outboxes
 
@@ -99,36 +109,58 @@ class Switchboard:
         """The subscribers of each feed."""
         return {opened.feed: opened.subscribers for opened in self._open_feeds.values()}
 
-    def join(self, outbox: Outbox, feed: Feed) -> None:
+    def join(self, outbox: Outbox, feed: Feed, last: LastPosition | None = None) -> None:
         """Add a subscriber: it is greeted, mostly with a snapshot, and then receives changes.
 
-        A repeated call greets the subscriber again.
+        A client that comes back with its `last` position is sent the missed emissions instead, if the stream
+        still has them all. A repeated call greets the subscriber again.
+
+        Raises:
+            TooManyChoicesError: nobody has made this choice yet, and there are `MOST_CHOICES`.
         """
-        opened = self._open_feeds.get(feed.name) or self._open(feed)
+        opened = self._open_feeds.get(feed.key) or self._open(feed)
         if not opened.subscribers:
             self._emit(opened)  # without subscribers it did not emit, so its snapshot may be old
         opened.subscribers.add(outbox)
-        opened.source.greet(outbox, feed)
+        if last is None or not self._resume(opened, outbox, last):
+            opened.source.greet(outbox, feed)
 
-    def leave(self, outbox: Outbox, name: str) -> None:
+    def _resume(self, opened: _OpenFeed, outbox: Outbox, last: LastPosition) -> bool:
+        """Send the emissions after a client's position. Returns False if it needs a snapshot."""
+        stream = opened.stream
+        missed = None if stream is None else stream.since(last.epoch, last.seq)
+        snapshot = None if stream is None else stream.snapshot()
+        if missed is None or snapshot is None:
+            return False
+        version, at = outbox.version, snapshot.position
+        resumed = Resumed(at.feed, at.epoch, at.seq, at.age_ms(self._clock.time_ns()), snapshot.hz)
+        frames = (*(each[version] for each in missed), Frame(version.encode_answer(resumed)))
+        outbox.resume(opened.feed.key, frames)
+        return True
+
+    def leave(self, outbox: Outbox, key: str) -> None:
         """Remove a subscriber. No frame of the feed follows."""
-        outbox.discard(name)
-        if (opened := self._open_feeds.get(name)) is None:
+        outbox.discard(key)
+        if (opened := self._open_feeds.get(key)) is None:
             return
         opened.subscribers.discard(outbox)
         if opened.subscribers:
             return
-        del self._open_feeds[name]
+        del self._open_feeds[key]
+        if choice := opened.feed.choice:
+            self._choices[choice] -= 1
+            if not self._choices[choice]:
+                del self._choices[choice]
         if opened.stream is not None:
             self._changed_streams.discard(opened.stream)
             opened.source.close(opened.stream)
 
-    def snapshot(self, name: str, version: ProtocolVersion) -> Frame | None:
+    def snapshot(self, key: str, version: ProtocolVersion) -> Frame | None:
         """The frame of the newest snapshot of an open feed; None before its first data.
 
         All who ask within `SNAPSHOT_SECONDS`, until the next emission, get the same frame.
         """
-        if (opened := self._open_feeds.get(name)) is None or opened.stream is None:
+        if (opened := self._open_feeds.get(key)) is None or opened.stream is None:
             return None
         now = self._clock.monotonic()
         frame, shared_until = opened.snapshots.get(version, (None, 0.0))
@@ -142,9 +174,20 @@ class Switchboard:
         return frame
 
     def _open(self, feed: Feed) -> _OpenFeed:
+        if feed.choice and feed.choice not in self._choices and len(self._choices) >= MOST_CHOICES:
+            raise TooManyChoicesError(
+                f"this process already serves {MOST_CHOICES} choices of columns and rate; "
+                "accepted are the usual columns and rate, and the choices that others have made"
+            )
         source = self._sources[feed.kind]
-        opened = self._open_feeds[feed.name] = _OpenFeed(feed, source, source.open(feed), set())
+        opened = self._open_feeds[feed.key] = _OpenFeed(feed, source, source.open(feed), set())
+        if feed.choice:
+            self._choices[feed.choice] += 1
         return opened
+
+    def _new_epoch(self) -> int:
+        self._newest_epoch = max(self._newest_epoch + 1, self._clock.time_ns())
+        return self._newest_epoch
 
     # --- Blocks in ------------------------------------------------------------------------------------------
 
@@ -177,30 +220,31 @@ class Switchboard:
                 pauses.append(pause)
             else:
                 self._changed_streams.discard(stream)
-                if (opened := self._open_feeds.get(stream.feed.name)) is not None:
+                if (opened := self._open_feeds.get(stream.feed.key)) is not None:
                     emission = self._emit(opened)
                     if emission is not None and not emission.replaces and emission.position.received_ns > 0:
                         received.append(emission.position.received_ns)
         return Tick(min(pauses, default=None), received)
 
     def _emit(self, opened: _OpenFeed) -> FeedEmission | None:
-        emission = None if opened.stream is None else opened.stream.emit()
-        if emission is None:
+        stream = opened.stream
+        if stream is None or (emission := stream.emit()) is None:
             return None
-        name, subscribers, conflated = opened.feed.name, opened.subscribers, 0
+        key, subscribers, conflated = opened.feed.key, opened.subscribers, 0
         opened.snapshots.clear()
         self._mark_outboxes(subscribers)
         if emission.replaces:
             for outbox in subscribers:
-                conflated += outbox.snapshot(name)
+                conflated += outbox.snapshot(key)
         else:
-            texts = EmissionTexts(emission, self._clock.time_ns())
+            frames = EmissionFrames(emission, self._clock.time_ns())
+            stream.keep(frames)
             updates: dict[ProtocolVersion, tuple[Frame, ...]] = {}
             for outbox in subscribers:
                 update = updates.get(outbox.version)
                 if update is None:
-                    update = updates[outbox.version] = (Frame(texts[outbox.version]),)
-                conflated += outbox.update(name, update)
-            metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(map(len, texts.values())))
+                    update = updates[outbox.version] = (frames[outbox.version],)
+                conflated += outbox.update(key, update)
+            metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(len(each.payload) for each in frames.values()))
         metrics.WIDGET_CONFLATED.inc(conflated)
         return emission

@@ -2,12 +2,25 @@
 
 `messages` parses a client's text into a struct, or raises a `ProtocolError` that says what is accepted. The
 messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them as
-text; `v2` is the present one. `versions` lists the versions and negotiates the one of a connection. Version 1
-(no subprotocol) will be added with the same close codes.
+text; `v2` is the present one, and `cells` makes its lists of changed values. `versions` lists the versions
+and negotiates the one of a connection. `closing` has the close codes, which all versions share.
 """
 
-from widgets.protocol.answers import Answer, Error, Pong, Status, Unsubscribed, Welcome, echo
+from widgets.protocol.answers import (
+    Answer,
+    Error,
+    Limits,
+    Pong,
+    Reconnect,
+    Resumed,
+    Status,
+    Unsubscribed,
+    Welcome,
+    echo,
+)
+from widgets.protocol.closing import CloseAction, CloseCode
 from widgets.protocol.emissions import (
+    EmittedCells,
     EmittedRows,
     FeedAlert,
     FeedAppend,
@@ -19,25 +32,28 @@ from widgets.protocol.emissions import (
 from widgets.protocol.messages import (
     ACCEPTED,
     LONGEST_MESSAGE_BYTES,
+    MOST_CHOICES_PER_CONNECTION,
     MOST_FEEDS_PER_CONNECTION,
     MOST_FEEDS_PER_MESSAGE,
     ClientMessage,
-    CloseCode,
     ErrorCode,
+    LastPosition,
     Ping,
     ProtocolError,
     Resync,
     Subscribe,
     Unsubscribe,
+    Wish,
     parse_message,
 )
 from widgets.protocol.v2 import SUBPROTOCOL_V2, VERSION_2
-from widgets.protocol.version import EmissionTexts, ProtocolVersion
+from widgets.protocol.version import EmissionFrames, ProtocolVersion
 from widgets.protocol.versions import SUBPROTOCOLS, negotiated
 
 __all__ = [
     "ACCEPTED",
     "LONGEST_MESSAGE_BYTES",
+    "MOST_CHOICES_PER_CONNECTION",
     "MOST_FEEDS_PER_CONNECTION",
     "MOST_FEEDS_PER_MESSAGE",
     "SUBPROTOCOLS",
@@ -45,8 +61,10 @@ __all__ = [
     "VERSION_2",
     "Answer",
     "ClientMessage",
+    "CloseAction",
     "CloseCode",
-    "EmissionTexts",
+    "EmissionFrames",
+    "EmittedCells",
     "EmittedRows",
     "Error",
     "ErrorCode",
@@ -56,16 +74,21 @@ __all__ = [
     "FeedEmission",
     "FeedPosition",
     "FeedSnapshot",
+    "LastPosition",
+    "Limits",
     "Ping",
     "Pong",
     "ProtocolError",
     "ProtocolVersion",
+    "Reconnect",
+    "Resumed",
     "Resync",
     "Status",
     "Subscribe",
     "Unsubscribe",
     "Unsubscribed",
     "Welcome",
+    "Wish",
     "echo",
     "negotiated",
     "parse_message",

@@ -1,19 +1,66 @@
 """The messages of the server that do not belong to a feed: greeting, answers, errors, and the status."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from widgets.data_state import DataState
-from widgets.protocol.messages import LONGEST_ECHO, ErrorCode, PingId
+from widgets.protocol.messages import (
+    LONGEST_ECHO,
+    LONGEST_MESSAGE_BYTES,
+    MOST_CHOICES_PER_CONNECTION,
+    MOST_FEEDS_PER_CONNECTION,
+    MOST_FEEDS_PER_MESSAGE,
+    ErrorCode,
+    PingId,
+)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of a connection, as `welcome` lists them."""
+
+    message_bytes: int = LONGEST_MESSAGE_BYTES
+    feeds_per_message: int = MOST_FEEDS_PER_MESSAGE
+    feeds_per_connection: int = MOST_FEEDS_PER_CONNECTION
+    choices_per_connection: int = MOST_CHOICES_PER_CONNECTION
+
+
+class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
+    """How clients spread their reconnections.
+
+    The wait is random in a range: `restart_ms` after close code 1001 or 1012, `lost_ms` after any other loss.
+    It doubles after each failed attempt, up to `longest_ms`.
+    """
+
+    restart_ms: tuple[int, int] = (500, 20_000)
+    lost_ms: tuple[int, int] = (250, 5_000)
+    longest_ms: int = 30_000
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
-    """The first frame of a connection."""
+    """The first frame of a connection.
+
+    `server`: the version of the server. `feeds`: the names and patterns of all feeds that the user may see.
+    """
 
     protocol: str
+    server: str
     server_time_ms: int
     user: str
+    feeds: Sequence[str]
+    limits: Limits = Limits()
+    reconnect: Reconnect = Reconnect()
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
+    """The client has all frames of the feed up to this position. `age_ms` is the present age of its data."""
+
+    feed: str
+    epoch: str
+    seq: int
+    age_ms: int | None
+    hz: float
 
 
 class Unsubscribed(msgspec.Struct, frozen=True, tag="unsubscribed"):
@@ -55,7 +102,7 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
     id: PingId
 
 
-Answer: TypeAlias = Welcome | Unsubscribed | Status | Error | Pong
+Answer: TypeAlias = Welcome | Resumed | Unsubscribed | Status | Error | Pong
 
 
 def echo(name: str) -> str:

@@ -1,7 +1,9 @@
 """Emissions of feeds as structs that do not depend on the version of the protocol.
 
-An emission has one of four forms: the whole feed (`FeedSnapshot`), changed rows (`FeedDelta`), rows to append
-(`FeedAppend`), and new entries (`FeedAlert`).
+An emission has one of four forms: the whole feed (`FeedSnapshot`), changes of a table (`FeedDelta`), rows to
+append (`FeedAppend`), and new entries (`FeedAlert`).
+
+`value_count` of an emission is its number of values and symbols: a measure of its size in every version.
 """
 
 from collections.abc import Sequence
@@ -27,11 +29,35 @@ class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
     values: NDArray[np.float64]
     texts: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
+    @property
+    def value_count(self) -> int:
+        """The number of values and symbols."""
+        return len(self.symbols) * (1 + len(self.columns))
+
+
+class EmittedCells(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """The changed values of some rows. Row `i` of the arrays is the row at `places[i]` of the state before.
+
+    `values` are all values of these rows after the change, and `differ` says which of them changed. NaN means
+    absent. A column with 0 `decimals` holds integers.
+    """
+
+    places: NDArray[np.intp]
+    differ: NDArray[np.bool_]
+    values: NDArray[np.float64]
+    decimals: tuple[int, ...]
+
+    @property
+    def value_count(self) -> int:
+        """The number of changed values, and of places and masks."""
+        return int(np.count_nonzero(self.differ)) + 2 * len(self.places)
+
 
 class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """The position of an emission in its feed: `seq` counts the emissions within an epoch.
+    """The position of an emission in its feed: `seq` orders the emissions within an epoch.
 
-    `received_ns`: when the newest data of the feed was received; 0 if there is none.
+    `received_ns`: when the newest data of the feed was received; 0 if there is none. `prev`: the `seq` that
+    the emission follows; None for a snapshot.
     """
 
     feed: str
@@ -39,6 +65,7 @@ class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
     seq: int
     received_ns: int
     market_time_ms: int
+    prev: int | None = None
 
     def age_ms(self, now_ns: int) -> int | None:
         """Age of the newest data; None when there is none. Never negative: the clocks of machines differ."""
@@ -50,25 +77,41 @@ class FeedPosition(msgspec.Struct, frozen=True, eq=False, gc=False):
 class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     """All rows of a feed. It replaces the rows that a client has.
 
-    A feed that is a list has a `limit`, its greatest number of rows. They are the newest ones, oldest first.
+    `hz` is the greatest number of emissions a second. A feed that is a list has a `limit`: its most rows,
+    which are the newest ones, oldest first.
     """
 
     replaces: ClassVar[bool] = True
 
     position: FeedPosition
     rows: EmittedRows
+    hz: float
     limit: int | None = None
+
+    @property
+    def value_count(self) -> int:
+        """The size."""
+        return self.rows.value_count
 
 
 class FeedDelta(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """The changed and new rows, whole, and the removed symbols. `order` is set only if it changed."""
+    """The changes of a table: changed values, the rows of new symbols, and the sequence of symbols.
+
+    `order` is None if the sequence is the same. Otherwise it has new symbols by name, and `(start, count)`
+    for neighbours of the state before. Symbols that it does not contain are gone.
+    """
 
     replaces: ClassVar[bool] = False
 
     position: FeedPosition
     rows: EmittedRows
-    removed: Sequence[str]
-    order: Sequence[str] | None
+    cells: EmittedCells
+    order: Sequence[str | tuple[int, int]] | None
+
+    @property
+    def value_count(self) -> int:
+        """The size."""
+        return self.rows.value_count + self.cells.value_count + 2 * len(self.order or ())
 
 
 class FeedAppend(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -79,6 +122,11 @@ class FeedAppend(msgspec.Struct, frozen=True, eq=False, gc=False):
     position: FeedPosition
     rows: EmittedRows
 
+    @property
+    def value_count(self) -> int:
+        """The size."""
+        return self.rows.value_count
+
 
 class FeedAlert(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The entries since the emission before: rows to append. A symbol may have several."""
@@ -87,6 +135,11 @@ class FeedAlert(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     position: FeedPosition
     rows: EmittedRows
+
+    @property
+    def value_count(self) -> int:
+        """The size."""
+        return self.rows.value_count
 
 
 FeedEmission: TypeAlias = FeedSnapshot | FeedDelta | FeedAppend | FeedAlert

@@ -1,6 +1,7 @@
-"""The messages of a client with their limits, and the codes of errors and closes."""
+"""The messages of a client with their limits, and the codes of errors."""
 
 import enum
+from collections.abc import Iterable
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -8,20 +9,8 @@ import msgspec
 LONGEST_MESSAGE_BYTES: Final = 64 * 1024
 MOST_FEEDS_PER_MESSAGE: Final = 200
 MOST_FEEDS_PER_CONNECTION: Final = 500
+MOST_CHOICES_PER_CONNECTION: Final = 8
 LONGEST_ECHO: Final = 64
-
-
-class CloseCode(enum.IntEnum):
-    """Why the server ends a connection. The comment says what a client should do."""
-
-    GOING_AWAY = 1001  # reconnect with jittered backoff
-    RESTART = 1012  # reconnect with jittered backoff
-    TRY_LATER = 1013  # reconnect with jittered backoff
-    SESSION_ENDED = 4401  # stop, and log in again
-    TOO_SLOW = 4408  # reconnect, subscribe to less
-    MESSAGE_TOO_LARGE = 4409  # stop: a defect of the client
-    TOO_MANY_CONNECTIONS = 4429  # stop, and inform the user
-    TOO_MANY_MESSAGES = 4430  # stop: a defect of the client
 
 
 class ErrorCode(enum.StrEnum):
@@ -30,6 +19,8 @@ class ErrorCode(enum.StrEnum):
     BAD_MESSAGE = "bad_message"
     UNKNOWN_FEED = "unknown_feed"
     FORBIDDEN_FEED = "forbidden_feed"
+    BAD_CHOICE = "bad_choice"
+    TOO_MANY_CHOICES = "too_many_choices"
     TOO_MANY_FEEDS = "too_many_feeds"
     TOO_LARGE = "too_large"
 
@@ -42,10 +33,40 @@ class ProtocolError(ValueError):
         self.code = code
 
 
+class LastPosition(msgspec.Struct, frozen=True):
+    """The position of the last frame of a feed that a client has applied."""
+
+    epoch: str
+    seq: int
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed with the columns and the rate that a client chose, and its last position; None: the usual."""
+
+    feed: str
+    columns: list[str] | None = None
+    hz: float | None = None
+    epoch: str | None = None
+    seq: int | None = None
+
+    @property
+    def last(self) -> LastPosition | None:
+        """The position, if the client has one."""
+        if self.epoch is None or self.seq is None:
+            return None
+        return LastPosition(self.epoch, self.seq)
+
+
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
     """Asks for a snapshot of each feed, and then for its deltas."""
 
-    feeds: list[str]
+    feeds: list[str | Wish]
+
+    @property
+    def wishes(self) -> Iterable[Wish]:
+        """The entries. If a feed is named twice, the last entry counts."""
+        wishes = (Wish(feed=each) if isinstance(each, str) else each for each in self.feeds)
+        return {wish.feed: wish for wish in wishes}.values()
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
@@ -77,8 +98,9 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
 ClientMessage: TypeAlias = Subscribe | Unsubscribe | Resync | Ping
 
 ACCEPTED: Final = (
-    'a JSON object in a text frame: {"type": "subscribe" | "unsubscribe" | "resync", "feeds": [text, ...]} '
-    'or {"type": "ping", "id": integer | text}'
+    'a JSON object in a text frame: {"type": "unsubscribe" | "resync", "feeds": [text, ...]}, '
+    '{"type": "subscribe", "feeds": [text or {"feed": text, "columns": [text, ...], "hz": number, '
+    '"epoch": text, "seq": integer}, ...]} or {"type": "ping", "id": integer | text}'
 )
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)

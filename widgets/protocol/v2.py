@@ -3,11 +3,12 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Final, assert_never
+from typing import ClassVar, Final, TypedDict, assert_never
 
 import msgspec
 
 from widgets.protocol.answers import Answer
+from widgets.protocol.cells import Cells, cell_lists
 from widgets.protocol.emissions import (
     EmittedRows,
     FeedAlert,
@@ -23,31 +24,44 @@ SUBPROTOCOL_V2: Final = "mdp.v2"
 _encoder = msgspec.json.Encoder()
 
 
-class _Frame(msgspec.Struct, frozen=True, gc=False):
+class _Place(TypedDict):
+    """The members that all frames of feeds have."""
+
     feed: str
     epoch: str
+    prev: int | msgspec.UnsetType
     seq: int
     age_ms: int | None
     market_time_ms: int
 
 
-class _Snapshot(_Frame, frozen=True, tag="snapshot", omit_defaults=True, gc=False):
+class _Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    feed: str
+    epoch: str
+    prev: int | msgspec.UnsetType
+    seq: int
+    age_ms: int | None
+    market_time_ms: int
+
+
+class _Snapshot(_Frame, frozen=True, kw_only=True, tag="snapshot", gc=False):
+    hz: float
     columns: Sequence[str]
     rows: msgspec.Raw
     limit: int | None = None
 
 
-class _Delta(_Frame, frozen=True, tag="delta", omit_defaults=True, gc=False):
+class _Delta(_Frame, frozen=True, kw_only=True, tag="delta", gc=False):
     rows: msgspec.Raw
-    removed: Sequence[str]
-    order: Sequence[str] | None = None
+    cells: list[Cells]
+    order: Sequence[str | tuple[int, int]] | None = None
 
 
-class _Alert(_Frame, frozen=True, tag="alert", gc=False):
+class _Alert(_Frame, frozen=True, kw_only=True, tag="alert", gc=False):
     rows: msgspec.Raw
 
 
-class _Append(_Frame, frozen=True, tag="append", gc=False):
+class _Append(_Frame, frozen=True, kw_only=True, tag="append", gc=False):
     rows: msgspec.Raw
 
 
@@ -90,17 +104,23 @@ class Version2(ProtocolVersion):
 
     def _frame(self, emission: FeedEmission, now_ns: int) -> _Frame:
         at, rows = emission.position, self.rows_text(emission.rows)
-        age_ms = at.age_ms(now_ns)
+        place: _Place = {
+            "feed": at.feed,
+            "epoch": at.epoch,
+            "prev": msgspec.UNSET if at.prev is None else at.prev,
+            "seq": at.seq,
+            "age_ms": at.age_ms(now_ns),
+            "market_time_ms": at.market_time_ms,
+        }
         match emission:
-            case FeedDelta(removed=removed, order=order):
-                return _Delta(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows, removed, order)
-            case FeedSnapshot(limit=limit):
-                columns = emission.rows.columns
-                return _Snapshot(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, columns, rows, limit)
+            case FeedDelta(cells=cells, order=order):
+                return _Delta(**place, rows=rows, cells=cell_lists(cells), order=order)
+            case FeedSnapshot(hz=hz, limit=limit):
+                return _Snapshot(**place, hz=hz, columns=emission.rows.columns, rows=rows, limit=limit)
             case FeedAppend():
-                return _Append(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows)
+                return _Append(**place, rows=rows)
             case FeedAlert():
-                return _Alert(at.feed, at.epoch, at.seq, age_ms, at.market_time_ms, rows)
+                return _Alert(**place, rows=rows)
             case _:
                 assert_never(emission)
 

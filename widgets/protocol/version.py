@@ -11,6 +11,7 @@ import msgspec
 
 from widgets.protocol.answers import Answer
 from widgets.protocol.emissions import EmittedRows, FeedEmission
+from widgets.wire import Frame
 
 
 class ProtocolVersion(abc.ABC):
@@ -39,17 +40,17 @@ class ProtocolVersion(abc.ABC):
         return text
 
 
-class EmissionTexts(dict[ProtocolVersion, str]):
-    """The text of one emission by version. Each version is encoded once, when it is first needed."""
+class EmissionFrames(dict[ProtocolVersion, Frame]):
+    """The frame of one emission by version. Each version is encoded once, when it is first needed."""
 
-    __slots__ = ("_emission", "_now_ns")
+    __slots__ = ("_now_ns", "emission")
 
     def __init__(self, emission: FeedEmission, now_ns: int) -> None:
         super().__init__()
-        self._emission = emission
+        self.emission = emission
         self._now_ns = now_ns
 
-    def __missing__(self, version: ProtocolVersion) -> str:
+    def __missing__(self, version: ProtocolVersion) -> Frame:
         """Encode the emission for a version."""
-        text = self[version] = version.encode_emission(self._emission, self._now_ns)
-        return text
+        frame = self[version] = Frame(version.encode_emission(self.emission, self._now_ns))
+        return frame

@@ -1,9 +1,7 @@
 """Stand-ins for what the hub is given: announcements and a store, moved by hand, and correct clients."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.listener.wanted import ListenerActual, encode
@@ -103,35 +101,6 @@ class MemoryListenerRecord:
         if self.away:
             raise StoreUnavailable("ConnectionError: refused")
         return encode(self.record) if isinstance(self.record, ListenerActual) else self.record
-
-
-class FeedCopy:
-    """What a correct client makes of the frames of one feed; it refuses frames that do not follow."""
-
-    def __init__(self) -> None:
-        self.epoch = ""
-        self.seq = 0
-        self.columns: list[str] = []
-        self.rows: dict[str, list[Any]] = {}
-        self.order: list[str] = []
-        self.snapshots = 0
-
-    def apply(self, text: str) -> None:
-        frame = json.loads(text)
-        if frame["type"] == "snapshot":
-            self.epoch, self.columns, self.rows = frame["epoch"], frame["columns"], {}
-            self.snapshots += 1
-            self.order = [row[0] for row in frame["rows"]]
-        else:
-            assert (frame["epoch"], frame["seq"]) == (self.epoch, self.seq + 1)
-        self.seq = frame["seq"]
-        for symbol in frame.get("removed", ()):
-            del self.rows[symbol]
-        for symbol, *values in frame["rows"]:
-            assert len(values) == len(self.columns)
-            self.rows[symbol] = values
-        self.order = frame.get("order", self.order)
-        assert set(self.order) == set(self.rows)
 
 
 def text_of(emission: FeedEmission | None, clock: ManualClock | None = None) -> str | None:

@@ -77,7 +77,8 @@ def test_symbols_of_every_kind_of_stock_keep_their_case_and_punctuation(pattern:
         *(
             "quote:",
             "quote:A B",
-            "quote:*",
+            "quote:**",
+            "trades:*",
             "quote:.A",
             "quote:A\0",
             "quote:É",

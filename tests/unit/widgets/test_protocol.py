@@ -17,7 +17,8 @@ from widgets.protocol import (
     LONGEST_MESSAGE_BYTES,
     MOST_FEEDS_PER_MESSAGE,
     VERSION_2,
-    EmissionTexts,
+    EmissionFrames,
+    EmittedCells,
     EmittedRows,
     Error,
     ErrorCode,
@@ -30,11 +31,13 @@ from widgets.protocol import (
     Ping,
     Pong,
     ProtocolError,
+    Resumed,
     Resync,
     Status,
     Subscribe,
     Unsubscribe,
     Welcome,
+    Wish,
     echo,
     negotiated,
     parse_message,
@@ -47,6 +50,10 @@ from widgets.protocol.v2 import Version2
     ("text", "message"),
     [
         ('{"type":"subscribe","feeds":["a","b"]}', Subscribe(["a", "b"])),
+        (
+            '{"type":"subscribe","feeds":["a",{"feed":"b","columns":["c"],"hz":0.5,"epoch":"9","seq":7}]}',
+            Subscribe(["a", Wish(feed="b", columns=["c"], hz=0.5, epoch="9", seq=7)]),
+        ),
         ('{"type":"unsubscribe","feeds":[]}', Unsubscribe([])),
         ('{"feeds":["a"],"type":"resync","extra":[1]}', Resync(["a"])),
         ('{"type":"ping","id":7}', Ping(7)),
@@ -69,13 +76,16 @@ def test_a_message_is_understood(text: str, message: object) -> None:
         '{"type":"subscribe"}',
         '{"type":"subscribe","feeds":"scanners:top_gainers"}',
         '{"type":"subscribe","feeds":[1]}',
+        '{"type":"subscribe","feeds":[{"hz":1}]}',
+        '{"type":"subscribe","feeds":[{"feed":"a","columns":"close"}]}',
+        '{"type":"unsubscribe","feeds":[{"feed":"a"}]}',
         '{"type":"ping","id":1.5}',
         '{"type":"ping","id":99999999999999999999999}',
         "[" * 10_000,
         '{"type":"ping","x":' + "[" * 10_000,
         '"\ud800"',
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_what_is_no_message_is_refused_with_what_is_accepted(text: str) -> None:
     with pytest.raises(ProtocolError) as refused:
@@ -94,9 +104,16 @@ def test_a_message_is_bounded_in_bytes(letter: str) -> None:
     assert refused.value.code is ErrorCode.TOO_LARGE
 
 
+def test_of_a_feed_that_is_named_twice_the_last_entry_counts() -> None:
+    message = parse_message('{"type":"subscribe","feeds":["a",{"feed":"b","hz":1},{"feed":"a","seq":1},"b"]}')
+    assert isinstance(message, Subscribe)
+    assert list(message.wishes) == [Wish(feed="a", seq=1), Wish(feed="b")]
+    assert [wish.last for wish in message.wishes] == [None, None], "a position has an epoch and a seq"
+
+
 def test_the_feeds_of_a_message_are_bounded() -> None:
     feeds = ["a"] * MOST_FEEDS_PER_MESSAGE
-    assert parse_message(json.dumps({"type": "subscribe", "feeds": feeds})) == Subscribe(feeds)
+    assert parse_message(json.dumps({"type": "unsubscribe", "feeds": feeds})) == Unsubscribe(feeds)
     with pytest.raises(ProtocolError) as refused:
         parse_message(json.dumps({"type": "subscribe", "feeds": [*feeds, "a"]}))
     assert refused.value.code is ErrorCode.TOO_MANY_FEEDS
@@ -128,11 +145,29 @@ def test_any_text_is_a_message_or_an_error_that_can_be_sent(text: str) -> None:
 
 
 def test_answers_have_the_names_of_the_specification() -> None:
-    assert json.loads(VERSION_2.encode_answer(Welcome(protocol="mdp.v2", server_time_ms=5, user="ada"))) == {
+    welcome = Welcome(protocol="mdp.v2", server="0.1.0", server_time_ms=5, user="ada", feeds=("halts",))
+    assert json.loads(VERSION_2.encode_answer(welcome)) == {
         "type": "welcome",
         "protocol": "mdp.v2",
+        "server": "0.1.0",
         "server_time_ms": 5,
         "user": "ada",
+        "feeds": ["halts"],
+        "limits": {
+            "message_bytes": 65536,
+            "feeds_per_message": 200,
+            "feeds_per_connection": 500,
+            "choices_per_connection": 8,
+        },
+        "reconnect": {"restart_ms": [500, 20000], "lost_ms": [250, 5000], "longest_ms": 30000},
+    }
+    assert json.loads(VERSION_2.encode_answer(Resumed("halts", "9", 5, age_ms=7, hz=0.5))) == {
+        "type": "resumed",
+        "feed": "halts",
+        "epoch": "9",
+        "seq": 5,
+        "age_ms": 7,
+        "hz": 0.5,
     }
     assert json.loads(VERSION_2.encode_answer(Status(state=DataState.LIVE, age_ms=None, detail=""))) == {
         "type": "status",
@@ -162,24 +197,34 @@ def rows_of(symbols: Sequence[str], values: Any, decimals: Sequence[int]) -> Emi
 def test_frames_of_rows_have_the_names_and_the_order_of_the_specification() -> None:
     rows = EmittedRows(["AAPL"], ("volume", "close"), (0, 4), np.array([[1.0, 190.2]]))
     at = FeedPosition("f", "9", 2, received_ns=1_000_000, market_time_ms=4)
+    after = FeedPosition("f", "9", 5, received_ns=1_000_000, market_time_ms=4, prev=2)
+    cells = EmittedCells(np.array([7]), np.array([[True, False]]), np.array([[2.0, 190.2]]), decimals=(0, 4))
     start = '"feed":"f","epoch":"9","seq":2,"age_ms":3,"market_time_ms":4,'
+    following = '"feed":"f","epoch":"9","prev":2,"seq":5,"age_ms":3,"market_time_ms":4,'
     sent = '"rows":[["AAPL",1,190.2]]'
     for emission, text in (
-        (FeedSnapshot(at, rows), f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent}}}'),
         (
-            FeedSnapshot(at, rows, limit=200),
-            f'{{"type":"snapshot",{start}"columns":["volume","close"],{sent},"limit":200}}',
+            FeedSnapshot(at, rows, 4),
+            f'{{"type":"snapshot",{start}"hz":4,"columns":["volume","close"],{sent}}}',
         ),
         (
-            FeedDelta(at, rows, removed=("XYZ",), order=None),
-            f'{{"type":"delta",{start}{sent},"removed":["XYZ"]}}',
+            FeedSnapshot(at, rows, 0.5, limit=200),
+            f'{{"type":"snapshot",{start}"hz":0.5,"columns":["volume","close"],{sent},"limit":200}}',
         ),
         (
-            FeedDelta(at, rows, removed=(), order=("MSFT", "AAPL")),
-            f'{{"type":"delta",{start}{sent},"removed":[],"order":["MSFT","AAPL"]}}',
+            FeedDelta(after, rows, cells, order=None),
+            f'{{"type":"delta",{following}{sent},"cells":[[7,1,2]]}}',
         ),
-        (FeedAlert(at, rows), f'{{"type":"alert",{start}{sent}}}'),
-        (FeedAppend(at, rows), f'{{"type":"append",{start}{sent}}}'),
+        (
+            FeedDelta(after, rows, cells, order=("AAPL", (3, 2))),
+            f'{{"type":"delta",{following}{sent},"cells":[[7,1,2]],"order":["AAPL",[3,2]]}}',
+        ),
+        (
+            FeedDelta(after, rows, cells, order=()),
+            f'{{"type":"delta",{following}{sent},"cells":[[7,1,2]],"order":[]}}',
+        ),
+        (FeedAlert(after, rows), f'{{"type":"alert",{following}{sent}}}'),
+        (FeedAppend(after, rows), f'{{"type":"append",{following}{sent}}}'),
     ):
         assert VERSION_2.encode_emission(emission, now_ns=4_000_000) == text
 
@@ -211,7 +256,7 @@ def test_an_emission_is_encoded_once_for_each_version_that_somebody_speaks() -> 
     rows = rows_of(["AAPL"], [[1.0]], [0])
     alert = FeedAlert(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows)
     one, two, unspoken = (CountingVersion(name) for name in ("one", "two", "unspoken"))
-    texts = EmissionTexts(alert, now_ns=5)
+    texts = EmissionFrames(alert, now_ns=5)
     assert texts[one] is texts[one] is texts[one]
     assert texts[two] is not texts[one]
     assert [version.frames_encoded for version in (one, two, unspoken)] == [1, 1, 0]
@@ -219,7 +264,7 @@ def test_an_emission_is_encoded_once_for_each_version_that_somebody_speaks() -> 
 
 def test_the_rows_of_a_snapshot_are_encoded_once_for_each_version_and_its_age_is_that_of_the_moment() -> None:
     rows = rows_of(["AAPL"], [[1.0]], [0])
-    snapshot = FeedSnapshot(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows)
+    snapshot = FeedSnapshot(FeedPosition("f", "9", 2, received_ns=1, market_time_ms=4), rows, 4)
     one, two = CountingVersion("one"), CountingVersion("two")
     ages = [
         json.loads(version.encode_emission(snapshot, now_ns))["age_ms"]

@@ -6,7 +6,7 @@ other modules are the kinds, which declare and serve their feeds, and the base c
 """
 
 from widgets.hub.feeds.catalog import FeedCatalog
-from widgets.hub.feeds.feed import Feed, UnknownFeedError
+from widgets.hub.feeds.feed import BadChoiceError, Feed, FeedBounds, UnknownFeedError
 from widgets.hub.feeds.registry import KINDS, feed_catalog
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -14,7 +14,9 @@ from widgets.hub.feeds.stream import FeedStream
 
 __all__ = [
     "KINDS",
+    "BadChoiceError",
     "Feed",
+    "FeedBounds",
     "FeedCatalog",
     "FeedContext",
     "FeedSource",

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from marketdata.payloads import RowBlock
+from marketdata.schema import SYMBOL_PLACE
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.rows import TableStream, select_rows
@@ -12,20 +13,28 @@ from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 
+_BOARDS: Final = {board.name: SCHEMA.board_columns(board) for board in SCHEMA.boards}
+_ALL_SYMBOLS: Final = {
+    f"{board}:*": board
+    for board in _BOARDS
+    if any(view.feed == f"{board}:{SYMBOL_PLACE}" for view in SCHEMA.views)
+}
+"""A board beside a feed of one symbol with the same name is also that feed of all symbols."""
+
 
 class BoardSource(FeedSource):
     """All boards. They are kept also without subscribers."""
 
     kind: ClassVar[str] = "board"
     permission: ClassVar[str] = "boards"
-    feeds = MappingProxyType({board.name: SCHEMA.board_columns(board) for board in SCHEMA.boards})
+    feeds = MappingProxyType(_BOARDS | {name: _BOARDS[board] for name, board in _ALL_SYMBOLS.items()})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
         self._names = context.stored.boards
-        self._streams = {
-            name: TableStream(self.named(name), context.epoch, context.clock) for name in self._names.values()
-        }
+        self._usual = {name: TableStream(self.named(name), context.clock) for name in self._names.values()}
+        # Of each board: the usual stream, and those of other names and choices that are subscribed to.
+        self._streams = {name: [stream] for name, stream in self._usual.items()}
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
@@ -33,22 +42,37 @@ class BoardSource(FeedSource):
         return stored.boards.keys()
 
     def open(self, feed: Feed) -> FeedStream:
-        """The stream of the board."""
-        return self._streams[feed.name]
+        """The stream of the board. One of another name or choice begins with the board's newest state."""
+        board = _board_of(feed)
+        usual = self._usual[board]
+        if feed == usual.feed:
+            return usual
+        stream = TableStream(feed, self.context.clock)
+        if (rows := usual.newest) is not None:
+            stream.offer(rows.picked(feed.columns))
+        self._streams[board].append(stream)
+        return stream
 
     def close(self, stream: FeedStream) -> None:
-        """Keep the stream: boards are kept without subscribers."""
+        """Forget the stream of a choice. The usual one is kept without subscribers."""
+        board = _board_of(stream.feed)
+        self._streams[board] = [
+            each for each in self._streams[board] if each is not stream or each is self._usual[board]
+        ]
 
     def take(self, channel: str, block: RowBlock) -> None:
-        """Offer the announced board to its stream."""
-        stream = self._streams[self._names[channel]]
-        if stream.offer(select_rows(block, stream.feed.columns)):
-            self.context.mark((stream,))
+        """Offer the announced board to its streams."""
+        board = self._names[channel]
+        rows = select_rows(block, self._usual[board].feed.columns)
+        self.context.mark(
+            [each for each in self._streams[board] if each.offer(rows.picked(each.feed.columns))]
+        )
 
     def missed(self) -> None:
         """Want every board."""
-        for stream in self._streams.values():
-            stream.refresh()
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.refresh()
         self.want(self._names)
 
     async def restore(self, wanted: Sequence[str]) -> None:
@@ -59,4 +83,8 @@ class BoardSource(FeedSource):
             if block is not None:
                 self.take(channel, block)
                 # Something may have been missed: a board that did not change is sent whole, too.
-                self.context.mark((self._streams[name],))
+                self.context.mark(self._streams[name])
+
+
+def _board_of(feed: Feed) -> str:
+    return _ALL_SYMBOLS.get(feed.name, feed.name)

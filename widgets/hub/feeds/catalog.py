@@ -1,14 +1,14 @@
 """The catalog of all feeds, built from the declarations of the kinds. It names no kind."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from marketdata.errors import ConfigurationError
 from marketdata.events import SYMBOL_RULE, is_symbol
 from marketdata.schema import SYMBOL_PLACE
 from marketdata.schema.stored import COLUMNS, SCHEMA
-from widgets.hub.feeds.feed import Feed, UnknownFeedError
+from widgets.hub.feeds.feed import UNBOUNDED, Feed, UnknownFeedError, chosen
 from widgets.hub.feeds.interface import by_kind, described
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -16,7 +16,7 @@ from widgets.hub.feeds.stored import StoredFeeds
 Kind: TypeAlias = type[FeedSource]
 
 _NAME: Final = re.compile(r"[a-z0-9_]+(:[a-z0-9_]+)*")
-_PATTERN: Final = re.compile(rf"[a-z0-9_]+:{re.escape(SYMBOL_PLACE)}")
+_PATTERN: Final = re.compile(rf"[a-z0-9_]+:(?:{re.escape(SYMBOL_PLACE)}|\*)")
 
 
 class FeedCatalog:
@@ -62,6 +62,23 @@ class FeedCatalog:
             raise UnknownFeedError(f"not a symbol; {pattern} takes {SYMBOL_RULE}")
         return source.named(pattern, symbol)
 
+    def chosen(self, name: str, columns: Sequence[str] | None = None, hz: float | None = None) -> Feed:
+        """The feed with the columns and the rate that a client chose; None stands for the usual ones.
+
+        Raises:
+            UnknownFeedError: as `feed`.
+            BadChoiceError: the feed does not have them; the message says which it has.
+        """
+        feed = self.feed(name)
+        bounds = self.kinds[feed.kind].bounds.get(feed.pattern, UNBOUNDED)
+        if columns is None and hz is None and bounds is UNBOUNDED:
+            return feed
+        return chosen(feed, bounds, columns, hz)
+
+    def permitted(self, permissions: Collection[str]) -> tuple[str, ...]:
+        """The names and patterns of the feeds that these permissions show."""
+        return tuple(name for name, source in self._named.items() if source.permission in permissions)
+
     def channels(self, stored: StoredFeeds) -> tuple[str, ...]:
         """The channels of all kinds, each once."""
         return tuple(
@@ -73,7 +90,7 @@ class FeedCatalog:
         if not is_pattern and _NAME.fullmatch(name) is None:
             raise ConfigurationError(
                 f"{described(source)} has the feed {name!r}; expected: lower-case words, as in 'word' or "
-                f"'word:word', or 'word:{SYMBOL_PLACE}' for a feed of each symbol"
+                f"'word:word', 'word:{SYMBOL_PLACE}' for a feed of each symbol, or 'word:*' for all symbols"
             )
         for known, other in self._named.items():
             if known == name or _covers(known, name) or _covers(name, known):
@@ -90,4 +107,6 @@ class FeedCatalog:
 
 def _covers(pattern: str, name: str) -> bool:
     """Whether the pattern of a feed of each symbol also matches this name."""
-    return pattern.endswith(SYMBOL_PLACE) and name.startswith(pattern.removesuffix(SYMBOL_PLACE))
+    if not pattern.endswith(SYMBOL_PLACE) or name.endswith(":*"):  # no symbol begins with an asterisk
+        return False
+    return name.startswith(pattern.removesuffix(SYMBOL_PLACE))

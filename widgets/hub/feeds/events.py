@@ -64,10 +64,12 @@ class EventSource(FeedSource):
         super().__init__(context)
         stored = context.stored
         self._parts = stream_parts(stored)
-        self._streams = {
-            name: EventStream(self.named(name), context.epoch, context.clock, stored.shards.values())
+        self._usual = {
+            name: EventStream(self.named(name), context.new_epoch(), context.clock, stored.shards.values())
             for name in self.feeds
         }
+        # Of each feed: the usual stream, and those of the choices that are subscribed to.
+        self._streams = {name: [stream] for name, stream in self._usual.items()}
         self._ticks = {channel: TickFollower() for channel in stored.shards}
 
     @classmethod
@@ -76,11 +78,20 @@ class EventSource(FeedSource):
         return (*stream_parts(stored), *stored.shards)
 
     def open(self, feed: Feed) -> FeedStream:
-        """The stream of the feed."""
-        return self._streams[feed.name]
+        """The stream of the feed. One of another choice begins with the newest entries."""
+        usual = self._usual[feed.name]
+        if feed == usual.feed:
+            return usual
+        stream = usual.chosen(feed, self.context.new_epoch())
+        self._streams[feed.name].append(stream)
+        return stream
 
     def close(self, stream: FeedStream) -> None:
-        """Keep the stream: feeds of alerts are kept without subscribers."""
+        """Forget the stream of a choice. The usual one is kept without subscribers."""
+        name = stream.feed.name
+        self._streams[name] = [
+            each for each in self._streams[name] if each is not stream or each is self._usual[name]
+        ]
 
     def take(self, channel: str, block: RowBlock) -> None:
         """Offer new entries of a shard to the stream, or follow the ticks of its rows."""
@@ -93,8 +104,9 @@ class EventSource(FeedSource):
 
     def missed(self) -> None:
         """Want every stored list."""
-        for stream in self._streams.values():
-            stream.refresh()
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.refresh()
         self.want(self._parts)
 
     async def restore(self, wanted: Sequence[str]) -> None:
@@ -108,13 +120,15 @@ class EventSource(FeedSource):
             except ContentError as error:
                 _log.error("stored events cannot be read", key=channel, error=str(error))
             self._offer(part.feed, part.shard, blocks)
-            stream = self._streams[part.feed]
-            stream.read(part.shard)
-            self.context.mark((stream,))
+            streams = self._streams[part.feed]
+            for stream in streams:
+                stream.read(part.shard)
+            self.context.mark(streams)
 
     def _offer(self, feed: str, shard: int, blocks: Iterable[RowBlock]) -> None:
-        stream = self._streams[feed]
-        self.context.mark([stream for block in blocks if stream.offer(shard, block)])
+        self.context.mark(
+            [stream for block in blocks for stream in self._streams[feed] if stream.offer(shard, block)]
+        )
 
 
 class _Published(msgspec.Struct, frozen=True):
@@ -139,11 +153,19 @@ class EventStream(FeedStream):
     Nothing is sent before the stored list of every shard was read: a client's first snapshot is complete.
     """
 
-    def __init__(self, feed: Feed, epoch: str, clock: Clock, shards: Iterable[int]) -> None:
+    def __init__(self, feed: Feed, epoch: int, clock: Clock, shards: Iterable[int]) -> None:
         super().__init__(feed, epoch, clock)
         self._unread = set(shards)
         self._blocks: list[_Published] = []
         self._held: tuple[_Published, ...] | None = None
+
+    def chosen(self, feed: Feed, epoch: int) -> "EventStream":
+        """A stream of another choice of this feed, with the same entries."""
+        stream = EventStream(feed, epoch, self._clock, self._unread)
+        stream._blocks = [
+            msgspec.structs.replace(each, rows=each.rows.picked(feed.columns)) for each in self._blocks
+        ]
+        return stream
 
     def read(self, shard: int) -> None:
         """Note that the stored list of a shard was read, and all its blocks offered."""

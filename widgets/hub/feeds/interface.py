@@ -52,6 +52,9 @@ def _faults(source: type) -> Iterable[str]:
     feeds = getattr(source, "feeds", None)
     if not (isinstance(feeds, Mapping) and feeds and all(map(_is_declaration, feeds.items()))):
         yield f"has the feeds {feeds!r}; expected: `feeds`, the names of its feeds with the columns of each"
+    bounds = getattr(source, "bounds", None)
+    if not (isinstance(bounds, Mapping) and all(name in (feeds or ()) for name in bounds)):
+        yield f"has the bounds {bounds!r}; expected: `bounds`, `FeedBounds` by the name of a feed of its own"
     for name in _METHODS:
         expected, given = getattr(FeedSource, name), getattr(source, name)
         if getattr(given, "__isabstractmethod__", False):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from widgets.hub.feeds.all_rows import AllRowsSource
 from widgets.hub.feeds.board import BoardSource
 from widgets.hub.feeds.catalog import FeedCatalog
 from widgets.hub.feeds.events import EventSource
@@ -13,6 +14,7 @@ from widgets.hub.feeds.tape import TapeSource
 KINDS: Final[tuple[type[FeedSource], ...]] = (
     BoardSource,
     RowSource,
+    AllRowsSource,
     TapeSource,
     EventSource,
     StatusSource,

@@ -14,7 +14,8 @@ from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
 
-Columns: TypeAlias = tuple[str, ...]
+Group: TypeAlias = tuple[str, str]
+"""Pattern and choice of a feed: the streams of a group differ in their symbols only."""
 
 
 class RowSource(FeedSource):
@@ -35,7 +36,7 @@ class RowSource(FeedSource):
 
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a row, and want its shard."""
-        stream = TableStream(feed, self.context.epoch, self.context.clock)
+        stream = TableStream(feed, self.context.clock)
         channel = self.context.stored.rows_channel(feed.symbol)
         self._shards[channel].watch(stream)
         self.want((channel,))
@@ -82,7 +83,7 @@ class ShardWatch:
     """
 
     def __init__(self) -> None:
-        self._streams: dict[Columns, dict[str, TableStream]] = {}
+        self._streams: dict[Group, dict[str, TableStream]] = {}
         self._incomplete: set[TableStream] = set()
         self._ticks = TickFollower()
         self._gap_tick = 0
@@ -99,14 +100,15 @@ class ShardWatch:
 
     def watch(self, stream: TableStream) -> None:
         """Begin to watch the row of a feed's symbol. Its shard must be read then."""
-        self._streams.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
+        self._streams.setdefault(_group(stream.feed), {})[stream.feed.symbol] = stream
         self._incomplete.add(stream)
 
     def unwatch(self, feed: Feed) -> None:
         """Stop watching the row of a feed."""
-        stream = self._streams[feed.columns].pop(feed.symbol, None)
-        if stream is not None:
-            self._incomplete.discard(stream)
+        group = self._streams[_group(feed)]
+        self._incomplete.discard(group.pop(feed.symbol))
+        if not group:
+            del self._streams[_group(feed)]
 
     def missed(self) -> None:
         """Note that announcements may have been missed: every feed needs the stored rows and a snapshot."""
@@ -139,29 +141,38 @@ class ShardWatch:
             self._ticks.go_on_from(whole.epoch, whole.tick)
         readers = set(streams)
         completed = [stream for stream in self.streams if stream in readers]
-        for columns, by_symbol in _by_columns(completed).items():
+        for by_symbol in _grouped(completed):
             _offer_rows(whole, by_symbol)
             # A stream that was just offered its row ignores this empty block, which has the same tick.
-            nothing = select_rows(whole, columns, ())
+            nothing = select_rows(whole, _columns(by_symbol), ())
             for stream in by_symbol.values():
                 stream.offer(nothing)
         self._incomplete.difference_update(completed)
         return completed
 
 
-def _by_columns(streams: Iterable[TableStream]) -> Mapping[Columns, Mapping[str, TableStream]]:
-    grouped: dict[Columns, dict[str, TableStream]] = {}
+def _group(feed: Feed) -> Group:
+    return feed.pattern, feed.choice
+
+
+def _columns(by_symbol: Mapping[str, TableStream]) -> tuple[str, ...]:
+    """The columns of the streams of a group."""
+    return next(iter(by_symbol.values())).feed.columns
+
+
+def _grouped(streams: Iterable[TableStream]) -> Collection[Mapping[str, TableStream]]:
+    grouped: dict[Group, dict[str, TableStream]] = {}
     for stream in streams:
-        grouped.setdefault(stream.feed.columns, {})[stream.feed.symbol] = stream
-    return grouped
+        grouped.setdefault(_group(stream.feed), {})[stream.feed.symbol] = stream
+    return grouped.values()
 
 
 def _offer_rows(block: RowBlock, by_symbol: Mapping[str, TableStream]) -> list[TableStream]:
-    """Offer the rows of a block to streams of the same columns. Returns the streams that took one."""
+    """Offer the rows of a block to the streams of a group. Returns the streams that took one."""
     positions = [index for index, symbol in enumerate(block.symbols) if symbol in by_symbol]
     if not positions:
         return []
-    rows = select_rows(block, next(iter(by_symbol.values())).feed.columns, positions)
+    rows = select_rows(block, _columns(by_symbol), positions)
     return [
         stream
         for position, symbol in enumerate(rows.symbols)

@@ -1,8 +1,8 @@
-"""The rows of a feed as they are sent, the comparison of two states of them, and the stream of the states."""
+"""The rows of a feed as they are sent, and the stream of their states."""
 
 import functools
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeGuard
 
 import msgspec
 import numpy as np
@@ -12,12 +12,10 @@ from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
 from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
 from marketdata.schema.stored import COLUMNS
+from widgets.hub.feeds.differences import Matrix, compare
 from widgets.hub.feeds.feed import Feed
-from widgets.hub.feeds.stream import FeedStream
-from widgets.protocol import EmittedRows, FeedDelta, FeedEmission
-
-Matrix: TypeAlias = NDArray[np.float64]
-Positions: TypeAlias = NDArray[np.intp]
+from widgets.hub.feeds.stream import FeedStream, epoch_text
+from widgets.protocol import EmittedCells, EmittedRows, FeedDelta, FeedEmission, FeedPosition
 
 
 class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,21 +40,13 @@ class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
             self, symbols=(self.symbols[position],), values=self.values[position : position + 1]
         )
 
-
-class Changes(msgspec.Struct, frozen=True):
-    """The difference between a state and the next one.
-
-    `changed`: positions in the next state of rows that are new or differ. `removed`: symbols that the next
-    state does not have. `reordered`: whether the sequence of symbols differs.
-    """
-
-    changed: Positions
-    removed: tuple[str, ...]
-    reordered: bool
-
-    def __bool__(self) -> bool:
-        """Whether anything changed."""
-        return bool(len(self.changed) or self.reordered)
+    def picked(self, columns: tuple[str, ...]) -> "FeedRows":
+        """The same rows with those of `columns` that they have."""
+        names = tuple(name for name in columns if name in self.columns)
+        if names == self.columns:
+            return self
+        values = self.values[:, [self.columns.index(name) for name in names]]
+        return msgspec.structs.replace(self, columns=names, values=values)
 
 
 @functools.lru_cache(maxsize=64)
@@ -120,32 +110,15 @@ def _to_decimals(values: NDArray[np.float64], decimals: NDArray[np.number]) -> N
     return rounded
 
 
-def compare(before: FeedRows, after: FeedRows) -> Changes:
-    """The changes that turn `before` into `after`. Both have the same columns."""
-    if before.symbols == after.symbols:
-        return Changes(np.flatnonzero(_differ(before.values, after.values)), (), reordered=False)
-    known = {symbol: position for position, symbol in enumerate(before.symbols)}
-    origins = np.array([known.pop(symbol, -1) for symbol in after.symbols], dtype=np.intp)
-    changed = origins < 0
-    kept = ~changed
-    changed[kept] = _differ(before.values[origins[kept]], after.values[kept])
-    return Changes(np.flatnonzero(changed), tuple(known), reordered=True)
-
-
-def _differ(before: Matrix, after: Matrix) -> NDArray[np.bool_]:
-    same = (before == after) | (np.isnan(before) & np.isnan(after))
-    differing: NDArray[np.bool_] = ~same.all(axis=1)
-    return differing
-
-
 class TableStream(FeedStream):
     """Rows by symbol, in an order: a board, or the one row of a symbol.
 
-    The rows are a state: of what was offered, only the newest counts.
+    The rows are a state: of what was offered, only the newest counts. Its position is that of the rows: epoch
+    and tick of their producer.
     """
 
-    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
-        super().__init__(feed, epoch, clock)
+    def __init__(self, feed: Feed, clock: Clock) -> None:
+        super().__init__(feed, 0, clock)
         self._held: FeedRows | None = None
         self._offered: FeedRows | None = None
 
@@ -173,19 +146,31 @@ class TableStream(FeedStream):
             return None
         self._held, self._offered = after, None
         self._times = (after.received_ns, after.market_time_ms)
-        if self._snapshot_due or before is None or before.columns != after.columns:
-            return self._advance_to_snapshot()
-        changes = compare(before, after)
+        if not self._follows(before, after):
+            self._move(after)
+            return self._as_snapshot()
+        changes = compare(before.symbols, before.values, after.symbols, after.values)
         if not changes:
             return None
-        rows = EmittedRows(
-            [after.symbols[position] for position in changes.changed.tolist()],
-            after.columns,
-            decimals_of(after.columns),
-            after.values[changes.changed],
+        position, decimals = self._move(after), decimals_of(after.columns)
+        symbols = [after.symbols[index] for index in changes.added.tolist()]
+        return FeedDelta(
+            position,
+            EmittedRows(symbols, after.columns, decimals, after.values[changes.added]),
+            EmittedCells(changes.places, changes.differ, after.values[changes.origins], decimals),
+            changes.order,
         )
-        order = after.symbols if changes.reordered else None
-        return FeedDelta(self._advance(), rows, changes.removed, order)
+
+    def _follows(self, before: FeedRows | None, after: FeedRows) -> TypeGuard[FeedRows]:
+        """Whether clients who have the state before can be sent the changes alone."""
+        return (
+            before is not None
+            and not self._snapshot_due
+            and (before.epoch, before.columns) == (after.epoch, after.columns)
+        )
+
+    def _move(self, rows: FeedRows) -> FeedPosition:
+        return self._move_to(epoch_text(rows.epoch, rows.columns), rows.tick)
 
     def _all_rows(self) -> EmittedRows:
         held = self._held

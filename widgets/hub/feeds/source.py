@@ -6,6 +6,7 @@ keys and announcements that they need, and their recovery after a gap. Only `reg
 
 import abc
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 import msgspec
@@ -14,7 +15,7 @@ from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
 from marketdata.schema import SYMBOL_PLACE
 from marketdata.store.snapshots import SnapshotReader
-from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.feed import Feed, FeedBounds
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.outbox import Outbox
@@ -25,13 +26,14 @@ class FeedContext(msgspec.Struct, frozen=True, kw_only=True):
     """The objects that all kinds share within one epoch of the hub.
 
     `mark` notes that streams have something to emit, `wake_reader` that keys are wanted. `status` returns the
-    present state of the data; None before it is known.
+    present state of the data; None before it is known. `new_epoch` returns an epoch for a stream whose data
+    have no positions; it is a time in epoch nanoseconds, and never the same twice.
     """
 
     stored: StoredFeeds
     snapshots: SnapshotReader
     clock: Clock
-    epoch: str
+    new_epoch: Callable[[], int]
     mark: Callable[[Iterable[FeedStream]], None]
     wake_reader: Callable[[], None]
     status: Callable[[], Status | None]
@@ -52,6 +54,9 @@ class FeedSource(abc.ABC):
 
     feeds: ClassVar[Mapping[str, tuple[str, ...]]]
     """The names of its feeds with the columns of each. `quote:{symbol}` means one feed for each symbol."""
+
+    bounds: ClassVar[Mapping[str, FeedBounds]] = MappingProxyType({})
+    """The bounds of those of its feeds of which a client may not have everything."""
 
     reads_together: ClassVar[bool] = False
     """Whether `restore` gets all wanted keys in one call, and not one key for each call."""
@@ -94,14 +99,15 @@ class FeedSource(abc.ABC):
 
     def greet(self, outbox: Outbox, feed: Feed) -> None:
         """Send a new subscriber its first frame: a snapshot, as soon as there is one."""
-        outbox.snapshot(feed.name)
+        outbox.snapshot(feed.key)
 
     # --- For the hub, and for the kinds ---------------------------------------------------------------------
 
     @classmethod
     def named(cls, name: str, symbol: str = "") -> Feed:
         """The feed with a name or a pattern of `feeds`; a pattern needs the symbol."""
-        return Feed(name.replace(SYMBOL_PLACE, symbol), cls.kind, cls.feeds[name], cls.permission, symbol)
+        full_name = name.replace(SYMBOL_PLACE, symbol)
+        return Feed(full_name, cls.kind, cls.feeds[name], cls.permission, name, symbol)
 
     def want(self, keys: Iterable[str]) -> None:
         """Have `restore` called with these keys, or with symbols where the kind reads by symbol."""

@@ -1,32 +1,50 @@
 """The stream of one feed: the state that its subscribers have, and the emissions that update it."""
 
 import abc
+import functools
+import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from marketdata.clock import Clock
 from widgets.hub.feeds.feed import Feed
-from widgets.protocol import EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
+from widgets.hub.feeds.feed_pace import FeedPace
+from widgets.hub.feeds.resume import RecentEmissions
+from widgets.protocol import EmissionFrames, EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
 
-FRAME_INTERVAL_SECONDS: Final = 0.25
 ROWS_HELD: Final = 200
 """How many of the newest rows a feed that is a list has."""
 
 
+@functools.lru_cache(maxsize=1_024)
+def epoch_text(epoch: int, columns: tuple[str, ...]) -> str:
+    """The epoch of a position: that of the producer, and a mark of the columns.
+
+    With other columns, such as those of another release or choice, the same tick is another state.
+    """
+    return f"{epoch}.{zlib.crc32(','.join(columns).encode()):08x}"
+
+
 class FeedStream(abc.ABC):
-    """The sequence of a feed's emissions within one epoch of the hub.
+    """The sequence of a feed's emissions, for one choice of columns and rate.
 
     `emit` moves on to the newest offered state, and returns one emission that leads to it. `snapshot` is the
     state after the last emission. So a snapshot is always exactly the sum of the emissions up to its `seq`,
     no matter which states were offered since, and the next emission always follows it.
+
+    The position of a state is that of its producer (`_move_to`). A stream whose data have none counts its
+    emissions within an `epoch` of its own (`_advance`).
     """
 
-    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
+    def __init__(self, feed: Feed, epoch: int, clock: Clock) -> None:
         self.feed = feed
-        self._epoch = epoch
         self._clock = clock
+        self._epoch = epoch_text(epoch, feed.columns)
         self._seq = 0
+        self._was_emitted = False
         self._snapshot_due = False
-        self._scheduled_until = 0.0
+        self._pace = FeedPace(feed.hz, clock)
+        self._recent = RecentEmissions()
         self._rows: EmittedRows | None = None
         # Of the emitted state: when its newest data was received (ns, 0: none), and its market time (ms).
         self._times = (0, 0)
@@ -40,23 +58,31 @@ class FeedStream(abc.ABC):
 
         Its rows are the same object, with their texts, until the next emission.
         """
-        if self._seq == 0:
+        if not self._was_emitted:
             return None
-        if self._rows is None:
-            self._rows = self._all_rows()
-        return FeedSnapshot(self._position(), self._rows, self._limit())
+        return FeedSnapshot(self._position(None), self._all_emitted(), self.feed.hz, self._limit())
 
     def refresh(self) -> None:
         """Make the next emission a snapshot for all subscribers: something may have been missed."""
         self._snapshot_due = True
 
     def seconds_until_due(self) -> float:
-        """How long the next emission must wait so that there is at most one in `FRAME_INTERVAL_SECONDS`.
+        """How long the next emission must wait, so that the stream keeps to the rate of its feed."""
+        return self._pace.seconds_until_due()
 
-        That holds on average: an emission may be early by an interval, and the next one waits longer for it.
-        With a strict distance, one late tick would make all later emissions as late.
-        """
-        return max(0.0, self._scheduled_until - FRAME_INTERVAL_SECONDS - self._clock.monotonic())
+    # --- Resume ---------------------------------------------------------------------------------------------
+
+    def keep(self, frames: EmissionFrames) -> None:
+        """Keep an emission that is no snapshot for clients that resume."""
+        self._recent.add(
+            frames, now_seconds=self._clock.monotonic(), most_values=self._all_emitted().value_count
+        )
+
+    def since(self, epoch: str, seq: int) -> Sequence[EmissionFrames] | None:
+        """The emissions that lead from a client's position to the present; None if it needs a snapshot."""
+        if not self._was_emitted or epoch != self._epoch:
+            return None
+        return () if seq == self._seq else self._recent.since(seq, self._clock.monotonic())
 
     # --- For the streams of a kind --------------------------------------------------------------------------
 
@@ -70,16 +96,31 @@ class FeedStream(abc.ABC):
 
     def _advance(self) -> FeedPosition:
         """Count one more emission, and return its position."""
-        self._seq += 1
+        return self._move_to(self._epoch, self._seq + 1)
+
+    def _move_to(self, epoch: str, seq: int) -> FeedPosition:
+        """Note an emission at a position of its producer, and return that."""
+        prev, self._epoch, self._seq = self._seq, epoch, seq
+        self._was_emitted = True
         self._snapshot_due = False
         self._rows = None
-        self._scheduled_until = max(self._clock.monotonic(), self._scheduled_until) + FRAME_INTERVAL_SECONDS
-        return self._position()
+        self._pace.note_emission()
+        return self._position(prev)
 
     def _advance_to_snapshot(self) -> FeedSnapshot | None:
         """Count one more emission: a snapshot for all subscribers."""
         self._advance()
+        return self._as_snapshot()
+
+    def _as_snapshot(self) -> FeedSnapshot | None:
+        """Make the emission that was just noted a snapshot for all subscribers."""
+        self._recent.clear()
         return self.snapshot()
 
-    def _position(self) -> FeedPosition:
-        return FeedPosition(self.feed.name, self._epoch, self._seq, *self._times)
+    def _all_emitted(self) -> EmittedRows:
+        if self._rows is None:
+            self._rows = self._all_rows()
+        return self._rows
+
+    def _position(self, prev: int | None) -> FeedPosition:
+        return FeedPosition(self.feed.name, self._epoch, self._seq, *self._times, prev)

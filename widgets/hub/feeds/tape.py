@@ -11,8 +11,9 @@ from marketdata.payloads import RowBlock
 from marketdata.schema import names
 from marketdata.schema.stored import SCHEMA
 from marketdata.tapes import StoredTape, in_order, trades_of
+from widgets.hub.feeds.differences import Matrix
 from widgets.hub.feeds.feed import Feed
-from widgets.hub.feeds.rows import Matrix, decimals_of
+from widgets.hub.feeds.rows import decimals_of
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
@@ -34,7 +35,8 @@ class TapeSource(FeedSource):
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
-        self._streams: dict[str, TapeStream] = {}
+        # Of each watched symbol a stream for each choice.
+        self._streams: dict[str, list[TapeStream]] = {}
         self._watched: dict[str, set[str]] = {channel: set() for channel in context.stored.shards}
         self._ticks = {channel: TickFollower() for channel in context.stored.shards}
         self._times = dict.fromkeys(context.stored.shards, (0, 0))
@@ -46,15 +48,20 @@ class TapeSource(FeedSource):
 
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a tape, and want it."""
-        stream = self._streams[feed.symbol] = TapeStream(feed, self.context.epoch, self.context.clock)
+        stream = TapeStream(feed, self.context.new_epoch(), self.context.clock)
+        self._streams.setdefault(feed.symbol, []).append(stream)
         self._watched[self.context.stored.rows_channel(feed.symbol)].add(feed.symbol)
         self.want((feed.symbol,))
         return stream
 
     def close(self, stream: FeedStream) -> None:
         """Forget the tape."""
-        del self._streams[stream.feed.symbol]
-        self._watched[self.context.stored.rows_channel(stream.feed.symbol)].discard(stream.feed.symbol)
+        symbol = stream.feed.symbol
+        others = [each for each in self._streams.pop(symbol) if each is not stream]
+        if others:
+            self._streams[symbol] = others
+        else:
+            self._watched[self.context.stored.rows_channel(symbol)].discard(symbol)
 
     def take(self, channel: str, block: RowBlock) -> None:
         """Want the tapes of the changed rows of a shard, because a trade changes the row of its symbol."""
@@ -67,8 +74,9 @@ class TapeSource(FeedSource):
 
     def missed(self) -> None:
         """Want every watched tape."""
-        for stream in self._streams.values():
-            stream.refresh()
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.refresh()
         self.want(self._streams)
 
     async def restore(self, wanted: Sequence[str]) -> None:
@@ -78,9 +86,10 @@ class TapeSource(FeedSource):
             return
         tapes = await self.context.snapshots.tapes(symbols)
         for symbol, stored in zip(symbols, tapes, strict=True):
-            if (stream := self._streams.get(symbol)) is not None:
-                stream.offer(stored, *self._times[self.context.stored.rows_channel(stream.feed.symbol)])
-                self.context.mark((stream,))
+            streams = self._streams.get(symbol, ())
+            for stream in streams:
+                stream.offer(stored, *self._times[self.context.stored.rows_channel(symbol)])
+            self.context.mark(streams)
 
 
 class TapeStream(FeedStream):
@@ -90,8 +99,9 @@ class TapeStream(FeedStream):
     emitted ones, the new trades are sent. A late trade, which is sorted between the others, makes a snapshot.
     """
 
-    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
+    def __init__(self, feed: Feed, epoch: int, clock: Clock) -> None:
         super().__init__(feed, epoch, clock)
+        self._shown = [_COLUMNS.index(name) for name in feed.columns]
         self._held: Matrix | None = None
         self._offered: Matrix | None = None
         self._offered_times = (0, 0)
@@ -122,7 +132,8 @@ class TapeStream(FeedStream):
 
     def _rows_of(self, trades: Matrix) -> EmittedRows:
         columns = self.feed.columns
-        return EmittedRows([self.feed.symbol] * len(trades), columns, decimals_of(columns), trades)
+        values = trades[:, self._shown]
+        return EmittedRows([self.feed.symbol] * len(trades), columns, decimals_of(columns), values)
 
 
 def _newest_trades(tape: StoredTape) -> Matrix:

@@ -32,7 +32,7 @@ class ClosesSource(FeedSource):
 
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a symbol."""
-        stream = self._streams[feed.symbol] = ClosesStream(feed, self.context.epoch, self.context.clock)
+        stream = self._streams[feed.symbol] = ClosesStream(feed, self.context.new_epoch(), self.context.clock)
         self.want((self.context.stored.rows_channel(feed.symbol),))
         return stream
 
@@ -64,7 +64,7 @@ class ClosesSource(FeedSource):
 class ClosesStream(FeedStream):
     """The newest closes of a symbol, oldest first."""
 
-    def __init__(self, feed: Feed, epoch: str, clock: Clock) -> None:
+    def __init__(self, feed: Feed, epoch: int, clock: Clock) -> None:
         super().__init__(feed, epoch, clock)
         self._held: list[float] = []
         self._new: list[float] = []

@@ -1,7 +1,8 @@
 """A hub over fakes, for tests: its announcements, its stored data, and one client."""
 
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from marketdata.payloads import RowBlock
@@ -11,8 +12,8 @@ from marketdata.transport.queues import shard_of
 from tests.support.builders import row_block
 from tests.support.feeds import CATALOG, feed_of
 from tests.support.manual_clock import ManualClock
+from tests.support.reference_client import FRAMES_OF_FEEDS, FeedCopy
 from tests.unit.widgets.fakes import (
-    FeedCopy,
     MemoryAnnouncements,
     MemoryListenerRecord,
     MemorySnapshots,
@@ -20,6 +21,7 @@ from tests.unit.widgets.fakes import (
 )
 from widgets.hub import Hub, HubTiming
 from widgets.hub.feeds import Feed, StoredFeeds
+from widgets.protocol import LastPosition
 
 SHARDS = 2
 QUICK = HubTiming(
@@ -103,6 +105,41 @@ class HubRig:
 
     def store(self, closes: dict[str, float], tick: int, epoch: int = 1) -> None:
         self.snapshots.shards[SHARD] = quotes(closes, tick, epoch)
+
+
+class Reader:
+    """One more client of the hub of a rig, with one subscription; it reads when the test calls `read`."""
+
+    def __init__(self, rig: HubRig, feed: Feed, last: LastPosition | None = None) -> None:
+        self._hub = rig.hub
+        self.feed = feed
+        self.client = ReadingClient()
+        self.copies = defaultdict[str, FeedCopy](FeedCopy)
+        self.texts: list[str] = []
+        self._hub.attach(self.client.outbox)
+        self._hub.subscribe(self.client.outbox, feed, last)
+
+    def read(self) -> Mapping[str, FeedCopy]:
+        """Take all frames. Returns what the client holds of each feed."""
+        self._hub.flush(self.client.outbox)
+        for text in self.client.sink.read():
+            frame = json.loads(text)
+            if frame["type"] in FRAMES_OF_FEEDS:
+                self.texts.append(text)
+                self.copies[frame["feed"]].apply(text)
+        return self.copies
+
+    def has_read(self, frames: int) -> Callable[[], bool]:
+        """A condition: the client, reading on, has had so many frames of its feed."""
+        return lambda: self.read()[self.feed.name].frames == frames
+
+    def come_back(self, rig: HubRig) -> "Reader":
+        """Lose the connection and what was not read, and resume after the last applied frame."""
+        copy = self.copies[self.feed.name]
+        self._hub.detach(self.client.outbox)
+        again = Reader(rig, self.feed, LastPosition(copy.epoch, copy.seq))
+        again.copies[self.feed.name] = copy
+        return again
 
 
 def quotes(closes: dict[str, float], tick: int, epoch: int = 1) -> RowBlock:

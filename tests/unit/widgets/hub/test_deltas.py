@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +16,11 @@ from marketdata.schema.stored import COLUMNS
 from tests.support.builders import row_block
 from tests.support.feeds import feed_of
 from tests.support.manual_clock import ManualClock
-from tests.unit.widgets.fakes import FeedCopy, ReadingClient, text_of
-from widgets.hub.feeds.rows import TableStream, compare, select_rows
-from widgets.hub.feeds.stream import FRAME_INTERVAL_SECONDS
+from tests.support.reference_client import FeedCopy
+from tests.unit.widgets.fakes import ReadingClient, text_of
+from widgets.hub.feeds.differences import compare
+from widgets.hub.feeds.feed import FASTEST_HZ
+from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.outbox import SentCounts
 from widgets.protocol import FeedEmission, FeedSnapshot
 from widgets.wire import Frame
@@ -45,7 +48,7 @@ def block(rows: Rows, tick: int = 1, epoch: int = 1) -> RowBlock:
 
 
 def board_stream(clock: ManualClock | None = None) -> TableStream:
-    return TableStream(feed_of(TOP_GAINERS), "1", clock or ManualClock())
+    return TableStream(feed_of(TOP_GAINERS), clock or ManualClock())
 
 
 def offer(stream: TableStream, rows: Rows, tick: int = 1, epoch: int = 1) -> bool:
@@ -106,13 +109,23 @@ def frame_of(emission: FeedEmission | None) -> Frame | None:
 
 
 @given(boards, boards)
-def test_a_delta_names_exactly_what_differs(before: Rows, after: Rows) -> None:
-    changes = compare(select_rows(block(before), NAMES), select_rows(block(after), NAMES))
+def test_the_changes_of_a_state_name_exactly_what_differs(before: Rows, after: Rows) -> None:
+    first, second = select_rows(block(before), NAMES), select_rows(block(after), NAMES)
+    changes = compare(first.symbols, first.values, second.symbols, second.values)
     held, wanted = as_received(before), as_received(after)
-    changed = {list(after)[position] for position in changes.changed}
-    assert changed == {symbol for symbol, row in wanted.items() if held.get(symbol) != row}
-    assert set(changes.removed) == set(held) - set(wanted)
-    assert changes.reordered == (list(before) != list(after))
+    cells = {
+        (list(before)[place], NAMES[column])
+        for place, differ in zip(changes.places, changes.differ, strict=True)
+        for column in np.flatnonzero(differ)
+    }
+    assert cells == {
+        (symbol, name)
+        for symbol in set(held) & set(wanted)
+        for name, one, other in zip(NAMES, held[symbol], wanted[symbol], strict=True)
+        if one != other
+    }
+    assert [list(after)[index] for index in changes.added] == [each for each in after if each not in before]
+    assert (changes.order is None) == (list(before) == list(after))
 
 
 def test_the_order_goes_alone_when_symbols_change_places_and_not_at_all_when_they_do_not() -> None:
@@ -122,9 +135,11 @@ def test_the_order_goes_alone_when_symbols_change_places_and_not_at_all_when_the
     stream.emit()
     offer(stream, {"MSFT": {"close": 2.0}, "AAPL": {"close": 1.0}}, tick=2)
     swapped = json.loads(text_of(stream.emit()) or "")
-    assert (swapped["rows"], swapped["removed"], swapped["order"]) == ([], [], ["MSFT", "AAPL"])
+    assert (swapped["rows"], swapped["cells"], swapped["order"]) == ([], [], [[1, 1], [0, 1]])
     offer(stream, {"MSFT": {"close": 3.0}, "AAPL": {"close": 1.0}}, tick=3)
-    assert "order" not in json.loads(text_of(stream.emit()) or "")
+    changed = json.loads(text_of(stream.emit()) or "")
+    assert (changed["rows"], changed["cells"]) == ([], [[0, 1, 3.0]])
+    assert "order" not in changed
 
 
 def test_nothing_is_sent_when_nothing_that_can_be_seen_changed() -> None:
@@ -187,7 +202,7 @@ def test_a_feed_sends_at_most_four_frames_a_second_however_fast_its_ticks(spacin
             assert stream.emit() is not None
             frames += 1
         clock.advance(spacing)
-    assert frames == pytest.approx(10 / max(spacing, FRAME_INTERVAL_SECONDS), abs=2)
+    assert frames == pytest.approx(10 / max(spacing, 1 / FASTEST_HZ), abs=2)
 
 
 def test_one_late_tick_does_not_make_the_later_ones_late() -> None:

@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from marketdata.payloads import RowBlock
 from tests.support.builders import row_block
 from tests.support.feeds import feed_of
 from tests.support.manual_clock import ManualClock
+from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import text_of
 from widgets.hub.feeds.events import EventStream
 from widgets.hub.feeds.stream import ROWS_HELD
@@ -22,7 +22,7 @@ HIGHS = feed_of("daily_range_hod_alert")
 
 
 def stream(clock: ManualClock | None = None) -> EventStream:
-    return EventStream(HIGHS, "1", clock or ManualClock(), SHARDS)
+    return EventStream(HIGHS, 1, clock or ManualClock(), SHARDS)
 
 
 def alerts(prices: Sequence[float], *, tick: int, at_ns: int, epoch: int = 1) -> RowBlock:
@@ -46,24 +46,10 @@ def prices(emission: FeedEmission | None) -> list[float]:
     return [row[1] for row in json.loads(text)["rows"]]
 
 
-class ListCopy:
-    """What a correct client makes of the frames of a feed of events."""
-
-    def __init__(self) -> None:
-        self.seq = 0
-        self.rows: list[Any] = []
-
-    def follow(self, feed: EventStream) -> None:
-        text = text_of(feed.emit())
-        if text is None:
-            return
-        frame = json.loads(text)
-        if frame["type"] == "snapshot":
-            self.rows = frame["rows"]
-        else:
-            assert (frame["type"], frame["seq"]) == ("alert", self.seq + 1)
-            self.rows = [*self.rows, *frame["rows"]][-ROWS_HELD:]
-        self.seq = frame["seq"]
+def follow(copy: FeedCopy, feed: EventStream) -> None:
+    text = text_of(feed.emit())
+    if text is not None:
+        copy.apply(text)
 
 
 def test_nothing_goes_out_before_the_lists_of_all_shards_were_read() -> None:
@@ -182,12 +168,12 @@ def test_in_whatever_order_blocks_come_a_client_ends_with_the_newest_in_order(
     ]
     arrivals = [*blocks, *blocks]
     random.Random(seed).shuffle(arrivals)
-    feed, client = stream(), ListCopy()
+    feed, client = stream(), FeedCopy()
     read(feed)
     for (shard, block), emit in zip(arrivals, emits, strict=False):
         feed.offer(shard, block)
         if emit:
-            client.follow(feed)
-    client.follow(feed)
+            follow(client, feed)
+    follow(client, feed)
     happened = [1_000.0 * tick + index for tick, size in enumerate(sizes, 1) for index in range(size)]
-    assert [row[1] for row in client.rows] == happened[-ROWS_HELD:]
+    assert [row[1] for row in client.table] == happened[-ROWS_HELD:]

@@ -7,7 +7,8 @@ import msgspec
 from marketdata.schema.boards import TOP_GAINERS
 from tests.support.deadlines import eventually
 from tests.support.feeds import CATALOG
-from tests.unit.widgets.fakes import FeedCopy, MemorySink, ReadingClient
+from tests.support.reference_client import FeedCopy
+from tests.unit.widgets.fakes import MemorySink, ReadingClient
 from tests.unit.widgets.hub.hub_rig import BOARD, STORED, HubRig, quotes
 from widgets.data_state import DataState
 from widgets.hub.switchboard import SNAPSHOT_SECONDS

@@ -19,7 +19,7 @@ Trade = tuple[int, int, float, float]
 
 
 def stream() -> TapeStream:
-    return TapeStream(feed_of("trades:AAPL"), "1", ManualClock())
+    return TapeStream(feed_of("trades:AAPL"), 1, ManualClock())
 
 
 def tape(*trades: Trade) -> StoredTape:
