@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.bench import burst, listener, listener_publish, memory, reference, stages, system
+from tests.bench import burst, fanout, listener, listener_publish, memory, reference, stages, system
 from tests.bench.rows import Row, to_json, to_table
 
 BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
@@ -26,6 +26,9 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "burst": burst.burst,
     "cold_start": reference.cold_start,
     "memory": memory.memory,
+    "fanout": fanout.fanout,
+    "fanout_4hz": fanout.fanout_4hz,
+    "fanout_small": fanout.fanout_small,
 }
 
 

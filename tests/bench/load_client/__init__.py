@@ -5,7 +5,7 @@ browsers and programs send them.
 """
 
 from tests.bench.load_client.build import CompilerMissingError, build
-from tests.bench.load_client.driver import Group, LoadClient, LoadClientError, Report, Times, most_clients
+from tests.bench.load_client.driver import Group, LoadClient, LoadClientError, Report, Times, descriptor_limit
 from tests.bench.load_client.requests import Login, handshake
 
 __all__ = [
@@ -17,6 +17,6 @@ __all__ = [
     "Report",
     "Times",
     "build",
+    "descriptor_limit",
     "handshake",
-    "most_clients",
 ]

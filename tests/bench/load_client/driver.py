@@ -4,6 +4,7 @@ import contextlib
 import os
 import resource
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -174,7 +175,7 @@ class LoadClient:
         return answer
 
 
-def most_clients(wanted: int) -> int:
-    """How many of the wanted clients the descriptors of one process allow."""
+def descriptor_limit() -> int:
+    """How many clients the descriptors of one process allow."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard - SPARE_DESCRIPTORS)
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard - SPARE_DESCRIPTORS
