@@ -9,7 +9,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.bench import burst, fanout, listener, listener_publish, memory, reference, stages, system
+from tests.bench import (
+    burst,
+    disturbances,
+    entrances,
+    fanout,
+    listener,
+    listener_publish,
+    memory,
+    reference,
+    stages,
+    system,
+)
 from tests.bench.rows import Row, to_json, to_table
 
 BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
@@ -29,6 +40,14 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "fanout": fanout.fanout,
     "fanout_4hz": fanout.fanout_4hz,
     "fanout_small": fanout.fanout_small,
+    "connect": entrances.connect,
+    "connect_postgresql": entrances.connect_postgresql,
+    "connect_all": entrances.connect_all,
+    "memory_connection": entrances.memory_connection,
+    "stalled": disturbances.stalled,
+    "hostile": disturbances.hostile,
+    "overload": disturbances.overload,
+    "shutdown": disturbances.shutdown,
 }
 
 

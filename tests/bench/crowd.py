@@ -196,7 +196,7 @@ def most_clients(wanted: int) -> int:
 def _arrived(group: Group) -> int:
     """How many of a group have their feeds, or will never have."""
     lost = group.failed + group.violations + sum(group.refusals.values()) + sum(group.closes.values())
-    return group.ready + group.cuts + lost
+    return (group.ready if group.feeds else group.open) + group.cuts + lost
 
 
 @contextlib.contextmanager

@@ -62,7 +62,8 @@ def _boards(name: str, wanted: int, hz: int) -> Row:
     clients = most_clients(wanted)
     with running_crowd("boards", hz) as crowd:
         window = _measured(crowd, clients, FEEDS, FANOUT_SECONDS)
-    deflated, plain = (kilobytes(window.groups[group], window) for group in (BROWSERS, PROGRAMS))
+    browsers, programs = window.groups[BROWSERS], window.groups[PROGRAMS]
+    deflated, plain = kilobytes(browsers, window), kilobytes(programs, window)
     longest = max(group.latencies.max_ms for group in window.groups.values())
     bare = bare_p99_ms(clients, hz, int(1000 * plain / hz))
     return judged(
@@ -98,7 +99,7 @@ def _measured(crowd: Crowd, clients: int, feeds: Sequence[str], seconds: float) 
 def served_conditions(
     window: Window, clients: int, wanted: int, changes_per_second: float
 ) -> list[Condition]:
-    """All clients are there and heard of nearly every tick, none has a fault, and the load client had time."""
+    """All clients are there and heard nearly every tick without a fault, and the load client had time."""
     groups = window.groups.values()
     ready = sum(group.ready for group in groups)
     least = min(group.least_changes for group in groups)
@@ -134,8 +135,6 @@ def kilobytes(group: Group, window: Window) -> float:
 def described(window: Window) -> str:
     """Clients and cost."""
     clients = sum(group.ready for group in window.groups.values())
-    return (
-        f"{clients:,} clients for {window.seconds:.0f} s; core shares (with softirq): web {window.web_share:.2f} "
-        f"+ {window.web_softirq_share:.2f}, load client {window.client_share:.2f} "
-        f"+ {window.client_softirq_share:.2f}"
-    )
+    web = f"web {window.web_share:.2f} + {window.web_softirq_share:.2f}"
+    load = f"load client {window.client_share:.2f} + {window.client_softirq_share:.2f}"
+    return f"{clients:,} clients for {window.seconds:.0f} s; share of a core, with softirq: {web}, {load}"

@@ -121,7 +121,7 @@ bool write_unsent(struct connection *connection)
 
 void queue_bytes(struct connection *connection, const void *bytes, size_t size)
 {
-    uint8_t *grown = realloc(connection->unsent, connection->unsent_size + size);
+    uint8_t *grown = realloc(connection->unsent, connection->unsent_size + size + 1); /* never of no bytes */
     if (!grown)
         fatal("no memory to send");
     memcpy(grown + connection->unsent_size, bytes, size);

@@ -44,6 +44,7 @@ class Group(msgspec.Struct, frozen=True):
     its first snapshots, `latencies` from the market time of a change to its last byte.
     """
 
+    feeds: int
     begun: int
     waiting: int
     open: int

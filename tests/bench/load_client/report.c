@@ -47,10 +47,10 @@ static void print_group(FILE *to, const struct group *group)
     range_of_changes(group, &least, &most);
     print_text(to, group->name);
     fprintf(to,
-            ":{\"begun\":%u,\"waiting\":%u,\"open\":%u,\"ready\":%u,\"deflating\":%u,\"gaps\":%u,"
+            ":{\"feeds\":%u,\"begun\":%u,\"waiting\":%u,\"open\":%u,\"ready\":%u,\"deflating\":%u,\"gaps\":%u,"
             "\"repeated_snapshots\":%u,\"corrupt\":%u,\"violations\":%u,\"errors\":%u,\"failed\":%u,\"cuts\":%u,"
             "\"bytes\":%llu,\"frames\":%llu,\"changes\":%llu,\"least_changes\":%llu,\"most_changes\":%llu",
-            group->begun, group->waiting, group->open, group->ready, group->deflating, group->gaps,
+            group->feeds, group->begun, group->waiting, group->open, group->ready, group->deflating, group->gaps,
             group->repeated_snapshots, group->corrupt, group->violations, group->errors, group->failed,
             group->cuts, (unsigned long long)group->bytes, (unsigned long long)group->frames,
             (unsigned long long)group->changes, (unsigned long long)least, (unsigned long long)most);

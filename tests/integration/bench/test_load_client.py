@@ -241,6 +241,15 @@ async def test_a_client_that_is_served_less_than_the_others_is_seen(program: Pat
     assert group.faults == 0
 
 
+async def test_a_client_may_send_nothing_after_the_handshake(program: Path) -> None:
+    async with serving(sending(close(1001))) as port:
+        with LoadClient.running(program, port) as client:
+            client.add_group("all", [handshake(port, [])], [], feeds=0)
+            client.connect("all", 2, per_second=1000)
+            group = await seen(client, lambda group: group.closes == {1001: 2})
+    assert group.failed == 0
+
+
 async def test_a_ping_of_the_server_is_answered(program: Path) -> None:
     answers: list[bytes] = []
 
