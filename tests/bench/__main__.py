@@ -32,6 +32,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "processor_quotes": stages.processor_quotes,
     "scanner_tick": stages.scanner_tick,
     "latency": system.latency,
+    "latency_crowd": system.latency_crowd,
     "pipeline": system.pipeline,
     "pipeline_redis": system.pipeline_redis,
     "burst": burst.burst,

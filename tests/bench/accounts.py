@@ -5,11 +5,28 @@ the environment.
 """
 
 import os
+import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import django
 import msgspec
+
+from mdp_site.dev.demo.plan import ROOT
+from tests.bench.load_client import Login
+
+
+def make_logins(count: int, environment: Mapping[str, str]) -> list[Login]:
+    """Users with a session and a token each, in the database of the environment."""
+    with tempfile.TemporaryDirectory(prefix="mdp-logins-") as folder:
+        path = Path(folder) / "logins"
+        command = [sys.executable, "-m", "tests.bench.accounts", str(count), str(path)]
+        done = subprocess.run(command, env=dict(environment), cwd=ROOT, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise AssertionError(f"no logins were made:\n{done.stdout.decode()}")
+        return [Login(*msgspec.json.decode(line)) for line in path.read_bytes().splitlines()]
 
 
 def main(count: int, path: Path) -> None:

@@ -21,6 +21,7 @@ import psutil
 
 from marketdata.runtime.processes import ending_with_parent
 from mdp_site.dev.demo.plan import ROOT
+from tests.bench.accounts import make_logins
 from tests.bench.cores import cpu_seconds, pin, softirq_seconds, web_and_client_core
 from tests.bench.load_client import Group, LoadClient, Login, Report, build, descriptor_limit, handshake
 from tests.bench.load_client.driver import Positions
@@ -89,9 +90,9 @@ class Crowd:
         """Define a group of `BROWSERS` (sessions, compression) or `PROGRAMS` (tokens) on some feeds."""
         port = self.site.port
         if headers == BROWSERS:
-            requests = [handshake(port, browser_headers(port, login)) for login in self._logins]
+            requests = [handshake(port, browser_headers(port, login.session_key)) for login in self._logins]
         else:
-            requests = [handshake(port, program_headers(login)) for login in self._logins]
+            requests = [handshake(port, program_headers(login.token)) for login in self._logins]
         self.client.add_group(name, requests, subscriptions(feeds), feeds=len(feeds))
 
     def connect(
@@ -179,17 +180,6 @@ def running_crowd(kind: str, hz: float, database_url: str | None = None) -> Iter
             LoadClient.running(program, site.port, positions=positions, core=client_core)
         )
         yield Crowd(site, client, logins, (web_core, client_core))
-
-
-def make_logins(count: int, environment: Mapping[str, str]) -> list[Login]:
-    """Users with a session and a token each, in the database of the environment."""
-    with tempfile.TemporaryDirectory(prefix="mdp-logins-") as folder:
-        path = Path(folder) / "logins"
-        command = [sys.executable, "-m", "tests.bench.accounts", str(count), str(path)]
-        done = subprocess.run(command, env=dict(environment), cwd=ROOT, stdout=subprocess.PIPE, check=False)
-        if done.returncode:
-            raise AssertionError(f"no logins were made:\n{done.stdout.decode()}")
-        return [Login(*msgspec.json.decode(line)) for line in path.read_bytes().splitlines()]
 
 
 def most_clients(wanted: int) -> int:

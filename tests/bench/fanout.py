@@ -47,8 +47,6 @@ def fanout_small() -> Row:
         "fanout_small",
         worst_p99_ms(window),
         100,
-        limit=1000 / hz,
-        limit_is="the interval of a tick",
         conditions=[
             *served_conditions(window, clients, SMALL_CLIENTS, len(QUOTES) * hz),
             web_condition(window, SMALL_WEB_BUDGET),

@@ -35,7 +35,7 @@ def handshake(port: int, headers: Iterable[tuple[str, str]]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def browser_headers(port: int, login: Login) -> list[tuple[str, str]]:
+def browser_headers(port: int, session_key: str) -> list[tuple[str, str]]:
     """What Chromium adds: the cookie, the origin of the page, and the offer of compression."""
     return [
         ("Pragma", "no-cache"),
@@ -44,11 +44,11 @@ def browser_headers(port: int, login: Login) -> list[tuple[str, str]]:
         ("Origin", f"http://127.0.0.1:{port}"),
         ("Accept-Encoding", "gzip, deflate, br, zstd"),
         ("Accept-Language", "en-US,en;q=0.9"),
-        ("Cookie", f"mdp_session={login.session_key}"),
+        ("Cookie", f"mdp_session={session_key}"),
         ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
     ]
 
 
-def program_headers(login: Login) -> list[tuple[str, str]]:
+def program_headers(token: str) -> list[tuple[str, str]]:
     """What a program sends that has a token and does not compress."""
-    return [("Authorization", f"Bearer {login.token}")]
+    return [("Authorization", f"Bearer {token}")]
