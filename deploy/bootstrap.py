@@ -36,7 +36,14 @@ LOCKED = {
     "tools": ("--group", "tools"),
     "node": ("--group", "node"),
 }
-DEBIAN_PACKAGES = {"rabbitmq-server": "/usr/sbin/rabbitmq-server", "chromium": "/usr/bin/chromium"}
+# Each with a file that shows that it is there. The load client of the benchmarks is compiled when it is used.
+DEBIAN_PACKAGES = {
+    "rabbitmq-server": "/usr/sbin/rabbitmq-server",
+    "chromium": "/usr/bin/chromium",
+    "gcc": "/usr/bin/gcc",
+    "libc6-dev": "/usr/include/stdio.h",
+    "zlib1g-dev": "/usr/include/zlib.h",
+}
 
 
 class BootstrapError(Exception):

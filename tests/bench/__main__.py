@@ -9,7 +9,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.bench import burst, listener, listener_publish, memory, reference, stages, system
+from tests.bench import (
+    burst,
+    disturbances,
+    entrances,
+    fanout,
+    listener,
+    listener_publish,
+    memory,
+    reference,
+    stages,
+    system,
+)
 from tests.bench.rows import Row, to_json, to_table
 
 BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
@@ -21,11 +32,23 @@ BENCHMARKS: Final[Mapping[str, Callable[[], Row | list[Row]]]] = {
     "processor_quotes": stages.processor_quotes,
     "scanner_tick": stages.scanner_tick,
     "latency": system.latency,
+    "latency_crowd": system.latency_crowd,
     "pipeline": system.pipeline,
     "pipeline_redis": system.pipeline_redis,
     "burst": burst.burst,
     "cold_start": reference.cold_start,
     "memory": memory.memory,
+    "fanout": fanout.fanout,
+    "fanout_4hz": fanout.fanout_4hz,
+    "fanout_small": fanout.fanout_small,
+    "connect": entrances.connect,
+    "connect_postgresql": entrances.connect_postgresql,
+    "connect_all": entrances.connect_all,
+    "memory_connection": entrances.memory_connection,
+    "stalled": disturbances.stalled,
+    "hostile": disturbances.hostile,
+    "overload": disturbances.overload,
+    "shutdown": disturbances.shutdown,
 }
 
 

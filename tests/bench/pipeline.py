@@ -24,9 +24,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
 from mdp_site.dev.demo.environment import LOOPBACK, Ports, build_environment, load_secrets
-from mdp_site.dev.demo.plan import LOAD_REFERENCE, MANAGE, MIGRATE, ROOT, PlannedProcess, market, platform
+from mdp_site.dev.demo.plan import LOAD_REFERENCE, MIGRATE, ROOT, PlannedProcess, market, platform
 from mdp_site.dev.demo.readiness import until_ready
 from mdp_site.dev.demo.supervisor import child_environment
+from tests.bench.accounts import make_logins
 from tests.support.services import RabbitMQServer, ValkeyServer, free_ports_in_a_row
 
 BOARDS: Final = ("scanners:top_gainers", "scanners:top_gappers", "scanners:top_volume")
@@ -122,13 +123,23 @@ class Pipeline:
         pids = {status.name: status.pid for status in self._manager.statuses()} | dict(self._servers)
         return {name: cpu_of_tree(pid) for name, pid in pids.items() if pid is not None}
 
+    @property
+    def web_port(self) -> int:
+        """The port of the web process."""
+        return self._ports.web
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        """An API token of each user."""
+        return self._tokens
+
     @contextlib.asynccontextmanager
     async def client(self, user: int = 0) -> AsyncIterator[ClientConnection]:
         """A program's connection to the Widget Data Service, on behalf of one of the users."""
         async with connect(
-            f"ws://{LOOPBACK}:{self._ports.web}/ws/",
+            f"ws://{LOOPBACK}:{self.web_port}/ws/",
             subprotocols=["mdp.v2"],  # type: ignore[list-item]
-            additional_headers={"Authorization": f"Bearer {self._tokens[user]}"},
+            additional_headers={"Authorization": f"Bearer {self.tokens[user]}"},
             max_size=None,
         ) as socket:
             yield socket
@@ -162,7 +173,7 @@ async def running_pipeline(
             settings["MDQ_URL"] = broker.url
         environment = child_environment({}, settings)
         await asyncio.to_thread(_run, MIGRATE, environment)
-        tokens = [await asyncio.to_thread(_make_token, f"bench{n}", environment) for n in range(users)]
+        tokens = [login.token for login in await asyncio.to_thread(make_logins, users, environment)]
         manager = ProcessManager(state / "pids.json")
         try:
             simulator = market(ports)
@@ -197,8 +208,9 @@ async def board_updates(socket: ClientConnection, counts: Counter[str]) -> None:
         if frame["type"] not in {"snapshot", "delta"}:
             continue
         feed, epoch, sequence = frame["feed"], frame["epoch"], frame["seq"]
-        if frame["type"] == "delta" and newest.get(feed) != (epoch, sequence - 1):
-            raise AssertionError(f"{feed}: delta {sequence} after {newest.get(feed)}")
+        before = epoch, frame.get("prev", sequence - 1)
+        if frame["type"] == "delta" and newest.get(feed) != before:
+            raise AssertionError(f"{feed}: delta {sequence} after {newest.get(feed)}, not after {before}")
         newest[feed] = (epoch, sequence)
         counts[feed] += 1
 
@@ -246,11 +258,3 @@ def _run(command: Iterable[str], environment: Mapping[str, str]) -> str:
     if done.returncode:
         raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
     return done.stdout
-
-
-def _make_token(user: str, environment: Mapping[str, str]) -> str:
-    create_user = (
-        f"from django.contrib.auth import get_user_model; get_user_model().objects.create_user({user!r})"
-    )
-    _run((*MANAGE, "shell", "--verbosity", "0", "--command", create_user), environment)
-    return _run((*MANAGE, "create_api_token", user), environment).strip().splitlines()[-1].split()[-1]

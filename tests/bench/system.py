@@ -5,16 +5,30 @@ import contextlib
 import functools
 import os
 import statistics
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from marketdata.units import NS_PER_MS
+from tests.bench.crowd import subscriptions
 from tests.bench.listener import bare_limit
-from tests.bench.pipeline import MIX, Pipeline, Window, board_updates, running_pipeline, window_between
+from tests.bench.load_client import LoadClient, build, handshake
+from tests.bench.load_client.requests import program_headers
+from tests.bench.pipeline import (
+    BOARDS,
+    MIX,
+    Pipeline,
+    Window,
+    board_updates,
+    running_pipeline,
+    window_between,
+)
 from tests.bench.rows import Row, duration_row, rate_row
 from tests.bench.search import RateSearch
 
@@ -29,6 +43,10 @@ NEXT_ATTEMPT: Final = 0.9  # of a rate that held for some seconds and not for a 
 PIPELINE_BUDGET: Final = 400_000
 LATENCY_RATE: Final = 20_000
 LATENCY_SAMPLES: Final = 5_000
+CROWD: Final = 500
+CROWD_CONNECTS_PER_SECOND: Final = 100
+CONNECTIONS_PER_USER: Final = 20
+MASK_COLUMNS: Final = 30
 LATENCY_SYMBOLS: Final = 200  # the most that one message may subscribe to
 PUBLISH_INTERVAL_MS: Final = 250
 
@@ -127,27 +145,54 @@ def _describe(window: Window, frames: Counter[str]) -> str:
 
 def latency() -> list[Row]:
     """Received by the listener to frame at the client, at 20,000 events/s, publish interval included."""
-    samples = asyncio.run(_latencies())
+    return _latency_rows("latency", asyncio.run(_latencies(0)), "alone")
+
+
+def latency_crowd() -> list[Row]:
+    """The same while 500 other clients have three boards."""
+    return _latency_rows("latency_crowd", asyncio.run(_latencies(CROWD)), f"beside {CROWD} clients of boards")
+
+
+def _latency_rows(name: str, samples: list[float], circumstance: str) -> list[Row]:
     cuts = statistics.quantiles(samples, n=100)
-    note = f"{len(samples):,} rows of {LATENCY_SYMBOLS} quote feeds, through RabbitMQ"
+    note = f"{len(samples):,} rows of {LATENCY_SYMBOLS} quote feeds, through RabbitMQ, {circumstance}"
     limit_is = "the publish interval alone"
     return [
         duration_row(
-            "latency_p50", cuts[49], PUBLISH_INTERVAL_MS / 2, budget=180, limit_is=limit_is, note=note
+            f"{name}_p50", cuts[49], PUBLISH_INTERVAL_MS / 2, budget=180, limit_is=limit_is, note=note
         ),
         duration_row(
-            "latency_p99", cuts[98], PUBLISH_INTERVAL_MS * 0.99, budget=400, limit_is=limit_is, note=note
+            f"{name}_p99", cuts[98], PUBLISH_INTERVAL_MS * 0.99, budget=400, limit_is=limit_is, note=note
         ),
     ]
 
 
-async def _latencies() -> list[float]:
+async def _latencies(others: int) -> list[float]:
+    users = 1 + -(-others // CONNECTIONS_PER_USER)
     async with (
-        running_pipeline("rabbitmq", events_per_second=LATENCY_RATE) as running,
+        running_pipeline("rabbitmq", events_per_second=LATENCY_RATE, users=users) as running,
         running.client() as socket,
     ):
-        await asyncio.sleep(SETTLE_SECONDS)
-        return await asyncio.wait_for(_received_ages(running, socket), timeout=120)
+        with _crowd(running, others):
+            await asyncio.sleep(SETTLE_SECONDS)
+            return await asyncio.wait_for(_received_ages(running, socket), timeout=120)
+
+
+@contextlib.contextmanager
+def _crowd(running: Pipeline, clients: int) -> Iterator[None]:
+    """Programs that have the boards meanwhile, and must be there in the end."""
+    with tempfile.TemporaryDirectory(prefix="mdp-bench-") as folder:
+        port = running.web_port
+        with LoadClient.running(build(Path(folder)), port) as client:
+            headers = [program_headers(token) for token in running.tokens[1:]] or [[]]
+            requests = [handshake(port, each) for each in headers]
+            client.add_group("crowd", requests, subscriptions(BOARDS), feeds=len(BOARDS))
+            if clients:
+                client.connect("crowd", clients, per_second=CROWD_CONNECTS_PER_SECOND)
+            yield
+            group = client.report().groups["crowd"]
+            if group.ready < clients:
+                raise AssertionError(f"{group.ready} of {clients} clients are there: {group.first_fault}")
 
 
 async def _received_ages(running: Pipeline, socket: ClientConnection) -> list[float]:
@@ -157,25 +202,39 @@ async def _received_ages(running: Pipeline, socket: ClientConnection) -> list[fl
     """
     symbols = await _traded_symbols(socket)
     await socket.send(_message("subscribe", [f"quote:{symbol}" for symbol in symbols]))
-    position: dict[str, int] = {}
+    columns: dict[str, list[str]] = {}
     known: dict[str, float] = {}
     ages: list[float] = []
     async for text in socket:
         now_ms = time.time_ns() / NS_PER_MS
         frame: dict[str, Any] = msgspec.json.decode(text)
-        if not str(frame.get("feed", "")).startswith("quote:"):
+        if not str(frame.get("feed", "")).startswith("quote:") or frame["type"] not in {"snapshot", "delta"}:
             continue
         feed = frame["feed"]
         if frame["type"] == "snapshot":
-            position[feed] = 1 + frame["columns"].index("received_timestamp")
-        for row in frame["rows"]:
-            received_ms = row[position[feed]]
+            columns[feed] = frame["columns"]
+        for received_ms in changed_values(frame, columns[feed], "received_timestamp"):
             if frame["type"] == "delta" and received_ms != known.get(feed):
                 ages.append(now_ms - received_ms)
             known[feed] = received_ms
         if len(ages) >= LATENCY_SAMPLES:
             return ages
     raise AssertionError("the server closed the connection")
+
+
+def changed_values(frame: Mapping[str, Any], columns: Sequence[str], name: str) -> Iterator[Any]:
+    """The values of one column in a frame: of its whole rows, and of its changed cells (docs/protocol.md)."""
+    column = columns.index(name)
+    for row in frame["rows"]:
+        yield row[1 + column]
+    mask_count = -(-len(columns) // MASK_COLUMNS)
+    for entry in frame.get("cells", ()):
+        masks, values = entry[1 : 1 + mask_count], iter(entry[1 + mask_count :])
+        for index in range(len(columns)):
+            if masks[index // MASK_COLUMNS] >> index % MASK_COLUMNS & 1:
+                value = next(values)
+                if index == column:
+                    yield value
 
 
 async def _traded_symbols(socket: ClientConnection) -> list[str]:

@@ -1,0 +1,215 @@
+"""Rows `stalled`, `hostile`, `overload`, `shutdown`: what goes wrong must not reach the other clients."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.bench.crowd import BROWSERS, PROGRAMS, Crowd, most_clients, running_crowd
+from tests.bench.fanout import CLIENT_BUDGET, HELD_SHARE, SETTLE_SECONDS
+from tests.bench.load_client import Group
+from tests.bench.producer import FEEDS
+from tests.bench.rows import Row
+from tests.bench.verdict import Condition, judged
+
+CLIENTS: Final = 10_000
+BAD_SHARE: Final = 0.1
+FLOODERS: Final = 20
+STALLED: Final = "stalled"
+SLOW: Final = "slow"
+FLOODING: Final = "flooding"
+OTHERS: Final = (BROWSERS, PROGRAMS)
+STALL_SECONDS: Final = 30
+"""After which a client that cannot be written to is cut off."""
+CUT_WITHIN_SECONDS: Final = 5
+LONGEST_STALL_SECONDS: Final = 60
+KERNEL_KB_BUDGET: Final = 300
+PAUSE_SECONDS: Final = 5
+WATCHED_SECONDS: Final = 20
+PAGE_BYTES: Final = 4_096
+STOP_SECONDS: Final = 10
+FULL_SHARE: Final = 0.9
+"""Of the most that the kernel held. From then on, it takes no more for clients that do not read."""
+
+
+def stalled() -> Row:
+    """1,000 of 10,000 clients read nothing: p99 of the others, the kernel's memory, the end of the 1,000."""
+    clients = most_clients(CLIENTS)
+    bad = int(clients * BAD_SHARE)
+    with running_crowd("boards", 1) as crowd:
+        crowd.add_group(STALLED, BROWSERS, FEEDS)
+        _fill(crowd, clients, {STALLED: bad})
+        held = kernel_bytes()
+        crowd.client.begin_window()
+        crowd.client.behave(STALLED, "stall")
+        course = _until_cut(crowd, bad, held)
+        groups = crowd.client.report().groups
+    kernel_kb = course.most_bytes / 1000 / max(1, bad)
+    latest = course.full_after_seconds + STALL_SECONDS + CUT_WITHIN_SECONDS
+    return judged(
+        "stalled",
+        _p99_ms(groups),
+        1000,
+        conditions=[
+            *_undisturbed(groups, clients, clients - bad),
+            Condition(
+                kernel_kb <= KERNEL_KB_BUDGET, f"kernel <= {KERNEL_KB_BUDGET} kB each ({kernel_kb:.0f})"
+            ),
+            Condition(
+                course.cut_after_seconds <= latest,
+                f"{bad:,} cut off after <= {latest:.0f} s (after {course.cut_after_seconds:.0f} s)",
+            ),
+        ],
+        note=f"{bad:,} of {clients:,} read nothing; {kernel_kb:.0f} kB each in the kernel after "
+        f"{course.full_after_seconds:.0f} s; all cut off after {course.cut_after_seconds:.0f} s",
+    )
+
+
+def hostile() -> Row:
+    """10 % of the clients read a byte a second, and some flood: the p99 of the others."""
+    clients = most_clients(CLIENTS)
+    slow, flooding = int(clients * BAD_SHARE), min(FLOODERS, clients // 10)
+    with running_crowd("boards", 1) as crowd:
+        for name in (SLOW, FLOODING):
+            crowd.add_group(name, BROWSERS, FEEDS)
+        _fill(crowd, clients, {SLOW: slow, FLOODING: flooding})
+        crowd.client.behave(SLOW, "trickle")
+        crowd.client.behave(FLOODING, "flood")
+        window = crowd.measure(WATCHED_SECONDS)
+    groups = window.groups
+    share = window.client_share + window.client_softirq_share
+    least = min(groups[name].least_changes for name in OTHERS)
+    needed = HELD_SHARE * len(FEEDS) * window.seconds
+    return judged(
+        "hostile",
+        _p99_ms(groups),
+        1000,
+        conditions=[
+            *_undisturbed(groups, clients, clients - slow - flooding),
+            Condition(least >= needed, f">= {needed:.0f} changes for each of the others (least {least})"),
+            Condition(groups[FLOODING].open == 0, f"flooders are cut off ({groups[FLOODING].open} are not)"),
+            Condition(share <= CLIENT_BUDGET, f"load client <= {CLIENT_BUDGET} core ({share:.2f})"),
+        ],
+        note=f"{slow:,} of {clients:,} read a byte a second, {flooding} send without pause; closed with "
+        f"{dict(groups[FLOODING].closes)}",
+    )
+
+
+def overload() -> Row:
+    """The web process stands still for 5 s: seconds until what it sends is fresh again."""
+    clients = most_clients(CLIENTS)
+    with running_crowd("boards", 1) as crowd:
+        _fill(crowd, clients, {})
+        with crowd.stopped():
+            time.sleep(PAUSE_SECONDS)
+        resumed = time.monotonic()
+        old_until, oldest_ms = resumed, 0
+        while time.monotonic() < resumed + WATCHED_SECONDS:
+            groups = crowd.measure(0.5).groups
+            longest_ms = max(groups[name].latencies.max_ms for name in OTHERS)
+            oldest_ms = max(oldest_ms, longest_ms)
+            if longest_ms >= 1000:
+                old_until = time.monotonic()
+        groups = crowd.client.report().groups
+    allowed_ms = 1000 * (PAUSE_SECONDS + 3)
+    return judged(
+        "overload",
+        old_until - resumed,
+        3,
+        unit="s",
+        conditions=[
+            *_undisturbed(groups, clients, clients),
+            Condition(
+                oldest_ms <= allowed_ms, f"nothing older than {allowed_ms:,} ms is sent ({oldest_ms:,})"
+            ),
+        ],
+        note=f"{clients:,} clients; stopped for {PAUSE_SECONDS} s; oldest {oldest_ms:,} ms",
+    )
+
+
+def shutdown() -> Row:
+    """SIGTERM with 10,000 clients: seconds until the process has ended, and all clients know why."""
+    clients = most_clients(CLIENTS)
+    with running_crowd("boards", 1) as crowd:
+        _fill(crowd, clients, {})
+        started = time.monotonic()
+        code = crowd.site.end()
+        seconds = time.monotonic() - started
+        groups = crowd.client.report().groups
+    told = sum(group.closes.get(1012, 0) for group in groups.values())
+    return judged(
+        "shutdown",
+        seconds,
+        STOP_SECONDS,
+        unit="s",
+        conditions=[
+            Condition(clients == CLIENTS, f"{CLIENTS:,} clients"),
+            Condition(told == clients, f"all closed with 1012 ({told:,} of {clients:,})"),
+            Condition(code == 0, f"exit code 0 ({code})"),
+        ],
+        note=f"{clients:,} clients",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Clients that do not read: memory of the kernel, when it was full, and when all were cut off."""
+
+    most_bytes: int
+    full_after_seconds: float
+    cut_after_seconds: float
+
+
+def _until_cut(crowd: Crowd, bad: int, held: int) -> _Course:
+    """Watch the kernel's memory and the descriptors of the web process.
+
+    A client that does not read would not hear of its end.
+    """
+    started = time.monotonic()
+    connected = crowd.web.num_fds()
+    history: list[tuple[float, int]] = []
+    while True:
+        seconds = time.monotonic() - started
+        history.append((seconds, kernel_bytes() - held))
+        if crowd.web.num_fds() <= connected - bad or seconds > LONGEST_STALL_SECONDS:
+            break
+        time.sleep(0.5)
+    most = max(size for _at, size in history)
+    full = next(at for at, size in history if size >= FULL_SHARE * most)
+    cut_after = seconds if seconds <= LONGEST_STALL_SECONDS else float("inf")
+    return _Course(most, full, cut_after)
+
+
+def kernel_bytes() -> int:
+    """What all TCP sockets of the machine hold in the kernel, by its own count of pages."""
+    for line in Path("/proc/net/sockstat").read_text().splitlines():
+        if line.startswith("TCP:"):
+            words = line.split()
+            return int(words[words.index("mem") + 1]) * PAGE_BYTES
+    raise AssertionError("/proc/net/sockstat does not count TCP")
+
+
+def _fill(crowd: Crowd, clients: int, bad: Mapping[str, int]) -> None:
+    """Connect the clients, of which some will be bad, and let the load settle."""
+    good = clients - sum(bad.values())
+    for name in OTHERS:
+        crowd.add_group(name, name, FEEDS)
+    crowd.connect({BROWSERS: good // 2, PROGRAMS: good - good // 2, **bad})
+    crowd.measure(SETTLE_SECONDS)
+
+
+def _p99_ms(groups: Mapping[str, Group]) -> float:
+    return max(groups[name].latencies.p99_ms for name in OTHERS)
+
+
+def _undisturbed(groups: Mapping[str, Group], clients: int, good: int) -> list[Condition]:
+    """All good clients are there, and none of them has a fault."""
+    ready = sum(groups[name].ready for name in OTHERS)
+    faults = sum(groups[name].faults for name in OTHERS)
+    first = next((groups[name].first_fault for name in OTHERS if groups[name].first_fault), "")
+    return [
+        Condition(clients == CLIENTS, f"{CLIENTS:,} clients (only {clients:,} were possible)"),
+        Condition(ready == good, f"the others have their feeds ({ready:,} of {good:,})"),
+        Condition(not faults, f"no fault of the others ({faults:,}; the first: {first})"),
+    ]
