@@ -23,13 +23,15 @@ RECENT_SECONDS: Final = 5.0
 class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
     """The wanted state. Until one is stored, the provider's own settings say what to listen to."""
 
-    running: Annotated[bool, setting("Whether to be connected to the feed.")]
-    feed: Annotated[str, setting("The provider's feed, by name or by address.")]
-    market: Annotated[str, setting("The market of the feed.")]
-    subscriptions: Annotated[tuple[str, ...], setting("The subscriptions, in the words of the provider.")]
+    running: Annotated[bool, setting("Whether to be connected to the feed.", variable=None)]
+    feed: Annotated[str, setting("The provider's feed, by name or by address.", variable=None)]
+    market: Annotated[str, setting("The market of the feed.", variable=None)]
+    subscriptions: Annotated[
+        tuple[str, ...], setting("The subscriptions, in the words of the provider.", variable=None)
+    ]
     session: Annotated[
         int,
-        setting("A number that rises asks for a new connection.", minimum=0),
+        setting("A number that rises asks for a new connection.", variable=None, minimum=0),
     ] = 0
 
     @property
