@@ -75,7 +75,8 @@ class Listener:
             backoff=broker_backoff or Backoff(initial_seconds=0.1, maximum_seconds=2.0),
         )
         reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
-        steered = SteeredListener(provider, reporter, on_target=on_target)
+        own = wanted or ListenerWanted(running=True, feed="", market="", subscriptions=())
+        steered = SteeredListener(provider, reporter, own, on_target=on_target)
         self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:

@@ -65,7 +65,7 @@ def test_a_declaration_has_all_there_is_to_say() -> None:
 
 def test_the_variable_has_the_name_of_the_field_unless_another_one_is_given() -> None:
     assert list(variables([Oven])) == ["OVEN_HEAT", "OVEN_LIGHT", "OVEN_MODE", "RACKS", "PROGRAMS"]
-    assert set(variables([ListenerWanted])) == set(), "the provider's settings say what to listen to"
+    assert list(variables([ListenerWanted])) == ["LOG_LEVEL"], "the provider's settings give the target"
 
 
 def test_services_may_share_a_variable_but_declare_it_alike() -> None:
@@ -224,5 +224,6 @@ def test_a_report_says_what_is_applied_and_what_was_refused() -> None:
 
 
 def test_the_settings_of_the_listener_are_declared_alike() -> None:
-    assert list(declarations(ListenerWanted)) == ["running", "feed", "market", "subscriptions", "session"]
+    expected = ["running", "feed", "market", "subscriptions", "session", "log_level"]
+    assert list(declarations(ListenerWanted)) == expected
     assert declaration(ListenerWanted, "session").accepted == "a whole number from 0"
