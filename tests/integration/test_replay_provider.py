@@ -252,7 +252,7 @@ async def test_the_samples_that_the_provider_publishes_are_read_as_its_documenta
         bodies = [batch.body for batch in batches if batch.queue is queue]
         events = batch_decoder("massive", queue, columns).decode(bodies)
         assert not events.rejected
-        return list(events.symbols), events.lines.T.tolist()
+        return list(events.symbols), events.values.T.tolist()
 
     bar_columns = ("close", "accumulated_volume", "start_timestamp", "end_timestamp")
     assert read(QueueName.AGGREGATE, bar_columns) == (

@@ -62,7 +62,7 @@ class BusiestBar(Analyzer):
     )
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        np.fmax.at(table["busiest_bar_volume"], group.rows, group.lines[VOLUME])
+        np.fmax.at(table["busiest_bar_volume"], group.rows, group.values[VOLUME])
         table.mark(group.rows)
         return ()
 
