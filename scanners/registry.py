@@ -71,12 +71,12 @@ def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
             analyzer.streams,
             analyzer.views,
             analyzer.lists,
-            place=type(analyzer).__module__,
+            module=type(analyzer).__module__,
         )
         for route in all_routes
         for analyzer in route.analyzers
     ]
-    return (*analyzers[:1], Owner("arrival", (RECEIVED,), place=__name__), *analyzers[1:], REFERENCE)
+    return (*analyzers[:1], Owner("arrival", (RECEIVED,), module=__name__), *analyzers[1:], REFERENCE)
 
 
 def schema(all_routes: Iterable[Route]) -> Schema:
