@@ -1,10 +1,15 @@
-"""Keeps the Massive feed connected: one SDK client for each connection, supervised from outside.
+"""Keeps a connection to the Massive feed: each connection is a new client of the vendor's SDK.
 
-The SDK reconnects without a pause, counts reconnections over its whole life, can lose its subscriptions
-in a reconnection, takes a clean close for the end of all work, and retries a refused connection for ever
-in silence. So it may not reconnect at all: each connection is a new client, which gets all channels at once
-and is watched for answers and silence (`connection.py`). After it comes a wait with backoff, or for the
-market's open. `status` and `connection` report what the server does. See docs/provider.md.
+The SDK's own reconnection is not used, because it has these faults:
+
+- it reconnects without a pause, and limits the reconnections of its whole life together;
+- it can lose its subscriptions when it reconnects;
+- it ends for good when the server closes the connection cleanly;
+- it retries a refused connection for ever, and reports nothing.
+
+Instead, `connection.py` runs one client and watches it. When the connection has ended, this module waits,
+with growing delays or until the market opens, and connects again. `status` and `connection` report the state.
+See docs/provider.md.
 """
 
 import asyncio
