@@ -11,7 +11,7 @@ import msgspec
 
 from marketdata.clock import Clock
 from marketdata.control.settings import POLL_SECONDS, replace_wanted
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener.wanted import (
     ListenerActual,
     ListenerWanted,
@@ -49,7 +49,7 @@ class ListenerControl:
         default: ListenerWanted,
         clock: Clock,
         *,
-        validate: Callable[[FeedTarget], None],
+        validate: Callable[[ConnectionTarget], None],
     ) -> None:
         self._records = records
         self._validate = validate
@@ -95,7 +95,7 @@ class ListenerControl:
             after = given | checked | {VERSION: before.version + 1, "session": before.session + new_session}
             wanted = read_settings(encode_settings(after), self._default)
             self._validate(
-                FeedTarget(feed=wanted.feed, market=wanted.market, subscriptions=wanted.subscriptions)
+                ConnectionTarget(feed=wanted.feed, market=wanted.market, subscriptions=wanted.subscriptions)
             )
             return after
 

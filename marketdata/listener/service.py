@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
@@ -57,7 +57,7 @@ class Listener:
         tracing: Tracing | None = None,
         broker_backoff: Backoff | None = None,
         on_frames: Callable[[Sequence[Frame]], object] | None = None,
-        on_target: Callable[[FeedTarget], object] | None = None,
+        on_target: Callable[[ConnectionTarget], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider

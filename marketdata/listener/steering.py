@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import ListenerWanted, encode
 from marketdata.providers.base import Provider
@@ -23,7 +23,7 @@ class SteeredListener:
         reporter: Reporter,
         own: ListenerWanted,
         *,
-        on_target: Callable[[FeedTarget], object] | None = None,
+        on_target: Callable[[ConnectionTarget], object] | None = None,
     ) -> None:
         self._provider = provider
         self._reporter = reporter

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from marketdata.errors import ContentError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener.ledger import ListenerCounters
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
 from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
@@ -41,11 +41,11 @@ class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
     log_level: LogLevelSetting = "INFO"
 
     @property
-    def target(self) -> FeedTarget | None:
+    def target(self) -> ConnectionTarget | None:
         """The target for the provider; None when the listener shall be stopped."""
         if not self.running:
             return None
-        return FeedTarget(
+        return ConnectionTarget(
             feed=self.feed, market=self.market, subscriptions=self.subscriptions, generation=self.session
         )
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
 from marketdata.providers.base import ProviderState
@@ -58,7 +58,7 @@ class ListenerRig:
             MassiveConfiguration(api_key=key, feed=market.address, secure=False, subscriptions=SUBSCRIPTIONS),
             delays=RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),
         )
-        self.targets: list[FeedTarget] = []
+        self.targets: list[ConnectionTarget] = []
         self.listener = Listener(
             self.provider,
             MemoryTransport(),

@@ -18,7 +18,7 @@ from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.feed_clock import FeedClock
-from marketdata.feeds import FeedTarget, StatusEvent
+from marketdata.feeds import ConnectionTarget, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
@@ -73,7 +73,7 @@ class MassiveProvider(BufferedProvider):
         self._market_hours = market_hours
         self._feed_clock = _clock_of(configuration)
         self._shown = TextFilter(configuration.api_key)
-        self._target: FeedTarget | None = FeedTarget(
+        self._target: ConnectionTarget | None = ConnectionTarget(
             feed=configuration.feed, market=configuration.market, subscriptions=configuration.subscriptions
         )
         self._target_changed = asyncio.Event()
@@ -103,7 +103,7 @@ class MassiveProvider(BufferedProvider):
             delay_ms=self._configuration.delay_ms,
         )
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         """Connect to this target from now on; see `marketdata.providers.base.Provider.set_target`."""
         before, connection = self._target, self._connection
         if target == before:
@@ -232,7 +232,7 @@ def _clock_of(configuration: MassiveConfiguration) -> FeedClock:
     )
 
 
-def _differ_in_subscriptions_only(before: FeedTarget, after: FeedTarget | None) -> bool:
+def _differ_in_subscriptions_only(before: ConnectionTarget, after: ConnectionTarget | None) -> bool:
     return after is not None and (before.feed, before.market, before.generation) == (
         after.feed,
         after.market,
