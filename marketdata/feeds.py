@@ -11,7 +11,7 @@ MAX_FRAME_CHARACTERS: Final = 16 * 2**20
 """A longer frame is set aside without being read."""
 
 
-class FeedTarget(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectionTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What the listener connects to, in the provider's own terms. The provider's `validate` checks it.
 
     A target with another `generation` asks for a new connection, even if all else is the same.

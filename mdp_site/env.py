@@ -7,17 +7,24 @@ container platforms provide secrets as files.
 
 import contextlib
 import datetime as dt
-import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from marketdata.errors import ConfigurationError
-from marketdata.runtime.settings import Declaration
+from marketdata.runtime.settings import (
+    ACCEPTED_BOOLEANS,
+    ACCEPTED_LISTS,
+    Declaration,
+    ServiceSettings,
+    parse_boolean,
+    parse_words,
+    variables,
+)
 
 _Value = TypeVar("_Value")
 
@@ -28,9 +35,6 @@ _REDIS_ACCEPTED: Final = {
     },
     "unix": "unix:///path?db=number with a whole number, such as 0",
 }
-
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 
 def rejection(name: str, value: object, accepted: str) -> ConfigurationError:
@@ -73,24 +77,30 @@ class Environment:
 
         return self._read(name, default, parse)
 
-    def declared(self, setting: Declaration) -> Any:
-        """The value of a declared setting (see `marketdata.runtime.settings`)."""
+    def declared(self, services: Iterable[type[ServiceSettings]]) -> Mapping[str, Any]:
+        """The values of the settings that the services declare, by variable.
 
+        See `marketdata.runtime.settings`.
+        """
+        return {name: self._declared(name, setting) for name, setting in variables(services).items()}
+
+    def _declared(self, name: str, setting: Declaration) -> Any:
         def parse(raw: str) -> Any:
             try:
                 return setting.checked(raw)
             except ConfigurationError:
-                raise rejection(setting.variable, raw, setting.accepted) from None
+                raise rejection(name, raw, setting.accepted) from None
 
-        return self._read(setting.variable, setting.default, parse)
+        return self._read(name, setting.default, parse)
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """A boolean: 1, true, yes, on; or 0, false, no, off. Upper and lower case are accepted."""
 
         def parse(raw: str) -> bool:
-            if raw.lower() in _TRUE | _FALSE:
-                return raw.lower() in _TRUE
-            raise rejection(name, raw, "one of " + ", ".join(sorted(_TRUE) + sorted(_FALSE)))
+            try:
+                return parse_boolean(raw)
+            except ValueError:
+                raise rejection(name, raw, ACCEPTED_BOOLEANS) from None
 
         return self._read(name, default, parse)
 
@@ -129,7 +139,14 @@ class Environment:
 
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A list of words, as JSON (`["a","b"]`) or separated by commas (`a,b`)."""
-        return self._read(name, list(default), lambda raw: _parse_words(name, raw))
+
+        def parse(raw: str) -> list[str]:
+            try:
+                return parse_words(raw)
+            except ValueError:
+                raise rejection(name, raw, ACCEPTED_LISTS) from None
+
+        return self._read(name, list(default), parse)
 
     def url(self, name: str, default: str = "", *, schemes: tuple[str, ...]) -> str:
         """A URL with one of the schemes. Errors do not contain the value, since it may contain a password."""
@@ -187,18 +204,6 @@ def _names_redis_database(parts: SplitResult) -> bool:
     if parts.scheme != "unix" and parts.path not in ("", "/"):
         numbers.append(parts.path[1:])
     return all(number.isascii() and number.isdigit() for number in numbers)
-
-
-def _parse_words(name: str, raw: str) -> list[str]:
-    if not raw.startswith("["):
-        return [word.strip() for word in raw.split(",") if word.strip()]
-    try:
-        words = json.loads(raw)
-    except json.JSONDecodeError:
-        words = None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise rejection(name, raw, 'a JSON list of strings (["a","b"]) or words separated by commas (a,b)')
-    return words
 
 
 def _read_secret_file(name: str, path: Path) -> str:

@@ -1,50 +1,66 @@
-"""The files that are generated from the analyzers' declarations, for packages that cannot import these."""
+"""The files that are generated from the declarations of analyzers and settings.
+
+Other packages, the browser and the documents cannot import these declarations.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from marketdata.runtime.settings_export import Services, with_table, with_variables
 from marketdata.schema import Schema
 from marketdata.schema.export import encode_schema, typescript, with_tables
+from mdp_site.service_settings import SERVICES
 from scanners.registry import routes, schema
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 STORED: Final = Path("marketdata/schema/schema.json")
 TYPESCRIPT: Final = Path("widgets/client/src/generated/schema.ts")
 METRICS_PAGE: Final = Path("docs/metrics.md")
+ENVIRONMENT_EXAMPLE: Final = Path("deploy/environment.example")
+SETTINGS_PAGE: Final = Path("docs/architecture.md")
 
 
-def written_files(root: Path, declared: Schema | None = None) -> Mapping[Path, str]:
-    """The expected content of each file, by its path below `root`. Reads the page of metrics there.
+def written_files(
+    root: Path, declared: Schema | None = None, services: Services = SERVICES
+) -> Mapping[Path, str]:
+    """The expected content of each file, by its path below `root`. Reads the pages with marks there.
 
     Raises:
         SchemaError: the declarations contradict each other, or the page of metrics lacks the marks of tables.
+        ConfigurationError: the page or the example of the settings lacks its mark.
     """
     declared = declared or schema(routes())
-    page = (root / METRICS_PAGE).read_text(encoding="utf-8")
+    page, example, settings_page = (
+        (root / path).read_text(encoding="utf-8")
+        for path in (METRICS_PAGE, ENVIRONMENT_EXAMPLE, SETTINGS_PAGE)
+    )
     return {
+        ENVIRONMENT_EXAMPLE: with_variables(example, services),
+        SETTINGS_PAGE: with_table(settings_page, services),
         STORED: encode_schema(declared).decode(),
         TYPESCRIPT: typescript(declared),
         METRICS_PAGE: with_tables(page, declared),
     }
 
 
-def stale_files(root: Path, declared: Schema | None = None) -> list[Path]:
+def stale_files(root: Path, declared: Schema | None = None, services: Services = SERVICES) -> list[Path]:
     """The files that are missing or do not have the expected content.
 
     Raises:
         SchemaError: see `written_files`.
     """
-    return [path for path, text in written_files(root, declared).items() if _text(root / path) != text]
+    texts = written_files(root, declared, services)
+    return [path for path, text in texts.items() if _text(root / path) != text]
 
 
-def write_files(root: Path, declared: Schema | None = None) -> list[Path]:
+def write_files(root: Path, declared: Schema | None = None, services: Services = SERVICES) -> list[Path]:
     """Write the files that are missing or outdated, and return their paths.
 
     Raises:
         SchemaError: see `written_files`. Then no file is written.
     """
-    texts = written_files(root, declared)
+    texts = written_files(root, declared, services)
     stale = [path for path, text in texts.items() if _text(root / path) != text]
     for path in stale:
         (root / path).parent.mkdir(parents=True, exist_ok=True)

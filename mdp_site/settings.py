@@ -16,13 +16,11 @@ from csp.constants import NONCE, SELF
 
 from marketdata import decoder_choice
 from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names, provider_plugin
-from marketdata.runtime.settings import declaration, declarations
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
 from mdp_site.origins import canonical_origin
-from mdp_site.web_settings import ServerLimits, WebSettings
-from scanners.settings import ProcessorSettings
+from mdp_site.service_settings import SERVICES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -381,19 +379,14 @@ REFERENCE_LOOKUPS_PER_MINUTE = env.integer("REFERENCE_LOOKUPS_PER_MINUTE", 30, m
 
 MARKET_HOURS = read_market_hours(env)
 
-SHOW_TEST_ISSUES = env.boolean("SHOW_TEST_ISSUES", default=False)
-PUBLISH_INTERVAL_MS = env.declared(declaration(ProcessorSettings, "publish_interval_ms"))
+# The settings that the services declare (`mdp_site.service_settings`), by their variable.
+DECLARED_SETTINGS = env.declared(SERVICES.values())
 EVENT_DECODER = env.choice("EVENT_DECODER", decoder_choice.COMPILED, accepted=decoder_choice.ACCEPTED)
-PREFETCH_COUNT = env.integer("PREFETCH_COUNT", 500, minimum=1, maximum=65_535)
 PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
-
-# --- Limits of the web process ------------------------------------------------------------------------------
-
-WEB_LIMITS = {name: env.declared(each) for name, each in declarations(ServerLimits).items()}
 
 # --- Logs, health, traces -----------------------------------------------------------------------------------
 
-LOG_LEVEL = env.declared(declaration(WebSettings, "log_level"))
+LOG_LEVEL = DECLARED_SETTINGS["LOG_LEVEL"]
 LOG_FORMAT = env.choice("LOG_FORMAT", "json" if PRODUCTION else "console", accepted=("json", "console"))
 LOGGING_CONFIG = "mdp_site.logs.configure"
 LOGGING = {"service": "site", "level": LOG_LEVEL, "format": LOG_FORMAT}

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from django.conf import settings
 
 from marketdata.clock import SystemClock
-from marketdata.observability.logs import set_log_level
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.live_settings import LiveSettings
@@ -28,8 +27,8 @@ def steered(lifespan: Lifespan) -> Lifespan:
     """An ASGI lifespan that also follows the wanted settings, from its start to its end."""
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        own, source = own_settings(WebSettings, settings), process_identity()
-        live = LiveSettings(own, {"log_level": set_log_level}, source=source, clock=SystemClock())
+        own, source = own_settings(WebSettings, settings.DECLARED_SETTINGS), process_identity()
+        live = LiveSettings(own, source=source, clock=SystemClock())
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
             records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, source)
             steering = Steering(records, live, default=own)

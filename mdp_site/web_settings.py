@@ -1,16 +1,10 @@
 """Settings of the web processes that operators can change while the processes run."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
 
-WEB = "web"
-
-
-class WebSettings(ServiceSettings, frozen=True, kw_only=True):
-    """Settings of the web processes. Every web process applies the same values."""
-
-    log_level: LogLevelSetting = "INFO"
+WEB: Final = "web"
 
 
 class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
@@ -88,7 +82,8 @@ class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         int,
         setting(
-            "Connections of one address; those of trusted proxies have no bound.",
+            "Connections of one address, or of an IPv6 network of 64 bits. An office behind one address "
+            "needs more. Those of trusted proxies have no bound.",
             variable="WEB_CONNECTIONS_PER_ADDRESS",
             minimum=1,
             maximum=1_000_000,
@@ -121,3 +116,9 @@ class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
             maximum=100_000,
         ),
     ] = 60
+
+
+class WebSettings(ServerLimits, frozen=True, kw_only=True):
+    """Settings of the web processes. Every web process applies the same values."""
+
+    log_level: LogLevelSetting = "INFO"

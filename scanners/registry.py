@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.reference.columns import REFERENCE
 from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
@@ -29,7 +29,7 @@ class Route(msgspec.Struct, frozen=True):
 
     queue: QueueName
     columns: tuple[str, ...]
-    event_times_ms: Callable[[Lines], Instants]
+    event_times_ms: Callable[[EventMatrix], Instants]
     analyzers: tuple[Analyzer, ...]
 
 
@@ -48,13 +48,13 @@ def routes() -> Sequence[Route]:
     return (
         Route(
             QueueName.AGGREGATE,
-            bars.LINES,
+            bars.EVENT_COLUMNS,
             bars.event_times_ms,
             (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
-        Route(QueueName.TRADES, trades.LINES, trades.event_times_ms, (trades.TradesAnalyzer(),)),
-        Route(QueueName.QUOTES, quotes.LINES, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
-        Route(QueueName.HALTS, halts.LINES, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
+        Route(QueueName.TRADES, trades.EVENT_COLUMNS, trades.event_times_ms, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, quotes.EVENT_COLUMNS, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
+        Route(QueueName.HALTS, halts.EVENT_COLUMNS, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
     )
 
 
@@ -71,12 +71,12 @@ def owners(all_routes: Iterable[Route]) -> Sequence[Owner]:
             analyzer.streams,
             analyzer.views,
             analyzer.lists,
-            place=type(analyzer).__module__,
+            module=type(analyzer).__module__,
         )
         for route in all_routes
         for analyzer in route.analyzers
     ]
-    return (*analyzers[:1], Owner("arrival", (RECEIVED,), place=__name__), *analyzers[1:], REFERENCE)
+    return (*analyzers[:1], Owner("arrival", (RECEIVED,), module=__name__), *analyzers[1:], REFERENCE)
 
 
 def schema(all_routes: Iterable[Route]) -> Schema:

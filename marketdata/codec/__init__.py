@@ -8,17 +8,17 @@ from marketdata.codec.events import (
     RejectReason,
     newest_unknown,
 )
-from marketdata.codec.layout import Digest, Flags, Lines, LineSource, Quotient, Remainder
+from marketdata.codec.layout import ColumnSource, Digest, EventMatrix, Flags, Quotient, Remainder
 
 __all__ = [
     "ColumnDecoder",
+    "ColumnSource",
     "DecodedBatch",
     "Digest",
     "EventColumns",
     "EventDecoder",
+    "EventMatrix",
     "Flags",
-    "LineSource",
-    "Lines",
     "Quotient",
     "RejectReason",
     "Rejected",

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from marketdata.codec.events import EventDecoder, Rejected
-from marketdata.codec.layout import Lines, LineSource, layout_of, values_of
+from marketdata.codec.layout import ColumnSource, EventMatrix, layout_of, values_of
 from marketdata.decoder_choice import may_use_compiled_loops
 from marketdata.kernels.arrays import Integers
 from marketdata.kernels.event_columns import ODD_EVENT, EventArrays, EventLayout, read_events
@@ -26,26 +26,26 @@ _BODY_END: Final = b"\0"
 class EventColumns(msgspec.Struct, frozen=True):
     """The good events of some bodies, in their order, and the pieces that were set aside.
 
-    `lines` has one line for each source of the decoder and one column for each event. `counts[i]` is the
+    `values[c, i]` is column c of event i; the columns are the sources of the decoder. `counts[i]` is the
     number of events from body i. `rejected[i]` holds the pieces of body i that were set aside, if any.
     """
 
-    lines: Lines
+    values: EventMatrix
     symbols: SymbolColumn
     counts: Integers
     rejected: dict[int, list[Rejected]]
 
 
 class ColumnDecoder:
-    """Decodes bodies with the events of `decoder` into one line for each of `lines`.
+    """Decodes bodies with the events of `decoder` into one column for each of `sources`.
 
     Raises:
         TypeError: a source does not fit the field that it names, or there is no such field.
     """
 
-    def __init__(self, decoder: EventDecoder[Any], lines: Sequence[LineSource]) -> None:
+    def __init__(self, decoder: EventDecoder[Any], sources: Sequence[ColumnSource]) -> None:
         self._decoder = decoder
-        self.sources: Final = tuple(lines)
+        self.sources: Final = tuple(sources)
         self.structs: Final = decoder.structs
         self._layout = layout_of(decoder.structs, self.sources)
         self._is_compiled = may_use_compiled_loops()
@@ -63,7 +63,7 @@ class _Reading:
         self,
         bodies: Sequence[bytes],
         decoder: EventDecoder[Any],
-        sources: Sequence[LineSource],
+        sources: Sequence[ColumnSource],
         layout: EventLayout,
     ) -> None:
         self._bodies = bodies
@@ -75,7 +75,7 @@ class _Reading:
         capacity = self._text.count(b"{")  # every event is an object
         symbol_starts, symbol_lengths = np.empty((2, capacity), dtype=np.int64)
         self._arrays = EventArrays(
-            lines=np.empty((len(sources), capacity)),
+            values=np.empty((len(sources), capacity)),
             symbols=np.empty(capacity, dtype=np.uint64),
             symbol_starts=symbol_starts,
             symbol_lengths=symbol_lengths,
@@ -128,7 +128,7 @@ class _Reading:
         return refused
 
     def _write(self, event: Any, index: int) -> None:
-        self._arrays.lines[:, index] = values_of(event, self._sources)
+        self._arrays.values[:, index] = values_of(event, self._sources)
         self._spelled.append(event.symbol)
         self._arrays.symbols[index] = code_of(event.symbol)
         self._arrays.symbol_starts[index] = -len(self._spelled)
@@ -141,8 +141,8 @@ class _Reading:
             self._arrays.symbol_lengths[:count],
             self._spelled,
         )
-        lines = self._arrays.lines[:, :count]
+        values = self._arrays.values[:, :count]
         if refused:
             kept = np.delete(np.arange(count), refused)
-            lines, symbols = lines[:, kept], symbols.take(kept)
-        return EventColumns(lines, symbols, self._arrays.counts, self._rejected)
+            values, symbols = values[:, kept], symbols.take(kept)
+        return EventColumns(values, symbols, self._arrays.counts, self._rejected)

@@ -1,4 +1,4 @@
-"""Translates a provider's declared events to the layout by which a kernel reads fields into lines."""
+"""Translates a provider's declared events to the layout by which a kernel reads fields into columns."""
 
 import functools
 import math
@@ -21,8 +21,8 @@ from marketdata.kernels.event_columns import (
     KEY,
     KEY_TABLE_BITS,
     MOST_FIELDS,
+    NO_COLUMN,
     NO_FIELD,
-    NO_LINE,
     EventLayout,
     Kind,
     slot_of_key,
@@ -31,12 +31,12 @@ from marketdata.kernels.json_text import packed_word
 from marketdata.kernels.spelling import digest_of_texts
 from marketdata.kernels.symbols import characters_of
 
-Lines = NDArray[np.float64]
-"""Events as numbers: one line for each source, one column for each event. NaN is absent."""
+EventMatrix = NDArray[np.float64]
+"""Events as numbers, column by column: `matrix[c, i]` is column c of event i. NaN is absent."""
 
 
 class Flags(msgspec.Struct, frozen=True):
-    """Line of a field of codes: the bits of all codes of an event, combined with OR.
+    """Column of a field of codes: the bits of all codes of an event, combined with OR.
 
     `of_code` gives the bits of a code. Codes and bits are from 0 to 255; other codes have no bits.
     """
@@ -46,21 +46,21 @@ class Flags(msgspec.Struct, frozen=True):
 
 
 class Quotient(msgspec.Struct, frozen=True):
-    """Line of a whole number that is too large for a double: its quotient by the divisor."""
+    """Column of a whole number that is too large for a double: its quotient by the divisor."""
 
     field: str
     divisor: int
 
 
 class Remainder(msgspec.Struct, frozen=True):
-    """Line of the remainder of that division, beside the `Quotient` of the same field."""
+    """Column of the remainder of that division, beside the `Quotient` of the same field."""
 
     field: str
     divisor: int
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """Line of a digest over the texts of some fields: a whole number below 2**53.
+    """Column of a digest over the texts of some fields: a whole number below 2**53.
 
     Two events with the same texts there have the same digest. A null field counts as absent.
     """
@@ -68,8 +68,8 @@ class Digest(msgspec.Struct, frozen=True):
     fields: tuple[str, ...]
 
 
-LineSource: TypeAlias = str | Flags | Quotient | Remainder | Digest
-"""The source of a line. The name of a field alone means its number, also a number that is written as text."""
+ColumnSource: TypeAlias = str | Flags | Quotient | Remainder | Digest
+"""The source of a column. The name of a field alone means its number, also one that is written as text."""
 
 _SYMBOL_FIELD: Final = "symbol"
 _NULL: Final = b"null"
@@ -89,12 +89,12 @@ _KINDS: Final[Mapping[type[inspect.Type], Kind]] = MappingProxyType(
 )
 
 
-def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> EventLayout:
+def layout_of(structs: Sequence[type[msgspec.Struct]], sources: Sequence[ColumnSource]) -> EventLayout:
     """The layout of events that differ only in their tags.
 
     Raises:
         TypeError: they differ in their fields, a source does not fit the field that it names, or an event
-            with a bounded span has no line for its start or its end.
+            with a bounded span has no column for its start or its end.
         ValueError: a key or a tag is longer than kernels accept, or there are too many fields.
     """
     infos = [_struct_info(struct) for struct in structs]
@@ -104,7 +104,7 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
     fields = np.zeros(len(declared) + 1, dtype=FIELD)
     if len(fields) > MOST_FIELDS:
         raise ValueError(f"{structs[0].__name__} has {len(declared)} fields; accepted: {MOST_FIELDS - 1}")
-    fields["line"] = fields["remainder_line"] = NO_LINE
+    fields["column"] = fields["remainder_column"] = NO_COLUMN
     fields["divisor"] = 1
     fields["absent"] = math.nan
     fields[-1]["kind"] = Kind.TAG
@@ -112,34 +112,34 @@ def layout_of(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSourc
     for number, field in enumerate(declared):
         _describe(field, fields[number])
     number_of_field = {field.name: number for number, field in enumerate(declared)}
-    for line, source in enumerate(lines):
+    for column, source in enumerate(sources):
         for ordinal, name in enumerate(fields_of(source), 1):
             if name not in number_of_field:
                 raise TypeError(f"{structs[0].__name__} has no field {name!r}")
             number = number_of_field[name]
-            _direct(source, ordinal, line, fields[number], flags[number])
+            _direct(source, ordinal, column, fields[number], flags[number])
     is_required = np.array([*(field.required for field in declared), True])
-    has_line = (fields["line"] != NO_LINE) | (fields["remainder_line"] != NO_LINE)
+    has_column = (fields["column"] != NO_COLUMN) | (fields["remainder_column"] != NO_COLUMN)
     keys, multiplier = _key_table([*(field.encode_name for field in declared), str(infos[0].tag_field)])
-    start_line, end_line = _span_lines(structs, lines)
+    start_column, end_column = _span_columns(structs, sources)
     return EventLayout(
         keys=keys,
         multiplier=multiplier,
         fields=fields,
         required=_bits(is_required),
-        defaulted=_bits(~is_required & has_line),
+        defaulted=_bits(~is_required & has_column),
         flags=flags,
         characters=SYMBOL_CHARACTERS,
         types=np.array(
             [(packed_word(str(info.tag)), _longest_span_ms(info.cls)) for info in infos], dtype=EVENT_TYPE
         ),
-        start_line=start_line,
-        end_line=end_line,
+        start_column=start_column,
+        end_column=end_column,
     )
 
 
-def fields_of(source: LineSource) -> Sequence[str]:
-    """The names of the fields of which a line is made."""
+def fields_of(source: ColumnSource) -> Sequence[str]:
+    """The names of the fields of which a column is made."""
     match source:
         case str():
             return (source,)
@@ -149,12 +149,12 @@ def fields_of(source: LineSource) -> Sequence[str]:
             return (source.field,)
 
 
-def values_of(event: Any, lines: Sequence[LineSource]) -> list[float]:
-    """The value of a decoded event for each line: the same as the kernel reads."""
-    return [_value_of(event, source) for source in lines]
+def values_of(event: Any, sources: Sequence[ColumnSource]) -> list[float]:
+    """The value of a decoded event for each column: the same as the kernel reads."""
+    return [_value_of(event, source) for source in sources]
 
 
-def _value_of(event: Any, source: LineSource) -> float:
+def _value_of(event: Any, source: ColumnSource) -> float:
     match source:
         case Flags(field, of_code):
             codes = getattr(event, field) or ()
@@ -199,7 +199,7 @@ def _struct_info(struct: type[msgspec.Struct]) -> inspect.StructType:
 
 
 def _describe(declared: inspect.Field, field: Record) -> None:
-    """Write the properties of a field that do not depend on its line.
+    """Write the properties of a field that do not depend on its column.
 
     Raises:
         TypeError: a kernel does not support its type or its bounds.
@@ -214,7 +214,7 @@ def _describe(declared: inspect.Field, field: Record) -> None:
     elif type(kind_info) in _KINDS:
         field["kind"] = _KINDS[type(kind_info)]
     else:
-        raise TypeError(f"field {declared.name!r} has a type that cannot become a line: {kind_info}")
+        raise TypeError(f"field {declared.name!r} has a type that cannot become a column: {kind_info}")
     field["at_least"], field["below"] = -math.inf, math.inf
     match kind_info:
         case (
@@ -238,17 +238,19 @@ def _describe(declared: inspect.Field, field: Record) -> None:
     field["absent"] = math.nan if declared.required else _number(declared.default)
 
 
-def _direct(source: LineSource, ordinal: int, line: int, field: Record, flags: NDArray[np.uint8]) -> None:
-    """Direct the values of a field to a line. `ordinal` counts the fields of the source, from 1 on.
+def _direct(source: ColumnSource, ordinal: int, column: int, field: Record, flags: NDArray[np.uint8]) -> None:
+    """Direct the values of a field to a column. `ordinal` counts the fields of the source, from 1 on.
 
     Raises:
-        TypeError: the field has no such values, or they already go to another line or have another divisor.
+        TypeError: the field has no such values, or they already go to another column or have another divisor.
     """
     kind = Kind(field["kind"])
-    goal, other = ("remainder_line", "line") if isinstance(source, Remainder) else ("line", "remainder_line")
+    goal, other = (
+        ("remainder_column", "column") if isinstance(source, Remainder) else ("column", "remainder_column")
+    )
     divisor = source.divisor if isinstance(source, Quotient | Remainder) else 1
-    if field[goal] != NO_LINE or (field[other] != NO_LINE and field["divisor"] != divisor):
-        raise TypeError(f"{source} does not go with another line of the same field")
+    if field[goal] != NO_COLUMN or (field[other] != NO_COLUMN and field["divisor"] != divisor):
+        raise TypeError(f"{source} does not go with another column of the same field")
     match source, kind:
         case str(), Kind.NUMBER | Kind.WHOLE_NUMBER | Kind.NUMBER_OR_TEXT:
             pass
@@ -263,20 +265,22 @@ def _direct(source: LineSource, ordinal: int, line: int, field: Record, flags: N
             field["divisor"] = divisor
         case _:
             raise TypeError(f"{source} does not fit a field of kind {kind.name.lower()}")
-    field[goal] = line
+    field[goal] = column
 
 
-def _span_lines(structs: Sequence[type[msgspec.Struct]], lines: Sequence[LineSource]) -> tuple[int, int]:
-    """The lines of start and end of events with a bounded span, else `NO_LINE` twice.
+def _span_columns(
+    structs: Sequence[type[msgspec.Struct]], sources: Sequence[ColumnSource]
+) -> tuple[int, int]:
+    """The columns of start and end of events with a bounded span, else `NO_COLUMN` twice.
 
     Raises:
-        TypeError: the start or the end has no line.
+        TypeError: the start or the end has no column.
     """
     if not any(map(_longest_span_ms, structs)):
-        return NO_LINE, NO_LINE
-    if missing := [name for name in SPAN_FIELDS if name not in lines]:
-        raise TypeError(f"{structs[0].__name__} needs a line of {missing[0]!r}: its span is bounded")
-    start, end = (lines.index(name) for name in SPAN_FIELDS)
+        return NO_COLUMN, NO_COLUMN
+    if missing := [name for name in SPAN_FIELDS if name not in sources]:
+        raise TypeError(f"{structs[0].__name__} needs a column of {missing[0]!r}: its span is bounded")
+    start, end = (sources.index(name) for name in SPAN_FIELDS)
     return start, end
 
 

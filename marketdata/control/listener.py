@@ -11,15 +11,14 @@ import msgspec
 
 from marketdata.clock import Clock
 from marketdata.control.settings import POLL_SECONDS, replace_wanted
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener.wanted import (
     ListenerActual,
     ListenerWanted,
-    encode,
     read_actual,
-    read_wanted,
 )
 from marketdata.providers.base import ProviderState
+from marketdata.runtime.settings import VERSION, declaration, encode_settings, read_settings
 from marketdata.store.service_records import ServiceRecords
 
 
@@ -32,7 +31,10 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class ListenerControl:
-    """Changes the wanted state of the listener. `default` is the wanted state while none is stored.
+    """Changes the wanted state of the listener. `default` gives the settings that the record omits.
+
+    The record holds only settings that were changed here. For the others, the listener keeps the values of
+    its environment.
 
     `validate` is the provider's check of a target (`marketdata.providers.plugin`).
 
@@ -47,7 +49,7 @@ class ListenerControl:
         default: ListenerWanted,
         clock: Clock,
         *,
-        validate: Callable[[FeedTarget], None],
+        validate: Callable[[ConnectionTarget], None],
     ) -> None:
         self._records = records
         self._validate = validate
@@ -57,7 +59,7 @@ class ListenerControl:
     async def wanted(self) -> ListenerWanted:
         """The wanted state."""
         stored = await self._records.wanted()
-        return self._default if stored is None else read_wanted(stored)
+        return self._default if stored is None else read_settings(stored, self._default)
 
     async def actual(self) -> ListenerActual | None:
         """The actual state; None if no listener has reported in the last seconds."""
@@ -77,24 +79,28 @@ class ListenerControl:
         return await self.change(running=True, new_session=True)
 
     async def change(self, *, new_session: bool = False, **changes: Any) -> ListenerWanted:
-        """Change fields of the wanted state. Returns the new wanted state, which has the next version.
+        """Change fields of the wanted state. A text is converted to the kind of the field.
+
+        Returns the new wanted state, which has the next version.
 
         Raises:
             ConfigurationError: a value is not accepted; the message says which values are.
             ChangedMeanwhile: others keep changing the wanted state.
         """
+        checked = {name: declaration(ListenerWanted, name).checked(value) for name, value in changes.items()}
 
-        def changed(stored: bytes | None) -> ListenerWanted:
-            before = self._default if stored is None else read_wanted(stored)
-            after = msgspec.structs.replace(
-                before, **changes, version=before.version + 1, session=before.session + new_session
-            )
+        def changed(stored: bytes | None) -> dict[str, Any]:
+            before = self._default if stored is None else read_settings(stored, self._default)
+            given: dict[str, Any] = {} if stored is None else msgspec.json.decode(stored)
+            after = given | checked | {VERSION: before.version + 1, "session": before.session + new_session}
+            wanted = read_settings(encode_settings(after), self._default)
             self._validate(
-                FeedTarget(feed=after.feed, market=after.market, subscriptions=after.subscriptions)
+                ConnectionTarget(feed=wanted.feed, market=wanted.market, subscriptions=wanted.subscriptions)
             )
             return after
 
-        return await replace_wanted(self._records, changed, encode)
+        after = await replace_wanted(self._records, changed, encode_settings)
+        return read_settings(encode_settings(after), self._default)
 
     async def effect(self, wanted: ListenerWanted, *, deadline_seconds: float) -> Effect:
         """Wait until the wanted state is the actual one or cannot become it, at most until the deadline."""
@@ -116,7 +122,8 @@ def judge(wanted: ListenerWanted, actual: ListenerActual | None) -> Effect | Non
         return Effect(False, f"overtaken by version {actual.applied.version}", actual)
     if actual.has_effect(wanted.version):
         return Effect(True, str(actual.state), actual)
-    return _judge_by_state(actual) if actual.applied == wanted and wanted.running else None
+    applied = actual.applied.version == wanted.version
+    return _judge_by_state(actual) if applied and wanted.running else None
 
 
 def _judge_by_state(actual: ListenerActual) -> Effect | None:

@@ -104,7 +104,7 @@ class SettingsControl(Generic[S]):
         for name in (*checked, *unset):
             declared = declaration(kind, name)
             if declared.applies is Applies.RESTART:
-                raise ConfigurationError(f"{name} changes with a restart only; set {declared.variable}")
+                raise ConfigurationError(declared.restart_needed)
 
         def changed(stored: bytes | None) -> dict[str, Any]:
             before = self._given(stored)

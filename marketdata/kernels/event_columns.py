@@ -76,8 +76,8 @@ KEY: Final = np.dtype([("code", np.uint64), ("field", np.int64)])
 FIELD: Final = np.dtype(
     [
         ("kind", np.int64),
-        ("line", np.int64),
-        ("remainder_line", np.int64),
+        ("column", np.int64),
+        ("remainder_column", np.int64),
         ("divisor", np.int64),
         ("is_nullable", np.int64),
         ("longest", np.int64),
@@ -89,11 +89,11 @@ FIELD: Final = np.dtype(
 )
 """The declaration of a field.
 
-Its values go to `line`, unless that is `NO_LINE`. A whole number is divided by `divisor`: the quotient goes
-to `line`, the remainder to `remainder_line`. A field that `is_nullable` may be null, which counts as absent.
-The line then gets `absent`. `longest` bounds a symbol, in bytes; `at_least` and `below` bound a number. If
-the spelling of the field goes into a digest, `line` is the line of the digest, and `number_in_digest` counts
-such fields, from 1 on.
+Its values go to `column`, unless that is `NO_COLUMN`. A whole number is divided by `divisor`: the quotient
+goes to `column`, the remainder to `remainder_column`. A field that `is_nullable` may be null, which counts as
+absent. The column then gets `absent`. `longest` bounds a symbol, in bytes; `at_least` and `below` bound a
+number. If the spelling of the field goes into a digest, `column` is the column of the digest, and
+`number_in_digest` counts such fields, from 1 on.
 """
 
 EVENT_TYPE: Final = np.dtype([("tag", np.uint64), ("longest_span_ms", np.int64)])
@@ -102,7 +102,7 @@ EVENT_TYPE: Final = np.dtype([("tag", np.uint64), ("longest_span_ms", np.int64)]
 ODD_EVENT: Final = np.dtype([("event", np.int64), ("start", np.int64), ("end", np.int64)])
 """An event that is not plain: its number, and the start and end offsets of its text."""
 
-NO_LINE: Final = -1
+NO_COLUMN: Final = -1
 NO_TYPE: Final = -1
 NO_FIELD: Final = -1
 
@@ -112,13 +112,13 @@ _NO_BITS: Final = np.uint64(0)
 
 
 class EventLayout(NamedTuple):
-    """The fields of the events of a queue, and the line of each field.
+    """The fields of the events of a queue, and the column of each field.
 
     `keys` is a hash table of `KEY` (see `slot_of_key`). `fields` has a `FIELD` for each field. `required` has
-    a bit for each required field, `defaulted` a bit for each other field with a line. `flags` has, for each
+    a bit for each required field, `defaulted` a bit for each other field with a column. `flags` has, for each
     field, the bits of each code. `characters` are those of symbols (see `characters_of`). `types` has an
-    `EVENT_TYPE` for each accepted type. If events have a span, its start and end are in the lines
-    `start_line` and `end_line`; else these are `NO_LINE`.
+    `EVENT_TYPE` for each accepted type. If events have a span, its start and end are in the columns
+    `start_column` and `end_column`; else these are `NO_COLUMN`.
     """
 
     keys: Records
@@ -129,18 +129,19 @@ class EventLayout(NamedTuple):
     flags: ByteArray
     characters: ByteArray
     types: Records
-    start_line: int
-    end_line: int
+    start_column: int
+    end_column: int
 
 
 class EventArrays(NamedTuple):
     """The output of the kernel.
 
-    For each event: a column of `lines`, the packed symbol, and the symbol's start and length. For each body:
-    the number of its events. `odd` gets an `ODD_EVENT` for each event that is not plain.
+    `values[c, i]` is column c of event i. For each event: the packed symbol, and the symbol's start and
+    length. For each body: the number of its events. `odd` gets an `ODD_EVENT` for each event that is not
+    plain.
     """
 
-    lines: Numbers
+    values: Numbers
     symbols: Codes
     symbol_starts: Integers
     symbol_lengths: Integers
@@ -176,7 +177,7 @@ def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, array
     """Read an event; returns the offset after it, or `NOT_PLAIN` if anything in it is not as declared."""
     event_type = NO_TYPE
     seen = spellings = _NO_BITS
-    digest_line = NO_LINE
+    digest_column = NO_COLUMN
     at = after_space(text, at + 1)
     while True:
         key, at = word(text, at)
@@ -213,9 +214,9 @@ def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, array
                 start = at
                 at = after_value(text, at)
                 spellings += spelling(text, start, at, field["number_in_digest"])
-                digest_line = field["line"]
+                digest_column = field["column"]
             else:
-                at = _read_to_line(text, at, event, number_of_field, layout, arrays.lines)
+                at = _read_to_column(text, at, event, number_of_field, layout, arrays.values)
             seen |= bit
         if at == NOT_PLAIN:
             return NOT_PLAIN
@@ -225,10 +226,10 @@ def _read_event(text: TextBytes, at: int, event: int, layout: EventLayout, array
         if byte_at(text, at) != COMMA:
             return NOT_PLAIN
         at = after_space(text, at + 1)
-    if not _is_complete(event, event_type, seen, layout, arrays.lines):
+    if not _is_complete(event, event_type, seen, layout, arrays.values):
         return NOT_PLAIN
-    if digest_line != NO_LINE:
-        arrays.lines[digest_line, event] = digest_of(spellings)
+    if digest_column != NO_COLUMN:
+        arrays.values[digest_column, event] = digest_of(spellings)
     return at + 1
 
 
@@ -247,58 +248,58 @@ def _type_of(tag: np.uint64, types: Records) -> int:
 
 
 @part
-def _read_to_line(
-    text: TextBytes, at: int, event: int, number_of_field: int, layout: EventLayout, lines: Numbers
+def _read_to_column(
+    text: TextBytes, at: int, event: int, number_of_field: int, layout: EventLayout, values: Numbers
 ) -> int:
-    """Read a value into its line; returns the offset after it."""
+    """Read a value into its column; returns the offset after it."""
     field = layout.fields[number_of_field]
     kind = field["kind"]
     if kind == Kind.NUMBER:
-        return _read_number(text, at, event, field, lines)
+        return _read_number(text, at, event, field, values)
     if kind == Kind.WHOLE_NUMBER:
-        return _read_whole_number(text, at, event, field, lines)
+        return _read_whole_number(text, at, event, field, values)
     if kind == Kind.NUMBER_OR_TEXT:
-        return _read_number_or_text(text, at, event, field, lines)
+        return _read_number_or_text(text, at, event, field, values)
     flags, at = _flags_of_codes(text, at, layout.flags[number_of_field])
-    if at != NOT_PLAIN and field["line"] != NO_LINE:
-        lines[field["line"], event] = np.float64(flags)
+    if at != NOT_PLAIN and field["column"] != NO_COLUMN:
+        values[field["column"], event] = np.float64(flags)
     return at
 
 
 @part
-def _read_number(text: TextBytes, at: int, event: int, field: Record, lines: Numbers) -> int:
+def _read_number(text: TextBytes, at: int, event: int, field: Record, values: Numbers) -> int:
     value, at = number(text, at)
     if at == NOT_PLAIN or not field["at_least"] <= value < field["below"]:
         return NOT_PLAIN
-    if field["line"] != NO_LINE:
-        lines[field["line"], event] = value
+    if field["column"] != NO_COLUMN:
+        values[field["column"], event] = value
     return at
 
 
 @part
-def _read_whole_number(text: TextBytes, at: int, event: int, field: Record, lines: Numbers) -> int:
+def _read_whole_number(text: TextBytes, at: int, event: int, field: Record, values: Numbers) -> int:
     whole, at = whole_number(text, at)
     if at == NOT_PLAIN or not field["at_least"] <= np.float64(whole) < field["below"]:
         return NOT_PLAIN
     if field["divisor"] == 1:
-        if field["line"] != NO_LINE:
-            lines[field["line"], event] = np.float64(whole)
+        if field["column"] != NO_COLUMN:
+            values[field["column"], event] = np.float64(whole)
         return at
-    if field["line"] != NO_LINE:
-        lines[field["line"], event] = np.float64(whole // field["divisor"])
-    if field["remainder_line"] != NO_LINE:
-        lines[field["remainder_line"], event] = np.float64(whole % field["divisor"])
+    if field["column"] != NO_COLUMN:
+        values[field["column"], event] = np.float64(whole // field["divisor"])
+    if field["remainder_column"] != NO_COLUMN:
+        values[field["remainder_column"], event] = np.float64(whole % field["divisor"])
     return at
 
 
 @part
-def _read_number_or_text(text: TextBytes, at: int, event: int, field: Record, lines: Numbers) -> int:
+def _read_number_or_text(text: TextBytes, at: int, event: int, field: Record, values: Numbers) -> int:
     is_text = byte_at(text, at) == QUOTE
     value, at = number(text, at + is_text)
     if at == NOT_PLAIN or (is_text and byte_at(text, at) != QUOTE):
         return NOT_PLAIN
-    if field["line"] != NO_LINE:
-        lines[field["line"], event] = value
+    if field["column"] != NO_COLUMN:
+        values[field["column"], event] = value
     return at + is_text
 
 
@@ -326,33 +327,33 @@ def _flags_of_codes(text: TextBytes, at: int, flags: ByteArray) -> tuple[int, in
 
 
 @part
-def _is_complete(event: int, event_type: int, seen: np.uint64, layout: EventLayout, lines: Numbers) -> bool:
+def _is_complete(event: int, event_type: int, seen: np.uint64, layout: EventLayout, values: Numbers) -> bool:
     """Whether an event has all required fields. Writes the default values of its absent fields."""
     if seen & layout.required != layout.required:
         return False
     if ~seen & layout.defaulted:
-        _write_absent(event, seen, layout, lines)
-    return _has_possible_span(event, event_type, layout, lines)
+        _write_absent(event, seen, layout, values)
+    return _has_possible_span(event, event_type, layout, values)
 
 
 @part
-def _write_absent(event: int, seen: np.uint64, layout: EventLayout, lines: Numbers) -> None:
-    """Write the values for the fields that were not seen into their lines."""
+def _write_absent(event: int, seen: np.uint64, layout: EventLayout, values: Numbers) -> None:
+    """Write the values for the fields that were not seen into their columns."""
     for number_of_field in range(len(layout.fields)):
         if not seen >> np.uint64(number_of_field) & _ONE:
             field = layout.fields[number_of_field]
-            if field["line"] != NO_LINE:
-                lines[field["line"], event] = field["absent"]
-            if field["remainder_line"] != NO_LINE:
-                lines[field["remainder_line"], event] = field["absent"]
+            if field["column"] != NO_COLUMN:
+                values[field["column"], event] = field["absent"]
+            if field["remainder_column"] != NO_COLUMN:
+                values[field["remainder_column"], event] = field["absent"]
 
 
 @part
-def _has_possible_span(event: int, event_type: int, layout: EventLayout, lines: Numbers) -> bool:
+def _has_possible_span(event: int, event_type: int, layout: EventLayout, values: Numbers) -> bool:
     """Whether an event whose fields are complete ends after it starts, and early enough."""
-    if layout.start_line == NO_LINE:
+    if layout.start_column == NO_COLUMN:
         return True
-    span_ms = lines[layout.end_line, event] - lines[layout.start_line, event]
+    span_ms = values[layout.end_column, event] - values[layout.start_column, event]
     return bool(0 < span_ms <= layout.types[event_type]["longest_span_ms"])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger, ListenerCounters
 from marketdata.listener.publishing import Publishing
@@ -57,7 +57,7 @@ class Listener:
         tracing: Tracing | None = None,
         broker_backoff: Backoff | None = None,
         on_frames: Callable[[Sequence[Frame]], object] | None = None,
-        on_target: Callable[[FeedTarget], object] | None = None,
+        on_target: Callable[[ConnectionTarget], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
@@ -75,7 +75,8 @@ class Listener:
             backoff=broker_backoff or Backoff(initial_seconds=0.1, maximum_seconds=2.0),
         )
         reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
-        steered = SteeredListener(provider, reporter, on_target=on_target)
+        own = wanted or ListenerWanted(running=True, feed="", market="", subscriptions=())
+        steered = SteeredListener(provider, reporter, own, on_target=on_target)
         self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:

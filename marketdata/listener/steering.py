@@ -2,39 +2,49 @@
 
 from collections.abc import Callable
 
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener.report import Reporter
-from marketdata.listener.wanted import ListenerWanted, encode, read_wanted
+from marketdata.listener.wanted import ListenerWanted, encode
 from marketdata.providers.base import Provider
+from marketdata.runtime.live_settings import put_into_effect
+from marketdata.runtime.settings import read_settings
 
 
 class SteeredListener:
     """Implements `marketdata.runtime.steering.Steered`.
 
-    `on_target` is called with each target that the provider accepted.
+    `own` are the settings with which the process started. `on_target` is called with each target that the
+    provider accepted.
     """
 
     def __init__(
         self,
         provider: Provider,
         reporter: Reporter,
+        own: ListenerWanted,
         *,
-        on_target: Callable[[FeedTarget], object] | None = None,
+        on_target: Callable[[ConnectionTarget], object] | None = None,
     ) -> None:
         self._provider = provider
         self._reporter = reporter
         self._on_target = on_target
+        self._own = self._current = own
 
     def read(self, stored: bytes) -> ListenerWanted:
-        """The wanted state in a record."""
-        return read_wanted(stored)
+        """The wanted state in a record. A setting that the record omits has its value in `own`."""
+        return read_settings(stored, self._own)
 
     def apply(self, wanted: ListenerWanted) -> None:
-        """Set the provider's target. All settings go together: they are accepted or refused as a whole."""
+        """Set the provider's target, and put the other settings into effect.
+
+        All settings go together: they are accepted or refused as a whole.
+        """
         target = wanted.target
         self._provider.set_target(target)
         if target is not None and self._on_target is not None:
             self._on_target(target)
+        before, self._current = self._current, wanted
+        put_into_effect(before, wanted)
 
     def report(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> bytes:
         """The report, an encoded `ListenerActual`."""

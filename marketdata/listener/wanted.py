@@ -10,10 +10,10 @@ from typing import Annotated, Final
 import msgspec
 
 from marketdata.errors import ContentError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener.ledger import ListenerCounters
-from marketdata.providers.base import FeedOutlook, ProviderState
-from marketdata.runtime.settings import ServiceSettings, setting
+from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
+from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
 
 SERVICE: Final = "listener"
 RECENT_SECONDS: Final = 5.0
@@ -21,23 +21,31 @@ RECENT_SECONDS: Final = 5.0
 
 
 class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
-    """The wanted state. Until one is stored, the provider's own settings say what to listen to."""
+    """The wanted state. The listener's own settings give what its record omits.
 
-    running: Annotated[bool, setting("Whether to be connected to the feed.")]
-    feed: Annotated[str, setting("The provider's feed, by name or by address.")]
-    market: Annotated[str, setting("The market of the feed.")]
-    subscriptions: Annotated[tuple[str, ...], setting("The subscriptions, in the words of the provider.")]
+    The provider's settings say what to listen to.
+    """
+
+    running: Annotated[bool, setting("Whether to be connected to the feed.", variable=None)]
+    feed: Annotated[str, setting("The provider's feed, by name or by address.", variable=None)]
+    market: Annotated[
+        str, setting(f"The market of the feed: {', '.join(MARKETS)} ({ONLY_STOCKS}).", variable=None)
+    ]
+    subscriptions: Annotated[
+        tuple[str, ...], setting("The subscriptions, in the words of the provider.", variable=None)
+    ]
     session: Annotated[
         int,
-        setting("A number that rises asks for a new connection.", minimum=0),
+        setting("A number that rises asks for a new connection.", variable=None, minimum=0),
     ] = 0
+    log_level: LogLevelSetting = "INFO"
 
     @property
-    def target(self) -> FeedTarget | None:
+    def target(self) -> ConnectionTarget | None:
         """The target for the provider; None when the listener shall be stopped."""
         if not self.running:
             return None
-        return FeedTarget(
+        return ConnectionTarget(
             feed=self.feed, market=self.market, subscriptions=self.subscriptions, generation=self.session
         )
 
@@ -92,25 +100,12 @@ class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_wanted: Final = msgspec.json.Decoder(ListenerWanted)
 _actual: Final = msgspec.json.Decoder(ListenerActual)
 
 
 def encode(record: ListenerWanted | ListenerActual) -> bytes:
-    """The record as JSON that `read_wanted` or `read_actual` reads."""
+    """The record as JSON that `read_settings` or `read_actual` reads."""
     return _encoder.encode(record)
-
-
-def read_wanted(value: bytes) -> ListenerWanted:
-    """The wanted state in a stored value.
-
-    Raises:
-        ContentError: reason `wanted_state`; the value is not such a record.
-    """
-    try:
-        return _wanted.decode(value)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        raise ContentError("wanted_state", str(error)) from error
 
 
 def read_actual(value: bytes) -> ListenerActual:

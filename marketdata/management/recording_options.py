@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.registry import wire_format
 from marketdata.recording.format import Metadata
 from marketdata.recording.recorder import DEFAULT_ROTATE_BYTES, RecorderConfig
@@ -45,7 +45,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 
 
 def recorder_config(
-    directory: Path, target: FeedTarget, options: Mapping[str, Any], *, format_name: str
+    directory: Path, target: ConnectionTarget, options: Mapping[str, Any], *, format_name: str
 ) -> RecorderConfig:
     """The configuration of a recorder: from the options, for this target.
 

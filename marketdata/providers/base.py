@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from marketdata.feeds import FeedTarget, Frame, StatusEvent
+from marketdata.feeds import ConnectionTarget, Frame, StatusEvent
 from marketdata.trading_calendar import MarketSession
 from marketdata.transport.queues import QueueName
 
@@ -150,7 +150,7 @@ class Provider(Protocol):
     def counts(self) -> BufferCounts:
         """The counts of received, taken, dropped and waiting frames."""
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         """Connect to this target from now on; None disconnects until the next call.
 
         Changed subscriptions are sent on the open connection. Another feed, market or generation ends it and

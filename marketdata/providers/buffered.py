@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.feeds import FeedTarget, Frame, StatusEvent
+from marketdata.feeds import ConnectionTarget, Frame, StatusEvent
 from marketdata.observability import metrics
 from marketdata.providers.base import (
     BufferCounts,
@@ -164,7 +164,7 @@ class BufferedProvider(abc.ABC):
         return self.buffer.counts
 
     @abc.abstractmethod
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         """See `marketdata.providers.base.Provider.set_target`."""
 
     @abc.abstractmethod

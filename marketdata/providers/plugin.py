@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, Self, TypeVar
 
 from marketdata.clock import Clock
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import Provider
 from marketdata.providers.emulator import Emulator
 from marketdata.providers.wire_format import WireFormat
@@ -73,10 +73,10 @@ class ProviderPlugin(Protocol[S]):
             ConfigurationError: a value is wrong; the message names its setting and what is accepted.
         """
 
-    def target(self, settings: S) -> FeedTarget:
+    def target(self, settings: S) -> ConnectionTarget:
         """The target that the settings name. Nothing is checked."""
 
-    def validate(self, target: FeedTarget) -> None:
+    def validate(self, target: ConnectionTarget) -> None:
         """Check the target that an operator wants. Credentials are not checked.
 
         Raises:
@@ -86,7 +86,7 @@ class ProviderPlugin(Protocol[S]):
     def create(
         self,
         settings: S,
-        target: FeedTarget,
+        target: ConnectionTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,

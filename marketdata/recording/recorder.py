@@ -16,7 +16,7 @@ from msgspec import structs
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.recording.directory import check_directory
@@ -122,7 +122,7 @@ class Recorder:
                 return
         self._count_dropped(len(frames), "disk_too_slow", "the disk is slower than the feed")
 
-    def set_target(self, target: FeedTarget) -> None:
+    def set_target(self, target: ConnectionTarget) -> None:
         """What the next frames are of; where it is something else, they begin a file that says so.
 
         The few frames that were received and not recorded yet count as the next ones. What is known of a

@@ -183,7 +183,7 @@ REFERENCE: Final = Owner(
         *_PREVIOUS_SESSION,
         *_SNAPSHOT,
     ),
-    place=__name__,
+    module=__name__,
 )
 
 COLUMNS: Final = names(REFERENCE.columns)

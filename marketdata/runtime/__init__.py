@@ -1,7 +1,8 @@
 """The common parts of long-running processes.
 
 Start and stop: `service`, `service_command`, `runner`, `workers`, `processes`, `identity`. Memory:
-`garbage_collection`. Roles that one process holds: `leadership`. Settings that change while a process runs:
-`settings` declares them, `steering` follows the wanted values, `live_settings` applies them. Waiting:
+`garbage_collection`. Roles that one process holds: `leadership`. Settings of services: `settings` declares
+them, `settings_export` writes what the documents say about them, `steering` follows the wanted values,
+`live_settings` applies them. Waiting:
 `backoff`, `cancellation`. The trading calendar: `calendar_renewal`.
 """

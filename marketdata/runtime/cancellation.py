@@ -41,6 +41,20 @@ async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
         await end(*tasks)
 
 
+async def run_beside(work: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until it returns, and the others, which do not return by themselves, until then.
+
+    The first that raises ends all.
+    """
+    working, *beside = [asyncio.create_task(coroutine) for coroutine in (work, *others)]
+    try:
+        done, _ = await asyncio.wait((working, *beside), return_when=asyncio.FIRST_COMPLETED)
+        for task in (working,) if working in done else done:
+            task.result()
+    finally:
+        await end(working, *beside)
+
+
 async def first_of(*events: asyncio.Event) -> None:
     """Wait until one of the events is set."""
     if any(event.is_set() for event in events):

@@ -1,7 +1,7 @@
-"""Applies changed settings to a running service through one handler for each, and reports the result."""
+"""Applies changed settings to a running service, and reports the result."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeAlias
+from typing import Any, Generic
 
 import msgspec
 
@@ -9,9 +9,6 @@ from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError
 from marketdata.runtime.settings import VERSION, Applies, S, declarations, read_settings, values_of
 from marketdata.units import NS_PER_MS
-
-Handler: TypeAlias = Callable[[Any], object]
-"""Applies a new value of one setting."""
 
 
 class SettingsActual(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,53 +37,53 @@ def read_actual(stored: bytes) -> SettingsActual:
         raise ContentError("actual_state", str(error)) from error
 
 
+def put_into_effect(before: S, after: S) -> None:
+    """Call the effect of each changed setting that declares one."""
+    for name, declared in declarations(type(after)).items():
+        value = getattr(after, name)
+        if declared.effect is not None and value != getattr(before, name):
+            declared.effect(value)
+
+
 class LiveSettings(Generic[S]):
-    """Passes each changed setting to its handler. Implements `marketdata.runtime.steering.Steered`.
+    """The settings that a process applies now. Implements `marketdata.runtime.steering.Steered`.
 
-    `own` are the settings with which the process started; they are not passed to the handlers. A handler that
-    does not accept a value raises `ConfigurationError`. Then the handlers called before get their old values.
-
-    Raises:
-        TypeError: a live setting has no handler, or a handler has no live setting.
+    Code that uses a setting reads it from `current`, each time. `own` are the settings with which the process
+    started. `check` raises `ConfigurationError` for settings that each are accepted, but not together with
+    the rest of this process's configuration.
     """
 
-    def __init__(self, own: S, handlers: Mapping[str, Handler], *, source: str, clock: Clock) -> None:
-        self._declared = declarations(type(own))
-        live = {each.name for each in self._declared.values() if each.applies is Applies.LIVE}
-        if wrong := live ^ handlers.keys():
-            raise TypeError(f"live settings and handlers differ in {', '.join(sorted(wrong))}")
+    def __init__(
+        self, own: S, *, source: str, clock: Clock, check: Callable[[S], object] | None = None
+    ) -> None:
         self._own = own
         self._current = own
-        self._handlers = handlers
         self._source = source
         self._clock = clock
+        self._check = check
+
+    @property
+    def current(self) -> S:
+        """The settings that apply now."""
+        return self._current
 
     def read(self, stored: bytes) -> S:
         """The wanted settings. A setting that the record omits has the value of this process's start."""
         return read_settings(stored, self._own)
 
     def apply(self, wanted: S) -> None:
-        """Pass the settings that differ from the current ones to their handlers."""
-        changes = {
-            name: value for name, value in values_of(wanted).items() if value != getattr(self._current, name)
-        }
-        for name in changes:
-            if name not in self._handlers:
-                variable = self._declared[name].variable
-                raise ConfigurationError(f"{name} changes with a restart only; set {variable} for that")
-        self._call_handlers(changes)
-        self._current = wanted
+        """Apply all of the settings.
 
-    def _call_handlers(self, changes: Mapping[str, Any]) -> None:
-        done: list[str] = []
-        try:
-            for name, value in changes.items():
-                self._handlers[name](value)
-                done.append(name)
-        except ConfigurationError:
-            for name in done:
-                self._handlers[name](getattr(self._current, name))
-            raise
+        Raises:
+            ConfigurationError: one of them is not accepted; then none is applied.
+        """
+        for name, declared in declarations(type(wanted)).items():
+            if declared.applies is Applies.RESTART and getattr(wanted, name) != getattr(self._own, name):
+                raise ConfigurationError(declared.restart_needed)
+        if self._check is not None:
+            self._check(wanted)
+        before, self._current = self._current, wanted
+        put_into_effect(before, wanted)
 
     def report(self, applied: S, *, refused_version: int, refusal: str) -> bytes:
         """The report, an encoded `SettingsActual`."""

@@ -1,22 +1,27 @@
-"""Settings that a running service can change: each is declared once, as a field of a struct.
+"""Settings of the services: each is declared once, as a field of a struct.
 
-The field declares everything: name, kind, bounds, unit, default, explanation, and whether a change takes
-effect while the process runs. All readers (the environment, the record in the cache, the command, later an
-admin page) use `declarations`.
+The field declares everything: name, kind, bounds, unit, default, explanation, environment variable, and
+whether a change takes effect while the process runs. All readers (the environment, the record in the cache,
+the command, the documents, later an admin page) use `declarations`.
 """
 
 import enum
 import functools
+import json
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from marketdata.errors import ConfigurationError, ContentError
-from marketdata.observability.logs import LogLevel
+from marketdata.observability.logs import LogLevel, set_log_level
 
 VERSION: Final = "version"
+TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
+ACCEPTED_BOOLEANS: Final = "on or off (also true, yes, 1; false, no, 0)"
+ACCEPTED_LISTS: Final = 'a JSON list of strings (["a","b"]) or words separated by commas (a,b)'
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -37,57 +42,76 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 def setting(
     explanation: str,
     *,
-    variable: str = "",
+    variable: str | None = "",
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
     applies: Applies = Applies.LIVE,
+    effect: Callable[[Any], object] | None = None,
 ) -> msgspec.Meta:
     """The annotation of a setting's field.
 
-    `variable` is the environment variable with the value at the start. `unit` is the unit of the number.
-    `minimum` and `maximum` are accepted values themselves.
+    `variable` is the environment variable with the value at the start: by default the name of the field in
+    upper case, and None for a value that does not come from a variable of its own. `unit` is the unit of the
+    number. `minimum` and `maximum` are accepted values themselves.
+
+    `effect` is called with each new value. It is for a setting of the whole process, such as the log level,
+    and accepts each value that the declaration accepts. The value of any other setting is read where it is
+    used, from `marketdata.runtime.live_settings.LiveSettings.current`.
     """
-    extra = {"variable": variable, "unit": unit, "applies": applies}
+    extra = {"variable": variable, "unit": unit, "applies": applies, "effect": effect}
     return msgspec.Meta(description=explanation, ge=minimum, le=maximum, extra=extra)
 
 
 LogLevelSetting: TypeAlias = Annotated[
-    LogLevel, setting("Log lines below this severity are not written.", variable="LOG_LEVEL")
+    LogLevel, setting("Log lines below this severity are not written.", effect=set_log_level)
 ]
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting, as its field declares it. `default` is `msgspec.NODEFAULT` if there is none."""
+    """One setting, as its field declares it.
+
+    `default` is `msgspec.NODEFAULT` if there is none. `variable` is None if no environment variable has the
+    value.
+    """
 
     name: str
     kind: Any
     default: Any
     explanation: str
-    variable: str
+    variable: str | None
     unit: str
     minimum: float | None
     maximum: float | None
     applies: Applies
+    effect: Callable[[Any], object] | None
+
+    @property
+    def _type(self) -> Any:
+        return typing.get_args(self.kind)[0]
 
     @property
     def choices(self) -> tuple[Any, ...]:
         """The accepted values, if they can be listed."""
-        plain = typing.get_args(self.kind)[0]
-        return typing.get_args(plain) if typing.get_origin(plain) is typing.Literal else ()
+        return typing.get_args(self._type) if typing.get_origin(self._type) is typing.Literal else ()
 
     @property
     def accepted(self) -> str:
         """The accepted values, in words."""
         if self.choices:
             return "one of " + ", ".join(map(str, self.choices))
-        words = _WORDS_OF_KIND.get(typing.get_args(self.kind)[0], "a value")
+        words = _WORDS_OF_KIND.get(self._type, "a value")
         bounds = [
-            f"{word} {bound:g}"
+            f"{word} {bound:.15g}"
             for word, bound in (("from", self.minimum), ("to", self.maximum))
             if bound is not None
         ]
         return " ".join((words, *bounds, *filter(None, (self.unit,))))
+
+    @property
+    def restart_needed(self) -> str:
+        """Why a setting that needs a restart is not changed at runtime, and what to do."""
+        return f"{self.name} changes with a restart only; set {self.variable} for that"
 
     def checked(self, value: object) -> Any:
         """The value, if it is accepted. A text is converted to the setting's kind.
@@ -96,17 +120,46 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
             ConfigurationError: the value is not accepted; the message says which values are.
         """
         try:
-            return msgspec.convert(value, self.kind, strict=not isinstance(value, str))
-        except msgspec.ValidationError:
+            parsed = self._parsed(value) if isinstance(value, str) else value
+            return msgspec.convert(parsed, self.kind, strict=not isinstance(parsed, str))
+        except (ValueError, msgspec.ValidationError):
             raise ConfigurationError(f"{self.name} is {value!r}; accepted: {self.accepted}") from None
+
+    def _parsed(self, text: str) -> Any:
+        if self._type is bool:
+            return parse_boolean(text)
+        return parse_words(text) if self._type == tuple[str, ...] else text
+
+    def text(self, value: Any) -> str:
+        """A value as a text that `checked` accepts."""
+        if self._type is bool:
+            return "on" if value else "off"
+        return ",".join(value) if self._type == tuple[str, ...] else str(value)
+
+
+def parse_boolean(text: str) -> bool:
+    """The boolean in a text. Upper and lower case are accepted. Raises `ValueError` if it is none."""
+    if text.lower() not in TRUE_WORDS | FALSE_WORDS:
+        raise ValueError(text)
+    return text.lower() in TRUE_WORDS
+
+
+def parse_words(text: str) -> list[str]:
+    """The words of a JSON list, or those between commas. Raises `ValueError` if it is another JSON value."""
+    if not text.lstrip().startswith("["):
+        return [word.strip() for word in text.split(",") if word.strip()]
+    words = json.loads(text)
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(text)
+    return words
 
 
 _WORDS_OF_KIND: Final[Mapping[Any, str]] = {
-    bool: "true or false",
+    bool: ACCEPTED_BOOLEANS,
     int: "a whole number",
     float: "a number",
     str: "a text",
-    tuple[str, ...]: "a list of texts",
+    tuple[str, ...]: ACCEPTED_LISTS,
 }
 
 
@@ -127,17 +180,34 @@ def _declaration(field: msgspec.structs.FieldInfo) -> Declaration:
         raise TypeError(f"the field {field.name} is not annotated with `setting`")
     (note,) = notes
     extra: Mapping[str, Any] = note.extra or {}
+    variable = extra["variable"]
+    if variable is not None and field.default is msgspec.NODEFAULT:
+        raise TypeError(f"the field {field.name} has an environment variable and no default")
     return Declaration(
         name=field.name,
         kind=field.type,
         default=field.default,
         explanation=note.description or "",
-        variable=extra["variable"],
+        variable=field.name.upper() if variable == "" else variable,
         unit=extra["unit"],
         minimum=typing.cast("float | None", note.ge),
         maximum=typing.cast("float | None", note.le),
         applies=extra["applies"],
+        effect=extra["effect"],
     )
+
+
+def variables(services: Iterable[type[ServiceSettings]]) -> Mapping[str, Declaration]:
+    """The declarations of several services by environment variable. Services may share a variable.
+
+    Raises:
+        TypeError: two services declare a variable differently.
+    """
+    found: dict[str, Declaration] = {}
+    for declared in (each for service in services for each in declarations(service).values()):
+        if declared.variable and found.setdefault(declared.variable, declared) != declared:
+            raise TypeError(f"the environment variable {declared.variable} is declared in two ways")
+    return found
 
 
 def declaration(settings: type[ServiceSettings], name: str) -> Declaration:
@@ -157,10 +227,13 @@ def values_of(settings: ServiceSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in declarations(type(settings))}
 
 
-def own_settings(kind: type[S], environment: object) -> S:
-    """The settings that apply while operators want no others: attributes of `environment`, by `variable`."""
+def own_settings(kind: type[S], environment: Mapping[str, Any], **others: Any) -> S:
+    """The settings that apply while operators want no others.
+
+    `environment` has the values by variable. `others` are the values of settings without a variable.
+    """
     declared = declarations(kind).values()
-    return kind(**{each.name: getattr(environment, each.variable) for each in declared})
+    return kind(**{each.name: environment[each.variable] for each in declared if each.variable}, **others)
 
 
 def encode_settings(values: Mapping[str, Any]) -> bytes:
@@ -177,9 +250,7 @@ def read_settings(stored: bytes, own: S) -> S:
         ContentError: reason `wanted_state`; a value is not accepted, or the bytes are not such a record.
     """
     try:
-        wanted = msgspec.json.decode(stored, type=type(own))
-        given = msgspec.json.decode(stored, type=dict[str, msgspec.Raw])
+        given = msgspec.json.decode(stored, type=dict[str, Any])
+        return msgspec.convert({VERSION: 0, **values_of(own), **given}, type(own))
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise ContentError("wanted_state", str(error)) from error
-    absent = declarations(type(own)).keys() - given.keys()
-    return msgspec.structs.replace(wanted, **{name: getattr(own, name) for name in absent})

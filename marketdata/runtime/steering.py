@@ -97,6 +97,7 @@ class Steering(Generic[S]):
     async def run(self) -> None:
         """Follow the wanted state and report the actual one until cancelled."""
         if self._records is None:
+            await asyncio.Event().wait()  # there is nothing to follow
             return
         while True:
             try:

@@ -18,7 +18,7 @@ from marketdata.schema.columns import (
     shown_names,
 )
 from marketdata.schema.streams import CIRCUMSTANCES, Stream
-from marketdata.schema.symbol_feeds import SYMBOL_PLACE, RowView, SymbolList
+from marketdata.schema.symbol_feeds import SYMBOL_PLACE, SYMBOL_PLACEHOLDER, RowView, SymbolList
 
 __all__ = [
     "BOARDS",
@@ -26,6 +26,7 @@ __all__ = [
     "MOST_DECIMALS",
     "SIGNIFICANT_DIGITS",
     "SYMBOL_PLACE",
+    "SYMBOL_PLACEHOLDER",
     "YES_OR_NO",
     "Board",
     "ColumnInfo",

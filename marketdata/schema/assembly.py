@@ -9,9 +9,9 @@ from marketdata.errors import ConfigurationError
 from marketdata.schema.boards import BOARDS, Board
 from marketdata.schema.columns import ColumnInfo, Unit, names, shown_names
 from marketdata.schema.streams import CIRCUMSTANCES, Stream
-from marketdata.schema.symbol_feeds import SYMBOL_PLACE, RowView, SymbolList
+from marketdata.schema.symbol_feeds import SYMBOL_PLACEHOLDER, RowView, SymbolList
 
-QUOTE: Final = f"quote:{SYMBOL_PLACE}"
+QUOTE: Final = f"quote:{SYMBOL_PLACEHOLDER}"
 """The feed of a symbol's whole row."""
 
 
@@ -22,7 +22,7 @@ class SchemaError(ConfigurationError):
 class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     """The owner of declarations, such as an analyzer. `columns` are its columns of the market table.
 
-    `place` is the name of the module that has the declarations.
+    `module` is the name of the module that has the declarations.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     streams: tuple[Stream, ...] = ()
     views: tuple[RowView, ...] = ()
     lists: tuple[SymbolList, ...] = ()
-    place: str = ""
+    module: str = ""
 
     def __str__(self) -> str:
         """The name and the module."""
-        return f"{self.name!r} ({self.place})" if self.place else repr(self.name)
+        return f"{self.name!r} ({self.module})" if self.module else repr(self.name)
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,8 +6,11 @@ import msgspec
 
 from marketdata.schema.columns import ColumnInfo
 
-SYMBOL_PLACE: Final = "{symbol}"
+SYMBOL_PLACEHOLDER: Final = "{symbol}"
 """The placeholder for the symbol in the name of such a feed."""
+
+# `widgets.hub.feeds` is being rebuilt and still imports the former name.
+SYMBOL_PLACE: Final = SYMBOL_PLACEHOLDER
 
 
 class RowView(msgspec.Struct, frozen=True, kw_only=True):

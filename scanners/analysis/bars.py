@@ -3,7 +3,7 @@
 from typing import Final
 
 from marketdata import events
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import ALL_BOARDS, PRICE_BOARDS, at
 from scanners.analysis.vectors import Instants, whole_numbers
@@ -101,17 +101,17 @@ NEWEST_SECOND: Final = (
 )
 """The columns of the newest bar's own second. The leaderboard owns these and the three columns above."""
 
-LINES: Final = events.AGGREGATE_COLUMNS
-"""The columns of an aggregate that `EventGroup.lines` has, in order."""
+EVENT_COLUMNS: Final = events.AGGREGATE_COLUMNS
+"""The columns of an aggregate that `EventGroup.values` has, in order."""
 
-BAR_COLUMNS: Final = LINES[1:]
+BAR_COLUMNS: Final = EVENT_COLUMNS[1:]
 """The columns of the newest bar, in the order in which they are written together."""
 
-BAR_LINES: Final = slice(1, None)
-"""The lines of `BAR_COLUMNS`."""
+BAR_POSITIONS: Final = slice(1, None)
+"""The positions of `BAR_COLUMNS` in `EVENT_COLUMNS`."""
 
 OFFICIAL_OPEN, VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END = map(
-    LINES.index,
+    EVENT_COLUMNS.index,
     (
         "official_open_price",
         "volume",
@@ -126,6 +126,6 @@ OFFICIAL_OPEN, VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END = 
 )
 
 
-def event_times_ms(bars: Lines) -> Instants:
+def event_times_ms(bars: EventMatrix) -> Instants:
     """The time of each bar: its last millisecond, so that no bar is in the next session."""
     return whole_numbers(bars[END]) - 1

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import ColumnInfo, RowView, Stream, SymbolList, names
@@ -49,13 +49,13 @@ class MarketPhase(msgspec.Struct, frozen=True):
 class EventGroup(msgspec.Struct, frozen=True):
     """Events of one queue and of the current trading day, in the order of their arrival; at least one.
 
-    `rows[i]` is the table row of the symbol of event i, `times_ms[i]` its event time. `lines[f, i]` is field
-    f of event i; the fields are those that the route of the queue reads.
+    `rows[i]` is the table row of the symbol of event i, `times_ms[i]` its event time. `values[c, i]` is
+    column c of event i; the columns are those that the route of the queue reads.
     """
 
     rows: Rows
     times_ms: Instants
-    lines: Lines
+    values: EventMatrix
 
 
 class Emission(msgspec.Struct, frozen=True):

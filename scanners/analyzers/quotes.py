@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from marketdata import events
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.schema import ColumnInfo, Unit, names
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
@@ -87,13 +87,13 @@ _DERIVED: Final = (
 )
 QUOTE_COLUMNS: Final = names(_OF_QUOTE)
 
-LINES: Final = events.QUOTE_COLUMNS
-"""The columns of a quote that `EventGroup.lines` has: those of `QUOTE_COLUMNS`, in that order."""
+EVENT_COLUMNS: Final = events.QUOTE_COLUMNS
+"""The columns of a quote that `EventGroup.values` has: those of `QUOTE_COLUMNS`, in that order."""
 
-_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(LINES))
+_BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(EVENT_COLUMNS))
 
 
-def event_times_ms(quotes: Lines) -> Instants:
+def event_times_ms(quotes: EventMatrix) -> Instants:
     """The time of each quote, by the clock of the securities information processor."""
     return whole_numbers(quotes[_TIMESTAMP])
 
@@ -107,7 +107,7 @@ class QuotesAnalyzer(Analyzer):
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply quotes."""
-        quotes = group.lines
+        quotes = group.values
         held = (table["quote_timestamp"], table["quote_sequence_number"])
         newest = newest_per_row(group.rows, (quotes[_TIMESTAMP], quotes[_SEQUENCE_NUMBER]), held)
         chosen = quotes[:, newest]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata import events
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.events import TradeRule
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, SymbolList, Unit, names
@@ -157,14 +157,14 @@ TAPE: Final = SymbolList(
 )
 TRADE_COLUMNS: Final = names(_LAST)
 
-LINES: Final = events.TRADE_COLUMNS
-"""The columns of a trade that `EventGroup.lines` has: first those of `TRADE_COLUMNS`, in that order."""
+EVENT_COLUMNS: Final = events.TRADE_COLUMNS
+"""The columns of a trade that `EventGroup.values` has: first those of `TRADE_COLUMNS`, in that order."""
 
 _NOT_LAST, _EXTENDED_HOURS, _NOT_IN_VOLUME = map(int, TradeRule)
-_PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(LINES))
+_PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(EVENT_COLUMNS))
 
 
-def event_times_ms(trades: Lines) -> Instants:
+def event_times_ms(trades: EventMatrix) -> Instants:
     """The time of each report of a trade, by the clock of the securities information processor."""
     return whole_numbers(trades[_TIMESTAMP])
 
@@ -179,9 +179,9 @@ class TradesAnalyzer(Analyzer):
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""
-        trades = group.lines[: len(TRADE_COLUMNS)].copy()
-        trades[_SIZE] = _exact_sizes(trades[_SIZE], group.lines[_FRACTIONAL_SIZE])
-        rules = group.lines[_RULES].astype(np.uint8)
+        trades = group.values[: len(TRADE_COLUMNS)].copy()
+        trades[_SIZE] = _exact_sizes(trades[_SIZE], group.values[_FRACTIONAL_SIZE])
+        rules = group.values[_RULES].astype(np.uint8)
         _set_last(table, group.rows, trades, _sets_last(rules, group.times_ms, phase))
         _put_on_tape(table, group, trades, rules & _NOT_IN_VOLUME == 0, phase)
         return ()
@@ -198,7 +198,7 @@ class TradesAnalyzer(Analyzer):
         table.tape.clear()
 
 
-def _set_last(table: MarketTable, rows: Rows, trades: Lines, eligible: NDArray[np.bool_]) -> None:
+def _set_last(table: MarketTable, rows: Rows, trades: EventMatrix, eligible: NDArray[np.bool_]) -> None:
     if not eligible.all():
         rows, trades = rows[eligible], trades[:, eligible]
     held = (table["last_timestamp"], table["last_sequence_number"])
@@ -207,10 +207,10 @@ def _set_last(table: MarketTable, rows: Rows, trades: Lines, eligible: NDArray[n
 
 
 def _put_on_tape(
-    table: MarketTable, group: EventGroup, trades: Lines, counted: NDArray[np.bool_], phase: MarketPhase
+    table: MarketTable, group: EventGroup, trades: EventMatrix, counted: NDArray[np.bool_], phase: MarketPhase
 ) -> None:
     """Put the counted trades of the group, with their exact sizes, on the tapes of their rows."""
-    rows, identities = group.rows, group.lines[_IDENTITY]
+    rows, identities = group.rows, group.values[_IDENTITY]
     if not counted.all():
         rows, trades, identities = rows[counted], trades[:, counted], identities[counted]
     if not len(rows):

@@ -16,6 +16,7 @@ from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import finished_before, run_together
+from marketdata.runtime.live_settings import LiveSettings
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
@@ -27,6 +28,7 @@ from scanners.processor.outcome import ClockAgreement, OutcomeReporter
 from scanners.processor.shard import ShardProcessor
 from scanners.processor.stored_shard import StoredShard
 from scanners.processor.turn import Turn
+from scanners.settings import ProcessorSettings
 
 GROUP_EVENTS: Final = 20_000
 """How many events are applied together, before the event loop runs again: some 20 ms of work.
@@ -44,12 +46,9 @@ log = get_logger(__name__)
 
 
 class ProcessorConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a processor."""
+    """What is fixed while a processor runs, beside its `ProcessorSettings`."""
 
     shards: tuple[int, ...]
-    publish_interval_ms: int = 250
-    prefetch: int = 500
-    show_test_issues: bool = False
     batch_ttl_ms: int = DEFAULT_TTL_MS
 
 
@@ -59,7 +58,7 @@ class ShardOwner:
     A batch is acknowledged only after the tick that stored its effect. So the shard's next owner finds in the
     cache the effect of all acknowledged batches, and receives the others again.
 
-    Concurrency: `run` is one task. Other tasks call only `use_reference` and `publish_every`.
+    Concurrency: `run` is one task. Other tasks call only `use_reference`.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class ShardOwner:
         transport: Transport,
         snapshots: SnapshotReader,
         publisher: BlockPublisher,
-        configuration: ProcessorConfiguration,
+        settings: LiveSettings[ProcessorSettings],
         clock: Clock,
         tracing: Tracing,
         turn: Turn,
@@ -79,8 +78,7 @@ class ShardOwner:
         self._make_processor = make_processor
         self._transport = transport
         self._stored = StoredShard(shard, snapshots=snapshots, publisher=publisher, clock=clock)
-        self._prefetch = configuration.prefetch
-        self._interval_ns = configuration.publish_interval_ms * NS_PER_MS
+        self._settings = settings
         self._clock = clock
         self._tracing = tracing
         self._turn = turn
@@ -111,9 +109,9 @@ class ShardOwner:
         self._reference, self._volume_curve = block, volume_curve
         self._processor.apply_reference(block, volume_curve)
 
-    def publish_every(self, interval_ms: int) -> None:
-        """Publish at another interval from the next tick on."""
-        self._interval_ns = interval_ms * NS_PER_MS
+    @property
+    def _interval_ns(self) -> int:
+        return self._settings.current.publish_interval_ms * NS_PER_MS
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard when possible until `stopping` is set. Then publish and acknowledge the rest."""
@@ -131,7 +129,7 @@ class ShardOwner:
         while not stopping.is_set():
             await self._turn.wait_until_allowed(stopping)
             subscription = self._transport.subscribe(
-                self.shard, self._processor.queues, prefetch=self._prefetch
+                self.shard, self._processor.queues, prefetch=self._settings.current.prefetch_count
             )
             try:
                 if await self._acquired(subscription, stopping):
@@ -223,8 +221,8 @@ class ShardOwner:
     async def _tick_if_due(self, subscription: ShardSubscription) -> None:
         if not self._is_tick_due():
             return
-        now_ns = self._clock.time_ns()
-        self._next_tick_ns = (now_ns // self._interval_ns + 1) * self._interval_ns
+        now_ns, interval_ns = self._clock.time_ns(), self._interval_ns
+        self._next_tick_ns = (now_ns // interval_ns + 1) * interval_ns
         heartbeat_due = self._clock.monotonic() - self._published_at >= HEARTBEAT_SECONDS
         unpublished = (
             self._received or self._unacknowledged or self._processor.has_changes or "cache" in self.failures

@@ -7,13 +7,13 @@ from typing import Final, TypeVar
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable, TransportUnavailable
 from marketdata.observability import metrics
-from marketdata.observability.logs import get_logger, set_log_level
+from marketdata.observability.logs import get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.calendar_renewal import keep_renewed
-from marketdata.runtime.cancellation import end, run_together
-from marketdata.runtime.live_settings import Handler, LiveSettings
+from marketdata.runtime.cancellation import run_beside, run_together
+from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.steering import Records, Steering
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
@@ -71,28 +71,24 @@ class Processor:
         self._tracing = tracing or Tracing()
         self._started_under = started_under
         self._connection_failure = "not yet connected"
+        self._batch_ttl_ms = configuration.batch_ttl_ms
+        own = own_settings or ProcessorSettings()
+        live = LiveSettings(own, source=source, clock=clock, check=self._check_settings)
+        self._steering = Steering(records, live, default=own)
         self._owners = tuple(
             ShardOwner(
                 shard,
-                make_processor=_shard_maker(shard, calendar, make_routes, configuration),
+                make_processor=_shard_maker(shard, calendar, make_routes, own),
                 transport=transport,
                 snapshots=snapshots,
                 publisher=publisher,
-                configuration=configuration,
+                settings=live,
                 clock=clock,
                 tracing=self._tracing,
                 turn=turn_at(shard),
             )
             for shard in configuration.shards
         )
-        self._batch_ttl_ms = configuration.batch_ttl_ms
-        own = own_settings or ProcessorSettings(publish_interval_ms=configuration.publish_interval_ms)
-        handlers: Mapping[str, Handler] = {
-            "publish_interval_ms": self._publish_every,
-            "log_level": set_log_level,
-        }
-        settings = LiveSettings(own, handlers, source=source, clock=clock)
-        self._steering = Steering(records, settings, default=own)
 
     def unready(self) -> Mapping[str, str]:
         """The dependencies that keep the owners of shards from their work: dependency -> reason."""
@@ -119,20 +115,12 @@ class Processor:
         """
         await self._take_reference(await self._read("reference data", self._snapshots.reference()))
         await self._steering.begin()
-        others = [
-            asyncio.create_task(self._follow_reference(), name="reference"),
-            asyncio.create_task(self._follow_settings(), name="settings"),
-        ]
+        others = [self._follow_reference(), self._steering.run()]
         if self._read_sessions is not None:
-            renewal = keep_renewed(self._calendar, self._read_sessions, self._clock)
-            others.append(asyncio.create_task(renewal, name="calendar"))
-        owners = asyncio.create_task(run_together(*(owner.run(stopping) for owner in self._owners)))
+            others.append(keep_renewed(self._calendar, self._read_sessions, self._clock))
         try:
-            done, _ = await asyncio.wait((owners, *others), return_when=asyncio.FIRST_COMPLETED)
-            for task in (owners,) if owners in done else done:
-                task.result()
+            await run_beside(run_together(*(owner.run(stopping) for owner in self._owners)), *others)
         finally:
-            await end(owners, *others)
             await self._steering.withdraw()
 
     async def _open(self, stopping: asyncio.Event) -> bool:
@@ -158,19 +146,13 @@ class Processor:
                 block = await self._read("reference data", self._snapshots.reference())
             await self._take_reference(block)
 
-    async def _follow_settings(self) -> None:
-        await self._steering.run()
-        await asyncio.Event().wait()  # without records there is nothing to follow
-
-    def _publish_every(self, interval_ms: int) -> None:
-        """Set the interval of all shards. A batch must live until the tick that acknowledges it."""
-        if interval_ms >= self._batch_ttl_ms:
+    def _check_settings(self, wanted: ProcessorSettings) -> None:
+        """A batch must live until the tick that acknowledges it."""
+        if wanted.publish_interval_ms >= self._batch_ttl_ms:
             raise ConfigurationError(
-                f"publish_interval_ms is {interval_ms}; accepted: less than the {self._batch_ttl_ms} ms that "
-                "a batch lives (MARKET_DATA_MESSAGE_TTL)"
+                f"publish_interval_ms is {wanted.publish_interval_ms}; accepted: less than the "
+                f"{self._batch_ttl_ms} ms that a batch lives (MARKET_DATA_MESSAGE_TTL)"
             )
-        for owner in self._owners:
-            owner.publish_every(interval_ms)
 
     async def _take_reference(self, block: RowBlock | None) -> None:
         if block is None:
@@ -196,7 +178,7 @@ def _shard_maker(
     shard: int,
     calendar: TradingCalendar,
     make_routes: Callable[[], Sequence[Route]],
-    configuration: ProcessorConfiguration,
+    settings: ProcessorSettings,
 ) -> Callable[[int], ShardProcessor]:
     def make(epoch: int) -> ShardProcessor:
         return ShardProcessor(
@@ -204,7 +186,7 @@ def _shard_maker(
             routes=make_routes(),
             calendar=calendar,
             epoch=epoch,
-            show_test_issues=configuration.show_test_issues,
+            show_test_issues=settings.show_test_issues,
         )
 
     return make

@@ -212,8 +212,8 @@ class ShardProcessor:
         now: Present | None,
         outcome: Outcome,
     ) -> None:
-        lines, symbols = events.lines, events.symbols
-        times_ms = route.event_times_ms(lines)
+        values, symbols = events.values, events.symbols
+        times_ms = route.event_times_ms(values)
         received_ns = np.repeat([batch.received_ns for batch in batches], events.counts)
         advance = self._advance(times_ms, events, batches, now)
         outcome.corrections += advance.corrected
@@ -222,7 +222,7 @@ class ShardProcessor:
             kept = np.flatnonzero(advance.current)
             refused = {"ahead": advance.ahead, "other_day": len(symbols) - len(kept) - advance.ahead}
             outcome.ignored.update({reason: count for reason, count in refused.items() if count})
-            lines, symbols = lines[:, kept], symbols.take(kept)
+            values, symbols = values[:, kept], symbols.take(kept)
             times_ms, received_ns = times_ms[kept], received_ns[kept]
         phase = self._phase
         if not len(symbols) or phase is None:
@@ -231,11 +231,11 @@ class ShardProcessor:
         if not all_admitted:
             kept = np.flatnonzero(rows != UNKNOWN)
             outcome.ignored[UNKNOWN_SYMBOL] += len(symbols) - len(kept)
-            lines, symbols, rows = lines[:, kept], symbols.take(kept), rows[kept]
+            values, symbols, rows = values[:, kept], symbols.take(kept), rows[kept]
             times_ms, received_ns = times_ms[kept], received_ns[kept]
             if not len(kept):
                 return
-        group = EventGroup(rows, times_ms, lines)
+        group = EventGroup(rows, times_ms, values)
         self._reference.fill(self._table, self._day)
         for analyzer in route.analyzers:
             for emission in analyzer.update(self._table, group, phase):

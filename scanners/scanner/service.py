@@ -10,13 +10,16 @@ from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
-from marketdata.runtime.cancellation import finished_before, run_together
+from marketdata.runtime.cancellation import finished_before, run_beside, run_together
 from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
+from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.steering import Records, Steering
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from scanners.scanner.market import MarketScanner, Merge
+from scanners.settings import ScannerSettings
 
 LEASE_TTL_MS: Final = 3_000
 STANDBY_SECONDS: Final = 0.5
@@ -32,6 +35,8 @@ class Scanner:
 
     A standby asks for the lease every half second, and the lease expires 3 s after its last renewal. So a
     scanner that fails is replaced within 4 s. `rows_news` must be subscribed to the rows of all shards.
+    With `records` it applies the wanted settings of operators, beginning with `own_settings`, and reports the
+    actual ones as `source`, also while it stands by.
     """
 
     name: Final = "scanner"
@@ -46,6 +51,9 @@ class Scanner:
         keys: Keys,
         shard_count: int,
         clock: Clock,
+        records: Records | None = None,
+        own_settings: ScannerSettings | None = None,
+        source: str = "",
     ) -> None:
         # Two active scanners would publish boards of two epochs in turn. Each reader would start over each
         # time. So a scanner steps down when it cannot be sure of its lease.
@@ -61,6 +69,8 @@ class Scanner:
         self._publisher = publisher
         self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
         self._clock = clock
+        own = own_settings or ScannerSettings()
+        self._steering = Steering(records, LiveSettings(own, source=source, clock=clock), default=own)
         self._failure = ""
         self._limited_log = RateLimitedLog(log, clock=clock)
 
@@ -71,7 +81,10 @@ class Scanner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Scan whenever this process gets the lease, until `stopping` is set. Then release the lease."""
-        await self._leadership.run(stopping, self._lead)
+        try:
+            await run_beside(self._leadership.run(stopping, self._lead), self._steering.run())
+        finally:
+            await self._steering.withdraw()
 
     async def _lead(self, over: asyncio.Event) -> None:
         """Scan until `over` is set: the service stops, or another scanner may hold the lease."""

@@ -17,7 +17,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.listener import Listener
 from marketdata.providers.base import (
     BufferCounts,
@@ -85,7 +85,7 @@ class _FramesForEver:
             events_dropped={},
         )
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         raise AssertionError(f"nobody steers a benchmark, not to {target} either")
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from marketdata.clock import SystemClock
 from marketdata.control import ListenerControl
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerWanted, encode
 from marketdata.providers.base import ProviderState
@@ -56,7 +58,7 @@ class ListenerRig:
             MassiveConfiguration(api_key=key, feed=market.address, secure=False, subscriptions=SUBSCRIPTIONS),
             delays=RetryDelays(1_000, quick=Backoff(initial_seconds=0.01, maximum_seconds=0.02)),
         )
-        self.targets: list[FeedTarget] = []
+        self.targets: list[ConnectionTarget] = []
         self.listener = Listener(
             self.provider,
             MemoryTransport(),
@@ -169,6 +171,28 @@ async def test_a_bad_value_is_refused_with_what_is_accepted_and_changes_nothing(
     assert await rig.control.wanted() == before
 
 
+async def test_another_log_level_takes_effect_on_the_open_connection_and_nothing_else_is_stored(
+    rig: ListenerRig,
+) -> None:
+    await eventually(lambda: not rig.listener.unready(), 10)
+    before, level = rig.provider.connection.number, logging.root.level
+    try:
+        wanted = await rig.control.change(log_level="ERROR")
+        assert (await rig.control.effect(wanted, deadline_seconds=DEADLINE)).achieved
+        assert logging.root.level == logging.ERROR
+    finally:
+        logging.root.setLevel(level)
+    assert rig.provider.connection.number == before
+    stored = msgspec.json.decode(await rig.redis.get(rig.wanted_key) or b"")
+    assert stored == {"log_level": "ERROR", "version": 1, "session": 0}
+
+
+async def test_a_value_that_no_listener_accepts_is_refused_with_what_is_accepted(rig: ListenerRig) -> None:
+    with pytest.raises(ConfigurationError, match="log_level is 'LOUD'; accepted: one of DEBUG, INFO"):
+        await rig.control.change(log_level="LOUD")
+    assert await rig.redis.get(rig.wanted_key) is None
+
+
 async def test_rubbish_in_the_record_is_refused_and_the_feed_goes_on(rig: ListenerRig) -> None:
     await rig.redis.set(rig.wanted_key, b"rubbish")
 
@@ -198,10 +222,11 @@ async def test_a_cache_that_lost_the_wanted_state_gets_it_back_so_that_stopped_s
 ) -> None:
     wanted = await rig.control.stop()
     await rig.control.effect(wanted, deadline_seconds=DEADLINE)
+    stored = await rig.redis.get(rig.wanted_key)
     await rig.redis.delete(rig.wanted_key)
 
     async def restored() -> bool:
-        return await rig.redis.get(rig.wanted_key) == encode(wanted)
+        return await rig.redis.get(rig.wanted_key) == stored
 
     await eventually(restored, 10)
     assert rig.provider.status.state is ProviderState.STOPPED

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from marketdata.errors import ProviderUnavailable
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import ProviderState
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
@@ -206,7 +206,7 @@ async def test_while_rest_hangs_the_clock_that_the_feed_declares_decides(
             await eventually(lambda: provider.outlook.session is not None, 20)
             seen = provider.outlook.session
             assert seen is session
-            provider.set_target(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+            provider.set_target(ConnectionTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
             assert provider.outlook.session is None, "nobody has looked by the clock of that feed"
             provider.set_target(None)
 
@@ -219,7 +219,7 @@ async def test_an_operator_ends_the_wait_for_the_market() -> None:
     ):
         await eventually(lambda: provider.status.state is ProviderState.MARKET_CLOSED, 10)
         provider.set_target(
-            FeedTarget(feed=feed.address, market="stocks", subscriptions=("T.*",), generation=1)
+            ConnectionTarget(feed=feed.address, market="stocks", subscriptions=("T.*",), generation=1)
         )
         await eventually(lambda: provider.status.state is ProviderState.LIVE, 10)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import ProviderState
 from marketdata.providers.buffered import FrameBuffer
 from marketdata.providers.emulator import ApiKey, EvictionPolicy, ProtocolSettings
@@ -250,7 +250,7 @@ class TestSubscriptionsAtRuntime:
     ) -> None:
         async with running(make_provider(market, subscriptions=before)) as provider:
             await live_with(provider, *before)
-            provider.set_target(FeedTarget(feed=market.address, market="stocks", subscriptions=after))
+            provider.set_target(ConnectionTarget(feed=market.address, market="stocks", subscriptions=after))
             await live_with(provider, *after)
             assert provider.connection.number == 1
             assert len(faults_of(market).connections()) == 1
@@ -259,7 +259,7 @@ class TestSubscriptionsAtRuntime:
         async with running(make_provider(market, subscriptions=("A.*",))) as provider:
             await live_with(provider, "A.*")
             provider.set_target(
-                FeedTarget(feed=market.address, market="stocks", subscriptions=("AM.*", "Q.*"))
+                ConnectionTarget(feed=market.address, market="stocks", subscriptions=("AM.*", "Q.*"))
             )
             await live_with(provider, "AM.*", "Q.*")
             abort_all(faults_of(market))
@@ -270,7 +270,7 @@ class TestSubscriptionsAtRuntime:
         async with running(make_provider(market, subscriptions=("A.*",))) as provider:
             for subscriptions in (("T.*",), ("Q.*", "A.*"), ("AM.*", "LULD.*")):
                 provider.set_target(
-                    FeedTarget(feed=market.address, market="stocks", subscriptions=subscriptions)
+                    ConnectionTarget(feed=market.address, market="stocks", subscriptions=subscriptions)
                 )
                 await asyncio.sleep(0)
             await live_with(provider, "AM.*", "LULD.*")
@@ -279,7 +279,7 @@ class TestSubscriptionsAtRuntime:
 async def test_another_feed_is_a_new_session_and_the_old_one_is_closed(market: SimulatorService) -> None:
     async with running_simulator() as other, running(make_provider(market)) as provider:
         await live_with(provider, *CHANNELS)
-        provider.set_target(FeedTarget(feed=other.address, market="stocks", subscriptions=("T.*",)))
+        provider.set_target(ConnectionTarget(feed=other.address, market="stocks", subscriptions=("T.*",)))
         assert not is_live(provider), "what was true of the old feed is not told of the new one"
         await live_with(provider, "T.*")
         assert len(faults_of(other).connections()) == 1
@@ -291,5 +291,7 @@ async def test_a_new_target_ends_the_wait_after_a_refusal(market: SimulatorServi
         provider = make_provider(refusing)
         async with running(provider):
             await eventually(lambda: provider.status.state is ProviderState.REFUSED, 10)
-            provider.set_target(FeedTarget(feed=market.address, market="stocks", subscriptions=("T.*",)))
+            provider.set_target(
+                ConnectionTarget(feed=market.address, market="stocks", subscriptions=("T.*",))
+            )
             await live_with(provider, "T.*")

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from marketdata.errors import ConfigurationError
 from marketdata.events import HaltSign, TradeRule
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger
 from marketdata.observability.tracing import Tracing
@@ -130,7 +130,7 @@ async def test_a_replay_stops_and_turns_to_another_recording_while_it_waits(tmp_
         first = await batches_of(provider, 1)
         provider.set_target(None)
         await eventually(lambda: provider.status.state is ProviderState.STOPPED, scaled(5))
-        provider.set_target(FeedTarget(feed=str(other), market="stocks", subscriptions=("*",)))
+        provider.set_target(ConnectionTarget(feed=str(other), market="stocks", subscriptions=("*",)))
         second = await batches_of(provider, 1)
     assert [rows_of(batches)["AAPL"]["last_price"] for batches in (first, second)] == [10.0, 99.0]
 
@@ -239,7 +239,7 @@ async def test_the_feed_of_a_third_provider_connects_again_after_its_end(third: 
             batches = await batches_of(provider, 2)
     assert len(batches) == 2
     with pytest.raises(ConfigurationError, match="THIRD_FEED is 'nowhere'; accepted: ws://"):
-        plugin.validate(FeedTarget(feed="nowhere", market="stocks", subscriptions=("*",)))
+        plugin.validate(ConnectionTarget(feed="nowhere", market="stocks", subscriptions=("*",)))
 
 
 async def test_the_samples_that_the_provider_publishes_are_read_as_its_documentation_says() -> None:
@@ -252,7 +252,7 @@ async def test_the_samples_that_the_provider_publishes_are_read_as_its_documenta
         bodies = [batch.body for batch in batches if batch.queue is queue]
         events = batch_decoder("massive", queue, columns).decode(bodies)
         assert not events.rejected
-        return list(events.symbols), events.lines.T.tolist()
+        return list(events.symbols), events.values.T.tolist()
 
     bar_columns = ("close", "accumulated_volume", "start_timestamp", "end_timestamp")
     assert read(QueueName.AGGREGATE, bar_columns) == (

@@ -14,16 +14,17 @@ from marketdata.runtime.settings import declarations, values_of
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords, ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from scanners.settings import PROCESSOR, ProcessorSettings
+from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
-from tests.support.processor_task import Launch, bars, configuration, until_accumulated
+from tests.support.processor_task import Launch, bars, until_accumulated
+from tests.support.scanner_task import ScannerTask
 from tests.support.site import Site
 
 pytestmark = pytest.mark.redis
 
 EFFECT_SECONDS = 2.0
-SLOW_MS = 10_000
+SLOW_MS = 4_900
 OWN = ProcessorSettings(publish_interval_ms=SLOW_MS)
 ACCEPTED = ", ".join(declarations(ProcessorSettings))
 
@@ -45,11 +46,10 @@ def control(redis: Redis, keys: Keys) -> SettingsControl[ProcessorSettings]:
 async def broker(
     launch: Launch, redis: Redis, keys: Keys, control: SettingsControl[ProcessorSettings]
 ) -> MemoryBroker:
-    """Of a processor that publishes once in ten seconds and follows the wanted settings."""
+    """Of a processor that publishes once in five seconds and follows the wanted settings."""
     broker = MemoryBroker()
     launch(
         MemoryTransport(broker),
-        configuration=configuration(SLOW_MS),
         records=InstanceRecords(redis, keys, PROCESSOR, "this one"),
         own_settings=OWN,
         source="this one",
@@ -70,7 +70,7 @@ async def test_another_publish_interval_takes_effect_while_the_processor_runs(
     for second in range(1, 4):  # each in a tick of its own
         await MemoryTransport(broker).publish([bars(second)])
         await until_accumulated(reader, 100.0 * second)
-    assert time.monotonic() - started < SLOW_MS / 1_000
+    assert time.monotonic() - started < 2 * SLOW_MS / 1_000, "three slow ticks are two intervals apart"
 
 
 async def test_the_log_level_takes_effect_and_can_be_taken_back(
@@ -150,6 +150,46 @@ async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
         return (await control.wanted()).publish_interval_ms == 100
 
     await eventually(restored, 5)
+
+
+async def test_a_setting_that_needs_a_restart_is_refused_by_command_and_process_with_the_variable(
+    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+) -> None:
+    del broker
+    refusal = "prefetch_count changes with a restart only; set PREFETCH_COUNT for that"
+    with pytest.raises(ConfigurationError, match=refusal):
+        await control.change({"prefetch_count": 10})
+
+    await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "prefetch_count": 10, "log_level": "ERROR"}')
+    effect = await control.effect(3, deadline_seconds=scaled(EFFECT_SECONDS))
+    assert (effect.achieved, effect.explanation) == (False, f"refused by this one: {refusal}")
+    assert effect.actual[0].values == values_of(OWN)
+    assert logging.root.level != logging.ERROR
+
+
+async def test_a_scanner_applies_a_setting_also_while_it_stands_by(
+    redis_url: str, redis: Redis, keys: Keys
+) -> None:
+    scanners = [
+        ScannerTask(redis_url, keys, name, records=InstanceRecords(redis, keys, SCANNER, name), source=name)
+        for name in ("first", "second")
+    ]
+    control = SettingsControl(ServiceRecords(redis, keys, SCANNER), ScannerSettings(), SystemClock())
+
+    async def both_report() -> bool:
+        return len(await control.actual()) == 2
+
+    try:
+        await eventually(both_report, 10)
+        version = await control.change({"log_level": "ERROR"})
+        effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+        assert (effect.achieved, effect.explanation) == (True, "applied by 2 of 2 processes")
+        assert logging.root.level == logging.ERROR
+    finally:
+        for scanner in scanners:
+            await scanner.stop()
+            await scanner.redis.aclose()
+    assert await control.actual() == []
 
 
 async def test_each_process_reports_for_itself_until_it_ends(redis: Redis, keys: Keys) -> None:

@@ -28,6 +28,7 @@ from marketdata.transport.queues import QueueName
 from scanners.processor import Processor, ShardProcessor
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.registry import routes
+from scanners.settings import ProcessorSettings
 from scanners.tape import SUMMARY_COLUMNS
 from tests.support.builders import batch, block_rows, calendar_of, new_york_ms, trade_wire
 from tests.support.deadlines import eventually
@@ -61,7 +62,8 @@ class ProcessorOfTapes:
             publisher=BlockPublisher(self.redis, keys),
             reference_news=AnnouncementReader(url, [keys.reference()]),
             calendar=CALENDAR,
-            configuration=ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=20),
+            configuration=ProcessorConfiguration(shards=(SHARD,)),
+            own_settings=ProcessorSettings(publish_interval_ms=20),
             clock=SystemClock(),
         )
         self.task = asyncio.create_task(self.processor.run(asyncio.Event()))

@@ -18,6 +18,7 @@ from scanners.processor import Processor, ShardProcessor
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import RECEIVED_COLUMN, routes
+from scanners.settings import ProcessorSettings
 from tests.support.builders import (
     aggregate_wire,
     batch,
@@ -34,11 +35,8 @@ OPENS_MS = new_york_ms(DAY, "09:30")
 INTERVAL_MS = 20
 TAKEOVER_SECONDS = 5.0
 SHARD = 0
-
-
-def configuration(publish_interval_ms: int) -> ProcessorConfiguration:
-    """The configuration of a processor of one shard."""
-    return ProcessorConfiguration(shards=(SHARD,), publish_interval_ms=publish_interval_ms)
+CONFIGURATION = ProcessorConfiguration(shards=(SHARD,))
+OWN_SETTINGS = ProcessorSettings(publish_interval_ms=INTERVAL_MS)
 
 
 class ProcessorTask:
@@ -58,7 +56,12 @@ class ProcessorTask:
             reference_news=AnnouncementReader(url, [keys.reference()]),
             clock=SystemClock(),
             turn_at=lambda _shard: turn or AnyTurn(),
-            **{"calendar": CALENDAR, "configuration": configuration(INTERVAL_MS), **changes},
+            **{
+                "calendar": CALENDAR,
+                "configuration": CONFIGURATION,
+                "own_settings": OWN_SETTINGS,
+                **changes,
+            },
         )
         self.task = asyncio.create_task(self.processor.run(self.stopping))
 

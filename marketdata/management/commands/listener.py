@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import datetime as dt
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from marketdata.listener.wanted import (
     ListenerWanted,
 )
 from marketdata.management.wanted_by_settings import wanted_by_settings
-from marketdata.providers.base import MARKETS, ONLY_STOCKS
+from marketdata.runtime.settings import declarations
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
@@ -39,6 +38,14 @@ _CHANGE_OF: Final[dict[str, dict[str, Any]]] = {
 """Action -> arguments of `ListenerControl.change`. The options of `set` give its arguments."""
 
 
+SETTABLE: Final = tuple(
+    declared
+    for name, declared in declarations(ListenerWanted).items()
+    if name not in {"running", "session"}  # start, stop and restart change them
+)
+"""The settings that `set` has an option for."""
+
+
 class Command(BaseCommand):
     help = (
         "Change what the listener does, and wait until it does so: status, start, stop, restart, set. "
@@ -47,11 +54,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["status", "start", "stop", "restart", "set"])
-        parser.add_argument("--feed", help="one of the provider's feeds, by name or by address")
-        parser.add_argument("--market", help=f"{', '.join(MARKETS)}; {ONLY_STOCKS}")
-        parser.add_argument(
-            "--subscriptions", help="in the words of the provider, separated by commas; replaces all"
-        )
+        for declared in SETTABLE:
+            parser.add_argument(
+                _option(declared.name), help=f"{declared.explanation} Accepted: {declared.accepted}"
+            )
         parser.add_argument(
             "--wait",
             type=float,
@@ -61,11 +67,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, action: str, wait: float, **options: Any) -> None:
-        changes = _changes(options)
+        changes = {each.name: options[each.name] for each in SETTABLE if options[each.name] is not None}
         if action == "set" and not changes:
-            raise CommandError("set needs one of --feed, --market, --subscriptions")
+            raise CommandError(f"set needs one of {', '.join(_option(each.name) for each in SETTABLE)}")
         if action != "set" and changes:
-            raise CommandError(f"{action} takes no --{next(iter(changes))}; use set")
+            raise CommandError(f"{action} takes no {_option(next(iter(changes)))}; use set")
         if wait < 0:
             raise CommandError(f"--wait is {wait:g}; accepted are seconds from 0")
         with _refusals_as_command_errors():
@@ -115,28 +121,15 @@ class Command(BaseCommand):
             self.stdout.write(f"counts  do not add up: {events} events, {frames} frames unaccounted for")
 
 
-def _changes(options: dict[str, Any]) -> dict[str, Any]:
-    """The changes of the target in the options: only those that were given."""
-    changes = {name: options[name] for name in ("feed", "market") if options[name] is not None}
-    if options["subscriptions"] is not None:
-        changes["subscriptions"] = _words(options["subscriptions"])
-    return changes
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """A list of words, as JSON or separated by commas; the settings accept the same."""
-    if text.lstrip().startswith("["):
-        try:
-            return tuple(str(word) for word in json.loads(text))
-        except ValueError as error:
-            raise CommandError(f"--subscriptions {text!r} is no JSON list: {error}") from error
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _describe(wanted: ListenerWanted) -> str:
     running = "running" if wanted.running else "stopped"
     subscriptions = ",".join(wanted.subscriptions)
-    return f"version {wanted.version}: {running}, {wanted.feed} {wanted.market} {subscriptions}"
+    target = f"{wanted.feed} {wanted.market} {subscriptions}"
+    return f"version {wanted.version}: {running}, {target}, log level {wanted.log_level}"
 
 
 def _instant(epoch_ms: int) -> str:

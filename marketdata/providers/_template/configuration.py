@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import MARKETS
 from marketdata.providers.plugin import SettingsReader
 
@@ -25,12 +25,12 @@ def read_settings(environment: SettingsReader) -> TemplateSettings:
     return TemplateSettings(feed=environment.text(f"{PREFIX}_FEED"))
 
 
-def target_of(settings: TemplateSettings) -> FeedTarget:
+def target_of(settings: TemplateSettings) -> ConnectionTarget:
     """The feed with everything it offers."""
-    return FeedTarget(feed=settings.feed, market=MARKETS[0], subscriptions=(EVERYTHING,))
+    return ConnectionTarget(feed=settings.feed, market=MARKETS[0], subscriptions=(EVERYTHING,))
 
 
-def check_target(target: FeedTarget) -> None:
+def check_target(target: ConnectionTarget) -> None:
     """Check a target.
 
     Raises:

@@ -7,7 +7,7 @@ import aiohttp
 from msgspec import structs
 
 from marketdata.clock import Clock
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.providers._template.configuration import EVERYTHING, check_target
@@ -27,15 +27,15 @@ class TemplateProvider(BufferedProvider):
     """See `marketdata.providers.base.Provider`. The socket is always read; the buffer is bounded."""
 
     def __init__(
-        self, target: FeedTarget, *, clock: Clock | None = None, backoff: Backoff | None = None
+        self, target: ConnectionTarget, *, clock: Clock | None = None, backoff: Backoff | None = None
     ) -> None:
         super().__init__(FORMAT, clock)
         self._backoff = backoff or Backoff(initial_seconds=0.5, maximum_seconds=15.0, minimum_seconds=0.1)
-        self._target: FeedTarget | None = None
+        self._target: ConnectionTarget | None = None
         self._changed = asyncio.Event()
         self.set_target(target)
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         """Connect to this target from now on; None disconnects."""
         if target is not None:
             check_target(target)
@@ -57,7 +57,7 @@ class TemplateProvider(BufferedProvider):
             self.buffer.close()
             self.state = ProviderStatus(ProviderState.STOPPED)
 
-    async def _listen(self, target: FeedTarget | None) -> None:
+    async def _listen(self, target: ConnectionTarget | None) -> None:
         """Connect and receive, repeatedly, until cancelled."""
         if target is None:
             self.state = STOPPED_BY_OPERATOR

@@ -5,7 +5,7 @@ from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers._template.configuration import (
     TemplateSettings,
     check_target,
@@ -35,18 +35,18 @@ class TemplatePlugin:
         """Its settings."""
         return read_settings(environment)
 
-    def target(self, settings: TemplateSettings) -> FeedTarget:
+    def target(self, settings: TemplateSettings) -> ConnectionTarget:
         """The target that the settings name."""
         return target_of(settings)
 
-    def validate(self, target: FeedTarget) -> None:
+    def validate(self, target: ConnectionTarget) -> None:
         """Check the target that an operator wants."""
         check_target(target)
 
     def create(
         self,
         settings: TemplateSettings,
-        target: FeedTarget,
+        target: ConnectionTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,

@@ -9,10 +9,10 @@ import msgspec
 
 from marketdata.codec import (
     ColumnDecoder,
+    ColumnSource,
     Digest,
     EventDecoder,
     Flags,
-    LineSource,
     Rejected,
     newest_unknown,
 )
@@ -29,7 +29,7 @@ _CODES: Final = frozenset({"trade"})
 _TRADES: Final[EventDecoder[TemplateTrade]] = EventDecoder(TemplateTrade, _CODES)
 # The meaning of the provider's codes in the platform's terms: here 7 marks a trade that is reported late.
 _RULES: Final = MappingProxyType({7: int(TradeRule.NOT_LAST)})
-_SOURCES: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSource]]]] = MappingProxyType(
+_SOURCES: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, ColumnSource]]]] = MappingProxyType(
     {
         QueueName.TRADES: (
             _TRADES,

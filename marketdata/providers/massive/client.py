@@ -1,10 +1,15 @@
-"""Keeps the Massive feed connected: one SDK client for each connection, supervised from outside.
+"""Keeps a connection to the Massive feed: each connection is a new client of the vendor's SDK.
 
-The SDK reconnects without a pause, counts reconnections over its whole life, can lose its subscriptions
-in a reconnection, takes a clean close for the end of all work, and retries a refused connection for ever
-in silence. So it may not reconnect at all: each connection is a new client, which gets all channels at once
-and is watched for answers and silence (`connection.py`). After it comes a wait with backoff, or for the
-market's open. `status` and `connection` report what the server does. See docs/provider.md.
+The SDK's own reconnection is not used, because it has these faults:
+
+- it reconnects without a pause, and limits the reconnections of its whole life together;
+- it can lose its subscriptions when it reconnects;
+- it ends for good when the server closes the connection cleanly;
+- it retries a refused connection for ever, and reports nothing.
+
+Instead, `connection.py` runs one client and watches it. When the connection has ended, this module waits,
+with growing delays or until the market opens, and connects again. `status` and `connection` report the state.
+See docs/provider.md.
 """
 
 import asyncio
@@ -13,7 +18,7 @@ from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.feed_clock import FeedClock
-from marketdata.feeds import FeedTarget, StatusEvent
+from marketdata.feeds import ConnectionTarget, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
@@ -68,7 +73,7 @@ class MassiveProvider(BufferedProvider):
         self._market_hours = market_hours
         self._feed_clock = _clock_of(configuration)
         self._shown = TextFilter(configuration.api_key)
-        self._target: FeedTarget | None = FeedTarget(
+        self._target: ConnectionTarget | None = ConnectionTarget(
             feed=configuration.feed, market=configuration.market, subscriptions=configuration.subscriptions
         )
         self._target_changed = asyncio.Event()
@@ -98,7 +103,7 @@ class MassiveProvider(BufferedProvider):
             delay_ms=self._configuration.delay_ms,
         )
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         """Connect to this target from now on; see `marketdata.providers.base.Provider.set_target`."""
         before, connection = self._target, self._connection
         if target == before:
@@ -227,7 +232,7 @@ def _clock_of(configuration: MassiveConfiguration) -> FeedClock:
     )
 
 
-def _differ_in_subscriptions_only(before: FeedTarget, after: FeedTarget | None) -> bool:
+def _differ_in_subscriptions_only(before: ConnectionTarget, after: ConnectionTarget | None) -> bool:
     return after is not None and (before.feed, before.market, before.generation) == (
         after.feed,
         after.market,

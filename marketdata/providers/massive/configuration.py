@@ -7,7 +7,7 @@ from massive.websocket.models import Feed
 
 from marketdata.errors import ConfigurationError
 from marketdata.events import is_symbol
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.providers.massive.settings import MassiveSettings
 
@@ -45,7 +45,7 @@ class MassiveConfiguration(MassiveSettings, frozen=True, kw_only=True):
     quiet_silence_timeout_seconds: float = 1_200.0
 
     def __post_init__(self) -> None:
-        check_target(FeedTarget(feed=self.feed, market=self.market, subscriptions=self.subscriptions))
+        check_target(ConnectionTarget(feed=self.feed, market=self.market, subscriptions=self.subscriptions))
         if _is_vendor_feed(self.feed) and not self.api_key:
             raise ConfigurationError(f"MASSIVE_API_KEY is empty, and the feed {self.feed} needs a key")
 
@@ -76,7 +76,7 @@ class MassiveConfiguration(MassiveSettings, frozen=True, kw_only=True):
         return str(Feed[self.feed].value) if self.feed in Feed.__members__ else self.feed
 
 
-def configuration_of(settings: MassiveSettings, target: FeedTarget) -> MassiveConfiguration:
+def configuration_of(settings: MassiveSettings, target: ConnectionTarget) -> MassiveConfiguration:
     """These settings, or this configuration, with the feed, market and subscriptions of the target.
 
     Raises:
@@ -90,7 +90,7 @@ def configuration_of(settings: MassiveSettings, target: FeedTarget) -> MassiveCo
     return MassiveConfiguration(**values)
 
 
-def check_target(target: FeedTarget) -> None:
+def check_target(target: ConnectionTarget) -> None:
     """Check a target. The key is not checked.
 
     Raises:

@@ -1,4 +1,7 @@
-"""One connection to the feed: an SDK client from dialling to its end, and what the server says meanwhile."""
+"""One connection to the feed, from the first attempt to its end, through one client of the vendor's SDK.
+
+It reads the server's statuses, notices silence, and says why the connection ended.
+"""
 
 import asyncio
 import contextlib

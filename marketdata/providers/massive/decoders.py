@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from marketdata.codec import (
     ColumnDecoder,
+    ColumnSource,
     Digest,
     EventDecoder,
     Flags,
-    LineSource,
     Quotient,
     Rejected,
     Remainder,
@@ -68,12 +68,12 @@ _SIGNS_OF_INDICATOR: Final = MappingProxyType(
 )
 
 
-def _by_name(columns: Sequence[str], **others: LineSource) -> Mapping[str, LineSource]:
+def _by_name(columns: Sequence[str], **others: ColumnSource) -> Mapping[str, ColumnSource]:
     """Each column has the field of the same name as its source, except `others`."""
     return MappingProxyType({name: others.get(name, name) for name in columns})
 
 
-_DECODERS: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, LineSource]]]] = MappingProxyType(
+_DECODERS: Final[Mapping[QueueName, tuple[EventDecoder[Any], Mapping[str, ColumnSource]]]] = MappingProxyType(
     {
         QueueName.AGGREGATE: (AGGREGATES, _by_name(AGGREGATE_COLUMNS)),
         QueueName.TRADES: (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from marketdata.clock import Clock
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import Provider
 from marketdata.providers.emulator import Emulator
 from marketdata.providers.massive.settings import MassiveSettings, read_settings
@@ -22,11 +22,13 @@ class MassivePlugin:
         """The `MASSIVE_*` settings."""
         return read_settings(environment)
 
-    def target(self, settings: MassiveSettings) -> FeedTarget:
+    def target(self, settings: MassiveSettings) -> ConnectionTarget:
         """The target in `MASSIVE_FEED`, `MASSIVE_MARKET` and `MASSIVE_SUBSCRIPTIONS`."""
-        return FeedTarget(feed=settings.feed, market=settings.market, subscriptions=settings.subscriptions)
+        return ConnectionTarget(
+            feed=settings.feed, market=settings.market, subscriptions=settings.subscriptions
+        )
 
-    def validate(self, target: FeedTarget) -> None:
+    def validate(self, target: ConnectionTarget) -> None:
         """Check feed, market and subscriptions."""
         from marketdata.providers.massive.configuration import check_target
 
@@ -35,7 +37,7 @@ class MassivePlugin:
     def create(
         self,
         settings: MassiveSettings,
-        target: FeedTarget,
+        target: ConnectionTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,

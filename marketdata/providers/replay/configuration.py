@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
 from marketdata.providers.plugin import SettingsReader
 from marketdata.recording.writer import SUFFIX
@@ -42,12 +42,12 @@ def read_settings(environment: SettingsReader) -> ReplaySettings:
     )
 
 
-def target_of(settings: ReplaySettings) -> FeedTarget:
+def target_of(settings: ReplaySettings) -> ConnectionTarget:
     """The target for everything that the files contain."""
-    return FeedTarget(feed=settings.files, market=MARKETS[0], subscriptions=(EVERYTHING,))
+    return ConnectionTarget(feed=settings.files, market=MARKETS[0], subscriptions=(EVERYTHING,))
 
 
-def check_target(target: FeedTarget) -> None:
+def check_target(target: ConnectionTarget) -> None:
     """Check the target of a replay. The files are not opened, so they may still be unreadable.
 
     Raises:
@@ -68,7 +68,7 @@ def check_target(target: FeedTarget) -> None:
         )
 
 
-def recordings_of(target: FeedTarget) -> list[Path]:
+def recordings_of(target: ConnectionTarget) -> list[Path]:
     """The files that a target names, sorted by name, which is by age."""
     paths = [Path(entry.strip()) for entry in target.feed.split(",") if entry.strip()]
     return [

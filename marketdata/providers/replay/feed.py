@@ -9,7 +9,7 @@ from msgspec import structs
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import ProviderState, ProviderStatus
 from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider
@@ -47,7 +47,7 @@ class ReplayProvider(BufferedProvider):
     def __init__(
         self,
         settings: ReplaySettings,
-        target: FeedTarget,
+        target: ConnectionTarget,
         wire_format: WireFormat,
         *,
         clock: Clock | None = None,
@@ -55,12 +55,12 @@ class ReplayProvider(BufferedProvider):
         super().__init__(wire_format, clock)
         self._settings = settings
         Pacing(self.clock, settings.speed)  # refuses a speed that is out of range
-        self._target: FeedTarget | None = None
+        self._target: ConnectionTarget | None = None
         self._changed = asyncio.Event()
         self._feed_times: deque[tuple[int, int]] = deque()
         self.set_target(target)
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         """Play these recordings from the beginning; None stops."""
         if target == self._target:
             return
@@ -97,7 +97,7 @@ class ReplayProvider(BufferedProvider):
             self._feed_times.popleft()
         return self._feed_times[0][1] if self._feed_times else super().feed_time_ms(received_ns)
 
-    async def _play(self, target: FeedTarget, stopping: asyncio.Event) -> None:
+    async def _play(self, target: ConnectionTarget, stopping: asyncio.Event) -> None:
         """All frames, once or for ever; returns early when stopping, or for another target."""
         try:
             with Selection(recordings_of(target), recorded_format) as selection:

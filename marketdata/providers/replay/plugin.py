@@ -5,7 +5,7 @@ from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import Provider
 from marketdata.providers.emulator import Emulator
 from marketdata.providers.plugin import ProviderPlugin, ReferenceService, SettingsReader
@@ -29,18 +29,18 @@ class ReplayPlugin:
         """The `REPLAY_*` settings."""
         return read_settings(environment)
 
-    def target(self, settings: ReplaySettings) -> FeedTarget:
+    def target(self, settings: ReplaySettings) -> ConnectionTarget:
         """The recordings of `REPLAY_FILES`."""
         return target_of(settings)
 
-    def validate(self, target: FeedTarget) -> None:
+    def validate(self, target: ConnectionTarget) -> None:
         """Check the target of a replay."""
         check_target(target)
 
     def create(
         self,
         settings: ReplaySettings,
-        target: FeedTarget,
+        target: ConnectionTarget,
         *,
         load_calendar: Callable[[int], TradingCalendar] | None = None,
         clock: Clock | None = None,

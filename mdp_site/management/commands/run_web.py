@@ -6,9 +6,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
+from marketdata.runtime.settings import own_settings
 from mdp_site.logs import configure
 from mdp_site.web_server import WebServer, bound_sockets
-from mdp_site.web_settings import ServerLimits
+from mdp_site.web_settings import WebSettings
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         WebServer(
             import_string("mdp_site.asgi.application"),
             trusted_proxies=settings.TRUSTED_PROXIES,
-            limits=ServerLimits(**settings.WEB_LIMITS),
+            limits=own_settings(WebSettings, settings.DECLARED_SETTINGS),
             lifespan=True,
             access_log=access_log,
         ).serve_until_stopped(sockets)

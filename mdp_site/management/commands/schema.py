@@ -1,4 +1,4 @@
-"""`manage.py schema`: write the files that are generated from the analyzers' declarations, or check them."""
+"""`manage.py schema`: write the files that are generated from declarations, or check them."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ from mdp_site.schema_files import ROOT, stale_files, write_files
 
 
 class Command(BaseCommand):
-    help = "Write the files that are generated from the declared columns, boards, streams and symbol feeds."
+    help = (
+        "Write the files that are generated from the declared columns, boards, streams, symbol feeds and "
+        "settings."
+    )
     requires_system_checks: tuple[str, ...] = ()  # the checks load widgets, which read one of the files
 
     def add_arguments(self, parser: CommandParser) -> None:

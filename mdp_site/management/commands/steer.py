@@ -11,17 +11,19 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from marketdata.clock import SystemClock
 from marketdata.control import SettingsControl
 from marketdata.errors import ConfigurationError, MarketDataError
+from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.runtime.live_settings import SettingsActual
-from marketdata.runtime.settings import ServiceSettings, declarations, own_settings, values_of
+from marketdata.runtime.settings import ServiceSettings, declarations, own_settings
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
-from mdp_site.web_settings import WEB, WebSettings
-from scanners.settings import PROCESSOR, ProcessorSettings
+from mdp_site.service_settings import SERVICES
 
 DEADLINE_SECONDS: Final = 5.0
 
-STEERED: Final[Mapping[str, type[ServiceSettings]]] = {PROCESSOR: ProcessorSettings, WEB: WebSettings}
+STEERED: Final[Mapping[str, type[ServiceSettings]]] = {
+    name: service for name, service in SERVICES.items() if name != LISTENER
+}
 """The services whose settings this command can change. The listener has its own command."""
 
 
@@ -33,6 +35,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.epilog = "Settings: " + "; ".join(_described(name) for name in STEERED)
         parser.add_argument("name", metavar="service", choices=sorted(STEERED), help=", ".join(STEERED))
         parser.add_argument("changes", nargs="*", metavar="SETTING=VALUE", help="without any: show all")
         parser.add_argument(
@@ -52,7 +55,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     async def _run(self, service: str, changes: Mapping[str, str], wait_seconds: float) -> None:
-        own = own_settings(STEERED[service], settings)
+        own = own_settings(STEERED[service], settings.DECLARED_SETTINGS)
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
             records = ServiceRecords(redis, Keys(settings.MDC_KEY_PREFIX), service)
             control = SettingsControl(records, own, SystemClock())
@@ -70,19 +73,29 @@ class Command(BaseCommand):
             self.stdout.write(self.style.SUCCESS(f"version {version}: {effect.explanation}"))
 
     def _show(self, wanted: ServiceSettings, actual: Sequence[SettingsActual]) -> None:
-        for declared in declarations(type(wanted)).values():
-            value = getattr(wanted, declared.name)
-            self.stdout.write(f"{declared.name} = {value}  ({declared.accepted}; {declared.applies})")
+        texts: dict[str, str] = {}
+        for name, declared in declarations(type(wanted)).items():
+            texts[name] = declared.text(getattr(wanted, name))
+            self.stdout.write(f"{name} = {texts[name]}  ({declared.accepted}; {declared.applies})")
             self.stdout.write(f"    {declared.explanation}")
         for each in actual:
             differing = {
-                name: value for name, value in each.values.items() if value != values_of(wanted).get(name)
+                name: declared.text(each.values[name])
+                for name, declared in declarations(type(wanted)).items()
+                if name in each.values and declared.text(each.values[name]) != texts[name]
             }
             still = "".join(f", still {name}={value}" for name, value in differing.items())
             refused = f", refused version {each.refused_version}: {each.refusal}" if each.refusal else ""
             self.stdout.write(f"{each.source}: version {each.version}{still}{refused}")
         if not actual:
             self.stdout.write("no process reports")
+
+
+def _described(service: str) -> str:
+    return f"{service}: " + ", ".join(
+        f"{name} ({declared.accepted}; {declared.applies})"
+        for name, declared in declarations(STEERED[service]).items()
+    )
 
 
 def parse_changes(words: Sequence[str]) -> Mapping[str, str]:

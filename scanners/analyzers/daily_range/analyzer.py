@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from scanners.analysis.bars import END, HIGH, LOW, START
@@ -35,7 +35,7 @@ class _Side(msgspec.Struct, frozen=True, kw_only=True):
     """The names and the direction of one side of the range. `sign` makes the wider extreme the greater."""
 
     stream: str
-    line: int
+    position: int
     sign: float
     within: Callable[[Any, Any], _Bounds]
     widen: np.ufunc
@@ -47,7 +47,7 @@ class _Side(msgspec.Struct, frozen=True, kw_only=True):
 
 _HIGH: Final = _Side(
     stream=HIGH_ALERTS.name,
-    line=HIGH,
+    position=HIGH,
     sign=1.0,
     within=np.less_equal,
     widen=np.fmax,
@@ -58,7 +58,7 @@ _HIGH: Final = _Side(
 )
 _LOW: Final = _Side(
     stream=LOW_ALERTS.name,
-    line=LOW,
+    position=LOW,
     sign=-1.0,
     within=np.greater_equal,
     widen=np.fmin,
@@ -114,37 +114,37 @@ def _take_snapshot(table: MarketTable, side: _Side, rows: Rows | slice) -> None:
 
 def _widen_sessions(table: MarketTable, side: _Side, group: EventGroup, day: TradingDay) -> None:
     """Widen the range of each session by every bar, late ones included. Their order makes no difference."""
-    starts = group.lines[START]
+    starts = group.values[START]
     first, last = session_codes(np.array([starts.min(), starts.max()]), day).tolist()
     if first == last != NIGHT:  # there is a night before the day and one after it
-        _widen_session(table, side, first, group.rows, group.lines)
+        _widen_session(table, side, first, group.rows, group.values)
         return
     codes = session_codes(starts, day)
     for session in np.unique(codes).tolist():
         chosen = np.flatnonzero(codes == session)
-        _widen_session(table, side, session, group.rows[chosen], group.lines[:, chosen])
+        _widen_session(table, side, session, group.rows[chosen], group.values[:, chosen])
 
 
-def _widen_session(table: MarketTable, side: _Side, session: int, rows: Rows, bars: Lines) -> None:
+def _widen_session(table: MarketTable, side: _Side, session: int, rows: Rows, bars: EventMatrix) -> None:
     if session != NIGHT:
-        _widen(table, side, side.sessions[session], rows, bars[side.line])
+        _widen(table, side, side.sessions[session], rows, bars[side.position])
 
 
 def _widen_day(table: MarketTable, side: _Side, group: EventGroup, day: TradingDay) -> Sequence[Emission]:
-    values = group.lines[side.line]
+    values = group.values[side.position]
     outside, levels = _widen(table, side, side.extreme, group.rows, values)
     is_alert = ~np.isnan(levels) & ~side.within(values[outside], levels)
     alerts = outside[is_alert]
     if not len(alerts):
         return ()
-    rows, starts = group.rows[alerts], group.lines[START, alerts]
+    rows, starts = group.rows[alerts], group.values[START, alerts]
     _count(table[side.count], rows)
     columns = {
         "price": values[alerts],
         "level": levels[is_alert],
         "session": session_codes(starts, day).astype(np.float64),
         "start_timestamp": starts,
-        "end_timestamp": group.lines[END, alerts],
+        "end_timestamp": group.values[END, alerts],
     }
     return (Emission(side.stream, rows, columns),)
 

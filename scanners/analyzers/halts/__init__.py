@@ -1,5 +1,5 @@
 """Price bands and halts: `columns` declares them, `analyzer` computes them."""
 
-from scanners.analyzers.halts.analyzer import LINES, HaltsAnalyzer, event_times_ms
+from scanners.analyzers.halts.analyzer import EVENT_COLUMNS, HaltsAnalyzer, event_times_ms
 
-__all__ = ["LINES", "HaltsAnalyzer", "event_times_ms"]
+__all__ = ["EVENT_COLUMNS", "HaltsAnalyzer", "event_times_ms"]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketdata import events
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
@@ -48,11 +48,11 @@ MAX_REMEMBERED_HALTS: Final = 16
 """How many emitted halts and resumptions of a symbol are remembered."""
 
 
-LINES: Final = events.PRICE_BAND_COLUMNS
-"""The columns of a message that `EventGroup.lines` has, in order."""
+EVENT_COLUMNS: Final = events.PRICE_BAND_COLUMNS
+"""The columns of a message that `EventGroup.values` has, in order."""
 
 _SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = map(int, HaltSign)
-_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _SIGNS = range(len(LINES))
+_HIGH, _LOW, _TIME_MS, _NANOSECONDS, _SEQUENCE_NUMBER, _SIGNS = range(len(EVENT_COLUMNS))
 _STATE_GROUP: Final = "halt_state"
 _STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "trading_sequence_number")
 _NEWEST_NS, _HALT_NS, _HALT_SEQUENCE, _TRADING_NS, _TRADING_SEQUENCE = range(len(_STATE))
@@ -61,7 +61,7 @@ _EMITTED_GROUP: Final = "halts_told"
 _Mask = NDArray[np.bool_]
 
 
-def event_times_ms(messages: Lines) -> Instants:
+def event_times_ms(messages: EventMatrix) -> Instants:
     """The time of each message."""
     return whole_numbers(messages[_TIME_MS])
 
@@ -83,19 +83,19 @@ class HaltsAnalyzer(Analyzer):
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages. Emits one entry for each new halt and resumption."""
-        rows, lines = group.rows, group.lines
-        times_ns = (lines[_TIME_MS] - phase.day.day_start_ms) * NS_PER_MS + lines[_NANOSECONDS]
-        _note_bands(table, rows, lines, times_ns)
-        meaning = _meaning(lines)
+        rows, values = group.rows, group.values
+        times_ns = (values[_TIME_MS] - phase.day.day_start_ms) * NS_PER_MS + values[_NANOSECONDS]
+        _note_bands(table, rows, values, times_ns)
+        meaning = _meaning(values)
         if not (meaning >= TRADING).any():
             return ()
-        keys = np.vstack((times_ns, lines[_SEQUENCE_NUMBER]))
+        keys = np.vstack((times_ns, values[_SEQUENCE_NUMBER]))
         trades = (meaning == TRADING) | (meaning == RESUMED)
         for first, chosen in ((_HALT_NS, meaning == HALTED), (_TRADING_NS, trades)):
             _note_newest(table.private_columns[_STATE_GROUP], first, rows[chosen], keys[:, chosen])
         for column, said in (("halt_timestamp", HALTED), ("resume_timestamp", RESUMED)):
             chosen = meaning == said
-            np.fmax.at(table[column], rows[chosen], lines[_TIME_MS, chosen])
+            np.fmax.at(table[column], rows[chosen], values[_TIME_MS, chosen])
         _judge(table, np.unique(rows), phase.day)
         return _emissions(table.private_columns[_EMITTED_GROUP], group, meaning, times_ns)
 
@@ -124,9 +124,9 @@ class HaltsAnalyzer(Analyzer):
         table["limit_pause_timestamp"][rows] = since_ms + LIMIT_STATE_MS
 
 
-def _meaning(lines: Lines) -> NDArray[np.int64]:
-    says = lines[_SIGNS].astype(np.uint8)
-    has_bands = (lines[_HIGH] > 0) & (lines[_LOW] > 0)
+def _meaning(values: EventMatrix) -> NDArray[np.int64]:
+    says = values[_SIGNS].astype(np.uint8)
+    has_bands = (values[_HIGH] > 0) & (values[_LOW] > 0)
     return np.select(
         [
             says & _SAYS_HALTED > 0,
@@ -138,19 +138,19 @@ def _meaning(lines: Lines) -> NDArray[np.int64]:
     )
 
 
-def _note_bands(table: MarketTable, rows: Rows, lines: Lines, times_ns: Column) -> None:
+def _note_bands(table: MarketTable, rows: Rows, values: EventMatrix, times_ns: Column) -> None:
     """Keep the newest message of each symbol. A band of 0 is absent."""
     state = table.private_columns[_STATE_GROUP]
     held = (state.values[_NEWEST_NS], table["band_sequence_number"])
-    newest = newest_per_row(rows, (times_ns, lines[_SEQUENCE_NUMBER]), held)
-    bands = lines[[_HIGH, _LOW, _TIME_MS, _SEQUENCE_NUMBER]][:, newest]
+    newest = newest_per_row(rows, (times_ns, values[_SEQUENCE_NUMBER]), held)
+    bands = values[[_HIGH, _LOW, _TIME_MS, _SEQUENCE_NUMBER]][:, newest]
     bands[:2][bands[:2] == 0] = np.nan
     table.write(table.columns(BAND_COLUMNS), rows[newest], bands)
     state.values[_NEWEST_NS, rows[newest]] = times_ns[newest]
     state.mark()
 
 
-def _note_newest(state: PrivateColumns, first: int, rows: Rows, keys: Lines) -> None:
+def _note_newest(state: PrivateColumns, first: int, rows: Rows, keys: EventMatrix) -> None:
     """Keep time and sequence number of each symbol's newest message in the columns `first` and the next."""
     newest = newest_per_row(rows, (keys[0], keys[1]), (state.values[first], state.values[first + 1]))
     state.values[first : first + 2, rows[newest]] = keys[:, newest]
@@ -186,7 +186,7 @@ def _emissions(
     ]
     if not new:
         return ()
-    chosen = group.lines[:, new]
+    chosen = group.values[:, new]
     columns = {
         "kind": (meaning[new] == HALTED).astype(np.float64),
         "timestamp": chosen[_TIME_MS],

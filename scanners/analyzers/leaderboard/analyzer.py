@@ -19,7 +19,7 @@ from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit, names
 from marketdata.schema.boards import ALL_BOARDS, GAPS, MOVERS, PRICE_BOARDS, at
 from scanners.analysis import bars
-from scanners.analysis.bars import BAR_COLUMNS, BAR_LINES, END, START
+from scanners.analysis.bars import BAR_COLUMNS, BAR_POSITIONS, END, START
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
 from scanners.analyzers.leaderboard import opens, windows
@@ -146,12 +146,12 @@ class LeaderboardAnalyzer(Analyzer):
         Only the last step writes the newest bars of the group. The steps before it compare the group with the
         newest bars before the group, and do not depend on each other.
         """
-        rows, lines = group.rows, group.lines
+        rows, values = group.rows, group.values
         held = (table["end_timestamp"], table["start_timestamp"])
-        newest = newest_per_row(rows, (lines[END], lines[START]), held)
-        opens.note(table, rows, lines, newest, phase)
-        windows.remember(table, rows, lines)
-        table.write(table.columns(BAR_COLUMNS), rows[newest], lines[BAR_LINES, newest])
+        newest = newest_per_row(rows, (values[END], values[START]), held)
+        opens.note(table, rows, values, newest, phase)
+        windows.remember(table, rows, values)
+        table.write(table.columns(BAR_COLUMNS), rows[newest], values[BAR_POSITIONS, newest])
         return ()
 
     def derive(self, table: MarketTable, rows: Rows, phase: MarketPhase) -> None:

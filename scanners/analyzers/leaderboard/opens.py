@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import PRICE_BOARDS, at
@@ -51,7 +51,7 @@ COLUMNS: Final = (
 )
 
 _OFFICIAL_GROUP: Final = "official_open"
-_END_LINE: Final = 0
+_END_POSITION: Final = 0
 
 PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {_OFFICIAL_GROUP: ("end_timestamp", "start_timestamp")}
@@ -59,7 +59,7 @@ PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """Times of the bar that has the official open, if it is not the newest bar. Nearly always it is."""
 
 
-def note(table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase) -> None:
+def note(table: MarketTable, rows: Rows, bars: EventMatrix, newest: Rows, phase: MarketPhase) -> None:
     """Update both open prices, before the newest bars are written to the table.
 
     `newest`: the indices of the bars that will be the newest of their symbols.
@@ -68,7 +68,7 @@ def note(table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: Marke
     _note_official_open(table, rows, bars, newest, phase)
 
 
-def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: MarketPhase) -> None:
+def _note_session_open(table: MarketTable, rows: Rows, bars: EventMatrix, phase: MarketPhase) -> None:
     """Keep the open of the earliest bar since the last reset. The same bar, sent again, replaces it."""
     start = bars[START]
     earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
@@ -82,7 +82,7 @@ def _note_session_open(table: MarketTable, rows: Rows, bars: Lines, phase: Marke
 
 
 def _note_official_open(
-    table: MarketTable, rows: Rows, bars: Lines, newest: Rows, phase: MarketPhase
+    table: MarketTable, rows: Rows, bars: EventMatrix, newest: Rows, phase: MarketPhase
 ) -> None:
     """Keep the official open of the newest bar that has one. A bar before the regular open has none."""
     has_official = (bars[OFFICIAL_OPEN] > 0) & (bars[START] >= phase.day.regular_open_ms)
@@ -90,7 +90,7 @@ def _note_official_open(
     is_known = ~np.isnan(official[rows])
     if not (has_official.any() or is_known.any()):
         return
-    is_of_newest = np.isnan(table.private_columns[_OFFICIAL_GROUP].values[_END_LINE, rows])
+    is_of_newest = np.isnan(table.private_columns[_OFFICIAL_GROUP].values[_END_POSITION, rows])
     is_plain = has_official & is_known & is_of_newest
     if not is_plain.all():
         unclear = np.zeros(len(table), dtype=np.bool_)
@@ -101,13 +101,13 @@ def _note_official_open(
     official[rows[newest]] = bars[OFFICIAL_OPEN, newest]
 
 
-def _compare(table: MarketTable, rows: Rows, bars: Lines, has_official: NDArray[np.bool_]) -> None:
+def _compare(table: MarketTable, rows: Rows, bars: EventMatrix, has_official: NDArray[np.bool_]) -> None:
     """Compare all bars of symbols whose newest bar may not be the one with the official open."""
     official, of_bar = table["official_open_price"], table.private_columns[_OFFICIAL_GROUP].values
     distinct = np.unique(rows)
     before = of_bar[:, distinct]
     newest_bar = np.array([table["end_timestamp"], table["start_timestamp"]])
-    implied = distinct[np.isnan(before[_END_LINE]) & ~np.isnan(official[distinct])]
+    implied = distinct[np.isnan(before[_END_POSITION]) & ~np.isnan(official[distinct])]
     of_bar[:, implied] = newest_bar[:, implied]
     _keep_newest(of_bar, rows[has_official], bars[:, has_official], official)
     _keep_newest(newest_bar, rows, bars)
@@ -118,7 +118,7 @@ def _compare(table: MarketTable, rows: Rows, bars: Lines, has_official: NDArray[
         table.private_columns[_OFFICIAL_GROUP].mark()
 
 
-def _keep_newest(held: Lines, rows: Rows, bars: Lines, official: Column | None = None) -> None:
+def _keep_newest(held: EventMatrix, rows: Rows, bars: EventMatrix, official: Column | None = None) -> None:
     """Put end and start of each row's newest bar into `held`, and its official open into `official`."""
     keys = bars[[END, START]]
     newest = newest_per_row(rows, (keys[0], keys[1]), (held[0], held[1]))

@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from marketdata.codec import Lines
+from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import MOVERS, TOP_VOLUME, at
@@ -96,7 +96,7 @@ MINUTES: Final = 16
 
 _KEPT: Final = ("end_timestamp", "start_timestamp", "close", "accumulated_volume")
 _END, _START, _CLOSE, _ACCUMULATED_VOLUME = range(len(_KEPT))
-_KEPT_LINES: Final = np.array([bar.END, bar.START, bar.CLOSE, bar.ACCUMULATED_VOLUME])
+_KEPT_POSITIONS: Final = np.array([bar.END, bar.START, bar.CLOSE, bar.ACCUMULATED_VOLUME])
 _MINUTE_GROUPS: Final = tuple(f"minute_{number:02}" for number in range(MINUTES))
 _OLDER_GROUP: Final = "older_minutes"
 _EARLIEST_GROUP: Final = "earliest_bar"
@@ -107,7 +107,7 @@ PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
-def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
+def remember(table: MarketTable, rows: Rows, bars: EventMatrix) -> None:
     """Keep the bars that the windows may need later. Call it before `bars` are written to the table."""
     _note_earliest(table, rows, bars)
     ends, held_ends = bars[bar.END], table["end_timestamp"][rows]
@@ -120,7 +120,7 @@ def remember(table: MarketTable, rows: Rows, bars: Lines) -> None:
     held = np.array([table[name][displaced] for name in _KEPT])
     _keep_by_minute(table, displaced, held)
     late = np.flatnonzero((ends <= minute_start) | (held_ends > minute_end))
-    _keep_by_minute(table, rows[late], bars[np.ix_(_KEPT_LINES, late)])
+    _keep_by_minute(table, rows[late], bars[np.ix_(_KEPT_POSITIONS, late)])
 
 
 def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
@@ -140,7 +140,7 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
             table[RELATIVE_VOLUME_COLUMNS[minutes]][rows] = quotient(traded, usual)
 
 
-def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]:
+def _bases(table: MarketTable, rows: Rows, begins: EventMatrix) -> tuple[EventMatrix, EventMatrix]:
     """Close and accumulated volume of the base of each window; NaN where there is none.
 
     `begins` has the beginnings of the windows (epoch milliseconds), in the shape (windows, rows). Both
@@ -159,7 +159,7 @@ def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]
     return closes, volumes
 
 
-def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
+def _note_earliest(table: MarketTable, rows: Rows, bars: EventMatrix) -> None:
     """Keep the start of each symbol's earliest bar, and the volume of the day before it.
 
     It stands for the base of a window that has none: what the symbol traded before we saw it is left out. The
@@ -177,7 +177,7 @@ def _note_earliest(table: MarketTable, rows: Rows, bars: Lines) -> None:
     _write(table, _EARLIEST_GROUP, rows[chosen], values[:, chosen])
 
 
-def _keep_by_minute(table: MarketTable, rows: Rows, kept: Lines) -> None:
+def _keep_by_minute(table: MarketTable, rows: Rows, kept: EventMatrix) -> None:
     """Put bars (their fields `_KEPT`) into the private columns of their minutes."""
     starts = _minute_start(kept[_END])
     for minute_start in np.unique(starts):
@@ -185,7 +185,7 @@ def _keep_by_minute(table: MarketTable, rows: Rows, kept: Lines) -> None:
         _keep(table, float(minute_start), rows[chosen], kept[:, chosen])
 
 
-def _keep(table: MarketTable, minute_start: float, rows: Rows, kept: Lines) -> None:
+def _keep(table: MarketTable, minute_start: float, rows: Rows, kept: EventMatrix) -> None:
     """Put bars of one minute into its group. Bars that the group cannot keep go to that of older minutes."""
     name = _MINUTE_GROUPS[int(minute_start // MS_PER_MINUTE) % MINUTES]
     held = table.private_columns[name].values[:, rows]
@@ -196,7 +196,7 @@ def _keep(table: MarketTable, minute_start: float, rows: Rows, kept: Lines) -> N
     _keep_newest(table, name, rows[~is_too_old], kept[:, ~is_too_old])
 
 
-def _keep_newest(table: MarketTable, name: str, rows: Rows, kept: Lines) -> None:
+def _keep_newest(table: MarketTable, name: str, rows: Rows, kept: EventMatrix) -> None:
     if not len(rows):
         return
     held = table.private_columns[name].values
@@ -204,7 +204,7 @@ def _keep_newest(table: MarketTable, name: str, rows: Rows, kept: Lines) -> None
     _write(table, name, rows[newest], kept[:, newest])
 
 
-def _write(table: MarketTable, name: str, rows: Rows, values: Lines) -> None:
+def _write(table: MarketTable, name: str, rows: Rows, values: EventMatrix) -> None:
     """Set the columns of a group in some rows, which must differ, and mark the rows that changed."""
     private = table.private_columns[name]
     differs = (private.values[:, rows] != values).any(axis=0)

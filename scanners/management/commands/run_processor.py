@@ -132,13 +132,10 @@ def build_processor(shards: tuple[int, ...], worker: WorkerNumber | None = None)
         turn_at=lambda shard: _turn_at(shard, shards, worker, claim_of),
         configuration=ProcessorConfiguration(
             shards=shards,
-            publish_interval_ms=settings.PUBLISH_INTERVAL_MS,
-            prefetch=settings.PREFETCH_COUNT,
-            show_test_issues=settings.SHOW_TEST_ISSUES,
             batch_ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         ),
         records=InstanceRecords(redis, keys, PROCESSOR, owner),
-        own_settings=own_settings(ProcessorSettings, settings),
+        own_settings=own_settings(ProcessorSettings, settings.DECLARED_SETTINGS),
         source=owner,
         clock=clock,
     )

@@ -9,14 +9,17 @@ from django.conf import settings
 from marketdata.clock import SystemClock
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.service_command import ServiceCommand
+from marketdata.runtime.settings import own_settings
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
+from marketdata.store.service_records import InstanceRecords
 from marketdata.store.snapshots import SnapshotReader
 from scanners.scanner import Scanner
 from scanners.scanner.service import LEASE_TTL_MS
+from scanners.settings import SCANNER, ScannerSettings
 
 
 class Command(ServiceCommand):
@@ -35,8 +38,9 @@ def build_scanner() -> Scanner:
         ConfigurationError: a setting is wrong; the message names it.
     """
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
+    source = process_identity()
     return Scanner(
-        lease=Lease(redis, keys.scanner_lease(), process_identity(), LEASE_TTL_MS),
+        lease=Lease(redis, keys.scanner_lease(), source, LEASE_TTL_MS),
         rows_news=AnnouncementReader(
             settings.MDC_URL, [keys.rows(shard) for shard in range(settings.MDQ_SHARDS)]
         ),
@@ -45,4 +49,7 @@ def build_scanner() -> Scanner:
         keys=keys,
         shard_count=settings.MDQ_SHARDS,
         clock=SystemClock(),
+        records=InstanceRecords(redis, keys, SCANNER, source),
+        own_settings=own_settings(ScannerSettings, settings.DECLARED_SETTINGS),
+        source=source,
     )

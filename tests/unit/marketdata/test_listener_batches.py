@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import pytest
 
 from marketdata.errors import TopologyMismatch
-from marketdata.feeds import FeedTarget, Frame, StatusEvent
+from marketdata.feeds import ConnectionTarget, Frame, StatusEvent
 from marketdata.listener import Listener, publishing, service
 from marketdata.listener.batches import BatchMaker
 from marketdata.listener.ledger import Ledger
@@ -49,7 +49,7 @@ class FakeProvider(BufferedProvider):
 
     def __init__(self, buffer: FrameBuffer | None = None) -> None:
         super().__init__(FORMAT, buffer=buffer)
-        self.target: FeedTarget | None = None
+        self.target: ConnectionTarget | None = None
         self.state = ProviderStatus(ProviderState.CONNECTING)
         self.statuses: list[StatusEvent] = []
 
@@ -60,7 +60,7 @@ class FakeProvider(BufferedProvider):
         self.state = ProviderStatus(ProviderState.STOPPED)
         self.buffer.close()
 
-    def set_target(self, target: FeedTarget | None) -> None:
+    def set_target(self, target: ConnectionTarget | None) -> None:
         self.target = target
 
     def on_statuses(self, statuses: Sequence[StatusEvent]) -> None:

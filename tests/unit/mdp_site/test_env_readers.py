@@ -57,7 +57,7 @@ def test_absent_and_empty_mean_the_default(variables: dict[str, str]) -> None:
         (
             "maybe",
             lambda env: env.boolean("NAME", default=True),
-            "one of 1, on, true, yes, 0, false, no, off",
+            "on or off (also true, yes, 1; false, no, 0)",
         ),
         ("c", lambda env: env.choice("NAME", "a", accepted=("a", "b")), "one of a, b"),
         ("24:00", lambda env: env.time_of_day("NAME", dt.time(4)), "from 00:00 to 23:59, such as 04:00"),

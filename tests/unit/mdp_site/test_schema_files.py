@@ -5,23 +5,38 @@ import shutil
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from marketdata.errors import ConfigurationError
+from marketdata.runtime.settings import own_settings, setting
+from marketdata.runtime.settings_export import Services
 from marketdata.schema import ColumnInfo, SchemaError, Unit
 from marketdata.schema.boards import TOP_VOLUME, at
 from marketdata.schema.export import decode_schema
 from marketdata.transport.queues import QueueName
+from mdp_site.env import Environment
 from mdp_site.management.commands import schema as command
-from mdp_site.schema_files import METRICS_PAGE, ROOT, STORED, TYPESCRIPT, stale_files, write_files
+from mdp_site.schema_files import (
+    ENVIRONMENT_EXAMPLE,
+    METRICS_PAGE,
+    ROOT,
+    SETTINGS_PAGE,
+    STORED,
+    TYPESCRIPT,
+    stale_files,
+    write_files,
+)
+from mdp_site.service_settings import SERVICES
 from scanners.analysis.bars import VOLUME
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, routes, schema
 from scanners.scanner import market
+from scanners.settings import SCANNER, ScannerSettings
 from scanners.table import MarketTable
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms
 from widgets.hub.feeds import registry
@@ -47,7 +62,7 @@ class BusiestBar(Analyzer):
     )
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
-        np.fmax.at(table["busiest_bar_volume"], group.rows, group.lines[VOLUME])
+        np.fmax.at(table["busiest_bar_volume"], group.rows, group.values[VOLUME])
         table.mark(group.rows)
         return ()
 
@@ -67,7 +82,7 @@ def new_routes() -> Sequence[Route]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A scratch copy of what is written."""
-    for path in (STORED, TYPESCRIPT, METRICS_PAGE):
+    for path in (STORED, TYPESCRIPT, METRICS_PAGE, ENVIRONMENT_EXAMPLE, SETTINGS_PAGE):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path
@@ -109,6 +124,31 @@ def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_pag
     scanner.apply_whole(0, shard.tick(published_ns=1).whole)
     boards = {each.feed: each.block for each in scanner.rank_boards(published_ns=2)}
     assert block_rows(boards[TOP_VOLUME])["A"]["busiest_bar_volume"] == 70.0
+
+
+class RankingScanner(ScannerSettings, frozen=True, kw_only=True):
+    """All that a new setting is made of."""
+
+    ranked_symbols: Annotated[int, setting("How many symbols a board has.", minimum=1, maximum=5_000)] = 500
+
+
+def test_a_new_setting_comes_to_the_environment_its_example_and_the_page_by_its_declaration(
+    copy: Path,
+) -> None:
+    services: Services = {**SERVICES, SCANNER: RankingScanner}
+    assert set(stale_files(copy, services=services)) == {ENVIRONMENT_EXAMPLE, SETTINGS_PAGE}
+
+    write_files(copy, services=services)
+
+    assert "\n#RANKED_SYMBOLS=500\n" in (copy / ENVIRONMENT_EXAMPLE).read_text()
+    row = "| scanner | `ranked_symbols` | a whole number from 1 to 5000 | live | `RANKED_SYMBOLS` |"
+    assert row in (copy / SETTINGS_PAGE).read_text()
+    values = Environment({"RANKED_SYMBOLS": "20"}).declared(services.values())
+    assert own_settings(RankingScanner, values).ranked_symbols == 20
+    with pytest.raises(
+        ConfigurationError, match="RANKED_SYMBOLS='0' is not valid; accepted: a whole number from 1 to 5000"
+    ):
+        Environment({"RANKED_SYMBOLS": "0"}).declared(services.values())
 
 
 def test_the_command_writes_what_is_stale_and_its_check_names_it(

@@ -50,7 +50,7 @@ class DayBars(msgspec.Struct, frozen=True):
         }
 
     def trades(self, row: int) -> int:
-        """How many prints the volume was."""
+        """The number of trades that make up the volume."""
         return max(1, int(self.bars.volume[row] / self.average_trade_shares[row]))
 
 
@@ -75,7 +75,7 @@ class DailyBars:
 
 
 class BarsRest:
-    """Answers from past days' bars, which depend on the seed alone, and from the running day."""
+    """Answers from the bars of past days, which depend on the seed alone, and from the current day."""
 
     def __init__(self, market: Market, daily: DailyBars, splits: SplitHistory) -> None:
         self._market: Final = market
@@ -117,7 +117,7 @@ class BarsRest:
         return {"status": "OK", "ticker": ticker, "adjusted": True, **counts, "results": [bar]}
 
     async def range(self, query: Query) -> PagedRows:
-        """One ticker's day or minute bars over dates or instants; nothing for an unknown ticker."""
+        """One ticker's day or minute bars over dates or instants; empty for an unknown ticker."""
         ticker = query.text("ticker")
         row = self._market.universe.index.get(ticker)
         window_ms = _window_ms(query)
@@ -195,7 +195,7 @@ class BarsRest:
         return self._market.calendar.instant_ms(date, dt.time())
 
     def _instant(self, query: Query, name: str, *, end_of_day: bool) -> int:
-        """A date, or epoch milliseconds, as an instant; a date as an end means the end of it."""
+        """The instant of a date or of epoch milliseconds. With `end_of_day` a date means its last one."""
         text = query.text(name)
         if text.isascii() and text.isdigit():
             return query.integer(name, 0, 0, 10**14)
@@ -223,7 +223,7 @@ def _is_adjusted(query: Query) -> bool:
 
 
 def _bar_before(bar: dict[str, Any], ratio: float | None) -> dict[str, Any]:
-    """Prices and volume of a bar in older shares, of which one has become `ratio` of those that it is in."""
+    """The bar in older shares: one of them became `ratio` of the shares in which `bar` is given."""
     if ratio is None or ratio == 1:
         return bar
     prices = {name: round(bar[name] * ratio, 4) for name in ("o", "h", "l", "c", "vw")}

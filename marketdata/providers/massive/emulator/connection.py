@@ -1,4 +1,4 @@
-"""One client connection's way out: a bounded buffer and the task that empties it."""
+"""The output of one client connection: a bounded buffer and the task that sends it."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ _CLOSING_GRACE_SECONDS: Final = 5.0
 
 
 class Connection:
-    """A WebSocket client. Sending never waits: what the client does not read is buffered up to a limit.
+    """A WebSocket client. Sending never waits: frames that the client does not read are buffered.
 
-    Beyond the limit the client is a slow consumer and its connection ends, with everything that waited.
+    Beyond a limit the client is a slow consumer: its connection ends, and the buffered frames are lost.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Connection:
 
     @property
     def pending_bytes(self) -> int:
-        """What waits to be sent, beyond the operating system's own buffers."""
+        """The size of the buffered frames, without the operating system's own buffers."""
         return self._pending_bytes
 
     def send(self, frame: bytes, message_type: WSMsgType = WSMsgType.TEXT) -> None:
@@ -61,7 +61,7 @@ class Connection:
         self._push(frame, message_type)
 
     def finish(self, frame: bytes | None, code: int, reason: str) -> None:
-        """Send what waits and this last frame, then close with a code; abort if that takes over 5 s."""
+        """Send the buffered frames and this last one, then close with a code. Abort after 5 s."""
         if self._ended:
             return
         if frame is not None:

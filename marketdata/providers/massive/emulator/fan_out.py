@@ -13,18 +13,18 @@ from marketdata.recording.frames import EventHeader, FrameEvents, FrameReader
 
 
 def recorded_channels(subscriptions: Collection[str]) -> frozenset[str]:
-    """The channels of which a recording has something, by its own subscriptions such as `A.*`.
+    """The channels that a recording contains, by its own subscriptions such as `A.*`.
 
-    All of them where it does not say.
+    All channels, if the recording does not name its subscriptions.
     """
     return frozenset(entry.partition(".")[0] for entry in subscriptions) or SERVED_CHANNELS
 
 
 class FanOut:
-    """What each client gets. `symbols`: nothing but these; None leaves nothing out.
+    """Decides what each client gets. `symbols` limits the events to these symbols; None means all.
 
-    `frame_reader` reads the recorded format. What is not an array of events, or has no type, goes to every
-    client, as it would from the provider.
+    `frame_reader` reads the recorded format. A frame that is no array of events, and an event
+    without a type, go to every client, as from the provider.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class FanOut:
         self._symbols = symbols
 
     def outgoing(self, data: str | bytes) -> "Outgoing":
-        """The frame, to be asked for each client's part."""
+        """The frame in the form that gives each client its part."""
         return Outgoing(data, self._frame_reader, self._channels, self._symbols)
 
 
 class Outgoing:
-    """One frame on its way to several clients; it is taken apart at most once."""
+    """One frame for several clients. It is divided into events at most once."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Outgoing:
         self._looked = False
 
     def part_for(self, subscriptions: Subscriptions) -> bytes | None:
-        """What a client with these subscriptions gets; None for nothing."""
+        """The part of the frame for a client with these subscriptions; None if there is none."""
         whole = bool(self._channels) and all(map(subscriptions.wants_all, self._channels))
         if whole and not self._must_look:
             return self._data

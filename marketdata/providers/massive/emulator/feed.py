@@ -1,4 +1,4 @@
-"""The WebSocket endpoint `/stocks`: admits clients, and hands each step's events to them."""
+"""The WebSocket endpoint `/stocks`: accepts clients, and sends the events of each step to them."""
 
 import asyncio
 import contextlib
@@ -35,8 +35,8 @@ _SERVER_GOES_AWAY: Final = 1001
 class FeedServer:
     """All client connections, and the fan-out to them.
 
-    A frame is rendered once and shared by every client that wants the whole channel; clients with
-    single tickers get frames of their own, in which channels are mixed.
+    A frame is encoded once for all clients that subscribed to the whole channel. A client that subscribed to
+    single tickers gets frames of its own, which mix channels.
     """
 
     def __init__(
@@ -88,9 +88,10 @@ class FeedServer:
                 connection.send(declaration)
 
     def publish(self, blocks: Sequence[Block], injections: Sequence[Injection] = ()) -> None:
-        """Hand the events to everybody who wants them; never waits for a client.
+        """Send the events to all clients that subscribed to them. Never waits for a client.
 
-        Odd events go to clients that want their whole channel, odd frames to those that want one as a whole.
+        Odd events go to clients that subscribed to their whole channel. Odd frames go to clients that
+        subscribed to any whole channel.
         """
         live = [connection for connection in self._connections if connection.is_live]
         if not live or self.faults.stalled:
@@ -109,7 +110,7 @@ class FeedServer:
                 self._publish_tickers(blocks, connection)
 
     async def flush(self, within_seconds: float) -> None:
-        """Let the clients take what waits for them, for so long at most."""
+        """Wait until the clients have received their buffered frames, at most this long."""
         await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_seconds):
@@ -117,7 +118,7 @@ class FeedServer:
                     await connection.flushed()
 
     def close(self) -> None:
-        """Begin to close every connection, since the server goes away."""
+        """Begin to close every connection, because the server stops."""
         for connection in list(self._connections):
             connection.finish(None, _SERVER_GOES_AWAY, "server_stopped")
 
@@ -154,7 +155,7 @@ class FeedServer:
             connection.abort("fault")
 
     def _enforce_cap(self, newcomer: Connection) -> None:
-        """Too many connections of a key: one of them gets that status and is closed with 1008."""
+        """Close the connections of a key beyond its limit, with status `max_connections` and code 1008."""
         of_key = [
             connection
             for connection in self._connections
@@ -172,7 +173,7 @@ class FeedServer:
             connection.finish(AUTH_TIMEOUT, POLICY_VIOLATION, "auth_timeout")
 
     def _indexes(self, connection: Connection) -> Mapping[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        """Positions of the wanted tickers by channel; an unknown ticker simply never has events."""
+        """Positions of the wanted tickers by channel; an unknown ticker has no events."""
         return {
             channel: np.array(
                 [self._symbol_index[ticker] for ticker in tickers if ticker in self._symbol_index],
@@ -221,7 +222,7 @@ class FeedServer:
 
 
 def _with_riders(rendered: Iterator[bytes], riders: Sequence[Injection]) -> Iterator[bytes]:
-    """The frames, with bad events at the end of the first one, behind the good ones that they copy."""
+    """The frames, with bad events appended to the first one, after the good events that they copy."""
     if riders:
         first = next(rendered)
         yield first[:-1] + b"".join(b"," + rider.data for rider in riders) + b"]"

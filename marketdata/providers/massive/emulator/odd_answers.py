@@ -122,7 +122,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class OddSchedule:
-    """Which kinds an answer has. Pure: it depends on seed, address and market time alone."""
+    """Chooses the kinds of an answer, from seed, address and market time alone."""
 
     def __init__(self, *, seed: int, start_ms: int) -> None:
         self._seed: Final = seed

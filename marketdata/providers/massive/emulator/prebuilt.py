@@ -1,8 +1,8 @@
-"""Frames at rate: a step's events are rendered once, then repeated with their own times and numbers.
+"""Makes frames fast: the events of a step are encoded once, then repeated with their own times and numbers.
 
 The market repeats its *prototypes* (`marketdata.synthetic_market.blocks`), and copying the text of one costs
 a twentieth of rendering it. An event's time, participant time, sequence number and trade id have the same
-number of digits throughout a step, which is why they can be overwritten in place.
+number of digits throughout a step. So they can be overwritten in place.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ class _RenderedFrames:
             self._overwrite(self._trf_time_at[: len(off_exchange)], participant_texts[off_exchange])
 
     def frames(self, count: int) -> Iterator[bytes]:
-        """The first events, as they stand now; a frame that is cut short gets its bracket back."""
+        """Frames of the first events, as last stamped. A shortened frame gets its closing bracket again."""
         start = 0
         whole, rest = divmod(count, self._events_per_frame)
         if count == len(self._events):
@@ -91,7 +91,7 @@ class _RenderedFrames:
             yield self._text[start:comma_at].tobytes() + b"]"
 
     def _find(self, needle: bytes, distance: int = 0) -> NDArray[np.int64]:
-        """Where four bytes stand in the text, moved by a distance."""
+        """The offset of four bytes in the text, plus a distance."""
         words = np.ndarray(max(0, len(self._text) - 3), dtype="<u4", buffer=self._text.data, strides=(1,))
         return np.flatnonzero(words == int.from_bytes(needle, "little")) + distance
 

@@ -1,4 +1,4 @@
-"""One client's conversation on the stock feed, without I/O: what it says, and what the server answers.
+"""The protocol of one client connection, without I/O: from client messages to the server's answers.
 
 The protocol is the provider's: the server speaks first, client messages are single JSON objects, every
 server frame is a JSON array. Where public material leaves a point open, `ProtocolSettings` has a field.
@@ -21,20 +21,20 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class Subscriptions:
-    """What one client wants. A ticker and `*` of the same channel are independent of each other."""
+    """The subscriptions of one client. A ticker and `*` of the same channel are independent of each other."""
 
     def __init__(self) -> None:
         self._entries: set[tuple[str, str]] = set()
 
     def add(self, channel: str, ticker: str) -> bool:
-        """Begin; False when it was active already."""
+        """Add a subscription; False if the client already has it."""
         if (channel, ticker) in self._entries:
             return False
         self._entries.add((channel, ticker))
         return True
 
     def remove(self, channel: str, ticker: str) -> None:
-        """End exactly this subscription: `T.*` outlives the end of `T.AAPL`."""
+        """Remove exactly this subscription: `T.*` stays when `T.AAPL` is removed."""
         self._entries.discard((channel, ticker))
 
     def wants_all(self, channel: str) -> bool:
@@ -62,7 +62,7 @@ def parse_subscriptions(params: str) -> Iterator[tuple[str, str]]:
     """(channel, ticker) of each entry of a comma list; blanks around entries do not count.
 
     An entry is split at its first dot only, as tickers may contain dots. One without a channel or a ticker,
-    or with an unknown channel, is passed over in silence, as the provider does.
+    or with an unknown channel, is ignored without an answer, as by the provider.
     """
     for entry in params.split(","):
         channel, _, ticker = entry.strip().partition(".")
@@ -81,7 +81,7 @@ def frame(events: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def clock_frame(now_ms: int) -> bytes:
-    """What a feed with a time of its own declares (`marketdata.feed_clock`); epoch milliseconds."""
+    """The frame by which a feed declares its own time (`marketdata.feed_clock`); epoch milliseconds."""
     return frame([status(CLOCK_STATUS, str(now_ms))])
 
 
@@ -105,7 +105,7 @@ _NOT_AUTHENTICATED: Final = status("auth_required", "authenticate first")
 
 
 class NextStep(enum.Enum):
-    """What follows from a client message, besides the frames."""
+    """What the server does after the answer to a client message."""
 
     CONTINUE = enum.auto()
     AUTHENTICATED = enum.auto()
@@ -137,7 +137,7 @@ class Conversation:
         self.subscriptions: Final = Subscriptions()
 
     def receive(self, data: str | bytes) -> Reply:
-        """Take one client message, from a text or a binary frame alike."""
+        """Handle one client message, from a text frame or a binary frame."""
         try:
             message = _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeError):

@@ -40,7 +40,7 @@ class ReferenceRest:
         self._splits: Final = splits
 
     def market_status(self, _query: Query) -> Mapping[str, Any]:
-        """What the market does now; `serverTime` is market time with the Eastern offset."""
+        """The state of the market now. `serverTime` is market time with the offset of New York."""
         market = self._market
         return status_of_market(
             market.day.session_at(market.now_ms), market.calendar.local_time(market.now_ms)
@@ -177,7 +177,7 @@ class ReferenceRest:
 
 
 def status_of_market(session: MarketSession, local_time: dt.datetime) -> Mapping[str, Any]:
-    """The body of the market status: what the market does, and the time in New York with its offset."""
+    """The body of the market status: the state of the market, and the time in New York with its offset."""
     state = _STATUS[session]
     return {
         "market": state,

@@ -59,12 +59,12 @@ def build_rest_routes(
     holidays: Sequence[Holiday],
     odd_answers: OddAnswers | None = None,
 ) -> None:
-    """Add every REST route to the application; answers are well unless `odd_answers` makes them odd."""
+    """Add every REST route to the application; with `odd_answers` some answers are odd."""
     add_rest_routes(app, market_responders(market, holidays), keys, faults, odd_answers)
 
 
 def market_responders(market: Market, holidays: Sequence[Holiday]) -> Mapping[str, Responder]:
-    """What answers for a market, by path."""
+    """The responders for a market, by path."""
     daily = DailyBars(market)
     splits = SplitHistory(market.universe, market.calendar, seed=market.seed, first_date=market.day.date)
     snapshots, bars = SnapshotRest(market, daily), BarsRest(market, daily, splits)
@@ -175,6 +175,6 @@ def _page(request: web.Request, query: Query, listing: PagedRows, number: int) -
 
 
 def _cursor(request: web.Request) -> Mapping[str, str]:
-    """The query that a cursor stands for."""
+    """The query that is encoded in a cursor."""
     text = request.query.get("cursor")
     return {} if text is None else parameters_of(text)

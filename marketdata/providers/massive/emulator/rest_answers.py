@@ -1,4 +1,4 @@
-"""What REST answers are made of: queries read with bounds, listings that are paged, errors with a status."""
+"""The parts of REST answers: validated queries, listings in pages, errors with a status."""
 
 import base64
 import datetime as dt
@@ -23,7 +23,7 @@ class RestError(Exception):
 
 
 class PagedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that are handed out in pages; `render` makes the body of one row, for the rows of a page only.
+    """Rows that are sent in pages; `render` makes the body of one row, for the rows of a page only.
 
     `extra` are further fields of the body; with `omit_empty` a body without rows has no `results` at all.
     """
@@ -44,7 +44,7 @@ class Query:
         self._values: Final = values
 
     def text(self, name: str, default: str = "") -> str:
-        """A parameter as it is, or the default."""
+        """The text of a parameter, or the default."""
         return self._values.get(name, default)
 
     def names(self, name: str) -> frozenset[str] | None:
@@ -79,12 +79,12 @@ class Query:
 
 
 def cursor_of(parameters: Mapping[str, str]) -> str:
-    """The text that stands for the query of a further page."""
+    """The cursor of a further page: its query as a text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(parameters)).decode()
 
 
 def parameters_of(cursor: str) -> Mapping[str, str]:
-    """The query that a cursor stands for.
+    """The query that is encoded in a cursor.
 
     Raises:
         RestError: 400, it is none that this server gave out.

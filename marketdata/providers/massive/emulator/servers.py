@@ -40,12 +40,12 @@ class _Server:
 
     @property
     def address(self) -> str:
-        """`host:port` in use; what the SDK takes as its feed."""
+        """`host:port` in use. The SDK accepts it as the name of a feed."""
         return self._port.address
 
     @property
     def faults(self) -> Faults:
-        """The switches for what goes wrong."""
+        """The faults that tests switch on."""
         return self._feed.faults
 
     def unready(self) -> Mapping[str, str]:
@@ -96,7 +96,7 @@ class MassiveMarketServer(_Server):
 
     @property
     def sent_defects(self) -> Mapping[Defect | Oddity, int]:
-        """How much odd input of each kind clients were handed: pieces of the feed, and REST answers."""
+        """How much odd input of each kind was sent to clients: pieces of the feed, and REST answers."""
         return dict(itertools.chain(self._feed.sent_defects.items(), self._odd_answers.sent.items()))
 
     def publish(self, blocks: Sequence[Block]) -> None:
@@ -104,7 +104,7 @@ class MassiveMarketServer(_Server):
         self._feed.publish(blocks, self._injector.step(blocks, self._market.now_ms))
 
     async def flush(self, within_seconds: float) -> None:
-        """Let the clients take what waits for them."""
+        """Wait until the clients have received their buffered frames."""
         await self._feed.flush(within_seconds)
 
 
@@ -146,7 +146,7 @@ class MassiveRecordingServer(_Server):
         ]
 
     def send(self, data: str | bytes) -> None:
-        """Send a recorded frame, to each client what it subscribed to."""
+        """Send to each client the part of a recorded frame that it subscribed to."""
         outgoing = self._fan_out.outgoing(data)
         message_type = WSMsgType.BINARY if isinstance(data, bytes) else WSMsgType.TEXT
         for connection in self.audience():

@@ -30,7 +30,7 @@ class SnapshotRest:
     async def all_tickers(self, query: Query) -> Mapping[str, Any]:
         """Every ticker, or those of the `tickers` list, in one answer without pages.
 
-        The market goes on in between: each ticker is consistent in itself, but not all are of one instant.
+        The market continues meanwhile: each ticker is consistent, but tickers may be of different instants.
         """
         wanted = query.names("tickers")
         rows = np.arange(len(self._market.universe))
@@ -51,7 +51,7 @@ class SnapshotRest:
         return {"status": "OK", "ticker": next(self._snapshots(np.array([row])))}
 
     def movers(self, query: Query) -> Mapping[str, Any]:
-        """The 20 strongest gainers or losers against the previous close, among the liquid."""
+        """The 20 strongest gainers or losers against the previous close, among liquid tickers."""
         change = self._change_percent()
         change = np.where(self._market.state.accumulated_volume >= _MOVERS_MIN_VOLUME, change, np.nan)
         sign = -1 if query.text("direction") == "gainers" else 1
@@ -112,7 +112,7 @@ class SnapshotRest:
         }
 
     def _minutes(self) -> Mapping[int, int]:
-        """Where the symbols are in the last whole minute's bars."""
+        """The position of each row in the bars of the last whole minute."""
         bars = self._market.state.last_minute
         return {} if bars is None else {row: place for place, row in enumerate(bars.rows.tolist())}
 

@@ -58,7 +58,7 @@ def _text(column: str, ending: str = "") -> Spelling:
 
 
 def _code(column: str, codes: NDArray[Any]) -> Spelling:
-    """The code at the place that the column names; a flag is place 0 or 1."""
+    """A function that reads a column of indexes into `codes`; a flag is index 0 or 1."""
     return lambda block: codes[block.columns[column].astype(np.intp, copy=False)].tolist()
 
 

@@ -1,4 +1,4 @@
-"""How the bad input of scenario `bad` is made: events out of order or repeated, and frames that are none."""
+"""How the bad input of scenario `bad` is made: events out of order or repeated, and invalid frames."""
 
 import functools
 from collections.abc import Mapping

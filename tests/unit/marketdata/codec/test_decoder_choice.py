@@ -46,7 +46,7 @@ def test_the_complete_decoder_alone_gives_the_same_columns(
 
     found = column_decoder(route.queue, route.columns).decode(bodies)
 
-    np.testing.assert_array_equal(found.lines, expected.lines)
+    np.testing.assert_array_equal(found.values, expected.values)
     assert list(found.symbols) == list(expected.symbols)
     assert found.counts.tolist() == expected.counts.tolist() == [2, 0, 0, 1]
     assert found.rejected == expected.rejected

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from marketdata.codec import (
     ColumnDecoder,
+    ColumnSource,
     Digest,
     EventColumns,
     EventDecoder,
     Flags,
-    LineSource,
     Quotient,
     Remainder,
 )
@@ -32,7 +32,7 @@ from marketdata.providers.massive.decoders import (
 from scanners.registry import Route, routes
 from tests.support.builders import aggregate_wire, batch_body, quote_wire, trade_wire
 
-LINES: Final[dict[str, tuple[EventDecoder[Any], tuple[LineSource, ...]]]] = {
+EVENT_COLUMNS: Final[dict[str, tuple[EventDecoder[Any], tuple[ColumnSource, ...]]]] = {
     "A": (
         AGGREGATES,
         (
@@ -69,7 +69,9 @@ LINES: Final[dict[str, tuple[EventDecoder[Any], tuple[LineSource, ...]]]] = {
         ),
     ),
 }
-DECODERS: Final = {kind: ColumnDecoder(decoder, lines) for kind, (decoder, lines) in LINES.items()}
+DECODERS: Final = {
+    kind: ColumnDecoder(decoder, sources) for kind, (decoder, sources) in EVENT_COLUMNS.items()
+}
 KEYS: Final = (
     "ev",
     "sym",
@@ -201,10 +203,14 @@ def is_array(body: bytes) -> bool:
 
 
 def expected_of(kind: str, body: bytes) -> tuple[list[list[float]], list[str], list[tuple[str, bytes]]]:
-    decoder, lines = LINES[kind]
+    decoder, sources = EVENT_COLUMNS[kind]
     decoded = decoder.decode(body)
     rejected = [(piece.reason.value, piece.raw) for piece in decoded.rejected]
-    return [values_of(event, lines) for event in decoded.events], [e.symbol for e in decoded.events], rejected
+    return (
+        [values_of(event, sources) for event in decoded.events],
+        [e.symbol for e in decoded.events],
+        rejected,
+    )
 
 
 def rejected_of(columns: EventColumns, body: int) -> list[tuple[str, bytes]]:
@@ -218,15 +224,15 @@ def test_columns_are_what_the_complete_decoder_makes(kind: str, bodies: Sequence
     columns = DECODERS[kind].decode(bodies)
 
     first_of_body = np.cumsum([0, *columns.counts.tolist()]).tolist()
-    assert len(columns.symbols) == columns.lines.shape[1] == first_of_body[-1]
+    assert len(columns.symbols) == columns.values.shape[1] == first_of_body[-1]
     for number, (body, (first, last)) in enumerate(
         zip(bodies, itertools.pairwise(first_of_body), strict=True)
     ):
         if not is_array(body):
             continue  # how much of it is saved is for the next test
-        lines, symbols, rejected = expected_of(kind, body)
-        expected = np.array(lines).reshape(-1, len(columns.lines))
-        np.testing.assert_array_equal(columns.lines[:, first:last].T, expected)
+        values, symbols, rejected = expected_of(kind, body)
+        expected = np.array(values).reshape(-1, len(columns.values))
+        np.testing.assert_array_equal(columns.values[:, first:last].T, expected)
         assert [columns.symbols[index] for index in range(first, last)] == symbols
         assert rejected_of(columns, number) == rejected
 
@@ -244,38 +250,38 @@ def test_good_events_survive_in_whatever_is_no_json(parts: Sequence[bytes | None
     columns = DECODERS["A"].decode([body, behind, body])
 
     good = [index for index, part in enumerate(parts) if part is None]
-    starts = LINES["A"][1].index("start_timestamp")
+    starts = EVENT_COLUMNS["A"][1].index("start_timestamp")
     assert columns.counts.tolist() == [len(good), 0, len(good)]
-    assert columns.lines[starts].tolist() == [*good, *good]
+    assert columns.values[starts].tolist() == [*good, *good]
     assert len(rejected_of(columns, 0)) == len(parts) - len(good)
 
 
-def test_each_kind_of_number_reaches_its_line() -> None:
+def test_each_kind_of_number_reaches_its_column() -> None:
     bars = DECODERS["A"].decode(
         [batch_body([aggregate_wire(v=7, op=None), aggregate_wire(ev="AM", op=1.25)])]
     )
-    assert bars.lines[0, 1] == 1.25
-    assert np.isnan(bars.lines[0, 0])
-    assert bars.lines[1, 0] == 7
+    assert bars.values[0, 1] == 1.25
+    assert np.isnan(bars.values[0, 0])
+    assert bars.values[1, 0] == 7
 
     trades = DECODERS["T"].decode(
         [batch_body([trade_wire(c=[12, 255, 256], ds="0.0073"), trade_wire(ds=None)])]
     )
-    assert trades.lines[3, 0] == 0.0073
-    assert np.isnan(trades.lines[3, 1])
-    assert trades.lines[4, 0] == 2 | 4
+    assert trades.values[3, 0] == 0.0073
+    assert np.isnan(trades.values[3, 1])
+    assert trades.values[4, 0] == 2 | 4
 
     bands = DECODERS["LULD"].decode([json.dumps([LULD]).encode()])
-    assert bands.lines[:, 0].tolist() == [2.5, 1, 5, 1764086430905, 642800, 1]
+    assert bands.values[:, 0].tolist() == [2.5, 1, 5, 1764086430905, 642800, 1]
 
 
 def only(kind: str, *events: dict[str, object]) -> EventColumns:
     """The columns of events, none of which is set aside, by either way."""
     columns = DECODERS[kind].decode([batch_body(events)])
     assert columns.rejected == {}
-    decoder, lines = LINES[kind]
-    decoded = [values_of(event, lines) for event in decoder.decode(batch_body(events)).events]
-    np.testing.assert_array_equal(columns.lines.T, decoded)
+    decoder, sources = EVENT_COLUMNS[kind]
+    decoded = [values_of(event, sources) for event in decoder.decode(batch_body(events)).events]
+    np.testing.assert_array_equal(columns.values.T, decoded)
     return columns
 
 
@@ -293,10 +299,10 @@ def test_a_field_that_nobody_reads_costs_nothing_whatever_it_holds(kind: str, ke
     without = {name: value for name, value in GOOD[kind].items() if name != key}
     columns = only(kind, without, *(without | {key: value} for value in ANYTHING))
 
-    is_identity = LINES[kind][1].index(Digest(("id", "exchange", "tape"))) if kind == "T" else None
-    for number, line in enumerate(columns.lines):
+    is_identity = EVENT_COLUMNS[kind][1].index(Digest(("id", "exchange", "tape"))) if kind == "T" else None
+    for number, column in enumerate(columns.values):
         if number != is_identity:
-            np.testing.assert_array_equal(line, line[0])
+            np.testing.assert_array_equal(column, column[0])
 
 
 OPTIONAL: Final[Mapping[str, Mapping[str, float]]] = {
@@ -313,19 +319,21 @@ OPTIONAL: Final[Mapping[str, Mapping[str, float]]] = {
 )
 def test_what_an_event_can_do_without_may_be_null_or_left_out(kind: str, key: str, absent: float) -> None:
     (field,) = [
-        field for field in msgspec.structs.fields(LINES[kind][0].structs[0]) if field.encode_name == key
+        field
+        for field in msgspec.structs.fields(EVENT_COLUMNS[kind][0].structs[0])
+        if field.encode_name == key
     ]
-    line = next(n for n, source in enumerate(LINES[kind][1]) if field.name in fields_of(source))
+    column = next(n for n, source in enumerate(EVENT_COLUMNS[kind][1]) if field.name in fields_of(source))
     without = {name: value for name, value in GOOD[kind].items() if name != key}
 
     columns = only(kind, without, without | {key: None})
 
-    np.testing.assert_array_equal(columns.lines[line], [absent, absent])
+    np.testing.assert_array_equal(columns.values[column], [absent, absent])
 
 
 def test_an_exact_size_may_be_a_number_or_a_text() -> None:
     columns = only("T", *(trade_wire(s=0, ds=value) for value in ("0.0073", 0.0073, "7", 7, "much")))
-    np.testing.assert_array_equal(columns.lines[3], [0.0073, 0.0073, 7, 7, np.nan])
+    np.testing.assert_array_equal(columns.values[3], [0.0073, 0.0073, 7, 7, np.nan])
 
 
 @given(
@@ -345,7 +353,7 @@ def test_trades_have_the_same_digest_exactly_if_id_exchange_and_tape_are_spelled
     prints: list[dict[str, object]],
 ) -> None:
     bare = {name: value for name, value in GOOD["T"].items() if name not in {"i", "x", "z"}}
-    digests = only("T", *(bare | each for each in prints)).lines[-1].tolist()
+    digests = only("T", *(bare | each for each in prints)).values[-1].tolist()
 
     spelled = [tuple(json.dumps(each.get(key)) for key in ("i", "x", "z")) for each in prints]
     assert [one == other for one in digests for other in digests] == [
@@ -369,8 +377,8 @@ def test_an_aggregate_ends_within_its_second_or_minute_after_its_start(
 
     columns = DECODERS["A"].decode([batch_body(wire)])
 
-    start, end = LINES["A"][1].index("start_timestamp"), LINES["A"][1].index("end_timestamp")
-    assert (columns.lines[end] - columns.lines[start]).tolist() == spans_ms
+    start, end = EVENT_COLUMNS["A"][1].index("start_timestamp"), EVENT_COLUMNS["A"][1].index("end_timestamp")
+    assert (columns.values[end] - columns.values[start]).tolist() == spans_ms
     assert [rejected.reason for rejected in columns.rejected[0]] == ["invalid_field"] * len(impossible_ms)
     assert AGGREGATES.decode(batch_body(wire)).rejected == tuple(columns.rejected[0])
 
@@ -390,7 +398,7 @@ def test_what_is_declared_of_an_event_is_what_is_read(route: Route) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
+    "sources",
     [
         ["timestamp_ns", "timestamp_ns"],
         ["timestamp_ns", Remainder("timestamp_ns", 10)],
@@ -402,9 +410,9 @@ def test_what_is_declared_of_an_event_is_what_is_read(route: Route) -> None:
         [Flags("indicators", {-1: 1})],
     ],
 )
-def test_lines_that_would_take_each_others_place_are_refused(lines: Sequence[LineSource]) -> None:
-    with pytest.raises(TypeError, match=r"another line of the same field|must be from 0 to 255"):
-        ColumnDecoder(PRICE_BANDS, lines)
+def test_columns_that_would_overwrite_each_other_are_refused(sources: Sequence[ColumnSource]) -> None:
+    with pytest.raises(TypeError, match=r"another column of the same field|must be from 0 to 255"):
+        ColumnDecoder(PRICE_BANDS, sources)
 
 
 @pytest.mark.parametrize(
@@ -420,6 +428,6 @@ def test_lines_that_would_take_each_others_place_are_refused(lines: Sequence[Lin
         Digest(("id", "price")),
     ],
 )
-def test_a_line_that_a_field_cannot_give_is_refused(source: LineSource) -> None:
+def test_a_column_that_a_field_cannot_give_is_refused(source: ColumnSource) -> None:
     with pytest.raises(TypeError, match=r"no_such_field|conditions|price|id|symbol"):
         ColumnDecoder(TRADES, [source])

@@ -3,7 +3,7 @@
 import pytest
 
 from marketdata.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, FeedClock
-from marketdata.feeds import FeedTarget, StatusEvent
+from marketdata.feeds import ConnectionTarget, StatusEvent
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import DELAY_MS, DELAY_ROOM_MS, MassiveConfiguration
 
@@ -39,7 +39,7 @@ def test_a_feed_of_our_choice_declares_its_time() -> None:
 def test_another_feed_has_another_clock() -> None:
     turned = provider("127.0.0.1:9000")
     turned.on_statuses([DECLARATION])
-    turned.set_target(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+    turned.set_target(ConnectionTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
     turned.on_statuses([DECLARATION])
     assert turned.feed_time_ms(RECEIVED_NS) == RECEIVED_MS
 

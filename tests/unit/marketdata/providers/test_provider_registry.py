@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget
+from marketdata.feeds import ConnectionTarget
 from marketdata.providers import registry
 from marketdata.providers.plugin import ProviderPlugin
 from marketdata.providers.registry import provider_emulator, provider_names, provider_plugin
@@ -78,6 +78,6 @@ def test_a_provider_whose_protocol_nothing_serves_is_refused_with_those_that_are
 
 def test_what_an_operator_wants_is_checked_without_a_key() -> None:
     plugin = provider_plugin("massive")
-    plugin.validate(FeedTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
+    plugin.validate(ConnectionTarget(feed="RealTime", market="stocks", subscriptions=("T.*",)))
     with pytest.raises(ConfigurationError, match="MASSIVE_FEED is 'nowhere'"):
-        plugin.validate(FeedTarget(feed="nowhere", market="stocks", subscriptions=("T.*",)))
+        plugin.validate(ConnectionTarget(feed="nowhere", market="stocks", subscriptions=("T.*",)))

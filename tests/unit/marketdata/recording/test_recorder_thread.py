@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from marketdata.errors import ConfigurationError
-from marketdata.feeds import FeedTarget, Frame
+from marketdata.feeds import ConnectionTarget, Frame
 from marketdata.providers.massive.wire_format import FORMAT
 from marketdata.recording.reader import RecordingReader
 from marketdata.recording.recorder import MIN_ROTATE_BYTES, Recorder, RecorderConfig
@@ -90,7 +90,7 @@ def test_a_finished_connection_finishes_its_file(tmp_path: Path) -> None:
 def test_another_target_begins_a_file_that_names_it(tmp_path: Path) -> None:
     frames = frames_from(OPENING_MS, 30)
     simulator = structs.replace(METADATA, simulator_seed=7, simulator_symbols=200)
-    same = FeedTarget(feed=METADATA.feed, market=METADATA.market, subscriptions=METADATA.subscriptions)
+    same = ConnectionTarget(feed=METADATA.feed, market=METADATA.market, subscriptions=METADATA.subscriptions)
     fewer = structs.replace(same, subscriptions=("T.AAPL",))
     elsewhere = structs.replace(fewer, feed="RealTime")
     with Recorder(config(tmp_path, metadata=simulator, block_bytes=1)) as recorder:

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from marketdata.runtime import cancellation
-from marketdata.runtime.cancellation import end, finished_before, result_before, run_together
+from marketdata.runtime.cancellation import end, finished_before, result_before, run_beside, run_together
 from tests.support.deadlines import scaled
 
 WITHIN_SECONDS = 10.0
@@ -82,6 +82,30 @@ async def test_all_that_return_are_waited_for() -> None:
 
     await run_together(returning(1), returning(2))
     assert sorted(returned) == [1, 2]
+
+
+async def test_what_runs_beside_work_ends_with_it() -> None:
+    deaf = Deaf()
+
+    async def working() -> None:
+        await deaf.started.wait()
+
+    async with asyncio.timeout(scaled(WITHIN_SECONDS)):
+        await run_beside(working(), deaf.run())
+    assert deaf.cancellations == 2
+
+
+async def test_a_failure_beside_work_ends_the_work_and_is_raised() -> None:
+    deaf = Deaf()
+
+    async def failing() -> None:
+        await deaf.started.wait()
+        raise ValueError("wrong")
+
+    async with asyncio.timeout(scaled(WITHIN_SECONDS)):
+        with pytest.raises(ValueError, match="wrong"):
+            await run_beside(deaf.run(), failing())
+    assert deaf.cancellations == 2
 
 
 async def test_work_is_interrupted_by_any_of_the_events() -> None:

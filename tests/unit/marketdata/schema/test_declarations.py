@@ -47,7 +47,7 @@ def declared(
     lists: tuple[SymbolList, ...] = (),
 ) -> Schema:
     """What the platform declares, and one owner more."""
-    newcomer = Owner("newcomer", columns, streams, views, lists, place="its.own.module")
+    newcomer = Owner("newcomer", columns, streams, views, lists, module="its.own.module")
     return assemble((*owners(routes()), newcomer))
 
 

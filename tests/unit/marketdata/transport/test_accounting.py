@@ -1,11 +1,17 @@
 """Which batches a subscription hands out, and what it counts of the others."""
 
+import msgspec
+import pytest
+
 from marketdata.clock import SystemClock
 from marketdata.errors import ContentError
-from marketdata.transport.accounting import Intake
+from marketdata.transport.accounting import Intake, SequenceGaps, is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.samples import sample
 from tests.support.transports import batches
+
+LIMITS = QueueLimits(ttl_ms=5_000)
+SECOND_NS = 10**9
 
 
 class FixedClock(SystemClock):
@@ -46,3 +52,36 @@ def test_foreign_messages_are_counted_by_reason() -> None:
     assert (
         sample("mdp_transport_dropped_batches_total", queue="trades", reason="malformed_batch") == before + 1
     )
+
+
+@pytest.mark.parametrize(
+    ("age_ns", "expired"),
+    [(0, False), (5 * SECOND_NS, False), (5 * SECOND_NS + 1, True), (-SECOND_NS, False)],
+)
+def test_a_batch_expires_after_the_limit_and_not_at_it(age_ns: int, expired: bool) -> None:
+    (batch,) = batches(1)
+    assert is_expired(batch, batch.received_ns + age_ns, LIMITS) is expired
+
+
+@pytest.mark.parametrize(
+    ("arriving", "missing"),
+    [
+        ([1, 2, 3], 0),
+        ([5, 6], 0),
+        ([1, 5], 3),
+        ([1, 3, 6], 3),
+        ([4, 5, 4, 5, 6], 0),
+        ([8, 9, 1, 2], 0),
+    ],
+    ids=["none", "begins late", "one hole", "two holes", "redelivery", "restarted publisher"],
+)
+def test_holes_in_the_sequence_are_losses(arriving: list[int], missing: int) -> None:
+    gaps = SequenceGaps()
+    assert sum(gaps.missing_before(batch) for batch in batches(*arriving)) == missing
+
+
+def test_queues_and_sources_are_numbered_apart() -> None:
+    gaps = SequenceGaps()
+    (trade,), (quote,) = batches(1), batches(5, queue=QueueName.QUOTES)
+    other_source = msgspec.structs.replace(trade, source="listener-2", sequence=9)
+    assert [gaps.missing_before(batch) for batch in (trade, quote, other_source)] == [0, 0, 0]

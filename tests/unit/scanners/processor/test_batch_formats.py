@@ -38,7 +38,7 @@ def test_every_format_gives_every_column_that_is_declared() -> None:
     formats = [name for name in provider_names() if provider_plugin(name).wire_format is not None]
     for name in formats:
         for queue, columns in COLUMNS.items():
-            assert batch_decoder(name, queue, columns).decode([]).lines.shape == (len(columns), 0)
+            assert batch_decoder(name, queue, columns).decode([]).values.shape == (len(columns), 0)
 
 
 def test_analyzers_read_declared_columns_and_none_is_left_unread() -> None:

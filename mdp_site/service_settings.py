@@ -1,0 +1,22 @@
+"""The declared settings of all services.
+
+A new setting is one field in one of their structs. Its environment variable, its lines in
+`deploy/environment.example` and its row in `docs/architecture.md` follow from the declaration.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from marketdata.listener.wanted import SERVICE as LISTENER
+from marketdata.listener.wanted import ListenerWanted
+from marketdata.runtime.settings import ServiceSettings
+from mdp_site.web_settings import WEB, WebSettings
+from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
+
+SERVICES: Final[Mapping[str, type[ServiceSettings]]] = {
+    LISTENER: ListenerWanted,
+    PROCESSOR: ProcessorSettings,
+    SCANNER: ScannerSettings,
+    WEB: WebSettings,
+}
+"""The settings of each service, by its name."""
