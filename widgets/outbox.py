@@ -15,14 +15,14 @@ from typing import Final, TypeAlias
 import msgspec
 
 from widgets.protocol import ProtocolVersion, Status
-from widgets.wire import Frame, FrameSink
+from widgets.wire import FrameSink, PreparedFrame
 
 MOST_ANSWERS: Final = 1_024
 LARGEST_BATCH_BYTES: Final = 1024 * 1024
 """A batch ends with the frame that reaches this size (before compression). So a client that subscribes to
 many feeds at once does not fill the transport's buffer with all their snapshots."""
 
-Render: TypeAlias = Callable[[str, ProtocolVersion], Frame | None]
+Render: TypeAlias = Callable[[str, ProtocolVersion], PreparedFrame | None]
 
 
 class SentCounts(msgspec.Struct):
@@ -42,14 +42,14 @@ class StatusFrames:
 
     def __init__(self, status: Status) -> None:
         self._status = status
-        self._frames: dict[tuple[ProtocolVersion, int], Frame] = {}
+        self._frames: dict[tuple[ProtocolVersion, int], PreparedFrame] = {}
 
-    def frame(self, version: ProtocolVersion, conflated: int) -> Frame:
+    def frame(self, version: ProtocolVersion, conflated: int) -> PreparedFrame:
         """The frame for a client for which so many frames were conflated since its last status."""
         frame = self._frames.get((version, conflated))
         if frame is None:
             status = msgspec.structs.replace(self._status, conflated=conflated)
-            frame = self._frames[version, conflated] = Frame(version.encode_answer(status))
+            frame = self._frames[version, conflated] = PreparedFrame(version.encode_answer(status))
         return frame
 
 
@@ -79,11 +79,11 @@ class Outbox:
         self.version: Final = version
         self.feeds: Final[set[str]] = set()
         self._give_up = give_up
-        self._answers: list[Frame] = []
+        self._answers: list[PreparedFrame] = []
         self._status: StatusFrames | None = None
         # Feed -> frames of an update, or None for a snapshot that is made when it is sent. The order is that
         # in which feeds began to wait, so that a busy feed cannot delay a quiet one for ever.
-        self._frames: dict[str, tuple[Frame, ...] | None] = {}
+        self._frames: dict[str, tuple[PreparedFrame, ...] | None] = {}
         self._conflated = 0
         self._is_closed = False
 
@@ -91,7 +91,7 @@ class Outbox:
         """The number of answers, statuses and feeds that wait."""
         return len(self._answers) + len(self._frames) + (self._status is not None)
 
-    def answer(self, frame: Frame) -> None:
+    def answer(self, frame: PreparedFrame) -> None:
         """Send an answer, after earlier answers and before all feeds."""
         if self._is_closed:
             return
@@ -105,7 +105,7 @@ class Outbox:
         if not self._is_closed:
             self._status = status
 
-    def update(self, feed: str, frames: tuple[Frame, ...]) -> bool:
+    def update(self, feed: str, frames: tuple[PreparedFrame, ...]) -> bool:
         """Send the frames of an update. If a frame of this feed still waits, send a snapshot instead of both.
 
         Returns whether frames were conflated.
@@ -119,7 +119,7 @@ class Outbox:
             waiting[feed] = frames
         return False
 
-    def resume(self, feed: str, frames: tuple[Frame, ...]) -> None:
+    def resume(self, feed: str, frames: tuple[PreparedFrame, ...]) -> None:
         """Send the missed updates of a feed. They replace a waiting frame of this feed."""
         if not self._is_closed:
             self._frames[feed] = frames
@@ -152,13 +152,13 @@ class Outbox:
             self.close()
             self._give_up()
 
-    def take(self, render: Render, counts: SentCounts) -> list[Frame]:
+    def take(self, render: Render, counts: SentCounts) -> list[PreparedFrame]:
         """Remove and return the frames of the next batch, and count them; empty if no frame waits.
 
         `render` makes the snapshot of a feed, or returns None before the feed has data. Such a feed is
         skipped: the hub calls `snapshot` again when the first data arrives.
         """
-        batch: list[Frame] = []
+        batch: list[PreparedFrame] = []
         if self._answers:
             batch, self._answers = self._answers, batch
             counts.answers += len(batch)

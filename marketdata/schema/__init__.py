@@ -18,14 +18,13 @@ from marketdata.schema.columns import (
     shown_names,
 )
 from marketdata.schema.streams import CIRCUMSTANCES, Stream
-from marketdata.schema.symbol_feeds import SYMBOL_PLACE, SYMBOL_PLACEHOLDER, RowView, SymbolList
+from marketdata.schema.symbol_feeds import SYMBOL_PLACEHOLDER, RowView, SymbolList
 
 __all__ = [
     "BOARDS",
     "CIRCUMSTANCES",
     "MOST_DECIMALS",
     "SIGNIFICANT_DIGITS",
-    "SYMBOL_PLACE",
     "SYMBOL_PLACEHOLDER",
     "YES_OR_NO",
     "Board",

@@ -8,7 +8,7 @@ import msgspec
 from marketdata.errors import ConfigurationError
 from marketdata.schema.boards import BOARDS, Board
 from marketdata.schema.columns import ColumnInfo, Unit, names, shown_names
-from marketdata.schema.streams import CIRCUMSTANCES, Stream
+from marketdata.schema.streams import Stream
 from marketdata.schema.symbol_feeds import SYMBOL_PLACEHOLDER, RowView, SymbolList
 
 QUOTE: Final = f"quote:{SYMBOL_PLACEHOLDER}"
@@ -201,9 +201,11 @@ def _check_stream(
     where = f"stream {stream.name!r} of {owner}"
     if [each.name for each in streams].count(stream.name) > 1:
         raise SchemaError(f"{where} is declared twice: a stream has one owner and one declaration")
-    for name in CIRCUMSTANCES:
+    for name in stream.circumstances:
         if name not in table:
             raise SchemaError(f"{where} has the circumstance {name!r}, which is no column of the table")
+        if stream.entry_columns.count(name) > 1:
+            raise SchemaError(f"{where} has {name!r} twice: once is enough")
 
 
 def _check_view(view: RowView, owner: Owner, table: Mapping[str, ColumnInfo]) -> None:

@@ -15,7 +15,7 @@ TOP_GAPPERS: Final = "scanners:top_gappers"
 TOP_GAP_DOWNS: Final = "scanners:top_gap_downs"
 TOP_VOLUME: Final = "scanners:top_volume"
 TOP_TRADES: Final = "scanners:top_trades"
-HALTS: Final = "halts"
+HALTS: Final = "scanners:halts"
 
 
 class Direction(enum.StrEnum):

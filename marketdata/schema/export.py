@@ -171,11 +171,22 @@ def _order(board: Board) -> str:
 
 def _streams_table(schema: Schema) -> str:
     lines = ["| stream | feed | what happened | columns |", "|---|---|---|---|"]
+    titles: dict[tuple[str, ...], str] = {}
     for stream in schema.streams:
-        columns = ", ".join(f"`{name}`" for name in names(stream.columns))
+        declared = names(stream.columns)
+        columns = ", ".join(f"`{name}`" for name in (*declared, *stream.own_circumstances))
         feed = f"`{stream.feed}`" if stream.feed else "-"
         lines.append(f"| `{stream.name}` | {feed} | {stream.description} | {columns} |")
-    return "\n".join(lines) + "\n"
+        title = f"**{stream.label}**"
+        titles[declared] = f"{titles[declared]}, {title}" if declared in titles else title
+    return "\n".join(lines) + "\n" + "".join(_entry_table(schema, *each) for each in titles.items())
+
+
+def _entry_table(schema: Schema, columns: tuple[str, ...], title: str) -> str:
+    """The columns that only entries have. Those of the market table have their definitions there."""
+    of_table = names(schema.table)
+    own = [schema.columns[name] for name in columns if name not in of_table]
+    return f"\n{title}:\n\n{_columns_table(own)}"
 
 
 def _symbol_feeds_table(schema: Schema) -> str:

@@ -9,9 +9,6 @@ from marketdata.schema.columns import ColumnInfo
 SYMBOL_PLACEHOLDER: Final = "{symbol}"
 """The placeholder for the symbol in the name of such a feed."""
 
-# `widgets.hub.feeds` is being rebuilt and still imports the former name.
-SYMBOL_PLACE: Final = SYMBOL_PLACEHOLDER
-
 
 class RowView(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a symbol's row in the market table. `columns` are the names of its columns, in this order.

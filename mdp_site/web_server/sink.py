@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 
 class FrameConnection(Protocol):
@@ -32,7 +32,7 @@ class ConnectionSink:
         connection = self._connection
         return connection is not None and _is_open(connection) and connection.writable.is_set()
 
-    def write(self, frames: Sequence[Frame]) -> None:
+    def write(self, frames: Sequence[PreparedFrame]) -> None:
         """Write all frames with one system call."""
         connection = self._connection
         if connection is None or not _is_open(connection):

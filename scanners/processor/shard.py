@@ -66,6 +66,7 @@ class ShardProcessor:
         self._ticks = Ticks(
             self._table,
             self.checkpoint,
+            {stream.name: stream.circumstances for each in self._analyzers for stream in each.streams},
             producer=self._producer,
             epoch=epoch,
             show_test_issues=show_test_issues,

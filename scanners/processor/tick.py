@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from marketdata.payloads import RowBlock, TickHeader
-from marketdata.schema import CIRCUMSTANCES
 from marketdata.store.shard_state import ShardTick
 from scanners.analysis.contract import Emission
 from scanners.processor.checkpoint import CheckpointParts
@@ -21,10 +20,12 @@ from scanners.table import MarketTable
 class Emissions:
     """Holds emissions by stream until a tick makes blocks of them, and the blocks until they are published.
 
-    Emissions of test issues are left out unless `show_test_issues`.
+    `circumstances` has the columns of the row that an entry gets, for each stream. Emissions of test issues
+    are left out unless `show_test_issues`.
     """
 
-    def __init__(self, *, show_test_issues: bool) -> None:
+    def __init__(self, circumstances: Mapping[str, Sequence[str]], *, show_test_issues: bool) -> None:
+        self._circumstances = circumstances
         self._show_test_issues = show_test_issues
         self._emitted: dict[str, list[Emission]] = {}
         self._unpublished: dict[str, list[RowBlock]] = {}
@@ -44,7 +45,7 @@ class Emissions:
                 name: np.concatenate([emission.columns[name] for emission in emissions])[shown]
                 for name in emissions[0].columns
             }
-            circumstances = table.copy_columns(rows[shown], CIRCUMSTANCES)
+            circumstances = table.copy_columns(rows[shown], self._circumstances[stream])
             block = header.block(table.symbols_of(rows[shown]), {**columns, **circumstances})
             self._unpublished.setdefault(stream, []).append(block)
         self._emitted.clear()
@@ -61,20 +62,21 @@ class Emissions:
 class Ticks:
     """Makes the ticks of one owner of a shard: `start`, then `finish`, then `confirm` once it is published.
 
-    `emissions` and `set_aside` collect between the ticks. Their content, and the due parts of the checkpoint,
-    are in every tick until one is confirmed.
+    `circumstances` is as in `Emissions`. `emissions` and `set_aside` collect between the ticks. Their
+    content, and the due parts of the checkpoint, are in every tick until one is confirmed.
     """
 
     def __init__(
         self,
         table: MarketTable,
         checkpoint: CheckpointParts,
+        circumstances: Mapping[str, Sequence[str]],
         *,
         producer: str,
         epoch: int,
         show_test_issues: bool,
     ) -> None:
-        self.emissions: Final = Emissions(show_test_issues=show_test_issues)
+        self.emissions: Final = Emissions(circumstances, show_test_issues=show_test_issues)
         self.set_aside: Final = SetAside()
         self._table = table
         self._checkpoint = checkpoint

@@ -20,7 +20,7 @@ from marketdata.runtime.processes import ending_with_parent
 from mdp_site.dev.demo.plan import ROOT
 from tests.bench.cores import pin, web_and_client_core
 from tests.bench.load_client import LoadClient, build, handshake
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 SECONDS: Final = 15
 CONNECTS_PER_SECOND: Final = 2_000
@@ -69,7 +69,7 @@ class _Ticks:
 
     def _frame(self, kind: str, more: dict[str, object]) -> bytes:
         usual: dict[str, object] = {"type": kind, "feed": "bare", "epoch": "1", "seq": self._seq}
-        return Frame(msgspec.json.encode(usual | more).decode()).plain()
+        return PreparedFrame(msgspec.json.encode(usual | more).decode()).plain()
 
 
 async def _serve(hz: float, size: int) -> None:

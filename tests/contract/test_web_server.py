@@ -21,12 +21,12 @@ from mdp_site.web_server.websocket_protocol import WebSocketProtocol
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.support.deadlines import eventually, eventually_sync
 from tests.support.web_server import ServedLounge, Visit
-from widgets.wire import Frame, FrameSink
+from widgets.wire import FrameSink, PreparedFrame
 
 WITHIN_SECONDS = 10.0
-BOARD = Frame('{"type":"delta","rows":[' + ",".join(f'["SYM{i}",{i}.5]' for i in range(500)) + "]}")
-SHORT = Frame('{"type":"status"}')
-BINARY = Frame(bytes(range(256)) * 4)
+BOARD = PreparedFrame('{"type":"delta","rows":[' + ",".join(f'["SYM{i}",{i}.5]' for i in range(500)) + "]}")
+SHORT = PreparedFrame('{"type":"status"}')
+BINARY = PreparedFrame(bytes(range(256)) * 4)
 MESSAGE_TOO_BIG = 1009
 SHARED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
@@ -37,7 +37,7 @@ def served() -> Iterator[ServedLounge]:
         yield running
 
 
-def write(served: ServedLounge, visit: Visit, *frames: Frame) -> None:
+def write(served: ServedLounge, visit: Visit, *frames: PreparedFrame) -> None:
     served.call(lambda: visit.sink.write(frames))
 
 
@@ -107,7 +107,7 @@ async def test_answers_by_asgi_and_frames_keep_the_order_of_the_calls(served: Se
         async def talk() -> None:
             for number in range(20):
                 await visit.send({"type": "websocket.send", "text": f"answer {number}" * 50})
-                visit.sink.write([Frame(f"frame {number}" * 50)])
+                visit.sink.write([PreparedFrame(f"frame {number}" * 50)])
 
         served.run(talk())
         expected = [f"{kind} {number}" * 50 for number in range(20) for kind in ("answer", "frame")]

@@ -208,12 +208,18 @@ def test_strangers_are_refused_at_the_handshake(
 
 
 @pytest.mark.timeout(FIRST_PAUSE_SECONDS + 60)
-def test_a_trading_pause_comes_onto_the_board_of_halts(page: Page, demo: Demo) -> None:
+def test_a_trading_pause_comes_onto_the_board_of_halts_and_into_the_list_of_alerts(
+    page: Page, demo: Demo
+) -> None:
     log_in(page, demo)
     page.get_by_role("tab", name="Halts").click()
-    halted = page.locator('mdp-leaderboard[feed="halts"] .ag-row.row-halted')
+    halted = page.locator('mdp-leaderboard[feed="scanners:halts"] .ag-row.row-halted')
     expect(halted.first).to_be_visible(timeout=1_000 * FIRST_PAUSE_SECONDS)
     expect(halted.first).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
+    for others in ("Highs", "Lows"):
+        page.locator("mdp-alerts").get_by_role("button", name=others).click()
+    began = page.locator("mdp-alerts tbody tr").filter(has_text="halted")
+    expect(began.first).to_contain_text(re.compile(r"\d\d:\d\d:\d\d.*\d\.\d\d", re.DOTALL))
 
 
 def test_health_says_that_all_is_well(demo: Demo) -> None:

@@ -13,7 +13,7 @@ from tests.support.deadlines import eventually
 from tests.support.raw_client import UPGRADE, RawClient
 from tests.support.watched import WITHIN_SECONDS, cut_off, watched
 from tests.support.web_server import Lounge, ServedLounge
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_a_closed_socket_that_nobody_reads_is_cut_off(served: ServedLounge
 
         async def fill_and_close() -> None:
             while connection.transport.get_write_buffer_size() == 0:
-                visit.sink.write([Frame(bytes(20_000))])
+                visit.sink.write([PreparedFrame(bytes(20_000))])
             await visit.send({"type": "websocket.close", "code": 4408})
 
         served.run(fill_and_close())

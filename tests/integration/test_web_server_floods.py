@@ -15,7 +15,7 @@ from tests.support.deadlines import eventually, eventually_sync
 from tests.support.raw_client import EMPTY_FRAGMENT, PING, TEXT_BEGINS, UPGRADE, RawClient
 from tests.support.watched import WITHIN_SECONDS, attack, cut_off, watched
 from tests.support.web_server import Lounge, ServedLounge
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 MIB = 1024 * 1024
 POLICY_VIOLATION = 1008
@@ -185,7 +185,7 @@ def test_pings_within_the_rate_are_answered(served: ServedLounge) -> None:
 def test_pongs_wait_for_a_client_that_does_not_read(served: ServedLounge) -> None:
     with RawClient(served.port, receive_buffer_bytes=8_192) as client:
         assert client.upgrade().startswith(b"HTTP/1.1 101")
-        visit, frame = served.visit(), Frame(bytes(50_000))
+        visit, frame = served.visit(), PreparedFrame(bytes(50_000))
 
         def fill() -> bool:
             visit.sink.write([frame])

@@ -106,6 +106,28 @@ async def test_the_trades_of_a_symbol_are_what_is_on_its_tape(site: WidgetSite) 
         assert client.copies["trades:AAPL"].table[-1] == ["AAPL", 10.6, 100.0, DAY_MS + 6, 2]
 
 
+async def test_halts_are_a_list_of_what_happened_beside_their_board(site: WidgetSite) -> None:
+    halted = {"halt_timestamp": float(DAY_MS), "is_halted": 1.0, "close": 4.0}
+    began = {"kind": 1.0, "timestamp": float(DAY_MS), "halt_began_timestamp": float(DAY_MS)}
+    known = {"halt_reason": 1.0, "event_band_high": 4.4, "last_price": 4.4}
+    await site.market.board(HALTS, {"XYZ": halted})
+    await site.market.alert("halts", "XYZ", times=2, **began, **known)
+    async with site.client(await logged_in("ada")) as client:
+        await client.say(type="subscribe", feeds=[HALTS, "halts"])
+        assert (await client.of_type("snapshot", HALTS))["rows"] == [["XYZ", DAY_MS, 1, 4.0]]
+        first = await client.of_type("snapshot", "halts")
+        row = dict(zip(first["columns"], first["rows"][0][1:], strict=True))
+        assert row.items() >= (began | known).items()
+        assert len(first["rows"]) == 1
+        assert (row["event_band_low"], row["close"]) == (None, None)
+        site.market.new_owner()
+        ended = began | {"kind": 0.0, "timestamp": DAY_MS + 300_000.0}
+        await site.market.alert("halts", "XYZ", times=2, **ended)
+        alert = await client.of_type("alert", "halts")
+        told = [[symbol, *row[:3]] for symbol, *row in alert["rows"]]
+        assert told == [["XYZ", 0, DAY_MS + 300_000, DAY_MS]]
+
+
 async def test_halts_are_a_board_and_a_row_of_their_symbol(site: WidgetSite) -> None:
     halted = {"halt_timestamp": float(DAY_MS), "is_halted": 1.0, "close": 4.0}
     await site.market.board(HALTS, {"XYZ": halted})

@@ -27,7 +27,7 @@ BOARDS: Final[Mapping[str, Board]] = {
     "scanners:top_gap_downs": Board("pct_change", lowest_first=True),
     "scanners:top_volume": Board("accumulated_volume", lambda value: value > 0),
     "scanners:top_trades": Board("trades_per_minute", lambda value: value > 0),
-    "halts": Board("halt_timestamp"),
+    "scanners:halts": Board("halt_timestamp"),
 }
 
 

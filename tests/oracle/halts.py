@@ -15,12 +15,14 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class HaltLine(msgspec.Struct, frozen=True):
-    """A halt (`kind` 1) or a resumption (0), as the stream tells it."""
+    """A halt (`kind` 1), a resumption (0), or an end that was only seen (2), as the stream has it."""
 
     kind: int
     timestamp: int
-    band_high: Value
-    band_low: Value
+    halt_began_timestamp: Value
+    halt_reason: Value
+    event_band_high: Value
+    event_band_low: Value
 
 
 def band_columns(messages: Sequence[Event], *, day: Day) -> Row:
@@ -66,15 +68,52 @@ def limit_pause(since_ms: Value) -> Value:
     return None if since_ms is None else since_ms + _LIMIT_STATE_MS
 
 
-def halt_lines(messages: Sequence[Event]) -> Sequence[HaltLine]:
-    """Every halt and resumption once, in order of arrival."""
-    lines: dict[tuple[bool, int], HaltLine] = {}
+def halt_lines(messages: Sequence[Event], *, day: Day) -> Sequence[HaltLine]:
+    """Every halt and resumption once, and every end that was only seen, in order of arrival."""
+    lines: list[HaltLine] = []
+    told: set[tuple[bool, int]] = set()
+    newest: Event | None = None
+    halt: Event | None = None
+    trading: Event | None = None
     for message in messages:
-        if _is_halt(message) or _is_resumption(message):
-            high, low = _band(message, "h"), _band(message, "l")
-            line = HaltLine(int(_is_halt(message)), _time_ms(message), high, low)
-            lines.setdefault((_is_halt(message), message["t"]), line)
-    return list(lines.values())
+        kind = None
+        identity = (_is_halt(message), message["t"])
+        if (_is_halt(message) or _is_resumption(message)) and identity not in told:
+            told.add(identity)
+            kind = int(_is_halt(message))
+        if _tells_trading(message) and not _is_resumption(message) and _ends(message, halt, trading):
+            kind = 2
+        if kind is not None:
+            began = message if kind == 1 else halt
+            lines.append(_line(kind, message, began, newest, day))
+        newest = _newer(message, newest)
+        halt = _newer(message, halt) if _is_halt(message) else halt
+        trading = _newer(message, trading) if _tells_trading(message) else trading
+    return lines
+
+
+def _line(kind: int, message: Event, began: Event | None, before: Event | None, day: Day) -> HaltLine:
+    began_ms = None if began is None or _key(began) > _key(message) else _time_ms(began)
+    high, low = _band(message, "h"), _band(message, "l")
+    if high is None and low is None and before is not None and _key(before) < _key(message):
+        high, low = _band(before, "h"), _band(before, "l")
+    reason = None if began_ms is None else float(day.session_at(began_ms) == REGULAR)
+    return HaltLine(kind, _time_ms(message), began_ms, reason, high, low)
+
+
+def _ends(message: Event, halt: Event | None, trading: Event | None) -> bool:
+    """Whether the symbol was halted until this message, which shows trading."""
+    if halt is None or (trading is not None and _key(trading) >= _key(halt)):
+        return False
+    return _key(message) >= _key(halt)
+
+
+def _newer(message: Event, known: Event | None) -> Event:
+    return message if known is None or _key(message) >= _key(known) else known
+
+
+def _key(message: Event) -> tuple[int, int]:
+    return message["t"], _number(message)
 
 
 def _is_halt(message: Event) -> bool:

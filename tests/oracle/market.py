@@ -100,7 +100,9 @@ class Oracle:
         told = {
             "daily_range_high": _lines({symbol: of.high_alerts for symbol, of in ranges.items()}),
             "daily_range_low": _lines({symbol: of.low_alerts for symbol, of in ranges.items()}),
-            "halts": _lines({symbol: halt_lines(bands) for symbol, bands in told_bands.items()}),
+            "halts": _lines(
+                {symbol: halt_lines(bands, day=self._day) for symbol, bands in told_bands.items()}
+            ),
         }
         return {stream: _joined(self._past_streams.get(stream, {}), lines) for stream, lines in told.items()}
 

@@ -16,7 +16,6 @@ import msgspec
 
 from marketdata.payloads import RowBlock, decode_row_block, encode_row_block
 from marketdata.providers.massive.framing import FrameRouter
-from marketdata.schema import CIRCUMSTANCES
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import (
     StoredTape,
@@ -32,7 +31,7 @@ from marketdata.transport.queues import QueueName
 from scanners.processor.market_time import Present
 from scanners.processor.outcome import Outcome as ShardOutcome
 from scanners.processor.shard import ShardProcessor
-from scanners.registry import routes
+from scanners.registry import routes, schema
 from scanners.registry import streams as table_streams
 from scanners.scanner.market import MarketScanner, Merge
 from tests.oracle.books import Books
@@ -223,16 +222,19 @@ def _die_if(kill_at: str | None, moment: str) -> None:
         raise ProcessorKilled(moment)
 
 
+_CIRCUMSTANCES: Final = {stream.name: stream.circumstances for stream in schema(routes()).streams}
+
+
 def _check_circumstances(tick: ShardTick) -> None:
     """What a new line of a stream tells beside what happened is the symbol's row as of the same tick."""
-    for blocks in tick.streams.values():
+    for stream, blocks in tick.streams.items():
         for block in blocks:
             if block.tick == tick.whole.tick:
                 rows = {symbol: row for row, symbol in enumerate(tick.whole.symbols)}
                 # The row of the day before has left where reference data does not know the symbol.
                 lines = [line for line, symbol in enumerate(block.symbols) if symbol in rows]
                 places = [rows[block.symbols[line]] for line in lines]
-                for name in CIRCUMSTANCES:
+                for name in _CIRCUMSTANCES[stream]:
                     told, known = (
                         block.columns[name][lines].tolist(),
                         tick.whole.columns[name][places].tolist(),

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from mdp_site.web_server.reasons import Reason
 from tests.support.deadlines import eventually
 from tests.support.web_server import ServedLounge, Visit
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 WITHIN_SECONDS: Final = 15.0
 FRAMES_AFTERWARDS: Final = 20
@@ -58,7 +58,7 @@ async def watched(served: ServedLounge) -> AsyncIterator[Ticker]:
 
 async def _tick(visit: Visit) -> None:
     while True:
-        visit.sink.write([Frame("tick")])
+        visit.sink.write([PreparedFrame("tick")])
         await asyncio.sleep(TICK_SECONDS)
 
 

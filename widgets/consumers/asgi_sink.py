@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -21,7 +21,7 @@ class AsgiSink:
     def __init__(self, send: Send, end: Callable[[], None]) -> None:
         self._send = send
         self._end = end
-        self._frames: list[Frame] = []
+        self._frames: list[PreparedFrame] = []
         self._callbacks: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._is_ended = False
@@ -31,7 +31,7 @@ class AsgiSink:
         """Whether the server has taken all frames, and the connection has not ended."""
         return self._task is None and not self._is_ended
 
-    def write(self, frames: Sequence[Frame]) -> None:
+    def write(self, frames: Sequence[PreparedFrame]) -> None:
         """Send the frames, one after the other."""
         if self._is_ended:
             return

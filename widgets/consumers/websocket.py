@@ -43,7 +43,7 @@ from widgets.protocol import (
     parse_message,
 )
 from widgets.viewer import VIEWER_KEY, Viewer
-from widgets.wire import SINK_EXTENSION, Frame, FrameSink
+from widgets.wire import SINK_EXTENSION, FrameSink, PreparedFrame
 
 CLOSE_GRACE_SECONDS: Final = 2.0
 SERVER_VERSION: Final = metadata.version("market-data-platform")
@@ -254,7 +254,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         )
 
     def _answer(self, answer: Answer) -> None:
-        self._outbox.answer(Frame(self._version.encode_answer(answer)))
+        self._outbox.answer(PreparedFrame(self._version.encode_answer(answer)))
 
     def _reject(self, code: ErrorCode, message: str, feed: str | None = None) -> None:
         metrics.WIDGET_ERRORS.labels(code.value).inc()

@@ -23,7 +23,7 @@ from widgets.hub.switchboard import Switchboard
 from widgets.hub.timing import HubTiming
 from widgets.outbox import Outbox, StatusFrames
 from widgets.protocol import LastPosition, ProtocolVersion, Status
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 LONGEST_DELAY_SECONDS: Final = 1.0
 """A process whose timer is later than this was stopped, or had no processor."""
@@ -121,7 +121,7 @@ class Hub:
         """Write now what waits for a connection, such as the answers to a message; not with the next walk."""
         self._outboxes.flush(outbox)
 
-    def snapshot(self, feed: str, version: ProtocolVersion) -> Frame | None:
+    def snapshot(self, feed: str, version: ProtocolVersion) -> PreparedFrame | None:
         """The frame of a feed's newest snapshot; None before its first data."""
         return self._switchboard.snapshot(feed, version)
 

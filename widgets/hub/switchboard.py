@@ -14,7 +14,7 @@ from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
 from widgets.protocol import EmissionFrames, FeedEmission, LastPosition, ProtocolVersion, Resumed, Status
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 SNAPSHOT_SECONDS: Final = 0.25
 """How long connections share the frame of a snapshot. It bounds the error of `age_ms` in the frame."""
@@ -49,7 +49,7 @@ class _OpenFeed(msgspec.Struct, eq=False):
     source: FeedSource
     stream: FeedStream | None
     subscribers: set[Outbox]
-    snapshots: dict[ProtocolVersion, tuple[Frame, float]] = msgspec.field(default_factory=dict)
+    snapshots: dict[ProtocolVersion, tuple[PreparedFrame, float]] = msgspec.field(default_factory=dict)
 
 
 class Switchboard:
@@ -134,7 +134,7 @@ class Switchboard:
             return False
         version, at = outbox.version, snapshot.position
         resumed = Resumed(at.feed, at.epoch, at.seq, at.age_ms(self._clock.time_ns()), snapshot.hz)
-        frames = (*(each[version] for each in missed), Frame(version.encode_answer(resumed)))
+        frames = (*(each[version] for each in missed), PreparedFrame(version.encode_answer(resumed)))
         outbox.resume(opened.feed.key, frames)
         return True
 
@@ -155,7 +155,7 @@ class Switchboard:
             self._changed_streams.discard(opened.stream)
             opened.source.close(opened.stream)
 
-    def snapshot(self, key: str, version: ProtocolVersion) -> Frame | None:
+    def snapshot(self, key: str, version: ProtocolVersion) -> PreparedFrame | None:
         """The frame of the newest snapshot of an open feed; None before its first data.
 
         All who ask within `SNAPSHOT_SECONDS`, until the next emission, get the same frame.
@@ -168,7 +168,7 @@ class Switchboard:
             return frame
         if (snapshot := opened.stream.snapshot()) is None:
             return None
-        frame = Frame(version.encode_emission(snapshot, self._clock.time_ns()))
+        frame = PreparedFrame(version.encode_emission(snapshot, self._clock.time_ns()))
         opened.snapshots[version] = (frame, now + SNAPSHOT_SECONDS)
         metrics.HUB_ENCODED_BYTES.labels("snapshot").inc(len(frame.payload))
         return frame
@@ -239,7 +239,7 @@ class Switchboard:
         else:
             frames = EmissionFrames(emission, self._clock.time_ns())
             stream.keep(frames)
-            updates: dict[ProtocolVersion, tuple[Frame, ...]] = {}
+            updates: dict[ProtocolVersion, tuple[PreparedFrame, ...]] = {}
             for outbox in subscribers:
                 update = updates.get(outbox.version)
                 if update is None:

@@ -11,7 +11,7 @@ import msgspec
 
 from widgets.protocol.answers import Answer
 from widgets.protocol.emissions import EmittedRows, FeedEmission
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 
 class ProtocolVersion(abc.ABC):
@@ -40,7 +40,7 @@ class ProtocolVersion(abc.ABC):
         return text
 
 
-class EmissionFrames(dict[ProtocolVersion, Frame]):
+class EmissionFrames(dict[ProtocolVersion, PreparedFrame]):
     """The frame of one emission by version. Each version is encoded once, when it is first needed."""
 
     __slots__ = ("_now_ns", "emission")
@@ -50,7 +50,7 @@ class EmissionFrames(dict[ProtocolVersion, Frame]):
         self.emission = emission
         self._now_ns = now_ns
 
-    def __missing__(self, version: ProtocolVersion) -> Frame:
+    def __missing__(self, version: ProtocolVersion) -> PreparedFrame:
         """Encode the emission for a version."""
-        frame = self[version] = Frame(version.encode_emission(self.emission, self._now_ns))
+        frame = self[version] = PreparedFrame(version.encode_emission(self.emission, self._now_ns))
         return frame

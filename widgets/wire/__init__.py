@@ -4,7 +4,7 @@
 hub writes frames to one connection. The web server provides the fast implementation.
 """
 
-from widgets.wire.frames import Frame
+from widgets.wire.frames import PreparedFrame
 from widgets.wire.sink import SINK_EXTENSION, FrameSink
 
-__all__ = ["SINK_EXTENSION", "Frame", "FrameSink"]
+__all__ = ["SINK_EXTENSION", "FrameSink", "PreparedFrame"]

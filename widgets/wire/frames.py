@@ -13,7 +13,7 @@ _TEXT, _BINARY = 0x1, 0x2
 _SYNC_MARKER: Final = b"\x00\x00\xff\xff"
 
 
-class Frame:
+class PreparedFrame:
     """A message in one unmasked, unfragmented frame (RFC 6455, section 5.2).
 
     `payload` is a text, or bytes for a binary message. Both wire forms are made when they are first needed,

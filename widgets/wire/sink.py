@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from widgets.wire.frames import Frame
+from widgets.wire.frames import PreparedFrame
 
 SINK_EXTENSION: Final = "mdp.frames"
 """Where the web server offers the sink: `scope["extensions"][SINK_EXTENSION]["sink"]`.
@@ -22,7 +22,7 @@ class FrameSink(Protocol):
     def writable(self) -> bool:
         """Whether the client keeps up. False while the transport's buffer is full, and after the end."""
 
-    def write(self, frames: Sequence[Frame]) -> None:
+    def write(self, frames: Sequence[PreparedFrame]) -> None:
         """Write all frames with one system call. Does nothing after the close frame or the end.
 
         The caller writes only while `writable`, so that at most one batch waits in the transport.

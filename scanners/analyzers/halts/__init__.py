@@ -1,5 +1,9 @@
-"""Price bands and halts: `columns` declares them, `analyzer` computes them."""
+"""Price bands and halts: `columns` declares them, `messages` reads the messages.
 
-from scanners.analyzers.halts.analyzer import EVENT_COLUMNS, HaltsAnalyzer, event_times_ms
+`analyzer` computes the columns, `entries` those of the stream.
+"""
+
+from scanners.analyzers.halts.analyzer import HaltsAnalyzer
+from scanners.analyzers.halts.messages import EVENT_COLUMNS, event_times_ms
 
 __all__ = ["EVENT_COLUMNS", "HaltsAnalyzer", "event_times_ms"]

@@ -148,6 +148,31 @@ COLUMNS: Final = (
     ),
 )
 
+_BAND_AT_EVENT: Final = (
+    "band of the message. If it has no bands, as in a halt: that of the newest message that arrived before "
+    "it, absent if that message is not earlier. A band of 0 is absent"
+)
+
+RESUMPTION_ENTRY, HALT_ENTRY, HALT_ENDED_UNSEEN = range(3)
+
+HALT_BEGAN: Final = ColumnInfo(
+    "halt_began_timestamp",
+    "Halt began",
+    Unit.EPOCH_MS,
+    "When the halt began that begins or ends here",
+    short="Began",
+    definition="of a halt its own time; of an end the time of the newest halt that arrived before it, absent "
+    "if that halt is later or there is none",
+)
+HALT_REASON: Final = ColumnInfo(
+    "halt_reason",
+    "Reason",
+    Unit.CODE,
+    "What can be said of the reason of the halt: the feed does not give it",
+    definition="1 if `halt_began_timestamp` is in the regular session, else 0, because limit pauses begin "
+    "only there; absent with that time",
+    codes={0: "unknown, but no limit pause", 1: "unknown, may be a limit pause"},
+)
 HALT_STREAM: Final = Stream(
     name="halts",
     label="Halts and resumptions",
@@ -157,9 +182,14 @@ HALT_STREAM: Final = Stream(
             "kind",
             "Kind",
             Unit.CODE,
-            "Whether it is a halt or a resumption",
-            definition="what the message says",
-            codes={0: "resumption", 1: "halt"},
+            "Whether a halt begins or ends",
+            definition="what the message says: 1 a halt, 0 a resumption. 2 if the symbol was halted, and the "
+            "message is no resumption but shows trading: the resumption did not arrive before it",
+            codes={
+                RESUMPTION_ENTRY: "resumption",
+                HALT_ENTRY: "halt",
+                HALT_ENDED_UNSEEN: "trades again, no resumption received",
+            },
         ),
         ColumnInfo(
             "timestamp",
@@ -168,9 +198,25 @@ HALT_STREAM: Final = Stream(
             "When it happened",
             definition="time of the message, in whole milliseconds",
         ),
-        _BAND_HIGH,
-        _BAND_LOW,
+        HALT_BEGAN,
+        HALT_REASON,
+        ColumnInfo(
+            "event_band_high",
+            "Upper band",
+            Unit.DOLLARS,
+            "Upper price band when it happened",
+            definition=f"upper {_BAND_AT_EVENT}",
+        ),
+        ColumnInfo(
+            "event_band_low",
+            "Lower band",
+            Unit.DOLLARS,
+            "Lower price band when it happened",
+            definition=f"lower {_BAND_AT_EVENT}",
+        ),
     ),
+    own_circumstances=("last_price", "last_timestamp", "end_timestamp"),
+    feed="halts",
 )
 
 HALT_STATE: Final = RowView(

@@ -13,7 +13,7 @@ from marketdata.tapes import StoredTape
 from tests.support.manual_clock import ManualClock
 from widgets.outbox import Outbox
 from widgets.protocol import VERSION_2, FeedEmission, ProtocolVersion
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 
 class MemoryAnnouncements:
@@ -114,7 +114,7 @@ class MemorySink:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self.frames: list[Frame] = []
+        self.frames: list[PreparedFrame] = []
         self.writes = 0
         self.is_aborted = False
         self._writable = True
@@ -124,7 +124,7 @@ class MemorySink:
     def writable(self) -> bool:
         return self._writable and not self.is_aborted
 
-    def write(self, frames: Sequence[Frame]) -> None:
+    def write(self, frames: Sequence[PreparedFrame]) -> None:
         assert self.writable, "written while the client does not keep up"
         assert frames, "a write without frames"
         self.writes += 1

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from marketdata.events import LONGEST_SYMBOL
 from marketdata.reference.tickers import TickerType
-from marketdata.schema import CIRCUMSTANCES
-from marketdata.schema.boards import ALL_BOARDS
+from marketdata.schema.boards import ALL_BOARDS, HALTS
 from marketdata.schema.stored import COLUMNS, SCHEMA
 from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
@@ -52,8 +51,15 @@ def test_every_column_of_the_market_table_is_in_the_quote_or_internal() -> None:
 
 def test_alerts_show_what_their_streams_tell() -> None:
     assert {stream.name for stream in ALERTS.values()} <= set(streams(routes()))
-    expected = ("price", "level", "session", "start_timestamp", "end_timestamp", *CIRCUMSTANCES)
-    assert all(feed_of(name).columns == expected for name in ALERTS)
+    for name, stream in ALERTS.items():
+        feed = feed_of(name)
+        assert (feed.kind, feed.permission, feed.columns) == ("events", "alerts", stream.entry_columns)
+
+
+def test_halts_are_a_list_beside_their_board() -> None:
+    assert ("halts" in ALERTS, HALTS in ALERTS) == (True, False)
+    assert (feed_of(HALTS).kind, feed_of(HALTS).permission) == ("board", "boards")
+    assert {"kind", "timestamp", "halt_reason", "last_price", "close"} < set(feed_of("halts").columns)
 
 
 def test_the_feeds_of_ranges_and_halts_show_what_their_analyzers_declare() -> None:

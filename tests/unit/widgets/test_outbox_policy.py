@@ -9,7 +9,7 @@ from tests.unit.widgets.fakes import ReadingClient
 from widgets.data_state import DataState
 from widgets.outbox import LARGEST_BATCH_BYTES, MOST_ANSWERS, Outbox, SentCounts, StatusFrames
 from widgets.protocol import VERSION_2, ProtocolVersion, Status
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 LIVE = Status(state=DataState.LIVE, age_ms=5, detail="")
 STALE = Status(state=DataState.STALE, age_ms=9_000, detail="")
@@ -20,12 +20,12 @@ def client() -> ReadingClient:
     return ReadingClient()
 
 
-def snapshot_of(feed: str, _version: ProtocolVersion) -> Frame | None:
-    return Frame(f"snapshot of {feed}")
+def snapshot_of(feed: str, _version: ProtocolVersion) -> PreparedFrame | None:
+    return PreparedFrame(f"snapshot of {feed}")
 
 
 def drain(
-    outbox: Outbox, render: Callable[[str, ProtocolVersion], Frame | None] = snapshot_of
+    outbox: Outbox, render: Callable[[str, ProtocolVersion], PreparedFrame | None] = snapshot_of
 ) -> list[str | bytes]:
     """The payloads of all batches; of a status only its state."""
     payloads: list[str | bytes] = []
@@ -34,16 +34,16 @@ def drain(
     return payloads
 
 
-def update(text: str) -> tuple[Frame, ...]:
-    return (Frame(text),)
+def update(text: str) -> tuple[PreparedFrame, ...]:
+    return (PreparedFrame(text),)
 
 
 def test_answers_go_first_and_in_order_then_the_status_then_feeds(client: ReadingClient) -> None:
     outbox = client.outbox
     outbox.update("a", update("delta of a"))
     outbox.status(StatusFrames(LIVE))
-    outbox.answer(Frame("one"))
-    outbox.answer(Frame("two"))
+    outbox.answer(PreparedFrame("one"))
+    outbox.answer(PreparedFrame("two"))
     first, second, status, last = drain(outbox)
     assert (first, second, last) == ("one", "two", "delta of a")
     assert json.loads(status)["state"] == "live"
@@ -66,15 +66,15 @@ def test_a_feed_that_could_be_sent_gets_its_update(client: ReadingClient) -> Non
 
 
 def test_several_frames_of_one_update_stay_together(client: ReadingClient) -> None:
-    client.outbox.update("a", (Frame("one"), Frame("two")))
+    client.outbox.update("a", (PreparedFrame("one"), PreparedFrame("two")))
     client.outbox.update("b", update("other"))
     assert drain(client.outbox) == ["one", "two", "other"]
 
 
 def test_an_update_during_the_wait_for_a_snapshot_is_in_the_snapshot(client: ReadingClient) -> None:
-    outbox, state = client.outbox, {"a": Frame("state 1")}
+    outbox, state = client.outbox, {"a": PreparedFrame("state 1")}
     outbox.snapshot("a")
-    state["a"] = Frame("state 2")
+    state["a"] = PreparedFrame("state 2")
     outbox.update("a", update("from 1 to 2"))
     assert drain(outbox, lambda feed, _version: state.get(feed)) == ["state 2"]
 
@@ -92,7 +92,7 @@ def test_a_busy_feed_does_not_keep_a_quiet_one_waiting(client: ReadingClient) ->
     outbox.update("busy", update(large))
     outbox.update("quiet", update("1"))
     outbox.update("busy", update("2"))
-    assert [frame.payload for frame in outbox.take(lambda *_: Frame(large), SentCounts())] == [large]
+    assert [frame.payload for frame in outbox.take(lambda *_: PreparedFrame(large), SentCounts())] == [large]
     outbox.update("busy", update("3"))
     assert drain(outbox) == ["1", "3"]
 
@@ -144,10 +144,10 @@ def test_a_discarded_feed_is_not_sent(client: ReadingClient) -> None:
 
 def test_what_was_taken_is_counted_by_kind(client: ReadingClient) -> None:
     outbox, counts = client.outbox, SentCounts()
-    outbox.answer(Frame("pong"))
+    outbox.answer(PreparedFrame("pong"))
     outbox.status(StatusFrames(LIVE))
     outbox.snapshot("a")
-    outbox.update("b", (Frame("1"), Frame("2")))
+    outbox.update("b", (PreparedFrame("1"), PreparedFrame("2")))
     taken = outbox.take(snapshot_of, counts)
     size = sum(len(frame.payload) for frame in taken)
     assert counts == SentCounts(answers=1, statuses=1, snapshots=1, deltas=2, payload_bytes=size)
@@ -158,11 +158,11 @@ def test_a_client_that_leaves_its_answers_unread_is_given_up_once_and_costs_noth
 ) -> None:
     outbox = client.outbox
     for number in range(MOST_ANSWERS):
-        outbox.answer(Frame(str(number)))
+        outbox.answer(PreparedFrame(str(number)))
     assert (client.given_up, len(outbox)) == (0, MOST_ANSWERS)
-    outbox.answer(Frame("one too many"))
+    outbox.answer(PreparedFrame("one too many"))
     for _ in range(3):
-        outbox.answer(Frame("more"))
+        outbox.answer(PreparedFrame("more"))
         outbox.status(StatusFrames(LIVE))
         outbox.update("a", update("delta"))
         outbox.snapshot("b")

@@ -102,7 +102,7 @@ function sendSnapshot(socket, feed) {
     send(socket, {
       type: "snapshot",
       ...head(feed),
-      columns: ALERT_COLUMNS,
+      columns: ALERT_COLUMNS[feed],
       rows: newest,
       limit: ALERT_LIMIT,
     });

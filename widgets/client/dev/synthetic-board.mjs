@@ -34,7 +34,13 @@ const COLUMNS = [
   "float_rotation",
 ];
 
-export const ALERT_COLUMNS = ["price", "level", "start_timestamp", "pct_change", "relative_volume"];
+const RANGE_COLUMNS = ["price", "level", "start_timestamp", "pct_change", "relative_volume"];
+/** The columns of each feed of alerts. */
+export const ALERT_COLUMNS = {
+  daily_range_hod_alert: RANGE_COLUMNS,
+  daily_range_lod_alert: RANGE_COLUMNS,
+  halts: ["kind", "timestamp", "last_price", "last_timestamp", "pct_change", "relative_volume"],
+};
 export const ALERT_LIMIT = 200;
 
 const RANK_BY = {
@@ -44,7 +50,7 @@ const RANK_BY = {
   "scanners:top_gap_downs": (stock) => -stock.close / stock.previousClose,
   "scanners:top_volume": (stock) => stock.volume,
   "scanners:top_trades": (stock) => stock.trades,
-  halts: (stock) => stock.haltedAtMs,
+  "scanners:halts": (stock) => stock.haltedAtMs,
 };
 
 export const BOARD_FEEDS = Object.keys(RANK_BY);
@@ -56,7 +62,17 @@ export class SyntheticMarket {
     this.timeMs = Date.now();
     this.stocks = Array.from({ length: size }, (_, index) => newStock(index));
     /** Feed → rows, oldest first. */
-    this.alerts = { daily_range_hod_alert: [], daily_range_lod_alert: [] };
+    const halted = this.stocks.filter(({ haltedAtMs }) => haltedAtMs !== null);
+    const halts = halted.map(({ symbol, haltedAtMs, close }) => [
+      symbol,
+      1,
+      haltedAtMs,
+      close,
+      haltedAtMs,
+      null,
+      null,
+    ]);
+    this.alerts = { daily_range_hod_alert: [], daily_range_lod_alert: [], halts };
   }
 
   /** Lets the share `changedShare` of all symbols trade once. */

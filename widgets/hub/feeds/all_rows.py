@@ -9,7 +9,7 @@ import numpy as np
 
 from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
-from marketdata.schema import SYMBOL_PLACE
+from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.differences import Matrix
 from widgets.hub.feeds.feed import Feed, FeedBounds
@@ -23,7 +23,7 @@ from widgets.protocol import FeedEmission
 _ONE: Final = SCHEMA.views[0]
 """The view of the whole row of one symbol."""
 
-_ALL: Final = _ONE.feed.replace(SYMBOL_PLACE, "*")
+_ALL: Final = _ONE.feed.replace(SYMBOL_PLACEHOLDER, "*")
 
 
 class AllRowsSource(FeedSource):

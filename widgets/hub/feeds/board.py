@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 from marketdata.payloads import RowBlock
-from marketdata.schema import SYMBOL_PLACE
+from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.rows import TableStream, select_rows
@@ -13,13 +13,15 @@ from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 
+_PREFIX: Final = "scanners:"
 _BOARDS: Final = {board.name: SCHEMA.board_columns(board) for board in SCHEMA.boards}
 _ALL_SYMBOLS: Final = {
-    f"{board}:*": board
+    f"{short}:*": board
     for board in _BOARDS
-    if any(view.feed == f"{board}:{SYMBOL_PLACE}" for view in SCHEMA.views)
+    if f"{(short := board.removeprefix(_PREFIX))}:{SYMBOL_PLACEHOLDER}"
+    in {view.feed for view in SCHEMA.views}
 }
-"""A board beside a feed of one symbol with the same name is also that feed of all symbols."""
+"""A board beside a feed of one symbol with the same short name is also that feed of all symbols."""
 
 
 class BoardSource(FeedSource):

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from marketdata.errors import ConfigurationError
 from marketdata.events import SYMBOL_RULE, is_symbol
-from marketdata.schema import SYMBOL_PLACE
+from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.schema.stored import COLUMNS, SCHEMA
 from widgets.hub.feeds.feed import UNBOUNDED, Feed, UnknownFeedError, chosen
 from widgets.hub.feeds.interface import by_kind, described
@@ -16,7 +16,7 @@ from widgets.hub.feeds.stored import StoredFeeds
 Kind: TypeAlias = type[FeedSource]
 
 _NAME: Final = re.compile(r"[a-z0-9_]+(:[a-z0-9_]+)*")
-_PATTERN: Final = re.compile(rf"[a-z0-9_]+:(?:{re.escape(SYMBOL_PLACE)}|\*)")
+_PATTERN: Final = re.compile(rf"[a-z0-9_]+:(?:{re.escape(SYMBOL_PLACEHOLDER)}|\*)")
 
 
 class FeedCatalog:
@@ -52,10 +52,10 @@ class FeedCatalog:
         Raises:
             UnknownFeedError: there is no such feed; the message lists all feeds.
         """
-        if (source := self._named.get(name)) is not None and SYMBOL_PLACE not in name:
+        if (source := self._named.get(name)) is not None and SYMBOL_PLACEHOLDER not in name:
             return source.named(name)
         prefix, colon, symbol = name.partition(":")
-        pattern = prefix + colon + SYMBOL_PLACE
+        pattern = prefix + colon + SYMBOL_PLACEHOLDER
         if (source := self._named.get(pattern)) is None:
             raise UnknownFeedError(f"no such feed; there are {', '.join(self.names)}")
         if not is_symbol(symbol):
@@ -90,7 +90,8 @@ class FeedCatalog:
         if not is_pattern and _NAME.fullmatch(name) is None:
             raise ConfigurationError(
                 f"{described(source)} has the feed {name!r}; expected: lower-case words, as in 'word' or "
-                f"'word:word', 'word:{SYMBOL_PLACE}' for a feed of each symbol, or 'word:*' for all symbols"
+                f"'word:word', 'word:{SYMBOL_PLACEHOLDER}' for a feed of each symbol, "
+                "or 'word:*' for all symbols"
             )
         for known, other in self._named.items():
             if known == name or _covers(known, name) or _covers(name, known):
@@ -107,6 +108,6 @@ class FeedCatalog:
 
 def _covers(pattern: str, name: str) -> bool:
     """Whether the pattern of a feed of each symbol also matches this name."""
-    if not pattern.endswith(SYMBOL_PLACE) or name.endswith(":*"):  # no symbol begins with an asterisk
+    if not pattern.endswith(SYMBOL_PLACEHOLDER) or name.endswith(":*"):  # no symbol begins with an asterisk
         return False
-    return name.startswith(pattern.removesuffix(SYMBOL_PLACE))
+    return name.startswith(pattern.removesuffix(SYMBOL_PLACEHOLDER))

@@ -13,7 +13,7 @@ import msgspec
 
 from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
-from marketdata.schema import SYMBOL_PLACE
+from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds.feed import Feed, FeedBounds
 from widgets.hub.feeds.stored import StoredFeeds
@@ -106,7 +106,7 @@ class FeedSource(abc.ABC):
     @classmethod
     def named(cls, name: str, symbol: str = "") -> Feed:
         """The feed with a name or a pattern of `feeds`; a pattern needs the symbol."""
-        full_name = name.replace(SYMBOL_PLACE, symbol)
+        full_name = name.replace(SYMBOL_PLACEHOLDER, symbol)
         return Feed(full_name, cls.kind, cls.feeds[name], cls.permission, name, symbol)
 
     def want(self, keys: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from marketdata.schema import (
@@ -18,7 +19,6 @@ from marketdata.schema import (
     SymbolList,
     Unit,
     assemble,
-    names,
 )
 from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_VOLUME, at
 from marketdata.schema.export import decode_schema, encode_schema
@@ -180,7 +180,7 @@ def test_views_and_lists_of_a_symbol_are_feeds_with_the_columns_that_they_declar
         (
             [],
             [symbol_list("halts")],
-            "feed 'halts' is claimed by board 'Halts' and by list 'Mine' of 'newcomer'",
+            "(scanners.analyzers.halts.analyzer) and by list 'Mine' of 'newcomer'",
         ),
         ([], [symbol_list("a:{symbol}", column("price"))], "declares column 'price' differently than stream"),
         (
@@ -213,6 +213,22 @@ def test_a_stream_without_the_columns_of_its_circumstances_is_refused() -> None:
     columns = [column(name) for name in CIRCUMSTANCES if name != "free_float"]
     with pytest.raises(SchemaError, match="circumstance 'free_float'"):
         assemble([Owner("alone", tuple(columns), (stream("a"),))], boards=())
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("nowhere", "stream 'a' of 'newcomer' (its.own.module) has the circumstance 'nowhere', which is no"),
+        ("close", "stream 'a' of 'newcomer' (its.own.module) has 'close' twice: once is enough"),
+        ("b", "stream 'a' of 'newcomer' (its.own.module) has 'b' twice: once is enough"),
+    ],
+)
+def test_circumstances_of_one_streams_own_are_other_columns_of_the_table(own: str, said: str) -> None:
+    added = column("b")
+    alone = msgspec.structs.replace(stream("a", added), own_circumstances=(own,))
+    with pytest.raises(SchemaError) as refused:
+        declared(added, streams=(alone,))
+    assert said in str(refused.value)
 
 
 def test_two_owners_of_one_column_are_refused_when_a_processor_makes_its_table() -> None:
@@ -261,7 +277,7 @@ def test_the_lines_of_a_stream_hold_the_columns_that_it_declares() -> None:
     told = shard.tick(published_ns=1).streams
     for each in schema(routes()).streams:
         for block in told[each.name]:
-            assert tuple(block.columns) == (*names(each.columns), *CIRCUMSTANCES), each.name
+            assert tuple(block.columns) == each.entry_columns, each.name
 
 
 def test_the_schema_is_read_as_it_was_written() -> None:

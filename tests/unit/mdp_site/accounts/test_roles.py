@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
 from django.test import Client
 
-from marketdata.schema.boards import TOP_GAINERS
+from marketdata.schema.boards import HALTS, TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import OPERATORS, STAFF, USERS, VIEWERS, Right, Role, feeds_of, rights_of
@@ -60,7 +60,10 @@ def test_the_documentation_explains_every_right() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [TOP_GAINERS, "quote:AAPL", "trades:AAPL", "halts", "halts:AAPL", "daily_range_hod_alert", "status"],
+    [
+        *(TOP_GAINERS, HALTS, "quote:AAPL", "trades:AAPL", "halts", "halts:AAPL"),
+        *("daily_range_hod_alert", "status"),
+    ],
 )
 def test_whoever_is_logged_in_sees_every_feed(name: str) -> None:
     wanted = feed_of(name).permission

@@ -1,99 +1,34 @@
-"""Price bands, halts and limit states: whatever the order and the repetitions of the messages, told once."""
+"""Price bands, halts and limit states: whatever the order and the repetitions of the messages."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
-from scanners.processor.shard import ShardProcessor
-from scanners.registry import routes
 from tests.support.builders import (
     aggregate_wire,
-    batch,
     block_rows,
-    calendar_of,
     new_york_ms,
     quote_wire,
     row_block,
     trade_wire,
 )
-
-DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
-CALENDAR: Final = calendar_of(DAY, NEXT_DAY)
-OPEN_MS: Final = new_york_ms(DAY, "09:30:00")
-SYMBOLS: Final = ("AAA", "BB", "C")
-PAUSE_MS: Final = 300_000
-
-Wire = Mapping[str, Any]
-Told = tuple[str, float, float]
-
-
-def bands_wire(
-    symbol: str = "AAA",
-    *,
-    time_ns: int,
-    indicators: Sequence[int] = (15,),
-    bands: tuple[float, float] = (11.0, 9.0),
-    sequence_number: int = 1,
-) -> Wire:
-    """A message as the wire has it: the symbol after the tape, the time in nanoseconds."""
-    high, low = bands
-    return {
-        "ev": "LULD",
-        "h": high,
-        "l": low,
-        "i": list(indicators),
-        "z": 3,
-        "T": symbol,
-        "t": time_ns,
-        "q": sequence_number,
-    }
-
-
-def halt(time_of_day: str, symbol: str = "AAA") -> Wire:
-    time_ns = new_york_ms(DAY, time_of_day) * NS_PER_MS
-    return bands_wire(symbol, time_ns=time_ns, indicators=[17], bands=(0, 0))
-
-
-def at(time_of_day: str, *indicators: int, **fields: Any) -> Wire:
-    return bands_wire(time_ns=new_york_ms(DAY, time_of_day) * NS_PER_MS, indicators=indicators, **fields)
-
-
-class ShardRig:
-    """A shard processor, and what whoever listens to the stream of halts hears."""
-
-    def __init__(self, epoch: int = 1) -> None:
-        self.core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=epoch)
-        self.told: list[Told] = []
-
-    def apply(self, *events: Wire, queue: QueueName = QueueName.HALTS) -> None:
-        if events:
-            self.core.apply([batch(queue, events)])
-
-    def publish(self) -> ShardTick:
-        tick = self.core.tick(published_ns=1)
-        for block in tick.streams.get("halts", ()):
-            columns = [block.columns[name].tolist() for name in ("kind", "timestamp")]
-            self.told += list(zip(block.symbols, *columns, strict=True))
-        self.core.confirm(tick)
-        return tick
-
-    def row(self, symbol: str = "AAA") -> dict[str, float | None]:
-        return block_rows(self.publish().whole)[symbol]
-
-    def succeeded(self) -> "ShardRig":
-        """Another owner that continues from what the cache holds, with the same listener."""
-        self.core.checkpoint.store_anew()
-        tick = self.publish()
-        successor = ShardRig(epoch=self.core.epoch + 1)
-        successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
-        successor.told = self.told
-        return successor
+from tests.unit.scanners.analyzers.halted_shards import (
+    DAY,
+    NEXT_DAY,
+    OPEN_MS,
+    PAUSE_MS,
+    ShardRig,
+    Wire,
+    any_message,
+    at,
+    bands_wire,
+    distinct,
+    halt,
+)
 
 
 def expected_row(messages: Iterable[Wire], now_ms: int) -> dict[str, float | None]:
@@ -128,39 +63,8 @@ def _tells_trading(message: Wire) -> bool:
     return 18 in message["i"] or (has_bands and bool({14, 15, 16} & set(message["i"])))
 
 
-def expected_stream(messages: Iterable[Wire]) -> list[Told]:
-    """Every halt and resumption, known by symbol, kind and time, once."""
-    kinds = {17: 1.0, 18: 0.0}
-    known = {(each["T"], kinds[each["i"][0]], each["t"]) for each in messages if each["i"][0] in kinds}
-    return sorted((symbol, kind, time_ns // NS_PER_MS) for symbol, kind, time_ns in known)
-
-
-@st.composite
-def any_message(draw: st.DrawFn) -> Wire:
-    """Messages of a few instants, nanoseconds apart, so that times and sequence numbers collide."""
-    code = draw(st.sampled_from([14, 15, 17, 18, 20, 22]))
-    minute = draw(st.integers(0, 12))
-    symbol = draw(st.sampled_from(SYMBOLS))
-    return bands_wire(
-        symbol,
-        # A symbol is not halted and resumed at the same instant: the kind is part of the time.
-        time_ns=(OPEN_MS + minute * 60_000) * NS_PER_MS + draw(st.integers(0, 2)) * 50 + code,
-        indicators=[code],
-        bands=(0, 0) if code == 17 else (10.0 + minute, draw(st.sampled_from([0.0, 9.0]))),
-        sequence_number=draw(st.integers(1, 3)) * 10 + minute,
-    )
-
-
-def distinct(messages: Iterable[Wire]) -> list[Wire]:
-    """Of messages that have all of symbol, time and sequence number in common, the first."""
-    kept: dict[tuple[Any, ...], Wire] = {}
-    for each in messages:
-        kept.setdefault((each["T"], each["t"], each["q"]), each)
-    return list(kept.values())
-
-
 @given(drawn=st.lists(any_message(), min_size=1, max_size=16), data=st.data())
-def test_columns_and_stream_depend_on_the_messages_alone(drawn: list[Wire], data: st.DataObject) -> None:
+def test_columns_depend_on_the_messages_alone(drawn: list[Wire], data: st.DataObject) -> None:
     messages = distinct(drawn)
     repeated = messages + data.draw(st.lists(st.sampled_from(messages), max_size=10))
     arrived = data.draw(st.permutations(repeated))
@@ -178,7 +82,6 @@ def test_columns_and_stream_depend_on_the_messages_alone(drawn: list[Wire], data
         own = [message for message in messages if message["T"] == symbol]
         expected = expected_row(own, tick.whole.market_time_ms)
         assert {name: rows[symbol][name] for name in expected} == expected
-    assert sorted(shard.told) == expected_stream(messages)
 
 
 def test_a_halt_ends_with_its_resumption_and_its_bands() -> None:
@@ -191,7 +94,6 @@ def test_a_halt_ends_with_its_resumption_and_its_bands() -> None:
     assert (row["is_halted"], row["band_high"], row["band_low"]) == (0, 12.0, 10.0)
     assert row["resume_timestamp"] == new_york_ms(DAY, "10:06:00")
     assert row["earliest_reopening_timestamp"] is None
-    assert [kind for _, kind, _ in shard.told] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("bands", [{}, {"h": None, "l": None}, {"h": 0, "l": 0}, {"h": None}])
@@ -358,15 +260,3 @@ def test_times_are_told_apart_to_the_nanosecond() -> None:
         bands_wire(time_ns=time_ns + 1, bands=(11.0, 9.0), sequence_number=2),
     )
     assert shard.row()["band_high"] == 12.0
-
-
-def test_of_many_halts_each_is_told_once() -> None:
-    shard = ShardRig()
-    halts = [halt(f"10:{minute:02}:00") for minute in range(20)]
-    for each in halts:
-        shard.apply(each)
-    shard.publish()
-    assert len(shard.told) == len(halts)
-    shard.apply(*halts)
-    shard.publish()
-    assert len(shard.told) == len(halts)

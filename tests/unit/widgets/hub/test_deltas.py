@@ -23,7 +23,7 @@ from widgets.hub.feeds.feed import FASTEST_HZ
 from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.outbox import SentCounts
 from widgets.protocol import FeedEmission, FeedSnapshot
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -101,11 +101,11 @@ def hand_over(stream: TableStream, client: ReadingClient) -> None:
     if emission.replaces:
         client.outbox.snapshot(stream.feed.name)
     else:
-        client.outbox.update(stream.feed.name, (Frame(text_of(emission) or ""),))
+        client.outbox.update(stream.feed.name, (PreparedFrame(text_of(emission) or ""),))
 
 
-def frame_of(emission: FeedEmission | None) -> Frame | None:
-    return None if emission is None else Frame(text_of(emission) or "")
+def frame_of(emission: FeedEmission | None) -> PreparedFrame | None:
+    return None if emission is None else PreparedFrame(text_of(emission) or "")
 
 
 @given(boards, boards)

@@ -245,7 +245,7 @@ def declared(kind_name: str, *feed_names: str, columns: tuple[str, ...] = ()) ->
 @pytest.mark.parametrize(
     ("name", "known", "its_class"),
     [
-        ("halts", "halts", "BoardSource"),
+        ("halts", "halts", "EventSource"),
         ("quote:{symbol}", "quote:{symbol}", "RowSource"),
         ("scanners:{symbol}", TOP_GAINERS, "BoardSource"),
         ("quote:spy", "quote:{symbol}", "RowSource"),

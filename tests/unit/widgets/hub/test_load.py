@@ -14,7 +14,7 @@ from widgets.data_state import DataState
 from widgets.hub.switchboard import SNAPSHOT_SECONDS
 from widgets.outbox import Outbox
 from widgets.protocol import VERSION_2
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 
 async def test_announcements_that_wait_are_merged_before_anything_is_sent(rig: HubRig) -> None:
@@ -35,7 +35,7 @@ async def test_clients_that_return_together_share_one_snapshot_until_it_is_too_o
     rig.board(1.0, tick=1)
     await eventually(rig.holds(TOP_GAINERS, {"AAPL": [1.0]}), 2.0)
 
-    def snapshot() -> Frame:
+    def snapshot() -> PreparedFrame:
         client = ReadingClient()
         rig.hub.attach(client.outbox)
         rig.hub.subscribe(client.outbox, BOARD)
@@ -64,7 +64,7 @@ async def test_data_is_stale_when_what_is_sent_is_old_although_new_data_comes_in
 
         walk_seconds = 0.0
 
-        def write(self, frames: Sequence[Frame]) -> None:
+        def write(self, frames: Sequence[PreparedFrame]) -> None:
             rig.clock.advance(self.walk_seconds)
             super().write(frames)
 

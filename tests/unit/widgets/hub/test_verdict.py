@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import FeedOutlook, ProviderState
+from marketdata.schema.boards import HALTS
 from marketdata.trading_calendar import MarketSession
 from tests.unit.widgets.listener_records import record
 from widgets.data_state import STATES, DataState
@@ -61,8 +62,8 @@ def facts(age: float | None = OLD, listener: ListenerActual | None = None, **oth
         (facts(OLD, record(broker=BrokerState.AWAY), silent_shards=("shard 0",)), DataState.BROKER_AWAY),
         (facts(FRESH, record(), silent_shards=("shard 1",)), DataState.NO_PROCESSOR),
         (facts(OLD, record(outlook=CLOSED), silent_shards=("shard 1",)), DataState.NO_PROCESSOR),
-        (facts(FRESH, record(), silent_boards=("halts",)), DataState.NO_SCANNER),
-        (facts(OLD, record(), silent_boards=("halts",), silent_shards=("shard 0",)), DataState.NO_PROCESSOR),
+        (facts(FRESH, record(), silent_boards=(HALTS,)), DataState.NO_SCANNER),
+        (facts(OLD, record(), silent_boards=(HALTS,), silent_shards=("shard 0",)), DataState.NO_PROCESSOR),
         (facts(FRESH, record(), board_age=OLD), DataState.STALE),
         (facts(FRESH, record(outlook=OPEN), shard_ages=(FRESH, OLD)), DataState.STALE),
         (facts(FRESH, record(outlook=OPEN), shard_ages=(FRESH, SHARD_LAG_SECONDS - 1)), DataState.LIVE),
@@ -102,7 +103,7 @@ anything = st.builds(
     board_age=ages,
     shard_ages=st.lists(ages, max_size=4),
     silent_shards=st.lists(st.sampled_from(["shard 0", "shard 1"]), max_size=2),
-    silent_boards=st.lists(st.just("halts"), max_size=1),
+    silent_boards=st.lists(st.just(HALTS), max_size=1),
     cache_is_away=st.booleans(),
     settling=st.booleans(),
     listener=listeners,

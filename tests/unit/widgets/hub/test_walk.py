@@ -15,7 +15,7 @@ from widgets.data_state import DataState
 from widgets.hub.outboxes import CONNECTIONS_PER_SLICE, Outboxes
 from widgets.outbox import Outbox
 from widgets.protocol import VERSION_2, ProtocolVersion, Status
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 
 STALE = Status(state=DataState.STALE, age_ms=None, detail="")
 
@@ -39,14 +39,14 @@ class Walking:
 
     def emit(self, clients: Sequence[ReadingClient]) -> None:
         """Change the state, and tell the clients."""
-        update = (Frame(json.dumps({"prev": self.state, "seq": self.state + 1})),)
+        update = (PreparedFrame(json.dumps({"prev": self.state, "seq": self.state + 1})),)
         self.state += 1
         for client in clients:
             client.outbox.update("f", update)
         self.outboxes.mark([client.outbox for client in clients])
 
-    def _render(self, _feed: str, _version: ProtocolVersion) -> Frame:
-        return Frame(json.dumps({"seq": self.state}))
+    def _render(self, _feed: str, _version: ProtocolVersion) -> PreparedFrame:
+        return PreparedFrame(json.dumps({"seq": self.state}))
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -68,8 +68,8 @@ def walking() -> Walking:
 
 async def test_all_frames_of_a_connection_and_tick_are_one_write(walking: Walking) -> None:
     client = walking.client()
-    client.outbox.answer(Frame('{"seq": 0}'))
-    client.outbox.update("g", (Frame('{"seq": 0}'),))
+    client.outbox.answer(PreparedFrame('{"seq": 0}'))
+    client.outbox.update("g", (PreparedFrame('{"seq": 0}'),))
     await walking.outboxes.walk()
     assert (client.sink.writes, len(client.sink.texts)) == (1, 3)
 
@@ -138,7 +138,7 @@ async def test_a_walk_gives_way_between_slices_and_survives_those_who_leave_and_
 
 async def test_a_sink_that_raises_ends_its_own_connection_only(walking: Walking) -> None:
     class Broken(MemorySink):
-        def write(self, frames: Sequence[Frame]) -> None:
+        def write(self, frames: Sequence[PreparedFrame]) -> None:
             raise OSError("transport closed")
 
     given_up: list[int] = []

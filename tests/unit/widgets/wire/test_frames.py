@@ -7,7 +7,7 @@ from websockets.frames import Frame as ReceivedFrame
 from websockets.frames import Opcode
 from websockets.streams import StreamReader
 
-from widgets.wire import Frame
+from widgets.wire import PreparedFrame
 from widgets.wire.frames import SMALLEST_PACKED_BYTES
 
 payloads = st.one_of(
@@ -44,7 +44,7 @@ def without_context() -> PerMessageDeflate:
 
 @given(payloads)
 def test_both_wire_forms_are_read_as_the_payload(payload: str | bytes) -> None:
-    frame = Frame(payload)
+    frame = PreparedFrame(payload)
     assert received(frame.plain(), without_context()) == payload
     assert received(frame.packed(), without_context()) == payload
 
@@ -52,15 +52,15 @@ def test_both_wire_forms_are_read_as_the_payload(payload: str | bytes) -> None:
 @given(st.lists(payloads, min_size=2, max_size=4))
 def test_packed_frames_do_not_depend_on_earlier_frames(sent: list[str | bytes]) -> None:
     client = without_context()
-    assert [received(Frame(each).packed(), client) for each in sent] == sent
+    assert [received(PreparedFrame(each).packed(), client) for each in sent] == sent
 
 
 def test_a_short_message_is_never_compressed() -> None:
-    frame = Frame("a" * (SMALLEST_PACKED_BYTES - 1))
+    frame = PreparedFrame("a" * (SMALLEST_PACKED_BYTES - 1))
     assert frame.packed() is frame.plain()
 
 
 def test_a_long_message_is_compressed_once() -> None:
-    frame = Frame("a" * 10_000)
+    frame = PreparedFrame("a" * 10_000)
     assert len(frame.packed()) < 100
     assert frame.packed() is frame.packed()

@@ -113,6 +113,10 @@ export type ColumnName =
   | "session"
   | "kind"
   | "timestamp"
+  | "halt_began_timestamp"
+  | "halt_reason"
+  | "event_band_high"
+  | "event_band_low"
   | "trade_price"
   | "trade_size"
   | "trade_timestamp"
@@ -881,8 +885,8 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     shortLabel: "Kind",
     unit: "code",
     signed: false,
-    description: "Whether it is a halt or a resumption",
-    codes: new Map([[0, "resumption"], [1, "halt"]]),
+    description: "Whether a halt begins or ends",
+    codes: new Map([[0, "resumption"], [1, "halt"], [2, "trades again, no resumption received"]]),
   },
   "timestamp": {
     name: "timestamp",
@@ -891,6 +895,42 @@ export const COLUMNS: Readonly<Record<ColumnName, Column>> = {
     unit: "epoch_ms",
     signed: false,
     description: "When it happened",
+    codes: new Map([]),
+  },
+  "halt_began_timestamp": {
+    name: "halt_began_timestamp",
+    label: "Halt began",
+    shortLabel: "Began",
+    unit: "epoch_ms",
+    signed: false,
+    description: "When the halt began that begins or ends here",
+    codes: new Map([]),
+  },
+  "halt_reason": {
+    name: "halt_reason",
+    label: "Reason",
+    shortLabel: "Reason",
+    unit: "code",
+    signed: false,
+    description: "What can be said of the reason of the halt: the feed does not give it",
+    codes: new Map([[0, "unknown, but no limit pause"], [1, "unknown, may be a limit pause"]]),
+  },
+  "event_band_high": {
+    name: "event_band_high",
+    label: "Upper band",
+    shortLabel: "Upper band",
+    unit: "dollars",
+    signed: false,
+    description: "Upper price band when it happened",
+    codes: new Map([]),
+  },
+  "event_band_low": {
+    name: "event_band_low",
+    label: "Lower band",
+    shortLabel: "Lower band",
+    unit: "dollars",
+    signed: false,
+    description: "Lower price band when it happened",
     codes: new Map([]),
   },
   "trade_price": {
@@ -939,7 +979,7 @@ export const BOARD_COLUMNS: Readonly<Record<string, readonly ColumnName[]>> = {
   "scanners:top_gap_downs": ["pct_change", "close", "accumulated_volume", "gap_pct", "relative_volume", "free_float", "change", "pct_change_since_open", "relative_volume_at_time", "avg_volume", "aggregate_vwap", "day_high", "day_low", "prev_day_close", "official_open_price", "change_since_open", "prev_day_volume", "prev_day_vwap", "float_rotation", "short_sale_restricted", "is_halted"],
   "scanners:top_volume": ["accumulated_volume", "close", "pct_change", "relative_volume", "free_float", "change", "pct_change_since_open", "volume_5m", "relative_volume_5m", "relative_volume_at_time", "avg_volume", "aggregate_vwap", "day_high", "day_low", "prev_day_close", "official_open_price", "change_since_open", "prev_day_volume", "prev_day_vwap", "float_rotation", "short_sale_restricted", "is_halted"],
   "scanners:top_trades": ["trades_per_minute", "close", "accumulated_volume", "pct_change", "trade_volume", "trade_average_size", "trade_largest_size", "trade_span_ms", "relative_volume", "free_float", "trade_count", "last_price", "last_size", "last_timestamp", "short_sale_restricted", "is_halted"],
-  "halts": ["halt_timestamp", "is_halted", "resume_timestamp", "earliest_reopening_timestamp", "close", "accumulated_volume", "pct_change", "halt_may_be_limit_pause", "band_low", "band_high", "relative_volume", "free_float", "nasdaq_listed"],
+  "scanners:halts": ["halt_timestamp", "is_halted", "resume_timestamp", "earliest_reopening_timestamp", "close", "accumulated_volume", "pct_change", "halt_may_be_limit_pause", "band_low", "band_high", "relative_volume", "free_float", "nasdaq_listed"],
 };
 
 /** Feeds of one symbol, which replaces `{symbol}`. */

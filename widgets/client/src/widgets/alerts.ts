@@ -1,5 +1,6 @@
 /**
- * `<mdp-alerts high="daily_range_hod_alert" low="daily_range_lod_alert">`: new highs and lows of the day, newest first.
+ * `<mdp-alerts high="daily_range_hod_alert" low="daily_range_lod_alert" halt="halts">`: new highs and lows of the day,
+ * halts and their ends, newest first.
  *
  * It is a table, not a grid: there are few rows, and they only move down. A click or Enter selects the symbol. While
  * a pointer or the keyboard focus is in the list, it does not change.
@@ -15,13 +16,14 @@ import { type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-r
 /** The maximum number of rows. The feeds have more, but people do not read that many. */
 const SHOWN_ALERTS = 100;
 const SHOWN_COLUMNS: readonly ColumnName[] = ["price", "level", "pct_change", "relative_volume"];
-const KINDS: readonly AlertKind[] = ["high", "low"];
-const LABELS: Readonly<Record<AlertKind, string>> = { high: "Highs", low: "Lows" };
+const KINDS: readonly AlertKind[] = ["high", "low", "halt"];
+const LABELS: Readonly<Record<AlertKind, string>> = { high: "Highs", low: "Lows", halt: "Halts" };
 
 export class AlertsElement extends LitElement {
   static override properties = {
     high: { type: String },
     low: { type: String },
+    halt: { type: String },
     context: { attribute: false },
     phase: { state: true },
     shown: { state: true },
@@ -31,6 +33,7 @@ export class AlertsElement extends LitElement {
   };
   declare high: string;
   declare low: string;
+  declare halt: string;
   declare context: PageContext | undefined;
   declare private phase: "loading" | "ready" | { readonly error: string };
   /** The kinds that are shown, at least one. */
@@ -46,6 +49,7 @@ export class AlertsElement extends LitElement {
     super();
     this.high = "";
     this.low = "";
+    this.halt = "";
     this.phase = "loading";
     this.shown = new Set(KINDS);
     this.rows = [];
@@ -84,7 +88,7 @@ export class AlertsElement extends LitElement {
     return html`
       <section class="alerts" aria-labelledby="alerts-heading">
         <header class="board-head">
-          <h2 id="alerts-heading">New highs and lows</h2>
+          <h2 id="alerts-heading">Alerts</h2>
           <span class="board-held" ?data-shown=${this.held}>Held</span>
           <span class="alert-kinds" role="group" aria-label="Show">
             ${KINDS.map(
@@ -116,7 +120,7 @@ export class AlertsElement extends LitElement {
     }
     if (this.phase === "loading") return html`<p class="alerts-empty">Waiting for alerts.</p>`;
     if (this.rows.length === 0)
-      return html`<p class="alerts-empty">No high or low of the day was broken yet.</p>`;
+      return html`<p class="alerts-empty">No high or low of the day was broken yet, and no symbol was halted.</p>`;
     return html`
       <table class="alert-table">
         <thead>
@@ -138,14 +142,14 @@ export class AlertsElement extends LitElement {
   }
 
   #renderRow(row: AlertRow) {
-    const isHigh = row.kind === "high";
+    const { sign, look, words } = row.happening;
     return html`
       <tr class=${row.symbol === this.selected ? "selected" : ""} @click=${() => this.#select(row.symbol)}>
         <td>${formatMarketTime(row.timeMs)}</td>
         <td>
           <button type="button" class="alert-symbol">
-            <span class=${isHigh ? "up" : "down"} aria-hidden="true">${isHigh ? "▲" : "▼"}</span>
-            ${row.symbol}<span class="visually-hidden"> ${isHigh ? "new high" : "new low"}</span>
+            <span class=${look} aria-hidden="true">${sign}</span>
+            ${row.symbol}<span class=${row.kind === "halt" ? "muted" : "visually-hidden"}> ${words}</span>
           </button>
         </td>
         ${SHOWN_COLUMNS.map((name) => renderValue(name, row.value(name)))}
@@ -154,7 +158,7 @@ export class AlertsElement extends LitElement {
   }
 
   #subscribe(context: PageContext, kind: AlertKind): () => void {
-    return context.client.subscribe(kind === "high" ? this.high : this.low, {
+    return context.client.subscribe(this[kind], {
       onUpdate: (view) => {
         this.#lists.set(kind, alertRows(kind, view));
         this.phase = "ready";

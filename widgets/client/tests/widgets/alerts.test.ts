@@ -9,6 +9,7 @@ customElements.define("mdp-alerts", AlertsElement);
 
 const HIGHS = "daily_range_hod_alert";
 const LOWS = "daily_range_lod_alert";
+const HALTS = "halts";
 const NOON_MS = Date.UTC(2026, 6, 1, 16, 0, 0);
 
 let browser: FakeBrowser;
@@ -28,6 +29,7 @@ beforeEach(async () => {
   element = new AlertsElement();
   element.high = HIGHS;
   element.low = LOWS;
+  element.halt = HALTS;
   element.context = context;
   document.body.append(element);
   await element.updateComplete;
@@ -66,7 +68,7 @@ const button = (label: string) =>
 
 describe("the alerts", () => {
   it("are highs and lows in one list, the newest first, each with what it is in words", async () => {
-    expect(browser.socket.feeds("subscribe")).toEqual([HIGHS, LOWS]);
+    expect(browser.socket.feeds("subscribe")).toEqual([HIGHS, LOWS, HALTS]);
     await deliver(
       frame("snapshot", HIGHS, 1, [["AAA", 10.5, 10.4, 1]]),
       frame("snapshot", LOWS, 1, [["BBB", 3, 3.1, 2]]),
@@ -80,7 +82,35 @@ describe("the alerts", () => {
     expect(lines()).toHaveLength(3);
   });
 
-  it("can be highs or lows alone, but never none", async () => {
+  it("are halts and their ends too, with what it is and the newest price in sight", async () => {
+    const columns = ["kind", "timestamp", "last_price", "last_timestamp", "close", "end_timestamp"];
+    const halt = (symbol: string, kind: number, after: number, ...prices: (number | null)[]) => [
+      symbol,
+      kind,
+      NOON_MS + 1000 * after,
+      ...prices,
+    ];
+    const rows = [
+      halt("AAA", 1, 1, 5, NOON_MS, 4.5, NOON_MS),
+      halt("AAA", 0, 301, 5, NOON_MS, 6, NOON_MS + 1000),
+      halt("BBB", 2, 302, null, null, 7, NOON_MS),
+    ];
+    const head = { type: "snapshot", feed: HALTS, epoch: "e1", seq: 1, age_ms: 5, market_time_ms: NOON_MS };
+    await deliver({ ...head, columns, rows, limit: 200 });
+    expect(lines()).toEqual([
+      "12:05:02 ► BBB trades again 7.00 – – –",
+      "12:05:01 ► AAA resumed 6.00 – – –",
+      "12:00:01 ■ AAA halted 5.00 – – –",
+    ]);
+    await deliver(frame("snapshot", HIGHS, 1, [["CCC", 10.5, 10.4, 400]]));
+    expect(lines()).toHaveLength(4);
+    button("Highs")?.click();
+    button("Lows")?.click();
+    await element.updateComplete;
+    expect(lines()).toHaveLength(3);
+  });
+
+  it("can be of one kind alone, but never none", async () => {
     await deliver(
       frame("snapshot", HIGHS, 1, [["AAA", 10.5, 10.4, 1]]),
       frame("snapshot", LOWS, 1, [["BBB", 3, 3.1, 2]]),
@@ -89,9 +119,11 @@ describe("the alerts", () => {
     await element.updateComplete;
     expect([lines().length, button("Highs")?.getAttribute("aria-pressed")]).toEqual([1, "false"]);
     expect(lines()[0]).toContain("BBB");
+    button("Halts")?.click();
     button("Lows")?.click();
     await element.updateComplete;
     expect(lines()[0]).toContain("AAA");
+    expect(button("Lows")?.getAttribute("aria-pressed")).toBe("false");
   });
 
   it("stand still under a pointer, and catch up when it leaves", async () => {
@@ -115,7 +147,7 @@ describe("the alerts", () => {
 
   it("say so when there are none, and when the feed is refused", async () => {
     await deliver(frame("snapshot", HIGHS, 1, []));
-    expect(textOf(element)).toContain("No high or low of the day was broken yet");
+    expect(textOf(element)).toContain("No high or low of the day was broken yet, and no symbol was halted");
     await deliver({ type: "error", code: "forbidden_feed", feed: HIGHS, message: "Not for you." });
     expect(textOf(element.querySelector("[role=alert]"))).toBe("Not for you.");
   });
@@ -123,6 +155,6 @@ describe("the alerts", () => {
   it("give their feeds up when they are taken out of the page", async () => {
     element.remove();
     await browser.pass();
-    expect(browser.socket.feeds("unsubscribe")).toEqual([HIGHS, LOWS]);
+    expect(browser.socket.feeds("unsubscribe")).toEqual([HIGHS, LOWS, HALTS]);
   });
 });

@@ -26,7 +26,7 @@ beforeEach(async () => {
   tabs.innerHTML = `
       <mdp-leaderboard data-place="1" feed="scanners:top_gainers" heading="Gainers"></mdp-leaderboard>
       <mdp-leaderboard data-place="1" feed="scanners:top_losers" heading="Losers"></mdp-leaderboard>
-      <mdp-leaderboard data-place="2" feed="halts" heading="Halts"></mdp-leaderboard>
+      <mdp-leaderboard data-place="2" feed="scanners:halts" heading="Halts"></mdp-leaderboard>
     `;
   document.body.append(tabs); // With its boards in it, as a page that was parsed before its scripts ran.
 });

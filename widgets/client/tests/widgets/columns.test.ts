@@ -59,7 +59,7 @@ describe("the columns of a board", () => {
     expect(names(390)).toEqual(["pct_change_since_open", "close", "accumulated_volume", "pct_change"]);
     expect(names(360)).toEqual(["pct_change_since_open", "close", "accumulated_volume"]);
     expect(names(360, "scanners:top_gappers")).toEqual(["pct_change", "close", "accumulated_volume"]);
-    expect(names(360, "halts")[0]).toBe("halt_timestamp");
+    expect(names(360, "scanners:halts")[0]).toBe("halt_timestamp");
   });
 
   it("are none where the schema has no such board", () => {
