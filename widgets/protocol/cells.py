@@ -1,5 +1,6 @@
 """Changed values of a table in the form that JSON and MessagePack share: `[place, mask, ..., value, ...]`."""
 
+import math
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -22,6 +23,8 @@ def cell_lists(cells: EmittedCells) -> list[Cells]:
     """
     if not len(cells.places):
         return []
+    if len(cells.places) == 1:  # most emissions change the row of one symbol: no arrays for a few values
+        return [_one_row(cells)]
     rows, columns = np.nonzero(cells.differ)
     changed = cells.values[rows, columns]
     values: Cells = changed.tolist()
@@ -43,3 +46,18 @@ def cell_lists(cells: EmittedCells) -> list[Cells]:
             cells.places.tolist(), zip(*masks, strict=True), [0, *ends], ends, strict=False
         )
     ]
+
+
+def _one_row(cells: EmittedCells) -> Cells:
+    masks = [0] * -(-len(cells.decimals) // MASK_COLUMNS)
+    values: Cells = []
+    row = cells.values[0].tolist()
+    for column in np.flatnonzero(cells.differ[0]).tolist():
+        masks[column // MASK_COLUMNS] |= 1 << column % MASK_COLUMNS
+        value = row[column]
+        if not -math.inf < value < math.inf:
+            value = None
+        elif not cells.decimals[column]:
+            value = int(value)
+        values.append(value)
+    return [int(cells.places[0]), *masks, *values]

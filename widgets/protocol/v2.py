@@ -22,6 +22,7 @@ from widgets.protocol.version import ProtocolVersion
 SUBPROTOCOL_V2: Final = "mdp.v2"
 
 _encoder = msgspec.json.Encoder()
+_NO_ROWS: Final = msgspec.Raw(b"[]")
 
 
 class _Place(TypedDict):
@@ -89,6 +90,8 @@ class Version2(ProtocolVersion):
         NaN and infinities become null. Columns with 0 decimals have integers. Other values become the
         shortest text that is read back as the same float64.
         """
+        if not rows.symbols:
+            return _NO_ROWS
         integers = _integer_columns(rows.decimals)
         if len(rows.symbols) == 1:  # most emissions are the row of one symbol: no list for each column
             (row,) = rows.values.tolist()

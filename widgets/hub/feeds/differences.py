@@ -46,7 +46,7 @@ def compare(
         changed = np.flatnonzero(differ.any(axis=1))
         return Changes(changed, changed, differ[changed], _NONE, None)
     known = {symbol: place for place, symbol in enumerate(before)}
-    places = np.fromiter((known.get(symbol, -1) for symbol in after), dtype=np.intp, count=len(after))
+    places = np.array([known.get(symbol, -1) for symbol in after], dtype=np.intp)
     kept = np.flatnonzero(places >= 0)
     differ = _differ(before_values[places[kept]], after_values[kept])
     changed = np.flatnonzero(differ.any(axis=1))

@@ -15,7 +15,7 @@ from marketdata.schema.stored import COLUMNS
 from widgets.hub.feeds.differences import Matrix, compare
 from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.stream import FeedStream, epoch_text
-from widgets.protocol import EmittedCells, EmittedRows, FeedDelta, FeedEmission, FeedPosition
+from widgets.protocol import EmittedCells, EmittedRows, FeedDelta, FeedEmission
 
 
 class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,12 +147,13 @@ class TableStream(FeedStream):
         self._held, self._offered = after, None
         self._times = (after.received_ns, after.market_time_ms)
         if not self._follows(before, after):
-            self._move(after)
+            self._move_to(epoch_text(after.epoch, after.columns), after.tick)
             return self._as_snapshot()
         changes = compare(before.symbols, before.values, after.symbols, after.values)
         if not changes:
             return None
-        position, decimals = self._move(after), decimals_of(after.columns)
+        position = self._move_to(self._epoch, after.tick)
+        decimals = decimals_of(after.columns)
         symbols = [after.symbols[index] for index in changes.added.tolist()]
         return FeedDelta(
             position,
@@ -168,9 +169,6 @@ class TableStream(FeedStream):
             and not self._snapshot_due
             and (before.epoch, before.columns) == (after.epoch, after.columns)
         )
-
-    def _move(self, rows: FeedRows) -> FeedPosition:
-        return self._move_to(epoch_text(rows.epoch, rows.columns), rows.tick)
 
     def _all_rows(self) -> EmittedRows:
         held = self._held
