@@ -55,7 +55,7 @@ client: ## Types, lint and tests of the browser code
 	$(BIN)/python deploy/bootstrap.py npm run check
 	$(BIN)/python deploy/bootstrap.py npm run test
 
-bench: ## Measure against the machine's limits; BENCH=row,row for some. Writes bench.json
+bench: ## Measure against the machine's limits; BENCH=row,row for some, BENCH_CLIENTS=500 for few clients. Writes bench.json
 	@$(PYTHON) deploy/bootstrap.py test
 	@$(BIN)/python -m tests.bench $(BENCH)
 

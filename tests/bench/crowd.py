@@ -24,7 +24,6 @@ from mdp_site.dev.demo.plan import ROOT
 from tests.bench.accounts import make_logins
 from tests.bench.cores import cpu_seconds, pin, softirq_seconds, web_and_client_core
 from tests.bench.load_client import Group, LoadClient, Login, Report, build, descriptor_limit, handshake
-from tests.bench.load_client.driver import Positions
 from tests.bench.load_client.requests import browser_headers, program_headers
 from tests.support.services import ValkeyServer
 from tests.support.site import Site
@@ -175,21 +174,13 @@ def running_crowd(kind: str, hz: float, database_url: str | None = None) -> Iter
         producer = stack.enter_context(_producer(cache.url, kind, hz))
         pin(producer.pid, client_core)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdp-bench-")))
-        program, positions = build(folder), positions_of_server()
-        client = stack.enter_context(
-            LoadClient.running(program, site.port, positions=positions, core=client_core)
-        )
+        client = stack.enter_context(LoadClient.running(build(folder), site.port, core=client_core))
         yield Crowd(site, client, logins, (web_core, client_core))
 
 
 def most_clients(wanted: int) -> int:
     """How many of the wanted clients this machine can have, by its descriptors and by `BENCH_CLIENTS`."""
     return min(wanted, int(os.environ.get(FEWER_CLIENTS, wanted)), descriptor_limit())
-
-
-def positions_of_server() -> Positions:
-    """How positions follow each other: by `prev`, or, for servers of before it, `BENCH_POSITIONS=growing`."""
-    return "growing" if os.environ.get("BENCH_POSITIONS") == "growing" else "prev"
 
 
 def _arrived(group: Group) -> int:

@@ -28,6 +28,7 @@ KERNEL_KB_BUDGET: Final = 300
 PAUSE_SECONDS: Final = 5
 WATCHED_SECONDS: Final = 20
 PAGE_BYTES: Final = 4_096
+AFTERWARDS_SECONDS: Final = 10
 STOP_SECONDS: Final = 10
 FULL_SHARE: Final = 0.9
 """Of the most that the kernel held. From then on, it takes no more for clients that do not read."""
@@ -52,7 +53,7 @@ def stalled() -> Row:
         _p99_ms(groups),
         1000,
         conditions=[
-            *_undisturbed(groups, clients, clients - bad),
+            *_undisturbed(groups, clients, clients - bad, course.seconds),
             Condition(
                 kernel_kb <= KERNEL_KB_BUDGET, f"kernel <= {KERNEL_KB_BUDGET} kB each ({kernel_kb:.0f})"
             ),
@@ -79,15 +80,12 @@ def hostile() -> Row:
         window = crowd.measure(WATCHED_SECONDS)
     groups = window.groups
     share = window.client_share + window.client_softirq_share
-    least = min(groups[name].least_changes for name in OTHERS)
-    needed = HELD_SHARE * len(FEEDS) * window.seconds
     return judged(
         "hostile",
         _p99_ms(groups),
         1000,
         conditions=[
-            *_undisturbed(groups, clients, clients - slow - flooding),
-            Condition(least >= needed, f">= {needed:.0f} changes for each of the others (least {least})"),
+            *_undisturbed(groups, clients, clients - slow - flooding, window.seconds),
             Condition(groups[FLOODING].open == 0, f"flooders are cut off ({groups[FLOODING].open} are not)"),
             Condition(share <= CLIENT_BUDGET, f"load client <= {CLIENT_BUDGET} core ({share:.2f})"),
         ],
@@ -103,29 +101,40 @@ def overload() -> Row:
         _fill(crowd, clients, {})
         with crowd.stopped():
             time.sleep(PAUSE_SECONDS)
-        resumed = time.monotonic()
-        old_until, oldest_ms = resumed, 0
-        while time.monotonic() < resumed + WATCHED_SECONDS:
-            groups = crowd.measure(0.5).groups
-            longest_ms = max(groups[name].latencies.max_ms for name in OTHERS)
-            oldest_ms = max(oldest_ms, longest_ms)
-            if longest_ms >= 1000:
-                old_until = time.monotonic()
-        groups = crowd.client.report().groups
+        recovery_seconds, oldest_ms = _recovery(crowd)
+        after = crowd.measure(AFTERWARDS_SECONDS)
+    groups = after.groups
     allowed_ms = 1000 * (PAUSE_SECONDS + 3)
     return judged(
         "overload",
-        old_until - resumed,
+        recovery_seconds,
         3,
         unit="s",
         conditions=[
-            *_undisturbed(groups, clients, clients),
+            *_undisturbed(groups, clients, clients, after.seconds),
             Condition(
                 oldest_ms <= allowed_ms, f"nothing older than {allowed_ms:,} ms is sent ({oldest_ms:,})"
             ),
         ],
         note=f"{clients:,} clients; stopped for {PAUSE_SECONDS} s; oldest {oldest_ms:,} ms",
     )
+
+
+def _recovery(crowd: Crowd) -> tuple[float, float]:
+    """Seconds until all that is sent is younger than a second and stays so, and the greatest age in ms.
+
+    Infinite if that did not happen. A time in which nothing is sent is not fresh.
+    """
+    started, fresh_at, oldest_ms = time.monotonic(), float("inf"), 0
+    while time.monotonic() < started + WATCHED_SECONDS:
+        groups = crowd.measure(0.5).groups
+        longest_ms = max(groups[name].latencies.max_ms for name in OTHERS)
+        oldest_ms = max(oldest_ms, longest_ms)
+        if longest_ms >= 1000:
+            fresh_at = float("inf")
+        elif all(groups[name].changes for name in OTHERS):
+            fresh_at = min(fresh_at, time.monotonic())
+    return fresh_at - started, oldest_ms
 
 
 def shutdown() -> Row:
@@ -156,6 +165,7 @@ def shutdown() -> Row:
 class _Course:
     """Clients that do not read: memory of the kernel, when it was full, and when all were cut off."""
 
+    seconds: float
     most_bytes: int
     full_after_seconds: float
     cut_after_seconds: float
@@ -178,7 +188,7 @@ def _until_cut(crowd: Crowd, bad: int, held: int) -> _Course:
     most = max(size for _at, size in history)
     full = next(at for at, size in history if size >= FULL_SHARE * most)
     cut_after = seconds if seconds <= LONGEST_STALL_SECONDS else float("inf")
-    return _Course(most, full, cut_after)
+    return _Course(seconds, most, full, cut_after)
 
 
 def kernel_bytes() -> int:
@@ -203,13 +213,16 @@ def _p99_ms(groups: Mapping[str, Group]) -> float:
     return max(groups[name].latencies.p99_ms for name in OTHERS)
 
 
-def _undisturbed(groups: Mapping[str, Group], clients: int, good: int) -> list[Condition]:
-    """All good clients are there, and none of them has a fault."""
+def _undisturbed(groups: Mapping[str, Group], clients: int, good: int, seconds: float) -> list[Condition]:
+    """All good clients are there, heard nearly every tick of the window, and none of them has a fault."""
+    least = min(groups[name].least_changes for name in OTHERS)
+    needed = HELD_SHARE * len(FEEDS) * (seconds - 1)
     ready = sum(groups[name].ready for name in OTHERS)
     faults = sum(groups[name].faults for name in OTHERS)
     first = next((groups[name].first_fault for name in OTHERS if groups[name].first_fault), "")
     return [
         Condition(clients == CLIENTS, f"{CLIENTS:,} clients (only {clients:,} were possible)"),
+        Condition(least >= needed, f">= {needed:.0f} changes for each of the others (least {least})"),
         Condition(ready == good, f"the others have their feeds ({ready:,} of {good:,})"),
         Condition(not faults, f"no fault of the others ({faults:,}; the first: {first})"),
     ]

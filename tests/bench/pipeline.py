@@ -208,7 +208,7 @@ async def board_updates(socket: ClientConnection, counts: Counter[str]) -> None:
         if frame["type"] not in {"snapshot", "delta"}:
             continue
         feed, epoch, sequence = frame["feed"], frame["epoch"], frame["seq"]
-        before = epoch, frame.get("prev", sequence - 1)
+        before = epoch, frame.get("prev")
         if frame["type"] == "delta" and newest.get(feed) != before:
             raise AssertionError(f"{feed}: delta {sequence} after {newest.get(feed)}, not after {before}")
         newest[feed] = (epoch, sequence)

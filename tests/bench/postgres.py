@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,13 @@ class PostgresServer(Server):
         return f"postgres://{ACCOUNT}@127.0.0.1:{self.port}/postgres"
 
     def launch(self) -> None:
-        """Make the cluster before the first start."""
+        """Make the cluster before the first start.
+
+        Raises:
+            ServiceMissingError: the server, or the driver of Django, is not installed.
+        """
+        if find_spec("psycopg") is None:
+            raise ServiceMissingError("Django has no driver for PostgreSQL: pip install psycopg[binary]")
         data = self.directory / "data"
         if not data.exists():
             if os.geteuid() == 0:

@@ -73,11 +73,10 @@ static void take_change(struct connection *connection, const struct message *mes
                         int64_t at_ns)
 {
     struct group *group = connection->group;
-    int64_t follows = positions_have_prev ? message->prev : message->seq - 1;
-    if (held->epoch != message->epoch || held->seq != follows || message->seq <= held->seq) {
+    if (held->epoch != message->epoch || held->seq != message->prev || message->seq <= held->seq) {
         group->gaps++;
         note_fault(connection, "%s: seq %lld follows %lld, but %lld is held%s", feed_name(message->feed),
-                   (long long)message->seq, (long long)follows, held->epoch ? (long long)held->seq : -1LL,
+                   (long long)message->seq, (long long)message->prev, held->epoch ? (long long)held->seq : -1LL,
                    held->epoch && held->epoch != message->epoch ? " of another epoch" : "");
     }
     group->changes++;

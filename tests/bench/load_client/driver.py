@@ -15,7 +15,6 @@ import msgspec
 from marketdata.runtime.processes import ending_with_parent
 
 Behaviour = Literal["read", "stall", "trickle", "flood"]
-Positions = Literal["prev", "growing"]
 
 SPARE_DESCRIPTORS: Final = 500
 """What a process needs besides its clients' sockets."""
@@ -98,13 +97,11 @@ class LoadClient:
 
     @classmethod
     @contextlib.contextmanager
-    def running(
-        cls, program: Path, port: int, *, positions: Positions = "prev", core: int | None = None
-    ) -> Iterator["LoadClient"]:
+    def running(cls, program: Path, port: int, *, core: int | None = None) -> Iterator["LoadClient"]:
         """Start the program that `build` made for a server on 127.0.0.1, on one core if it is given."""
         with tempfile.TemporaryDirectory(prefix="mdp-load-") as name:
             folder = Path(name)
-            command = [str(program), str(port), positions]
+            command = [str(program), str(port)]
             process = subprocess.Popen(
                 ending_with_parent(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder
             )

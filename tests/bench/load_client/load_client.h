@@ -108,7 +108,6 @@ struct fields {
 };
 
 /* main.c */
-extern bool positions_have_prev;
 int64_t now_ns(void);
 void fatal(const char *what);
 

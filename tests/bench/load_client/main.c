@@ -1,7 +1,6 @@
-/* Usage: load_client PORT prev|growing
+/* Usage: load_client PORT
  *
- * The second argument says how positions follow each other: `prev` of a change is the held `seq`, or `seq`
- * grows by one. Commands come on the standard input, one a line; each is answered with one line of JSON:
+ * Commands come on the standard input, one a line; each is answered with one line of JSON:
  *
  *   group NAME FEEDS REQUESTS MESSAGES   connections that send a request of the file REQUESTS (each ends with an
  *                                        empty line), then each line of the file MESSAGES; they are ready when
@@ -29,7 +28,6 @@
 #define MOST_AT_ONCE 100
 #define LONGEST_LINE 4096
 
-bool positions_have_prev;
 static struct group groups[MOST_GROUPS];
 static unsigned group_count;
 
@@ -236,12 +234,11 @@ static void raise_descriptor_limit(void)
 
 int main(int argument_count, char **arguments)
 {
-    if (argument_count != 3 || (strcmp(arguments[2], "prev") && strcmp(arguments[2], "growing"))) {
-        fputs("usage: load_client PORT prev|growing\n", stderr);
+    if (argument_count != 2) {
+        fputs("usage: load_client PORT\n", stderr);
         return 2;
     }
     server_port = (uint16_t)atoi(arguments[1]);
-    positions_have_prev = !strcmp(arguments[2], "prev");
     raise_descriptor_limit();
     open_epoll();
     watch_commands();

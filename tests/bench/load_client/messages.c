@@ -80,7 +80,7 @@ static void judge(const struct fields *fields, struct message *message)
         return;
     if (!*fields->feed || !*fields->epoch || fields->seq < 0)
         message->fault = "a message of a feed without feed, epoch or seq";
-    else if (message->kind == CHANGE && positions_have_prev && fields->prev < 0)
+    else if (message->kind == CHANGE && fields->prev < 0)
         message->fault = "a change without prev";
     else {
         message->feed = number_of(&feeds, fields->feed);

@@ -37,11 +37,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.asynccontextmanager
 async def connected(
-    program: Path, script: Script, *, answer: bytes = PLAIN_ANSWER, clients: int = 1, positions: str = "prev"
+    program: Path, script: Script, *, answer: bytes = PLAIN_ANSWER, clients: int = 1
 ) -> AsyncIterator[LoadClient]:
     """Clients of a group `all` that begin to connect to a scripted server."""
     async with serving(script, answer) as port:
-        with LoadClient.running(program, port, positions=positions) as client:  # type: ignore[arg-type]
+        with LoadClient.running(program, port) as client:
             client.add_group("all", [handshake(port, [])], [SUBSCRIBE], feeds=1)
             client.connect("all", clients, per_second=1000)
             yield client
@@ -100,13 +100,6 @@ async def test_a_gap_is_reported(program: Path, parts: list[bytes], fault: str) 
     group = await outcome(program, *parts)
     assert group.gaps == 1
     assert fault in group.first_fault
-
-
-async def test_a_gap_in_growing_positions_is_reported(program: Path) -> None:
-    old = [snapshot(1), frame(message("delta", 2)), frame(message("delta", 4))]
-    async with connected(program, sending(*old), positions="growing") as client:
-        group = await seen(client, lambda group: group.changes == 2)
-    assert group.gaps == 1
 
 
 async def test_a_second_snapshot_is_reported(program: Path) -> None:
