@@ -36,9 +36,10 @@ from widgets.protocol import (
     negotiated,
     parse_message,
 )
-from widgets.viewer import VIEWER_KEY, Viewer
+from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
 
 CLOSE_GRACE_SECONDS: Final = 2.0
+CLOSED_BY: Final = {LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED, LoginEnd.NO_RIGHT: CloseCode.NO_RIGHT}
 
 _log = get_logger(__name__)
 
@@ -48,9 +49,9 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     The scope must contain the `Viewer`, which the site's entrance adds.
 
-    Concurrency: three tasks per connection. Channels' task delivers the client's messages, one after the
-    other. One task writes the outbox. One task waits for the end of the login. The socket is closed when the
-    first of them ends.
+    Concurrency: two tasks per connection. Channels' task delivers the client's messages, one after the
+    other. One task writes the outbox. The socket is closed when the first of them ends. The viewer reports
+    the end of the login by a call.
     """
 
     # Channels would listen to the channel layer here, and a layer that fails would then close the socket.
@@ -117,7 +118,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._welcome(viewer)
         self._permissions = viewer.permissions
         self._writer = self._run(self._write())
-        self._run(self._end_with(viewer))
+        viewer.follow(self)
 
     async def disconnect(self, code: int) -> None:
         """Count a connection that the client or the network has ended."""
@@ -160,13 +161,16 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     def _subscribe(self, feed: Feed) -> None:
         if feed.permission not in self._permissions:
-            self._reject(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed", feed.name)
+            self._forbid(feed)
         elif feed.name not in self._feeds and len(self._feeds) >= MOST_FEEDS_PER_CONNECTION:
             text = f"a connection may have {MOST_FEEDS_PER_CONNECTION} feeds; unsubscribe some first"
             self._reject(ErrorCode.TOO_MANY_FEEDS, text, feed.name)
         else:
             self._feeds[feed.name] = feed
             self._hub.subscribe(self._outbox, feed)
+
+    def _forbid(self, feed: Feed) -> None:
+        self._reject(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed", feed.name)
 
     def _unsubscribe(self, feed: Feed) -> None:
         self._feeds.pop(feed.name, None)
@@ -218,9 +222,18 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     async def _send_text(self, text: str) -> None:
         await self.base_send({"type": "websocket.send", "text": text})
 
-    async def _end_with(self, viewer: Viewer) -> None:
-        await viewer.wait_until_ended()
-        await self._end(CloseCode.SESSION_ENDED)
+    def on_login_ended(self, end: LoginEnd) -> None:
+        """Close the connection. See `widgets.viewer.Follower`."""
+        self._run(self._end(CLOSED_BY[end]))
+
+    def on_permissions_changed(self, permissions: frozenset[str]) -> None:
+        """End the feeds that the viewer may no longer see. See `widgets.viewer.Follower`."""
+        self._permissions = permissions
+        for feed in tuple(self._feeds.values()):
+            if feed.permission not in permissions:
+                del self._feeds[feed.name]
+                self._hub.unsubscribe(self._outbox, feed)
+                self._forbid(feed)
 
     def _on_too_slow(self) -> None:
         self._run(self._end(CloseCode.TOO_SLOW))

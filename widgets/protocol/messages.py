@@ -17,6 +17,7 @@ class CloseCode(enum.IntEnum):
     GOING_AWAY = 1001  # reconnect with jittered backoff
     RESTART = 1012  # reconnect with jittered backoff
     SESSION_ENDED = 4401  # stop, and log in again
+    NO_RIGHT = 4403  # stop: the user has lost the right to market data
     TOO_SLOW = 4408  # reconnect, subscribe to less
     MESSAGE_TOO_LARGE = 4409  # stop: a defect of the client
     TOO_MANY_CONNECTIONS = 4429  # stop, and inform the user
