@@ -125,10 +125,7 @@ def note_refused_handshake(
 
 
 def note_token(event: str, token: ApiToken, *, by: int | None) -> None:
-    """Log that a token was made or revoked.
-
-    `by` is the id of the user who did it; None: a management command.
-    """
+    """Log that a token was made or revoked. `by` is the id of the user who did it."""
     _log.info(event, outcome="succeeded", token=token.prefix, user_id=token.user_id, by=by)
 
 

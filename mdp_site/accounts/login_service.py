@@ -86,7 +86,7 @@ class LoginService:
 
         The queries are spread over `spread_seconds`.
         """
-        credentials = self._open.credentials()
+        credentials = sorted(self._open.credentials())  # neighbours of an index are read together
         parts = [credentials[at : at + MOST_IN_A_QUERY] for at in range(0, len(credentials), MOST_IN_A_QUERY)]
         begin = self._clock.monotonic()
         for number, part in enumerate(parts):

