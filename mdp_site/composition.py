@@ -7,7 +7,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.handlers.asgi import ASGIHandler
 
 from mdp_site.accounts.entrance import WebSocketEntrance
-from mdp_site.accounts.logins import RECHECK_SECONDS
+from mdp_site.accounts.login_service import LoginService
 from mdp_site.health import HUB_IN_SCOPE
 from mdp_site.steering import steered
 from widgets.data_service import WidgetDataService
@@ -18,13 +18,12 @@ Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def compose(
-    http: ASGIHandler, service: WidgetDataService, *, recheck_seconds: float = RECHECK_SECONDS
-) -> Application:
+def compose(http: ASGIHandler, service: WidgetDataService, logins: LoginService | None = None) -> Application:
     """The application of a process. Views find the hub of their process in the scope of the request.
 
-    The login of an open WebSocket is checked every `recheck_seconds`.
+    `logins` lets WebSockets in and follows their logins. It stops with the server's lifespan.
     """
+    logins = logins or LoginService()
 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
         await http({**scope, HUB_IN_SCOPE: service.hub}, receive, send)
@@ -32,8 +31,8 @@ def compose(
     application: Application = ProtocolTypeRouter(
         {
             "http": http_of_this_service,
-            "websocket": WebSocketEntrance(URLRouter(service.urlpatterns), recheck_seconds),
-            "lifespan": steered(service.lifespan),
+            "websocket": WebSocketEntrance(URLRouter(service.urlpatterns), logins),
+            "lifespan": steered(logins.alongside(service.lifespan)),
         }
     )
     return application

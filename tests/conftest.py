@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 
 import hypothesis
@@ -19,6 +20,12 @@ hypothesis.settings.load_profile("mdp")
 
 # The site's own hasher takes a quarter of a second for each password, by design.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A file, as in a real site: threads of one process use the database side by side. A database of SQLite in
+# memory locks whole tables between its connections, and lets none of them wait.
+_DATABASE_DIRECTORY = tempfile.TemporaryDirectory(prefix="mdp-test-database-")
+if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{_DATABASE_DIRECTORY.name}/test.sqlite3"
 
 _RABBITMQ = pytest.StashKey[RabbitMQServer]()
 

@@ -1,9 +1,33 @@
 """The user behind a connection. The site's entrance checks the login and gives the consumer a `Viewer`."""
 
+import enum
 from typing import Final, Protocol
 
 VIEWER_KEY: Final = "viewer"
 """The key of the `Viewer` in the scope of a WebSocket."""
+
+
+class LoginEnd(enum.Enum):
+    """Why a connection may not go on."""
+
+    LOGGED_OUT = "logged out"
+    """The session or token that opened it is no longer valid: the user must log in again."""
+    NO_RIGHT = "no right"
+    """The login is valid, but its user has lost the right to market data. Another login changes nothing."""
+
+
+class Follower(Protocol):
+    """A connection that follows the login of its viewer.
+
+    Both methods are called in the event loop, for many connections in a row. They return at once and raise
+    no error.
+    """
+
+    def on_login_ended(self, end: LoginEnd) -> None:
+        """The connection must be closed. It is called at most once, and nothing is called after it."""
+
+    def on_permissions_changed(self, permissions: frozenset[str]) -> None:
+        """The viewer now has these permissions. Feeds that need another one must end."""
 
 
 class Viewer(Protocol):
@@ -19,7 +43,10 @@ class Viewer(Protocol):
 
     @property
     def permissions(self) -> frozenset[str]:
-        """The permissions for feeds that the user has; see `FeedSource.permission`."""
+        """The present permissions for feeds; see `FeedSource.permission`."""
 
-    async def wait_until_ended(self) -> None:
-        """Return when the login that opened this connection has ended. Raises no error."""
+    def follow(self, follower: Follower) -> None:
+        """Report changes of the login to this connection, until the connection ends.
+
+        An end that came before is reported at once. Changes of `permissions` before are not reported.
+        """

@@ -202,6 +202,10 @@ WIDGET_SUBSCRIPTIONS: Final = Gauge("mdp_widget_subscriptions", "Feeds subscribe
 WIDGET_REFUSED: Final = Counter(
     "mdp_widget_refused_connections_total", "Handshakes refused, by reason", ["reason"]
 )
+LOGIN_LOOKS: Final = Counter(
+    "mdp_login_looks_total", "Queries that asked for the logins of open connections, by outcome", ["outcome"]
+)
+LOGINS_ENDED: Final = Counter("mdp_logins_ended_total", "Open connections whose login has ended")
 WIDGET_CLOSED: Final = Counter(
     "mdp_widget_closed_connections_total", "Connections ended, by reason", ["reason"]
 )

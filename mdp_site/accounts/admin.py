@@ -1,5 +1,7 @@
 """Users, identities, sessions and API tokens in the admin."""
 
+from collections import Counter
+
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
@@ -9,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from mdp_site.accounts.journal import TOKEN_REVOKED, note_session_ended, note_token
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.read_only_admin import ReadOnlyAdmin
 
@@ -57,6 +60,18 @@ class SessionAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     fields = ("user", "ip", "user_agent", "created_at")
 
+    def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
+        """End one session."""
+        super().delete_model(request, obj)
+        note_session_ended(obj.user_id, by=request.user.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
+        """End the chosen sessions."""
+        users = Counter(queryset.values_list("user_id", flat=True))
+        super().delete_queryset(request, queryset)
+        for user_id, sessions in users.items():
+            note_session_ended(user_id, by=request.user.pk, sessions=sessions)
+
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
@@ -66,6 +81,7 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
         "name",
         "user",
         "prefix",
+        "scopes",
         "usable_now",
         "created_at",
         "last_used_at",
@@ -76,8 +92,8 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username", "user__email")
     date_hierarchy = "created_at"
-    fields = ("name", "user", "prefix", "created_at", "last_used_at", "expires_at", "revoked_at")
-    readonly_fields = ("user", "prefix", "created_at", "last_used_at", "revoked_at")
+    fields = ("name", "user", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at")
+    readonly_fields = ("user", "prefix", "scopes", "created_at", "last_used_at", "revoked_at")
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -96,5 +112,6 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
         # One by one, not in one UPDATE: the signal of each save closes the token's connections.
         for token in tokens.filter(revoked_at__isnull=True):
             token.revoke()
+            note_token(TOKEN_REVOKED, token, by=request.user.pk)
             revoked += 1
         self.message_user(request, f"{revoked} tokens revoked.", messages.SUCCESS)

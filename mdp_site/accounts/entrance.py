@@ -1,21 +1,35 @@
 """Authenticates WebSocket handshakes: of a browser with a session, or of a program with a token.
 
-A browser needs its session cookie and an `Origin` of the site. A program needs
-`Authorization: Bearer <token>` and no `Origin`. Any other handshake is answered with HTTP 403, before the
-socket exists. The consumer finds the `Login` in its scope, as the viewer of the connection.
+A browser needs an `Origin` of the site, and its session cookie or a page token (`page_tokens`). A program
+needs `Authorization: Bearer <token>` and no `Origin`. Any other handshake is answered with HTTP 403, before
+the socket exists. If logins cannot be checked now, the answer is 503. The consumer finds the `Login` in its
+scope, as the viewer of the connection.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import enum
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from channels.auth import AuthMiddlewareStack
 from django.conf import settings
+from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
-from mdp_site.accounts.logins import RECHECK_SECONDS, Login
-from mdp_site.accounts.models import User, authenticate_token_async
-from mdp_site.accounts.roles import Right, feeds_of, rights_of
+from marketdata.observability import metrics
+from mdp_site.accounts.handshakes import LoginNotChecked
+from mdp_site.accounts.journal import note_refused_handshake
+from mdp_site.accounts.login_service import LoginService
+from mdp_site.accounts.models import digest_of_secret
+from mdp_site.accounts.page_tokens import (
+    PageTokenRefused,
+    page_token_among,
+    read_page_token,
+    without_page_token,
+)
+from mdp_site.accounts.standings import Credential, Standing, Way
 from mdp_site.origins import canonical_host, canonical_origin
 from widgets.viewer import VIEWER_KEY, Viewer
 
@@ -33,72 +47,116 @@ REFUSED_ORIGIN: Final = (
 REFUSED_TOKEN: Final = (
     "token unknown, expired or revoked; accepted: Authorization: Bearer <token>, without Origin"  # noqa: S105 - a message
 )
-
+REFUSED_PAGE_TOKEN: Final = (
+    "page token forged, expired, or of an ended session; accepted: a new one of the same page"  # noqa: S105 - a message
+)
 REFUSED_RIGHT: Final = "this account has no right to market data; accepted: an account whose role has it"
+REFUSED_BUSY: Final = "the login cannot be checked now; try again"
+
+RETRY_SECONDS: Final = (1, 5)
+"""Clients that were refused with 503 are told to come back after a time in these bounds, not all at once."""
+SESSION_KEY: Final = re.compile(r"[0-9a-z]{8,40}")
+"""The keys that Django makes. Another text is not sent to the database: NUL characters would fail there."""
+
+
+class _Reason(enum.StrEnum):
+    """Why a handshake is refused, in the log and in the metric."""
+
+    ORIGIN = "origin"
+    ANONYMOUS = "anonymous"
+    TOKEN = "token"  # noqa: S105 - a reason
+    PAGE_TOKEN = "page token"  # noqa: S105 - a reason
+    RIGHT = "right"
+    BUSY = "busy"
+
+
+class _Refused(Exception):
+    """A handshake that is refused. `detail` is for the log alone."""
+
+    def __init__(self, reason: _Reason, text: str, *, detail: str = "", user_id: int | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.detail = detail
+        self.user_id = user_id
 
 
 class WebSocketEntrance:
-    """Authenticates a handshake by its headers, and passes it on or refuses it.
+    """Authenticates a handshake by its headers, and passes it on or refuses it."""
 
-    The login of an open connection is checked every `recheck_seconds`.
-    """
-
-    def __init__(self, application: Application, recheck_seconds: float = RECHECK_SECONDS) -> None:
+    def __init__(self, application: Application, logins: LoginService) -> None:
         self._application = application
-        self._recheck_seconds = recheck_seconds
-        self._with_user_of_session = AuthMiddlewareStack(self._by_session)
+        self._logins = logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the handshake on, or refuse it."""
-        if "authorization" in _headers(scope):
-            await self._by_token(scope, receive, send)
-        elif origin_is_ours(scope):
-            await self._with_user_of_session(scope, receive, send)
-        else:
-            await refuse(scope, receive, send, REFUSED_ORIGIN)
-
-    async def _by_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Authenticate a browser. The scope must contain `user` and `session`."""
-        user = scope["user"]
-        if not user.is_authenticated:
-            await refuse(scope, receive, send, REFUSED_ANONYMOUS)
+        try:
+            standing = await self._standing(scope)
+        except _Refused as refused:
+            _note(scope, refused)
+            await _refuse(receive, send, scope, refused)
             return
-        await self._enter(user, scope, receive, send, session_key=scope["session"].session_key)
+        with self._logins.connection(standing) as login:
+            viewer: Viewer = login
+            offered = without_page_token(scope.get("subprotocols", ()))
+            await self._application({**scope, "subprotocols": offered, VIEWER_KEY: viewer}, receive, send)
 
-    async def _by_token(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Authenticate a program. A handshake with an `Origin` comes from a page, which has no token."""
-        headers = _headers(scope)
-        scheme, _, raw = headers["authorization"].partition(" ")
-        usable = scheme.lower() == "bearer" and "origin" not in headers
-        token = await authenticate_token_async(raw.strip()) if usable else None
-        if token is None:
-            await refuse(scope, receive, send, REFUSED_TOKEN)
-            return
-        await self._enter(token.user, scope, receive, send, token_id=token.pk)
+    async def _standing(self, scope: Scope) -> Standing:
+        credential, user_id = _credential(scope)
+        try:
+            standing = await self._logins.standing(credential)
+        except LoginNotChecked as error:
+            raise _Refused(_Reason.BUSY, REFUSED_BUSY, detail=str(error)) from error
+        if standing is None or user_id not in {None, standing.user_id}:
+            raise _not_valid(credential.way)
+        if not standing.may_see_market_data:
+            raise _Refused(_Reason.RIGHT, REFUSED_RIGHT, user_id=standing.user_id)
+        return standing
 
-    async def _enter(
-        self,
-        user: User,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        *,
-        session_key: str | None = None,
-        token_id: int | None = None,
-    ) -> None:
-        """Pass on the handshake of an authenticated user who has the right to market data."""
-        if Right.MARKET_DATA not in rights_of(user):
-            await refuse(scope, receive, send, REFUSED_RIGHT)
-            return
-        viewer: Viewer = Login(
-            user_id=user.pk,
-            username=user.get_username(),
-            permissions=feeds_of(user),
-            session_key=session_key,
-            token_id=token_id,
-            recheck_seconds=self._recheck_seconds,
-        )
-        await self._application({**scope, VIEWER_KEY: viewer}, receive, send)
+
+def _credential(scope: Scope) -> tuple[Credential, int | None]:
+    """What the handshake logs in with, and for a page token the user whom the token names.
+
+    Raises:
+        _Refused: it has nothing to log in with, or something that cannot be valid.
+    """
+    headers = _headers(scope)
+    if "authorization" in headers:
+        return _token_in(headers), None
+    if not origin_is_ours(scope):
+        raise _Refused(_Reason.ORIGIN, REFUSED_ORIGIN)
+    page_token = page_token_among(scope.get("subprotocols", ()))
+    if page_token is None:
+        return _session_in(headers), None
+    try:
+        user_id, listed_session_id = read_page_token(page_token)
+    except PageTokenRefused as error:
+        raise _Refused(_Reason.PAGE_TOKEN, REFUSED_PAGE_TOKEN, detail=str(error)) from error
+    return Credential(Way.PAGE_TOKEN, str(listed_session_id)), user_id
+
+
+def _token_in(headers: Mapping[str, str]) -> Credential:
+    """The token of a program. A handshake with an `Origin` comes from a page, which has no such token."""
+    scheme, _, raw = headers["authorization"].partition(" ")
+    usable = scheme.lower() == "bearer" and "origin" not in headers
+    digest = digest_of_secret(raw.strip()) if usable else None
+    if digest is None:
+        raise _not_valid(Way.TOKEN)
+    return Credential(Way.TOKEN, digest)
+
+
+def _session_in(headers: Mapping[str, str]) -> Credential:
+    key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
+    if not SESSION_KEY.fullmatch(key):
+        raise _not_valid(Way.SESSION)
+    return Credential(Way.SESSION, key)
+
+
+def _not_valid(way: Way) -> _Refused:
+    if way is Way.TOKEN:
+        return _Refused(_Reason.TOKEN, REFUSED_TOKEN)
+    if way is Way.PAGE_TOKEN:
+        return _Refused(_Reason.PAGE_TOKEN, REFUSED_PAGE_TOKEN, detail="the session has ended")
+    return _Refused(_Reason.ANONYMOUS, REFUSED_ANONYMOUS)
 
 
 def origin_is_ours(scope: Scope) -> bool:
@@ -129,15 +187,24 @@ def _matches(origin: str, pattern: str) -> bool:
     return parts.scheme == scheme and parts.netloc.endswith(rest[1:].lower())
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-    """Answer the handshake with HTTP 403. The body contains the reason, if the server can send a body."""
+def _note(scope: Scope, refused: _Refused) -> None:
+    metrics.WIDGET_REFUSED.labels(refused.reason.value).inc()
+    note_refused_handshake(scope, reason=refused.reason.value, detail=refused.detail, user_id=refused.user_id)
+
+
+async def _refuse(receive: Receive, send: Send, scope: Scope, refused: _Refused) -> None:
+    """Answer the handshake with HTTP 403 or 503. The body has the reason, if the server can send a body."""
     await receive()  # the handshake itself, `websocket.connect`
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = f"{reason}\n".encode()
+    body = f"{refused}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
+    status = HTTPStatus.FORBIDDEN
+    if refused.reason is _Reason.BUSY:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        headers.append((b"retry-after", str(random.randint(*RETRY_SECONDS)).encode()))  # noqa: S311 - spreads a load
+    await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
 
 

@@ -1,4 +1,4 @@
-"""Log entries for logins, logouts and refusals, each with the address of the client.
+"""Log entries for logins, logouts, refusals, and for sessions and tokens that were ended or made.
 
 An entry names a user by id. It never contains a claim, a token or text that somebody typed. A stranger can
 cause refusals without effort, so their entries are limited: `MAX_ENTRIES` of a kind per minute. The first
@@ -6,6 +6,7 @@ entry after that contains the number of entries that were not written.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +16,18 @@ from django.http import HttpRequest
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.observability.logs import get_logger
-from mdp_site.addresses import client_address
+from mdp_site.accounts.models import ApiToken
+from mdp_site.addresses import Address, client_address, handshake_address
 
 MAX_ENTRIES: Final = 100
 INTERVAL_SECONDS: Final = 60.0
 MAX_REASON_LENGTH: Final = 500
 REFUSED: Final = "login refused"
 CANCELLED: Final = "login cancelled"
+HANDSHAKE_REFUSED: Final = "websocket refused"
+SESSION_ENDED: Final = "session ended"
+TOKEN_MADE: Final = "API token made"  # noqa: S105 - the name of an event
+TOKEN_REVOKED: Final = "API token revoked"  # noqa: S105 - the name of an event
 
 _log = get_logger(__name__)
 
@@ -98,6 +104,36 @@ def note_refusal(
     )
 
 
+def note_refused_handshake(
+    scope: Mapping[str, Any], *, reason: str, detail: str, user_id: int | None
+) -> None:
+    """Log a WebSocket that the entrance refused.
+
+    `reason` is a word of this program: entries are limited per reason.
+    """
+    kept_back = _budget.take(f"{HANDSHAKE_REFUSED}/{reason}")
+    if kept_back is not None:
+        _log.warning(
+            HANDSHAKE_REFUSED,
+            outcome="refused",
+            address=_as_text(handshake_address(scope)),
+            reason=reason,
+            detail=detail,
+            user_id=user_id,
+            similar_kept_back=kept_back,
+        )
+
+
+def note_token(event: str, token: ApiToken, *, by: int | None) -> None:
+    """Log that a token was made or revoked. `by` is the id of the user who did it."""
+    _log.info(event, outcome="succeeded", token=token.prefix, user_id=token.user_id, by=by)
+
+
+def note_session_ended(user_id: int, *, by: int | None, sessions: int = 1) -> None:
+    """Log that sessions of a user were ended from elsewhere. `by` is the id of the user who did it."""
+    _log.info(SESSION_ENDED, outcome="succeeded", user_id=user_id, by=by, sessions=sessions)
+
+
 @receiver(user_logged_in)
 def _on_login(request: HttpRequest | None, user: Any, **_: Any) -> None:
     _log.info("logged in", outcome="succeeded", user_id=user.pk, address=_address(request))
@@ -111,5 +147,8 @@ def _on_logout(request: HttpRequest | None, user: Any, **_: Any) -> None:
 
 def _address(request: HttpRequest | None) -> str | None:
     """The client's address as text; None if it is unknown."""
-    address = None if request is None else client_address(request)
+    return None if request is None else _as_text(client_address(request))
+
+
+def _as_text(address: Address | None) -> str | None:
     return None if address is None else str(address)

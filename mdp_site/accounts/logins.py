@@ -1,122 +1,127 @@
-"""The login behind a connection, and how a connection learns that its login has ended.
+"""The logins behind the open connections of a process, and what they do when a login changes."""
 
-Each connection joins the channel layer's group of its user. There it receives notices of the form
-`{"type": "session.ended", "session_key": ... | None, "token_id": ... | None}`. A notice with both None ends
-all connections of the user, another one the connections with that session or that token. Since a notice can
-be lost, the login is also checked from time to time.
-"""
-
-import asyncio
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Final
-
-import msgspec
-from channels.auth import get_user
-from channels.layers import BaseChannelLayer, get_channel_layer
-from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
-from django.utils import timezone
+import contextlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from marketdata.observability.logs import RateLimitedLog, get_logger
-from mdp_site.accounts.models import ApiToken, User
-from mdp_site.accounts.roles import Right, rights_of
+from mdp_site.accounts.standings import Credential, Standing
+from widgets.viewer import Follower, LoginEnd
 
-RECHECK_SECONDS: Final = 60.0
-RETRY_SECONDS: Final = 5.0
+_Key = TypeVar("_Key", Credential, int)
 
 _log = RateLimitedLog(get_logger(__name__))
 
 
-def group_of(user_id: int) -> str:
-    """The channel layer's group that receives the notices about a user's ended logins."""
-    return f"user.{user_id}"
+class Login:
+    """The login of a connection, as the last look found it. A login is a `widgets.viewer.Viewer`."""
 
+    __slots__ = ("_end", "_follower", "standing")
 
-def end_notice(session_key: str | None, token_id: int | None) -> dict[str, Any]:
-    """The notice for the group of a user that a login has ended."""
-    return {"type": "session.ended", "session_key": session_key, "token_id": token_id}
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+        self._follower: Follower | None = None
+        self._end: LoginEnd | None = None
 
+    @property
+    def user_id(self) -> int:
+        """The id of the user."""
+        return self.standing.user_id
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """The user of a connection, and the session (of a browser) or token (of a program) that opened it.
+    @property
+    def username(self) -> str:
+        """The name of the user at the handshake."""
+        return self.standing.username
 
-    One of `session_key` and `token_id` is None. `permissions` are those at the time of the handshake. A login
-    is the `widgets.viewer.Viewer` of its connection.
-    """
+    @property
+    def permissions(self) -> frozenset[str]:
+        """The present permissions for feeds; none after the end."""
+        return self.standing.feeds if self._end is None else frozenset()
 
-    user_id: int
-    username: str
-    permissions: frozenset[str]
-    session_key: str | None = None
-    token_id: int | None = None
-    recheck_seconds: float = RECHECK_SECONDS
+    @property
+    def has_ended(self) -> bool:
+        """Whether the connection was told to close."""
+        return self._end is not None
 
-    def is_ended_by(self, notice: Mapping[str, Any]) -> bool:
-        """Whether a `session.ended` notice for this user ends this login. A notice without keys ends all."""
-        session_key, token_id = notice.get("session_key"), notice.get("token_id")
-        if session_key is None and token_id is None:
-            return True
-        if session_key is not None:
-            return bool(session_key == self.session_key)
-        return bool(token_id == self.token_id)
+    def follow(self, follower: Follower) -> None:
+        """Report changes to this connection. An end that came before is reported at once."""
+        self._follower = follower
+        if self._end is not None:
+            follower.on_login_ended(self._end)
 
-    async def is_valid(self) -> bool:
-        """Whether the session or token is usable and its user still has the right. Queries the database."""
-        if self.token_id is not None:
-            user = await _user_of_token(self.token_id)
+    def update(self, standing: Standing | None) -> None:
+        """Take over what a look has found: another standing, or None if the login is no longer valid."""
+        if self._end is not None:
+            return
+        if standing is None or standing.user_id != self.standing.user_id:
+            self._finish(LoginEnd.LOGGED_OUT)
+        elif not standing.may_see_market_data:
+            self._finish(LoginEnd.NO_RIGHT)
         else:
-            user = await _user_of_session(self.session_key)
-        return user.pk == self.user_id and Right.MARKET_DATA in rights_of(user)
+            has_other_feeds = standing.feeds != self.standing.feeds
+            self.standing = standing
+            if has_other_feeds and self._follower is not None:
+                self._follower.on_permissions_changed(standing.feeds)
 
-    async def wait_until_ended(self) -> None:
-        """Return when the login has ended.
+    def _finish(self, end: LoginEnd) -> None:
+        self._end = end
+        if self._follower is not None:
+            self._follower.on_login_ended(end)
 
-        Notices are fast but not reliable: a channel layer that restarts loses its groups. So the login is
-        checked, and the group joined again, every `recheck_seconds`. A layer or database that cannot be
-        reached ends no connection.
-        """
-        layer: BaseChannelLayer = get_channel_layer()
-        group = group_of(self.user_id)
-        channel = await layer.new_channel()  # only makes a name, without I/O
+
+class OpenLogins:
+    """The logins of all open connections. Those with the same session or token are looked up together."""
+
+    def __init__(self) -> None:
+        self._by_credential: defaultdict[Credential, set[Login]] = defaultdict(set)
+        self._by_user: defaultdict[int, set[Login]] = defaultdict(set)
+
+    @contextlib.contextmanager
+    def held(self, standing: Standing) -> Iterator[Login]:
+        """The login of a connection, which is open as long as the context lasts."""
+        login = Login(standing)
+        user_id, credential = login.user_id, standing.credential
+        self._by_credential[credential].add(login)
+        self._by_user[user_id].add(login)
         try:
-            while True:
-                try:
-                    await layer.group_add(group, channel)
-                    if await self._is_notified(layer, channel) or not await self.is_valid():
-                        return
-                except Exception as error:  # noqa: BLE001 - no failure of a driver may end the feeds
-                    _log.warning("login not checked", reason=type(error).__name__, error=str(error))
-                    await asyncio.sleep(RETRY_SECONDS)
+            yield login
         finally:
-            await _leave(layer, group, channel)
+            _remove(self._by_credential, credential, login)
+            _remove(self._by_user, user_id, login)
 
-    async def _is_notified(self, layer: BaseChannelLayer, channel: str) -> bool:
-        """Wait `recheck_seconds` for a notice that ends this login. Returns whether it came."""
-        try:
-            async with asyncio.timeout(self.recheck_seconds):
-                while not self.is_ended_by(await layer.receive(channel)):
-                    pass
-        except TimeoutError:
-            return False
-        return True
+    def credentials(self) -> list[Credential]:
+        """The credentials of all open connections, each once, in the order in which they came."""
+        return list(self._by_credential)
+
+    def credentials_of(self, user_ids: Iterable[int]) -> list[Credential]:
+        """The credentials of these users' open connections, each once."""
+        logins = (login for user_id in user_ids for login in self._by_user.get(user_id, ()))
+        return list({login.standing.credential for login in logins})
+
+    def tokens(self) -> set[int]:
+        """The ids of the API tokens whose connections are open."""
+        some = (next(iter(logins)).standing.token_id for logins in self._by_credential.values())
+        return {token_id for token_id in some if token_id is not None}
+
+    def update(self, credentials: Collection[Credential], found: Mapping[Credential, Standing]) -> int:
+        """Take over what a look at these credentials has found. Returns the number of logins that ended."""
+        ended = 0
+        for credential in credentials:
+            standing = found.get(credential)
+            for login in tuple(self._by_credential.get(credential, ())):
+                if login.has_ended or login.standing == standing:
+                    continue
+                try:
+                    login.update(standing)
+                except Exception as error:  # noqa: BLE001 - one connection must not keep the others open
+                    _log.warning("login not followed", reason=type(error).__name__, error=str(error))
+                ended += login.has_ended
+        return ended
 
 
-async def _user_of_token(token_id: int) -> User | AnonymousUser:
-    usable = ApiToken.objects.get_queryset().usable(timezone.now()).select_related("user")
-    token = await usable.filter(pk=token_id).afirst()
-    return AnonymousUser() if token is None else token.user
-
-
-async def _user_of_session(session_key: str | None) -> User | AnonymousUser:
-    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user: User | AnonymousUser = await get_user({"session": session})
-    return user
-
-
-async def _leave(layer: BaseChannelLayer, group: str, channel: str) -> None:
-    try:
-        async with asyncio.timeout(1.0):
-            await layer.group_discard(group, channel)
-    except Exception as error:  # noqa: BLE001 - each driver has its own errors; a membership expires anyway
-        _log.warning("group not left", reason=type(error).__name__, error=str(error))
+def _remove(index: defaultdict[_Key, set[Login]], key: _Key, login: Login) -> None:
+    logins = index[key]
+    logins.discard(login)
+    if not logins:
+        del index[key]

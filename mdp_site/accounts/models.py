@@ -2,21 +2,21 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Final
 
-from channels.db import database_sync_to_async
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from mdp_site.accounts.scopes import ALL_SCOPES, MAX_SCOPES_LENGTH, SCOPES, scopes_in, scopes_text
+
 TOKEN_SCHEME: Final = "mdp_"  # noqa: S105 - the prefix of all secrets, not a secret
 TOKEN_BYTES: Final = 32
 SHOWN_PREFIX_LENGTH: Final = 12
 MAX_TOKEN_LENGTH: Final = 128
-# Limits the writes: otherwise each connection of a busy program would write the token's row.
-LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
 
 class User(AbstractUser):
@@ -48,8 +48,14 @@ class ApiTokenManager(models.Manager["ApiToken"]):
         """All tokens."""
         return ApiTokenQuerySet(self.model, using=self._db)
 
-    def issue(self, user: User, *, name: str, expires_at: datetime | None = None) -> tuple["ApiToken", str]:
-        """Create a token. Returns it and its secret, which cannot be recovered later."""
+    def issue(
+        self, user: User, *, name: str, expires_at: datetime | None = None, scopes: Iterable[str] = SCOPES
+    ) -> tuple["ApiToken", str]:
+        """Create a token. Returns it and its secret, which cannot be recovered later.
+
+        Raises:
+            ValueError: there is no scope, or an unknown one.
+        """
         raw = TOKEN_SCHEME + secrets.token_urlsafe(TOKEN_BYTES)
         token = self.create(
             user=user,
@@ -57,12 +63,16 @@ class ApiTokenManager(models.Manager["ApiToken"]):
             prefix=raw[:SHOWN_PREFIX_LENGTH],
             digest=token_digest(raw),
             expires_at=expires_at,
+            scopes=scopes_text(scopes),
         )
         return token, raw
 
 
 class ApiToken(models.Model):
-    """A token that a program sends as `Authorization: Bearer <token>`. It has the rights of its user."""
+    """A token that a program sends as `Authorization: Bearer <token>`.
+
+    It may read what both its scopes and the roles of its user permit.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100, help_text="What uses it, for people to recognise.")
@@ -72,6 +82,7 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it does not expire.")
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    scopes = models.CharField(max_length=MAX_SCOPES_LENGTH, default=ALL_SCOPES, editable=False)
 
     objects = ApiTokenManager()
 
@@ -94,24 +105,19 @@ class ApiToken(models.Model):
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
 
+    @property
+    def scope_labels(self) -> list[str]:
+        """The scopes as people read them."""
+        return [str(SCOPES[scope]) for scope in scopes_in(self.scopes)]
 
-def authenticate_token(raw: str) -> ApiToken | None:
-    """The usable token with this secret, with its user; None if there is none.
 
-    Side effect: stores the time of use, at most once per minute.
-    """
+def digest_of_secret(raw: str) -> str | None:
+    """The digest by which a token is found; None if the text cannot be the secret of a token."""
     if not raw.startswith(TOKEN_SCHEME) or len(raw) > MAX_TOKEN_LENGTH:
         return None
-    now = timezone.now()
-    tokens = ApiToken.objects.get_queryset().usable(now).select_related("user")
-    token = tokens.filter(digest=token_digest(raw)).first()
-    if token is not None and (token.last_used_at is None or now - token.last_used_at >= LAST_USED_RESOLUTION):
-        token.last_used_at = now
-        token.save(update_fields=["last_used_at"])
-    return token
+    return token_digest(raw)
 
 
-async def authenticate_token_async(raw: str) -> ApiToken | None:
-    """`authenticate_token` for coroutines. It queries the database in a thread."""
-    token: ApiToken | None = await database_sync_to_async(authenticate_token)(raw)
-    return token
+def note_use(token_ids: Collection[int], now: datetime) -> None:
+    """Store that these tokens are used now, in one query."""
+    ApiToken.objects.filter(pk__in=token_ids).update(last_used_at=now)

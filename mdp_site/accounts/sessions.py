@@ -1,28 +1,23 @@
-"""The list of login sessions. When a session ends, its open WebSockets are closed."""
+"""The list of login sessions, and the notices that close WebSockets when a login changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Any, Final
 
 from allauth.usersessions.models import UserSession
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out
-from django.db import transaction
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from marketdata.observability.logs import get_logger
-from mdp_site.accounts.logins import end_notice, group_of
 from mdp_site.accounts.models import ApiToken, User
+from mdp_site.accounts.notices import announce_change
 
 LISTED_KEY: Final = "listed_as"
 """The item of a session that holds the key under which the session is in the list."""
-
-_log = get_logger(__name__)
 
 
 def list_session(request: HttpRequest) -> None:
@@ -56,24 +51,6 @@ def ListedSessionsMiddleware(  # noqa: N802 - settings name a middleware as if i
     return middleware
 
 
-def announce_session_ended(
-    user_id: int, *, session_key: str | None = None, token_id: int | None = None
-) -> None:
-    """Notify all web processes, after the transaction, that connections of the user must be closed."""
-    notice = end_notice(session_key, token_id)
-    transaction.on_commit(lambda: _send(group_of(user_id), notice))
-
-
-def _send(group: str, notice: dict[str, Any]) -> None:
-    layer = get_channel_layer()
-    try:
-        async_to_sync(layer.group_send)(group, notice)
-    except Exception as error:  # noqa: BLE001 - a logout must succeed whatever the layer's driver raises
-        _log.error(
-            "could not announce an ended session", group=group, error=f"{type(error).__name__}: {error}"
-        )
-
-
 @receiver(user_logged_in)
 def _on_login(request: HttpRequest, **_: Any) -> None:
     # Resets the short expiry that the session had during the login at the provider.
@@ -82,37 +59,47 @@ def _on_login(request: HttpRequest, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def _on_logout(request: HttpRequest | None, user: User | None, **_: Any) -> None:
+    """End the session before the notice is sent: Django ends it only after this signal."""
     if request is None or user is None or not request.session.session_key:
         return
     key = request.session.session_key
     if not UserSession.objects.filter(session_key=key).delete()[0]:
-        announce_session_ended(user.pk, session_key=key)
+        _store().delete(key)
+        announce_change(user.pk)
 
 
 @receiver(post_delete, sender=UserSession)
 def _on_session_removed(instance: UserSession, **_: Any) -> None:
     """End a session when its row is deleted: by the user, by an operator in the admin, or by a job."""
-    import_module(settings.SESSION_ENGINE).SessionStore().delete(instance.session_key)
-    announce_session_ended(instance.user_id, session_key=instance.session_key)
+    _store().delete(instance.session_key)
+    announce_change(instance.user_id)
+
+
+def _store() -> SessionStore:
+    store: SessionStore = import_module(settings.SESSION_ENGINE).SessionStore()
+    return store
 
 
 @receiver(post_save, sender=User)
-def _on_deactivation(instance: User, *, created: bool, **_: Any) -> None:
-    if not created and not instance.is_active:
-        announce_session_ended(instance.pk)
+def _on_user_changed(
+    instance: User, *, created: bool, update_fields: Collection[str] | None = None, **_: Any
+) -> None:
+    # A login stores its time in the user. That changes nothing for open connections.
+    if not created and set(update_fields or ()) != {"last_login"}:
+        announce_change(instance.pk)
 
 
 @receiver(post_delete, sender=User)
 def _on_user_deleted(instance: User, **_: Any) -> None:
-    announce_session_ended(instance.pk)
+    announce_change(instance.pk)
 
 
 @receiver(post_save, sender=ApiToken)
-def _on_revocation(instance: ApiToken, **_: Any) -> None:
-    if instance.revoked_at is not None:
-        announce_session_ended(instance.user_id, token_id=instance.pk)
+def _on_token_changed(instance: ApiToken, *, created: bool, **_: Any) -> None:
+    if not created:
+        announce_change(instance.user_id)
 
 
 @receiver(post_delete, sender=ApiToken)
 def _on_token_deleted(instance: ApiToken, **_: Any) -> None:
-    announce_session_ended(instance.user_id, token_id=instance.pk)
+    announce_change(instance.user_id)

@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from marketdata.observability.logs import get_logger
 from mdp_site.accounts.guards import requires
+from mdp_site.accounts.journal import TOKEN_MADE, TOKEN_REVOKED, note_token
 from mdp_site.accounts.models import ApiToken, ApiTokenQuerySet
 from mdp_site.accounts.roles import Right
+from mdp_site.accounts.scopes import SCOPES
 
 MOST_USABLE_TOKENS: Final = 20
 """Per user: enough for one token per program, and few enough that no user can fill the table."""
@@ -26,16 +27,20 @@ LIVES: Final = (
     (NEVER, _("until revoked")),
 )
 
-_log = get_logger(__name__)
-
 
 class NewTokenForm(forms.Form):
-    """The name and the lifetime of a new token."""
+    """The name, the scopes and the lifetime of a new token."""
 
     name = forms.CharField(
         label=_("What will use it?"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("morning report")}),
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("It may read"),
+        choices=tuple(SCOPES.items()),
+        initial=tuple(SCOPES),
+        widget=forms.CheckboxSelectMultiple,
     )
     days = forms.ChoiceField(label=_("It works for"), choices=LIVES, initial="90")
 
@@ -62,7 +67,12 @@ class NewTokenForm(forms.Form):
         """Create the token. Returns it and its secret."""
         days = int(self.cleaned_data["days"])
         expires_at = timezone.now() + timedelta(days=days) if days else None
-        token, raw = ApiToken.objects.issue(self._user, name=self.cleaned_data["name"], expires_at=expires_at)
+        token, raw = ApiToken.objects.issue(
+            self._user,
+            name=self.cleaned_data["name"],
+            expires_at=expires_at,
+            scopes=self.cleaned_data["scopes"],
+        )
         return token, raw
 
 
@@ -79,7 +89,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     made, raw = None, ""
     if form.is_bound and form.is_valid():
         made, raw = form.issue()
-        _log.info("API token made", user=request.user.get_username(), token=made.prefix)
+        note_token(TOKEN_MADE, made, by=made.user_id)
         form = NewTokenForm(request.user)
     now = timezone.now()
     listed = [{"token": token, "usable": token.usable(now)} for token in _own(request)]
@@ -99,5 +109,5 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     if token is None:
         raise Http404
     token.revoke()
-    _log.info("API token revoked", user=request.user.get_username(), token=token.prefix)
+    note_token(TOKEN_REVOKED, token, by=token.user_id)
     return redirect("api_tokens")

@@ -34,6 +34,7 @@ from marketdata.store.shard_state import ShardTick
 from marketdata.tapes import TapeWrites, encode_header, records_of
 from marketdata.transport.queues import shard_of
 from marketdata.units import NS_PER_MS
+from mdp_site.accounts.login_service import LOOK_SECONDS, LoginService
 from mdp_site.composition import compose
 from mdp_site.web_server import WebServer
 from tests.support.builders import row_block
@@ -205,8 +206,8 @@ class WidgetSite:
         *,
         fresh_seconds: float = 1.0,
         longest_stall_seconds: float = 2.0,
-        recheck_seconds: float = 60.0,
         limits: WidgetLimits | None = None,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.market = Market(redis_url, keys)
         self._service = WidgetDataService(
@@ -217,7 +218,7 @@ class WidgetSite:
             limits=limits or WidgetLimits(connections_per_user=MOST_CONNECTIONS),
         )
         self.hub = self._service.hub
-        self._recheck_seconds = recheck_seconds
+        self.logins = LoginService(look_seconds=look_seconds)
         self._listening = socket.socket()
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.bind(("127.0.0.1", 0))
@@ -265,7 +266,7 @@ class WidgetSite:
             await end(task)
 
     async def __aenter__(self) -> Self:
-        application = compose(get_asgi_application(), self._service, recheck_seconds=self._recheck_seconds)
+        application = compose(get_asgi_application(), self._service, self.logins)
         self._server = server = WebServer(application, trusted_proxies=[])
         self._serving = asyncio.create_task(server.serve([self._listening]))
         await eventually(lambda: server.started, 5.0)
@@ -276,6 +277,7 @@ class WidgetSite:
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
+        await self.logins.stop()
         await self._service.stop()
         await self.market.close()
         self._listening.close()

@@ -42,11 +42,13 @@ from widgets.protocol import (
     negotiated,
     parse_message,
 )
-from widgets.viewer import VIEWER_KEY, Viewer
+from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
 from widgets.wire import SINK_EXTENSION, FrameSink, PreparedFrame
 
 CLOSE_GRACE_SECONDS: Final = 2.0
 SERVER_VERSION: Final = metadata.version("market-data-platform")
+FORBIDDEN: Final = "this user, or this token, may not see the feed"
+CLOSED_BY: Final = {LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED, LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN}
 
 _log = RateLimitedLog(get_logger(__name__))
 
@@ -57,8 +59,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     The scope must contain the `Viewer`, which the site's entrance adds. Frames leave by the sink of the web
     server, if it offers one (`widgets.wire`), and by ASGI otherwise.
 
-    Concurrency: the server's task delivers the client's messages, one after the other. One more task waits
-    for the end of the login. A third one exists only while the consumer closes the socket.
+    Concurrency: the server's task delivers the client's messages, one after the other. Another task exists
+    only while the consumer closes the socket. The viewer reports the end of the login by a call.
     """
 
     # Channels would listen to the channel layer here, and a layer that fails would then close the socket.
@@ -81,7 +83,6 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._allowance = Allowance()
         self._place: tuple[int, str] | None = None
         self._main: asyncio.Task[Any] | None = None
-        self._login: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._ended = False
         self._is_cut_off = False
@@ -111,10 +112,9 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             self._leave()
             if self._by_asgi is not None:
                 self._by_asgi.close()
-            tasks = [task for task in (self._login, self._closing) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._closing is not None:
+                self._closing.cancel()
+                await asyncio.gather(self._closing, return_exceptions=True)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Handle an event of the server.
@@ -156,7 +156,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._hub.attach(self._outbox)
         self._welcome(viewer)
         self._hub.flush(self._outbox)
-        self._login = asyncio.get_running_loop().create_task(self._end_with(viewer))
+        viewer.follow(self)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handle a message. The answer to a wrong message says what is accepted."""
@@ -212,7 +212,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     def _subscribe(self, wish: Wish) -> None:
         known = self._catalog.feed(wish.feed)
         if known.permission not in self._permissions:
-            raise ProtocolError(ErrorCode.FORBIDDEN_FEED, "this user may not see the feed")
+            raise ProtocolError(ErrorCode.FORBIDDEN_FEED, FORBIDDEN)
         feed, before = self._catalog.chosen(wish.feed, wish.columns, wish.hz), self._feeds.get(wish.feed)
         most = self._connections.limits.feeds_per_connection
         if before is None and len(self._feeds) >= most:
@@ -280,9 +280,19 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         _log.warning("websocket refused", reason=reason, detail=detail)
         await self.close()
 
-    async def _end_with(self, viewer: Viewer) -> None:
-        await viewer.wait_until_ended()
-        self._end(CloseCode.SESSION_ENDED)
+    def on_login_ended(self, end: LoginEnd) -> None:
+        """Close the connection. See `widgets.viewer.Follower`."""
+        self._end(CLOSED_BY[end])
+
+    def on_permissions_changed(self, permissions: frozenset[str]) -> None:
+        """End the feeds that the viewer may no longer see. See `widgets.viewer.Follower`."""
+        self._permissions = permissions
+        for feed in tuple(self._feeds.values()):
+            if feed.permission not in permissions:
+                del self._feeds[feed.name]
+                self._hub.unsubscribe(self._outbox, feed)
+                self._reject(ErrorCode.FORBIDDEN_FEED, FORBIDDEN, feed.name)
+        self._hub.flush(self._outbox)
 
     def _on_too_slow(self) -> None:
         self._end(CloseCode.TOO_SLOW)

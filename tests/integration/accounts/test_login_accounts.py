@@ -248,7 +248,7 @@ async def test_people_make_see_and_revoke_tokens_on_a_page(
 ) -> None:
     await attempt(visitor, site, "/accounts/tokens/")
     assert "None yet." in visitor.page
-    await visitor.send_form(1, name="morning <report>", days="30")
+    await visitor.send_form(1, name="morning <report>", days="30", scopes="boards")
     raw = visitor.page.split("data-secret>")[1].split("<")[0]
     assert raw.startswith("mdp_")
     assert "morning &lt;report&gt;" in visitor.page
@@ -270,7 +270,7 @@ async def test_nobody_revokes_the_token_of_another_or_makes_one_from_a_foreign_p
     site: Site, provider: ScriptedIdentityProvider, visitor: Visitor
 ) -> None:
     await attempt(visitor, site, "/accounts/tokens/")
-    await visitor.send_form(1, name="mine", days="0")
+    await visitor.send_form(1, name="mine", days="0", scopes="boards")
     number = rows(site, "SELECT max(id) FROM accounts_apitoken")[0][0]
     provider.person["sub"] = secrets.token_hex(8)
     async with Visitor() as other:

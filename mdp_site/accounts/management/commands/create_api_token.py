@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mdp_site.accounts.models import ApiToken
+from mdp_site.accounts.scopes import SCOPES
 
 
 class Command(BaseCommand):
@@ -21,10 +22,25 @@ class Command(BaseCommand):
             "--name", default="command line", help="what uses the token (default: %(default)s)"
         )
         parser.add_argument(
+            "--scope",
+            dest="scopes",
+            action="append",
+            choices=sorted(SCOPES),
+            help="a kind of feeds that it may read; repeat it for several (default: all)",
+        )
+        parser.add_argument(
             "--expires-in-days", type=int, help="lifetime of the token (default: it does not expire)"
         )
 
-    def handle(self, *_args: Any, user: str, name: str, expires_in_days: int | None, **_options: Any) -> None:
+    def handle(
+        self,
+        *_args: Any,
+        user: str,
+        name: str,
+        scopes: list[str] | None,
+        expires_in_days: int | None,
+        **_options: Any,
+    ) -> None:
         if expires_in_days is not None and not 1 <= expires_in_days <= 3650:
             raise CommandError(f"--expires-in-days={expires_in_days} is not valid; accepted: 1 to 3650")
         owner = get_user_model().objects.filter(username=user).first()
@@ -35,7 +51,8 @@ class Command(BaseCommand):
                 f"the account of {user!r} is switched off; an operator can switch it on in the admin"
             )
         expires_at = None if expires_in_days is None else timezone.now() + timedelta(days=expires_in_days)
-        _, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at)
+        # No log entry: logs go to the standard output, where scripts expect the secret and nothing else.
+        _, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at, scopes=scopes or SCOPES)
         self.stdout.write(raw)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -14,8 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from mdp_site.accounts.models import ApiToken, authenticate_token, authenticate_token_async
+from mdp_site.accounts.models import MAX_TOKEN_LENGTH, ApiToken, digest_of_secret
+from mdp_site.accounts.roles import GROUP_ROLES, STAFF, USERS
+from mdp_site.accounts.scopes import ALL_SCOPES, SCOPES, WITHOUT_SCOPE, feeds_within, scopes_text
+from mdp_site.accounts.standings import Credential, Way
+from tests.support.logins import BACKEND, standing_of, standing_of_secret
 
 pytestmark = pytest.mark.django_db
 
@@ -27,10 +31,9 @@ def user() -> Any:
 
 def test_a_token_is_recognised_with_its_user(user: Any) -> None:
     token, raw = ApiToken.objects.issue(user, name="ticker")
-    found = authenticate_token(raw)
-    assert found == token
+    found = standing_of_secret(raw)
     assert found is not None
-    assert found.user == user
+    assert (found.token_id, found.user_id) == (token.pk, user.pk)
 
 
 def test_the_secret_is_not_in_the_database(user: Any) -> None:
@@ -48,57 +51,105 @@ def test_two_tokens_differ(user: Any) -> None:
 def test_a_revoked_token_is_not_recognised(user: Any) -> None:
     token, raw = ApiToken.objects.issue(user, name="ticker")
     token.revoke()
-    assert authenticate_token(raw) is None
+    assert standing_of_secret(raw) is None
 
 
 def test_a_token_works_until_it_expires(user: Any) -> None:
     _, raw = ApiToken.objects.issue(user, name="ticker", expires_at=timezone.now() + timedelta(days=1))
-    assert authenticate_token(raw) is not None
+    assert standing_of_secret(raw) is not None
     with time_machine.travel(timezone.now() + timedelta(days=1, seconds=1)):
-        assert authenticate_token(raw) is None
+        assert standing_of_secret(raw) is None
 
 
 def test_a_token_of_an_inactive_user_is_not_recognised(user: Any) -> None:
     _, raw = ApiToken.objects.issue(user, name="ticker")
     user.is_active = False
     user.save()
-    assert authenticate_token(raw) is None
-
-
-def test_use_is_noted_to_the_minute(user: Any) -> None:
-    token, raw = ApiToken.objects.issue(user, name="ticker")
-    start = timezone.now()
-    seen = []
-    for seconds in (0, 59, 61):
-        with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
-            authenticate_token(raw)
-        token.refresh_from_db()
-        assert token.last_used_at is not None
-        seen.append(round((token.last_used_at - start).total_seconds()))
-    assert seen == [0, 0, 61]
+    assert standing_of_secret(raw) is None
 
 
 @given(raw=st.text())
 def test_anything_else_is_no_token(raw: str) -> None:
-    assert authenticate_token(raw) is None
-    assert authenticate_token(f"mdp_{raw}") is None
+    for text in (raw, f"mdp_{raw}"):
+        digest = digest_of_secret(text)
+        assert digest is None or standing_of(Credential(Way.TOKEN, digest)) is None
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_coroutines_ask_without_blocking() -> None:
-    user = await get_user_model().objects.acreate(username="bot")
-    token, raw = await sync_to_async(ApiToken.objects.issue)(user, name="ticker")
-    assert await authenticate_token_async(raw) == token
+@given(raw=st.one_of(st.text(), st.text(min_size=MAX_TOKEN_LENGTH).map("mdp_".__add__)))
+def test_a_text_that_cannot_be_a_secret_is_not_even_looked_for(raw: str) -> None:
+    could_be = raw.startswith("mdp_") and len(raw) <= MAX_TOKEN_LENGTH
+    assert (digest_of_secret(raw) is not None) is could_be
+
+
+@given(
+    chosen=st.sets(st.sampled_from(sorted(SCOPES)), min_size=1),
+    feeds=st.sets(st.sampled_from(sorted(USERS.feeds))),
+)
+def test_scopes_permit_no_feed_that_the_user_may_not_see_and_none_that_they_do_not_name(
+    chosen: set[str], feeds: set[str]
+) -> None:
+    within = feeds_within(scopes_text(chosen), frozenset(feeds))
+    assert within == {feed for feed in feeds if feed in chosen or feed == "status"}
+
+
+@pytest.mark.parametrize("scopes", [(), ("boards", "everything"), ("",), ("boards quotes",)])
+def test_a_token_without_scopes_or_with_unknown_ones_is_not_made(user: Any, scopes: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="accepted: one or more of boards, quotes, trades, alerts"):
+        ApiToken.objects.issue(user, name="ticker", scopes=scopes)
+
+
+def test_stored_scopes_of_a_later_release_permit_nothing() -> None:
+    assert feeds_within("boards options", USERS.feeds) == {"boards", "status"}
+
+
+def test_scopes_are_the_feeds_that_roles_grant_and_a_new_token_has_all_of_them() -> None:
+    granted = frozenset().union(*(role.feeds for role in (USERS, STAFF, *GROUP_ROLES)))
+    assert granted == SCOPES.keys() | WITHOUT_SCOPE
+    assert feeds_within(ALL_SCOPES, granted) == granted
 
 
 def test_the_command_prints_a_working_token_once(user: Any) -> None:
     out = StringIO()
     call_command("create_api_token", "bot", "--name", "ticker", "--expires-in-days", "30", stdout=out)
-    token = authenticate_token(out.getvalue().strip())
-    assert token is not None
+    standing = standing_of_secret(out.getvalue().strip())
+    assert standing is not None
+    assert standing.feeds == USERS.feeds
+    token = ApiToken.objects.get()
     assert (token.user, token.name) == (user, "ticker")
     assert token.expires_at is not None
     assert round((token.expires_at - timezone.now()) / timedelta(days=1)) == 30
+
+
+def test_the_command_makes_a_token_with_the_scopes_that_it_is_told(user: Any) -> None:
+    out = StringIO()
+    with capture_logs() as lines:
+        call_command("create_api_token", "bot", "--scope", "quotes", "--scope", "boards", stdout=out)
+    assert lines == []  # they would stand beside the secret on the standard output
+    standing = standing_of_secret(out.getvalue().strip())
+    assert standing is not None
+    assert standing.feeds == {"boards", "quotes", "status"}
+    with pytest.raises(CommandError, match="invalid choice: 'orders'"):
+        call_command("create_api_token", "bot", "--scope", "orders")
+
+
+def test_the_page_makes_a_token_with_the_scopes_that_are_ticked_and_shows_them(user: Any) -> None:
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    address = reverse("api_tokens")
+    assert client.get(address).content.decode().count("checked") == len(SCOPES)
+    with capture_logs() as lines:
+        page = client.post(address, {"name": "report", "days": "30", "scopes": ["boards"]}).content.decode()
+    token = ApiToken.objects.get()
+    assert token.scopes == "boards"
+    assert "Boards and halts" in page
+    made = {"event": "API token made", "token": token.prefix, "user_id": user.pk, "by": user.pk}
+    assert [line for line in lines if made.items() <= line.items()]
+    for wrong in ([], ["orders"]):
+        client.post(address, {"name": "report", "days": "30", "scopes": wrong})
+    assert ApiToken.objects.count() == 1
+    with capture_logs() as lines:
+        client.post(reverse("api_token_revoke", args=[token.pk]))
+    assert [line["event"] for line in lines if line.get("token") == token.prefix] == ["API token revoked"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +175,11 @@ def test_an_operator_revokes_in_the_admin_and_cannot_add(user: Any, admin_client
     page = admin_client.get(listing).content.decode()
     assert kept.prefix in page
     assert kept_raw not in page
-    admin_client.post(listing, {"action": "revoke", "_selected_action": [revoked.pk]})
-    assert authenticate_token(revoked_raw) is None
-    assert authenticate_token(kept_raw) == kept
+    with capture_logs() as lines:
+        admin_client.post(listing, {"action": "revoke", "_selected_action": [revoked.pk]})
+    logged = [line for line in lines if line["event"] == "API token revoked"]
+    assert [(line["token"], line["user_id"]) for line in logged] == [(revoked.prefix, user.pk)]
+    assert logged[0]["by"] not in {None, user.pk}
+    assert standing_of_secret(revoked_raw) is None
+    assert standing_of_secret(kept_raw) is not None
     assert admin_client.get(reverse("admin:accounts_apitoken_add")).status_code == 403

@@ -44,6 +44,7 @@ def test_the_routes_of_the_site_are_those_that_it_offers() -> None:
         "accounts/logout/",
         "accounts/inactive/",
         "accounts/sessions/",
+        "accounts/socket-token/",
         "accounts/tokens/",
         "accounts/tokens/<int:token_id>/revoke/",
         "accounts/oidc/oidc/login/",

@@ -11,9 +11,15 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from structlog.testing import capture_logs
 
-from mdp_site.accounts import sessions
+from mdp_site.accounts import notices as accounts_notices
 from mdp_site.accounts.models import ApiToken
+from mdp_site.accounts.notices import GROUP
+from mdp_site.accounts.standings import Credential, Standing, Way
+from tests.support.logins import BACKEND, standing_of
+
+Notices = Callable[[Callable[[], object]], list[int]]
 
 PASSWORD = "correct horse battery staple"
 
@@ -21,18 +27,20 @@ PASSWORD = "correct horse battery staple"
 @pytest.fixture
 def notices(
     settings: Settings, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
-) -> Callable[..., list[dict[str, Any]]]:
-    """What a member of a user's group hears while something happens."""
+) -> Notices:
+    """What a web process hears while something happens: the users whose logins may have changed."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-    def during(user_id: int, happening: Callable[[], object]) -> list[dict[str, Any]]:
+    def during(happening: Callable[[], object]) -> list[int]:
         layer = get_channel_layer()
         channel = async_to_sync(layer.new_channel)()
-        async_to_sync(layer.group_add)(f"user.{user_id}", channel)
+        async_to_sync(layer.group_add)(GROUP, channel)
         with django_capture_on_commit_callbacks(execute=True):
             happening()
         waiting = layer.channels[channel].qsize() if channel in layer.channels else 0
-        return [async_to_sync(layer.receive)(channel) for _ in range(waiting)]
+        heard = [async_to_sync(layer.receive)(channel) for _ in range(waiting)]
+        assert all(notice == {"type": "login.changed", "user_id": notice["user_id"]} for notice in heard)
+        return [notice["user_id"] for notice in heard]
 
     return during
 
@@ -42,49 +50,43 @@ def user(db: None) -> Any:
     return get_user_model().objects.create_user("ann", password=PASSWORD)
 
 
-def notice(session_key: str | None = None, token_id: int | None = None) -> dict[str, Any]:
-    return {"type": "session.ended", "session_key": session_key, "token_id": token_id}
-
-
-def test_a_logout_announces_the_session(notices: Callable[..., list[dict[str, Any]]], user: Any) -> None:
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_logout_is_announced_after_the_session_has_ended(
+    notices: Notices, user: Any, monkeypatch: pytest.MonkeyPatch, is_listed: bool
+) -> None:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    key = client.session.session_key
-    heard = notices(user.pk, lambda: client.post(reverse("account_logout")))
-    assert notice(session_key=key) in heard
-    assert all(each["session_key"] == key for each in heard)
+    if is_listed:
+        client.get("/")
+    login = Credential(Way.SESSION, str(client.session.session_key))
+    seen: list[Standing | None] = []
+    monkeypatch.setattr(accounts_notices, "_send", lambda user_id: seen.append(standing_of(login)))
+    assert standing_of(login) is not None
+    notices(lambda: client.post(reverse("account_logout")))
+    assert seen == [None]  # who looks when the notice comes finds that the session has ended
 
 
-def test_a_session_ended_from_elsewhere_is_announced(
-    notices: Callable[..., list[dict[str, Any]]], user: Any
-) -> None:
+def test_a_session_ended_from_elsewhere_is_announced(notices: Notices, user: Any) -> None:
     session = UserSession.objects.create(user=user, ip="127.0.0.1", session_key="k" * 32, user_agent="x")
-    assert notices(user.pk, session.end) == [notice(session_key="k" * 32)]
+    assert notices(session.end) == [user.pk]
 
 
-def test_deactivation_announces_everything_of_the_user(
-    notices: Callable[..., list[dict[str, Any]]], user: Any
-) -> None:
+def test_a_deactivation_is_announced(notices: Notices, user: Any) -> None:
     user.is_active = False
-    assert notices(user.pk, user.save) == [notice()]
+    assert notices(user.save) == [user.pk]
 
 
-def test_another_change_of_a_user_announces_nothing(
-    notices: Callable[..., list[dict[str, Any]]], user: Any
-) -> None:
-    user.first_name = "Ann"
-    assert notices(user.pk, user.save) == []
+def test_the_time_of_a_login_is_not_announced(notices: Notices, user: Any) -> None:
+    assert notices(lambda: user.save(update_fields=["last_login"])) == []
 
 
-def test_revoking_a_token_announces_the_token(
-    notices: Callable[..., list[dict[str, Any]]], user: Any
-) -> None:
+def test_a_revocation_is_announced(notices: Notices, user: Any) -> None:
     token, _ = ApiToken.objects.issue(user, name="ticker")
-    assert notices(user.pk, token.revoke) == [notice(token_id=token.pk)]
+    assert notices(token.revoke) == [user.pk]
 
 
 def test_a_layer_that_fails_does_not_stop_a_logout(
-    monkeypatch: pytest.MonkeyPatch, notices: Callable[..., list[dict[str, Any]]], user: Any
+    monkeypatch: pytest.MonkeyPatch, notices: Notices, user: Any
 ) -> None:
     class BrokenLayer:
         async def group_send(self, _group: str, _message: dict[str, Any]) -> None:
@@ -92,8 +94,8 @@ def test_a_layer_that_fails_does_not_stop_a_logout(
 
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    monkeypatch.setattr(sessions, "get_channel_layer", BrokenLayer)
-    notices(user.pk, lambda: client.post(reverse("account_logout")))
+    monkeypatch.setattr(accounts_notices, "get_channel_layer", BrokenLayer)
+    notices(lambda: client.post(reverse("account_logout")))
     assert "_auth_user_id" not in client.session
 
 
@@ -148,3 +150,24 @@ def test_without_password_login_the_admin_leads_to_the_provider(settings: Settin
     assert answer.headers["Location"] == "/accounts/login/?next=/admin/"
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get("/admin/login/?next=/admin/").status_code == 403
+
+
+def test_sessions_that_users_and_operators_end_from_elsewhere_are_in_the_log(user: Any) -> None:
+    here, elsewhere = Client(), Client()
+    for client in (here, elsewhere):
+        client.force_login(user, backend=BACKEND)
+        client.get("/")
+    with capture_logs() as lines:
+        here.post(reverse("usersessions_list"))
+    ended = [line for line in lines if line["event"] == "session ended"]
+    assert [(line["user_id"], line["by"], line["sessions"]) for line in ended] == [(user.pk, user.pk, 1)]
+    root = get_user_model().objects.create_superuser("root")
+    operator = Client()
+    operator.force_login(root, backend=BACKEND)
+    row = UserSession.objects.get(user=user)
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    with capture_logs() as lines:
+        operator.post(reverse("admin:usersessions_usersession_changelist"), chosen)
+    ended = [line for line in lines if line["event"] == "session ended"]
+    assert [(line["user_id"], line["by"], line["sessions"]) for line in ended] == [(user.pk, root.pk, 1)]
+    assert here.get("/").status_code == 302

@@ -1,22 +1,34 @@
 """Who gets through the WebSocket entrance, and as whom."""
 
-from collections.abc import MutableMapping
+import re
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from allauth.usersessions.models import UserSession
 from asgiref.sync import sync_to_async
 from channels.testing import ApplicationCommunicator
 from django.contrib.auth import get_user_model
+from django.core.signing import TimestampSigner
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
-from mdp_site.accounts import roles
+from marketdata.observability import metrics
+from mdp_site.accounts import journal, login_service, page_tokens, roles
 from mdp_site.accounts.entrance import WebSocketEntrance, origin_is_ours
+from mdp_site.accounts.journal import LogBudget
+from mdp_site.accounts.login_service import LoginService
 from mdp_site.accounts.models import ApiToken
+from mdp_site.accounts.page_tokens import LIFETIME_SECONDS, make_page_token
 from mdp_site.accounts.roles import Role
-from widgets.viewer import VIEWER_KEY
+from mdp_site.accounts.standings import Credential, Way
+from tests.support.logins import RecordingFollower
+from widgets.viewer import VIEWER_KEY, LoginEnd
 
 SITE = "http://127.0.0.1:8000"
 
@@ -27,12 +39,18 @@ async def application(scope: MutableMapping[str, Any], _receive: Any, send: Any)
     """Accepts, and shows in the subprotocol who has come in."""
     viewer = scope[VIEWER_KEY]
     assert viewer.permissions == roles.USERS.feeds
-    identity = f"{viewer.username}:{viewer.session_key}:{viewer.token_id}"
-    await send({"type": "websocket.accept", "subprotocol": identity})
+    credential = viewer.standing.credential
+    shown = f"{viewer.username} by {credential.way.value} {credential.key}"
+    await send({"type": "websocket.accept", "subprotocol": shown, "offered": scope["subprotocols"]})
 
 
 def scope_of(
-    *, scheme: str = "ws", host: str = "127.0.0.1:8000", extensions: bool = True, **headers: str
+    *,
+    scheme: str = "ws",
+    host: str = "127.0.0.1:8000",
+    extensions: bool = True,
+    subprotocols: Sequence[str] = ("mdp.v2",),
+    **headers: str,
 ) -> dict[str, Any]:
     all_headers = {"host": host, **headers}
     return {
@@ -40,13 +58,28 @@ def scope_of(
         "path": "/ws/",
         "scheme": scheme,
         "headers": [(name.encode(), value.encode()) for name, value in all_headers.items()],
+        "subprotocols": list(subprotocols),
+        "client": ("203.0.113.9", 4711),
         "extensions": {"websocket.http.response": {}} if extensions else {},
     }
 
 
+@pytest.fixture(autouse=True)
+async def logins() -> AsyncIterator[LoginService]:
+    service = LoginService()
+    _services.append(service)
+    yield service
+    _services.clear()
+    await service.stop()
+
+
+_services: list[LoginService] = []
+"""The service of the test that runs."""
+
+
 async def answer(**headers: Any) -> dict[str, Any]:
-    """The first message of the answer to a handshake."""
-    communicator = ApplicationCommunicator(WebSocketEntrance(application), scope_of(**headers))
+    """The first message of the answer to a handshake, with the body if it has one."""
+    communicator = ApplicationCommunicator(WebSocketEntrance(application, _services[0]), scope_of(**headers))
     await communicator.send_input({"type": "websocket.connect"})
     first: dict[str, Any] = await communicator.receive_output()
     if first["type"] == "websocket.http.response.start":
@@ -76,13 +109,13 @@ def issued_token(**changes: Any) -> tuple[ApiToken, str]:
 async def test_a_browser_comes_in_by_its_session_from_a_page_of_the_site() -> None:
     cookie, key = await logged_in_cookie()
     message = await answer(origin=SITE, cookie=cookie)
-    assert message == {"type": "websocket.accept", "subprotocol": f"ann:{key}:None"}
+    assert (message["type"], message["subprotocol"]) == ("websocket.accept", f"ann by session {key}")
 
 
 async def test_a_program_comes_in_by_token_without_origin() -> None:
     token, raw = await issued_token()
     message = await answer(authorization=f"Bearer {raw}")
-    assert message == {"type": "websocket.accept", "subprotocol": f"bot:None:{token.pk}"}
+    assert (message["type"], message["subprotocol"]) == ("websocket.accept", f"bot by token {token.digest}")
 
 
 async def test_a_foreign_page_is_refused_even_with_the_visitors_session() -> None:
@@ -108,7 +141,16 @@ async def test_other_origins_are_refused(headers: dict[str, str]) -> None:
     assert (await answer(cookie=cookie, **headers))["status"] == 403
 
 
-@pytest.mark.parametrize("cookie", ["", "mdp_session=unknown", "mdp_session=../../etc"])
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "",
+        "mdp_session=unknown",
+        "mdp_session=../../etc",
+        "mdp_session=\0\0\0\0\0\0\0\0",
+        "mdp_session=" + "k" * 9000,
+    ],
+)
 async def test_the_anonymous_are_refused_and_told_what_is_accepted(cookie: str) -> None:
     message = await answer(origin=SITE, cookie=cookie)
     assert message["status"] == 403
@@ -188,3 +230,157 @@ def test_trusted_origins_are_read_as_django_reads_them(
         "https://Public.example:443",
     ]
     assert origin_is_ours(scope_of(origin=origin, host=host, scheme=scheme)) is accepted
+
+
+# --- The tokens of pages ------------------------------------------------------------------------------------
+
+
+@sync_to_async
+def page_of(username: str) -> Client:
+    client = Client()
+    user, _ = get_user_model().objects.get_or_create(username=username)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@sync_to_async
+def subprotocol_of(page: Client) -> str:
+    """What the page offers, as the endpoint tells it."""
+    told = page.get(reverse("socket_token")).json()
+    assert told["expires_in_seconds"] == LIFETIME_SECONDS
+    assert re.fullmatch(r"mdp\.token\.[\w.-]+", told["subprotocol"])  # nothing that HTTP would not pass on
+    assert page.session.session_key not in told["subprotocol"]
+    return str(told["subprotocol"])
+
+
+async def come_in(*offered: str, **headers: Any) -> dict[str, Any]:
+    return await answer(**({"origin": SITE} | headers), subprotocols=["mdp.v2", *offered])
+
+
+async def test_a_page_comes_in_by_its_token_without_a_cookie() -> None:
+    page = await page_of("ann")
+    message = await come_in(await subprotocol_of(page))
+    assert message["subprotocol"] == f"ann by session {page.session.session_key}"
+    assert message["offered"] == ["mdp.v2"]  # so that the token is never answered or logged
+
+
+async def test_a_page_with_a_token_is_the_user_of_the_token_not_the_one_of_a_cookie() -> None:
+    cookie, _ = await logged_in_cookie("bob")
+    message = await come_in(await subprotocol_of(await page_of("ann")), cookie=cookie)
+    assert message["subprotocol"].startswith("ann by session ")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", ""])
+async def test_the_token_of_a_page_does_not_help_another_site(origin: str) -> None:
+    message = await come_in(await subprotocol_of(await page_of("ann")), origin=origin)
+    assert message["status"] == 403
+
+
+async def test_a_token_that_is_used_again_after_the_logout_is_refused() -> None:
+    page = await page_of("ann")
+    offered = await subprotocol_of(page)
+    assert (await come_in(offered))["type"] == "websocket.accept"
+    await sync_to_async(page.post)(reverse("account_logout"))
+    message = await come_in(offered)
+    assert message["status"] == 403
+    assert b"page token forged, expired, or of an ended session" in message["body"]
+
+
+async def test_a_token_is_valid_for_minutes_while_the_session_goes_on() -> None:
+    page = await page_of("ann")
+    offered = await subprotocol_of(page)
+    with time_machine.travel(timezone.now() + timedelta(seconds=LIFETIME_SECONDS + 2), tick=True):
+        assert (await come_in(offered))["status"] == 403
+        assert (await come_in(await subprotocol_of(page)))["type"] == "websocket.accept"
+
+
+async def test_forged_tokens_are_refused() -> None:
+    offered = await subprotocol_of(await page_of("ann"))
+    content, _, signature = offered.removeprefix("mdp.token.").partition(".")
+    of_another_secret = TimestampSigner(key="another", salt=page_tokens._SALT, sep=".").sign_object([1, 1])
+    of_another_use = TimestampSigner(salt="another use", sep=".").sign_object([1, 1])
+    for forged in ("", "x", f"{content}A.{signature}", f".{content}.{signature}", signature, "x" * 9_000,
+                   of_another_secret, of_another_use):  # fmt: skip
+        assert (await come_in(f"mdp.token.{forged}"))["status"] == 403
+
+
+async def test_a_token_for_the_session_of_another_user_is_refused() -> None:
+    await subprotocol_of(await page_of("ann"))
+    bob = await get_user_model().objects.acreate(username="bob")
+    of_ann = await UserSession.objects.aget()
+    assert (await come_in(f"mdp.token.{make_page_token(bob.pk, of_ann.pk)}"))["status"] == 403
+    assert (await come_in(f"mdp.token.{make_page_token(of_ann.user_id, of_ann.pk + 1)}"))["status"] == 403
+
+
+async def test_a_connection_by_the_token_of_a_page_ends_with_the_session(logins: LoginService) -> None:
+    page = await page_of("ann")
+    row_id = await _listed_session_of(page)
+    standing = await logins.standing(Credential(Way.PAGE_TOKEN, str(row_id)))
+    assert standing is not None
+    follower = RecordingFollower()
+    with logins.connection(standing) as login:
+        login.follow(follower)
+        await logins.look()
+        assert follower.ends == []
+        await sync_to_async(page.post)(reverse("account_logout"))
+        await logins.look()
+        assert follower.ends == [LoginEnd.LOGGED_OUT]
+
+
+@sync_to_async
+def _listed_session_of(page: Client) -> int:
+    page.get("/")
+    row_id: int = UserSession.objects.get(session_key=page.session.session_key).pk
+    return row_id
+
+
+# --- When logins cannot be checked, and the log -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("extensions", [True, False])
+async def test_a_handshake_that_cannot_be_checked_now_is_told_to_try_again(
+    monkeypatch: pytest.MonkeyPatch, extensions: bool
+) -> None:
+    _, raw = await issued_token()
+
+    def away(*_: Any) -> Any:
+        raise ConnectionError("the database is away")
+
+    monkeypatch.setattr(login_service, "read_standings", away)
+    message = await answer(authorization=f"Bearer {raw}", extensions=extensions)
+    if not extensions:
+        assert message["type"] == "websocket.close"
+        return
+    assert message["status"] == 503
+    assert b"try again" in message["body"]
+    assert 1 <= int(dict(message["headers"])[b"retry-after"]) <= 5
+
+
+async def test_each_refusal_is_in_the_log_with_reason_and_address_and_without_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "_budget", LogBudget())
+    offered = (await subprotocol_of(await page_of("ann"))).replace("mdp.token.", "mdp.token._")
+    with capture_logs() as lines:
+        await answer(origin=SITE, cookie="mdp_session=" + "k" * 32)
+        await answer(origin="http://evil.example")
+        await answer(authorization="Bearer mdp_wrong")
+        await come_in(offered)
+    refused = [line for line in lines if line["event"] == "websocket refused"]
+    assert [line["reason"] for line in refused] == ["anonymous", "origin", "token", "page token"]
+    assert {line["address"] for line in refused} == {"203.0.113.9"}
+    for secret in ("k" * 32, "mdp_wrong", offered):
+        assert secret not in str(lines)
+
+
+async def test_refusals_by_the_thousand_are_counted_and_logged_a_hundred_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "_budget", LogBudget())
+    counted = metrics.WIDGET_REFUSED.labels("token")
+    before = counted._value.get()
+    with capture_logs() as lines:
+        for _ in range(journal.MAX_ENTRIES + 50):
+            await answer(authorization="Bearer mdp")
+    assert len([line for line in lines if line["event"] == "websocket refused"]) == journal.MAX_ENTRIES
+    assert counted._value.get() - before == journal.MAX_ENTRIES + 50

@@ -1,0 +1,159 @@
+"""Which logins are valid and what they allow, asked for many at once."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from mdp_site.accounts import roles
+from mdp_site.accounts.models import ApiToken, User
+from mdp_site.accounts.roles import USERS, Role
+from mdp_site.accounts.standings import Credential, Way, read_standings
+from tests.support.logins import end_session, make_user, session_of, standing_of, token_by, token_of
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Credential]
+BOTH_WAYS = pytest.mark.parametrize("login_of", [session_of, token_of], ids=["session", "token"])
+
+
+@BOTH_WAYS
+def test_a_login_has_the_name_and_the_feeds_of_its_user(login_of: Make) -> None:
+    user = make_user("ann")
+    standing = standing_of(login_of(user))
+    assert standing is not None
+    assert (standing.user_id, standing.username) == (user.pk, "ann")
+    assert standing.may_see_market_data
+    assert standing.feeds == USERS.feeds
+
+
+@pytest.mark.parametrize(
+    ("login_of", "end"),
+    [
+        (session_of, end_session),
+        (session_of, lambda login: User.objects.update(is_active=False)),
+        (session_of, lambda login: User.objects.update(password="md5$changed$by-an-update")),
+        (session_of, lambda login: User.objects.all().delete()),
+        (session_of, lambda login: Session.objects.update(expire_date=timezone.now())),
+        (session_of, lambda login: Session.objects.update(session_data="forged")),
+        (token_of, lambda login: token_by(login).revoke()),
+        (token_of, lambda login: ApiToken.objects.update(revoked_at=timezone.now())),
+        (token_of, lambda login: ApiToken.objects.update(expires_at=timezone.now())),
+        (token_of, lambda login: ApiToken.objects.all().delete()),
+        (token_of, lambda login: User.objects.update(is_active=False)),
+    ],
+)
+def test_a_login_is_valid_until_it_ends_in_any_way(login_of: Make, end: Callable[[Credential], Any]) -> None:
+    login = login_of(make_user("ann"))
+    assert standing_of(login) is not None
+    end(login)
+    assert standing_of(login) is None
+
+
+def test_a_token_outlives_a_change_of_the_password() -> None:
+    login = token_of(make_user("ann"))
+    User.objects.update(password="md5$changed$by-an-update")
+    assert standing_of(login) is not None
+
+
+def test_a_session_signed_with_a_former_secret_key_is_valid(settings: Settings) -> None:
+    login = session_of(make_user("ann"))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key" * 8, [settings.SECRET_KEY]
+    assert standing_of(login) is not None
+
+
+def test_a_session_of_a_backend_that_is_no_longer_configured_is_not_valid(settings: Settings) -> None:
+    login = session_of(make_user("ann"))
+    settings.AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+    assert standing_of(login) is None
+
+
+def test_a_session_in_which_nobody_is_logged_in_is_not_valid() -> None:
+    client = Client()
+    session = client.session
+    session.save()
+    assert standing_of(Credential(Way.SESSION, str(session.session_key))) is None
+
+
+@BOTH_WAYS
+def test_a_user_without_the_right_to_market_data_has_a_login_that_does_not_permit_it(
+    monkeypatch: pytest.MonkeyPatch, login_of: Make
+) -> None:
+    login = login_of(make_user("ann"))
+    monkeypatch.setattr(roles, "USERS", Role("users"))
+    standing = standing_of(login)
+    assert standing is not None
+    assert not standing.may_see_market_data
+
+
+@BOTH_WAYS
+def test_the_role_of_a_group_that_gives_feeds_counts_as_long_as_the_user_is_a_member(
+    monkeypatch: pytest.MonkeyPatch, login_of: Make
+) -> None:
+    user, other = make_user("ann"), make_user("bob")
+    login, of_another = login_of(user), login_of(other)
+    monkeypatch.setattr(roles, "USERS", Role("users", rights=USERS.rights, feeds=frozenset({"status"})))
+    traders = Role("traders", feeds=frozenset({"trades"}))
+    monkeypatch.setattr(roles, "GROUP_ROLES", (*roles.GROUP_ROLES, traders))
+    group = Group.objects.create(name="traders")
+    user.groups.add(group)
+    found = read_standings([login, of_another])
+    assert found[login].feeds == {"status", "trades"} == roles.feeds_of(user)
+    assert found[of_another].feeds == {"status"} == roles.feeds_of(other)
+    User.groups.through.objects.all().delete()
+    assert read_standings([login])[login].feeds == {"status"}
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_the_number_of_queries_does_not_depend_on_the_number_of_logins(
+    django_assert_num_queries: DjangoAssertNumQueries, count: int
+) -> None:
+    logins = [login_of(make_user(f"{number}{login_of.__name__}"))
+              for number in range(count) for login_of in (session_of, token_of)]  # fmt: skip
+    with django_assert_num_queries(3):  # sessions, their users, tokens with their users
+        assert len(read_standings(logins)) == 2 * count
+
+
+def test_logins_that_are_unknown_are_left_out_and_the_others_are_found() -> None:
+    known = session_of(make_user("ann"))
+    unknown = [
+        Credential(Way.SESSION, "k" * 32),
+        Credential(Way.TOKEN, "0" * 64),
+        Credential(Way.PAGE_TOKEN, "7"),
+    ]
+    assert read_standings([*unknown, known]).keys() == {known}
+
+
+def test_an_expired_token_is_not_valid_and_one_that_expires_later_is() -> None:
+    user, now = make_user("ann"), timezone.now()
+    expired = token_of(user, expires_at=now - timedelta(seconds=1))
+    valid = token_of(user, expires_at=now + timedelta(minutes=1))
+    assert read_standings([expired, valid]).keys() == {valid}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "feeds"),
+    [
+        (("boards",), {"boards", "status"}),
+        (("trades", "alerts"), {"trades", "alerts", "status"}),
+        (("boards", "quotes", "trades", "alerts"), set(USERS.feeds)),
+    ],
+)
+def test_a_token_permits_what_its_scopes_name(scopes: tuple[str, ...], feeds: set[str]) -> None:
+    standing = standing_of(token_of(make_user("ann"), scopes=scopes))
+    assert standing is not None
+    assert standing.feeds == feeds
+
+
+def test_a_token_never_permits_more_than_its_user_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = token_of(make_user("ann"), scopes=("boards", "quotes"))
+    monkeypatch.setattr(roles, "USERS", Role("users", rights=USERS.rights, feeds=frozenset({"quotes"})))
+    standing = standing_of(login)
+    assert standing is not None
+    assert standing.feeds == {"quotes"}
