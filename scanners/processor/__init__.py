@@ -6,8 +6,8 @@ cache. `dependencies` reports the failures that keep an owner from its work. `ou
 were applied, ignored and rejected, and detects by that whether the listener's clock is behind.
 
 `shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
-present day (with `clock_dispute` where clocks differ), `admission` which symbols get a row, and `reference`
-has the reference data of the rows.
+present day, also where clocks differ, `admission` which symbols get a row, and `reference` has the reference
+data of the rows.
 
 `tick` makes the ticks of a shard. A tick has the rows, the emissions of analyzers, the pieces that were
 `set_aside` because they were not understood, and the due parts of the `checkpoint`.
