@@ -25,11 +25,10 @@ from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants
 from scanners.processor.admission import UNKNOWN_SYMBOL, Admission
-from scanners.processor.checkpoint import CheckpointParts, check_producer
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.outcome import Outcome
 from scanners.processor.reference import ReferenceData, ReferenceInUse
-from scanners.processor.tick import Ticks
+from scanners.processor.tick import CheckpointParts, Ticks, check_producer
 from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
 from scanners.rows import Rows
 from scanners.table import MarketTable
