@@ -18,7 +18,7 @@ from marketdata.payloads import UnknownPiece
 from marketdata.providers.registry import wire_format
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.processor.admission import UNKNOWN_SYMBOL
+from scanners.processor.symbol_rows import UNKNOWN_SYMBOL
 
 PIECES: Final = 1_000
 BYTES_PER_TICK: Final = 256 * 1024

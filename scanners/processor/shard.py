@@ -24,10 +24,9 @@ from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants
-from scanners.processor.admission import UNKNOWN_SYMBOL, Admission
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.outcome import Outcome
-from scanners.processor.reference import ReferenceData, ReferenceInUse
+from scanners.processor.symbol_rows import UNKNOWN_SYMBOL, Admission, ReferenceData, ReferenceInUse
 from scanners.processor.tick import CheckpointParts, Ticks, check_producer
 from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
 from scanners.rows import Rows
@@ -94,7 +93,7 @@ class ShardProcessor:
         """Continue from a stored state. To be called before any batch is applied.
 
         `known` are the symbols of the reference data. Rows of other symbols are taken up to the limit of
-        `admission`.
+        `symbol_rows`.
 
         Raises:
             ContentError: a block was made by another producer.

@@ -18,8 +18,8 @@ from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingDay
 from scanners.analysis.contract import Emission
-from scanners.processor.admission import Admission, within_bounds
 from scanners.processor.outcome import SetAside
+from scanners.processor.symbol_rows import Admission, within_bounds
 from scanners.rows import Rows
 from scanners.table import MarketTable
 

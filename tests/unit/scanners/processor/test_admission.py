@@ -12,7 +12,8 @@ from marketdata.reference.waiting import EVENTS
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import decode_tape
 from marketdata.transport.queues import QueueName
-from scanners.processor.admission import (
+from scanners.processor.shard import ShardProcessor
+from scanners.processor.symbol_rows import (
     MARKET_ROWS,
     MAX_REFUSED_STORED,
     NEWCOMER_ROWS,
@@ -20,7 +21,6 @@ from scanners.processor.admission import (
     Admission,
     rows_for_unknown,
 )
-from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.table import MarketTable
