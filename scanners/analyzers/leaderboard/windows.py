@@ -22,74 +22,13 @@ import numpy as np
 
 from marketdata.codec import Lines
 from marketdata.payloads import Column
-from marketdata.schema import ColumnInfo, Unit
-from marketdata.schema.boards import MOVERS, TOP_VOLUME, at
 from marketdata.units import MS_PER_MINUTE
 from scanners.analysis import bars as bar
 from scanners.analysis.contract import MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
+from scanners.analyzers.leaderboard.columns import CHANGE_COLUMNS, RELATIVE_VOLUME_COLUMNS, VOLUME_COLUMNS
 from scanners.rows import Rows
 from scanners.table import MarketTable
-
-CHANGE_COLUMNS: Final = MappingProxyType({1: "pct_change_1m", 5: "pct_change_5m", 15: "pct_change_15m"})
-VOLUME_COLUMNS: Final = MappingProxyType({1: "volume_1m", 5: "volume_5m"})
-RELATIVE_VOLUME_COLUMNS: Final = MappingProxyType({1: "relative_volume_1m", 5: "relative_volume_5m"})
-"""Minutes of the window -> name of the column."""
-
-_BOARDS_OF: Final = {
-    "pct_change_5m": at(90, *MOVERS),
-    "volume_5m": at(90, TOP_VOLUME),
-    "relative_volume_5m": at(95, TOP_VOLUME),
-}
-
-
-def _minutes(count: int) -> str:
-    return "last minute" if count == 1 else f"last {count} minutes"
-
-
-COLUMNS: Final = (
-    *(
-        ColumnInfo(
-            name,
-            f"{count} min %",
-            Unit.PERCENT,
-            f"Change over the {_minutes(count)}",
-            definition=f"`100 x (close - base close) / base close` over a {count}-minute window; absent "
-            "without a base",
-            signed=True,
-            boards=_BOARDS_OF.get(name, {}),
-        )
-        for count, name in CHANGE_COLUMNS.items()
-    ),
-    *(
-        ColumnInfo(
-            name,
-            f"{count} min volume",
-            Unit.SHARES,
-            f"Shares traded in the {_minutes(count)}",
-            short=f"{count} min vol",
-            definition=f"`accumulated_volume - base accumulated volume` over a {count}-minute window, at "
-            "least 0; without a base, `accumulated_volume` less what it was before the earliest bar of "
-            "the day: what has been seen of the window",
-            boards=_BOARDS_OF.get(name, {}),
-        )
-        for count, name in VOLUME_COLUMNS.items()
-    ),
-    *(
-        ColumnInfo(
-            name,
-            f"{count} min relative volume",
-            Unit.RATIO,
-            f"Volume of the {_minutes(count)} as a multiple of what is usual at this time",
-            short=f"{count} min RV",
-            definition=f"`volume_{count}m / (avg_volume x share of the window)`, where the share of the "
-            "window is the volume curve at the newest bar's end less the curve at the window's "
-            "beginning",
-            boards=_BOARDS_OF.get(name, {}),
-        )
-        for count, name in RELATIVE_VOLUME_COLUMNS.items()
-    ),
-)
 
 MINUTES: Final = 16
 """How many minutes have private columns of their own: the 15 of the longest window, and one before it."""
