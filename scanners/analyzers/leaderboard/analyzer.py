@@ -146,7 +146,7 @@ def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 def _derive_ratios(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
     """Compute the day's volume relative to a usual day, to what is usual by this time, and to the float."""
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
-    usual = average * phase.usual_share(table["end_timestamp"][rows])
+    usual = average * windows.usual_share(phase, table["end_timestamp"][rows])
     table["relative_volume"][rows] = quotient(volume, average)
     table["relative_volume_at_time"][rows] = quotient(volume, usual)
     table["float_rotation"][rows] = quotient(volume, table["free_float"][rows])

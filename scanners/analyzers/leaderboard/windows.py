@@ -66,7 +66,7 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
     """Compute the columns of all windows for these rows. Each window ends with the row's newest bar."""
     end, close = table["end_timestamp"][rows], table["close"][rows]
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
-    seen_from, share = table.private_columns[_EARLIEST_GROUP].values[1, rows], phase.usual_share(end)
+    seen_from, share = table.private_columns[_EARLIEST_GROUP].values[1, rows], usual_share(phase, end)
     begins = np.array([_minute_start(end) - (minutes - 1) * MS_PER_MINUTE for minutes in CHANGE_COLUMNS])
     base_closes, base_volumes = _bases(table, rows, begins)
     for index, (minutes, change_column) in enumerate(CHANGE_COLUMNS.items()):
@@ -74,9 +74,19 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
         if minutes in VOLUME_COLUMNS:
             base_volume = base_volumes[index]
             traded = np.maximum(volume - np.where(np.isnan(base_volume), seen_from, base_volume), 0)
-            usual = average * (share - phase.usual_share(begins[index]))
+            usual = average * (share - usual_share(phase, begins[index]))
             table[VOLUME_COLUMNS[minutes]][rows] = traded
             table[RELATIVE_VOLUME_COLUMNS[minutes]][rows] = quotient(traded, usual)
+
+
+def usual_share(phase: MarketPhase, times_ms: Column) -> Column:
+    """The share of the day's volume that is usually traded by these times, 0 to 1.
+
+    Absent without a curve, and on a day that closes early, because the curve is of full days.
+    """
+    if phase.volume_curve is None or phase.day.is_early_close:
+        return np.full(len(times_ms), np.nan)
+    return phase.volume_curve.share_at((times_ms - phase.day.day_start_ms) / MS_PER_MINUTE)
 
 
 def _bases(table: MarketTable, rows: Rows, begins: Lines) -> tuple[Lines, Lines]:
