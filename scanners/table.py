@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.codec import SymbolColumn
 from marketdata.issues import is_test_issue
 from marketdata.kernels.arrays import Codes
 from marketdata.kernels.json_text import NO_CODE
 from marketdata.kernels.symbols import UNKNOWN, enter, find
 from marketdata.payloads import Column, RowBlock
-from marketdata.symbols import SymbolColumn
 from scanners.rows import Rows
 from scanners.tape import Tapes
 
