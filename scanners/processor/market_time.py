@@ -1,7 +1,7 @@
 """The market's time, which starts days and sessions. It follows the events, limited by the feed time.
 
 Every event has two times. Its event time is the exchange's, and may be wrong. The *feed time* of its batch is
-what the clock of the provider's feed said when the event arrived (`marketdata.feed_clock`). No event can be
+what the clock of the provider's feed said when the event arrived (`marketdata.feeds`). No event can be
 later than that. So a later event time is refused, and no event moves the market's time beyond its feed time.
 A wrong time of one event, symbol or frame cannot start a day or session too early.
 """
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.feed_clock import AHEAD_TOLERANCE_MS
+from marketdata.feeds import AHEAD_TOLERANCE_MS
 from marketdata.trading_calendar import CalendarRangeError, TradingCalendar
 from scanners.analysis.contract import MarketPhase
 from scanners.analysis.vectors import Instants

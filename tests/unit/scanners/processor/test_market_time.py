@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.feed_clock import AHEAD_TOLERANCE_MS
+from marketdata.feeds import AHEAD_TOLERANCE_MS
 from marketdata.store.shard_state import Checkpoint
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
