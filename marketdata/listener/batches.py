@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from marketdata.feeds import Frame
-from marketdata.listener.ledger import Ledger
+from marketdata.listener.publishing import Ledger
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing

@@ -1,18 +1,21 @@
-"""Publishes batches to the broker: retries while they are young, and drops them when they expire."""
+"""Publishes batches to the broker: retries while they are young, and drops them when they expire.
+
+The `Ledger` counts what happened to every received event: published, in flight or dropped.
+"""
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.errors import PublishersBlocked, TransportUnavailable
-from marketdata.listener.ledger import Ledger
-from marketdata.listener.wanted import BrokerState
+from marketdata.listener.wanted import BrokerState, ListenerCounters
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
+from marketdata.providers.base import BufferCounts
 from marketdata.runtime.backoff import Backoff
 from marketdata.transport.base import Batch, Transport
 from marketdata.units import NS_PER_MS
@@ -24,6 +27,60 @@ MAX_WAITING_GROUPS: Final = 2
 PROBE_SECONDS: Final = 1.0
 
 log = get_logger(__name__)
+
+
+class Ledger:
+    """Counts the events of batches from routing until the broker accepts them. For one event loop."""
+
+    def __init__(self) -> None:
+        self._routed = 0
+        self._published = 0
+        self._in_flight = 0
+        self._batches_in_flight = 0
+        self._dropped: Counter[str] = Counter()
+
+    def counters(self, buffer: BufferCounts) -> ListenerCounters:
+        """The counts at this moment, together with those of the provider's buffer."""
+        dropped = self._dropped + Counter(buffer.events_dropped)
+        return ListenerCounters(
+            frames_received=buffer.frames_received,
+            frames_routed=buffer.frames_taken,
+            frames_dropped=buffer.frames_dropped,
+            frames_waiting=buffer.frames_waiting,
+            events_received=self._routed + sum(buffer.events_dropped.values()),
+            events_published=self._published,
+            events_in_flight=self._in_flight,
+            events_dropped=dict(dropped),
+        )
+
+    def routed(self, batches: Collection[Batch]) -> None:
+        """Count batches as routed and in flight."""
+        events = _events_in(batches)
+        self._routed += events
+        self._change_in_flight(len(batches), events)
+
+    def published(self, batches: Collection[Batch]) -> None:
+        """Count batches that the broker accepted."""
+        events = _events_in(batches)
+        self._published += events
+        self._change_in_flight(-len(batches), -events)
+        metrics.LISTENER_PUBLISHED.inc(len(batches))
+        metrics.LISTENER_PUBLISHED_EVENTS.inc(events)
+
+    def dropped(self, batches: Collection[Batch], reason: str) -> int:
+        """Count batches that will never be published. Returns the number of their events."""
+        events = _events_in(batches)
+        self._dropped[reason] += events
+        self._change_in_flight(-len(batches), -events)
+        metrics.LISTENER_DROPPED.labels(reason=reason).inc(len(batches))
+        metrics.LISTENER_DROPPED_EVENTS.labels(reason=reason).inc(events)
+        return events
+
+    def _change_in_flight(self, batches: int, events: int) -> None:
+        self._batches_in_flight += batches
+        self._in_flight += events
+        metrics.LISTENER_PENDING.set(self._batches_in_flight)
+        metrics.LISTENER_PENDING_EVENTS.set(self._in_flight)
 
 
 class Publishing:
@@ -156,3 +213,7 @@ class Publishing:
     def _note_success(self) -> None:
         self._backoff.reset()
         self.failure, self.broker = "", BrokerState.OK
+
+
+def _events_in(batches: Collection[Batch]) -> int:
+    return sum(batch.event_count for batch in batches)

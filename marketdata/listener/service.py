@@ -7,12 +7,11 @@ from typing import Final
 from marketdata.clock import Clock, SystemClock
 from marketdata.feeds import FeedTarget, Frame
 from marketdata.listener.batches import BatchMaker
-from marketdata.listener.ledger import Ledger, ListenerCounters
-from marketdata.listener.publishing import Publishing
+from marketdata.listener.publishing import Ledger, Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.role import connection_role
 from marketdata.listener.steering import SteeredListener
-from marketdata.listener.wanted import ListenerWanted
+from marketdata.listener.wanted import ListenerCounters, ListenerWanted
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import Provider, ProviderState
 from marketdata.runtime.backoff import Backoff

@@ -18,7 +18,7 @@ from marketdata.errors import ConfigurationError
 from marketdata.events import HaltSign, TradeRule
 from marketdata.feeds import FeedTarget, Frame
 from marketdata.listener.batches import BatchMaker
-from marketdata.listener.ledger import Ledger
+from marketdata.listener.publishing import Ledger
 from marketdata.observability.tracing import Tracing
 from marketdata.providers import _template, registry
 from marketdata.providers.base import Provider, ProviderState

@@ -12,7 +12,7 @@ from marketdata.errors import TopologyMismatch
 from marketdata.feeds import FeedTarget, Frame, StatusEvent
 from marketdata.listener import Listener, publishing, service
 from marketdata.listener.batches import BatchMaker
-from marketdata.listener.ledger import Ledger
+from marketdata.listener.publishing import Ledger
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import (
     RECENT_SECONDS,
