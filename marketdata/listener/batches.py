@@ -1,16 +1,22 @@
-"""Routes frames into batches, and numbers and counts these. No I/O."""
+"""Takes the provider's frames, and makes numbered batches of their events to be published."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from marketdata.feeds import Frame
-from marketdata.listener.publishing import Ledger
+from marketdata.listener.publishing import Ledger, Publishing
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
-from marketdata.providers.base import Provider
+from marketdata.providers.base import Provider, RoutedFrames
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
+
+# A group has a fixed cost (up to ten batches to make and publish). Frames that arrive within this time share
+# it.
+GATHER_SECONDS: Final = 0.01
 
 log = get_logger(__name__)
 
@@ -35,28 +41,45 @@ class BatchMaker:
         self._batches_of = {queue: metrics.LISTENER_BATCHES.labels(queue=queue) for queue in QueueName}
         self._log = RateLimitedLog(log)
 
-    def batches(self, frames: Sequence[Frame]) -> Sequence[Batch]:
-        """One batch for each (queue, shard) that has events in the frames."""
-        with self._tracing.span("listener.route", frames=len(frames)):
-            routed = self._provider.route(frames, self._shard_count)
-            self._count_set_aside(routed.set_aside)
-            received_ns = min(frame.received_ns for frame in frames)
-            traceparent = self._tracing.traceparent()
-            batches = [
-                Batch(
-                    format=self._provider.format,
-                    queue=part.queue,
-                    shard=part.shard,
-                    source=self._source,
-                    sequence=self._next_sequence(part.queue, part.shard),
-                    received_ns=received_ns,
-                    feed_time_ms=routed.feed_time_ms,
-                    event_count=part.event_count,
-                    body=part.body,
-                    trace_context=traceparent,
-                )
-                for part in routed.parts
-            ]
+    async def run(
+        self, publishing: Publishing, *, on_frames: Callable[[Sequence[Frame]], object] | None = None
+    ) -> None:
+        """Put groups of batches to be published until the provider has ended and all its frames are taken.
+
+        `on_frames` is called with each group of frames before they are routed.
+        """
+        while frames := await self._provider.frames():
+            if on_frames is not None:
+                on_frames(frames)
+            with self._tracing.span("listener.route", frames=len(frames)):
+                routed = self._provider.route(frames, self._shard_count)
+                batches = self.batches(frames, routed)
+            if batches:
+                await publishing.put(batches)
+            if not self._provider.counts.frames_waiting:
+                await asyncio.sleep(GATHER_SECONDS)
+        await publishing.finish()
+
+    def batches(self, frames: Sequence[Frame], routed: RoutedFrames) -> Sequence[Batch]:
+        """One batch for each (queue, shard) that has events in the frames. They count as routed."""
+        self._count_set_aside(routed.set_aside)
+        received_ns = min(frame.received_ns for frame in frames)
+        traceparent = self._tracing.traceparent()
+        batches = [
+            Batch(
+                format=self._provider.format,
+                queue=part.queue,
+                shard=part.shard,
+                source=self._source,
+                sequence=self._next_sequence(part.queue, part.shard),
+                received_ns=received_ns,
+                feed_time_ms=routed.feed_time_ms,
+                event_count=part.event_count,
+                body=part.body,
+                trace_context=traceparent,
+            )
+            for part in routed.parts
+        ]
         for batch in batches:
             self._events_of[batch.queue].inc(batch.event_count)
             self._batches_of[batch.queue].inc()

@@ -93,7 +93,7 @@ async def batches_of(provider: Provider, frames: int) -> list[Batch]:
         while frames > 0:
             taken = await provider.frames()
             frames -= len(taken)
-            batches += maker.batches(taken)
+            batches += maker.batches(taken, provider.route(taken, 1))
     return batches
 
 

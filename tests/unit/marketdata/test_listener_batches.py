@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import pytest
 
@@ -134,8 +134,14 @@ def events_of(batches: Iterable[Batch]) -> list[object]:
     return [event for batch in batches for event in json.loads(batch.body)]
 
 
+def maker_of(provider: FakeProvider, ledger: Ledger) -> Callable[[Sequence[Frame]], Sequence[Batch]]:
+    """A function that makes batches of frames which the provider has routed."""
+    maker = BatchMaker(provider, SHARDS, "listener:1", Tracing(), ledger)
+    return lambda frames: maker.batches(frames, provider.route(frames, SHARDS))
+
+
 def make_batches(*frames: Frame) -> Sequence[Batch]:
-    return BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing(), Ledger()).batches(frames)
+    return maker_of(FakeProvider(), Ledger())(frames)
 
 
 def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> None:
@@ -152,11 +158,11 @@ def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> Non
 
 
 def test_batches_are_numbered_from_one_in_each_queue_and_shard() -> None:
-    maker = BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing(), Ledger())
+    made_of = maker_of(FakeProvider(), Ledger())
     frame = Frame(batch_body([trade_wire("IBM"), quote_wire("IBM")]), received_ns=1)
     only_trade = Frame(batch_body([trade_wire("IBM")]), received_ns=1)
 
-    made = [*maker.batches([frame]), *maker.batches([only_trade]), *maker.batches([frame])]
+    made = [*made_of([frame]), *made_of([only_trade]), *made_of([frame])]
 
     by_queue = {queue: [b.sequence for b in made if b.queue is queue] for queue in QueueName}
     assert by_queue[QueueName.TRADES] == [1, 2, 3]
@@ -249,8 +255,9 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
 
     rig.clock.advance(1)
     rig.provider.report = ConnectionReport(newest_received_ns=rig.clock.time_ns())
-    batches = BatchMaker(rig.provider, SHARDS, "listener:1", Tracing(), ledger)
-    batches.batches([Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())])
+    maker_of(rig.provider, ledger)(
+        [Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())]
+    )
     assert (told().since_ms, told().recent_events) == (began_ms, 2)
     assert told().newest_received_ms == rig.clock.time_ns() // 1_000_000
 
