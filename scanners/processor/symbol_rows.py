@@ -44,78 +44,6 @@ def rows_for_unknown(known: AbstractSet[str]) -> int:
     return max(NEWCOMER_ROWS, MARKET_ROWS - len(known))
 
 
-class Admission:
-    """Gives rows to symbols, and counts the events of the symbols that it refused.
-
-    The number of counts is limited: when there are too many, the symbols with the fewest events are removed.
-    So a symbol with many events keeps its count, however many others appear.
-    """
-
-    def __init__(self) -> None:
-        self._unknown_rows: int | None = None
-        self._refused: Counter[str] = Counter()
-        self._is_changed = False
-        self._day_has_begun = False
-
-    def rows(self, table: MarketTable, symbols: Sequence[str], known: AbstractSet[str]) -> tuple[Rows, bool]:
-        """The row of each symbol, or `UNKNOWN` if it was refused, and whether all symbols have a row."""
-        rows, all_found = table.find(symbols)
-        if all_found:
-            return rows, True
-        new = Counter([symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist()])
-        if self._unknown_rows is None:
-            self._unknown_rows = sum(symbol not in known for symbol in table.symbols)
-        free_rows = max(0, rows_for_unknown(known) - self._unknown_rows)
-        unknown = [symbol for symbol in new if symbol not in known]
-        refused = set(unknown[free_rows:])
-        self._unknown_rows += len(unknown) - len(refused)
-        self._refuse({symbol: new[symbol] for symbol in unknown[free_rows:]})
-        table.rows([symbol for symbol in new if symbol not in refused])
-        return table.find(symbols)
-
-    def recount(self) -> None:
-        """Count the rows of unknown symbols again, because the rows or the known symbols have changed."""
-        self._unknown_rows = None
-
-    def start_day(self) -> None:
-        """Forget the symbols refused on the day before. The next tick removes the rows of that day."""
-        self._is_changed = bool(self._refused)
-        self._refused.clear()
-        self._day_has_begun = True
-
-    def rows_to_keep(self, table: MarketTable, known: AbstractSet[str]) -> Rows:
-        """The rows that the present tick keeps: all, except in the first tick of a day.
-
-        That tick keeps the symbols that have reference data or an event of the new day. It removes the other
-        rows. They were kept until then because their last changes of the day before were not published yet.
-        """
-        if not self._day_has_begun:
-            return np.arange(len(table))
-        self._day_has_begun = False
-        is_known = np.array([symbol in known for symbol in table.symbols], dtype=np.bool_)
-        return np.flatnonzero(is_known | ~np.isnan(table[RECEIVED_COLUMN]))
-
-    def store_anew(self) -> None:
-        """The cache may have lost which symbols were refused."""
-        self._is_changed = bool(self._refused)
-
-    def refused(self) -> dict[str, int] | None:
-        """The refused symbols with the most events of the day, most first; None if nothing changed."""
-        return dict(self._refused.most_common(MAX_REFUSED_STORED)) if self._is_changed else None
-
-    def confirm(self) -> None:
-        """The refused symbols are stored."""
-        self._is_changed = False
-
-    def _refuse(self, events: dict[str, int]) -> None:
-        if not events:
-            return
-        self._refused.update(events)
-        self._is_changed = True
-        if len(self._refused) > 2 * _MAX_REFUSED_COUNTED:
-            self._refused = Counter(dict(self._refused.most_common(_MAX_REFUSED_COUNTED)))
-
-
 class ReferenceData:
     """A reference block, indexed by symbol, and the volume curve that came with it.
 
@@ -225,6 +153,86 @@ class ReferenceInUse:
     def _use(self, reference: ReferenceData) -> None:
         self._current, self._waiting = reference, None
         self.refill()
+
+
+class Admission:
+    """Gives rows to symbols, and counts the events of the symbols that it refused.
+
+    The number of counts is limited: when there are too many, the symbols with the fewest events are removed.
+    So a symbol with many events keeps its count, however many others appear.
+    """
+
+    def __init__(self) -> None:
+        self._unknown_rows: int | None = None
+        self._refused: Counter[str] = Counter()
+        self._is_changed = False
+        self._day_has_begun = False
+
+    def rows(
+        self, table: MarketTable, symbols: Sequence[str], reference: ReferenceInUse, day: TradingDay | None
+    ) -> tuple[Rows, bool]:
+        """The row of each symbol, or `UNKNOWN` if it was refused, and whether all symbols have a row.
+
+        All rows have their reference data for this day afterwards.
+        """
+        reference.fill(table, day)
+        rows, all_found = table.find(symbols)
+        if all_found:
+            return rows, True
+        known = reference.symbols
+        new = Counter([symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist()])
+        if self._unknown_rows is None:
+            self._unknown_rows = sum(symbol not in known for symbol in table.symbols)
+        free_rows = max(0, rows_for_unknown(known) - self._unknown_rows)
+        unknown = [symbol for symbol in new if symbol not in known]
+        refused = set(unknown[free_rows:])
+        self._unknown_rows += len(unknown) - len(refused)
+        self._refuse({symbol: new[symbol] for symbol in unknown[free_rows:]})
+        table.rows([symbol for symbol in new if symbol not in refused])
+        reference.fill(table, day)
+        return table.find(symbols)
+
+    def recount(self) -> None:
+        """Count the rows of unknown symbols again, because the rows or the known symbols have changed."""
+        self._unknown_rows = None
+
+    def start_day(self) -> None:
+        """Forget the symbols refused on the day before. The next tick removes the rows of that day."""
+        self._is_changed = bool(self._refused)
+        self._refused.clear()
+        self._day_has_begun = True
+
+    def rows_to_keep(self, table: MarketTable, known: AbstractSet[str]) -> Rows:
+        """The rows that the present tick keeps: all, except in the first tick of a day.
+
+        That tick keeps the symbols that have reference data or an event of the new day. It removes the other
+        rows. They were kept until then because their last changes of the day before were not published yet.
+        """
+        if not self._day_has_begun:
+            return np.arange(len(table))
+        self._day_has_begun = False
+        is_known = np.array([symbol in known for symbol in table.symbols], dtype=np.bool_)
+        return np.flatnonzero(is_known | ~np.isnan(table[RECEIVED_COLUMN]))
+
+    def store_anew(self) -> None:
+        """The cache may have lost which symbols were refused."""
+        self._is_changed = bool(self._refused)
+
+    def refused(self) -> dict[str, int] | None:
+        """The refused symbols with the most events of the day, most first; None if nothing changed."""
+        return dict(self._refused.most_common(MAX_REFUSED_STORED)) if self._is_changed else None
+
+    def confirm(self) -> None:
+        """The refused symbols are stored."""
+        self._is_changed = False
+
+    def _refuse(self, events: dict[str, int]) -> None:
+        if not events:
+            return
+        self._refused.update(events)
+        self._is_changed = True
+        if len(self._refused) > 2 * _MAX_REFUSED_COUNTED:
+            self._refused = Counter(dict(self._refused.most_common(_MAX_REFUSED_COUNTED)))
 
 
 def within_bounds(whole: RowBlock, known: AbstractSet[str]) -> RowBlock:
