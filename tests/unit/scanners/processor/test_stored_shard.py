@@ -11,8 +11,8 @@ from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import TapeWrites
 from marketdata.transport.queues import QueueName
+from scanners.processor.owner import StoredShard
 from scanners.processor.shard import ShardProcessor
-from scanners.processor.stored_shard import StoredShard
 from scanners.registry import routes
 from scanners.tape import storing
 from tests.support.builders import aggregate_wire, batch, calendar_of, new_york_ms, trade_wire
