@@ -7,10 +7,9 @@ broker is slow, frames stay in the buffer and form larger batches later. While i
 drained: the oldest frames are dropped, and batches older than the queues' TTL are not published. Every event
 is accounted for (`Ledger`).
 
-`service` connects the parts. `batches` has the first task; `publishing` has the second, which sends batches
-to the broker, and has the `Ledger`. `role` is the lease that only one listener holds. `steering` follows the
-state that operators want (`wanted`); `report` builds the record of the actual state. `feed_recorder` holds
-the same role, and records the feed to disk instead of filling queues.
+`service` connects the parts. `batches` has the two tasks and the `Ledger`. `role` is the lease that only one
+listener holds. `steering` follows the state that operators want (`wanted`); `report` builds the record of the
+actual state. `feed_recorder` holds the same role, and records the feed to disk instead of filling queues.
 """
 
 from marketdata.listener.service import Listener

@@ -6,8 +6,7 @@ from typing import Final
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.feeds import FeedTarget, Frame
-from marketdata.listener.batches import BatchMaker
-from marketdata.listener.publishing import Ledger, Publishing
+from marketdata.listener.batches import BatchMaker, Ledger, Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.role import connection_role
 from marketdata.listener.steering import SteeredListener

@@ -17,8 +17,7 @@ from aiohttp.test_utils import TestServer
 from marketdata.errors import ConfigurationError
 from marketdata.events import HaltSign, TradeRule
 from marketdata.feeds import FeedTarget, Frame
-from marketdata.listener.batches import BatchMaker
-from marketdata.listener.publishing import Ledger
+from marketdata.listener.batches import BatchMaker, Ledger
 from marketdata.observability.tracing import Tracing
 from marketdata.providers import _template, registry
 from marketdata.providers.base import Provider, ProviderState

@@ -10,9 +10,8 @@ import pytest
 
 from marketdata.errors import TopologyMismatch
 from marketdata.feeds import FeedTarget, Frame, StatusEvent
-from marketdata.listener import Listener, publishing, service
-from marketdata.listener.batches import BatchMaker
-from marketdata.listener.publishing import Ledger
+from marketdata.listener import Listener, batches, service
+from marketdata.listener.batches import BatchMaker, Ledger, Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import (
     RECENT_SECONDS,
@@ -222,7 +221,7 @@ async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Li
 async def test_a_broker_that_is_back_is_found_well_although_nothing_is_published(
     rig: ListenerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "PROBE_SECONDS", 0.02)
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.broker.go_away()
@@ -239,9 +238,7 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
 ) -> None:
     ledger, transport = Ledger(), MemoryTransport(shard_count=SHARDS)
     backoff = Backoff(initial_seconds=0.01, maximum_seconds=0.02)
-    queue = publishing.Publishing(
-        transport, ledger, ttl_ms=TTL_MS, clock=rig.clock, tracing=Tracing(), backoff=backoff
-    )
+    queue = Publishing(transport, ledger, ttl_ms=TTL_MS, clock=rig.clock, tracing=Tracing(), backoff=backoff)
     reporter = Reporter(rig.provider, ledger, queue, source="listener:1", clock=rig.clock)
     wanted = ListenerWanted(running=True, feed="RealTime", market="stocks", subscriptions=("T.*",))
 
@@ -291,7 +288,7 @@ async def test_a_batch_that_outlived_the_queues_is_dropped_and_counted_not_publi
 async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more(
     rig: ListenerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "PROBE_SECONDS", 0.02)
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.broker.go_away()
