@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from marketdata.feed_clock import FeedClock
 from marketdata.feeds import Frame
 from marketdata.payloads import RowBlock
 from marketdata.providers.base import Routing
+from marketdata.providers.buffered import FeedClock
 from marketdata.providers.registry import DEFAULT_PROVIDER, wire_format
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import BOARDS, Board

@@ -1,6 +1,6 @@
 """Decodes the bodies of batches to events and to columns. Bad content never raises an error."""
 
-from marketdata.codec.columns import ColumnDecoder, EventColumns
+from marketdata.codec.columns import ColumnDecoder, EventColumns, SymbolColumn
 from marketdata.codec.events import (
     DecodedBatch,
     EventDecoder,
@@ -23,5 +23,6 @@ __all__ = [
     "RejectReason",
     "Rejected",
     "Remainder",
+    "SymbolColumn",
     "newest_unknown",
 ]

@@ -5,12 +5,11 @@ makes one batch for each (queue, shard) that received events. These batches are 
 publishes the groups: all that are ready go to the broker together, while at most two more wait. While the
 broker is slow, frames stay in the buffer and form larger batches later. While it is away, the socket is still
 drained: the oldest frames are dropped, and batches older than the queues' TTL are not published. Every event
-is accounted for (`ledger`).
+is accounted for (`Ledger`).
 
-`service` connects the parts. `batches` routes frames; `publishing` sends batches to the broker. `role` is the
-lease that only one listener holds. `steering` follows the state that operators want (`wanted`); `report`
-builds the record of the actual state. `feed_recorder` holds the same role, and records the feed to disk
-instead of filling queues.
+`service` connects the parts. `batches` has the two tasks and the `Ledger`. `role` is the lease that only one
+listener holds. `steering` follows the state that operators want (`wanted`); `report` builds the record of the
+actual state. `feed_recorder` holds the same role, and records the feed to disk instead of filling queues.
 """
 
 from marketdata.listener.service import Listener

@@ -3,8 +3,7 @@
 from collections import deque
 
 from marketdata.clock import Clock
-from marketdata.listener.ledger import Ledger
-from marketdata.listener.publishing import Publishing
+from marketdata.listener.batches import Ledger, Publishing
 from marketdata.listener.wanted import RECENT_SECONDS, ListenerActual, ListenerWanted
 from marketdata.providers.base import Provider, ProviderState
 from marketdata.units import NS_PER_MS

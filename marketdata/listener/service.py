@@ -6,13 +6,11 @@ from typing import Final
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.feeds import ConnectionTarget, Frame
-from marketdata.listener.batches import BatchMaker
-from marketdata.listener.ledger import Ledger, ListenerCounters
-from marketdata.listener.publishing import Publishing
+from marketdata.listener.batches import BatchMaker, Ledger, Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.role import connection_role
 from marketdata.listener.steering import SteeredListener
-from marketdata.listener.wanted import ListenerWanted
+from marketdata.listener.wanted import ListenerCounters, ListenerWanted
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
@@ -24,9 +22,6 @@ from marketdata.transport.monitor import QueueMonitor
 from marketdata.transport.queues import DEFAULT_TTL_MS
 
 DRAIN_SECONDS: Final = 3.0
-# A group has a fixed cost (up to ten batches to make and publish). Frames that arrive within this time share
-# it.
-GATHER_SECONDS: Final = 0.01
 # In these states the listener is ready: either events flow, or none are expected.
 READY_STATES: Final = frozenset({ProviderState.LIVE, ProviderState.MARKET_CLOSED})
 
@@ -121,7 +116,9 @@ class Listener:
         async with asyncio.TaskGroup() as tasks:
             steering = tasks.create_task(self._steering.run(), name="steering")
             publishing = tasks.create_task(self._publishing.run(), name="publish")
-            batching = tasks.create_task(self._make_groups(), name="batch")
+            batching = tasks.create_task(
+                self._batch_maker.run(self._publishing, on_frames=self._on_frames), name="batch"
+            )
             observing = tasks.create_task(QueueMonitor(self._transport).run(ending), name="queue depths")
             await self._provider.run(ending)
             await end(steering, observing)
@@ -129,13 +126,3 @@ class Listener:
             await end(*late)
         self._publishing.give_up("stopping")
         self._provider.discard("stopping")
-
-    async def _make_groups(self) -> None:
-        while frames := await self._provider.frames():
-            if self._on_frames is not None:
-                self._on_frames(frames)
-            if batches := self._batch_maker.batches(frames):
-                await self._publishing.put(batches)
-            if not self._provider.counts.frames_waiting:
-                await asyncio.sleep(GATHER_SECONDS)
-        await self._publishing.finish()

@@ -4,14 +4,13 @@ Both are JSON in the cache. Neither holds a secret: API keys and broker addresse
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
 
 from marketdata.errors import ContentError
 from marketdata.feeds import ConnectionTarget
-from marketdata.listener.ledger import ListenerCounters
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
 from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
 
@@ -56,6 +55,35 @@ class BrokerState(enum.StrEnum):
     OK = "ok"
     BLOCKED = "blocked"
     AWAY = "away"
+
+
+class ListenerCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """All counts since the start of the process, taken at one instant.
+
+    An event counts as received when its frame is routed or dropped; until then its frame counts as waiting.
+    A frame that is not an array of objects counts as the events that went to the queue `unknown`. Statuses
+    are not events.
+    """
+
+    frames_received: int
+    frames_routed: int
+    frames_dropped: int
+    frames_waiting: int
+    events_received: int
+    events_published: int
+    events_in_flight: int
+    events_dropped: Mapping[str, int]
+
+    @property
+    def unaccounted_events(self) -> int:
+        """Received events that no other count explains. Anything but 0 is a bug."""
+        explained = self.events_published + self.events_in_flight + sum(self.events_dropped.values())
+        return self.events_received - explained
+
+    @property
+    def unaccounted_frames(self) -> int:
+        """Received frames that no other count explains. Anything but 0 is a bug."""
+        return self.frames_received - self.frames_routed - self.frames_dropped - self.frames_waiting
 
 
 class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The common part of providers: a bounded buffer of frames, and the state that other modules read.
+"""The common part of providers: a bounded buffer of frames, the feed's clock, and the state for others.
 
 The buffer lies between the socket, which must never wait, and the listener.
 """
@@ -7,11 +7,11 @@ import abc
 import asyncio
 import functools
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from marketdata.clock import Clock, SystemClock
-from marketdata.feeds import ConnectionTarget, Frame, StatusEvent
+from marketdata.feeds import DECLARATION_LIFE_NS, ConnectionTarget, Frame, StatusEvent, declared_time_ms
 from marketdata.observability import metrics
 from marketdata.providers.base import (
     BufferCounts,
@@ -116,6 +116,46 @@ class FrameBuffer:
         self._events_dropped[reason] += events
         metrics.PROVIDER_FRAMES_DROPPED.labels(reason=reason).inc(frames)
         metrics.PROVIDER_EVENTS_DROPPED.labels(reason=reason).inc(events)
+
+
+class FeedClock:
+    """The feed's own clock: the current time at the source of the events. No event can be later.
+
+    The time of a live feed is the received time, less its minimum delay `delay_ms`. `may_declare`: whether
+    the feed may declare its own time (`marketdata.feeds`). Only a feed at an address that the operator has
+    set may; a provider's own feeds are live, so their declarations do not count. Until it declares one, it
+    counts as live.
+    """
+
+    def __init__(self, *, delay_ms: int = 0, may_declare: bool = False) -> None:
+        self._delay_ms = delay_ms
+        self._may_declare = may_declare
+        self._declared_ms: int | None = None
+        self._declared_at_ns: int | None = None
+
+    def apply_declarations(self, statuses: Iterable[StatusEvent]) -> list[StatusEvent]:
+        """Apply the declarations among some statuses. Returns all other statuses.
+
+        A declaration holds from the next received frame on. One that is not allowed or not readable is
+        returned.
+        """
+        others = []
+        for event in statuses:
+            declared_ms = declared_time_ms(event) if self._may_declare else None
+            if declared_ms is None:
+                others.append(event)
+            else:
+                self._declared_ms, self._declared_at_ns = declared_ms, None
+        return others
+
+    def feed_time_ms(self, received_ns: int) -> int:
+        """The feed's time (epoch milliseconds) for a frame that was received at `received_ns` (epoch)."""
+        if self._declared_ms is not None:
+            if self._declared_at_ns is None:
+                self._declared_at_ns = received_ns
+            if received_ns - self._declared_at_ns <= DECLARATION_LIFE_NS:
+                return self._declared_ms
+        return received_ns // NS_PER_MS - self._delay_ms
 
 
 class BufferedProvider(abc.ABC):

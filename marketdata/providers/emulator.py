@@ -114,7 +114,7 @@ class ProtocolServer(Protocol):
         """
 
     def declare_clock(self, now_ms: int) -> None:
-        """Send the feed time (`marketdata.feed_clock`) to all subscribers, before the events up to it."""
+        """Send the feed time (`marketdata.feeds`) to all subscribers, before the events up to it."""
 
 
 class MarketServer(ProtocolServer, Protocol):

@@ -1,7 +1,6 @@
-"""The clock of a recorded feed: see `marketdata.feed_clock`."""
+"""The clock of a recorded feed: see `marketdata.feeds`."""
 
-from marketdata.feed_clock import AHEAD_TOLERANCE_MS
-from marketdata.feeds import Frame
+from marketdata.feeds import AHEAD_TOLERANCE_MS, Frame
 from marketdata.recording.frames import FrameReader
 from marketdata.units import NS_PER_MS
 

@@ -53,4 +53,4 @@ class FrameReader(Protocol):
         """Whether the frame may hold a status. A cheap check: True may be wrong, False is certain."""
 
     def declared_ms(self, data: str | bytes) -> int | None:
-        """The time that the feed declares in a frame (epoch milliseconds): see `marketdata.feed_clock`."""
+        """The time that the feed declares in a frame (epoch milliseconds): see `marketdata.feeds`."""

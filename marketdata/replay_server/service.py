@@ -8,8 +8,7 @@ import msgspec
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import ConfigurationError
-from marketdata.feed_clock import DECLARED_EVERY_MS
-from marketdata.feeds import Frame
+from marketdata.feeds import DECLARED_EVERY_MS, Frame
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.providers.emulator import (

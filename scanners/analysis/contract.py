@@ -5,14 +5,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
-import numpy as np
 
 from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.schema import ColumnInfo, RowView, Stream, SymbolList, names
 from marketdata.trading_calendar import TradingDay
-from marketdata.units import MS_PER_MINUTE
 from scanners.analysis.vectors import Instants
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -35,15 +33,6 @@ class MarketPhase(msgspec.Struct, frozen=True):
     def open_reset_ms(self) -> int:
         """The time from which "since open" counts: the start of the day; from 09:30 on the regular open."""
         return self.day.regular_open_ms if self.regular_session_reached else self.day.day_start_ms
-
-    def usual_share(self, times_ms: Column) -> Column:
-        """The share of the day's volume that is usually traded by these times, 0 to 1.
-
-        Absent without a curve, and on a day that closes early, because the curve is of full days.
-        """
-        if self.volume_curve is None or self.day.is_early_close:
-            return np.full(len(times_ms), np.nan)
-        return self.volume_curve.share_at((times_ms - self.day.day_start_ms) / MS_PER_MINUTE)
 
 
 class EventGroup(msgspec.Struct, frozen=True):

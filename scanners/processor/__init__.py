@@ -1,16 +1,17 @@
 """A processor applies the events of its shards to their tables, stores the result and announces it.
 
 `service` runs the shards of a process. For each an `owner` waits for its `turn`, moves batches from the
-queues into the shard, and acknowledges them once a tick is stored; `stored_shard` is the shard's state in the
-cache. `dependencies` reports the failures that keep an owner from its work. `outcome` counts the events that
-were applied, ignored and rejected, and detects by that whether the listener's clock is behind.
+queues into the shard, stores its ticks in the cache, and then acknowledges the batches. `dependencies`
+reports the failures that keep an owner from its work. `outcome` counts the events that were applied, ignored
+and rejected, keeps the pieces that were set aside, and detects by the counts whether the listener's clock is
+behind.
 
 `shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
-present day (with `clock_dispute` where clocks differ), `admission` which symbols get a row, and `reference`
-has the reference data of the rows.
+present day, also where clocks differ. `symbol_rows` decides which symbols get a row, and fills the reference
+data into the rows.
 
-`tick` makes the ticks of a shard. A tick has the rows, the emissions of analyzers, the pieces that were
-`set_aside` because they were not understood, and the due parts of the `checkpoint`.
+`tick` makes the ticks of a shard. A tick has the rows, the emissions of analyzers, the pieces that were set
+aside because they were not understood, and the due parts of the checkpoint.
 """
 
 from scanners.processor.service import Processor

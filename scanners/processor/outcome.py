@@ -1,17 +1,27 @@
-"""Counts the events that were applied, ignored or rejected, reports them, and compares the clocks by them."""
+"""What became of the events: how many were applied, ignored or rejected, and the pieces that were set aside.
 
-from collections import Counter
-from collections.abc import Mapping
+The counts also show whether the listener's clock is behind.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from marketdata.clock import Clock
+from marketdata.codec import Rejected, RejectReason
+from marketdata.errors import ContentError
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.payloads import UnknownPiece
+from marketdata.providers.registry import wire_format
+from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.processor.admission import UNKNOWN_SYMBOL
+from scanners.processor.symbol_rows import UNKNOWN_SYMBOL
 
+PIECES: Final = 1_000
+BYTES_PER_TICK: Final = 256 * 1024
 PERIOD_NS: Final = 10_000_000_000
 CLOCK_IS_BEHIND: Final = (
     "most events are stamped ahead of the feed's clock and are refused: "
@@ -67,6 +77,46 @@ class OutcomeReporter:
         for reason, count in outcome.rejected.items():
             metrics.PROCESSOR_REJECTED.labels(reason).inc(count)
             self._limited_log.warning("events set aside", reason=reason, shard=self._shard, events=count)
+
+
+class SetAside:
+    """The newest pieces that a shard's processor did not understand, until a tick stores them.
+
+    At most 1,000 pieces of 4 KiB wait, however many arrive.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: deque[UnknownPiece] = deque(maxlen=PIECES)
+
+    def add_batch(self, batch: Batch) -> int:
+        """Keep the newest pieces of a batch of the unknown queue. Returns how many pieces it had."""
+        try:
+            count, newest = wire_format(batch.format).newest_unknown(batch.body, PIECES)
+        except ContentError:
+            count, newest = 1, [Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)]
+        self.add(newest, batch.received_ns)
+        return count
+
+    def add(self, rejected: Iterable[Rejected], received_ns: int) -> None:
+        """Keep pieces that were received at this time (epoch nanoseconds)."""
+        self._pieces.extend(
+            UnknownPiece.cut(each.raw, reason=each.reason.value, received_ns=received_ns) for each in rejected
+        )
+
+    def newest(self) -> Sequence[UnknownPiece]:
+        """As many of the newest pieces as a tick may store, oldest first."""
+        chosen: list[UnknownPiece] = []
+        size = 0
+        for piece in reversed(self._pieces):
+            size += len(piece.raw)
+            if size > BYTES_PER_TICK:
+                break
+            chosen.append(piece)
+        return chosen[::-1]
+
+    def clear(self) -> None:
+        """Forget the pieces: they are stored."""
+        self._pieces.clear()
 
 
 class ClockAgreement:

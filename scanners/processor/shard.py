@@ -24,12 +24,10 @@ from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
 from scanners.analysis.contract import EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants
-from scanners.processor.admission import UNKNOWN_SYMBOL, Admission
-from scanners.processor.checkpoint import CheckpointParts, check_producer
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.outcome import Outcome
-from scanners.processor.reference import ReferenceData, ReferenceInUse
-from scanners.processor.tick import Ticks
+from scanners.processor.symbol_rows import UNKNOWN_SYMBOL, Admission, ReferenceData, ReferenceInUse
+from scanners.processor.tick import CheckpointParts, Ticks, check_producer
 from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -96,7 +94,7 @@ class ShardProcessor:
         """Continue from a stored state. To be called before any batch is applied.
 
         `known` are the symbols of the reference data. Rows of other symbols are taken up to the limit of
-        `admission`.
+        `symbol_rows`.
 
         Raises:
             ContentError: a block was made by another producer.
@@ -140,6 +138,44 @@ class ShardProcessor:
         now: Present | None,
         outcome: Outcome,
     ) -> None:
+        """Apply batches of one queue and format: decode them, and let the analyzers process the events."""
+        events = self._decode(route, format_name, batches, outcome)
+        if events is None or not len(events.symbols):
+            return
+        values, symbols = events.values, events.symbols
+        times_ms = route.event_times_ms(values)
+        received_ns = np.repeat([batch.received_ns for batch in batches], events.counts)
+        advance = self._advance(times_ms, events, batches, now)
+        outcome.corrections += advance.corrected
+        self._reset(advance)
+        if not advance.current.all():
+            kept = np.flatnonzero(advance.current)
+            refused = {"ahead": advance.ahead, "other_day": len(symbols) - len(kept) - advance.ahead}
+            outcome.ignored.update({reason: count for reason, count in refused.items() if count})
+            values, symbols = values[:, kept], symbols.take(kept)
+            times_ms, received_ns = times_ms[kept], received_ns[kept]
+        phase = self._phase
+        if not len(symbols) or phase is None:
+            return
+        rows, all_admitted = self._admission.rows(self._table, symbols, self._reference, self._day)
+        if not all_admitted:
+            kept = np.flatnonzero(rows != UNKNOWN)
+            outcome.ignored[UNKNOWN_SYMBOL] += len(symbols) - len(kept)
+            values, symbols, rows = values[:, kept], symbols.take(kept), rows[kept]
+            times_ms, received_ns = times_ms[kept], received_ns[kept]
+            if not len(kept):
+                return
+        group = EventGroup(rows, times_ms, values)
+        for analyzer in route.analyzers:
+            for emission in analyzer.update(self._table, group, phase):
+                self._ticks.emissions.add(emission)
+        self._note_received(group.rows, received_ns, now)
+        outcome.applied[route.queue.value] += len(symbols)
+
+    def _decode(
+        self, route: Route, format_name: str, batches: Sequence[Batch], outcome: Outcome
+    ) -> EventColumns | None:
+        """The events of batches of one format; None if the format is unknown. Other pieces are set aside."""
         try:
             decoder = batch_decoder(format_name, route.queue, route.columns)
         except ContentError:
@@ -148,13 +184,12 @@ class ShardProcessor:
                 self._ticks.set_aside.add(
                     [Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)], batch.received_ns
                 )
-            return
+            return None
         events = decoder.decode([batch.body for batch in batches])
         for index, rejected in events.rejected.items():
             outcome.rejected.update(piece.reason.value for piece in rejected)
             self._ticks.set_aside.add(rejected, batches[index].received_ns)
-        if len(events.symbols):
-            self._analyse(route, events, batches, now, outcome)
+        return events
 
     def tick(self, published_ns: int) -> ShardTick:
         """Derive what follows from the changes, and return all that must be published now.
@@ -204,45 +239,6 @@ class ShardProcessor:
     @property
     def _day(self) -> TradingDay | None:
         return None if self._time.phase is None else self._time.phase.day
-
-    def _analyse(
-        self,
-        route: Route,
-        events: EventColumns,
-        batches: Sequence[Batch],
-        now: Present | None,
-        outcome: Outcome,
-    ) -> None:
-        values, symbols = events.values, events.symbols
-        times_ms = route.event_times_ms(values)
-        received_ns = np.repeat([batch.received_ns for batch in batches], events.counts)
-        advance = self._advance(times_ms, events, batches, now)
-        outcome.corrections += advance.corrected
-        self._reset(advance)
-        if not advance.current.all():
-            kept = np.flatnonzero(advance.current)
-            refused = {"ahead": advance.ahead, "other_day": len(symbols) - len(kept) - advance.ahead}
-            outcome.ignored.update({reason: count for reason, count in refused.items() if count})
-            values, symbols = values[:, kept], symbols.take(kept)
-            times_ms, received_ns = times_ms[kept], received_ns[kept]
-        phase = self._phase
-        if not len(symbols) or phase is None:
-            return
-        rows, all_admitted = self._admission.rows(self._table, symbols, self._reference.symbols)
-        if not all_admitted:
-            kept = np.flatnonzero(rows != UNKNOWN)
-            outcome.ignored[UNKNOWN_SYMBOL] += len(symbols) - len(kept)
-            values, symbols, rows = values[:, kept], symbols.take(kept), rows[kept]
-            times_ms, received_ns = times_ms[kept], received_ns[kept]
-            if not len(kept):
-                return
-        group = EventGroup(rows, times_ms, values)
-        self._reference.fill(self._table, self._day)
-        for analyzer in route.analyzers:
-            for emission in analyzer.update(self._table, group, phase):
-                self._ticks.emissions.add(emission)
-        self._note_received(group.rows, received_ns, now)
-        outcome.applied[route.queue.value] += len(symbols)
 
     def _note_received(self, rows: Rows, received_ns: NDArray[np.int64], now: Present | None) -> None:
         """Set received times. Only applied events count. The shard's time is never ahead of our clock."""

@@ -11,7 +11,7 @@ from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
-from scanners.processor.admission import MARKET_ROWS, UNKNOWN_SYMBOL
+from scanners.processor.symbol_rows import MARKET_ROWS, UNKNOWN_SYMBOL
 from tests.support.builders import (
     aggregate_wire,
     row_block,

@@ -17,8 +17,7 @@ from aiohttp.test_utils import TestServer
 from marketdata.errors import ConfigurationError
 from marketdata.events import HaltSign, TradeRule
 from marketdata.feeds import ConnectionTarget, Frame
-from marketdata.listener.batches import BatchMaker
-from marketdata.listener.ledger import Ledger
+from marketdata.listener.batches import BatchMaker, Ledger
 from marketdata.observability.tracing import Tracing
 from marketdata.providers import _template, registry
 from marketdata.providers.base import Provider, ProviderState
@@ -93,7 +92,7 @@ async def batches_of(provider: Provider, frames: int) -> list[Batch]:
         while frames > 0:
             taken = await provider.frames()
             frames -= len(taken)
-            batches += maker.batches(taken)
+            batches += maker.batches(taken, provider.route(taken, 1))
     return batches
 
 

@@ -15,8 +15,8 @@ from massive.websocket.models import EquityAgg, EquityQuote, EquityTrade
 from websockets.exceptions import ConnectionClosedError
 
 from marketdata.errors import ConfigurationError
-from marketdata.feed_clock import CLOCK_STATUS, FeedClock
-from marketdata.feeds import StatusEvent
+from marketdata.feeds import CLOCK_STATUS, StatusEvent
+from marketdata.providers.buffered import FeedClock
 from marketdata.providers.emulator import EvictionPolicy, ProtocolSettings
 from marketdata.simulator.service import SimulatorService
 from tests.support.deadlines import eventually, scaled

@@ -18,7 +18,7 @@ from marketdata.providers.massive.emulator.hostile_events import (
 )
 from marketdata.synthetic_market.defects import Defect
 from marketdata.synthetic_market.scenarios import SCENARIOS
-from scanners.processor import admission
+from scanners.processor import symbol_rows
 from scanners.registry import routes, table_columns
 from tests.oracle.arrived_days import INSTANTS, ArrivedDay
 from tests.oracle.boards import BOARDS
@@ -71,7 +71,7 @@ def test_the_oracle_refuses_what_the_simulator_says_that_it_sent(day: ArrivedDay
 def test_a_hostile_day_comes_to_what_the_oracle_says_and_every_refused_thing_is_counted(
     day: ArrivedDay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "rows_for_unknown", lambda _known: UNKNOWN_ROWS)
+    monkeypatch.setattr(symbol_rows, "rows_for_unknown", lambda _known: UNKNOWN_ROWS)
     platform = Platform(SHARDS, calendar(), day.reference, random.Random(SEED))
     for index, arrived in enumerate(day.arrived):
         platform.receive(arrived)

@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from marketdata.clock import Clock
-from marketdata.feed_clock import FeedClock
 from marketdata.feeds import ConnectionTarget, StatusEvent
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.providers.base import ConnectionReport, FeedOutlook, ProviderState, ProviderStatus
-from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider, FrameBuffer
+from marketdata.providers.buffered import STOPPED_BY_OPERATOR, BufferedProvider, FeedClock, FrameBuffer
 from marketdata.providers.massive.configuration import (
     DELAY_ROOM_MS,
     MassiveConfiguration,

@@ -13,8 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from marketdata.clock import Clock
-from marketdata.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, declared_time_ms
-from marketdata.feeds import Frame, StatusEvent
+from marketdata.feeds import CLOCK_STATUS, DECLARATION_LIFE_NS, Frame, StatusEvent, declared_time_ms
 from marketdata.observability import metrics
 from marketdata.observability.foreign_text import TextFilter, filter_library_logger
 from marketdata.observability.logs import get_logger, route_library_logger

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from marketdata.codec import Rejected
-from marketdata.feed_clock import declared_time_ms
+from marketdata.feeds import declared_time_ms
 from marketdata.providers.base import EventRouter
 from marketdata.providers.massive.decoders import column_decoder, newest_set_aside
 from marketdata.providers.massive.framing import FrameRouter, mentions_status, statuses_of

@@ -14,8 +14,7 @@ from marketdata.transport.accounting import Intake
 from marketdata.transport.base import Batch, Delivery
 from marketdata.transport.queues import QueueName
 from marketdata.transport.rabbitmq.connection import Link
-from marketdata.transport.rabbitmq.messages import batch_of
-from marketdata.transport.rabbitmq.topology import Topology
+from marketdata.transport.rabbitmq.queues_and_messages import Topology, batch_of
 
 OWNERSHIP_VALID_SECONDS: Final = 1.0
 STANDBY_POLL_SECONDS: Final = 0.5

@@ -12,9 +12,8 @@ from marketdata.transport.accounting import Intake, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.rabbitmq.connection import Link
-from marketdata.transport.rabbitmq.messages import properties_of
+from marketdata.transport.rabbitmq.queues_and_messages import Topology, properties_of
 from marketdata.transport.rabbitmq.subscription import RabbitMQSubscription
-from marketdata.transport.rabbitmq.topology import Topology
 
 PUBLISHER_HEARTBEAT_SECONDS: Final = 10
 OWNER_HEARTBEAT_SECONDS: Final = 1

@@ -1,7 +1,7 @@
 """The columns that the leaderboards rank and show.
 
-`analyzer` keeps the newest bar and derives the changes. `opens` keeps the open prices that changes are
-measured from, `windows` the bars of the last minutes.
+`columns` declares them. `analyzer` keeps the newest bar and the open prices, and derives the changes.
+`windows` keeps the bars of the last minutes, and derives what follows from them.
 """
 
 from scanners.analyzers.leaderboard.analyzer import LeaderboardAnalyzer

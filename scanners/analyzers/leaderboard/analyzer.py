@@ -4,9 +4,9 @@ Aggregates have cumulative fields, so the newest bar is enough: the bar that end
 that starts last. A late bar changes nothing. A bar that is sent again (same start and end) replaces the one
 before.
 
-"Since open" compares with the open of the day's first bar from 04:00 New York on. From 09:30 on it compares
-with the official open, and until that is known with the open of the first bar that starts at 09:30 or later.
-docs/metrics.md defines every column.
+"Since open" compares with the *session open*: the open of the earliest bar since the last reset, which is at
+04:00 or 09:30 New York. After 09:30 it compares with the *official open* once that is known: a field of the
+bars from some time after 09:30 on. The newest bar that has it counts. docs/metrics.md defines every column.
 """
 
 from collections.abc import Sequence
@@ -14,131 +14,34 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
-from marketdata.schema import ColumnInfo, Unit, names
-from marketdata.schema.boards import ALL_BOARDS, GAPS, MOVERS, PRICE_BOARDS, at
-from scanners.analysis import bars
-from scanners.analysis.bars import BAR_COLUMNS, BAR_POSITIONS, END, START
+from marketdata.schema import names
+from scanners.analysis.bars import BAR_COLUMNS, BAR_POSITIONS, END, OFFICIAL_OPEN, OPEN, START
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
-from scanners.analyzers.leaderboard import opens, windows
+from scanners.analyzers.leaderboard import windows
+from scanners.analyzers.leaderboard.columns import COLUMNS, OPENS
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
-_CHANGES: Final = (
-    ColumnInfo(
-        "change",
-        "Change",
-        Unit.DOLLARS,
-        "Price less the previous day's close",
-        definition="`close - prev_day_close`",
-        signed=True,
-        boards=at(70, *PRICE_BOARDS),
-    ),
-    ColumnInfo(
-        "pct_change",
-        "Change %",
-        Unit.PERCENT,
-        "Change in percent of the previous day's close",
-        short="Chg %",
-        definition="`100 x change / prev_day_close`",
-        signed=True,
-        boards=at(30, *ALL_BOARDS),
-    ),
-    ColumnInfo(
-        "change_since_open",
-        "Change since open",
-        Unit.DOLLARS,
-        "Price less the day's official open",
-        short="Open chg",
-        definition="`close -` the official open, or, until that is known, the session open; absent when "
-        "the newest bar started before the last reset",
-        signed=True,
-        boards=at(170, *PRICE_BOARDS),
-    ),
-    ColumnInfo(
-        "pct_change_since_open",
-        "Change since open %",
-        Unit.PERCENT,
-        "Change in percent of the open",
-        short="Open %",
-        definition="`100 x change_since_open /` the same open",
-        signed=True,
-        boards=at(80, *PRICE_BOARDS),
-    ),
-    ColumnInfo(
-        "gap_pct",
-        "Gap %",
-        Unit.PERCENT,
-        "Opening in percent above or below the previous close",
-        definition="`100 x (opening - prev_day_close) / prev_day_close`, where *opening* is, once the "
-        "regular open is reached, the official open or, until that is known, the session open "
-        "(so it is absent until the symbol trades); before, `close`",
-        signed=True,
-        boards=at(40, *GAPS),
-    ),
-)
-_RATIOS: Final = (
-    ColumnInfo(
-        "relative_volume",
-        "Relative volume",
-        Unit.RATIO,
-        "Today's volume as a multiple of the average",
-        short="Rel vol",
-        definition="`accumulated_volume / avg_volume`, the naive ratio that existing clients know: small "
-        "in the morning by construction",
-        boards=at(50, *ALL_BOARDS),
-    ),
-    ColumnInfo(
-        "relative_volume_at_time",
-        "Relative volume now",
-        Unit.RATIO,
-        "Today's volume as a multiple of what is usual by this time of day",
-        short="RV now",
-        definition="`accumulated_volume / (avg_volume x share)`, where *share* is the volume curve at the "
-        "newest bar's end",
-        boards=at(100, *PRICE_BOARDS),
-    ),
-    ColumnInfo(
-        "float_rotation",
-        "Float rotation",
-        Unit.RATIO,
-        "How often the float was traded today",
-        short="Rotation",
-        definition="`accumulated_volume / free_float`",
-        boards=at(200, *PRICE_BOARDS),
-    ),
-)
-_VWAP_DISTANCE: Final = ColumnInfo(
-    "vwap_distance_pct",
-    "From VWAP %",
-    Unit.PERCENT,
-    "Price in percent above or below the VWAP",
-    short="VWAP %",
-    definition="`100 x (close - aggregate_vwap) / aggregate_vwap`",
-    signed=True,
-    boards=at(210, *MOVERS),
-)
+_OFFICIAL_GROUP: Final = "official_open"
+_END_POSITION: Final = 0
+_TIMES_OF_OFFICIAL: Final = ("end_timestamp", "start_timestamp")
+"""Times of the bar that has the official open, if it is not the newest bar. Nearly always it is."""
 
 
 class LeaderboardAnalyzer(Analyzer):
     """Second and minute aggregates to bars and changes. See `scanners.analysis.contract.Analyzer`."""
 
     name: Final = "leaderboard"
-    columns: Final = (
-        bars.PRICE,
-        *_CHANGES,
-        bars.DAY_VOLUME,
-        *_RATIOS,
-        bars.DAY_VWAP,
-        _VWAP_DISTANCE,
-        *windows.COLUMNS,
-        *opens.COLUMNS,
-        *bars.NEWEST_SECOND,
-    )
+    columns: Final = COLUMNS
     written_together: Final = BAR_COLUMNS
-    private_columns: Final = MappingProxyType({**opens.PRIVATE_COLUMNS, **windows.PRIVATE_COLUMNS})
+    private_columns: Final = MappingProxyType(
+        {_OFFICIAL_GROUP: _TIMES_OF_OFFICIAL, **windows.PRIVATE_COLUMNS}
+    )
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars.
@@ -149,8 +52,9 @@ class LeaderboardAnalyzer(Analyzer):
         rows, values = group.rows, group.values
         held = (table["end_timestamp"], table["start_timestamp"])
         newest = newest_per_row(rows, (values[END], values[START]), held)
-        opens.note(table, rows, values, newest, phase)
         windows.remember(table, rows, values)
+        _note_session_open(table, rows, values, phase)
+        _note_official_open(table, rows, values, newest, phase)
         table.write(table.columns(BAR_COLUMNS), rows[newest], values[BAR_POSITIONS, newest])
         return ()
 
@@ -162,7 +66,69 @@ class LeaderboardAnalyzer(Analyzer):
 
     def start_regular_session(self, table: MarketTable) -> None:
         """Begin changes since the open again. Volume, high and low of the pre-market are kept."""
-        table.clear(names(opens.COLUMNS))
+        table.clear(names(OPENS))
+
+
+def _note_session_open(table: MarketTable, rows: Rows, bars: EventMatrix, phase: MarketPhase) -> None:
+    """Keep the open of the earliest bar since the last reset. The same bar, sent again, replaces it."""
+    start = bars[START]
+    earlier = (start >= phase.open_reset_ms) & ~(start > table["session_open_timestamp"][rows])
+    if not earlier.any():
+        return
+    candidates = np.flatnonzero(earlier)
+    candidates = candidates[np.argsort(-start[candidates], kind="stable")]
+    table["session_open_price"][rows[candidates]] = bars[OPEN, candidates]
+    table["session_open_timestamp"][rows[candidates]] = start[candidates]
+    table.mark(rows[candidates])
+
+
+def _note_official_open(
+    table: MarketTable, rows: Rows, bars: EventMatrix, newest: Rows, phase: MarketPhase
+) -> None:
+    """Keep the official open of the newest bar that has one. A bar before the regular open has none.
+
+    `newest`: the indices of the bars that will be the newest of their symbols.
+    """
+    has_official = (bars[OFFICIAL_OPEN] > 0) & (bars[START] >= phase.day.regular_open_ms)
+    official = table["official_open_price"]
+    is_known = ~np.isnan(official[rows])
+    if not (has_official.any() or is_known.any()):
+        return
+    is_of_newest = np.isnan(table.private_columns[_OFFICIAL_GROUP].values[_END_POSITION, rows])
+    is_plain = has_official & is_known & is_of_newest
+    if not is_plain.all():
+        unclear = np.zeros(len(table), dtype=np.bool_)
+        unclear[rows[~is_plain]] = True
+        chosen = unclear[rows]
+        _compare(table, rows[chosen], bars[:, chosen], has_official[chosen])
+        newest = newest[~chosen[newest]]
+    official[rows[newest]] = bars[OFFICIAL_OPEN, newest]
+
+
+def _compare(table: MarketTable, rows: Rows, bars: EventMatrix, has_official: NDArray[np.bool_]) -> None:
+    """Compare all bars of symbols whose newest bar may not be the one with the official open."""
+    official, of_bar = table["official_open_price"], table.private_columns[_OFFICIAL_GROUP].values
+    distinct = np.unique(rows)
+    before = of_bar[:, distinct]
+    newest_bar = np.array([table["end_timestamp"], table["start_timestamp"]])
+    implied = distinct[np.isnan(before[_END_POSITION]) & ~np.isnan(official[distinct])]
+    of_bar[:, implied] = newest_bar[:, implied]
+    _keep_newest(of_bar, rows[has_official], bars[:, has_official], official)
+    _keep_newest(newest_bar, rows, bars)
+    is_of_newest = (of_bar[:, distinct] == newest_bar[:, distinct]).all(axis=0)
+    of_bar[:, distinct[is_of_newest]] = np.nan
+    table.mark(rows[has_official])
+    if not np.array_equal(before, of_bar[:, distinct], equal_nan=True):
+        table.private_columns[_OFFICIAL_GROUP].mark()
+
+
+def _keep_newest(held: EventMatrix, rows: Rows, bars: EventMatrix, official: Column | None = None) -> None:
+    """Put end and start of each row's newest bar into `held`, and its official open into `official`."""
+    keys = bars[[END, START]]
+    newest = newest_per_row(rows, (keys[0], keys[1]), (held[0], held[1]))
+    held[:, rows[newest]] = keys[:, newest]
+    if official is not None:
+        official[rows[newest]] = bars[OFFICIAL_OPEN, newest]
 
 
 def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
@@ -180,7 +146,7 @@ def _derive_changes(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
 def _derive_ratios(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
     """Compute the day's volume relative to a usual day, to what is usual by this time, and to the float."""
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
-    usual = average * phase.usual_share(table["end_timestamp"][rows])
+    usual = average * windows.usual_share(phase, table["end_timestamp"][rows])
     table["relative_volume"][rows] = quotient(volume, average)
     table["relative_volume_at_time"][rows] = quotient(volume, usual)
     table["float_rotation"][rows] = quotient(volume, table["free_float"][rows])

@@ -22,74 +22,13 @@ import numpy as np
 
 from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
-from marketdata.schema import ColumnInfo, Unit
-from marketdata.schema.boards import MOVERS, TOP_VOLUME, at
 from marketdata.units import MS_PER_MINUTE
 from scanners.analysis import bars as bar
 from scanners.analysis.contract import MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
+from scanners.analyzers.leaderboard.columns import CHANGE_COLUMNS, RELATIVE_VOLUME_COLUMNS, VOLUME_COLUMNS
 from scanners.rows import Rows
 from scanners.table import MarketTable
-
-CHANGE_COLUMNS: Final = MappingProxyType({1: "pct_change_1m", 5: "pct_change_5m", 15: "pct_change_15m"})
-VOLUME_COLUMNS: Final = MappingProxyType({1: "volume_1m", 5: "volume_5m"})
-RELATIVE_VOLUME_COLUMNS: Final = MappingProxyType({1: "relative_volume_1m", 5: "relative_volume_5m"})
-"""Minutes of the window -> name of the column."""
-
-_BOARDS_OF: Final = {
-    "pct_change_5m": at(90, *MOVERS),
-    "volume_5m": at(90, TOP_VOLUME),
-    "relative_volume_5m": at(95, TOP_VOLUME),
-}
-
-
-def _minutes(count: int) -> str:
-    return "last minute" if count == 1 else f"last {count} minutes"
-
-
-COLUMNS: Final = (
-    *(
-        ColumnInfo(
-            name,
-            f"{count} min %",
-            Unit.PERCENT,
-            f"Change over the {_minutes(count)}",
-            definition=f"`100 x (close - base close) / base close` over a {count}-minute window; absent "
-            "without a base",
-            signed=True,
-            boards=_BOARDS_OF.get(name, {}),
-        )
-        for count, name in CHANGE_COLUMNS.items()
-    ),
-    *(
-        ColumnInfo(
-            name,
-            f"{count} min volume",
-            Unit.SHARES,
-            f"Shares traded in the {_minutes(count)}",
-            short=f"{count} min vol",
-            definition=f"`accumulated_volume - base accumulated volume` over a {count}-minute window, at "
-            "least 0; without a base, `accumulated_volume` less what it was before the earliest bar of "
-            "the day: what has been seen of the window",
-            boards=_BOARDS_OF.get(name, {}),
-        )
-        for count, name in VOLUME_COLUMNS.items()
-    ),
-    *(
-        ColumnInfo(
-            name,
-            f"{count} min relative volume",
-            Unit.RATIO,
-            f"Volume of the {_minutes(count)} as a multiple of what is usual at this time",
-            short=f"{count} min RV",
-            definition=f"`volume_{count}m / (avg_volume x share of the window)`, where the share of the "
-            "window is the volume curve at the newest bar's end less the curve at the window's "
-            "beginning",
-            boards=_BOARDS_OF.get(name, {}),
-        )
-        for count, name in RELATIVE_VOLUME_COLUMNS.items()
-    ),
-)
 
 MINUTES: Final = 16
 """How many minutes have private columns of their own: the 15 of the longest window, and one before it."""
@@ -127,7 +66,7 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
     """Compute the columns of all windows for these rows. Each window ends with the row's newest bar."""
     end, close = table["end_timestamp"][rows], table["close"][rows]
     volume, average = table["accumulated_volume"][rows], table["avg_volume"][rows]
-    seen_from, share = table.private_columns[_EARLIEST_GROUP].values[1, rows], phase.usual_share(end)
+    seen_from, share = table.private_columns[_EARLIEST_GROUP].values[1, rows], usual_share(phase, end)
     begins = np.array([_minute_start(end) - (minutes - 1) * MS_PER_MINUTE for minutes in CHANGE_COLUMNS])
     base_closes, base_volumes = _bases(table, rows, begins)
     for index, (minutes, change_column) in enumerate(CHANGE_COLUMNS.items()):
@@ -135,9 +74,19 @@ def derive(table: MarketTable, rows: Rows, phase: MarketPhase) -> None:
         if minutes in VOLUME_COLUMNS:
             base_volume = base_volumes[index]
             traded = np.maximum(volume - np.where(np.isnan(base_volume), seen_from, base_volume), 0)
-            usual = average * (share - phase.usual_share(begins[index]))
+            usual = average * (share - usual_share(phase, begins[index]))
             table[VOLUME_COLUMNS[minutes]][rows] = traded
             table[RELATIVE_VOLUME_COLUMNS[minutes]][rows] = quotient(traded, usual)
+
+
+def usual_share(phase: MarketPhase, times_ms: Column) -> Column:
+    """The share of the day's volume that is usually traded by these times, 0 to 1.
+
+    Absent without a curve, and on a day that closes early, because the curve is of full days.
+    """
+    if phase.volume_curve is None or phase.day.is_early_close:
+        return np.full(len(times_ms), np.nan)
+    return phase.volume_curve.share_at((times_ms - phase.day.day_start_ms) / MS_PER_MINUTE)
 
 
 def _bases(table: MarketTable, rows: Rows, begins: EventMatrix) -> tuple[EventMatrix, EventMatrix]:

@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import pytest
 
 from marketdata.errors import TopologyMismatch
 from marketdata.feeds import ConnectionTarget, Frame, StatusEvent
-from marketdata.listener import Listener, publishing, service
-from marketdata.listener.batches import BatchMaker
-from marketdata.listener.ledger import Ledger
+from marketdata.listener import Listener, batches, service
+from marketdata.listener.batches import BatchMaker, Ledger, Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import (
     RECENT_SECONDS,
@@ -134,8 +133,14 @@ def events_of(batches: Iterable[Batch]) -> list[object]:
     return [event for batch in batches for event in json.loads(batch.body)]
 
 
+def maker_of(provider: FakeProvider, ledger: Ledger) -> Callable[[Sequence[Frame]], Sequence[Batch]]:
+    """A function that makes batches of frames which the provider has routed."""
+    maker = BatchMaker(provider, SHARDS, "listener:1", Tracing(), ledger)
+    return lambda frames: maker.batches(frames, provider.route(frames, SHARDS))
+
+
 def make_batches(*frames: Frame) -> Sequence[Batch]:
-    return BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing(), Ledger()).batches(frames)
+    return maker_of(FakeProvider(), Ledger())(frames)
 
 
 def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> None:
@@ -152,11 +157,11 @@ def test_frames_that_wait_together_become_one_batch_per_queue_and_shard() -> Non
 
 
 def test_batches_are_numbered_from_one_in_each_queue_and_shard() -> None:
-    maker = BatchMaker(FakeProvider(), SHARDS, "listener:1", Tracing(), Ledger())
+    made_of = maker_of(FakeProvider(), Ledger())
     frame = Frame(batch_body([trade_wire("IBM"), quote_wire("IBM")]), received_ns=1)
     only_trade = Frame(batch_body([trade_wire("IBM")]), received_ns=1)
 
-    made = [*maker.batches([frame]), *maker.batches([only_trade]), *maker.batches([frame])]
+    made = [*made_of([frame]), *made_of([only_trade]), *made_of([frame])]
 
     by_queue = {queue: [b.sequence for b in made if b.queue is queue] for queue in QueueName}
     assert by_queue[QueueName.TRADES] == [1, 2, 3]
@@ -216,7 +221,7 @@ async def test_a_broker_that_comes_back_in_time_gets_everything_in_order(rig: Li
 async def test_a_broker_that_is_back_is_found_well_although_nothing_is_published(
     rig: ListenerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "PROBE_SECONDS", 0.02)
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.broker.go_away()
@@ -233,9 +238,7 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
 ) -> None:
     ledger, transport = Ledger(), MemoryTransport(shard_count=SHARDS)
     backoff = Backoff(initial_seconds=0.01, maximum_seconds=0.02)
-    queue = publishing.Publishing(
-        transport, ledger, ttl_ms=TTL_MS, clock=rig.clock, tracing=Tracing(), backoff=backoff
-    )
+    queue = Publishing(transport, ledger, ttl_ms=TTL_MS, clock=rig.clock, tracing=Tracing(), backoff=backoff)
     reporter = Reporter(rig.provider, ledger, queue, source="listener:1", clock=rig.clock)
     wanted = ListenerWanted(running=True, feed="RealTime", market="stocks", subscriptions=("T.*",))
 
@@ -249,8 +252,9 @@ def test_the_record_tells_since_when_what_came_lately_and_whether_the_broker_tak
 
     rig.clock.advance(1)
     rig.provider.report = ConnectionReport(newest_received_ns=rig.clock.time_ns())
-    batches = BatchMaker(rig.provider, SHARDS, "listener:1", Tracing(), ledger)
-    batches.batches([Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())])
+    maker_of(rig.provider, ledger)(
+        [Frame(batch_body([trade_wire("IBM"), trade_wire("MSFT")]), rig.clock.time_ns())]
+    )
     assert (told().since_ms, told().recent_events) == (began_ms, 2)
     assert told().newest_received_ms == rig.clock.time_ns() // 1_000_000
 
@@ -284,7 +288,7 @@ async def test_a_batch_that_outlived_the_queues_is_dropped_and_counted_not_publi
 async def test_a_broker_that_comes_back_in_a_quiet_market_is_no_trouble_any_more(
     rig: ListenerRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "PROBE_SECONDS", 0.02)
     async with rig.running():
         await eventually(lambda: not rig.listener.unready(), 5)
         rig.broker.go_away()

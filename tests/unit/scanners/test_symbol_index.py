@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marketdata.kernels.symbols import UNKNOWN
-from scanners.symbol_index import SymbolIndex
+from scanners.table import SymbolIndex
 
 symbols = st.one_of(
     st.text(alphabet="ABCpLZ./-", min_size=1, max_size=12),

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from marketdata.listener.ledger import ListenerCounters
-from marketdata.listener.wanted import ListenerActual, ListenerWanted
+from marketdata.listener.wanted import ListenerActual, ListenerCounters, ListenerWanted
 from marketdata.providers.base import ProviderState
 
 COUNTERS = ListenerCounters(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from marketdata.feed_clock import CLOCK_STATUS
+from marketdata.feeds import CLOCK_STATUS
 from marketdata.providers.emulator import ApiKey, ProtocolSettings
 
 SERVED_CHANNELS: Final = frozenset({"A", "AM", "T", "Q", "LULD"})
@@ -81,7 +81,7 @@ def frame(events: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def clock_frame(now_ms: int) -> bytes:
-    """The frame by which a feed declares its own time (`marketdata.feed_clock`); epoch milliseconds."""
+    """The frame by which a feed declares its own time (`marketdata.feeds`); epoch milliseconds."""
     return frame([status(CLOCK_STATUS, str(now_ms))])
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from marketdata.feed_clock import CLOCK_STATUS, DECLARATION_LIFE_NS, FeedClock
-from marketdata.feeds import ConnectionTarget, StatusEvent
+from marketdata.feeds import CLOCK_STATUS, DECLARATION_LIFE_NS, ConnectionTarget, StatusEvent
+from marketdata.providers.buffered import FeedClock
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import DELAY_MS, DELAY_ROOM_MS, MassiveConfiguration
 

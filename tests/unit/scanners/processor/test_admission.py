@@ -12,15 +12,16 @@ from marketdata.reference.waiting import EVENTS
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import decode_tape
 from marketdata.transport.queues import QueueName
-from scanners.processor.admission import (
+from scanners.processor.shard import ShardProcessor
+from scanners.processor.symbol_rows import (
     MARKET_ROWS,
     MAX_REFUSED_STORED,
     NEWCOMER_ROWS,
     UNKNOWN_SYMBOL,
     Admission,
+    ReferenceInUse,
     rows_for_unknown,
 )
-from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.table import MarketTable
@@ -128,10 +129,10 @@ def test_who_was_refused_is_told_with_the_most_events_first(shard: ShardRig) -> 
 
 
 def test_a_busy_newcomer_is_not_crowded_out_of_the_count_by_any_number_of_others() -> None:
-    admission, table = Admission(), MarketTable(("close",))
+    admission, table, reference = Admission(), MarketTable(("close",)), ReferenceInUse()
     table.rows(INVENTED[:MARKET_ROWS])
     for first in range(MARKET_ROWS, len(INVENTED), 3_000):
-        admission.rows(table, [*INVENTED[first : first + 3_000], "IPO", "IPO"], frozenset())
+        admission.rows(table, [*INVENTED[first : first + 3_000], "IPO", "IPO"], reference, None)
     refused = admission.refused()
     assert refused is not None
     assert next(iter(refused.items())) == ("IPO", 2 * 8)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.units import NS_PER_MS
-from scanners.processor.clock_dispute import (
+from scanners.processor.market_time import (
     CLOCK_WAS_SET_NS,
     DISPUTE_NS,
     PATIENCE_NS,

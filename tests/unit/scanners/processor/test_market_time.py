@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.feed_clock import AHEAD_TOLERANCE_MS
+from marketdata.feeds import AHEAD_TOLERANCE_MS
 from marketdata.store.shard_state import Checkpoint
 from marketdata.trading_calendar import SessionHours
 from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
-from scanners.processor.clock_dispute import DISPUTE_NS
-from scanners.processor.market_time import Advance, MarketTime, Present
+from scanners.processor.market_time import DISPUTE_NS, Advance, MarketTime, Present
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, quote_wire

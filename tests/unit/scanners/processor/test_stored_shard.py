@@ -11,10 +11,10 @@ from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import TapeWrites
 from marketdata.transport.queues import QueueName
+from scanners.processor.owner import StoredShard
 from scanners.processor.shard import ShardProcessor
-from scanners.processor.stored_shard import StoredShard
 from scanners.registry import routes
-from scanners.tape import storing
+from scanners.tape import tapes
 from tests.support.builders import aggregate_wire, batch, calendar_of, new_york_ms, trade_wire
 
 SHARD: Final = 3
@@ -112,7 +112,7 @@ async def test_a_cache_that_lost_a_part_is_given_all_of_them_with_the_next_tick(
 async def test_too_much_of_the_tapes_for_one_transaction_goes_ahead_of_the_tick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(storing, "PORTION_BYTES", 0)
+    monkeypatch.setattr(tapes, "PORTION_BYTES", 0)
     shard = Published()
     tick = await shard.publish()
     portion, last = shard.publisher.stored

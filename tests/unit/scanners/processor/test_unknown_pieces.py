@@ -5,7 +5,7 @@ from typing import Final
 
 from marketdata.payloads import UNKNOWN_PIECE_BYTES, UnknownPiece
 from marketdata.transport.queues import QueueName
-from scanners.processor.set_aside import BYTES_PER_TICK, PIECES
+from scanners.processor.outcome import BYTES_PER_TICK, PIECES
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, batch_body, calendar_of, new_york_ms

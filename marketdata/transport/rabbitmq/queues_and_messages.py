@@ -1,15 +1,20 @@
-"""Names, arguments and declarations of the queues."""
+"""What RabbitMQ has of ours: the queues with their names and arguments, and batches as messages."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import aio_pika
+import msgspec
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
+from aiormq import spec
 
-from marketdata.errors import TopologyMismatch
-from marketdata.transport.base import QueueDepth
+from marketdata.errors import ContentError, TopologyMismatch
+from marketdata.transport.base import Batch, QueueDepth
 from marketdata.transport.queues import QueueLimits, QueueName
+
+Properties = spec.Basic.Properties
 
 _INEQUIVALENT: Final = re.compile(
     r"inequivalent arg '(?P<argument>[^']+)' for queue '(?P<queue>[^']+)'.*"
@@ -54,6 +59,58 @@ class Topology:
         except ChannelPreconditionFailed as error:
             raise TopologyMismatch(_explain(name, str(error))) from error
         return QueueDepth(queue=queue, shard=shard, batches=declared.declaration_result.message_count or 0)
+
+
+class _Headers(msgspec.Struct, frozen=True, kw_only=True):
+    """The headers of a message. Queue and shard are not among them: the queue's name gives them."""
+
+    format: str
+    source: str
+    sequence: int
+    received_ns: int
+    feed_time_ms: int
+    event_count: int
+    trace_context: str = ""
+
+
+def properties_of(batch: Batch) -> Properties:
+    """The message properties with the batch's headers. The message's body is the batch's body, unchanged."""
+    headers: Any = {
+        "format": batch.format,
+        "source": batch.source,
+        "sequence": batch.sequence,
+        "received_ns": batch.received_ns,
+        "feed_time_ms": batch.feed_time_ms,
+        "event_count": batch.event_count,
+        "trace_context": batch.trace_context,
+    }
+    return Properties(
+        headers=headers, content_type="application/json", delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT
+    )
+
+
+def batch_of(queue: QueueName, shard: int, body: bytes, headers: Mapping[str, Any]) -> Batch:
+    """The batch in a message that arrived in this queue.
+
+    Raises:
+        ContentError: reason `malformed_batch`; the message is not a batch.
+    """
+    try:
+        values = msgspec.convert(headers, _Headers)
+    except msgspec.ValidationError as error:
+        raise ContentError("malformed_batch", str(error)) from error
+    return Batch(
+        format=values.format,
+        queue=queue,
+        shard=shard,
+        source=values.source,
+        sequence=values.sequence,
+        received_ns=values.received_ns,
+        feed_time_ms=values.feed_time_ms,
+        event_count=values.event_count,
+        trace_context=values.trace_context,
+        body=body,
+    )
 
 
 def _explain(queue: str, refusal: str) -> str:
