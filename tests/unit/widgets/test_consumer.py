@@ -18,7 +18,7 @@ from tests.unit.widgets.fakes import MemorySink
 from tests.unit.widgets.hub.hub_rig import HubRig
 from widgets.consumers import Connections, WidgetConsumer, WidgetLimits
 from widgets.protocol import SUBPROTOCOL_V2
-from widgets.viewer import VIEWER_KEY
+from widgets.viewer import VIEWER_KEY, Follower
 from widgets.wire import SINK_EXTENSION
 
 
@@ -29,8 +29,8 @@ class Ada:
     username = "ada"
     permissions = frozenset({"boards", "status"})
 
-    async def wait_until_ended(self) -> None:
-        await asyncio.Event().wait()
+    def follow(self, follower: Follower) -> None:
+        """Nothing is reported: the login does not end."""
 
 
 class Door:
@@ -198,12 +198,12 @@ def tasks_of_connections() -> list[str]:
     return sorted(name for name in names if name.startswith(("WidgetConsumer", "AsgiSink", "Outbox")))
 
 
-async def test_a_connection_has_no_task_but_the_servers_and_the_one_that_waits_for_its_login(
+async def test_a_connection_has_no_task_but_the_servers(
     door: Door,
 ) -> None:
     async with door.client(sink := MemorySink()) as client:
         await say(client, type="subscribe", feeds=["status"])
         await say(client, type="ping", id=1)
         await eventually(lambda: len(sink.texts) == 2, 2.0)
-        assert tasks_of_connections() == ["WidgetConsumer", "WidgetConsumer._end_with"]
+        assert tasks_of_connections() == ["WidgetConsumer"]
     assert tasks_of_connections() == []
