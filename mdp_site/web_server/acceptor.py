@@ -20,8 +20,7 @@ _log = get_logger(__name__)
 
 
 class Acceptor:
-    """Listens on one socket, and gives each connection a new protocol. Has the interface of `asyncio.Server`
-    that uvicorn uses.
+    """Listens on one socket, and gives each connection a new protocol.
 
     Concurrency: made and used by the event loop's thread.
     """
@@ -36,14 +35,11 @@ class Acceptor:
         listening.listen(BACKLOG)
         self._resume()
 
-    def close(self) -> None:
-        """Accept no more. The caller closes the socket."""
+    async def end(self) -> None:
+        """Accept no more, and wait until accepted connections have their protocol."""
         self._loop.remove_reader(self._listening.fileno())
         if self._pause is not None:
             self._pause.cancel()
-
-    async def wait_closed(self) -> None:
-        """Wait until accepted connections have their protocol."""
         if self._opening:
             await asyncio.wait(self._opening)
 

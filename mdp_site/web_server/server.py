@@ -4,7 +4,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import uvicorn
 
@@ -19,9 +19,6 @@ from mdp_site.web_server.http_protocol import HttpProtocol
 from mdp_site.web_server.sockets import raise_descriptor_limit
 from mdp_site.web_server.websocket_protocol import WebSocketProtocol
 from mdp_site.web_settings import ServerLimits
-
-if TYPE_CHECKING:
-    import asyncio
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
 # Far above the limit of our protocol, so that the consumer can answer a message above that limit with
@@ -51,6 +48,7 @@ class WebServer(uvicorn.Server):
         access_log: bool = False,
     ) -> None:
         self.bounds: Final = ConnectionBounds(limits or ServerLimits(), trusted_proxies)
+        self._acceptors: list[Acceptor] = []
         super().__init__(
             WebServerConfig(
                 with_bounded_handshakes(application),
@@ -77,8 +75,15 @@ class WebServer(uvicorn.Server):
         if self.started:
             tune_garbage_collection()
             for each in sockets or ():
-                self.servers.append(cast("asyncio.Server", Acceptor(each, self._create_protocol)))
+                self._acceptors.append(Acceptor(each, self._create_protocol))
                 _log.info("serving", host=each.getsockname()[0], port=each.getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, and end all connections."""
+        for acceptor in self._acceptors:
+            await acceptor.end()
+        self._acceptors.clear()
+        await super().shutdown(sockets)
 
     def _create_protocol(self) -> HttpProtocol:
         return HttpProtocol(

@@ -117,7 +117,7 @@ class ServedLounge:
         return visits[number]
 
     def _serves(self) -> bool:
-        return self.server.started and bool(self.server.servers)
+        return bool(self.server._acceptors)  # a connection to find out would be one that a test counts
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
