@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.handlers.asgi import ASGIHandler
+from django.urls import re_path
 
-from mdp_site.accounts.entrance import WebSocketEntrance
+from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.logins import RECHECK_SECONDS
 from mdp_site.health import HUB_IN_SCOPE
 from mdp_site.steering import steered
@@ -29,11 +30,17 @@ def compose(
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
         await http({**scope, HUB_IN_SCOPE: service.hub}, receive, send)
 
+    elsewhere = re_path("", _no_socket)  # type: ignore[arg-type] # Django's types know views only
     application: Application = ProtocolTypeRouter(
         {
             "http": http_of_this_service,
-            "websocket": WebSocketEntrance(URLRouter(service.urlpatterns), recheck_seconds),
+            "websocket": WebSocketEntrance(URLRouter([*service.urlpatterns, elsewhere]), recheck_seconds),
             "lifespan": steered(service.lifespan),
         }
     )
     return application
+
+
+async def _no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket at a path that has none. Without it, the router's error would be a 500."""
+    await refuse(scope, receive, send, "no WebSocket at this path; accepted: /ws/")
