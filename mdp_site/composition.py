@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.handlers.asgi import ASGIHandler
+from django.urls import re_path
 
-from mdp_site.accounts.entrance import WebSocketEntrance
+from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.login_service import LoginService
 from mdp_site.health import HUB_IN_SCOPE
 from mdp_site.steering import steered
@@ -28,11 +29,17 @@ def compose(http: ASGIHandler, service: WidgetDataService, logins: LoginService 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
         await http({**scope, HUB_IN_SCOPE: service.hub}, receive, send)
 
+    elsewhere = re_path("", _no_socket)  # type: ignore[arg-type] # Django's types know views only
     application: Application = ProtocolTypeRouter(
         {
             "http": http_of_this_service,
-            "websocket": WebSocketEntrance(URLRouter(service.urlpatterns), logins),
+            "websocket": WebSocketEntrance(URLRouter([*service.urlpatterns, elsewhere]), logins),
             "lifespan": steered(logins.alongside(service.lifespan)),
         }
     )
     return application
+
+
+async def _no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket at a path that has none. Without it, the router's error would be a 500."""
+    await refuse(scope, receive, send, "no WebSocket at this path; accepted: /ws/")

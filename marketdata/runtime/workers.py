@@ -157,7 +157,7 @@ class WorkerPool:
     async def _metrics_of(self, http: aiohttp.ClientSession, name: str) -> bytes | None:
         try:
             async with http.get(self._url(name, "/metrics")) as answer:
-                return await answer.read()
+                return await answer.read() if answer.ok else None
         except (aiohttp.ClientError, TimeoutError):
             return None
 

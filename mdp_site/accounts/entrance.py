@@ -93,7 +93,7 @@ class WebSocketEntrance:
             standing = await self._standing(scope)
         except _Refused as refused:
             _note(scope, refused)
-            await _refuse(receive, send, scope, refused)
+            await refuse(scope, receive, send, str(refused), busy=refused.reason is _Reason.BUSY)
             return
         with self._logins.connection(standing) as login:
             viewer: Viewer = login
@@ -192,16 +192,16 @@ def _note(scope: Scope, refused: _Refused) -> None:
     note_refused_handshake(scope, reason=refused.reason.value, detail=refused.detail, user_id=refused.user_id)
 
 
-async def _refuse(receive: Receive, send: Send, scope: Scope, refused: _Refused) -> None:
-    """Answer the handshake with HTTP 403 or 503. The body has the reason, if the server can send a body."""
+async def refuse(scope: Scope, receive: Receive, send: Send, text: str, *, busy: bool = False) -> None:
+    """Answer the handshake with HTTP 403, or 503 if `busy`. The body has the text, if the server can send it."""
     await receive()  # the handshake itself, `websocket.connect`
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = f"{refused}\n".encode()
+    body = f"{text}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     status = HTTPStatus.FORBIDDEN
-    if refused.reason is _Reason.BUSY:
+    if busy:
         status = HTTPStatus.SERVICE_UNAVAILABLE
         headers.append((b"retry-after", str(random.randint(*RETRY_SECONDS)).encode()))  # noqa: S311 - spreads a load
     await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})

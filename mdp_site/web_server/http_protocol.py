@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot queue thousands of requests."""
+MOST_UNREAD_BYTES: Final = 65_536
+"""Beyond them reading pauses until the connection has its turn."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -37,6 +39,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, *args, **kwargs)
         self._bounds = config.bounds
         self.url = b""
+        self._turns = config.turns
+        self._has_turn = False
         self._unread = bytearray()
         self._head_bytes = 0  # since the last byte of a body: a request line, headers, trailers
         self._body_bytes = 0
@@ -65,7 +69,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Take input, if no request waits for the answer of an earlier one; else keep it and stop reading."""
         self._unset_keepalive_if_required()
         self._unread += data
-        self._work_off()
+        if len(self._unread) >= MOST_UNREAD_BYTES:
+            self.flow.hold(held=True)
+        self._work_off_in_turn()
 
     def pause_writing(self) -> None:
         """The client does not read its response."""
@@ -130,13 +136,19 @@ class HttpProtocol(HttpToolsProtocol):
         """The answer is complete: take the next request that waits."""
         super().on_response_complete()
         if self._unread and not self.transport.is_closing():
-            self.loop.call_soon(self._work_off)
+            self._work_off_in_turn()
         else:
             self.flow.hold(held=bool(self.pipeline))
 
     # --- Input ----------------------------------------------------------------------------------------------
 
+    def _work_off_in_turn(self) -> None:
+        if not self._has_turn:
+            self._has_turn = True
+            self._turns.add(self._work_off)
+
     def _work_off(self) -> None:
+        self._has_turn = False
         while self._unread and not self.pipeline and self._takes_input():
             piece = bytes(self._unread[:PIECE_BYTES])
             del self._unread[:PIECE_BYTES]

@@ -4,18 +4,19 @@ import signal
 import socket
 from collections.abc import Sequence
 from types import FrameType
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 
 from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.garbage_collection import tune_garbage_collection
+from mdp_site.web_server.acceptor import Acceptor
 from mdp_site.web_server.bounds import ConnectionBounds
 from mdp_site.web_server.config import WebServerConfig
 from mdp_site.web_server.entrance import Application, with_bounded_handshakes
 from mdp_site.web_server.http_protocol import HttpProtocol
-from mdp_site.web_server.sockets import BACKLOG, raise_descriptor_limit
+from mdp_site.web_server.sockets import raise_descriptor_limit
 from mdp_site.web_server.websocket_protocol import WebSocketProtocol
 from mdp_site.web_settings import ServerLimits
 
@@ -47,6 +48,7 @@ class WebServer(uvicorn.Server):
         access_log: bool = False,
     ) -> None:
         self.bounds: Final = ConnectionBounds(limits or ServerLimits(), trusted_proxies)
+        self._acceptors: list[Acceptor] = []
         super().__init__(
             WebServerConfig(
                 with_bounded_handshakes(application),
@@ -56,7 +58,6 @@ class WebServer(uvicorn.Server):
                 ws=WebSocketProtocol,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,  # the protocol class has its own
-                backlog=BACKLOG,
                 lifespan="on" if lifespan else "off",
                 log_config=None,
                 log_level="warning",  # at "info" it logs three entries for each WebSocket
@@ -70,11 +71,26 @@ class WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, log the addresses, and exclude all that was loaded from garbage collection."""
-        await super().startup(sockets)
+        await super().startup([])  # the application's start; it listens nowhere
         if self.started:
             tune_garbage_collection()
             for each in sockets or ():
+                self._acceptors.append(Acceptor(each, self._create_protocol))
                 _log.info("serving", host=each.getsockname()[0], port=each.getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, and end all connections."""
+        for acceptor in self._acceptors:
+            await acceptor.end()
+        self._acceptors.clear()
+        await super().shutdown(sockets)
+
+    def _create_protocol(self) -> HttpProtocol:
+        return HttpProtocol(
+            cast("WebServerConfig", self.config),
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
 
     def serve_until_stopped(self, sockets: list[socket.socket]) -> None:
         """Serve on listening sockets in the calling thread until a signal arrives. It closes the sockets.

@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 
 
 def bound_sockets(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
-    """Sockets with the addresses of the host. The server listens on them when the application is ready.
+    """Sockets with the addresses of the host. They listen when the application is ready.
 
     `shared`: other processes of this user may have the same addresses, and the kernel divides connections.
 

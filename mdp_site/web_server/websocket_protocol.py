@@ -25,6 +25,8 @@ from widgets.wire import SINK_EXTENSION
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot hold thousands of frames before a bound is checked."""
 CONTROL_FRAMES_REASON: Final = "stop: too many pings, pongs or fragments"
+SHUTDOWN_SECONDS: Final = 2.0
+"""Time for a client to read what waits and the close frame, when the server stops."""
 EARLIEST_PING: Final = 0.75
 """Of the interval: clients that connected together are not pinged together."""
 
@@ -198,6 +200,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self._abort_later()
 
+    def shutdown(self) -> None:
+        """The server stops. A client that reads nothing does not hold it up."""
+        super().shutdown()
+        if self.transport.get_write_buffer_size():
+            self._abort_later(SHUTDOWN_SECONDS)
+
     def keepalive_timeout(self) -> None:
         """The client has not answered a ping."""
         super().keepalive_timeout()
@@ -222,14 +230,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unread.clear()
         self.conn.parser.close()  # a suspended generator, which refers to `conn`
 
-    def _abort_later(self) -> None:
+    def _abort_later(self, seconds: float | None = None) -> None:
         """Give the client time to read the close frame. `connection_lost` cancels the timer.
 
         A transport that is only closed would wait for a client that reads nothing.
         """
         if self.close_timer is not None:
             self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+        self.close_timer = self.loop.call_later(seconds or self.close_timeout, self.transport.abort)
 
     def _cut_off(self, reason: Reason) -> None:
         self._bounds.cut_off(reason, self.peer or self.client)

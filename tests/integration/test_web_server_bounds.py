@@ -9,11 +9,14 @@ import pytest
 
 from mdp_site.web_server.reasons import Reason
 from mdp_site.web_settings import ServerLimits
-from tests.support.deadlines import eventually
+from tests.support.deadlines import eventually, eventually_sync
 from tests.support.raw_client import UPGRADE, RawClient
 from tests.support.watched import WITHIN_SECONDS, cut_off, watched
 from tests.support.web_server import Lounge, ServedLounge
 from widgets.wire import PreparedFrame
+
+OPEN_AT_THE_STOP = 200
+SERVICE_RESTART = 1012
 
 
 @pytest.fixture
@@ -150,3 +153,27 @@ async def test_handshakes_under_way_are_bounded_by_the_clients_address(proxies: 
             fourth = client(1)
             assert (await asyncio.to_thread(fourth.received)).startswith(b"HTTP/1.1 101")
     assert cut_off(Reason.ADDRESS_HANDSHAKES)
+
+
+# --- The end of the server
+
+
+def test_a_stop_closes_every_socket_with_1012_in_time_and_without_a_line_for_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with contextlib.ExitStack() as stack:
+        with caplog.at_level("INFO"), ServedLounge() as served:
+            clients = [stack.enter_context(RawClient(served.port)) for _ in range(OPEN_AT_THE_STOP)]
+            assert all(client.upgrade().startswith(b"HTTP/1.1 101") for client in clients)
+            stalled = stack.enter_context(RawClient(served.port, receive_buffer_bytes=8_192))
+            assert stalled.upgrade().startswith(b"HTTP/1.1 101")
+            visit = served.visit(OPEN_AT_THE_STOP)
+
+            def fill() -> bool:
+                visit.sink.write([PreparedFrame(bytes(20_000))])
+                return not visit.sink.writable
+
+            eventually_sync(lambda: served.call(fill), WITHIN_SECONDS)
+            caplog.clear()
+        assert all(client.rest()[2:4] == SERVICE_RESTART.to_bytes(2, "big") for client in clients)
+        assert len(caplog.records) < OPEN_AT_THE_STOP / 10
