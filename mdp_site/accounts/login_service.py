@@ -29,6 +29,7 @@ LOOK_SECONDS: Final = 4.0
 SPREAD: Final = 0.15
 """The queries of a look are spread over this part of the time to the next one, so that they stop nothing."""
 MOST_IN_A_QUERY: Final = 500
+STOP_SECONDS: Final = 2.0
 LAST_USED_SECONDS: Final = 60.0
 """The time of the last use of a token is stored at most this often."""
 
@@ -95,12 +96,19 @@ class LoginService:
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
 
     async def stop(self) -> None:
-        """End the tasks and the database connections. The time of the last use of tokens is stored first."""
+        """End the tasks and the database connections. The time of the last use of tokens is stored first.
+
+        A database that does not answer is not waited for longer than `STOP_SECONDS`.
+        """
         await end(*self._tasks)
         self._tasks.clear()
-        await self._store_uses()
-        await self._reading.close()
-        await self._writing.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._store_uses()
+                await self._reading.close()
+                await self._writing.close()
+        except TimeoutError:
+            _log.warning("logins not ended in time", reason="the database does not answer")
 
     def alongside(self, lifespan: Lifespan) -> Lifespan:
         """An ASGI lifespan at whose end this service stops."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from mdp_site.accounts import login_service, notices, roles
 from mdp_site.accounts.login_service import LoginService
@@ -330,6 +332,26 @@ async def test_the_use_of_a_token_is_stored_when_the_process_stops_at_once() -> 
         with contextlib.ExitStack() as connections:
             await open_connection(connections, service, login)
     assert (await sync_to_async(token_by)(login)).last_used_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_stops_in_bounded_time_while_the_database_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    login = await sync_to_async(token_of)(await make_user_async("ann"))
+    may_answer = threading.Event()
+    monkeypatch.setattr(login_service, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(login_service, "note_use", lambda *_: may_answer.wait())
+    service = LoginService(look_seconds=3_600.0)
+    with contextlib.ExitStack() as connections:
+        await open_connection(connections, service, login)
+    try:
+        with capture_logs() as lines:
+            await service.stop()
+        assert [line["event"] for line in lines] == ["logins not ended in time"]
+    finally:
+        may_answer.set()
+        await service.stop()
 
 
 @pytest.mark.django_db(transaction=True)
