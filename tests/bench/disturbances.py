@@ -28,6 +28,8 @@ KERNEL_KB_BUDGET: Final = 300
 PAUSE_SECONDS: Final = 5
 WATCHED_SECONDS: Final = 20
 PAGE_BYTES: Final = 4_096
+ESTABLISHED: Final = "01"
+"""State of a connection in /proc/net/tcp."""
 AFTERWARDS_SECONDS: Final = 10
 STOP_SECONDS: Final = 10
 FULL_SHARE: Final = 0.9
@@ -40,14 +42,14 @@ def stalled() -> Row:
     bad = int(clients * BAD_SHARE)
     with running_crowd("boards", 1) as crowd:
         _fill(crowd, clients - bad, {})
-        held, descriptors = kernel_bytes(), crowd.web.num_fds()
+        held, others = kernel_bytes(), connections_of(crowd.site.port)
         crowd.client.begin_window()
         began = time.monotonic()
         # They never read, so their kernel buffers stay as small as at the start. Buffers that have grown
         # would hold more, in the memory of the clients' machine.
         crowd.add_group(STALLED, BROWSERS, FEEDS, reads=False)
         came, _seconds = crowd.connect({STALLED: bad})
-        course = _until_cut(crowd, descriptors, held)
+        course = _until_cut(crowd, others, held)
         groups, seconds = crowd.client.report().groups, time.monotonic() - began
     stalling = came.groups[STALLED].open
     kernel_kb = course.most_bytes / 1000 / max(1, bad)
@@ -175,8 +177,8 @@ class _Course:
     cut_after_seconds: float
 
 
-def _until_cut(crowd: Crowd, descriptors: int, held: int) -> _Course:
-    """Watch the kernel's memory until the web process has only its former descriptors.
+def _until_cut(crowd: Crowd, others: int, held: int) -> _Course:
+    """Watch the kernel's memory until the web process has only its former connections.
 
     A client that does not read would not hear of its end.
     """
@@ -185,13 +187,19 @@ def _until_cut(crowd: Crowd, descriptors: int, held: int) -> _Course:
     while True:
         seconds = time.monotonic() - started
         history.append((seconds, kernel_bytes() - held))
-        if crowd.web.num_fds() <= descriptors or seconds > LONGEST_STALL_SECONDS:
+        if connections_of(crowd.site.port) <= others or seconds > LONGEST_STALL_SECONDS:
             break
         time.sleep(0.5)
     most = max(size for _at, size in history)
     full = next(at for at, size in history if size >= FULL_SHARE * most)
     cut_after = seconds if seconds <= LONGEST_STALL_SECONDS else float("inf")
     return _Course(most, full, cut_after)
+
+
+def connections_of(port: int) -> int:
+    """Established connections of a server on a port, by the kernel's own list."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == ESTABLISHED for line in lines)
 
 
 def kernel_bytes() -> int:
