@@ -85,14 +85,19 @@ class Crowd:
         """The web process."""
         return psutil.Process(self.site.pid)
 
-    def add_group(self, name: str, headers: str, feeds: Sequence[str]) -> None:
-        """Define a group of `BROWSERS` (sessions, compression) or `PROGRAMS` (tokens) on some feeds."""
+    def add_group(self, name: str, headers: str, feeds: Sequence[str], *, reads: bool = True) -> None:
+        """Define a group of `BROWSERS` (sessions, compression) or `PROGRAMS` (tokens) on some feeds.
+
+        If it does not read, its clients send their subscriptions, and read nothing after the handshake.
+        """
         port = self.site.port
         if headers == BROWSERS:
             requests = [handshake(port, browser_headers(port, login.session_key)) for login in self._logins]
         else:
             requests = [handshake(port, program_headers(login.token)) for login in self._logins]
-        self.client.add_group(name, requests, subscriptions(feeds), feeds=len(feeds))
+        self.client.add_group(name, requests, subscriptions(feeds), feeds=len(feeds) if reads else 0)
+        if not reads:
+            self.client.behave(name, "stall")
 
     def connect(
         self, counts: Mapping[str, int], *, per_second: float = CONNECTS_PER_SECOND
