@@ -37,8 +37,13 @@ LONGEST_CONNECT_SECONDS: Final = 150
 BYTES_PER_MB: Final = 1_000_000
 NO_PROVIDER: Final = "http://127.0.0.1:9/"
 """Nobody logs in during a measurement, so nothing answers there."""
-# Of the web process in all rows.
-SETTINGS: Final[Mapping[str, Any]] = {"MDQ_SHARDS": "1", "LOG_FORMAT": "json"}
+# Of the web process in all rows. Ten thousand clients come from four addresses.
+SETTINGS: Final[Mapping[str, Any]] = {
+    "MDQ_SHARDS": "1",
+    "LOG_FORMAT": "json",
+    "WEB_CONNECTIONS_PER_ADDRESS": "20000",
+    "WEB_HANDSHAKES_PER_ADDRESS": "20000",
+}
 FEWER_CLIENTS: Final = "BENCH_CLIENTS"
 """Environment variable: the most clients of a row, to try the rows on a small machine."""
 
