@@ -25,7 +25,7 @@ from widgets.wire import SINK_EXTENSION
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot hold thousands of frames before a bound is checked."""
 MOST_UNSENT_BYTES: Final = 16_384
-"""Beyond them, and what the kernel's buffer holds, a client does not read: its frames are merged from then on."""
+"""A client for which more waits, besides what the kernel holds, does not read: its frames are merged."""
 CONTROL_FRAMES_REASON: Final = "stop: too many pings, pongs or fragments"
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for a client to read what waits and the close frame, when the server stops."""

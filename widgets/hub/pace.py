@@ -5,7 +5,7 @@ from typing import Final
 LONGEST_PAUSE_SECONDS: Final = 1.0
 LONGEST_GATHERING_SECONDS: Final = 0.05
 REMEMBERED: Final = 0.9
-"""Of the cost of earlier walks, after one more. A walk with nothing to write must not hide what the next one costs."""
+"""Of the cost of earlier walks, after one more. One that writes nothing must not hide what the next costs."""
 
 
 class Pace:

@@ -6,18 +6,17 @@ from marketdata.clock import Clock
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import FASTEST_HZ
 
-
 CATCHING_UP: Final = 0.98
-"""Of its interval, what an early emission costs. Ticks that come at the fastest rate would otherwise never make up
-for a delay, such as that after the extra emissions of a reconnection to the cache."""
+"""Of its interval, what an early emission costs. Ticks at the fastest rate would otherwise never make up for a
+delay, such as that after the extra emissions of a reconnection to the cache."""
 
 
 class FeedPace:
     """Lets a stream emit at most `hz` times a second, on average.
 
     At the fastest rate an emission may be early by an interval, and the next one waits longer for it. With a
-    strict distance, one late tick would make all later emissions as late. While emissions are early, their rate
-    may be higher by 2 %.
+    strict distance, one late tick would make all later emissions as late. While emissions are early, their
+    rate may be higher by 2 %.
 
     A slower stream emits the first tick in each interval of the wall clock. So all web processes choose the
     same ticks, and a client finds its position again on another process.
