@@ -7,8 +7,8 @@ from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import FASTEST_HZ
 
 CATCHING_UP: Final = 0.98
-"""Of its interval, what an early emission costs. Ticks at the fastest rate would otherwise never make up for a
-delay, such as that after the extra emissions of a reconnection to the cache."""
+"""Of its interval, what an early emission costs. Otherwise ticks at the fastest rate would never make up for
+a delay, such as that after the extra emissions of a reconnection to the cache."""
 
 
 class FeedPace:
