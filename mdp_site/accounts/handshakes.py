@@ -12,6 +12,9 @@ MOST_IN_A_BATCH: Final = 200
 MOST_UNDER_WAY: Final = 2_000
 """Handshakes that may wait. A batch takes some ten milliseconds, so the last one waits less than a second."""
 ANSWER_SECONDS: Final = 10.0
+COLLECTING_SECONDS: Final = 0.02
+"""From one batch to the next one at least. A batch of one takes nearly as long as a batch of ten. So without
+the pause, some hundred handshakes a second would keep a core busy. A lone handshake does not wait."""
 
 Read: TypeAlias = Callable[[Collection[Credential]], Awaitable[Mapping[Credential, Standing]]]
 
@@ -39,6 +42,7 @@ class HandshakeQueue:
         self._under_way = 0
         self._waiting: dict[Credential, asyncio.Future[Standing | None]] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._next_at = 0.0  # time of the loop
 
     async def standing(self, credential: Credential) -> Standing | None:
         """The standing of a login; None if it is not valid.
@@ -66,7 +70,9 @@ class HandshakeQueue:
         return answer
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
+            await asyncio.sleep(max(0.0, self._next_at - loop.time()))
             batch = {credential: self._waiting.pop(credential) for credential in self._next_batch()}
             try:
                 found = await self._read(batch.keys())
@@ -78,6 +84,7 @@ class HandshakeQueue:
             else:
                 for credential, answer in batch.items():
                     answer.set_result(found.get(credential))
+            self._next_at = loop.time() + COLLECTING_SECONDS
 
     def _next_batch(self) -> list[Credential]:
         return list(islice(self._waiting, MOST_IN_A_BATCH))

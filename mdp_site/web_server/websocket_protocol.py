@@ -24,6 +24,8 @@ from widgets.wire import SINK_EXTENSION
 
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot hold thousands of frames before a bound is checked."""
+MOST_UNSENT_BYTES: Final = 16_384
+"""A client for which more waits, besides what the kernel holds, does not read: its frames are merged."""
 CONTROL_FRAMES_REASON: Final = "stop: too many pings, pongs or fragments"
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for a client to read what waits and the close frame, when the server stops."""
@@ -53,6 +55,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._waiting_pong = b""
         self._control_frames = 0.0  # above the permitted rate
         self._control_frames_at = self.loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the connection."""
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=MOST_UNSENT_BYTES)
 
     # --- The handshake --------------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
 from widgets.wire import SINK_EXTENSION, FrameSink, PreparedFrame
 
 CLOSE_GRACE_SECONDS: Final = 2.0
+STALLED_GRACE_SECONDS: Final = 0.5
+"""The same for a client that has read nothing for long: it would hardly read the close frame."""
 SERVER_VERSION: Final = metadata.version("market-data-platform")
 FORBIDDEN: Final = "this user, or this token, may not see the feed"
 CLOSED_BY: Final = {LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED, LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN}
@@ -313,8 +315,9 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
 
     async def _close(self, code: CloseCode) -> None:
         """Close. If the client does not read the close frame in time, cut the connection off."""
+        grace_seconds = STALLED_GRACE_SECONDS if code is CloseCode.TOO_SLOW else CLOSE_GRACE_SECONDS
         try:
-            async with asyncio.timeout(CLOSE_GRACE_SECONDS):
+            async with asyncio.timeout(grace_seconds):
                 await self.close(code.value, code.reason)
         except Exception:  # noqa: BLE001 - too slow, or lost: each server raises its own errors for that
             self._sink.abort()

@@ -33,7 +33,7 @@ class Outboxes:
         self._wake = wake
         self._outboxes: dict[Outbox, None] = {}
         self._dirty: set[Outbox] = set()
-        # The connections that did not take frames that wait, and since when (monotonic seconds).
+        # The connections that have not taken all that was sent, and since when (monotonic seconds).
         self._blocked: dict[Outbox, float] = {}
         self._counts = SentCounts()
         self._log = RateLimitedLog(_log)
@@ -82,9 +82,7 @@ class Outboxes:
         sink = outbox.sink
         while len(outbox):
             if not sink.writable:
-                if outbox in self._outboxes:
-                    self._blocked.setdefault(outbox, self._clock.monotonic())
-                return
+                break
             frames = outbox.take(self._render, self._counts)
             if frames:
                 try:
@@ -92,10 +90,14 @@ class Outboxes:
                 except Exception as error:  # noqa: BLE001 - a boundary: no connection may end the walk
                     self._log.warning("frames not written", reason=type(error).__name__, error=str(error))
                     outbox.abandon()
-        if self._blocked:
+        if not sink.writable:
+            if outbox in self._outboxes:
+                self._blocked.setdefault(outbox, self._clock.monotonic())
+        elif self._blocked:
             self._blocked.pop(outbox, None)
 
     def _on_writable(self, outbox: Outbox) -> None:
+        self._blocked.pop(outbox, None)
         # The walk writes, not this callback of the transport: a defect must end in the hub's task.
         if len(outbox):
             self.mark((outbox,))

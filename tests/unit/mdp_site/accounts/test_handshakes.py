@@ -51,6 +51,22 @@ def test_handshakes_that_arrive_during_a_query_share_the_next_ones() -> None:
     run_in_virtual_time(check())
 
 
+def test_handshakes_that_come_one_by_one_are_asked_for_in_few_queries() -> None:
+    async def check() -> None:
+        database = Database()
+        database.may_answer.set()
+        queue = HandshakeQueue(database.read)
+        asked = []
+        for number in range(100):
+            asked.append(asyncio.create_task(queue.standing(credential(number))))
+            await asyncio.sleep(0.002)
+        await asyncio.gather(*asked)
+        assert len(database.batches[0]) == 1  # the first one did not wait
+        assert len(database.batches) <= 12
+
+    run_in_virtual_time(check())
+
+
 def test_handshakes_with_one_login_share_an_answer_but_not_one_that_was_asked_for_before() -> None:
     async def check() -> None:
         database = Database()

@@ -217,6 +217,26 @@ def test_one_late_tick_does_not_make_the_later_ones_late() -> None:
     assert waits == [0, 0, 0, 0, 0]
 
 
+def test_after_extra_emissions_the_ticks_of_the_fastest_rate_soon_wait_no_longer() -> None:
+    clock = ManualClock()
+    stream = board_stream(clock)
+    interval = 1 / FASTEST_HZ
+    for tick in range(1, 4):  # three at once, as when the feed is opened and read anew
+        offer(stream, {"AAPL": {"close": float(tick)}}, tick=tick)
+        clock.advance(stream.seconds_until_due())
+        stream.emit()
+    waits = []
+    started = clock.monotonic()
+    for tick in range(4, 84):
+        clock.advance(max(0.0, started + (tick - 3.9) * interval - clock.monotonic()))
+        offer(stream, {"AAPL": {"close": float(tick)}}, tick=tick)
+        waits.append(stream.seconds_until_due())
+        clock.advance(waits[-1])
+        stream.emit()
+    assert waits[0] > 0.2
+    assert waits[60:] == [0.0] * 20
+
+
 @pytest.mark.parametrize(
     ("price", "text"),
     [

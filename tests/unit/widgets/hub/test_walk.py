@@ -114,6 +114,30 @@ async def test_only_a_connection_that_takes_nothing_for_too_long_is_given_up(wal
     assert len(stalled.outbox) == 0
 
 
+async def test_a_stall_begins_with_the_frame_that_was_not_taken_and_not_with_the_next_one(
+    walking: Walking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = walking.client()
+    await walking.outboxes.walk()
+    write = client.sink.write
+
+    def fill(frames: Sequence[PreparedFrame]) -> None:
+        write(frames)
+        client.sink.pause()
+
+    monkeypatch.setattr(client.sink, "write", fill)
+    walking.emit([client])
+    await walking.outboxes.walk()
+    walking.clock.advance(29.0)
+    walking.emit([client])
+    await walking.outboxes.walk()
+    walking.outboxes.housekeep(30.0)
+    assert client.given_up == 0
+    walking.clock.advance(1.0)
+    walking.outboxes.housekeep(30.0)
+    assert client.given_up == 1
+
+
 async def test_a_walk_gives_way_between_slices_and_survives_those_who_leave_and_join(
     walking: Walking,
 ) -> None:
