@@ -12,9 +12,10 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from widgets.consumers import DEFAULT_LIMITS, Connections, WidgetConsumer, WidgetLimits
+from widgets.consumers import DEFAULT_LIMITS, Connections, Version1Consumer, WidgetConsumer, WidgetLimits
 from widgets.hub import Hub, HubTiming
 from widgets.hub.feeds import StoredFeeds, feed_catalog
+from widgets.viewer import LOG_IN_KEY
 
 
 class WidgetDataService:
@@ -50,13 +51,14 @@ class WidgetDataService:
             timing=timing,
         )
         self.connections: Final = Connections(limits)
-        consumer = WidgetConsumer.as_asgi(
-            hub=self.hub,
-            catalog=catalog,
-            connections=self.connections,
-            clock=clock,
-        )
-        self.urlpatterns: Final[list[URLPattern]] = [path("ws/", consumer)]
+        parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}
+        self._version_1, self._version_2 = Version1Consumer.as_asgi(**parts), WidgetConsumer.as_asgi(**parts)
+        self.urlpatterns: Final[list[URLPattern]] = [path("ws/", self._consume)]  # type: ignore[arg-type] # Django's types know views only
+
+    async def _consume(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a connection: without a viewer, its client logs in by a message of version 1."""
+        consumer = self._version_1 if LOG_IN_KEY in scope else self._version_2
+        await consumer(scope, receive, send)
 
     async def stop(self) -> None:
         """End the hub and its connection to the cache."""

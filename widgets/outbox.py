@@ -22,6 +22,8 @@ LARGEST_BATCH_BYTES: Final = 1024 * 1024
 """A batch ends with the frame that reaches this size (before compression). So a client that subscribes to
 many feeds at once does not fill the transport's buffer with all their snapshots."""
 
+STATUS_FEED: Final = "status"
+
 Render: TypeAlias = Callable[[str, ProtocolVersion], PreparedFrame | None]
 
 
@@ -101,16 +103,24 @@ class Outbox:
             self._answers.append(frame)
 
     def status(self, status: StatusFrames) -> None:
-        """Send a status. It replaces a status that still waits."""
-        if not self._is_closed:
+        """Send a status, if the client is told it. It replaces a status that still waits."""
+        if not self._is_closed and (self.version.sends_status or STATUS_FEED in self.feeds):
             self._status = status
 
-    def update(self, feed: str, frames: tuple[PreparedFrame, ...]) -> bool:
+    def update(self, feed: str, frames: tuple[PreparedFrame, ...], most_entries: int = 0) -> bool:
         """Send the frames of an update. If a frame of this feed still waits, send a snapshot instead of both.
 
-        Returns whether frames were conflated.
+        With `most_entries`, the frames are entries of a list. Then they wait behind those that still wait,
+        and the oldest above this number are dropped. Returns whether frames were conflated.
         """
         waiting = self._frames
+        if feed in waiting and most_entries:
+            entries = (*(waiting[feed] or ()), *frames)
+            waiting[feed] = entries[-most_entries:]
+            if len(entries) <= most_entries:
+                return False
+            self._conflated += 1
+            return True
         if feed in waiting:
             waiting[feed] = None
             self._conflated += 1

@@ -1,7 +1,8 @@
 """The user behind a connection. The site's entrance checks the login and gives the consumer a `Viewer`."""
 
 import enum
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeAlias
 
 VIEWER_KEY: Final = "viewer"
 """The key of the `Viewer` in the scope of a WebSocket."""
@@ -14,6 +15,14 @@ class LoginEnd(enum.Enum):
     """The session or token that opened it is no longer valid: the user must log in again."""
     NO_RIGHT = "no right"
     """The login is valid, but its user has lost the right to market data. Another login changes nothing."""
+
+
+class LogInRefused(Exception):
+    """A key with which nobody can log in. `end` says why; None: it cannot be checked now."""
+
+    def __init__(self, end: LoginEnd | None) -> None:
+        super().__init__("the login cannot be checked now" if end is None else end.value)
+        self.end = end
 
 
 class Follower(Protocol):
@@ -50,3 +59,10 @@ class Viewer(Protocol):
 
         An end that came before is reported at once. Changes of `permissions` before are not reported.
         """
+
+
+LOG_IN_KEY: Final = "log_in"
+"""The key in the scope of a WebSocket that has no viewer yet: its client logs in by a message (version 1)."""
+
+LogIn: TypeAlias = Callable[[str], Awaitable[Viewer]]
+"""Logs in with an API key. The login is followed until the connection ends. Raises `LogInRefused`."""

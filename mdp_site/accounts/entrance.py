@@ -4,8 +4,12 @@ A browser needs an `Origin` of the site, and its session cookie or a page token 
 needs `Authorization: Bearer <token>` and no `Origin`. Any other handshake is answered with HTTP 403, before
 the socket exists. If logins cannot be checked now, the answer is 503. The consumer finds the `Login` in its
 scope, as the viewer of the connection.
+
+A program of version 1 of the protocol offers no subprotocol, and sends its API token in its first message.
+Its consumer finds a `LogIn` in its scope. A page always has an `Origin`, so no page gets in this way.
 """
 
+import contextlib
 import enum
 import random
 import re
@@ -31,7 +35,7 @@ from mdp_site.accounts.page_tokens import (
 )
 from mdp_site.accounts.standings import Credential, Standing, Way
 from mdp_site.origins import canonical_host, canonical_origin
-from widgets.viewer import VIEWER_KEY, Viewer
+from widgets.viewer import LOG_IN_KEY, VIEWER_KEY, LoginEnd, LogInRefused, Viewer
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -80,6 +84,9 @@ class _Refused(Exception):
         self.user_id = user_id
 
 
+_ENDS: Final = {_Reason.RIGHT: LoginEnd.NO_RIGHT, _Reason.BUSY: None}
+
+
 class WebSocketEntrance:
     """Authenticates a handshake by its headers, and passes it on or refuses it."""
 
@@ -89,8 +96,11 @@ class WebSocketEntrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the handshake on, or refuse it."""
+        if _logs_in_by_message(scope):
+            await self._pass_on_without_login(scope, receive, send)
+            return
         try:
-            standing = await self._standing(scope)
+            standing = await self._standing(*_credential(scope))
         except _Refused as refused:
             _note(scope, refused)
             await refuse(scope, receive, send, str(refused), busy=refused.reason is _Reason.BUSY)
@@ -100,8 +110,21 @@ class WebSocketEntrance:
             offered = without_page_token(scope.get("subprotocols", ()))
             await self._application({**scope, "subprotocols": offered, VIEWER_KEY: viewer}, receive, send)
 
-    async def _standing(self, scope: Scope) -> Standing:
-        credential, user_id = _credential(scope)
+    async def _pass_on_without_login(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the handshake on with a way to log in. The login is followed until the connection ends."""
+        with contextlib.ExitStack() as held:
+
+            async def log_in(api_key: str) -> Viewer:
+                try:
+                    standing = await self._standing(_token_credential(api_key))
+                except _Refused as refused:
+                    _note(scope, refused)
+                    raise LogInRefused(_ENDS.get(refused.reason, LoginEnd.LOGGED_OUT)) from refused
+                return held.enter_context(self._logins.connection(standing))
+
+            await self._application({**scope, LOG_IN_KEY: log_in}, receive, send)
+
+    async def _standing(self, credential: Credential, user_id: int | None = None) -> Standing:
         try:
             standing = await self._logins.standing(credential)
         except LoginNotChecked as error:
@@ -111,6 +134,11 @@ class WebSocketEntrance:
         if not standing.may_see_market_data:
             raise _Refused(_Reason.RIGHT, REFUSED_RIGHT, user_id=standing.user_id)
         return standing
+
+
+def _logs_in_by_message(scope: Scope) -> bool:
+    """Whether the handshake is that of a program of version 1."""
+    return not scope.get("subprotocols") and _headers(scope).keys().isdisjoint(("origin", "authorization"))
 
 
 def _credential(scope: Scope) -> tuple[Credential, int | None]:
@@ -137,8 +165,13 @@ def _credential(scope: Scope) -> tuple[Credential, int | None]:
 def _token_in(headers: Mapping[str, str]) -> Credential:
     """The token of a program. A handshake with an `Origin` comes from a page, which has no such token."""
     scheme, _, raw = headers["authorization"].partition(" ")
-    usable = scheme.lower() == "bearer" and "origin" not in headers
-    digest = digest_of_secret(raw.strip()) if usable else None
+    if scheme.lower() != "bearer" or "origin" in headers:
+        raise _not_valid(Way.TOKEN)
+    return _token_credential(raw)
+
+
+def _token_credential(raw: str) -> Credential:
+    digest = digest_of_secret(raw.strip())
     if digest is None:
         raise _not_valid(Way.TOKEN)
     return Credential(Way.TOKEN, digest)

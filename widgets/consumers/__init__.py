@@ -1,11 +1,13 @@
-"""The WebSocket consumer, a thin layer between a socket and the hub, and the limits on connections.
+"""The WebSocket consumers, a thin layer between a socket and the hub, and the limits on connections.
 
-`websocket` has the consumer. `asgi_sink` sends frames on servers without the extension `mdp.frames`. `limits`
-states the limits, and `connections` counts the open connections.
+`connection` has what all of them share. `websocket` has the dialogue of version 2, and `version_1` that of
+version 1, whose feeds are in `version_1_feeds`. `asgi_sink` sends frames on servers without the extension
+`mdp.frames`. `limits` states the limits, and `connections` counts the open connections.
 """
 
 from widgets.consumers.connections import Connections
 from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
+from widgets.consumers.version_1 import Version1Consumer
 from widgets.consumers.websocket import WidgetConsumer
 
-__all__ = ["DEFAULT_LIMITS", "Connections", "WidgetConsumer", "WidgetLimits"]
+__all__ = ["DEFAULT_LIMITS", "Connections", "Version1Consumer", "WidgetConsumer", "WidgetLimits"]

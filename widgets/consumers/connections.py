@@ -21,6 +21,7 @@ class Connections:
         self._count = 0
         self._by_user: Counter[int] = Counter()
         self._by_address: Counter[str] = Counter()
+        self._unauthenticated: Counter[str] = Counter()
 
     def enter(self, user_id: int, address: str) -> CloseCode | None:
         """Count a connection. If a limit is exceeded, it is not counted; returns the close code to send."""
@@ -38,6 +39,19 @@ class Connections:
     def leave(self, user_id: int, address: str) -> None:
         """Give the place of a counted connection back."""
         self._change(user_id, address, -1)
+
+    def enter_unauthenticated(self, address: str) -> CloseCode | None:
+        """Count a connection whose client has not logged in yet. Returns as `enter`."""
+        limits, counts = self.limits, self._unauthenticated
+        is_full = counts.total() >= limits.unauthenticated_per_process
+        if is_full or counts[address] >= limits.unauthenticated_per_address:
+            return CloseCode.TRY_LATER
+        _add(counts, address, 1)
+        return None
+
+    def leave_unauthenticated(self, address: str) -> None:
+        """Give the place of such a connection back: its client has logged in, or it has ended."""
+        _add(self._unauthenticated, address, -1)
 
     def _change(self, user_id: int, address: str, count: int) -> None:
         self._count += count

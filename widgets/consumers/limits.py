@@ -15,11 +15,17 @@ class WidgetLimits(msgspec.Struct, frozen=True, kw_only=True):
     `connections_per_address` is generous, because a company's browsers may share one address.
     `messages_per_second` and `bytes_per_second` limit what a client sends, on average. A client may be ahead
     of the average by `burst_seconds`: after a reconnection it subscribes to all its feeds at once.
+
+    A client of version 1 logs in by a message. Until then its connection counts as unauthenticated, and it
+    must have sent its key after `authentication_seconds`.
     """
 
     connections_per_user: int = 20
     connections_per_address: int = 4_000
     connections_per_process: int = 12_000
+    unauthenticated_per_address: int = 50
+    unauthenticated_per_process: int = 500
+    authentication_seconds: float = 10.0
     feeds_per_connection: int = MOST_FEEDS_PER_CONNECTION
     messages_per_second: float = 50.0
     bytes_per_second: float = LONGEST_MESSAGE_BYTES

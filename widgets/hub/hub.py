@@ -19,10 +19,10 @@ from widgets.hub.outboxes import Outboxes
 from widgets.hub.pace import Pace
 from widgets.hub.status_report import StatusReport
 from widgets.hub.store_reader import StoreReader
-from widgets.hub.switchboard import Switchboard
+from widgets.hub.switchboard import Switchboard, TooManyChoicesError
 from widgets.hub.timing import HubTiming
 from widgets.outbox import Outbox, StatusFrames
-from widgets.protocol import LastPosition, ProtocolVersion, Status
+from widgets.protocol import FeedSnapshot, LastPosition, ProtocolVersion, Status
 from widgets.wire import PreparedFrame
 
 LONGEST_DELAY_SECONDS: Final = 1.0
@@ -108,14 +108,28 @@ class Hub:
         Raises:
             TooManyChoicesError: see `Switchboard.join`. Nothing is changed.
         """
-        self._switchboard.join(outbox, feed, last)
+        is_new = feed.key not in outbox.feeds
         outbox.feeds.add(feed.key)
+        try:
+            self._switchboard.join(outbox, feed, last)
+        except TooManyChoicesError:
+            if is_new:
+                outbox.feeds.discard(feed.key)
+            raise
 
     def unsubscribe(self, outbox: Outbox, feed: Feed) -> None:
         """End a subscription. No frame of the feed follows."""
         if feed.key in outbox.feeds:
             outbox.feeds.discard(feed.key)
             self._switchboard.leave(outbox, feed.key)
+
+    async def fetch(self, feed: Feed, within_seconds: float) -> FeedSnapshot | None:
+        """The newest state of a feed, once, without a subscription; None if there is none in time.
+
+        Raises:
+            TooManyChoicesError: as `subscribe`.
+        """
+        return await self._switchboard.fetch(feed, within_seconds)
 
     def flush(self, outbox: Outbox) -> None:
         """Write now what waits for a connection, such as the answers to a message; not with the next walk."""

@@ -13,7 +13,15 @@ from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.outbox import Outbox
-from widgets.protocol import EmissionFrames, FeedEmission, LastPosition, ProtocolVersion, Resumed, Status
+from widgets.protocol import (
+    EmissionFrames,
+    FeedEmission,
+    FeedSnapshot,
+    LastPosition,
+    ProtocolVersion,
+    Resumed,
+    Status,
+)
 from widgets.wire import PreparedFrame
 
 SNAPSHOT_SECONDS: Final = 0.25
@@ -42,7 +50,7 @@ class _OpenFeed(msgspec.Struct, eq=False):
     """A feed with subscribers. `stream` is None for a feed that only greets its subscribers.
 
     `snapshots` has, by version, the frame of the state after the last emission, and until when it is shared
-    (monotonic seconds).
+    (monotonic seconds). `awaiting` has those who wait for the first emission.
     """
 
     feed: Feed
@@ -50,6 +58,7 @@ class _OpenFeed(msgspec.Struct, eq=False):
     stream: FeedStream | None
     subscribers: set[Outbox]
     snapshots: dict[ProtocolVersion, tuple[PreparedFrame, float]] = msgspec.field(default_factory=dict)
+    awaiting: set[asyncio.Future[None]] = msgspec.field(default_factory=set)
 
 
 class Switchboard:
@@ -107,7 +116,7 @@ class Switchboard:
     @property
     def subscribers(self) -> Mapping[Feed, set[Outbox]]:
         """The subscribers of each feed."""
-        return {opened.feed: opened.subscribers for opened in self._open_feeds.values()}
+        return {opened.feed: opened.subscribers for opened in self._open_feeds.values() if opened.subscribers}
 
     def join(self, outbox: Outbox, feed: Feed, last: LastPosition | None = None) -> None:
         """Add a subscriber: it is greeted, mostly with a snapshot, and then receives changes.
@@ -122,6 +131,8 @@ class Switchboard:
         if not opened.subscribers:
             self._emit(opened)  # without subscribers it did not emit, so its snapshot may be old
         opened.subscribers.add(outbox)
+        if outbox.version.sends_entries and opened.stream is not None and opened.stream.limit is not None:
+            return  # the entries that are new from now on
         if last is None or not self._resume(opened, outbox, last):
             opened.source.greet(outbox, feed)
 
@@ -134,7 +145,8 @@ class Switchboard:
             return False
         version, at = outbox.version, snapshot.position
         resumed = Resumed(at.feed, at.epoch, at.seq, at.age_ms(self._clock.time_ns()), snapshot.hz)
-        frames = (*(each[version] for each in missed), PreparedFrame(version.encode_answer(resumed)))
+        updates = (frame for each in missed for frame in each[version] or ())
+        frames = (*updates, PreparedFrame(version.encode_answer(resumed)))
         outbox.resume(opened.feed.key, frames)
         return True
 
@@ -144,10 +156,37 @@ class Switchboard:
         if (opened := self._open_feeds.get(key)) is None:
             return
         opened.subscribers.discard(outbox)
-        if opened.subscribers:
+        self._close_if_unused(opened)
+
+    async def fetch(self, feed: Feed, within_seconds: float) -> FeedSnapshot | None:
+        """The newest state of a feed, once, without a subscription; None if there is none in time.
+
+        Raises:
+            TooManyChoicesError: as `join`.
+        """
+        opened = self._open_feeds.get(feed.key) or self._open(feed)
+        if not opened.subscribers:
+            self._emit(opened)
+        stream = opened.stream
+        snapshot = None if stream is None else stream.snapshot()
+        if stream is not None and snapshot is None:
+            emitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            opened.awaiting.add(emitted)
+            try:
+                await asyncio.wait((emitted,), timeout=within_seconds)
+            finally:
+                opened.awaiting.discard(emitted)
+                self._close_if_unused(opened)
+            return stream.snapshot()
+        self._close_if_unused(opened)
+        return snapshot
+
+    def _close_if_unused(self, opened: _OpenFeed) -> None:
+        key = opened.feed.key
+        if opened.subscribers or opened.awaiting or self._open_feeds.get(key) is not opened:
             return
         del self._open_feeds[key]
-        if choice := opened.feed.choice:
+        if opened.feed.is_counted and (choice := opened.feed.choice):
             self._choices[choice] -= 1
             if not self._choices[choice]:
                 del self._choices[choice]
@@ -174,14 +213,15 @@ class Switchboard:
         return frame
 
     def _open(self, feed: Feed) -> _OpenFeed:
-        if feed.choice and feed.choice not in self._choices and len(self._choices) >= MOST_CHOICES:
+        counts = bool(feed.choice) and feed.is_counted
+        if counts and feed.choice not in self._choices and len(self._choices) >= MOST_CHOICES:
             raise TooManyChoicesError(
                 f"this process already serves {MOST_CHOICES} choices of columns and rate; "
                 "accepted are the usual columns and rate, and the choices that others have made"
             )
         source = self._sources[feed.kind]
         opened = self._open_feeds[feed.key] = _OpenFeed(feed, source, source.open(feed), set())
-        if feed.choice:
+        if counts:
             self._choices[feed.choice] += 1
         return opened
 
@@ -228,23 +268,28 @@ class Switchboard:
 
     def _emit(self, opened: _OpenFeed) -> FeedEmission | None:
         stream = opened.stream
-        if stream is None or (emission := stream.emit()) is None:
+        if stream is None:
+            return None
+        limit = stream.limit
+        before = None if limit is None else stream.snapshot()
+        if (emission := stream.emit()) is None:
             return None
         key, subscribers, conflated = opened.feed.key, opened.subscribers, 0
         opened.snapshots.clear()
+        for emitted in opened.awaiting:
+            if not emitted.done():
+                emitted.set_result(None)
         self._mark_outboxes(subscribers)
-        if emission.replaces:
-            for outbox in subscribers:
-                conflated += outbox.snapshot(key)
-        else:
-            frames = EmissionFrames(emission, self._clock.time_ns())
+        frames = EmissionFrames(emission, self._clock.time_ns(), before if emission.replaces else None)
+        if not emission.replaces:
             stream.keep(frames)
-            updates: dict[ProtocolVersion, tuple[PreparedFrame, ...]] = {}
-            for outbox in subscribers:
-                update = updates.get(outbox.version)
-                if update is None:
-                    update = updates[outbox.version] = (frames[outbox.version],)
-                conflated += outbox.update(key, update)
-            metrics.HUB_ENCODED_BYTES.labels("delta").inc(sum(len(each.payload) for each in frames.values()))
+        for outbox in subscribers:
+            update = frames[outbox.version]
+            if update is None:
+                conflated += outbox.snapshot(key)
+            elif update:
+                most_entries = limit if limit is not None and outbox.version.sends_entries else 0
+                conflated += outbox.update(key, update, most_entries)
+        metrics.HUB_ENCODED_BYTES.labels("delta").inc(frames.payload_bytes)
         metrics.WIDGET_CONFLATED.inc(conflated)
         return emission

@@ -3,7 +3,8 @@
 `messages` parses a client's text into a struct, or raises a `ProtocolError` that says what is accepted. The
 messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them as
 text; `v2` is the present one, and `cells` makes its lists of changed values. `versions` lists the versions
-and negotiates the one of a connection. `closing` has the close codes, which all versions share.
+that have a subprotocol, and negotiates the one of a connection. `v1` and `v1_messages` are version 1, for
+existing clients. `closing` has the close codes, which all versions share.
 """
 
 from widgets.protocol.answers import (
@@ -46,6 +47,7 @@ from widgets.protocol.messages import (
     Wish,
     parse_message,
 )
+from widgets.protocol.v1 import VERSION_1
 from widgets.protocol.v2 import SUBPROTOCOL_V2, VERSION_2
 from widgets.protocol.version import EmissionFrames, ProtocolVersion
 from widgets.protocol.versions import SUBPROTOCOLS, negotiated
@@ -58,6 +60,7 @@ __all__ = [
     "MOST_FEEDS_PER_MESSAGE",
     "SUBPROTOCOLS",
     "SUBPROTOCOL_V2",
+    "VERSION_1",
     "VERSION_2",
     "Answer",
     "ClientMessage",

@@ -78,7 +78,7 @@ class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     """All rows of a feed. It replaces the rows that a client has.
 
     `hz` is the greatest number of emissions a second. A feed that is a list has a `limit`: its most rows,
-    which are the newest ones, oldest first.
+    which are the newest ones, oldest first. `symbol` is set for a feed of one symbol.
     """
 
     replaces: ClassVar[bool] = True
@@ -87,6 +87,7 @@ class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     rows: EmittedRows
     hz: float
     limit: int | None = None
+    symbol: str = ""
 
     @property
     def value_count(self) -> int:
@@ -98,7 +99,8 @@ class FeedDelta(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The changes of a table: changed values, the rows of new symbols, and the sequence of symbols.
 
     `order` is None if the sequence is the same. Otherwise it has new symbols by name, and `(start, count)`
-    for neighbours of the state before. Symbols that it does not contain are gone.
+    for neighbours of the state before. Symbols that it does not contain are gone. `symbols_before` are the
+    symbols of the state before, in its order.
     """
 
     replaces: ClassVar[bool] = False
@@ -107,6 +109,7 @@ class FeedDelta(msgspec.Struct, frozen=True, eq=False, gc=False):
     rows: EmittedRows
     cells: EmittedCells
     order: Sequence[str | tuple[int, int]] | None
+    symbols_before: Sequence[str] = ()
 
     @property
     def value_count(self) -> int:

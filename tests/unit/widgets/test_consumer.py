@@ -162,7 +162,7 @@ async def test_a_connection_above_a_limit_is_closed_with_its_code_and_takes_no_p
 async def test_a_client_that_does_not_read_its_close_is_cut_off(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("widgets.consumers.websocket.STALLED_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("widgets.consumers.connection.STALLED_GRACE_SECONDS", 0.05)
     sink = MemorySink()
 
     async def never(_message: Any) -> None:

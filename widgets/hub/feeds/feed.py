@@ -41,7 +41,8 @@ class Feed(msgspec.Struct, frozen=True):
     roles grant. `hz` is its greatest number of frames a second.
 
     `choice` names the pattern, columns and rate if they are not the usual ones; else it is empty. All
-    who make the same choice share one stream.
+    who make the same choice share one stream. A choice counts against the greatest number of choices if
+    `is_counted`: those of version 1 do not, because its clients cannot choose.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Feed(msgspec.Struct, frozen=True):
     symbol: str = ""
     hz: float = FASTEST_HZ
     choice: str = ""
+    is_counted: bool = True
 
     @property
     def key(self) -> str:

@@ -160,6 +160,7 @@ class TableStream(FeedStream):
             EmittedRows(symbols, after.columns, decimals, after.values[changes.added]),
             EmittedCells(changes.places, changes.differ, after.values[changes.origins], decimals),
             changes.order,
+            before.symbols,
         )
 
     def _follows(self, before: FeedRows | None, after: FeedRows) -> TypeGuard[FeedRows]:

@@ -9,7 +9,7 @@ from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
-from widgets.outbox import Outbox, StatusFrames
+from widgets.outbox import STATUS_FEED, Outbox, StatusFrames
 
 
 class StatusSource(FeedSource):
@@ -17,7 +17,7 @@ class StatusSource(FeedSource):
 
     kind: ClassVar[str] = "status"
     permission: ClassVar[str] = "status"
-    feeds = MappingProxyType({"status": ()})
+    feeds = MappingProxyType({STATUS_FEED: ()})
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:

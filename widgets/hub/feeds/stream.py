@@ -60,7 +60,14 @@ class FeedStream(abc.ABC):
         """
         if not self._was_emitted:
             return None
-        return FeedSnapshot(self._position(None), self._all_emitted(), self.feed.hz, self._limit())
+        return FeedSnapshot(
+            self._position(None), self._all_emitted(), self.feed.hz, self._limit(), self.feed.symbol
+        )
+
+    @property
+    def limit(self) -> int | None:
+        """How many rows a list has at most; None for a feed whose rows are a state."""
+        return self._limit()
 
     def refresh(self) -> None:
         """Make the next emission a snapshot for all subscribers: something may have been missed."""

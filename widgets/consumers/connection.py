@@ -1,0 +1,236 @@
+"""The life of a connection, whatever version of the protocol it speaks: sink, outbox, limits and end."""
+
+import abc
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from marketdata.clock import Clock
+from marketdata.observability import metrics
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from widgets.consumers.asgi_sink import AsgiSink
+from widgets.consumers.connections import Connections
+from widgets.consumers.limits import Allowance
+from widgets.hub import Hub
+from widgets.hub.feeds import Feed, FeedCatalog
+from widgets.outbox import Outbox
+from widgets.protocol import LONGEST_MESSAGE_BYTES, CloseCode, ProtocolVersion
+from widgets.viewer import LoginEnd, Viewer
+from widgets.wire import SINK_EXTENSION, FrameSink
+
+CLOSE_GRACE_SECONDS: Final = 2.0
+STALLED_GRACE_SECONDS: Final = 0.5
+"""The same for a client that has read nothing for long: it would hardly read the close frame."""
+CLOSED_BY: Final = {LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED, LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN}
+
+_log = RateLimitedLog(get_logger(__name__))
+
+
+class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] # Channels has no types
+    """One connection of a browser or program. Each version of the protocol has a subclass for its dialogue.
+
+    Frames leave by the sink of the web server, if it offers one (`widgets.wire`), and by ASGI otherwise.
+
+    Concurrency: the server's task delivers the client's messages, one after the other. Another task exists
+    only while the consumer closes the socket. The viewer reports the end of the login by a call.
+    """
+
+    # Channels would listen to the channel layer here, and a layer that fails would then close the socket.
+    # Market data does not use the layer, so it is switched off.
+    channel_layer_alias = None
+
+    def __init__(self, hub: Hub, catalog: FeedCatalog, connections: Connections, clock: Clock) -> None:
+        super().__init__()
+        self._hub = hub
+        self._catalog = catalog
+        self._connections = connections
+        self._clock = clock
+        self._permissions: frozenset[str] = frozenset()
+        # All three from `_open` on, which comes before anything that needs them.
+        self._version: ProtocolVersion
+        self._outbox: Outbox
+        self._sink: FrameSink
+        self._by_asgi: AsgiSink | None = None
+        self._feeds: dict[str, Feed] = {}
+        self._allowance = Allowance()
+        self._place: tuple[int, str] | None = None
+        self._main: asyncio.Task[Any] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._ended = False
+        self._is_cut_off = False
+
+    # --- The dialogue, which each version has of its own ----------------------------------------------------
+
+    @abc.abstractmethod
+    async def connect(self) -> None:
+        """Answer the handshake."""
+
+    @abc.abstractmethod
+    async def _take(self, text: str | None, data: bytes | None) -> None:
+        """Answer a message, which is within the limits on messages: a text, or bytes."""
+
+    @abc.abstractmethod
+    def _tell_forbidden(self, name: str) -> None:
+        """Tell that the viewer may no longer see a feed."""
+
+    # --- The socket's events --------------------------------------------------------------------------------
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Serve one connection. However it ends, its tasks end and its subscriptions are removed.
+
+        Channels would receive in one more task per connection, because it also listens to the channel layer.
+        """
+        self.scope, self.base_send = scope, send
+        self._main = asyncio.current_task()
+        try:
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
+        except asyncio.CancelledError:
+            if not self._is_cut_off or self._main is None:
+                raise
+            self._main.uncancel()
+        finally:
+            self._leave()
+            if self._by_asgi is not None:
+                self._by_asgi.close()
+            if self._closing is not None:
+                self._closing.cancel()
+                await asyncio.gather(self._closing, return_exceptions=True)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle an event of the server.
+
+        Channels would also close old database connections in the thread of the database, for each message.
+        This consumer does not use the database.
+        """
+        match message["type"]:
+            case "websocket.connect":
+                await self.connect()
+            case "websocket.receive":
+                await self.receive(message.get("text"), message.get("bytes"))
+            case "websocket.disconnect":
+                self._note_end("client")
+                raise StopConsumer
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Handle a message. The answer to a wrong message says what is accepted."""
+        if self._ended:
+            return  # some servers still deliver messages that the client sent before it saw the close frame
+        size = len(text_data if text_data is not None else bytes_data or b"")
+        # A message that is too large has a close code of its own.
+        if self._spend(min(size, LONGEST_MESSAGE_BYTES)):
+            await self._take(text_data, bytes_data)
+            self._hub.flush(self._outbox)
+
+    def _spend(self, size_bytes: int) -> bool:
+        """Count a message. Ends the connection, and returns False, if the client sends too many."""
+        is_within = self._allowance.spend(size_bytes, self._clock.monotonic(), self._connections.limits)
+        if not is_within:
+            self._end(CloseCode.TOO_MANY_MESSAGES)
+        return is_within
+
+    # --- Begin of the connection ----------------------------------------------------------------------------
+
+    @property
+    def _address(self) -> str:
+        address, _port = self.scope.get("client") or ("", 0)
+        return str(address)
+
+    def _open(self, version: ProtocolVersion) -> None:
+        """Prepare sink and outbox: the socket was accepted."""
+        self._version, self._sink = version, self._offered_sink()
+        self._outbox = Outbox(self._sink, version, self._on_too_slow)
+
+    def _enter(self, viewer: Viewer) -> bool:
+        """Take a place for the viewer. Ends the connection, and returns False, if there is none."""
+        place = (viewer.user_id, self._address)
+        if (refusal := self._connections.enter(*place)) is not None:
+            self._end(refusal)
+            return False
+        self._place = place
+        self._permissions = viewer.permissions
+        self._hub.attach(self._outbox)
+        return True
+
+    def _offered_sink(self) -> FrameSink:
+        """The sink of the server, or one that sends by ASGI, in the order of the consumer's messages."""
+        extension = self.scope.get("extensions", {}).get(SINK_EXTENSION)
+        if extension is not None:
+            sink: FrameSink = extension["sink"]
+            return sink
+        self._by_asgi = AsgiSink(self.base_send, self._on_lost)
+        self.base_send = self._by_asgi.send_message
+        return self._by_asgi
+
+    # --- End of the connection ------------------------------------------------------------------------------
+
+    async def _refuse(self, reason: str, detail: str) -> None:
+        self._ended = True
+        metrics.WIDGET_REFUSED.labels(reason).inc()
+        _log.warning("websocket refused", reason=reason, detail=detail)
+        await self.close()
+
+    def on_login_ended(self, end: LoginEnd) -> None:
+        """Close the connection. See `widgets.viewer.Follower`."""
+        self._end(CLOSED_BY[end])
+
+    def on_permissions_changed(self, permissions: frozenset[str]) -> None:
+        """End the feeds that the viewer may no longer see. See `widgets.viewer.Follower`."""
+        self._permissions = permissions
+        for feed in tuple(self._feeds.values()):
+            if feed.permission not in permissions:
+                del self._feeds[feed.name]
+                self._hub.unsubscribe(self._outbox, feed)
+                self._tell_forbidden(feed.name)
+        self._hub.flush(self._outbox)
+
+    def _on_too_slow(self) -> None:
+        self._end(CloseCode.TOO_SLOW)
+
+    def _on_lost(self) -> None:
+        """End the connection without a close frame."""
+        self._note_end("client")
+        self._is_cut_off = True
+        if self._main is not None:
+            self._main.cancel()
+
+    def _end(self, code: CloseCode) -> None:
+        """Send the answers that wait, and close with a code. No feed is sent any more."""
+        if self._note_end(code.name.lower()):
+            self._closing = asyncio.get_running_loop().create_task(self._close(code))
+            self._hub.flush(self._outbox)
+            self._leave()
+
+    async def _close(self, code: CloseCode) -> None:
+        """Close. If the client does not read the close frame in time, cut the connection off."""
+        grace_seconds = STALLED_GRACE_SECONDS if code is CloseCode.TOO_SLOW else CLOSE_GRACE_SECONDS
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self.close(code.value, code.reason)
+        except Exception:  # noqa: BLE001 - too slow, or lost: each server raises its own errors for that
+            self._sink.abort()
+
+    def _leave(self) -> None:
+        """Give up the subscriptions and the place of this connection."""
+        place, self._place = self._place, None
+        if place is not None:
+            self._hub.detach(self._outbox)
+            self._connections.leave(*place)
+
+    def _note_end(self, reason: str) -> bool:
+        """Count the end of this connection. Returns False if it was counted before."""
+        if self._ended:
+            return False
+        self._ended = True
+        metrics.WIDGET_CLOSED.labels(reason).inc()
+        return True

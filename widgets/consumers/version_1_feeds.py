@@ -1,0 +1,42 @@
+"""The feeds of version 1: those of the catalog, with columns and rates that its clients cannot choose."""
+
+from typing import Final
+
+import msgspec
+
+from widgets.hub.feeds import Feed, FeedCatalog
+from widgets.protocol.v1 import ALL_SYMBOLS, LEADERBOARD_FIELDS, LEADERBOARDS
+
+LEADERBOARD_HZ: Final = 1
+"""A leaderboard is sent whole each time, so it is sent less often than in version 2."""
+
+ALL_ROWS_COLUMNS: Final = (
+    "close",
+    "change",
+    "pct_change",
+    "accumulated_volume",
+    "relative_volume",
+    "volume",
+    "last_price",
+    "bid_price",
+    "ask_price",
+    "end_timestamp",
+)
+"""The columns of `quote:*`, of which a client of version 2 must choose some."""
+
+
+def feed_of_version_1(catalog: FeedCatalog, name: str) -> Feed:
+    """The feed with a name that a client sent.
+
+    Raises:
+        UnknownFeedError: there is no such feed; the message lists all feeds.
+    """
+    feed = catalog.feed(name)
+    if name.startswith(LEADERBOARDS):
+        # The first column ranks the board. It may be none of the fields that existing clients know.
+        columns = [each for each in feed.columns if each in LEADERBOARD_FIELDS or each == feed.columns[0]]
+        feed = catalog.chosen(name, columns, LEADERBOARD_HZ)
+    elif name.endswith(ALL_SYMBOLS):
+        columns = [each for each in feed.columns if each in ALL_ROWS_COLUMNS]
+        feed = catalog.chosen(name, columns or None)
+    return msgspec.structs.replace(feed, is_counted=False)
