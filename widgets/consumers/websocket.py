@@ -188,6 +188,11 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         if isinstance(message, Ping):
             self._answer(Pong(message.id))
             return
+        if not self._allowance.spend_feeds(
+            len(message.feeds), self._clock.monotonic(), self._connections.limits
+        ):
+            self._end(CloseCode.TOO_MANY_MESSAGES)
+            return
         if isinstance(message, Subscribe):
             for wish in message.wishes:
                 self._attempt(wish.feed, functools.partial(self._subscribe, wish))
