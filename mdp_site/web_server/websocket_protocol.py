@@ -18,7 +18,7 @@ from mdp_site.web_server.bounds import Peer
 from mdp_site.web_server.compression import SharedDeflateFactory
 from mdp_site.web_server.config import WebServerConfig
 from mdp_site.web_server.entrance import BEGIN_HANDSHAKE
-from mdp_site.web_server.reasons import Reason
+from mdp_site.web_server.reasons import Reason, refusal
 from mdp_site.web_server.sink import ConnectionSink
 from widgets.wire import SINK_EXTENSION
 
@@ -96,11 +96,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.transport.is_closing() or self.handshake_complete:
             return
         self._bounds.cut_off(reason, self.peer or self.client)
-        output = self.conn.data_to_send()  # a refusal by the parser itself
-        if not any(output):
-            self.conn.send_response(self.conn.reject(status, f"{reason.replace('_', ' ')}\n"))
-            output = self.conn.data_to_send()
-        self.transport.write(b"".join(output))
+        # The parser itself refuses some requests. After others it only ends, and can send no answer any more.
+        self.transport.write(b"".join(self.conn.data_to_send()) or refusal(reason, status))
         self.transport.close()
 
     # --- Input ----------------------------------------------------------------------------------------------

@@ -69,6 +69,31 @@ async def test_a_handshake_that_the_application_does_not_answer_is_ended(served:
     assert cut_off(Reason.SLOW_HANDSHAKE)
 
 
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 5", b"Content-Length: 0\r\nX: \x7f", b"Transfer-Encoding: chunked"]
+)
+async def test_a_handshake_that_the_parser_cannot_read_is_answered(served: ServedLounge, body: bytes) -> None:
+    async with watched(served):
+        with RawClient(served.port) as client:
+            client.send(UPGRADE + body + b"\r\n\r\n")
+            assert (await asyncio.to_thread(client.rest)).startswith(b"HTTP/1.1 400")
+    assert cut_off(Reason.BAD_REQUEST)
+
+
+async def test_a_defect_while_input_is_taken_leaves_no_connection_open(
+    served: ServedLounge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise RuntimeError("a defect")
+
+    async with watched(served):
+        with RawClient(served.port) as client:
+            monkeypatch.setattr("mdp_site.web_server.http_protocol.HttpProtocol._take", fail)
+            client.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert await asyncio.to_thread(client.rest) == b""
+            monkeypatch.undo()
+
+
 class LargeLounge(Lounge):
     """Answers HTTP with more than the kernel's buffers hold."""
 
