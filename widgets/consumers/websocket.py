@@ -14,6 +14,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
 from widgets.consumers.asgi_sink import AsgiSink
+from widgets.consumers.choices import MOST_CHOICES_PER_USER
 from widgets.consumers.connections import Connections
 from widgets.consumers.limits import Allowance
 from widgets.hub import Hub, TooManyChoicesError
@@ -81,6 +82,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._by_asgi: AsgiSink | None = None
         self._feeds: dict[str, Feed] = {}
         self._allowance = Allowance()
+        self._user_id = 0  # of the viewer, from `connect` on
         self._place: tuple[int, str] | None = None
         self._main: asyncio.Task[Any] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -151,6 +153,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         if (refusal := self._connections.enter(viewer.user_id, address)) is not None:
             self._end(refusal)
             return
+        self._user_id = viewer.user_id
         self._place = (viewer.user_id, address)
         self._permissions = viewer.permissions
         self._hub.attach(self._outbox)
@@ -224,21 +227,33 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
             text = f"a connection may have {most} feeds; unsubscribe some first"
             raise ProtocolError(ErrorCode.TOO_MANY_FEEDS, text)
         if feed.choice:
-            self._check_choices(feed)
+            self._check_choices(before, feed)
         self._hub.subscribe(self._outbox, feed, wish.last)
         if before is not None and before != feed:
             self._hub.unsubscribe(self._outbox, before)
-        self._feeds[feed.name] = feed
+        self._keep(feed.name, feed)
 
-    def _check_choices(self, feed: Feed) -> None:
+    def _check_choices(self, before: Feed | None, feed: Feed) -> None:
         others = {each.choice for each in self._feeds.values() if each.choice and each.name != feed.name}
         if len(others | {feed.choice}) > MOST_CHOICES_PER_CONNECTION:
             text = f"a connection may have {MOST_CHOICES_PER_CONNECTION} choices of columns and rate"
             raise ProtocolError(ErrorCode.TOO_MANY_CHOICES, text)
+        if not self._connections.choices.may_add(self._user_id, before, feed):
+            text = f"all connections of a user may have {MOST_CHOICES_PER_USER} choices of columns and rate"
+            raise ProtocolError(ErrorCode.TOO_MANY_CHOICES, text)
+
+    def _keep(self, name: str, feed: Feed | None) -> Feed | None:
+        """Note the subscription to a feed; None: it has ended. Returns the one before."""
+        before = self._feeds.pop(name, None)
+        if feed is not None:
+            self._feeds[name] = feed
+        if before is not None or feed is not None:
+            self._connections.choices.replace(self._user_id, before, feed)
+        return before
 
     def _unsubscribe(self, name: str) -> None:
         self._catalog.feed(name)
-        if (feed := self._feeds.pop(name, None)) is not None:
+        if (feed := self._keep(name, None)) is not None:
             self._hub.unsubscribe(self._outbox, feed)
         self._answer(Unsubscribed(name))
 
@@ -294,7 +309,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._permissions = permissions
         for feed in tuple(self._feeds.values()):
             if feed.permission not in permissions:
-                del self._feeds[feed.name]
+                self._keep(feed.name, None)
                 self._hub.unsubscribe(self._outbox, feed)
                 self._reject(ErrorCode.FORBIDDEN_FEED, FORBIDDEN, feed.name)
         self._hub.flush(self._outbox)
@@ -329,6 +344,8 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         place, self._place = self._place, None
         if place is not None:
             self._hub.detach(self._outbox)
+            for name in tuple(self._feeds):
+                self._keep(name, None)
             self._connections.leave(*place)
 
     def _note_end(self, reason: str) -> bool:
