@@ -151,8 +151,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._has_turn = False
         try:
             self._take_what_waits()
-        except Exception:
-            self.transport.abort()  # a defect, which must not leave a connection without a deadline
+        except Exception:  # raised again - but a defect must not leave a connection without a deadline
+            self.transport.abort()
             raise
 
     def _take_what_waits(self) -> None:

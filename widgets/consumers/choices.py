@@ -8,6 +8,8 @@ from widgets.hub.feeds import Feed
 MOST_CHOICES_PER_USER: Final = 16
 """A quarter of what a process serves. `quote:*` needs a choice: one user could take it from all others."""
 
+_NONE: Final[Counter[str]] = Counter()
+
 
 class UserChoices:
     """The choices by user. Feeds with the usual columns and rate do not count."""
@@ -16,8 +18,8 @@ class UserChoices:
         self._by_user: dict[int, Counter[str]] = {}
 
     def may_add(self, user_id: int, before: Feed | None, after: Feed) -> bool:
-        """Whether a user may have `after` in place of `before`. A choice that the user has already is free."""
-        counts = self._by_user.get(user_id, {})
+        """Whether a user may have `after` in place of `before`. A choice that the user has is free."""
+        counts = self._by_user.get(user_id, _NONE)
         if not after.choice or after.choice in counts:
             return True
         freed = before is not None and counts.get(before.choice) == 1
