@@ -194,6 +194,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
         await super().send(message)
+        if self.close_sent and self.initial_response is not None:
+            # Refused, so answered. uvicorn would log each refusal as an error, at the will of strangers.
+            self.handshake_complete = True
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self._abort_later()
 

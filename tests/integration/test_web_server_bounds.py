@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,6 +93,30 @@ async def test_a_defect_while_input_is_taken_leaves_no_connection_open(
             client.send(b"GET / HTTP/1.1\r\n\r\n")
             assert await asyncio.to_thread(client.rest) == b""
             monkeypatch.undo()
+
+
+class ClosedLounge(Lounge):
+    """Refuses every WebSocket."""
+
+    async def welcome(self, scope: Any, receive: Any, send: Any) -> None:
+        del scope
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+
+def test_a_refused_handshake_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(caplog.handler)
+    try:
+        with ServedLounge(ClosedLounge()) as served, RawClient(served.port) as client:
+            client.send(UPGRADE + b"\r\n")
+            answer = client.rest()
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert answer.endswith(b"no")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 class LargeLounge(Lounge):
