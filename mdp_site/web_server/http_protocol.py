@@ -13,7 +13,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mdp_site.web_server.config import WebServerConfig
-from mdp_site.web_server.reasons import Reason
+from mdp_site.web_server.reasons import Reason, refusal
 
 if TYPE_CHECKING:
     from mdp_site.web_server.websocket_protocol import WebSocketProtocol
@@ -149,6 +149,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _work_off(self) -> None:
         self._has_turn = False
+        try:
+            self._take_what_waits()
+        except Exception:  # raised again - but a defect must not leave a connection without a deadline
+            self.transport.abort()
+            raise
+
+    def _take_what_waits(self) -> None:
         while self._unread and not self.pipeline and self._takes_input():
             piece = bytes(self._unread[:PIECE_BYTES])
             del self._unread[:PIECE_BYTES]
@@ -212,11 +219,7 @@ class HttpProtocol(HttpToolsProtocol):
             unanswered.message_event.set()
         self._bounds.cut_off(reason, self.client)
         self._end_deadline()
-        text = f"{reason.replace('_', ' ')}\n"
-        self.transport.write(
-            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            f"content-length: {len(text)}\r\nconnection: close\r\n\r\n{text}".encode()
-        )
+        self.transport.write(refusal(reason, status))
         self.transport.close()
 
     def _cut_off(self, reason: Reason) -> None:

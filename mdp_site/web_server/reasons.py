@@ -1,6 +1,7 @@
 """The reasons for which the web server cuts a client off."""
 
 import enum
+from http import HTTPStatus
 
 
 class Reason(enum.StrEnum):
@@ -18,3 +19,12 @@ class Reason(enum.StrEnum):
     STALLED = "stalled"
     EARLY_FRAMES = "early_frames"
     CONTROL_FRAMES = "control_frames"
+
+
+def refusal(reason: Reason, status: HTTPStatus) -> bytes:
+    """The HTTP answer to a client that is refused. The connection ends with it."""
+    text = f"{reason.replace('_', ' ')}\n"
+    return (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        f"content-length: {len(text)}\r\nconnection: close\r\n\r\n{text}"
+    ).encode()

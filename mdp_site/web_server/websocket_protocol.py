@@ -18,7 +18,7 @@ from mdp_site.web_server.bounds import Peer
 from mdp_site.web_server.compression import SharedDeflateFactory
 from mdp_site.web_server.config import WebServerConfig
 from mdp_site.web_server.entrance import BEGIN_HANDSHAKE
-from mdp_site.web_server.reasons import Reason
+from mdp_site.web_server.reasons import Reason, refusal
 from mdp_site.web_server.sink import ConnectionSink
 from widgets.wire import SINK_EXTENSION
 
@@ -103,11 +103,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.transport.is_closing() or self.handshake_complete:
             return
         self._bounds.cut_off(reason, self.peer or self.client)
-        output = self.conn.data_to_send()  # a refusal by the parser itself
-        if not any(output):
-            self.conn.send_response(self.conn.reject(status, f"{reason.replace('_', ' ')}\n"))
-            output = self.conn.data_to_send()
-        self.transport.write(b"".join(output))
+        # The parser itself refuses some requests. After others it only ends, and can send no answer any more.
+        self.transport.write(b"".join(self.conn.data_to_send()) or refusal(reason, status))
         self.transport.close()
 
     # --- Input ----------------------------------------------------------------------------------------------
@@ -204,6 +201,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
         await super().send(message)
+        if self.close_sent and self.initial_response is not None:
+            # Refused, so answered. uvicorn would log each refusal as an error, at the will of strangers.
+            self.handshake_complete = True
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self._abort_later()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,6 +68,55 @@ async def test_a_handshake_that_the_application_does_not_answer_is_ended(served:
             assert (await asyncio.to_thread(client.rest)).startswith(b"HTTP/1.1 503")
         served.call(served.lounge.may_accept.set)
     assert cut_off(Reason.SLOW_HANDSHAKE)
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 5", b"Content-Length: 0\r\nX: \x7f", b"Transfer-Encoding: chunked"]
+)
+async def test_a_handshake_that_the_parser_cannot_read_is_answered(served: ServedLounge, body: bytes) -> None:
+    async with watched(served):
+        with RawClient(served.port) as client:
+            client.send(UPGRADE + body + b"\r\n\r\n")
+            assert (await asyncio.to_thread(client.rest)).startswith(b"HTTP/1.1 400")
+    assert cut_off(Reason.BAD_REQUEST)
+
+
+async def test_a_defect_while_input_is_taken_leaves_no_connection_open(
+    served: ServedLounge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise RuntimeError("a defect")
+
+    async with watched(served):
+        with RawClient(served.port) as client:
+            monkeypatch.setattr("mdp_site.web_server.http_protocol.HttpProtocol._take", fail)
+            client.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert await asyncio.to_thread(client.rest) == b""
+            monkeypatch.undo()
+
+
+class ClosedLounge(Lounge):
+    """Refuses every WebSocket."""
+
+    async def welcome(self, scope: Any, receive: Any, send: Any) -> None:
+        del scope
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+
+def test_a_refused_handshake_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(caplog.handler)
+    try:
+        with ServedLounge(ClosedLounge()) as served, RawClient(served.port) as client:
+            client.send(UPGRADE + b"\r\n")
+            answer = client.rest()
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert answer.endswith(b"no")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 class LargeLounge(Lounge):

@@ -2,7 +2,8 @@
 
 `connection` has what all of them share. `websocket` has the dialogue of version 2, and `version_1` that of
 version 1, whose feeds are in `version_1_feeds`. `asgi_sink` sends frames on servers without the extension
-`mdp.frames`. `limits` states the limits, and `connections` counts the open connections.
+`mdp.frames`. `limits` states the limits, `connections` counts the open connections, and `choices` what their
+users chose.
 """
 
 from widgets.consumers.connections import Connections

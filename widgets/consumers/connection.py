@@ -57,6 +57,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         self._feeds: dict[str, Feed] = {}
         self._allowance = Allowance()
         self._place: tuple[int, str] | None = None
+        self._user_id = 0  # of the viewer, once it has a place
         self._main: asyncio.Task[Any] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._ended = False
@@ -139,6 +140,22 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             self._end(CloseCode.TOO_MANY_MESSAGES)
         return is_within
 
+    def _spend_feeds(self, count: int) -> bool:
+        """Count the feeds that a message names. Ends the connection, and returns False, if too many."""
+        is_within = self._allowance.spend_feeds(count, self._clock.monotonic(), self._connections.limits)
+        if not is_within:
+            self._end(CloseCode.TOO_MANY_MESSAGES)
+        return is_within
+
+    def _keep(self, name: str, feed: Feed | None) -> Feed | None:
+        """Note the subscription to a feed; None: it has ended. Returns the one before."""
+        before = self._feeds.pop(name, None)
+        if feed is not None:
+            self._feeds[name] = feed
+        if before is not None or feed is not None:
+            self._connections.choices.replace(self._user_id, before, feed)
+        return before
+
     # --- Begin of the connection ----------------------------------------------------------------------------
 
     @property
@@ -157,7 +174,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         if (refusal := self._connections.enter(*place)) is not None:
             self._end(refusal)
             return False
-        self._place = place
+        self._place, self._user_id = place, viewer.user_id
         self._permissions = viewer.permissions
         self._hub.attach(self._outbox)
         return True
@@ -189,7 +206,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         self._permissions = permissions
         for feed in tuple(self._feeds.values()):
             if feed.permission not in permissions:
-                del self._feeds[feed.name]
+                self._keep(feed.name, None)
                 self._hub.unsubscribe(self._outbox, feed)
                 self._tell_forbidden(feed.name)
         self._hub.flush(self._outbox)
@@ -225,6 +242,8 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         place, self._place = self._place, None
         if place is not None:
             self._hub.detach(self._outbox)
+            for name in tuple(self._feeds):
+                self._keep(name, None)
             self._connections.leave(*place)
 
     def _note_end(self, reason: str) -> bool:

@@ -1,9 +1,10 @@
 """Counts the open connections of one web process, and refuses those above a limit."""
 
 from collections import Counter
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from marketdata.observability import metrics
+from widgets.consumers.choices import UserChoices
 from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
 from widgets.protocol import CloseCode
 
@@ -11,13 +12,14 @@ Key = TypeVar("Key")
 
 
 class Connections:
-    """The open connections by user and by client address.
+    """The open connections by user and by client address, and the choices of their users.
 
     `limits` may be replaced at any time. New limits apply to new connections and to the next messages.
     """
 
     def __init__(self, limits: WidgetLimits = DEFAULT_LIMITS) -> None:
         self.limits = limits
+        self.choices: Final = UserChoices()
         self._count = 0
         self._by_user: Counter[int] = Counter()
         self._by_address: Counter[str] = Counter()

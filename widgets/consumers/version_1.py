@@ -116,9 +116,11 @@ class Version1Consumer(WidgetConnection):
     async def _handle(self, action: Action) -> None:
         match action:
             case SubscribeFeed(feed=name):
-                self._subscribe(name)
+                if self._spend_feeds(1):
+                    self._subscribe(name)
             case UnsubscribeFeed(feed=name):
-                self._unsubscribe(name)
+                if self._spend_feeds(1):
+                    self._unsubscribe(name)
             case GetCache(cache=name, limit=limit):
                 await self._get(name, limit)
             case Auth():
@@ -140,7 +142,7 @@ class Version1Consumer(WidgetConnection):
             text = f"a connection may have {most} feeds; unsubscribe some first"
             self._answer(v1_messages.TOO_MANY_FEEDS, feed=name, message=text)
             return
-        self._feeds[name] = feed
+        self._keep(name, feed)
         self._answer(v1_messages.SUBSCRIBED, feed=name)
         self._hub.subscribe(self._outbox, feed)
 
@@ -150,7 +152,7 @@ class Version1Consumer(WidgetConnection):
         except UnknownFeedError as error:
             self._answer(v1_messages.UNKNOWN_FEED, feed=name, message=str(error))
             return
-        if (feed := self._feeds.pop(name, None)) is not None:
+        if (feed := self._keep(name, None)) is not None:
             self._hub.unsubscribe(self._outbox, feed)
         self._answer(v1_messages.UNSUBSCRIBED, feed=name)
 

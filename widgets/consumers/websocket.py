@@ -8,6 +8,7 @@ from typing import Final
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
+from widgets.consumers.choices import MOST_CHOICES_PER_USER
 from widgets.consumers.connection import WidgetConnection
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError, Feed, UnknownFeedError
@@ -86,6 +87,8 @@ class WidgetConsumer(WidgetConnection):
         if isinstance(message, Ping):
             self._answer(Pong(message.id))
             return
+        if not self._spend_feeds(len(message.feeds)):
+            return
         if isinstance(message, Subscribe):
             for wish in message.wishes:
                 self._attempt(wish.feed, functools.partial(self._subscribe, wish))
@@ -117,21 +120,24 @@ class WidgetConsumer(WidgetConnection):
             text = f"a connection may have {most} feeds; unsubscribe some first"
             raise ProtocolError(ErrorCode.TOO_MANY_FEEDS, text)
         if feed.choice:
-            self._check_choices(feed)
+            self._check_choices(before, feed)
         self._hub.subscribe(self._outbox, feed, wish.last)
         if before is not None and before != feed:
             self._hub.unsubscribe(self._outbox, before)
-        self._feeds[feed.name] = feed
+        self._keep(feed.name, feed)
 
-    def _check_choices(self, feed: Feed) -> None:
+    def _check_choices(self, before: Feed | None, feed: Feed) -> None:
         others = {each.choice for each in self._feeds.values() if each.choice and each.name != feed.name}
         if len(others | {feed.choice}) > MOST_CHOICES_PER_CONNECTION:
             text = f"a connection may have {MOST_CHOICES_PER_CONNECTION} choices of columns and rate"
             raise ProtocolError(ErrorCode.TOO_MANY_CHOICES, text)
+        if not self._connections.choices.may_add(self._user_id, before, feed):
+            text = f"all connections of a user may have {MOST_CHOICES_PER_USER} choices of columns and rate"
+            raise ProtocolError(ErrorCode.TOO_MANY_CHOICES, text)
 
     def _unsubscribe(self, name: str) -> None:
         self._catalog.feed(name)
-        if (feed := self._feeds.pop(name, None)) is not None:
+        if (feed := self._keep(name, None)) is not None:
             self._hub.unsubscribe(self._outbox, feed)
         self._answer(Unsubscribed(name))
 

@@ -47,6 +47,13 @@ def test_bytes_are_limited_as_messages_are() -> None:
     assert [allowance.spend(50_000, 100.0, limits) for _ in range(3)] == [True, True, False]
 
 
+def test_the_feeds_that_messages_name_are_limited_on_their_own() -> None:
+    limits, allowance = WidgetLimits(feeds_per_second=100, burst_seconds=10), Allowance()
+    assert [allowance.spend_feeds(200, 100.0, limits) for _ in range(6)] == [True] * 5 + [False]
+    allowance = Allowance()
+    assert all(allowance.spend_feeds(100, 100.0 + number, limits) for number in range(1_000))
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
@@ -54,6 +61,7 @@ def test_bytes_are_limited_as_messages_are() -> None:
         ({"messages_per_second": float("nan")}, "messages_per_second is nan"),
         ({"bytes_per_second": 10}, "accepted: enough for a message of 65536 bytes"),
         ({"messages_per_second": 0.01}, "accepted: enough for one message"),
+        ({"feeds_per_second": 10}, "accepted: enough for a message of 200 feeds"),
     ],
 )
 def test_a_wrong_limit_is_named(wrong: dict[str, float], named: str) -> None:

@@ -17,7 +17,7 @@ from tests.support.feeds import CATALOG
 from tests.unit.widgets.fakes import MemorySink
 from tests.unit.widgets.hub.hub_rig import HubRig
 from widgets.consumers import Connections, WidgetConsumer, WidgetLimits
-from widgets.protocol import SUBPROTOCOL_V2
+from widgets.protocol import MOST_FEEDS_PER_CONNECTION, SUBPROTOCOL_V2
 from widgets.viewer import VIEWER_KEY, Follower
 from widgets.wire import SINK_EXTENSION
 
@@ -114,6 +114,27 @@ async def test_one_who_floods_is_cut_and_others_are_not_affected(by_sink: bool) 
         await eventually(lambda: len(other.texts) == 2, 2.0)
     assert closed("too_many_messages") == before + 1
     await door.rig.hub.stop()
+
+
+@pytest.mark.parametrize("kind", ["subscribe", "unsubscribe", "resync"])
+async def test_one_whose_messages_name_feeds_without_end_is_cut_whatever_the_answer(
+    door: Door, kind: str
+) -> None:
+    names = [f"scanners:{number}" for number in range(200)]  # few messages, much work: 200 answers each
+    async with door.client(MemorySink()) as flooding, door.client(other := MemorySink()) as polite:
+        for _ in range(11):
+            await say(flooding, type=kind, feeds=names)
+        assert await close_code(flooding) == 4430
+        await say(polite, type="ping", id=1)
+        await eventually(lambda: len(other.texts) == 2, 2.0)
+
+
+async def test_a_client_may_subscribe_to_all_the_feeds_that_it_may_have_at_once(door: Door) -> None:
+    async with door.client(sink := MemorySink()) as client:
+        for start in range(0, MOST_FEEDS_PER_CONNECTION, 125):
+            await say(client, type="subscribe", feeds=[f"quote:S{start + n}" for n in range(125)])
+        await say(client, type="ping", id=1)
+        await eventually(lambda: '"pong"' in str(sink.texts[-1]), 5.0)
 
 
 async def test_the_answers_to_a_wrong_message_are_sent_before_the_close() -> None:
