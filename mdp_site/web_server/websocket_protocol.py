@@ -11,20 +11,21 @@ from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
-from websockets.frames import CloseCode, Frame
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from mdp_site.web_server.bounds import Peer
+from mdp_site.web_server.closing import ExplainingProtocol
 from mdp_site.web_server.compression import SharedDeflateFactory
 from mdp_site.web_server.config import WebServerConfig
 from mdp_site.web_server.entrance import BEGIN_HANDSHAKE
 from mdp_site.web_server.reasons import Reason
 from mdp_site.web_server.sink import ConnectionSink
+from widgets.protocol import CloseCode
 from widgets.wire import SINK_EXTENSION
 
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot hold thousands of frames before a bound is checked."""
-CONTROL_FRAMES_REASON: Final = "stop: too many pings, pongs or fragments"
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for a client to read what waits and the close frame, when the server stops."""
 EARLIEST_PING: Final = 0.75
@@ -44,7 +45,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, config: WebServerConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
-        self.conn.available_extensions = _EXTENSIONS
+        self.conn.parser.close()  # a suspended generator, which refers to `conn`: uvicorn's, not used
+        self.conn = ExplainingProtocol(
+            extensions=_EXTENSIONS, max_size=config.ws_max_size, logger=self.logger
+        )
         self._bounds = config.bounds
         self._sink: ConnectionSink | None = None
         self._handshake_of: list[Peer] = []  # the client whose handshake is counted
@@ -163,7 +167,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._control_frames <= limits.control_frames_burst:
             return True
         self._bounds.cut_off(Reason.CONTROL_FRAMES, self.peer or self.client)
-        self.conn.fail(CloseCode.POLICY_VIOLATION, CONTROL_FRAMES_REASON)
+        self.conn.fail(CloseCode.TOO_MANY_FRAMES)
         self.handle_parser_exception()
         return False
 
