@@ -52,6 +52,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._bounds = config.bounds
         self._sink: ConnectionSink | None = None
         self._handshake_of: list[Peer] = []  # the client whose handshake is counted
+        self._client_of: list[Peer] = []  # the client whose connection is counted
         self._handshake_deadline: asyncio.TimerHandle | None = None
         self._unread = bytearray()
         self._waiting_pong = b""
@@ -78,13 +79,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._end_handshake()
         self._bounds.note_accepted()
 
-    def _begin_handshake(self, client: Peer) -> bool:
-        may_begin = self._bounds.begin_handshake(client)
-        if may_begin:
+    def _begin_handshake(self, client: Peer) -> Reason | None:
+        refused = self._bounds.begin_handshake(client, self.peer)
+        if refused is None:
             self._handshake_of.append(client)
+            self._client_of.append(client)
         else:
-            self._bounds.cut_off(Reason.ADDRESS_HANDSHAKES, client)
-        return may_begin
+            self._bounds.cut_off(refused, client)
+        return refused
 
     def _end_handshake(self) -> None:
         if self._handshake_deadline is not None:
@@ -201,6 +203,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True  # refused, and answered: uvicorn would log an error for it
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self._abort_later()
 
@@ -227,6 +231,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         self._bounds.disconnect(self.peer)
         self._end_handshake()
+        while self._client_of:
+            self._bounds.leave(self._client_of.pop(), self.peer)
         super().connection_lost(exc)
         if self._sink is not None:
             self._sink.detach()

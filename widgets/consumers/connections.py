@@ -1,52 +1,47 @@
 """Counts the open connections of one web process, and refuses those above a limit."""
 
 from collections import Counter
-from typing import TypeVar
 
 from marketdata.observability import metrics
-from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
+from marketdata.runtime.live_settings import CurrentSettings
 from widgets.protocol import CloseCode
-
-Key = TypeVar("Key")
+from widgets.settings import WidgetLimits
 
 
 class Connections:
-    """The open connections by user and by client address.
+    """The open connections of all logged-in users. The web server counts them by address.
 
-    `limits` may be replaced at any time. New limits apply to new connections and to the next messages.
+    The limits are read from `settings` at each decision. So changed limits apply to new connections and to
+    the next messages; no open connection is ended.
     """
 
-    def __init__(self, limits: WidgetLimits = DEFAULT_LIMITS) -> None:
-        self.limits = limits
+    def __init__(self, settings: CurrentSettings[WidgetLimits]) -> None:
+        self._settings = settings
         self._count = 0
         self._by_user: Counter[int] = Counter()
-        self._by_address: Counter[str] = Counter()
 
-    def enter(self, user_id: int, address: str) -> CloseCode | None:
+    @property
+    def limits(self) -> WidgetLimits:
+        """The limits that hold now."""
+        return self._settings.current
+
+    def enter(self, user_id: int) -> CloseCode | None:
         """Count a connection. If a limit is exceeded, it is not counted; returns the close code to send."""
         limits = self.limits
         if self._count >= limits.connections_per_process:
             return CloseCode.TRY_LATER
-        if (
-            self._by_user[user_id] >= limits.connections_per_user
-            or self._by_address[address] >= limits.connections_per_address
-        ):
+        if self._by_user[user_id] >= limits.connections_per_user:
             return CloseCode.TOO_MANY_CONNECTIONS
-        self._change(user_id, address, 1)
+        self._change(user_id, 1)
         return None
 
-    def leave(self, user_id: int, address: str) -> None:
+    def leave(self, user_id: int) -> None:
         """Give the place of a counted connection back."""
-        self._change(user_id, address, -1)
+        self._change(user_id, -1)
 
-    def _change(self, user_id: int, address: str, count: int) -> None:
+    def _change(self, user_id: int, count: int) -> None:
         self._count += count
         metrics.WIDGET_CONNECTIONS.inc(count)
-        _add(self._by_user, user_id, count)
-        _add(self._by_address, address, count)
-
-
-def _add(counter: Counter[Key], key: Key, count: int) -> None:
-    counter[key] += count
-    if not counter[key]:
-        del counter[key]
+        self._by_user[user_id] += count
+        if not self._by_user[user_id]:
+            del self._by_user[user_id]

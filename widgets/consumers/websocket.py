@@ -15,7 +15,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
 from widgets.consumers.asgi_sink import AsgiSink
 from widgets.consumers.connections import Connections
-from widgets.consumers.limits import Allowance
+from widgets.consumers.limits import Allowance, told_limits, told_reconnect
 from widgets.hub import Hub, TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError, Feed, FeedCatalog, UnknownFeedError
 from widgets.outbox import Outbox
@@ -81,7 +81,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._by_asgi: AsgiSink | None = None
         self._feeds: dict[str, Feed] = {}
         self._allowance = Allowance()
-        self._place: tuple[int, str] | None = None
+        self._place: int | None = None  # the user whose connection is counted
         self._main: asyncio.Task[Any] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._ended = False
@@ -147,11 +147,10 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         await self.accept(version.subprotocol)
         self._version, self._sink = version, self._offered_sink()
         self._outbox = Outbox(self._sink, version, self._on_too_slow)
-        address, _port = self.scope.get("client") or ("", 0)
-        if (refusal := self._connections.enter(viewer.user_id, address)) is not None:
+        if (refusal := self._connections.enter(viewer.user_id)) is not None:
             self._end(refusal)
             return
-        self._place = (viewer.user_id, address)
+        self._place = viewer.user_id
         self._permissions = viewer.permissions
         self._hub.attach(self._outbox)
         self._welcome(viewer)
@@ -246,11 +245,17 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
     # --- Answers --------------------------------------------------------------------------------------------
 
     def _welcome(self, viewer: Viewer) -> None:
-        now_ms = self._clock.time_ns() // NS_PER_MS
-        protocol, name = self._version.subprotocol, viewer.username
-        feeds = self._catalog.permitted(viewer.permissions)
+        limits = self._connections.limits
         self._answer(
-            Welcome(protocol=protocol, server=SERVER_VERSION, server_time_ms=now_ms, user=name, feeds=feeds)
+            Welcome(
+                protocol=self._version.subprotocol,
+                server=SERVER_VERSION,
+                server_time_ms=self._clock.time_ns() // NS_PER_MS,
+                user=viewer.username,
+                feeds=self._catalog.permitted(viewer.permissions),
+                limits=told_limits(limits),
+                reconnect=told_reconnect(limits),
+            )
         )
 
     def _answer(self, answer: Answer) -> None:
@@ -324,7 +329,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         place, self._place = self._place, None
         if place is not None:
             self._hub.detach(self._outbox)
-            self._connections.leave(*place)
+            self._connections.leave(place)
 
     def _note_end(self, reason: str) -> bool:
         """Count the end of this connection. Returns False if it was counted before."""
