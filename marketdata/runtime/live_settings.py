@@ -30,7 +30,7 @@ class CurrentSettings(Protocol[C_co]):
 
 
 class FixedSettings(msgspec.Struct, Generic[C_co], frozen=True):
-    """Settings that nobody changes while the process runs."""
+    """Settings that do not change while the process runs."""
 
     current: C_co
 
