@@ -22,6 +22,7 @@ from django.core.asgi import get_asgi_application
 from django.test import Client
 from pytest_django import Settings
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from marketdata.clock import SystemClock
@@ -192,9 +193,14 @@ class WidgetClient:
         return copy
 
     async def closed(self, within_seconds: float = 5.0) -> int | None:
-        """Wait until the server has closed the connection, and return the close code."""
+        """Read on until the server has closed the connection, and return the close code.
+
+        With frames that nobody reads, the client would stop reading before it sees the close frame.
+        """
         async with asyncio.timeout(scaled(within_seconds)):
-            await self.connection.wait_closed()
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
         return self.connection.close_code
 
 
