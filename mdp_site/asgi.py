@@ -17,13 +17,21 @@ from django.conf import settings  # noqa: E402
 from marketdata.store.keys import Keys  # noqa: E402
 from mdp_site.checks import refuse_when_unsafe  # noqa: E402
 from mdp_site.composition import compose  # noqa: E402
+from mdp_site.steering import live_web_settings  # noqa: E402
 from widgets.data_service import WidgetDataService  # noqa: E402
 
 refuse_when_unsafe()
 
+web_settings = live_web_settings()
+"""One object for the whole process: the web server reads it, too."""
+
 application = compose(
     _http,
     WidgetDataService(
-        cache_url=settings.MDC_URL, keys=Keys(settings.MDC_KEY_PREFIX), shard_count=settings.MDQ_SHARDS
+        cache_url=settings.MDC_URL,
+        keys=Keys(settings.MDC_KEY_PREFIX),
+        shard_count=settings.MDQ_SHARDS,
+        settings=web_settings,
     ),
+    web_settings,
 )

@@ -7,10 +7,12 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import re_path
 
+from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.login_service import LoginService
 from mdp_site.health import HUB_IN_SCOPE
 from mdp_site.steering import steered
+from mdp_site.web_settings import WebSettings
 from widgets.data_service import WidgetDataService
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -19,10 +21,16 @@ Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def compose(http: ASGIHandler, service: WidgetDataService, logins: LoginService | None = None) -> Application:
+def compose(
+    http: ASGIHandler,
+    service: WidgetDataService,
+    live: LiveSettings[WebSettings],
+    logins: LoginService | None = None,
+) -> Application:
     """The application of a process. Views find the hub of their process in the scope of the request.
 
-    `logins` lets WebSockets in and follows their logins. It stops with the server's lifespan.
+    `live` follows what operators want, and `logins` lets WebSockets in and follows their logins, both until
+    the server's lifespan ends. The service and the web server read their limits from the same `live`.
     """
     logins = logins or LoginService()
 
@@ -34,7 +42,7 @@ def compose(http: ASGIHandler, service: WidgetDataService, logins: LoginService 
         {
             "http": http_of_this_service,
             "websocket": WebSocketEntrance(URLRouter([*service.urlpatterns, elsewhere]), logins),
-            "lifespan": steered(logins.alongside(service.lifespan)),
+            "lifespan": steered(logins.alongside(service.lifespan), live),
         }
     )
     return application

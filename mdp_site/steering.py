@@ -1,4 +1,4 @@
-"""Applies the settings that operators want to a running web process."""
+"""The settings of a running web process, and their steering by operators."""
 
 import asyncio
 import contextlib
@@ -17,21 +17,31 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
 from mdp_site.web_settings import WEB, WebSettings
+from widgets.consumers import check_limits
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Lifespan: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
-def steered(lifespan: Lifespan) -> Lifespan:
+def live_web_settings() -> LiveSettings[WebSettings]:
+    """The settings of this process: the environment's, until `steered` applies what operators want.
+
+    Raises:
+        ConfigurationError: limits of the environment do not go together.
+    """
+    own = own_settings(WebSettings, settings.DECLARED_SETTINGS)
+    check_limits(own)
+    return LiveSettings(own, source=process_identity(), clock=SystemClock(), check=check_limits)
+
+
+def steered(lifespan: Lifespan, live: LiveSettings[WebSettings]) -> Lifespan:
     """An ASGI lifespan that also follows the wanted settings, from its start to its end."""
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        own, source = own_settings(WebSettings, settings.DECLARED_SETTINGS), process_identity()
-        live = LiveSettings(own, source=source, clock=SystemClock())
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
-            records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, source)
-            steering = Steering(records, live, default=own)
+            records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, live.source)
+            steering = Steering(records, live, default=live.current)
             following = asyncio.create_task(steering.run(), name="settings")
             try:
                 await lifespan(scope, receive, send)

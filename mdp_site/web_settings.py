@@ -2,13 +2,18 @@
 
 from typing import Annotated, Final
 
-from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
+from marketdata.runtime.settings import LogLevelSetting, setting
+from widgets.settings import WidgetLimits
 
 WEB: Final = "web"
 
 
-class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
-    """What one client may ask of a web process. `mdp_site.web_server` reads them at each decision."""
+class WebSettings(WidgetLimits, frozen=True, kw_only=True):
+    """Settings of the web processes. Every web process applies the same values.
+
+    The limits of the Widget Data Service are declared in its own package. Those here are what any client may
+    ask of a web process; `mdp_site.web_server` reads them at each decision.
+    """
 
     head_bytes: Annotated[
         int,
@@ -70,20 +75,12 @@ class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
             maximum=3_600,
         ),
     ] = 30.0
-    connections: Annotated[
-        int,
-        setting(
-            "Connections of one web process; 0: what its limit on open files permits.",
-            variable="WEB_CONNECTIONS",
-            minimum=0,
-            maximum=1_000_000,
-        ),
-    ] = 0
     connections_per_address: Annotated[
         int,
         setting(
-            "Connections of one address, or of an IPv6 network of 64 bits. An office behind one address "
-            "needs more. Those of trusted proxies have no bound.",
+            "Connections of one address, or of an IPv6 network of 64 bits, to one web process. Behind a "
+            "trusted proxy only WebSockets count, by the address of its client. An office behind one address "
+            "needs more.",
             variable="WEB_CONNECTIONS_PER_ADDRESS",
             minimum=1,
             maximum=1_000_000,
@@ -116,9 +113,4 @@ class ServerLimits(ServiceSettings, frozen=True, kw_only=True):
             maximum=100_000,
         ),
     ] = 60
-
-
-class WebSettings(ServerLimits, frozen=True, kw_only=True):
-    """Settings of the web processes. Every web process applies the same values."""
-
     log_level: LogLevelSetting = "INFO"

@@ -7,19 +7,23 @@ from django.urls import URLPattern, path
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.listener.wanted import SERVICE
+from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from widgets.consumers import DEFAULT_LIMITS, Connections, Version1Consumer, WidgetConsumer, WidgetLimits
+from widgets.consumers import Connections, Version1Consumer, WidgetConsumer
 from widgets.hub import Hub, HubTiming
 from widgets.hub.feeds import StoredFeeds, feed_catalog
+from widgets.settings import WidgetLimits
 from widgets.viewer import LOG_IN_KEY
 
 
 class WidgetDataService:
     """A hub that reads one cache, and the consumers that send its frames. A process can have several.
+
+    The limits of clients are read from `settings` at each decision. Without it, their defaults hold.
 
     The service connects to the cache when the hub starts. The hub starts with the server's lifespan or, on a
     server without lifespan, with the first connection.
@@ -36,7 +40,7 @@ class WidgetDataService:
         shard_count: int,
         clock: Clock | None = None,
         timing: HubTiming | None = None,
-        limits: WidgetLimits = DEFAULT_LIMITS,
+        settings: CurrentSettings[WidgetLimits] | None = None,
     ) -> None:
         clock = clock or SystemClock()
         stored, catalog = StoredFeeds(keys, shard_count), feed_catalog()
@@ -50,7 +54,7 @@ class WidgetDataService:
             clock=clock,
             timing=timing,
         )
-        self.connections: Final = Connections(limits)
+        self.connections: Final = Connections(settings or FixedSettings(WidgetLimits()))
         parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}
         self._version_1, self._version_2 = Version1Consumer.as_asgi(**parts), WidgetConsumer.as_asgi(**parts)
         self.urlpatterns: Final[list[URLPattern]] = [path("ws/", self._consume)]  # type: ignore[arg-type] # Django's types know views only

@@ -1,14 +1,38 @@
 """Applies changed settings to a running service, and reports the result."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError
-from marketdata.runtime.settings import VERSION, Applies, S, declarations, read_settings, values_of
+from marketdata.runtime.settings import (
+    VERSION,
+    Applies,
+    S,
+    ServiceSettings,
+    declarations,
+    read_settings,
+    values_of,
+)
 from marketdata.units import NS_PER_MS
+
+C_co = TypeVar("C_co", bound=ServiceSettings, covariant=True)
+
+
+class CurrentSettings(Protocol[C_co]):
+    """What code that uses settings needs to know of them: the values that apply now."""
+
+    @property
+    def current(self) -> C_co:
+        """The settings that apply now. Read it at each decision, and keep no copy."""
+
+
+class FixedSettings(msgspec.Struct, Generic[C_co], frozen=True):
+    """Settings that do not change while the process runs."""
+
+    current: C_co
 
 
 class SettingsActual(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +73,8 @@ class LiveSettings(Generic[S]):
     """The settings that a process applies now. Implements `marketdata.runtime.steering.Steered`.
 
     Code that uses a setting reads it from `current`, each time. `own` are the settings with which the process
-    started. `check` raises `ConfigurationError` for settings that each are accepted, but not together with
-    the rest of this process's configuration.
+    started. `source` names the process in its reports. `check` raises `ConfigurationError` for settings that
+    each are accepted, but not together, or not with the rest of this process's configuration.
     """
 
     def __init__(
@@ -58,7 +82,7 @@ class LiveSettings(Generic[S]):
     ) -> None:
         self._own = own
         self._current = own
-        self._source = source
+        self.source: Final = source
         self._clock = clock
         self._check = check
 
@@ -88,7 +112,7 @@ class LiveSettings(Generic[S]):
     def report(self, applied: S, *, refused_version: int, refusal: str) -> bytes:
         """The report, an encoded `SettingsActual`."""
         actual = SettingsActual(
-            source=self._source,
+            source=self.source,
             reported_at_ms=self._clock.time_ns() // NS_PER_MS,
             version=getattr(applied, VERSION),
             values=values_of(applied),

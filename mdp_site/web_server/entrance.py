@@ -1,14 +1,20 @@
-"""The bound on WebSocket handshakes under way, by the address that the trusted proxies report."""
+"""The bounds on WebSocket handshakes, by the address that the trusted proxies report."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
+
+from mdp_site.web_server.reasons import Reason
 
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application. Channels, Django and uvicorn each describe its messages by other types."""
 
 BEGIN_HANDSHAKE: Final = "mdp.begin_handshake"
-"""Where a WebSocket connection offers the function that counts its handshake: client -> may it begin."""
+"""Where a WebSocket connection offers the function that counts its handshake: client -> why it is refused."""
 RETRY_AFTER_SECONDS: Final = 5
+_WORDS: Final[Mapping[Reason, bytes]] = {
+    Reason.ADDRESS_HANDSHAKES: b"too many handshakes under way from this address\n",
+    Reason.ADDRESS_CONNECTIONS: b"too many connections from this address\n",
+}
 
 
 def with_bounded_handshakes(application: Application) -> Application:
@@ -20,10 +26,11 @@ def with_bounded_handshakes(application: Application) -> Application:
         send: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         begin = scope.get("extensions", {}).pop(BEGIN_HANDSHAKE, None)
-        if begin is None or begin(scope["client"]):
+        refused: Reason | None = None if begin is None else begin(scope["client"])
+        if refused is None:
             await application(scope, receive, send)
             return
-        body = b"too many handshakes under way from this address\n"
+        body = _WORDS[refused]
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),

@@ -11,6 +11,7 @@ import uvicorn
 from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.garbage_collection import tune_garbage_collection
+from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
 from mdp_site.web_server.acceptor import Acceptor
 from mdp_site.web_server.bounds import ConnectionBounds
 from mdp_site.web_server.config import WebServerConfig
@@ -18,7 +19,7 @@ from mdp_site.web_server.entrance import Application, with_bounded_handshakes
 from mdp_site.web_server.http_protocol import HttpProtocol
 from mdp_site.web_server.sockets import raise_descriptor_limit
 from mdp_site.web_server.websocket_protocol import WebSocketProtocol
-from mdp_site.web_settings import ServerLimits
+from mdp_site.web_settings import WebSettings
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 5
 # Far above the limit of our protocol, so that the consumer can answer a message above that limit with
@@ -34,6 +35,8 @@ class WebServer(uvicorn.Server):
     It waits `GRACEFUL_SHUTDOWN_SECONDS` for open requests and then cancels them. It closes WebSockets with
     1012 (the server restarts), after which clients reconnect.
 
+    What a client may do is read from `live` at each decision. Without it, the defaults hold.
+
     `WebSocketProtocol` carries frames that were compressed once for all clients. It stops sending while a
     client does not read, so a slow client cannot fill the memory.
     """
@@ -43,11 +46,11 @@ class WebServer(uvicorn.Server):
         application: Application,
         *,
         trusted_proxies: Sequence[str],
-        limits: ServerLimits | None = None,
+        live: CurrentSettings[WebSettings] | None = None,
         lifespan: bool = False,
         access_log: bool = False,
     ) -> None:
-        self.bounds: Final = ConnectionBounds(limits or ServerLimits(), trusted_proxies)
+        self.bounds: Final = ConnectionBounds(live or FixedSettings(WebSettings()), trusted_proxies)
         self._acceptors: list[Acceptor] = []
         super().__init__(
             WebServerConfig(

@@ -11,22 +11,23 @@ from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import HeaderLineTooLong, RequestLineTooLong, TooManyHeaders
-from websockets.frames import CloseCode, Frame
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from mdp_site.web_server.bounds import Peer
+from mdp_site.web_server.closing import ExplainingProtocol
 from mdp_site.web_server.compression import SharedDeflateFactory
 from mdp_site.web_server.config import WebServerConfig
 from mdp_site.web_server.entrance import BEGIN_HANDSHAKE
 from mdp_site.web_server.reasons import Reason, refusal
 from mdp_site.web_server.sink import ConnectionSink
+from widgets.protocol import CloseCode
 from widgets.wire import SINK_EXTENSION
 
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot hold thousands of frames before a bound is checked."""
 MOST_UNSENT_BYTES: Final = 16_384
 """A client for which more waits, besides what the kernel holds, does not read: its frames are merged."""
-CONTROL_FRAMES_REASON: Final = "stop: too many pings, pongs or fragments"
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for a client to read what waits and the close frame, when the server stops."""
 EARLIEST_PING: Final = 0.75
@@ -46,10 +47,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, config: WebServerConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
-        self.conn.available_extensions = _EXTENSIONS
+        self.conn.parser.close()  # a suspended generator, which refers to `conn`: uvicorn's, not used
+        self.conn = ExplainingProtocol(
+            extensions=_EXTENSIONS, max_size=config.ws_max_size, logger=self.logger
+        )
         self._bounds = config.bounds
         self._sink: ConnectionSink | None = None
         self._handshake_of: list[Peer] = []  # the client whose handshake is counted
+        self._client_of: list[Peer] = []  # the client whose connection is counted
         self._handshake_deadline: asyncio.TimerHandle | None = None
         self._unread = bytearray()
         self._waiting_pong = b""
@@ -81,13 +86,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._end_handshake()
         self._bounds.note_accepted()
 
-    def _begin_handshake(self, client: Peer) -> bool:
-        may_begin = self._bounds.begin_handshake(client)
-        if may_begin:
+    def _begin_handshake(self, client: Peer) -> Reason | None:
+        refused = self._bounds.begin_handshake(client, self.peer)
+        if refused is None:
             self._handshake_of.append(client)
+            self._client_of.append(client)
         else:
-            self._bounds.cut_off(Reason.ADDRESS_HANDSHAKES, client)
-        return may_begin
+            self._bounds.cut_off(refused, client)
+        return refused
 
     def _end_handshake(self) -> None:
         if self._handshake_deadline is not None:
@@ -167,7 +173,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._control_frames <= limits.control_frames_burst:
             return True
         self._bounds.cut_off(Reason.CONTROL_FRAMES, self.peer or self.client)
-        self.conn.fail(CloseCode.POLICY_VIOLATION, CONTROL_FRAMES_REASON)
+        self.conn.fail(CloseCode.TOO_MANY_FRAMES)
         self.handle_parser_exception()
         return False
 
@@ -230,6 +236,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         self._bounds.disconnect(self.peer)
         self._end_handshake()
+        while self._client_of:
+            self._bounds.leave(self._client_of.pop(), self.peer)
         super().connection_lost(exc)
         if self._sink is not None:
             self._sink.detach()

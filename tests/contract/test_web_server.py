@@ -21,13 +21,13 @@ from mdp_site.web_server.websocket_protocol import MOST_UNSENT_BYTES, WebSocketP
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.support.deadlines import eventually, eventually_sync
 from tests.support.web_server import ServedLounge, Visit
+from widgets.protocol import CloseCode
 from widgets.wire import FrameSink, PreparedFrame
 
 WITHIN_SECONDS = 10.0
 BOARD = PreparedFrame('{"type":"delta","rows":[' + ",".join(f'["SYM{i}",{i}.5]' for i in range(500)) + "]}")
 SHORT = PreparedFrame('{"type":"status"}')
 BINARY = PreparedFrame(bytes(range(256)) * 4)
-MESSAGE_TOO_BIG = 1009
 SHARED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 
@@ -231,7 +231,8 @@ async def test_a_compressed_bomb_is_refused_with_1009(served: ServedLounge) -> N
         with pytest.raises(ConnectionClosed) as closed:
             await client.recv()
         assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == MESSAGE_TOO_BIG
+        assert closed.value.rcvd.code == CloseCode.FRAME_TOO_LARGE
+        assert closed.value.rcvd.reason.startswith("stop: ")
 
 
 def references_to_the_only_connection(served: ServedLounge) -> list["weakref.ref[object]"]:

@@ -3,37 +3,42 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from marketdata.runtime.live_settings import FixedSettings, LiveSettings
 from mdp_site.web_server.reasons import Reason
-from mdp_site.web_settings import ServerLimits
+from mdp_site.web_settings import WebSettings
 from tests.support.deadlines import eventually, eventually_sync
+from tests.support.manual_clock import ManualClock
 from tests.support.raw_client import UPGRADE, RawClient
 from tests.support.watched import WITHIN_SECONDS, cut_off, watched
 from tests.support.web_server import Lounge, ServedLounge
+from widgets.protocol import CloseCode
 from widgets.wire import PreparedFrame
 
 OPEN_AT_THE_STOP = 200
-SERVICE_RESTART = 1012
+PING = bytes((0x89, 0x80, 0, 0, 0, 0))
+PONG = bytes((0x8A, 0))
 
 
 @pytest.fixture
-def limits() -> ServerLimits:
-    return ServerLimits()
+def limits() -> WebSettings:
+    return WebSettings()
 
 
 @pytest.fixture
-def served(limits: ServerLimits) -> Iterator[ServedLounge]:
-    with ServedLounge(limits=limits) as running:
+def served(limits: WebSettings) -> Iterator[ServedLounge]:
+    with ServedLounge(live=FixedSettings(limits)) as running:
         yield running
 
 
 # --- What never ends
 
-SHORT = ServerLimits(head_seconds=0.3, body_seconds=0.3, handshake_seconds=0.3, stalled_seconds=0.3)
+SHORT = WebSettings(head_seconds=0.3, body_seconds=0.3, handshake_seconds=0.3, stalled_seconds=0.3)
 
 
 @pytest.mark.parametrize("limits", [SHORT])
@@ -131,7 +136,7 @@ class LargeLounge(Lounge):
 
 
 async def test_a_response_that_nobody_reads_is_ended() -> None:
-    with ServedLounge(LargeLounge(), limits=SHORT) as served:
+    with ServedLounge(LargeLounge(), live=FixedSettings(SHORT)) as served:
         async with watched(served):
             with RawClient(served.port, receive_buffer_bytes=8_192) as client:
                 client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -157,7 +162,7 @@ async def test_a_closed_socket_that_nobody_reads_is_cut_off(served: ServedLounge
 # --- Too many
 
 
-@pytest.mark.parametrize("limits", [ServerLimits(connections_per_address=3)])
+@pytest.mark.parametrize("limits", [WebSettings(connections_per_address=3)])
 async def test_connections_of_an_address_are_bounded_and_another_address_still_enters(
     served: ServedLounge,
 ) -> None:
@@ -172,9 +177,11 @@ async def test_connections_of_an_address_are_bounded_and_another_address_still_e
     assert cut_off(Reason.ADDRESS_CONNECTIONS)
 
 
-@pytest.mark.parametrize("limits", [ServerLimits(connections=3)])
-async def test_connections_of_the_process_are_bounded(served: ServedLounge) -> None:
+async def test_connections_of_the_process_are_bounded_by_its_open_files(
+    served: ServedLounge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with watched(served):
+        monkeypatch.setattr("mdp_site.web_server.bounds.most_connections", lambda: 3)
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(RawClient(served.port, f"127.0.0.{n}")) for n in range(1, 4)]
             assert (await asyncio.to_thread(clients[-1].rest)).startswith(b"HTTP/1.1 503")
@@ -183,8 +190,11 @@ async def test_connections_of_the_process_are_bounded(served: ServedLounge) -> N
 
 @pytest.mark.parametrize("proxies", [[], ["127.0.0.1"]], ids=["direct", "behind a trusted proxy"])
 async def test_handshakes_under_way_are_bounded_by_the_clients_address(proxies: list[str]) -> None:
-    limits = ServerLimits(handshakes_per_address=2, connections_per_address=5)
-    with ServedLounge(limits=limits, trusted_proxies=proxies) as served, contextlib.ExitStack() as stack:
+    limits = WebSettings(handshakes_per_address=2, connections_per_address=5)
+    with (
+        ServedLounge(live=FixedSettings(limits), trusted_proxies=proxies) as served,
+        contextlib.ExitStack() as stack,
+    ):
 
         def client(number: int) -> RawClient:
             source = "127.0.0.1" if proxies else f"127.0.0.{number}"
@@ -203,6 +213,73 @@ async def test_handshakes_under_way_are_bounded_by_the_clients_address(proxies: 
             fourth = client(1)
             assert (await asyncio.to_thread(fourth.received)).startswith(b"HTTP/1.1 101")
     assert cut_off(Reason.ADDRESS_HANDSHAKES)
+
+
+async def test_connections_behind_a_proxy_are_bounded_by_the_address_of_its_client(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limits = WebSettings(connections_per_address=2)
+    with (
+        ServedLounge(live=FixedSettings(limits), trusted_proxies=["127.0.0.1"]) as served,
+        contextlib.ExitStack() as stack,
+    ):
+
+        def answer(number: int) -> bytes:
+            opening = stack.enter_context(RawClient(served.port))
+            opening.send(UPGRADE + b"X-Forwarded-For: 192.0.2.%d\r\n\r\n" % number)
+            return opening.received()
+
+        bounds = served.server.bounds
+        async with watched(served):
+            with RawClient(served.port) as leaving:
+                leaving.send(UPGRADE + b"X-Forwarded-For: 192.0.2.1\r\n\r\n")
+                assert (await asyncio.to_thread(leaving.received)).startswith(b"HTTP/1.1 101")
+                assert (await asyncio.to_thread(answer, 1)).startswith(b"HTTP/1.1 101")
+                refused = await asyncio.to_thread(answer, 1)
+                assert refused.startswith(b"HTTP/1.1 503")
+                assert b"retry-after" in refused.lower()
+                assert (await asyncio.to_thread(answer, 2)).startswith(b"HTTP/1.1 101")
+            await eventually(lambda: bounds._connections["192.0.2.1"] == 1, WITHIN_SECONDS)
+            assert (await asyncio.to_thread(answer, 1)).startswith(b"HTTP/1.1 101")
+        assert bounds._connections["192.0.2.1"] == limits.connections_per_address
+    assert bounds._connections == Counter()
+    assert cut_off(Reason.ADDRESS_CONNECTIONS)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def live_settings() -> LiveSettings[WebSettings]:
+    return LiveSettings(WebSettings(), source="this test", clock=ManualClock(time_ms=0))
+
+
+async def test_bounds_that_change_hold_for_the_next_decision_and_end_no_connection() -> None:
+    live = live_settings()
+    with ServedLounge(live=live) as served, contextlib.ExitStack() as stack:
+
+        def client() -> RawClient:
+            return stack.enter_context(RawClient(served.port, "127.0.0.2"))
+
+        async with watched(served):
+            first = client()
+            assert (await asyncio.to_thread(first.upgrade)).startswith(b"HTTP/1.1 101")
+            served.call(lambda: live.apply(WebSettings(connections_per_address=1)))
+            assert (await asyncio.to_thread(client().rest)).startswith(b"HTTP/1.1 503")
+            first.send(PING)
+            assert await asyncio.to_thread(first.received) == PONG
+            served.call(lambda: live.apply(WebSettings()))
+            assert (await asyncio.to_thread(client().upgrade)).startswith(b"HTTP/1.1 101")
+
+
+def test_a_rate_of_pings_that_changes_holds_for_an_open_connection() -> None:
+    live = live_settings()
+    with ServedLounge(live=live) as served, RawClient(served.port) as client:
+        assert client.upgrade().startswith(b"HTTP/1.1 101")
+        client.send(PING * 10)
+        pongs = b""
+        while len(pongs) < 10 * len(PONG):
+            pongs += client.received()
+        served.call(lambda: live.apply(WebSettings(control_frames_per_second=0.1, control_frames_burst=2)))
+        client.send(PING)
+        assert CloseCode.TOO_MANY_FRAMES.reason.encode() in client.rest()
 
 
 # --- The end of the server
@@ -225,5 +302,6 @@ def test_a_stop_closes_every_socket_with_1012_in_time_and_without_a_line_for_eac
 
             eventually_sync(lambda: served.call(fill), WITHIN_SECONDS)
             caplog.clear()
-        assert all(client.rest()[2:4] == SERVICE_RESTART.to_bytes(2, "big") for client in clients)
+        closing = CloseCode.RESTART.to_bytes(2, "big") + CloseCode.RESTART.reason.encode()
+        assert all(client.rest()[2:] == closing for client in clients)
         assert len(caplog.records) < OPEN_AT_THE_STOP / 10

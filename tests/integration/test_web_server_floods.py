@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from marketdata.runtime.live_settings import FixedSettings
 from mdp_site.web_server.http_protocol import PIECE_BYTES, HttpProtocol
 from mdp_site.web_server.reasons import Reason
-from mdp_site.web_settings import ServerLimits
+from mdp_site.web_settings import WebSettings
 from tests.support.deadlines import eventually, eventually_sync
 from tests.support.raw_client import EMPTY_FRAGMENT, PING, TEXT_BEGINS, UPGRADE, RawClient
 from tests.support.watched import WITHIN_SECONDS, attack, cut_off, watched
@@ -22,13 +23,13 @@ POLICY_VIOLATION = 1008
 
 
 @pytest.fixture
-def limits() -> ServerLimits:
-    return ServerLimits()
+def limits() -> WebSettings:
+    return WebSettings()
 
 
 @pytest.fixture
-def served(limits: ServerLimits) -> Iterator[ServedLounge]:
-    with ServedLounge(limits=limits) as running:
+def served(limits: WebSettings) -> Iterator[ServedLounge]:
+    with ServedLounge(live=FixedSettings(limits)) as running:
         yield running
 
 
@@ -70,7 +71,7 @@ def test_the_answer_says_what_is_too_large(served: ServedLounge, beginning: byte
         assert client.rest().startswith(b"HTTP/1.1 " + status)
 
 
-@pytest.mark.parametrize("limits", [ServerLimits(body_bytes=100_000)])
+@pytest.mark.parametrize("limits", [WebSettings(body_bytes=100_000)])
 def test_a_body_above_the_limit_is_refused(served: ServedLounge) -> None:
     with RawClient(served.port) as client:
         client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"a" * 110_000)

@@ -9,14 +9,14 @@ from redis import Redis
 from marketdata.payloads import encode_row_block
 from marketdata.schema.boards import TOP_GAINERS
 from marketdata.store.keys import Keys
+from mdp_site.web_settings import WebSettings
 from tests.support.builders import row_block
 from tests.support.widget_site import WidgetSite, logged_in, use_layer
-from widgets.consumers import WidgetLimits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BACKLOG = 200
-LIMITS = WidgetLimits(messages_per_second=20, burst_seconds=5)
+LIMITS = WebSettings(messages_per_second=20, message_burst_seconds=5)
 
 
 @pytest.fixture

@@ -25,8 +25,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from marketdata.clock import SystemClock
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
+from marketdata.runtime.live_settings import LiveSettings
 from marketdata.schema.boards import ALL_BOARDS
 from marketdata.store.connection import connect as connect_store
 from marketdata.store.keys import Keys
@@ -38,10 +40,10 @@ from marketdata.units import NS_PER_MS
 from mdp_site.accounts.login_service import LOOK_SECONDS, LoginService
 from mdp_site.composition import compose
 from mdp_site.web_server import WebServer
+from mdp_site.web_settings import WebSettings
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
 from tests.support.reference_client import FRAMES_OF_FEEDS, FeedCopy
-from widgets.consumers import WidgetLimits
 from widgets.data_service import WidgetDataService
 from widgets.hub import HubTiming
 from widgets.protocol import SUBPROTOCOL_V2
@@ -191,7 +193,10 @@ class WidgetClient:
         return copy
 
     async def closed(self, within_seconds: float = 5.0) -> int | None:
-        """Read on until the server has closed the connection, and return the close code."""
+        """Read on until the server has closed the connection, and return the close code.
+
+        With frames that nobody reads, the client would stop reading before it sees the close frame.
+        """
         async with asyncio.timeout(scaled(within_seconds)):
             with contextlib.suppress(ConnectionClosed):
                 while True:
@@ -209,16 +214,18 @@ class WidgetSite:
         *,
         fresh_seconds: float = 1.0,
         longest_stall_seconds: float = 2.0,
-        limits: WidgetLimits | None = None,
+        limits: WebSettings | None = None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.market = Market(redis_url, keys)
+        own = limits or WebSettings(connections_per_user=MOST_CONNECTIONS)
+        self._settings = LiveSettings(own, source="this site", clock=SystemClock())
         self._service = WidgetDataService(
             cache_url=redis_url,
             keys=keys,
             shard_count=SHARDS,
             timing=HubTiming(fresh_seconds=fresh_seconds, longest_stall_seconds=longest_stall_seconds),
-            limits=limits or WidgetLimits(connections_per_user=MOST_CONNECTIONS),
+            settings=self._settings,
         )
         self.hub = self._service.hub
         self.logins = LoginService(look_seconds=look_seconds)
@@ -269,8 +276,8 @@ class WidgetSite:
             await end(task)
 
     async def __aenter__(self) -> Self:
-        application = compose(get_asgi_application(), self._service, self.logins)
-        self._server = server = WebServer(application, trusted_proxies=[])
+        application = compose(get_asgi_application(), self._service, self._settings, self.logins)
+        self._server = server = WebServer(application, trusted_proxies=[], live=self._settings)
         self._serving = asyncio.create_task(server.serve([self._listening]))
         await eventually(lambda: server.started, 5.0)
         return self

@@ -2,13 +2,13 @@
 
 `connection` has what all of them share. `websocket` has the dialogue of version 2, and `version_1` that of
 version 1, whose feeds are in `version_1_feeds`. `asgi_sink` sends frames on servers without the extension
-`mdp.frames`. `limits` states the limits, `connections` counts the open connections, and `choices` what their
-users chose.
+`mdp.frames`. `limits` checks and tells the limits of `widgets.settings`, `connections` counts the open
+connections, and `choices` what their users chose.
 """
 
 from widgets.consumers.connections import Connections
-from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
+from widgets.consumers.limits import check_limits
 from widgets.consumers.version_1 import Version1Consumer
 from widgets.consumers.websocket import WidgetConsumer
 
-__all__ = ["DEFAULT_LIMITS", "Connections", "Version1Consumer", "WidgetConsumer", "WidgetLimits"]
+__all__ = ["Connections", "Version1Consumer", "WidgetConsumer", "check_limits"]

@@ -56,8 +56,8 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         self._by_asgi: AsgiSink | None = None
         self._feeds: dict[str, Feed] = {}
         self._allowance = Allowance()
-        self._place: tuple[int, str] | None = None
-        self._user_id = 0  # of the viewer, once it has a place
+        self._user_id = 0  # of the viewer, once its connection is counted
+        self._is_counted = False
         self._main: asyncio.Task[Any] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._ended = False
@@ -170,11 +170,10 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     def _enter(self, viewer: Viewer) -> bool:
         """Take a place for the viewer. Ends the connection, and returns False, if there is none."""
-        place = (viewer.user_id, self._address)
-        if (refusal := self._connections.enter(*place)) is not None:
+        if (refusal := self._connections.enter(viewer.user_id)) is not None:
             self._end(refusal)
             return False
-        self._place, self._user_id = place, viewer.user_id
+        self._user_id, self._is_counted = viewer.user_id, True
         self._permissions = viewer.permissions
         self._hub.attach(self._outbox)
         return True
@@ -239,12 +238,12 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     def _leave(self) -> None:
         """Give up the subscriptions and the place of this connection."""
-        place, self._place = self._place, None
-        if place is not None:
+        if self._is_counted:
+            self._is_counted = False
             self._hub.detach(self._outbox)
             for name in tuple(self._feeds):
                 self._keep(name, None)
-            self._connections.leave(*place)
+            self._connections.leave(self._user_id)
 
     def _note_end(self, reason: str) -> bool:
         """Count the end of this connection. Returns False if it was counted before."""

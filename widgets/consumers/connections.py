@@ -1,46 +1,49 @@
 """Counts the open connections of one web process, and refuses those above a limit."""
 
 from collections import Counter
-from typing import Final, TypeVar
+from typing import Final
 
 from marketdata.observability import metrics
+from marketdata.runtime.live_settings import CurrentSettings
 from widgets.consumers.choices import UserChoices
-from widgets.consumers.limits import DEFAULT_LIMITS, WidgetLimits
 from widgets.protocol import CloseCode
-
-Key = TypeVar("Key")
+from widgets.settings import WidgetLimits
 
 
 class Connections:
-    """The open connections by user and by client address, and the choices of their users.
+    """The open connections of all users, and the choices of these users. The web server counts by address.
 
-    `limits` may be replaced at any time. New limits apply to new connections and to the next messages.
+    Connections of version 1 whose clients have not logged in yet count by address until they do.
+
+    The limits are read from `settings` at each decision. So changed limits apply to new connections and to
+    the next messages; no open connection is ended.
     """
 
-    def __init__(self, limits: WidgetLimits = DEFAULT_LIMITS) -> None:
-        self.limits = limits
+    def __init__(self, settings: CurrentSettings[WidgetLimits]) -> None:
+        self._settings = settings
         self.choices: Final = UserChoices()
         self._count = 0
         self._by_user: Counter[int] = Counter()
-        self._by_address: Counter[str] = Counter()
         self._unauthenticated: Counter[str] = Counter()
 
-    def enter(self, user_id: int, address: str) -> CloseCode | None:
+    @property
+    def limits(self) -> WidgetLimits:
+        """The limits that hold now."""
+        return self._settings.current
+
+    def enter(self, user_id: int) -> CloseCode | None:
         """Count a connection. If a limit is exceeded, it is not counted; returns the close code to send."""
         limits = self.limits
         if self._count >= limits.connections_per_process:
             return CloseCode.TRY_LATER
-        if (
-            self._by_user[user_id] >= limits.connections_per_user
-            or self._by_address[address] >= limits.connections_per_address
-        ):
+        if self._by_user[user_id] >= limits.connections_per_user:
             return CloseCode.TOO_MANY_CONNECTIONS
-        self._change(user_id, address, 1)
+        self._change(user_id, 1)
         return None
 
-    def leave(self, user_id: int, address: str) -> None:
+    def leave(self, user_id: int) -> None:
         """Give the place of a counted connection back."""
-        self._change(user_id, address, -1)
+        self._change(user_id, -1)
 
     def enter_unauthenticated(self, address: str) -> CloseCode | None:
         """Count a connection whose client has not logged in yet. Returns as `enter`."""
@@ -48,21 +51,18 @@ class Connections:
         is_full = counts.total() >= limits.unauthenticated_per_process
         if is_full or counts[address] >= limits.unauthenticated_per_address:
             return CloseCode.TRY_LATER
-        _add(counts, address, 1)
+        counts[address] += 1
         return None
 
     def leave_unauthenticated(self, address: str) -> None:
         """Give the place of such a connection back: its client has logged in, or it has ended."""
-        _add(self._unauthenticated, address, -1)
+        self._unauthenticated[address] -= 1
+        if not self._unauthenticated[address]:
+            del self._unauthenticated[address]
 
-    def _change(self, user_id: int, address: str, count: int) -> None:
+    def _change(self, user_id: int, count: int) -> None:
         self._count += count
         metrics.WIDGET_CONNECTIONS.inc(count)
-        _add(self._by_user, user_id, count)
-        _add(self._by_address, address, count)
-
-
-def _add(counter: Counter[Key], key: Key, count: int) -> None:
-    counter[key] += count
-    if not counter[key]:
-        del counter[key]
+        self._by_user[user_id] += count
+        if not self._by_user[user_id]:
+            del self._by_user[user_id]

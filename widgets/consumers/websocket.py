@@ -10,6 +10,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
 from widgets.consumers.choices import MOST_CHOICES_PER_USER
 from widgets.consumers.connection import WidgetConnection
+from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError, Feed, UnknownFeedError
 from widgets.protocol import (
@@ -150,11 +151,17 @@ class WidgetConsumer(WidgetConnection):
     # --- Answers --------------------------------------------------------------------------------------------
 
     def _welcome(self, viewer: Viewer) -> None:
-        now_ms = self._clock.time_ns() // NS_PER_MS
-        protocol, name = self._version.subprotocol, viewer.username
-        feeds = self._catalog.permitted(viewer.permissions)
+        limits = self._connections.limits
         self._answer(
-            Welcome(protocol=protocol, server=SERVER_VERSION, server_time_ms=now_ms, user=name, feeds=feeds)
+            Welcome(
+                protocol=self._version.subprotocol,
+                server=SERVER_VERSION,
+                server_time_ms=self._clock.time_ns() // NS_PER_MS,
+                user=viewer.username,
+                feeds=self._catalog.permitted(viewer.permissions),
+                limits=told_limits(limits),
+                reconnect=told_reconnect(limits),
+            )
         )
 
     def _answer(self, answer: Answer) -> None:

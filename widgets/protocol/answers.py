@@ -8,22 +8,23 @@ import msgspec
 from widgets.data_state import DataState
 from widgets.protocol.messages import (
     LONGEST_ECHO,
-    LONGEST_MESSAGE_BYTES,
-    MOST_CHOICES_PER_CONNECTION,
-    MOST_FEEDS_PER_CONNECTION,
-    MOST_FEEDS_PER_MESSAGE,
     ErrorCode,
     PingId,
 )
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a connection, as `welcome` lists them."""
+    """The limits of a connection at its beginning, as `welcome` lists them."""
 
-    message_bytes: int = LONGEST_MESSAGE_BYTES
-    feeds_per_message: int = MOST_FEEDS_PER_MESSAGE
-    feeds_per_connection: int = MOST_FEEDS_PER_CONNECTION
-    choices_per_connection: int = MOST_CHOICES_PER_CONNECTION
+    message_bytes: int
+    feeds_per_message: int
+    feeds_per_connection: int
+    choices_per_connection: int
+    connections_per_user: int
+    messages_per_second: float
+    message_bytes_per_second: float
+    message_feeds_per_second: float
+    message_burst_seconds: float
 
 
 class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +34,9 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     It doubles after each failed attempt, up to `longest_ms`.
     """
 
-    restart_ms: tuple[int, int] = (500, 20_000)
-    lost_ms: tuple[int, int] = (250, 5_000)
-    longest_ms: int = 30_000
+    restart_ms: tuple[int, int]
+    lost_ms: tuple[int, int]
+    longest_ms: int
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
@@ -49,8 +50,8 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
     server_time_ms: int
     user: str
     feeds: Sequence[str]
-    limits: Limits = Limits()
-    reconnect: Reconnect = Reconnect()
+    limits: Limits
+    reconnect: Reconnect
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):

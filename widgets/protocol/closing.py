@@ -25,6 +25,11 @@ class CloseCode(enum.IntEnum):
         return member
 
     GOING_AWAY = 1001, CloseAction.RECONNECT, "the server stops"
+    PROTOCOL_ERROR = 1002, CloseAction.STOP, "a frame breaks the protocol"
+    INVALID_TEXT = 1007, CloseAction.STOP, "a text is not UTF-8"
+    TOO_MANY_FRAMES = 1008, CloseAction.STOP, "too many pings, pongs or fragments"
+    FRAME_TOO_LARGE = 1009, CloseAction.STOP, "a frame is too large"
+    NO_ANSWER = 1011, CloseAction.RECONNECT, "no answer to a ping, or a defect of the server"
     RESTART = 1012, CloseAction.RECONNECT, "the server restarts"
     TRY_LATER = 1013, CloseAction.RECONNECT, "the process has as many connections as it can serve"
     SESSION_ENDED = 4401, CloseAction.LOG_IN_AGAIN, "the login session or the token ended"

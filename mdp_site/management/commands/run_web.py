@@ -13,11 +13,9 @@ from django.utils.module_loading import import_string
 from marketdata.errors import ConfigurationError
 from marketdata.runtime.runner import run_service
 from marketdata.runtime.service_command import port_number
-from marketdata.runtime.settings import own_settings
 from marketdata.runtime.workers import WorkerCommand, WorkerPool, free_ports
 from mdp_site.logs import configure
 from mdp_site.web_server import WebServer, bound_sockets
-from mdp_site.web_settings import WebSettings
 
 MOST_WORKERS: Final = 64
 
@@ -79,7 +77,7 @@ def _serve(
     WebServer(
         import_string("mdp_site.asgi.application"),
         trusted_proxies=settings.TRUSTED_PROXIES,
-        limits=own_settings(WebSettings, settings.DECLARED_SETTINGS),
+        live=import_string("mdp_site.asgi.web_settings"),
         lifespan=True,
         access_log=access_log,
     ).serve_until_stopped(sockets)

@@ -6,18 +6,19 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import pytest
 from channels.testing import WebsocketCommunicator
 
 from marketdata.clock import SystemClock
 from marketdata.observability import metrics
+from marketdata.runtime.live_settings import LiveSettings
 from tests.support.deadlines import eventually
 from tests.support.feeds import CATALOG
 from tests.unit.widgets.fakes import MemorySink
 from tests.unit.widgets.hub.hub_rig import HubRig
-from widgets.consumers import Connections, WidgetConsumer, WidgetLimits
-from widgets.protocol import MOST_FEEDS_PER_CONNECTION, SUBPROTOCOL_V2
+from widgets.consumers import Connections, WidgetConsumer
+from widgets.protocol import SUBPROTOCOL_V2
+from widgets.settings import WidgetLimits
 from widgets.viewer import VIEWER_KEY, Follower
 from widgets.wire import SINK_EXTENSION
 
@@ -38,9 +39,11 @@ class Door:
 
     def __init__(self, limits: WidgetLimits | None = None) -> None:
         self.rig = HubRig()
-        self.connections = Connections(limits or WidgetLimits())
+        clock = SystemClock()
+        self.settings = LiveSettings(limits or WidgetLimits(), source="this test", clock=clock)
+        self.connections = Connections(self.settings)
         self._consumer = WidgetConsumer.as_asgi(
-            hub=self.rig.hub, catalog=CATALOG, connections=self.connections, clock=SystemClock()
+            hub=self.rig.hub, catalog=CATALOG, connections=self.connections, clock=clock
         )
 
     @contextlib.asynccontextmanager
@@ -101,7 +104,7 @@ async def test_without_a_sink_frames_are_sent_by_asgi_in_the_same_order(door: Do
 
 @pytest.mark.parametrize("by_sink", [True, False])
 async def test_one_who_floods_is_cut_and_others_are_not_affected(by_sink: bool) -> None:
-    door = Door(WidgetLimits(messages_per_second=10, burst_seconds=1))
+    door = Door(WidgetLimits(messages_per_second=10, message_burst_seconds=1))
     before = closed("too_many_messages")
     async with (
         door.client(MemorySink() if by_sink else None) as flooding,
@@ -131,7 +134,7 @@ async def test_one_whose_messages_name_feeds_without_end_is_cut_whatever_the_ans
 
 async def test_a_client_may_subscribe_to_all_the_feeds_that_it_may_have_at_once(door: Door) -> None:
     async with door.client(sink := MemorySink()) as client:
-        for start in range(0, MOST_FEEDS_PER_CONNECTION, 125):
+        for start in range(0, WidgetLimits().feeds_per_connection, 125):
             await say(client, type="subscribe", feeds=[f"quote:S{start + n}" for n in range(125)])
         await say(client, type="ping", id=1)
         await eventually(lambda: '"pong"' in str(sink.texts[-1]), 5.0)
@@ -150,7 +153,7 @@ async def test_the_answers_to_a_wrong_message_are_sent_before_the_close() -> Non
 async def test_limits_that_change_hold_for_open_connections(door: Door) -> None:
     sink = MemorySink()
     async with door.client(sink) as client:
-        door.connections.limits = msgspec.structs.replace(door.connections.limits, feeds_per_connection=1)
+        door.settings.apply(WidgetLimits(feeds_per_connection=1))
         await say(client, type="subscribe", feeds=["status", "scanners:top_gainers"])
         await eventually(lambda: len(sink.texts) == 2, 2.0)
         error = json.loads(sink.texts[1])
@@ -158,11 +161,19 @@ async def test_limits_that_change_hold_for_open_connections(door: Door) -> None:
     assert "may have 1 feeds" in error["message"]
 
 
+async def test_the_welcome_tells_the_limits_that_hold_when_the_connection_begins(door: Door) -> None:
+    door.settings.apply(WidgetLimits(feeds_per_connection=7, reconnect_restart_ms=900))
+    async with door.client(sink := MemorySink()):
+        await eventually(lambda: len(sink.texts) == 1, 2.0)
+    welcome = json.loads(sink.texts[0])
+    assert welcome["limits"]["feeds_per_connection"] == 7
+    assert welcome["reconnect"] == {"restart_ms": [500, 900], "lost_ms": [250, 5_000], "longest_ms": 30_000}
+
+
 @pytest.mark.parametrize(
     ("limits", "code"),
     [
         (WidgetLimits(connections_per_user=1), 4429),
-        (WidgetLimits(connections_per_address=1), 4429),
         (WidgetLimits(connections_per_process=1), 1013),
     ],
 )

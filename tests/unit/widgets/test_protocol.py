@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.data_state import DataState
 from widgets.protocol import (
     ACCEPTED,
@@ -44,6 +45,7 @@ from widgets.protocol import (
     versions,
 )
 from widgets.protocol.v2 import Version2
+from widgets.settings import WidgetLimits
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,15 @@ def test_any_text_is_a_message_or_an_error_that_can_be_sent(text: str) -> None:
 
 
 def test_answers_have_the_names_of_the_specification() -> None:
-    welcome = Welcome(protocol="mdp.v2", server="0.1.0", server_time_ms=5, user="ada", feeds=("halts",))
+    welcome = Welcome(
+        protocol="mdp.v2",
+        server="0.1.0",
+        server_time_ms=5,
+        user="ada",
+        feeds=("halts",),
+        limits=told_limits(WidgetLimits()),
+        reconnect=told_reconnect(WidgetLimits()),
+    )
     assert json.loads(VERSION_2.encode_answer(welcome)) == {
         "type": "welcome",
         "protocol": "mdp.v2",
@@ -158,6 +168,10 @@ def test_answers_have_the_names_of_the_specification() -> None:
             "feeds_per_message": 200,
             "feeds_per_connection": 500,
             "choices_per_connection": 8,
+            "connections_per_user": 20,
+            "messages_per_second": 50.0,
+            "message_bytes_per_second": 65536.0,
+            "message_burst_seconds": 10.0,
         },
         "reconnect": {"restart_ms": [500, 20000], "lost_ms": [250, 5000], "longest_ms": 30000},
     }

@@ -1,0 +1,125 @@
+"""Operators change the limits of clients while a web process runs. No open connection is ended by that."""
+
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.deadlines import scaled
+from tests.support.site import Site
+from widgets.protocol import CloseCode
+
+pytestmark = pytest.mark.redis
+
+WITHIN_SECONDS = 10.0
+
+
+@pytest.fixture
+def site(redis_url: str, unique_prefix: str) -> Iterator[Site]:
+    with Site(
+        redis_url=redis_url,
+        oidc_url="http://127.0.0.1:1",
+        MDC_KEY_PREFIX=f"{unique_prefix}:",
+        WEB_CONNECTIONS_PER_USER="5",
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+async def http(site: Site) -> AsyncIterator[aiohttp.ClientSession]:
+    """The requests of a program with a token."""
+    create = "from mdp_site.accounts.models import User; User.objects.create_user('bot')"
+    site.manage("shell", "--no-imports", "-c", create)
+    headers = {"Authorization": f"Bearer {site.manage('create_api_token', 'bot').strip()}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        yield session
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    site: Site, http: aiohttp.ClientSession
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with http.ws_connect(f"{site.url}/ws/", protocols=("mdp.v2",)) as client:
+        yield client
+
+
+async def welcome(client: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    frame: dict[str, Any] = await client.receive_json(timeout=scaled(WITHIN_SECONDS))
+    assert frame["type"] == "welcome"
+    return frame
+
+
+async def close_of(client: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
+    """Read on until the server closes the connection."""
+    while True:
+        message = await client.receive(timeout=scaled(WITHIN_SECONDS))
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            return message.data, str(message.extra)
+        assert message.type is aiohttp.WSMsgType.TEXT, message
+
+
+async def still_answers(client: aiohttp.ClientWebSocketResponse) -> bool:
+    await client.send_json({"type": "ping", "id": 7})
+    while (frame := await client.receive_json(timeout=scaled(WITHIN_SECONDS)))["type"] != "pong":
+        pass
+    return bool(frame["id"] == 7)
+
+
+def steer(site: Site, *changes: str) -> None:
+    assert "applied by 1 of 1 processes" in site.manage("steer", "web", *changes)
+
+
+async def test_connections_of_a_user_are_lowered_and_raised(site: Site, http: aiohttp.ClientSession) -> None:
+    async with connected(site, http) as first, connected(site, http) as second:
+        assert (await welcome(first))["limits"]["connections_per_user"] == 5
+        await welcome(second)
+
+        steer(site, "connections_per_user=2", "reconnect_restart_ms=700")
+        async with connected(site, http) as refused:
+            close = CloseCode.TOO_MANY_CONNECTIONS
+            assert await close_of(refused) == (close.value, close.reason)
+        assert await still_answers(first)
+        assert await still_answers(second)
+
+        steer(site, "connections_per_user=3")
+        async with connected(site, http) as third:
+            told = await welcome(third)
+        assert told["limits"]["connections_per_user"] == 3
+        assert told["reconnect"]["restart_ms"] == [500, 700]
+
+
+async def test_pings_in_a_second_are_lowered_for_open_connections_and_raised(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    async with connected(site, http) as client:
+        await welcome(client)
+        for _ in range(20):
+            await client.ping()
+        assert await still_answers(client)
+
+        steer(site, "control_frames_per_second=0.1", "control_frames_burst=2")
+        for _ in range(3):
+            await client.ping()
+        close = CloseCode.TOO_MANY_FRAMES
+        assert await close_of(client) == (close.value, close.reason)
+
+    steer(site, "control_frames_per_second=", "control_frames_burst=")
+    async with connected(site, http) as client:
+        await welcome(client)
+        for _ in range(20):
+            await client.ping()
+        assert await still_answers(client)
+
+
+async def test_limits_that_do_not_go_together_are_refused_and_the_former_ones_hold(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        site.manage("steer", "web", "connections_per_user=4", "message_bytes_per_second=10")
+    assert "refused version 1: message_bytes_per_second is 10" in failed.value.stdout
+    async with connected(site, http) as client:
+        limits = (await welcome(client))["limits"]
+    assert (limits["connections_per_user"], limits["message_bytes_per_second"]) == (5, 65_536)
