@@ -157,7 +157,8 @@ def come_back(stream: TableStream, copy: FeedCopy) -> None:
     if missed is None:
         copy.apply(text_of(stream.snapshot()) or "")
     for frames in missed or ():
-        copy.apply(frames[VERSION_2].payload)
+        for frame in frames[VERSION_2] or ():
+            copy.apply(frame.payload)
 
 
 def snapshot_of(stream: TableStream) -> Any:
