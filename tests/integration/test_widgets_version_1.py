@@ -25,10 +25,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HIGHS = "daily_range_hod_alert"
 
 
-@database_sync_to_async
-def issued(scopes: Sequence[str] = tuple(SCOPES)) -> str:
+def issue(scopes: Sequence[str]) -> str:
     user, _ = get_user_model().objects.get_or_create(username="bot")
     return ApiToken.objects.issue(user, name="ticker", scopes=scopes)[1]
+
+
+async def issued(scopes: Sequence[str] = tuple(SCOPES)) -> str:
+    """A new token of a user."""
+    return str(await database_sync_to_async(issue)(scopes))
 
 
 @contextlib.asynccontextmanager

@@ -63,7 +63,7 @@ class Market:
     def tick(self, symbols: list[str], *, alerts: int, trades: int, late: bool = False) -> None:
         """One tick of the shard: changed rows, and new alerts and trades of its first symbols."""
         self._tick += 1
-        stamp = {"epoch": self._epoch, "tick": self._tick, **self._times()}
+        stamp: dict[str, Any] = {"epoch": self._epoch, "tick": self._tick, **self._times()}
         changed = {symbol: {"close": self._next()} for symbol in symbols}
         if trades:
             changed.setdefault("AAPL", {"close": self._next()})
@@ -111,7 +111,7 @@ class Market:
         self._count += 1
         return float(self._count)
 
-    def _times(self) -> dict[str, int]:
+    def _times(self) -> dict[str, Any]:
         now_ns = self.clock.time_ns()
         return {"published_ns": now_ns, "received_ns": now_ns}
 
