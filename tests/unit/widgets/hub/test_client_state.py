@@ -45,6 +45,7 @@ async def follow(
     clients = [version(name) for _ in range(3)]
     for number, client in enumerate(clients):
         client.come_back(market.processes[number % 2])
+        await client.read()
     for step in history:
         await happen(market, clients, step)
     await settle(market, clients)
