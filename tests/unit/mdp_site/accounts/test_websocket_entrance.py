@@ -28,7 +28,7 @@ from mdp_site.accounts.page_tokens import LIFETIME_SECONDS, make_page_token
 from mdp_site.accounts.roles import Role
 from mdp_site.accounts.standings import Credential, Way
 from tests.support.logins import RecordingFollower
-from widgets.viewer import VIEWER_KEY, LoginEnd
+from widgets.viewer import LOG_IN_KEY, VIEWER_KEY, LoginEnd, LogInRefused
 
 SITE = "http://127.0.0.1:8000"
 
@@ -384,3 +384,46 @@ async def test_refusals_by_the_thousand_are_counted_and_logged_a_hundred_times(
             await answer(authorization="Bearer mdp")
     assert len([line for line in lines if line["event"] == "websocket refused"]) == journal.MAX_ENTRIES
     assert counted._value.get() - before == journal.MAX_ENTRIES + 50
+
+
+async def log_in_by_message(key: str, **headers: Any) -> tuple[dict[str, Any], Any]:
+    """The first answer to a handshake of version 1, and the user as whom the key logs in, or the refusal."""
+    result: list[Any] = []
+
+    async def consumer(scope: MutableMapping[str, Any], _receive: Any, send: Any) -> None:
+        assert VIEWER_KEY not in scope
+        try:
+            result.append((await scope[LOG_IN_KEY](key)).username)
+        except LogInRefused as error:
+            result.append(error.end)
+        await send({"type": "websocket.accept"})
+
+    communicator = ApplicationCommunicator(
+        WebSocketEntrance(consumer, _services[0]), scope_of(subprotocols=(), **headers)
+    )
+    await communicator.send_input({"type": "websocket.connect"})
+    first: dict[str, Any] = await communicator.receive_output()
+    return first, result[0] if result else None
+
+
+async def test_a_program_without_subprotocol_logs_in_by_a_message() -> None:
+    _, raw = await issued_token()
+    message, user = await log_in_by_message(raw)
+    assert (message["type"], user) == ("websocket.accept", "bot")
+
+
+@pytest.mark.parametrize("key", ["", "mdp_nobodys", "\x00", "\ud800", "x" * 10_000])
+async def test_a_wrong_key_in_a_message_is_refused(key: str) -> None:
+    before = metrics.WIDGET_REFUSED.labels("token")._value.get()
+    _, end = await log_in_by_message(key)
+    assert end is LoginEnd.LOGGED_OUT
+    assert metrics.WIDGET_REFUSED.labels("token")._value.get() == before + 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": SITE}, {"origin": "null"}, {"authorization": "Bearer x"}, {"origin": ""}]
+)
+async def test_a_page_cannot_log_in_by_a_message(headers: dict[str, str]) -> None:
+    _, raw = await issued_token()
+    message, user = await log_in_by_message(raw, **headers)
+    assert (message["status"], user) == (403, None)
