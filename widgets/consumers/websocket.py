@@ -20,19 +20,18 @@ from widgets.hub import Hub, TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError, Feed, FeedCatalog, UnknownFeedError
 from widgets.outbox import Outbox
 from widgets.protocol import (
-    ACCEPTED,
     LONGEST_MESSAGE_BYTES,
     MOST_CHOICES_PER_CONNECTION,
     SUBPROTOCOLS,
     Answer,
     ClientMessage,
     CloseCode,
+    Dialogue2,
     Error,
     ErrorCode,
     Ping,
     Pong,
     ProtocolError,
-    ProtocolVersion,
     Subscribe,
     Unsubscribe,
     Unsubscribed,
@@ -40,7 +39,6 @@ from widgets.protocol import (
     Wish,
     echo,
     negotiated,
-    parse_message,
 )
 from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
 from widgets.wire import SINK_EXTENSION, FrameSink, PreparedFrame
@@ -75,7 +73,7 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         self._clock = clock
         self._permissions: frozenset[str] = frozenset()
         # All three from `connect` on, which comes before anything that needs them.
-        self._version: ProtocolVersion
+        self._version: Dialogue2
         self._outbox: Outbox
         self._sink: FrameSink
         self._by_asgi: AsgiSink | None = None
@@ -162,21 +160,18 @@ class WidgetConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels h
         """Handle a message. The answer to a wrong message says what is accepted."""
         if self._ended:
             return  # some servers still deliver messages that the client sent before it saw the close frame
-        size = len(text_data if text_data is not None else bytes_data or b"")
+        payload = text_data if text_data is not None else bytes_data or b""
         # A message that is too large has a close code of its own.
-        counted = min(size, LONGEST_MESSAGE_BYTES)
+        counted = min(len(payload), LONGEST_MESSAGE_BYTES)
         if not self._allowance.spend(counted, self._clock.monotonic(), self._connections.limits):
             self._end(CloseCode.TOO_MANY_MESSAGES)
             return
-        if text_data is None:
-            self._reject(ErrorCode.BAD_MESSAGE, f"a binary frame of {size} bytes; accepted is {ACCEPTED}")
-        else:
-            self._receive_text(text_data)
+        self._receive_payload(payload)
         self._hub.flush(self._outbox)
 
-    def _receive_text(self, text: str) -> None:
+    def _receive_payload(self, payload: str | bytes) -> None:
         try:
-            self._handle(parse_message(text))
+            self._handle(self._version.parse(payload))
         except ProtocolError as error:
             self._reject(error.code, str(error))
             if error.code is ErrorCode.TOO_LARGE:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from widgets.data_state import DataState
 from widgets.protocol import (
-    ACCEPTED,
     LONGEST_MESSAGE_BYTES,
     MOST_FEEDS_PER_MESSAGE,
     VERSION_2,
@@ -40,9 +39,9 @@ from widgets.protocol import (
     Wish,
     echo,
     negotiated,
-    parse_message,
     versions,
 )
+from widgets.protocol.messages import ACCEPTED, parse_message
 from widgets.protocol.v2 import Version2
 
 
