@@ -80,6 +80,9 @@ class AppendFrame(FeedFrame, frozen=True, kw_only=True, tag="append", gc=False):
     rows: msgspec.Raw
 
 
+FEED_FRAMES: Final[tuple[type[FeedFrame], ...]] = (SnapshotFrame, DeltaFrame, AlertFrame, AppendFrame)
+
+
 @functools.lru_cache(maxsize=64)
 def _integer_columns(decimals: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(index for index, count in enumerate(decimals) if count == 0)
