@@ -30,7 +30,7 @@ check: ## Format, lint, types, import contracts, migrations, and the files that 
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py schema --check
 
-schema: ## Write the files that follow from the declared columns, boards, streams and symbol feeds
+schema: ## Write the files that follow from declarations: columns, boards, streams, symbol feeds, settings, messages
 	$(BIN)/python manage.py schema
 
 unit: ## Tests that need no network, in seconds

@@ -1,4 +1,4 @@
-"""The files that are generated from the declarations of analyzers and settings.
+"""The files that are generated from the declarations of analyzers, settings and messages.
 
 Other packages, the browser and the documents cannot import these declarations.
 """
@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from django.conf import settings
+
 from marketdata.runtime.settings_export import Services, with_table, with_variables
 from marketdata.schema import Schema
 from marketdata.schema.export import encode_schema, typescript, with_tables
 from mdp_site.service_settings import SERVICES
 from scanners.registry import routes, schema
+from widgets.asyncapi import encode_document
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 STORED: Final = Path("marketdata/schema/schema.json")
@@ -19,6 +22,7 @@ TYPESCRIPT: Final = Path("widgets/client/src/generated/schema.ts")
 METRICS_PAGE: Final = Path("docs/metrics.md")
 ENVIRONMENT_EXAMPLE: Final = Path("deploy/environment.example")
 SETTINGS_PAGE: Final = Path("docs/architecture.md")
+ASYNCAPI: Final = Path("docs/asyncapi.json")
 
 
 def written_files(
@@ -28,7 +32,8 @@ def written_files(
 
     Raises:
         SchemaError: the declarations contradict each other, or the page of metrics lacks the marks of tables.
-        ConfigurationError: the page or the example of the settings lacks its mark.
+        ConfigurationError: the page or the example of the settings lacks its mark, or a member of a message
+            has no description.
     """
     declared = declared or schema(routes())
     page, example, settings_page = (
@@ -41,6 +46,7 @@ def written_files(
         STORED: encode_schema(declared).decode(),
         TYPESCRIPT: typescript(declared),
         METRICS_PAGE: with_tables(page, declared),
+        ASYNCAPI: encode_document(settings.SESSION_COOKIE_NAME),
     }
 
 

@@ -8,7 +8,7 @@ from django.urls import include, path
 from mdp_site import health
 from mdp_site.accounts.guards import requires
 from mdp_site.accounts.roles import Right
-from widgets.views import dashboard
+from widgets.views import asyncapi, dashboard
 
 
 def favicon(_request: HttpRequest) -> HttpResponseRedirect:
@@ -23,5 +23,6 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("mdp_site.accounts.urls")),
     path("admin/", admin.site.urls),
+    path("asyncapi.json", requires(Right.OWN_ACCOUNT)(asyncapi), name="asyncapi"),
     path("", requires(Right.MARKET_DATA)(dashboard), name="dashboard"),
 ]

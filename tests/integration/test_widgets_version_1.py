@@ -15,9 +15,9 @@ from marketdata.schema.boards import TOP_GAINERS
 from marketdata.store.keys import Keys
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.scopes import SCOPES
+from mdp_site.web_settings import WebSettings
 from tests.support.version_1_client import Version1Client
 from tests.support.widget_site import WidgetSite, logged_in, use_layer
-from widgets.consumers import WidgetLimits
 from widgets.protocol.v1 import LEADERBOARD_FIELDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -179,7 +179,7 @@ async def test_who_sends_no_key_is_closed_and_few_may_wait(
     redis_url: str, keys: Keys, settings: Settings
 ) -> None:
     use_layer(settings, redis_url, keys.prefix)
-    limits = WidgetLimits(unauthenticated_per_address=2, authentication_seconds=1.0)
+    limits = WebSettings(unauthenticated_per_address=2, authentication_seconds=1.0)
     async with (
         WidgetSite(redis_url, keys, limits=limits) as site,
         stranger(site) as first,

@@ -49,8 +49,11 @@ class FeedCopy:
         return {"epoch": self.epoch, "seq": self.seq}
 
     def apply(self, text: str | bytes) -> None:
+        """Apply a frame of the feed, in JSON."""
+        self.apply_frame(json.loads(text))
+
+    def apply_frame(self, frame: dict[str, Any]) -> None:
         """Apply a frame of the feed."""
-        frame = json.loads(text)
         kind = frame["type"]
         self.kinds.append(kind)
         if kind == "resumed":

@@ -7,7 +7,6 @@ async with WidgetSite(redis_url, Keys("test:")) as site:
 
 import asyncio
 import contextlib
-import json
 import socket
 import time
 from collections import defaultdict
@@ -43,6 +42,7 @@ from mdp_site.web_server import WebServer
 from mdp_site.web_settings import WebSettings
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually, scaled
+from tests.support.protocol_forms import FORMS
 from tests.support.reference_client import FRAMES_OF_FEEDS, FeedCopy
 from widgets.data_service import WidgetDataService
 from widgets.hub import HubTiming
@@ -159,20 +159,20 @@ class WidgetClient:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self._form = FORMS[str(connection.subprotocol)]
         self.copies: defaultdict[str, FeedCopy] = defaultdict(FeedCopy)
 
     async def say(self, **message: Any) -> None:
         """Send a message."""
-        await self.connection.send(json.dumps(message))
+        await self.connection.send(self._form.write(message))
 
     async def frame(self, matching: Callable[[Frame], bool], within_seconds: float = 5.0) -> Frame:
         """The next frame that matches. Other frames are ignored."""
         async with asyncio.timeout(scaled(within_seconds)):
             while True:
-                text = await self.connection.recv()
-                frame: Frame = json.loads(text)
+                frame: Frame = self._form.read(await self.connection.recv())
                 if frame["type"] in FRAMES_OF_FEEDS:
-                    self.copies[frame["feed"]].apply(text)
+                    self.copies[frame["feed"]].apply_frame(frame)
                 if matching(frame):
                     return frame
 

@@ -14,7 +14,6 @@ from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError, Feed, UnknownFeedError
 from widgets.protocol import (
-    ACCEPTED,
     MOST_CHOICES_PER_CONNECTION,
     SUBPROTOCOLS,
     Answer,
@@ -32,7 +31,6 @@ from widgets.protocol import (
     Wish,
     echo,
     negotiated,
-    parse_message,
 )
 from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
 from widgets.wire import PreparedFrame
@@ -61,6 +59,7 @@ class WidgetConsumer(WidgetConnection):
             await self._refuse("subprotocol", f"accepted is {', '.join(SUBPROTOCOLS)}, offered was {offered}")
             return
         await self.accept(version.subprotocol)
+        self._dialogue = version
         self._open(version)
         if self._enter(viewer):
             self._welcome(viewer)
@@ -68,15 +67,11 @@ class WidgetConsumer(WidgetConnection):
             viewer.follow(self)
 
     async def _take(self, text: str | None, data: bytes | None) -> None:
-        if text is None:
-            size = len(data or b"")
-            self._reject(ErrorCode.BAD_MESSAGE, f"a binary frame of {size} bytes; accepted is {ACCEPTED}")
-        else:
-            self._receive_text(text)
+        self._receive_payload(text if text is not None else data or b"")
 
-    def _receive_text(self, text: str) -> None:
+    def _receive_payload(self, payload: str | bytes) -> None:
         try:
-            self._handle(parse_message(text))
+            self._handle(self._dialogue.parse(payload))
         except ProtocolError as error:
             self._reject(error.code, str(error))
             if error.code is ErrorCode.TOO_LARGE:

@@ -1,10 +1,10 @@
 """The WebSocket protocol, independent of sockets, storage and users. `docs/protocol.md` specifies it.
 
-`messages` parses a client's text into a struct, or raises a `ProtocolError` that says what is accepted. The
-messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them as
-text; `v2` is the present one, and `cells` makes its lists of changed values. `versions` lists the versions
-that have a subprotocol, and negotiates the one of a connection. `v1` and `v1_messages` are version 1, for
-existing clients. `closing` has the close codes, which all versions share.
+`messages` parses a client's message into a struct, or raises a `ProtocolError` that says what is accepted.
+The messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them;
+`v2` is the present one, in JSON, and `v2_packed` in MessagePack. `cells` makes their lists of changed values.
+`versions` lists the versions that have a subprotocol, and negotiates the one of a connection. `v1` and
+`v1_messages` are version 1, for existing clients. `closing` has the close codes, which all versions share.
 """
 
 from widgets.protocol.answers import (
@@ -31,7 +31,6 @@ from widgets.protocol.emissions import (
     FeedSnapshot,
 )
 from widgets.protocol.messages import (
-    ACCEPTED,
     LONGEST_MESSAGE_BYTES,
     MOST_CHOICES_PER_CONNECTION,
     MOST_FEEDS_PER_MESSAGE,
@@ -44,26 +43,28 @@ from widgets.protocol.messages import (
     Subscribe,
     Unsubscribe,
     Wish,
-    parse_message,
 )
 from widgets.protocol.v1 import VERSION_1
 from widgets.protocol.v2 import SUBPROTOCOL_V2, VERSION_2
+from widgets.protocol.v2_packed import SUBPROTOCOL_V2_PACKED, VERSION_2_PACKED
 from widgets.protocol.version import EmissionFrames, ProtocolVersion
-from widgets.protocol.versions import SUBPROTOCOLS, negotiated
+from widgets.protocol.versions import SUBPROTOCOLS, Dialogue2, negotiated
 
 __all__ = [
-    "ACCEPTED",
     "LONGEST_MESSAGE_BYTES",
     "MOST_CHOICES_PER_CONNECTION",
     "MOST_FEEDS_PER_MESSAGE",
     "SUBPROTOCOLS",
     "SUBPROTOCOL_V2",
+    "SUBPROTOCOL_V2_PACKED",
     "VERSION_1",
     "VERSION_2",
+    "VERSION_2_PACKED",
     "Answer",
     "ClientMessage",
     "CloseAction",
     "CloseCode",
+    "Dialogue2",
     "EmissionFrames",
     "EmittedCells",
     "EmittedRows",
@@ -92,5 +93,4 @@ __all__ = [
     "Wish",
     "echo",
     "negotiated",
-    "parse_message",
 ]

@@ -1,4 +1,7 @@
-"""The messages of a client with their limits, and the codes of errors."""
+"""The messages of a client with their limits, and the codes of errors.
+
+A message is a JSON object in a text frame, or a MessagePack map in a binary frame, with the same members.
+"""
 
 import enum
 from collections.abc import Iterable
@@ -96,13 +99,17 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
 
 ClientMessage: TypeAlias = Subscribe | Unsubscribe | Resync | Ping
 
-ACCEPTED: Final = (
-    'a JSON object in a text frame: {"type": "unsubscribe" | "resync", "feeds": [text, ...]}, '
+_MEMBERS: Final = (
+    '{"type": "unsubscribe" | "resync", "feeds": [text, ...]}, '
     '{"type": "subscribe", "feeds": [text or {"feed": text, "columns": [text, ...], "hz": number, '
     '"epoch": text, "seq": integer}, ...]} or {"type": "ping", "id": integer | text}'
 )
 
+ACCEPTED: Final = f"a JSON object in a text frame: {_MEMBERS}"
+ACCEPTED_PACKED: Final = f"a MessagePack map in a binary frame, with the members of: {_MEMBERS}"
+
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_unpacker: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
 
 
 def parse_message(text: str) -> ClientMessage:
@@ -111,15 +118,39 @@ def parse_message(text: str) -> ClientMessage:
     Raises:
         ProtocolError: `too_large`, `bad_message`, or `too_many_feeds`. Nothing of the message is applied.
     """
-    if len(text) > LONGEST_MESSAGE_BYTES:  # a character is at least a byte: no need to encode a huge text
-        raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")
+    _check_size(len(text))  # a character is at least a byte: no need to encode a huge text
     try:
         data = text.encode()
         message = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise ProtocolError(ErrorCode.BAD_MESSAGE, f"{error}; accepted is {ACCEPTED}") from error
-    if len(data) > LONGEST_MESSAGE_BYTES:
+    _check_size(len(data))
+    return _checked(message)
+
+
+def parse_packed(data: bytes) -> ClientMessage:
+    """The message in a binary frame.
+
+    msgspec compares the declared length of an array with the bytes that are there before it allocates. So a
+    short message with a huge length costs nothing.
+
+    Raises:
+        ProtocolError: `too_large`, `bad_message`, or `too_many_feeds`. Nothing of the message is applied.
+    """
+    _check_size(len(data))
+    try:
+        message = _unpacker.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(ErrorCode.BAD_MESSAGE, f"{error}; accepted is {ACCEPTED_PACKED}") from error
+    return _checked(message)
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > LONGEST_MESSAGE_BYTES:
         raise ProtocolError(ErrorCode.TOO_LARGE, f"a message may have {LONGEST_MESSAGE_BYTES} bytes")
+
+
+def _checked(message: ClientMessage) -> ClientMessage:
     if not isinstance(message, Ping) and len(message.feeds) > MOST_FEEDS_PER_MESSAGE:
         raise ProtocolError(
             ErrorCode.TOO_MANY_FEEDS,

@@ -1,9 +1,12 @@
-"""Version 2 of the protocol: encodes the server's messages. `docs/protocol.md` is its specification."""
+"""Version 2 of the protocol in JSON: encodes the server's messages, and parses a client's.
+
+`docs/protocol.md` is its specification.
+"""
 
 import functools
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Final, TypedDict, assert_never
+from typing import Any, ClassVar, Final, TypedDict, assert_never
 
 import msgspec
 
@@ -17,6 +20,7 @@ from widgets.protocol.emissions import (
     FeedEmission,
     FeedSnapshot,
 )
+from widgets.protocol.messages import ACCEPTED, ClientMessage, ErrorCode, ProtocolError, parse_message
 from widgets.protocol.version import ProtocolVersion
 
 SUBPROTOCOL_V2: Final = "mdp.v2"
@@ -26,6 +30,17 @@ _NO_ROWS: Final = msgspec.Raw(b"[]")
 
 
 class _Place(TypedDict):
+    """The values of these members."""
+
+    feed: str
+    epoch: str
+    prev: int | msgspec.UnsetType
+    seq: int
+    age_ms: int | None
+    market_time_ms: int
+
+
+class FeedFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The members that all frames of feeds have."""
 
     feed: str
@@ -36,34 +51,36 @@ class _Place(TypedDict):
     market_time_ms: int
 
 
-class _Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    feed: str
-    epoch: str
-    prev: int | msgspec.UnsetType
-    seq: int
-    age_ms: int | None
-    market_time_ms: int
+class SnapshotFrame(FeedFrame, frozen=True, kw_only=True, tag="snapshot", gc=False):
+    """All rows of a feed. It replaces everything that the client holds for the feed."""
 
-
-class _Snapshot(_Frame, frozen=True, kw_only=True, tag="snapshot", gc=False):
     hz: float
     columns: Sequence[str]
     rows: msgspec.Raw
     limit: int | None = None
 
 
-class _Delta(_Frame, frozen=True, kw_only=True, tag="delta", gc=False):
+class DeltaFrame(FeedFrame, frozen=True, kw_only=True, tag="delta", gc=False):
+    """Changes of a table. Apply `cells`, then `order`, with the new symbols of `rows`."""
+
     rows: msgspec.Raw
     cells: list[Cells]
     order: Sequence[str | tuple[int, int]] | None = None
 
 
-class _Alert(_Frame, frozen=True, kw_only=True, tag="alert", gc=False):
+class AlertFrame(FeedFrame, frozen=True, kw_only=True, tag="alert", gc=False):
+    """New entries of a list of alerts or halts. Add them at the end; keep the newest `limit` rows."""
+
     rows: msgspec.Raw
 
 
-class _Append(_Frame, frozen=True, kw_only=True, tag="append", gc=False):
+class AppendFrame(FeedFrame, frozen=True, kw_only=True, tag="append", gc=False):
+    """New trades of a symbol. Add them at the end; keep the newest `limit` rows."""
+
     rows: msgspec.Raw
+
+
+FEED_FRAMES: Final[tuple[type[FeedFrame], ...]] = (SnapshotFrame, DeltaFrame, AlertFrame, AppendFrame)
 
 
 @functools.lru_cache(maxsize=64)
@@ -71,10 +88,62 @@ def _integer_columns(decimals: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(index for index, count in enumerate(decimals) if count == 0)
 
 
+def row_lists(rows: EmittedRows) -> list[Sequence[Any]]:
+    """The rows as `[symbol, value, ...]`. Columns with 0 decimals have integers, or None in place of NaN.
+
+    The other columns keep NaN and infinities.
+    """
+    integers = _integer_columns(rows.decimals)
+    if len(rows.symbols) == 1:  # most emissions are the row of one symbol: no list for each column
+        (row,) = rows.values.tolist()
+        for index in integers:
+            row[index] = int(row[index]) if -math.inf < row[index] < math.inf else None
+        return [[rows.symbols[0], *row]]
+    columns = rows.values.T.tolist()
+    for index in integers:
+        columns[index] = [int(number) if -math.inf < number < math.inf else None for number in columns[index]]
+    return list(zip(rows.symbols, *columns, strict=True))
+
+
+def feed_frame(emission: FeedEmission, rows: msgspec.Raw, now_ns: int) -> FeedFrame:
+    """The frame of an emission that is sent now, with its encoded rows."""
+    at = emission.position
+    place: _Place = {
+        "feed": at.feed,
+        "epoch": at.epoch,
+        "prev": msgspec.UNSET if at.prev is None else at.prev,
+        "seq": at.seq,
+        "age_ms": at.age_ms(now_ns),
+        "market_time_ms": at.market_time_ms,
+    }
+    match emission:
+        case FeedDelta(cells=cells, order=order):
+            return DeltaFrame(**place, rows=rows, cells=cell_lists(cells), order=order)
+        case FeedSnapshot(hz=hz, limit=limit):
+            return SnapshotFrame(**place, hz=hz, columns=emission.rows.columns, rows=rows, limit=limit)
+        case FeedAppend():
+            return AppendFrame(**place, rows=rows)
+        case FeedAlert():
+            return AlertFrame(**place, rows=rows)
+        case _:
+            assert_never(emission)
+
+
 class Version2(ProtocolVersion):
     """`mdp.v2`: one JSON object in a text frame."""
 
     subprotocol: ClassVar[str] = SUBPROTOCOL_V2
+
+    def parse(self, payload: str | bytes) -> ClientMessage:
+        """The message in a client's frame.
+
+        Raises:
+            ProtocolError: the frame is not of this version's kind, or its message is not accepted.
+        """
+        if isinstance(payload, bytes):
+            text = f"a binary frame of {len(payload)} bytes; accepted is {ACCEPTED}"
+            raise ProtocolError(ErrorCode.BAD_MESSAGE, text)
+        return parse_message(payload)
 
     def encode_answer(self, answer: Answer) -> str:
         """The frame's text."""
@@ -82,7 +151,7 @@ class Version2(ProtocolVersion):
 
     def encode_emission(self, emission: FeedEmission, now_ns: int) -> str:
         """The frame's text. The encoded rows are copied into it."""
-        return _encoder.encode(self._frame(emission, now_ns)).decode()
+        return _encoder.encode(feed_frame(emission, self.rows_text(emission.rows), now_ns)).decode()
 
     def encode_rows(self, rows: EmittedRows) -> msgspec.Raw:
         """An array of `[symbol, value, ...]`.
@@ -90,42 +159,7 @@ class Version2(ProtocolVersion):
         NaN and infinities become null. Columns with 0 decimals have integers. Other values become the
         shortest text that is read back as the same float64.
         """
-        if not rows.symbols:
-            return _NO_ROWS
-        integers = _integer_columns(rows.decimals)
-        if len(rows.symbols) == 1:  # most emissions are the row of one symbol: no list for each column
-            (row,) = rows.values.tolist()
-            for index in integers:
-                row[index] = int(row[index]) if -math.inf < row[index] < math.inf else None
-            return msgspec.Raw(_encoder.encode([[rows.symbols[0], *row]]))
-        columns = rows.values.T.tolist()
-        for index in integers:
-            columns[index] = [
-                int(number) if -math.inf < number < math.inf else None for number in columns[index]
-            ]
-        return msgspec.Raw(_encoder.encode(list(zip(rows.symbols, *columns, strict=True))))
-
-    def _frame(self, emission: FeedEmission, now_ns: int) -> _Frame:
-        at, rows = emission.position, self.rows_text(emission.rows)
-        place: _Place = {
-            "feed": at.feed,
-            "epoch": at.epoch,
-            "prev": msgspec.UNSET if at.prev is None else at.prev,
-            "seq": at.seq,
-            "age_ms": at.age_ms(now_ns),
-            "market_time_ms": at.market_time_ms,
-        }
-        match emission:
-            case FeedDelta(cells=cells, order=order):
-                return _Delta(**place, rows=rows, cells=cell_lists(cells), order=order)
-            case FeedSnapshot(hz=hz, limit=limit):
-                return _Snapshot(**place, hz=hz, columns=emission.rows.columns, rows=rows, limit=limit)
-            case FeedAppend():
-                return _Append(**place, rows=rows)
-            case FeedAlert():
-                return _Alert(**place, rows=rows)
-            case _:
-                assert_never(emission)
+        return msgspec.Raw(_encoder.encode(row_lists(rows))) if rows.symbols else _NO_ROWS
 
 
 VERSION_2: Final = Version2()

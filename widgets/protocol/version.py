@@ -1,4 +1,4 @@
-"""The interface of a version of the protocol: it encodes emissions and answers as text.
+"""The interface of a version of the protocol: it encodes emissions and answers.
 
 The streams of the hub make emissions that do not depend on a version. A new version is one more subclass. The
 costly steps are done once for each version that is in use, however many clients use it.
@@ -27,16 +27,16 @@ class ProtocolVersion(abc.ABC):
     """Whether each client is sent the status. Otherwise only subscribers of its feed are."""
 
     @abc.abstractmethod
-    def encode_answer(self, answer: Answer) -> str:
-        """The text of an answer or a status."""
+    def encode_answer(self, answer: Answer) -> str | bytes:
+        """The payload of an answer or a status: a text, or bytes for a binary frame."""
 
     @abc.abstractmethod
-    def encode_emission(self, emission: FeedEmission, now_ns: int) -> str:
-        """The text of an emission that is sent now. Its rows come from `rows_text`."""
+    def encode_emission(self, emission: FeedEmission, now_ns: int) -> str | bytes:
+        """The payload of an emission that is sent now. Its rows come from `rows_text`."""
 
     @abc.abstractmethod
     def encode_rows(self, rows: EmittedRows) -> msgspec.Raw:
-        """The rows as JSON. This is nearly all of the cost of a frame."""
+        """The rows as a part of the payload. This is nearly all of the cost of a frame."""
 
     def update(
         self, emission: FeedEmission, before: FeedSnapshot | None, now_ns: int
@@ -49,7 +49,7 @@ class ProtocolVersion(abc.ABC):
         return None if emission.replaces else (PreparedFrame(self.encode_emission(emission, now_ns)),)
 
     def rows_text(self, rows: EmittedRows) -> msgspec.Raw:
-        """The rows as JSON, encoded once for this version."""
+        """The encoded rows, made once for this version."""
         text = rows.texts.get(self.subprotocol)
         if text is None:
             text = rows.texts[self.subprotocol] = self.encode_rows(rows)

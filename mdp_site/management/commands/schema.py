@@ -10,8 +10,8 @@ from mdp_site.schema_files import ROOT, stale_files, write_files
 
 class Command(BaseCommand):
     help = (
-        "Write the files that are generated from the declared columns, boards, streams, symbol feeds and "
-        "settings."
+        "Write the files that are generated from the declared columns, boards, streams, symbol feeds, "
+        "settings and messages."
     )
     requires_system_checks: tuple[str, ...] = ()  # the checks load widgets, which read one of the files
 

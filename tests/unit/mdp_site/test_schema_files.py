@@ -21,6 +21,7 @@ from marketdata.transport.queues import QueueName
 from mdp_site.env import Environment
 from mdp_site.management.commands import schema as command
 from mdp_site.schema_files import (
+    ASYNCAPI,
     ENVIRONMENT_EXAMPLE,
     METRICS_PAGE,
     ROOT,
@@ -82,7 +83,7 @@ def new_routes() -> Sequence[Route]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A scratch copy of what is written."""
-    for path in (STORED, TYPESCRIPT, METRICS_PAGE, ENVIRONMENT_EXAMPLE, SETTINGS_PAGE):
+    for path in (STORED, TYPESCRIPT, METRICS_PAGE, ENVIRONMENT_EXAMPLE, SETTINGS_PAGE, ASYNCAPI):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path

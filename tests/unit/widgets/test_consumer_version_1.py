@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketdata.clock import SystemClock
+from marketdata.runtime.live_settings import FixedSettings
 from tests.support.deadlines import eventually
 from tests.support.feeds import CATALOG
 from tests.unit.widgets.fakes import MemorySink
 from tests.unit.widgets.hub.hub_rig import HubRig
 from tests.unit.widgets.test_consumer import Ada, close_code
-from widgets.consumers import Connections, Version1Consumer, WidgetLimits
+from widgets.consumers import Connections, Version1Consumer
 from widgets.protocol import v1_messages
+from widgets.settings import WidgetLimits
 from widgets.viewer import LOG_IN_KEY, LoginEnd, LogInRefused, Viewer
 from widgets.wire import SINK_EXTENSION
 
@@ -59,7 +61,7 @@ class Door1:
 
     def __init__(self, limits: WidgetLimits | None = None) -> None:
         self.rig = HubRig()
-        self.connections = Connections(limits or WidgetLimits())
+        self.connections = Connections(FixedSettings(limits or WidgetLimits()))
         self._consumer = Version1Consumer.as_asgi(
             hub=self.rig.hub, catalog=CATALOG, connections=self.connections, clock=SystemClock()
         )

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.data_state import DataState
 from widgets.protocol import (
-    ACCEPTED,
     LONGEST_MESSAGE_BYTES,
     MOST_FEEDS_PER_MESSAGE,
     VERSION_2,
@@ -41,9 +40,9 @@ from widgets.protocol import (
     Wish,
     echo,
     negotiated,
-    parse_message,
     versions,
 )
+from widgets.protocol.messages import ACCEPTED, parse_message
 from widgets.protocol.v2 import Version2
 from widgets.settings import WidgetLimits
 

@@ -19,6 +19,7 @@ from mdp_site.accounts.models import MAX_TOKEN_LENGTH, ApiToken, digest_of_secre
 from mdp_site.accounts.roles import GROUP_ROLES, STAFF, USERS
 from mdp_site.accounts.scopes import ALL_SCOPES, SCOPES, WITHOUT_SCOPE, feeds_within, scopes_text
 from mdp_site.accounts.standings import Credential, Way
+from tests.support.documented_protocol import DOCUMENTED
 from tests.support.logins import BACKEND, standing_of, standing_of_secret
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,18 @@ def test_the_command_makes_a_token_with_the_scopes_that_it_is_told(user: Any) ->
     assert standing.feeds == {"boards", "quotes", "status"}
     with pytest.raises(CommandError, match="invalid choice: 'orders'"):
         call_command("create_api_token", "bot", "--scope", "orders")
+
+
+def test_the_page_leads_users_to_the_document_of_the_protocol(user: Any) -> None:
+    client = Client()
+    address = reverse("asyncapi")
+    assert client.get(address).status_code == 302, "a visitor must log in first"
+    client.force_login(user, backend=BACKEND)
+    assert f'href="{address}"' in client.get(reverse("api_tokens")).content.decode()
+    answer = client.get(address)
+    assert answer["Content-Type"] == "application/json"
+    assert answer.json() == DOCUMENTED.document
+    assert client.post(address).status_code == 405
 
 
 def test_the_page_makes_a_token_with_the_scopes_that_are_ticked_and_shows_them(user: Any) -> None:

@@ -36,6 +36,7 @@ def routes(under: str = "", patterns: Any = None) -> set[str]:
 def test_the_routes_of_the_site_are_those_that_it_offers() -> None:
     assert {route for route in routes() if not route.startswith("admin/")} == {
         "",
+        "asyncapi.json",
         "favicon.ico",
         "healthz",
         "readyz",
