@@ -13,7 +13,7 @@ import {
   type Snapshot,
   type Value,
 } from "./messages";
-import { changeTable } from "./table-change";
+import { changeTable, ranksOf } from "./table-change";
 
 /** The state of a feed, for reading by widgets. */
 export interface FeedView {
@@ -42,7 +42,7 @@ export interface FeedUpdate {
 
 export class FeedState implements FeedView {
   columns: readonly string[] = [];
-  rows: ReadonlyMap<string, Row> = new Map();
+  readonly rows = new Map<string, Row>();
   events: readonly Row[] = [];
   marketTimeMs: number | null = null;
   loaded = false;
@@ -132,8 +132,10 @@ export class FeedState implements FeedView {
     this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
     this.#limit = message.limit;
     this.events = message.limit === null ? [] : message.rows;
-    this.#setTable(message.limit === null ? message.rows : []);
+    this.#sequence = message.limit === null ? message.rows : [];
     this.#ranks = ranksOf(this.#sequence);
+    this.rows.clear();
+    for (const row of this.#sequence) this.rows.set(row[0], row);
     this.loaded = true;
     this.#reset = true;
     this.#changed.clear();
@@ -145,28 +147,27 @@ export class FeedState implements FeedView {
     if (this.#limit !== null) return false;
     const change = changeTable(this.#sequence, message, this.columns.length);
     if (change === null) return false;
-    this.#setTable(change.rows);
-    if (message.order !== null) this.#rerank();
-    for (const [symbol] of change.changed) if (this.rows.has(symbol)) this.#changed.add(symbol);
+    this.#sequence = change.rows;
+    for (const row of change.changed) {
+      this.rows.set(row[0], row);
+      this.#changed.add(row[0]);
+    }
+    if (change.ranks !== null) this.#rerank(change.ranks);
     return true;
   }
 
-  #setTable(sequence: readonly Row[]): void {
-    this.#sequence = sequence;
-    this.rows = new Map(sequence.map((row) => [row[0], row]));
-  }
-
-  /** Notes the symbols whose rank changed, and those that are gone. */
-  #rerank(): void {
+  /** Notes the symbols whose rank changed, and drops those that are gone. */
+  #rerank(ranks: ReadonlyMap<string, number>): void {
     const before = this.#ranks;
-    this.#ranks = ranksOf(this.#sequence);
-    for (const [symbol, rank] of this.#ranks) {
+    this.#ranks = ranks;
+    for (const [symbol, rank] of ranks) {
       if (rank === before.get(symbol)) continue;
       this.#changed.add(symbol);
       this.#removed.delete(symbol);
     }
     for (const symbol of before.keys()) {
-      if (this.#ranks.has(symbol)) continue;
+      if (ranks.has(symbol)) continue;
+      this.rows.delete(symbol);
       this.#changed.delete(symbol);
       this.#removed.add(symbol);
     }
@@ -179,8 +180,4 @@ export class FeedState implements FeedView {
     this.#reset = true;
     return true;
   }
-}
-
-function ranksOf(sequence: readonly Row[]): ReadonlyMap<string, number> {
-  return new Map(sequence.map(([symbol], index) => [symbol, index + 1]));
 }

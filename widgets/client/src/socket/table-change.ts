@@ -4,6 +4,8 @@ import { type Cells, COLUMNS_OF_MASK, type Delta, type Row, rowsFit, type Value 
 export interface TableChange {
   /** The rows after the delta, in the order of the feed. */
   readonly rows: readonly Row[];
+  /** The rank of each symbol, from 1, if the order changed; otherwise `null`. */
+  readonly ranks: ReadonlyMap<string, number> | null;
   /** The rows with new values, and those of new symbols. Some may be gone again from `rows`. */
   readonly changed: readonly Row[];
 }
@@ -14,7 +16,7 @@ export interface TableChange {
  * `before` and its rows are not modified: widgets still hold them.
  */
 export function changeTable(before: readonly Row[], delta: Delta, columnCount: number): TableChange | null {
-  const rows = [...before];
+  const rows = before.slice();
   const changed: Row[] = [];
   for (const cells of delta.cells) {
     const place = cells[0] ?? -1;
@@ -25,14 +27,25 @@ export function changeTable(before: readonly Row[], delta: Delta, columnCount: n
     changed.push(next);
   }
   if (!rowsFit(delta.rows, columnCount)) return null;
-  if (delta.order === null) return delta.rows.length === 0 ? { rows, changed } : null;
+  if (delta.order === null) return delta.rows.length === 0 ? { rows, ranks: null, changed } : null;
   const ordered = inOrder(rows, delta.order, delta.rows);
-  return ordered && { rows: ordered, changed: [...changed, ...delta.rows] };
+  if (ordered === null) return null;
+  const ranks = ranksOf(ordered);
+  if (ranks.size !== ordered.length) return null; // A symbol is there twice.
+  for (const row of delta.rows) changed.push(row);
+  return { rows: ordered, ranks, changed };
+}
+
+/** The rank of each symbol, from 1. */
+export function ranksOf(rows: readonly Row[]): ReadonlyMap<string, number> {
+  const ranks = new Map<string, number>();
+  for (let place = 0; place < rows.length; place += 1) ranks.set((rows[place] as Row)[0], place + 1);
+  return ranks;
 }
 
 /** The row with its changed values; `null` if masks and values do not fit to each other or to the columns. */
 function changeRow(row: Row, cells: Cells, columnCount: number): Row | null {
-  const next: [string, ...Value[]] = [...row];
+  const next = row.slice() as [string, ...Value[]];
   const maskCount = Math.ceil(columnCount / COLUMNS_OF_MASK);
   let at = 1 + maskCount;
   for (let index = 0; index < maskCount; index += 1) {
@@ -50,7 +63,7 @@ function changeRow(row: Row, cells: Cells, columnCount: number): Row | null {
   return at === cells.length ? next : null;
 }
 
-/** The rows in their new order; `null` if the order names what is not there, or a symbol twice. */
+/** The rows in their new order; `null` if the order names what is not there, or not each new symbol. */
 function inOrder(
   before: readonly Row[],
   order: NonNullable<Delta["order"]>,
@@ -71,6 +84,5 @@ function inOrder(
     if (rows.length + count > before.length + added.length) return null;
     for (let place = start; place < start + count; place += 1) rows.push(before[place] as Row);
   }
-  const isComplete = addedRows.size === 0 && new Set(rows.map(([symbol]) => symbol)).size === rows.length;
-  return isComplete ? rows : null;
+  return addedRows.size === 0 ? rows : null;
 }
