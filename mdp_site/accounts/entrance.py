@@ -193,7 +193,7 @@ def _note(scope: Scope, refused: _Refused) -> None:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, text: str, *, busy: bool = False) -> None:
-    """Answer the handshake with HTTP 403, or 503 if `busy`. The body has the text, if the server sends one."""
+    """Answer the handshake with HTTP 403, or 503 if `busy`. The body has the text, if one can be sent."""
     await receive()  # the handshake itself, `websocket.connect`
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
