@@ -1,6 +1,5 @@
 """The demo as a newcomer runs it, and a browser to look at it with."""
 
-import json
 import os
 import queue
 import re
@@ -13,11 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, WebSocket, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from mdp_site.dev.demo.environment import free_port
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
@@ -129,19 +127,6 @@ def go_through_provider(page: Page, demo: Demo) -> None:
     page.get_by_label(re.compile("user", re.IGNORECASE)).fill(demo.user)
     page.get_by_label(re.compile("password", re.IGNORECASE)).fill(demo.password)
     page.get_by_role("button", name=re.compile("log in|sign in|continue", re.IGNORECASE)).click()
-
-
-def frames_of(page: Page) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The messages that the page sends and receives on its sockets from now on. Both lists grow."""
-    sent: list[dict[str, Any]] = []
-    received: list[dict[str, Any]] = []
-
-    def follow(socket: WebSocket) -> None:
-        socket.on("framesent", lambda text: sent.append(json.loads(text)))
-        socket.on("framereceived", lambda text: received.append(json.loads(text)))
-
-    page.on("websocket", follow)
-    return sent, received
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from mdp_site.dev.demo.environment import free_port
-from tests.end_to_end.conftest import ROOT, Demo, frames_of, is_served, log_in, start_demo, stop
+from tests.end_to_end.conftest import ROOT, Demo, is_served, log_in, start_demo, stop
 from tests.support.deadlines import eventually_sync, scaled
 from tests.support.failing_web import FAULT
 
@@ -88,16 +88,12 @@ def kill_and_await_another(demo: Demo, *words: str) -> None:
 
 
 def test_a_killed_web_process_heals_without_a_reload(live_page: Page, own_demo: Demo) -> None:
-    sent, received = frames_of(live_page)
     web = process_of(own_demo, "run_web")
     assert web is not None
     web.kill()
     expect(live_page.locator("mdp-connection")).to_contain_text("Offline", timeout=SOON_MS)
     expect(live_page.locator(ROWS).first).to_be_visible()  # the last values stay
     expect_healed(live_page)
-    subscribed = next(frame for frame in sent if frame["type"] == "subscribe")
-    assert any("epoch" in wish and "seq" in wish for wish in subscribed["feeds"])
-    assert received[0]["type"] == "welcome"
 
 
 def test_a_restarted_cache_heals_without_a_reload(live_page: Page, own_demo: Demo) -> None:
