@@ -4,6 +4,7 @@ import os
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -105,6 +106,12 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, list[psutil.Process]]:
     code = process.wait(timeout=STOPS_WITHIN_SECONDS + 5)
     _, left = psutil.wait_procs(family, timeout=1)
     return code, left
+
+
+def is_served(port: int) -> bool:
+    """A browser's own patience with a port on which nobody listens yet is none."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def log_in(page: Page, demo: Demo) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
 
 from mdp_site.dev.demo.environment import free_port
-from tests.end_to_end.conftest import ROOT, Demo
+from tests.end_to_end.conftest import ROOT, Demo, is_served
 from tests.support.deadlines import eventually_sync, scaled
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -147,12 +146,6 @@ def test_a_page_goes_offline_with_its_server_and_comes_back_by_itself(
         arg=[f"{GAINERS} .ag-row", before],
         timeout=FIRST_ROWS_MS,
     )
-
-
-def is_served(port: int) -> bool:
-    """A browser's own patience with a port on which nobody listens yet is none."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def serious_violations(page: Page) -> list[str]:

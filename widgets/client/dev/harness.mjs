@@ -3,7 +3,7 @@
 //   npm run build && npm run harness -- [--port 8100] [--hertz 4] [--changed 0.3] [--rows 500]
 //
 // It speaks docs/protocol.md and sends the content security policy of the real site. While it runs:
-//   GET /control/gap      skips a sequence number of each feed (the page must resync)
+//   GET /control/gap      withholds the next frame of each feed (the page must resync)
 //   GET /control/state/N  reports state N of docs/protocol.md;   GET /control/state/live ends that
 //   GET /control/pause    sends no more data;   GET /control/resume ends that
 //   GET /control/close/N  closes every socket with code N
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { WebSocketServer } from "ws";
 import { ALERT_COLUMNS, ALERT_LIMIT, BOARD_FEEDS, SyntheticMarket } from "./synthetic-board.mjs";
+import { tableDifference } from "./table-difference.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -29,8 +30,10 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const staticRoot = join(here, "../../static/widgets");
 const market = new SyntheticMarket(2 * Number(options.rows), Number(options.rows));
 const epoch = String(BigInt(Date.now()) * 1_000_000n);
-const sockets = new Map(); // socket → Map(feed → rows as last sent, by symbol; of alerts, how many were sent)
-const sequence = new Map(); // feed → number of the newest frame
+// socket → Map(feed → { wish, everyTicks, seq, rows as last sent; of alerts, how many were sent })
+const sockets = new Map();
+let ticks = 0; // the position of all feeds
+let withholding = false;
 let state = "live";
 let paused = false;
 
@@ -66,7 +69,7 @@ async function sendPage(response) {
 }
 
 function control(action, argument) {
-  if (action === "gap") for (const feed of sequence.keys()) sequence.set(feed, sequence.get(feed) + 1);
+  if (action === "gap") withholding = true;
   else if (action === "state" && argument) state = argument;
   else if (action === "pause" || action === "resume") paused = action === "pause";
   else if (action === "close") for (const socket of sockets.keys()) socket.close(Number(argument));
@@ -80,87 +83,90 @@ webSockets.on("connection", (socket) => {
   sockets.set(socket, new Map());
   socket.on("close", () => sockets.delete(socket));
   socket.on("message", (data) => answer(socket, JSON.parse(String(data))));
-  send(socket, { type: "welcome", protocol: "mdp.v2", server_time_ms: Date.now(), user: "demo" });
+  send(socket, {
+    type: "welcome",
+    protocol: "mdp.v2",
+    server: "harness",
+    server_time_ms: Date.now(),
+    user: "demo",
+    feeds: [...BOARD_FEEDS, ...Object.keys(ALERT_COLUMNS), "quote:{symbol}"],
+    limits: { feeds_per_message: 200 },
+    reconnect: { restart_ms: [500, 5_000], lost_ms: [250, 2_000], longest_ms: 10_000 },
+  });
   send(socket, statusMessage());
 });
 
 function answer(socket, message) {
   if (message.type === "ping") send(socket, { type: "pong", id: message.id });
-  for (const feed of message.feeds ?? []) {
+  for (const entry of message.feeds ?? []) {
+    const { feed, ...wish } = typeof entry === "string" ? { feed: entry } : entry;
+    const subscribed = sockets.get(socket);
     if (message.type === "unsubscribe") {
-      sockets.get(socket).delete(feed);
+      subscribed.delete(feed);
       send(socket, { type: "unsubscribed", feed });
-    } else sendSnapshot(socket, feed);
+    } else if (message.type === "resync") sendSnapshot(socket, feed, subscribed.get(feed)?.wish ?? {});
+    else sendSnapshot(socket, feed, wish);
   }
 }
 
-function sendSnapshot(socket, feed) {
-  if (feed in market.alerts) {
-    const rows = market.alerts[feed];
-    sockets.get(socket).set(feed, rows.length);
-    const newest = rows.slice(-ALERT_LIMIT);
-    send(socket, {
-      type: "snapshot",
-      ...head(feed),
-      columns: ALERT_COLUMNS[feed],
-      rows: newest,
-      limit: ALERT_LIMIT,
-    });
-    return;
-  }
-  const rows = market.rows(feed);
-  if (rows === null) {
+/** All columns of a feed, and its rows: of alerts those from the index `start` on. `null` for an unknown feed. */
+function tableOf(feed, start = 0) {
+  const columns = ALERT_COLUMNS[feed] ?? market.columns;
+  const rows = feed in market.alerts ? market.alerts[feed].slice(start) : market.rows(feed);
+  return rows && { columns, rows };
+}
+
+/** The table with the chosen columns. */
+function chosen({ columns, rows }, wish) {
+  if (wish.columns === undefined) return { columns, rows };
+  const picked = columns.flatMap((name, index) => (wish.columns.includes(name) ? [index] : []));
+  return {
+    columns: picked.map((index) => columns[index]),
+    rows: rows.map((row) => [row[0], ...picked.map((index) => row[index + 1])]),
+  };
+}
+
+/** The harness keeps no frames, so it answers every position with a snapshot. */
+function sendSnapshot(socket, feed, wish) {
+  const table = tableOf(feed);
+  if (table === null) {
     send(socket, { type: "error", code: "unknown_feed", feed, message: `There is no feed ${feed}.` });
     return;
   }
-  sockets.get(socket).set(feed, new Map(rows.map((row) => [row[0], JSON.stringify(row)])));
-  send(socket, { type: "snapshot", ...head(feed), columns: market.columns, rows });
+  const { columns, rows } = chosen(table, wish);
+  const everyTicks = Math.max(1, Math.round(Number(options.hertz) / (wish.hz ?? 4)));
+  const list = feed in market.alerts;
+  sockets.get(socket).set(feed, { wish, everyTicks, seq: ticks, rows: list ? table.rows.length : rows });
+  const newest = list ? { rows: rows.slice(-ALERT_LIMIT), limit: ALERT_LIMIT } : { rows };
+  send(socket, { type: "snapshot", ...head(feed), hz: wish.hz ?? 4, columns, ...newest });
 }
 
 function head(feed) {
-  return { feed, epoch, seq: sequence.get(feed) ?? 0, age_ms: 80, market_time_ms: market.timeMs };
+  return { feed, epoch, seq: ticks, age_ms: 80, market_time_ms: market.timeMs };
 }
 
 function tick() {
   if (paused) return;
   market.step(Number(options.changed));
-  const feeds = new Set([...sockets.values()].flatMap((subscribed) => [...subscribed.keys()]));
-  for (const feed of feeds) {
-    sequence.set(feed, (sequence.get(feed) ?? 0) + 1);
-    if (feed in market.alerts) {
-      sendAlerts(feed);
-      continue;
-    }
-    const rows = market.rows(feed).map((row) => [row[0], JSON.stringify(row)]);
-    for (const [socket, subscribed] of sockets)
-      if (subscribed.has(feed)) sendDelta(socket, subscribed, feed, rows);
-  }
-}
-
-function sendAlerts(feed) {
-  const rows = market.alerts[feed];
+  ticks += 1;
   for (const [socket, subscribed] of sockets) {
-    if (!subscribed.has(feed)) continue;
-    send(socket, {
-      type: "alert",
-      ...head(feed),
-      rows: rows.slice(subscribed.get(feed)).slice(-ALERT_LIMIT),
-    });
-    subscribed.set(feed, rows.length);
+    for (const [feed, subscription] of subscribed) {
+      if (ticks - subscription.seq >= subscription.everyTicks) sendChange(socket, feed, subscription);
+    }
   }
+  withholding = false;
 }
 
-function sendDelta(socket, subscribed, feed, rows) {
-  const before = subscribed.get(feed);
-  const now = new Map(rows);
-  const changed = rows
-    .filter(([symbol, text]) => before.get(symbol) !== text)
-    .map(([, text]) => JSON.parse(text));
-  const removed = [...before.keys()].filter((symbol) => !now.has(symbol));
-  const order = [...now.keys()];
-  const reordered = order.join() !== [...before.keys()].join();
-  subscribed.set(feed, now);
-  send(socket, { type: "delta", ...head(feed), rows: changed, removed, ...(reordered && { order }) });
+function sendChange(socket, feed, subscription) {
+  const prev = subscription.seq;
+  subscription.seq = ticks;
+  const list = feed in market.alerts;
+  const { rows } = chosen(tableOf(feed, list ? subscription.rows : 0), subscription.wish);
+  const change = list
+    ? { type: "alert", rows: rows.slice(-ALERT_LIMIT) }
+    : { type: "delta", ...tableDifference(subscription.rows, rows) };
+  subscription.rows = list ? subscription.rows + rows.length : rows;
+  if (!withholding) send(socket, { ...change, ...head(feed), prev });
 }
 
 function statusMessage() {
@@ -172,6 +178,8 @@ function statusMessage() {
     detail: "",
     opens_ms,
     feed_delay_ms: 0,
+    lost_events: 0,
+    conflated: 0,
   };
 }
 

@@ -65,6 +65,13 @@ export function createFeedClient(config: PageConfig): FeedClient {
     sessionEnded: () => pageIsRefused(location.pathname),
   });
   addEventListener("online", () => client.retryNow());
+  const pageShown = () => {
+    client.setHidden(document.hidden);
+    // A browser delays the timers of hidden pages, so an attempt may be overdue.
+    if (!document.hidden) client.retryNow();
+  };
+  document.addEventListener("visibilitychange", pageShown);
+  client.setHidden(document.hidden);
   return client;
 }
 

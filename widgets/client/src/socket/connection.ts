@@ -6,12 +6,21 @@
 import type { ConnectionFacts } from "./connection-report";
 import {
   type ClientMessage,
-  ProtocolError,
-  parseServerMessage,
+  MAX_FEEDS_IN_MESSAGE,
   type ServerMessage,
   type Status,
+  type Welcome,
 } from "./messages";
-import { reconnectDelayMs, STABLE_AFTER_MS, type StopReason, stopReason } from "./reconnect";
+import { ProtocolError, parseServerMessage } from "./parser";
+import {
+  DEFAULT_RANGES,
+  type Ending,
+  endingOf,
+  LOST_CODE,
+  reconnectDelayMs,
+  SESSION_ENDED,
+  STABLE_AFTER_MS,
+} from "./reconnect";
 
 /** The part of the browser's WebSocket that is used. */
 export type Socket = Pick<WebSocket, "readyState" | "send" | "close" | "onopen" | "onmessage" | "onclose">;
@@ -47,7 +56,11 @@ export class Connection {
   #phase: ConnectionFacts["phase"] = "connecting";
   #failedAttempts = 0;
   #retryAtMs: number | null = null;
-  #stopReason: StopReason | null = null;
+  #lossCode = LOST_CODE;
+  #ending: Ending | null = null;
+  #welcome: Welcome | null = null;
+  /** The version of the first server, which is that of the page: the page was loaded a moment before. */
+  #pageVersion: string | null = null;
   #status: Status | null = null;
   #statusAtMs = 0;
   #openedAtMs = 0;
@@ -66,7 +79,8 @@ export class Connection {
       phase: this.#phase,
       failedAttempts: this.#failedAttempts,
       retryAtMs: this.#retryAtMs,
-      stopReason: this.#stopReason,
+      ending: this.#ending,
+      outdated: this.#welcome !== null && this.#welcome.server !== this.#pageVersion,
       status: this.#status,
       lastMessageAtMs: this.#lastMessageAtMs,
     };
@@ -74,6 +88,11 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.#phase === "open";
+  }
+
+  /** The greatest number of feeds that the server accepts in one message. */
+  get feedsPerMessage(): number {
+    return this.#welcome?.feedsPerMessage ?? MAX_FEEDS_IN_MESSAGE;
   }
 
   /** The age of the newest data by the server's last status; `null` if it had none. */
@@ -91,7 +110,7 @@ export class Connection {
     this.#socket = socket;
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
-    socket.onclose = (event) => this.#closed(socket, event.code);
+    socket.onclose = (event) => this.#closed(socket, endingOf(event.code, event.reason));
     this.#handlers.changed();
   }
 
@@ -124,6 +143,11 @@ export class Connection {
       console.warn(`Ignored a frame: ${error.message}`);
       return;
     }
+    if (message.type === "welcome") {
+      this.#welcome = message;
+      this.#pageVersion ??= message.server;
+      this.#handlers.changed();
+    }
     if (message.type === "status") {
       this.#status = message;
       this.#statusAtMs = this.#lastMessageAtMs;
@@ -138,14 +162,14 @@ export class Connection {
     if (this.#environment.now() - (this.#lastMessageAtMs ?? 0) > DEAD_AFTER_MS) {
       // The close handshake of a half-open connection can take minutes, so it counts as lost now.
       socket.close();
-      this.#closed(socket, 1006);
+      this.#closed(socket, endingOf(LOST_CODE, ""));
       return;
     }
     this.#pingId += 1;
     this.send({ type: "ping", id: this.#pingId });
   }
 
-  #closed(socket: Socket, code: number): void {
+  #closed(socket: Socket, ending: Ending): void {
     if (socket !== this.#socket) return;
     this.#socket = null;
     clearInterval(this.#pingTimer);
@@ -153,24 +177,27 @@ export class Connection {
     const wasStable = wasOpen && this.#environment.now() - this.#openedAtMs >= STABLE_AFTER_MS;
     const attempt = wasStable ? 0 : this.#failedAttempts;
     this.#failedAttempts = attempt + 1;
-    const reason = stopReason(code);
-    if (reason === null) this.#scheduleRetry(attempt);
-    else this.#stop(reason);
-    if (!wasOpen && reason === null) void this.#stopIfSessionEnded();
+    const mayReturn = ending.action === "reconnect";
+    if (mayReturn) this.#scheduleRetry(attempt, ending.code);
+    else this.#stop(ending);
+    if (!wasOpen && mayReturn) void this.#stopIfSessionEnded();
     this.#handlers.changed();
   }
 
-  #scheduleRetry(attempt: number): void {
-    const delayMs = reconnectDelayMs(attempt, this.#environment.random());
+  #scheduleRetry(attempt: number, code: number): void {
+    // A refused handshake has no code of its own: the range stays that of the loss which began the attempts.
+    if (attempt === 0 || code !== LOST_CODE) this.#lossCode = code;
+    const ranges = this.#welcome?.reconnect ?? DEFAULT_RANGES;
+    const delayMs = reconnectDelayMs(attempt, this.#environment.random(), this.#lossCode, ranges);
     this.#phase = "waiting";
     this.#retryAtMs = this.#environment.now() + delayMs;
     this.#retryTimer = setTimeout(() => this.connect(), delayMs);
   }
 
-  #stop(reason: StopReason): void {
+  #stop(ending: Ending): void {
     clearTimeout(this.#retryTimer);
     this.#phase = "stopped";
-    this.#stopReason = reason;
+    this.#ending = ending;
     this.#retryAtMs = null;
   }
 
@@ -179,7 +206,7 @@ export class Connection {
     if (!ended || this.#phase === "open" || this.#phase === "stopped") return;
     const socket = this.#socket;
     this.#socket = null;
-    this.#stop("logged_out");
+    this.#stop(SESSION_ENDED);
     socket?.close();
     this.#handlers.changed();
   }

@@ -3,17 +3,21 @@
  *
  * Widgets subscribe to feeds. All subscriptions to a feed share its state, and the client subscribes to it on the
  * server once. Frames that arrive between two animation frames are merged into one update per feed. After a lost
- * connection the client reconnects. The old data stays on the screen until a snapshot replaces it.
+ * connection the client reconnects and resumes: it subscribes with the position of each feed, and the server sends what
+ * was missed, or a snapshot. The old data stays on the screen until then.
  */
 import { Connection, type ConnectionEnvironment } from "./connection";
 import type { ConnectionFacts } from "./connection-report";
+import { commonChoice, slowed, USUAL } from "./feed-choice";
 import { FeedState, type FeedUpdate, type FeedView } from "./feed-state";
 import {
+  type ClientMessage,
   type ErrorMessage,
+  type FeedChoice,
   type FeedMessage,
   isFeedMessage,
-  MAX_FEEDS_IN_MESSAGE,
   type ServerMessage,
+  type Wish,
 } from "./messages";
 
 export interface FeedListener {
@@ -27,16 +31,27 @@ export interface FeedClientEnvironment extends ConnectionEnvironment {
   requestFrame(callback: () => void): void;
 }
 
+/** `fresh` until the listener got its first update, which contains the whole state. */
+interface Listening {
+  readonly choice: FeedChoice;
+  fresh: boolean;
+}
+
 interface Subscription {
   readonly state: FeedState;
-  /** `fresh` until the listener got its first update, which contains the whole state. */
-  readonly listeners: Map<FeedListener, { fresh: boolean }>;
+  readonly listeners: Map<FeedListener, Listening>;
   error: string | null;
+  /** The server refused the choice on this connection: only the usual one is asked for. */
+  choiceRefused: boolean;
   resyncSentAtMs: number;
 }
 
 /** The minimum time between two resync requests for a feed. */
 const RESYNC_EVERY_MS = 3_000;
+/** A page that is hidden for a moment, while somebody looks for another tab, keeps its rates. */
+const SLOW_DOWN_AFTER_MS = 10_000;
+/** The server's refusals of columns or a rate. The feed itself may be available. */
+const CHOICE_ERRORS: ReadonlySet<string> = new Set(["bad_choice", "too_many_choices"]);
 const EVERYTHING: FeedUpdate = { reset: true, changed: new Set(), removed: new Set() };
 
 export class FeedClient {
@@ -44,9 +59,11 @@ export class FeedClient {
   readonly #connection: Connection;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #connectionListeners = new Set<() => void>();
-  /** The feeds that this connection is subscribed to on the server. */
-  readonly #requested = new Set<string>();
+  /** The feeds that this connection is subscribed to on the server, with the choices as texts. */
+  readonly #requested = new Map<string, string>();
   #frameRequested = false;
+  #slow = false;
+  #slowDownTimer: ReturnType<typeof setTimeout> | undefined;
   #requestQueued = false;
 
   constructor(environment: FeedClientEnvironment) {
@@ -70,14 +87,23 @@ export class FeedClient {
     this.#connection.retryNow();
   }
 
+  /** Slows all feeds down a while after the page was hidden, and ends that at once when it is shown. */
+  setHidden(hidden: boolean): void {
+    clearTimeout(this.#slowDownTimer);
+    if (hidden) this.#slowDownTimer = setTimeout(() => this.#setSlow(true), SLOW_DOWN_AFTER_MS);
+    else this.#setSlow(false);
+  }
+
   /**
    * Delivers `feed` to `listener` until the returned function is called.
    *
-   * If the state of the feed is already known, it is delivered in the next animation frame.
+   * If the state of the feed is already known, it is delivered in the next animation frame. `choice` is what the
+   * listener needs. It may get more, for another listener or if the server refuses the choice.
    */
-  subscribe(feed: string, listener: FeedListener): () => void {
+  subscribe(feed: string, listener: FeedListener, choice: FeedChoice = USUAL): () => void {
     const subscription = this.#subscriptions.get(feed) ?? this.#add(feed);
-    subscription.listeners.set(listener, { fresh: true });
+    subscription.listeners.set(listener, { choice, fresh: true });
+    this.#queueRequests();
     if (subscription.error !== null) listener.onError(subscription.error);
     if (subscription.state.loaded) this.#requestFrame();
     return () => this.#unsubscribe(feed, listener);
@@ -112,17 +138,23 @@ export class FeedClient {
       state: new FeedState(),
       listeners: new Map(),
       error: null,
+      choiceRefused: false,
       resyncSentAtMs: Number.NEGATIVE_INFINITY,
     };
     this.#subscriptions.set(feed, subscription);
-    this.#queueRequests();
+    this.#requested.delete(feed); // Its last subscriber may have left a moment ago: the new state needs a snapshot.
     return subscription;
   }
 
   #unsubscribe(feed: string, listener: FeedListener): void {
     const subscription = this.#subscriptions.get(feed);
-    if (!subscription?.listeners.delete(listener) || subscription.listeners.size > 0) return;
-    this.#subscriptions.delete(feed);
+    if (!subscription?.listeners.delete(listener)) return;
+    if (subscription.listeners.size === 0) this.#subscriptions.delete(feed);
+    this.#queueRequests();
+  }
+
+  #setSlow(slow: boolean): void {
+    this.#slow = slow;
     this.#queueRequests();
   }
 
@@ -139,24 +171,38 @@ export class FeedClient {
   /** Subscribes and unsubscribes on the server, so that its subscriptions match those of the widgets. */
   #sendRequests(): void {
     if (!this.#connection.isOpen) return;
-    const gone = [...this.#requested].filter((feed) => !this.#subscriptions.has(feed));
-    const added = [...this.#subscriptions.keys()].filter((feed) => !this.#requested.has(feed));
+    const gone = [...this.#requested.keys()].filter((feed) => !this.#subscriptions.has(feed));
     for (const feed of gone) this.#requested.delete(feed);
-    for (const feed of added) this.#requested.add(feed);
-    this.#sendFeeds("unsubscribe", gone);
-    this.#sendFeeds("subscribe", added);
+    this.#sendInParts(gone, (feeds) => ({ type: "unsubscribe", feeds }));
+    const wishes: (string | Wish)[] = [];
+    for (const [feed, subscription] of this.#subscriptions) {
+      const choice = this.#choiceOf(subscription);
+      const choiceText = JSON.stringify([choice.columns, choice.hz]);
+      if (this.#requested.get(feed) === choiceText) continue;
+      this.#requested.set(feed, choiceText);
+      const wish: Wish = { feed, ...choice, ...subscription.state.position };
+      wishes.push(Object.keys(wish).length === 1 ? feed : wish);
+    }
+    this.#sendInParts(wishes, (feeds) => ({ type: "subscribe", feeds }));
   }
 
-  #sendFeeds(type: "subscribe" | "unsubscribe" | "resync", feeds: readonly string[]): void {
-    for (let start = 0; start < feeds.length; start += MAX_FEEDS_IN_MESSAGE) {
-      this.#connection.send({ type, feeds: feeds.slice(start, start + MAX_FEEDS_IN_MESSAGE) });
+  #choiceOf({ listeners, choiceRefused }: Subscription): FeedChoice {
+    if (choiceRefused) return USUAL;
+    const choice = commonChoice([...listeners.values()].map((listening) => listening.choice));
+    return this.#slow ? slowed(choice) : choice;
+  }
+
+  #sendInParts<T>(entries: readonly T[], message: (part: readonly T[]) => ClientMessage): void {
+    const size = this.#connection.feedsPerMessage;
+    for (let start = 0; start < entries.length; start += size) {
+      this.#connection.send(message(entries.slice(start, start + size)));
     }
   }
 
   #opened(): void {
     this.#requested.clear();
     for (const subscription of this.#subscriptions.values()) {
-      subscription.state.expectSnapshot();
+      subscription.choiceRefused = false;
       subscription.resyncSentAtMs = Number.NEGATIVE_INFINITY;
     }
     this.#sendRequests();
@@ -184,13 +230,18 @@ export class FeedClient {
   #resync(feed: string, subscription: Subscription, now: number): void {
     if (now - subscription.resyncSentAtMs < RESYNC_EVERY_MS) return;
     subscription.resyncSentAtMs = now;
-    this.#sendFeeds("resync", [feed]);
+    this.#connection.send({ type: "resync", feeds: [feed] });
   }
 
   #refused(message: ErrorMessage): void {
     const subscription = message.feed === null ? undefined : this.#subscriptions.get(message.feed);
     if (subscription === undefined) {
       console.warn(`The server reports ${message.code}: ${message.message}`);
+      return;
+    }
+    if (CHOICE_ERRORS.has(message.code) && !subscription.choiceRefused) {
+      subscription.choiceRefused = true;
+      this.#queueRequests();
       return;
     }
     subscription.error = message.message;

@@ -7,11 +7,13 @@ import {
   type Append,
   type Delta,
   type FeedMessage,
+  type Position,
   type Row,
   rowsFit,
   type Snapshot,
   type Value,
 } from "./messages";
+import { changeTable, ranksOf } from "./table-change";
 
 /** The state of a feed, for reading by widgets. */
 export interface FeedView {
@@ -40,17 +42,17 @@ export interface FeedUpdate {
 
 export class FeedState implements FeedView {
   columns: readonly string[] = [];
-  rows = new Map<string, Row>();
+  readonly rows = new Map<string, Row>();
   events: readonly Row[] = [];
   marketTimeMs: number | null = null;
   loaded = false;
 
   #indexes = new Map<string, number>();
+  /** The rows in the order of the feed. */
+  #sequence: readonly Row[] = [];
   #ranks: ReadonlyMap<string, number> = new Map();
-  #limit = 0;
-  #epoch = "";
-  #seq = 0;
-  #follows = false;
+  #limit: number | null = null;
+  #position: Position | null = null;
   #ageAtArrivalMs: number | null = null;
   #arrivedAtMs = 0;
   #reset = false;
@@ -70,9 +72,9 @@ export class FeedState implements FeedView {
     return this.#ageAtArrivalMs === null ? null : this.#ageAtArrivalMs + (nowMs - this.#arrivedAtMs);
   }
 
-  /** Whether deltas can be applied: false before the first snapshot and after a gap. */
-  get follows(): boolean {
-    return this.#follows;
+  /** The position of the last applied frame; `null` before the first snapshot and after a gap, until the next one. */
+  get position(): Position | null {
+    return this.#position;
   }
 
   /** Whether `takeUpdate` would return any change. */
@@ -80,54 +82,22 @@ export class FeedState implements FeedView {
     return this.#reset || this.#changed.size > 0 || this.#removed.size > 0;
   }
 
-  /** Refuses further deltas until the next snapshot. The rows are kept until then. */
-  expectSnapshot(): void {
-    this.#follows = false;
-  }
-
-  /** Applies a frame of the feed. Returns false, and changes nothing, if frames before it were missed. */
+  /**
+   * Applies a frame of the feed.
+   *
+   * Returns false if frames before it were missed, or if it does not fit to the state. Then nothing changes until the
+   * next snapshot.
+   */
   apply(message: FeedMessage, nowMs: number): boolean {
-    if (message.type === "snapshot") this.#replace(message);
-    else if (!this.#nextIs(message)) return false;
-    else if (message.type === "delta") this.#change(message);
-    else this.#append(message);
-    this.#advance(message, nowMs);
+    if (!this.#fits(message)) {
+      this.#position = null;
+      return false;
+    }
+    this.#position = { epoch: message.epoch, seq: message.seq };
+    this.#ageAtArrivalMs = message.age_ms;
+    this.#arrivedAtMs = nowMs;
+    if (message.type !== "resumed") this.marketTimeMs = message.market_time_ms ?? this.marketTimeMs;
     return true;
-  }
-
-  #replace(message: Snapshot): void {
-    this.columns = message.columns;
-    this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
-    const states = message.limit === null ? message.rows : [];
-    this.rows = new Map(states.map((row) => [row[0], row]));
-    this.#ranks = new Map(states.map(([symbol], index) => [symbol, index + 1]));
-    this.events = message.limit === null ? [] : message.rows;
-    this.#limit = message.limit ?? 0;
-    this.loaded = true;
-    this.#follows = true;
-    this.#reset = true;
-    this.#changed.clear();
-    this.#removed.clear();
-  }
-
-  #change(message: Delta): void {
-    for (const symbol of message.removed) {
-      if (!this.rows.delete(symbol)) continue;
-      this.#changed.delete(symbol);
-      this.#removed.add(symbol);
-    }
-    for (const row of message.rows) {
-      this.rows.set(row[0], row);
-      this.#removed.delete(row[0]);
-      this.#changed.add(row[0]);
-    }
-    if (message.order !== null) this.#reorder(message.order);
-  }
-
-  /** Appends to the list, and removes the oldest events above the limit. */
-  #append(message: Append): void {
-    this.events = [...this.events, ...message.rows].slice(-this.#limit);
-    this.#reset = true;
   }
 
   /** All changes since the last call as one update. Its size is bounded by the number of symbols, not of frames. */
@@ -139,26 +109,75 @@ export class FeedState implements FeedView {
     return update;
   }
 
-  #nextIs(message: Delta | Append): boolean {
-    const next = message.epoch === this.#epoch && message.seq === this.#seq + 1;
-    this.#follows = this.#follows && next && rowsFit(message.rows, this.columns.length);
-    return this.#follows;
-  }
-
-  /** Sets the order. A symbol whose rank changed counts as changed. */
-  #reorder(order: readonly string[]): void {
-    const before = this.#ranks;
-    this.#ranks = new Map(order.map((symbol, index) => [symbol, index + 1]));
-    for (const [symbol, rank] of this.#ranks) {
-      if (rank !== before.get(symbol)) this.#changed.add(symbol);
+  #fits(message: FeedMessage): boolean {
+    switch (message.type) {
+      case "snapshot":
+        return this.#replace(message);
+      case "resumed":
+        return this.#isAt(message.epoch, message.seq);
+      case "delta":
+        return this.#isAt(message.epoch, message.prev) && this.#change(message);
+      case "alert":
+      case "append":
+        return this.#isAt(message.epoch, message.prev) && this.#append(message);
     }
   }
 
-  #advance(message: FeedMessage, nowMs: number): void {
-    this.#epoch = message.epoch;
-    this.#seq = message.seq;
-    this.#ageAtArrivalMs = message.age_ms;
-    this.#arrivedAtMs = nowMs;
-    this.marketTimeMs = message.market_time_ms ?? this.marketTimeMs;
+  #isAt(epoch: string, seq: number): boolean {
+    return this.#position?.epoch === epoch && this.#position.seq === seq;
+  }
+
+  #replace(message: Snapshot): boolean {
+    this.columns = message.columns;
+    this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
+    this.#limit = message.limit;
+    this.events = message.limit === null ? [] : message.rows;
+    this.#sequence = message.limit === null ? message.rows : [];
+    this.#ranks = ranksOf(this.#sequence);
+    this.rows.clear();
+    for (const row of this.#sequence) this.rows.set(row[0], row);
+    this.loaded = true;
+    this.#reset = true;
+    this.#changed.clear();
+    this.#removed.clear();
+    return true;
+  }
+
+  #change(message: Delta): boolean {
+    if (this.#limit !== null) return false;
+    const change = changeTable(this.#sequence, message, this.columns.length);
+    if (change === null) return false;
+    this.#sequence = change.rows;
+    for (const row of change.changed) {
+      this.rows.set(row[0], row);
+      this.#changed.add(row[0]);
+    }
+    if (change.ranks !== null) this.#rerank(change.ranks);
+    return true;
+  }
+
+  /** Notes the symbols whose rank changed, and drops those that are gone. */
+  #rerank(ranks: ReadonlyMap<string, number>): void {
+    const before = this.#ranks;
+    this.#ranks = ranks;
+    for (const [symbol, rank] of ranks) {
+      if (rank === before.get(symbol)) continue;
+      this.#changed.add(symbol);
+      this.#removed.delete(symbol);
+    }
+    for (const symbol of before.keys()) {
+      if (ranks.has(symbol)) continue;
+      this.rows.delete(symbol);
+      this.#changed.delete(symbol);
+      this.#removed.add(symbol);
+    }
+  }
+
+  /** Appends to the list, and removes the oldest events above the limit. */
+  #append(message: Append): boolean {
+    if (this.#limit === null || !rowsFit(message.rows, this.columns.length)) return false;
+    this.events = [...this.events, ...message.rows].slice(-this.#limit);
+    this.#reset = true;
+    return true;
   }
 }

@@ -1,28 +1,57 @@
 /**
- * The messages of docs/protocol.md (`mdp.v2`) as types, and the parser of frames.
+ * The messages of docs/protocol.md (`mdp.v2`) as types. `parser.ts` reads them from frames.
  *
  * Names of times end in `_ms`, as in the frames. A row is a symbol followed by one value for each column. `null`
  * means that a value is absent, which is not the same as zero.
  */
 
 export const SUBPROTOCOL = "mdp.v2";
-/** The server refuses messages with more feeds. */
+/** The server refuses messages with more feeds, unless its `welcome` says another number. */
 export const MAX_FEEDS_IN_MESSAGE = 200;
+/** A mask of a changed row has one bit for each of so many columns. */
+export const COLUMNS_OF_MASK = 30;
 
 export type Value = number | null;
 export type Row = readonly [symbol: string, ...values: Value[]];
 
+/** The range of a random wait, in milliseconds. */
+export type WaitRange = readonly [shortest: number, longest: number];
+
+/** How clients spread their reconnections. */
+export interface ReconnectRanges {
+  /** The wait after the server stopped or restarted. */
+  readonly restart_ms: WaitRange;
+  /** The wait after any other loss. */
+  readonly lost_ms: WaitRange;
+  /** The limit of the wait, which doubles after each failed attempt. */
+  readonly longest_ms: number;
+}
+
 export interface Welcome {
   readonly type: "welcome";
   readonly user: string;
+  /** The version of the server. */
+  readonly server: string;
+  readonly feedsPerMessage: number;
+  /** `null` if the server does not say it. */
+  readonly reconnect: ReconnectRanges | null;
 }
 
-export interface Snapshot {
-  readonly type: "snapshot";
-  readonly feed: string;
+/** The position of a frame in its feed. */
+export interface Position {
+  /** Compared, never read: it changes with the columns and with each start of the producer. */
   readonly epoch: string;
   readonly seq: number;
+}
+
+/** What all frames of feeds and `resumed` have. */
+interface FrameHead extends Position {
+  readonly feed: string;
   readonly age_ms: number | null;
+}
+
+export interface Snapshot extends FrameHead {
+  readonly type: "snapshot";
   readonly market_time_ms: number | null;
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
@@ -31,27 +60,34 @@ export interface Snapshot {
 }
 
 /** Rows to append to a feed of events: alerts or trades. */
-export interface Append {
+export interface Append extends FrameHead {
   readonly type: "alert" | "append";
-  readonly feed: string;
-  readonly epoch: string;
-  readonly seq: number;
-  readonly age_ms: number | null;
+  /** The `seq` of the frame that this one follows. */
+  readonly prev: number;
   readonly market_time_ms: number | null;
   readonly rows: readonly Row[];
 }
 
-export interface Delta {
+/** The changed values of a row: its place in the order before the delta, masks for 30 columns each, then values. */
+export type Cells = readonly Value[];
+/** The neighbours of the order before the delta that stay together. */
+export type Run = readonly [start: number, count: number];
+
+export interface Delta extends FrameHead {
   readonly type: "delta";
-  readonly feed: string;
-  readonly epoch: string;
-  readonly seq: number;
-  readonly age_ms: number | null;
+  /** The `seq` of the frame that this one follows. */
+  readonly prev: number;
   readonly market_time_ms: number | null;
+  /** The rows of new symbols. */
   readonly rows: readonly Row[];
-  readonly removed: readonly string[];
-  /** All symbols in their order, if the order changed; otherwise `null`. */
-  readonly order: readonly string[] | null;
+  readonly cells: readonly Cells[];
+  /** New symbols and runs of former places, if the sequence of symbols changed; otherwise `null`. */
+  readonly order: readonly (string | Run)[] | null;
+}
+
+/** The server sent all frames after the position with which the client subscribed. */
+export interface Resumed extends FrameHead {
+  readonly type: "resumed";
 }
 
 export interface Unsubscribed {
@@ -69,6 +105,10 @@ export interface Status {
   readonly opens_ms: number | null;
   /** The delay of the provider's feed by its plan. */
   readonly feed_delay_ms: number | null;
+  /** The events that the platform received and could not pass on, since its listener started. */
+  readonly lost_events: number;
+  /** The frames that newer ones replaced before this client took them, since the last status. */
+  readonly conflated: number;
 }
 
 export interface ErrorMessage {
@@ -83,59 +123,29 @@ export interface Pong {
   readonly id: number | null;
 }
 
-/** A frame of a feed: its whole state, or a change. */
-export type FeedMessage = Snapshot | Delta | Append;
+/** A frame of a feed: its whole state, a change, or the end of the missed changes. */
+export type FeedMessage = Snapshot | Delta | Append | Resumed;
 
 export type ServerMessage = Welcome | FeedMessage | Unsubscribed | Status | ErrorMessage | Pong;
 
+/** The columns and the rate of a feed. The usual choice is all columns at the fastest rate. */
+export interface FeedChoice {
+  readonly columns?: readonly string[];
+  /** The most frames a second: 0.2 to 4. */
+  readonly hz?: number;
+}
+
+/** An entry of `subscribe`. */
+export interface Wish extends FeedChoice, Partial<Position> {
+  readonly feed: string;
+}
+
 export type ClientMessage =
-  | { readonly type: "subscribe" | "unsubscribe" | "resync"; readonly feeds: readonly string[] }
+  | { readonly type: "subscribe"; readonly feeds: readonly (string | Wish)[] }
+  | { readonly type: "unsubscribe" | "resync"; readonly feeds: readonly string[] }
   | { readonly type: "ping"; readonly id: number };
 
-/** The error for a frame that is not a message of the protocol. `message` names the wrong field. */
-export class ProtocolError extends Error {
-  override readonly name = "ProtocolError";
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/**
- * The message in a text frame.
- *
- * Throws `ProtocolError` if the frame is not a message. Unknown fields are ignored, so that a newer server may add
- * fields.
- */
-export function parseServerMessage(frame: unknown): ServerMessage {
-  const fields = parseObject(frame);
-  switch (fields["type"]) {
-    case "welcome":
-      return { type: "welcome", user: text(fields, "user") };
-    case "snapshot":
-      return parseSnapshot(fields);
-    case "delta":
-      return parseDelta(fields);
-    case "alert":
-    case "append":
-      return { type: fields["type"], ...frameHead(fields), rows: rows(fields) };
-    case "unsubscribed":
-      return { type: "unsubscribed", feed: text(fields, "feed") };
-    case "status":
-      return parseStatus(fields);
-    case "error":
-      return {
-        type: "error",
-        code: text(fields, "code"),
-        feed: typeof fields["feed"] === "string" ? fields["feed"] : null,
-        message: text(fields, "message"),
-      };
-    case "pong":
-      return { type: "pong", id: optionalNumber(fields, "id") };
-    default:
-      throw new ProtocolError(`type: unknown message type ${JSON.stringify(fields["type"])}`);
-  }
-}
-
-/** Whether a message is a frame of a feed. Only these have a sequence number. */
+/** Whether a message is a frame of a feed. Only these have a position. */
 export function isFeedMessage(message: ServerMessage): message is FeedMessage {
   return "seq" in message;
 }
@@ -143,105 +153,4 @@ export function isFeedMessage(message: ServerMessage): message is FeedMessage {
 /** Whether each row has a symbol and `columnCount` values. */
 export function rowsFit(rows: readonly Row[], columnCount: number): boolean {
   return rows.every((row) => row.length === columnCount + 1);
-}
-
-function parseSnapshot(fields: Fields): Snapshot {
-  const columns = texts(fields, "columns");
-  const parsed = rows(fields);
-  if (!rowsFit(parsed, columns.length)) {
-    throw new ProtocolError(`rows: expected ${columns.length + 1} entries in each row`);
-  }
-  return {
-    type: "snapshot",
-    ...frameHead(fields),
-    columns,
-    rows: parsed,
-    limit: optionalNumber(fields, "limit"),
-  };
-}
-
-function parseDelta(fields: Fields): Delta {
-  const order = (fields["order"] ?? null) === null ? null : texts(fields, "order");
-  return {
-    type: "delta",
-    ...frameHead(fields),
-    rows: rows(fields),
-    removed: texts(fields, "removed"),
-    order,
-  };
-}
-
-function parseStatus(fields: Fields): Status {
-  return {
-    type: "status",
-    state: text(fields, "state"),
-    age_ms: optionalNumber(fields, "age_ms"),
-    detail: typeof fields["detail"] === "string" ? fields["detail"] : "",
-    opens_ms: optionalNumber(fields, "opens_ms"),
-    feed_delay_ms: optionalNumber(fields, "feed_delay_ms"),
-  };
-}
-
-function frameHead(fields: Fields) {
-  const seq = fields["seq"];
-  if (!Number.isSafeInteger(seq)) throw new ProtocolError("seq: expected an integer");
-  return {
-    feed: text(fields, "feed"),
-    epoch: text(fields, "epoch"),
-    seq: seq as number,
-    age_ms: optionalNumber(fields, "age_ms"),
-    market_time_ms: optionalNumber(fields, "market_time_ms"),
-  };
-}
-
-function parseObject(frame: unknown): Fields {
-  if (typeof frame !== "string") throw new ProtocolError("frame: expected text");
-  let value: unknown;
-  try {
-    value = JSON.parse(frame);
-  } catch {
-    throw new ProtocolError("frame: not JSON");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new ProtocolError("frame: expected a JSON object");
-  }
-  return value as Fields;
-}
-
-function text(fields: Fields, name: string): string {
-  const value = fields[name];
-  if (typeof value !== "string") throw new ProtocolError(`${name}: expected a string`);
-  return value;
-}
-
-function texts(fields: Fields, name: string): readonly string[] {
-  const value = fields[name];
-  if (!Array.isArray(value) || !value.every((entry) => typeof entry === "string")) {
-    throw new ProtocolError(`${name}: expected a list of strings`);
-  }
-  return value;
-}
-
-function optionalNumber(fields: Fields, name: string): number | null {
-  const value = fields[name] ?? null;
-  if (value !== null && typeof value !== "number") {
-    throw new ProtocolError(`${name}: expected a number or null`);
-  }
-  return value;
-}
-
-function rows(fields: Fields): readonly Row[] {
-  const value = fields["rows"];
-  if (!Array.isArray(value) || !value.every(isRow)) {
-    throw new ProtocolError("rows: expected lists of a symbol and numbers or nulls");
-  }
-  return value;
-}
-
-function isRow(value: unknown): value is Row {
-  if (!Array.isArray(value) || typeof value[0] !== "string") return false;
-  for (let index = 1; index < value.length; index += 1) {
-    if (value[index] !== null && typeof value[index] !== "number") return false;
-  }
-  return true;
 }

@@ -25,6 +25,29 @@ export interface AlertRow {
 
 type Read = AlertRow["value"];
 
+const RANGE_COLUMNS: readonly ColumnName[] = [
+  "price",
+  "level",
+  "start_timestamp",
+  "pct_change",
+  "relative_volume",
+];
+/** The columns that the list reads, by the kind of alert. A feed of alerts has about three times as many. */
+export const ALERT_COLUMNS: Readonly<Record<AlertKind, readonly ColumnName[]>> = {
+  high: RANGE_COLUMNS,
+  low: RANGE_COLUMNS,
+  halt: [
+    "kind",
+    "timestamp",
+    "last_price",
+    "last_timestamp",
+    "close",
+    "end_timestamp",
+    "pct_change",
+    "relative_volume",
+  ],
+};
+
 const HIGH: Happening = { sign: "▲", look: "up", words: "new high" };
 const LOW: Happening = { sign: "▼", look: "down", words: "new low" };
 const HALTED = 1;

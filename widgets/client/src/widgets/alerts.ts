@@ -10,8 +10,9 @@ import { repeat } from "lit/directives/repeat.js";
 import { explanation, formatColumn, formatMarketTime, signClass } from "../format";
 import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
+import type { FeedListener } from "../socket/feed-client";
 import type { Value } from "../socket/messages";
-import { type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
+import { ALERT_COLUMNS, type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
 
 /** The maximum number of rows. The feeds have more, but people do not read that many. */
 const SHOWN_ALERTS = 100;
@@ -158,7 +159,7 @@ export class AlertsElement extends LitElement {
   }
 
   #subscribe(context: PageContext, kind: AlertKind): () => void {
-    return context.client.subscribe(this[kind], {
+    const listener: FeedListener = {
       onUpdate: (view) => {
         this.#lists.set(kind, alertRows(kind, view));
         this.phase = "ready";
@@ -167,7 +168,8 @@ export class AlertsElement extends LitElement {
       onError: (error) => {
         this.phase = { error };
       },
-    });
+    };
+    return context.client.subscribe(this[kind], listener, { columns: ALERT_COLUMNS[kind] });
   }
 
   #toggle(kind: AlertKind): void {

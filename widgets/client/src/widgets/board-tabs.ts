@@ -2,12 +2,13 @@
  * `<mdp-board-tabs>`: arranges the boards inside it. Boards with the same `data-place` are tabs of one place.
  *
  * On narrow screens there is only one place, and all boards are its tabs. A board behind another tab is `inactive`: it
- * is not subscribed to, so a phone receives only one board.
+ * is not subscribed to, so a phone receives only one board. It receives that once a second, which spares its battery.
  */
 import { LeaderboardElement } from "./leaderboard/element";
 
 const NARROW = "(max-width: 719px)";
 const ONE_PLACE = "all";
+const NARROW_HZ = 1;
 
 export class BoardTabsElement extends HTMLElement {
   readonly #narrow = matchMedia(NARROW);
@@ -92,6 +93,7 @@ export class BoardTabsElement extends HTMLElement {
     this.#selected.set(place, selected);
     for (const board of boards) {
       board.inactive = board !== selected;
+      board.hz = this.#narrow.matches ? NARROW_HZ : null;
       const tab = this.querySelector(`#${board.id}-tab`);
       tab?.setAttribute("aria-selected", String(board === selected));
       tab?.setAttribute("tabindex", board === selected ? "0" : "-1");

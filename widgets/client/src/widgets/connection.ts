@@ -59,11 +59,11 @@ export class ConnectionElement extends LitElement {
   }
 
   protected override render() {
-    const { alarm, label, detail, delay } = this.report;
+    const { alarm, label, detail, notes } = this.report;
     return html`
       <div class="connection" data-alarm=${alarm}>
         <span class="connection-state" title=${detail}><span class="connection-mark" aria-hidden="true"></span>${label}</span>
-        ${delay && html`<span class="connection-delay" title="Received fresh from a feed that is late by its plan">${delay}</span>`}
+        ${notes.map(({ words, meaning }) => html`<span class="connection-note" title=${meaning}>${words}</span>`)}
         <span class="connection-item"><span class="label">Age</span> <span class="connection-age">${this.ageText}</span></span>
         <span class="connection-item"><span class="label">Market</span> <span class="connection-time">${this.timeText}</span> <span class="label">ET</span></span>
         ${this.#renderDetail()}

@@ -1,4 +1,5 @@
-import type { Append, Delta, Row, Snapshot } from "../../src/socket/messages";
+import { tableDifference } from "../../dev/table-difference.mjs";
+import type { Append, Delta, Resumed, Row, Snapshot } from "../../src/socket/messages";
 
 export const FEED = "scanners:top_gainers";
 
@@ -10,33 +11,35 @@ export function snapshot(fields: Partial<Snapshot> = {}): Snapshot {
     seq: 1,
     age_ms: 100,
     market_time_ms: 1_795_000_000_000,
-    columns: ["rank", "close"],
+    columns: ["volume", "close"],
     rows: [["AAA", 1, 10]],
     limit: null,
     ...fields,
   };
 }
 
-export function alert(seq: number, rows: readonly Row[], epoch = "e1"): Append {
-  return { type: "alert", feed: FEED, epoch, seq, age_ms: 50, market_time_ms: 1_795_000_000_250, rows };
+export function alert(seq: number, rows: readonly Row[], fields: Partial<Append> = {}): Append {
+  return { type: "alert", ...head(seq), rows, ...fields };
 }
 
-export function delta(
+export function delta(seq: number, fields: Partial<Delta> = {}): Delta {
+  return { type: "delta", ...head(seq), rows: [], cells: [], order: null, ...fields };
+}
+
+/** The delta with which a server turns the rows `before` into `after`. */
+export function step(
   seq: number,
-  rows: readonly Row[] = [],
-  removed: readonly string[] = [],
-  epoch = "e1",
-  order: readonly string[] | null = null,
+  before: readonly Row[],
+  after: readonly Row[],
+  fields: Partial<Delta> = {},
 ): Delta {
-  return {
-    type: "delta",
-    feed: FEED,
-    epoch,
-    seq,
-    age_ms: 50,
-    market_time_ms: 1_795_000_000_250,
-    rows,
-    removed,
-    order,
-  };
+  return delta(seq, { ...tableDifference(before, after), ...fields });
+}
+
+export function resumed(seq: number, fields: Partial<Resumed> = {}): Resumed {
+  return { type: "resumed", feed: FEED, epoch: "e1", seq, age_ms: 50, ...fields };
+}
+
+function head(seq: number) {
+  return { feed: FEED, epoch: "e1", prev: seq - 1, seq, age_ms: 50, market_time_ms: 1_795_000_000_250 };
 }

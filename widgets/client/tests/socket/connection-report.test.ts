@@ -5,6 +5,7 @@ import {
   type StateTexts,
 } from "../../src/socket/connection-report";
 import type { Status } from "../../src/socket/messages";
+import { endingOf } from "../../src/socket/reconnect";
 
 const STATES: StateTexts = new Map([
   ["live", { label: "Live", meaning: "The data is fresh.", alarm: "none" }],
@@ -18,6 +19,8 @@ const LIVE: Status = {
   detail: "The data is fresh.",
   opens_ms: null,
   feed_delay_ms: 0,
+  lost_events: 0,
+  conflated: 0,
 };
 const SUNDAY_BEFORE_OPEN = Date.UTC(2026, 10, 23, 9, 0);
 
@@ -25,7 +28,8 @@ const OPEN: ConnectionFacts = {
   phase: "open",
   failedAttempts: 0,
   retryAtMs: null,
-  stopReason: null,
+  ending: null,
+  outdated: false,
   status: LIVE,
   lastMessageAtMs: 1_000,
 };
@@ -78,7 +82,7 @@ describe("the report about the connection", () => {
     ],
     [
       "logged out",
-      { phase: "stopped", stopReason: "logged_out" },
+      { phase: "stopped", ending: endingOf(4401, "") },
       1_000,
       "fault",
       "Logged out",
@@ -88,17 +92,42 @@ describe("the report about the connection", () => {
     expect(describeConnection({ ...OPEN, ...facts }, now, STATES)).toMatchObject({ alarm, label, detail });
   });
 
-  it("says by how much the feed is late, in every state of the data", () => {
-    const status = { ...LIVE, feed_delay_ms: 900_000 };
-    expect(describeConnection({ ...OPEN, status }, 1_000, STATES).delay).toBe("Delayed 15 min");
-    expect(describeConnection(OPEN, 1_000, STATES).delay).toBe("");
+  it.each<[string, Partial<Status>, boolean, string[]]>([
+    ["nothing of a server that loses nothing", {}, false, []],
+    ["by how much the feed is late", { feed_delay_ms: 900_000 }, false, ["Delayed 15 min"]],
+    ["what the platform lost", { lost_events: 7 }, false, ["Events lost"]],
+    ["what this client did not take", { conflated: 3 }, false, ["Slow reader"]],
+    ["that the page is older than the server", {}, true, ["Reload for update"]],
+    [
+      "all of these, in every state of the data",
+      { state: "refused", feed_delay_ms: 900_000, lost_events: 1, conflated: 1 },
+      true,
+      ["Delayed 15 min", "Events lost", "Slow reader", "Reload for update"],
+    ],
+  ])("says quietly %s", (_name, fields, outdated, notes) => {
+    const report = describeConnection({ ...OPEN, status: { ...LIVE, ...fields }, outdated }, 1_000, STATES);
+    expect(report.notes.map(({ words }) => words)).toEqual(notes);
   });
 
-  it("says what to do where coming back needs a person", () => {
-    const facts: ConnectionFacts = { ...OPEN, phase: "stopped", stopReason: "too_many_connections" };
+  it("says how much was lost or replaced", () => {
+    const status = { ...LIVE, lost_events: 1_234, conflated: 56 };
+    const [lost, conflated] = describeConnection({ ...OPEN, status }, 1_000, STATES).notes;
+    expect(lost?.meaning).toContain("1234");
+    expect(conflated?.meaning).toContain("56");
+  });
+
+  it.each([
+    [4429, "stop: too many connections of this user", "Close some"],
+    [4403, "stop: the user may no longer see market data", "may no longer see"],
+    [4430, "stop: too many messages", "The server ended the connection: too many messages. Reload the page."],
+    [1009, "", "The server ended the connection. Reload the page."],
+  ])("says what to do after code %i, where coming back needs a person", (code, reason, detail) => {
+    const facts: ConnectionFacts = { ...OPEN, phase: "stopped", ending: endingOf(code, reason) };
     expect(describeConnection(facts, 0, STATES)).toMatchObject({
+      alarm: "fault",
       label: "Disconnected",
-      detail: expect.stringContaining("Close some"),
+      detail: expect.stringContaining(detail),
+      loggedOut: false,
     });
   });
 });

@@ -2,13 +2,14 @@
 import { vi } from "vitest";
 import type { Socket } from "../../src/socket/connection";
 import type { FeedClientEnvironment } from "../../src/socket/feed-client";
+import type { Wish } from "../../src/socket/messages";
 
 export class FakeSocket implements Socket {
   readyState: Socket["readyState"] = 0;
   onopen: Socket["onopen"] = null;
   onmessage: Socket["onmessage"] = null;
   onclose: Socket["onclose"] = null;
-  readonly sent: { type: string; feeds?: string[]; id?: number }[] = [];
+  readonly sent: { type: string; feeds?: (string | Wish)[]; id?: number }[] = [];
 
   send(data: string): void {
     this.sent.push(JSON.parse(data));
@@ -29,13 +30,18 @@ export class FakeSocket implements Socket {
     this.#call(this.onmessage, new MessageEvent("message", { data }));
   }
 
-  lose(code: number): void {
+  lose(code: number, reason = ""): void {
     this.readyState = 3;
-    this.#call(this.onclose, Object.assign(new Event("close"), { code }) as CloseEvent);
+    this.#call(this.onclose, Object.assign(new Event("close"), { code, reason }) as CloseEvent);
   }
 
   /** Feeds that were named in messages of `type`, in order. */
   feeds(type: string): string[] {
+    return this.wishes(type).map((wish) => (typeof wish === "string" ? wish : wish.feed));
+  }
+
+  /** The entries of messages of `type`, in order. */
+  wishes(type = "subscribe"): (string | Wish)[] {
     return this.sent.filter((message) => message.type === type).flatMap((message) => message.feeds ?? []);
   }
 

@@ -1,25 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FeedClient, type FeedListener } from "../../src/socket/feed-client";
-import type { FeedUpdate, FeedView } from "../../src/socket/feed-state";
-import { alert, delta, FEED, snapshot } from "./builders";
+import { FeedClient } from "../../src/socket/feed-client";
+import type { Row } from "../../src/socket/messages";
+import { alert, delta, FEED, snapshot, step } from "./builders";
 import { FakeBrowser } from "./fake-browser";
+import { Recorder } from "./recorder";
 
-class Recorder implements FeedListener {
-  readonly updates: FeedUpdate[] = [];
-  readonly errors: string[] = [];
-  rows: unknown[] = [];
-  events: readonly unknown[] = [];
-
-  onUpdate(view: FeedView, update: FeedUpdate): void {
-    this.updates.push(update);
-    this.rows = [...view.rows.values()];
-    this.events = view.events;
-  }
-
-  onError(message: string): void {
-    this.errors.push(message);
-  }
-}
+const A: Row = ["AAA", 1, 10];
 
 let browser: FakeBrowser;
 let client: FeedClient;
@@ -61,6 +47,27 @@ describe("subscriptions", () => {
     for (let index = 0; index < 450; index += 1) client.subscribe(`quote:S${index}`, new Recorder());
     await open();
     expect(browser.socket.sent.map(({ feeds }) => feeds?.length)).toEqual([200, 200, 50]);
+    browser.socket.deliver({
+      type: "welcome",
+      server: "1",
+      user: "demo",
+      limits: { feeds_per_message: 300 },
+    });
+    browser.socket.lose(1006);
+    client.retryNow();
+    browser.socket.accept();
+    expect(browser.socket.sent.map(({ feeds }) => feeds?.length)).toEqual([300, 150]);
+  });
+
+  it("asks anew for a feed that it gave up and wants again in the same moment", async () => {
+    await open();
+    const end = client.subscribe(FEED, new Recorder());
+    await browser.pass();
+    browser.socket.deliver(snapshot());
+    end();
+    client.subscribe(FEED, new Recorder());
+    await browser.pass();
+    expect(browser.socket.wishes()).toEqual([FEED, FEED]);
   });
 
   it("gives a late listener all that is held, and the others nothing", async () => {
@@ -74,7 +81,7 @@ describe("subscriptions", () => {
     browser.drawFrame();
     expect([early.updates.length, late.updates.length]).toEqual([1, 1]);
     expect(late.updates[0]?.reset).toBe(true);
-    expect(late.rows).toEqual([["AAA", 1, 10]]);
+    expect(late.rows).toEqual([A]);
   });
 
   it("follows a list, whatever its steps are called", async () => {
@@ -121,6 +128,66 @@ describe("subscriptions", () => {
   });
 });
 
+describe("the choice of columns and rate", () => {
+  it("is what all widgets of the feed need together, and follows them", async () => {
+    await open();
+    client.subscribe(FEED, new Recorder(), { columns: ["close"], hz: 0.5 });
+    await browser.pass();
+    const end = client.subscribe(FEED, new Recorder(), { columns: ["volume", "close"], hz: 1 });
+    await browser.pass();
+    client.subscribe(FEED, new Recorder());
+    await browser.pass();
+    end();
+    await browser.pass();
+    expect(browser.socket.wishes()).toEqual([
+      { feed: FEED, columns: ["close"], hz: 0.5 },
+      { feed: FEED, columns: ["close", "volume"], hz: 1 },
+      FEED,
+    ]);
+  });
+
+  it("is the usual one if the server refuses it, and tried again on the next connection", async () => {
+    await open();
+    const recorder = new Recorder();
+    client.subscribe(FEED, recorder, { hz: 1 });
+    await browser.pass();
+    const refusal = { type: "error", feed: FEED, message: "64 choices" };
+    browser.socket.deliver({ ...refusal, code: "too_many_choices" });
+    await browser.pass();
+    expect(browser.socket.wishes()).toEqual([{ feed: FEED, hz: 1 }, FEED]);
+    expect(recorder.errors).toEqual([]);
+    browser.socket.deliver({ ...refusal, code: "bad_choice" });
+    expect(recorder.errors).toEqual(["64 choices"]);
+    browser.socket.lose(1006);
+    client.retryNow();
+    browser.socket.accept();
+    expect(browser.socket.wishes()).toEqual([{ feed: FEED, hz: 1 }]);
+  });
+
+  it("is the slowest rate a while after the page was hidden, and at once the widgets' when it is shown", async () => {
+    await open();
+    client.subscribe(FEED, new Recorder());
+    client.subscribe("halts", new Recorder(), { columns: ["kind"] });
+    await browser.pass();
+    browser.socket.deliver(snapshot());
+    client.setHidden(true);
+    await browser.pass(9_000);
+    client.setHidden(false);
+    client.setHidden(true);
+    await browser.pass(9_000);
+    expect(browser.socket.wishes()).toHaveLength(2);
+    await browser.pass(1_001);
+    client.setHidden(false);
+    await browser.pass();
+    expect(browser.socket.wishes().slice(2)).toEqual([
+      { feed: FEED, hz: 0.2, epoch: "e1", seq: 1 },
+      { feed: "halts", columns: ["kind"], hz: 0.2 },
+      { feed: FEED, epoch: "e1", seq: 1 },
+      { feed: "halts", columns: ["kind"] },
+    ]);
+  });
+});
+
 describe("delivery", () => {
   it("folds all frames between two animation frames into one update", async () => {
     await open();
@@ -128,10 +195,10 @@ describe("delivery", () => {
     client.subscribe(FEED, recorder);
     browser.socket.deliver(snapshot());
     browser.drawFrame();
-    for (let seq = 2; seq < 100; seq += 1) browser.socket.deliver(delta(seq, [["BBB", 2, seq]]));
+    for (let seq = 2; seq < 100; seq += 1) browser.socket.deliver(delta(seq, { cells: [[0, 2, seq]] }));
     browser.drawFrame();
     expect(recorder.updates).toHaveLength(2);
-    expect(recorder.rows).toContainEqual(["BBB", 2, 99]);
+    expect(recorder.rows).toEqual([["AAA", 1, 99]]);
   });
 
   it("asks for a resync after a gap, once, and shows the old rows until the snapshot comes", async () => {
@@ -140,12 +207,21 @@ describe("delivery", () => {
     client.subscribe(FEED, recorder);
     browser.socket.deliver(snapshot());
     browser.drawFrame();
-    for (const seq of [3, 4, 5]) browser.socket.deliver(delta(seq, [["BBB", 1, 1]]));
+    for (const seq of [3, 4, 5]) browser.socket.deliver(delta(seq, { cells: [[0, 1, seq]] }));
     browser.drawFrame();
     expect(browser.socket.feeds("resync")).toEqual([FEED]);
-    expect(recorder.rows).toEqual([["AAA", 1, 10]]);
+    expect(recorder.rows).toEqual([A]);
     browser.socket.deliver(snapshot({ seq: 5, rows: [["BBB", 1, 1]] }));
-    browser.socket.deliver(delta(6, [["CCC", 2, 1]]));
+    browser.socket.deliver(
+      step(
+        6,
+        [["BBB", 1, 1]],
+        [
+          ["BBB", 1, 1],
+          ["CCC", 2, 1],
+        ],
+      ),
+    );
     browser.drawFrame();
     expect(recorder.rows).toEqual([
       ["BBB", 1, 1],
@@ -173,110 +249,6 @@ describe("delivery", () => {
     browser.drawFrame();
     expect(recorder.updates).toHaveLength(1);
     expect(warn).toHaveBeenCalledOnce();
-  });
-});
-
-describe("a lost connection", () => {
-  it("comes back, subscribes anew, and takes the new snapshot whatever its epoch", async () => {
-    const recorder = new Recorder();
-    client.subscribe(FEED, recorder);
-    await open();
-    browser.socket.deliver(snapshot());
-    browser.drawFrame();
-    browser.socket.lose(1012);
-    expect(client.facts.phase).toBe("waiting");
-    await browser.pass(500);
-    expect(browser.sockets).toHaveLength(2);
-    browser.socket.accept();
-    expect(browser.socket.feeds("subscribe")).toEqual([FEED]);
-    browser.socket.deliver(snapshot({ epoch: "e2", rows: [["NEW", 1, 1]] }));
-    browser.drawFrame();
-    expect(recorder.rows).toEqual([["NEW", 1, 1]]);
-  });
-
-  it("waits longer after each failure, also when the server accepts and closes at once", async () => {
-    client.start();
-    const waits: number[] = [];
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      browser.socket.accept();
-      browser.socket.lose(1006);
-      waits.push((client.facts.retryAtMs ?? 0) - performance.now());
-      await browser.pass(20_000);
-    }
-    expect(waits.map(Math.round)).toEqual([375, 750, 1500, 3000, 6000]);
-  });
-
-  it("starts from the shortest wait after a connection that lasted", async () => {
-    client.start();
-    for (const code of [1006, 1006, 1006]) {
-      browser.socket.lose(code);
-      await browser.pass(20_000);
-    }
-    browser.socket.accept();
-    await browser.pass(10_000);
-    browser.socket.lose(1001);
-    expect((client.facts.retryAtMs ?? 0) - performance.now()).toBe(375);
-  });
-
-  it.each([
-    [4401, "logged_out"],
-    [4409, "message_too_large"],
-    [4429, "too_many_connections"],
-  ])("stays closed after code %i", async (code, reason) => {
-    await open();
-    browser.socket.lose(code);
-    await browser.pass(120_000);
-    expect(browser.sockets).toHaveLength(1);
-    expect(client.facts).toMatchObject({ phase: "stopped", stopReason: reason });
-  });
-
-  it("stops when the handshake is refused because the session is over", async () => {
-    browser.sessionIsOver = true;
-    client.start();
-    browser.socket.lose(1006);
-    await browser.pass(120_000);
-    expect(browser.sockets).toHaveLength(1);
-    expect(client.facts).toMatchObject({ phase: "stopped", stopReason: "logged_out" });
-  });
-
-  it("keeps trying when the handshake fails for another reason", async () => {
-    client.start();
-    browser.socket.lose(1006);
-    await browser.pass(500);
-    expect(browser.sockets).toHaveLength(2);
-  });
-
-  it("tries at once when the network is back", async () => {
-    client.start();
-    browser.socket.lose(1006);
-    client.retryNow();
-    expect(browser.sockets).toHaveLength(2);
-    await browser.pass(375);
-    expect(browser.sockets).toHaveLength(2);
-  });
-
-  it("is noticed by silence, though nobody closed it, and its late close event changes nothing", async () => {
-    await open();
-    const dead = browser.socket;
-    await browser.pass(30_000);
-    expect(dead.readyState).toBe(2);
-    await browser.pass(375);
-    expect(browser.sockets).toHaveLength(2);
-    browser.socket.accept();
-    dead.lose(1006);
-    expect(client.facts.phase).toBe("open");
-  });
-
-  it("does not take a quiet market for a dead line: pongs count", async () => {
-    await open();
-    for (let round = 0; round < 6; round += 1) {
-      await browser.pass(10_000);
-      browser.socket.deliver({ type: "pong", id: round });
-    }
-    expect(browser.sockets).toHaveLength(1);
-    expect(browser.socket.sent.filter(({ type }) => type === "ping").map(({ id }) => id)).toEqual([
-      1, 2, 3, 4, 5, 6,
-    ]);
   });
 });
 

@@ -51,7 +51,9 @@ const frame = (type: "snapshot" | "alert", feed: string, seq: number, events: re
   age_ms: 5,
   market_time_ms: NOON_MS,
   rows: events.map(([symbol, price, level, after]) => [symbol, price, level, NOON_MS + 1000 * after]),
-  ...(type === "snapshot" && { columns: ["price", "level", "start_timestamp"], limit: 200 }),
+  ...(type === "snapshot"
+    ? { columns: ["price", "level", "start_timestamp"], limit: 200 }
+    : { prev: seq - 1 }),
 });
 
 async function deliver(...frames: object[]): Promise<void> {
@@ -67,6 +69,13 @@ const button = (label: string) =>
   [...element.querySelectorAll<HTMLButtonElement>(".alert-kind")].find((each) => textOf(each) === label);
 
 describe("the alerts", () => {
+  it("ask only for the columns that they show", () => {
+    for (const wish of browser.socket.wishes()) {
+      expect(wish).toMatchObject({ columns: expect.arrayContaining(["pct_change", "relative_volume"]) });
+    }
+    expect(browser.socket.wishes()).toHaveLength(3);
+  });
+
   it("are highs and lows in one list, the newest first, each with what it is in words", async () => {
     expect(browser.socket.feeds("subscribe")).toEqual([HIGHS, LOWS, HALTS]);
     await deliver(

@@ -80,4 +80,16 @@ describe("boards that share a place", () => {
     screen.become(false);
     expect(shown()).toEqual(["Losers", "Halts"]);
   });
+
+  it("are updated once a second on a narrow screen, and as fast as they can on a wide one", () => {
+    const rates = () =>
+      [...document.querySelectorAll<HTMLElement & { hz: number | null }>("mdp-leaderboard")].map(
+        ({ hz }) => hz,
+      );
+    expect(rates()).toEqual([null, null, null]);
+    screen.become(true);
+    expect(rates()).toEqual([1, 1, 1]);
+    screen.become(false);
+    expect(rates()).toEqual([null, null, null]);
+  });
 });

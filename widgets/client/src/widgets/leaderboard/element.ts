@@ -2,6 +2,8 @@
 import { html, LitElement, nothing } from "lit";
 import { type PageContext, styleNonce } from "../../page";
 import { describeConnection } from "../../socket/connection-report";
+import { USUAL } from "../../socket/feed-choice";
+import type { FeedListener } from "../../socket/feed-client";
 import type { FeedUpdate, FeedView } from "../../socket/feed-state";
 import { ageText } from "./age-text";
 import { BoardGrid } from "./board-grid";
@@ -17,6 +19,7 @@ export class LeaderboardElement extends LitElement {
     emptyText: { type: String, attribute: "empty-text" },
     quiet: { type: Boolean },
     inactive: { type: Boolean, reflect: true },
+    hz: { type: Number },
     context: { attribute: false },
     phase: { state: true },
     held: { state: true },
@@ -33,6 +36,8 @@ export class LeaderboardElement extends LitElement {
   declare quiet: boolean;
   /** The board is behind another tab, so it is not subscribed to. */
   declare inactive: boolean;
+  /** The most updates a second; `null` for the fastest rate of the feed. */
+  declare hz: number | null;
   declare context: PageContext | undefined;
   declare private phase: "loading" | "ready" | { readonly error: string };
   declare private held: boolean;
@@ -54,6 +59,7 @@ export class LeaderboardElement extends LitElement {
     this.emptyText = "";
     this.quiet = false;
     this.inactive = false;
+    this.hz = null;
     this.phase = "loading";
     this.held = false;
     this.count = 0;
@@ -84,7 +90,7 @@ export class LeaderboardElement extends LitElement {
   protected override updated(changed: Map<PropertyKey, unknown>): void {
     if (!this.isConnected || !this.context) return;
     if (this.#grid === null && !this.inactive) this.#start(this.context);
-    if (changed.has("feed") || changed.has("inactive") || changed.has("context"))
+    if (["feed", "inactive", "hz", "context"].some((name) => changed.has(name)))
       this.#resubscribe(this.context);
   }
 
@@ -145,12 +151,17 @@ export class LeaderboardElement extends LitElement {
     this.#unsubscribe = null;
     if (this.inactive || this.feed === "") return;
     this.phase = "loading";
-    this.#unsubscribe = context.client.subscribe(this.feed, {
+    const listener: FeedListener = {
       onUpdate: (view, update) => this.#update(context, view, update),
       onError: (error) => {
         this.phase = { error };
       },
-    });
+    };
+    this.#unsubscribe = context.client.subscribe(
+      this.feed,
+      listener,
+      this.hz === null ? USUAL : { hz: this.hz },
+    );
   }
 
   #update(context: PageContext, view: FeedView, update: FeedUpdate): void {
