@@ -18,7 +18,7 @@ SHARE_OF_TICKS: Final = 0.2
 
 WORK_FOR_AN_EVENT: Final = 2
 """How much an event costs all processes, if its cost to the processor is 1. Listener and queues need more
-than the processor (0.70 and 0.51 of a core at 930,000 events/s), and on a small machine they share its cores."""
+than the processor (0.70 and 0.51 of a core at 930,000 events/s). On a small machine they share its cores."""
 
 Result = TypeVar("Result")
 
