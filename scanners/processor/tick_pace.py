@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from marketdata.clock import Clock
 from marketdata.observability import metrics
@@ -99,7 +99,7 @@ class TickPace:
         self._costs_ns.pop(shard, None)
 
 
-class _Measured(Generator[Any, Any, Result]):
+class _Measured(Generic[Result]):
     """Awaits a coroutine, and adds up the processor time of its steps: not what ran while it waited."""
 
     def __init__(self, work: Coroutine[Any, Any, Result], cpu_ns: Callable[[], int]) -> None:
@@ -108,18 +108,18 @@ class _Measured(Generator[Any, Any, Result]):
         self._cpu_ns = cpu_ns
 
     def __await__(self) -> Generator[Any, Any, Result]:
-        return self
-
-    def send(self, value: Any) -> Any:
-        started_ns = self._cpu_ns()
-        try:
-            return self._work.send(value)
-        finally:
-            self.spent_ns += self._cpu_ns() - started_ns
-
-    def throw(self, *error: Any) -> Any:
-        started_ns = self._cpu_ns()
-        try:
-            return self._work.throw(*error)
-        finally:
-            self.spent_ns += self._cpu_ns() - started_ns
+        step: Callable[[Any], Any] = self._work.send
+        value: Any = None
+        while True:
+            started_ns = self._cpu_ns()
+            try:
+                waits_for = step(value)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            finally:
+                self.spent_ns += self._cpu_ns() - started_ns
+            try:
+                step, value = self._work.send, (yield waits_for)
+            except BaseException as error:  # noqa: BLE001 - a cancellation, too, belongs to the coroutine
+                step, value = self._work.throw, error
