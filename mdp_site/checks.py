@@ -44,10 +44,10 @@ def check_queues(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[chec
     if not QUEUE_PREFIX.fullmatch(settings.MDQ_PREFIX):
         accepted = "1 to 64 letters, digits, dots, colons, dashes and underscores, a letter or digit first"
         found.append(_error(1, "MDQ_PREFIX", f"is {settings.MDQ_PREFIX!r}", accepted))
-    interval_ms = settings.DECLARED_SETTINGS["PUBLISH_INTERVAL_MS"]
+    interval_ms = settings.DECLARED_SETTINGS["LONGEST_PUBLISH_INTERVAL_MS"]
     if interval_ms >= settings.MARKET_DATA_MESSAGE_TTL:
         problem = f"is {settings.MARKET_DATA_MESSAGE_TTL} ms: events would expire before the next publication"
-        accepted = f"more than PUBLISH_INTERVAL_MS ({interval_ms} ms)"
+        accepted = f"more than LONGEST_PUBLISH_INTERVAL_MS ({interval_ms} ms)"
         found.append(_error(2, "MARKET_DATA_MESSAGE_TTL", problem, accepted))
     return found
 

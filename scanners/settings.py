@@ -11,10 +11,11 @@ SCANNER: Final = "scanner"
 class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
     """Settings of the processors. Every processor process applies the same values."""
 
-    publish_interval_ms: Annotated[
+    longest_publish_interval_ms: Annotated[
         int,
         setting(
-            "The time between two publications of a shard's changed rows.",
+            "The longest time between two publications of a shard's changed rows. While they cost little, it "
+            "is 100 ms.",
             unit="ms",
             minimum=50,
             maximum=10_000,

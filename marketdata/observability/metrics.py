@@ -125,6 +125,12 @@ PROCESSOR_TICKS: Final = Counter("mdp_processor_ticks_total", "Publications of a
 PROCESSOR_TICK_SECONDS: Final = Histogram(
     "mdp_processor_tick_seconds", "Duration of one tick of a shard", buckets=DURATION_BUCKETS
 )
+PROCESSOR_TICK_CPU_SECONDS: Final = Counter(
+    "mdp_processor_tick_cpu_seconds_total", "Processor time spent on ticks, of all shards"
+)
+PROCESSOR_TICK_INTERVAL_SECONDS: Final = Gauge(
+    "mdp_processor_tick_interval_seconds", "The present interval of ticks, which follows their cost"
+)
 PROCESSOR_TICKS_FAILED: Final = Counter(
     "mdp_processor_failed_ticks_total", "Ticks not published, by reason", ["reason"]
 )

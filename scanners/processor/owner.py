@@ -23,11 +23,12 @@ from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
-from marketdata.units import NS_PER_MS, NS_PER_SECOND
+from marketdata.units import NS_PER_SECOND
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
 from scanners.processor.outcome import ClockAgreement, OutcomeReporter
 from scanners.processor.shard import ShardProcessor
+from scanners.processor.tick_pace import TickPace
 from scanners.processor.turn import Turn
 from scanners.settings import ProcessorSettings
 
@@ -77,6 +78,7 @@ class ShardOwner:
         clock: Clock,
         tracing: Tracing,
         turn: Turn,
+        pace: TickPace,
     ) -> None:
         self.shard = shard
         self._make_processor = make_processor
@@ -91,7 +93,8 @@ class ShardOwner:
         self._volume_curve: VolumeCurve | None = None
         self._received: list[Delivery] = []
         self._unacknowledged: list[Delivery] = []
-        self._next_tick_ns = 0
+        self._pace = pace
+        self._ticked_ns = 0
         self._published_at = -HEARTBEAT_SECONDS
         self._dependencies = Dependencies(shard, transport, snapshots, clock)
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
@@ -112,10 +115,6 @@ class ShardOwner:
         """Use new reference data. The next tick publishes its effect."""
         self._reference, self._volume_curve = block, volume_curve
         self._processor.apply_reference(block, volume_curve)
-
-    @property
-    def _interval_ns(self) -> int:
-        return self._settings.current.publish_interval_ms * NS_PER_MS
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard when possible until `stopping` is set. Then publish and acknowledge the rest."""
@@ -147,6 +146,7 @@ class ShardOwner:
                 log.warning("shard interrupted", shard=self.shard, dependency=dependency, error=str(error))
             finally:
                 self._owned.set(0)
+                self._pace.forget(self.shard)
                 self._received.clear()
                 self._unacknowledged.clear()
                 await subscription.close()
@@ -214,19 +214,12 @@ class ShardOwner:
         self._reporter.report(outcome, batches, rows=self._processor.row_count)
 
     def _seconds_to_tick(self) -> float:
-        return min(max(0, self._next_tick_ns - self._clock.time_ns()), self._interval_ns) / NS_PER_SECOND
-
-    def _is_tick_due(self) -> bool:
-        """Whether to tick now. Ticks are at multiples of the interval, so that all shards tick together."""
-        now_ns = self._clock.time_ns()
-        clock_went_back = now_ns < self._next_tick_ns - self._interval_ns
-        return now_ns >= self._next_tick_ns or clock_went_back
+        return self._pace.seconds_until_due(self._ticked_ns)
 
     async def _tick_if_due(self, subscription: ShardSubscription) -> None:
-        if not self._is_tick_due():
+        if self._seconds_to_tick() > 0:
             return
-        now_ns, interval_ns = self._clock.time_ns(), self._interval_ns
-        self._next_tick_ns = (now_ns // interval_ns + 1) * interval_ns
+        self._ticked_ns = self._clock.time_ns()
         heartbeat_due = self._clock.monotonic() - self._published_at >= HEARTBEAT_SECONDS
         unpublished = (
             self._received or self._unacknowledged or self._processor.has_changes or "cache" in self.failures
@@ -246,7 +239,7 @@ class ShardOwner:
         parent = self._unacknowledged[-1].batch.trace_context if self._unacknowledged else ""
         try:
             with self._tracing.span("processor tick", parent=parent, shard=self.shard):
-                tick = await self._stored.publish(self._processor)
+                tick = await self._pace.measured(self.shard, self._stored.publish(self._processor))
         except StoreUnavailable as error:
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
             self._dependencies.failed("cache", str(error))

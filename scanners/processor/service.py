@@ -20,8 +20,10 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.transport.base import Transport
+from marketdata.units import NS_PER_MS
 from scanners.processor.owner import ProcessorConfiguration, ShardOwner
 from scanners.processor.shard import ShardProcessor
+from scanners.processor.tick_pace import TickPace
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import Route, routes
 from scanners.settings import ProcessorSettings
@@ -75,6 +77,7 @@ class Processor:
         own = own_settings or ProcessorSettings()
         live = LiveSettings(own, source=source, clock=clock, check=self._check_settings)
         self._steering = Steering(records, live, default=own)
+        pace = TickPace(lambda: live.current.longest_publish_interval_ms * NS_PER_MS, clock)
         self._owners = tuple(
             ShardOwner(
                 shard,
@@ -86,6 +89,7 @@ class Processor:
                 clock=clock,
                 tracing=self._tracing,
                 turn=turn_at(shard),
+                pace=pace,
             )
             for shard in configuration.shards
         )
@@ -148,10 +152,10 @@ class Processor:
 
     def _check_settings(self, wanted: ProcessorSettings) -> None:
         """A batch must live until the tick that acknowledges it."""
-        if wanted.publish_interval_ms >= self._batch_ttl_ms:
+        if wanted.longest_publish_interval_ms >= self._batch_ttl_ms:
             raise ConfigurationError(
-                f"publish_interval_ms is {wanted.publish_interval_ms}; accepted: less than the "
-                f"{self._batch_ttl_ms} ms that a batch lives (MARKET_DATA_MESSAGE_TTL)"
+                f"longest_publish_interval_ms is {wanted.longest_publish_interval_ms}; accepted: less than "
+                f"the {self._batch_ttl_ms} ms that a batch lives (MARKET_DATA_MESSAGE_TTL)"
             )
 
     async def _take_reference(self, block: RowBlock | None) -> None:

@@ -10,6 +10,7 @@ from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
+from marketdata.runtime.average_pace import AveragePace
 from marketdata.runtime.cancellation import finished_before, run_beside, run_together
 from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 from marketdata.runtime.live_settings import LiveSettings
@@ -24,6 +25,9 @@ from scanners.settings import ScannerSettings
 LEASE_TTL_MS: Final = 3_000
 STANDBY_SECONDS: Final = 0.5
 MAX_QUEUED_NEWS: Final = 1_000
+RANKING_SECONDS: Final = 0.25
+"""The interval of ranking. Shards may tick more often, for rows and alerts; no eye follows such a board."""
+
 GATHER_SECONDS: Final = 0.03
 """How long ranking waits for the other shards after the first shard has announced its tick."""
 
@@ -71,6 +75,7 @@ class Scanner:
         self._clock = clock
         own = own_settings or ScannerSettings()
         self._steering = Steering(records, LiveSettings(own, source=source, clock=clock), default=own)
+        self._pace = AveragePace(RANKING_SECONDS, clock)
         self._failure = ""
         self._limited_log = RateLimitedLog(log, clock=clock)
 
@@ -103,6 +108,7 @@ class Scanner:
     async def _rank(self, market: MarketScanner, queued: "asyncio.Queue[News]") -> None:
         """Merge and rank once for all news that are queued, again and again."""
         while True:
+            await asyncio.sleep(self._pace.seconds_until_due())
             try:
                 await self._scan_once(market, await self._tick_of_all_shards(queued))
                 self._failure = ""
@@ -131,6 +137,7 @@ class Scanner:
             await queued.put(item)
 
     async def _scan_once(self, market: MarketScanner, news: Sequence[News]) -> None:
+        self._pace.note()
         started = self._clock.monotonic()
         await self._merge(market, news)
         for board in market.rank_boards(self._clock.time_ns()):

@@ -1,5 +1,6 @@
 """Boards in the cache follow the rows in the cache, after missed ticks and after a change of the leader."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
@@ -12,6 +13,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
+from scanners.scanner.service import RANKING_SECONDS
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.scanner_task import ScannerTask
@@ -77,6 +79,27 @@ async def test_stored_and_announced_rows_make_a_board(launch: Launch, keys: Keys
     assert running.scanner.unready() == {}
     await running.stop()
     assert await redis.exists(keys.scanner_lease()) == 0
+
+
+async def test_boards_are_ranked_four_times_a_second_however_often_shards_tick(
+    launch: Launch, keys: Keys, redis: Redis
+) -> None:
+    publisher, reader = BlockPublisher(redis, keys), SnapshotReader(redis, keys)
+    await publisher.publish_tick(0, ShardTick(whole=rows({"A": 1.0}), changed=rows({"A": 1.0})))
+    launch("only")
+    first = await until_board(reader, "A")
+    started = time.monotonic()
+    tick = 1
+    while time.monotonic() - started < 8 * RANKING_SECONDS:
+        tick += 1
+        block = rows({"A": 1.0 * tick}, tick=tick)
+        await publisher.publish_tick(0, ShardTick(whole=block, changed=block))
+    newest = rows({"B": 2.0}, tick=tick + 1)
+    await publisher.publish_tick(0, ShardTick(whole=rows({"A": 1.0 * tick, "B": 2.0}), changed=newest))
+    last = await until_board(reader, "A", "B")
+    rankings = last.tick - first.tick
+    assert rankings < tick
+    assert rankings <= (time.monotonic() - started) / RANKING_SECONDS + 2
 
 
 async def test_missed_ticks_are_read_from_the_store(launch: Launch, keys: Keys, redis: Redis) -> None:

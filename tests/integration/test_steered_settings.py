@@ -25,7 +25,7 @@ pytestmark = pytest.mark.redis
 
 EFFECT_SECONDS = 2.0
 SLOW_MS = 4_900
-OWN = ProcessorSettings(publish_interval_ms=SLOW_MS)
+OWN = ProcessorSettings(longest_publish_interval_ms=SLOW_MS)
 ACCEPTED = ", ".join(declarations(ProcessorSettings))
 
 
@@ -61,7 +61,7 @@ async def broker(
 async def test_another_publish_interval_takes_effect_while_the_processor_runs(
     control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
-    version = await control.change({"publish_interval_ms": 50})
+    version = await control.change({"longest_publish_interval_ms": 50})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
     assert (effect.achieved, effect.explanation) == (True, "applied by 1 of 1 processes")
 
@@ -92,13 +92,13 @@ async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_a
     control: SettingsControl[ProcessorSettings], broker: MemoryBroker
 ) -> None:
     del broker
-    version = await control.change({"publish_interval_ms": 6_000, "log_level": "ERROR"})
+    version = await control.change({"longest_publish_interval_ms": 6_000, "log_level": "ERROR"})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
     assert not effect.achieved
-    assert "publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.explanation
+    assert "longest_publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.explanation
     assert "refused by this one" in effect.explanation
     assert effect.actual[0].version == 0
-    assert effect.actual[0].values["publish_interval_ms"] == SLOW_MS
+    assert effect.actual[0].values["longest_publish_interval_ms"] == SLOW_MS
     assert logging.root.level != logging.ERROR
 
 
@@ -106,7 +106,7 @@ async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_a
     ("changes", "refusal"),
     [
         (
-            {"publish_interval_ms": "20"},
+            {"longest_publish_interval_ms": "20"},
             "is '20'; accepted: a whole number from 50 to 10000 ms",
         ),
         (
@@ -128,12 +128,12 @@ async def test_what_something_else_wrote_is_refused_and_the_process_goes_on(
     control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     del broker
-    await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "publish_interval_ms": "often"}')
+    await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "longest_publish_interval_ms": "often"}')
 
     async def refusal() -> str:
         return (await control.actual())[0].refusal
 
-    assert "publish_interval_ms" in await eventually(refusal, 5)
+    assert "longest_publish_interval_ms" in await eventually(refusal, 5)
     with pytest.raises(ContentError):
         await control.wanted()
 
@@ -142,12 +142,12 @@ async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
     control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     del broker
-    version = await control.change({"publish_interval_ms": 100})
+    version = await control.change({"longest_publish_interval_ms": 100})
     assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).achieved
     await redis.delete(keys.wanted(PROCESSOR))
 
     async def restored() -> bool:
-        return (await control.wanted()).publish_interval_ms == 100
+        return (await control.wanted()).longest_publish_interval_ms == 100
 
     await eventually(restored, 5)
 

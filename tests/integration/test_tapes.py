@@ -63,7 +63,7 @@ class ProcessorOfTapes:
             reference_news=AnnouncementReader(url, [keys.reference()]),
             calendar=CALENDAR,
             configuration=ProcessorConfiguration(shards=(SHARD,)),
-            own_settings=ProcessorSettings(publish_interval_ms=20),
+            own_settings=ProcessorSettings(longest_publish_interval_ms=20),
             clock=SystemClock(),
         )
         self.task = asyncio.create_task(self.processor.run(asyncio.Event()))

@@ -36,7 +36,7 @@ INTERVAL_MS = 20
 TAKEOVER_SECONDS = 5.0
 SHARD = 0
 CONFIGURATION = ProcessorConfiguration(shards=(SHARD,))
-OWN_SETTINGS = ProcessorSettings(publish_interval_ms=INTERVAL_MS)
+OWN_SETTINGS = ProcessorSettings(longest_publish_interval_ms=INTERVAL_MS)
 
 
 class ProcessorTask:

@@ -26,7 +26,7 @@ class HubTiming(msgspec.Struct, frozen=True, kw_only=True):
     recovery_seconds: float = 0.25
     catching_up_seconds: float = 1.0
     longest_stall_seconds: float = 30.0
-    read_seconds: float = 0.25
+    read_seconds: float = 0.1
     retry_seconds: float = 1.0
     restart_seconds: float = 1.0
     listener_seconds: float = 1.0

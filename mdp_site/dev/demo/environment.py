@@ -176,7 +176,14 @@ def build_environment(
 
 
 _OVERRIDABLE: Final = frozenset(
-    {"ALLOWED_HOSTS", "MDQ_SHARDS", "PUBLISH_INTERVAL_MS", "LOG_LEVEL", "OIDC_NAME", "MASSIVE_SUBSCRIPTIONS"}
+    {
+        "ALLOWED_HOSTS",
+        "MDQ_SHARDS",
+        "LONGEST_PUBLISH_INTERVAL_MS",
+        "LOG_LEVEL",
+        "OIDC_NAME",
+        "MASSIVE_SUBSCRIPTIONS",
+    }
 )
 
 

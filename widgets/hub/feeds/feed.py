@@ -5,10 +5,14 @@ from typing import Final
 
 import msgspec
 
-RATES_HZ: Final[tuple[float, ...]] = (4, 2, 1, 0.5, 0.2)
+RATES_HZ: Final[tuple[float, ...]] = (10, 4, 2, 1, 0.5, 0.2)
 """The rates that there are, in frames a second. A client gets the nearest one that is not faster."""
 
-FASTEST_HZ: Final = RATES_HZ[0]
+SHARD_TICK_HZ: Final = RATES_HZ[0]
+"""How often a shard ticks at most (`scanners/processor/tick_pace.py`)."""
+
+TABLE_TICK_HZ: Final = RATES_HZ[1]
+"""How often the scanner ranks boards at most. No eye follows a table that changes more often."""
 
 
 class UnknownFeedError(ValueError):
@@ -26,7 +30,7 @@ class FeedBounds(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     most_columns: int = 0
-    fastest_hz: float = FASTEST_HZ
+    fastest_hz: float = RATES_HZ[0]
 
 
 UNBOUNDED: Final = FeedBounds()
@@ -38,7 +42,7 @@ class Feed(msgspec.Struct, frozen=True):
     `pattern` is the name that its kind declares, such as `quote:{symbol}`; `symbol` is set for a feed of one
     symbol. `columns` are the names of its rows' values in order. A column that the stored block lacks is left
     out of the frames. `kind` is the name of the kind that serves the feed. `permission` is one of those that
-    roles grant. `hz` is its greatest number of frames a second.
+    roles grant. `hz` is its greatest number of frames a second, and `tick_hz` that of its kind.
 
     `choice` names the pattern, columns and rate if they are not the usual ones; else it is empty. All
     who make the same choice share one stream. A choice counts against the greatest number of choices if
@@ -51,7 +55,8 @@ class Feed(msgspec.Struct, frozen=True):
     permission: str
     pattern: str
     symbol: str = ""
-    hz: float = FASTEST_HZ
+    hz: float = TABLE_TICK_HZ
+    tick_hz: float = TABLE_TICK_HZ
     choice: str = ""
     is_counted: bool = True
 
@@ -70,12 +75,12 @@ def chosen(feed: Feed, bounds: FeedBounds, columns: Iterable[str] | None, hz: fl
     if columns is None and bounds.most_columns:
         raise BadChoiceError(f"choose 1 to {bounds.most_columns} columns of {', '.join(feed.columns)}")
     picked = feed.columns if columns is None else _picked(feed, bounds, frozenset(columns))
-    usual_hz = bounds.fastest_hz
+    usual_hz = min(feed.tick_hz, bounds.fastest_hz)
     slowest = RATES_HZ[-1]
-    if hz is not None and not slowest <= hz <= FASTEST_HZ:
-        raise BadChoiceError(f"hz is {hz}; accepted is {slowest} to {FASTEST_HZ}")
+    if hz is not None and not slowest <= hz <= feed.tick_hz:
+        raise BadChoiceError(f"hz is {hz}; accepted is {slowest} to {feed.tick_hz}")
     rate = next(each for each in RATES_HZ if each <= min(usual_hz, hz or usual_hz))
-    if (picked, rate) == (feed.columns, FASTEST_HZ):
+    if (picked, rate) == (feed.columns, feed.tick_hz):
         return feed
     choice = f"{feed.pattern} {rate} {','.join(picked)}"
     return msgspec.structs.replace(feed, columns=picked, hz=rate, choice=choice)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from marketdata.errors import ConfigurationError
+from widgets.hub.feeds.feed import RATES_HZ
 from widgets.hub.feeds.source import FeedSource
 
 _METHODS: Final = ("__init__", "channels", "open", "close", "take", "missed", "restore", "greet")
@@ -55,6 +56,8 @@ def _faults(source: type) -> Iterable[str]:
     bounds = getattr(source, "bounds", None)
     if not (isinstance(bounds, Mapping) and all(name in (feeds or ()) for name in bounds)):
         yield f"has the bounds {bounds!r}; expected: `bounds`, `FeedBounds` by the name of a feed of its own"
+    if (rate := getattr(source, "tick_hz", None)) not in RATES_HZ:
+        yield f"has the tick_hz {rate!r}; expected: one of {', '.join(map(str, RATES_HZ))}"
     for name in _METHODS:
         expected, given = getattr(FeedSource, name), getattr(source, name)
         if getattr(given, "__isabstractmethod__", False):

@@ -15,7 +15,7 @@ from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
 from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.store.snapshots import SnapshotReader
-from widgets.hub.feeds.feed import Feed, FeedBounds
+from widgets.hub.feeds.feed import TABLE_TICK_HZ, Feed, FeedBounds
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.outbox import Outbox
@@ -57,6 +57,9 @@ class FeedSource(abc.ABC):
 
     bounds: ClassVar[Mapping[str, FeedBounds]] = MappingProxyType({})
     """The bounds of those of its feeds of which a client may not have everything."""
+
+    tick_hz: ClassVar[float] = TABLE_TICK_HZ
+    """How many frames its feeds send a second at most, and without a client's choice: one of `RATES_HZ`."""
 
     reads_together: ClassVar[bool] = False
     """Whether `restore` gets all wanted keys in one call, and not one key for each call."""
@@ -107,7 +110,9 @@ class FeedSource(abc.ABC):
     def named(cls, name: str, symbol: str = "") -> Feed:
         """The feed with a name or a pattern of `feeds`; a pattern needs the symbol."""
         full_name = name.replace(SYMBOL_PLACEHOLDER, symbol)
-        return Feed(full_name, cls.kind, cls.feeds[name], cls.permission, name, symbol)
+        return Feed(
+            full_name, cls.kind, cls.feeds[name], cls.permission, name, symbol, cls.tick_hz, cls.tick_hz
+        )
 
     def want(self, keys: Iterable[str]) -> None:
         """Have `restore` called with these keys, or with symbols where the kind reads by symbol."""

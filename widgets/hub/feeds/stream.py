@@ -43,7 +43,7 @@ class FeedStream(abc.ABC):
         self._seq = 0
         self._was_emitted = False
         self._snapshot_due = False
-        self._pace = FeedPace(feed.hz, clock)
+        self._pace = FeedPace(feed, clock)
         self._recent = RecentEmissions()
         self._rows: EmittedRows | None = None
         # Of the emitted state: when its newest data was received (ns, 0: none), and its market time (ms).

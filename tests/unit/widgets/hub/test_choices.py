@@ -10,7 +10,7 @@ from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.hub.hub_rig import BOARD, QUOTE, ROWS, HubRig, Reader
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError
-from widgets.hub.feeds.feed import RATES_HZ
+from widgets.hub.feeds.feed import RATES_HZ, SHARD_TICK_HZ, TABLE_TICK_HZ
 from widgets.hub.feeds.feed_pace import FeedPace
 from widgets.hub.switchboard import MOST_CHOICES
 
@@ -25,7 +25,7 @@ def test_columns_are_those_of_the_feed_in_its_order_however_they_were_asked_for(
 
 
 def test_all_columns_at_the_fastest_rate_are_the_feed_itself() -> None:
-    assert CATALOG.chosen("quote:AAPL", QUOTE.columns, 4) == QUOTE
+    assert CATALOG.chosen("quote:AAPL", QUOTE.columns, SHARD_TICK_HZ) == QUOTE
     assert (QUOTE.key, QUOTE.choice) == (QUOTE.name, "")
 
 
@@ -63,12 +63,25 @@ def test_the_rows_of_all_symbols_are_at_most_ten_columns_once_a_second() -> None
         assert CATALOG.chosen("quote:*", ["close"], hz).hz == given
 
 
-@pytest.mark.parametrize("hz", RATES_HZ[1:])
+@pytest.mark.parametrize(
+    ("feed", "fastest"), [(TOP_GAINERS, 4), ("quote:AAPL", 10), ("trades:AAPL", 10), ("halts", 10)]
+)
+def test_rows_trades_and_alerts_are_sent_up_to_ten_times_a_second_and_tables_four_times(
+    feed: str, fastest: float
+) -> None:
+    assert CATALOG.feed(feed).hz == CATALOG.chosen(feed, None, fastest).hz == fastest
+    assert CATALOG.chosen(feed, None, 4).hz == 4
+    with pytest.raises(BadChoiceError, match=f"hz is 10.1; accepted is 0.2 to {fastest}"):
+        CATALOG.chosen(feed, None, 10.1)
+
+
+@pytest.mark.parametrize("hz", [rate for rate in RATES_HZ if rate < TABLE_TICK_HZ])
 def test_a_slow_feed_emits_the_first_tick_of_each_interval_so_that_processes_agree(hz: float) -> None:
     clock = ManualClock()  # at the begin of an interval of each rate
     emitted = []
     for start in range(3):
-        pace = FeedPace(hz, clock)  # a process that starts in the middle of the history
+        # A process that starts in the middle of the history.
+        pace = FeedPace(CATALOG.chosen(TOP_GAINERS, None, hz), clock)
         for tick in range(40):
             if pace.seconds_until_due() == 0:
                 pace.note_emission()
@@ -80,7 +93,7 @@ def test_a_slow_feed_emits_the_first_tick_of_each_interval_so_that_processes_agr
 
 def test_a_tick_that_must_wait_is_due_when_the_next_interval_begins() -> None:
     clock = ManualClock()
-    pace = FeedPace(1, clock)
+    pace = FeedPace(CATALOG.chosen(TOP_GAINERS, None, 1), clock)
     pace.note_emission()
     clock.advance(0.25)
     assert pace.seconds_until_due() == pytest.approx(0.75)

@@ -19,7 +19,7 @@ from tests.support.manual_clock import ManualClock
 from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import ReadingClient, text_of
 from widgets.hub.feeds.differences import compare
-from widgets.hub.feeds.feed import FASTEST_HZ
+from widgets.hub.feeds.feed import TABLE_TICK_HZ
 from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.outbox import SentCounts
 from widgets.protocol import FeedEmission, FeedSnapshot
@@ -202,7 +202,7 @@ def test_a_feed_sends_at_most_four_frames_a_second_however_fast_its_ticks(spacin
             assert stream.emit() is not None
             frames += 1
         clock.advance(spacing)
-    assert frames == pytest.approx(10 / max(spacing, 1 / FASTEST_HZ), abs=2)
+    assert frames == pytest.approx(10 / max(spacing, 1 / TABLE_TICK_HZ), abs=2)
 
 
 def test_one_late_tick_does_not_make_the_later_ones_late() -> None:

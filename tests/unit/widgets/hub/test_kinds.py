@@ -181,6 +181,10 @@ class Shapeless(ClosesSource):
     feeds = MappingProxyType({"closes:{symbol}": "close"})  # type: ignore[dict-item] # the fault
 
 
+class Hasty(ClosesSource):
+    tick_hz = 60
+
+
 class Unfinished(FeedSource):
     kind = "unfinished"
     permission = "quotes"
@@ -212,6 +216,7 @@ class Twin(StatusSource):
         (Feedless, "Feedless has the feeds mappingproxy({}); expected: `feeds`, the names of its feeds"),
         (Listing, "Listing has the feeds ('closes:{symbol}',); expected: `feeds`, the names"),
         (Shapeless, "Shapeless has the feeds mappingproxy({'closes:{symbol}': 'close'}); expected: `feeds`"),
+        (Hasty, "Hasty has the tick_hz 60; expected: one of 10, 4, 2, 1, 0.5, 0.2"),
         (Unfinished, "Unfinished lacks `channels`; expected: def channels(stored: "),
         (Stranger, "Stranger is no kind of feed; expected: a subclass of widgets.hub.feeds.source"),
         (Twin, "Twin has the kind 'status', as has "),
