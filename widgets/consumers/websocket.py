@@ -46,7 +46,7 @@ from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
 from widgets.wire import SINK_EXTENSION, FrameSink, PreparedFrame
 
 CLOSE_GRACE_SECONDS: Final = 2.0
-STALLED_GRACE_SECONDS: Final = 0.5
+STALLED_GRACE_SECONDS: Final = 0.1
 """The same for a client that has read nothing for long: it would hardly read the close frame."""
 SERVER_VERSION: Final = metadata.version("market-data-platform")
 FORBIDDEN: Final = "this user, or this token, may not see the feed"
