@@ -6,6 +6,8 @@ from marketdata.clock import Clock
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import FASTEST_HZ
 
+EARLY_INTERVALS: Final = 2
+"""So far ahead of its schedule an emission may be. A feed that is opened may emit twice between two ticks."""
 CATCHING_UP: Final = 0.98
 """Of its interval, what an early emission costs. Otherwise ticks at the fastest rate would never make up for
 a delay, such as that after the extra emissions of a reconnection to the cache."""
@@ -14,7 +16,7 @@ a delay, such as that after the extra emissions of a reconnection to the cache."
 class FeedPace:
     """Lets a stream emit at most `hz` times a second, on average.
 
-    At the fastest rate an emission may be early by an interval, and the next one waits longer for it. With a
+    At the fastest rate emissions may be early by two intervals, and later ones wait longer for it. With a
     strict distance, one late tick would make all later emissions as late. While emissions are early, their
     rate may be higher by 2 %.
 
@@ -42,8 +44,7 @@ class FeedPace:
     def seconds_until_due(self) -> float:
         """How long the next emission must wait."""
         if self._follows_ticks:
-            return max(
-                0.0, self._scheduled_until - self._interval_ns / NS_PER_SECOND - self._clock.monotonic()
-            )
+            early_seconds = EARLY_INTERVALS * self._interval_ns / NS_PER_SECOND
+            return max(0.0, self._scheduled_until - early_seconds - self._clock.monotonic())
         interval, elapsed_ns = divmod(self._clock.time_ns(), self._interval_ns)
         return 0.0 if interval != self._interval else (self._interval_ns - elapsed_ns) / NS_PER_SECOND
