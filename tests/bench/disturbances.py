@@ -1,7 +1,7 @@
 """Rows `stalled`, `hostile`, `overload`, `shutdown`: what goes wrong must not reach the other clients."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ ESTABLISHED: Final = "01"
 """State of a connection in /proc/net/tcp."""
 AFTERWARDS_SECONDS: Final = 10
 STOP_SECONDS: Final = 10
+SAMPLE_SECONDS: Final = 0.5
 FULL_SHARE: Final = 0.9
 """Of the most that the kernel held. From then on, it takes no more for clients that do not read."""
 
@@ -189,11 +190,23 @@ def _until_cut(crowd: Crowd, others: int, held: int) -> _Course:
         history.append((seconds, kernel_bytes() - held))
         if connections_of(crowd.site.port) <= others or seconds > LONGEST_STALL_SECONDS:
             break
-        time.sleep(0.5)
-    most = max(size for _at, size in history)
-    full = next(at for at, size in history if size >= FULL_SHARE * most)
+        time.sleep(SAMPLE_SECONDS)
+    most, full = plateau(history)
     cut_after = seconds if seconds <= LONGEST_STALL_SECONDS else float("inf")
     return _Course(most, full, cut_after)
+
+
+def plateau(history: Sequence[tuple[float, int]]) -> tuple[int, float]:
+    """The most bytes that stayed in the kernel, and after how many seconds it held nearly as much.
+
+    `history` has samples: (seconds, bytes). The frames of a tick are in the kernel for a moment, also for
+    clients that read. So the least of three samples counts: together they are longer than a walk.
+    """
+    held = [
+        (at, min(size for _at, size in history[max(0, i - 2) : i + 1])) for i, (at, _) in enumerate(history)
+    ]
+    most = max(size for _at, size in held)
+    return most, next(at for at, size in held if size >= FULL_SHARE * most)
 
 
 def connections_of(port: int) -> int:

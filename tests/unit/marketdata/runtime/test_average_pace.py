@@ -38,18 +38,3 @@ def test_a_long_rest_allows_two_at_once_and_no_more() -> None:
     assert pace.seconds_until_due() == 0
     pace.note()
     assert pace.seconds_until_due() == pytest.approx(0.25, rel=0.05)
-
-
-def test_a_delay_by_extra_work_is_made_up_for_although_ticks_come_at_the_rate() -> None:
-    clock = ManualClock()
-    pace = AveragePace(0.25, clock)
-    for _extra in range(3):
-        pace.note()
-    waits = []
-    for _tick in range(200):
-        clock.advance(0.25)
-        waits.append(pace.seconds_until_due())
-        clock.advance(waits[-1])
-        pace.note()
-        clock.advance(-waits[-1])
-    assert waits[-1] == 0
