@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.protocol_forms import FORMS, JSON, MESSAGE_PACK, Form
-from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.data_state import DataState
 from widgets.protocol import (
     LONGEST_MESSAGE_BYTES,
@@ -31,9 +30,11 @@ from widgets.protocol import (
     FeedEmission,
     FeedPosition,
     FeedSnapshot,
+    Limits,
     Ping,
     Pong,
     ProtocolError,
+    Reconnect,
     Resumed,
     Resync,
     Status,
@@ -190,8 +191,8 @@ def test_any_bytes_are_a_message_or_an_error_that_can_be_sent(payload: bytes) ->
             server_time_ms=5,
             user="ada",
             feeds=("halts", "quote:{symbol}"),
-            limits=told_limits(WidgetLimits()),
-            reconnect=told_reconnect(WidgetLimits()),
+            limits=Limits.of(WidgetLimits()),
+            reconnect=Reconnect.of(WidgetLimits()),
         ),
         Resumed("halts", "9", 5, age_ms=None, hz=0.5),
         Unsubscribed("halts"),

@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 
 from marketdata.units import NS_PER_MS
-from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.data_state import DataState
 from widgets.protocol import (
     SUBPROTOCOL_V2,
@@ -23,8 +22,10 @@ from widgets.protocol import (
     FeedEmission,
     FeedPosition,
     FeedSnapshot,
+    Limits,
     Ping,
     Pong,
+    Reconnect,
     Resumed,
     Resync,
     Status,
@@ -63,8 +64,8 @@ _SENT: Final[Sequence[Answer | FeedEmission]] = (
         server_time_ms=TIME_MS,
         user="demo",
         feeds=(BOARD, "quote:{symbol}", "status"),
-        limits=told_limits(WidgetLimits()),
-        reconnect=told_reconnect(WidgetLimits()),
+        limits=Limits.of(WidgetLimits()),
+        reconnect=Reconnect.of(WidgetLimits()),
     ),
     FeedSnapshot(_at(BOARD, 41), _rows(("AAPL", 190.2, 5), ("XYZ", 3.5, 7), ("MSFT", 410.0, 9)), hz=4),
     FeedSnapshot(_at("trades:AAPL", 7), _rows(("AAPL", 190.2, 100)), hz=4, limit=200),

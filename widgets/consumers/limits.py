@@ -1,14 +1,11 @@
-"""Checks the limits of connections, tells them to clients, and counts what a client sends against them."""
+"""Checks the limits of connections, and counts what a client sends against them."""
 
 from marketdata.errors import ConfigurationError
 from widgets.protocol import (
     LONGEST_MESSAGE_BYTES,
-    MOST_CHOICES_PER_CONNECTION,
     MOST_FEEDS_PER_MESSAGE,
-    Limits,
-    Reconnect,
 )
-from widgets.settings import SHORTEST_LOST_MS, SHORTEST_RESTART_MS, WidgetLimits
+from widgets.settings import WidgetLimits
 
 
 def check_limits(limits: WidgetLimits) -> None:
@@ -40,30 +37,6 @@ def check_limits(limits: WidgetLimits) -> None:
             f"reconnect_longest_ms is {limits.reconnect_longest_ms}; accepted: at least {first_ms} ms, "
             "the longer of reconnect_restart_ms and reconnect_lost_ms"
         )
-
-
-def told_limits(limits: WidgetLimits) -> Limits:
-    """The limits, as `welcome` tells them."""
-    return Limits(
-        message_bytes=LONGEST_MESSAGE_BYTES,
-        feeds_per_message=MOST_FEEDS_PER_MESSAGE,
-        feeds_per_connection=limits.feeds_per_connection,
-        choices_per_connection=MOST_CHOICES_PER_CONNECTION,
-        connections_per_user=limits.connections_per_user,
-        messages_per_second=limits.messages_per_second,
-        message_bytes_per_second=limits.message_bytes_per_second,
-        message_feeds_per_second=limits.message_feeds_per_second,
-        message_burst_seconds=limits.message_burst_seconds,
-    )
-
-
-def told_reconnect(limits: WidgetLimits) -> Reconnect:
-    """How to spread reconnections, as `welcome` tells it."""
-    return Reconnect(
-        restart_ms=(SHORTEST_RESTART_MS, limits.reconnect_restart_ms),
-        lost_ms=(SHORTEST_LOST_MS, limits.reconnect_lost_ms),
-        longest_ms=limits.reconnect_longest_ms,
-    )
 
 
 class Allowance:

@@ -10,7 +10,6 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
 from widgets.consumers.choices import MOST_CHOICES_PER_USER
 from widgets.consumers.connection import WidgetConnection
-from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError, Feed, UnknownFeedError
 from widgets.protocol import (
@@ -21,9 +20,11 @@ from widgets.protocol import (
     CloseCode,
     Error,
     ErrorCode,
+    Limits,
     Ping,
     Pong,
     ProtocolError,
+    Reconnect,
     Subscribe,
     Unsubscribe,
     Unsubscribed,
@@ -154,8 +155,8 @@ class WidgetConsumer(WidgetConnection):
                 server_time_ms=self._clock.time_ns() // NS_PER_MS,
                 user=viewer.username,
                 feeds=self._catalog.permitted(viewer.permissions),
-                limits=told_limits(limits),
-                reconnect=told_reconnect(limits),
+                limits=Limits.of(limits),
+                reconnect=Reconnect.of(limits),
             )
         )
 

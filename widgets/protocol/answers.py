@@ -8,9 +8,13 @@ import msgspec
 from widgets.data_state import DataState
 from widgets.protocol.messages import (
     LONGEST_ECHO,
+    LONGEST_MESSAGE_BYTES,
+    MOST_CHOICES_PER_CONNECTION,
+    MOST_FEEDS_PER_MESSAGE,
     ErrorCode,
     PingId,
 )
+from widgets.settings import SHORTEST_LOST_MS, SHORTEST_RESTART_MS, WidgetLimits
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     message_feeds_per_second: float
     message_burst_seconds: float
 
+    @classmethod
+    def of(cls, settings: WidgetLimits) -> "Limits":
+        """Those that hold now, and those that never change."""
+        return cls(
+            message_bytes=LONGEST_MESSAGE_BYTES,
+            feeds_per_message=MOST_FEEDS_PER_MESSAGE,
+            feeds_per_connection=settings.feeds_per_connection,
+            choices_per_connection=MOST_CHOICES_PER_CONNECTION,
+            connections_per_user=settings.connections_per_user,
+            messages_per_second=settings.messages_per_second,
+            message_bytes_per_second=settings.message_bytes_per_second,
+            message_feeds_per_second=settings.message_feeds_per_second,
+            message_burst_seconds=settings.message_burst_seconds,
+        )
+
 
 class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     """How clients spread their reconnections.
@@ -37,6 +56,15 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     restart_ms: tuple[int, int]
     lost_ms: tuple[int, int]
     longest_ms: int
+
+    @classmethod
+    def of(cls, settings: WidgetLimits) -> "Reconnect":
+        """The waits that hold now."""
+        return cls(
+            restart_ms=(SHORTEST_RESTART_MS, settings.reconnect_restart_ms),
+            lost_ms=(SHORTEST_LOST_MS, settings.reconnect_lost_ms),
+            longest_ms=settings.reconnect_longest_ms,
+        )
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.consumers.limits import told_limits, told_reconnect
 from widgets.data_state import DataState
 from widgets.protocol import (
     LONGEST_MESSAGE_BYTES,
@@ -28,9 +27,11 @@ from widgets.protocol import (
     FeedEmission,
     FeedPosition,
     FeedSnapshot,
+    Limits,
     Ping,
     Pong,
     ProtocolError,
+    Reconnect,
     Resumed,
     Resync,
     Status,
@@ -152,8 +153,8 @@ def test_answers_have_the_names_of_the_specification() -> None:
         server_time_ms=5,
         user="ada",
         feeds=("halts",),
-        limits=told_limits(WidgetLimits()),
-        reconnect=told_reconnect(WidgetLimits()),
+        limits=Limits.of(WidgetLimits()),
+        reconnect=Reconnect.of(WidgetLimits()),
     )
     assert json.loads(VERSION_2.encode_answer(welcome)) == {
         "type": "welcome",
@@ -170,6 +171,7 @@ def test_answers_have_the_names_of_the_specification() -> None:
             "connections_per_user": 20,
             "messages_per_second": 50.0,
             "message_bytes_per_second": 65536.0,
+            "message_feeds_per_second": 200.0,
             "message_burst_seconds": 10.0,
         },
         "reconnect": {"restart_ms": [500, 20000], "lost_ms": [250, 5000], "longest_ms": 30000},
