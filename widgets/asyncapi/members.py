@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from widgets.protocol import MOST_FEEDS_PER_MESSAGE
-from widgets.protocol.cells import MASK_COLUMNS
+from widgets.protocol.v2 import MASK_COLUMNS
 
 _VALUE: Final = {"type": ["number", "null"]}
 

@@ -5,7 +5,7 @@ From the bottom up:
   emissions.
 - `switchboard` connects feeds with their subscribers.
 - `verdict`, `liveness` and `status_report` judge the data and send the status.
-- `outboxes` holds the outboxes of all connections, and writes their frames. `pace` decides how often.
+- `outboxes` holds the outboxes of all connections, writes their frames, and decides how often.
 - `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
 - `timing` has the intervals of the tasks.
 

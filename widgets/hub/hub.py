@@ -15,8 +15,7 @@ from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
 from widgets.hub.liveness import Liveness
-from widgets.hub.outboxes import Outboxes
-from widgets.hub.pace import Pace
+from widgets.hub.outboxes import Outboxes, Pace
 from widgets.hub.status_report import StatusReport
 from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard, TooManyChoicesError

@@ -2,7 +2,7 @@
 
 `messages` parses a client's message into a struct, or raises a `ProtocolError` that says what is accepted.
 The messages of the server are structs (`answers`, `emissions`). A `ProtocolVersion` (`version`) encodes them;
-`v2` is the present one, in JSON, and `v2_packed` in MessagePack. `cells` makes their lists of changed values.
+`v2` is the present one, in JSON, and `v2_packed` the same in MessagePack.
 `versions` lists the versions that have a subprotocol, and negotiates the one of a connection. `v1` and
 `v1_messages` are version 1, for existing clients. `closing` has the close codes, which all versions share.
 """

@@ -11,9 +11,8 @@ from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
 from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.schema.stored import SCHEMA
-from widgets.hub.feeds.differences import Matrix
 from widgets.hub.feeds.feed import Feed, FeedBounds
-from widgets.hub.feeds.rows import FeedRows, TableStream, select_rows
+from widgets.hub.feeds.rows import FeedRows, Matrix, TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream

@@ -3,13 +3,16 @@
 import abc
 import functools
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from marketdata.clock import Clock
+from marketdata.runtime.average_pace import AveragePace
+from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import Feed
-from widgets.hub.feeds.feed_pace import FeedPace
-from widgets.hub.feeds.resume import RecentEmissions
 from widgets.protocol import EmissionFrames, EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
 
 ROWS_HELD: Final = 200
@@ -23,6 +26,80 @@ def epoch_text(epoch: int, columns: tuple[str, ...]) -> str:
     With other columns, such as those of another release or choice, the same tick is another state.
     """
     return f"{epoch}.{zlib.crc32(','.join(columns).encode()):08x}"
+
+
+class FeedPace:
+    """Lets the stream of a feed emit at most `hz` times a second, on average.
+
+    A feed with the rate of its ticks follows them. A slower one emits the first tick in each interval of the
+    wall clock. So all web processes choose the same ticks, and a client finds its position again on another
+    process.
+    """
+
+    def __init__(self, feed: Feed, clock: Clock) -> None:
+        self._clock = clock
+        self._interval_ns: Final = round(NS_PER_SECOND / feed.hz)
+        self._ticks: Final = AveragePace(1 / feed.hz, clock) if feed.hz >= feed.tick_hz else None
+        self._interval = -1
+
+    def note_emission(self) -> None:
+        """Note that the stream emits now."""
+        if self._ticks is not None:
+            self._ticks.note()
+        else:
+            self._interval = self._clock.time_ns() // self._interval_ns
+
+    def seconds_until_due(self) -> float:
+        """How long the next emission must wait."""
+        if self._ticks is not None:
+            return self._ticks.seconds_until_due()
+        interval, elapsed_ns = divmod(self._clock.time_ns(), self._interval_ns)
+        return 0.0 if interval != self._interval else (self._interval_ns - elapsed_ns) / NS_PER_SECOND
+
+
+RESUME_SECONDS: Final = 30.0
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    position: FeedPosition
+    frames: EmissionFrames
+    value_count: int
+    emitted_seconds: float
+
+
+class RecentEmissions:
+    """The emissions of the last `RESUME_SECONDS` that follow each other, oldest first.
+
+    Together they have at most as many values as a snapshot: beyond that, a snapshot is the shorter answer.
+    All who resume get the very frames that the others got.
+    """
+
+    def __init__(self) -> None:
+        self._kept: deque[_Kept] = deque()
+        self._value_count = 0
+
+    def add(self, frames: EmissionFrames, *, now_seconds: float, most_values: int) -> None:
+        """Keep a change. `most_values` is the number of values of a snapshot now."""
+        emission = frames.emission
+        self._kept.append(_Kept(emission.position, frames, emission.value_count, now_seconds))
+        self._value_count += emission.value_count
+        while self._kept and (
+            self._value_count > most_values or self._kept[0].emitted_seconds < now_seconds - RESUME_SECONDS
+        ):
+            self._value_count -= self._kept.popleft().value_count
+
+    def clear(self) -> None:
+        """Forget all: a snapshot for all subscribers follows none of them."""
+        self._kept.clear()
+        self._value_count = 0
+
+    def since(self, seq: int, now_seconds: float) -> Sequence[EmissionFrames] | None:
+        """The emissions after the one with this `seq` of the present epoch; None if one is missing."""
+        oldest_seconds = now_seconds - RESUME_SECONDS
+        for index, kept in enumerate(self._kept):
+            if kept.position.prev == seq and kept.emitted_seconds >= oldest_seconds:
+                return [each.frames for each in list(self._kept)[index:]]
+        return None
 
 
 class FeedStream(abc.ABC):

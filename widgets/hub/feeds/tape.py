@@ -11,9 +11,8 @@ from marketdata.payloads import RowBlock
 from marketdata.schema import names
 from marketdata.schema.stored import SCHEMA
 from marketdata.tapes import StoredTape, in_order, trades_of
-from widgets.hub.feeds.differences import Matrix
 from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
-from widgets.hub.feeds.rows import decimals_of
+from widgets.hub.feeds.rows import Matrix, decimals_of
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream

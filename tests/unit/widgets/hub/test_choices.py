@@ -11,7 +11,7 @@ from tests.unit.widgets.hub.hub_rig import BOARD, QUOTE, ROWS, HubRig, Reader
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError
 from widgets.hub.feeds.feed import RATES_HZ, SHARD_TICK_HZ, TABLE_TICK_HZ
-from widgets.hub.feeds.feed_pace import FeedPace
+from widgets.hub.feeds.stream import FeedPace
 from widgets.hub.switchboard import MOST_CHOICES
 
 

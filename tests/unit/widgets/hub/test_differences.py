@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.reference_client import changed_table
-from widgets.hub.feeds.differences import Matrix, Order, compare
+from widgets.hub.feeds.rows import Matrix, Order, compare
 from widgets.protocol import VERSION_2, EmittedCells, EmittedRows, FeedDelta, FeedPosition
 
 SYMBOLS = [f"S{index}" for index in range(12)]

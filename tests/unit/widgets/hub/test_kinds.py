@@ -92,9 +92,7 @@ async def test_a_further_kind_is_served_when_its_class_is_named() -> None:
     hub.subscribe(client.outbox, feed_of(TOP_GAINERS))
     hub.flush(client.outbox)
     announcements.announce(Keys().board(TOP_GAINERS), closes(3.0, tick=3))
-    await eventually(
-        lambda: came("", 0.0) or any(frame.get("feed") == TOP_GAINERS for frame in frames), 2.0
-    )
+    await eventually(lambda: came("", 0.0) or any(frame.get("feed") == TOP_GAINERS for frame in frames), 2.0)
     assert sum(frame.get("feed") == feed.name for frame in frames) == 4
     await hub.stop()
 

@@ -14,8 +14,8 @@ from tests.support.manual_clock import ManualClock
 from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import text_of
 from tests.unit.widgets.hub.hub_rig import BOARD, TRADES, HubRig, Reader, quotes
-from widgets.hub.feeds.resume import RESUME_SECONDS, RecentEmissions
 from widgets.hub.feeds.rows import TableStream, select_rows
+from widgets.hub.feeds.stream import RESUME_SECONDS, RecentEmissions
 from widgets.protocol import VERSION_2, EmissionFrames, EmittedRows, FeedAppend, FeedPosition
 
 
