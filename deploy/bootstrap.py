@@ -31,7 +31,7 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = (20, 19)
 # What each file of requirements holds. The later ones take the versions of the first.
 LOCKED = {
-    "test": ("--extra", "embedded", "--extra", "otel", "--extra", "dev"),
+    "test": ("--extra", "embedded", "--extra", "otel", "--extra", "postgres", "--extra", "dev"),
     "demo": ("--extra", "embedded", "--extra", "otel"),
     "tools": ("--group", "tools"),
     "node": ("--group", "node"),
