@@ -28,7 +28,7 @@ from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
 from scanners.processor.outcome import ClockAgreement, OutcomeReporter
 from scanners.processor.shard import ShardProcessor
-from scanners.processor.tick_pace import TickPace
+from scanners.processor.tick import TickPace
 from scanners.processor.turn import Turn
 from scanners.settings import ProcessorSettings
 

@@ -4,13 +4,12 @@ From the bottom up:
 - `feeds` has one module for each kind of feed, and the catalog of all feeds. Its streams turn states into
   emissions.
 - `switchboard` connects feeds with their subscribers.
-- `verdict`, `liveness` and `status_report` judge the data and send the status.
-- `outboxes` holds the outboxes of all connections, writes their frames, and decides how often.
+- `verdict` and `liveness` judge the data and send the status.
 - `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
 - `timing` has the intervals of the tasks.
 
 Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox
-with a sink.
+with a sink (`widgets.outbox`).
 """
 
 from widgets.hub.hub import BoardAnnouncements, Hub

@@ -14,13 +14,11 @@ from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
-from widgets.hub.liveness import Liveness
-from widgets.hub.outboxes import Outboxes, Pace
-from widgets.hub.status_report import StatusReport
+from widgets.hub.liveness import Liveness, StatusReport
 from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard, TooManyChoicesError
 from widgets.hub.timing import HubTiming
-from widgets.outbox import Outbox, StatusFrames
+from widgets.outbox import Outbox, Outboxes, Pace, StatusFrames
 from widgets.protocol import FeedSnapshot, LastPosition, ProtocolVersion, Status
 from widgets.wire import PreparedFrame
 

@@ -13,7 +13,7 @@ from widgets.outbox import STATUS_FEED, Outbox, StatusFrames
 
 
 class StatusSource(FeedSource):
-    """Has no stream and reads nothing: `widgets.hub.status_report` sends the status."""
+    """Has no stream and reads nothing: `widgets.hub.liveness` sends the status."""
 
     kind: ClassVar[str] = "status"
     permission: ClassVar[str] = "status"
