@@ -16,7 +16,7 @@ from widgets.consumers.connections import Connections
 from widgets.consumers.limits import Allowance
 from widgets.hub import Hub
 from widgets.hub.feeds import Feed, FeedCatalog
-from widgets.outbox import Outbox
+from widgets.hub.outbox import Outbox
 from widgets.protocol import LONGEST_MESSAGE_BYTES, CloseCode, ProtocolVersion
 from widgets.viewer import LoginEnd, Viewer
 from widgets.wire import SINK_EXTENSION, FrameSink

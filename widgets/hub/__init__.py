@@ -4,12 +4,13 @@ From the bottom up:
 - `feeds` has one module for each kind of feed, and the catalog of all feeds. Its streams turn states into
   emissions.
 - `switchboard` connects feeds with their subscribers.
+- `outbox` has the frames that wait for each connection, and the walk that writes them.
 - `verdict` and `liveness` judge the data and send the status.
 - `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
 - `timing` has the intervals of the tasks.
 
 Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox
-with a sink (`widgets.outbox`).
+with a sink.
 """
 
 from widgets.hub.hub import BoardAnnouncements, Hub

@@ -15,10 +15,10 @@ from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
 from widgets.hub.liveness import Liveness, StatusReport
+from widgets.hub.outbox import Outbox, Outboxes, Pace, StatusFrames
 from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard, TooManyChoicesError
 from widgets.hub.timing import HubTiming
-from widgets.outbox import Outbox, Outboxes, Pace, StatusFrames
 from widgets.protocol import FeedSnapshot, LastPosition, ProtocolVersion, Status
 from widgets.wire import PreparedFrame
 

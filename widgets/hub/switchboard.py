@@ -12,7 +12,7 @@ from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
-from widgets.outbox import Outbox
+from widgets.hub.outbox import Outbox
 from widgets.protocol import (
     EmissionFrames,
     FeedEmission,

@@ -11,7 +11,7 @@ from marketdata.store.keys import STREAM_BLOCKS
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.tapes import StoredTape
 from tests.support.manual_clock import ManualClock
-from widgets.outbox import Outbox
+from widgets.hub.outbox import Outbox
 from widgets.protocol import VERSION_2, FeedEmission, ProtocolVersion
 from widgets.wire import PreparedFrame
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.widgets.fakes import ReadingClient
 from widgets.data_state import DataState
-from widgets.outbox import LARGEST_BATCH_BYTES, MOST_ANSWERS, Outbox, SentCounts, StatusFrames
+from widgets.hub.outbox import LARGEST_BATCH_BYTES, MOST_ANSWERS, Outbox, SentCounts, StatusFrames
 from widgets.protocol import VERSION_2, ProtocolVersion, Status
 from widgets.wire import PreparedFrame
 

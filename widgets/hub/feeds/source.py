@@ -18,7 +18,7 @@ from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds.feed import TABLE_TICK_HZ, Feed, FeedBounds
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
-from widgets.outbox import Outbox
+from widgets.hub.outbox import Outbox
 from widgets.protocol import Status
 
 

@@ -9,7 +9,7 @@ from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
-from widgets.outbox import STATUS_FEED, Outbox, StatusFrames
+from widgets.hub.outbox import STATUS_FEED, Outbox, StatusFrames
 
 
 class StatusSource(FeedSource):

@@ -21,8 +21,8 @@ from tests.unit.widgets.fakes import MemorySink, MemorySnapshots, ReadingClient
 from tests.unit.widgets.hub.hub_rig import ROWS, SHARD, SHARDS, STORED, TRADES
 from widgets.consumers.version_1_feeds import feed_of_version_1
 from widgets.hub.feeds import Feed
+from widgets.hub.outbox import Outboxes
 from widgets.hub.switchboard import Switchboard
-from widgets.outbox import Outboxes
 from widgets.protocol import VERSION_1, VERSION_2, LastPosition, ProtocolVersion
 from widgets.protocol.v1 import cache_frame
 

@@ -20,7 +20,7 @@ from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import ReadingClient, text_of
 from widgets.hub.feeds.feed import TABLE_TICK_HZ
 from widgets.hub.feeds.rows import TableStream, compare, select_rows
-from widgets.outbox import SentCounts
+from widgets.hub.outbox import SentCounts
 from widgets.protocol import FeedEmission, FeedSnapshot
 from widgets.wire import PreparedFrame
 

@@ -10,8 +10,8 @@ from marketdata.observability import metrics
 from marketdata.schema.boards import TOP_GAINERS
 from tests.support.deadlines import eventually
 from tests.unit.widgets.hub.hub_rig import BOARD, HubRig
+from widgets.hub.outbox import Outboxes
 from widgets.hub.switchboard import Switchboard
-from widgets.outbox import Outboxes
 
 
 class Panic(BaseException):

@@ -44,7 +44,7 @@ from widgets.hub.feeds import (
 from widgets.hub.feeds.board import BoardSource
 from widgets.hub.feeds.events import stream_parts
 from widgets.hub.feeds.status import StatusSource
-from widgets.outbox import Outbox
+from widgets.hub.outbox import Outbox
 
 STORED = StoredFeeds(Keys(), 2)
 HERE = Path(__file__)

@@ -11,8 +11,8 @@ from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import MemorySink, ReadingClient
 from tests.unit.widgets.hub.hub_rig import BOARD, STORED, HubRig, quotes
 from widgets.data_state import DataState
+from widgets.hub.outbox import Outbox
 from widgets.hub.switchboard import SNAPSHOT_SECONDS
-from widgets.outbox import Outbox
 from widgets.protocol import VERSION_2
 from widgets.wire import PreparedFrame
 

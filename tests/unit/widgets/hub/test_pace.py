@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.outbox import LONGEST_GATHERING_SECONDS, LONGEST_PAUSE_SECONDS, Pace
+from widgets.hub.outbox import LONGEST_GATHERING_SECONDS, LONGEST_PAUSE_SECONDS, Pace
 
 
 def test_the_first_emission_does_not_wait() -> None:

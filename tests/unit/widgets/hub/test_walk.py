@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import MemorySink, ReadingClient
 from widgets.data_state import DataState
-from widgets.outbox import CONNECTIONS_PER_SLICE, Outbox, Outboxes
+from widgets.hub.outbox import CONNECTIONS_PER_SLICE, Outbox, Outboxes
 from widgets.protocol import VERSION_2, ProtocolVersion, Status
 from widgets.wire import PreparedFrame
 

@@ -10,15 +10,8 @@ import { Connection, type ConnectionEnvironment } from "./connection";
 import type { ConnectionFacts } from "./connection-report";
 import { commonChoice, slowed, USUAL } from "./feed-choice";
 import { FeedState, type FeedUpdate, type FeedView } from "./feed-state";
-import {
-  type ClientMessage,
-  type ErrorMessage,
-  type FeedChoice,
-  type FeedMessage,
-  isFeedMessage,
-  type ServerMessage,
-  type Wish,
-} from "./messages";
+import type { ClientMessage, ErrorMessage, FeedChoice, FeedMessage, ServerMessage, Wish } from "./messages";
+import { isFeedMessage } from "./parser";
 
 export interface FeedListener {
   /** Called at most once per animation frame, with all changes since the last call. */

@@ -12,10 +12,10 @@ import {
   type FeedMessage,
   type Position,
   type Row,
-  rowsFit,
   type Snapshot,
   type Value,
 } from "./messages";
+import { rowsFit } from "./parser";
 
 /** The state of a feed, for reading by widgets. */
 export interface FeedView {

@@ -144,13 +144,3 @@ export type ClientMessage =
   | { readonly type: "subscribe"; readonly feeds: readonly (string | Wish)[] }
   | { readonly type: "unsubscribe" | "resync"; readonly feeds: readonly string[] }
   | { readonly type: "ping"; readonly id: number };
-
-/** Whether a message is a frame of a feed. Only these have a position. */
-export function isFeedMessage(message: ServerMessage): message is FeedMessage {
-  return "seq" in message;
-}
-
-/** Whether each row has a symbol and `columnCount` values. */
-export function rowsFit(rows: readonly Row[], columnCount: number): boolean {
-  return rows.every((row) => row.length === columnCount + 1);
-}

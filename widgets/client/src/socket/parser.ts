@@ -2,11 +2,11 @@
 import {
   type Cells,
   type Delta,
+  type FeedMessage,
   MAX_FEEDS_IN_MESSAGE,
   type ReconnectRanges,
   type Row,
   type Run,
-  rowsFit,
   type ServerMessage,
   type Snapshot,
   type Status,
@@ -236,4 +236,14 @@ function areValues(entries: readonly unknown[], start: number): boolean {
     if (entries[index] !== null && typeof entries[index] !== "number") return false;
   }
   return true;
+}
+
+/** Whether a message is a frame of a feed. Only these have a position. */
+export function isFeedMessage(message: ServerMessage): message is FeedMessage {
+  return "seq" in message;
+}
+
+/** Whether each row has a symbol and `columnCount` values. */
+export function rowsFit(rows: readonly Row[], columnCount: number): boolean {
+  return rows.every((row) => row.length === columnCount + 1);
 }
