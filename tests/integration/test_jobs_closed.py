@@ -100,6 +100,7 @@ def test_a_signed_pickle_of_an_earlier_release_is_set_aside(broker: JobsBroker, 
     assert not trap.exists()
 
 
+@pytest.mark.django_db(transaction=True)  # the scheduler closes old connections to the database
 def test_a_schedules_row_smuggles_in_neither_arguments_nor_a_hook_nor_a_run_past_the_broker(
     broker: JobsBroker, trap: Path
 ) -> None:
