@@ -10,9 +10,6 @@ from widgets.protocol.v1 import LEADERBOARD_FIELDS, LEADERBOARDS
 LEADERBOARD_HZ: Final = 1
 """A leaderboard is sent whole each time, so it is sent less often than in version 2."""
 
-ALL_ROWS: Final = "quote:*"
-"""The rows of all symbols, of which a client of version 2 must choose some columns."""
-
 ALL_ROWS_COLUMNS: Final = (
     "close",
     "change",
@@ -25,7 +22,7 @@ ALL_ROWS_COLUMNS: Final = (
     "ask_price",
     "end_timestamp",
 )
-"""The columns of `ALL_ROWS` in version 1. Every other table but the leaderboards has all of its columns."""
+"""The columns of the rows of all symbols, of which a client of version 2 must choose some."""
 
 
 def feed_of_version_1(catalog: FeedCatalog, name: str) -> Feed:
@@ -39,7 +36,7 @@ def feed_of_version_1(catalog: FeedCatalog, name: str) -> Feed:
         # The first column ranks the board. It may be none of the fields that existing clients know.
         columns = [each for each in feed.columns if each in LEADERBOARD_FIELDS or each == feed.columns[0]]
         feed = catalog.chosen(name, columns, LEADERBOARD_HZ)
-    elif name == ALL_ROWS:
+    elif catalog.needs_choice(feed):
         columns = [each for each in feed.columns if each in ALL_ROWS_COLUMNS]
         feed = catalog.chosen(name, columns)
     return msgspec.structs.replace(feed, is_counted=False)

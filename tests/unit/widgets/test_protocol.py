@@ -170,6 +170,7 @@ def test_answers_have_the_names_of_the_specification() -> None:
             "connections_per_user": 20,
             "messages_per_second": 50.0,
             "message_bytes_per_second": 65536.0,
+            "message_feeds_per_second": 200.0,
             "message_burst_seconds": 10.0,
         },
         "reconnect": {"restart_ms": [500, 20000], "lost_ms": [250, 5000], "longest_ms": 30000},
