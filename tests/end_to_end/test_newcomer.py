@@ -220,6 +220,10 @@ def test_a_trading_pause_comes_onto_the_board_of_halts_and_into_the_list_of_aler
         page.locator("mdp-alerts").get_by_role("button", name=others).click()
     began = page.locator("mdp-alerts tbody tr").filter(has_text="halted")
     expect(began.first).to_contain_text(re.compile(r"\d\d:\d\d:\d\d.*\d\.\d\d", re.DOTALL))
+    widths = page.evaluate(
+        "(list => [list.scrollWidth, list.clientWidth])(document.querySelector('.alert-list'))"
+    )
+    assert widths[0] <= widths[1]
 
 
 def test_health_says_that_all_is_well(demo: Demo) -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 
-from marketdata.schema.boards import TOP_GAINERS
+from marketdata.schema.boards import HALTS, TOP_GAINERS
 from marketdata.store.keys import Keys
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.scopes import SCOPES
@@ -75,6 +75,7 @@ async def test_a_symbol_is_one_object_and_all_symbols_are_the_rows_that_changed(
     await site.market.row("MSFT", close=2.0, volume=8)
     async with site.heartbeats(), client(site) as one, client(site) as every:
         assert (await one.ask(action="get", cache="quote:AAPL"))["data"]["close"] == 1.0
+        assert (await one.ask(action="get", cache="quote:NONE"))["data"] is None
         await one.ask(action="subscribe", feed="quote:AAPL")
         assert await one.receive() == {"symbol": "AAPL", "close": 1.0, "volume": 7}
         await every.ask(action="subscribe", feed="quote:*")
@@ -84,6 +85,17 @@ async def test_a_symbol_is_one_object_and_all_symbols_are_the_rows_that_changed(
         await one.data(lambda row: row == {"symbol": "AAPL", "close": 3.0, "volume": 7})
         (row,) = await every.data(lambda rows: len(rows) == 1)
         assert (row["symbol"], row["close"], row["bid_price"], len(row)) == ("AAPL", 3.0, None, 11)
+
+
+async def test_halts_of_all_symbols_have_the_columns_of_their_board(site: WidgetSite) -> None:
+    await site.market.board(HALTS, {"AAPL": {"close": 10.0, "halt_timestamp": 5_000, "is_halted": 1}})
+    async with site.heartbeats(), client(site) as version_1:
+        assert await version_1.ask(action="subscribe", feed="halts:*") == {
+            "status": "subscribed",
+            "feed": "halts:*",
+        }
+        (row,) = await version_1.data(lambda payload: isinstance(payload, list))
+        assert (row["symbol"], row["halt_timestamp"], row["is_halted"]) == ("AAPL", 5_000, 1)
 
 
 async def test_each_new_entry_of_a_list_is_sent_once_and_get_has_those_before(site: WidgetSite) -> None:

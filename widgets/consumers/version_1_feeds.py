@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from widgets.hub.feeds import Feed, FeedCatalog
-from widgets.protocol.v1 import ALL_SYMBOLS, LEADERBOARD_FIELDS, LEADERBOARDS
+from widgets.protocol.v1 import LEADERBOARD_FIELDS, LEADERBOARDS
 
 LEADERBOARD_HZ: Final = 1
 """A leaderboard is sent whole each time, so it is sent less often than in version 2."""
@@ -22,7 +22,7 @@ ALL_ROWS_COLUMNS: Final = (
     "ask_price",
     "end_timestamp",
 )
-"""The columns of `quote:*`, of which a client of version 2 must choose some."""
+"""The columns of the rows of all symbols, of which a client of version 2 must choose some."""
 
 
 def feed_of_version_1(catalog: FeedCatalog, name: str) -> Feed:
@@ -36,7 +36,7 @@ def feed_of_version_1(catalog: FeedCatalog, name: str) -> Feed:
         # The first column ranks the board. It may be none of the fields that existing clients know.
         columns = [each for each in feed.columns if each in LEADERBOARD_FIELDS or each == feed.columns[0]]
         feed = catalog.chosen(name, columns, LEADERBOARD_HZ)
-    elif name.endswith(ALL_SYMBOLS):
+    elif catalog.needs_choice(feed):
         columns = [each for each in feed.columns if each in ALL_ROWS_COLUMNS]
-        feed = catalog.chosen(name, columns or None)
+        feed = catalog.chosen(name, columns)
     return msgspec.structs.replace(feed, is_counted=False)

@@ -69,7 +69,9 @@ class Hub:
         self._outboxes = Outboxes(self.snapshot, clock, self._wake)
         self._liveness = Liveness(stored, clock, timing.fresh_seconds)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
-        self._listener_watch = ListenerWatch(listener, self._liveness, timing.listener_seconds)
+        self._listener_watch = ListenerWatch(
+            listener, self._liveness, timing.listener_seconds, timing.store_seconds
+        )
         self._pace = Pace()
         # Whether no more announcements wait; see `_receive`.
         self._caught_up = asyncio.Event()

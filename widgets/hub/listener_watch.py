@@ -22,12 +22,18 @@ class ListenerRecord(Protocol):
 
 
 class ListenerWatch:
-    """Reads the listener's record every `interval_seconds` and passes it to `liveness`."""
+    """Reads the listener's record every `interval_seconds` and passes it to `liveness`.
 
-    def __init__(self, record: ListenerRecord, liveness: Liveness, interval_seconds: float) -> None:
+    A store that accepts connections and has not answered within `deadline_seconds` is away, too.
+    """
+
+    def __init__(
+        self, record: ListenerRecord, liveness: Liveness, interval_seconds: float, deadline_seconds: float
+    ) -> None:
         self._record = record
         self._liveness = liveness
         self._interval_seconds = interval_seconds
+        self._deadline_seconds = deadline_seconds
         self._log = RateLimitedLog(_log)
 
     async def run(self) -> None:
@@ -38,9 +44,10 @@ class ListenerWatch:
 
     async def _read(self) -> None:
         try:
-            record = await self._record.actual()
+            async with asyncio.timeout(self._deadline_seconds):
+                record = await self._record.actual()
             self._liveness.note_listener(None if record is None else read_actual(record))
-        except StoreUnavailable:  # the announcement reader logs the reason
+        except (StoreUnavailable, TimeoutError):  # the announcement reader logs the reason
             self._liveness.note_store_failure()
         except ContentError as error:  # another version or another program wrote it: the same as no record
             self._liveness.note_listener(None)

@@ -18,6 +18,8 @@ class HubTiming(msgspec.Struct, frozen=True, kw_only=True):
     retry: pause before the next read after the store did not answer.
     restart: pause before the hub starts over after a defect.
     listener: interval of reading the listener's record.
+    store: a store that has not answered that read for this time is away. With the interval it is less than
+    `fresh`, so that a store that hangs is the reason before its data is old.
     """
 
     fresh_seconds: float = FRESH_SECONDS
@@ -30,3 +32,4 @@ class HubTiming(msgspec.Struct, frozen=True, kw_only=True):
     retry_seconds: float = 1.0
     restart_seconds: float = 1.0
     listener_seconds: float = 1.0
+    store_seconds: float = 3.0

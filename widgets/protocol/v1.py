@@ -117,8 +117,11 @@ def status_frame(answer: StatusAnswer) -> PreparedFrame:
 
 
 def cache_frame(cache: str, data: FeedSnapshot | Answer | None, limit: int) -> PreparedFrame:
-    """The frame of the answer to `get`: the first rows of a table, or the newest entries of a list."""
-    if data is None:
+    """The frame of the answer to `get`: the first rows of a table, the newest entries of a list, or a row.
+
+    The data is null if there is none: nothing was read, or the symbol has no row.
+    """
+    if data is None or (isinstance(data, FeedSnapshot) and _is_absent_row(data)):
         text = msgspec.Raw(b"null")
     elif isinstance(data, FeedSnapshot):
         text = _state_text(data, limit)
@@ -154,6 +157,11 @@ def _state_text(state: FeedSnapshot, most_rows: int | None = None) -> msgspec.Ra
     if feed.startswith(LEADERBOARDS):
         ranked = [_EMPTY_ROW | row for row in ranked]
     return msgspec.Raw(_encoder.encode(ranked))
+
+
+def _is_absent_row(state: FeedSnapshot) -> bool:
+    """Whether this is the state of a symbol that has no row."""
+    return bool(state.symbol) and state.limit is None and not state.rows.symbols
 
 
 def _absent(symbol: str, columns: Sequence[str]) -> dict[str, Any]:

@@ -96,8 +96,11 @@ class MemoryListenerRecord:
     def __init__(self) -> None:
         self.record: ListenerActual | bytes | None = None
         self.away = False
+        self.hangs = False
 
     async def actual(self) -> bytes | None:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.away:
             raise StoreUnavailable("ConnectionError: refused")
         return encode(self.record) if isinstance(self.record, ListenerActual) else self.record

@@ -12,8 +12,10 @@ from marketdata.store.keys import Keys
 from marketdata.transport.queues import shard_of
 from scanners.registry import routes, schema, streams, table_columns
 from tests.support.feeds import CATALOG, feed_of
+from widgets.consumers.version_1_feeds import ALL_ROWS_COLUMNS, feed_of_version_1
 from widgets.hub.feeds import StoredFeeds, UnknownFeedError
 from widgets.hub.feeds.events import stream_parts
+from widgets.protocol.v1 import LEADERBOARD_FIELDS, LEADERBOARDS
 
 TRADE = ("trade_price", "trade_size", "trade_timestamp", "trade_sequence_number")
 VIEWS = {view.feed: view.columns for view in SCHEMA.views}
@@ -54,6 +56,17 @@ def test_alerts_show_what_their_streams_tell() -> None:
     for name, stream in ALERTS.items():
         feed = feed_of(name)
         assert (feed.kind, feed.permission, feed.columns) == ("events", "alerts", stream.entry_columns)
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOG.names if "{" not in name])
+def test_version_1_cuts_columns_only_where_its_page_says_so(name: str) -> None:
+    columns = feed_of_version_1(CATALOG, name).columns
+    if name == "quote:*":
+        assert set(columns) == set(ALL_ROWS_COLUMNS)
+    elif name.startswith(LEADERBOARDS):
+        assert set(columns) - set(LEADERBOARD_FIELDS) <= {feed_of(name).columns[0]}
+    else:
+        assert columns == feed_of(name).columns
 
 
 def test_halts_are_a_list_beside_their_board() -> None:

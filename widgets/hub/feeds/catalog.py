@@ -8,7 +8,7 @@ from marketdata.errors import ConfigurationError
 from marketdata.events import SYMBOL_RULE, is_symbol
 from marketdata.schema import SYMBOL_PLACEHOLDER
 from marketdata.schema.stored import COLUMNS, SCHEMA
-from widgets.hub.feeds.feed import UNBOUNDED, Feed, UnknownFeedError, chosen
+from widgets.hub.feeds.feed import UNBOUNDED, Feed, FeedBounds, UnknownFeedError, chosen
 from widgets.hub.feeds.interface import by_kind, described
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -62,6 +62,10 @@ class FeedCatalog:
             raise UnknownFeedError(f"not a symbol; {pattern} takes {SYMBOL_RULE}")
         return source.named(pattern, symbol)
 
+    def needs_choice(self, feed: Feed) -> bool:
+        """Whether a client must choose some of the columns."""
+        return self._bounds(feed).most_columns > 0
+
     def chosen(self, name: str, columns: Sequence[str] | None = None, hz: float | None = None) -> Feed:
         """The feed with the columns and the rate that a client chose; None stands for the usual ones.
 
@@ -70,7 +74,7 @@ class FeedCatalog:
             BadChoiceError: the feed does not have them; the message says which it has.
         """
         feed = self.feed(name)
-        bounds = self.kinds[feed.kind].bounds.get(feed.pattern, UNBOUNDED)
+        bounds = self._bounds(feed)
         if columns is None and hz is None and bounds is UNBOUNDED:
             return feed
         return chosen(feed, bounds, columns, hz)
@@ -84,6 +88,9 @@ class FeedCatalog:
         return tuple(
             dict.fromkeys(channel for source in self.kinds.values() for channel in source.channels(stored))
         )
+
+    def _bounds(self, feed: Feed) -> FeedBounds:
+        return self.kinds[feed.kind].bounds.get(feed.pattern, UNBOUNDED)
 
     def _check(self, name: str, columns: tuple[str, ...], source: Kind) -> None:
         is_pattern = _PATTERN.fullmatch(name) is not None

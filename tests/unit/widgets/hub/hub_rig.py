@@ -30,6 +30,7 @@ QUICK = HubTiming(
     retry_seconds=0.02,
     restart_seconds=0.02,
     listener_seconds=0.02,
+    store_seconds=0.1,
 )
 STORED = StoredFeeds(Keys(), SHARDS)
 BOARD = feed_of(TOP_GAINERS)

@@ -153,6 +153,14 @@ async def test_to_subscribe_to_the_status_asks_for_it_at_once_and_to_leave_it_en
     await eventually(one_more_came, 3.0)
 
 
+async def test_a_store_that_accepts_reads_and_does_not_answer_is_away(rig: HubRig) -> None:
+    rig.listener.hangs = True
+    rig.attach()
+    await eventually(lambda: rig.data_state() == DataState.CACHE_AWAY, 3.0)
+    rig.listener.hangs = False
+    await eventually(lambda: rig.data_state() != DataState.CACHE_AWAY, 3.0)
+
+
 async def test_a_store_that_answers_again_is_no_failure_where_only_tapes_are_read(
     rig: HubRig,
 ) -> None:

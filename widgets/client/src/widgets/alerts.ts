@@ -150,10 +150,10 @@ export class AlertsElement extends LitElement {
         <td>
           <button type="button" class="alert-symbol">
             <span class=${look} aria-hidden="true">${sign}</span>
-            ${row.symbol}<span class=${row.kind === "halt" ? "muted" : "visually-hidden"}> ${words}</span>
+            ${row.symbol}<span class="visually-hidden"> ${words}</span>
           </button>
         </td>
-        ${SHOWN_COLUMNS.map((name) => renderValue(name, row.value(name)))}
+        ${SHOWN_COLUMNS.map((name) => (row.kind === "halt" && name === "level" ? renderWords(words) : renderValue(name, row.value(name))))}
       </tr>
     `;
   }
@@ -203,6 +203,11 @@ function renderValue(name: ColumnName, value: Value) {
   const column = COLUMNS[name];
   const look = column.signed ? signClass(value) : name === "level" ? "muted" : "";
   return html`<td class="number ${look}">${formatColumn(column)(value)}</td>`;
+}
+
+/** A halt broke no level: that cell says what it is. Screen readers have read the words beside the symbol. */
+function renderWords(words: string) {
+  return html`<td class="number muted alert-words"><span aria-hidden="true">${words}</span></td>`;
 }
 
 /** Whether the target has keyboard focus. A click also sets the focus, but it is not visible and must not hold the list. */

@@ -107,9 +107,17 @@ describe("the alerts", () => {
     const head = { type: "snapshot", feed: HALTS, epoch: "e1", seq: 1, age_ms: 5, market_time_ms: NOON_MS };
     await deliver({ ...head, columns, rows, limit: 200 });
     expect(lines()).toEqual([
-      "12:05:02 ► BBB trades again 7.00 – – –",
-      "12:05:01 ► AAA resumed 6.00 – – –",
-      "12:00:01 ■ AAA halted 5.00 – – –",
+      "12:05:02 ► BBB trades again 7.00 trades again – –",
+      "12:05:01 ► AAA resumed 6.00 resumed – –",
+      "12:00:01 ■ AAA halted 5.00 halted – –",
+    ]);
+    // Seen once (the cell), read aloud once (beside the symbol).
+    const shown = [...element.querySelectorAll("tbody tr span")].filter(
+      (span) => span.textContent?.trim() === "halted",
+    );
+    expect(shown.map((span) => [span.className, span.getAttribute("aria-hidden")])).toEqual([
+      ["visually-hidden", null],
+      ["", "true"],
     ]);
     await deliver(frame("snapshot", HIGHS, 1, [["CCC", 10.5, 10.4, 400]]));
     expect(lines()).toHaveLength(4);
