@@ -71,7 +71,8 @@ class WhenUnreachable(enum.Enum):
     For a role in which a pause does more harm than a second leader. A standby that cannot reach the store
     cannot take over. A standby that can reach it may lead beside us until we reach the store again, however
     long that takes. Once the store answers all, two lead for one interval of renewals at most, because our
-    next request is due within it. If the outage swallowed our last request, we first wait `ttl_ms` for it.
+    next request is due within it; a store that loses its content again starts the interval anew. If the
+    outage swallowed our last request, we first wait `ttl_ms` for it.
     """
 
 
