@@ -57,9 +57,8 @@ class SymbolIndex:
         else:
             self._enter(first)
 
-    def find(self, symbols: Sequence[str]) -> tuple[Rows, bool]:
+    def find(self, column: SymbolColumn) -> tuple[Rows, bool]:
         """The number of each symbol, or `UNKNOWN`, and whether all symbols have a number."""
-        column = SymbolColumn.from_symbols(symbols)
         rows = np.empty(len(column), dtype=np.int64)
         all_found = find(column.codes, self._codes, self._rows_of_codes, rows)
         if not all_found:
@@ -193,16 +192,17 @@ class MarketTable:
         self._matrix[columns, rows] = values
         self._changed[rows] = True
 
-    def find(self, symbols: Sequence[str]) -> tuple[Rows, bool]:
+    def find(self, symbols: SymbolColumn) -> tuple[Rows, bool]:
         """The row of each symbol, or `UNKNOWN`, and whether all symbols have a row."""
         return self._index.find(symbols)
 
     def rows(self, symbols: Sequence[str]) -> Rows:
         """The row of each symbol. A new symbol gets a row of NaN, which is marked as changed."""
-        rows, all_found = self._index.find(symbols)
+        column = SymbolColumn.from_symbols(symbols)
+        rows, all_found = self._index.find(column)
         if not all_found:
-            self._add(symbols[index] for index in np.flatnonzero(rows == UNKNOWN).tolist())
-            rows, all_found = self._index.find(symbols)
+            self._add(column[index] for index in np.flatnonzero(rows == UNKNOWN).tolist())
+            rows, all_found = self._index.find(column)
             if not all_found:  # a symbol must always have the code with which it was entered
                 raise RuntimeError("symbols that were added have no row")
         return rows
@@ -277,7 +277,7 @@ class MarketTable:
 
         They are not marked: the store has these values already.
         """
-        rows, _ = self.find(block.symbols)
+        rows, _ = self.find(SymbolColumn.from_symbols(block.symbols))
         held = np.flatnonzero(rows != UNKNOWN)
         private = self.private_columns[name]
         for index, column in enumerate(private.names):

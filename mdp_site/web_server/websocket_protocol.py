@@ -20,9 +20,8 @@ from mdp_site.web_server.compression import SharedDeflateFactory
 from mdp_site.web_server.config import WebServerConfig
 from mdp_site.web_server.entrance import BEGIN_HANDSHAKE
 from mdp_site.web_server.reasons import Reason, refusal
-from mdp_site.web_server.sink import ConnectionSink
 from widgets.protocol import CloseCode
-from widgets.wire import SINK_EXTENSION
+from widgets.wire import SINK_EXTENSION, ConnectionSink
 
 PIECE_BYTES: Final = 4_096
 """Input is parsed in pieces, so that one read cannot hold thousands of frames before a bound is checked."""

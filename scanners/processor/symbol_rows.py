@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from marketdata.codec import SymbolColumn
 from marketdata.kernels.symbols import UNKNOWN
 from marketdata.payloads import Column, RowBlock
 from marketdata.reference.columns import COLUMNS as REFERENCE_COLUMNS
@@ -169,7 +170,7 @@ class Admission:
         self._day_has_begun = False
 
     def rows(
-        self, table: MarketTable, symbols: Sequence[str], reference: ReferenceInUse, day: TradingDay | None
+        self, table: MarketTable, symbols: SymbolColumn, reference: ReferenceInUse, day: TradingDay | None
     ) -> tuple[Rows, bool]:
         """The row of each symbol, or `UNKNOWN` if it was refused, and whether all symbols have a row.
 

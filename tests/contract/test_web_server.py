@@ -16,13 +16,12 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 
 from mdp_site.web_server.http_protocol import HttpProtocol
 from mdp_site.web_server.server import MAX_MESSAGE_BYTES
-from mdp_site.web_server.sink import ConnectionSink
 from mdp_site.web_server.websocket_protocol import MOST_UNSENT_BYTES, WebSocketProtocol
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.support.deadlines import eventually, eventually_sync
 from tests.support.web_server import ServedLounge, Visit
 from widgets.protocol import CloseCode
-from widgets.wire import FrameSink, PreparedFrame
+from widgets.wire import ConnectionSink, FrameSink, PreparedFrame
 
 WITHIN_SECONDS = 10.0
 BOARD = PreparedFrame('{"type":"delta","rows":[' + ",".join(f'["SYM{i}",{i}.5]' for i in range(500)) + "]}")

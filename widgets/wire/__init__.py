@@ -1,10 +1,10 @@
 """The way of prepared frames to a socket, below Channels and above the server.
 
-`frames` has the frame that is encoded once for all its receivers. `sink` has the interface through which the
-hub writes frames to one connection. The web server provides the fast implementation.
+`frames` has the frame that is encoded once for all its receivers. `sink` writes such frames to one connection:
+the interface that the hub uses, and its implementation for a connection of our web server.
 """
 
 from widgets.wire.frames import PreparedFrame
-from widgets.wire.sink import SINK_EXTENSION, FrameSink
+from widgets.wire.sink import SINK_EXTENSION, ConnectionSink, FrameSink
 
-__all__ = ["SINK_EXTENSION", "FrameSink", "PreparedFrame"]
+__all__ = ["SINK_EXTENSION", "ConnectionSink", "FrameSink", "PreparedFrame"]

@@ -3,6 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from marketdata.codec import SymbolColumn
 from marketdata.kernels.symbols import UNKNOWN
 from scanners.table import SymbolIndex
 
@@ -25,7 +26,7 @@ def test_every_symbol_has_the_number_of_its_first_appearance(added: list[str], a
     expected = {symbol: row for row, symbol in enumerate(dict.fromkeys(added))}
     assert index.symbols == list(expected)
     for batch in (asked, added, [symbol for symbol in asked if symbol.isalpha()]):
-        rows, all_found = index.find(batch)
+        rows, all_found = index.find(SymbolColumn.from_symbols(batch))
         assert rows.tolist() == [expected.get(symbol, UNKNOWN) for symbol in batch]
         assert all_found == set(batch).issubset(expected)
 
@@ -36,5 +37,6 @@ def test_a_whole_market_is_found_after_the_table_has_grown() -> None:
     for first in range(0, len(market), 1_000):
         index.add(market[first : first + 1_000])
 
-    assert index.find(market)[0].tolist() == list(range(30_000))
-    assert set(index.find([f"{symbol}?" for symbol in market[:1_000]])[0].tolist()) == {UNKNOWN}
+    assert index.find(SymbolColumn.from_symbols(market))[0].tolist() == list(range(30_000))
+    others = SymbolColumn.from_symbols([f"{symbol}?" for symbol in market[:1_000]])
+    assert set(index.find(others)[0].tolist()) == {UNKNOWN}

@@ -22,7 +22,6 @@ from tests.support.contention import (
 )
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 
-
 EMPTIED = "the store is emptied"
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pytest
 
+from marketdata.codec import SymbolColumn
 from marketdata.payloads import RowBlock
 from marketdata.reference.waiting import EVENTS
 from marketdata.store.shard_state import Checkpoint, ShardTick
@@ -132,7 +133,8 @@ def test_a_busy_newcomer_is_not_crowded_out_of_the_count_by_any_number_of_others
     admission, table, reference = Admission(), MarketTable(("close",)), ReferenceInUse()
     table.rows(INVENTED[:MARKET_ROWS])
     for first in range(MARKET_ROWS, len(INVENTED), 3_000):
-        admission.rows(table, [*INVENTED[first : first + 3_000], "IPO", "IPO"], reference, None)
+        batch = SymbolColumn.from_symbols([*INVENTED[first : first + 3_000], "IPO", "IPO"])
+        admission.rows(table, batch, reference, None)
     refused = admission.refused()
     assert refused is not None
     assert next(iter(refused.items())) == ("IPO", 2 * 8)
