@@ -92,7 +92,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "reconnect": {"description": "How to spread reconnections. All are waits in milliseconds."},
     "restart_ms": {
-        "description": "After close code 1001 or 1012: wait a random time in this range, in milliseconds."
+        "description": "After close code 1001, 1012 or 1013: wait a random time in this range (ms)."
     },
     "lost_ms": {"description": "After any other loss: wait a random time in this range, in milliseconds."},
     "longest_ms": {"description": "The wait doubles after each failed attempt, up to so many milliseconds."},

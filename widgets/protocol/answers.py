@@ -49,8 +49,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Reconnect(msgspec.Struct, frozen=True, kw_only=True):
     """How clients spread their reconnections.
 
-    The wait is random in a range: `restart_ms` after close code 1001 or 1012, `lost_ms` after any other loss.
-    It doubles after each failed attempt, up to `longest_ms`.
+    The wait is random in a range: `restart_ms` after close code 1001, 1012 or 1013, `lost_ms` after any other
+    loss. It doubles after each failed attempt, up to `longest_ms`.
     """
 
     restart_ms: tuple[int, int]

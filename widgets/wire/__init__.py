@@ -1,7 +1,7 @@
 """The way of prepared frames to a socket, below Channels and above the server.
 
-`frames` has the frame that is encoded once for all its receivers. `sink` writes such frames to one connection:
-the interface that the hub uses, and its implementation for a connection of our web server.
+`frames` has the frame that is encoded once for all its receivers. `sink` writes such frames to one
+connection: the interface that the hub uses, and its implementation for our web server.
 """
 
 from widgets.wire.frames import PreparedFrame
