@@ -7,7 +7,6 @@ import pytest
 from redis.asyncio import Redis
 
 from marketdata.payloads import RowBlock
-from marketdata.runtime.average_pace import EARLY_INTERVALS
 from marketdata.schema.boards import TOP_VOLUME
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -100,7 +99,7 @@ async def test_boards_are_ranked_four_times_a_second_however_often_shards_tick(
     last = await until_board(reader, "A", "B")
     rankings = last.tick - first.tick
     assert rankings < tick
-    assert rankings <= (time.monotonic() - started) / RANKING_SECONDS + 2 + EARLY_INTERVALS
+    assert rankings <= (time.monotonic() - started) / RANKING_SECONDS + 2
 
 
 async def test_missed_ticks_are_read_from_the_store(launch: Launch, keys: Keys, redis: Redis) -> None:

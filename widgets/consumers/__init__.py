@@ -2,8 +2,8 @@
 
 `connection` has what all of them share. `websocket` has the dialogue of version 2, and `version_1` that of
 version 1, whose feeds are in `version_1_feeds`. `asgi_sink` sends frames on servers without the extension
-`mdp.frames`. `limits` checks and tells the limits of `widgets.settings`, `connections` counts the open
-connections, and `choices` what their users chose.
+`mdp.frames`. `limits` checks the limits of `widgets.settings` and counts what a client sends, `connections`
+counts the open connections, and `choices` what their users chose.
 """
 
 from widgets.consumers.connections import Connections

@@ -127,9 +127,8 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         """Handle a message. The answer to a wrong message says what is accepted."""
         if self._ended:
             return  # some servers still deliver messages that the client sent before it saw the close frame
-        size = len(text_data if text_data is not None else bytes_data or b"")
         # A message that is too large has a close code of its own.
-        if self._spend(min(size, LONGEST_MESSAGE_BYTES)):
+        if self._spend(min(_size_bytes(text_data, bytes_data), LONGEST_MESSAGE_BYTES)):
             await self._take(text_data, bytes_data)
             self._hub.flush(self._outbox)
 
@@ -252,3 +251,10 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         self._ended = True
         metrics.WIDGET_CLOSED.labels(reason).inc()
         return True
+
+
+def _size_bytes(text: str | None, data: bytes | None) -> int:
+    """The size of a message on the wire, before compression."""
+    if text is None:
+        return len(data or b"")
+    return len(text) if text.isascii() else len(text.encode())

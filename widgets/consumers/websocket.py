@@ -6,7 +6,6 @@ from importlib import metadata
 from typing import Final
 
 from marketdata.observability import metrics
-from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.units import NS_PER_MS
 from widgets.consumers.choices import MOST_CHOICES_PER_USER
 from widgets.consumers.connection import WidgetConnection
@@ -18,6 +17,7 @@ from widgets.protocol import (
     Answer,
     ClientMessage,
     CloseCode,
+    Dialogue2,
     Error,
     ErrorCode,
     Limits,
@@ -33,18 +33,17 @@ from widgets.protocol import (
     echo,
     negotiated,
 )
-from widgets.viewer import VIEWER_KEY, LoginEnd, Viewer
+from widgets.viewer import VIEWER_KEY, Viewer
 from widgets.wire import PreparedFrame
 
 SERVER_VERSION: Final = metadata.version("market-data-platform")
 FORBIDDEN: Final = "this user, or this token, may not see the feed"
-CLOSED_BY: Final = {LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED, LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN}
-
-_log = RateLimitedLog(get_logger(__name__))
 
 
 class WidgetConsumer(WidgetConnection):
     """One connection of version 2. The scope must contain the `Viewer`, which the site's entrance adds."""
+
+    _version: Dialogue2
 
     # --- The socket's events --------------------------------------------------------------------------------
 
@@ -60,7 +59,6 @@ class WidgetConsumer(WidgetConnection):
             await self._refuse("subprotocol", f"accepted is {', '.join(SUBPROTOCOLS)}, offered was {offered}")
             return
         await self.accept(version.subprotocol)
-        self._dialogue = version
         self._open(version)
         if self._enter(viewer):
             self._welcome(viewer)
@@ -72,7 +70,7 @@ class WidgetConsumer(WidgetConnection):
 
     def _receive_payload(self, payload: str | bytes) -> None:
         try:
-            self._handle(self._dialogue.parse(payload))
+            self._handle(self._version.parse(payload))
         except ProtocolError as error:
             self._reject(error.code, str(error))
             if error.code is ErrorCode.TOO_LARGE:

@@ -119,6 +119,15 @@ async def test_one_who_floods_is_cut_and_others_are_not_affected(by_sink: bool) 
     await door.rig.hub.stop()
 
 
+async def test_the_bytes_of_messages_are_counted_and_not_their_characters() -> None:
+    door = Door(WidgetLimits(message_bytes_per_second=70_000, message_burst_seconds=1))
+    async with door.client(MemorySink()) as client:
+        for _ in range(4):  # 60,000 characters in all, of three bytes each
+            await client.send_to(text_data="€" * 15_000)
+        assert await close_code(client) == 4430
+    await door.rig.hub.stop()
+
+
 @pytest.mark.parametrize("kind", ["subscribe", "unsubscribe", "resync"])
 async def test_one_whose_messages_name_feeds_without_end_is_cut_whatever_the_answer(
     door: Door, kind: str

@@ -28,6 +28,13 @@ def epoch_text(epoch: int, columns: tuple[str, ...]) -> str:
     return f"{epoch}.{zlib.crc32(','.join(columns).encode()):08x}"
 
 
+EARLY_INTERVALS: Final = 2
+"""So far ahead of its schedule an emission may be. A feed that is opened may emit twice between two ticks."""
+CATCHING_UP: Final = 0.98
+"""Of its interval, what an early emission costs. Otherwise ticks at the feed's rate would never make up for a
+delay, such as that after the extra emissions of a reconnection to the cache."""
+
+
 class FeedPace:
     """Lets the stream of a feed emit at most `hz` times a second, on average.
 
@@ -39,7 +46,11 @@ class FeedPace:
     def __init__(self, feed: Feed, clock: Clock) -> None:
         self._clock = clock
         self._interval_ns: Final = round(NS_PER_SECOND / feed.hz)
-        self._ticks: Final = AveragePace(1 / feed.hz, clock) if feed.hz >= feed.tick_hz else None
+        self._ticks = None
+        if feed.hz >= feed.tick_hz:
+            self._ticks = AveragePace(
+                1 / feed.hz, clock, early_intervals=EARLY_INTERVALS, early_cost=CATCHING_UP
+            )
         self._interval = -1
 
     def note_emission(self) -> None:

@@ -15,7 +15,7 @@ def test_the_rate_holds_on_average_however_fast_the_ticks_come(spacing: float) -
             pace.note()
             count += 1
         clock.advance(spacing)
-    assert count == pytest.approx(10 / max(spacing, 0.25), abs=4)
+    assert count == pytest.approx(10 / max(spacing, 0.25), abs=2)
 
 
 def test_a_late_tick_is_made_up_for_and_no_further_one_waits() -> None:
@@ -28,13 +28,11 @@ def test_a_late_tick_is_made_up_for_and_no_further_one_waits() -> None:
     assert waits == [0.0] * 5
 
 
-def test_a_long_rest_allows_two_at_once_and_no_more() -> None:
+def test_a_long_rest_allows_no_burst() -> None:
     clock = ManualClock()
     pace = AveragePace(0.25, clock)
     pace.note()
     clock.advance(60)
     pace.note()
     pace.note()
-    assert pace.seconds_until_due() == 0
-    pace.note()
-    assert pace.seconds_until_due() == pytest.approx(0.25, rel=0.05)
+    assert pace.seconds_until_due() == pytest.approx(0.25)
