@@ -56,7 +56,7 @@ def listener_route() -> Row:
         "listener_route",
         best_rate(route, items=FRAMES * FRAME_EVENTS),
         bare_limit(frames),
-        budget=1_000_000,
+        budget=4_000_000,
         least_ratio=0.5,
         limit_is="bare split and header decode",
     )

@@ -38,7 +38,7 @@ from tests.bench.pipeline import cpu_of_tree
 from tests.bench.rows import Row, rate_row
 from tests.support.services import RabbitMQServer, Server, ValkeyServer
 
-BUDGET: Final = 600_000
+BUDGET: Final = 1_800_000
 SHARDS: Final = 2
 FRAMES: Final = 300
 SECONDS: Final = 4.0

@@ -45,19 +45,19 @@ def processor_aggregates() -> Row:
         QueueName.AGGREGATE,
         "A",
         [SecondAggregate, MinuteAggregate],
-        budget=700_000,
-        least_ratio=0.3,
+        budget=1_200_000,
+        least_ratio=0.6,
     )
 
 
 def processor_trades() -> Row:
     """The same for trades."""
-    return _processor_row("processor_trades", QueueName.TRADES, "T", [Trade], budget=500_000)
+    return _processor_row("processor_trades", QueueName.TRADES, "T", [Trade], budget=1_000_000)
 
 
 def processor_quotes() -> Row:
     """The same for quotes."""
-    return _processor_row("processor_quotes", QueueName.QUOTES, "Q", [Quote], budget=1_000_000)
+    return _processor_row("processor_quotes", QueueName.QUOTES, "Q", [Quote], budget=2_000_000)
 
 
 def _processor_row(
