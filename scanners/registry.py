@@ -4,18 +4,16 @@ The other functions collect what the analyzers declare: the schema, the columns 
 streams.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from marketdata.codec import EventMatrix
 from marketdata.reference.columns import REFERENCE
 from marketdata.schema import ColumnInfo, Owner, Schema, SchemaError, Unit, assemble, checked_columns, names
 from marketdata.transport.queues import QueueName
 from scanners.analysis import bars
-from scanners.analysis.contract import Analyzer
-from scanners.analysis.vectors import Instants
+from scanners.analysis.contract import Analyzer, EventTime
 from scanners.analyzers import daily_range, halts, leaderboard, quotes, trades
 
 
@@ -23,14 +21,25 @@ class Route(msgspec.Struct, frozen=True):
     """How the events of one queue are processed.
 
     `columns` are the fields to decode, by their names in `marketdata.events`: the provider's decoder returns
-    one array for each. `event_times_ms` returns the time of each event from these arrays (epoch
-    milliseconds). `analyzers` process the decoded events, in this order.
+    one array for each. `time` says which of them has the time of each event. `analyzers` process the decoded
+    events, in this order.
+
+    Raises:
+        SchemaError: the column of the time is not one of the columns.
     """
 
     queue: QueueName
     columns: tuple[str, ...]
-    event_times_ms: Callable[[EventMatrix], Instants]
+    time: EventTime
     analyzers: tuple[Analyzer, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is not read."""
+        if self.time.column not in self.columns:
+            raise SchemaError(
+                f"events of {self.queue} have their time in {self.time.column!r}; "
+                f"expected: one of the columns {', '.join(self.columns)}"
+            )
 
 
 RECEIVED: Final = ColumnInfo(
@@ -49,12 +58,12 @@ def routes() -> Sequence[Route]:
         Route(
             QueueName.AGGREGATE,
             bars.EVENT_COLUMNS,
-            bars.event_times_ms,
+            bars.EVENT_TIME,
             (leaderboard.LeaderboardAnalyzer(), daily_range.DailyRangeAnalyzer()),
         ),
-        Route(QueueName.TRADES, trades.EVENT_COLUMNS, trades.event_times_ms, (trades.TradesAnalyzer(),)),
-        Route(QueueName.QUOTES, quotes.EVENT_COLUMNS, quotes.event_times_ms, (quotes.QuotesAnalyzer(),)),
-        Route(QueueName.HALTS, halts.EVENT_COLUMNS, halts.event_times_ms, (halts.HaltsAnalyzer(),)),
+        Route(QueueName.TRADES, trades.EVENT_COLUMNS, trades.EVENT_TIME, (trades.TradesAnalyzer(),)),
+        Route(QueueName.QUOTES, quotes.EVENT_COLUMNS, quotes.EVENT_TIME, (quotes.QuotesAnalyzer(),)),
+        Route(QueueName.HALTS, halts.EVENT_COLUMNS, halts.EVENT_TIME, (halts.HaltsAnalyzer(),)),
     )
 
 

@@ -3,10 +3,9 @@
 from typing import Final
 
 from marketdata import events
-from marketdata.codec import EventMatrix
 from marketdata.schema import ColumnInfo, Unit
 from marketdata.schema.boards import ALL_BOARDS, PRICE_BOARDS, at
-from scanners.analysis.vectors import Instants, whole_numbers
+from scanners.analysis.contract import EventTime
 
 START_TIMESTAMP: Final = ColumnInfo(
     "start_timestamp",
@@ -125,7 +124,5 @@ OFFICIAL_OPEN, VOLUME, ACCUMULATED_VOLUME, OPEN, CLOSE, HIGH, LOW, START, END = 
     ),
 )
 
-
-def event_times_ms(bars: EventMatrix) -> Instants:
-    """The time of each bar: its last millisecond, so that no bar is in the next session."""
-    return whole_numbers(bars[END]) - 1
+EVENT_TIME: Final = EventTime("end_timestamp", offset_ms=-1)
+"""The time of a bar: its last millisecond, so that no bar is in the next session."""

@@ -35,6 +35,13 @@ class MarketPhase(msgspec.Struct, frozen=True):
         return self.day.regular_open_ms if self.regular_session_reached else self.day.day_start_ms
 
 
+class EventTime(msgspec.Struct, frozen=True):
+    """Where the time of an event is: `offset_ms` after the time in its column `column` (epoch ms)."""
+
+    column: str
+    offset_ms: int = 0
+
+
 class EventGroup(msgspec.Struct, frozen=True):
     """Events of one queue and of the current trading day, in the order of their arrival; at least one.
 

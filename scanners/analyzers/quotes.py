@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 
 from marketdata import events
-from marketdata.codec import EventMatrix
 from marketdata.schema import ColumnInfo, Unit, names
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
-from scanners.analysis.vectors import Instants, newest_per_row, quotient, whole_numbers
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, EventTime, MarketPhase
+from scanners.analysis.vectors import newest_per_row, quotient
 from scanners.rows import Rows
 from scanners.table import MarketTable
 
@@ -93,9 +92,8 @@ EVENT_COLUMNS: Final = events.QUOTE_COLUMNS
 _BID_PRICE, _BID_SIZE, _ASK_PRICE, _ASK_SIZE, _TIMESTAMP, _SEQUENCE_NUMBER = range(len(EVENT_COLUMNS))
 
 
-def event_times_ms(quotes: EventMatrix) -> Instants:
-    """The time of each quote, by the clock of the securities information processor."""
-    return whole_numbers(quotes[_TIMESTAMP])
+EVENT_TIME: Final = EventTime("timestamp")
+"""The time of each quote, by the clock of the securities information processor."""
 
 
 class QuotesAnalyzer(Analyzer):

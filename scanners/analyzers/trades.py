@@ -18,7 +18,7 @@ from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, SymbolList, Unit, names
 from marketdata.schema.boards import TOP_TRADES, at
 from marketdata.tapes import records_of
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, EventTime, MarketPhase
 from scanners.analysis.vectors import Instants, newest_per_row, whole_numbers
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -164,9 +164,8 @@ _NOT_LAST, _EXTENDED_HOURS, _NOT_IN_VOLUME = map(int, TradeRule)
 _PRICE, _SIZE, _TIMESTAMP, _SEQUENCE_NUMBER, _FRACTIONAL_SIZE, _RULES, _IDENTITY = range(len(EVENT_COLUMNS))
 
 
-def event_times_ms(trades: EventMatrix) -> Instants:
-    """The time of each report of a trade, by the clock of the securities information processor."""
-    return whole_numbers(trades[_TIMESTAMP])
+EVENT_TIME: Final = EventTime("timestamp")
+"""The time of each report of a trade, by the clock of the securities information processor."""
 
 
 class TradesAnalyzer(Analyzer):

@@ -143,7 +143,7 @@ class ShardProcessor:
         if events is None or not len(events.symbols):
             return
         values, symbols = events.values, events.symbols
-        times_ms = route.event_times_ms(values)
+        times_ms = values[route.columns.index(route.time.column)].astype(np.int64) + route.time.offset_ms
         received_ns = np.repeat([batch.received_ns for batch in batches], events.counts)
         advance = self._advance(times_ms, events, batches, now)
         outcome.corrections += advance.corrected

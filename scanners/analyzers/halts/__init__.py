@@ -4,6 +4,6 @@
 """
 
 from scanners.analyzers.halts.analyzer import HaltsAnalyzer
-from scanners.analyzers.halts.messages import EVENT_COLUMNS, event_times_ms
+from scanners.analyzers.halts.messages import EVENT_COLUMNS, EVENT_TIME
 
-__all__ = ["EVENT_COLUMNS", "HaltsAnalyzer", "event_times_ms"]
+__all__ = ["EVENT_COLUMNS", "EVENT_TIME", "HaltsAnalyzer"]

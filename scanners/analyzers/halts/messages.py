@@ -11,13 +11,16 @@ from marketdata.events import HaltSign
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
 from marketdata.units import NS_PER_MS
-from scanners.analysis.vectors import Instants, whole_numbers
+from scanners.analysis.contract import EventTime
 
 BANDS, TRADING, RESUMED, HALTED = range(4)
 """The meaning of a message: only bands; bands that prove trading; trading again; halted."""
 
 EVENT_COLUMNS: Final = events.PRICE_BAND_COLUMNS
 """The columns of a message that `EventGroup.values` has, in order."""
+
+EVENT_TIME: Final = EventTime("timestamp")
+"""The time of a message."""
 
 HIGH, LOW, TIME_MS, NANOSECONDS, SEQUENCE_NUMBER, SIGNS = range(len(EVENT_COLUMNS))
 
@@ -30,11 +33,6 @@ STATE: Final = ("newest_ns", "halt_ns", "halt_sequence_number", "trading_ns", "t
 NEWEST_NS, HALT_NS, HALT_SEQUENCE, TRADING_NS, TRADING_SEQUENCE = range(len(STATE))
 
 _SAYS_HALTED, _SAYS_RESUMED, _SAYS_TRADING = map(int, HaltSign)
-
-
-def event_times_ms(messages: EventMatrix) -> Instants:
-    """The time of each message."""
-    return whole_numbers(messages[TIME_MS])
 
 
 def times_of_day_ns(messages: EventMatrix, day: TradingDay) -> Column:

@@ -74,7 +74,7 @@ def new_routes() -> Sequence[Route]:
     route = Route(
         aggregates.queue,
         aggregates.columns,
-        aggregates.event_times_ms,
+        aggregates.time,
         (*aggregates.analyzers, BusiestBar()),
     )
     return (route, *others)

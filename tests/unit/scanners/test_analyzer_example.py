@@ -16,7 +16,7 @@ from marketdata.payloads import RowBlock
 from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
-from scanners.analysis.bars import EVENT_COLUMNS, event_times_ms
+from scanners.analysis.bars import EVENT_COLUMNS, EVENT_TIME
 from scanners.analysis.contract import Analyzer
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import ShardProcessor
@@ -45,7 +45,7 @@ make_analyzer: Final[MakeAnalyzer] = SHOWN["LargestBarAnalyzer"]
 
 def new_shard(epoch: int) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), make_analyzer())
-    route = Route(QueueName.AGGREGATE, EVENT_COLUMNS, event_times_ms, analyzers)
+    route = Route(QueueName.AGGREGATE, EVENT_COLUMNS, EVENT_TIME, analyzers)
     return ShardProcessor(0, routes=[route], calendar=CALENDAR, epoch=epoch)
 
 

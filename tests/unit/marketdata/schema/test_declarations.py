@@ -23,7 +23,7 @@ from marketdata.schema import (
 from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS, TOP_VOLUME, at
 from marketdata.schema.export import decode_schema, encode_schema
 from marketdata.transport.queues import QueueName
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import Analyzer, Emission, EventGroup, EventTime, MarketPhase
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, owners, routes, schema, table_columns
 from scanners.table import MarketTable
@@ -260,9 +260,15 @@ def test_an_analyzer_that_writes_what_it_does_not_declare_is_refused() -> None:
             return ()
 
     quotes = routes()[2]
-    wrong = Route(quotes.queue, quotes.columns, quotes.event_times_ms, (Careless(),))
+    wrong = Route(quotes.queue, quotes.columns, quotes.time, (Careless(),))
     with pytest.raises(SchemaError, match="'careless' writes close together"):
         table_columns([wrong])
+
+
+def test_a_route_whose_events_have_no_time_is_refused() -> None:
+    quotes = routes()[2]
+    with pytest.raises(SchemaError, match="their time in 'sent_at'; expected: one of the columns bid_price,"):
+        Route(quotes.queue, quotes.columns, EventTime("sent_at"), quotes.analyzers)
 
 
 def test_the_lines_of_a_stream_hold_the_columns_that_it_declares() -> None:

@@ -12,7 +12,7 @@ from marketdata.payloads import decode_row_block, encode_row_block
 from marketdata.schema import Stream
 from marketdata.store.shard_state import Checkpoint
 from marketdata.transport.queues import QueueName
-from scanners.analysis.bars import EVENT_COLUMNS, VOLUME, event_times_ms
+from scanners.analysis.bars import EVENT_COLUMNS, EVENT_TIME, VOLUME
 from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import ShardProcessor
@@ -56,7 +56,7 @@ class HighestVolume(Analyzer):
 
 def shard(epoch: int = 1, *, show_test_issues: bool = False) -> ShardProcessor:
     analyzers = (LeaderboardAnalyzer(), HighestVolume())
-    route = Route(QueueName.AGGREGATE, EVENT_COLUMNS, event_times_ms, analyzers)
+    route = Route(QueueName.AGGREGATE, EVENT_COLUMNS, EVENT_TIME, analyzers)
     return ShardProcessor(
         0, routes=[route], calendar=CALENDAR, epoch=epoch, show_test_issues=show_test_issues
     )
