@@ -31,7 +31,7 @@ class Process:
 
     def __init__(self, demo: Demo, log_path: Path) -> None:
         self.port = free_port()
-        self.settings: dict[str, str] = {}
+        self.settings = {"LOG_LEVEL": "DEBUG"}
         self._demo = demo
         self._log_path = log_path
         self._running: subprocess.Popen[bytes] | None = None
@@ -43,7 +43,7 @@ class Process:
 
     def start(self, *program: str) -> None:
         """Start `run_web` of `manage.py` or of another program, and wait until it serves."""
-        own = self._demo.command("run_web", "--port", str(self.port), "--access-log")
+        own = self._demo.command("run_web", "--port", str(self.port))
         shell, arguments = own[:5], own[5:]
         settings = [f"{name}={value}" for name, value in self.settings.items()]
         command = [*shell[:4], "env", *settings, shell[4], *(program or arguments[:1]), *arguments[1:]]
@@ -162,6 +162,7 @@ def test_boards_are_live_over_a_socket_that_gets_the_token_and_no_cookie(
     for place in (hosts.pages.log, hosts.sockets.log, kept):
         assert "mdp.token" not in place
         assert token.removeprefix("mdp.token.") not in place
+    assert "[debug" in hosts.sockets.log  # so all that a library would say of a handshake is there
 
 
 def test_a_page_may_connect_to_its_site_and_its_socket_and_nowhere_else(
