@@ -148,6 +148,16 @@ def _unreadable_lists() -> Iterator[checks.CheckMessage]:
 
 
 @checks.register(TAG)
+def check_socket_address(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Check that browsers will open the WebSocket: a page over HTTPS may not open one without TLS."""
+    del app_configs
+    if not (settings.SITE_URL.startswith("https:") and settings.WDS_URL.startswith("ws:")):
+        return []
+    problem = f"is {settings.WDS_URL!r}, which browsers refuse to a page of SITE_URL ({settings.SITE_URL})"
+    return [_error(12, "WDS_URL", problem, "a wss:// address")]
+
+
+@checks.register(TAG)
 def check_production(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
     """In production, check for settings that are safe only on a developer's machine."""
     del app_configs

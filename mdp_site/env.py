@@ -28,6 +28,11 @@ from marketdata.runtime.settings import (
 
 _Value = TypeVar("_Value")
 
+# What can be written in a content security policy, whose sources have no IPv6 addresses (CSP level 3, 2.3.1).
+_HOST_AND_PATH: Final = re.compile(
+    r"[^:/?#]+://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~-]+)+/?"
+)
+
 _REDIS_ACCEPTED: Final = {
     **{
         scheme: f"{scheme}://host:port/number with a whole number, such as 0"
@@ -172,6 +177,27 @@ class Environment:
             return raw
 
         return self._read(name, default, parse)
+
+    def websocket_url(self, name: str) -> str:
+        """The address of a WebSocket: `ws://` or `wss://`, a host name and a path; empty if absent.
+
+        A page gets it, and its content security policy names it. Errors do not contain the value.
+        """
+        accepted = "accepted: ws:// or wss://, a host name and a path, such as wss://feeds.example.com/ws/"
+        raw = self.url(name, schemes=("ws", "wss"))
+        for wrong, part in (
+            ("@" in urlsplit(raw).netloc, "a user"),
+            ("?" in raw, "a query"),
+            ("#" in raw, "a fragment"),
+        ):
+            if wrong:
+                raise ConfigurationError(f"{name} has {part}, which is not valid; {accepted}")
+        if raw and not _HOST_AND_PATH.fullmatch(raw):
+            raise ConfigurationError(
+                f"{name} has no host name or no path, or other characters in them than ASCII letters, digits "
+                f"and . - _ ~; {accepted}"
+            )
+        return raw
 
     def path(self, name: str, default: Path) -> Path:
         """An absolute path of a file or directory. `~` is the home directory."""

@@ -33,6 +33,7 @@ PRODUCTION = MDP_DEPLOYMENT == "production"
 DEBUG = env.boolean("DEBUG", default=False)
 STATE_DIR = env.path("STATE_DIR", BASE_DIR / "var")
 SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
+WDS_URL = env.websocket_url("WDS_URL")
 
 SECRET_KEY = env.secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
@@ -317,7 +318,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "style-src": [SELF, NONCE, *_vite_origins],
         "img-src": [SELF, "data:"],
         "font-src": [SELF, "data:"],
-        "connect-src": [SELF, *_vite_origins],
+        "connect-src": [SELF, *([WDS_URL] if WDS_URL else []), *_vite_origins],
         "object-src": ["'none'"],
         "base-uri": [SELF],
         "frame-ancestors": ["'none'"],

@@ -8,6 +8,7 @@ from django.urls import include, path
 from mdp_site import health
 from mdp_site.accounts.guards import requires
 from mdp_site.accounts.roles import Right
+from mdp_site.accounts.session_pages import page_token_subprotocol
 from widgets.views import asyncapi, dashboard
 
 
@@ -24,5 +25,10 @@ urlpatterns = [
     path("accounts/", include("mdp_site.accounts.urls")),
     path("admin/", admin.site.urls),
     path("asyncapi.json", requires(Right.OWN_ACCOUNT)(asyncapi), name="asyncapi"),
-    path("", requires(Right.MARKET_DATA)(dashboard), name="dashboard"),
+    path(
+        "",
+        requires(Right.MARKET_DATA)(dashboard),
+        {"subprotocol_of": page_token_subprotocol},
+        name="dashboard",
+    ),
 ]

@@ -1,9 +1,9 @@
-"""The short-lived token with which a page opens its WebSocket where the session cookie does not reach.
+"""The short-lived token with which a page opens its WebSocket, also where the session cookie does not reach.
 
-That is the case where the socket has another host name than the page, or the page is in a frame of another
-site. The token names a user and a row of the list of sessions, and is signed with the site's secret key. It
-does not contain the session key, which scripts of a page must not see. It is valid for `LIFETIME_SECONDS`,
-and not longer than its session. It only opens connections; these last as long as the session.
+The cookie does not reach a socket that has another host name than the page (`WDS_URL`). The token names a
+user and a row of the list of sessions, and is signed with the site's secret key. It does not contain the
+session key, which scripts of a page must not see. It is valid for `LIFETIME_SECONDS`, and not longer than its
+session. Until then it can be used again. It only opens connections; these last as long as the session.
 
 The page sends it as a subprotocol: `new WebSocket(url, ["mdp.v2", "mdp.token.<token>"])`. So the handshake is
 refused before a socket exists, and the token is not in a URL, which servers and proxies log. The entrance

@@ -1,9 +1,10 @@
-"""The page on which users end their other sessions, and the endpoint for the tokens of their pages."""
+"""The page on which users end their other sessions, and the tokens with which pages open their WebSockets."""
 
 from typing import Any, cast
 
 from allauth.usersessions.models import UserSession
 from allauth.usersessions.views import ListUserSessionsView
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -13,6 +14,10 @@ from mdp_site.accounts.journal import note_session_ended
 from mdp_site.accounts.page_tokens import LIFETIME_SECONDS, SUBPROTOCOL_PREFIX, make_page_token
 from mdp_site.accounts.roles import Right
 from mdp_site.accounts.sessions import list_session
+
+
+class SessionEnded(PermissionDenied):
+    """The login session ended while its request was answered."""
 
 
 class SessionsPage(ListUserSessionsView):  # type: ignore[misc]  # allauth has no types
@@ -30,15 +35,27 @@ class SessionsPage(ListUserSessionsView):  # type: ignore[misc]  # allauth has n
 
 @require_safe
 @requires(Right.MARKET_DATA)
-def socket_token(request: HttpRequest) -> JsonResponse:
+def socket_token(request: HttpRequest) -> HttpResponse:
     """A page token for this session, as JSON: `subprotocol` to offer, and `expires_in_seconds`.
 
+    A page requests it before each connection but the first. A visitor who is not logged in is redirected to
+    the login, as from every page.
+    """
+    try:
+        subprotocol = page_token_subprotocol(request)
+    except SessionEnded:
+        return redirect_to_login(request.path)
+    return JsonResponse({"subprotocol": subprotocol, "expires_in_seconds": LIFETIME_SECONDS})
+
+
+def page_token_subprotocol(request: HttpRequest) -> str:
+    """The subprotocol with a new page token for the session of this request.
+
     Raises:
-        PermissionDenied: the session is no longer in the list, so it is about to end.
+        SessionEnded: the session is no longer in the list, so it is about to end.
     """
     list_session(request)  # a token names the row of its session
     row = UserSession.objects.filter(session_key=request.session.session_key).first()
     if row is None:
-        raise PermissionDenied
-    token = make_page_token(row.user_id, row.pk)
-    return JsonResponse({"subprotocol": SUBPROTOCOL_PREFIX + token, "expires_in_seconds": LIFETIME_SECONDS})
+        raise SessionEnded
+    return SUBPROTOCOL_PREFIX + make_page_token(row.user_id, row.pk)

@@ -129,6 +129,59 @@ def test_a_password_that_breaks_an_address_is_named_by_what_to_write_instead(pas
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("", "ws://127.0.0.1:8001/ws/", "wss://feeds.example.com/ws/", "WSS://Feeds.example.com:443/ws"),
+        *("wss://localhost/a/b_c/~d.e-f/ws/", "wss://xn--strae-oqa.example/ws/"),
+    ],
+)
+def test_the_address_of_a_websocket_is_taken(raw: str) -> None:
+    assert Environment({"WDS_URL": raw}).websocket_url("WDS_URL") == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "wrong"),
+    [
+        ("https://feeds.example.com/ws/", "has the scheme 'https'"),
+        ("feeds.example.com/ws/", "has the scheme ''"),
+        ("wss://ann:hunter2@feeds.example.com/ws/", "has a user"),
+        ("wss://@feeds.example.com/ws/", "has a user"),
+        ("wss://feeds.example.com/ws/?token=hunter2", "has a query"),
+        ("wss://feeds.example.com/ws/?", "has a query"),
+        ("wss://feeds.example.com/ws/#hunter2", "has a fragment"),
+        ("wss://feeds.example.com/ws/#", "has a fragment"),
+        ("wss://feeds.example.com", "has no host name or no path"),
+        ("wss://feeds.example.com/", "has no host name or no path"),
+        ("wss:///ws/", "has no host name or no path"),
+        ("wss:ws/", "has no host name or no path"),
+        ("wss://[::1]/ws/", "has no host name or no path"),
+        ("wss://*.example.com/ws/", "or other characters"),
+        ("wss://straße.example/ws/", "or other characters"),
+        ("wss://feeds.example.com/ws/; script-src *", "or other characters"),
+        ("wss://feeds.example.com/ws/,x", "or other characters"),
+        ("wss://feeds.example.com//ws/", "or other characters"),
+        ("wss://feeds.example.com:70000/ws/", "cannot be read as an address"),
+    ],
+)
+def test_an_address_that_no_page_could_use_is_refused_and_its_fault_named(raw: str, wrong: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Environment({"WDS_URL": raw}).websocket_url("WDS_URL")
+    assert str(caught.value).startswith("WDS_URL ")
+    assert wrong in str(caught.value)
+    assert "accepted: ws://" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text(alphabet="wsWS:/.@?#;,' *-_~ab0[]\t\n", max_size=30))
+def test_any_address_of_a_websocket_is_one_source_of_a_policy_or_a_configuration_error(rest: str) -> None:
+    try:
+        value = Environment({"WDS_URL": f"wss://{rest}"}).websocket_url("WDS_URL")
+    except ConfigurationError:
+        return
+    assert not set(value) & set(" ;,'*@?#\t\n")
+
+
 def test_files_are_private_from_their_creation(tmp_path: Path) -> None:
     file = private_file(tmp_path / "state" / "db.sqlite3")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -50,6 +50,7 @@ def test_the_defaults_are_fine(found: Callable[..., list[checks.CheckMessage]]) 
 
 def test_a_complete_production_configuration_is_fine(found: Callable[..., list[checks.CheckMessage]]) -> None:
     assert found(**PRODUCTION) == []
+    assert found(**PRODUCTION | {"WDS_URL": "wss://feeds.example.com/ws/"}) == []
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,7 @@ def test_a_complete_production_configuration_is_fine(found: Callable[..., list[c
         ("DEBUG", PRODUCTION | {"DEBUG": True}, "off"),
         ("SECRET_KEY", PRODUCTION | {"SECRET_KEY": "short"}, "50 or more random characters"),
         ("SITE_URL", PRODUCTION | {"SITE_URL": "http://scanner.example.com"}, "https://"),
+        ("WDS_URL", PRODUCTION | {"WDS_URL": "ws://feeds.example.com/ws/"}, "a wss:// address"),
         ("ALLOWED_HOSTS", PRODUCTION | {"ALLOWED_HOSTS": ["*"]}, "the names under which the site is reached"),
         ("OIDC_SERVER_URL", PRODUCTION | {"OIDC_SERVER_URL": "http://login.example.com"}, "https://"),
         (

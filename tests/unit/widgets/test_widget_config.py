@@ -3,6 +3,7 @@
 import json
 
 from django.template.loader import render_to_string
+from pytest_django import Settings
 
 from marketdata.schema import BOARDS
 from marketdata.schema.stored import SCHEMA
@@ -11,14 +12,20 @@ from widgets.views import widget_config
 
 
 def dashboard() -> str:
-    return render_to_string("dashboard.html", {"mdp_config": widget_config(), "boards": BOARDS})
+    return render_to_string("dashboard.html", {"mdp_config": widget_config("mdp.token.x"), "boards": BOARDS})
 
 
 def test_the_widgets_are_told_the_socket_and_the_states_of_the_data() -> None:
-    config = json.loads(json.dumps(widget_config()))
-    assert config["wsPath"] == "/ws/"
+    config = json.loads(json.dumps(widget_config("mdp.token.x")))
+    assert config["socketUrl"] == "/ws/"
+    assert (config["pageToken"], config["pageTokenUrl"]) == ("mdp.token.x", "/accounts/socket-token/")
     assert set(config["states"]) == {state.value for state in STATES}
     assert all(state["label"] and state["meaning"] for state in config["states"].values())
+
+
+def test_the_widgets_are_told_the_socket_of_another_host(settings: Settings) -> None:
+    settings.WDS_URL = "wss://feeds.example.com/ws/"
+    assert widget_config("mdp.token.x")["socketUrl"] == "wss://feeds.example.com/ws/"
 
 
 def test_the_dashboard_has_a_widget_for_every_board_under_its_label_and_for_every_alert() -> None:

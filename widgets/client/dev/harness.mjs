@@ -43,6 +43,7 @@ const server = createServer(async (request, response) => {
   const path = normalize(new URL(request.url, "http://harness").pathname);
   if (path.startsWith("/control/")) return void response.end(control(...path.split("/").slice(2)));
   if (path === "/") return void sendPage(response);
+  if (path === "/socket-token/") return void response.end('{"subprotocol":"mdp.token.renewed"}');
   try {
     const body = await readFile(join(staticRoot, path.replace("/static/widgets/", "/")));
     response.setHeader("Content-Type", TYPES[extname(path)] ?? "application/octet-stream");

@@ -2,9 +2,15 @@
 import type { StateText, StateTexts } from "./socket/connection-report";
 import { FeedClient } from "./socket/feed-client";
 import { SUBPROTOCOL } from "./socket/messages";
+import { isPageToken, type PageToken, PageTokens } from "./socket/page-token";
 
 export interface PageConfig {
-  readonly wsPath: string;
+  /** The address of the socket; a path if it has the origin of the page. */
+  readonly socketUrl: string;
+  /** The page token of the first connection. */
+  readonly pageToken: PageToken;
+  /** Where the page gets the next page token. */
+  readonly pageTokenUrl: string;
   /** The texts of the states of the data, by their names in the server's `status`. */
   readonly states: StateTexts;
 }
@@ -40,12 +46,13 @@ export class Selection {
 export function readPageConfig(page: Document): PageConfig {
   const source = page.getElementById("mdp-config");
   if (source === null) throw new Error("The page has no element #mdp-config");
-  const config = JSON.parse(source.textContent ?? "") as {
-    wsPath?: unknown;
-    states?: Record<string, StateText>;
-  };
-  if (typeof config.wsPath !== "string") throw new Error("#mdp-config: wsPath must be a string");
-  return { wsPath: config.wsPath, states: new Map(Object.entries(config.states ?? {})) };
+  const { socketUrl, pageToken, pageTokenUrl, states } = JSON.parse(source.textContent ?? "") as {
+    [name in keyof PageConfig]?: unknown;
+  } & { states?: Record<string, StateText> };
+  if (typeof socketUrl !== "string") throw new Error("#mdp-config: socketUrl must be a string");
+  if (!isPageToken(pageToken)) throw new Error("#mdp-config: pageToken must be a subprotocol mdp.token.…");
+  if (typeof pageTokenUrl !== "string") throw new Error("#mdp-config: pageTokenUrl must be a string");
+  return { socketUrl, pageToken, pageTokenUrl, states: new Map(Object.entries(states ?? {})) };
 }
 
 /** The nonce with which the content security policy allows style elements at run time; empty without a policy. */
@@ -55,14 +62,15 @@ export function styleNonce(page: Document): string {
 
 /** The page's client, with the WebSocket, clock and animation frames of the browser. It connects when `start` is called. */
 export function createFeedClient(config: PageConfig): FeedClient {
-  const address = new URL(config.wsPath, location.href);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  const address = new URL(config.socketUrl, location.href);
+  address.protocol = address.protocol.replace("http", "ws"); // Browsers of 2023 accept no http: here.
+  const tokens = new PageTokens(config.pageToken, config.pageTokenUrl);
   const client = new FeedClient({
-    openSocket: () => new WebSocket(address, SUBPROTOCOL),
+    openSocket: (token) => new WebSocket(address, [SUBPROTOCOL, token]),
+    nextToken: () => tokens.next(),
     now: () => performance.now(),
     random: () => Math.random(),
     requestFrame: (callback) => requestAnimationFrame(callback),
-    sessionEnded: () => pageIsRefused(location.pathname),
   });
   addEventListener("online", () => client.retryNow());
   const pageShown = () => {
@@ -73,14 +81,4 @@ export function createFeedClient(config: PageConfig): FeedClient {
   document.addEventListener("visibilitychange", pageShown);
   client.setHidden(document.hidden);
   return client;
-}
-
-/** Whether the server now redirects the page to the login, or refuses it. False if the server is not reachable. */
-async function pageIsRefused(path: string): Promise<boolean> {
-  try {
-    const response = await fetch(path, { method: "HEAD", redirect: "manual", cache: "no-store" });
-    return response.type === "opaqueredirect" || response.status === 401 || response.status === 403;
-  } catch {
-    return false;
-  }
 }

@@ -154,6 +154,24 @@ def test_the_origin_of_site_url_is_trusted_where_it_was_given() -> None:
     assert printed.strip() == "['https://other.example', 'https://scanner.example.com']"
 
 
+@pytest.mark.parametrize(
+    ("address", "sources"),
+    [("", ["'self'"]), ("wss://feeds.example.com/ws/", ["'self'", "wss://feeds.example.com/ws/"])],
+)
+def test_a_page_may_connect_to_its_site_and_to_its_socket_and_to_nothing_else(
+    address: str, sources: list[str]
+) -> None:
+    program = (
+        "from django.conf import settings;"
+        "print(settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['connect-src'])"
+    )
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings", "WDS_URL": address}
+    printed = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == repr(sources)
+
+
 def test_the_user_of_the_demo_is_an_operator_by_its_group(tmp_path: Path) -> None:
     ports = Ports(8000, 8001, 9400, 6390, 9401, 4200, 4201, 4205)
     environment = build_environment({}, ports, {"CACHE_PASSWORD": "a"}, tmp_path)

@@ -71,6 +71,16 @@ def test_a_session_ended_from_elsewhere_is_announced(notices: Notices, user: Any
     assert notices(session.end) == [user.pk]
 
 
+def test_a_session_that_ends_while_its_page_is_answered_gets_no_token(user: Any) -> None:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.get("/")
+    UserSession.objects.all()._raw_delete(using="default")  # the list is read before the session itself ends
+    answer = client.get(reverse("socket_token"))
+    assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (302, "/accounts/login/")
+    assert client.get("/").status_code == 403
+
+
 def test_a_deactivation_is_announced(notices: Notices, user: Any) -> None:
     user.is_active = False
     assert notices(user.save) == [user.pk]

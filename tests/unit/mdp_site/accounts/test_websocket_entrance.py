@@ -294,6 +294,33 @@ async def test_a_token_is_valid_for_minutes_while_the_session_goes_on() -> None:
         assert (await come_in(await subprotocol_of(page)))["type"] == "websocket.accept"
 
 
+async def test_a_token_opens_connections_again_and_again_until_it_expires() -> None:
+    """It stands for its session, not for one connection: see docs/login.md."""
+    offered = await subprotocol_of(await page_of("ann"))
+    for _ in range(3):
+        assert (await come_in(offered))["type"] == "websocket.accept"
+
+
+async def test_the_dashboard_brings_the_token_of_its_first_connection() -> None:
+    page = await page_of("ann")
+    answered = await sync_to_async(page.get)("/")
+    told = re.search(r'"pageToken": "(mdp\.token\.[\w.-]+)"', answered.content.decode())
+    assert told is not None
+    message = await come_in(told[1])
+    assert message["subprotocol"] == f"ann by session {page.session.session_key}"
+    assert "no-store" in answered.headers["Cache-Control"]
+
+
+async def test_a_page_of_site_url_comes_in_at_another_host_by_its_token_alone(settings: Settings) -> None:
+    offered = await subprotocol_of(await page_of("ann"))
+    settings.CSRF_TRUSTED_ORIGINS = ["https://scanner.example.com"]  # as settings make it of SITE_URL
+    settings.ALLOWED_HOSTS = ["scanner.example.com"]
+    from_page = {"host": "feeds.example.com", "scheme": "wss", "origin": "https://scanner.example.com"}
+    assert (await come_in(offered, **from_page))["type"] == "websocket.accept"
+    assert (await come_in(**from_page))["status"] == 403
+    assert (await come_in(offered, **(from_page | {"origin": "https://feeds.example.com"})))["status"] == 403
+
+
 async def test_forged_tokens_are_refused() -> None:
     offered = await subprotocol_of(await page_of("ann"))
     content, _, signature = offered.removeprefix("mdp.token.").partition(".")

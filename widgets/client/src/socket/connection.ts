@@ -1,5 +1,6 @@
 /**
- * The connection to the server: it opens the socket, checks that it is alive, and reconnects or stops after a loss.
+ * The connection to the server: it opens the socket with a fresh page token, checks that it is alive, and reconnects or
+ * stops after a loss.
  *
  * It does not know feeds. `reconnect.ts` decides whether and when to reconnect.
  */
@@ -11,6 +12,7 @@ import {
   type Status,
   type Welcome,
 } from "./messages";
+import type { PageToken, Renewal } from "./page-token";
 import { ProtocolError, parseServerMessage } from "./parser";
 import {
   DEFAULT_RANGES,
@@ -18,7 +20,6 @@ import {
   endingOf,
   LOST_CODE,
   reconnectDelayMs,
-  SESSION_ENDED,
   STABLE_AFTER_MS,
 } from "./reconnect";
 
@@ -27,13 +28,13 @@ export type Socket = Pick<WebSocket, "readyState" | "send" | "close" | "onopen" 
 
 /** The functions of the browser that the connection uses. Tests pass their own. */
 export interface ConnectionEnvironment {
-  openSocket(): Socket;
+  openSocket(token: PageToken): Socket;
+  /** The token for the next connection. */
+  nextToken(): Promise<Renewal>;
   /** Milliseconds of a monotonic clock, because a wall clock can jump. */
   now(): number;
   /** In [0, 1). */
   random(): number;
-  /** Whether the login session has ended. Asked after a refused handshake, whose reason browsers do not show. */
-  sessionEnded(): Promise<boolean>;
 }
 
 export interface ConnectionHandlers {
@@ -48,6 +49,7 @@ const PING_EVERY_MS = 10_000;
 /** After this silence the connection counts as dead: the server sends a message at least every 5 s. */
 const DEAD_AFTER_MS = 20_000;
 const SOCKET_OPEN = 1;
+const LOST = endingOf(LOST_CODE, "");
 
 export class Connection {
   readonly #environment: ConnectionEnvironment;
@@ -106,12 +108,27 @@ export class Connection {
     this.#phase = "connecting";
     this.#retryAtMs = null;
     this.#status = null;
-    const socket = this.#environment.openSocket();
+    void this.#attempt();
+    this.#handlers.changed();
+  }
+
+  /**
+   * A browser does not show why a handshake was refused. The next attempt finds out: a login that has ended gets no
+   * further token.
+   */
+  async #attempt(): Promise<void> {
+    const renewal = await this.#environment.nextToken();
+    if (renewal === null) this.#ended(LOST);
+    else if ("ending" in renewal) this.#ended(renewal.ending);
+    else this.#open(renewal.token);
+  }
+
+  #open(token: PageToken): void {
+    const socket = this.#environment.openSocket(token);
     this.#socket = socket;
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
     socket.onclose = (event) => this.#closed(socket, endingOf(event.code, event.reason));
-    this.#handlers.changed();
   }
 
   /** Connects now instead of waiting for the next attempt. For the browser's `online` event. */
@@ -162,7 +179,7 @@ export class Connection {
     if (this.#environment.now() - (this.#lastMessageAtMs ?? 0) > DEAD_AFTER_MS) {
       // The close handshake of a half-open connection can take minutes, so it counts as lost now.
       socket.close();
-      this.#closed(socket, endingOf(LOST_CODE, ""));
+      this.#closed(socket, LOST);
       return;
     }
     this.#pingId += 1;
@@ -173,14 +190,16 @@ export class Connection {
     if (socket !== this.#socket) return;
     this.#socket = null;
     clearInterval(this.#pingTimer);
-    const wasOpen = this.#phase === "open";
-    const wasStable = wasOpen && this.#environment.now() - this.#openedAtMs >= STABLE_AFTER_MS;
+    this.#ended(ending);
+  }
+
+  /** The end of a connection, or of an attempt at one. */
+  #ended(ending: Ending): void {
+    const wasStable = this.#phase === "open" && this.#environment.now() - this.#openedAtMs >= STABLE_AFTER_MS;
     const attempt = wasStable ? 0 : this.#failedAttempts;
     this.#failedAttempts = attempt + 1;
-    const mayReturn = ending.action === "reconnect";
-    if (mayReturn) this.#scheduleRetry(attempt, ending.code);
+    if (ending.action === "reconnect") this.#scheduleRetry(attempt, ending.code);
     else this.#stop(ending);
-    if (!wasOpen && mayReturn) void this.#stopIfSessionEnded();
     this.#handlers.changed();
   }
 
@@ -199,15 +218,5 @@ export class Connection {
     this.#phase = "stopped";
     this.#ending = ending;
     this.#retryAtMs = null;
-  }
-
-  async #stopIfSessionEnded(): Promise<void> {
-    const ended = await this.#environment.sessionEnded();
-    if (!ended || this.#phase === "open" || this.#phase === "stopped") return;
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#stop(SESSION_ENDED);
-    socket?.close();
-    this.#handlers.changed();
   }
 }

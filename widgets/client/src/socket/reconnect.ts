@@ -13,8 +13,9 @@ export interface Ending {
   readonly words: string;
 }
 
-/** The end of a session, as the server would report it. */
+/** The end of a session, and of the right to market data, as the server reports them to an open connection. */
 export const SESSION_ENDED: Ending = { code: 4401, action: "log in again", words: "" };
+export const NO_RIGHT: Ending = { code: 4403, action: "stop", words: "" };
 /** A lost connection without a close frame. */
 export const LOST_CODE = 1006;
 

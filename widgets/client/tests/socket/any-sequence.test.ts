@@ -43,6 +43,7 @@ class Run {
   async start(): Promise<void> {
     this.client.subscribe(FEED, this.widget);
     this.client.start();
+    await this.browser.pass();
     this.server.connect(this.browser.socket);
     await this.browser.pass();
   }
@@ -64,6 +65,7 @@ class Run {
 
   async reconnect(): Promise<void> {
     this.client.retryNow();
+    await this.browser.pass();
     if (this.client.facts.phase === "connecting") this.server.connect(this.browser.socket);
     await this.browser.pass();
   }

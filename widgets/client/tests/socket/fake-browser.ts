@@ -1,8 +1,16 @@
-/** What the feed client needs from a browser, under the test's control: sockets, clock, chance, frames. */
+/** What the feed client needs from a browser, under the test's control: sockets, page tokens, clock, chance, frames. */
 import { vi } from "vitest";
 import type { Socket } from "../../src/socket/connection";
 import type { FeedClientEnvironment } from "../../src/socket/feed-client";
 import type { Wish } from "../../src/socket/messages";
+import type { PageToken, Renewal } from "../../src/socket/page-token";
+
+/** Where a page's configuration says that its socket is, and how it logs in there. */
+export const SOCKET = {
+  socketUrl: "/ws/",
+  pageToken: "mdp.token.first",
+  pageTokenUrl: "/accounts/socket-token/",
+};
 
 export class FakeSocket implements Socket {
   readyState: Socket["readyState"] = 0;
@@ -53,9 +61,14 @@ export class FakeSocket implements Socket {
 export class FakeBrowser implements FeedClientEnvironment {
   readonly sockets: FakeSocket[] = [];
   readonly #frames: (() => void)[] = [];
-  sessionIsOver = false;
+  /** The tokens with which sockets were opened, in order. */
+  readonly tokens: PageToken[] = [];
+  /** What the site says instead of giving the next token. */
+  instead: Exclude<Renewal, { token: PageToken }> | "a token" = "a token";
+  #tokensGiven = 0;
 
-  openSocket(): Socket {
+  openSocket(token: PageToken): Socket {
+    this.tokens.push(token);
     const socket = new FakeSocket();
     this.sockets.push(socket);
     return socket;
@@ -74,8 +87,10 @@ export class FakeBrowser implements FeedClientEnvironment {
     this.#frames.push(callback);
   }
 
-  async sessionEnded(): Promise<boolean> {
-    return this.sessionIsOver;
+  async nextToken(): Promise<Renewal> {
+    if (this.instead !== "a token") return this.instead;
+    this.#tokensGiven += 1;
+    return { token: `mdp.token.${this.#tokensGiven}` };
   }
 
   get socket(): FakeSocket {

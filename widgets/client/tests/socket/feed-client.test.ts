@@ -23,6 +23,7 @@ afterEach(() => {
 
 async function open(): Promise<void> {
   client.start();
+  await browser.pass();
   browser.socket.accept();
   await browser.pass();
 }
@@ -55,6 +56,7 @@ describe("subscriptions", () => {
     });
     browser.socket.lose(1006);
     client.retryNow();
+    await browser.pass();
     browser.socket.accept();
     expect(browser.socket.sent.map(({ feeds }) => feeds?.length)).toEqual([300, 150]);
   });
@@ -160,6 +162,7 @@ describe("the choice of columns and rate", () => {
     expect(recorder.errors).toEqual(["64 choices"]);
     browser.socket.lose(1006);
     client.retryNow();
+    await browser.pass();
     browser.socket.accept();
     expect(browser.socket.wishes()).toEqual([{ feed: FEED, hz: 1 }]);
   });

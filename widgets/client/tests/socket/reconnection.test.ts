@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FeedClient } from "../../src/socket/feed-client";
+import { NO_RIGHT, SESSION_ENDED } from "../../src/socket/reconnect";
 import { delta, FEED, resumed, snapshot } from "./builders";
 import { FakeBrowser } from "./fake-browser";
 import { Recorder } from "./recorder";
@@ -19,6 +20,7 @@ afterEach(() => {
 
 async function open(): Promise<void> {
   client.start();
+  await browser.pass();
   browser.socket.accept();
   await browser.pass();
 }
@@ -27,6 +29,7 @@ describe("a lost connection", () => {
   async function comeBack(code = 1006): Promise<void> {
     browser.socket.lose(code);
     client.retryNow();
+    await browser.pass();
     browser.socket.accept();
     await browser.pass();
   }
@@ -108,27 +111,32 @@ describe("a lost connection", () => {
     await open();
     browser.socket.lose(1012);
     client.retryNow();
+    await browser.pass();
     browser.socket.lose(1006);
     expect((client.facts.retryAtMs ?? 0) - performance.now()).toBe(15_500);
   });
 
   it("waits longer after each failure, also when the server accepts and closes at once", async () => {
     client.start();
+    await browser.pass();
     const waits: number[] = [];
     for (let attempt = 0; attempt < 4; attempt += 1) {
       browser.socket.accept();
       browser.socket.lose(1006);
       waits.push((client.facts.retryAtMs ?? 0) - performance.now());
       client.retryNow();
+      await browser.pass();
     }
     expect(waits.map(Math.round)).toEqual([2_625, 5_250, 10_500, 16_000]);
   });
 
   it("starts from the shortest wait after a connection that lasted", async () => {
     client.start();
+    await browser.pass();
     for (const code of [1006, 1006, 1006]) {
       browser.socket.lose(code);
       client.retryNow();
+      await browser.pass();
     }
     browser.socket.accept();
     await browser.pass(10_000);
@@ -162,17 +170,55 @@ describe("a lost connection", () => {
     expect(client.facts).toMatchObject({ phase: "stopped", ending: { code, action } });
   });
 
-  it("stops when the handshake is refused because the session is over", async () => {
-    browser.sessionIsOver = true;
+  it("has a new page token for each connection", async () => {
+    await open();
+    await comeBack();
+    await comeBack(1012);
+    expect(browser.tokens).toEqual(["mdp.token.1", "mdp.token.2", "mdp.token.3"]);
+  });
+
+  it.each([
+    ["the session is over", SESSION_ENDED],
+    ["the user may no longer see market data", NO_RIGHT],
+  ])("stops after a refused handshake when there is no further token because %s", async (_reason, ending) => {
     client.start();
+    await browser.pass();
+    browser.instead = { ending };
     browser.socket.lose(1006);
     await browser.pass(120_000);
     expect(browser.sockets).toHaveLength(1);
-    expect(client.facts).toMatchObject({ phase: "stopped", ending: { action: "log in again" } });
+    expect(client.facts).toMatchObject({ phase: "stopped", ending });
+  });
+
+  it("waits longer after each attempt at which nobody gives a token, and opens no socket without one", async () => {
+    await open();
+    browser.instead = null;
+    browser.socket.lose(1006);
+    const waits: number[] = [];
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      waits.push((client.facts.retryAtMs ?? 0) - performance.now());
+      client.retryNow();
+      await browser.pass();
+    }
+    expect(waits.map(Math.round)).toEqual([2_625, 5_250, 10_500]);
+    expect(browser.sockets).toHaveLength(1);
+    browser.instead = "a token";
+    client.retryNow();
+    await browser.pass();
+    expect(browser.sockets).toHaveLength(2);
+  });
+
+  it("asks for one token at a time, however often the network comes back", async () => {
+    await open();
+    browser.socket.lose(1006);
+    for (let time = 0; time < 3; time += 1) client.retryNow();
+    await browser.pass();
+    expect(browser.tokens).toEqual(["mdp.token.1", "mdp.token.2"]);
   });
 
   it("keeps trying when the handshake fails for another reason", async () => {
     client.start();
+    await browser.pass();
     browser.socket.lose(1006);
     await browser.pass(2_625);
     expect(browser.sockets).toHaveLength(2);
@@ -180,8 +226,10 @@ describe("a lost connection", () => {
 
   it("tries at once when the network is back", async () => {
     client.start();
+    await browser.pass();
     browser.socket.lose(1006);
     client.retryNow();
+    await browser.pass();
     expect(browser.sockets).toHaveLength(2);
     await browser.pass(2_625);
     expect(browser.sockets).toHaveLength(2);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type PageContext, Selection } from "../../src/page";
 import { FeedClient } from "../../src/socket/feed-client";
 import { AlertsElement } from "../../src/widgets/alerts";
-import { FakeBrowser } from "../socket/fake-browser";
+import { FakeBrowser, SOCKET } from "../socket/fake-browser";
 
 customElements.define("mdp-alerts", AlertsElement);
 
@@ -20,11 +20,12 @@ beforeEach(async () => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", states: new Map() },
+    config: { ...SOCKET, states: new Map() },
     client: new FeedClient(browser),
     selection: new Selection(),
   };
   context.client.start();
+  await browser.pass();
   browser.socket.accept();
   element = new AlertsElement();
   element.high = HIGHS;

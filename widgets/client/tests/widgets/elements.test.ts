@@ -7,7 +7,7 @@ import { FeedClient } from "../../src/socket/feed-client";
 import { bindThemeToggle } from "../../src/theme";
 import { ConnectionElement } from "../../src/widgets/connection";
 import { QuoteElement } from "../../src/widgets/quote";
-import { FakeBrowser } from "../socket/fake-browser";
+import { FakeBrowser, SOCKET } from "../socket/fake-browser";
 
 customElements.define("mdp-connection", ConnectionElement);
 customElements.define("mdp-quote", QuoteElement);
@@ -21,15 +21,16 @@ const STATES: StateTexts = new Map([
 let browser: FakeBrowser;
 let context: PageContext;
 
-beforeEach(() => {
+beforeEach(async () => {
   vi.useFakeTimers();
   browser = new FakeBrowser();
   context = {
-    config: { wsPath: "/ws/", states: STATES },
+    config: { ...SOCKET, states: STATES },
     client: new FeedClient(browser),
     selection: new Selection(),
   };
   context.client.start();
+  await browser.pass();
   browser.socket.accept();
 });
 
@@ -215,15 +216,12 @@ describe("the page", () => {
       document.body.innerHTML = `<script id="mdp-config" type="application/json">${config}</script>`;
       return document;
     };
-    const config = page(`{
-      "wsPath": "/ws/",
-      "states": {"quiet": {"label": "Quiet", "meaning": "Silent.", "alarm": "calm"}}
-    }`);
-    expect(readPageConfig(config)).toEqual({
-      wsPath: "/ws/",
-      states: new Map([["quiet", { label: "Quiet", meaning: "Silent.", alarm: "calm" }]]),
-    });
-    expect(() => readPageConfig(page('{"wsPath": 7}'))).toThrow("wsPath must be a string");
+    const states = { quiet: { label: "Quiet", meaning: "Silent.", alarm: "calm" } };
+    const written = (changes: object) => page(JSON.stringify({ ...SOCKET, states, ...changes }));
+    expect(readPageConfig(written({}))).toEqual({ ...SOCKET, states: new Map(Object.entries(states)) });
+    expect(() => readPageConfig(written({ socketUrl: 7 }))).toThrow("socketUrl must be a string");
+    expect(() => readPageConfig(written({ pageToken: "mdp.v2" }))).toThrow("pageToken must be a subprotocol");
+    expect(() => readPageConfig(written({ pageTokenUrl: null }))).toThrow("pageTokenUrl must be a string");
     document.body.replaceChildren();
     expect(() => readPageConfig(document)).toThrow("#mdp-config");
   });
