@@ -50,7 +50,8 @@ class ShardStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A shard of which a process is the owner, or was, or may become it.
 
     `owned_since_ms`: 0 unless it owns the shard. `taken`: how often it has taken it. `ticked_at_ms`: its
-    newest published tick; 0 before the first. `clock_failure`: why the times of the events cannot be right.
+    newest published tick; 0 before the first. `market_time_ms`: the market's own time in it.
+    `clock_failure`: why the times of the events cannot be right.
     """
 
     shard: int
@@ -59,6 +60,7 @@ class ShardStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ticks: int = 0
     ticked_at_ms: int = 0
     rows: int = 0
+    market_time_ms: int = 0
     queues: Sequence[QueueIntake] = ()
     clock_failure: str = ""
 

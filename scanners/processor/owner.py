@@ -105,6 +105,7 @@ class ShardOwner:
         self._times_taken = 0
         self._ticks = 0
         self._tick_stored_ns = 0
+        self._market_time_ms = 0
         self._account = EventAccount()
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
         self._ages = {
@@ -136,6 +137,7 @@ class ShardOwner:
             ticks=self._ticks,
             ticked_at_ms=self._tick_stored_ns // NS_PER_MS,
             rows=self._processor.row_count,
+            market_time_ms=self._market_time_ms,
             queues=queue_intakes(taken, [*self._unacknowledged, *self._received]),
             clock_failure=self._agreement.failure(self._clock.time_ns()),
         )
@@ -287,6 +289,7 @@ class ShardOwner:
         self._published_at = self._clock.monotonic()
         self._ticks += 1
         self._tick_stored_ns = self._clock.time_ns()
+        self._market_time_ms = tick.whole.market_time_ms
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
         metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))
         metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)
