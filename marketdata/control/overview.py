@@ -1,12 +1,6 @@
-"""The overview of an installation: processes, stages, queues, shards, clients, reference data and jobs.
-
-Everything here is pure, over records that were read together (`marketdata.store.process_records`). What could
-not be read is named in `Overview.unread` and is None, never 0. Instants are epoch milliseconds of the cache
-server's clock; an age is measured by one clock only.
-"""
+"""Makes the overview of an installation from records that were read together. Pure."""
 
 import datetime as dt
-import enum
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -14,10 +8,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from marketdata.control.queue_books import QueueView, queue_views
-from marketdata.control.stages import StageView, per_second, seconds_between, stage_views
+from marketdata.control.queue_books import queue_views
+from marketdata.control.stages import per_second, seconds_between, stage_views
+from marketdata.control.views import (
+    ClientsView,
+    JobView,
+    Life,
+    Overview,
+    ProcessView,
+    ReferenceView,
+    ShardView,
+)
 from marketdata.errors import ContentError
-from marketdata.listener.wanted import ListenerActual, read_actual
+from marketdata.listener.wanted import read_actual
 from marketdata.reference.flaws import StoredParts, decode_parts
 from marketdata.reference.state import LoadPhase, LoadState, read_load_state
 from marketdata.runtime.report import ProcessReport, ShardStatus, read_report
@@ -36,125 +39,24 @@ EXCHANGE_ZONE: Final = ZoneInfo(SessionBoundaries().time_zone)
 T = TypeVar("T")
 
 
-class Life(enum.StrEnum):
-    """Whether a process lives."""
+class Reading(msgspec.Struct, frozen=True):
+    """An overview, and what the next one needs of it: by identity, a report from before its newest."""
 
-    RUNNING = "running"
-    SILENT = "silent"
-    ENDED = "ended"
-
-
-class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
-    """A process: its newest report, and what the reader knows beyond it.
-
-    `since_ms`: of a running process its start, else its last report. `clock_offset_ms`: how far the clock of
-    its host is ahead of the cache server's. `wanted_version`: of its settings; 0 if operators want nothing.
-    `pending_since_ms`: since which reading it applies an older version and does not refuse that; else 0.
-    """
-
-    report: ProcessReport
-    life: Life
-    since_ms: int
-    age_ms: int
-    clock_offset_ms: int
-    wanted_version: int = 0
-    pending_since_ms: int = 0
+    overview: Overview
+    earlier: Mapping[str, ProcessReport] = {}
 
 
-class ShardView(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard: who owns it, and how fresh it is. `owners` has more than one name only by a defect.
-
-    `handovers`: within the last day. `tick_age_ms`: None if no process has published a tick.
-    """
-
-    shard: int
-    owners: Sequence[str]
-    owned_since_ms: int
-    handovers: int
-    rows: int
-    tick_age_ms: int | None
-    ticks_per_second: float | None = None
-    market_time_ms: int = 0
-    clock_failure: str = ""
-
-
-class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
-    """The clients of all running web processes. `data_states`: state -> how many web processes show it."""
-
-    connections: int
-    subscriptions: int
-    blocked: int
-    bytes_per_second: float | None
-    data_states: Mapping[str, int]
-    data_detail: str
-    data_age_ms: int | None
-
-
-class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """The stored reference data. `date`: its trading day, empty if there is none. `missing`: its flaws.
-
-    `load`, `load_error`: phase of the newest load, and why it failed.
-    """
-
-    date: str = ""
-    loaded_ms: int = 0
-    missing: Sequence[str] = ()
-    load: str = ""
-    load_error: str = ""
-    symbols: int = 0
-
-
-class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """A scheduled job. `last_outcome`: the first line of the newest outcome; `succeeded` None before it.
-
-    `failures`: how many of the newest runs failed in a row. Times are by the database's clock: `late_seconds`
-    is how long ago the next run was due, 0 if it is not.
-    """
-
-    name: str
-    last_ms: int = 0
-    succeeded: bool | None = None
-    last_outcome: str = ""
-    next_ms: int = 0
-    late_seconds: int = 0
-    failures: int = 0
-
-
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything at one reading. `unread`: source -> why it could not be read.
-
-    `trading_date`: the trading day of the newest market time in any shard; empty if unknown.
-    """
-
-    read_at_ms: int
-    processes: Sequence[ProcessView] = ()
-    stages: Sequence[StageView] = ()
-    queues: Sequence[QueueView] = ()
-    shards: Sequence[ShardView] = ()
-    clients: ClientsView | None = None
-    feed: ListenerActual | None = None
-    reference: ReferenceView | None = None
-    jobs: Sequence[JobView] | None = None
-    trading_date: str = ""
-    unread: Mapping[str, str] = {}
-
-    @property
-    def running(self) -> Sequence[ProcessView]:
-        """The processes that live."""
-        return [each for each in self.processes if each.life is Life.RUNNING]
-
-
-def overview_of(
+def read_overview(
     stored: StoredOverview,
     *,
-    before: Overview | None = None,
+    before: Reading | None = None,
     jobs: Sequence[JobView] | None = None,
     unread: Mapping[str, str] | None = None,
-) -> Overview:
-    """The overview of what was read. `before` is the reading before, for rates."""
+) -> Reading:
+    """The overview of what was read. `before` is the reading before: rates need two reports of a process."""
     problems = dict(unread or {})
     wanted = {service: _version_of(value) for service, value in stored.wanted.items()}
-    known = {} if before is None else {view.report.identity: view for view in before.processes}
+    known = {} if before is None else {view.report.identity: view for view in before.overview.processes}
     processes = sorted(
         (
             view
@@ -166,9 +68,9 @@ def overview_of(
     if unreadable := len(stored.reports) - len(processes):
         problems["reports"] = f"{unreadable} reports of processes cannot be read: they run other software"
     running = [each for each in processes if each.life is Life.RUNNING]
-    earlier = {identity: view.report for identity, view in known.items()}
+    earlier = _earlier(processes, known, {} if before is None else before.earlier)
     shards = _shards(processes, earlier)
-    return Overview(
+    overview = Overview(
         read_at_ms=stored.now_ms,
         processes=processes,
         stages=stage_views([view.report for view in running], earlier),
@@ -183,6 +85,23 @@ def overview_of(
         trading_date=_trading_date(shards),
         unread=problems,
     )
+    return Reading(overview, earlier)
+
+
+def _earlier(
+    processes: Iterable[ProcessView],
+    known: Mapping[str, ProcessView],
+    before: Mapping[str, ProcessReport],
+) -> Mapping[str, ProcessReport]:
+    """By identity, the report that preceded the newest one, if any reading has seen it."""
+    found = {}
+    for view in processes:
+        identity = view.report.identity
+        if identity in known and known[identity].report.reported_at_ms != view.report.reported_at_ms:
+            found[identity] = known[identity].report
+        elif identity in before:
+            found[identity] = before[identity]
+    return found
 
 
 def _process(

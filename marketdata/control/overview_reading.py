@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from marketdata.clock import Clock
-from marketdata.control.overview import JobView, Overview, overview_of
+from marketdata.control.overview import Reading, read_overview
+from marketdata.control.views import JobView, Overview
 from marketdata.errors import Unavailable
 from marketdata.store.process_records import ProcessRecords, StoredOverview
 from marketdata.units import NS_PER_MS
@@ -40,7 +41,7 @@ class OverviewReader:
         self._read_jobs = read_jobs
         self._clock = clock
         self._newest: Overview | None = None
-        self._last_good: Overview | None = None
+        self._last_good: Reading | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
 
@@ -59,8 +60,8 @@ class OverviewReader:
         )
         if stored is None:
             return Overview(read_at_ms=self._clock.time_ns() // NS_PER_MS, jobs=jobs, unread=unread)
-        self._last_good = overview_of(stored, before=self._last_good, jobs=jobs, unread=unread)
-        return self._last_good
+        self._last_good = read_overview(stored, before=self._last_good, jobs=jobs, unread=unread)
+        return self._last_good.overview
 
     async def _read_records(self) -> StoredOverview:
         return await self._records.overview(self._services, listener=LISTENER, reference=REFERENCE)

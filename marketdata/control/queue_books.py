@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from marketdata.control.stages import Rates, seconds_between
+from marketdata.control.stages import CountRates, seconds_between
 from marketdata.runtime.books import Book, positive
 from marketdata.runtime.report import ProcessReport, QueueIntake
 from marketdata.units import NS_PER_MS
@@ -128,7 +128,7 @@ def _began_later(holder: ProcessReport | None, source: str) -> bool:
     return holder is not None and start_ns.isdecimal() and int(start_ns) // NS_PER_MS >= holder.started_at_ms
 
 
-def _view(queue: str, sums: _Sums, dropped: int, rates: Rates) -> QueueView:
+def _view(queue: str, sums: _Sums, dropped: int, rates: CountRates) -> QueueView:
     of_listener = min(dropped, sums.missing)
     lost = {
         EXPIRED: sums.expired,
@@ -163,8 +163,8 @@ def _rates(
     running: Collection[str],
     earlier: Mapping[str, ProcessReport],
     queue: str,
-) -> Rates:
-    rates = Rates()
+) -> CountRates:
+    rates = CountRates()
     for report in reports:
         if report.identity in running and (before := earlier.get(report.identity)) is not None:
             rates.add(_counts(report, queue), _counts(before, queue), seconds_between(report, before))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from marketdata.control.findings import Finding, Severity, listed
-from marketdata.control.overview import Overview
+from marketdata.control.views import Overview
 from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import ProviderState
 from marketdata.runtime.report import STANDBY
@@ -193,7 +193,7 @@ def queue_waits(overview: Overview) -> Iterator[Finding]:
 
 
 def broken_books(overview: Overview) -> Iterator[Finding]:
-    """A sum does not close: something is lost or counted twice, and nobody knows what."""
+    """A sum does not close: something is lost or counted twice, and no count says what."""
     for view in overview.running:
         for book in view.report.status.books:
             if not book.closes:

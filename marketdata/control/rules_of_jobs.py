@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from marketdata.control.findings import Finding, Severity
-from marketdata.control.overview import Overview
+from marketdata.control.views import Overview
 from marketdata.units import MS_PER_SECOND
 
 LATE_AFTER_SECONDS: Final = 120
@@ -25,7 +25,10 @@ def jobs_failing(overview: Overview) -> Iterator[Finding]:
 
 
 def jobs_late(overview: Overview) -> Iterator[Finding]:
-    """A job is due, and no process runs it."""
+    """A job is due, and no process runs it. A process that has just started looks for due jobs soon."""
+    started_ms = [view.since_ms for view in overview.running if view.report.service == "jobs"]
+    if started_ms and overview.read_at_ms - min(started_ms) < LATE_AFTER_SECONDS * MS_PER_SECOND:
+        return
     for job in overview.jobs or ():
         if job.late_seconds > LATE_AFTER_SECONDS:
             yield Finding(

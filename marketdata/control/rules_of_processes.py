@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from marketdata.control.findings import Finding, Severity, listed
-from marketdata.control.overview import Life, Overview, ProcessView
+from marketdata.control.views import Life, Overview, ProcessView
 from marketdata.runtime.processes import ProcessState
 from marketdata.runtime.report import LEADER, PARENT, STANDBY
 
@@ -23,7 +23,9 @@ COMMANDS: Final = {"jobs": "qcluster"}
 
 STUCK_AFTER_MS: Final = 10_000
 PENDING_AFTER_MS: Final = 10_000
-CLOCKS_APART_MS: Final = 2_000
+CLOCKS_APART_MS: Final = 2_500
+"""More than the time that a report may take to the cache."""
+
 MEMORY_SHARE: Final = 0.9
 LOOP_LAG_MS: Final = 1_000
 SILENT_LISTED_MS: Final = 60_000
@@ -144,7 +146,7 @@ def process_unready(overview: Overview) -> Iterator[Finding]:
         report = view.report
         for part, reason in report.unready.items():
             waits = report.status.role == STANDBY and part == "lease"
-            if not waits and part not in {"provider", "broker"} and report.status.role != PARENT:
+            if not waits and part not in {"provider", "broker", "queues"} and report.status.role != PARENT:
                 since_ms = reason.since_ms - view.clock_offset_ms
                 by_reason[part, reason.text].append((view, since_ms))
     for (part, text), views in by_reason.items():

@@ -28,7 +28,7 @@ class StageView(msgspec.Struct, frozen=True, kw_only=True):
     lost_per_second: Mapping[str, float] = {}
 
 
-class Rates(msgspec.Struct):
+class CountRates(msgspec.Struct):
     """Changes per second, added up over processes. `known`: whether any process is in both readings."""
 
     received: float = 0.0
@@ -38,9 +38,9 @@ class Rates(msgspec.Struct):
 
     def add(self, now: Book, before: Book, seconds: float) -> None:
         """Add the changes of one process between two of its reports, which are `seconds` apart."""
-        self.known = True
-        if seconds <= 0:  # it is the same report
+        if seconds <= 0:
             return
+        self.known = True
         self.received += max(0, now.received - before.received) / seconds
         self.done += max(0, now.done - before.done) / seconds
         for reason, count in now.lost.items():
@@ -63,7 +63,7 @@ def stage_views(
 ) -> Sequence[StageView]:
     """A view of each book that a running process keeps. `earlier`: the reports of the reading before."""
     books: defaultdict[str, list[Book]] = defaultdict(list)
-    rates: defaultdict[str, Rates] = defaultdict(Rates)
+    rates: defaultdict[str, CountRates] = defaultdict(CountRates)
     for report in running:
         before = earlier.get(report.identity)
         known = {} if before is None else {book.name: book for book in before.status.books}
@@ -74,7 +74,7 @@ def stage_views(
     return [_view(books[name], rates[name]) for name in sorted(books, key=_position)]
 
 
-def _view(books: Sequence[Book], rates: Rates) -> StageView:
+def _view(books: Sequence[Book], rates: CountRates) -> StageView:
     return StageView(
         book=total(books),
         processes=len(books),

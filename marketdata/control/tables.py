@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Final
 
-from marketdata.control.overview import JobView, Life, Overview, ProcessView
-from marketdata.control.verdict import Verdict
+from marketdata.control.verdict import InstallationVerdict
+from marketdata.control.views import JobView, Life, Overview, ProcessView
 from marketdata.units import MS_PER_SECOND
 
 WIDTH: Final = 100
@@ -17,7 +17,7 @@ NOTHING: Final = "-"
 RIGHT: Final = frozenset("0123456789")
 
 
-def as_text(overview: Overview, verdict: Verdict) -> str:
+def as_text(overview: Overview, verdict: InstallationVerdict) -> str:
     """The verdict, the findings, and a table of each part."""
     parts = [
         _verdict(overview, verdict),
@@ -31,7 +31,7 @@ def as_text(overview: Overview, verdict: Verdict) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _verdict(overview: Overview, verdict: Verdict) -> str:
+def _verdict(overview: Overview, verdict: InstallationVerdict) -> str:
     lines = wrap(f"{verdict.state.upper()}  {verdict.sentence}", WIDTH)
     for finding in verdict.findings:
         since = f" Since {_instant(finding.since_ms, overview)}." if finding.since_ms else ""

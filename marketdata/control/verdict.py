@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 import msgspec
 
 from marketdata.control.findings import Finding, Severity
-from marketdata.control.overview import Overview
 from marketdata.control.rules_of_data import (
     batches_lost,
     broken_books,
@@ -40,13 +39,14 @@ from marketdata.control.rules_of_processes import (
     source_unread,
     worker_restarting,
 )
+from marketdata.control.views import Overview
 from marketdata.providers.base import ProviderState
 from marketdata.trading_calendar import MarketSession
 
 Rule: TypeAlias = Callable[[Overview], Iterable[Finding]]
 
 
-class State(enum.StrEnum):
+class Health(enum.StrEnum):
     """The state of the installation, and the exit code of `manage.py status`."""
 
     HEALTHY = "healthy"
@@ -57,13 +57,13 @@ class State(enum.StrEnum):
     @property
     def exit_code(self) -> int:
         """0 healthy, 1 degraded, 2 down or unknown."""
-        return {State.HEALTHY: 0, State.DEGRADED: 1}.get(self, 2)
+        return {Health.HEALTHY: 0, Health.DEGRADED: 1}.get(self, 2)
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class InstallationVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """The state, one sentence that says it, and all findings, the most important first."""
 
-    state: State
+    state: Health
     sentence: str
     findings: Sequence[Finding] = ()
 
@@ -97,21 +97,21 @@ RULES: Final[Sequence[Rule]] = (
 """In the order of importance."""
 
 
-def judge(overview: Overview) -> Verdict:
+def judge(overview: Overview) -> InstallationVerdict:
     """The verdict. A finding of a later rule does not come before one of an earlier rule of its severity."""
     findings = [finding for rule in RULES for finding in rule(overview)]
     findings.sort(key=lambda finding: finding.severity.rank)
     if not findings:
-        return Verdict(state=State.HEALTHY, sentence=_healthy(overview))
+        return InstallationVerdict(state=Health.HEALTHY, sentence=_healthy(overview))
     worst = findings[0]
     state = {
-        Severity.UNKNOWN: State.UNKNOWN,
-        Severity.DOWN: State.DOWN,
-        Severity.DEGRADED: State.DEGRADED,
+        Severity.UNKNOWN: Health.UNKNOWN,
+        Severity.DOWN: Health.DOWN,
+        Severity.DEGRADED: Health.DEGRADED,
     }[worst.severity]
     others = len(findings) - 1
     more = "" if not others else f" And {others} more finding{'s' if others > 1 else ''}."
-    return Verdict(state=state, sentence=f"{worst.sentence}{more}", findings=findings)
+    return InstallationVerdict(state=state, sentence=f"{worst.sentence}{more}", findings=findings)
 
 
 def _healthy(overview: Overview) -> str:

@@ -22,10 +22,12 @@ def reporting_by_settings(service: str, name: str) -> Reporting:
 
 def installation_facts() -> Mapping[str, str]:
     """The settings that must be the same in every process, as texts. None of them is a secret."""
+    hours = settings.MARKET_HOURS
     return {
         "number of shards": str(settings.MDQ_SHARDS),
         "prefix of the queues": settings.MDQ_PREFIX,
         "life of a batch": f"{settings.MARKET_DATA_MESSAGE_TTL} ms",
         "provider": settings.MARKET_DATA_PROVIDER,
-        "hours of the market": str(settings.MARKET_HOURS),
+        "start of the day": f"{hours.day_start:%H:%M} {hours.time_zone}",
+        "market sessions": f"{hours.pre_market_start:%H:%M} to {hours.after_hours_end:%H:%M}",
     }

@@ -9,7 +9,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
-from marketdata.control.overview import JobView
+from marketdata.control.views import JobView
 from marketdata.errors import Unavailable
 from marketdata.observability.driver_text import driver_text
 from marketdata.units import MS_PER_SECOND
