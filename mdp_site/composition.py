@@ -42,7 +42,7 @@ def compose(
         {
             "http": http_of_this_service,
             "websocket": WebSocketEntrance(URLRouter([*service.urlpatterns, elsewhere]), logins),
-            "lifespan": steered(logins.alongside(service.lifespan), live),
+            "lifespan": steered(logins.alongside(service.lifespan), live, service.hub),
         }
     )
     return application

@@ -5,12 +5,15 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+import msgspec
 from django.conf import settings
 
 from marketdata.clock import SystemClock
+from marketdata.management.process_reports import reporting_by_settings
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.report import ServiceStatus
 from marketdata.runtime.settings import own_settings
 from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
@@ -18,6 +21,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
 from mdp_site.web_settings import WEB, WebSettings
 from widgets.consumers import check_limits
+from widgets.hub import Hub
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -35,16 +39,22 @@ def live_web_settings() -> LiveSettings[WebSettings]:
     return LiveSettings(own, source=process_identity(), clock=SystemClock(), check=check_limits)
 
 
-def steered(lifespan: Lifespan, live: LiveSettings[WebSettings]) -> Lifespan:
-    """An ASGI lifespan that also follows the wanted settings, from its start to its end."""
+def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Lifespan:
+    """An ASGI lifespan that also follows the wanted settings, and reports, from its start to its end."""
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
             records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, live.source)
             steering = Steering(records, live, default=live.current)
+            reporting = reporting_by_settings(WEB, WEB)
+
+            def status() -> ServiceStatus:
+                return msgspec.structs.replace(hub.status(), settings=steering.status)
+
             following = asyncio.create_task(steering.run(), name="settings")
             try:
-                await lifespan(scope, receive, send)
+                async with reporting.of(status, hub.unready):
+                    await lifespan(scope, receive, send)
             finally:
                 await end(following)
                 await steering.withdraw()

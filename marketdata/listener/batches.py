@@ -19,6 +19,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import BufferCounts, Provider, RoutedFrames
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.report import QueueNumbers
 from marketdata.transport.base import Batch, Transport
 from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
@@ -43,6 +44,7 @@ class Ledger:
         self._published = 0
         self._in_flight = 0
         self._batches_in_flight = 0
+        self._batches_dropped: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
 
     def counters(self, buffer: BufferCounts) -> ListenerCounters:
@@ -58,6 +60,11 @@ class Ledger:
             events_in_flight=self._in_flight,
             events_dropped=dict(dropped),
         )
+
+    @property
+    def batches_dropped(self) -> Mapping[str, int]:
+        """How many numbered batches were never published, by queue."""
+        return dict(self._batches_dropped)
 
     def routed(self, batches: Collection[Batch]) -> None:
         """Count batches as routed and in flight."""
@@ -77,6 +84,7 @@ class Ledger:
         """Count batches that will never be published. Returns the number of their events."""
         events = _events_in(batches)
         self._dropped[reason] += events
+        self._batches_dropped.update(batch.queue.value for batch in batches)
         self._change_in_flight(-len(batches), -events)
         metrics.LISTENER_DROPPED.labels(reason=reason).inc(len(batches))
         metrics.LISTENER_DROPPED_EVENTS.labels(reason=reason).inc(events)
@@ -91,6 +99,8 @@ class Ledger:
 
 class Publishing:
     """Publishes groups of batches in order. For one event loop: one task in `run`, and one that calls `put`.
+
+    `answers` counts what the broker has answered: publications, and probes while there is nothing to publish.
 
     One publication is under way at a time, so that every failure preserves the order. Groups that are put in
     the meantime share the next publication. A batch is retried until the broker accepts it or it expires.
@@ -114,6 +124,7 @@ class Publishing:
         self._backoff = backoff
         self._groups: asyncio.Queue[Sequence[Batch]] = asyncio.Queue(MAX_WAITING_GROUPS)
         self._log = RateLimitedLog(log)
+        self.answers = 0
         self.failure = "not connected yet"
         self.broker = BrokerState.OK  # until an attempt has failed
 
@@ -217,6 +228,7 @@ class Publishing:
         self._log.warning("broker unavailable", reason="broker_unavailable", error=self.failure)
 
     def _note_success(self) -> None:
+        self.answers += 1
         self._backoff.reset()
         self.failure, self.broker = "", BrokerState.OK
 
@@ -240,6 +252,14 @@ class BatchMaker:
         self._events_of = {queue: metrics.LISTENER_EVENTS.labels(queue=queue) for queue in QueueName}
         self._batches_of = {queue: metrics.LISTENER_BATCHES.labels(queue=queue) for queue in QueueName}
         self._log = RateLimitedLog(log)
+
+    @property
+    def numbers(self) -> Sequence[QueueNumbers]:
+        """How many batches of each queue and shard have a number."""
+        return [
+            QueueNumbers(queue=queue.value, shard=shard, numbered=numbered)
+            for (queue, shard), numbered in self._sequences.items()
+        ]
 
     async def run(
         self, publishing: Publishing, *, on_frames: Callable[[Sequence[Frame]], object] | None = None

@@ -10,6 +10,7 @@ from marketdata.providers.base import Provider, ProviderState
 from marketdata.recording.recorder import Recorder
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.leadership import RenewableLease
+from marketdata.runtime.report import LEADER, STANDBY, ServiceStatus
 
 EXPLAINED_AFTER_SECONDS: Final = 2.0
 """How often the recorder checks whether it waits for another process, to log it."""
@@ -43,6 +44,10 @@ class FeedRecorder:
             "disk": self._recorder.failure,
         }
         return {dependency: reason for dependency, reason in reasons.items() if reason}
+
+    def status(self) -> ServiceStatus:
+        """Its role. How much it records is in its log and its metrics."""
+        return ServiceStatus(role=LEADER if self._leadership.leads else STANDBY)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Record while this process holds the role. After `stopping`, close the feed and finish the file."""

@@ -10,12 +10,13 @@ from marketdata.listener.batches import BatchMaker, Ledger, Publishing
 from marketdata.listener.report import Reporter
 from marketdata.listener.role import connection_role
 from marketdata.listener.steering import SteeredListener
-from marketdata.listener.wanted import ListenerCounters, ListenerWanted
+from marketdata.listener.wanted import ListenerCounters, ListenerWanted, listener_books
 from marketdata.observability.tracing import Tracing
 from marketdata.providers.base import Provider, ProviderState
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.leadership import RenewableLease
+from marketdata.runtime.report import LEADER, STANDBY, ListenerStatus, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
 from marketdata.transport.base import Transport
 from marketdata.transport.monitor import QueueMonitor
@@ -57,6 +58,7 @@ class Listener:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
         self._on_frames = on_frames
+        self._source = source
         self._transport = transport
         self._leadership = connection_role(lease)
         self._ledger = Ledger()
@@ -92,6 +94,22 @@ class Listener:
             "provider": provider_failure,
         }
         return {dependency: reason for dependency, reason in reasons.items() if reason}
+
+    def status(self) -> ServiceStatus:
+        """Its role, the version of its settings, and the books of frames, events and batches."""
+        leads = self._leadership.leads
+        return ServiceStatus(
+            role=LEADER if leads else STANDBY,
+            progress=self._publishing.answers,
+            is_idle=not leads,
+            settings=self._steering.status,
+            books=listener_books(self.counters()),
+            listener=ListenerStatus(
+                source=self._source,
+                numbers=self._batch_maker.numbers,
+                dropped=self._ledger.batches_dropped,
+            ),
+        )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Listen until `stopping`; then close the feed, publish the received events, and return."""

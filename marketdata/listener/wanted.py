@@ -12,6 +12,7 @@ import msgspec
 from marketdata.errors import ContentError
 from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
+from marketdata.runtime.books import Book, positive
 from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
 
 SERVICE: Final = "listener"
@@ -84,6 +85,28 @@ class ListenerCounters(msgspec.Struct, frozen=True, kw_only=True):
     def unaccounted_frames(self) -> int:
         """Received frames that no other count explains. Anything but 0 is a bug."""
         return self.frames_received - self.frames_routed - self.frames_dropped - self.frames_waiting
+
+
+def listener_books(counters: ListenerCounters) -> Sequence[Book]:
+    """The same counts as the books of the stage: events to the queues, and frames to the router."""
+    return (
+        Book(
+            name="listener events",
+            unit="events",
+            received=counters.events_received,
+            done=counters.events_published,
+            lost=positive(counters.events_dropped),
+            waiting=counters.events_in_flight,
+        ),
+        Book(
+            name="listener frames",
+            unit="frames",
+            received=counters.frames_received,
+            done=counters.frames_routed,
+            lost=positive({"dropped": counters.frames_dropped}),
+            waiting=counters.frames_waiting,
+        ),
+    )
 
 
 class ListenerActual(msgspec.Struct, frozen=True, kw_only=True):

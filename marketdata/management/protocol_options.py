@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from marketdata.management.service_command import port_number
 from marketdata.providers.emulator import DEFAULT_HOST, DEFAULT_PORT, ApiKey
-from marketdata.runtime.service_command import port_number
 
 _DEFAULT_KEY: Final = "demo"
 

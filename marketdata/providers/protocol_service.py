@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Mapping
 
 from marketdata.providers.emulator import ProtocolServer
+from marketdata.runtime.report import ServiceStatus
 
 
 class ProtocolService(abc.ABC):
@@ -30,6 +31,10 @@ class ProtocolService(abc.ABC):
     def unready(self) -> Mapping[str, str]:
         """Not ready until the port is bound."""
         return self.server.unready()
+
+    def status(self) -> ServiceStatus:
+        """Nothing beyond what every process reports: its clients are no part of the platform."""
+        return ServiceStatus()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set.

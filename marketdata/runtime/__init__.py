@@ -1,7 +1,8 @@
 """The common parts of long-running processes.
 
-Start and stop: `service`, `service_command`, `runner`, `workers`, `processes`, `identity`. Memory:
-`garbage_collection`. Roles that one process holds: `leadership`. Settings of services: `settings` declares
+Start and stop: `service`, `runner`, `workers`, `processes`, `identity`, `version`. Memory:
+`garbage_collection`. What a process reports of itself: `report` is the content, `books` its sums, `reporting`
+stores it. Roles that one process holds: `leadership`. Settings of services: `settings` declares
 them, `settings_export` writes what the documents say about them, `steering` follows the wanted values,
 `live_settings` applies them. Waiting: `backoff`, `average_pace`, `cancellation`. The trading calendar:
 `calendar_renewal`.

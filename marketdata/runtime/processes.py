@@ -268,6 +268,18 @@ class _Child:
             await self._supervision
 
 
+def end_in_words(exit_code: int | None) -> str:
+    """How a process ended, by its exit code: negative for a signal; empty for None, before the first end."""
+    if exit_code is None:
+        return ""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    try:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"killed by signal {-exit_code}"
+
+
 def ending_with_parent(argv: Sequence[str]) -> Sequence[str]:
     """The command, wrapped so that the kernel sends it SIGTERM when its parent dies, if `setpriv` exists."""
     setpriv = shutil.which("setpriv")

@@ -18,6 +18,7 @@ from marketdata.observability.health import HealthServer, Workers
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.garbage_collection import tune_garbage_collection
+from marketdata.runtime.reporting import Reporting
 from marketdata.runtime.service import Service
 
 STOP_DEADLINE_SECONDS: Final = 10.0
@@ -27,12 +28,18 @@ log = get_logger(__name__)
 
 
 def run_service(
-    service: Service, *, health_host: str, health_port: int | None, workers: Workers | None = None
+    service: Service,
+    *,
+    health_host: str,
+    health_port: int | None,
+    workers: Workers | None = None,
+    reporting: Reporting | None = None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT. Returns after an orderly stop.
 
     `health_port`: None serves no health endpoints; 0 takes a free port, which is logged.
-    `workers`: further processes whose health the endpoints report.
+    `workers`: further processes whose health the endpoints report. `reporting` reports to operators what
+    this process does, until it has ended.
 
     The first signal sets the service's stopping event. A second signal, or a stop that takes longer than
     10 s, ends the process at once with exit code 1.
@@ -42,7 +49,9 @@ def run_service(
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stop = _StopRequest(service.name)
-        exit_code = runner.run(_serve(service, stop, health_host, health_port, workers))
+        exit_code = runner.run(
+            _serve(service, stop, health_host, health_port, workers=workers, reporting=reporting)
+        )
     stop.completed()
     if exit_code:
         sys.exit(exit_code)
@@ -53,7 +62,9 @@ async def _serve(
     stop: "_StopRequest",
     health_host: str,
     health_port: int | None,
+    *,
     workers: Workers | None,
+    reporting: Reporting | None,
 ) -> int:
     stop.listen_for_signals()
     async with contextlib.AsyncExitStack() as stack:
@@ -69,7 +80,13 @@ async def _serve(
             log.info("health endpoints served", host=health_host, port=server.port)
         announcing = asyncio.create_task(_announce_ready(service, time.monotonic()), name="announce ready")
         stack.push_async_callback(end, announcing)
-        return await _run_to_the_end(service, stop.event)
+        if reporting is not None:
+            reported = reporting.of(service.status, functools.partial(_unready, service, stop.event))
+            await stack.enter_async_context(reported)
+        exit_code = await _run_to_the_end(service, stop.event)
+        if exit_code and reporting is not None:
+            reporting.failed()
+        return exit_code
 
 
 async def _run_to_the_end(service: Service, stopping: asyncio.Event) -> int:

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
+from marketdata.runtime.report import ServiceStatus
+
 
 class Service(Protocol):
     """One long-running process: listener, processor, scanner, simulator."""
@@ -25,3 +27,6 @@ class Service(Protocol):
 
     def unready(self) -> Mapping[str, str]:
         """Why the service cannot work now: dependency -> reason. Empty when ready."""
+
+    def status(self) -> ServiceStatus:
+        """What it does now: role, progress, books. Called once a second, in its event loop."""

@@ -9,6 +9,7 @@ import msgspec
 
 from marketdata.errors import ConfigurationError, ContentError, StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.runtime.report import SettingsStatus
 from marketdata.runtime.settings import S
 
 REPORT_INTERVAL_SECONDS: Final = 0.5
@@ -86,6 +87,15 @@ class Steering(Generic[S]):
     def applied(self) -> S | None:
         """The newest wanted state that was accepted."""
         return self._applied
+
+    @property
+    def status(self) -> SettingsStatus:
+        """The version that applies, and the one that was refused last."""
+        return SettingsStatus(
+            applied_version=0 if self._applied is None else self._applied.version,
+            refused_version=self._refused_version,
+            refusal=self._refusal,
+        )
 
     async def begin(self) -> None:
         """Apply the wanted state before the work begins, if the cache can be reached."""

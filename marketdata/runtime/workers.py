@@ -16,7 +16,14 @@ from marketdata.observability.logs import get_logger
 from marketdata.observability.tracing import TRACEPARENT_VARIABLE, Tracing, inherited_traceparent
 from marketdata.observability.worker_metrics import merged_pages
 from marketdata.runtime.backoff import stopped_within
-from marketdata.runtime.processes import ProcessManager, ProcessSpec, ProcessState, ProcessStatus
+from marketdata.runtime.processes import (
+    ProcessManager,
+    ProcessSpec,
+    ProcessState,
+    ProcessStatus,
+    end_in_words,
+)
+from marketdata.runtime.report import PARENT, ServiceStatus, WorkerStatus
 
 PROBE_INTERVAL_SECONDS: Final = 0.5
 PROBE_TIMEOUT_SECONDS: Final = 2.0
@@ -66,6 +73,7 @@ class WorkerPool:
         self._tracing = tracing or Tracing()
         self._manager = ProcessManager(stop_deadline_seconds=STOP_DEADLINE_SECONDS)
         self._reports: dict[str, _Report] = {}
+        self._probes = 0
 
     @property
     def name(self) -> str:
@@ -83,6 +91,7 @@ class WorkerPool:
             async with self._http() as http:
                 while not await stopped_within(stopping, PROBE_INTERVAL_SECONDS):
                     await asyncio.gather(*(self._probe(http, worker) for worker in self._manager.statuses()))
+                    self._probes += 1
         finally:
             await self._manager.stop_all(together=True)
             self._tracing.close()
@@ -93,6 +102,20 @@ class WorkerPool:
         if len(workers) < len(self._commands):
             return {self._name: "workers are starting"}
         return {what: reason for worker in workers for what, reason in self._unready_of(worker).items()}
+
+    def status(self) -> ServiceStatus:
+        """That it is a parent, and its workers with their restarts. Each worker reports for itself, too."""
+        workers = [
+            WorkerStatus(
+                name=worker.name,
+                state=worker.state,
+                pid=worker.pid,
+                restarts=worker.restarts,
+                last_end=end_in_words(worker.last_exit_code),
+            )
+            for worker in self._manager.statuses()
+        ]
+        return ServiceStatus(role=PARENT, progress=self._probes, is_idle=False, workers=workers)
 
     def statuses(self) -> Sequence[Mapping[str, object]]:
         """Each worker: name, state, pid, restarts, last exit code."""

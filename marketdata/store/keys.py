@@ -117,6 +117,18 @@ class Keys(msgspec.Struct, frozen=True):
         """Sorted set of the keys of a service's processes, by the server's time of the newest report."""
         return f"{self.prefix}mdp:instances:{service}"
 
+    def processes(self) -> str:
+        """Hash of the newest report of each process, by identity: `marketdata.store.process_records`."""
+        return f"{self.prefix}mdp:processes"
+
+    def processes_seen(self) -> str:
+        """Sorted set of the identities of processes, by the server's time of the newest report (ms)."""
+        return f"{self.prefix}mdp:processes:seen"
+
+    def installation(self) -> str:
+        """Hash of the facts that all processes must hold, such as the number of shards."""
+        return f"{self.prefix}mdp:installation"
+
     def wanted(self, name: str) -> str:
         """Wanted state of a service, JSON (value, never expires); channel = a new one was stored."""
         return f"{self.prefix}mdp:wanted:{name}"

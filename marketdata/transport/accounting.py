@@ -1,6 +1,7 @@
 """Counts published, received, expired and lost batches, in the same way for each transport."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from marketdata.clock import Clock
 from marketdata.errors import ContentError
@@ -14,7 +15,7 @@ from marketdata.observability.metrics import (
     TRANSPORT_QUEUE_DEPTH,
     TRANSPORT_RECEIVED,
 )
-from marketdata.transport.base import Batch, QueueDepth
+from marketdata.transport.base import Batch, QueueDepth, Taken
 from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.units import NS_PER_MS
 
@@ -26,47 +27,46 @@ def is_expired(batch: Batch, now_ns: int, limits: QueueLimits) -> bool:
     return now_ns - batch.received_ns > limits.ttl_ms * NS_PER_MS
 
 
-class SequenceGaps:
-    """Counts the batches that one reader of a shard never received.
-
-    A publisher numbers its batches from 1 per (queue, shard). A gap between two arrivals means that the
-    broker expired batches or dropped them from a full queue. Batches lost before the first one of
-    a source remain unknown. A number that goes back is a redelivery or a restarted publisher, not a loss.
-    """
-
-    def __init__(self) -> None:
-        self._newest: dict[tuple[QueueName, str], int] = {}
-
-    def missing_before(self, batch: Batch) -> int:
-        """How many batches are missing between the previous one of this queue and source and this one."""
-        key = (batch.queue, batch.source)
-        previous = self._newest.get(key, batch.sequence)
-        self._newest[key] = batch.sequence
-        return max(batch.sequence - previous - 1, 0)
-
-
 class Intake:
-    """Decides which arriving batches a subscription delivers, and counts the others in the metrics.
+    """Decides which arriving batches a subscription delivers, and counts all of them, also in the metrics.
 
-    Expired batches had expired when they arrived. Missing ones were published and never arrived: the broker
-    expired them or dropped them from a full queue. Gaps in the sequence numbers show how many.
+    A publisher numbers its batches from 1 per (queue, shard). A number above the next one means that the
+    batches between were published and never arrived: the broker expired them or dropped them from a full
+    queue, or the listener did not publish them. Batches lost before the first one of a source remain unknown.
+    A number that is not above the newest is a redelivery, not a loss.
     """
 
     def __init__(self, limits: QueueLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._gaps = SequenceGaps()
+        self.taken: Final[dict[QueueName, Taken]] = {}
 
     def admit(self, batch: Batch) -> bool:
         """Whether the batch may be delivered: it has not expired."""
-        missing = self._gaps.missing_before(batch)
-        if missing:
-            TRANSPORT_MISSING.labels(queue=batch.queue).inc(missing)
+        taken = self.taken.setdefault(batch.queue, Taken())
+        self._note_number(taken, batch)
         if is_expired(batch, self._clock.time_ns(), self._limits):
+            taken.expired += 1
             TRANSPORT_EXPIRED.labels(queue=batch.queue).inc()
             return False
+        taken.received += 1
         TRANSPORT_RECEIVED.labels(queue=batch.queue).inc()
         return True
+
+    def _note_number(self, taken: Taken, batch: Batch) -> None:
+        number, known = batch.sequence, taken.numbers.get(batch.source)
+        taken.newest_received_ns = max(taken.newest_received_ns, batch.received_ns)
+        if known is None:
+            taken.numbers[batch.source] = (number, number)
+            return
+        first, newest = known
+        if number <= newest:
+            taken.again += 1
+            return
+        taken.numbers[batch.source] = (first, number)
+        if missing := number - newest - 1:
+            taken.missing += missing
+            TRANSPORT_MISSING.labels(queue=batch.queue).inc(missing)
 
     def refuse(self, queue: QueueName, shard: int, error: ContentError) -> None:
         """Count and log a message that is not a batch. The messages around it are not affected."""

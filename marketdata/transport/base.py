@@ -29,7 +29,7 @@ Reconnection
     how to wait, and calls `acquire` again before it receives.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, Self
 
 import msgspec
@@ -77,8 +77,34 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
 
 
+class Taken(msgspec.Struct, gc=False):
+    """What one subscription took from one queue, in batches.
+
+    `expired` had expired when they arrived, and `missing` never arrived. `again` arrived although their
+    number, or a newer one, had arrived before: redeliveries. `numbers`: source -> the first and the newest
+    number. `newest_received_ns`: when the listener received the newest batch that arrived.
+    """
+
+    received: int = 0
+    expired: int = 0
+    missing: int = 0
+    again: int = 0
+    numbers: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    newest_received_ns: int = 0
+
+    @property
+    def unaccounted(self) -> int:
+        """Numbered batches that no count explains. Anything but 0 is a defect."""
+        covered = sum(newest - first + 1 for first, newest in self.numbers.values())
+        return covered - (self.received + self.expired + self.missing - self.again)
+
+
 class ShardSubscription(Protocol):
     """The queues of one shard, for a process that owns it or stands by. Not safe for concurrent calls."""
+
+    @property
+    def taken(self) -> Mapping[QueueName, Taken]:
+        """What it took from each queue from which anything came. Do not change."""
 
     async def acquire(self) -> None:
         """Wait, for as long as it takes, until this subscriber owns the shard.

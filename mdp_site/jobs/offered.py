@@ -8,3 +8,6 @@ from mdp_site.jobs.purge import PURGE_JOB, PURGE_SCHEDULE
 
 JOBS: Final[Mapping[str, str]] = {**MARKET_DATA_JOBS, PURGE_JOB: PURGE_SCHEDULE}
 """Dotted name of a job -> its title."""
+
+JOBS_SERVICE: Final = "jobs"
+"""The name of the process that runs them."""

@@ -4,7 +4,7 @@
 queues into the shard, stores its ticks in the cache, and then acknowledges the batches. `dependencies`
 reports the failures that keep an owner from its work. `outcome` counts the events that were applied, ignored
 and rejected, keeps the pieces that were set aside, and detects by the counts whether the listener's clock is
-behind.
+behind. `account` keeps the books of the events and of the batches.
 
 `shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
 present day, also where clocks differ. `symbol_rows` decides which symbols get a row, and fills the reference

@@ -93,7 +93,7 @@ class SetAside:
         try:
             count, newest = wire_format(batch.format).newest_unknown(batch.body, PIECES)
         except ContentError:
-            count, newest = 1, [Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)]
+            count, newest = batch.event_count, [Rejected(RejectReason.UNKNOWN_FORMAT, batch.body)]
         self.add(newest, batch.received_ns)
         return count
 

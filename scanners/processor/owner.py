@@ -16,14 +16,17 @@ from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.books import Book
 from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.report import ShardStatus
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
-from marketdata.units import NS_PER_SECOND
+from marketdata.units import NS_PER_MS, NS_PER_SECOND
+from scanners.processor.account import EventAccount, queue_intakes
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
 from scanners.processor.outcome import ClockAgreement, OutcomeReporter
@@ -97,6 +100,13 @@ class ShardOwner:
         self._ticked_ns = 0
         self._published_at = -HEARTBEAT_SECONDS
         self._dependencies = Dependencies(shard, transport, snapshots, clock)
+        self._subscription: ShardSubscription | None = None
+        self._owned_since_ns = 0
+        self._times_taken = 0
+        self._ticks = 0
+        self._tick_stored_ns = 0
+        self._market_time_ms = 0
+        self._account = EventAccount()
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
         self._ages = {
             queue: metrics.PROCESSOR_BATCH_AGE_SECONDS.labels(queue) for queue in self._processor.queues
@@ -110,6 +120,27 @@ class ShardOwner:
         """Failures that keep it from its work: dependency -> reason. Waiting for the shard is none."""
         clock = self._agreement.failure(self._clock.time_ns())
         return {**self._dependencies.failures, "clock": clock} if clock else self._dependencies.failures
+
+    @property
+    def book(self) -> Book:
+        """What became of the events that it received."""
+        return self._account.book(self._received)
+
+    @property
+    def status(self) -> ShardStatus:
+        """Whether it owns the shard, its ticks, and what it took from the queues."""
+        taken = {} if self._subscription is None else self._subscription.taken
+        return ShardStatus(
+            shard=self.shard,
+            owned_since_ms=self._owned_since_ns // NS_PER_MS,
+            taken=self._times_taken,
+            ticks=self._ticks,
+            ticked_at_ms=self._tick_stored_ns // NS_PER_MS,
+            rows=self._processor.row_count,
+            market_time_ms=self._market_time_ms,
+            queues=queue_intakes(taken, [*self._unacknowledged, *self._received]),
+            clock_failure=self._agreement.failure(self._clock.time_ns()),
+        )
 
     def use_reference(self, block: RowBlock, volume_curve: VolumeCurve | None) -> None:
         """Use new reference data. The next tick publishes its effect."""
@@ -146,7 +177,9 @@ class ShardOwner:
                 log.warning("shard interrupted", shard=self.shard, dependency=dependency, error=str(error))
             finally:
                 self._owned.set(0)
+                self._subscription, self._owned_since_ns = None, 0
                 self._pace.forget(self.shard)
+                self._account.note_left(self._received)
                 self._received.clear()
                 self._unacknowledged.clear()
                 await subscription.close()
@@ -162,8 +195,12 @@ class ShardOwner:
     async def _work(self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff) -> None:
         await self._continue_from_the_store()
         self._owned.set(1)
+        self._subscription, self._owned_since_ns = subscription, self._clock.time_ns()
+        self._times_taken += 1
         while not stopping.is_set() and not self._turn.over.is_set():
-            self._received += await subscription.receive(wait_seconds=self._seconds_to_tick())
+            arrived = await subscription.receive(wait_seconds=self._seconds_to_tick())
+            self._account.note_received(arrived)
+            self._received += arrived
             backoff.reset()
             while _event_count(self._received) >= GROUP_EVENTS:
                 self._apply_group()
@@ -204,6 +241,7 @@ class ShardOwner:
         now_ns = self._clock.time_ns()
         now = Present(now_ns, round(self._clock.monotonic() * NS_PER_SECOND))
         outcome = self._processor.apply([delivery.batch for delivery in deliveries], now=now)
+        self._account.note_outcome(outcome)
         self._unacknowledged.extend(deliveries)
         for delivery in deliveries:
             batch = delivery.batch
@@ -249,6 +287,9 @@ class ShardOwner:
             return
         self._dependencies.answered("cache")
         self._published_at = self._clock.monotonic()
+        self._ticks += 1
+        self._tick_stored_ns = self._clock.time_ns()
+        self._market_time_ms = tick.whole.market_time_ms
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
         metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))
         metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)

@@ -11,9 +11,11 @@ from marketdata.observability.logs import get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.books import total
 from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import run_beside, run_together
 from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.report import STANDBY, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
@@ -99,6 +101,19 @@ class Processor:
         if self._connection_failure:
             return {"queues": self._connection_failure}
         return {name: reason for owner in self._owners for name, reason in owner.failures.items()}
+
+    def status(self) -> ServiceStatus:
+        """Its shards, the version of its settings, and the books of its events."""
+        shards = [owner.status for owner in self._owners]
+        owned = [each.shard for each in shards if each.owned_since_ms]
+        return ServiceStatus(
+            role=f"owner of {', '.join(map(str, owned))}" if owned else STANDBY,
+            progress=sum(each.ticks for each in shards),
+            is_idle=not owned,
+            settings=self._steering.status,
+            books=(total(owner.book for owner in self._owners),),
+            shards=shards,
+        )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work on every shard that this process owns, until `stopping` is set."""

@@ -14,11 +14,13 @@ from marketdata.runtime.average_pace import AveragePace
 from marketdata.runtime.cancellation import finished_before, run_beside, run_together
 from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.report import LEADER, STANDBY, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from scanners.scanner.account import NewsAccount
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.settings import ScannerSettings
 
@@ -77,12 +79,31 @@ class Scanner:
         self._steering = Steering(records, LiveSettings(own, source=source, clock=clock), default=own)
         self._pace = AveragePace(RANKING_SECONDS, clock)
         self._failure = ""
+        self._account = NewsAccount()
+        # News that waits: in the queue, and taken from it for the next pass.
+        self._queued: asyncio.Queue[News] = asyncio.Queue(MAX_QUEUED_NEWS)
+        self._gathered: list[News] = []
         self._limited_log = RateLimitedLog(log, clock=clock)
 
     def unready(self) -> Mapping[str, str]:
         """Why nothing can be ranked now. A standby is ready."""
         failure = self._leadership.unreachable or self._failure
         return {"cache": failure} if failure else {}
+
+    def status(self) -> ServiceStatus:
+        """Its role, the version of its settings, and the books of the ticks that shards announced."""
+        leads = self._leadership.leads
+        return ServiceStatus(
+            role=LEADER if leads else STANDBY,
+            progress=self._account.scans,
+            is_idle=not (leads and self._waiting),
+            settings=self._steering.status,
+            books=(self._account.book(self._waiting),),
+        )
+
+    @property
+    def _waiting(self) -> int:
+        return self._queued.qsize() + len(self._gathered)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Scan whenever this process gets the lease, until `stopping` is set. Then release the lease."""
@@ -99,29 +120,33 @@ class Scanner:
         finally:
             metrics.SCANNER_ACTIVE.set(0)
             self._failure = ""
+            self._account.note_left(self._waiting)
+            self._queued, self._gathered = asyncio.Queue(MAX_QUEUED_NEWS), []
 
     async def _scan(self) -> None:
         market = MarketScanner(epoch=self._clock.time_ns())
-        queued: asyncio.Queue[News] = asyncio.Queue(MAX_QUEUED_NEWS)
-        await run_together(self._listen(queued), self._rank(market, queued))
+        await run_together(self._listen(self._queued), self._rank(market, self._queued))
 
     async def _rank(self, market: MarketScanner, queued: "asyncio.Queue[News]") -> None:
         """Merge and rank once for all news that are queued, again and again."""
         while True:
             await asyncio.sleep(self._pace.seconds_until_due())
             try:
-                await self._scan_once(market, await self._tick_of_all_shards(queued))
+                await self._gather_tick_of_all_shards(queued)
+                await self._scan_once(market)
+                self._account.scans += 1
                 self._failure = ""
             except StoreUnavailable as error:
                 self._report(error)
 
-    async def _tick_of_all_shards(self, queued: "asyncio.Queue[News]") -> Sequence[News]:
-        """The queued news, once all shards have announced their tick, or after `GATHER_SECONDS`.
+    async def _gather_tick_of_all_shards(self, queued: "asyncio.Queue[News]") -> None:
+        """Gather the queued news, once all shards have announced their tick, or after `GATHER_SECONDS`.
 
         All shards tick at about the same time. Ranking waits for the last one: otherwise each board would
         be published twice per tick, the first time with the old rows of some shards.
         """
-        news = [await queued.get()]
+        news = self._gathered
+        news.append(await queued.get())
         missing = set(self._shard_of_channel) - _channels(news)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GATHER_SECONDS):
@@ -130,13 +155,15 @@ class Scanner:
                     missing -= _channels(news[-1:])
         while not queued.empty():
             news.append(queued.get_nowait())
-        return news
 
     async def _listen(self, queued: "asyncio.Queue[News]") -> None:
         async for item in self._rows_news:
             await queued.put(item)
+            self._account.note_received()
 
-    async def _scan_once(self, market: MarketScanner, news: Sequence[News]) -> None:
+    async def _scan_once(self, market: MarketScanner) -> None:
+        """Merge what was gathered, rank, and publish."""
+        news, self._gathered = self._gathered, []
         self._pace.note()
         started = self._clock.monotonic()
         await self._merge(market, news)
@@ -154,10 +181,13 @@ class Scanner:
         missed: set[int] = set()
         for item in news:
             if not isinstance(item, Announcement):
+                self._account.note_merge(None)
                 missed.update(self._shard_of_channel.values())
                 continue
             shard = self._shard_of_channel[item.channel]
-            if shard not in missed and market.apply_changed(shard, item.block) is Merge.GAP:
+            merge = None if shard in missed else market.apply_changed(shard, item.block)
+            self._account.note_merge(merge)
+            if merge is Merge.GAP:
                 metrics.SCANNER_GAPS.labels(str(shard)).inc()
                 missed.add(shard)
         for shard in sorted(missed):

@@ -17,9 +17,11 @@ from tests.support.health_client import probe
 PROGRAM = """
     import asyncio, sys, time
     from marketdata.observability.logs import configure_logging
+    from marketdata.runtime.report import ServiceStatus
     from marketdata.runtime.runner import run_service
 
     class Service:
+        status = ServiceStatus
         name = "example"
         waiting = True
 

@@ -7,13 +7,13 @@ connection.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
 from marketdata.transport.accounting import Intake, is_expired, set_depths
-from marketdata.transport.base import Batch, Delivery, QueueDepth
+from marketdata.transport.base import Batch, Delivery, QueueDepth, Taken
 from marketdata.transport.queues import QueueLimits, QueueName
 
 QueueAndShard = tuple[QueueName, int]
@@ -164,6 +164,11 @@ class MemorySubscription:
         self._term = 0
         self._numbers = 0
         self._unacknowledged: dict[QueueName, dict[int, Batch]] = {queue: {} for queue in queues}
+
+    @property
+    def taken(self) -> Mapping[QueueName, Taken]:
+        """What it took from each queue."""
+        return self._intake.taken
 
     async def acquire(self) -> None:
         """Wait until no other subscription owns the shard."""

@@ -4,6 +4,7 @@ From the bottom up:
 - `feeds` has one module for each kind of feed, and the catalog of all feeds. Its streams turn states into
   emissions.
 - `switchboard` connects feeds with their subscribers.
+- `fates` counts what became of everything that was put into an outbox.
 - `outbox` has the frames that wait for each connection, and the walk that writes them.
 - `verdict` and `liveness` judge the data and send the status.
 - `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.

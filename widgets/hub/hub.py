@@ -5,10 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end, run_together
+from marketdata.runtime.report import ServiceStatus
 from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
@@ -81,6 +84,7 @@ class Hub:
         self._oldest_published_ns: int | None = None
         self._task: asyncio.Task[None] | None = None
         self._failure = ""
+        self._housekeepings = 0
         self._switchboard = self._new_switchboard({})
 
     # --- For connections ------------------------------------------------------------------------------------
@@ -156,6 +160,20 @@ class Hub:
         """Why this process cannot serve connections now: part -> reason. Old data is not a reason."""
         return {"hub": self._failure} if self._failure else {}
 
+    def status(self) -> ServiceStatus:
+        """Its clients, the state of the data that they are shown, and the books of what was put for them."""
+        status, clients = self._report.last, self._outboxes.clients()
+        if status is not None:
+            clients = msgspec.structs.replace(
+                clients, data_state=status.state, data_detail=status.detail, data_age_ms=status.age_ms
+            )
+        return ServiceStatus(
+            progress=self._housekeepings,
+            is_idle=self._task is None,
+            books=(self._outboxes.book(),),
+            clients=clients,
+        )
+
     def data_status(self) -> Status | None:
         """The state of the data; None before it is known. May be called from any thread."""
         return self._report.last
@@ -199,6 +217,7 @@ class Hub:
             clock=self._clock,
             status=self._report.now,
             mark=self._outboxes.mark,
+            fates=self._outboxes.fates,
             subscribers=subscribers,
         )
 
@@ -277,6 +296,7 @@ class Hub:
             self._report.send_when_due()
             self._outboxes.housekeep(self._timing.longest_stall_seconds)
             self._liveness.update_metrics()
+            self._housekeepings += 1
             due = loop.time() + interval
             await asyncio.sleep(interval)
             if loop.time() - due > LONGEST_DELAY_SECONDS:

@@ -25,6 +25,9 @@ import msgspec
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.runtime.books import Book
+from marketdata.runtime.report import ClientsStatus
+from widgets.hub.fates import Fates
 from widgets.protocol import ProtocolVersion, Status
 from widgets.wire import FrameSink, PreparedFrame
 
@@ -39,13 +42,24 @@ Render: TypeAlias = Callable[[str, ProtocolVersion], PreparedFrame | None]
 
 
 class SentCounts(msgspec.Struct):
-    """Numbers of sent frames by kind, and their bytes before compression, over all connections."""
+    """Numbers of sent frames by kind, and their bytes before compression, over all connections.
+
+    `updates` is the number of updates, which may have several deltas. `empty` are snapshots that were not
+    sent, since their feed has no data yet.
+    """
 
     answers: int = 0
     statuses: int = 0
     snapshots: int = 0
     deltas: int = 0
     payload_bytes: int = 0
+    updates: int = 0
+    empty: int = 0
+
+    @property
+    def entries(self) -> int:
+        """Everything that was sent, as `Fates` counts it."""
+        return self.answers + self.statuses + self.snapshots + self.updates
 
 
 class StatusFrames:
@@ -78,6 +92,7 @@ class Outbox:
     __slots__ = (
         "_answers",
         "_conflated",
+        "_fates",
         "_frames",
         "_give_up",
         "_is_closed",
@@ -99,6 +114,12 @@ class Outbox:
         self._frames: dict[str, tuple[PreparedFrame, ...] | None] = {}
         self._conflated = 0
         self._is_closed = False
+        self._fates = Fates()
+
+    def count_in(self, fates: Fates) -> None:
+        """From now on count in these, which all connections share, and add what was counted before."""
+        fates.take_over(self._fates)
+        self._fates = fates
 
     def __len__(self) -> int:
         """The number of answers, statuses and feeds that wait."""
@@ -112,22 +133,27 @@ class Outbox:
             self.abandon()
         else:
             self._answers.append(frame)
+            self._fates.put += 1
 
     def status(self, status: StatusFrames) -> None:
         """Send a status, if the client is told it. It replaces a status that still waits."""
         if not self._is_closed and (self.version.sends_status or STATUS_FEED in self.feeds):
+            self._fates.put += 1
+            self._fates.conflated += self._status is not None
             self._status = status
 
     def update(self, feed: str, frames: tuple[PreparedFrame, ...], most_entries: int = 0) -> bool:
         """Send the frames of an update. If a frame of this feed still waits, send a snapshot instead of both.
 
         With `most_entries`, the frames are entries of a list. Then they wait behind those that still wait,
-        and the oldest above this number are dropped. Returns whether frames were conflated.
+        and the oldest above this number are dropped. Returns whether frames were conflated. The caller counts
+        the calls in `Fates.put`, once for all connections.
         """
         waiting = self._frames
         if feed in waiting and most_entries:
             entries = (*(waiting[feed] or ()), *frames)
             waiting[feed] = entries[-most_entries:]
+            self._fates.conflated += 1
             if len(entries) <= most_entries:
                 return False
             self._conflated += 1
@@ -135,14 +161,18 @@ class Outbox:
         if feed in waiting:
             waiting[feed] = None
             self._conflated += 1
+            self._fates.conflated += 1
             return True
-        if not self._is_closed:
+        if self._is_closed:
+            self._fates.gone += 1
+        else:
             waiting[feed] = frames
         return False
 
     def resume(self, feed: str, frames: tuple[PreparedFrame, ...]) -> None:
         """Send the missed updates of a feed. They replace a waiting frame of this feed."""
         if not self._is_closed:
+            self._note_put(feed)
             self._frames[feed] = frames
 
     def snapshot(self, feed: str) -> bool:
@@ -153,16 +183,24 @@ class Outbox:
         conflated = feed in self._frames
         self._conflated += conflated
         if not self._is_closed:
+            self._note_put(feed)
             self._frames[feed] = None
         return conflated
 
+    def _note_put(self, feed: str) -> None:
+        self._fates.put += 1
+        self._fates.conflated += feed in self._frames
+
     def discard(self, feed: str) -> None:
         """Remove the waiting frames of a feed, because its subscription has ended."""
-        self._frames.pop(feed, None)
+        if feed in self._frames:
+            del self._frames[feed]
+            self._fates.gone += 1
 
     def close(self) -> None:
         """Remove all frames, and take no more: the connection ends."""
         self._is_closed = True
+        self._fates.gone += len(self)
         self._answers.clear()
         self._frames.clear()
         self._status = None
@@ -197,10 +235,12 @@ class Outbox:
             if frames is None:
                 snapshot = render(feed, self.version)
                 if snapshot is None:
+                    counts.empty += 1
                     continue
                 frames = (snapshot,)
                 counts.snapshots += 1
             else:
+                counts.updates += 1
                 counts.deltas += len(frames)
             for frame in frames:
                 size += len(frame.payload)
@@ -263,6 +303,9 @@ class Outboxes:
         # The connections that have not taken all that was sent, and since when (monotonic seconds).
         self._blocked: dict[Outbox, float] = {}
         self._counts = SentCounts()
+        self._sent_bytes = 0
+        self._subscriptions = 0
+        self.fates: Final = Fates()
         self._log = RateLimitedLog(_log)
 
     def __iter__(self) -> Iterator[Outbox]:
@@ -274,6 +317,7 @@ class Outboxes:
     def add(self, outbox: Outbox) -> None:
         """Add a connection. The next walk visits it each time that it becomes writable again."""
         self._outboxes[outbox] = None
+        outbox.count_in(self.fates)
         outbox.sink.when_writable(functools.partial(self._on_writable, outbox))
 
     def remove(self, outbox: Outbox) -> None:
@@ -335,11 +379,39 @@ class Outboxes:
         for outbox in [each for each, since in self._blocked.items() if since <= stalled_since]:
             del self._blocked[outbox]
             outbox.abandon()
-        counts, self._counts = self._counts, SentCounts()
+        counts = self._take_counts()
         metrics.WIDGET_FRAMES.labels("answers").inc(counts.answers)
         metrics.WIDGET_FRAMES.labels("statuses").inc(counts.statuses)
         metrics.WIDGET_FRAMES.labels("snapshots").inc(counts.snapshots)
         metrics.WIDGET_FRAMES.labels("deltas").inc(counts.deltas)
         metrics.WIDGET_BYTES.inc(counts.payload_bytes)
         metrics.WIDGET_BLOCKED.set(len(self._blocked))
-        metrics.WIDGET_SUBSCRIPTIONS.set(sum(len(outbox.feeds) for outbox in self._outboxes))
+        self._subscriptions = sum(len(outbox.feeds) for outbox in self._outboxes)
+        metrics.WIDGET_SUBSCRIPTIONS.set(self._subscriptions)
+
+    def _take_counts(self) -> SentCounts:
+        """The counts since the last housekeeping, which are also added to those since the start."""
+        counts, self._counts = self._counts, SentCounts()
+        self.fates.written += counts.entries
+        self.fates.empty += counts.empty
+        self._sent_bytes += counts.payload_bytes
+        return counts
+
+    def clients(self) -> ClientsStatus:
+        """The connections, as of the last housekeeping."""
+        return ClientsStatus(
+            connections=len(self._outboxes),
+            subscriptions=self._subscriptions,
+            blocked=len(self._blocked),
+            sent_bytes=self._sent_bytes,
+        )
+
+    def book(self) -> Book:
+        """What became of everything that was put into outboxes, at this instant."""
+        counts = self._counts
+        fates = msgspec.structs.replace(
+            self.fates,
+            written=self.fates.written + counts.entries,
+            empty=self.fates.empty + counts.empty,
+        )
+        return fates.book(sum(map(len, self._outboxes)))

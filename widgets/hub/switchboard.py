@@ -11,6 +11,7 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
+from widgets.hub.fates import Fates
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
 from widgets.hub.outbox import Outbox
 from widgets.protocol import (
@@ -67,7 +68,7 @@ class Switchboard:
     The sources know the feeds of their kind. The switchboard knows only the subscribers of each feed. Two
     events wake the hub's tasks: `has_changes` is set when `emit_due` has work, `read_requested` when a source
     wants keys from the store. They are events, not calls, because many changes of a tick need one emission,
-    and because reading waits. `mark` gets the outboxes into which something was put.
+    and because reading waits. `mark` gets the outboxes into which something was put, and `fates` counts it.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class Switchboard:
         clock: Clock,
         status: Callable[[], Status | None],
         mark: Callable[[Iterable[Outbox]], None],
+        fates: Fates,
         subscribers: Mapping[Feed, set[Outbox]] | None = None,
     ) -> None:
         self.has_changes = asyncio.Event()
         self.read_requested = asyncio.Event()
         self._clock = clock
         self._mark_outboxes = mark
+        self._fates = fates
         self._newest_epoch = 0
         context = FeedContext(
             stored=stored,
@@ -274,7 +277,7 @@ class Switchboard:
         before = None if limit is None else stream.snapshot()
         if (emission := stream.emit()) is None:
             return None
-        key, subscribers, conflated = opened.feed.key, opened.subscribers, 0
+        key, subscribers, conflated, updates = opened.feed.key, opened.subscribers, 0, 0
         opened.snapshots.clear()
         for emitted in opened.awaiting:
             if not emitted.done():
@@ -288,8 +291,10 @@ class Switchboard:
             if update is None:
                 conflated += outbox.snapshot(key)
             elif update:
+                updates += 1
                 most_entries = limit if limit is not None and outbox.version.sends_entries else 0
                 conflated += outbox.update(key, update, most_entries)
         metrics.HUB_ENCODED_BYTES.labels("delta").inc(frames.payload_bytes)
         metrics.WIDGET_CONFLATED.inc(conflated)
+        self._fates.put += updates
         return emission

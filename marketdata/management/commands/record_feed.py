@@ -15,10 +15,10 @@ from marketdata.clock import SystemClock
 from marketdata.listener.feed_recorder import FeedRecorder
 from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.management.recording_options import add_recording_options, recorder_config
+from marketdata.management.service_command import ServiceCommand
 from marketdata.providers.base import Provider
 from marketdata.recording.recorder import Recorder
 from marketdata.runtime.identity import process_identity
-from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease

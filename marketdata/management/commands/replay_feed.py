@@ -11,12 +11,12 @@ from django.core.management.base import CommandParser
 
 from marketdata.errors import ConfigurationError
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.management.service_command import ServiceCommand
 from marketdata.providers.emulator import ProtocolSettings
 from marketdata.providers.registry import recorded_format
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.selection import Selection
 from marketdata.replay_server.service import ReplayConfig, ReplayService, emulator_of
-from marketdata.runtime.service_command import ServiceCommand
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.units import NS_PER_MS
 

@@ -16,12 +16,12 @@ from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.listener.wanted import SERVICE
 from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.recording_options import add_recording_options, recorder_config
+from marketdata.management.service_command import ServiceCommand
 from marketdata.management.wanted_by_settings import wanted_by_settings
 from marketdata.observability.tracing import configure_tracing
 from marketdata.providers.base import Provider
 from marketdata.recording.recorder import Recorder
 from marketdata.runtime.identity import process_identity
-from marketdata.runtime.service_command import ServiceCommand
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease

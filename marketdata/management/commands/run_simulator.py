@@ -11,9 +11,9 @@ from msgspec import structs
 
 from marketdata.clock import SystemClock
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
+from marketdata.management.service_command import ServiceCommand
 from marketdata.providers.emulator import EvictionPolicy, ProtocolSettings
 from marketdata.providers.registry import provider_emulator
-from marketdata.runtime.service_command import ServiceCommand
 from marketdata.simulator.service import DEFAULT_SYMBOLS, SimulatorConfig, SimulatorService
 from marketdata.synthetic_market.activity import (
     DEFAULT_MIX,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -11,7 +11,7 @@ from aiormq.exceptions import ChannelLockedResource
 
 from marketdata.errors import ContentError, OwnershipLost, TransportUnavailable
 from marketdata.transport.accounting import Intake
-from marketdata.transport.base import Batch, Delivery
+from marketdata.transport.base import Batch, Delivery, Taken
 from marketdata.transport.queues import QueueName
 from marketdata.transport.rabbitmq.connection import Link
 from marketdata.transport.rabbitmq.queues_and_messages import Topology, batch_of
@@ -50,6 +50,11 @@ class RabbitMQSubscription:
         self._waiting: dict[QueueName, deque[AbstractIncomingMessage]] = {}
         self._unacknowledged: dict[int, AbstractIncomingMessage] = {}
         self._work_available = asyncio.Event()
+
+    @property
+    def taken(self) -> Mapping[QueueName, Taken]:
+        """What it took from each queue."""
+        return self._intake.taken
 
     async def acquire(self) -> None:
         """Wait for the lock; then consume every queue of the shard on one channel."""

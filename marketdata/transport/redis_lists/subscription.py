@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from marketdata.errors import ContentError, OwnershipLost
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.transport.accounting import Intake
-from marketdata.transport.base import Batch, Delivery
+from marketdata.transport.base import Batch, Delivery, Taken
 from marketdata.transport.queues import QueueName
 from marketdata.transport.redis_lists.envelope import decode
 from marketdata.transport.redis_lists.keys import Names
@@ -67,6 +67,11 @@ class RedisListSubscription:
             standby_seconds=STANDBY_SECONDS,
         )
         self._tenure = contextlib.AsyncExitStack()
+
+    @property
+    def taken(self) -> Mapping[QueueName, Taken]:
+        """What it took from each queue."""
+        return self._intake.taken
 
     async def acquire(self) -> None:
         """Ask for the lease until it is ours, then renew it in the background."""

@@ -11,11 +11,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 from marketdata.errors import ConfigurationError
+from marketdata.management.process_reports import reporting_by_settings
+from marketdata.management.service_command import port_number
 from marketdata.runtime.runner import run_service
-from marketdata.runtime.service_command import port_number
 from marketdata.runtime.workers import WorkerCommand, WorkerPool, free_ports
 from mdp_site.logs import configure
 from mdp_site.web_server import WebServer, bound_sockets
+from mdp_site.web_settings import WEB
 
 MOST_WORKERS: Final = 64
 
@@ -115,7 +117,13 @@ def _supervise(
             health_port=health_port,
         )
         pool = WorkerPool("web", commands, health_host=health_host)
-        run_service(pool, health_host=health_host, health_port=health_port, workers=pool)
+        run_service(
+            pool,
+            health_host=health_host,
+            health_port=health_port,
+            workers=pool,
+            reporting=reporting_by_settings(WEB, WEB),
+        )
 
 
 def _worker_commands(

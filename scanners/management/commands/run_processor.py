@@ -11,10 +11,10 @@ from django.core.management.base import CommandParser
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
 from marketdata.management.queue_settings import queues_by_settings
+from marketdata.management.service_command import ServiceCommand
 from marketdata.observability.tracing import configure_tracing, inherited_traceparent
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.service import Service
-from marketdata.runtime.service_command import ServiceCommand
 from marketdata.runtime.settings import own_settings
 from marketdata.runtime.workers import WorkerPool
 from marketdata.store.announcements import AnnouncementReader

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from marketdata.clock import SystemClock
+from marketdata.management.service_command import ServiceCommand
 from marketdata.runtime.identity import process_identity
-from marketdata.runtime.service_command import ServiceCommand
 from marketdata.runtime.settings import own_settings
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect

@@ -2,10 +2,12 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marketdata.clock import SystemClock
 from marketdata.errors import ContentError
-from marketdata.transport.accounting import Intake, SequenceGaps, is_expired
+from marketdata.transport.accounting import Intake, is_expired
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.samples import sample
 from tests.support.transports import batches
@@ -71,17 +73,36 @@ def test_a_batch_expires_after_the_limit_and_not_at_it(age_ns: int, expired: boo
         ([1, 5], 3),
         ([1, 3, 6], 3),
         ([4, 5, 4, 5, 6], 0),
-        ([8, 9, 1, 2], 0),
+        ([4, 5, 6, 4, 6, 7], 0),
     ],
-    ids=["none", "begins late", "one hole", "two holes", "redelivery", "restarted publisher"],
+    ids=["none", "begins late", "one hole", "two holes", "redelivery", "redelivery without one"],
 )
-def test_holes_in_the_sequence_are_losses(arriving: list[int], missing: int) -> None:
-    gaps = SequenceGaps()
-    assert sum(gaps.missing_before(batch) for batch in batches(*arriving)) == missing
+def test_holes_in_the_numbers_are_losses(arriving: list[int], missing: int) -> None:
+    intake = Intake(LIMITS, FixedClock(0))
+    assert all(intake.admit(batch) for batch in batches(*arriving))
+    assert intake.taken[QueueName.TRADES].missing == missing
 
 
 def test_queues_and_sources_are_numbered_apart() -> None:
-    gaps = SequenceGaps()
+    intake = Intake(LIMITS, FixedClock(0))
     (trade,), (quote,) = batches(1), batches(5, queue=QueueName.QUOTES)
     other_source = msgspec.structs.replace(trade, source="listener-2", sequence=9)
-    assert [gaps.missing_before(batch) for batch in (trade, quote, other_source)] == [0, 0, 0]
+    assert all(map(intake.admit, (trade, quote, other_source)))
+    assert [taken.missing for taken in intake.taken.values()] == [0, 0]
+    assert intake.taken[QueueName.TRADES].numbers == {trade.source: (1, 1), "listener-2": (9, 9)}
+
+
+@given(arriving=st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 40), st.booleans()), max_size=60))
+def test_the_books_of_a_queue_close_after_any_losses_redeliveries_and_restarts(
+    arriving: list[tuple[str, int, bool]],
+) -> None:
+    (pattern,) = batches(1)
+    late_ns = pattern.received_ns + 6 * SECOND_NS
+    intake = Intake(LIMITS, FixedClock(late_ns))
+    for source, number, fresh in arriving:
+        received_ns = late_ns if fresh else pattern.received_ns
+        batch = msgspec.structs.replace(pattern, source=source, sequence=number, received_ns=received_ns)
+        assert intake.admit(batch) is fresh
+    for taken in intake.taken.values():
+        assert taken.unaccounted == 0
+        assert taken.received + taken.expired == len(arriving)

@@ -135,6 +135,7 @@ class Process:
             clock=market.clock,
             status=lambda: None,
             mark=self._outboxes.mark,
+            fates=self._outboxes.fates,
         )
         self.switchboard.missed()
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.errors import MarketDataError
+from marketdata.management.process_reports import reporting_by_settings
 from marketdata.observability.logs import configure_logging
 from marketdata.runtime.runner import run_service
 from marketdata.runtime.service import Service
@@ -63,6 +64,7 @@ class ServiceCommand(BaseCommand):
                 health_host=options["health_host"],
                 health_port=options["health_port"],
                 workers=service if isinstance(service, WorkerPool) else None,
+                reporting=reporting_by_settings(self.service_name, self.log_name(options)),
             )
 
 

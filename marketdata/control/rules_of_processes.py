@@ -1,0 +1,274 @@
+"""The rules of the verdict about processes: present, alive, ready, alike. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from marketdata.control.findings import Finding, Severity, listed
+from marketdata.control.views import Life, Overview, ProcessView
+from marketdata.runtime.processes import ProcessState
+from marketdata.runtime.report import LEADER, PARENT, STANDBY
+
+NEEDED: Final = {
+    "listener": Severity.DOWN,
+    "processor": Severity.DOWN,
+    "scanner": Severity.DOWN,
+    "web": Severity.DOWN,
+    "jobs": Severity.DEGRADED,
+}
+"""The services without which an installation is incomplete, and how bad it is that one has no process."""
+
+COMMANDS: Final = {"jobs": "qcluster"}
+"""The command of a service whose name is not `run_` and its own."""
+
+STUCK_AFTER_MS: Final = 10_000
+PENDING_AFTER_MS: Final = 10_000
+CLOCKS_APART_MS: Final = 2_500
+"""More than the time that a report may take to the cache."""
+
+MEMORY_SHARE: Final = 0.9
+LOOP_LAG_MS: Final = 1_000
+SILENT_LISTED_MS: Final = 60_000
+"""For so long a silent process is a finding of its own. Later it counts only if its role is missing."""
+
+
+def source_unread(overview: Overview) -> Iterator[Finding]:
+    """The cache, the database or a record cannot be read."""
+    for source, why in overview.unread.items():
+        severity = Severity.UNKNOWN if source == "cache" else Severity.DEGRADED
+        advice = {
+            "cache": "Start it, or correct MDC_URL. Processes keep what they have; nothing else is known.",
+            "database": "Start it, or correct DATABASE_URL. Logins and jobs need it; market data flows on.",
+            "reports": "Restart the processes of the older software.",
+        }.get(source, "Look at the record that it names; it is written again by its process.")
+        yield Finding(rule="source unread", severity=severity, what=f"{source} away: {why}", advice=advice)
+
+
+def role_missing(overview: Overview) -> Iterator[Finding]:
+    """A service has no running process."""
+    if "cache" in overview.unread:
+        return
+    if not overview.processes:
+        yield Finding(
+            rule="no process",
+            severity=Severity.DOWN,
+            what="no process has reported within a day",
+            advice="Start the processes of the Procfile with the same MDC_URL and MDC_KEY_PREFIX.",
+        )
+        return
+    present = {view.report.service for view in overview.running if view.report.status.role != PARENT}
+    for service, severity in NEEDED.items():
+        if service in present:
+            continue
+        gone = [view for view in overview.processes if view.report.service == service]
+        command = COMMANDS.get(service, f"run_{service}")
+        last = max(gone, key=lambda view: view.since_ms, default=None)
+        yield Finding(
+            rule="no process",
+            severity=severity,
+            what=f"no {service} process runs{_last_words(last)}",
+            advice=f"Start one: manage.py {command}. Its log says why it ended.",
+            since_ms=0 if last is None else last.since_ms,
+        )
+
+
+def _last_words(last: ProcessView | None) -> str:
+    if last is None:
+        return ""
+    report = last.report
+    words = report.end if last.life is Life.ENDED else "fell silent"
+    return f"; the last, {report.host}:{report.pid}, {words}"
+
+
+def facts_disputed(overview: Overview) -> Iterator[Finding]:
+    """Two processes hold different facts of the installation."""
+    held: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for view in overview.running:
+        for fact, value in view.report.facts.items():
+            held[fact][value] += 1
+    for fact, values in held.items():
+        if len(values) < 2:
+            continue
+        common = values.most_common(1)[0][0]
+        others = [view for view in overview.running if view.report.facts.get(fact, common) != common]
+        yield Finding(
+            rule="facts disputed",
+            severity=Severity.DOWN,
+            what=f"processes dispute the {fact}: most hold {common}, "
+            + listed([f"{_name(view)} holds {view.report.facts[fact]}" for view in others]),
+            advice="Give all processes the same environment, and restart those that differ.",
+            since_ms=min(view.since_ms for view in others),
+        )
+
+
+def process_stuck(overview: Overview) -> Iterator[Finding]:
+    """A process lives, has work, and completes none; or it fell silent a moment ago."""
+    for view in overview.processes:
+        report = view.report
+        if view.life is Life.SILENT and view.age_ms < SILENT_LISTED_MS:
+            yield Finding(
+                rule="process silent",
+                severity=Severity.DEGRADED,
+                what=f"{_name(view)} is silent",
+                advice="It was killed, or its event loop is blocked. A supervisor restarts it; see its log.",
+                since_ms=view.since_ms,
+            )
+        stands_ms = report.reported_at_ms - report.progress_at_ms
+        if view.life is Life.RUNNING and not report.unready and stands_ms > STUCK_AFTER_MS:
+            yield Finding(
+                rule="process stuck",
+                severity=Severity.DOWN,
+                what=f"{_name(view)} reports, but completes no work",
+                advice="Restart it, and keep its log: a task of it hangs.",
+                since_ms=report.progress_at_ms - view.clock_offset_ms,
+            )
+
+
+def scanner_leaderless(overview: Overview) -> Iterator[Finding]:
+    """Scanners or listeners run, and none leads."""
+    for service, held in (("scanner", "lease:scanner"), ("listener", "lease:listener")):
+        views = [view for view in overview.running if view.report.service == service]
+        if views and not any(view.report.status.role == LEADER for view in views):
+            reasons = [reason.text for view in views for reason in view.report.unready.values()]
+            yield Finding(
+                rule="no leader",
+                severity=Severity.DOWN,
+                what=f"no {service} leads" + (f": {reasons[0]}" if reasons else ""),
+                advice=f"One takes over within 4 s. If none does, delete the key mdp:{held} in the cache.",
+                since_ms=max(view.since_ms for view in views),
+            )
+
+
+def process_unready(overview: Overview) -> Iterator[Finding]:
+    """A process cannot work. A standby need not, and a feed that is away has rules of its own."""
+    by_reason: defaultdict[tuple[str, str], list[tuple[ProcessView, int]]] = defaultdict(list)
+    for view in overview.running:
+        report = view.report
+        for part, reason in report.unready.items():
+            waits = report.status.role == STANDBY and part == "lease"
+            if not waits and part not in {"provider", "broker", "queues"} and report.status.role != PARENT:
+                since_ms = reason.since_ms - view.clock_offset_ms
+                by_reason[part, reason.text].append((view, since_ms))
+    for (part, text), views in by_reason.items():
+        yield Finding(
+            rule="process unready",
+            severity=Severity.DEGRADED,
+            what=f"{listed([_name(view) for view, _ in views])} cannot work: {part}: {text}",
+            advice="See what it waits for; it goes on by itself.",
+            since_ms=min(since_ms for _, since_ms in views),
+        )
+
+
+def settings_not_applied(overview: Overview) -> Iterator[Finding]:
+    """Operators want settings that a process refuses, or does not take up."""
+    for view in overview.running:
+        settings = view.report.status.settings
+        if settings is None or not view.wanted_version:
+            continue
+        if settings.refused_version == view.wanted_version or (
+            settings.refusal and settings.applied_version < view.wanted_version
+        ):
+            yield Finding(
+                rule="settings refused",
+                severity=Severity.DEGRADED,
+                what=f"{_name(view)} refuses version {view.wanted_version} of its settings: "
+                f"{settings.refusal}",
+                advice="Change the setting to a value that is accepted. Until then it applies version "
+                f"{settings.applied_version}.",
+            )
+        elif view.pending_since_ms and overview.read_at_ms - view.pending_since_ms > PENDING_AFTER_MS:
+            yield Finding(
+                rule="settings pending",
+                severity=Severity.DEGRADED,
+                what=f"{_name(view)} still applies version {settings.applied_version} of its settings, not "
+                f"{view.wanted_version}",
+                advice="Restart it: it does not follow the settings.",
+                since_ms=view.pending_since_ms,
+            )
+
+
+def clocks_disagree(overview: Overview) -> Iterator[Finding]:
+    """The clock of a host is apart from that of the cache server, or a shard cannot believe the times."""
+    hosts: dict[str, int] = {}
+    for view in overview.running:
+        if abs(view.clock_offset_ms) > CLOCKS_APART_MS:
+            hosts[view.report.host] = view.clock_offset_ms
+    for host, offset_ms in hosts.items():
+        ahead = "ahead of" if offset_ms > 0 else "behind"
+        yield Finding(
+            rule="clocks disagree",
+            severity=Severity.DEGRADED,
+            what=f"the clock of {host} is {abs(offset_ms) / 1_000:.1f} s {ahead} that of the cache's host",
+            advice="Synchronise the clocks of both hosts (NTP).",
+        )
+    failures = {shard.clock_failure: shard.shard for shard in overview.shards if shard.clock_failure}
+    for failure, shard in failures.items():
+        yield Finding(
+            rule="clocks disagree",
+            severity=Severity.DEGRADED,
+            what=f"shard {shard}: {failure}",
+            advice="Until then events are refused, and counted as ahead.",
+        )
+
+
+def other_version(overview: Overview) -> Iterator[Finding]:
+    """Processes of one installation run different software."""
+    versions = Counter(view.report.version for view in overview.running)
+    if len(versions) < 2:
+        return
+    common = versions.most_common(1)[0][0]
+    others = [view for view in overview.running if view.report.version != common]
+    yield Finding(
+        rule="other version",
+        severity=Severity.DEGRADED,
+        what=f"{listed([f'{_name(view)} runs {view.report.version}' for view in others])}, "
+        f"the others {common}",
+        advice="Finish the roll-out: restart the processes of the older software.",
+        since_ms=min(view.since_ms for view in others),
+    )
+
+
+def worker_restarting(overview: Overview) -> Iterator[Finding]:
+    """A parent waits before it starts a worker again, since that keeps ending."""
+    for view in overview.running:
+        for worker in view.report.status.workers:
+            if worker.state != ProcessState.RUNNING:
+                yield Finding(
+                    rule="worker restarting",
+                    severity=Severity.DEGRADED,
+                    what=f"worker {worker.name} is {worker.state}; restarts: {worker.restarts}, last end: "
+                    f"{worker.last_end or 'none'}",
+                    advice="Its log says why it ended.",
+                )
+
+
+def memory_short(overview: Overview) -> Iterator[Finding]:
+    """A process is near the limit of its memory."""
+    for view in overview.running:
+        report = view.report
+        if report.memory_limit_bytes and report.memory_bytes > MEMORY_SHARE * report.memory_limit_bytes:
+            yield Finding(
+                rule="memory short",
+                severity=Severity.DEGRADED,
+                what=f"{_name(view)} uses {report.memory_bytes / 2**20:,.0f} MiB of "
+                f"{report.memory_limit_bytes / 2**20:,.0f} MiB",
+                advice="Give it more memory, or restart it before the system ends it.",
+            )
+
+
+def loop_late(overview: Overview) -> Iterator[Finding]:
+    """The event loop of a process is far behind."""
+    late = [view for view in overview.running if view.report.loop_lag_ms > LOOP_LAG_MS]
+    if late:
+        worst = max(view.report.loop_lag_ms for view in late)
+        yield Finding(
+            rule="event loop late",
+            severity=Severity.DEGRADED,
+            what=f"the event loop of {listed([_name(view) for view in late])} was up to {worst} ms late",
+            advice="The machine has too little processor time for it, or one step takes too long.",
+        )
+
+
+def _name(view: ProcessView) -> str:
+    report = view.report
+    return f"{report.name} ({report.host}:{report.pid})"

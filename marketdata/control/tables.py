@@ -1,0 +1,218 @@
+"""The overview and the verdict as text for people: plain, aligned, at most 100 columns wide."""
+
+import datetime as dt
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Final
+
+from marketdata.control.verdict import InstallationVerdict
+from marketdata.control.views import JobView, Life, Overview, ProcessView
+from marketdata.units import MS_PER_SECOND
+
+WIDTH: Final = 100
+MOST_ENDED: Final = 10
+"""How many processes that ended or fell silent are listed, the newest first."""
+
+NOTHING: Final = "-"
+RIGHT: Final = frozenset("0123456789")
+
+
+def as_text(overview: Overview, verdict: InstallationVerdict) -> str:
+    """The verdict, the findings, and a table of each part."""
+    parts = [
+        _verdict(overview, verdict),
+        _section("processes", _processes(overview)),
+        _section("stages", _stages(overview)),
+        _section("queues", _queues(overview)),
+        _section("shards", _shards(overview)),
+        _section("jobs", _jobs(overview)),
+        _others(overview),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdict(overview: Overview, verdict: InstallationVerdict) -> str:
+    lines = wrap(f"{verdict.state.upper()}  {verdict.sentence}", WIDTH)
+    for finding in verdict.findings:
+        since = f" Since {_instant(finding.since_ms, overview)}." if finding.since_ms else ""
+        text = f"{finding.severity}: {finding.sentence}{since} [{finding.rule}]"
+        lines += wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    return "\n".join(lines)
+
+
+def _section(title: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table with a line of titles; empty without rows."""
+    if len(rows) < 2:
+        return ""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [title.upper()]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if _is_number(cell) else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip()[:WIDTH])
+    return "\n".join(lines)
+
+
+def _is_number(cell: str) -> bool:
+    return cell[:1] in RIGHT
+
+
+def _processes(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("process", "host:pid", "role", "state", "for", "cpu", "MiB", "lag ms", "settings")
+    ]
+    gone = [view for view in overview.processes if view.life is not Life.RUNNING]
+    gone.sort(key=lambda view: -view.since_ms)
+    rows += [_process(view, overview) for view in (*overview.running, *gone[:MOST_ENDED])]
+    return rows
+
+
+def _process(view: ProcessView, overview: Overview) -> tuple[str, ...]:
+    report = view.report
+    runs = view.life is Life.RUNNING
+    state = "unready" if runs and report.unready else view.life.value
+    return (
+        report.name,
+        _short(f"{report.host}:{report.pid}", 22),
+        _short(report.status.role or NOTHING, 14),
+        state,
+        _span(overview.read_at_ms - view.since_ms),
+        f"{report.cpu_share:.1%}" if runs else NOTHING,
+        f"{report.memory_bytes / 2**20:,.0f}" if runs else NOTHING,
+        f"{report.loop_lag_ms}" if runs else NOTHING,
+        _settings(view),
+    )
+
+
+def _settings(view: ProcessView) -> str:
+    settings = view.report.status.settings
+    if settings is None:
+        return NOTHING
+    if settings.refusal:
+        return f"{settings.applied_version} (refuses {settings.refused_version})"
+    wants = f" (wanted {view.wanted_version})" if view.wanted_version > settings.applied_version else ""
+    return f"{settings.applied_version}{wants}"
+
+
+def _stages(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("stage", "unit", "in/s", "out/s", "waiting", "unexplained", "not passed on")
+    ]
+    for each in overview.stages:
+        book = each.book
+        lost = ", ".join(f"{reason} {count:,}" for reason, count in book.lost.items()) or NOTHING
+        rows.append(
+            (
+                book.name,
+                book.unit,
+                _rate(each.in_per_second),
+                _rate(each.out_per_second),
+                f"{book.waiting:,}",
+                f"{book.unaccounted:,}",
+                lost,
+            )
+        )
+    return rows
+
+
+def _queues(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("queue", "oldest", "waiting", "in/s", "out/s", "lost batches")]
+    for each in overview.queues:
+        lost = ", ".join(f"{reason} {count:,}" for reason, count in each.book.lost.items()) or NOTHING
+        rows.append(
+            (
+                each.queue,
+                NOTHING if each.oldest_age_ms is None else f"{each.oldest_age_ms:,} ms",
+                f"{each.book.waiting:,}",
+                _rate(each.in_per_second),
+                _rate(each.out_per_second),
+                lost,
+            )
+        )
+    return rows
+
+
+def _shards(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("shard", "owner", "for", "hand-overs", "rows", "tick age", "ticks/s")]
+    rows += [
+        (
+            str(each.shard),
+            ", ".join(each.owners) or "none",
+            _span(overview.read_at_ms - each.owned_since_ms) if each.owned_since_ms else NOTHING,
+            str(each.handovers),
+            f"{each.rows:,}",
+            NOTHING if each.tick_age_ms is None else f"{each.tick_age_ms:,} ms",
+            _rate(each.ticks_per_second),
+        )
+        for each in overview.shards
+    ]
+    return rows
+
+
+def _jobs(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("job", "last", "outcome", "next", "late")]
+    rows += [_job(job, overview) for job in overview.jobs or ()]
+    return rows
+
+
+def _job(job: JobView, overview: Overview) -> tuple[str, ...]:
+    outcome = {None: NOTHING, True: "succeeded", False: f"failed {job.failures} times"}[job.succeeded]
+    return (
+        _short(job.name, 44),
+        f"{_span(overview.read_at_ms - job.last_ms)} ago" if job.last_ms else "never",
+        outcome,
+        f"in {_span(job.next_ms - overview.read_at_ms)}" if job.next_ms > overview.read_at_ms else "due",
+        f"{job.late_seconds} s" if job.late_seconds else NOTHING,
+    )
+
+
+def _others(overview: Overview) -> str:
+    lines = []
+    if (clients := overview.clients) is not None:
+        states = ", ".join(state.replace("_", " ") for state in clients.data_states)
+        rate = "" if clients.bytes_per_second is None else f", {clients.bytes_per_second / 1_000:,.1f} kB/s"
+        lines.append(
+            f"clients     {clients.connections} connections, {clients.subscriptions} subscriptions, "
+            f"{clients.blocked} blocked{rate}; data: {states}"
+        )
+    if (feed := overview.feed) is not None:
+        session = "" if feed.outlook.session is None else f"; session: {feed.outlook.session}"
+        lines.append(f"feed        {feed.state} {feed.reason}".rstrip() + f"; broker: {feed.broker}{session}")
+    if (reference := overview.reference) is not None:
+        of = f"of {reference.date}" if reference.date else "none"
+        missing = f"; missing: {', '.join(reference.missing)}" if reference.missing else ""
+        lines.append(f"reference   {of}, {reference.symbols:,} symbols{missing}")
+    versions = sorted({view.report.version for view in overview.running})
+    if versions:
+        lines.append(f"software    {', '.join(versions)}")
+    lines += [f"not read    {source}: {why}" for source, why in overview.unread.items()]
+    return "\n".join(_short(line, WIDTH) for line in lines)
+
+
+def _instant(epoch_ms: int, overview: Overview) -> str:
+    at = dt.datetime.fromtimestamp(epoch_ms / MS_PER_SECOND, dt.UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({_span(overview.read_at_ms - epoch_ms)})"
+
+
+_SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def _span(span_ms: int) -> str:
+    """A duration in one unit, such as `3 min`; of less than a second `0 s`."""
+    seconds = max(0, span_ms) // MS_PER_SECOND
+    for size, unit in _SPANS:
+        if seconds >= 2 * size or size == 1:
+            return f"{seconds // size} {unit}"
+    raise AssertionError("the last unit fits every duration")
+
+
+def _rate(per_second: float | None) -> str:
+    if per_second is None:
+        return NOTHING
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.1f}"
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,96 @@
+"""`manage.py status`: whether the installation is healthy, what is wrong, and what every process does."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import Any, Final
+
+import msgspec
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from marketdata.clock import SystemClock
+from marketdata.control.overview_reading import READING_SECONDS, OverviewReader
+from marketdata.control.tables import as_text
+from marketdata.control.verdict import InstallationVerdict, judge
+from marketdata.control.views import Overview
+from marketdata.runtime.backoff import stopped_within
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.process_records import ProcessRecords
+from mdp_site.jobs.schedules import read_jobs
+from mdp_site.service_settings import SERVICES
+
+TWO_REPORTS_SECONDS: Final = 1.5
+"""Processes report every second, a little less often on a busy machine. Rates need two reports."""
+
+HOME: Final = "\x1b[H"
+CLEAR_LINE: Final = "\x1b[K"
+CLEAR_BELOW: Final = "\x1b[J"
+CLEAR: Final = "\x1b[2J"
+
+
+class StatusDocument(msgspec.Struct, frozen=True):
+    """The output of `--json`; docs/operations.md explains it."""
+
+    verdict: InstallationVerdict
+    overview: Overview
+
+
+class Command(BaseCommand):
+    help = (
+        "Show whether the installation is healthy, what is wrong, since when and what to do, and what every "
+        "process does. Exit code: 0 healthy, 1 degraded, 2 down or unknown. It takes two readings, a second "
+        "apart, since rates need two."
+    )
+    requires_system_checks = ()  # it must run while anything is away
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--json", action="store_true", help="one JSON document; see docs/operations.md")
+        how.add_argument(
+            "--watch", action="store_true", help="show it again every second, until Ctrl-C or SIGTERM"
+        )
+
+    def handle(self, *_args: Any, json: bool, watch: bool, **_options: Any) -> None:
+        sys.exit(asyncio.run(self._run(json=json, watch=watch)))
+
+    async def _run(self, *, json: bool, watch: bool) -> int:
+        stopping = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
+            reader = OverviewReader(
+                ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)),
+                services=list(SERVICES),
+                read_jobs=read_jobs,
+                clock=SystemClock(),
+            )
+            if watch:
+                return await self._watch(reader, stopping)
+            await reader.newest()
+            await stopped_within(stopping, TWO_REPORTS_SECONDS)
+            overview = await reader.newest()
+        verdict = judge(overview)
+        if json:
+            document = msgspec.json.format(msgspec.json.encode(StatusDocument(verdict, overview)))
+            self.stdout.write(document.decode())
+        else:
+            self.stdout.write(as_text(overview, verdict), ending="")
+        return verdict.state.exit_code
+
+    async def _watch(self, reader: OverviewReader, stopping: asyncio.Event) -> int:
+        """Write each reading over the one before. Returns the exit code of the last."""
+        self.stdout.write(CLEAR, ending="")
+        while True:
+            overview = await reader.newest()
+            verdict = judge(overview)
+            lines = as_text(overview, verdict).splitlines()
+            text = "".join(f"{line}{CLEAR_LINE}\n" for line in lines)
+            self.stdout.write(f"{HOME}{text}{CLEAR_BELOW}", ending="")
+            self.stdout.flush()
+            if await stopped_within(stopping, READING_SECONDS):
+                return verdict.state.exit_code
