@@ -26,3 +26,5 @@ urlpatterns = [
     path("asyncapi.json", requires(Right.OWN_ACCOUNT)(asyncapi), name="asyncapi"),
     path("", requires(Right.MARKET_DATA)(dashboard), name="dashboard"),
 ]
+
+handler500 = "mdp_site.error_pages.server_error"

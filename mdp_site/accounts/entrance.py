@@ -55,7 +55,7 @@ REFUSED_PAGE_TOKEN: Final = (
     "page token forged, expired, or of an ended session; accepted: a new one of the same page"  # noqa: S105 - a message
 )
 REFUSED_RIGHT: Final = "this account has no right to market data; accepted: an account whose role has it"
-REFUSED_BUSY: Final = "the login cannot be checked now; try again"
+REFUSED_BUSY: Final = "reconnect: the login cannot be checked now"
 
 RETRY_SECONDS: Final = (1, 5)
 """Clients that were refused with 503 are told to come back after a time in these bounds, not all at once."""
