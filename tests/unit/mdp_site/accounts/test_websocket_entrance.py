@@ -50,14 +50,15 @@ def scope_of(
     host: str = "127.0.0.1:8000",
     extensions: bool = True,
     subprotocols: Sequence[str] = ("mdp.v2",),
+    more: Sequence[tuple[str, str]] = (),
     **headers: str,
 ) -> dict[str, Any]:
-    all_headers = {"host": host, **headers}
+    all_headers = [("host", host), *headers.items(), *more]
     return {
         "type": "websocket",
         "path": "/ws/",
         "scheme": scheme,
-        "headers": [(name.encode(), value.encode()) for name, value in all_headers.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in all_headers],
         "subprotocols": list(subprotocols),
         "client": ("203.0.113.9", 4711),
         "extensions": {"websocket.http.response": {}} if extensions else {},
@@ -110,6 +111,32 @@ async def test_a_browser_comes_in_by_its_session_from_a_page_of_the_site() -> No
     cookie, key = await logged_in_cookie()
     message = await answer(origin=SITE, cookie=cookie)
     assert (message["type"], message["subprotocol"]) == ("websocket.accept", f"ann by session {key}")
+
+
+@pytest.mark.parametrize("name", ["authorization", "origin", "host"])
+@pytest.mark.parametrize("subprotocols", [("mdp.v2",), ()])
+async def test_a_header_that_is_there_twice_is_refused_whichever_is_valid(
+    name: str, subprotocols: Sequence[str]
+) -> None:
+    _, raw = await issued_token()
+    cookie, _ = await logged_in_cookie()
+    valid = {"authorization": f"Bearer {raw}", "origin": SITE, "host": "127.0.0.1:8000"}
+    others = {"authorization": "Bearer wrong", "origin": "https://elsewhere.example", "host": "elsewhere"}
+    for pair in ((valid[name], others[name]), (others[name], valid[name])):
+        message = await answer(
+            cookie=cookie,
+            subprotocols=subprotocols,
+            more=[(name, each) for each in pair],
+        )
+        assert message["status"] == 400, message
+        assert f"the header {name} is there twice".encode() in message["body"]
+
+
+async def test_the_parts_of_a_cookie_are_joined() -> None:
+    cookie, key = await logged_in_cookie()
+    for parts in ((cookie, "theme=dark"), ("theme=dark", cookie)):
+        message = await answer(origin=SITE, more=[("cookie", each) for each in parts])
+        assert message["subprotocol"] == f"ann by session {key}"
 
 
 async def test_a_program_comes_in_by_token_without_origin() -> None:
