@@ -2,8 +2,8 @@
 
 A browser needs an `Origin` of the site, and its session cookie or a page token (`page_tokens`). A program
 needs `Authorization: Bearer <token>` and no `Origin`. Any other handshake is answered with HTTP 403, before
-the socket exists. If logins cannot be checked now, the answer is 503, and 400 if a header is repeated. The consumer finds the `Login` in its
-scope, as the viewer of the connection.
+the socket exists. The answer is 503 if logins cannot be checked now, and 400 if a header is repeated. The
+consumer finds the `Login` in its scope, as the viewer of the connection.
 
 A program of version 1 of the protocol offers no subprotocol, and sends its API token in its first message.
 Its consumer finds a `LogIn` in its scope. A page always has an `Origin`, so no page gets in this way.
@@ -61,7 +61,7 @@ REFUSED_BUSY: Final = "reconnect: the login cannot be checked now"
 RETRY_SECONDS: Final = (1, 5)
 """Clients that were refused with 503 are told to come back after a time in these bounds, not all at once."""
 SINGLE_HEADERS: Final = frozenset({"authorization", "host", "origin"})
-"""A proxy may read the first of two and this site the last, so neither can be trusted (RFC 9110, section 5.3)."""
+"""RFC 9110, section 5.3. A proxy may check the first of two, and this site the last."""
 SESSION_KEY: Final = re.compile(r"[0-9a-z]{8,40}")
 """The keys that Django makes. Another text is not sent to the database: NUL characters would fail there."""
 
@@ -253,7 +253,7 @@ async def refuse(
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """The headers by name. Parts of the cookies are joined, as HTTP/2 may send them (RFC 9113, section 8.2.3).
+    """The headers by name. Several of cookies are joined, as those of HTTP/2 are (RFC 9113, section 8.2.3).
 
     Raises:
         _Refused: a header is repeated that can have one value only.
