@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from marketdata.observability.logs import get_logger
+from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site.accounts.roles import Right, rights_of
 from mdp_site.addresses import client_address
 from widgets.hub import Hub
@@ -21,7 +21,7 @@ from widgets.hub import Hub
 HUB_IN_SCOPE: Final = "mdp.hub"
 """The key of the process's hub in the scope of each request. `mdp_site.composition` puts it there."""
 
-_log = get_logger(__name__)
+_log = RateLimitedLog(get_logger(__name__))
 
 
 def _ask_database() -> None:
@@ -87,7 +87,7 @@ def _failing_dependencies(hub: Hub | None) -> dict[str, str]:
             ask()
         except Exception as error:  # noqa: BLE001 - each driver has its own errors, and all mean "unready"
             failures[name] = f"{type(error).__name__}: {error}"
-            _log.warning("dependency unavailable", dependency=name, error=failures[name])
+            _log.warning("dependency unavailable", reason=name, error=failures[name])
     return failures
 
 

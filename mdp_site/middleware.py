@@ -10,29 +10,54 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import MissingFileError
 
 from mdp_site.origins import canonical_host
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whitenoise has no types
-    """Sends each static file as one block.
+    """Sends the static files that exist when the process starts, each as one block, as they are now.
 
     A streamed file would be a synchronous iterator. Under ASGI, Django logs a warning for it and then reads
     it into memory anyway.
+
+    A build may change or remove a file while the process runs. So its size and time are read at each request
+    (0.1 ms): those of the start would announce another length, or let a browser keep the old file.
     """
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The response with the file; that of the pages, which is 404, if there is no such file any more."""
+        url = request.path_info
+        with contextlib.suppress(MissingFileError, FileNotFoundError):
+            if self.autorefresh:
+                static_file = self.find_file(url)
+            else:
+                path = self.files.get(url)
+                static_file = path and self.get_static_file(path, url)
+            if static_file is not None:
+                return self.serve(static_file, request)
+        response: HttpResponseBase = self.get_response(request)
+        return response
+
+    def add_file_to_dictionary(self, url: str, path: str, stat_cache: Any = None) -> None:
+        """Note where the file of an address is."""
+        if not self.is_compressed_variant(path, stat_cache=stat_cache):
+            self.files[url] = path
 
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
         """The response with the file, or with the range or 304 that the request's headers ask for."""
         answer = static_file.get_response(request.method, request.META)
-        content = b""
+        content = None
         if answer.file is not None:
             with contextlib.closing(answer.file):
                 content = answer.file.read()
-        response = HttpResponse(content, status=int(answer.status))
+        response = HttpResponse(content or b"", status=int(answer.status))
         del response["Content-Type"]  # `answer.headers` contains it, unless the status is 304
         for name, value in answer.headers:
             response[name] = value
+        if content is not None:
+            response["Content-Length"] = str(len(content))  # the file may have been replaced just now
         return response
 
 

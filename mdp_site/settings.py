@@ -132,6 +132,7 @@ DATABASE_URL = env.url(
     f"sqlite:///{STATE_DIR / 'db.sqlite3'}",
     schemes=("sqlite", "postgres", "postgresql"),
 )
+DATABASE_ANSWER_SECONDS = env.integer("DATABASE_ANSWER_SECONDS", 5, minimum=2, maximum=60)
 _database = environ.Env.db_url_config(DATABASE_URL)
 if DATABASE_URL.startswith("sqlite:"):
     if _database["NAME"] != ":memory:":
@@ -144,7 +145,12 @@ if DATABASE_URL.startswith("sqlite:"):
         "timeout": 20,
     }
 else:
+    _database["ENGINE"] = "mdp_site.postgresql"
     _database["CONN_HEALTH_CHECKS"] = True
+    _bounds = {"connect_timeout": DATABASE_ANSWER_SECONDS}
+    if sys.argv[1:2] in (["run_web"], ["runserver"]):  # `migrate` may have to wait for minutes
+        _bounds["answer_seconds"] = DATABASE_ANSWER_SECONDS
+    _database["OPTIONS"] = _bounds | _database.get("OPTIONS", {})
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -32,3 +32,5 @@ urlpatterns = [
         name="dashboard",
     ),
 ]
+
+handler500 = "mdp_site.error_pages.server_error"

@@ -82,7 +82,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 class RateLimitedLog:
-    """Logs a warning for each reason at most once per interval, with the number that was kept back since.
+    """Logs a warning for each event and reason at most once per interval, with the number kept back since.
 
     For events that may occur by the thousand (malformed frames, dropped batches): the metric counts all of
     them, and the log shows examples.
@@ -100,19 +100,19 @@ class RateLimitedLog:
         self._logger = logger
         self._interval_seconds = interval_seconds
         self._clock = clock or SystemClock()
-        self._next_at: dict[str, float] = {}
-        self._kept_back: Counter[str] = Counter()
+        self._next_at: dict[tuple[str, str], float] = {}
+        self._kept_back: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def warning(self, event: str, *, reason: str, **context: Any) -> None:
-        """Log `event` unless one with the same reason was logged within the interval."""
-        now = self._clock.monotonic()
+        """Log `event` unless the same one with the same reason was logged within the interval."""
+        now, kind = self._clock.monotonic(), (event, reason)
         with self._lock:
-            if now < self._next_at.get(reason, now):
-                self._kept_back[reason] += 1
+            if now < self._next_at.get(kind, now):
+                self._kept_back[kind] += 1
                 return
-            self._next_at[reason] = now + self._interval_seconds
-            kept_back = self._kept_back.pop(reason, 0)
+            self._next_at[kind] = now + self._interval_seconds
+            kept_back = self._kept_back.pop(kind, 0)
         self._logger.warning(event, reason=reason, similar_kept_back=kept_back, **context)
 
 

@@ -211,6 +211,9 @@ WIDGET_REFUSED: Final = Counter(
 LOGIN_LOOKS: Final = Counter(
     "mdp_login_looks_total", "Queries that asked for the logins of open connections, by outcome", ["outcome"]
 )
+LOGINS_CHECKED: Final = Gauge(
+    "mdp_logins_checked_timestamp_seconds", "When a look at the logins of all open connections succeeded last"
+)
 LOGINS_ENDED: Final = Counter("mdp_logins_ended_total", "Open connections whose login has ended")
 WIDGET_CLOSED: Final = Counter(
     "mdp_widget_closed_connections_total", "Connections ended, by reason", ["reason"]

@@ -21,7 +21,7 @@ class DatabaseThread:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of `work`, which may run twice: once more with a new connection, if the first one broke.
+        """The result of `work`, which may run twice: once more with a new connection, if an old one broke.
 
         Raises:
             DatabaseError, InterfaceError: the database cannot be asked.
@@ -39,8 +39,11 @@ def _close() -> None:
 
 
 def _with_new_connection(work: Callable[[], T]) -> T:
+    was_connected = connection.connection is not None
     try:
         return work()
     except (DatabaseError, InterfaceError):
         connection.close()
+        if not was_connected:  # the database itself is away, and every attempt may take seconds
+            raise
         return work()

@@ -2,8 +2,8 @@
 
 A browser needs an `Origin` of the site, and its session cookie or a page token (`page_tokens`). A program
 needs `Authorization: Bearer <token>` and no `Origin`. Any other handshake is answered with HTTP 403, before
-the socket exists. If logins cannot be checked now, the answer is 503. The consumer finds the `Login` in its
-scope, as the viewer of the connection.
+the socket exists. The answer is 503 if logins cannot be checked now, and 400 if a header is repeated. The
+consumer finds the `Login` in its scope, as the viewer of the connection.
 
 A program of version 1 of the protocol offers no subprotocol, and sends its API token in its first message.
 Its consumer finds a `LogIn` in its scope. A page always has an `Origin`, so no page gets in this way.
@@ -55,10 +55,13 @@ REFUSED_PAGE_TOKEN: Final = (
     "page token forged, expired, or of an ended session; accepted: a new one of the same page"  # noqa: S105 - a message
 )
 REFUSED_RIGHT: Final = "this account has no right to market data; accepted: an account whose role has it"
-REFUSED_BUSY: Final = "the login cannot be checked now; try again"
+REFUSED_REPEATED: Final = "the header {} is there twice; accepted: once"
+REFUSED_BUSY: Final = "reconnect: the login cannot be checked now"
 
 RETRY_SECONDS: Final = (1, 5)
 """Clients that were refused with 503 are told to come back after a time in these bounds, not all at once."""
+SINGLE_HEADERS: Final = frozenset({"authorization", "host", "origin"})
+"""RFC 9110, section 5.3. A proxy may check the first of two, and this site the last."""
 SESSION_KEY: Final = re.compile(r"[0-9a-z]{8,40}")
 """The keys that Django makes. Another text is not sent to the database: NUL characters would fail there."""
 
@@ -72,6 +75,7 @@ class _Reason(enum.StrEnum):
     PAGE_TOKEN = "page token"  # noqa: S105 - a reason
     RIGHT = "right"
     BUSY = "busy"
+    REPEATED_HEADER = "repeated header"
 
 
 class _Refused(Exception):
@@ -84,6 +88,11 @@ class _Refused(Exception):
         self.user_id = user_id
 
 
+_STATUSES: Final = {
+    _Reason.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    _Reason.REPEATED_HEADER: HTTPStatus.BAD_REQUEST,
+}
+"""Of other refusals it is 403."""
 _ENDS: Final = {_Reason.RIGHT: LoginEnd.NO_RIGHT, _Reason.BUSY: None}
 
 
@@ -96,14 +105,15 @@ class WebSocketEntrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the handshake on, or refuse it."""
-        if _logs_in_by_message(scope):
-            await self._pass_on_without_login(scope, receive, send)
-            return
         try:
-            standing = await self._standing(*_credential(scope))
+            logs_in_later = _logs_in_by_message(scope)
+            standing = None if logs_in_later else await self._standing(*_credential(scope))
         except _Refused as refused:
             _note(scope, refused)
-            await refuse(scope, receive, send, str(refused), busy=refused.reason is _Reason.BUSY)
+            await refuse(scope, receive, send, str(refused), _STATUSES.get(refused.reason))
+            return
+        if standing is None:
+            await self._pass_on_without_login(scope, receive, send)
             return
         with self._logins.connection(standing) as login:
             viewer: Viewer = login
@@ -225,21 +235,33 @@ def _note(scope: Scope, refused: _Refused) -> None:
     note_refused_handshake(scope, reason=refused.reason.value, detail=refused.detail, user_id=refused.user_id)
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, text: str, *, busy: bool = False) -> None:
-    """Answer the handshake with HTTP 403, or 503 if `busy`. The body has the text, if one can be sent."""
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, text: str, status: HTTPStatus | None = None
+) -> None:
+    """Answer the handshake with an HTTP status, 403 by default. The body has the text, if one can be sent."""
     await receive()  # the handshake itself, `websocket.connect`
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
     body = f"{text}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    status = HTTPStatus.FORBIDDEN
-    if busy:
-        status = HTTPStatus.SERVICE_UNAVAILABLE
+    status = status or HTTPStatus.FORBIDDEN
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(random.randint(*RETRY_SECONDS)).encode()))  # noqa: S311 - spreads a load
     await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """The headers by name. Several of cookies are joined, as those of HTTP/2 are (RFC 9113, section 8.2.3).
+
+    Raises:
+        _Refused: a header is repeated that can have one value only.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name in headers and name in SINGLE_HEADERS:
+            raise _Refused(_Reason.REPEATED_HEADER, REFUSED_REPEATED.format(name), detail=name)
+        headers[name] = f"{headers[name]}; {value}" if name == "cookie" and name in headers else value
+    return headers

@@ -78,6 +78,8 @@ class HandshakeQueue:
                 found = await self._read(batch.keys())
             except Exception as error:  # noqa: BLE001 - whatever the driver raises, those who wait must hear it
                 _log.warning("logins not checked", reason=type(error).__name__, error=str(error))
+                batch |= self._waiting  # nobody waits once more for a database that is away
+                self._waiting.clear()
                 for answer in batch.values():
                     answer.set_exception(LoginNotChecked("the database does not answer"))
                     answer.exception()  # nobody may wait any more, which is no defect

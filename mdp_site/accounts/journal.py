@@ -1,26 +1,21 @@
 """Log entries for logins, logouts, refusals, and for sessions and tokens that were ended or made.
 
 An entry names a user by id. It never contains a claim, a token or text that somebody typed. A stranger can
-cause refusals without effort, so their entries are limited: `MAX_ENTRIES` of a kind per minute. The first
-entry after that contains the number of entries that were not written.
+cause refusals without effort, so their entries are limited by a `LogBudget`.
 """
 
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from marketdata.clock import Clock, SystemClock
+from marketdata.observability.log_budget import LogBudget
 from marketdata.observability.logs import get_logger
 from mdp_site.accounts.models import ApiToken
 from mdp_site.addresses import Address, client_address, handshake_address
 
-MAX_ENTRIES: Final = 100
-INTERVAL_SECONDS: Final = 60.0
 MAX_REASON_LENGTH: Final = 500
 REFUSED: Final = "login refused"
 CANCELLED: Final = "login cancelled"
@@ -30,46 +25,6 @@ TOKEN_MADE: Final = "API token made"  # noqa: S105 - the name of an event
 TOKEN_REVOKED: Final = "API token revoked"  # noqa: S105 - the name of an event
 
 _log = get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Interval:
-    """The entries of one kind since `began_at` (monotonic seconds)."""
-
-    began_at: float
-    written: int = 0
-    kept_back: int = 0
-    """How many entries were not written."""
-
-
-class LogBudget:
-    """Limits the log entries of each kind. The kinds are words of this program, so there are only a few.
-
-    Concurrency: safe to use from several threads.
-    """
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
-        self._intervals: dict[str, _Interval] = {}
-        self._lock = threading.Lock()
-
-    def take(self, kind: str) -> int | None:
-        """Ask to write an entry. None: do not write it. Otherwise write it, with the returned number.
-
-        The number counts the entries of this kind that were not written in the interval before.
-        """
-        now = self._clock.monotonic()
-        with self._lock:
-            interval = self._intervals.get(kind)
-            kept_back = 0
-            if interval is None or now >= interval.began_at + INTERVAL_SECONDS:
-                kept_back = 0 if interval is None else interval.kept_back
-                interval = self._intervals[kind] = _Interval(began_at=now)
-            if interval.written >= MAX_ENTRIES:
-                interval.kept_back += 1
-                return None
-            interval.written += 1
-            return kept_back
 
 
 _budget: Final = LogBudget()

@@ -17,6 +17,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.cancellation import end
+from marketdata.units import NS_PER_SECOND
 from mdp_site.accounts.database_thread import DatabaseThread
 from mdp_site.accounts.handshakes import HandshakeQueue
 from mdp_site.accounts.logins import Login, OpenLogins
@@ -91,9 +92,11 @@ class LoginService:
         parts = [credentials[at : at + MOST_IN_A_QUERY] for at in range(0, len(credentials), MOST_IN_A_QUERY)]
         begin = self._clock.monotonic()
         for number, part in enumerate(parts):
-            await self._look_at(part)
+            if not await self._look_at(part):
+                return  # the next look asks for all of them
             due = begin + spread_seconds * (number + 1) / len(parts)
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+        metrics.LOGINS_CHECKED.set(self._clock.time_ns() / NS_PER_SECOND)
 
     async def stop(self) -> None:
         """End the tasks and the database connections. The time of the last use of tokens is stored first.
@@ -134,20 +137,19 @@ class LoginService:
     async def _read(self, credentials: Collection[Credential]) -> dict[Credential, Standing]:
         return await self._reading.run(partial(read_standings, credentials))
 
-    async def _look_at(self, credentials: Collection[Credential]) -> None:
-        """Look at these logins. If the database cannot be asked, the next look finds what has changed."""
-        if not credentials:
-            return
+    async def _look_at(self, credentials: Collection[Credential]) -> bool:
+        """Look at these logins. False: the database cannot be asked. The next look finds what has changed."""
         try:
             found = await self._read(credentials)
         except Exception as error:  # noqa: BLE001 - no failure of a driver may end the feeds
             metrics.LOGIN_LOOKS.labels("failed").inc()
             _log.warning("logins not checked", reason=type(error).__name__, error=str(error))
-            return
+            return False
         metrics.LOGIN_LOOKS.labels("done").inc()
         ended = self._open.update(credentials, found)
         if ended:
             metrics.LOGINS_ENDED.inc(ended)
+        return True
 
     async def _look_for_ever(self) -> None:
         while True:
@@ -167,7 +169,8 @@ class LoginService:
             changed, self._changed_users = self._changed_users, set()
             credentials = self._open.credentials_of(changed)
             for at in range(0, len(credentials), MOST_IN_A_QUERY):
-                await self._look_at(credentials[at : at + MOST_IN_A_QUERY])
+                if not await self._look_at(credentials[at : at + MOST_IN_A_QUERY]):
+                    break
 
     async def _note_uses(self) -> None:
         while True:

@@ -42,6 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._turns = config.turns
         self._has_turn = False
         self._unread = bytearray()
+        self._is_half_closed = False
         self._head_bytes = 0  # since the last byte of a body: a request line, headers, trailers
         self._body_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
@@ -73,6 +74,15 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.hold(held=True)
         self._work_off_in_turn()
 
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's returns None, so that the transport closes
+        """The client sends no more. Returns whether the connection stays open: whole requests are answered.
+
+        It may have closed only its sending side, and wait for the answer (RFC 9293, section 3.6). Half a
+        request gets no answer (RFC 9112, section 8).
+        """
+        self._is_half_closed = True
+        return self._owes_an_answer()
+
     def pause_writing(self) -> None:
         """The client does not read its response."""
         super().pause_writing()
@@ -94,6 +104,9 @@ class HttpProtocol(HttpToolsProtocol):
         """
         if self._unanswered() is not None:
             self._cut_off(Reason.BAD_REQUEST)  # the answer to an earlier request would mix with frames
+            return
+        if self._is_half_closed:
+            self.transport.close()  # it could never close the WebSocket by a handshake
             return
         self._let_go()
         super().handle_websocket_upgrade()
@@ -139,6 +152,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._work_off_in_turn()
         else:
             self.flow.hold(held=bool(self.pipeline))
+            self._end_if_half_closed()
 
     # --- Input ----------------------------------------------------------------------------------------------
 
@@ -162,11 +176,20 @@ class HttpProtocol(HttpToolsProtocol):
             self._take(piece)
         if self._takes_input():
             self.flow.hold(held=bool(self._unread or self.pipeline))
+            self._end_if_half_closed()
         else:
             self._unread.clear()
 
     def _takes_input(self) -> bool:
         return bool(self.parser) and not self.transport.is_closing()
+
+    def _owes_an_answer(self) -> bool:
+        newest = self._unanswered()
+        return bool(self._unread or self.pipeline) or (newest is not None and not newest.more_body)
+
+    def _end_if_half_closed(self) -> None:
+        if self._is_half_closed and not self._owes_an_answer():
+            self.transport.close()
 
     def _unanswered(self) -> RequestResponseCycle | None:
         """The newest request, if its answer is not complete."""

@@ -25,6 +25,7 @@ CALLED_BY_A_FRAMEWORK = {
     "get_stat": "django-q2's broker",
     "get_stats": "django-q2's broker",
     "handle_ping": "uvicorn's WebSocket protocol",
+    "handler500": "Django's addresses",
     "has_change_permission": "Django's admin",
     "load_overload": "Numba's cache",
     "pre_social_login": "allauth's adapter",

@@ -7,7 +7,10 @@ from typing import Self
 
 
 class CuttableLink:
-    """A TCP relay with its own port. After `cut` it forwards no data, and it closes no connection."""
+    """A TCP relay with its own port. After `cut` it forwards no data, and it closes no connection.
+
+    After `mend` it forwards all that waits, as TCP does after an interruption.
+    """
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -26,6 +29,10 @@ class CuttableLink:
     def cut(self) -> None:
         """Forward no more data in either direction."""
         self._carrying.clear()
+
+    def mend(self) -> None:
+        """Forward data again."""
+        self._carrying.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -47,15 +54,12 @@ class CuttableLink:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._carry(reader, back))
-                    group.create_task(self._carry(there, writer))
-            finally:
-                back.close()
-                writer.close()
+        async with contextlib.AsyncExitStack() as closing:
+            closing.push_async_callback(_close, writer)
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+                closing.push_async_callback(_close, back)
+                await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
@@ -63,3 +67,9 @@ class CuttableLink:
             sink.write(data)
             await sink.drain()
         sink.close()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

@@ -34,6 +34,10 @@ class RawClient:
         with contextlib.suppress(ConnectionError):
             self._socket.sendall(data)
 
+    def end_sending(self) -> None:
+        """Close the sending side only."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def send_while_taken(self, data: bytes) -> int:
         """Send without waiting. Returns how many bytes the kernel has taken."""
         self._socket.setblocking(False)

@@ -263,11 +263,16 @@ class Switchboard:
                 pauses.append(pause)
             else:
                 self._changed_streams.discard(stream)
-                if (opened := self._open_feeds.get(stream.feed.key)) is not None:
-                    emission = self._emit(opened)
-                    if emission is not None and not emission.replaces and emission.position.received_ns > 0:
-                        received.append(emission.position.received_ns)
-        return Tick(min(pauses, default=None), received)
+                if (opened := self._open_feeds.get(stream.feed.key)) is None:
+                    self._keep_up(stream)
+                elif (emission := self._emit(opened)) is not None and not emission.replaces:
+                    received.append(emission.position.received_ns)
+        return Tick(min(pauses, default=None), [each for each in received if each > 0])
+
+    def _keep_up(self, stream: FeedStream) -> None:
+        """Emit for a stream that is kept without subscribers: clients of another process may come."""
+        if (emission := stream.emit()) is not None and not emission.replaces:
+            stream.keep(EmissionFrames(emission, self._clock.time_ns(), None))
 
     def _emit(self, opened: _OpenFeed) -> FeedEmission | None:
         stream = opened.stream

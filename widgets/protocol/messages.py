@@ -3,7 +3,10 @@
 A message is a JSON object in a text frame, or a MessagePack map in a binary frame, with the same members.
 """
 
+import contextlib
 import enum
+import json
+import re
 from collections.abc import Iterable
 from typing import Annotated, Final, TypeAlias
 
@@ -108,6 +111,8 @@ _MEMBERS: Final = (
 ACCEPTED: Final = f"a JSON object in a text frame: {_MEMBERS}"
 ACCEPTED_PACKED: Final = f"a MessagePack map in a binary frame, with the members of: {_MEMBERS}"
 
+HALF_OF_PAIR: Final = re.compile(r"[\ud800-\udfff]")
+
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _unpacker: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
 
@@ -123,9 +128,23 @@ def parse_message(text: str) -> ClientMessage:
         data = text.encode()
         message = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-        raise ProtocolError(ErrorCode.BAD_MESSAGE, f"{error}; accepted is {ACCEPTED}") from error
+        raise ProtocolError(ErrorCode.BAD_MESSAGE, f"{fault(error, text)}; accepted is {ACCEPTED}") from error
     _check_size(len(data))
     return _checked(message)
+
+
+def fault(error: Exception, text: str | bytes) -> str:
+    """What is wrong with a text that msgspec has refused.
+
+    Of half a surrogate pair msgspec says that the text is truncated or malformed, depending on what follows.
+    But it is JSON (RFC 8259, section 8.2), so its author would look for another mistake.
+    """
+    if not isinstance(error, msgspec.ValidationError):
+        with contextlib.suppress(ValueError, RecursionError):
+            understood = json.dumps(json.loads(text), ensure_ascii=False)
+            if HALF_OF_PAIR.search(understood):
+                return "a text has half of a surrogate pair (\\ud800 to \\udfff without the other half)"
+    return str(error)
 
 
 def parse_packed(data: bytes) -> ClientMessage:

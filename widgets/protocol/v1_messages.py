@@ -4,7 +4,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from widgets.protocol.messages import LONGEST_MESSAGE_BYTES
+from widgets.protocol.messages import LONGEST_MESSAGE_BYTES, fault
 
 AUTHORIZED: Final = "authorized"
 INVALID_KEY: Final = "invalid key"
@@ -92,4 +92,4 @@ def parse_action(text: str | bytes) -> Action:
             raise InvalidActionError(f"a message may have {LONGEST_MESSAGE_BYTES} bytes", is_too_large=True)
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InvalidActionError(str(error)) from error
+        raise InvalidActionError(fault(error, text)) from error

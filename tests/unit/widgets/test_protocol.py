@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -44,6 +44,7 @@ from widgets.protocol import (
     versions,
 )
 from widgets.protocol.messages import ACCEPTED, parse_message
+from widgets.protocol.v1_messages import InvalidActionError, parse_action
 from widgets.protocol.v2 import Version2
 from widgets.settings import WidgetLimits
 
@@ -94,6 +95,19 @@ def test_what_is_no_message_is_refused_with_what_is_accepted(text: str) -> None:
         parse_message(text)
     assert refused.value.code is ErrorCode.BAD_MESSAGE
     assert ACCEPTED in str(refused.value)
+
+
+@pytest.mark.parametrize("text", [r"\ud800", r"x\udbff", r"\ud800\ud800", r"\udc00", r"\ud800 and more"])
+@pytest.mark.parametrize("parse", [parse_message, parse_action])
+def test_half_a_surrogate_pair_is_named_and_not_called_truncated(
+    parse: Callable[[str], object], text: str
+) -> None:
+    message = f'{{"type":"ping","action":"auth","api_key":"{text}","id":"{text}"}}'
+    with pytest.raises((ProtocolError, InvalidActionError), match="surrogate") as refused:
+        parse(message)
+    assert "truncated" not in str(refused.value)
+    with pytest.raises((ProtocolError, InvalidActionError), match="truncated"):
+        parse('{"type":"ping","action":"auth"')
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "€"])

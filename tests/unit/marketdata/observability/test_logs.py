@@ -125,6 +125,14 @@ def test_a_reason_is_logged_once_a_minute_with_the_number_kept_back(
     ]
 
 
+def test_another_event_with_the_same_reason_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("listener", "INFO", "json")
+    limited = RateLimitedLog(get_logger("ours"), clock=ManualClock())
+    for event in ("not stored", "not checked", "not stored"):
+        limited.warning(event, reason="OperationalError")
+    assert [line["event"] for line in lines(capsys)] == ["not stored", "not checked"]
+
+
 @pytest.mark.parametrize("output_format", ["json", "console"])
 def test_a_traceback_tells_the_way_and_no_value_on_it(
     output_format: str, capsys: pytest.CaptureFixture[str]

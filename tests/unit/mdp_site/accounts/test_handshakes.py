@@ -137,3 +137,20 @@ def test_a_database_that_fails_is_told_to_all_who_wait_and_is_asked_again_for_th
         assert await queue.standing(credential(1)) is not None
 
     run_in_virtual_time(check())
+
+
+def test_a_database_that_fails_is_asked_once_for_all_who_wait() -> None:
+    """Each further batch would wait for the database as long as the first."""
+
+    async def check() -> None:
+        database = Database()
+        database.failure = ConnectionError("away")
+        queue = HandshakeQueue(database.read)
+        asked = [asyncio.create_task(queue.standing(credential(number))) for number in range(500)]
+        await asyncio.sleep(0.1)
+        database.may_answer.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {LoginNotChecked}
+        assert len(database.batches) == 1
+
+    run_in_virtual_time(check())

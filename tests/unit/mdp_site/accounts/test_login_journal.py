@@ -11,8 +11,9 @@ from django.urls import reverse
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
+from marketdata.observability.log_budget import INTERVAL_SECONDS, MAX_ENTRIES, LogBudget
 from mdp_site.accounts import journal
-from mdp_site.accounts.journal import INTERVAL_SECONDS, MAX_ENTRIES, LogBudget, note_refusal
+from mdp_site.accounts.journal import note_refusal
 from mdp_site.accounts.oidc.claims import Identity
 from mdp_site.accounts.oidc.failures import AnswerRefused, IdentityProviderUnavailable
 from mdp_site.accounts.oidc.pages import login_cancelled, login_failed, not_on_the_list

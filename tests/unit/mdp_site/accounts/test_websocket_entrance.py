@@ -19,9 +19,9 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from marketdata.observability import metrics
+from marketdata.observability.log_budget import MAX_ENTRIES, LogBudget
 from mdp_site.accounts import journal, login_service, page_tokens, roles
 from mdp_site.accounts.entrance import WebSocketEntrance, origin_is_ours
-from mdp_site.accounts.journal import LogBudget
 from mdp_site.accounts.login_service import LoginService
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.page_tokens import LIFETIME_SECONDS, make_page_token
@@ -50,14 +50,15 @@ def scope_of(
     host: str = "127.0.0.1:8000",
     extensions: bool = True,
     subprotocols: Sequence[str] = ("mdp.v2",),
+    more: Sequence[tuple[str, str]] = (),
     **headers: str,
 ) -> dict[str, Any]:
-    all_headers = {"host": host, **headers}
+    all_headers = [("host", host), *headers.items(), *more]
     return {
         "type": "websocket",
         "path": "/ws/",
         "scheme": scheme,
-        "headers": [(name.encode(), value.encode()) for name, value in all_headers.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in all_headers],
         "subprotocols": list(subprotocols),
         "client": ("203.0.113.9", 4711),
         "extensions": {"websocket.http.response": {}} if extensions else {},
@@ -110,6 +111,32 @@ async def test_a_browser_comes_in_by_its_session_from_a_page_of_the_site() -> No
     cookie, key = await logged_in_cookie()
     message = await answer(origin=SITE, cookie=cookie)
     assert (message["type"], message["subprotocol"]) == ("websocket.accept", f"ann by session {key}")
+
+
+@pytest.mark.parametrize("name", ["authorization", "origin", "host"])
+@pytest.mark.parametrize("subprotocols", [("mdp.v2",), ()])
+async def test_a_header_that_is_there_twice_is_refused_whichever_is_valid(
+    name: str, subprotocols: Sequence[str]
+) -> None:
+    _, raw = await issued_token()
+    cookie, _ = await logged_in_cookie()
+    valid = {"authorization": f"Bearer {raw}", "origin": SITE, "host": "127.0.0.1:8000"}
+    others = {"authorization": "Bearer wrong", "origin": "https://elsewhere.example", "host": "elsewhere"}
+    for pair in ((valid[name], others[name]), (others[name], valid[name])):
+        message = await answer(
+            cookie=cookie,
+            subprotocols=subprotocols,
+            more=[(name, each) for each in pair],
+        )
+        assert message["status"] == 400, message
+        assert f"the header {name} is there twice".encode() in message["body"]
+
+
+async def test_the_parts_of_a_cookie_are_joined() -> None:
+    cookie, key = await logged_in_cookie()
+    for parts in ((cookie, "theme=dark"), ("theme=dark", cookie)):
+        message = await answer(origin=SITE, more=[("cookie", each) for each in parts])
+        assert message["subprotocol"] == f"ann by session {key}"
 
 
 async def test_a_program_comes_in_by_token_without_origin() -> None:
@@ -379,7 +406,7 @@ async def test_a_handshake_that_cannot_be_checked_now_is_told_to_try_again(
         assert message["type"] == "websocket.close"
         return
     assert message["status"] == 503
-    assert b"try again" in message["body"]
+    assert message["body"].startswith(b"reconnect: ")
     assert 1 <= int(dict(message["headers"])[b"retry-after"]) <= 5
 
 
@@ -407,10 +434,10 @@ async def test_refusals_by_the_thousand_are_counted_and_logged_a_hundred_times(
     counted = metrics.WIDGET_REFUSED.labels("token")
     before = counted._value.get()
     with capture_logs() as lines:
-        for _ in range(journal.MAX_ENTRIES + 50):
+        for _ in range(MAX_ENTRIES + 50):
             await answer(authorization="Bearer mdp")
-    assert len([line for line in lines if line["event"] == "websocket refused"]) == journal.MAX_ENTRIES
-    assert counted._value.get() - before == journal.MAX_ENTRIES + 50
+    assert len([line for line in lines if line["event"] == "websocket refused"]) == MAX_ENTRIES
+    assert counted._value.get() - before == MAX_ENTRIES + 50
 
 
 async def log_in_by_message(key: str, **headers: Any) -> tuple[dict[str, Any], Any]:

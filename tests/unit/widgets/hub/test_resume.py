@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketdata.schema.boards import TOP_GAINERS
+from marketdata.schema.boards import TOP_GAINERS, TOP_LOSERS
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.feeds import CATALOG, feed_of
@@ -42,6 +42,22 @@ async def test_a_client_that_comes_back_is_sent_the_very_frames_that_it_missed(r
     assert [id(text) for text in back.texts[:-1]] == [id(text) for text in stays.texts[before:]]
     await published(rig, stays, 9.0, tick=6)
     assert back.read()[TOP_GAINERS].rows["AAPL"] == [9.0]
+
+
+async def test_a_client_resumes_in_a_process_where_nobody_had_its_board(rig: HubRig) -> None:
+    elsewhere = HubRig()
+    lost, witness = Reader(elsewhere, BOARD), Reader(rig, feed_of(TOP_LOSERS))
+    for tick in (1, 2, 3):
+        if tick == 1:
+            await published(elsewhere, lost, 1.0, tick)
+        rig.clock.advance(0.25)
+        closes = {"AAPL": float(tick)} | {f"S{index}": 1.0 for index in range(100)}
+        rig.announcements.announce(TOP_GAINERS, quotes(closes, tick))
+        rig.announcements.announce(TOP_LOSERS, quotes({"XYZ": float(tick)}, tick))
+        await eventually(witness.has_read(tick), 2.0)
+    copy = lost.come_back(rig).read()[TOP_GAINERS]
+    assert (copy.kinds, copy.rows["AAPL"]) == (["snapshot", "delta", "delta", "resumed"], [3.0])
+    await elsewhere.hub.stop()
 
 
 async def test_a_client_that_missed_nothing_is_only_told_so(rig: HubRig) -> None:
