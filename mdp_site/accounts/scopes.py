@@ -19,8 +19,8 @@ SCOPES: Final[Mapping[str, str | Promise]] = {
 }
 """Each scope, with its label. The names are permissions for feeds; see `roles`.
 
-Each kind of feed states the scope that permits it (`FeedSource.permission`). docs/login.md lists scopes, labels
-and feeds; a test compares them.
+Each kind of feed states the scope that permits it (`FeedSource.permission`). docs/login.md lists scopes,
+labels and feeds; a test compares them.
 """
 
 WITHOUT_SCOPE: Final = frozenset({"status"})
