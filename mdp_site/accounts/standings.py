@@ -158,10 +158,10 @@ class StandingReader:
         user_ids = {claimed.user_id for claimed in self._claims.of(sessions).values()}
         active = User.objects.filter(pk__among=user_ids, is_active=True)
         users = list(active.values_list("pk", "username", "password", _IS_STAFF))
-        return self._of_sessions.of(sessions, users, _memberships(user_ids))
+        return self._of_sessions.of(sessions, users, _memberships(user_ids), _rules())
 
     def _standings_of_sessions(
-        self, sessions: _Rows, user_rows: _Rows, memberships: _Rows
+        self, sessions: _Rows, user_rows: _Rows, memberships: _Rows, _rules: _Rows
     ) -> dict[Credential, Standing]:
         roles, users = _Roles(memberships), {user[0]: user for user in user_rows}
         found = {}
@@ -182,7 +182,7 @@ class StandingReader:
         usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(digest__among=digests)
         columns = ("digest", "pk", "scopes", "user_id", "user__username", _OWNER_IS_STAFF)
         tokens = list(usable.order_by().values_list(*columns))
-        return self._of_tokens.of(tokens, _memberships({token[3] for token in tokens}))
+        return self._of_tokens.of(tokens, _memberships({token[3] for token in tokens}), _rules())
 
 
 def read_standings(credentials: Collection[Credential]) -> dict[Credential, Standing]:
@@ -197,7 +197,7 @@ def _session_keys(row_ids: Set[int]) -> dict[int, str]:
     return dict(UserSession.objects.filter(pk__among=row_ids).values_list("pk", "session_key"))
 
 
-def _standings_of_tokens(tokens: _Rows, memberships: _Rows) -> dict[Credential, Standing]:
+def _standings_of_tokens(tokens: _Rows, memberships: _Rows, _rules: _Rows) -> dict[Credential, Standing]:
     roles, found = _Roles(memberships), {}
     for digest, token_id, scopes, user_id, username, is_staff in tokens:
         credential = Credential(Way.TOKEN, digest)
@@ -243,3 +243,13 @@ def _memberships(user_ids: Collection[int]) -> _Rows:
         return []
     members = Group.objects.filter(name__in=granting, user__in=user_ids)
     return sorted(members.values_list("user__pk", "name"))
+
+
+def _rules() -> _Rows:
+    """What each role allows: standings follow from this too."""
+    groups = ("", *sorted(granting_groups()))
+    return [
+        (staff, group, allowed(is_staff=staff, groups=(group,)))
+        for staff in (False, True)
+        for group in groups
+    ]

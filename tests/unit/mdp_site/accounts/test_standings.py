@@ -104,6 +104,16 @@ def test_a_change_of_groups_is_seen_by_one_who_has_asked_before(
 
 
 @BOTH_WAYS
+def test_a_change_of_what_roles_allow_is_seen_by_one_who_has_asked_before(
+    login_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, reader = login_of(make_user("ann")), StandingReader()
+    assert reader.read([login])[login].feeds == USERS.feeds
+    monkeypatch.setattr(roles, "USERS", Role("users", rights=USERS.rights, feeds=frozenset({"quotes"})))
+    assert reader.read([login])[login].feeds == {"quotes"}
+
+
+@BOTH_WAYS
 def test_what_the_database_says_again_is_not_worked_out_again(login_of: Make) -> None:
     logins = [login_of(make_user(name)) for name in ("ann", "bob")]
     reader = StandingReader()
