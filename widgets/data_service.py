@@ -54,7 +54,7 @@ class WidgetDataService:
             clock=clock,
             timing=timing,
         )
-        self.connections: Final = Connections(settings or FixedSettings(WidgetLimits()))
+        self.connections: Final = Connections(settings or FixedSettings(WidgetLimits()), clock)
         parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}
         self._version_1, self._version_2 = Version1Consumer.as_asgi(**parts), WidgetConsumer.as_asgi(**parts)
         self.urlpatterns: Final[list[URLPattern]] = [path("ws/", self._consume)]  # type: ignore[arg-type] # Django's types know views only

@@ -12,7 +12,9 @@ class WidgetLimits(ServiceSettings, frozen=True, kw_only=True):
     """What one web process grants to a user, to a connection, and to all connections together.
 
     `message_burst_seconds`: a client may be ahead of the average of its messages and bytes by this time,
-    because after a reconnection it subscribes to all its feeds at once.
+    because after a reconnection it subscribes to all its feeds at once. The same is true for a user.
+
+    The defaults of a user are four times those of a connection: several windows at work, and not twenty.
     """
 
     connections_per_user: Annotated[
@@ -72,6 +74,44 @@ class WidgetLimits(ServiceSettings, frozen=True, kw_only=True):
             maximum=100_000,
         ),
     ] = 200.0
+    feeds_per_user: Annotated[
+        int,
+        setting(
+            "Feeds to which all WebSockets of one user to one web process may be subscribed.",
+            variable="WEB_FEEDS_PER_USER",
+            minimum=1,
+            maximum=1_000_000,
+        ),
+    ] = 2_000
+    user_messages_per_second: Annotated[
+        float,
+        setting(
+            "Messages of all WebSockets of one user in a second, on average. Beyond it, the one that sent "
+            "the last of them is closed with 4430.",
+            variable="WEB_USER_MESSAGES_PER_SECOND",
+            minimum=0.1,
+            maximum=1_000_000,
+        ),
+    ] = 200.0
+    user_message_bytes_per_second: Annotated[
+        float,
+        setting(
+            "The same for the bytes of these messages.",
+            variable="WEB_USER_MESSAGE_BYTES_PER_SECOND",
+            unit="bytes",
+            minimum=1,
+            maximum=4_294_967_296,
+        ),
+    ] = 262_144.0
+    user_message_feeds_per_second: Annotated[
+        float,
+        setting(
+            "The same for the feeds that these messages name.",
+            variable="WEB_USER_MESSAGE_FEEDS_PER_SECOND",
+            minimum=0.1,
+            maximum=1_000_000,
+        ),
+    ] = 800.0
     message_burst_seconds: Annotated[
         float,
         setting(

@@ -103,6 +103,10 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
         """The names of the columns of a board, the most important first."""
         return board_columns(board, self.table)
 
+    def stored_columns(self, board: Board) -> tuple[str, ...]:
+        """The columns that are stored with a board: those that it shows, then the others that it carries."""
+        return tuple(dict.fromkeys((*self.board_columns(board), *board.carries)))
+
 
 def board_columns(board: Board, columns: Iterable[ColumnInfo]) -> tuple[str, ...]:
     """The names of the columns of a board: first the ranking column, then the others by their places."""
@@ -251,6 +255,12 @@ def _check_board(board: Board, table: Mapping[str, ColumnInfo], boards: Sequence
             f"board {board.name!r} is ranked by {board.ranked_by!r}, which is no column that is shown; "
             f"there are {', '.join(name for name, column in table.items() if column.shown)}"
         )
+    for name in board.carries:
+        if name not in table or not table[name].shown:
+            raise SchemaError(
+                f"board {board.name!r} carries {name!r}, which is no column that is shown; "
+                f"there are {', '.join(name for name, column in table.items() if column.shown)}"
+            )
     holder: dict[int, str] = {}
     for column in table.values():
         place = column.boards.get(board.name)

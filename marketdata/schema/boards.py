@@ -18,6 +18,36 @@ TOP_TRADES: Final = "scanners:top_trades"
 HALTS: Final = "scanners:halts"
 
 
+LEADERBOARD_COLUMNS: Final = (
+    "volume",
+    "free_float",
+    "accumulated_volume",
+    "relative_volume",
+    "official_open_price",
+    "vwap",
+    "open",
+    "close",
+    "high",
+    "low",
+    "aggregate_vwap",
+    "average_size",
+    "avg_volume",
+    "prev_day_close",
+    "prev_day_open",
+    "prev_day_high",
+    "prev_day_low",
+    "prev_day_volume",
+    "prev_day_vwap",
+    "change",
+    "pct_change",
+    "change_since_open",
+    "pct_change_since_open",
+    "start_timestamp",
+    "end_timestamp",
+)
+"""The columns that clients of version 1 of the protocol know on each leaderboard, in their order."""
+
+
 class Direction(enum.StrEnum):
     """Which values of the ranking column come first."""
 
@@ -30,7 +60,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
 
     Every symbol with a value in the column `ranked_by` competes; with `only_above_zero`, only values above 0.
     Boards with the same `tab_group` share a place on the dashboard as tabs. An empty board shows
-    `empty_text`. A `quiet` board often does not change for long, so its age is no sign of a failure.
+    `empty_text`. A `quiet` board often does not change for long, so its age is no sign of a failure. The
+    columns in `carries` are stored with the board, also if it does not show them.
     """
 
     name: str
@@ -42,6 +73,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     tab_group: int
     empty_text: str = "Boards start empty at 04:00 New York and fill with the first trades."
     quiet: bool = False
+    carries: tuple[str, ...] = ()
 
 
 BOARDS: Final = (
@@ -51,6 +83,7 @@ BOARDS: Final = (
         description="Largest rise since the open, in percent",
         ranked_by="pct_change_since_open",
         tab_group=1,
+        carries=LEADERBOARD_COLUMNS,
     ),
     Board(
         name=TOP_LOSERS,
@@ -59,6 +92,7 @@ BOARDS: Final = (
         ranked_by="pct_change_since_open",
         direction=Direction.LOWEST_FIRST,
         tab_group=1,
+        carries=LEADERBOARD_COLUMNS,
     ),
     Board(
         name=TOP_GAPPERS,
@@ -66,6 +100,7 @@ BOARDS: Final = (
         description="Largest rise against the previous day's close, in percent",
         ranked_by="pct_change",
         tab_group=2,
+        carries=LEADERBOARD_COLUMNS,
     ),
     Board(
         name=TOP_GAP_DOWNS,
@@ -74,6 +109,7 @@ BOARDS: Final = (
         ranked_by="pct_change",
         direction=Direction.LOWEST_FIRST,
         tab_group=2,
+        carries=LEADERBOARD_COLUMNS,
     ),
     Board(
         name=TOP_VOLUME,
@@ -82,6 +118,7 @@ BOARDS: Final = (
         ranked_by="accumulated_volume",
         only_above_zero=True,
         tab_group=3,
+        carries=LEADERBOARD_COLUMNS,
     ),
     Board(
         name=TOP_TRADES,
@@ -90,6 +127,7 @@ BOARDS: Final = (
         ranked_by="trades_per_minute",
         only_above_zero=True,
         tab_group=3,
+        carries=LEADERBOARD_COLUMNS,
     ),
     Board(
         name=HALTS,

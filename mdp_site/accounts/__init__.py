@@ -6,7 +6,8 @@
 - `entrance`: who may open a WebSocket, with a session, a token, or the token of a page (`page_tokens`).
 - `login_service`: follows the logins of all open connections of a process. Its parts: `handshakes`
   (handshakes in batches), `logins` (who is connected), `notices` (between processes), `database_thread`.
-- `standings`: what the database says about many logins at once. `scopes`: what an API token may read.
+- `standings`: what the database says about many logins at once (`among`: in one parameter).
+- `scopes`: what an API token may read.
 - `sessions`: the list of sessions, and the notices when a login changes.
 - `oidc`: login through an OpenID Connect provider. `local_passwords`: login of staff with a local password.
 - `token_pages`, `session_pages`, `urls`, `admin`: the pages.

@@ -1,12 +1,14 @@
 """The logins of a web process: who may connect, and who is gone when a login ends.
 
 One `LoginService` per process serves all its connections. Handshakes are asked for in batches. One *look*
-after the other asks the database for all open logins, some hundreds with each query, and closes or narrows
+after the other asks the database for all open logins, some thousand with each query, and closes or narrows
 the connections whose login has changed. No connection has a task, a query or a channel of its own.
 """
 
 import asyncio
 import contextlib
+import math
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -23,13 +25,15 @@ from mdp_site.accounts.handshakes import HandshakeQueue
 from mdp_site.accounts.logins import Login, OpenLogins
 from mdp_site.accounts.models import note_use
 from mdp_site.accounts.notices import hear_changes
-from mdp_site.accounts.standings import Credential, Standing, read_standings
+from mdp_site.accounts.standings import Credential, Standing, StandingReader, Way, read_standings
 
 LOOK_SECONDS: Final = 4.0
 """From the begin of a look to the begin of the next one. A change is found within 5 s: see `SPREAD`."""
 SPREAD: Final = 0.15
 """The queries of a look are spread over this part of the time to the next one, so that they stop nothing."""
 MOST_IN_A_QUERY: Final = 500
+MOST_IN_A_LOOK: Final = 2_500
+"""Of one part of a look: each query costs a millisecond, and most answers are those of the last look."""
 STOP_SECONDS: Final = 2.0
 LAST_USED_SECONDS: Final = 60.0
 """The time of the last use of a token is stored at most this often."""
@@ -60,6 +64,7 @@ class LoginService:
         self._writing = DatabaseThread("tokens")
         self._open = OpenLogins()
         self._handshakes = HandshakeQueue(self._read)
+        self._readers: list[StandingReader] = []  # one for each part of a look
         self._used_tokens: set[int] = set()
         self._stored_at: dict[int, float] = {}
         self._changed_users: set[int] = set()
@@ -88,11 +93,12 @@ class LoginService:
 
         The queries are spread over `spread_seconds`.
         """
-        credentials = sorted(self._open.credentials())  # neighbours of an index are read together
-        parts = [credentials[at : at + MOST_IN_A_QUERY] for at in range(0, len(credentials), MOST_IN_A_QUERY)]
+        parts = _parts(self._open.credentials())
+        if len(parts) != len(self._readers):
+            self._readers = [StandingReader() for _ in parts]
         begin = self._clock.monotonic()
-        for number, part in enumerate(parts):
-            if not await self._look_at(part):
+        for number, (part, reader) in enumerate(zip(parts, self._readers, strict=True)):
+            if not await self._look_at(part, reader):
                 return  # the next look asks for all of them
             due = begin + spread_seconds * (number + 1) / len(parts)
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
@@ -137,10 +143,12 @@ class LoginService:
     async def _read(self, credentials: Collection[Credential]) -> dict[Credential, Standing]:
         return await self._reading.run(partial(read_standings, credentials))
 
-    async def _look_at(self, credentials: Collection[Credential]) -> bool:
+    async def _look_at(self, credentials: Collection[Credential], reader: StandingReader) -> bool:
         """Look at these logins. False: the database cannot be asked. The next look finds what has changed."""
+        if not credentials:
+            return True
         try:
-            found = await self._read(credentials)
+            found = await self._reading.run(partial(reader.read, credentials))
         except Exception as error:  # noqa: BLE001 - no failure of a driver may end the feeds
             metrics.LOGIN_LOOKS.labels("failed").inc()
             _log.warning("logins not checked", reason=type(error).__name__, error=str(error))
@@ -169,7 +177,7 @@ class LoginService:
             changed, self._changed_users = self._changed_users, set()
             credentials = self._open.credentials_of(changed)
             for at in range(0, len(credentials), MOST_IN_A_QUERY):
-                if not await self._look_at(credentials[at : at + MOST_IN_A_QUERY]):
+                if not await self._look_at(credentials[at : at + MOST_IN_A_QUERY], StandingReader()):
                     break
 
     async def _note_uses(self) -> None:
@@ -193,3 +201,22 @@ class LoginService:
         except Exception as error:  # noqa: BLE001 - whatever the driver raises, tokens work without it
             self._used_tokens |= used
             _log.warning("use of tokens not stored", reason=type(error).__name__, error=str(error))
+
+
+def _parts(credentials: Collection[Credential]) -> list[list[Credential]]:
+    """The credentials in parts of about `MOST_IN_A_LOOK` or fewer, each of one way: they take other queries.
+
+    A login stays in its part while others come and go. So most parts are what they were at the last look.
+    """
+    by_way: defaultdict[Way, list[Credential]] = defaultdict(list)
+    for credential in credentials:
+        by_way[credential.way].append(credential)
+    parts: list[list[Credential]] = []
+    for way in Way:
+        some = by_way[way]
+        count = 1 << max(0, math.ceil(len(some) / MOST_IN_A_LOOK) - 1).bit_length()
+        slices: list[list[Credential]] = [[] for _ in range(count)]
+        for credential in some:
+            slices[hash(credential.key) % count].append(credential)
+        parts += slices
+    return parts

@@ -110,7 +110,10 @@ class OpenLogins:
         for credential in credentials:
             standing = found.get(credential)
             for login in tuple(self._by_credential.get(credential, ())):
-                if login.has_ended or login.standing == standing:
+                if login.standing is standing or login.has_ended:
+                    continue
+                if standing is not None and login.standing == standing:
+                    login.standing = standing  # the same object as that of the next look, as a rule
                     continue
                 try:
                     login.update(standing)

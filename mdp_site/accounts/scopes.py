@@ -12,12 +12,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 SCOPES: Final[Mapping[str, str | Promise]] = {
-    "boards": _("Boards and halts"),
+    "boards": _("Boards, also that of halts"),
     "quotes": _("Rows of symbols"),
     "trades": _("Trades of symbols"),
-    "alerts": _("Alerts"),
+    "alerts": _("Lists of alerts and halts"),
 }
-"""Each scope, with its label. The names are permissions for feeds; see `roles`."""
+"""Each scope, with its label. The names are permissions for feeds; see `roles`.
+
+Each kind of feed states the scope that permits it (`FeedSource.permission`). docs/login.md lists scopes,
+labels and feeds; a test compares them.
+"""
 
 WITHOUT_SCOPE: Final = frozenset({"status"})
 """Every connection gets the state of the data, so no token has to ask for it."""

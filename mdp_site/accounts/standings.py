@@ -13,10 +13,10 @@ the password ends it.
 """
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Set
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from allauth.usersessions.models import UserSession
@@ -24,14 +24,18 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.db import SessionStore
-from django.db.models import IntegerField
-from django.db.models.functions import Cast
+from django.db.models import ExpressionWrapper, F, Field
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from mdp_site.accounts.among import Among
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import Right, allowed, granting_groups
 from mdp_site.accounts.scopes import feeds_within
+
+T = TypeVar("T")
+
+Field.register_lookup(Among)
 
 CACHED_LOGINS: Final = 65_536
 """More than the connections of a process. Reading a session's signed data anew takes 40 times as long."""
@@ -43,6 +47,8 @@ class Way(enum.StrEnum):
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - the name of a way
     PAGE_TOKEN = "page token"  # noqa: S105 - the name of a way
+
+    __hash__ = str.__hash__  # that of an enum is a Python function, and a look asks for it for each login
 
 
 class Credential(NamedTuple):
@@ -75,8 +81,10 @@ class _Claims(NamedTuple):
 class _Roles:
     """What users are allowed to do, by the facts of the database. Equal facts are worked out once."""
 
-    def __init__(self, user_ids: Collection[int]) -> None:
-        self._groups = _granting_groups_of(user_ids)
+    def __init__(self, memberships: Collection[tuple[int, str]]) -> None:
+        self._groups: dict[int, frozenset[str]] = {}
+        for user_id, group in memberships:
+            self._groups[user_id] = self._groups.get(user_id, _NO_GROUPS) | {group}
         self._known: dict[tuple[bool, frozenset[str]], tuple[bool, frozenset[str]]] = {}
 
     def of(self, user_id: int, is_staff: int) -> tuple[bool, frozenset[str]]:
@@ -91,76 +99,116 @@ class _Roles:
 
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 
-# As a number: Django turns each boolean of SQLite into a Python object by a call, for each row.
-_IS_STAFF: Final = Cast("is_staff", IntegerField())
-_OWNER_IS_STAFF: Final = Cast("user__is_staff", IntegerField())
+# As the driver has it: Django turns each boolean of SQLite into a Python object by a call, for each row.
+_IS_STAFF: Final = ExpressionWrapper(F("is_staff"), output_field=Field())
+_OWNER_IS_STAFF: Final = ExpressionWrapper(F("user__is_staff"), output_field=Field())
+
+_Rows: TypeAlias = list[tuple[Any, ...]]
+
+
+class _Derived(Generic[T]):
+    """What follows from rows of the database. It is worked out anew only when the rows are others."""
+
+    def __init__(self, work_out: Callable[..., T]) -> None:
+        self._work_out = work_out
+        self._rows: tuple[_Rows, ...] = ()
+        self._value: T | None = None
+
+    def of(self, *rows: _Rows) -> T:
+        """The value for these rows."""
+        if self._value is None or rows != self._rows:
+            self._rows, self._value = rows, self._work_out(*rows)
+        return self._value
+
+
+class StandingReader:
+    """Asks the database for logins, the same ones again and again.
+
+    The database is asked for everything each time. But when it answers as the last time, which is the rule,
+    nothing else has to be done.
+    """
+
+    def __init__(self) -> None:
+        self._claims: _Derived[dict[str, _Claims]] = _Derived(_claims_of)
+        self._of_sessions: _Derived[dict[Credential, Standing]] = _Derived(self._standings_of_sessions)
+        self._of_tokens: _Derived[dict[Credential, Standing]] = _Derived(_standings_of_tokens)
+
+    def read(self, credentials: Collection[Credential]) -> dict[Credential, Standing]:
+        """The standing of each valid login; logins that are not valid are absent. Queries the database.
+
+        Raises:
+            DatabaseError: the database cannot be asked. This says nothing about the logins.
+        """
+        listed = _session_keys({int(each.key) for each in credentials if each.way is Way.PAGE_TOKEN})
+        keys = {*listed.values(), *(each.key for each in credentials if each.way is Way.SESSION)}
+        by_session = self._by_session(keys)
+        found = dict(by_session) if listed else by_session
+        for row_id, key in listed.items():
+            lasting = by_session.get(Credential(Way.SESSION, key))
+            if lasting is not None:
+                found[Credential(Way.PAGE_TOKEN, str(row_id))] = lasting
+        return found | self._by_token({each.key for each in credentials if each.way is Way.TOKEN})
+
+    def _by_session(self, keys: Set[str]) -> dict[Credential, Standing]:
+        """The standing of each session that is valid."""
+        if not keys:
+            return {}
+        alive = _session_store().get_model_class().objects.filter(expire_date__gt=timezone.now())
+        sessions = list(alive.filter(session_key__among=keys).values_list("session_key", "session_data"))
+        user_ids = {claimed.user_id for claimed in self._claims.of(sessions).values()}
+        active = User.objects.filter(pk__among=user_ids, is_active=True)
+        users = list(active.values_list("pk", "username", "password", _IS_STAFF))
+        return self._of_sessions.of(sessions, users, _memberships(user_ids), _rules())
+
+    def _standings_of_sessions(
+        self, sessions: _Rows, user_rows: _Rows, memberships: _Rows, _rules: _Rows
+    ) -> dict[Credential, Standing]:
+        roles, users = _Roles(memberships), {user[0]: user for user in user_rows}
+        found = {}
+        for key, (user_id, password_hash) in self._claims.of(sessions).items():
+            user = users.get(user_id)
+            if user is None:
+                continue
+            _, username, password, is_staff = user
+            if _is_of_present_password(password_hash, password):
+                credential = Credential(Way.SESSION, key)
+                found[credential] = Standing(credential, user_id, username, *roles.of(user_id, is_staff))
+        return found
+
+    def _by_token(self, digests: Set[str]) -> dict[Credential, Standing]:
+        """The standing of each token that is usable."""
+        if not digests:
+            return {}
+        usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(digest__among=digests)
+        columns = ("digest", "pk", "scopes", "user_id", "user__username", _OWNER_IS_STAFF)
+        tokens = list(usable.order_by().values_list(*columns))
+        return self._of_tokens.of(tokens, _memberships({token[3] for token in tokens}), _rules())
 
 
 def read_standings(credentials: Collection[Credential]) -> dict[Credential, Standing]:
-    """The standing of each valid login; logins that are not valid are absent. Queries the database.
-
-    Raises:
-        DatabaseError: the database cannot be asked. This says nothing about the logins.
-    """
-    sessions = {credential.key: credential for credential in credentials if credential.way is Way.SESSION}
-    pages = {
-        int(credential.key): credential for credential in credentials if credential.way is Way.PAGE_TOKEN
-    }
-    tokens = {credential.key: credential for credential in credentials if credential.way is Way.TOKEN}
-    listed = _session_keys(pages)
-    found = _by_session({**sessions, **{key: Credential(Way.SESSION, key) for key in listed.values()}})
-    for row_id, key in listed.items():
-        lasting = found.get(Credential(Way.SESSION, key))
-        if lasting is not None:
-            found[pages[row_id]] = lasting
-    return found | _by_token(tokens)
+    """The standings of logins that are asked for once. See `StandingReader.read`."""
+    return StandingReader().read(credentials)
 
 
-def _session_keys(row_ids: Collection[int]) -> dict[int, str]:
+def _session_keys(row_ids: Set[int]) -> dict[int, str]:
     """The session key of each row of the list of sessions."""
     if not row_ids:
         return {}
-    return dict(UserSession.objects.filter(pk__in=row_ids).values_list("pk", "session_key"))
+    return dict(UserSession.objects.filter(pk__among=row_ids).values_list("pk", "session_key"))
 
 
-def _by_session(credentials: Mapping[str, Credential]) -> dict[Credential, Standing]:
-    """The standing of each session that is valid, by session key."""
-    if not credentials:
-        return {}
-    alive = _session_store().get_model_class().objects.filter(expire_date__gt=timezone.now())
-    rows = alive.filter(session_key__in=credentials).values_list("session_key", "session_data")
-    claims = {key: claimed for key, data in rows if (claimed := _claims_in(data)) is not None}
-    user_ids = {claimed.user_id for claimed in claims.values()}
-    roles = _Roles(user_ids)
-    active = User.objects.filter(pk__in=user_ids, is_active=True)
-    users = {user[0]: user for user in active.values_list("pk", "username", "password", _IS_STAFF)}
-    found = {}
-    for key, (user_id, password_hash) in claims.items():
-        user = users.get(user_id)
-        if user is None:
-            continue
-        _, username, password, is_staff = user
-        if _is_of_present_password(password_hash, password):
-            credential = credentials[key]
-            found[credential] = Standing(credential, user_id, username, *roles.of(user_id, is_staff))
-    return found
-
-
-def _by_token(credentials: Mapping[str, Credential]) -> dict[Credential, Standing]:
-    """The standing of each token that is usable, by digest."""
-    if not credentials:
-        return {}
-    usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(digest__in=credentials).order_by()
-    columns = ("digest", "pk", "scopes", "user_id", "user__username", _OWNER_IS_STAFF)
-    rows = list(usable.values_list(*columns))
-    roles = _Roles({row[3] for row in rows})
-    found = {}
-    for digest, token_id, scopes, user_id, username, is_staff in rows:
-        credential = credentials[digest]
+def _standings_of_tokens(tokens: _Rows, memberships: _Rows, _rules: _Rows) -> dict[Credential, Standing]:
+    roles, found = _Roles(memberships), {}
+    for digest, token_id, scopes, user_id, username, is_staff in tokens:
+        credential = Credential(Way.TOKEN, digest)
         may_see_market_data, feeds = roles.of(user_id, is_staff)
         within = feeds_within(scopes, feeds)
         found[credential] = Standing(credential, user_id, username, may_see_market_data, within, token_id)
     return found
+
+
+def _claims_of(sessions: _Rows) -> dict[str, _Claims]:
+    return {key: claimed for key, data in sessions if (claimed := _claims_in(data)) is not None}
 
 
 def _session_store() -> type[SessionStore]:
@@ -188,13 +236,20 @@ def _is_of_present_password(password_hash: str, password: str) -> bool:
     return any(constant_time_compare(password_hash, each) for each in hashes)
 
 
-def _granting_groups_of(user_ids: Collection[int]) -> dict[int, frozenset[str]]:
-    """The groups of each user that give rights or feeds. Users without such a group are absent."""
+def _memberships(user_ids: Collection[int]) -> _Rows:
+    """The id of each of these users with each of the user's groups that give rights or feeds."""
     granting = granting_groups()
     if not granting or not user_ids:
-        return {}
-    groups: dict[int, frozenset[str]] = {}
+        return []
     members = Group.objects.filter(name__in=granting, user__in=user_ids)
-    for user_id, name in members.values_list("user__pk", "name"):
-        groups[user_id] = groups.get(user_id, _NO_GROUPS) | {name}
-    return groups
+    return sorted(members.values_list("user__pk", "name"))
+
+
+def _rules() -> _Rows:
+    """What each role allows: standings follow from this too."""
+    groups = ("", *sorted(granting_groups()))
+    return [
+        (staff, group, allowed(is_staff=staff, groups=(group,)))
+        for staff in (False, True)
+        for group in groups
+    ]

@@ -55,8 +55,8 @@ class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
     `epoch` identifies this scanner: its start in epoch nanoseconds. The ticks of its blocks count from 1.
-    A board contains only its own columns. A test issue competes only if the processor of its shard shows
-    test issues.
+    A board contains the columns that it shows, and those that it carries. A test issue competes only if the
+    processor of its shard shows test issues.
 
     Raises:
         SchemaError: two declarations contradict each other; the message names them.
@@ -65,7 +65,7 @@ class MarketScanner:
     def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
         self._epoch = epoch
         declared = schema(routes())
-        self._columns = {board: declared.board_columns(board) for board in boards}
+        self._columns = {board: declared.stored_columns(board) for board in boards}
         self._table = MarketTable(names(declared.table))
         self._positions: dict[int, _ShardPosition] = {}
         self._tick = 0

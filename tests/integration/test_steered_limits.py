@@ -80,7 +80,7 @@ async def test_connections_of_a_user_are_lowered_and_raised(site: Site, http: ai
         steer(site, "connections_per_user=2", "reconnect_restart_ms=700")
         async with connected(site, http) as refused:
             close = CloseCode.TOO_MANY_CONNECTIONS
-            assert await close_of(refused) == (close.value, close.reason)
+            assert await close_of(refused) == (close.value, close.reason_of("connections_per_user"))
         assert await still_answers(first)
         assert await still_answers(second)
 

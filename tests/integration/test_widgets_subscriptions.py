@@ -107,6 +107,6 @@ async def test_the_reason_of_a_close_begins_with_its_action(site: WidgetSite) ->
     connections = [await site.connect(session) for _ in range(MOST_CONNECTIONS)]
     async with site.connect(session) as one_too_many:
         await one_too_many.wait_closed()
-        assert one_too_many.close_reason == CloseCode.TOO_MANY_CONNECTIONS.reason
+        assert one_too_many.close_reason == CloseCode.TOO_MANY_CONNECTIONS.reason_of("connections_per_user")
     for connection in connections:
         await connection.close()

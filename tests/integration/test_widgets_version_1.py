@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 
-from marketdata.schema.boards import HALTS, TOP_GAINERS
+from marketdata.schema.boards import HALTS, TOP_GAINERS, TOP_TRADES
 from marketdata.store.keys import Keys
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.scopes import SCOPES
@@ -60,6 +60,13 @@ async def test_a_client_that_exists_already_works_unchanged(site: WidgetSite) ->
         assert (board[1]["rank"], board[1]["symbol"], board[1]["close"]) == (2, "XYZ", None)
         assert board[0]["pct_change_since_open"] == 5.0
         assert board[0]["vwap"] is None
+        fields = LEADERBOARD_FIELDS[2:]
+        whole = dict(zip(fields, range(1, len(fields) + 1), strict=True))
+        await site.market.board(TOP_TRADES, {"AAPL": whole | {"trades_per_minute": 60}})
+        data = (await version_1.ask(action="get", cache=TOP_TRADES))["data"]
+        assert data == [{"rank": 1, "symbol": "AAPL"} | whole | {"trades_per_minute": 60}], (
+            "also without a subscriber"
+        )
 
         await site.market.board(TOP_GAINERS, {"MSFT": {"close": 11.0}})
         board = await version_1.data(lambda payload: payload[0]["symbol"] == "MSFT")

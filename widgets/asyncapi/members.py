@@ -87,8 +87,16 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "message_feeds_per_second": {
         "description": "How many feeds its messages may name in a second, on average."
     },
+    "feeds_per_user": {"description": "The most feeds of all connections of a user to one web process."},
+    "user_messages_per_second": {
+        "description": "How many messages all these connections may send in a second, on average."
+    },
+    "user_message_bytes_per_second": {"description": "The bytes of these messages in a second, on average."},
+    "user_message_feeds_per_second": {
+        "description": "How many feeds these messages may name in a second, on average."
+    },
     "message_burst_seconds": {
-        "description": "How far a client may be ahead of these averages, in seconds. Beyond it: 4430."
+        "description": "How far client and user may be ahead of these averages, in seconds. Beyond it: 4430."
     },
     "reconnect": {"description": "How to spread reconnections. All are waits in milliseconds."},
     "restart_ms": {

@@ -12,8 +12,8 @@ from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from widgets.consumers.asgi_sink import AsgiSink
-from widgets.consumers.connections import Connections
-from widgets.consumers.limits import Allowance
+from widgets.consumers.connections import Connections, Refusal, UserShare
+from widgets.consumers.limits import Allowance, spend_feeds, spend_message
 from widgets.hub import Hub
 from widgets.hub.feeds import Feed, FeedCatalog
 from widgets.hub.outbox import Outbox
@@ -56,8 +56,8 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         self._by_asgi: AsgiSink | None = None
         self._feeds: dict[str, Feed] = {}
         self._allowance = Allowance()
-        self._user_id = 0  # of the viewer, once its connection is counted
-        self._is_counted = False
+        self._user_id = 0
+        self._share: UserShare | None = None  # of the viewer, from when the connection is counted to its end
         self._main: asyncio.Task[Any] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._ended = False
@@ -133,24 +133,44 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             self._hub.flush(self._outbox)
 
     def _spend(self, size_bytes: int) -> bool:
-        """Count a message. Ends the connection, and returns False, if the client sends too many."""
-        is_within = self._allowance.spend(size_bytes, self._clock.monotonic(), self._connections.limits)
-        if not is_within:
-            self._end(CloseCode.TOO_MANY_MESSAGES)
-        return is_within
+        """Count a message. Ends the connection, and returns False, if client or user sends too many."""
+        now, limits = self._clock.monotonic(), self._connections.limits
+        return self._is_within(
+            spend_message(self._allowance, self._allowance_of_user, size_bytes, now, limits)
+        )
 
     def _spend_feeds(self, count: int) -> bool:
         """Count the feeds that a message names. Ends the connection, and returns False, if too many."""
-        is_within = self._allowance.spend_feeds(count, self._clock.monotonic(), self._connections.limits)
-        if not is_within:
-            self._end(CloseCode.TOO_MANY_MESSAGES)
-        return is_within
+        now, limits = self._clock.monotonic(), self._connections.limits
+        return self._is_within(spend_feeds(self._allowance, self._allowance_of_user, count, now, limits))
+
+    @property
+    def _allowance_of_user(self) -> Allowance | None:
+        return None if self._share is None else self._share.allowance
+
+    def _is_within(self, exceeded: str | None) -> bool:
+        if exceeded is not None:
+            self._end(CloseCode.TOO_MANY_MESSAGES, exceeded)
+        return exceeded is None
+
+    def _refusal_of_one_more_feed(self) -> str | None:
+        """Why the connection may not have one more feed, in words for people; None if it may."""
+        limits = self._connections.limits
+        if len(self._feeds) >= limits.feeds_per_connection:
+            most, name, owner = limits.feeds_per_connection, "feeds_per_connection", "a connection"
+        elif self._share is not None and self._share.feeds >= limits.feeds_per_user:
+            most, name, owner = limits.feeds_per_user, "feeds_per_user", "all connections of a user"
+        else:
+            return None
+        return f"{owner} may have {most} feeds ({name}); unsubscribe some first"
 
     def _keep(self, name: str, feed: Feed | None) -> Feed | None:
         """Note the subscription to a feed; None: it has ended. Returns the one before."""
         before = self._feeds.pop(name, None)
         if feed is not None:
             self._feeds[name] = feed
+        if self._share is not None:
+            self._share.feeds += (feed is not None) - (before is not None)
         if before is not None or feed is not None:
             self._connections.choices.replace(self._user_id, before, feed)
         return before
@@ -169,10 +189,11 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     def _enter(self, viewer: Viewer) -> bool:
         """Take a place for the viewer. Ends the connection, and returns False, if there is none."""
-        if (refusal := self._connections.enter(viewer.user_id)) is not None:
-            self._end(refusal)
+        place = self._connections.enter(viewer.user_id)
+        if isinstance(place, Refusal):
+            self._end(*place)
             return False
-        self._user_id, self._is_counted = viewer.user_id, True
+        self._user_id, self._share = viewer.user_id, place
         self._permissions = viewer.permissions
         self._hub.attach(self._outbox)
         return True
@@ -219,29 +240,32 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
         if self._main is not None:
             self._main.cancel()
 
-    def _end(self, code: CloseCode) -> None:
-        """Send the answers that wait, and close with a code. No feed is sent any more."""
+    def _end(self, code: CloseCode, limit: str = "") -> None:
+        """Send the answers that wait, and close with a code. No feed is sent any more.
+
+        `limit` is the setting of the limit that was exceeded, which the close frame then names.
+        """
         if self._note_end(code.name.lower()):
-            self._closing = asyncio.get_running_loop().create_task(self._close(code))
+            self._closing = asyncio.get_running_loop().create_task(self._close(code, limit))
             self._hub.flush(self._outbox)
             self._leave()
 
-    async def _close(self, code: CloseCode) -> None:
+    async def _close(self, code: CloseCode, limit: str) -> None:
         """Close. If the client does not read the close frame in time, cut the connection off."""
         grace_seconds = STALLED_GRACE_SECONDS if code is CloseCode.TOO_SLOW else CLOSE_GRACE_SECONDS
         try:
             async with asyncio.timeout(grace_seconds):
-                await self.close(code.value, code.reason)
+                await self.close(code.value, code.reason_of(limit) if limit else code.reason)
         except Exception:  # noqa: BLE001 - too slow, or lost: each server raises its own errors for that
             self._sink.abort()
 
     def _leave(self) -> None:
         """Give up the subscriptions and the place of this connection."""
-        if self._is_counted:
-            self._is_counted = False
+        if self._share is not None:
             self._hub.detach(self._outbox)
             for name in tuple(self._feeds):
                 self._keep(name, None)
+            self._share = None
             self._connections.leave(self._user_id)
 
     def _note_end(self, reason: str) -> bool:

@@ -1,13 +1,33 @@
-"""Counts the open connections of one web process, and refuses those above a limit."""
+"""Counts the open connections of one web process and the shares of users, and refuses those above a limit."""
 
-from collections import Counter
-from typing import Final
+from collections import Counter, deque
+from typing import Final, NamedTuple
 
+from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.runtime.live_settings import CurrentSettings
 from widgets.consumers.choices import UserChoices
+from widgets.consumers.limits import Allowance
 from widgets.protocol import CloseCode
 from widgets.settings import WidgetLimits
+
+
+class Refusal(NamedTuple):
+    """Why a connection gets no place: the close code to send, and the setting of the exceeded limit."""
+
+    code: CloseCode
+    limit: str
+
+
+class UserShare:
+    """What all connections of one user have together: their number, their feeds, and what they may send."""
+
+    __slots__ = ("allowance", "connections", "feeds")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.feeds = 0
+        self.allowance: Final = Allowance()
 
 
 class Connections:
@@ -17,13 +37,18 @@ class Connections:
 
     The limits are read from `settings` at each decision. So changed limits apply to new connections and to
     the next messages; no open connection is ended.
+
+    The share of a user who has left is kept until the allowance is unused again. So a user gains nothing by
+    connecting anew.
     """
 
-    def __init__(self, settings: CurrentSettings[WidgetLimits]) -> None:
+    def __init__(self, settings: CurrentSettings[WidgetLimits], clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self.choices: Final = UserChoices()
         self._count = 0
-        self._by_user: Counter[int] = Counter()
+        self._by_user: dict[int, UserShare] = {}
+        self._left: deque[int] = deque()  # users who had no connection left, in the order in which they went
         self._unauthenticated: Counter[str] = Counter()
 
     @property
@@ -31,26 +56,33 @@ class Connections:
         """The limits that hold now."""
         return self._settings.current
 
-    def enter(self, user_id: int) -> CloseCode | None:
-        """Count a connection. If a limit is exceeded, it is not counted; returns the close code to send."""
+    def enter(self, user_id: int) -> UserShare | Refusal:
+        """Count a connection, and return the share of its user. If a limit is exceeded, it is not counted."""
         limits = self.limits
+        self._forget_unused()
         if self._count >= limits.connections_per_process:
-            return CloseCode.TRY_LATER
-        if self._by_user[user_id] >= limits.connections_per_user:
-            return CloseCode.TOO_MANY_CONNECTIONS
-        self._change(user_id, 1)
-        return None
+            return Refusal(CloseCode.TRY_LATER, "connections_per_process")
+        share = self._by_user.get(user_id) or UserShare()
+        if share.connections >= limits.connections_per_user:
+            return Refusal(CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
+        self._by_user[user_id] = share
+        self._change(share, 1)
+        return share
 
     def leave(self, user_id: int) -> None:
         """Give the place of a counted connection back."""
-        self._change(user_id, -1)
+        share = self._by_user[user_id]
+        self._change(share, -1)
+        if not share.connections:
+            self._left.append(user_id)
 
-    def enter_unauthenticated(self, address: str) -> CloseCode | None:
-        """Count a connection whose client has not logged in yet. Returns as `enter`."""
+    def enter_unauthenticated(self, address: str) -> Refusal | None:
+        """Count a connection whose client has not logged in yet. A refused one is not counted."""
         limits, counts = self.limits, self._unauthenticated
-        is_full = counts.total() >= limits.unauthenticated_per_process
-        if is_full or counts[address] >= limits.unauthenticated_per_address:
-            return CloseCode.TRY_LATER
+        if counts.total() >= limits.unauthenticated_per_process:
+            return Refusal(CloseCode.TRY_LATER, "unauthenticated_per_process")
+        if counts[address] >= limits.unauthenticated_per_address:
+            return Refusal(CloseCode.TRY_LATER, "unauthenticated_per_address")
         counts[address] += 1
         return None
 
@@ -60,9 +92,18 @@ class Connections:
         if not self._unauthenticated[address]:
             del self._unauthenticated[address]
 
-    def _change(self, user_id: int, count: int) -> None:
+    def _change(self, share: UserShare, count: int) -> None:
         self._count += count
         metrics.WIDGET_CONNECTIONS.inc(count)
-        self._by_user[user_id] += count
-        if not self._by_user[user_id]:
-            del self._by_user[user_id]
+        share.connections += count
+
+    def _forget_unused(self) -> None:
+        """Forget the users who have left, oldest first, up to one whose allowance is still in use."""
+        now = self._clock.monotonic()
+        while self._left:
+            share = self._by_user.get(self._left[0])
+            if share is not None and not share.connections:
+                if not share.allowance.is_unused(now):
+                    return
+                del self._by_user[self._left[0]]
+            self._left.popleft()

@@ -55,7 +55,7 @@ class Version1Consumer(WidgetConnection):
         await self.accept()
         self._open(VERSION_1)
         if (refusal := self._connections.enter_unauthenticated(self._address)) is not None:
-            self._end(refusal)
+            self._end(*refusal)
             return
         self._is_unauthenticated = True
         seconds = self._connections.limits.authentication_seconds
@@ -137,9 +137,7 @@ class Version1Consumer(WidgetConnection):
         if feed.permission not in self._permissions:
             self._tell_forbidden(name)
             return
-        most = self._connections.limits.feeds_per_connection
-        if name not in self._feeds and len(self._feeds) >= most:
-            text = f"a connection may have {most} feeds; unsubscribe some first"
+        if name not in self._feeds and (text := self._refusal_of_one_more_feed()) is not None:
             self._answer(v1_messages.TOO_MANY_FEEDS, feed=name, message=text)
             return
         self._keep(name, feed)

@@ -4,8 +4,9 @@ from typing import Final
 
 import msgspec
 
-from widgets.hub.feeds import Feed, FeedCatalog
-from widgets.protocol.v1 import LEADERBOARD_FIELDS, LEADERBOARDS
+from marketdata.schema.boards import LEADERBOARD_COLUMNS
+from widgets.hub.feeds import UNBOUNDED, Feed, FeedCatalog, chosen
+from widgets.protocol.v1 import LEADERBOARDS
 
 LEADERBOARD_HZ: Final = 1
 """A leaderboard is sent whole each time, so it is sent less often than in version 2."""
@@ -34,9 +35,8 @@ def feed_of_version_1(catalog: FeedCatalog, name: str) -> Feed:
     feed = catalog.feed(name)
     if name.startswith(LEADERBOARDS):
         # The first column ranks the board. It may be none of the fields that existing clients know.
-        columns = [each for each in feed.columns if each in LEADERBOARD_FIELDS or each == feed.columns[0]]
-        feed = catalog.chosen(name, columns, LEADERBOARD_HZ)
+        columns = tuple(dict.fromkeys((feed.columns[0], *LEADERBOARD_COLUMNS)))
+        feed = chosen(msgspec.structs.replace(feed, columns=columns), UNBOUNDED, columns, LEADERBOARD_HZ)
     elif catalog.needs_choice(feed):
-        columns = [each for each in feed.columns if each in ALL_ROWS_COLUMNS]
-        feed = catalog.chosen(name, columns)
+        feed = catalog.chosen(name, [each for each in feed.columns if each in ALL_ROWS_COLUMNS])
     return msgspec.structs.replace(feed, is_counted=False)

@@ -110,9 +110,7 @@ class WidgetConsumer(WidgetConnection):
         if known.permission not in self._permissions:
             raise ProtocolError(ErrorCode.FORBIDDEN_FEED, FORBIDDEN)
         feed, before = self._catalog.chosen(wish.feed, wish.columns, wish.hz), self._feeds.get(wish.feed)
-        most = self._connections.limits.feeds_per_connection
-        if before is None and len(self._feeds) >= most:
-            text = f"a connection may have {most} feeds; unsubscribe some first"
+        if before is None and (text := self._refusal_of_one_more_feed()) is not None:
             raise ProtocolError(ErrorCode.TOO_MANY_FEEDS, text)
         if feed.choice:
             self._check_choices(before, feed)

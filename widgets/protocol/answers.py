@@ -28,6 +28,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     messages_per_second: float
     message_bytes_per_second: float
     message_feeds_per_second: float
+    feeds_per_user: int
+    user_messages_per_second: float
+    user_message_bytes_per_second: float
+    user_message_feeds_per_second: float
     message_burst_seconds: float
 
     @classmethod
@@ -42,6 +46,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             messages_per_second=settings.messages_per_second,
             message_bytes_per_second=settings.message_bytes_per_second,
             message_feeds_per_second=settings.message_feeds_per_second,
+            feeds_per_user=settings.feeds_per_user,
+            user_messages_per_second=settings.user_messages_per_second,
+            user_message_bytes_per_second=settings.user_message_bytes_per_second,
+            user_message_feeds_per_second=settings.user_message_feeds_per_second,
             message_burst_seconds=settings.message_burst_seconds,
         )
 

@@ -45,3 +45,7 @@ class CloseCode(enum.IntEnum):
     def reason(self) -> str:
         """The reason of the close frame: the action, then words for people. At most 123 bytes (RFC 6455)."""
         return f"{self.action}: {self.words}"
+
+    def reason_of(self, limit: str) -> str:
+        """The reason that also names the setting of the limit that was exceeded."""
+        return f"{self.reason} ({limit})"

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 import numpy as np
 
+from marketdata.schema.boards import LEADERBOARD_COLUMNS
 from widgets.protocol.answers import Answer
 from widgets.protocol.emissions import (
     EmittedRows,
@@ -31,35 +32,7 @@ from widgets.wire import PreparedFrame
 
 LEADERBOARDS: Final = "scanners:top_"
 ALL_SYMBOLS: Final = ":*"
-LEADERBOARD_FIELDS: Final = (
-    "rank",
-    "symbol",
-    "volume",
-    "free_float",
-    "accumulated_volume",
-    "relative_volume",
-    "official_open_price",
-    "vwap",
-    "open",
-    "close",
-    "high",
-    "low",
-    "aggregate_vwap",
-    "average_size",
-    "avg_volume",
-    "prev_day_close",
-    "prev_day_open",
-    "prev_day_high",
-    "prev_day_low",
-    "prev_day_volume",
-    "prev_day_vwap",
-    "change",
-    "pct_change",
-    "change_since_open",
-    "pct_change_since_open",
-    "start_timestamp",
-    "end_timestamp",
-)
+LEADERBOARD_FIELDS: Final = ("rank", "symbol", *LEADERBOARD_COLUMNS)
 """The fields of a row of a leaderboard, which existing clients know. Those that the board lacks are null."""
 
 _EMPTY_ROW: Final = dict.fromkeys(LEADERBOARD_FIELDS)

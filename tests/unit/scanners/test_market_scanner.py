@@ -41,14 +41,16 @@ def test_boards_rank_over_all_shards() -> None:
     assert boards(market)[TOP_VOLUME].block.tick == 2
 
 
-def test_a_board_publishes_the_columns_that_it_shows_and_no_other_and_first_the_one_that_ranks_it() -> None:
+def test_a_board_publishes_the_columns_that_it_shows_or_carries_and_first_the_one_that_ranks_it() -> None:
     declared = schema(routes())
     ranked = boards(MarketScanner(epoch=1))
     for board in BOARDS:
         columns = tuple(ranked[board.name].block.columns)
-        assert columns == declared.board_columns(board)
-        assert columns[0] == board.ranked_by
-        assert set(columns[1:]) == {
+        shown = declared.board_columns(board)
+        assert columns[: len(shown)] == shown
+        assert set(columns) == {*shown, *board.carries}
+        assert shown[0] == board.ranked_by
+        assert set(shown[1:]) == {
             column.name
             for column in declared.table
             if board.name in column.boards and column.name != board.ranked_by

@@ -64,9 +64,15 @@ def test_version_1_cuts_columns_only_where_its_page_says_so(name: str) -> None:
     if name == "quote:*":
         assert set(columns) == set(ALL_ROWS_COLUMNS)
     elif name.startswith(LEADERBOARDS):
-        assert set(columns) - set(LEADERBOARD_FIELDS) <= {feed_of(name).columns[0]}
+        assert {"rank", "symbol", *columns} == {*LEADERBOARD_FIELDS, feed_of(name).columns[0]}
     else:
         assert columns == feed_of(name).columns
+
+
+def test_every_leaderboard_is_stored_with_all_fields_that_version_1_sends() -> None:
+    for board in SCHEMA.boards:
+        if board.name.startswith(LEADERBOARDS):
+            assert set(feed_of_version_1(CATALOG, board.name).columns) <= set(SCHEMA.stored_columns(board))
 
 
 def test_halts_are_a_list_beside_their_board() -> None:

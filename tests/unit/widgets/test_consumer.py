@@ -41,7 +41,7 @@ class Door:
         self.rig = HubRig()
         clock = SystemClock()
         self.settings = LiveSettings(limits or WidgetLimits(), source="this test", clock=clock)
-        self.connections = Connections(self.settings)
+        self.connections = Connections(self.settings, clock)
         self._consumer = WidgetConsumer.as_asgi(
             hub=self.rig.hub, catalog=CATALOG, connections=self.connections, clock=clock
         )
@@ -67,11 +67,15 @@ async def door() -> AsyncIterator[Door]:
     await door.rig.hub.stop()
 
 
-async def close_code(client: WebsocketCommunicator) -> int:
+async def closing(client: WebsocketCommunicator) -> dict[str, Any]:
     """Read on until the connection is closed."""
     while (message := await client.receive_output(timeout=5))["type"] != "websocket.close":
         pass
-    return int(message["code"])
+    return dict(message)
+
+
+async def close_code(client: WebsocketCommunicator) -> int:
+    return int((await closing(client))["code"])
 
 
 async def say(client: WebsocketCommunicator, **message: Any) -> None:
@@ -116,6 +120,40 @@ async def test_one_who_floods_is_cut_and_others_are_not_affected(by_sink: bool) 
         await say(polite, type="ping", id=1)
         await eventually(lambda: len(other.texts) == 2, 2.0)
     assert closed("too_many_messages") == before + 1
+    await door.rig.hub.stop()
+
+
+async def test_two_connections_of_a_user_share_what_the_user_may_send_and_the_close_names_the_limit() -> None:
+    door = Door(WidgetLimits(messages_per_second=5, user_messages_per_second=6))
+    async with door.client(MemorySink()) as first, door.client(MemorySink()) as second:
+        for number in range(50):
+            await say(first, type="ping", id=number)
+        for number in range(15):
+            await say(second, type="ping", id=number)
+        assert (await closing(second))["reason"] == "stop: too many messages (user_messages_per_second)"
+    await door.rig.hub.stop()
+
+
+async def test_all_connections_of_a_user_have_a_bounded_number_of_feeds_and_give_them_back() -> None:
+    door = Door(WidgetLimits(feeds_per_connection=2, feeds_per_user=2))
+    two = {"type": "subscribe", "feeds": ["scanners:top_gainers", "scanners:top_losers"]}
+    async with door.client(MemorySink()) as first, door.client(sink := MemorySink()) as second:
+        await say(first, **two)
+        await say(second, type="subscribe", feeds=["scanners:top_losers"])
+        await eventually(lambda: len(sink.texts) == 2, 2.0)
+        error = json.loads(sink.texts[1])
+        assert error["code"] == "too_many_feeds"
+        assert "all connections of a user may have 2 feeds (feeds_per_user)" in error["message"]
+        await say(first, type="unsubscribe", feeds=["scanners:top_gainers"])
+        await say(first, type="unsubscribe", feeds=["scanners:top_gainers"])  # counts once
+        for name in ("scanners:top_losers", "scanners:top_gainers"):
+            await say(second, type="subscribe", feeds=[name])
+        await eventually(lambda: len(sink.texts) == 3, 2.0)
+        assert json.loads(sink.texts[2])["feed"] == "scanners:top_gainers"
+    async with door.client(again := MemorySink()) as third:
+        await say(third, **two)
+        await say(third, type="ping", id=1)
+        await eventually(lambda: len(again.texts) == 2, 2.0)
     await door.rig.hub.stop()
 
 

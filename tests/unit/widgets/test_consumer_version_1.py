@@ -61,7 +61,7 @@ class Door1:
 
     def __init__(self, limits: WidgetLimits | None = None) -> None:
         self.rig = HubRig()
-        self.connections = Connections(FixedSettings(limits or WidgetLimits()))
+        self.connections = Connections(FixedSettings(limits or WidgetLimits()), SystemClock())
         self._consumer = Version1Consumer.as_asgi(
             hub=self.rig.hub, catalog=CATALOG, connections=self.connections, clock=SystemClock()
         )

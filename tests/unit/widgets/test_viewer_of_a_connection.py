@@ -17,7 +17,7 @@ async def test_a_connection_whose_viewer_nobody_named_is_refused() -> None:
     consumer = WidgetConsumer.as_asgi(
         hub=service.hub,
         catalog=CATALOG,
-        connections=Connections(FixedSettings(WidgetLimits())),
+        connections=Connections(FixedSettings(WidgetLimits()), SystemClock()),
         clock=SystemClock(),
     )
     client = WebsocketCommunicator(consumer, "/ws/", subprotocols=[SUBPROTOCOL_V2])

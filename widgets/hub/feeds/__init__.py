@@ -6,7 +6,7 @@ other modules are the kinds, which declare and serve their feeds, and the base c
 """
 
 from widgets.hub.feeds.catalog import FeedCatalog
-from widgets.hub.feeds.feed import BadChoiceError, Feed, FeedBounds, UnknownFeedError
+from widgets.hub.feeds.feed import UNBOUNDED, BadChoiceError, Feed, FeedBounds, UnknownFeedError, chosen
 from widgets.hub.feeds.registry import KINDS, feed_catalog
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -14,6 +14,7 @@ from widgets.hub.feeds.stream import FeedStream
 
 __all__ = [
     "KINDS",
+    "UNBOUNDED",
     "BadChoiceError",
     "Feed",
     "FeedBounds",
@@ -23,5 +24,6 @@ __all__ = [
     "FeedStream",
     "StoredFeeds",
     "UnknownFeedError",
+    "chosen",
     "feed_catalog",
 ]

@@ -35,7 +35,9 @@ class BoardSource(FeedSource):
         super().__init__(context)
         self._names = context.stored.boards
         self._usual = {name: TableStream(self.named(name), context.clock) for name in self._names.values()}
-        # Of each board: the usual stream, and those of other names and choices that are subscribed to.
+        # Of each board: the newest block; the usual stream, and those of other names and choices that are
+        # subscribed to.
+        self._newest: dict[str, RowBlock] = {}
         self._streams = {name: [stream] for name, stream in self._usual.items()}
 
     @classmethod
@@ -50,8 +52,8 @@ class BoardSource(FeedSource):
         if feed == usual.feed:
             return usual
         stream = TableStream(feed, self.context.clock)
-        if (rows := usual.newest) is not None:
-            stream.offer(rows.picked(feed.columns))
+        if (block := self._newest.get(board)) is not None:
+            stream.offer(select_rows(block, feed.columns))
         self._streams[board].append(stream)
         return stream
 
@@ -65,10 +67,18 @@ class BoardSource(FeedSource):
     def take(self, channel: str, block: RowBlock) -> None:
         """Offer the announced board to its streams."""
         board = self._names[channel]
-        rows = select_rows(block, self._usual[board].feed.columns)
-        self.context.mark(
-            [each for each in self._streams[board] if each.offer(rows.picked(each.feed.columns))]
-        )
+        usual = self._usual[board]
+        rows = select_rows(block, usual.feed.columns)
+        if not usual.offer(rows):
+            return
+        self._newest[board] = block
+        shown = frozenset(usual.feed.columns)
+        for each in self._streams[board]:
+            if each is not usual:
+                columns = each.feed.columns
+                # A stream of version 1 has columns that the board carries and does not show.
+                each.offer(rows.picked(columns) if shown.issuperset(columns) else select_rows(block, columns))
+        self.context.mark(self._streams[board])
 
     def missed(self) -> None:
         """Want every board."""

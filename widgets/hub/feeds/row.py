@@ -8,6 +8,7 @@ from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
+from widgets.hub.feeds.recent import KeptLonger
 from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -28,6 +29,7 @@ class RowSource(FeedSource):
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
+        self._kept_longer = KeptLonger()
         self._shards = {channel: ShardWatch() for channel in context.stored.shards}
 
     @classmethod
@@ -37,7 +39,7 @@ class RowSource(FeedSource):
 
     def open(self, feed: Feed) -> FeedStream:
         """Begin to watch a row, and want its shard."""
-        stream = TableStream(feed, self.context.clock)
+        stream = TableStream(feed, self.context.clock, self._kept_longer)
         channel = self.context.stored.rows_channel(feed.symbol)
         self._shards[channel].watch(stream)
         self.want((channel,))

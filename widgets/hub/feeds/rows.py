@@ -13,6 +13,7 @@ from marketdata.payloads import RowBlock
 from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
 from marketdata.schema.stored import COLUMNS
 from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.recent import KeptLonger
 from widgets.hub.feeds.stream import FeedStream, epoch_text
 from widgets.protocol import EmittedCells, EmittedRows, FeedDelta, FeedEmission
 
@@ -182,8 +183,8 @@ class TableStream(FeedStream):
     and tick of their producer.
     """
 
-    def __init__(self, feed: Feed, clock: Clock) -> None:
-        super().__init__(feed, 0, clock)
+    def __init__(self, feed: Feed, clock: Clock, kept_longer: KeptLonger | None = None) -> None:
+        super().__init__(feed, 0, clock, kept_longer)
         self._held: FeedRows | None = None
         self._offered: FeedRows | None = None
 

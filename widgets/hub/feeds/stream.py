@@ -3,16 +3,14 @@
 import abc
 import functools
 import zlib
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
-
-import msgspec
 
 from marketdata.clock import Clock
 from marketdata.runtime.average_pace import AveragePace
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import Feed
+from widgets.hub.feeds.recent import KeptLonger, RecentEmissions
 from widgets.protocol import EmissionFrames, EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
 
 ROWS_HELD: Final = 200
@@ -68,51 +66,6 @@ class FeedPace:
         return 0.0 if interval != self._interval else (self._interval_ns - elapsed_ns) / NS_PER_SECOND
 
 
-RESUME_SECONDS: Final = 30.0
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    position: FeedPosition
-    frames: EmissionFrames
-    value_count: int
-    emitted_seconds: float
-
-
-class RecentEmissions:
-    """The emissions of the last `RESUME_SECONDS` that follow each other, oldest first.
-
-    Together they have at most as many values as a snapshot: beyond that, a snapshot is the shorter answer.
-    All who resume get the very frames that the others got.
-    """
-
-    def __init__(self) -> None:
-        self._kept: deque[_Kept] = deque()
-        self._value_count = 0
-
-    def add(self, frames: EmissionFrames, *, now_seconds: float, most_values: int) -> None:
-        """Keep a change. `most_values` is the number of values of a snapshot now."""
-        emission = frames.emission
-        self._kept.append(_Kept(emission.position, frames, emission.value_count, now_seconds))
-        self._value_count += emission.value_count
-        while self._kept and (
-            self._value_count > most_values or self._kept[0].emitted_seconds < now_seconds - RESUME_SECONDS
-        ):
-            self._value_count -= self._kept.popleft().value_count
-
-    def clear(self) -> None:
-        """Forget all: a snapshot for all subscribers follows none of them."""
-        self._kept.clear()
-        self._value_count = 0
-
-    def since(self, seq: int, now_seconds: float) -> Sequence[EmissionFrames] | None:
-        """The emissions after the one with this `seq` of the present epoch; None if one is missing."""
-        oldest_seconds = now_seconds - RESUME_SECONDS
-        for index, kept in enumerate(self._kept):
-            if kept.position.prev == seq and kept.emitted_seconds >= oldest_seconds:
-                return [each.frames for each in list(self._kept)[index:]]
-        return None
-
-
 class FeedStream(abc.ABC):
     """The sequence of a feed's emissions, for one choice of columns and rate.
 
@@ -121,10 +74,10 @@ class FeedStream(abc.ABC):
     no matter which states were offered since, and the next emission always follows it.
 
     The position of a state is that of its producer (`_move_to`). A stream whose data have none counts its
-    emissions within an `epoch` of its own (`_advance`).
+    emissions within an `epoch` of its own (`_advance`). `kept_longer`: see `RecentEmissions`.
     """
 
-    def __init__(self, feed: Feed, epoch: int, clock: Clock) -> None:
+    def __init__(self, feed: Feed, epoch: int, clock: Clock, kept_longer: KeptLonger | None = None) -> None:
         self.feed = feed
         self._clock = clock
         self._epoch = epoch_text(epoch, feed.columns)
@@ -132,7 +85,7 @@ class FeedStream(abc.ABC):
         self._was_emitted = False
         self._snapshot_due = False
         self._pace = FeedPace(feed, clock)
-        self._recent = RecentEmissions()
+        self._recent = RecentEmissions(kept_longer)
         self._rows: EmittedRows | None = None
         # Of the emitted state: when its newest data was received (ns, 0: none), and its market time (ms).
         self._times = (0, 0)

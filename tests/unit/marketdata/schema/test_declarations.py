@@ -204,6 +204,19 @@ def test_a_board_that_is_ranked_by_no_column_is_refused_with_the_columns_that_th
         assemble(owners(routes()), (*BOARDS, board))
 
 
+def test_a_board_that_carries_no_column_of_the_table_is_refused() -> None:
+    board = Board(
+        name="mine",
+        label="Mine",
+        description="Mine",
+        ranked_by="close",
+        tab_group=1,
+        carries=("open", "nope"),
+    )
+    with pytest.raises(SchemaError, match=r"board 'mine' carries 'nope', .*there are close, change, "):
+        assemble(owners(routes()), (*BOARDS, board))
+
+
 def test_two_boards_of_one_name_are_refused() -> None:
     with pytest.raises(SchemaError, match=f"board '{BOARDS[0].name}' is declared twice"):
         assemble(owners(routes()), (*BOARDS, BOARDS[0]))

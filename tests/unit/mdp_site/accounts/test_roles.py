@@ -14,6 +14,7 @@ from marketdata.schema.boards import HALTS, TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import OPERATORS, STAFF, USERS, VIEWERS, Right, Role, feeds_of, rights_of
+from mdp_site.accounts.scopes import SCOPES
 from tests.support.feeds import CATALOG, feed_of
 from tests.unit.mdp_site.accounts.test_login_routes import routes
 
@@ -52,6 +53,16 @@ def test_the_documentation_says_what_a_role_may_do(role: Role) -> None:
     assert sorted(feeds) == sorted(role.feeds)
     assert sorted(views) == sorted(role.views)
     assert sorted(changes) == sorted(role.changes)
+
+
+def test_the_documentation_says_which_feeds_each_scope_permits_and_its_words_on_the_page() -> None:
+    assert set(table_rows("scope")) == set(SCOPES)
+    for scope, (_on_the_page, documented) in table_rows("scope").items():
+        feeds = {
+            "scanners:..." if name.startswith("scanners:") else name for name in CATALOG.permitted({scope})
+        }
+        assert set(documented) == feeds
+        assert f"| `{scope}` | {SCOPES[scope]} |" in DOCUMENT.read_text()
 
 
 def test_the_documentation_explains_every_right() -> None:

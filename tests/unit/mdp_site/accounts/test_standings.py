@@ -9,12 +9,14 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from mdp_site.accounts import roles
+from mdp_site.accounts import login_service, roles
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import USERS, Role
-from mdp_site.accounts.standings import Credential, Way, read_standings
+from mdp_site.accounts.standings import Credential, StandingReader, Way, read_standings
 from tests.support.logins import end_session, make_user, session_of, standing_of, token_by, token_of
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,93 @@ def test_a_login_is_valid_until_it_ends_in_any_way(login_of: Make, end: Callable
     assert standing_of(login) is not None
     end(login)
     assert standing_of(login) is None
+
+
+CHANGES: list[tuple[Make, Callable[[Credential], Any]]] = [
+    *((login_of, lambda login: User.objects.update(is_active=False)) for login_of in (session_of, token_of)),
+    *(
+        (login_of, lambda login: User.objects.filter(username="ann").update(username="bob"))
+        for login_of in (session_of, token_of)
+    ),
+    (session_of, end_session),
+    (session_of, lambda login: User.objects.update(password="md5$changed$by-an-update")),
+    (session_of, lambda login: Session.objects.update(expire_date=timezone.now())),
+    (session_of, lambda login: Session.objects.update(session_data="forged")),
+    (token_of, lambda login: ApiToken.objects.update(revoked_at=timezone.now())),
+    (token_of, lambda login: ApiToken.objects.update(expires_at=timezone.now())),
+    (token_of, lambda login: ApiToken.objects.update(scopes="boards")),
+    (token_of, lambda login: ApiToken.objects.all().delete()),
+]
+
+
+@pytest.mark.parametrize(("login_of", "change"), CHANGES)
+def test_one_who_has_asked_before_sees_every_change_in_the_database_as_one_who_asks_for_the_first_time(
+    login_of: Make, change: Callable[[Credential], Any]
+) -> None:
+    login, other = login_of(make_user("ann")), token_of(make_user("zoe"))
+    reader = StandingReader()
+    before = reader.read([login, other])
+    assert before == read_standings([login, other])
+    change(login)
+    after = reader.read([login, other])
+    assert after == read_standings([login, other])
+    assert after != before
+
+
+@BOTH_WAYS
+def test_a_change_of_groups_is_seen_by_one_who_has_asked_before(
+    login_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = Role("granting", feeds=frozenset({"extra"}))
+    monkeypatch.setattr(roles, "GROUP_ROLES", (*roles.GROUP_ROLES, role))
+    user = make_user("ann")
+    login, reader = login_of(user), StandingReader()
+    user.groups.add(Group.objects.create(name=role.name))
+    assert reader.read([login]) == read_standings([login])
+    user.groups.clear()
+    assert reader.read([login]) == read_standings([login])
+
+
+@BOTH_WAYS
+def test_a_change_of_what_roles_allow_is_seen_by_one_who_has_asked_before(
+    login_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, reader = login_of(make_user("ann")), StandingReader()
+    assert reader.read([login])[login].feeds == USERS.feeds
+    monkeypatch.setattr(roles, "USERS", Role("users", rights=USERS.rights, feeds=frozenset({"quotes"})))
+    assert reader.read([login])[login].feeds == {"quotes"}
+
+
+@BOTH_WAYS
+def test_what_the_database_says_again_is_not_worked_out_again(login_of: Make) -> None:
+    logins = [login_of(make_user(name)) for name in ("ann", "bob")]
+    reader = StandingReader()
+    first, second = reader.read(logins), reader.read(logins)
+    assert all(second[login] is first[login] for login in logins)
+
+
+def test_among_finds_what_in_finds() -> None:
+    for name in ("ann", "o'hara", 'quo"te', "back\\slash", "ünï", "zoe"):
+        make_user(name)
+    for wanted in (set(), {"ann"}, {"o'hara", 'quo"te', "back\\slash", "ünï", "nobody", "%s"}):
+        found = User.objects.filter(username__among=wanted)
+        assert set(found) == set(User.objects.filter(username__in=wanted))
+        assert set(User.objects.filter(pk__among={user.pk for user in found})) == set(found)
+
+
+@given(st.sets(st.tuples(st.sampled_from(Way), st.integers(0, 10_000)), max_size=60), st.integers(1, 9))
+def test_a_look_asks_for_each_login_once_in_parts_of_one_way_that_stay_when_others_come(
+    logins: set[tuple[Way, int]], most: int
+) -> None:
+    credentials = [Credential(way, str(number)) for way, number in logins]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(login_service, "MOST_IN_A_LOOK", most)
+        parts = login_service._parts(credentials)
+        assert sorted(each for part in parts for each in part) == sorted(credentials)
+        assert all(len({each.way for each in part}) <= 1 for part in parts)
+        fewer = login_service._parts(credentials[:-1])
+        if len(fewer) == len(parts):
+            assert sum(before != after for before, after in zip(fewer, parts, strict=True)) <= 1
 
 
 def test_a_token_outlives_a_change_of_the_password() -> None:

@@ -1,5 +1,7 @@
 """A client that comes back is sent what it missed, or a snapshot, and ends with the server's state."""
 
+import functools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,14 @@ from tests.support.feeds import CATALOG, feed_of
 from tests.support.manual_clock import ManualClock
 from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import text_of
-from tests.unit.widgets.hub.hub_rig import BOARD, TRADES, HubRig, Reader, quotes
+from tests.unit.widgets.hub.hub_rig import BOARD, QUOTE, TRADES, HubRig, Reader, quotes
+from widgets.hub.feeds.recent import (
+    MOST_KEPT_LONGER_OF_FEED,
+    RESUME_SECONDS,
+    KeptLonger,
+    RecentEmissions,
+)
 from widgets.hub.feeds.rows import TableStream, select_rows
-from widgets.hub.feeds.stream import RESUME_SECONDS, RecentEmissions
 from widgets.protocol import VERSION_2, EmissionFrames, EmittedRows, FeedAppend, FeedPosition
 
 
@@ -58,6 +65,27 @@ async def test_a_client_resumes_in_a_process_where_nobody_had_its_board(rig: Hub
     copy = lost.come_back(rig).read()[TOP_GAINERS]
     assert (copy.kinds, copy.rows["AAPL"]) == (["snapshot", "delta", "delta", "resumed"], [3.0])
     await elsewhere.hub.stop()
+
+
+def holds_quote(reader: Reader, close: float) -> bool:
+    return reader.read()[QUOTE.name].rows == {"AAPL": [close]}
+
+
+async def test_the_row_of_a_symbol_is_resumed_with_every_change_although_a_snapshot_is_shorter(
+    rig: HubRig,
+) -> None:
+    rig.store({"AAPL": 1.0}, tick=1)
+    stays, leaves = Reader(rig, QUOTE), Reader(rig, QUOTE)
+    await eventually(functools.partial(holds_quote, stays, 1.0), 2.0)
+    leaves.read()
+    rig.hub.detach(leaves.client.outbox)
+    for tick in range(2, 52):
+        rig.clock.advance(0.5)
+        rig.rows({"AAPL": float(tick)}, tick)
+        await eventually(functools.partial(holds_quote, stays, float(tick)), 2.0)
+    copy = leaves.come_back(rig).read()[QUOTE.name]
+    assert copy.kinds == ["snapshot", *["delta"] * 50, "resumed"]
+    assert copy.table == stays.copies[QUOTE.name].table
 
 
 async def test_a_client_that_missed_nothing_is_only_told_so(rig: HubRig) -> None:
@@ -128,6 +156,46 @@ def test_what_is_kept_is_a_chain_of_bounded_age_and_size(
         )
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40), st.floats(0, 20)), max_size=60),
+    st.integers(1, 20),
+)
+def test_of_many_feeds_the_newest_emissions_are_kept_however_large_and_all_of_them_are_bounded(
+    history: list[tuple[int, int, float]], most: int
+) -> None:
+    kept_longer, now, most_values = KeptLonger(most), 0.0, 100
+    feeds = [RecentEmissions(kept_longer) for _ in range(3)]
+    made: list[list[tuple[EmissionFrames, float, int]]] = [[], [], []]
+    newest: list[tuple[int, int]] = []
+    for feed, rows, pause in history:
+        now += pause
+        made[feed].append((appended(len(made[feed]) + 1, rows), now, 2 * rows))
+        newest.append((feed, len(made[feed])))
+        feeds[feed].add(made[feed][-1][0], now_seconds=now, most_values=most_values)
+    for number, recent in enumerate(feeds):
+        mine = made[number]
+        named = [seq for feed, seq in newest[-most:] if feed == number]
+        for asked in range(len(mine)):
+            missed, wanted = recent.since(asked, now), mine[asked:]
+            if missed is not None:
+                assert [frames for frames, _at, _values in wanted] == missed
+            is_young = wanted[0][1] >= now - RESUME_SECONDS
+            is_kept = asked + 1 in named or sum(values for *_, values in wanted) <= most_values
+            assert (missed is not None) == (is_young and is_kept)
+
+
+def test_a_busy_row_has_as_many_emissions_as_its_rate_allows_and_a_closed_one_has_none() -> None:
+    kept_longer = KeptLonger()
+    recent = RecentEmissions(kept_longer)
+    for seq in range(1, 1_001):
+        recent.add(appended(seq, 1), now_seconds=0.0, most_values=1)
+    assert len(recent.since(1_000 - MOST_KEPT_LONGER_OF_FEED, 0.0) or ()) == MOST_KEPT_LONGER_OF_FEED == 300
+    assert recent.since(1_000 - MOST_KEPT_LONGER_OF_FEED - 1, 0.0) is None
+    gone = weakref.ref(recent)
+    del recent
+    assert gone() is None
+
+
 steps = st.lists(
     st.tuples(st.sampled_from(["tick", "tick", "leave", "back", "epoch", "refresh"]), st.integers(0, 5)),
     max_size=30,
@@ -135,13 +203,14 @@ steps = st.lists(
 
 
 @settings(max_examples=60)
-@given(steps)
+@given(steps, st.sampled_from([None, 1, 4, 100]))
 def test_whatever_happens_a_client_that_leaves_and_comes_back_holds_the_servers_state(
-    history: list[tuple[str, int]],
+    history: list[tuple[str, int]], most_kept_longer: int | None
 ) -> None:
     """A stream with one client that is sent every emission while it is there, and asks for the rest later."""
     clock = ManualClock()
-    stream, copy = TableStream(feed_of(TOP_GAINERS), clock), FeedCopy()
+    kept_longer = None if most_kept_longer is None else KeptLonger(most_kept_longer)
+    stream, copy = TableStream(feed_of(TOP_GAINERS), clock, kept_longer), FeedCopy()
     is_there, epoch, tick, columns = True, 1, 0, 20
     for what, number in history:
         clock.advance(0.25)
