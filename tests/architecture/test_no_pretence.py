@@ -17,9 +17,11 @@ from tests.architecture.product import ROOMS, ROOT, modules, place, syntax_of, t
 CALLED_BY_A_FRAMEWORK = {
     "_get_login_attempts_cache_key": "allauth's adapter",
     "TopStocks": "programs of users: docs/analyzers.md",
+    "add_file_to_dictionary": "WhiteNoise's middleware",
     "cache_path": "Numba's locator of compiled code",
     "disable": "Numba's cache",
     "enable": "Numba's cache",
+    "eof_received": "uvicorn's HTTP protocol",
     "find_class": "pickle",
     "get_client_ip": "allauth's adapter",
     "get_stat": "django-q2's broker",

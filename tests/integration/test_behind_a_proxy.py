@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import html
 import os
+import random
 import re
 import signal
 import socket
@@ -16,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from marketdata.schema.boards import TOP_GAINERS
+from marketdata.schema.boards import ALL_BOARDS, TOP_GAINERS
 from tests.support.deadlines import eventually, scaled
 from tests.support.nginx import NAME
 from tests.support.proxied_site import MOST_PER_ADDRESS, WITHIN_SECONDS, Loopback, ProxiedSite
@@ -25,6 +26,8 @@ from widgets.protocol import SUBPROTOCOL_V2
 
 pytestmark = pytest.mark.redis
 
+TICK_SECONDS: Final = 0.25
+MOST_WAITING_BYTES: Final = 3_000_000
 FORGED: Final = {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
 
 
@@ -157,6 +160,27 @@ def test_another_name_gets_no_page(proxied: ProxiedSite) -> None:
     with socket.create_connection(("127.0.0.1", proxied.proxy.plain_port), scaled(5)) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n")
         assert client.recv(1) == b""
+
+
+async def test_a_slow_client_is_noticed_through_nginx_before_much_waits(
+    proxied: ProxiedSite, market: Market
+) -> None:
+    await eventually(proxied.are_free, WITHIN_SECONDS)
+    async with proxied.connect_unread() as connection:
+        client = await proxied.client(connection)
+        await client.say(type="subscribe", feeds=list(ALL_BOARDS))
+
+        async def is_blocked() -> bool:
+            for board in ALL_BOARDS:
+                rows = {f"S{row:03}": {"close": random.uniform(1, 1_000)} for row in range(500)}
+                await market.board(board, rows)
+            await asyncio.sleep(TICK_SECONDS)
+            return proxied.metric(process, "mdp_widget_blocked_connections") == 1
+
+        process = await asyncio.to_thread(proxied.serving)
+        await eventually(is_blocked, WITHIN_SECONDS)
+        assert proxied.metric(process, "mdp_widget_sent_bytes_total") < MOST_WAITING_BYTES
+        connection.transport.abort()
 
 
 async def test_clients_of_a_killed_process_resume_on_the_other_one(

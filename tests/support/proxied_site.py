@@ -5,10 +5,13 @@ import json
 import re
 import socket
 import urllib.request
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_websocket
 from websockets.typing import Subprotocol
 
 from marketdata.store.keys import Keys
@@ -43,18 +46,29 @@ class ProxiedSite:
         self.keys = Keys(f"{prefix}:")
         self._token = ""
 
-    def connect(self, source: str = "127.0.0.1", **headers: str) -> connect:
+    def connect_unread(self) -> connect_websocket:
+        """A WebSocket whose client has little room for what it does not read."""
+        own = socket.socket()
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        own.connect(("127.0.0.1", self.proxy.port))
+        own.setblocking(False)
+        return self._connect(sock=own, max_queue=1)
+
+    def connect(self, source: str = "127.0.0.1", **headers: str) -> connect_websocket:
         """A WebSocket of a program, from an address of its own."""
-        return connect(
+        return self._connect(headers, host="127.0.0.1", port=self.proxy.port, local_addr=(source, 0))
+
+    def _connect(
+        self, headers: Mapping[str, str] = MappingProxyType({}), **options: Any
+    ) -> connect_websocket:
+        return connect_websocket(
             f"wss://{NAME}:{self.proxy.port}/ws/",
-            host="127.0.0.1",
-            port=self.proxy.port,
-            local_addr=(source, 0),
             ssl=self.proxy.trusting(),
             proxy=None,
             subprotocols=[Subprotocol(SUBPROTOCOL_V2)],
             additional_headers={"Authorization": f"Bearer {self._token}", **headers},
             open_timeout=scaled(WITHIN_SECONDS),
+            **options,
         )
 
     async def client(self, connection: ClientConnection) -> WidgetClient:
@@ -65,8 +79,12 @@ class ProxiedSite:
 
     def connections(self, process: Site) -> int:
         """The WebSockets of a process, by its own metric."""
+        return self.metric(process, "mdp_widget_connections")
+
+    def metric(self, process: Site, name: str) -> int:
+        """A metric of a process."""
         with urllib.request.urlopen(f"{process.url}/metrics", timeout=scaled(5)) as answer:  # noqa: S310 - our own address
-            found = re.search(r"^mdp_widget_connections (\S+)", answer.read().decode(), re.MULTILINE)
+            found = re.search(rf"^{name} (\S+)", answer.read().decode(), re.MULTILINE)
         assert found
         return int(float(found[1]))
 
