@@ -110,4 +110,6 @@ def _as_account() -> list[str]:
         account = pwd.getpwnam(ACCOUNT)
     except KeyError as error:
         raise ServiceMissingError(f"there is no account {ACCOUNT}: apt-get install postgresql") from error
-    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--"]
+    # A change of the account forgets which signal a child gets when its parent ends, so it is set again.
+    own = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    return ["setpriv", *own, "--pdeathsig=INT", "--"]

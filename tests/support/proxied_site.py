@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as connecting
+from websockets.asyncio.client import connect as connect_websocket
 from websockets.typing import Subprotocol
 
 from marketdata.store.keys import Keys
@@ -46,7 +46,7 @@ class ProxiedSite:
         self.keys = Keys(f"{prefix}:")
         self._token = ""
 
-    def connect_unread(self) -> connecting:
+    def connect_unread(self) -> connect_websocket:
         """A WebSocket whose client has little room for what it does not read."""
         own = socket.socket()
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -54,12 +54,14 @@ class ProxiedSite:
         own.setblocking(False)
         return self._connect(sock=own, max_queue=1)
 
-    def connect(self, source: str = "127.0.0.1", **headers: str) -> connecting:
+    def connect(self, source: str = "127.0.0.1", **headers: str) -> connect_websocket:
         """A WebSocket of a program, from an address of its own."""
         return self._connect(headers, host="127.0.0.1", port=self.proxy.port, local_addr=(source, 0))
 
-    def _connect(self, headers: Mapping[str, str] = MappingProxyType({}), **options: Any) -> connecting:
-        return connecting(
+    def _connect(
+        self, headers: Mapping[str, str] = MappingProxyType({}), **options: Any
+    ) -> connect_websocket:
+        return connect_websocket(
             f"wss://{NAME}:{self.proxy.port}/ws/",
             ssl=self.proxy.trusting(),
             proxy=None,
