@@ -27,8 +27,8 @@ from marketdata.units import NS_PER_SECOND
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
 from scanners.processor.outcome import ClockAgreement, OutcomeReporter
+from scanners.processor.pace import TickPace
 from scanners.processor.shard import ShardProcessor
-from scanners.processor.tick import TickPace
 from scanners.processor.turn import Turn
 from scanners.settings import ProcessorSettings
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.units import NS_PER_MS, NS_PER_SECOND
-from scanners.processor.tick import (
+from scanners.processor.pace import (
     SHARE_OF_TICKS,
     SHORTEST_INTERVAL_NS,
     STEP_NS,
