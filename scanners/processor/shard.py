@@ -246,7 +246,10 @@ class ShardProcessor:
         if now is not None:
             self._received_ns = min(self._received_ns, now.epoch_ns)
         received = self._table[RECEIVED_COLUMN]
-        received[rows] = np.fmax(received[rows], received_ns // NS_PER_MS)
+        before, newest = received[rows], received_ns // NS_PER_MS
+        received[rows] = np.fmax(before, newest)
+        # Also an event that changed nothing else: readers get rows only as changes.
+        self._table.mark(rows[~(newest <= before)])
 
     def _advance(
         self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now: Present | None
