@@ -209,7 +209,7 @@ class ShardProcessor:
         if removes_rows:
             self._keep(kept)
             changed = self._table.take_changed()
-        return self._ticks.finish(header, changed)
+        return self._ticks.finish(header, changed, removes_rows=removes_rows)
 
     def confirm(self, tick: ShardTick) -> None:
         """Note that the tick was published: nothing of it has to be published again."""

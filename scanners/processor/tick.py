@@ -19,6 +19,7 @@ from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingDay
 from scanners.analysis.contract import Emission
 from scanners.processor.outcome import SetAside
+from scanners.processor.row_log import RowLog
 from scanners.processor.symbol_rows import Admission, within_bounds
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -67,13 +68,14 @@ class Emissions:
 
 
 class CheckpointParts:
-    """The parts of a shard's checkpoint except its rows: finds those that are due, and restores all.
+    """The parts of a shard's checkpoint: finds those that are due, and restores all.
 
-    The rows are stored whole at every tick. Private columns, tapes and refused symbols are stored only after
-    they changed, or when the cache may have lost them.
+    Private columns, tapes and refused symbols are stored only after they changed, or when the cache may have
+    lost them. `row_log` decides how the rows are stored.
     """
 
     def __init__(self, table: MarketTable, admission: Admission) -> None:
+        self.row_log: Final = RowLog()
         self._table = table
         self._admission = admission
 
@@ -118,6 +120,7 @@ class CheckpointParts:
             self._table.private_columns[name].mark(changed=False)
         self._table.tape.confirm()
         self._admission.confirm()
+        self.row_log.confirm(tick)
 
     def store_anew(self) -> None:
         """Make all parts due: the cache may have lost them."""
@@ -125,6 +128,7 @@ class CheckpointParts:
             private.mark()
         self._table.tape.store_anew()
         self._admission.store_anew()
+        self.row_log.store_anew()
 
     def restore(self, stored: Checkpoint, known: AbstractSet[str], day: TradingDay | None) -> None:
         """Fill an empty table with rows and private columns, and prepare the tapes of the present day."""
@@ -199,20 +203,22 @@ class Ticks:
         self.emissions.make_blocks(self._table, header)
         return header
 
-    def finish(self, header: TickHeader, changed: Rows) -> ShardTick:
-        """The tick: all rows, the changed rows, due parts of the checkpoint, and unpublished entries."""
+    def finish(self, header: TickHeader, changed: Rows, *, removes_rows: bool) -> ShardTick:
+        """The tick: the changed rows, due parts of the checkpoint, and unpublished entries."""
         table, checkpoint = self._table, self._checkpoint
         private_columns, tapes = checkpoint.due_private_columns(header), checkpoint.due_tapes()
         refused, unknown = checkpoint.due_refused(header), self.set_aside.newest()
         streams = self.emissions.unpublished()
-        whole = header.block(table.symbols, table.copy_columns())
-        if len(changed) == len(table):
+        log_end = checkpoint.row_log.next_end(len(changed), len(table), removes_rows=removes_rows)
+        whole = header.block(table.symbols, table.copy_columns()) if log_end is None else None
+        if whole is not None and len(changed) == len(table):
             changed_block = whole
         else:
             changed_block = header.block(table.symbols_of(changed), table.copy_columns(changed))
         return ShardTick(
             whole=whole,
             changed=changed_block,
+            log_end=log_end,
             private_columns=private_columns,
             private_groups=checkpoint.private_groups,
             streams=streams,

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
 from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
 from scanners.processor.shard import ShardProcessor
@@ -15,7 +19,9 @@ from tests.support.builders import (
     quote_wire,
     row_block,
     trade_wire,
+    whole_of,
 )
+from tests.support.stored_ticks import StoredTicks
 
 DAY = "2026-11-23"
 OPENS_MS = new_york_ms(DAY, "09:30")
@@ -38,6 +44,14 @@ def event(queue: QueueName, symbol: str, second: int, number: int) -> dict[str, 
     return quote_wire(symbol, timestamp_ms=at_ms, q=number)
 
 
+moments = st.tuples(
+    st.sampled_from((QueueName.AGGREGATE, QueueName.TRADES, QueueName.QUOTES)),
+    st.sampled_from(SYMBOLS),
+    st.integers(-2, 3),
+    st.integers(0, 3),
+)
+
+
 def test_an_event_without_another_effect_changes_the_received_time() -> None:
     processor = shard()
     bar = event(QueueName.AGGREGATE, "S0", 2, 1)
@@ -47,3 +61,21 @@ def test_an_event_without_another_effect_changes_the_received_time() -> None:
     processor.apply([batch(QueueName.AGGREGATE, [older], received_ns=7 * NS_PER_MS)])
     changed = processor.tick(published_ns=2).changed
     assert block_rows(changed)["S0"]["received_timestamp"] == 7
+
+
+@given(st.lists(st.lists(moments, max_size=4), max_size=12))
+def test_the_changed_rows_of_all_ticks_add_up_to_the_whole(groups: list[list[tuple[Any, ...]]]) -> None:
+    processor, double, stored = shard(), shard(), StoredTicks()
+    for number, group in enumerate(groups, 1):
+        batches = [
+            batch(queue, [event(queue, *others)], sequence=number, received_ns=number * NS_PER_MS)
+            for queue, *others in group
+        ]
+        for each in (processor, double):
+            each.apply(batches)
+        tick = processor.tick(published_ns=1)
+        read, expected = stored.store(tick), whole_of(double.tick(published_ns=1))
+        processor.confirm(tick)
+        assert str(block_rows(read)) == str(block_rows(expected))
+        plain = {"symbols": (), "columns": {}, "tick": 0}
+        assert msgspec.structs.replace(read, **plain) == msgspec.structs.replace(expected, **plain)
