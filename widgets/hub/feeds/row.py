@@ -7,7 +7,7 @@ from typing import ClassVar, TypeAlias
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
-from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
+from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
 from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -23,7 +23,7 @@ class RowSource(FeedSource):
 
     kind: ClassVar[str] = "row"
     permission: ClassVar[str] = "quotes"
-    tick_hz: ClassVar[float] = SHARD_TICK_HZ
+    tick_hz: ClassVar[float] = SYMBOL_TICK_HZ
     feeds = MappingProxyType({view.feed: view.columns for view in SCHEMA.views})
 
     def __init__(self, context: FeedContext) -> None:
