@@ -168,6 +168,14 @@ def encode_row_block(block: RowBlock) -> bytes:
     )
 
 
+def block_beginning(producer: str, epoch: int, tick: int) -> bytes:
+    """The first bytes of every block that this producer made at this tick."""
+    header = (ROW_BLOCK_VERSION, producer, epoch, tick)
+    block = _encoder.encode(_WireBlock(*header, 0, 0, 0, (), (), b""))
+    # Both arrays have less than 16 elements, so their lengths take one byte each.
+    return block[: len(_encoder.encode(header))]
+
+
 def decode_row_block(data: bytes) -> RowBlock:
     """The block that `encode_row_block` wrote; its columns are read-only views into `data`.
 

@@ -15,7 +15,7 @@ class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
         int,
         setting(
             "The longest time between two publications of a shard's changed rows. While they cost little, it "
-            "is 100 ms.",
+            "is 50 ms.",
             unit="ms",
             minimum=50,
             maximum=10_000,

@@ -98,7 +98,8 @@ class TopStocks:
         for shard in self._shards:
             tick = shard.tick(published_ns)
             shard.confirm(tick)
-            if self._scanner.apply_changed(shard.shard, tick.changed) is Merge.GAP:  # at the first tick
+            merge = self._scanner.apply_changed(shard.shard, tick.changed)
+            if merge is Merge.GAP and tick.whole is not None:  # the first tick, and one that removes rows
                 self._scanner.apply_whole(shard.shard, tick.whole)
         return {board.feed: board for board in self._scanner.rank_boards(published_ns)}
 

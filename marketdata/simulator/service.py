@@ -32,7 +32,7 @@ from marketdata.units import MS_PER_SECOND
 DEFAULT_SYMBOLS: Final = 11_000
 MIN_SPEED: Final = 1.0
 MAX_SPEED: Final = 60.0
-_STEP_SECONDS: Final = 0.1
+_FLUSH_SECONDS: Final = 0.1
 
 log = get_logger(__name__)
 
@@ -117,16 +117,16 @@ class SimulatorService(ProtocolService):
     async def play(self, stopping: asyncio.Event) -> None:
         """Advance the market with the clock."""
         log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
-        pacer = Pacer(self._clock, _STEP_SECONDS)
-        step_ms = round(_STEP_SECONDS * self._config.speed * MS_PER_SECOND)
+        pacer = Pacer(self._clock)
         while not stopping.is_set():
             self._report_slip(pacer.take_slip())
             if pacer.take_step():
-                blocks = self.market.step(step_ms)
+                blocks = self.market.step(round(pacer.step_seconds * self._config.speed * MS_PER_SECOND))
+                pacer.adapt(sum(map(len, blocks)))
                 self._server.declare_clock(self.market.now_ms)
                 self._server.publish(blocks)
                 # Several due steps follow each other without a pause. Clients must have time to read them.
-                await self._server.flush(_STEP_SECONDS)
+                await self._server.flush(_FLUSH_SECONDS)
                 continue
             await stopped_within(stopping, pacer.seconds_to_next())
 

@@ -27,8 +27,12 @@ class Keys(msgspec.Struct, frozen=True):
     prefix: str = ""
 
     def rows(self, shard: int) -> str:
-        """Row block: value = all rows of a shard at its newest tick; channel = each tick's changed rows."""
+        """Row block: value = all rows of a shard at some tick; channel = each tick's changed rows."""
         return f"{self.prefix}mdp:rows:{shard}"
+
+    def row_log(self, shard: int) -> str:
+        """Row blocks: the changed rows of each tick since that of `rows`, oldest first (bounded list)."""
+        return f"{self.prefix}mdp:row_log:{shard}"
 
     def private_columns(self, shard: int, name: str) -> str:
         """Row block: one group of private columns of a shard, a part of its checkpoint (value).

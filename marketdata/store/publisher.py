@@ -7,7 +7,7 @@ announcement has the same epoch and tick, by which readers recognise it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from redis.asyncio import Redis
@@ -28,6 +28,7 @@ from marketdata.store.keys import (
     UNKNOWN_TTL_SECONDS,
     Keys,
 )
+from marketdata.store.row_log import MOST_LOGGED_BLOCKS, StoredRows
 from marketdata.store.shard_state import ShardTick
 from marketdata.store.tapes import queue_writes
 from marketdata.tapes import TapeTick, TapeWrites, encode_header
@@ -38,18 +39,45 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     `data` is stored under `key` for `ttl_seconds`. With a `list_limit`, it is appended to a list, followed by
     `further_items`, and the list keeps its newest `list_limit` items. `announcement` is published on the
-    channel `key`; if it is empty, the change is not announced. `scores` replace the sorted set `scores_key`,
-    with the same time to live.
+    channel `channel`, by default `key`; if it is empty, the change is not announced. `scores` replace the
+    sorted set `scores_key`, with the same time to live. The key `ended` is deleted.
     """
 
     key: str
     data: bytes
     ttl_seconds: int
     announcement: bytes = b""
+    channel: str = ""
     list_limit: int = 0
     further_items: Sequence[bytes] = ()
     scores_key: str = ""
     scores: Mapping[str, float] = MappingProxyType({})
+    ended: str = ""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """What the cache must have after a transaction: keys, and the rows of a shard."""
+
+    keys: Sequence[str] = ()
+    rows: StoredRows | None = None
+
+    def ask(self, pipeline: Any) -> None:
+        """Queue the questions at the end of a transaction."""
+        if self.rows is not None:
+            self.rows.ask(pipeline)
+        if self.keys:
+            pipeline.exists(*self.keys)
+
+    def holds(self, replies: Sequence[Any]) -> bool:
+        """Whether the replies of the transaction say that the cache has it all."""
+        if self.keys:
+            *replies, found = replies
+            if found != len(self.keys):
+                return False
+        return self.rows is None or self.rows.holds(*replies[-2:])
+
+
+NOTHING_EXPECTED: Final = Expected()
 
 
 class BlockPublisher:
@@ -62,30 +90,26 @@ class BlockPublisher:
     async def publish_tick(self, shard: int, tick: ShardTick) -> bool:
         """Store a tick of a shard, and announce its changed rows and stream entries, in one transaction.
 
+        All rows replace the stored ones and their row log, or the changed rows are appended to the log.
         Unknown pieces are appended to the stored list of such pieces. Refused symbols replace the stored
         block.
         A block of a stream that is published twice has the same epoch and tick both times.
 
-        Returns whether the cache now has all private columns and all tapes of the shard. False means that
-        the cache lost its content.
+        Returns whether the cache now has all rows, private columns and tapes of the shard. False means that
+        the cache lost its content, or that somebody else wrote the rows.
         """
-        stored = encode_row_block(tick.whole)
-        rows = Result(
-            key=self._keys.rows(shard),
-            data=stored,
-            ttl_seconds=ROWS_TTL_SECONDS,
-            announcement=stored if tick.changed is tick.whole else encode_row_block(tick.changed),
-        )
         results = (
             *self._checkpoint_parts(shard, tick),
-            rows,
+            self._rows(shard, tick),
             *self._stream_results(shard, tick.streams),
             *self._unknown_results(shard, tick.unknown),
             *self._tapes_mark(shard, tick.tapes),
         )
-        expected = [self._keys.private_columns(shard, name) for name in tick.private_groups]
+        parts = [self._keys.private_columns(shard, name) for name in tick.private_groups]
         if tick.tapes is not None:
-            expected.append(self._keys.tapes(shard))
+            parts.append(self._keys.tapes(shard))
+        block = tick.changed if tick.whole is None else tick.whole
+        expected = Expected(parts, StoredRows.after(shard, block, tick.log_end, self._keys))
         return await self.publish(results, None if tick.tapes is None else tick.tapes.writes, expected)
 
     async def store_tapes(self, writes: TapeWrites) -> None:
@@ -129,11 +153,14 @@ class BlockPublisher:
         await self.publish(results)
 
     async def publish(
-        self, results: Iterable[Result], tapes: TapeWrites | None = None, expected: Sequence[str] = ()
+        self,
+        results: Iterable[Result],
+        tapes: TapeWrites | None = None,
+        expected: Expected = NOTHING_EXPECTED,
     ) -> bool:
         """Write the tapes, then the results in their order, in one transaction.
 
-        Returns whether all `expected` keys are in the cache afterwards.
+        Returns whether the cache has all that is `expected` afterwards.
         """
         size = sum(map(len, tapes.parts)) if tapes else 0
         with driver_errors():
@@ -143,12 +170,34 @@ class BlockPublisher:
                 for result in results:
                     _queue(pipeline, result)
                     size += len(result.data) + len(result.announcement) + sum(map(len, result.further_items))
-                if expected:
-                    pipeline.exists(*expected)
+                expected.ask(pipeline)
                 replies = await pipeline.execute()
         metrics.STORE_PUBLISHED_BYTES.inc(size)
         metrics.STORE_TAPE_PARTS.inc(len(tapes) if tapes else 0)
-        return not expected or bool(replies[-1] == len(expected))
+        return expected.holds(replies)
+
+    def _rows(self, shard: int, tick: ShardTick) -> Result:
+        """All rows, which end the row log, or a further block of the log. Only the changes are announced.
+
+        Each block makes the log live longer, and the whole not. The log is bounded, so a whole follows soon.
+        """
+        changed = encode_row_block(tick.changed)
+        if tick.whole is None:
+            return Result(
+                key=self._keys.row_log(shard),
+                data=changed,
+                ttl_seconds=ROWS_TTL_SECONDS,
+                list_limit=MOST_LOGGED_BLOCKS,
+                announcement=changed,
+                channel=self._keys.rows(shard),
+            )
+        return Result(
+            key=self._keys.rows(shard),
+            data=changed if tick.changed is tick.whole else encode_row_block(tick.whole),
+            ttl_seconds=ROWS_TTL_SECONDS,
+            announcement=changed,
+            ended=self._keys.row_log(shard),
+        )
 
     def _checkpoint_parts(self, shard: int, tick: ShardTick) -> Sequence[Result]:
         """The other parts of the checkpoint: the private columns, and the symbols that got no row."""
@@ -213,5 +262,7 @@ def _queue(pipeline: Any, result: Result) -> None:
         if result.scores:
             pipeline.zadd(result.scores_key, dict(result.scores))
             pipeline.expire(result.scores_key, result.ttl_seconds)
+    if result.ended:
+        pipeline.delete(result.ended)
     if result.announcement:
-        pipeline.publish(result.key, result.announcement)
+        pipeline.publish(result.channel or result.key, result.announcement)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from marketdata.payloads import RowBlock, UnknownPiece
+from marketdata.store.row_log import LogEnd
 from marketdata.tapes import TapeTick
 
 
@@ -14,11 +15,14 @@ class ShardTick(msgspec.Struct, frozen=True, kw_only=True):
     All blocks have the same epoch and tick, except those of earlier ticks that could not be published.
     """
 
-    whole: RowBlock
-    """All rows of the shard."""
+    whole: RowBlock | None
+    """All rows of the shard, which begin a new row log; None if the changed rows are appended to the log."""
 
     changed: RowBlock
     """The rows that changed since the tick before; `whole` itself where all did."""
+
+    log_end: LogEnd | None = None
+    """The end of the row log after the changed rows were appended; None with all rows."""
 
     private_columns: Mapping[str, RowBlock] = {}
     """The groups of private columns that changed since they were stored, by name."""

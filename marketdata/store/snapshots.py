@@ -1,15 +1,19 @@
 """Reads the newest stored state, for processes that start or have missed announcements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 
+from marketdata.errors import ContentError
+from marketdata.observability import metrics
 from marketdata.payloads import RowBlock, UnknownPiece, decode_row_block, decode_unknown
 from marketdata.reference.flaws import StoredParts, decode_parts
 from marketdata.reference.tickers import Ticker, decode_tickers
 from marketdata.reference.volume_curve import VolumeCurve, decode_volume_curve
 from marketdata.store.connection import driver_errors
 from marketdata.store.keys import STREAM_BLOCKS, Keys
+from marketdata.store.row_log import newest_rows
 from marketdata.store.shard_state import Checkpoint
 from marketdata.store.tapes import read_tapes
 from marketdata.tapes import StoredTape, TradeTape, decode_day, newest_first
@@ -27,20 +31,30 @@ class SnapshotReader:
         self._keys = keys
 
     async def rows(self, shard: int) -> RowBlock | None:
-        """All rows of a shard at its newest tick. They are also a part of the processor's checkpoint."""
-        return await self._block(self._keys.rows(shard))
+        """All rows of a shard at its newest tick. They are also a part of the processor's checkpoint.
+
+        They are of an older tick if the cache lost a part, or if a stale owner wrote in between.
+        """
+        with driver_errors():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                self._ask_rows(pipeline, shard)
+                whole, log = await pipeline.execute()
+        return _laid_over(whole, log)
 
     async def checkpoint(self, shard: int, groups: Sequence[str]) -> Checkpoint | None:
         """All rows of a shard and the stored ones of these groups of private columns, as of one tick."""
-        names = [self._keys.rows(shard), *(self._keys.private_columns(shard, name) for name in groups)]
         with driver_errors():
-            whole, *others = await self._redis.mget(names)
-        if not isinstance(whole, bytes):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                self._ask_rows(pipeline, shard)
+                for name in groups:
+                    pipeline.get(self._keys.private_columns(shard, name))
+                whole, log, *others = await pipeline.execute()
+        rows = _laid_over(whole, log)
+        if rows is None:
             return None
         found = zip(groups, others, strict=True)
         return Checkpoint(
-            decode_row_block(whole),
-            {name: decode_row_block(data) for name, data in found if isinstance(data, bytes)},
+            rows, {name: decode_row_block(data) for name, data in found if isinstance(data, bytes)}
         )
 
     async def refused(self, shard: int) -> RowBlock | None:
@@ -99,6 +113,10 @@ class SnapshotReader:
         stored = await self._value(self._keys.volume_curve())
         return None if stored is None else decode_volume_curve(stored)
 
+    def _ask_rows(self, pipeline: Any, shard: int) -> None:
+        pipeline.get(self._keys.rows(shard))
+        pipeline.lrange(self._keys.row_log(shard), 0, -1)
+
     async def _block(self, key: str) -> RowBlock | None:
         stored = await self._value(key)
         return None if stored is None else decode_row_block(stored)
@@ -107,3 +125,18 @@ class SnapshotReader:
         with driver_errors():
             stored = await self._redis.get(key)
         return stored if isinstance(stored, bytes) else None
+
+
+def _laid_over(whole: object, log: Iterable[object]) -> RowBlock | None:
+    """The newest rows by the values of the two keys; None without a whole."""
+    return newest_rows(decode_row_block(whole), _readable(log)) if isinstance(whole, bytes) else None
+
+
+def _readable(log: Iterable[object]) -> Iterator[RowBlock]:
+    """The blocks of a log up to the first that cannot be read. It is counted."""
+    for data in log:
+        try:
+            yield decode_row_block(data if isinstance(data, bytes) else b"")
+        except ContentError as error:
+            metrics.STORE_MALFORMED.labels(error.reason).inc()
+            return

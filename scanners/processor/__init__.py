@@ -10,9 +10,9 @@ behind. `account` keeps the books of the events and of the batches.
 present day, also where clocks differ. `symbol_rows` decides which symbols get a row, and fills the reference
 data into the rows.
 
-`tick` decides when the next tick comes, and makes the ticks of a shard. A tick has the rows, the emissions of
-analyzers, the pieces that were set aside because they were not understood, and the due parts of the
-checkpoint.
+`pace` decides when the next tick comes. `tick` makes the ticks of a shard. A tick has the changed rows, the
+emissions of analyzers, the pieces that were set aside because they were not understood, and the due parts of
+the checkpoint. `row_log` decides which ticks store all rows.
 """
 
 from scanners.processor.service import Processor

@@ -21,7 +21,7 @@ from marketdata.runtime.cancellation import finished_before, run_together
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.report import ShardStatus
 from marketdata.store.publisher import BlockPublisher
-from marketdata.store.shard_state import Checkpoint, ShardTick
+from marketdata.store.shard_state import Checkpoint
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
@@ -30,8 +30,8 @@ from scanners.processor.account import EventAccount, queue_intakes
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
 from scanners.processor.outcome import ClockAgreement, OutcomeReporter
+from scanners.processor.pace import TickPace
 from scanners.processor.shard import ShardProcessor
-from scanners.processor.tick import TickPace
 from scanners.processor.turn import Turn
 from scanners.settings import ProcessorSettings
 
@@ -105,7 +105,6 @@ class ShardOwner:
         self._times_taken = 0
         self._ticks = 0
         self._tick_stored_ns = 0
-        self._market_time_ms = 0
         self._account = EventAccount()
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
         self._ages = {
@@ -137,7 +136,7 @@ class ShardOwner:
             ticks=self._ticks,
             ticked_at_ms=self._tick_stored_ns // NS_PER_MS,
             rows=self._processor.row_count,
-            market_time_ms=self._market_time_ms,
+            market_time_ms=self._processor.market_time_ms,
             queues=queue_intakes(taken, [*self._unacknowledged, *self._received]),
             clock_failure=self._agreement.failure(self._clock.time_ns()),
         )
@@ -277,7 +276,7 @@ class ShardOwner:
         parent = self._unacknowledged[-1].batch.trace_context if self._unacknowledged else ""
         try:
             with self._tracing.span("processor tick", parent=parent, shard=self.shard):
-                tick = await self._pace.measured(self.shard, self._stored.publish(self._processor))
+                await self._pace.measured(self.shard, self._stored.publish(self._processor))
         except StoreUnavailable as error:
             metrics.PROCESSOR_TICKS_FAILED.labels("cache").inc()
             self._dependencies.failed("cache", str(error))
@@ -289,9 +288,8 @@ class ShardOwner:
         self._published_at = self._clock.monotonic()
         self._ticks += 1
         self._tick_stored_ns = self._clock.time_ns()
-        self._market_time_ms = tick.whole.market_time_ms
         metrics.PROCESSOR_TICKS.labels(str(self.shard)).inc()
-        metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(len(tick.whole))
+        metrics.PROCESSOR_ROWS.labels(str(self.shard)).set(self._processor.row_count)
         metrics.PROCESSOR_TICK_SECONDS.observe(self._clock.monotonic() - started)
         if self._unacknowledged:
             await subscription.acknowledge(self._unacknowledged)
@@ -335,13 +333,19 @@ class StoredShard:
             processor.checkpoint.restore_tapes(first, tapes)
         processor.checkpoint.complete_tapes(await self._snapshots.day_of_tapes(self._shard))
 
-    async def publish(self, processor: ShardProcessor) -> ShardTick:
+    async def publish(self, processor: ShardProcessor) -> None:
         """Store and announce the next tick of a processor in one transaction.
 
         Tapes that are too large for one transaction are stored before it, in portions. If the cache fails,
-        its content is not known, and all parts of the checkpoint are due again. The same holds if it answers
-        that it does not have them all. The tick is confirmed only if it was stored.
+        its content is not known, and all parts of the checkpoint are due again. The tick is confirmed only if
+        it was stored. If the cache answers that it does not have all parts, they are due again, and the next
+        tick follows at once: the batches that are acknowledged now may not be lost.
         """
+        if not await self._publish_once(processor):
+            await self._publish_once(processor)
+
+    async def _publish_once(self, processor: ShardProcessor) -> bool:
+        """Returns whether the cache has all parts of the checkpoint."""
         try:
             for portion in processor.checkpoint.tapes_ahead():
                 await self._publisher.store_tapes(portion)
@@ -353,7 +357,7 @@ class StoredShard:
         processor.confirm(tick)
         if not holds_all_parts:
             processor.checkpoint.store_anew()
-        return tick
+        return holds_all_parts
 
 
 def _event_count(deliveries: Iterable[Delivery]) -> int:

@@ -24,8 +24,8 @@ from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.transport.base import Transport
 from marketdata.units import NS_PER_MS
 from scanners.processor.owner import ProcessorConfiguration, ShardOwner
+from scanners.processor.pace import TickPace
 from scanners.processor.shard import ShardProcessor
-from scanners.processor.tick import TickPace
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import Route, routes
 from scanners.settings import ProcessorSettings

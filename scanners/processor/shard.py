@@ -86,6 +86,11 @@ class ShardProcessor:
         return len(self._table)
 
     @property
+    def market_time_ms(self) -> int:
+        """The newest event time (epoch ms); 0 before the first event."""
+        return self._time.newest_ms
+
+    @property
     def symbols(self) -> Sequence[str]:
         """The symbol of each row. Do not change."""
         return self._table.symbols
@@ -209,7 +214,7 @@ class ShardProcessor:
         if removes_rows:
             self._keep(kept)
             changed = self._table.take_changed()
-        return self._ticks.finish(header, changed)
+        return self._ticks.finish(header, changed, removes_rows=removes_rows)
 
     def confirm(self, tick: ShardTick) -> None:
         """Note that the tick was published: nothing of it has to be published again."""
@@ -246,7 +251,10 @@ class ShardProcessor:
         if now is not None:
             self._received_ns = min(self._received_ns, now.epoch_ns)
         received = self._table[RECEIVED_COLUMN]
-        received[rows] = np.fmax(received[rows], received_ns // NS_PER_MS)
+        before, newest = received[rows], received_ns // NS_PER_MS
+        received[rows] = np.fmax(before, newest)
+        # Also an event that changed nothing else: readers get rows only as changes.
+        self._table.mark(rows[~(newest <= before)])
 
     def _advance(
         self, times_ms: Instants, events: EventColumns, batches: Sequence[Batch], now: Present | None

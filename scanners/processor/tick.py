@@ -1,29 +1,25 @@
 """The numbered ticks of a shard. Each contains everything that no earlier tick has published.
 
-`Ticks` makes them. `TickPace` decides when: often while that is cheap, and more rarely when it is not.
+`Ticks` makes them. `scanners.processor.pace` decides when.
 `Emissions` keeps what analyzers emit until a tick publishes it. `CheckpointParts` knows which parts of the
 stored state a tick must store, and restores them.
 """
 
-import math
-import time
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, Generic, TypeVar
+from typing import Final
 
 import numpy as np
 
-from marketdata.clock import Clock
 from marketdata.errors import ContentError
-from marketdata.observability import metrics
 from marketdata.payloads import RowBlock, TickHeader
 from marketdata.reference.waiting import EVENTS
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingDay
-from marketdata.units import NS_PER_MS, NS_PER_SECOND
 from scanners.analysis.contract import Emission
 from scanners.processor.outcome import SetAside
+from scanners.processor.row_log import RowLog
 from scanners.processor.symbol_rows import Admission, within_bounds
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -72,13 +68,14 @@ class Emissions:
 
 
 class CheckpointParts:
-    """The parts of a shard's checkpoint except its rows: finds those that are due, and restores all.
+    """The parts of a shard's checkpoint: finds those that are due, and restores all.
 
-    The rows are stored whole at every tick. Private columns, tapes and refused symbols are stored only after
-    they changed, or when the cache may have lost them.
+    Private columns, tapes and refused symbols are stored only after they changed, or when the cache may have
+    lost them. `row_log` decides how the rows are stored.
     """
 
     def __init__(self, table: MarketTable, admission: Admission) -> None:
+        self.row_log: Final = RowLog()
         self._table = table
         self._admission = admission
 
@@ -123,6 +120,7 @@ class CheckpointParts:
             self._table.private_columns[name].mark(changed=False)
         self._table.tape.confirm()
         self._admission.confirm()
+        self.row_log.confirm(tick)
 
     def store_anew(self) -> None:
         """Make all parts due: the cache may have lost them."""
@@ -130,6 +128,7 @@ class CheckpointParts:
             private.mark()
         self._table.tape.store_anew()
         self._admission.store_anew()
+        self.row_log.store_anew()
 
     def restore(self, stored: Checkpoint, known: AbstractSet[str], day: TradingDay | None) -> None:
         """Fill an empty table with rows and private columns, and prepare the tapes of the present day."""
@@ -204,20 +203,22 @@ class Ticks:
         self.emissions.make_blocks(self._table, header)
         return header
 
-    def finish(self, header: TickHeader, changed: Rows) -> ShardTick:
-        """The tick: all rows, the changed rows, due parts of the checkpoint, and unpublished entries."""
+    def finish(self, header: TickHeader, changed: Rows, *, removes_rows: bool) -> ShardTick:
+        """The tick: the changed rows, due parts of the checkpoint, and unpublished entries."""
         table, checkpoint = self._table, self._checkpoint
         private_columns, tapes = checkpoint.due_private_columns(header), checkpoint.due_tapes()
         refused, unknown = checkpoint.due_refused(header), self.set_aside.newest()
         streams = self.emissions.unpublished()
-        whole = header.block(table.symbols, table.copy_columns())
-        if len(changed) == len(table):
+        log_end = checkpoint.row_log.next_end(len(changed), len(table), removes_rows=removes_rows)
+        whole = header.block(table.symbols, table.copy_columns()) if log_end is None else None
+        if whole is not None and len(changed) == len(table):
             changed_block = whole
         else:
             changed_block = header.block(table.symbols_of(changed), table.copy_columns(changed))
         return ShardTick(
             whole=whole,
             changed=changed_block,
+            log_end=log_end,
             private_columns=private_columns,
             private_groups=checkpoint.private_groups,
             streams=streams,
@@ -242,119 +243,3 @@ def check_producer(stored: Checkpoint, producer: str) -> None:
     for block in (stored.whole, *stored.private_columns.values()):
         if block.producer != producer:
             raise ContentError("row_block", f"made by {block.producer!r}, not {producer!r}")
-
-
-SHORTEST_INTERVAL_NS: Final = 100 * NS_PER_MS
-STEP_NS: Final = 50 * NS_PER_MS
-"""Intervals are multiples of this, so that processes whose ticks cost nearly the same tick together."""
-
-SHARE_OF_TICKS: Final = 0.2
-"""How much of the processor time that events leave may be spent on ticks, until the longest interval."""
-
-WORK_FOR_AN_EVENT: Final = 2
-"""How much an event costs all processes, if its cost to the processor is 1. Listener and queues need more
-than the processor (0.70 and 0.51 of a core at 930,000 events/s). On a small machine they share its cores."""
-
-Result = TypeVar("Result")
-
-
-def tick_interval_ns(cost_ns: int, spare_share: float, longest_ns: int) -> int:
-    """The interval if one tick of all shards takes `cost_ns` of processor time; at most `longest_ns`.
-
-    `spare_share` is the part of the time that events leave: 1 without events, 0 or less if they leave none.
-    """
-    share_of_ticks = SHARE_OF_TICKS * spare_share
-    if cost_ns >= share_of_ticks * longest_ns:  # also if no time is spare
-        return longest_ns
-    needed_ns = math.ceil(cost_ns / share_of_ticks)
-    return min(-(-max(SHORTEST_INTERVAL_NS, needed_ns) // STEP_NS) * STEP_NS, longest_ns)
-
-
-class TickPace:
-    """The pace of the shards of a process. They tick at multiples of the interval since the epoch.
-
-    So all of them tick together, also with those of other processes. `longest_ns` returns the longest
-    interval that is set now. `cpu_ns` is the processor time that the thread of the event loop has used.
-    """
-
-    def __init__(
-        self, longest_ns: Callable[[], int], clock: Clock, cpu_ns: Callable[[], int] = time.thread_time_ns
-    ) -> None:
-        self._longest_ns = longest_ns
-        self._clock = clock
-        self._cpu_ns = cpu_ns
-        self._costs_ns: dict[int, int] = {}
-        self._spare_share = 1.0
-        # Of the present window, in which the other work is measured: when it began (monotonic seconds), the
-        # processor time at that moment, and what ticks have cost since.
-        self._window_began_at = clock.monotonic()
-        self._window_cpu_ns = cpu_ns()
-        self._window_ticks_ns = 0
-
-    @property
-    def interval_ns(self) -> int:
-        """The interval that follows from what the last tick of each shard cost."""
-        return tick_interval_ns(sum(self._costs_ns.values()), self._spare_share, self._longest_ns())
-
-    def seconds_until_due(self, ticked_ns: int) -> float:
-        """How long a shard that ticked at `ticked_ns` must wait for its next tick; 0 if that is due.
-
-        It is due when the wall clock went back.
-        """
-        now_ns, interval_ns = self._clock.time_ns(), self.interval_ns
-        if now_ns < ticked_ns:
-            return 0.0
-        due_ns = (ticked_ns // interval_ns + 1) * interval_ns
-        return max(0, due_ns - now_ns) / NS_PER_SECOND
-
-    async def measured(self, shard: int, tick: Coroutine[Any, Any, Result]) -> Result:
-        """Await a tick, and note what it costs. A tick that fails counts, too."""
-        measured = _Measured(tick, self._cpu_ns)
-        try:
-            return await measured
-        finally:
-            self._costs_ns[shard] = measured.spent_ns
-            self._note_cost(measured.spent_ns)
-            metrics.PROCESSOR_TICK_CPU_SECONDS.inc(measured.spent_ns / NS_PER_SECOND)
-            metrics.PROCESSOR_TICK_INTERVAL_SECONDS.set(self.interval_ns / NS_PER_SECOND)
-
-    def _note_cost(self, spent_ns: int) -> None:
-        """Add a tick to the window. If that is long enough, find the spare time, and begin the next one."""
-        self._window_ticks_ns += spent_ns
-        now, cpu_ns = self._clock.monotonic(), self._cpu_ns()
-        window_ns = (now - self._window_began_at) * NS_PER_SECOND
-        if window_ns < SHORTEST_INTERVAL_NS:
-            return
-        other_ns = cpu_ns - self._window_cpu_ns - self._window_ticks_ns
-        self._spare_share = 1 - WORK_FOR_AN_EVENT * other_ns / window_ns
-        self._window_began_at, self._window_cpu_ns, self._window_ticks_ns = now, cpu_ns, 0
-
-    def forget(self, shard: int) -> None:
-        """Note that the process does not own the shard any more."""
-        self._costs_ns.pop(shard, None)
-
-
-class _Measured(Generic[Result]):
-    """Awaits a coroutine, and adds up the processor time of its steps: not what ran while it waited."""
-
-    def __init__(self, work: Coroutine[Any, Any, Result], cpu_ns: Callable[[], int]) -> None:
-        self.spent_ns = 0
-        self._work = work
-        self._cpu_ns = cpu_ns
-
-    def __await__(self) -> Generator[Any, Any, Result]:
-        step: Callable[[Any], Any] = self._work.send
-        value: Any = None
-        while True:
-            started_ns = self._cpu_ns()
-            try:
-                waits_for = step(value)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            finally:
-                self.spent_ns += self._cpu_ns() - started_ns
-            try:
-                step, value = self._work.send, (yield waits_for)
-            except BaseException as error:  # noqa: BLE001 - a cancellation, too, belongs to the coroutine
-                step, value = self._work.throw, error

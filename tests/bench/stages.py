@@ -119,8 +119,10 @@ def _bare(struct: type[msgspec.Struct]) -> Any:
 
 def _encode(tick: ShardTick) -> None:
     """As for the cache, without the cache."""
+    if tick.whole is not None and tick.whole is not tick.changed:
+        encode_row_block(tick.whole)
     private = tick.private_columns.values()
-    for block in (tick.whole, tick.changed, *private, *chain.from_iterable(tick.streams.values())):
+    for block in (tick.changed, *private, *chain.from_iterable(tick.streams.values())):
         encode_row_block(block)
     if tick.tapes is not None:
         write_arguments(tick.tapes.writes, Keys())
@@ -189,7 +191,7 @@ def _bare_ranking_ms(blocks: Sequence[bytes]) -> float:
 
 def _changed_rows(chance: np.random.Generator, tick: int) -> Sequence[bytes]:
     """Every row of every shard with new values, encoded as announced."""
-    names = ShardProcessor(0, routes=routes(), calendar=_CALENDAR, epoch=1).tick(1).whole.columns
+    names = ShardProcessor(0, routes=routes(), calendar=_CALENDAR, epoch=1).tick(1).changed.columns
     return [
         encode_row_block(
             RowBlock(

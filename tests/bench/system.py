@@ -48,7 +48,7 @@ CROWD_CONNECTS_PER_SECOND: Final = 100
 CONNECTIONS_PER_USER: Final = 20
 MASK_COLUMNS: Final = 30
 LATENCY_SYMBOLS: Final = 200  # the most that one message may subscribe to
-TICK_MS: Final = 100  # while there is room
+TICK_MS: Final = 50  # while there is room
 
 
 def pipeline() -> Row:

@@ -22,7 +22,7 @@ from marketdata.transport.queues import QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from scanners.processor import ShardProcessor
 from scanners.registry import RECEIVED_COLUMN, routes
-from tests.support.builders import aggregate_wire, batch, block_rows
+from tests.support.builders import aggregate_wire, batch, block_rows, whole_of
 from tests.support.deadlines import eventually, scaled
 from tests.support.running_processors import RunningParent, running_parent
 
@@ -125,7 +125,7 @@ def market_rows(rows: Rows) -> Rows:
 def undisturbed(shard: int, batches: list[Batch]) -> Rows:
     processor = ShardProcessor(shard, routes=routes(), calendar=CALENDAR, epoch=1)
     processor.apply(batches)
-    return market_rows(block_rows(processor.tick(published_ns=1).whole))
+    return market_rows(block_rows(whole_of(processor.tick(published_ns=1))))
 
 
 async def until_served(snapshots: SnapshotReader, feed: Feed, shard: int) -> float:

@@ -38,7 +38,7 @@ from marketdata.units import NS_PER_MS
 from mdp_site.env import Environment
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
-from tests.support.builders import block_rows, calendar_of, new_york_ms, trade_wire
+from tests.support.builders import block_rows, calendar_of, new_york_ms, trade_wire, whole_of
 from tests.support.deadlines import eventually, scaled
 
 DAY: Final = "2026-11-23"
@@ -99,7 +99,7 @@ async def batches_of(provider: Provider, frames: int) -> list[Batch]:
 def rows_of(batches: list[Batch]) -> dict[str, dict[str, float | None]]:
     shard = ShardProcessor(0, routes=routes(), calendar=calendar_of(DAY, "2026-11-24"), epoch=1)
     shard.apply(batches)
-    return block_rows(shard.tick(published_ns=1).whole)
+    return block_rows(whole_of(shard.tick(published_ns=1)))
 
 
 async def test_a_recording_goes_through_the_platform_as_its_feed_did(tmp_path: Path) -> None:

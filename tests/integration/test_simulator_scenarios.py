@@ -31,8 +31,9 @@ Frames = list[str | bytes]
 MEBIBYTE = 1 << 20
 # More trades than are drawn one by one.
 AT_RATE = Rates(
-    aggregates_per_second=250, trades_per_second=30_000, quotes_per_second=200, follows_session=False
+    aggregates_per_second=250, trades_per_second=110_000, quotes_per_second=200, follows_session=False
 )
+"""So many trades that a step of 20 ms has more than are drawn one by one."""
 
 
 @contextlib.asynccontextmanager

@@ -30,7 +30,7 @@ from scanners.processor.owner import ProcessorConfiguration
 from scanners.registry import routes
 from scanners.settings import ProcessorSettings
 from scanners.tape import SUMMARY_COLUMNS
-from tests.support.builders import batch, block_rows, calendar_of, new_york_ms, trade_wire
+from tests.support.builders import batch, block_rows, calendar_of, new_york_ms, trade_wire, whole_of
 from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.services import ValkeyServer
@@ -127,7 +127,7 @@ def batch_of(events: Sequence[Event]) -> Batch:
 def undisturbed(events: Sequence[Event]) -> Rows:
     shard = ShardProcessor(SHARD, routes=routes(), calendar=CALENDAR, epoch=1)
     shard.apply([batch_of(events)])
-    return tape_columns(shard.tick(published_ns=1).whole)
+    return tape_columns(whole_of(shard.tick(published_ns=1)))
 
 
 def tape_columns(block: RowBlock) -> Rows:

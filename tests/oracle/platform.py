@@ -39,6 +39,7 @@ from tests.oracle.disturbance import Arrived
 from tests.oracle.invented_reference import reference_block, volume_curve
 from tests.oracle.outcome import Outcome, told_once
 from tests.oracle.reference import ReferenceData
+from tests.support.stored_ticks import StoredTicks
 
 TURN_SHARE: Final = 0.6
 """How often one of the shards gets to work when frames have arrived."""
@@ -57,7 +58,7 @@ class ProcessorKilled(Exception):
 class StoredShard(msgspec.Struct):
     """What the cache holds of a shard, as bytes."""
 
-    rows: bytes = b""
+    rows: StoredTicks = msgspec.field(default_factory=StoredTicks)
     private_columns: dict[str, bytes] = {}
     streams: dict[str, list[bytes]] = {}
     tapes: dict[str, bytes] = {}
@@ -65,7 +66,7 @@ class StoredShard(msgspec.Struct):
 
     def publish(self, tick: ShardTick) -> None:
         """Store a tick as `BlockPublisher.publish_tick` does: all of it."""
-        self.rows = encode_row_block(tick.whole)
+        self.rows.store(tick)
         self.private_columns = self.private_columns | {
             name: encode_row_block(block) for name, block in tick.private_columns.items()
         }
@@ -85,7 +86,7 @@ class StoredShard(msgspec.Struct):
     def checkpoint(self) -> Checkpoint:
         """Read it back."""
         private = {name: decode_row_block(data) for name, data in self.private_columns.items()}
-        return Checkpoint(decode_row_block(self.rows), private)
+        return Checkpoint(self.rows.rows(), private)
 
     def tape(self, symbol: str) -> StoredTape | None:
         """The tape of a symbol."""
@@ -158,7 +159,7 @@ class ShardOwners:
         self._processor = ShardProcessor(
             self.shard, routes=routes(), calendar=self._calendar, epoch=next(self._epochs)
         )
-        if self.stored.rows:
+        if not self.stored.rows.is_empty:
             self._processor.restore(self.stored.checkpoint(), self._reference.rows.keys())
             self._processor.checkpoint.restore_tapes(0, map(self.stored.tape, self._processor.symbols))
             self._processor.checkpoint.complete_tapes(decode_day(self.stored.day_of_tapes))
@@ -196,7 +197,7 @@ class ShardOwners:
         for portion in self._processor.checkpoint.tapes_ahead():
             self.stored.write_tapes(portion)
         tick = self._processor.tick(published_ns=1)
-        _check_circumstances(tick)
+        _check_circumstances(tick, self.stored.rows.after(tick))
         _die_if(kill_at, "ticked")
         if kill_at == "store refused":  # survived: the cache was away, and perhaps has lost what it held
             self._processor.checkpoint.store_anew()
@@ -225,19 +226,19 @@ def _die_if(kill_at: str | None, moment: str) -> None:
 _CIRCUMSTANCES: Final = {stream.name: stream.circumstances for stream in schema(routes()).streams}
 
 
-def _check_circumstances(tick: ShardTick) -> None:
+def _check_circumstances(tick: ShardTick, whole: RowBlock) -> None:
     """What a new line of a stream tells beside what happened is the symbol's row as of the same tick."""
     for stream, blocks in tick.streams.items():
         for block in blocks:
-            if block.tick == tick.whole.tick:
-                rows = {symbol: row for row, symbol in enumerate(tick.whole.symbols)}
+            if block.tick == whole.tick:
+                rows = {symbol: row for row, symbol in enumerate(whole.symbols)}
                 # The row of the day before has left where reference data does not know the symbol.
                 lines = [line for line, symbol in enumerate(block.symbols) if symbol in rows]
                 places = [rows[block.symbols[line]] for line in lines]
                 for name in _CIRCUMSTANCES[stream]:
                     told, known = (
                         block.columns[name][lines].tolist(),
-                        tick.whole.columns[name][places].tolist(),
+                        whole.columns[name][places].tolist(),
                     )
                     assert str(told) == str(known), name  # NaN is unlike itself, its text is not
 
@@ -324,7 +325,7 @@ class Platform:
             for name, blocks in shard.streams.items():
                 streams[name] += told_once(map(decode_row_block, blocks))
         return Outcome(
-            rows=[decode_row_block(shard.rows) for shard in stored],
+            rows=[shard.rows.rows() for shard in stored],
             streams=streams,
             boards={board.feed: board.block for board in self._scanner.rank_boards(published_ns=1)},
             tapes={
@@ -342,4 +343,4 @@ class Platform:
                     continue
                 missed |= self._scanner.apply_changed(owner.shard, decode_row_block(announced)) is Merge.GAP
             if missed:
-                self._scanner.apply_whole(owner.shard, decode_row_block(owner.stored.rows))
+                self._scanner.apply_whole(owner.shard, owner.stored.rows.rows())

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from marketdata.payloads import RowBlock
+from marketdata.store.shard_state import ShardTick
 from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.transport.base import Batch
 from marketdata.transport.queues import QueueName
@@ -164,3 +165,9 @@ def _stamp_ms(wire: Mapping[str, object]) -> int:
     if not isinstance(stamp, int):
         return 0
     return stamp // NS_PER_MS if wire.get("ev") == "LULD" else stamp
+
+
+def whole_of(tick: ShardTick) -> RowBlock:
+    """All rows of a tick that stores them all."""
+    assert tick.whole is not None, "this tick stores only the rows that changed"
+    return tick.whole

@@ -25,6 +25,7 @@ from tests.support.builders import (
     block_rows,
     calendar_of,
     new_york_ms,
+    whole_of,
 )
 from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryTransport
@@ -115,7 +116,7 @@ def expected_rows(batches: Sequence[Batch]) -> dict[str, dict[str, float | None]
     """The rows after these batches, from a processor that is not interrupted."""
     shard = ShardProcessor(SHARD, routes=routes(), calendar=CALENDAR, epoch=1)
     shard.apply(batches)
-    return market_rows(shard.tick(published_ns=1).whole)
+    return market_rows(whole_of(shard.tick(published_ns=1)))
 
 
 async def stored_rows(reader: SnapshotReader) -> dict[str, dict[str, float | None]]:

@@ -136,7 +136,7 @@ COLUMNS: Final = (
         "Since when it is in its limit state",
         definition="while `limit_state` is 1 or -1: since when. The later of `quote_timestamp` and "
         "`band_timestamp` at the first tick that saw this state, so late by less than a "
-        "publication interval (100 to 250 ms); a limit state between two ticks is not seen, and one "
+        "publication interval (50 to 250 ms); a limit state between two ticks is not seen, and one "
         "that was left and entered again between them counts as one",
     ),
     ColumnInfo(

@@ -39,7 +39,7 @@ from scanners.registry import Route, routes, schema
 from scanners.scanner import market
 from scanners.settings import SCANNER, ScannerSettings
 from scanners.table import MarketTable
-from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms
+from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, whole_of
 from widgets.hub.feeds import registry
 from widgets.hub.feeds.status import StatusSource
 
@@ -122,7 +122,7 @@ def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_pag
         start_ms = new_york_ms(DAY, f"10:00:0{second}")
         shard.apply([batch(QueueName.AGGREGATE, [aggregate_wire("A", start_ms=start_ms, v=volume)])])
     scanner = market.MarketScanner(epoch=1)
-    scanner.apply_whole(0, shard.tick(published_ns=1).whole)
+    scanner.apply_whole(0, whole_of(shard.tick(published_ns=1)))
     boards = {each.feed: each.block for each in scanner.rank_boards(published_ns=2)}
     assert block_rows(boards[TOP_VOLUME])["A"]["busiest_bar_volume"] == 70.0
 

@@ -21,7 +21,15 @@ from scanners.analysis.contract import Analyzer
 from scanners.analyzers.leaderboard import LeaderboardAnalyzer
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route
-from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, row_block
+from tests.support.builders import (
+    aggregate_wire,
+    batch,
+    block_rows,
+    calendar_of,
+    new_york_ms,
+    row_block,
+)
+from tests.support.stored_ticks import StoredTicks
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "analyzers.md"
 CALENDAR: Final = calendar_of("2026-11-23", "2026-11-24")
@@ -89,6 +97,7 @@ def run(
     told: list[tuple[str, float]] = []
     checkpoint: Checkpoint | None = None
     private: dict[str, RowBlock] = {}
+    stored = StoredTicks()
     for number, events in enumerate(groups):
         if number == dies_before and checkpoint is not None:
             shard = new_shard(2)
@@ -98,10 +107,10 @@ def run(
         tick = shard.tick(published_ns=1)
         shard.confirm(tick)
         private |= tick.private_columns
-        checkpoint = Checkpoint(tick.whole, dict(private))
+        checkpoint = Checkpoint(stored.store(tick), dict(private))
         for block in tick.streams.get("largest_bars", ()):
             told += zip(block.symbols, block.columns["bar_volume"].tolist(), strict=True)
-    return block_rows(shard.tick(published_ns=2).whole), told
+    return block_rows(stored.store(shard.tick(published_ns=2))), told
 
 
 def test_the_program_without_the_platform_ranks_frames() -> None:

@@ -14,7 +14,7 @@ from marketdata.errors import ContentError
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
-from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
+from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
 from widgets.hub.feeds.rows import FeedRows, decimals_of, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -58,7 +58,7 @@ class EventSource(FeedSource):
 
     kind: ClassVar[str] = "events"
     permission: ClassVar[str] = "alerts"
-    tick_hz: ClassVar[float] = SHARD_TICK_HZ
+    tick_hz: ClassVar[float] = SYMBOL_TICK_HZ
     feeds = MappingProxyType({feed: stream.entry_columns for feed, stream in _STREAMS.items()})
 
     def __init__(self, context: FeedContext) -> None:

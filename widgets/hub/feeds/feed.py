@@ -8,8 +8,9 @@ import msgspec
 RATES_HZ: Final[tuple[float, ...]] = (10, 4, 2, 1, 0.5, 0.2)
 """The rates that there are, in frames a second. A client gets the nearest one that is not faster."""
 
-SHARD_TICK_HZ: Final = RATES_HZ[0]
-"""How often a shard ticks at most (`scanners/processor/tick.py`)."""
+SYMBOL_TICK_HZ: Final = RATES_HZ[0]
+"""How often a symbol's row or trades, or alerts, are sent at most. Shards tick twice as often
+(`scanners/processor/pace.py`): a symbol that changes with each tick is sent with every second one."""
 
 TABLE_TICK_HZ: Final = RATES_HZ[1]
 """How often the scanner ranks boards at most. No eye follows a table that changes more often."""

@@ -8,12 +8,12 @@ from typing import Final
 
 import msgspec
 
-from widgets.hub.feeds.feed import SHARD_TICK_HZ
+from widgets.hub.feeds.feed import SYMBOL_TICK_HZ
 from widgets.protocol import EmissionFrames, FeedPosition
 
 RESUME_SECONDS: Final = 30.0
 
-MOST_KEPT_LONGER_OF_FEED: Final = round(RESUME_SECONDS * SHARD_TICK_HZ)
+MOST_KEPT_LONGER_OF_FEED: Final = round(RESUME_SECONDS * SYMBOL_TICK_HZ)
 """All emissions of a row at its fastest rate: 1.3 MiB. Each takes 3.3 to 4.5 KiB with 81 columns."""
 
 MOST_KEPT_LONGER: Final = 16_384

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeAlias
 from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
-from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
+from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
 from widgets.hub.feeds.recent import KeptLonger
 from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
@@ -24,7 +24,7 @@ class RowSource(FeedSource):
 
     kind: ClassVar[str] = "row"
     permission: ClassVar[str] = "quotes"
-    tick_hz: ClassVar[float] = SHARD_TICK_HZ
+    tick_hz: ClassVar[float] = SYMBOL_TICK_HZ
     feeds = MappingProxyType({view.feed: view.columns for view in SCHEMA.views})
 
     def __init__(self, context: FeedContext) -> None:
@@ -89,7 +89,7 @@ class ShardWatch:
         self._streams: dict[Group, dict[str, TableStream]] = {}
         self._incomplete: set[TableStream] = set()
         self._ticks = TickFollower()
-        self._gap_tick = 0
+        self._oldest_tick = 0
 
     @property
     def streams(self) -> tuple[TableStream, ...]:
@@ -102,7 +102,8 @@ class ShardWatch:
         return not self._incomplete
 
     def watch(self, stream: TableStream) -> None:
-        """Begin to watch the row of a feed's symbol. Its shard must be read then."""
+        """Begin to watch the row of a feed's symbol. Its shard must be read then, as of now or later."""
+        self._oldest_tick = self._ticks.tick
         self._streams.setdefault(_group(stream.feed), {})[stream.feed.symbol] = stream
         self._incomplete.add(stream)
 
@@ -123,7 +124,7 @@ class ShardWatch:
         """Note the announcement of changed rows. A gap counts as `missed`."""
         succession = self._ticks.follow(changed.epoch, changed.tick)
         if succession is Succession.GAP:
-            self._gap_tick = changed.tick
+            self._oldest_tick = changed.tick
             self.missed()
         return succession
 
@@ -134,13 +135,14 @@ class ShardWatch:
     def apply_whole(self, whole: RowBlock, streams: Sequence[TableStream]) -> list[TableStream]:
         """Offer all stored rows to feeds that were watched before the read. Returns those that took them.
 
-        A symbol that is not in them has no row. Rows from before the last gap are ignored.
+        A symbol that is not in them has no row. Rows from before the last gap are ignored, and rows from
+        before the last watch began: the cache may have lost the newest ones.
         """
         same_epoch = whole.epoch == self._ticks.epoch
-        if same_epoch and whole.tick < self._gap_tick:
+        if same_epoch and whole.tick < self._oldest_tick:
             return []
         if not same_epoch or whole.tick > self._ticks.tick:
-            self._gap_tick = self._gap_tick if same_epoch else 0
+            self._oldest_tick = self._oldest_tick if same_epoch else 0
             self._ticks.go_on_from(whole.epoch, whole.tick)
         readers = set(streams)
         completed = [stream for stream in self.streams if stream in readers]

@@ -11,7 +11,7 @@ from marketdata.payloads import RowBlock
 from marketdata.schema import names
 from marketdata.schema.stored import SCHEMA
 from marketdata.tapes import StoredTape, in_order, trades_of
-from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
+from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
 from widgets.hub.feeds.rows import Matrix, decimals_of
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
@@ -29,7 +29,7 @@ class TapeSource(FeedSource):
 
     kind: ClassVar[str] = "trades"
     permission: ClassVar[str] = "trades"
-    tick_hz: ClassVar[float] = SHARD_TICK_HZ
+    tick_hz: ClassVar[float] = SYMBOL_TICK_HZ
     feeds = MappingProxyType({_TRADES: _COLUMNS})
     reads_together: ClassVar[bool] = True
 

@@ -10,7 +10,8 @@ from marketdata.transport.queues import QueueName
 from marketdata.units import NS_PER_MS
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
-from tests.support.builders import batch, block_rows, calendar_of, new_york_ms
+from tests.support.builders import batch, block_rows, calendar_of, new_york_ms, whole_of
+from tests.support.stored_ticks import StoredTicks
 
 DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
 CALENDAR: Final = calendar_of(DAY, NEXT_DAY)
@@ -59,6 +60,7 @@ class ShardRig:
     def __init__(self, epoch: int = 1) -> None:
         self.core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=epoch)
         self.entries: list[Entry] = []
+        self.stored = StoredTicks()
 
     def apply(self, *events: Wire, queue: QueueName = QueueName.HALTS) -> None:
         if events:
@@ -67,18 +69,20 @@ class ShardRig:
     def publish(self) -> ShardTick:
         tick = self.core.tick(published_ns=1)
         self.entries += [row for block in tick.streams.get("halts", ()) for row in block.rows()]
+        self.stored.store(tick)
         self.core.confirm(tick)
         return tick
 
     def row(self, symbol: str = "AAA") -> dict[str, float | None]:
-        return block_rows(self.publish().whole)[symbol]
+        self.publish()
+        return block_rows(self.stored.rows())[symbol]
 
     def succeeded(self) -> "ShardRig":
         """Another owner that continues from what the cache holds, with the same reader."""
         self.core.checkpoint.store_anew()
         tick = self.publish()
         successor = ShardRig(epoch=self.core.epoch + 1)
-        successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
+        successor.core.restore(Checkpoint(whole_of(tick), tick.private_columns))
         successor.entries = self.entries
         return successor
 

@@ -19,7 +19,9 @@ from tests.support.builders import (
     calendar_of,
     new_york_ms,
     row_block,
+    whole_of,
 )
+from tests.support.stored_ticks import StoredTicks
 
 DAY, NEXT_DAY = "2026-11-23", "2026-11-24"
 CALENDAR: Final = calendar_of(DAY, NEXT_DAY)
@@ -40,6 +42,7 @@ class ShardRig:
     def __init__(self, epoch: int = 1) -> None:
         self.core = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=epoch)
         self.alerts: list[Alert] = []
+        self.stored = StoredTicks()
 
     def bars(self, events: Iterable[Wire]) -> None:
         if wires := list(events):
@@ -50,11 +53,13 @@ class ShardRig:
         for stream in (HIGH_STREAM, LOW_STREAM):
             for block in tick.streams.get(stream, ()):
                 self.alerts += told(stream, block)
+        self.stored.store(tick)
         self.core.confirm(tick)
         return tick
 
     def rows(self) -> dict[str, dict[str, float | None]]:
-        return block_rows(self.publish().whole)
+        self.publish()
+        return block_rows(self.stored.rows())
 
 
 def told(stream: str, block: RowBlock) -> list[Alert]:
@@ -83,6 +88,7 @@ class PlainRange:
         self.by_session: dict[tuple[str, str], list[float]] = {}
         self.counts: dict[str, list[int]] = {}
         self.alerts: list[Alert] = []
+        self.stored = StoredTicks()
 
     def add(self, wire: Wire) -> None:
         symbol, high, low = wire["sym"], wire["h"], wire["l"]
@@ -191,7 +197,7 @@ def test_a_successor_tells_every_alert_once(wires: list[Wire], data: st.DataObje
     first.bars(wires[published:lost])
 
     successor = ShardRig(epoch=2)
-    successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
+    successor.core.restore(Checkpoint(whole_of(tick), tick.private_columns))
     sent_again = data.draw(st.integers(0, published))
     successor.bars(wires[sent_again:])
     successor.publish()
@@ -291,7 +297,7 @@ def test_a_snapshot_ends_with_its_day_also_for_a_successor_without_reference_dat
     first.bars([bar("12:00:01", 11.0, 9.0)])
     tick = first.publish()
     successor = ShardRig(epoch=2)
-    successor.core.restore(Checkpoint(tick.whole, tick.private_columns))
+    successor.core.restore(Checkpoint(whole_of(tick), tick.private_columns))
     successor.bars([bar("04:00:01", 11.0, 9.0, day=NEXT_DAY)])
     assert successor.rows()["AAA"]["day_high"] == 11.0
 

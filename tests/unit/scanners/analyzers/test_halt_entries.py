@@ -14,7 +14,7 @@ from marketdata.units import NS_PER_MS
 from scanners.registry import routes, schema
 from tests.oracle.halts import halt_lines
 from tests.oracle.simulated_days import oracle_day
-from tests.support.builders import aggregate_wire, new_york_ms, quote_wire, row_block, trade_wire
+from tests.support.builders import aggregate_wire, new_york_ms, quote_wire, row_block, trade_wire, whole_of
 from tests.unit.scanners.analyzers.halted_shards import (
     DAY,
     NEXT_DAY,
@@ -183,7 +183,7 @@ def test_an_entry_whose_tick_was_not_stored_is_published_by_the_next_owner_once(
     shard.core.tick(published_ns=2)  # made, and lost with its process
 
     successor = ShardRig(epoch=2)
-    successor.core.restore(Checkpoint(stored.whole, stored.private_columns))
+    successor.core.restore(Checkpoint(whole_of(stored), stored.private_columns))
     successor.apply(at("10:00:00", 15, bands=(11.0, 9.0)), halt("10:01:00"))
     assert told(successor, "kind", "event_band_high") == [(HALT, 11.0)]
     successor = successor.succeeded()

@@ -77,10 +77,10 @@ def test_columns_depend_on_the_messages_alone(drawn: list[Wire], data: st.DataOb
 
     tick = shard.publish()
 
-    rows = block_rows(tick.whole)
+    rows = block_rows(shard.stored.rows())
     for symbol in {message["T"] for message in messages}:
         own = [message for message in messages if message["T"] == symbol]
-        expected = expected_row(own, tick.whole.market_time_ms)
+        expected = expected_row(own, tick.changed.market_time_ms)
         assert {name: rows[symbol][name] for name in expected} == expected
 
 

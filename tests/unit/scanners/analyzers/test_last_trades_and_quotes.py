@@ -16,6 +16,7 @@ from tests.support.builders import (
     new_york_ms,
     quote_wire,
     trade_wire,
+    whole_of,
 )
 
 DAY = "2026-11-27"
@@ -26,7 +27,7 @@ def last_row(queue: QueueName, *batches: Sequence[Mapping[str, object]]) -> dict
     shard = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=1)
     for events in batches:
         shard.apply([batch(queue, events)])
-    return block_rows(shard.tick(published_ns=1).whole)["AAPL"]
+    return block_rows(whole_of(shard.tick(published_ns=1)))["AAPL"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from tests.support.builders import (
     new_york_ms,
     row_block,
     trade_wire,
+    whole_of,
 )
 
 MONDAY, TUESDAY = "2026-11-23", "2026-11-24"
@@ -63,7 +64,7 @@ class ShardRig:
         tick = self.core.tick(published_ns=1)
         self.core.confirm(tick)
         if self.scanner.apply_changed(0, tick.changed) is Merge.GAP:
-            self.scanner.apply_whole(0, tick.whole)
+            self.scanner.apply_whole(0, whole_of(tick))
         return tick
 
 
@@ -105,7 +106,7 @@ def test_a_refused_symbol_takes_nothing_from_the_others_of_its_group(shard: Shar
     ignored = shard.bars(["NEW", "AAPL", INVENTED[0], "NEW"], at="10:00:01", c=12.5)
 
     assert ignored == {UNKNOWN_SYMBOL: 2}
-    rows = block_rows(shard.tick().whole)
+    rows = block_rows(whole_of(shard.tick()))
     assert (rows["AAPL"]["close"], rows[INVENTED[0]]["close"]) == (12.5, 12.5)
     assert "NEW" not in rows
 
@@ -147,10 +148,10 @@ def test_a_newcomer_that_becomes_known_gets_its_row_and_keeps_it_over_the_night(
 
     shard.know(["AAPL", "IPO"])
     assert shard.bars(["IPO"], at="10:05:00", c=10.0) == {}
-    assert block_rows(shard.tick().whole)["IPO"]["pct_change"] == 100.0
+    assert block_rows(whole_of(shard.tick()))["IPO"]["pct_change"] == 100.0
 
     shard.bars(["AAPL"], TUESDAY, "04:00:00")
-    rows = block_rows(shard.tick().whole)
+    rows = block_rows(whole_of(shard.tick()))
     assert set(rows) == {"AAPL", "IPO"}
     assert rows["IPO"]["prev_day_close"] == 5.0
 
@@ -161,7 +162,7 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardR
     shard.bars(["X0", "AAPL", "X1", "GONE", "MSFT"])
     shard.core.apply([batch(QueueName.TRADES, trades)])
     shard.know(["AAPL", "MSFT"])
-    assert set(shard.tick().whole.symbols) == {"X0", "AAPL", "X1", "GONE", "MSFT"}, "not within the day"
+    assert set(whole_of(shard.tick()).symbols) == {"X0", "AAPL", "X1", "GONE", "MSFT"}, "not within the day"
 
     ignored = shard.bars(["X1", "MSFT"], TUESDAY, "04:00:00", av=7, h=30.0)
     trade = trade_wire("MSFT", timestamp_ms=new_york_ms(TUESDAY, "04:00:01"), s=3)
@@ -169,12 +170,12 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardR
     tick = shard.tick()
 
     assert ignored == {}
-    assert tick.whole.symbols == ("AAPL", "X1", "MSFT")
-    assert tick.changed is tick.whole
+    assert whole_of(tick).symbols == ("AAPL", "X1", "MSFT")
+    assert tick.changed is whole_of(tick)
     assert {name: block.symbols for name, block in tick.private_columns.items()} == dict.fromkeys(
-        shard.core.checkpoint.private_groups, tick.whole.symbols
+        shard.core.checkpoint.private_groups, whole_of(tick).symbols
     )
-    rows = block_rows(tick.whole)
+    rows = block_rows(whole_of(tick))
     assert (rows["X1"]["accumulated_volume"], rows["MSFT"]["accumulated_volume"]) == (7, 7)
     assert (rows["MSFT"]["trade_volume"], rows["AAPL"]["prev_day_close"]) == (3, 5.0)
     assert shard.scanner.row_count == 3, "the scanner's table of the market has forgotten them, too"
@@ -185,7 +186,7 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardR
     shard.bars(["MSFT"], TUESDAY, "04:00:02", av=9, h=31.0)
     shard.core.apply([batch(QueueName.TRADES, [{**trade, "q": 2}])])
     later = shard.tick()
-    row = block_rows(later.whole)["MSFT"]
+    row = block_rows(later.changed)["MSFT"]
     assert (row["accumulated_volume"], row["day_high"], row["new_high_count"]) == (9, 31.0, 1)
     assert row["trade_volume"] == 6
     assert later.changed.symbols == ("MSFT",)
@@ -194,11 +195,13 @@ def test_rows_that_reference_data_does_not_know_leave_with_the_day(shard: ShardR
 
 def test_readers_learn_of_rows_that_left_from_a_number_that_was_left_out(shard: ShardRig) -> None:
     shard.bars(["AAPL", "X0"])
-    first = shard.tick().whole.tick
+    first = shard.tick().changed.tick
     shard.bars(["AAPL"], TUESDAY, "04:00:00")
-    assert shard.tick().whole.tick == first + 2
+    removing = shard.tick()
+    assert removing.changed.tick == first + 2
+    assert whole_of(removing).symbols == ("AAPL",), "a row log cannot say that a row left"
     shard.bars(["AAPL"], TUESDAY, "04:00:01")
-    assert shard.tick().whole.tick == first + 3
+    assert shard.tick().changed.tick == first + 3
 
 
 def test_what_happened_to_a_symbol_is_told_though_its_row_has_left(shard: ShardRig) -> None:
@@ -208,11 +211,11 @@ def test_what_happened_to_a_symbol_is_told_though_its_row_has_left(shard: ShardR
 
     tick = shard.tick()
 
-    assert tick.whole.symbols == ("AAPL",)
+    assert whole_of(tick).symbols == ("AAPL",)
     (told,) = tick.streams["daily_range_high"]
     assert told.symbols == ("X0",)
     assert told.columns["price"].tolist() == [11.0]
-    assert told.tick == tick.whole.tick
+    assert told.tick == whole_of(tick).tick
 
 
 def test_the_next_day_has_room_again_and_forgets_who_was_refused(shard: ShardRig) -> None:
@@ -220,7 +223,7 @@ def test_the_next_day_has_room_again_and_forgets_who_was_refused(shard: ShardRig
     shard.tick()
     shard.bars([INVENTED[0]], TUESDAY, "04:00:00")
     tick = shard.tick()
-    assert tick.whole.symbols == (INVENTED[0],)
+    assert whole_of(tick).symbols == (INVENTED[0],)
     assert tick.refused is not None
     assert len(tick.refused) == 0
     assert shard.bars(["IPO"], TUESDAY, "04:00:01") == {}
@@ -228,7 +231,7 @@ def test_the_next_day_has_room_again_and_forgets_who_was_refused(shard: ShardRig
 
 def flooded() -> RowBlock:
     """The rows of a shard of an earlier version, which had no bound: the last symbols traded most."""
-    whole = ShardRig().core.tick(published_ns=1).whole
+    whole = whole_of(ShardRig().core.tick(published_ns=1))
     columns = {name: np.full(len(INVENTED), np.nan) for name in whole.columns}
     columns["accumulated_volume"] = np.arange(len(INVENTED), dtype=np.float64)
     columns["accumulated_volume"][-1] = np.nan

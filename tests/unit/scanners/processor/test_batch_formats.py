@@ -7,7 +7,7 @@ from marketdata.providers.registry import batch_decoder, provider_names, provide
 from marketdata.transport.queues import QueueName
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
-from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms
+from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, whole_of
 
 DAY = "2026-11-23"
 START_MS = new_york_ms(DAY, "10:00:00")
@@ -30,7 +30,7 @@ def test_a_batch_in_a_format_that_nobody_reads_costs_only_itself_and_is_counted(
     assert outcome.applied == {"aggregate": 2}
     assert outcome.rejected == {"unknown_format": 3}
     tick = shard.tick(published_ns=1)
-    assert set(block_rows(tick.whole)) == {"A", "B"}
+    assert set(block_rows(whole_of(tick))) == {"A", "B"}
     assert [(piece.reason, piece.raw) for piece in tick.unknown] == [("unknown_format", b"\x00\x01")] * 2
 
 

@@ -16,6 +16,7 @@ from tests.support.builders import (
     new_york_ms,
     quote_wire,
     row_block,
+    whole_of,
 )
 
 # The clocks of New York went back on Sunday 2026-11-01: that Friday's trading day is 73 hours long.
@@ -36,7 +37,7 @@ class ShardRig:
         return dict(self.core.apply([batch(QueueName.AGGREGATE, [wire])]).ignored)
 
     def row(self, symbol: str = "AAPL") -> dict[str, float | None]:
-        return block_rows(self.core.tick(published_ns=1).whole)[symbol]
+        return block_rows(whole_of(self.core.tick(published_ns=1)))[symbol]
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_a_pre_market_bar_after_the_open_brings_no_old_base(shard: ShardRig) -> 
 def test_times_that_no_calendar_knows_are_ignored(shard: ShardRig) -> None:
     outcome = shard.core.apply([batch(QueueName.AGGREGATE, [aggregate_wire(start_ms=5)])])
     assert outcome.ignored == {"other_day": 1}
-    assert len(shard.core.tick(published_ns=1).whole) == 0
+    assert len(whole_of(shard.core.tick(published_ns=1))) == 0
 
 
 def test_zero_is_a_value(shard: ShardRig) -> None:
@@ -181,13 +182,13 @@ def test_a_late_bar_within_the_range_of_the_day_announces_nothing(shard: ShardRi
     shard.bar(MONDAY, "10:00:01", h=10.5)
     blocks = shard.core.tick(published_ns=2)
     assert len(blocks.changed) == 0
-    assert len(blocks.whole) == 1
+    assert len(whole_of(blocks)) == 1
 
 
 def test_a_restored_shard_continues_where_the_other_stopped(shard: ShardRig) -> None:
     shard.bar(MONDAY, "09:29:00", o=5.0, c=5.0)
     shard.bar(MONDAY, "09:30:00", o=10.0, c=12.0)
-    checkpoint = Checkpoint(shard.core.tick(published_ns=1).whole, {})
+    checkpoint = Checkpoint(whole_of(shard.core.tick(published_ns=1)), {})
     successor = ShardRig()
     successor.core.restore(checkpoint)
     for each in (shard, successor):

@@ -17,6 +17,7 @@ from marketdata.transport.base import Batch
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import batch, block_rows
+from tests.support.stored_ticks import StoredTicks
 from tests.unit.marketdata.synthetic_market.markets import calendar, instant, market
 
 START: Final = "2026-11-20T10:00"
@@ -51,11 +52,12 @@ class Course:
 
     def _run(self, shard: ShardProcessor) -> None:
         chosen = [*self.reopening, *self.pausing]
+        stored = StoredTicks()
         for step in range(1, SECONDS * 1_000 // STEP_MS + 1):
             shard.apply(self._batches())
             tick = shard.tick(published_ns=step)
             shard.confirm(tick)
-            rows = block_rows(_only(chosen, tick.whole))
+            rows = block_rows(_only(chosen, stored.store(tick)))
             self.rows[step * STEP_MS // 1_000] = {name: rows.get(name, {}) for name in chosen}
             for block in tick.streams.get("halts", ()):
                 kinds, times = (block.columns[name].tolist() for name in ("kind", "timestamp"))

@@ -15,7 +15,15 @@ from marketdata.units import NS_PER_MS
 from scanners.processor.market_time import DISPUTE_NS, Advance, MarketTime, Present
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
-from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, quote_wire
+from tests.support.builders import (
+    aggregate_wire,
+    batch,
+    block_rows,
+    calendar_of,
+    new_york_ms,
+    quote_wire,
+    whole_of,
+)
 
 FRIDAY, MONDAY, TUESDAY = "2026-10-30", "2026-11-02", "2026-11-03"
 CALENDAR = calendar_of(FRIDAY, MONDAY, TUESDAY)
@@ -200,7 +208,7 @@ def test_a_corrected_shard_starts_the_day_anew_and_says_so() -> None:
     wrong = aggregate_wire("AAPL", start_ms=NOON_MS + DAY_MS, h=99.0)
     core.apply([batch(QueueName.AGGREGATE, [wrong])])
     successor = ShardProcessor(0, routes=routes(), calendar=CALENDAR, epoch=2)
-    successor.restore(Checkpoint(core.tick(published_ns=1).whole, {}))
+    successor.restore(Checkpoint(whole_of(core.tick(published_ns=1)), {}))
 
     corrections = 0
     for second in range(4):
@@ -212,7 +220,7 @@ def test_a_corrected_shard_starts_the_day_anew_and_says_so() -> None:
         corrections += outcome.corrections
 
     assert corrections == 1
-    block = successor.tick(published_ns=2).whole
+    block = whole_of(successor.tick(published_ns=2))
     assert block.market_time_ms == NOON_MS + 3_000 - 1
     assert {row["day_high"] for row in block_rows(block).values()} == {11.0}
 
@@ -226,7 +234,7 @@ def test_what_is_refused_is_counted_by_its_reason() -> None:
 
     assert outcome.applied == {"quotes": 1}
     assert outcome.ignored == {"ahead": 2, "other_day": 2}
-    assert set(block_rows(core.tick(published_ns=1).whole)) == {"A"}
+    assert set(block_rows(whole_of(core.tick(published_ns=1)))) == {"A"}
 
 
 @pytest.mark.parametrize("start_ms", [EIGHT_MS + 4 * HOUR_MS, EIGHT_MS - 12 * HOUR_MS])
@@ -238,7 +246,7 @@ def test_a_bar_whose_stamps_lie_in_two_sessions_sets_no_range(start_ms: int) -> 
     outcome = core.apply([batch(QueueName.AGGREGATE, [good, odd])])
 
     assert outcome.rejected == {"invalid_field": 1}
-    row = block_rows(core.tick(published_ns=1).whole)["AAPL"]
+    row = block_rows(whole_of(core.tick(published_ns=1)))["AAPL"]
     assert (row["day_high"], row["pre_market_high"]) == (11.0, 11.0)
     assert row["regular_high"] is None
 
@@ -256,7 +264,7 @@ def test_what_is_refused_makes_nothing_fresh() -> None:
     rubbish = batch(QueueName.QUOTES, b'[{"ev":"Q"}]', received_ns=received_ns + 2 * 10**9)
     core.apply([good])
     core.apply([old, rubbish])
-    assert core.tick(published_ns=1).whole.received_ns == received_ns
+    assert whole_of(core.tick(published_ns=1)).received_ns == received_ns
 
 
 def test_a_received_time_that_was_ahead_is_taken_back_to_the_present() -> None:
@@ -267,4 +275,4 @@ def test_a_received_time_that_was_ahead_is_taken_back_to_the_present() -> None:
 
     core.apply([ahead], now=Present(now_ns, 0))
 
-    assert core.tick(published_ns=1).whole.received_ns == now_ns
+    assert whole_of(core.tick(published_ns=1)).received_ns == now_ns

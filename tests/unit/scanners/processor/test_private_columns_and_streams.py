@@ -25,6 +25,7 @@ from tests.support.builders import (
     calendar_of,
     new_york_ms,
     row_block,
+    whole_of,
 )
 
 DAY = "2026-11-23"
@@ -107,8 +108,8 @@ def test_what_happens_to_a_test_issue_is_told_only_if_it_is_asked_for() -> None:
         second = processor.tick(published_ns=2)
 
         assert [block.symbols for tick in (first, second) for block in tick.streams.get("larger", ())] == told
-        assert block_rows(second.whole)["ZVZZT"]["volume"] == 6, "its quote is shown in any case"
-        told_to_the_scanner = [decode_row_block(encode_row_block(second.whole)), second.changed]
+        assert block_rows(whole_of(second))["ZVZZT"]["volume"] == 6, "its quote is shown in any case"
+        told_to_the_scanner = [decode_row_block(encode_row_block(whole_of(second))), second.changed]
         assert [block.shows_test_issues for block in told_to_the_scanner] == [shown, shown]
 
 
@@ -132,7 +133,7 @@ def test_a_successor_continues_from_the_private_columns_and_repeats_nothing() ->
         bar(processor, 5, symbol=symbol)
     tick = processor.tick(published_ns=1)
     successor = shard(epoch=2)
-    successor.restore(Checkpoint(tick.whole, tick.private_columns))
+    successor.restore(Checkpoint(whole_of(tick), tick.private_columns))
 
     bar(successor, 5, symbol="B")
     assert successor.tick(published_ns=2).streams == {}
@@ -141,7 +142,7 @@ def test_a_successor_continues_from_the_private_columns_and_repeats_nothing() ->
 
 
 def test_private_columns_of_another_producer_are_refused() -> None:
-    whole = shard().tick(published_ns=1).whole
+    whole = whole_of(shard().tick(published_ns=1))
     foreign = row_block({"A": {"largest_volume": 1.0}}, producer="shard:7")
     with pytest.raises(ContentError, match="shard:7"):
         shard().restore(Checkpoint(whole, {"largest": foreign}))

@@ -24,6 +24,7 @@ from tests.support.builders import (
     row_block,
     trade_wire,
 )
+from tests.support.stored_ticks import StoredTicks
 
 Wire = Mapping[str, Any]
 Row = dict[str, float | None]
@@ -37,6 +38,7 @@ class ShardRig:
         self.core = ShardProcessor(0, routes=routes(), calendar=calendar, epoch=1)
         self.core.apply_reference(row_block({"AAPL": {}}))  # it has a row on the next day, too
         self.alerts: list[tuple[str, float, float]] = []
+        self._stored = StoredTicks()
 
     def apply(self, *events: Wire, queue: QueueName = QueueName.AGGREGATE) -> Mapping[str, int]:
         outcome = self.core.apply([batch(queue, events)])
@@ -52,7 +54,7 @@ class ShardRig:
             for block in tick.streams.get(stream, ()):
                 columns = (block.columns["price"].tolist(), block.columns["session"].tolist())
                 self.alerts += zip(block.symbols, *columns, strict=True)
-        return block_rows(tick.whole)
+        return block_rows(self._stored.store(tick))
 
     def row(self, symbol: str = "AAPL") -> Row:
         return self.publish()[symbol]

@@ -28,12 +28,13 @@ class MemoryPublisher(BlockPublisher):
     def __init__(self) -> None:
         self.stored: list[ShardTick | TapeWrites] = []
         self.is_away = False
-        self.holds_all_parts = True
+        self.refusals = 0
 
     async def publish_tick(self, shard: int, tick: ShardTick) -> bool:
         assert shard == SHARD
         self._keep(tick)
-        return self.holds_all_parts
+        self.refusals -= 1
+        return self.refusals < 0
 
     async def store_tapes(self, writes: TapeWrites) -> None:
         self._keep(writes)
@@ -73,21 +74,29 @@ class Published:
         )
 
     async def publish(self) -> ShardTick:
-        return await self._stored.publish(self.processor)
+        """Returns the newest tick that was stored."""
+        await self._stored.publish(self.processor)
+        tick = self.publisher.stored[-1]
+        assert isinstance(tick, ShardTick)
+        return tick
 
 
-def due(tick: ShardTick) -> tuple[bool, bool]:
-    """Whether the tick stores private columns, and tapes."""
+def due(tick: ShardTick) -> tuple[bool, bool, bool]:
+    """Whether the tick stores all rows, private columns, and tapes."""
     assert tick.tapes is not None
-    return bool(tick.private_columns), bool(tick.tapes.writes)
+    return tick.whole is not None, bool(tick.private_columns), bool(tick.tapes.writes)
+
+
+ALL: Final = (True, True, True)
+NOTHING: Final = (False, False, False)
 
 
 async def test_what_a_tick_has_stored_is_not_stored_again() -> None:
     shard = Published()
     first, second = await shard.publish(), await shard.publish()
     assert shard.publisher.stored == [first, second]
-    assert (due(first), due(second)) == ((True, True), (False, False))
-    assert second.whole.tick == first.whole.tick + 1
+    assert (due(first), due(second)) == (ALL, NOTHING)
+    assert second.changed.tick == first.changed.tick + 1
 
 
 async def test_after_a_cache_that_was_away_all_parts_are_stored_again() -> None:
@@ -97,16 +106,26 @@ async def test_after_a_cache_that_was_away_all_parts_are_stored_again() -> None:
     with pytest.raises(StoreUnavailable):
         await shard.publish()
     shard.publisher.is_away = False
-    assert due(await shard.publish()) == (True, True)
-    assert due(await shard.publish()) == (False, False)
+    assert due(await shard.publish()) == ALL
+    assert due(await shard.publish()) == NOTHING
 
 
-async def test_a_cache_that_lost_a_part_is_given_all_of_them_with_the_next_tick() -> None:
+async def test_a_cache_that_lost_a_part_is_given_all_of_them_at_once() -> None:
     shard = Published()
-    shard.publisher.holds_all_parts = False
     await shard.publish()
-    shard.publisher.holds_all_parts = True
-    assert due(await shard.publish()) == (True, True)
+    shard.publisher.refusals = 1
+    assert due(await shard.publish()) == ALL, "before anything is acknowledged"
+    assert len(shard.publisher.stored) == 3
+    assert due(await shard.publish()) == NOTHING
+
+
+async def test_a_cache_that_goes_on_losing_parts_is_given_them_with_each_tick() -> None:
+    shard = Published()
+    shard.publisher.refusals = 3
+    await shard.publish()
+    assert len(shard.publisher.stored) == 2, "a second time at once, and no third"
+    assert due(await shard.publish()) == ALL
+    assert due(await shard.publish()) == NOTHING
 
 
 async def test_too_much_of_the_tapes_for_one_transaction_goes_ahead_of_the_tick(
@@ -119,4 +138,4 @@ async def test_too_much_of_the_tapes_for_one_transaction_goes_ahead_of_the_tick(
     assert isinstance(portion, TapeWrites)
     assert portion.symbols == ["A"]
     assert last is tick
-    assert due(tick) == (True, False)
+    assert due(tick) == (True, True, False)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.units import NS_PER_MS, NS_PER_SECOND
-from scanners.processor.tick import (
+from scanners.processor.pace import (
+    AVERAGED_TICKS,
     SHARE_OF_TICKS,
     SHORTEST_INTERVAL_NS,
     STEP_NS,
@@ -47,12 +48,15 @@ def pace_of(clock: ManualClock, processor: Processor, longest_ns: int = LONGEST_
 @pytest.mark.parametrize(
     ("cost_ms", "spare_share", "interval_ms"),
     [
-        (0, 1, 100),
+        (0, 1, 50),
+        (10, 1, 50),
+        (11, 1, 100),
         (20, 1, 100),
         (21, 1, 150),
         (30, 1, 150),
         (50, 1, 250),
         (2_000, 1, 250),
+        (9, 0.9, 50),
         (16, 0.9, 100),
         (16, 0.5, 200),
         (16, 0.3, 250),
@@ -115,30 +119,49 @@ def test_a_wall_clock_that_went_back_delays_no_tick() -> None:
 async def test_the_ticks_of_all_shards_of_a_process_count_until_it_loses_them() -> None:
     processor = Processor()
     pace = pace_of(ManualClock(), processor)
-    assert pace.interval_ns == 100 * NS_PER_MS
+    assert pace.interval_ns == 50 * NS_PER_MS
     assert await pace.measured(0, processor.tick(20)) == "published"
     assert pace.interval_ns == 100 * NS_PER_MS
     await pace.measured(1, processor.tick(20))
     assert pace.interval_ns == 200 * NS_PER_MS
-    await pace.measured(1, processor.tick(5))
-    assert pace.interval_ns == 150 * NS_PER_MS
     pace.forget(1)
     assert pace.interval_ns == 100 * NS_PER_MS
+
+
+async def test_ticks_that_store_all_rows_now_and_then_do_not_change_the_interval_each_time() -> None:
+    processor = Processor()
+    pace = pace_of(ManualClock(), processor)
+    intervals_ms = []
+    for tick in range(5 * AVERAGED_TICKS):
+        await pace.measured(0, processor.tick(20 if tick % 6 == 0 else 6))
+        intervals_ms.append(pace.interval_ns // NS_PER_MS)
+    assert set(intervals_ms[AVERAGED_TICKS:]) == {50}
+
+
+async def test_the_interval_follows_dearer_ticks_within_the_averaged_number() -> None:
+    processor = Processor()
+    pace = pace_of(ManualClock(), processor)
+    for _ in range(3 * AVERAGED_TICKS):
+        await pace.measured(0, processor.tick(2))
+    assert pace.interval_ns == 50 * NS_PER_MS
+    for _ in range(AVERAGED_TICKS):
+        await pace.measured(0, processor.tick(40))
+    assert pace.interval_ns == 200 * NS_PER_MS
 
 
 async def test_what_others_do_while_a_tick_waits_is_not_its_cost() -> None:
     processor = Processor()
     pace = pace_of(ManualClock(), processor)
     await asyncio.gather(pace.measured(0, processor.tick(5, 5)), processor.tick(50, 50))
-    assert pace.interval_ns == 100 * NS_PER_MS
+    assert pace.interval_ns == 50 * NS_PER_MS
     await asyncio.gather(pace.measured(0, processor.tick(10, 20)), processor.tick(50, 50))
-    assert pace.interval_ns == 150 * NS_PER_MS
+    assert pace.interval_ns == 100 * NS_PER_MS, "20 ms on average"
 
 
 async def test_events_that_take_half_of_the_time_make_ticks_rarer_until_there_are_fewer() -> None:
     clock, processor = ManualClock(), Processor()
     pace = pace_of(clock, processor)
-    for events_ms, interval_ms in ((20, 100), (60, 150), (100, 250), (20, 100)):
+    for events_ms, interval_ms in ((20, 100), (60, 150), (100, 250), (0, 50)):
         clock.advance(0.2)
         processor.spent_ns += events_ms * NS_PER_MS
         await pace.measured(0, processor.tick(10))
@@ -174,4 +197,4 @@ async def test_a_tick_that_fails_or_is_cancelled_counts_and_says_so() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert cleaned_up.is_set()
-    assert pace.interval_ns == 200 * NS_PER_MS
+    assert pace.interval_ns == 200 * NS_PER_MS, "30 and 40 ms"

@@ -8,7 +8,7 @@ from marketdata.transport.queues import QueueName
 from scanners.processor.outcome import BYTES_PER_TICK, PIECES
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
-from tests.support.builders import aggregate_wire, batch, batch_body, calendar_of, new_york_ms
+from tests.support.builders import aggregate_wire, batch, batch_body, calendar_of, new_york_ms, whole_of
 
 DAY = "2026-11-23"
 CALENDAR: Final = calendar_of(DAY)
@@ -98,5 +98,5 @@ def test_what_no_tick_stored_is_given_again() -> None:
 def test_unknown_pieces_neither_begin_a_day_nor_tell_of_freshness() -> None:
     shard = processor()
     shard.apply([batch(QueueName.UNKNOWN, [{"ev": "X", "t": new_york_ms(DAY, "10:00:00")}], received_ns=9)])
-    whole = shard.tick(published_ns=1).whole
+    whole = whole_of(shard.tick(published_ns=1))
     assert (len(whole), whole.received_ns, whole.market_time_ms) == (0, 0, 0)

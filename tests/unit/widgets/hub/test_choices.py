@@ -10,7 +10,7 @@ from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.hub.hub_rig import BOARD, QUOTE, ROWS, HubRig, Reader
 from widgets.hub import TooManyChoicesError
 from widgets.hub.feeds import BadChoiceError
-from widgets.hub.feeds.feed import RATES_HZ, SHARD_TICK_HZ, TABLE_TICK_HZ
+from widgets.hub.feeds.feed import RATES_HZ, SYMBOL_TICK_HZ, TABLE_TICK_HZ
 from widgets.hub.feeds.stream import FeedPace
 from widgets.hub.switchboard import MOST_CHOICES
 
@@ -25,7 +25,7 @@ def test_columns_are_those_of_the_feed_in_its_order_however_they_were_asked_for(
 
 
 def test_all_columns_at_the_fastest_rate_are_the_feed_itself() -> None:
-    assert CATALOG.chosen("quote:AAPL", QUOTE.columns, SHARD_TICK_HZ) == QUOTE
+    assert CATALOG.chosen("quote:AAPL", QUOTE.columns, SYMBOL_TICK_HZ) == QUOTE
     assert (QUOTE.key, QUOTE.choice) == (QUOTE.name, "")
 
 

@@ -74,6 +74,23 @@ async def test_a_quote_that_joins_while_the_store_is_read_waits_for_a_read_of_it
     assert rig.copies[f"quote:{second}"].frames == 1, "a state from before it was watched went out first"
 
 
+async def test_a_quote_never_shows_rows_that_are_older_than_what_was_announced(rig: HubRig) -> None:
+    rig.subscribe(BOARD)
+    rig.rows({"AAPL": 2.0}, tick=7)
+    rig.board(2.0, tick=1)
+    await eventually(rig.holds(TOP_GAINERS, {"AAPL": [2.0]}), 2.0)
+    rig.store({"AAPL": 1.0}, tick=5)  # the cache lost the newest changes
+    rig.subscribe(QUOTE)
+    await eventually(lambda: SHARD in rig.snapshots.reads, 2.0)
+    rig.read()
+    assert QUOTE.name not in rig.copies
+
+    rig.store({"AAPL": 2.0}, tick=8)
+    rig.rows({}, tick=8)
+    await eventually(rig.holds(QUOTE.name, {"AAPL": [2.0]}), 2.0)
+    assert rig.copies[QUOTE.name].frames == 1
+
+
 async def test_many_quotes_of_a_shard_share_one_read(rig: HubRig) -> None:
     rig.store({"AAPL": 1.0}, tick=1)
     rig.attach()
