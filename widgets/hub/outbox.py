@@ -44,8 +44,8 @@ Render: TypeAlias = Callable[[str, ProtocolVersion], PreparedFrame | None]
 class SentCounts(msgspec.Struct):
     """Numbers of sent frames by kind, and their bytes before compression, over all connections.
 
-    `updates` is the number of updates, which may have several deltas. `empty` are snapshots that were not
-    sent, since their feed has no data yet.
+    `feeds` is the number of feeds whose waiting frames were taken. `empty` of them sent nothing, since they
+    have no data yet.
     """
 
     answers: int = 0
@@ -53,13 +53,13 @@ class SentCounts(msgspec.Struct):
     snapshots: int = 0
     deltas: int = 0
     payload_bytes: int = 0
-    updates: int = 0
+    feeds: int = 0
     empty: int = 0
 
     @property
     def entries(self) -> int:
         """Everything that was sent, as `Fates` counts it."""
-        return self.answers + self.statuses + self.snapshots + self.updates
+        return self.answers + self.statuses + self.feeds - self.empty
 
 
 class StatusFrames:
@@ -229,6 +229,7 @@ class Outbox:
         for frame in batch:
             size += len(frame.payload)
         waiting = self._frames
+        feeds = len(waiting)
         while waiting and size < LARGEST_BATCH_BYTES:
             feed = next(iter(waiting))
             frames = waiting.pop(feed)
@@ -240,11 +241,11 @@ class Outbox:
                 frames = (snapshot,)
                 counts.snapshots += 1
             else:
-                counts.updates += 1
                 counts.deltas += len(frames)
             for frame in frames:
                 size += len(frame.payload)
             batch += frames
+        counts.feeds += feeds - len(waiting)
         counts.payload_bytes += size
         return batch
 
