@@ -121,6 +121,12 @@ class Outbox:
         fates.take_over(self._fates)
         self._fates = fates
 
+    def count_apart(self) -> None:
+        """Take what waits out of the shared counts: the connection is not among the others."""
+        waiting = len(self)
+        self._fates.put -= waiting
+        self._fates = Fates(put=waiting)
+
     def __len__(self) -> int:
         """The number of answers, statuses and feeds that wait."""
         return len(self._answers) + len(self._frames) + (self._status is not None)
@@ -347,10 +353,21 @@ class Outboxes:
             if start:
                 await asyncio.sleep(0)
             for outbox in dirty[start : start + CONNECTIONS_PER_SLICE]:
-                self.flush(outbox)
+                self._flush(outbox)
 
     def flush(self, outbox: Outbox) -> None:
-        """Write what waits for one connection, as far as it takes it. The rest waits until it is writable."""
+        """Write what waits for one connection, as far as it takes it. The rest waits until it is writable.
+
+        The connection need not have been added: a client that has not logged in is answered, too.
+        """
+        if outbox in self._outboxes:
+            self._flush(outbox)
+        else:
+            outbox.count_in(self.fates)
+            self._flush(outbox)
+            outbox.count_apart()
+
+    def _flush(self, outbox: Outbox) -> None:
         sink = outbox.sink
         while len(outbox):
             if not sink.writable:
