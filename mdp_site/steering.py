@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from django.conf import settings
@@ -23,6 +23,8 @@ from mdp_site.web_settings import WEB, WebSettings
 from widgets.consumers import check_limits
 from widgets.hub import Hub
 
+SHUTDOWN_COMPLETE: Final = "lifespan.shutdown.complete"
+
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Lifespan: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
@@ -40,9 +42,21 @@ def live_web_settings() -> LiveSettings[WebSettings]:
 
 
 def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Lifespan:
-    """An ASGI lifespan that also follows the wanted settings, and reports, from its start to its end."""
+    """An ASGI lifespan that also follows the wanted settings, and reports, from its start to its end.
+
+    The server ends the event loop as soon as the lifespan is complete. So its completion is sent last, after
+    the end of everything that runs beside it.
+    """
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        completion: list[MutableMapping[str, Any]] = []
+
+        async def send_completion_last(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == SHUTDOWN_COMPLETE:
+                completion.append(message)
+            else:
+                await send(message)
+
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
             records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, live.source)
             steering = Steering(records, live, default=live.current)
@@ -54,9 +68,11 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Li
             following = asyncio.create_task(steering.run(), name="settings")
             try:
                 async with reporting.of(status, hub.unready):
-                    await lifespan(scope, receive, send)
+                    await lifespan(scope, receive, send_completion_last)
             finally:
                 await end(following)
                 await steering.withdraw()
+        for message in completion:
+            await send(message)
 
     return serve

@@ -7,7 +7,6 @@ from marketdata.control.findings import Finding, Severity, listed
 from marketdata.control.views import Overview
 from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import ProviderState
-from marketdata.runtime.report import STANDBY
 from marketdata.trading_calendar import MarketSession
 
 QUEUE_AGE_MS: Final = 1_000
@@ -27,7 +26,7 @@ def broker_unusable(overview: Overview) -> Iterator[Finding]:
         (view, part, reason)
         for view in overview.running
         for part, reason in view.report.unready.items()
-        if part in {"broker", "queues"} and view.report.status.role != STANDBY
+        if part in {"broker", "queues"}
     ]
     blocked = overview.feed is not None and overview.feed.broker is BrokerState.BLOCKED
     if not seen and not blocked:

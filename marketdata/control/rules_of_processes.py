@@ -125,9 +125,13 @@ def process_stuck(overview: Overview) -> Iterator[Finding]:
 
 
 def scanner_leaderless(overview: Overview) -> Iterator[Finding]:
-    """Scanners or listeners run, and none leads."""
+    """Scanners or listeners run, and none leads. A listener leads only after it has reached the broker."""
     for service, held in (("scanner", "lease:scanner"), ("listener", "lease:listener")):
-        views = [view for view in overview.running if view.report.service == service]
+        views = [
+            view
+            for view in overview.running
+            if view.report.service == service and "broker" not in view.report.unready
+        ]
         if views and not any(view.report.status.role == LEADER for view in views):
             reasons = [reason.text for view in views for reason in view.report.unready.values()]
             yield Finding(

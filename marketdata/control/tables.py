@@ -183,7 +183,8 @@ def _others(overview: Overview) -> str:
     if (reference := overview.reference) is not None:
         of = f"of {reference.date}" if reference.date else "none"
         missing = f"; missing: {', '.join(reference.missing)}" if reference.missing else ""
-        lines.append(f"reference   {of}, {reference.symbols:,} symbols{missing}")
+        age = f", loaded {_span(overview.read_at_ms - reference.loaded_ms)} ago" if reference.date else ""
+        lines.append(f"reference   {of}{age}, {reference.symbols:,} symbols{missing}")
     versions = sorted({view.report.version for view in overview.running})
     if versions:
         lines.append(f"software    {', '.join(versions)}")

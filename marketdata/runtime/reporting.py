@@ -1,7 +1,7 @@
 """Stores the report of this process every second, from its start to its end.
 
 The task runs in the event loop whose work it reports: if the loop is stuck, no report is stored, and readers
-see since when. It costs some 0.3 ms a second.
+see since when. It costs about 0.12 % of a core: 0.4 ms for a report of 6 kB, and four timers.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from marketdata.runtime.version import software_version
 from marketdata.units import MS_PER_SECOND, NS_PER_MS
 
 REPORT_SECONDS: Final = 1.0
-PULSE_SECONDS: Final = 0.1
+PULSE_SECONDS: Final = 0.25
 """Each delay of the event loop above this is seen."""
 
 LAG_PERIOD_SECONDS: Final = 5

@@ -80,6 +80,29 @@ async def test_a_batch_arrives_whole_and_its_body_byte_for_byte(queues: Queues) 
     assert delivery.batch == batch
 
 
+async def test_what_was_taken_is_counted_and_the_books_close_after_a_loss_and_a_take_over(
+    queues: Queues,
+) -> None:
+    transport = await queues.transport()
+    first = transport.subscribe(0, TRADES, prefetch=PREFETCH)
+    await first.acquire()
+    await transport.publish(batches(1, 2, 5))
+    done, *_ = await receive(first, 3)
+    await first.acknowledge([done])
+    taken = first.taken[QueueName.TRADES]
+    assert (taken.received, taken.missing, taken.again, taken.unaccounted) == (3, 2, 0, 0)
+    assert list(taken.numbers.values()) == [(1, 5)]
+    await first.close()
+
+    second = transport.subscribe(0, TRADES, prefetch=PREFETCH)
+    await second.acquire()
+    await transport.publish(batches(6))
+    assert sequences(await receive(second, 3)) == [2, 5, 6]
+    taken = second.taken[QueueName.TRADES]
+    assert (taken.received, taken.missing, taken.unaccounted) == (3, 2, 0)
+    assert list(taken.numbers.values()) == [(2, 6)]
+
+
 async def test_an_empty_publication_is_nothing(queues: Queues) -> None:
     transport = await queues.transport()
     await transport.publish([])

@@ -21,6 +21,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from marketdata.clock import SystemClock
+from marketdata.control.queue_books import queue_views
 from marketdata.listener import Listener
 from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
@@ -36,6 +37,7 @@ from marketdata.transport.registry import create_transport
 from scanners.processor import Processor
 from scanners.processor.owner import ProcessorConfiguration
 from tests.support.deadlines import eventually, scaled
+from tests.support.installation import process
 from tests.support.services import Server, ValkeyServer
 from tests.support.simulator import trading_calendar
 
@@ -170,12 +172,18 @@ class Ingest:
         return published, total("mdp_processor_events_total"), total("mdp_processor_ticks_total")
 
     def check_books(self) -> None:
-        """received = published + dropped, by reason + in flight; and the broker took what was published."""
+        """The books of listener, queues and processor close, and the broker took what was published."""
         books = self.listener.counters()
         dropped = sum(books.events_dropped.values())
         assert books.events_received == books.events_published + dropped + books.events_in_flight
         assert books.frames_received == books.frames_routed + books.frames_dropped + books.frames_waiting
         assert self.transport.taken_events == books.events_published
+        statuses = {"listener": self.listener.status(), "processor": self.processor.status()}
+        for status in statuses.values():
+            assert all(book.closes for book in status.books), status.books
+        reports = [process(name, pid, status) for pid, (name, status) in enumerate(statuses.items())]
+        for view in queue_views(reports, {report.identity for report in reports}, {}):
+            assert view.book.closes, view.book
 
 
 def make_transport(url: str) -> Transport:

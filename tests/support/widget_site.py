@@ -289,6 +289,8 @@ class WidgetSite:
         await self._serving
         await self.logins.stop()
         await self._service.stop()
+        (book,) = self.hub.status().books
+        assert book.closes, f"frames of clients are not accounted for: {book}"
         await self.market.close()
         self._listening.close()
 

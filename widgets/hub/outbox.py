@@ -44,8 +44,8 @@ Render: TypeAlias = Callable[[str, ProtocolVersion], PreparedFrame | None]
 class SentCounts(msgspec.Struct):
     """Numbers of sent frames by kind, and their bytes before compression, over all connections.
 
-    `updates` is the number of updates, which may have several deltas. `empty` are snapshots that were not
-    sent, since their feed has no data yet.
+    `feeds` is the number of feeds whose waiting frames were taken. `empty` of them sent nothing, since they
+    have no data yet.
     """
 
     answers: int = 0
@@ -53,13 +53,13 @@ class SentCounts(msgspec.Struct):
     snapshots: int = 0
     deltas: int = 0
     payload_bytes: int = 0
-    updates: int = 0
+    feeds: int = 0
     empty: int = 0
 
     @property
     def entries(self) -> int:
         """Everything that was sent, as `Fates` counts it."""
-        return self.answers + self.statuses + self.snapshots + self.updates
+        return self.answers + self.statuses + self.feeds - self.empty
 
 
 class StatusFrames:
@@ -120,6 +120,12 @@ class Outbox:
         """From now on count in these, which all connections share, and add what was counted before."""
         fates.take_over(self._fates)
         self._fates = fates
+
+    def count_apart(self) -> None:
+        """Take what waits out of the shared counts: the connection is not among the others."""
+        waiting = len(self)
+        self._fates.put -= waiting
+        self._fates = Fates(put=waiting)
 
     def __len__(self) -> int:
         """The number of answers, statuses and feeds that wait."""
@@ -229,6 +235,7 @@ class Outbox:
         for frame in batch:
             size += len(frame.payload)
         waiting = self._frames
+        feeds = len(waiting)
         while waiting and size < LARGEST_BATCH_BYTES:
             feed = next(iter(waiting))
             frames = waiting.pop(feed)
@@ -240,11 +247,11 @@ class Outbox:
                 frames = (snapshot,)
                 counts.snapshots += 1
             else:
-                counts.updates += 1
                 counts.deltas += len(frames)
             for frame in frames:
                 size += len(frame.payload)
             batch += frames
+        counts.feeds += feeds - len(waiting)
         counts.payload_bytes += size
         return batch
 
@@ -346,10 +353,21 @@ class Outboxes:
             if start:
                 await asyncio.sleep(0)
             for outbox in dirty[start : start + CONNECTIONS_PER_SLICE]:
-                self.flush(outbox)
+                self._flush(outbox)
 
     def flush(self, outbox: Outbox) -> None:
-        """Write what waits for one connection, as far as it takes it. The rest waits until it is writable."""
+        """Write what waits for one connection, as far as it takes it. The rest waits until it is writable.
+
+        The connection need not have been added: a client that has not logged in is answered, too.
+        """
+        if outbox in self._outboxes:
+            self._flush(outbox)
+        else:
+            outbox.count_in(self.fates)
+            self._flush(outbox)
+            outbox.count_apart()
+
+    def _flush(self, outbox: Outbox) -> None:
         sink = outbox.sink
         while len(outbox):
             if not sink.writable:

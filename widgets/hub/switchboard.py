@@ -282,7 +282,7 @@ class Switchboard:
         before = None if limit is None else stream.snapshot()
         if (emission := stream.emit()) is None:
             return None
-        key, subscribers, conflated, updates = opened.feed.key, opened.subscribers, 0, 0
+        key, subscribers, conflated, others = opened.feed.key, opened.subscribers, 0, 0
         opened.snapshots.clear()
         for emitted in opened.awaiting:
             if not emitted.done():
@@ -294,12 +294,14 @@ class Switchboard:
         for outbox in subscribers:
             update = frames[outbox.version]
             if update is None:
+                others += 1
                 conflated += outbox.snapshot(key)
             elif update:
-                updates += 1
                 most_entries = limit if limit is not None and outbox.version.sends_entries else 0
                 conflated += outbox.update(key, update, most_entries)
+            else:
+                others += 1
         metrics.HUB_ENCODED_BYTES.labels("delta").inc(frames.payload_bytes)
         metrics.WIDGET_CONFLATED.inc(conflated)
-        self._fates.put += updates
+        self._fates.put += len(subscribers) - others
         return emission

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import msgspec
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.clock import SystemClock
 from marketdata.control.overview_reading import READING_SECONDS, OverviewReader
 from marketdata.control.tables import as_text
-from marketdata.control.verdict import InstallationVerdict, judge
+from marketdata.control.verdict import Health, InstallationVerdict, judge
 from marketdata.control.views import Overview
+from marketdata.errors import ConfigurationError
 from marketdata.runtime.backoff import stopped_within
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -56,7 +57,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, json: bool, watch: bool, **_options: Any) -> None:
-        sys.exit(asyncio.run(self._run(json=json, watch=watch)))
+        try:
+            code = asyncio.run(self._run(json=json, watch=watch))
+        except ConfigurationError as error:
+            raise CommandError(str(error), returncode=Health.UNKNOWN.exit_code) from error
+        sys.exit(code)
 
     async def _run(self, *, json: bool, watch: bool) -> int:
         stopping = asyncio.Event()

@@ -150,7 +150,7 @@ def test_what_was_taken_is_counted_by_kind(client: ReadingClient) -> None:
     outbox.update("b", (PreparedFrame("1"), PreparedFrame("2")))
     taken = outbox.take(snapshot_of, counts)
     size = sum(len(frame.payload) for frame in taken)
-    assert counts == SentCounts(answers=1, statuses=1, snapshots=1, deltas=2, payload_bytes=size, updates=1)
+    assert counts == SentCounts(answers=1, statuses=1, snapshots=1, deltas=2, payload_bytes=size, feeds=2)
 
 
 def test_a_client_that_leaves_its_answers_unread_is_given_up_once_and_costs_nothing_more(

@@ -188,6 +188,15 @@ def test_a_broker_that_is_away_is_named_once_with_those_who_see_it() -> None:
     assert found.since_ms == NOW_MS - 4_000
 
 
+def test_a_listener_that_waits_for_the_broker_to_lead_names_the_broker() -> None:
+    reason = {
+        "broker": UnreadyReason("refused", NOW_MS - 4_000),
+        "lease": UnreadyReason("not acquired yet", NOW_MS - 4_000),
+    }
+    waiting = replaced(with_status(healthy_processes()["listener"], role=STANDBY), unready=reason)
+    assert only(changed(listener=waiting)).rule == "broker away"
+
+
 def test_a_broker_that_takes_no_batches_is_blocked() -> None:
     assert only(overview(stored(feed=live_feed(broker=BrokerState.BLOCKED)))).rule == "broker blocked"
 

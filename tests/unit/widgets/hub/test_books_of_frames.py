@@ -93,3 +93,19 @@ def test_what_waited_before_the_connection_was_added_is_in_the_books() -> None:
     outboxes.remove(client.outbox)
     assert outboxes.book().lost == {"gone with the connection or subscription": 2}
     assert outboxes.book().closes
+
+
+def test_a_client_that_has_not_logged_in_is_in_the_books_with_what_it_was_sent() -> None:
+    outboxes, stranger = Outboxes(render, ManualClock(), lambda: None), ReadingClient()
+    stranger.outbox.answer(FRAME)
+    outboxes.flush(stranger.outbox)
+    assert (outboxes.book().received, outboxes.book().done) == (1, 1)
+    stranger.sink.pause()
+    stranger.outbox.answer(FRAME)
+    outboxes.flush(stranger.outbox)
+    assert (outboxes.book().received, outboxes.book().waiting) == (1, 0)
+    outboxes.add(stranger.outbox)
+    assert (outboxes.book().received, outboxes.book().waiting) == (2, 1)
+    stranger.sink.resume()
+    outboxes.flush(stranger.outbox)
+    assert (outboxes.book().done, outboxes.book().unaccounted) == (2, 0)

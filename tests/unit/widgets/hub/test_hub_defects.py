@@ -37,7 +37,7 @@ TASKS = {
     "receive": lambda rig: raising_once(Switchboard, "take"),
     "send": lambda rig: raising_once(Switchboard, "emit_due"),
     "walk": lambda rig: raising_once(Outboxes, "walk"),
-    "render": lambda rig: raising_once(Outboxes, "flush"),
+    "render": lambda rig: raising_once(Outboxes, "_flush"),
     "read": lambda rig: raising_once(rig.snapshots, "board"),
     "housekeep": lambda rig: raising_once(Outboxes, "housekeep"),
     "listener watch": lambda rig: raising_once(rig.listener, "actual"),
