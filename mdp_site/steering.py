@@ -1,4 +1,4 @@
-"""The settings of a running web process, and their steering by operators."""
+"""The settings of a running web process, their steering by operators, and the delivery of revisions."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
+from mdp_site.control_plane.connected import delivery
 from mdp_site.web_settings import WEB, WebSettings
 from widgets.consumers import check_limits
 
@@ -36,17 +37,21 @@ def live_web_settings() -> LiveSettings[WebSettings]:
 
 
 def steered(lifespan: Lifespan, live: LiveSettings[WebSettings]) -> Lifespan:
-    """An ASGI lifespan that also follows the wanted settings, from its start to its end."""
+    """An ASGI lifespan that also follows the wanted settings, from its start to its end.
+
+    Each web process also delivers the revisions of all services (`mdp_site.control_plane.delivery`).
+    """
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
+        async with contextlib.aclosing(connect(settings.MDC_URL)) as redis, delivery() as revisions:
             records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, live.source)
             steering = Steering(records, live, default=live.current)
             following = asyncio.create_task(steering.run(), name="settings")
+            delivering = asyncio.create_task(revisions.run(), name="revisions")
             try:
                 await lifespan(scope, receive, send)
             finally:
-                await end(following)
+                await end(following, delivering)
                 await steering.withdraw()
 
     return serve

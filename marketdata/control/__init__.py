@@ -1,9 +1,26 @@
-"""The control plane: changes the wanted state of services, and waits until it takes effect.
+"""The control plane's part that knows no database: wanted settings as records, and what became of them.
 
-`listener` steers the listener. `settings` steers every service that declares `ServiceSettings`.
+`given` reads, changes and encodes the settings that operators gave. `effects` tells whether the processes of
+a service apply them. `mdp_site.control_plane` keeps their revisions in the database.
 """
 
-from marketdata.control.listener import Effect, ListenerControl, judge
-from marketdata.control.settings import ChangedMeanwhile, SettingsControl
+from marketdata.control.effects import Effect, Followers, Outcome, Report, effect_within
+from marketdata.control.given import Given, InvalidSettings, changed, encode_given, read_given, settings_with
+from marketdata.control.listener import ListenerFollowers
+from marketdata.control.processes import ProcessFollowers
 
-__all__ = ["ChangedMeanwhile", "Effect", "ListenerControl", "SettingsControl", "judge"]
+__all__ = [
+    "Effect",
+    "Followers",
+    "Given",
+    "InvalidSettings",
+    "ListenerFollowers",
+    "Outcome",
+    "ProcessFollowers",
+    "Report",
+    "changed",
+    "effect_within",
+    "encode_given",
+    "read_given",
+    "settings_with",
+]

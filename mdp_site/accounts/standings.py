@@ -30,7 +30,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from mdp_site.accounts.models import ApiToken, User
-from mdp_site.accounts.roles import Right, allowed, granting_groups
+from mdp_site.accounts.roles import Right, allowed, groups_for_feeds
 from mdp_site.accounts.scopes import feeds_within
 
 CACHED_LOGINS: Final = 65_536
@@ -76,7 +76,7 @@ class _Roles:
     """What users are allowed to do, by the facts of the database. Equal facts are worked out once."""
 
     def __init__(self, user_ids: Collection[int]) -> None:
-        self._groups = _granting_groups_of(user_ids)
+        self._groups = _feed_groups_of(user_ids)
         self._known: dict[tuple[bool, frozenset[str]], tuple[bool, frozenset[str]]] = {}
 
     def of(self, user_id: int, is_staff: int) -> tuple[bool, frozenset[str]]:
@@ -188,9 +188,9 @@ def _is_of_present_password(password_hash: str, password: str) -> bool:
     return any(constant_time_compare(password_hash, each) for each in hashes)
 
 
-def _granting_groups_of(user_ids: Collection[int]) -> dict[int, frozenset[str]]:
-    """The groups of each user that give rights or feeds. Users without such a group are absent."""
-    granting = granting_groups()
+def _feed_groups_of(user_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The groups of each user that give feeds or market data. Users without such a group are absent."""
+    granting = groups_for_feeds()
     if not granting or not user_ids:
         return {}
     groups: dict[int, frozenset[str]] = {}

@@ -69,7 +69,7 @@ async def still_answers(client: aiohttp.ClientWebSocketResponse) -> bool:
 
 
 def steer(site: Site, *changes: str) -> None:
-    assert "applied by 1 of 1 processes" in site.manage("steer", "web", *changes)
+    assert "applied by 1 of 1 processes" in site.manage("control", "web", *changes)
 
 
 async def test_connections_of_a_user_are_lowered_and_raised(site: Site, http: aiohttp.ClientSession) -> None:
@@ -118,8 +118,9 @@ async def test_limits_that_do_not_go_together_are_refused_and_the_former_ones_ho
     site: Site, http: aiohttp.ClientSession
 ) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        site.manage("steer", "web", "connections_per_user=4", "message_bytes_per_second=10")
-    assert "refused version 1: message_bytes_per_second is 10" in failed.value.stdout
+        site.manage("control", "web", "--json", "connections_per_user=4", "message_bytes_per_second=10")
+    assert "message_bytes_per_second is 10" in failed.value.stdout
+    assert failed.value.returncode == 1
     async with connected(site, http) as client:
         limits = (await welcome(client))["limits"]
     assert (limits["connections_per_user"], limits["message_bytes_per_second"]) == (5, 65_536)

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from mdp_site.accounts.oidc.groups import take_over_roles
-from mdp_site.accounts.roles import OPERATORS, VIEWERS
+from mdp_site.accounts.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 from mdp_site.dev.demo.environment import Ports, build_environment
 from mdp_site.origins import public_origin
 
@@ -92,7 +92,12 @@ def test_roles_come_and_go_with_groups_and_leave_other_groups_alone(settings: Se
     assert rights() == (True, {"local", OPERATORS.name})
     take_over_roles(user, [])
     assert rights() == (False, {"local"})
-    settings.OIDC_STAFF_GROUP = settings.OIDC_OPERATORS_GROUP = ""
+    settings.OIDC_ADMINISTRATORS_GROUP = "heads"
+    take_over_roles(user, ["operators", "heads"])
+    assert rights() == (True, {"local", OPERATORS.name, ADMINISTRATORS.name})
+    take_over_roles(user, ["another"])
+    assert rights() == (False, {"local"})
+    settings.OIDC_STAFF_GROUP = settings.OIDC_OPERATORS_GROUP = settings.OIDC_ADMINISTRATORS_GROUP = ""
     user.is_staff = True
     user.save()
     take_over_roles(user, [])
