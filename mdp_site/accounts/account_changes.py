@@ -1,7 +1,7 @@
 """Tells that an account has changed: flags and roles of a user, tokens, sessions.
 
-`account_changed` is sent with `action`, `subject`, `before` and `after`. `subject` names the user, and a token
-by its prefix. `before` and `after` have the changed values by name. No value is a secret.
+`account_changed` is sent with `action`, `subject`, `before` and `after`. `subject` names the user, and with a
+token also its prefix. `before` and `after` have the changed values by name. No value is a secret.
 """
 
 from collections.abc import Collection, Mapping

@@ -222,7 +222,7 @@ def test_an_administrator_changes_users_and_cannot_make_or_touch_a_superuser() -
     model = get_user_model()
     administrator = model.objects.create_user("eve", is_staff=True)
     administrator.groups.add(Group.objects.get(name=ADMINISTRATORS.name))
-    root = model.objects.create_superuser("root", password="one of root's")  # noqa: S106 - of a test
+    root = model.objects.create_superuser("root", password="one of root's")
     ann = model.objects.create_user("ann")
     client = client_of(administrator)
     ann_page, root_page = (f"/admin/accounts/user/{user.pk}/change/" for user in (ann, root))
