@@ -39,6 +39,7 @@ LOCKED = {
 # Each with a file that shows that it is there. The load client of the benchmarks is compiled when it is used.
 DEBIAN_PACKAGES = {
     "rabbitmq-server": "/usr/sbin/rabbitmq-server",
+    "postgresql": "/usr/bin/pg_lsclusters",
     "chromium": "/usr/bin/chromium",
     "gcc": "/usr/bin/gcc",
     "libc6-dev": "/usr/include/stdio.h",
@@ -239,7 +240,7 @@ def _install_debian(names: Sequence[str]) -> None:
         raise BootstrapError(f"The tests need {' and '.join(names)}. Install with: sudo sh -c '{command}'")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     _run(["apt-get", "update", "-q"], env=environment)
-    # The package would start a broker of the system's own on the default port; the tests start theirs.
+    # The packages would start servers of the system's own on the default ports; the tests start theirs.
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
     if ours:

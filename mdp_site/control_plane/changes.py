@@ -38,12 +38,12 @@ class ReasonRefused(ControlRefused):
 class StaleRevision(ControlRefused):
     """Somebody changed the settings meanwhile. `revisions` are those that the actor has not seen."""
 
-    def __init__(self, name: str, expected: int, revisions: Collection[Revision]) -> None:
+    def __init__(self, name: str, *, present: int, expected: int) -> None:
+        revisions = history.since(name, expected)
         newer = "; ".join(described(each, history.own_changes(each)) for each in revisions)
-        present = max((each.number for each in revisions), default=0)
         super().__init__(
             f"{name} is at revision {present}, not {expected}. Look again: "
-            + (newer or "there is no such revision")
+            + (newer or f"there is no revision {expected} yet")
         )
         self.revisions = tuple(revisions)
 
@@ -146,9 +146,7 @@ def _store(steered: Service, wish: _Wish) -> Revision:
     present = Revision.objects.select_for_update().filter(service=steered.name).order_by("-number").first()
     number = present.number if present else 0
     if wish.expected is not None and wish.expected != number:
-        raise StaleRevision(
-            steered.name, wish.expected, history.since(steered.name, min(wish.expected, number))
-        )
+        raise StaleRevision(steered.name, present=number, expected=wish.expected)
     before: Given = present.given if present else {}
     after = wish.make(steered, before)
     steered.check(steered.wanted(after, version=number + 1))

@@ -4,10 +4,10 @@ from typing import Final
 
 from tests.bench.crowd import BROWSERS, BYTES_PER_MB, PROGRAMS, Crowd, most_clients, running_crowd
 from tests.bench.fanout import CLIENT_BUDGET
-from tests.bench.postgres import PostgresServer
 from tests.bench.producer import FEEDS
 from tests.bench.rows import Row
 from tests.bench.verdict import Condition, judged
+from tests.support.postgres import PostgresServer
 from tests.support.services import ServiceMissingError
 
 ALL_CLIENTS: Final = 10_000

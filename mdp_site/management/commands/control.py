@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -82,6 +83,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, name: str, words: Sequence[str], **options: Any) -> None:
         self._json = bool(options["json"])
+        logging.disable()  # log lines go to the standard output too, where programs expect the answer alone
         with self._refusals():
             if options["wait"] < 0:
                 raise ConfigurationError(f"--wait is {options['wait']:g}; accepted: seconds from 0")

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own, for rows that measure the database of production."""
+"""A PostgreSQL server of its own: the database of production."""
 
 import os
 import pwd
