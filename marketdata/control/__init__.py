@@ -1,10 +1,10 @@
 """The control plane's part that knows no database: wanted settings as records, and what became of them.
 
-`given` reads, changes and encodes the settings that operators gave. `effects` tells whether the processes of
+`given` reads, changes and encodes the settings that operators gave. `effects` says whether the processes of
 a service apply them. `mdp_site.control_plane` keeps their revisions in the database.
 """
 
-from marketdata.control.effects import Effect, Followers, Outcome, Report, effect_within
+from marketdata.control.effects import Effect, Followers, Report, RevisionOutcome, effect_within
 from marketdata.control.given import Given, InvalidSettings, changed, encode_given, read_given, settings_with
 from marketdata.control.listener import ListenerFollowers
 from marketdata.control.processes import ProcessFollowers
@@ -15,9 +15,9 @@ __all__ = [
     "Given",
     "InvalidSettings",
     "ListenerFollowers",
-    "Outcome",
     "ProcessFollowers",
     "Report",
+    "RevisionOutcome",
     "changed",
     "effect_within",
     "encode_given",

@@ -12,7 +12,7 @@ from marketdata.clock import Clock
 POLL_SECONDS: Final = 0.1
 
 
-class Outcome(enum.StrEnum):
+class RevisionOutcome(enum.StrEnum):
     """What became of a version so far."""
 
     PENDING = "pending"
@@ -27,7 +27,7 @@ class Effect(msgspec.Struct, frozen=True):
     `applied_by`: the reporting processes that apply it.
     """
 
-    outcome: Outcome
+    outcome: RevisionOutcome
     explanation: str
     applied_by: tuple[str, ...] = ()
 
@@ -69,7 +69,7 @@ async def effect_within(
     Raises as `Followers.effect`.
     """
     deadline = clock.monotonic() + deadline_seconds
-    while (effect := await followers.effect(version)).outcome is Outcome.PENDING:
+    while (effect := await followers.effect(version)).outcome is RevisionOutcome.PENDING:
         if clock.monotonic() >= deadline:
             return effect
         await asyncio.sleep(POLL_SECONDS)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from marketdata.control.effects import Effect, Outcome, Report
+from marketdata.control.effects import Effect, Report, RevisionOutcome
 from marketdata.listener.wanted import RECENT_SECONDS, BrokerState, ListenerActual, read_actual
 from marketdata.providers.base import ProviderState
 from marketdata.runtime.settings import values_of
@@ -39,13 +39,13 @@ class ListenerFollowers:
 def judge_listener(version: int, actual: ListenerActual | None) -> Effect:
     """What became of a version of the listener's settings, by the actual state."""
     if actual is None:
-        return Effect(Outcome.PENDING, NO_LISTENER)
+        return Effect(RevisionOutcome.PENDING, NO_LISTENER)
     if actual.refused_version == version:
-        return Effect(Outcome.REFUSED, f"refused: {actual.refusal}")
+        return Effect(RevisionOutcome.REFUSED, f"refused: {actual.refusal}")
     if actual.applied.version > version:
-        return Effect(Outcome.OVERTAKEN, f"overtaken by version {actual.applied.version}")
+        return Effect(RevisionOutcome.OVERTAKEN, f"overtaken by version {actual.applied.version}")
     if actual.applied.version < version:
-        return Effect(Outcome.PENDING, "the listener has not applied it yet")
+        return Effect(RevisionOutcome.PENDING, "the listener has not applied it yet")
     return _judge_by_state(version, actual)
 
 
@@ -53,12 +53,12 @@ def _judge_by_state(version: int, actual: ListenerActual) -> Effect:
     """What became of the version that the listener follows."""
     applied_by = (actual.source,)
     if actual.has_effect(version):
-        return Effect(Outcome.APPLIED, str(actual.state), applied_by)
+        return Effect(RevisionOutcome.APPLIED, str(actual.state), applied_by)
     if actual.applied.running and actual.state is ProviderState.MARKET_CLOSED:
-        return Effect(Outcome.APPLIED, "applied; connects when the market opens", applied_by)
+        return Effect(RevisionOutcome.APPLIED, "applied; connects when the market opens", applied_by)
     if actual.applied.running and actual.state is ProviderState.REFUSED:
-        return Effect(Outcome.REFUSED, f"refused by the provider: {actual.reason}: {actual.detail}")
-    return Effect(Outcome.PENDING, _what_is_missing(actual))
+        return Effect(RevisionOutcome.REFUSED, f"refused by the provider: {actual.reason}: {actual.detail}")
+    return Effect(RevisionOutcome.PENDING, _what_is_missing(actual))
 
 
 def _what_is_missing(actual: ListenerActual) -> str:

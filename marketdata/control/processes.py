@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from marketdata.control.effects import Effect, Outcome, Report
+from marketdata.control.effects import Effect, Report, RevisionOutcome
 from marketdata.runtime.live_settings import read_actual
 from marketdata.store.service_records import ServiceRecords
 
@@ -36,14 +36,14 @@ def judge_processes(version: int, reports: Sequence[Report]) -> Effect:
     """What became of a version, by the reports. A process with a later version has overtaken it."""
     for each in reports:
         if each.refused_version == version:
-            return Effect(Outcome.REFUSED, f"refused by {each.source}: {each.refusal}")
+            return Effect(RevisionOutcome.REFUSED, f"refused by {each.source}: {each.refusal}")
     missing = [each.source for each in reports if each.version < version]
     applied = tuple(each.source for each in reports if each.version == version)
     if not reports:
-        return Effect(Outcome.PENDING, "no process reports")
+        return Effect(RevisionOutcome.PENDING, "no process reports")
     if missing:
-        return Effect(Outcome.PENDING, f"not applied by {', '.join(missing)}", applied)
+        return Effect(RevisionOutcome.PENDING, f"not applied by {', '.join(missing)}", applied)
     if not applied:
         newest = max(each.version for each in reports)
-        return Effect(Outcome.OVERTAKEN, f"overtaken by version {newest}")
-    return Effect(Outcome.APPLIED, f"applied by {len(applied)} of {len(reports)} processes", applied)
+        return Effect(RevisionOutcome.OVERTAKEN, f"overtaken by version {newest}")
+    return Effect(RevisionOutcome.APPLIED, f"applied by {len(applied)} of {len(reports)} processes", applied)

@@ -1,4 +1,4 @@
-"""Tells that an account has changed: flags and roles of a user, tokens, sessions.
+"""Reports that an account has changed: flags and roles of a user, tokens, sessions.
 
 `account_changed` is sent with `action`, `subject`, `before` and `after`. `subject` names the user, and with a
 token also its prefix. `before` and `after` have the changed values by name. No value is a secret.
@@ -19,18 +19,18 @@ FLAGS: Final = ("is_active", "is_staff", "is_superuser")
 _FORMER: Final = "_flags_before_save"
 
 
-def tell_token(action: str, token: ApiToken) -> None:
-    """Tell that a token was made or revoked."""
-    _tell(action, f"{token.user.get_username()}, token {token.prefix}", after={"scopes": token.scopes})
+def report_token(action: str, token: ApiToken) -> None:
+    """Report that a token was made or revoked."""
+    _report(action, f"{token.user.get_username()}, token {token.prefix}", after={"scopes": token.scopes})
 
 
-def tell_sessions_ended(action: str, user_id: int, sessions: int) -> None:
-    """Tell that login sessions of a user were ended by somebody."""
+def report_sessions_ended(action: str, user_id: int, sessions: int) -> None:
+    """Report that login sessions of a user were ended by somebody."""
     name = User.objects.filter(pk=user_id).values_list("username", flat=True).first()
-    _tell(action, name or str(user_id), before={"sessions": sessions})
+    _report(action, name or str(user_id), before={"sessions": sessions})
 
 
-def _tell(
+def _report(
     action: str,
     subject: str,
     *,
@@ -48,34 +48,34 @@ def _remember_flags(instance: User, update_fields: Collection[str] | None, **_: 
 
 
 @receiver(post_save, sender=User)
-def _tell_flags(instance: User, *, created: bool, **_: Any) -> None:
+def _report_flags(instance: User, *, created: bool, **_: Any) -> None:
     flags = {name: getattr(instance, name) for name in FLAGS}
     if created:
-        _tell("user made", instance.get_username(), after=flags)
+        _report("user made", instance.get_username(), after=flags)
         return
     former: Mapping[str, bool] = instance.__dict__.pop(_FORMER, None) or flags
     changed = [name for name in FLAGS if former[name] != flags[name]]
     if changed:
         before, after = ({name: values[name] for name in changed} for values in (former, flags))
-        _tell("user changed", instance.get_username(), before=before, after=after)
+        _report("user changed", instance.get_username(), before=before, after=after)
 
 
 @receiver(post_delete, sender=User)
-def _tell_deleted(instance: User, **_: Any) -> None:
-    _tell("user deleted", instance.get_username())
+def _report_deleted(instance: User, **_: Any) -> None:
+    _report("user deleted", instance.get_username())
 
 
 @receiver(m2m_changed, sender=User.groups.through)
-def _tell_groups(instance: User | Group, action: str, *, pk_set: Collection[int] | None, **_: Any) -> None:
-    """Tell which groups each user has got or lost. Django sends this also from the side of a group."""
-    if action == "pre_clear":  # afterwards nobody knows which they were
+def _report_groups(instance: User | Group, action: str, *, pk_set: Collection[int] | None, **_: Any) -> None:
+    """Report which groups each user has got or lost. Django sends this also from the side of a group."""
+    if action == "pre_clear":  # afterwards the groups are unknown
         lost = instance.user_set if isinstance(instance, Group) else instance.groups
         pk_set = list(lost.values_list("pk", flat=True))
     elif action not in ("post_add", "post_remove"):
         return
     word = "after" if action == "post_add" else "before"
     for user, groups in _memberships(instance, pk_set or ()):
-        _tell("roles changed", user, **{word: {"groups": groups}})
+        _report("roles changed", user, **{word: {"groups": groups}})
 
 
 def _memberships(instance: User | Group, pks: Collection[int]) -> list[tuple[str, list[str]]]:

@@ -65,7 +65,7 @@ STAFF: Final = Role(
 )
 """Users with the flag `is_staff`. A superuser among them has all roles and may do everything in the admin."""
 
-# Nobody of these sees allauth's tables: they contain the personal data from the provider.
+# These roles do not show allauth's tables: they contain the personal data from the provider.
 _VIEWED: Final = (
     "accounts",
     "control_plane",
@@ -133,7 +133,7 @@ def feeds_of(user: User | AnonymousUser) -> frozenset[str]:
 def groups_for_feeds() -> frozenset[str]:
     """The groups whose role gives feeds or market data.
 
-    If there is none, nobody has to ask for the groups of all open connections.
+    If there is none, the groups of all open connections need no query.
     """
     return frozenset(role.name for role in GROUP_ROLES if role.feeds or Right.MARKET_DATA in role.rights)
 

@@ -32,11 +32,11 @@ CACHE: Final = Actor(who="cache", origin="", rights=frozenset())
 """Settings that were found in the cache, of an earlier release or a newer database."""
 
 PROCESSES: Final = Actor(who="processes", origin="", rights=frozenset())
-"""The processes of a service, which tell what became of a revision."""
+"""The processes of a service, which report what became of a revision."""
 
 
 def terminal_actor() -> Actor:
-    """The person at this terminal. Whoever can start a command has the database, and so every right."""
+    """The person at this terminal. Who can start a command has the database, and so every right."""
     return Actor(who=_named(TERMINAL), origin=TERMINAL, rights=frozenset(Right))
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 
-from marketdata.control import Given, InvalidSettings, Outcome, changed
+from marketdata.control import Given, InvalidSettings, RevisionOutcome, changed
 from marketdata.errors import MarketDataError
 from mdp_site.accounts.roles import Right
 from mdp_site.control_plane import history
@@ -17,7 +17,7 @@ from mdp_site.control_plane.actors import Actor
 from mdp_site.control_plane.audit import note
 from mdp_site.control_plane.models import MAX_REASON_LENGTH, Revision
 from mdp_site.control_plane.presentation import described
-from mdp_site.control_plane.services import Service, service
+from mdp_site.control_plane.services import SteeredService, service
 
 ATTEMPTS: Final = 5
 PENDING: Final = "pending"
@@ -84,7 +84,7 @@ def change(
 def act(name: str, action: str, *, actor: Actor, reason: str = "", expected: int | None = None) -> Revision:
     """Do what the service has a word for: start, stop or restart the listener. Raises as `change`."""
 
-    def make(steered: Service, given: Given) -> Given:
+    def make(steered: SteeredService, given: Given) -> Given:
         if action not in steered.actions:
             accepted = ", ".join(steered.actions) or "none for this service"
             raise InvalidSettings({action: f"there is no action {action!r} for {name}; accepted: {accepted}"})
@@ -118,7 +118,7 @@ class _Wish(NamedTuple):
     """What an actor wants: `make` gives the settings that a service shall have after those that it has."""
 
     action: str
-    make: Callable[[Service, Given], Given]
+    make: Callable[[SteeredService, Given], Given]
     actor: Actor
     reason: str
     expected: int | None
@@ -142,7 +142,7 @@ def _revise(name: str, wish: _Wish) -> Revision:
 
 
 @transaction.atomic
-def _store(steered: Service, wish: _Wish) -> Revision:
+def _store(steered: SteeredService, wish: _Wish) -> Revision:
     present = Revision.objects.select_for_update().filter(service=steered.name).order_by("-number").first()
     number = present.number if present else 0
     if wish.expected is not None and wish.expected != number:
@@ -150,8 +150,11 @@ def _store(steered: Service, wish: _Wish) -> Revision:
     before: Given = present.given if present else {}
     after = wish.make(steered, before)
     steered.check(steered.wanted(after, version=number + 1))
-    if present is not None and present.outcome == Outcome.PENDING:
-        present.outcome, present.outcome_text = Outcome.OVERTAKEN.value, f"overtaken by revision {number + 1}"
+    if present is not None and present.outcome == RevisionOutcome.PENDING:
+        present.outcome, present.outcome_text = (
+            RevisionOutcome.OVERTAKEN.value,
+            f"overtaken by revision {number + 1}",
+        )
         present.save(update_fields=["outcome", "outcome_text"])
     differing = history.difference(before, after)
     note(

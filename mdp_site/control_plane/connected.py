@@ -10,12 +10,12 @@ from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.wanted_records import WantedRecords
 from mdp_site.accounts.database_thread import DatabaseThread
-from mdp_site.control_plane.delivery import Delivery
+from mdp_site.control_plane.delivery import RevisionDelivery
 from mdp_site.control_plane.services import STEERED
 
 
 @contextlib.asynccontextmanager
-async def delivery() -> AsyncIterator[Delivery]:
+async def delivery() -> AsyncIterator[RevisionDelivery]:
     """The delivery between the database and the cache of the settings, with connections of its own."""
     database = DatabaseThread("revisions")
     keys = Keys(settings.MDC_KEY_PREFIX)
@@ -25,6 +25,6 @@ async def delivery() -> AsyncIterator[Delivery]:
                 name: steered.followers(ServiceRecords(redis, keys, name))
                 for name, steered in STEERED.items()
             }
-            yield Delivery(WantedRecords(redis, keys, list(STEERED)), followers, database)
+            yield RevisionDelivery(WantedRecords(redis, keys, list(STEERED)), followers, database)
     finally:
         await database.close()

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.utils import timezone
 
-from marketdata.control import Effect, Followers, Given, Outcome
+from marketdata.control import Effect, Followers, Given, RevisionOutcome
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site.accounts.database_thread import DatabaseThread
@@ -28,7 +28,7 @@ ADOPTED: Final = "found in the cache, newer than the database"
 log = get_logger(__name__)
 
 
-class Records(Protocol):
+class WantedOfServices(Protocol):
     """The records of the services; see `marketdata.store.wanted_records`. Both raise `StoreUnavailable`."""
 
     async def read(self) -> Mapping[str, bytes | None]:
@@ -38,7 +38,7 @@ class Records(Protocol):
         """Store and announce a record if the stored one is still `before`; False if it is not."""
 
 
-class Delivery:
+class RevisionDelivery:
     """Compares database and cache, for all services at once.
 
     Several processes may do so side by side: a record is replaced only if it is still the one that was read,
@@ -48,7 +48,7 @@ class Delivery:
     """
 
     def __init__(
-        self, records: Records, followers: Mapping[str, Followers], database: DatabaseThread
+        self, records: WantedOfServices, followers: Mapping[str, Followers], database: DatabaseThread
     ) -> None:
         self._records = records
         self.followers: Final = followers
@@ -94,7 +94,7 @@ class Delivery:
                     )
                 case None:
                     pass
-            if revision is not None and revision.outcome == Outcome.PENDING:
+            if revision is not None and revision.outcome == RevisionOutcome.PENDING:
                 await self._follow(revision)
 
     async def _follow(self, revision: Revision) -> None:
@@ -103,21 +103,21 @@ class Delivery:
         except ContentError as error:
             self._log.warning("report unreadable", reason=revision.service, error=str(error))
             return
-        if effect.outcome is not Outcome.PENDING or effect.explanation != revision.outcome_text:
+        if effect.outcome is not RevisionOutcome.PENDING or effect.explanation != revision.outcome_text:
             await self._database.run(partial(settle, revision.service, revision.number, effect))
 
 
 @transaction.atomic
 def settle(service: str, number: int, effect: Effect) -> None:
-    """Store what became of a revision so far. A decided outcome stays: the first one to tell it is right."""
-    pending = Revision.objects.filter(service=service, number=number, outcome=Outcome.PENDING.value)
+    """Store what became of a revision so far. A decided outcome stays: the first report is right."""
+    pending = Revision.objects.filter(service=service, number=number, outcome=RevisionOutcome.PENDING.value)
     stored = pending.update(
         outcome=effect.outcome.value,
         outcome_text=effect.explanation,
         outcome_at=timezone.now(),
         applied_by=list(effect.applied_by),
     )
-    if stored and effect.outcome is not Outcome.PENDING:
+    if stored and effect.outcome is not RevisionOutcome.PENDING:
         note(
             PROCESSES,
             service=service,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet, Subquery
 
-from marketdata.control import Given, Outcome
+from marketdata.control import Given, RevisionOutcome
 from marketdata.errors import ConfigurationError
 from mdp_site.control_plane.models import Revision
 
@@ -87,7 +87,7 @@ def last_good(service: str) -> Revision:
     """
     present = newest(service)
     if present is not None:
-        applied = _of(service).filter(number__lt=present.number, outcome=Outcome.APPLIED.value)
+        applied = _of(service).filter(number__lt=present.number, outcome=RevisionOutcome.APPLIED.value)
         for each in applied.iterator():
             if each.given != present.given:
                 return each

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 from django.db import models
 from django.utils import timezone
 
-from marketdata.control import Outcome
+from marketdata.control import RevisionOutcome
 from marketdata.errors import MarketDataError
 
 MAX_REASON_LENGTH: Final = 1_000
@@ -38,7 +38,9 @@ class Revision(models.Model):
     at = models.DateTimeField(default=timezone.now)
     reason = models.TextField(max_length=MAX_REASON_LENGTH, blank=True)
     outcome = models.CharField(
-        max_length=10, default=Outcome.PENDING.value, choices=[(each.value, each.value) for each in Outcome]
+        max_length=10,
+        default=RevisionOutcome.PENDING.value,
+        choices=[(each.value, each.value) for each in RevisionOutcome],
     )
     outcome_text = models.TextField(blank=True)
     outcome_at = models.DateTimeField(null=True)
@@ -65,10 +67,6 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         raise AppendOnly
 
     def delete(self) -> NoReturn:
-        """Raises `AppendOnly`."""
-        raise AppendOnly
-
-    def bulk_update(self, *_objects: Any, **_options: Any) -> NoReturn:
         """Raises `AppendOnly`."""
         raise AppendOnly
 

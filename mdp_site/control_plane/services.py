@@ -21,7 +21,7 @@ from widgets.consumers import check_limits
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class SteeredService:
     """One service that operators can steer.
 
     `own` gives the settings by the environment of this process. `check` raises `ConfigurationError` for
@@ -46,7 +46,7 @@ class Service:
         return settings_with(self.own(), given, version=version)
 
 
-def service(name: str) -> Service:
+def service(name: str) -> SteeredService:
     """The service of this name.
 
     Raises:
@@ -76,9 +76,9 @@ _LISTENER_ACTIONS: Final[Mapping[str, Callable[[Given], Given]]] = {
 _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {LISTENER: _check_target, WEB: check_limits}
 
 
-def _steered(name: str, kind: type[ServiceSettings]) -> Service:
+def _steered(name: str, kind: type[ServiceSettings]) -> SteeredService:
     is_listener = name == LISTENER
-    return Service(
+    return SteeredService(
         name=name,
         kind=kind,
         own=wanted_by_settings if is_listener else lambda: own_settings(kind, settings.DECLARED_SETTINGS),
@@ -88,5 +88,5 @@ def _steered(name: str, kind: type[ServiceSettings]) -> Service:
     )
 
 
-STEERED: Final[Mapping[str, Service]] = {name: _steered(name, kind) for name, kind in SERVICES.items()}
+STEERED: Final[Mapping[str, SteeredService]] = {name: _steered(name, kind) for name, kind in SERVICES.items()}
 """The services by name."""

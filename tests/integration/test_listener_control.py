@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from marketdata.control import Effect, ListenerFollowers, Outcome
+from marketdata.control import Effect, ListenerFollowers, RevisionOutcome
 from marketdata.feeds import ConnectionTarget
 from marketdata.listener import Listener
 from marketdata.listener.wanted import SERVICE, ListenerActual, ListenerWanted, encode, read_actual
@@ -105,7 +105,7 @@ async def test_other_subscriptions_take_effect_on_the_same_connection(rig: Liste
     wanted = await rig.control.change({"subscriptions": SUBSCRIBED})
     effect = await rig.effect(wanted)
 
-    assert effect.outcome is Outcome.APPLIED, effect.explanation
+    assert effect.outcome is RevisionOutcome.APPLIED, effect.explanation
     actual = await rig.actual()
     assert actual is not None
     assert actual.session == 1
@@ -120,14 +120,14 @@ async def test_a_stopped_listener_leaves_the_feed_keeps_its_role_and_starts_agai
 ) -> None:
     stopped = await rig.effect(await rig.stop())
 
-    assert stopped.outcome is Outcome.APPLIED, stopped.explanation
+    assert stopped.outcome is RevisionOutcome.APPLIED, stopped.explanation
     await eventually(lambda: not faults_of(rig.market).connections(), 5)
     assert "an operator stopped it" in rig.listener.unready()["provider"]
     assert await rig.actual() is not None
 
     started = await rig.effect(await rig.control.change({"running": True}))
 
-    assert started.outcome is Outcome.APPLIED, started.explanation
+    assert started.outcome is RevisionOutcome.APPLIED, started.explanation
     assert not rig.listener.unready()
 
 
@@ -135,7 +135,7 @@ async def test_a_restart_is_a_new_connection_and_is_not_taken_for_done_before(ri
     before = await rig.actual()
     effect = await rig.effect(await rig.restart())
 
-    assert effect.outcome is Outcome.APPLIED, effect.explanation
+    assert effect.outcome is RevisionOutcome.APPLIED, effect.explanation
     after = await rig.actual()
     assert before is not None
     assert after is not None
@@ -148,7 +148,7 @@ async def test_another_feed_is_connected_to_while_the_process_runs(rig: Listener
         wanted = await rig.control.change({"feed": other.address})
         effect = await rig.effect(wanted)
 
-        assert effect.outcome is Outcome.APPLIED, effect.explanation
+        assert effect.outcome is RevisionOutcome.APPLIED, effect.explanation
         assert len(faults_of(other).connections()) == 1
 
 
@@ -159,7 +159,7 @@ async def test_subscriptions_that_the_plan_lacks_are_named_instead_of_reported_a
         wanted = await rig.control.change({"subscriptions": ("T.*", "LULD.*")})
         effect = await rig.effect(wanted, 3)
 
-    assert effect.outcome is Outcome.PENDING
+    assert effect.outcome is RevisionOutcome.PENDING
     assert "has not confirmed LULD.*" in effect.explanation
     assert "not authorized" in effect.explanation
 
@@ -171,7 +171,7 @@ async def test_another_log_level_takes_effect_on_the_open_connection_and_nothing
     before, level = rig.provider.connection.number, logging.root.level
     try:
         wanted = await rig.control.change({"log_level": "ERROR"})
-        assert (await rig.effect(wanted)).outcome is Outcome.APPLIED
+        assert (await rig.effect(wanted)).outcome is RevisionOutcome.APPLIED
         assert logging.root.level == logging.ERROR
     finally:
         logging.root.setLevel(level)
@@ -199,7 +199,7 @@ async def test_what_another_program_wrote_and_the_provider_cannot_do_is_refused_
 
     effect = await rig.effect(wanted.version)
 
-    assert effect.outcome is Outcome.REFUSED
+    assert effect.outcome is RevisionOutcome.REFUSED
     assert "MASSIVE_FEED is 'nowhere'" in effect.explanation
     assert not rig.listener.unready()
 

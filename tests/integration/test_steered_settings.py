@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis.asyncio import Redis
 
-from marketdata.control import Outcome, ProcessFollowers
+from marketdata.control import ProcessFollowers, RevisionOutcome
 from marketdata.errors import ConfigurationError, ContentError
 from marketdata.runtime.settings import S, declarations, values_of
 from marketdata.store.keys import Keys
@@ -67,7 +67,7 @@ async def test_another_publish_interval_takes_effect_while_the_processor_runs(
 ) -> None:
     version = await control.change({"longest_publish_interval_ms": 50})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert (effect.outcome, effect.explanation) == (Outcome.APPLIED, "applied by 1 of 1 processes")
+    assert (effect.outcome, effect.explanation) == (RevisionOutcome.APPLIED, "applied by 1 of 1 processes")
 
     reader = SnapshotReader(redis, keys)
     started = time.monotonic()
@@ -82,12 +82,14 @@ async def test_the_log_level_takes_effect_and_can_be_taken_back(
 ) -> None:
     del broker
     version = await control.change({"log_level": "ERROR"})
-    assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).outcome is Outcome.APPLIED
+    assert (
+        await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    ).outcome is RevisionOutcome.APPLIED
     assert logging.root.level == logging.ERROR
 
     version = await control.change({}, unset=["log_level"])
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert effect.outcome is Outcome.APPLIED
+    assert effect.outcome is RevisionOutcome.APPLIED
     assert logging.root.level == logging.INFO
     assert (await control.reports())[0].values == values_of(OWN)
 
@@ -98,7 +100,7 @@ async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_a
     del broker
     version = await control.change({"longest_publish_interval_ms": 6_000, "log_level": "ERROR"})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert effect.outcome is Outcome.REFUSED
+    assert effect.outcome is RevisionOutcome.REFUSED
     assert "longest_publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.explanation
     assert "refused by this one" in effect.explanation
     assert (await control.reports())[0].version == 0
@@ -147,7 +149,9 @@ async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
 ) -> None:
     del broker
     version = await control.change({"longest_publish_interval_ms": 100})
-    assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).outcome is Outcome.APPLIED
+    assert (
+        await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    ).outcome is RevisionOutcome.APPLIED
     await redis.delete(keys.wanted(PROCESSOR))
 
     async def restored() -> bool:
@@ -166,7 +170,10 @@ async def test_a_setting_that_needs_a_restart_is_refused_by_command_and_process_
 
     await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "prefetch_count": 10, "log_level": "ERROR"}')
     effect = await control.effect(3, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert (effect.outcome, effect.explanation) == (Outcome.REFUSED, f"refused by this one: {refusal}")
+    assert (effect.outcome, effect.explanation) == (
+        RevisionOutcome.REFUSED,
+        f"refused by this one: {refusal}",
+    )
     assert (await control.reports())[0].values == values_of(OWN)
     assert logging.root.level != logging.ERROR
 
@@ -187,7 +194,10 @@ async def test_a_scanner_applies_a_setting_also_while_it_stands_by(
         await eventually(both_report, 10)
         version = await control.change({"log_level": "ERROR"})
         effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-        assert (effect.outcome, effect.explanation) == (Outcome.APPLIED, "applied by 2 of 2 processes")
+        assert (effect.outcome, effect.explanation) == (
+            RevisionOutcome.APPLIED,
+            "applied by 2 of 2 processes",
+        )
         assert logging.root.level == logging.ERROR
     finally:
         for scanner in scanners:

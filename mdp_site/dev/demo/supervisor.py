@@ -9,7 +9,7 @@ from pathlib import Path
 
 from marketdata.runtime.cancellation import finished_before
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
-from mdp_site.dev.demo.environment import DEMO_USER, DemoError, Ports, uses_real_feed
+from mdp_site.dev.demo.environment import DEMO_USER, OPERATOR_USER, DemoError, Ports, uses_real_feed
 from mdp_site.dev.demo.plan import (
     LOAD_REFERENCE,
     MIGRATE,
@@ -135,7 +135,9 @@ class Supervisor:
         feed = synthetic if self._with_simulator else "the provider's real feed"
         print(
             f"\n  {self._settings['SITE_URL']}/\n"
-            f"  log in as {DEMO_USER} with password {self._settings['DEMO_PASSWORD']}\n\n"
+            f"  log in as {DEMO_USER} with password {self._settings['DEMO_PASSWORD']}\n"
+            f"  log in as {OPERATOR_USER} with password {self._settings['DEMO_OPERATOR_PASSWORD']} "
+            f"to steer the services: {self._settings['SITE_URL']}/admin/\n\n"
             f"  Feed: {feed}. Logs: {self._state / 'logs'}. Ctrl-C stops everything.",
             flush=True,
         )

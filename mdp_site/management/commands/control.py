@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from marketdata.clock import SystemClock
-from marketdata.control import Given, InvalidSettings, Outcome, Report, effect_within
+from marketdata.control import Given, InvalidSettings, Report, RevisionOutcome, effect_within
 from marketdata.errors import ConfigurationError, MarketDataError, StoreUnavailable
 from mdp_site.control_plane import changes, history
 from mdp_site.control_plane.actors import terminal_actor
@@ -129,9 +129,9 @@ class Command(BaseCommand):
         if self._json:
             self.stdout.write(as_json(revision_values(revision) | {"explanation": explanation}))
         text = f"{revision.service} revision {revision.number} is {revision.outcome}: {explanation}"
-        if revision.outcome == Outcome.PENDING:
+        if revision.outcome == RevisionOutcome.PENDING:
             raise CommandError(text, returncode=STILL_PENDING)
-        if revision.outcome != Outcome.APPLIED:
+        if revision.outcome != RevisionOutcome.APPLIED:
             raise CommandError(text, returncode=REFUSED_BY_PROCESSES)
         if not self._json:
             self.stdout.write(self.style.SUCCESS(text))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marketdata.control import Effect, Outcome, Report, effect_within
+from marketdata.control import Effect, Report, RevisionOutcome, effect_within
 from marketdata.control.listener import judge_listener
 from marketdata.control.processes import judge_processes
 from marketdata.listener.wanted import ListenerActual, ListenerCounters, ListenerWanted
@@ -31,17 +31,20 @@ def report(source: str, version: int, **refusal: Any) -> Report:
 @pytest.mark.parametrize(
     ("reports", "expected"),
     [
-        ([], Effect(Outcome.PENDING, "no process reports")),
-        ([report("a", 3), report("b", 2)], Effect(Outcome.PENDING, "not applied by b", ("a",))),
+        ([], Effect(RevisionOutcome.PENDING, "no process reports")),
+        ([report("a", 3), report("b", 2)], Effect(RevisionOutcome.PENDING, "not applied by b", ("a",))),
         (
             [report("a", 3), report("b", 3)],
-            Effect(Outcome.APPLIED, "applied by 2 of 2 processes", ("a", "b")),
+            Effect(RevisionOutcome.APPLIED, "applied by 2 of 2 processes", ("a", "b")),
         ),
-        ([report("a", 3), report("b", 4)], Effect(Outcome.APPLIED, "applied by 1 of 2 processes", ("a",))),
-        ([report("a", 5), report("b", 4)], Effect(Outcome.OVERTAKEN, "overtaken by version 5")),
+        (
+            [report("a", 3), report("b", 4)],
+            Effect(RevisionOutcome.APPLIED, "applied by 1 of 2 processes", ("a",)),
+        ),
+        ([report("a", 5), report("b", 4)], Effect(RevisionOutcome.OVERTAKEN, "overtaken by version 5")),
         (
             [report("a", 3), report("b", 2, refused_version=3, refusal="too hot")],
-            Effect(Outcome.REFUSED, "refused by b: too hot"),
+            Effect(RevisionOutcome.REFUSED, "refused by b: too hot"),
         ),
     ],
 )
@@ -65,25 +68,37 @@ def actual(version: int = 3, *, running: bool = True, **told: Any) -> ListenerAc
 @pytest.mark.parametrize(
     ("told", "outcome", "words"),
     [
-        (None, Outcome.PENDING, "no listener reports its state"),
-        (actual(), Outcome.APPLIED, "live"),
-        (actual(2), Outcome.PENDING, "has not applied it yet"),
-        (actual(4), Outcome.OVERTAKEN, "overtaken by version 4"),
-        (actual(2, refused_version=3, refusal="no such feed"), Outcome.REFUSED, "refused: no such feed"),
-        (actual(unconfirmed=("LULD.*",)), Outcome.PENDING, "has not confirmed LULD.*"),
-        (actual(state=ProviderState.MARKET_CLOSED), Outcome.APPLIED, "connects when the market opens"),
-        (actual(state=ProviderState.REFUSED, reason="key"), Outcome.REFUSED, "refused by the provider: key"),
-        (actual(running=False, state=ProviderState.STOPPED), Outcome.APPLIED, "stopped"),
-        (actual(running=False), Outcome.PENDING, "live"),
+        (None, RevisionOutcome.PENDING, "no listener reports its state"),
+        (actual(), RevisionOutcome.APPLIED, "live"),
+        (actual(2), RevisionOutcome.PENDING, "has not applied it yet"),
+        (actual(4), RevisionOutcome.OVERTAKEN, "overtaken by version 4"),
+        (
+            actual(2, refused_version=3, refusal="no such feed"),
+            RevisionOutcome.REFUSED,
+            "refused: no such feed",
+        ),
+        (actual(unconfirmed=("LULD.*",)), RevisionOutcome.PENDING, "has not confirmed LULD.*"),
+        (
+            actual(state=ProviderState.MARKET_CLOSED),
+            RevisionOutcome.APPLIED,
+            "connects when the market opens",
+        ),
+        (
+            actual(state=ProviderState.REFUSED, reason="key"),
+            RevisionOutcome.REFUSED,
+            "refused by the provider: key",
+        ),
+        (actual(running=False, state=ProviderState.STOPPED), RevisionOutcome.APPLIED, "stopped"),
+        (actual(running=False), RevisionOutcome.PENDING, "live"),
     ],
 )
 def test_a_version_of_the_listener_is_applied_when_the_connection_is_as_it_says(
-    told: ListenerActual | None, outcome: Outcome, words: str
+    told: ListenerActual | None, outcome: RevisionOutcome, words: str
 ) -> None:
     effect = judge_listener(3, told)
     assert effect.outcome is outcome
     assert words in effect.explanation
-    assert bool(effect.applied_by) is (outcome is Outcome.APPLIED)
+    assert bool(effect.applied_by) is (outcome is RevisionOutcome.APPLIED)
 
 
 class ScriptedFollowers:
@@ -104,13 +119,13 @@ class ScriptedFollowers:
 
 async def test_a_pending_version_is_waited_for_until_it_is_decided() -> None:
     clock = ManualClock(time_ms=0)
-    done = Effect(Outcome.APPLIED, "done")
-    followers = ScriptedFollowers(clock, Effect(Outcome.PENDING, "wait"), done)
+    done = Effect(RevisionOutcome.APPLIED, "done")
+    followers = ScriptedFollowers(clock, Effect(RevisionOutcome.PENDING, "wait"), done)
     assert await effect_within(followers, 1, deadline_seconds=60, clock=clock) == done
 
 
 async def test_what_is_not_decided_in_time_is_still_pending_and_says_what_is_missing() -> None:
     clock = ManualClock(time_ms=0)
-    pending = Effect(Outcome.PENDING, "not applied by b")
+    pending = Effect(RevisionOutcome.PENDING, "not applied by b")
     followers = ScriptedFollowers(clock, pending)
     assert await effect_within(followers, 1, deadline_seconds=0.5, clock=clock) == pending

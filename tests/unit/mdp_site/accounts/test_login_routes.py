@@ -159,7 +159,9 @@ def test_the_origin_of_site_url_is_trusted_where_it_was_given() -> None:
     assert printed.strip() == "['https://other.example', 'https://scanner.example.com']"
 
 
-def test_the_user_of_the_demo_is_an_operator_by_its_group(tmp_path: Path) -> None:
+def test_one_user_of_the_demo_sees_the_control_plane_and_another_one_steers(tmp_path: Path) -> None:
     ports = Ports(8000, 8001, 9400, 6390, 9401, 4200, 4201, 4205)
     environment = build_environment({}, ports, {"CACHE_PASSWORD": "a"}, tmp_path)
-    assert environment["OIDC_OPERATORS_GROUP"] in environment["DEMO_GROUPS"].split(",")
+    assert environment["DEMO_GROUPS"].split(",") == [environment["OIDC_STAFF_GROUP"]]
+    assert environment["DEMO_OPERATOR_GROUPS"].split(",") == [environment["OIDC_OPERATORS_GROUP"]]
+    assert environment["OIDC_STAFF_GROUP"] != environment["OIDC_OPERATORS_GROUP"]

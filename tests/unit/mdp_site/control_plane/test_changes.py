@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marketdata.control import Effect, InvalidSettings, Outcome
+from marketdata.control import Effect, InvalidSettings, RevisionOutcome
 from marketdata.errors import ConfigurationError, MarketDataError
 from mdp_site.control_plane import changes, history
 from mdp_site.control_plane.changes import NotAllowed, ReasonRefused, StaleRevision
@@ -15,7 +15,7 @@ from tests.support.operators import ANN, BOB, VIC
 
 pytestmark = pytest.mark.django_db
 
-DONE = Effect(Outcome.APPLIED, "applied by 1 of 1 processes", ("web:1",))
+DONE = Effect(RevisionOutcome.APPLIED, "applied by 1 of 1 processes", ("web:1",))
 
 
 def change(**values: Any) -> Revision:
@@ -170,10 +170,10 @@ def test_a_revision_that_there_is_not_cannot_be_restored() -> None:
 
 def test_what_became_of_a_revision_is_stored_once_and_noted() -> None:
     change(log_level="ERROR")
-    settle("web", 1, Effect(Outcome.PENDING, "not applied by web:1"))
+    settle("web", 1, Effect(RevisionOutcome.PENDING, "not applied by web:1"))
     assert Revision.objects.get().outcome_text == "not applied by web:1"
     settle("web", 1, DONE)
-    settle("web", 1, Effect(Outcome.REFUSED, "too late"))
+    settle("web", 1, Effect(RevisionOutcome.REFUSED, "too late"))
     revision = Revision.objects.get()
     assert (revision.outcome, revision.outcome_text, revision.applied_by) == (
         "applied",
@@ -190,7 +190,7 @@ def test_the_last_good_revision_is_one_that_every_process_applied_and_that_diffe
     with pytest.raises(MarketDataError, match="no earlier revision"):
         history.last_good("web")
     for number, (level, effect) in enumerate(
-        [("ERROR", DONE), ("DEBUG", DONE), ("INFO", Effect(Outcome.REFUSED, "no"))], start=1
+        [("ERROR", DONE), ("DEBUG", DONE), ("INFO", Effect(RevisionOutcome.REFUSED, "no"))], start=1
     ):
         change(log_level=level)
         settle("web", number, effect)

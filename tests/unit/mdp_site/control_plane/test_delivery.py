@@ -12,11 +12,11 @@ from hypothesis import given as examples
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from marketdata.control import Effect, Outcome, Report, encode_given, read_given
+from marketdata.control import Effect, Report, RevisionOutcome, encode_given, read_given
 from marketdata.errors import ContentError, StoreUnavailable
 from mdp_site.accounts.database_thread import DatabaseThread
 from mdp_site.control_plane import changes, delivery, history
-from mdp_site.control_plane.delivery import Delivery
+from mdp_site.control_plane.delivery import RevisionDelivery
 from mdp_site.control_plane.models import AuditEntry, Revision
 from mdp_site.control_plane.services import STEERED
 from tests.support.deadlines import eventually
@@ -73,8 +73,8 @@ class Followers:
         return self.answer
 
 
-PENDING = Effect(Outcome.PENDING, "no process reports")
-APPLIED = Effect(Outcome.APPLIED, "applied by 1 of 1 processes", ("web:1",))
+PENDING = Effect(RevisionOutcome.PENDING, "no process reports")
+APPLIED = Effect(RevisionOutcome.APPLIED, "applied by 1 of 1 processes", ("web:1",))
 
 
 class Rig:
@@ -84,7 +84,7 @@ class Rig:
         self.records = MemoryRecords()
         self.followers = Followers(PENDING)
         self.database = DatabaseThread("test")
-        self.delivery = Delivery(self.records, dict.fromkeys(STEERED, self.followers), self.database)
+        self.delivery = RevisionDelivery(self.records, dict.fromkeys(STEERED, self.followers), self.database)
 
     def once(self, times: int = 1) -> None:
         """Let the delivery compare database and cache."""
