@@ -132,7 +132,7 @@ def note_token(event: str, token: ApiToken, *, by: int | None) -> None:
 
 
 def note_session_ended(user_id: int, *, by: int | None, sessions: int = 1) -> None:
-    """Log and report that sessions of a user were ended from elsewhere. `by` is the user who did it, by id."""
+    """Log and report that sessions of a user were ended from elsewhere. `by` is the id of who did it."""
     report_sessions_ended(SESSION_ENDED, user_id, sessions)
     _log.info(SESSION_ENDED, outcome="succeeded", user_id=user_id, by=by, sessions=sessions)
 

@@ -153,7 +153,9 @@ def _allowed_to(user: User | AnonymousUser) -> Allowed:
         return Allowed(rights=frozenset(), feeds=frozenset())
     if user.is_superuser and user.is_staff:
         return allowed(is_staff=True, groups=[role.name for role in GROUP_ROLES])
-    if user._state.adding:  # noqa: SLF001 - documented by Django; a user who is not stored has no groups
+    # The roles of groups are for staff. Pages of other users are spared the query while no group gives feeds.
+    asks = user.is_staff or groups_for_feeds()
+    if not asks or user._state.adding:  # noqa: SLF001 - documented by Django; who is not stored has no groups
         return allowed(is_staff=user.is_staff, groups=())
     return allowed(is_staff=user.is_staff, groups=set(user.groups.values_list("name", flat=True)))
 

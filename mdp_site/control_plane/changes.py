@@ -9,13 +9,14 @@ from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 
-from marketdata.control import Given, InvalidSettings, RevisionOutcome, changed
+from marketdata.control import Given, InvalidSettings, changed
 from marketdata.errors import MarketDataError
 from mdp_site.accounts.roles import Right
 from mdp_site.control_plane import history
 from mdp_site.control_plane.actors import Actor
 from mdp_site.control_plane.audit import note
 from mdp_site.control_plane.models import MAX_REASON_LENGTH, Revision
+from mdp_site.control_plane.outcomes import overtake
 from mdp_site.control_plane.presentation import described
 from mdp_site.control_plane.services import SteeredService, service
 
@@ -150,12 +151,7 @@ def _store(steered: SteeredService, wish: _Wish) -> Revision:
     before: Given = present.given if present else {}
     after = wish.make(steered, before)
     steered.check(steered.wanted(after, version=number + 1))
-    if present is not None and present.outcome == RevisionOutcome.PENDING:
-        present.outcome, present.outcome_text = (
-            RevisionOutcome.OVERTAKEN.value,
-            f"overtaken by revision {number + 1}",
-        )
-        present.save(update_fields=["outcome", "outcome_text"])
+    overtake(steered.name, number + 1)
     differing = history.difference(before, after)
     note(
         wish.actor,

@@ -1,7 +1,9 @@
 """Connects the delivery of revisions with the database and the cache in the settings."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Final
 
 from django.conf import settings
 
@@ -12,6 +14,8 @@ from marketdata.store.wanted_records import WantedRecords
 from mdp_site.accounts.database_thread import DatabaseThread
 from mdp_site.control_plane.delivery import RevisionDelivery
 from mdp_site.control_plane.services import STEERED
+
+STOP_SECONDS: Final = 2.0
 
 
 @contextlib.asynccontextmanager
@@ -27,4 +31,6 @@ async def delivery() -> AsyncIterator[RevisionDelivery]:
             }
             yield RevisionDelivery(WantedRecords(redis, keys, list(STEERED)), followers, database)
     finally:
-        await database.close()
+        with contextlib.suppress(TimeoutError):  # a database that does not answer stops no end of a process
+            async with asyncio.timeout(STOP_SECONDS):
+                await database.close()

@@ -9,17 +9,17 @@ from functools import partial
 from typing import Final, Protocol
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
-from django.utils import timezone
 
-from marketdata.control import Effect, Followers, Given, RevisionOutcome
+from marketdata.control import Followers, Given, RevisionOutcome
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site.accounts.database_thread import DatabaseThread
-from mdp_site.control_plane.actors import CACHE, PROCESSES
+from mdp_site.control_plane.actors import CACHE
 from mdp_site.control_plane.audit import note
 from mdp_site.control_plane.decisions import NOTHING_GIVEN, Adopt, Newest, Send, Unreadable, decide
 from mdp_site.control_plane.history import difference, newest, newest_of_each
 from mdp_site.control_plane.models import Revision
+from mdp_site.control_plane.outcomes import overtake, settle
 from mdp_site.control_plane.services import STEERED
 
 INTERVAL_SECONDS: Final = 2.0
@@ -107,32 +107,13 @@ class RevisionDelivery:
             await self._database.run(partial(settle, revision.service, revision.number, effect))
 
 
-@transaction.atomic
-def settle(service: str, number: int, effect: Effect) -> None:
-    """Store what became of a revision so far. A decided outcome stays: the first report is right."""
-    pending = Revision.objects.filter(service=service, number=number, outcome=RevisionOutcome.PENDING.value)
-    stored = pending.update(
-        outcome=effect.outcome.value,
-        outcome_text=effect.explanation,
-        outcome_at=timezone.now(),
-        applied_by=list(effect.applied_by),
-    )
-    if stored and effect.outcome is not RevisionOutcome.PENDING:
-        note(
-            PROCESSES,
-            service=service,
-            action="outcome",
-            revision=number,
-            result=f"{effect.outcome}: {effect.explanation}",
-        )
-
-
 def adopt(service: str, number: int, given: Given) -> None:
     """Store a revision by `cache`, unless another process has stored one of this number meanwhile."""
     before = newest(service)
     differing = difference(before.given if before else {}, given)
     try:
         with transaction.atomic():
+            overtake(service, number)
             Revision.objects.create(
                 service=service, number=number, given=dict(given), who=CACHE.who, reason=ADOPTED
             )

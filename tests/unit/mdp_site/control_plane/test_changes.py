@@ -9,8 +9,9 @@ from marketdata.control import Effect, InvalidSettings, RevisionOutcome
 from marketdata.errors import ConfigurationError, MarketDataError
 from mdp_site.control_plane import changes, history
 from mdp_site.control_plane.changes import NotAllowed, ReasonRefused, StaleRevision
-from mdp_site.control_plane.delivery import adopt, settle
+from mdp_site.control_plane.delivery import adopt
 from mdp_site.control_plane.models import AuditEntry, Revision
+from mdp_site.control_plane.outcomes import settle
 from tests.support.operators import ANN, BOB, VIC
 
 pytestmark = pytest.mark.django_db
@@ -200,9 +201,11 @@ def test_the_last_good_revision_is_one_that_every_process_applied_and_that_diffe
 
 
 def test_settings_of_the_cache_are_a_revision_by_cache_and_stored_once() -> None:
+    change(log_level="INFO")
     adopt("web", 7, {"log_level": "ERROR"})
     adopt("web", 7, {"log_level": "DEBUG"})
-    revision = Revision.objects.get()
+    assert Revision.objects.get(number=1).outcome_text == "overtaken by revision 7"
+    revision = Revision.objects.get(number=7)
     assert (revision.number, revision.who, revision.given) == (7, "cache", {"log_level": "ERROR"})
     assert AuditEntry.objects.filter(action="adopted").count() == 1
     assert change(head_bytes=2048).number == 8

@@ -14,8 +14,8 @@ from pytest_django import Settings
 
 from marketdata.errors import ConfigurationError
 from mdp_site.control_plane import changes
-from mdp_site.control_plane.delivery import settle
 from mdp_site.control_plane.models import Revision
+from mdp_site.control_plane.outcomes import settle
 from mdp_site.management.commands.control import parse_changes, read_instant
 from tests.support.operators import ANN, BOB
 from tests.unit.mdp_site.control_plane.test_changes import DONE
