@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 
-from marketdata.control import Given, InvalidSettings, changed
-from marketdata.errors import MarketDataError
+from marketdata.control import Given, changed
+from marketdata.errors import ConfigurationError, MarketDataError
 from mdp_site.accounts.roles import Right
 from mdp_site.control_plane import history
 from mdp_site.control_plane.actors import Actor
@@ -88,7 +88,7 @@ def act(name: str, action: str, *, actor: Actor, reason: str = "", expected: int
     def make(steered: SteeredService, given: Given) -> Given:
         if action not in steered.actions:
             accepted = ", ".join(steered.actions) or "none for this service"
-            raise InvalidSettings({action: f"there is no action {action!r} for {name}; accepted: {accepted}"})
+            raise ConfigurationError(f"there is no action {action!r} for {name}; accepted: {accepted}")
         return changed(steered.kind, given, steered.actions[action](given))
 
     return _revise(name, _Wish(action, make, actor, reason, expected))
