@@ -4,10 +4,15 @@ import asyncio
 import subprocess
 from typing import Any
 
+import msgspec
 import pytest
 
+from marketdata.runtime.live_settings import SettingsActual
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.service_records import InstanceRecords
 from tests.integration.control_plane.conftest import ControlledSite
-from tests.support.deadlines import eventually_sync
+from tests.support.deadlines import eventually_sync, scaled
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(240)]
 
@@ -56,6 +61,27 @@ def test_what_no_process_applies_in_time_stays_pending_and_says_so(site: Control
     code, text = site.control("scanner", "log_level=DEBUG", "--wait", "0.2")
     assert code == SAVED_AND_PENDING
     assert "is pending: no process reports" in text
+
+
+async def test_what_a_process_refuses_stays_saved_as_refused_with_the_reason(site: ControlledSite) -> None:
+    _, shown = await asyncio.to_thread(site.control, "processor", "--json")
+    number = shown["newest"]["revision"] + 1 if shown["newest"] else 1
+    report = SettingsActual(
+        source="p:1",
+        reported_at_ms=1,
+        version=0,
+        values={},
+        refused_version=number,
+        refusal="longest_publish_interval_ms is 6000; accepted: less than the 5000 ms",
+    )
+    async with connect(site.cache.url) as redis:
+        records = InstanceRecords(redis, Keys(""), "processor", "p:1")
+        await records.report_actual(msgspec.json.encode(report), lifetime_seconds=scaled(60))
+        code, text = await asyncio.to_thread(site.control, "processor", "longest_publish_interval_ms=6000")
+    assert code == SAVED_AND_REFUSED
+    assert f"processor revision {number} is refused: refused by p:1: {report.refusal}" in text
+    _, shown = await asyncio.to_thread(site.control, "processor", "--json")
+    assert (shown["newest"]["outcome"], shown["processes"][0]["refused_revision"]) == ("refused", number)
 
 
 def test_a_revision_that_is_saved_while_the_cache_is_away_is_sent_when_it_is_back(
