@@ -14,6 +14,7 @@ from mdp_site.dev.demo.plan import (
     LOAD_REFERENCE,
     MIGRATE,
     ROOT,
+    START_LISTENER,
     PlannedProcess,
     background_jobs,
     cache_server,
@@ -70,7 +71,7 @@ class Supervisor:
             external.append(market(self._ports, self._scenario))
         # The simulator needs some seconds to start. The database is migrated at the same time.
         await asyncio.gather(self._start_all(external), self._step("database", MIGRATE))
-        await self._ready(external)
+        await asyncio.gather(self._ready(external), self._step("settings", START_LISTENER))
         services = platform(self._ports)
         await self._start_all(services)
         await asyncio.gather(self._ready(services), self._step("reference data", LOAD_REFERENCE))
