@@ -39,9 +39,9 @@ LOCKED = {
 # Each with a file that shows that it is there. The load client of the benchmarks is compiled when it is used.
 DEBIAN_PACKAGES = {
     "rabbitmq-server": "/usr/sbin/rabbitmq-server",
+    "postgresql": "/usr/bin/pg_lsclusters",
     "chromium": "/usr/bin/chromium",
     "nginx-light": "/usr/sbin/nginx",
-    "postgresql": "/usr/lib/postgresql",
     "gcc": "/usr/bin/gcc",
     "libc6-dev": "/usr/include/stdio.h",
     "zlib1g-dev": "/usr/include/zlib.h",

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "marketdata",
     "scanners",
     "widgets",
+    "mdp_site.control_plane",
     "mdp_site.accounts",  # after all other applications with models: its roles use their permissions
 ]
 
@@ -103,6 +104,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "mdp_site.accounts.sessions.ListedSessionsMiddleware",
+    "mdp_site.control_plane.actors.ActorMiddleware",
     "mdp_site.middleware.MarketTimeZoneMiddleware",
 ]
 
@@ -245,6 +247,7 @@ OIDC_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET")
 OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
 OIDC_STAFF_GROUP = env.text("OIDC_STAFF_GROUP")
 OIDC_OPERATORS_GROUP = env.text("OIDC_OPERATORS_GROUP")
+OIDC_ADMINISTRATORS_GROUP = env.text("OIDC_ADMINISTRATORS_GROUP")
 OIDC_ALLOWED_DOMAINS = env.words("OIDC_ALLOWED_DOMAINS")
 OIDC_ALLOWED_EMAILS = env.words("OIDC_ALLOWED_EMAILS")
 OIDC_SCOPES = env.words("OIDC_SCOPES", ("openid", "profile", "email"))

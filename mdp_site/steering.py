@@ -1,4 +1,4 @@
-"""The settings of a running web process, and their steering by operators."""
+"""The settings of a running web process, their steering by operators, and the delivery of revisions."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
+from mdp_site.control_plane.connected import delivery
 from mdp_site.web_settings import WEB, WebSettings
 from widgets.consumers import check_limits
 from widgets.hub import Hub
@@ -44,6 +45,7 @@ def live_web_settings() -> LiveSettings[WebSettings]:
 def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Lifespan:
     """An ASGI lifespan that also follows the wanted settings, and reports, from its start to its end.
 
+    Each web process also delivers the revisions of all services (`mdp_site.control_plane.delivery`).
     The server ends the event loop as soon as the lifespan is complete. So its completion is sent last, after
     the end of everything that runs beside it.
     """
@@ -57,7 +59,7 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Li
             else:
                 await send(message)
 
-        async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
+        async with contextlib.aclosing(connect(settings.MDC_URL)) as redis, delivery() as revisions:
             records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, live.source)
             steering = Steering(records, live, default=live.current)
             reporting = reporting_by_settings(WEB, WEB)
@@ -66,11 +68,12 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Li
                 return msgspec.structs.replace(hub.status(), settings=steering.status)
 
             following = asyncio.create_task(steering.run(), name="settings")
+            delivering = asyncio.create_task(revisions.run(), name="revisions")
             try:
                 async with reporting.of(status, hub.unready):
                     await lifespan(scope, receive, send_completion_last)
             finally:
-                await end(following)
+                await end(following, delivering)
                 await steering.withdraw()
         for message in completion:
             await send(message)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.support.deadlines import scaled
 from tests.support.services import RabbitMQServer, ServiceMissingError, ValkeyServer
@@ -92,3 +94,15 @@ def rabbitmq_url(pytestconfig: pytest.Config) -> str:
 def unique_prefix() -> str:
     """A prefix for keys and queues that no other test uses."""
     return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let Django empty the test database between tests: on SQLite it deletes rows, which the audit refuses.
+
+    `tests/integration/control_plane` tests the triggers on databases that were only migrated.
+    """
+    with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")

@@ -1,6 +1,7 @@
-"""The control plane: changes the wanted state of services, and waits until it takes effect.
+"""The control plane's part that knows no database: wanted settings as records, and what became of them.
 
-`listener` steers the listener. `settings` steers every service that declares `ServiceSettings`.
+`given` reads, changes and encodes the settings that operators gave. `effects` says whether the processes of
+a service apply them. `mdp_site.control_plane` keeps their revisions in the database.
 
 It also shows the installation. `overview_reading` reads the records of all processes, and `overview` makes
 `views` of them; `stages` and `queue_books` are the sums among these. `verdict` judges an overview by the
@@ -8,7 +9,23 @@ rules in `rules_of_processes`, `rules_of_data` and `rules_of_jobs`, which return
 text of both.
 """
 
-from marketdata.control.listener import Effect, ListenerControl, judge
-from marketdata.control.settings import ChangedMeanwhile, SettingsControl
+from marketdata.control.effects import Effect, Followers, Report, RevisionOutcome, effect_within
+from marketdata.control.given import Given, InvalidSettings, changed, encode_given, read_given, settings_with
+from marketdata.control.listener import ListenerFollowers
+from marketdata.control.processes import ProcessFollowers
 
-__all__ = ["ChangedMeanwhile", "Effect", "ListenerControl", "SettingsControl", "judge"]
+__all__ = [
+    "Effect",
+    "Followers",
+    "Given",
+    "InvalidSettings",
+    "ListenerFollowers",
+    "ProcessFollowers",
+    "Report",
+    "RevisionOutcome",
+    "changed",
+    "effect_within",
+    "encode_given",
+    "read_given",
+    "settings_with",
+]

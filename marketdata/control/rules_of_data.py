@@ -56,7 +56,7 @@ def feed_unusable(overview: Overview) -> Iterator[Finding]:
             rule="feed stopped",
             severity=Severity.DEGRADED,
             what="the feed is stopped, as operators want",
-            advice="Start it with manage.py listener start.",
+            advice="Start it with manage.py control listener start.",
             since_ms=feed.since_ms,
         )
     elif feed.state is ProviderState.REFUSED:
@@ -97,7 +97,7 @@ def _silence(feed: ListenerActual) -> Iterator[Finding]:
             rule="feed silent",
             severity=Severity.DOWN,
             what="the feed is connected and silent, although the market is open",
-            advice="Ask for a new connection: manage.py listener restart.",
+            advice="Ask for a new connection: manage.py control listener restart.",
             since_ms=newest_ms,
         )
 

@@ -12,6 +12,7 @@
 - `oidc`: login through an OpenID Connect provider. `local_passwords`: login of staff with a local password.
 - `token_pages`, `session_pages`, `urls`, `admin`: the pages.
 - `journal`: log entries for logins, logouts, refusals, tokens and ended sessions.
+- `account_changes`: the signal that an account has changed.
 - `checks`: refuses a database of an earlier release.
 
 No other part of the site stores passwords, tokens or sessions.

@@ -1,6 +1,8 @@
 """Users, identities, sessions and API tokens in the admin."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
@@ -31,12 +33,45 @@ def replace_allauth_pages() -> None:
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic only in the stubs
-    """All users: people who have logged in, and staff with local passwords."""
+    """All users: people who have logged in, and staff with local passwords.
+
+    Only a superuser may make a superuser, change one, or give permissions without a group. Otherwise whoever
+    may change users could have every right.
+    """
 
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "last_login")
     date_hierarchy = "date_joined"
     ordering = ("-last_login", "username")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """The fields that this user may not change."""
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return fields if _is_superuser(request) else (*fields, "is_superuser", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whether this user may change users and, if there is one, this one and its password."""
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whether this user may delete users and, if there is one, this one."""
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    def get_deleted_objects(
+        self, objs: QuerySet[User] | Sequence[User], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """What a deletion would delete, and what of it this user may not delete."""
+        deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
+        superusers = [str(user) for user in objs if not _may_touch(request, user)]
+        return deleted, counts, needed, [*protected, *superusers]
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
+
+
+def _may_touch(request: HttpRequest, user: User | None) -> bool:
+    return user is None or not user.is_superuser or _is_superuser(request)
 
 
 class IdentityAdmin(ReadOnlyAdmin):

@@ -12,4 +12,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the database check and the receivers of login, logout, session and token signals."""
-        from mdp_site.accounts import checks, journal, sessions  # noqa: F401, PLC0415 - models are loaded only now
+        from mdp_site.accounts import (  # noqa: PLC0415 - models are loaded only now
+            account_changes,  # noqa: F401 - importing registers its receivers
+            checks,  # noqa: F401
+            journal,  # noqa: F401
+            sessions,  # noqa: F401
+        )

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from marketdata.observability.log_budget import LogBudget
 from marketdata.observability.logs import get_logger
+from mdp_site.accounts.account_changes import report_sessions_ended, report_token
 from mdp_site.accounts.models import ApiToken
 from mdp_site.addresses import Address, client_address, handshake_address
 
@@ -80,12 +81,14 @@ def note_refused_handshake(
 
 
 def note_token(event: str, token: ApiToken, *, by: int | None) -> None:
-    """Log that a token was made or revoked. `by` is the id of the user who did it."""
+    """Log and report that a token was made or revoked. `by` is the id of the user who did it."""
+    report_token(event, token)
     _log.info(event, outcome="succeeded", token=token.prefix, user_id=token.user_id, by=by)
 
 
 def note_session_ended(user_id: int, *, by: int | None, sessions: int = 1) -> None:
-    """Log that sessions of a user were ended from elsewhere. `by` is the id of the user who did it."""
+    """Log and report that sessions of a user were ended from elsewhere. `by` is the id of who did it."""
+    report_sessions_ended(SESSION_ENDED, user_id, sessions)
     _log.info(SESSION_ENDED, outcome="succeeded", user_id=user_id, by=by, sessions=sessions)
 
 

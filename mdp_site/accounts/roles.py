@@ -30,6 +30,10 @@ class Right(enum.StrEnum):
     """Read `/metrics` from any address."""
     DIAGNOSTICS = "diagnostics"
     """See in `/readyz` why a dependency is not ready."""
+    OPERATIONS = "operations"
+    """See what the services do, their settings and revisions, and the audit."""
+    CONTROL = "control"
+    """Change the settings of services, and what they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Role:
 
     `feeds`: the permissions for feeds; each kind of feed names the one that it asks for.
     `views`: applications whose rows they see in the admin. `changes`: further permissions on rows, in the
-    form `application.codename`.
+    form `application.codename`. `for_staff`: the rights count only for users with the flag `is_staff`.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Role:
     feeds: frozenset[str] = frozenset()
     views: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    for_staff: bool = False
 
 
 USERS: Final = Role(
@@ -55,22 +60,55 @@ USERS: Final = Role(
 )
 """All users who are logged in, by session or token, and whose account is active."""
 
-STAFF: Final = Role("staff", rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS}))
-"""Users with the flag `is_staff`. A superuser among them may do everything in the admin."""
-
-# Viewers do not see allauth's tables: they contain the personal data from the provider.
-_VIEWED: Final = ("accounts", "marketdata", "scanners", "widgets", "django_q", "usersessions")
-
-VIEWERS: Final = Role("viewers", views=_VIEWED)
-"""Members of the group of this name."""
-
-# Operators must not change users: that would allow them to make a superuser.
-OPERATORS: Final = Role(
-    "operators", views=_VIEWED, changes=("accounts.change_apitoken", "usersessions.delete_usersession")
+STAFF: Final = Role(
+    "staff", rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS, Right.OPERATIONS})
 )
-"""Members of the group of this name: they also revoke tokens and end sessions."""
+"""Users with the flag `is_staff`. A superuser among them has all roles and may do everything in the admin."""
 
-GROUP_ROLES: Final = (VIEWERS, OPERATORS)
+# These roles do not show allauth's tables: they contain the personal data from the provider.
+_VIEWED: Final = (
+    "accounts",
+    "control_plane",
+    "marketdata",
+    "scanners",
+    "widgets",
+    "django_q",
+    "usersessions",
+)
+
+VIEWERS: Final = Role("viewers", rights=frozenset({Right.OPERATIONS}), views=_VIEWED, for_staff=True)
+"""Members of the group of this name. They change nothing."""
+
+_ENDS: Final = ("accounts.change_apitoken", "usersessions.delete_usersession")
+
+OPERATORS: Final = Role(
+    "operators",
+    rights=frozenset({Right.OPERATIONS, Right.CONTROL}),
+    views=_VIEWED,
+    changes=_ENDS,
+    for_staff=True,
+)
+"""Members of the group of this name: they also steer the services, revoke tokens and end sessions."""
+
+# The admin page of users lets only a superuser make or change a superuser.
+ADMINISTRATORS: Final = Role(
+    "administrators",
+    rights=OPERATORS.rights,
+    views=(*_VIEWED, "auth"),
+    changes=(
+        *_ENDS,
+        "accounts.add_user",
+        "accounts.change_user",
+        "accounts.delete_user",
+        "auth.add_group",
+        "auth.change_group",
+        "auth.delete_group",
+    ),
+    for_staff=True,
+)
+"""Members of the group of this name: they also make and change users, and say who has which role."""
+
+GROUP_ROLES: Final = (VIEWERS, OPERATORS, ADMINISTRATORS)
 """The roles that are Django groups."""
 
 
@@ -92,18 +130,18 @@ def feeds_of(user: User | AnonymousUser) -> frozenset[str]:
     return _allowed_to(user).feeds
 
 
-def granting_groups() -> frozenset[str]:
-    """The groups whose role gives rights or feeds.
+def groups_for_feeds() -> frozenset[str]:
+    """The groups whose role gives feeds or market data.
 
-    Roles of groups that only allow access to rows are none of them. If there is none at all, nobody has to
-    ask for the groups of a user, which saves a query per page.
+    If there is none, the groups of all open connections need no query.
     """
-    return frozenset(role.name for role in GROUP_ROLES if role.rights or role.feeds)
+    return frozenset(role.name for role in GROUP_ROLES if role.feeds or Right.MARKET_DATA in role.rights)
 
 
 def allowed(*, is_staff: bool, groups: Collection[str]) -> Allowed:
-    """What the roles of an active user allow. `groups` are the names of the user's `granting_groups`."""
-    held = [USERS, *((STAFF,) if is_staff else ()), *(role for role in GROUP_ROLES if role.name in groups)]
+    """What the roles of an active user allow. `groups` are the names of the user's groups."""
+    of_groups = (role for role in GROUP_ROLES if role.name in groups and (is_staff or not role.for_staff))
+    held = [USERS, *((STAFF,) if is_staff else ()), *of_groups]
     return Allowed(
         rights=frozenset().union(*(role.rights for role in held)),
         feeds=frozenset().union(*(role.feeds for role in held)),
@@ -113,9 +151,13 @@ def allowed(*, is_staff: bool, groups: Collection[str]) -> Allowed:
 def _allowed_to(user: User | AnonymousUser) -> Allowed:
     if not (user.is_authenticated and user.is_active):
         return Allowed(rights=frozenset(), feeds=frozenset())
-    granting = granting_groups()
-    groups = set(user.groups.filter(name__in=granting).values_list("name", flat=True)) if granting else set()
-    return allowed(is_staff=user.is_staff, groups=groups)
+    if user.is_superuser and user.is_staff:
+        return allowed(is_staff=True, groups=[role.name for role in GROUP_ROLES])
+    # The roles of groups are for staff. Pages of other users are spared the query while no group gives feeds.
+    asks = user.is_staff or groups_for_feeds()
+    if not asks or user._state.adding:  # noqa: SLF001 - documented by Django; who is not stored has no groups
+        return allowed(is_staff=user.is_staff, groups=())
+    return allowed(is_staff=user.is_staff, groups=set(user.groups.values_list("name", flat=True)))
 
 
 def maintain_roles() -> dict[Role, Group]:

@@ -30,7 +30,7 @@ from django.utils.crypto import constant_time_compare
 
 from mdp_site.accounts.among import Among
 from mdp_site.accounts.models import ApiToken, User
-from mdp_site.accounts.roles import Right, allowed, granting_groups
+from mdp_site.accounts.roles import Right, allowed, groups_for_feeds
 from mdp_site.accounts.scopes import feeds_within
 
 T = TypeVar("T")
@@ -237,8 +237,8 @@ def _is_of_present_password(password_hash: str, password: str) -> bool:
 
 
 def _memberships(user_ids: Collection[int]) -> _Rows:
-    """The id of each of these users with each of the user's groups that give rights or feeds."""
-    granting = granting_groups()
+    """The id of each of these users with each of the user's groups that give feeds or market data."""
+    granting = groups_for_feeds()
     if not granting or not user_ids:
         return []
     members = Group.objects.filter(name__in=granting, user__in=user_ids)
@@ -247,7 +247,7 @@ def _memberships(user_ids: Collection[int]) -> _Rows:
 
 def _rules() -> _Rows:
     """What each role allows: standings follow from this too."""
-    groups = ("", *sorted(granting_groups()))
+    groups = ("", *sorted(groups_for_feeds()))
     return [
         (staff, group, allowed(is_staff=staff, groups=(group,)))
         for staff in (False, True)

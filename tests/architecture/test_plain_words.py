@@ -55,6 +55,7 @@ LEFTOVERS: Final[Mapping[str, int]] = {
     "scanners/analysis": 0,
     "scanners/analyzers": 2,  # the names of stored private columns, `halts_told` and `told_00`
     "scanners/processor": 0,
+    "mdp_site/control_plane": 0,
     "widgets/hub/feeds": 0,
     "widgets/protocol": 0,
 }

@@ -85,6 +85,8 @@ class Platform:
             # A cache of their own for the pages: that of the market data is disturbed alone.
             "CACHE_URL": pages_url,
             "CHANNEL_LAYER_URL": pages_url,
+            # That of the pages: commands store revisions there.
+            "DATABASE_URL": f"sqlite:///{directory / 'pages.sqlite3'}",
         }
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings", "LOG_FORMAT": "json"}
         environment |= self.settings
@@ -112,7 +114,7 @@ class Platform:
     def turn_to(self, feed: str) -> None:
         """Have the listener listen to another feed, without waiting for it to work."""
         with contextlib.suppress(subprocess.CalledProcessError):
-            self.manage("listener", "set", "--feed", feed, "--wait", "0")
+            self.manage("control", "listener", f"feed={feed}", "--wait", "0")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mdp_site.settings"} | self.settings
@@ -151,6 +153,7 @@ def site(platform: Platform) -> Iterator[Site]:
         MDQ_SHARDS=settings["MDQ_SHARDS"],
         CACHE_URL=settings["CACHE_URL"],
         CHANNEL_LAYER_URL=settings["CHANNEL_LAYER_URL"],
+        DATABASE_URL=settings["DATABASE_URL"],
     ) as server:
         yield server
 
@@ -222,12 +225,12 @@ async def watcher(platform: Platform, site: Site, token: str) -> AsyncIterator[W
 async def test_a_listener_that_an_operator_stopped_is_reported_as_stopped(
     platform: Platform, watcher: Watcher
 ) -> None:
-    await asyncio.to_thread(platform.manage, "listener", "stop")
+    await asyncio.to_thread(platform.manage, "control", "listener", "stop")
     try:
         status = await watcher.sees("stopped")
         assert status["detail"] == "An operator stopped the listener."
     finally:
-        await asyncio.to_thread(platform.manage, "listener", "start")
+        await asyncio.to_thread(platform.manage, "control", "listener", "start")
 
 
 @pytest.mark.parametrize(

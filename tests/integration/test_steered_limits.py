@@ -1,8 +1,9 @@
 """Operators change the limits of clients while a web process runs. No open connection is ended by that."""
 
+import asyncio
 import contextlib
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,7 @@ from widgets.protocol import CloseCode
 pytestmark = pytest.mark.redis
 
 WITHIN_SECONDS = 10.0
+READING_SECONDS = 0.2
 
 
 @pytest.fixture
@@ -68,8 +70,16 @@ async def still_answers(client: aiohttp.ClientWebSocketResponse) -> bool:
     return bool(frame["id"] == 7)
 
 
-def steer(site: Site, *changes: str) -> None:
-    assert "applied by 1 of 1 processes" in site.manage("steer", "web", *changes)
+async def steer(site: Site, *changes: str, reading: Sequence[aiohttp.ClientWebSocketResponse] = ()) -> None:
+    """Change settings at the terminal. Meanwhile these clients read on, and so answer the server's pings."""
+    steering = asyncio.create_task(asyncio.to_thread(site.manage, "control", "web", *changes))
+    while not steering.done():
+        for client in reading:
+            with contextlib.suppress(TimeoutError):
+                message = await client.receive(timeout=READING_SECONDS)
+                assert message.type is aiohttp.WSMsgType.TEXT, message
+        await asyncio.wait([steering], timeout=READING_SECONDS)
+    assert "applied by 1 of 1 processes" in await steering
 
 
 async def test_connections_of_a_user_are_lowered_and_raised(site: Site, http: aiohttp.ClientSession) -> None:
@@ -77,14 +87,14 @@ async def test_connections_of_a_user_are_lowered_and_raised(site: Site, http: ai
         assert (await welcome(first))["limits"]["connections_per_user"] == 5
         await welcome(second)
 
-        steer(site, "connections_per_user=2", "reconnect_restart_ms=700")
+        await steer(site, "connections_per_user=2", "reconnect_restart_ms=700", reading=(first, second))
         async with connected(site, http) as refused:
             close = CloseCode.TOO_MANY_CONNECTIONS
             assert await close_of(refused) == (close.value, close.reason_of("connections_per_user"))
         assert await still_answers(first)
         assert await still_answers(second)
 
-        steer(site, "connections_per_user=3")
+        await steer(site, "connections_per_user=3", reading=(first, second))
         async with connected(site, http) as third:
             told = await welcome(third)
         assert told["limits"]["connections_per_user"] == 3
@@ -100,13 +110,13 @@ async def test_pings_in_a_second_are_lowered_for_open_connections_and_raised(
             await client.ping()
         assert await still_answers(client)
 
-        steer(site, "control_frames_per_second=0.1", "control_frames_burst=2")
+        await steer(site, "control_frames_per_second=0.1", "control_frames_burst=2", reading=(client,))
         for _ in range(3):
             await client.ping()
         close = CloseCode.TOO_MANY_FRAMES
         assert await close_of(client) == (close.value, close.reason)
 
-    steer(site, "control_frames_per_second=", "control_frames_burst=")
+    await steer(site, "control_frames_per_second=", "control_frames_burst=")
     async with connected(site, http) as client:
         await welcome(client)
         for _ in range(20):
@@ -118,8 +128,9 @@ async def test_limits_that_do_not_go_together_are_refused_and_the_former_ones_ho
     site: Site, http: aiohttp.ClientSession
 ) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        site.manage("steer", "web", "connections_per_user=4", "message_bytes_per_second=10")
-    assert "refused version 1: message_bytes_per_second is 10" in failed.value.stdout
+        site.manage("control", "web", "--json", "connections_per_user=4", "message_bytes_per_second=10")
+    assert "message_bytes_per_second is 10" in failed.value.stdout
+    assert failed.value.returncode == 1
     async with connected(site, http) as client:
         limits = (await welcome(client))["limits"]
     assert (limits["connections_per_user"], limits["message_bytes_per_second"]) == (5, 65_536)

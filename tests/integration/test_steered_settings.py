@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 from redis.asyncio import Redis
 
-from marketdata.clock import SystemClock
-from marketdata.control import SettingsControl
+from marketdata.control import ProcessFollowers, RevisionOutcome
 from marketdata.errors import ConfigurationError, ContentError
-from marketdata.runtime.settings import declarations, values_of
+from marketdata.runtime.settings import S, declarations, values_of
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords, ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
@@ -19,7 +18,7 @@ from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.processor_task import Launch, bars, until_accumulated
 from tests.support.scanner_task import ScannerTask
-from tests.support.site import Site
+from tests.support.steering import CacheSteering
 
 pytestmark = pytest.mark.redis
 
@@ -37,14 +36,19 @@ def log_level() -> Iterator[None]:
     logging.root.setLevel(level)
 
 
+def steering_of(redis: Redis, keys: Keys, service: str, own: S) -> CacheSteering[S]:
+    records = ServiceRecords(redis, keys, service)
+    return CacheSteering(records, own, ProcessFollowers(records))
+
+
 @pytest.fixture
-def control(redis: Redis, keys: Keys) -> SettingsControl[ProcessorSettings]:
-    return SettingsControl(ServiceRecords(redis, keys, PROCESSOR), OWN, SystemClock())
+def control(redis: Redis, keys: Keys) -> CacheSteering[ProcessorSettings]:
+    return steering_of(redis, keys, PROCESSOR, OWN)
 
 
 @pytest.fixture
 async def broker(
-    launch: Launch, redis: Redis, keys: Keys, control: SettingsControl[ProcessorSettings]
+    launch: Launch, redis: Redis, keys: Keys, control: CacheSteering[ProcessorSettings]
 ) -> MemoryBroker:
     """Of a processor that publishes once in five seconds and follows the wanted settings."""
     broker = MemoryBroker()
@@ -54,16 +58,16 @@ async def broker(
         own_settings=OWN,
         source="this one",
     )
-    await eventually(control.actual, 10)
+    await eventually(control.reports, 10)
     return broker
 
 
 async def test_another_publish_interval_takes_effect_while_the_processor_runs(
-    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     version = await control.change({"longest_publish_interval_ms": 50})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert (effect.achieved, effect.explanation) == (True, "applied by 1 of 1 processes")
+    assert (effect.outcome, effect.explanation) == (RevisionOutcome.APPLIED, "applied by 1 of 1 processes")
 
     reader = SnapshotReader(redis, keys)
     started = time.monotonic()
@@ -74,31 +78,33 @@ async def test_another_publish_interval_takes_effect_while_the_processor_runs(
 
 
 async def test_the_log_level_takes_effect_and_can_be_taken_back(
-    control: SettingsControl[ProcessorSettings], broker: MemoryBroker
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker
 ) -> None:
     del broker
     version = await control.change({"log_level": "ERROR"})
-    assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).achieved
+    assert (
+        await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    ).outcome is RevisionOutcome.APPLIED
     assert logging.root.level == logging.ERROR
 
     version = await control.change({}, unset=["log_level"])
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert effect.achieved
+    assert effect.outcome is RevisionOutcome.APPLIED
     assert logging.root.level == logging.INFO
-    assert effect.actual[0].values == values_of(OWN)
+    assert (await control.reports())[0].values == values_of(OWN)
 
 
 async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_and_changes_nothing(
-    control: SettingsControl[ProcessorSettings], broker: MemoryBroker
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker
 ) -> None:
     del broker
     version = await control.change({"longest_publish_interval_ms": 6_000, "log_level": "ERROR"})
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert not effect.achieved
+    assert effect.outcome is RevisionOutcome.REFUSED
     assert "longest_publish_interval_ms is 6000; accepted: less than the 5000 ms" in effect.explanation
     assert "refused by this one" in effect.explanation
-    assert effect.actual[0].version == 0
-    assert effect.actual[0].values["longest_publish_interval_ms"] == SLOW_MS
+    assert (await control.reports())[0].version == 0
+    assert (await control.reports())[0].values["longest_publish_interval_ms"] == SLOW_MS
     assert logging.root.level != logging.ERROR
 
 
@@ -117,7 +123,7 @@ async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_a
     ],
 )
 async def test_what_no_process_would_accept_is_not_stored(
-    control: SettingsControl[ProcessorSettings], changes: dict[str, object], refusal: str
+    control: CacheSteering[ProcessorSettings], changes: dict[str, object], refusal: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=refusal):
         await control.change(changes)
@@ -125,13 +131,13 @@ async def test_what_no_process_would_accept_is_not_stored(
 
 
 async def test_what_something_else_wrote_is_refused_and_the_process_goes_on(
-    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     del broker
     await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "longest_publish_interval_ms": "often"}')
 
     async def refusal() -> str:
-        return (await control.actual())[0].refusal
+        return (await control.reports())[0].refusal
 
     assert "longest_publish_interval_ms" in await eventually(refusal, 5)
     with pytest.raises(ContentError):
@@ -139,11 +145,13 @@ async def test_what_something_else_wrote_is_refused_and_the_process_goes_on(
 
 
 async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
-    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     del broker
     version = await control.change({"longest_publish_interval_ms": 100})
-    assert (await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))).achieved
+    assert (
+        await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    ).outcome is RevisionOutcome.APPLIED
     await redis.delete(keys.wanted(PROCESSOR))
 
     async def restored() -> bool:
@@ -153,7 +161,7 @@ async def test_a_cache_that_lost_the_wanted_settings_gets_them_back(
 
 
 async def test_a_setting_that_needs_a_restart_is_refused_by_command_and_process_with_the_variable(
-    control: SettingsControl[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     del broker
     refusal = "prefetch_count changes with a restart only; set PREFETCH_COUNT for that"
@@ -162,8 +170,11 @@ async def test_a_setting_that_needs_a_restart_is_refused_by_command_and_process_
 
     await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "prefetch_count": 10, "log_level": "ERROR"}')
     effect = await control.effect(3, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert (effect.achieved, effect.explanation) == (False, f"refused by this one: {refusal}")
-    assert effect.actual[0].values == values_of(OWN)
+    assert (effect.outcome, effect.explanation) == (
+        RevisionOutcome.REFUSED,
+        f"refused by this one: {refusal}",
+    )
+    assert (await control.reports())[0].values == values_of(OWN)
     assert logging.root.level != logging.ERROR
 
 
@@ -174,22 +185,25 @@ async def test_a_scanner_applies_a_setting_also_while_it_stands_by(
         ScannerTask(redis_url, keys, name, records=InstanceRecords(redis, keys, SCANNER, name), source=name)
         for name in ("first", "second")
     ]
-    control = SettingsControl(ServiceRecords(redis, keys, SCANNER), ScannerSettings(), SystemClock())
+    control = steering_of(redis, keys, SCANNER, ScannerSettings())
 
     async def both_report() -> bool:
-        return len(await control.actual()) == 2
+        return len(await control.reports()) == 2
 
     try:
         await eventually(both_report, 10)
         version = await control.change({"log_level": "ERROR"})
         effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-        assert (effect.achieved, effect.explanation) == (True, "applied by 2 of 2 processes")
+        assert (effect.outcome, effect.explanation) == (
+            RevisionOutcome.APPLIED,
+            "applied by 2 of 2 processes",
+        )
         assert logging.root.level == logging.ERROR
     finally:
         for scanner in scanners:
             await scanner.stop()
             await scanner.redis.aclose()
-    assert await control.actual() == []
+    assert await control.reports() == []
 
 
 async def test_each_process_reports_for_itself_until_it_ends(redis: Redis, keys: Keys) -> None:
@@ -212,22 +226,3 @@ async def test_a_process_that_is_gone_is_not_reported_any_longer(redis: Redis, k
 
     await eventually(only_the_living, 10)
     assert await ServiceRecords(redis, keys, PROCESSOR).actual_of_instances() in ([b"alive"], [])
-
-
-def test_an_operator_changes_the_log_level_of_a_web_process_at_the_command_line(
-    redis_url: str, unique_prefix: str
-) -> None:
-    with Site(
-        redis_url=redis_url,
-        oidc_url="http://127.0.0.1:1",
-        MDC_KEY_PREFIX=f"{unique_prefix}:",
-        LOG_FORMAT="json",
-    ) as site:
-        assert "version 1: applied by 1 of 1 processes" in site.manage("steer", "web", "log_level=WARNING")
-        assert "version 2: applied by 1 of 1 processes" in site.manage("steer", "web", "log_level=")
-        shown = site.manage("steer", "web")
-        assert "log_level = INFO  (one of DEBUG, INFO, WARNING, ERROR, CRITICAL; live)" in shown
-        assert ": version 2\n" in shown
-        applied = [line for line in site.log.splitlines() if "wanted state applied" in line]
-        assert len(applied) == 1, "the line of version 1 is below the level that it asks for"
-        assert '"version": 2' in applied[0]

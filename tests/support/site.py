@@ -182,12 +182,14 @@ class Visitor:
         morsel = self._http.cookie_jar.filter_cookies(URL(url)).get(name)
         return morsel.value if morsel else ""
 
-    async def log_in(self, site_url: str, password: str = PASSWORD) -> Self:
-        """Log in through the provider, from the site's front page."""
-        await self.open(f"{site_url}/")
+    async def log_in(
+        self, site_url: str, password: str = PASSWORD, *, user: str = USER, page: str = "/"
+    ) -> Self:
+        """Log in through the provider, from a page of the site; by default its front page."""
+        await self.open(f"{site_url}{page}")
         await self.send_form()
         if "password" in self.page:
-            await self.send_form(login=USER, password=password)
+            await self.send_form(login=user, password=password)
         return self
 
     def socket(self, site_url: str, **headers: str) -> aiohttp.client._WSRequestContextManager:

@@ -1,10 +1,11 @@
 """Roles from the groups of the login provider.
 
-Members of `OIDC_STAFF_GROUP` are viewers, members of `OIDC_OPERATORS_GROUP` are operators. Members of either
-group are staff. A member of staff with a local password gets a role in the admin.
+Members of `OIDC_STAFF_GROUP` are viewers, of `OIDC_OPERATORS_GROUP` operators, of `OIDC_ADMINISTRATORS_GROUP`
+administrators. Members of any of them are staff. A member of staff with a local password gets a role in the
+admin.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.db import transaction
@@ -12,16 +13,26 @@ from django.db import transaction
 from marketdata.observability.logs import get_logger
 from mdp_site.accounts.models import User
 from mdp_site.accounts.oidc.claims import group_name
-from mdp_site.accounts.roles import GROUP_ROLES, OPERATORS, VIEWERS, Role, maintain_roles
+from mdp_site.accounts.roles import ADMINISTRATORS, GROUP_ROLES, OPERATORS, VIEWERS, Role, maintain_roles
 
 _log = get_logger(__name__)
 
 
 def roles_of_groups(provider_groups: Iterable[str]) -> frozenset[Role]:
     """The roles of a member of these groups of the provider."""
-    wanted = {VIEWERS: settings.OIDC_STAFF_GROUP, OPERATORS: settings.OIDC_OPERATORS_GROUP}
     names = frozenset(provider_groups)
-    return frozenset(role for role, group in wanted.items() if group and group_name(group) in names)
+    return frozenset(
+        role for role, group in _groups_of_roles().items() if group and group_name(group) in names
+    )
+
+
+def _groups_of_roles() -> Mapping[Role, str]:
+    """The provider's group of each role, as the settings name it. Empty: no group has the role."""
+    return {
+        VIEWERS: settings.OIDC_STAFF_GROUP,
+        OPERATORS: settings.OIDC_OPERATORS_GROUP,
+        ADMINISTRATORS: settings.OIDC_ADMINISTRATORS_GROUP,
+    }
 
 
 @transaction.atomic
@@ -30,7 +41,7 @@ def take_over_roles(user: User, provider_groups: Iterable[str] | None) -> None:
 
     Nothing changes if the groups are unknown (None), or if no setting names a group.
     """
-    if not (settings.OIDC_STAFF_GROUP or settings.OIDC_OPERATORS_GROUP):
+    if not any(_groups_of_roles().values()):
         return
     if provider_groups is None:
         _log.warning(

@@ -17,9 +17,13 @@ from typing import Final
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 DEMO_USER: Final = "demo"
-DEMO_GROUP: Final = "operators"
+DEMO_GROUP: Final = "viewers"
+"""The demo's user sees the control plane and changes nothing."""
+OPERATOR_USER: Final = "operator"
+OPERATOR_GROUP: Final = "operators"
 SIMULATOR_KEY: Final = "demo"
-SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "DEMO_PASSWORD", "CACHE_PASSWORD")
+PASSWORDS_TO_TYPE: Final = frozenset({"DEMO_PASSWORD", "DEMO_OPERATOR_PASSWORD"})
+SECRET_NAMES: Final = ("SECRET_KEY", "OIDC_CLIENT_SECRET", "CACHE_PASSWORD", *sorted(PASSWORDS_TO_TYPE))
 
 
 class DemoError(Exception):
@@ -121,7 +125,7 @@ def load_secrets(state: Path) -> dict[str, str]:
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     missing = [name for name in SECRET_NAMES if name not in known]
     if missing:
-        known |= {name: secrets.token_urlsafe(9 if name == "DEMO_PASSWORD" else 48) for name in missing}
+        known |= {name: secrets.token_urlsafe(9 if name in PASSWORDS_TO_TYPE else 48) for name in missing}
         write_private(path, json.dumps(known, indent=1))
     return known
 
@@ -155,9 +159,12 @@ def build_environment(
         "OIDC_NAME": "Demo identity",
         "OIDC_SERVER_URL": f"http://{LOOPBACK}:{ports.identity}",
         "OIDC_CLIENT_ID": "market-data-platform",
-        # The demo's user is in this group, so that it may open the control plane.
-        "OIDC_OPERATORS_GROUP": DEMO_GROUP,
+        # One user of the demo sees the control plane, the other one steers the services.
+        "OIDC_STAFF_GROUP": DEMO_GROUP,
+        "OIDC_OPERATORS_GROUP": OPERATOR_GROUP,
         "DEMO_GROUPS": DEMO_GROUP,
+        "DEMO_OPERATOR": OPERATOR_USER,
+        "DEMO_OPERATOR_GROUPS": OPERATOR_GROUP,
         "LISTENER_HEALTH_PORT": str(ports.listener_health),
         "PROCESSOR_HEALTH_PORT": str(ports.processor_health),
         "SCANNER_HEALTH_PORT": str(ports.scanner_health),

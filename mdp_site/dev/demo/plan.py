@@ -18,6 +18,13 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 DEFAULT_SCENARIO: Final = "demo"
 MANAGE: Final = (sys.executable, str(ROOT / "manage.py"))
 MIGRATE: Final = (*MANAGE, "migrate", "--verbosity", "0")
+START_LISTENER: Final = (
+    *MANAGE,
+    "shell",
+    "--no-imports",
+    "--command",
+    "from mdp_site.dev.demo.listener_start import start_stopped_listener; start_stopped_listener()",
+)
 LOAD_REFERENCE: Final = (*MANAGE, "load_reference", "--if-stale")
 
 

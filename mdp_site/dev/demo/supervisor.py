@@ -9,11 +9,12 @@ from pathlib import Path
 
 from marketdata.runtime.cancellation import finished_before
 from marketdata.runtime.processes import ProcessManager, ProcessSpec
-from mdp_site.dev.demo.environment import DEMO_USER, DemoError, Ports, uses_real_feed
+from mdp_site.dev.demo.environment import DEMO_USER, OPERATOR_USER, DemoError, Ports, uses_real_feed
 from mdp_site.dev.demo.plan import (
     LOAD_REFERENCE,
     MIGRATE,
     ROOT,
+    START_LISTENER,
     PlannedProcess,
     background_jobs,
     cache_server,
@@ -70,7 +71,7 @@ class Supervisor:
             external.append(market(self._ports, self._scenario))
         # The simulator needs some seconds to start. The database is migrated at the same time.
         await asyncio.gather(self._start_all(external), self._step("database", MIGRATE))
-        await self._ready(external)
+        await asyncio.gather(self._ready(external), self._step("settings", START_LISTENER))
         services = platform(self._ports)
         await self._start_all(services)
         await asyncio.gather(self._ready(services), self._step("reference data", LOAD_REFERENCE))
@@ -135,7 +136,9 @@ class Supervisor:
         feed = synthetic if self._with_simulator else "the provider's real feed"
         print(
             f"\n  {self._settings['SITE_URL']}/\n"
-            f"  log in as {DEMO_USER} with password {self._settings['DEMO_PASSWORD']}\n\n"
+            f"  log in as {DEMO_USER} with password {self._settings['DEMO_PASSWORD']}\n"
+            f"  log in as {OPERATOR_USER} with password {self._settings['DEMO_OPERATOR_PASSWORD']} "
+            f"to steer the services: {self._settings['SITE_URL']}/admin/\n\n"
             f"  Feed: {feed}. Logs: {self._state / 'logs'}. Ctrl-C stops everything.",
             flush=True,
         )

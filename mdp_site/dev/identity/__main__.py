@@ -38,6 +38,10 @@ def _provision(user: str, redirect_uris: list[str]) -> None:
     provision.migrate()
     provision.provision_client(settings.CLIENT_ID, settings.CLIENT_SECRET, wanted)
     provision.provision_user(user, settings.DEMO_PASSWORD, settings.DEMO_GROUPS)
+    if settings.DEMO_OPERATOR and settings.DEMO_OPERATOR_PASSWORD:
+        provision.provision_user(
+            settings.DEMO_OPERATOR, settings.DEMO_OPERATOR_PASSWORD, settings.DEMO_OPERATOR_GROUPS
+        )
 
 
 def _announce(user: str, host: str, port: int) -> None:

@@ -25,4 +25,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="redirect URI of the site after a login; may be repeated; for a loopback address both names, "
         f"127.0.0.1 and localhost, are registered (default: SITE_URL{CALLBACK_PATH})",
     )
-    parser.add_argument("--user", default="demo", help="name of its one user (default: %(default)s)")
+    parser.add_argument("--user", default="demo", help="name of its user (default: %(default)s)")

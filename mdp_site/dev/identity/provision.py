@@ -1,4 +1,4 @@
-"""Creates the tables, the client and the user in the provider's database. It can run again and again."""
+"""Creates the tables, the client and the users in the provider's database. It can run again and again."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -37,7 +37,7 @@ def provision_client(client_id: str, client_secret: str, redirect_uris: Iterable
 
 @transaction.atomic
 def provision_user(name: str, password: str, groups: Iterable[str] = ()) -> User:
-    """Create or update the user, with a verified address."""
+    """Create or update a user, with a verified address."""
     email = f"{name}@{EMAIL_DOMAIN}"
     user, _ = User.objects.get_or_create(
         username=name, defaults={"email": email, "first_name": name.capitalize(), "last_name": "User"}

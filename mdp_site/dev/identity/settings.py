@@ -22,6 +22,10 @@ DEMO_PASSWORD = _given_password or stored_secret(_password_file, byte_count=12)
 # The output names the place of the password, not the password itself, because output goes into logs.
 DEMO_PASSWORD_SOURCE = "of the setting DEMO_PASSWORD" if _given_password else f"in {_password_file}"
 DEMO_GROUPS = env.words("DEMO_GROUPS")
+# A second user, if it has a name and a password: the operator of the demo.
+DEMO_OPERATOR = env.text("DEMO_OPERATOR")
+DEMO_OPERATOR_PASSWORD = env.secret("DEMO_OPERATOR_PASSWORD")
+DEMO_OPERATOR_GROUPS = env.words("DEMO_OPERATOR_GROUPS")
 
 SECRET_KEY = stored_secret(STATE_DIR / "secret_key")
 DEBUG = False

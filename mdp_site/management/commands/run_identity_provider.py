@@ -10,9 +10,7 @@ from mdp_site.dev.identity.arguments import add_arguments
 
 
 class Command(BaseCommand):
-    help = (
-        "Serve an OpenID Connect provider with one demo user, for machines without a provider of their own."
-    )
+    help = "Serve an OpenID Connect provider with demo users, for machines without a provider of their own."
     # It uses neither the site's settings nor its database.
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own way to say "none"
 

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 from django.utils import timezone
 
+from mdp_site.accounts.account_changes import report_token
+from mdp_site.accounts.journal import TOKEN_MADE
 from mdp_site.accounts.models import ApiToken
 from mdp_site.accounts.scopes import SCOPES
 
@@ -52,7 +54,8 @@ class Command(BaseCommand):
             )
         expires_at = None if expires_in_days is None else timezone.now() + timedelta(days=expires_in_days)
         # No log entry: logs go to the standard output, where scripts expect the secret and nothing else.
-        _, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at, scopes=scopes or SCOPES)
+        token, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at, scopes=scopes or SCOPES)
+        report_token(TOKEN_MADE, token)
         self.stdout.write(raw)
 
 

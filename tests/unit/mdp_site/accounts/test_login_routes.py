@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from mdp_site.accounts.oidc.groups import take_over_roles
-from mdp_site.accounts.roles import OPERATORS, VIEWERS
+from mdp_site.accounts.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 from mdp_site.dev.demo.environment import Ports, build_environment
 from mdp_site.origins import public_origin
 
@@ -92,7 +92,12 @@ def test_roles_come_and_go_with_groups_and_leave_other_groups_alone(settings: Se
     assert rights() == (True, {"local", OPERATORS.name})
     take_over_roles(user, [])
     assert rights() == (False, {"local"})
-    settings.OIDC_STAFF_GROUP = settings.OIDC_OPERATORS_GROUP = ""
+    settings.OIDC_ADMINISTRATORS_GROUP = "heads"
+    take_over_roles(user, ["operators", "heads"])
+    assert rights() == (True, {"local", OPERATORS.name, ADMINISTRATORS.name})
+    take_over_roles(user, ["another"])
+    assert rights() == (False, {"local"})
+    settings.OIDC_STAFF_GROUP = settings.OIDC_OPERATORS_GROUP = settings.OIDC_ADMINISTRATORS_GROUP = ""
     user.is_staff = True
     user.save()
     take_over_roles(user, [])
@@ -172,7 +177,9 @@ def test_a_page_may_connect_to_its_site_and_to_its_socket_and_to_nothing_else(
     assert printed.strip() == repr(sources)
 
 
-def test_the_user_of_the_demo_is_an_operator_by_its_group(tmp_path: Path) -> None:
+def test_one_user_of_the_demo_sees_the_control_plane_and_another_one_steers(tmp_path: Path) -> None:
     ports = Ports(8000, 8001, 9400, 6390, 9401, 4200, 4201, 4205)
     environment = build_environment({}, ports, {"CACHE_PASSWORD": "a"}, tmp_path)
-    assert environment["OIDC_OPERATORS_GROUP"] in environment["DEMO_GROUPS"].split(",")
+    assert environment["DEMO_GROUPS"].split(",") == [environment["OIDC_STAFF_GROUP"]]
+    assert environment["DEMO_OPERATOR_GROUPS"].split(",") == [environment["OIDC_OPERATORS_GROUP"]]
+    assert environment["OIDC_STAFF_GROUP"] != environment["OIDC_OPERATORS_GROUP"]

@@ -13,7 +13,18 @@ from django.test import Client
 from marketdata.schema.boards import HALTS, TOP_GAINERS
 from mdp_site.accounts import roles
 from mdp_site.accounts.models import ApiToken, User
-from mdp_site.accounts.roles import OPERATORS, STAFF, USERS, VIEWERS, Right, Role, feeds_of, rights_of
+from mdp_site.accounts.roles import (
+    ADMINISTRATORS,
+    GROUP_ROLES,
+    OPERATORS,
+    STAFF,
+    USERS,
+    VIEWERS,
+    Right,
+    Role,
+    feeds_of,
+    rights_of,
+)
 from mdp_site.accounts.scopes import SCOPES
 from tests.support.feeds import CATALOG, feed_of
 from tests.unit.mdp_site.accounts.test_login_routes import routes
@@ -46,7 +57,7 @@ def client_of(user: Any) -> Client:
     return client
 
 
-@pytest.mark.parametrize("role", [USERS, STAFF, VIEWERS, OPERATORS], ids=lambda role: role.name)
+@pytest.mark.parametrize("role", [USERS, STAFF, *GROUP_ROLES], ids=lambda role: role.name)
 def test_the_documentation_says_what_a_role_may_do(role: Role) -> None:
     _who, rights, feeds, views, changes = table_rows("role")[role.name]
     assert sorted(rights) == sorted(role.rights)
@@ -85,7 +96,7 @@ def test_whoever_is_logged_in_sees_every_feed(name: str) -> None:
 
 def test_roles_grant_what_kinds_of_feed_ask_for_and_nothing_else() -> None:
     """A kind that asks for what no role grants is served to nobody: it needs its line in `roles`."""
-    granted = frozenset().union(*(role.feeds for role in (USERS, STAFF, VIEWERS, OPERATORS)))
+    granted = frozenset().union(*(role.feeds for role in (USERS, STAFF, *GROUP_ROLES)))
     assert granted == {source.permission for source in CATALOG.kinds.values()}
 
 
@@ -98,7 +109,25 @@ def test_rights_are_those_of_all_roles_and_end_with_the_account() -> None:
     assert rights_of(AnonymousUser()) == frozenset()
     assert rights_of(User(username="ada")) == USERS.rights
     assert rights_of(User(username="ada", is_staff=True)) == USERS.rights | STAFF.rights
+    assert Right.CONTROL in rights_of(User(username="root", is_staff=True, is_superuser=True))
     assert rights_of(User(username="gone", is_staff=True, is_superuser=True, is_active=False)) == frozenset()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "may_control"), [(None, False), (VIEWERS, False), (OPERATORS, True), (ADMINISTRATORS, True)]
+)
+def test_operators_and_administrators_control_while_they_are_staff(
+    role: Role | None, may_control: bool
+) -> None:
+    member = get_user_model().objects.create_user("eve", is_staff=True)
+    if role is not None:
+        member.groups.add(Group.objects.get(name=role.name))
+    assert Right.OPERATIONS in rights_of(member)
+    assert (Right.CONTROL in rights_of(member)) is may_control
+    member.is_staff = False
+    member.save()
+    assert rights_of(member) == USERS.rights
 
 
 @pytest.mark.django_db
@@ -167,6 +196,15 @@ def test_metrics_from_elsewhere_and_reasons_are_for_whoever_has_the_right(
         (OPERATORS, "/admin/accounts/user/", 200),
         (OPERATORS, "/admin/accounts/user/add/", 403),
         (OPERATORS, "/admin/django_q/schedule/add/", 403),
+        (OPERATORS, "/admin/auth/group/", 403),
+        (ADMINISTRATORS, "/admin/accounts/user/add/", 200),
+        (ADMINISTRATORS, "/admin/auth/group/add/", 200),
+        (ADMINISTRATORS, "/admin/django_q/schedule/add/", 403),
+        (ADMINISTRATORS, "/admin/socialaccount/socialaccount/", 403),
+        (VIEWERS, "/admin/control_plane/auditentry/", 200),
+        (VIEWERS, "/admin/control_plane/revision/", 200),
+        (ADMINISTRATORS, "/admin/control_plane/auditentry/add/", 403),
+        (None, "/admin/control_plane/auditentry/", 403),
         (None, "/admin/accounts/user/", 403),
     ],
 )
@@ -188,3 +226,29 @@ def test_operators_alone_revoke_tokens_and_end_sessions(role: Role, offered: boo
     assert ('value="revoke"' in client.get("/admin/accounts/apitoken/").content.decode()) is offered
     sessions = client.get("/admin/usersessions/usersession/").content.decode()
     assert ('value="delete_selected"' in sessions) is offered
+
+
+@pytest.mark.django_db
+def test_an_administrator_changes_users_and_cannot_make_or_touch_a_superuser() -> None:
+    model = get_user_model()
+    administrator = model.objects.create_user("eve", is_staff=True)
+    administrator.groups.add(Group.objects.get(name=ADMINISTRATORS.name))
+    root = model.objects.create_superuser("root", password="one of root's")
+    ann = model.objects.create_user("ann")
+    client = client_of(administrator)
+    ann_page, root_page = (f"/admin/accounts/user/{user.pk}/change/" for user in (ann, root))
+
+    groups = [Group.objects.get(name=OPERATORS.name).pk]
+    form = {"username": "ann", "is_active": "on", "is_staff": "on", "is_superuser": "on", "groups": groups}
+    form |= {"date_joined_0": "2026-11-28", "date_joined_1": "10:00:00"}
+    assert client.post(ann_page, form).status_code == 302
+    ann.refresh_from_db()
+    assert (ann.is_staff, ann.is_superuser) == (True, False)
+    assert Right.CONTROL in rights_of(ann)
+
+    assert client.post(root_page, form | {"username": "mine"}).status_code == 403
+    assert client.get(f"/admin/accounts/user/{root.pk}/password/").status_code == 403
+    assert client.post(f"/admin/accounts/user/{root.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [root.pk, ann.pk], "post": "yes"}
+    client.post("/admin/accounts/user/", chosen)
+    assert set(model.objects.values_list("username", flat=True)) == {"eve", "root", "ann"}

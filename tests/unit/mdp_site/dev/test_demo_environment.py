@@ -11,6 +11,7 @@ import pytest
 from mdp_site.dev.demo import plan
 from mdp_site.dev.demo.environment import (
     DEMO_USER,
+    OPERATOR_USER,
     DemoError,
     Ports,
     build_environment,
@@ -145,6 +146,14 @@ def test_a_scenario_that_does_not_exist_is_named_with_those_that_do() -> None:
 
 
 def test_the_readme_shows_the_login_as_the_demo_prints_it() -> None:
-    printed = "log in as {DEMO_USER} with password "
-    assert printed in (plan.ROOT / "mdp_site" / "dev" / "demo" / "supervisor.py").read_text()
-    assert printed.format(DEMO_USER=DEMO_USER) in (plan.ROOT / "README.md").read_text()
+    supervisor = (plan.ROOT / "mdp_site" / "dev" / "demo" / "supervisor.py").read_text()
+    readme = (plan.ROOT / "README.md").read_text()
+    for name, user in (("DEMO_USER", DEMO_USER), ("OPERATOR_USER", OPERATOR_USER)):
+        assert f"log in as {{{name}}} with password " in supervisor
+        assert f"log in as {user} with password " in readme
+
+
+def test_each_user_of_the_demo_has_a_password_of_its_own_that_can_be_typed(tmp_path: Path) -> None:
+    known = load_secrets(tmp_path)
+    assert known["DEMO_PASSWORD"] != known["DEMO_OPERATOR_PASSWORD"]
+    assert len(known["DEMO_PASSWORD"]) == len(known["DEMO_OPERATOR_PASSWORD"]) == 12

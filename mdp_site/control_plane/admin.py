@@ -1,0 +1,122 @@
+"""Revisions and the audit in the admin, read only."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+
+from mdp_site.control_plane.csv_export import csv_line
+from mdp_site.control_plane.history import Difference, own_changes
+from mdp_site.control_plane.models import AuditEntry, Revision
+from mdp_site.control_plane.presentation import value_text
+from mdp_site.read_only_admin import ReadOnlyAdmin
+
+EXPORTED: Final = (
+    "at",
+    "who",
+    "user_id",
+    "origin",
+    "service",
+    "action",
+    "revision",
+    "before",
+    "after",
+    "reason",
+    "result",
+)
+"""The columns of the CSV file."""
+ROWS_AT_ONCE: Final = 1_000
+
+
+class KeptAdmin(ReadOnlyAdmin):
+    """Rows that can only be viewed."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """False for all users."""
+        return False
+
+
+@admin.register(Revision)
+class RevisionAdmin(KeptAdmin):
+    """The revisions of all services: what each changed, who made it, and what became of it."""
+
+    list_display = ("service", "number", "at", "who", "changes", "reason", "outcome", "outcome_text")
+    list_filter = ("service", "outcome", "at")
+    search_fields = ("who", "reason", "outcome_text")
+    date_hierarchy = "at"
+    fields = (
+        "service",
+        "number",
+        "at",
+        "who",
+        "reason",
+        "changes",
+        "given",
+        "outcome",
+        "outcome_text",
+        "outcome_at",
+        "applied_by",
+    )
+    readonly_fields = ("changes",)
+
+    @admin.display(description="changes")
+    def changes(self, revision: Revision) -> str:
+        """What the revision changed."""
+        return _changes_text(own_changes(revision))
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(KeptAdmin):
+    """Who did or tried what, when, from where, why, and with what result."""
+
+    list_display = ("at", "who", "origin", "service", "action", "revision", "changes", "reason", "result")
+    list_filter = ("service", "action", "at")
+    search_fields = ("who", "origin", "service", "action", "reason", "result")
+    date_hierarchy = "at"
+    fields = EXPORTED
+    actions = ("export_csv",)
+
+    @admin.display(description="changes")
+    def changes(self, entry: AuditEntry) -> str:
+        """The changed values, before and after."""
+        before, after = entry.before or {}, entry.after or {}
+        names = sorted(before.keys() | after.keys())
+        return _changes_text({name: Difference(before.get(name), after.get(name)) for name in names})
+
+    @admin.action(description="Export selected entries as CSV", permissions=["view"])
+    def export_csv(self, _request: HttpRequest, entries: QuerySet[AuditEntry]) -> StreamingHttpResponse:
+        """The chosen entries as a file. They are read and sent in parts."""
+        name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
+        return StreamingHttpResponse(
+            _csv(entries),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+
+async def _csv(entries: QuerySet[AuditEntry]) -> AsyncIterator[str]:
+    yield csv_line(EXPORTED)
+    async for entry in entries.aiterator(chunk_size=ROWS_AT_ONCE):
+        yield csv_line(
+            [
+                entry.at.isoformat(timespec="milliseconds"),
+                *(_cell(getattr(entry, name)) for name in EXPORTED[1:]),
+            ]
+        )
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict) else value
+
+
+def _changes_text(differences: Mapping[str, Difference]) -> str:
+    return "; ".join(
+        f"{name}: {value_text(each.before)} → {value_text(each.after)}" for name, each in differences.items()
+    )

@@ -1,0 +1,92 @@
+"""The services that operators can steer, and what each of them checks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from marketdata.chosen_provider import chosen_provider
+from marketdata.control import Followers, Given, ListenerFollowers, ProcessFollowers, settings_with
+from marketdata.errors import ConfigurationError
+from marketdata.feeds import ConnectionTarget
+from marketdata.listener.wanted import SERVICE as LISTENER
+from marketdata.listener.wanted import ListenerWanted
+from marketdata.management.wanted_by_settings import wanted_by_settings
+from marketdata.runtime.settings import ServiceSettings, own_settings
+from marketdata.store.service_records import ServiceRecords
+from mdp_site.service_settings import SERVICES
+from mdp_site.web_settings import WEB
+from widgets.consumers import check_limits
+
+
+@dataclass(frozen=True, slots=True)
+class SteeredService:
+    """One service that operators can steer.
+
+    `own` gives the settings by the environment of this process. `check` raises `ConfigurationError` for
+    settings that do not go together. `followers` gives the reader of the reports. `actions` are changes with
+    a name: each makes the changed values of the present ones.
+    """
+
+    name: str
+    kind: type[ServiceSettings]
+    own: Callable[[], ServiceSettings]
+    check: Callable[[Any], object]
+    followers: Callable[[ServiceRecords], Followers]
+    actions: Mapping[str, Callable[[Given], Given]]
+
+    def wanted(self, given: Given, *, version: int) -> ServiceSettings:
+        """The wanted settings: those given by operators, the others by the environment of this process.
+
+        Raises:
+            ContentError: a value is not accepted by this release.
+            ConfigurationError: the environment's settings are not accepted.
+        """
+        return settings_with(self.own(), given, version=version)
+
+
+def service(name: str) -> SteeredService:
+    """The service of this name.
+
+    Raises:
+        ConfigurationError: there is none; the message lists the services.
+    """
+    if name not in STEERED:
+        raise ConfigurationError(f"there is no service {name!r}; accepted: {', '.join(STEERED)}")
+    return STEERED[name]
+
+
+def _check_target(wanted: ListenerWanted) -> None:
+    """The provider's check of what to listen to."""
+    target = ConnectionTarget(feed=wanted.feed, market=wanted.market, subscriptions=wanted.subscriptions)
+    chosen_provider().validate(target)
+
+
+def _accept(_wanted: ServiceSettings) -> None:
+    """Accept settings whose declarations say everything that can be said before a process applies them."""
+
+
+_LISTENER_ACTIONS: Final[Mapping[str, Callable[[Given], Given]]] = {
+    "start": lambda _: {"running": True},
+    "stop": lambda _: {"running": False},
+    "restart": lambda given: {"running": True, "session": given.get("session", 0) + 1},
+}
+
+_CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {LISTENER: _check_target, WEB: check_limits}
+
+
+def _steered(name: str, kind: type[ServiceSettings]) -> SteeredService:
+    is_listener = name == LISTENER
+    return SteeredService(
+        name=name,
+        kind=kind,
+        own=wanted_by_settings if is_listener else lambda: own_settings(kind, settings.DECLARED_SETTINGS),
+        check=_CHECKS.get(name, _accept),
+        followers=ListenerFollowers if is_listener else ProcessFollowers,
+        actions=_LISTENER_ACTIONS if is_listener else {},
+    )
+
+
+STEERED: Final[Mapping[str, SteeredService]] = {name: _steered(name, kind) for name, kind in SERVICES.items()}
+"""The services by name."""

@@ -1,0 +1,91 @@
+"""The audit and the revisions in the admin: read only, searched, exported."""
+
+import csv
+import io
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient
+
+from mdp_site.accounts.models import User
+from mdp_site.accounts.roles import ADMINISTRATORS, VIEWERS
+from mdp_site.control_plane import changes
+from mdp_site.control_plane.admin import EXPORTED
+from mdp_site.control_plane.audit import note
+from mdp_site.control_plane.csv_export import csv_line
+from mdp_site.control_plane.models import AuditEntry, Revision
+from tests.support.operators import ANN, BOB, logged_in, member_of
+
+AUDIT = "/admin/control_plane/auditentry/"
+REVISIONS = "/admin/control_plane/revision/"
+
+
+@pytest.mark.django_db
+def test_a_viewer_sees_filters_and_searches_the_audit() -> None:
+    client = logged_in(member_of(VIEWERS))
+    note(ANN, service="web", action="change", result="pending", after={"head_bytes": 2048})
+    note(BOB, service="scanner", action="change", result="<script>refused", reason="a closer look")
+    page = client.get(AUDIT).content.decode()
+    assert "head_bytes: (environment) → 2048" in page
+    assert "&lt;script&gt;refused" in page
+    found = client.get(AUDIT, {"q": "closer"}).content.decode()
+    assert "bob" in found
+    assert "203.0.113.7" not in found
+    assert "bob" not in client.get(AUDIT, {"service": "web"}).content.decode()
+    entry = AuditEntry.objects.get(service="web")
+    assert client.get(f"{AUDIT}{entry.pk}/change/").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("superuser", [False, True])
+def test_nobody_changes_or_deletes_what_is_kept(superuser: bool) -> None:
+    member = User.objects.create_superuser("root") if superuser else member_of(ADMINISTRATORS)
+    client = logged_in(member)
+    entry = note(ANN, service="web", action="change", result="pending")
+    revision = changes.change("web", {"log_level": "ERROR"}, actor=ANN)
+    before = AuditEntry.objects.count()
+    for page, row in ((AUDIT, entry.pk), (REVISIONS, revision.pk)):
+        assert client.get(page).status_code == 200
+        assert client.get(f"{page}{row}/change/").status_code == 200
+        assert client.post(f"{page}{row}/change/", {"result": "x"}).status_code == 403
+        assert client.post(f"{page}{row}/delete/", {"post": "yes"}).status_code == 403
+        assert client.post(f"{page}add/", {}).status_code == 403
+        client.post(page, {"action": "delete_selected", "_selected_action": [row], "post": "yes"})
+    assert AuditEntry.objects.count() == before
+    assert Revision.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_revision_shows_what_it_changed() -> None:
+    changes.change("web", {"log_level": "ERROR"}, actor=ANN)
+    changes.change("web", {"log_level": "DEBUG"}, actor=BOB)
+    page = logged_in(member_of(VIEWERS)).get(REVISIONS).content.decode()
+    assert "log_level: &quot;ERROR&quot; → &quot;DEBUG&quot;" in page
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_audit_is_exported_in_parts_and_no_cell_is_a_formula() -> None:
+    client = await sync_to_async(lambda: logged_in(member_of(VIEWERS), AsyncClient()))()
+    made = await sync_to_async(
+        lambda: note(
+            ANN, service="web", action="change", result="=HYPERLINK(1)", after={"a": 'b"c'}, reason="@b\nc, d"
+        )
+    )()
+    answer = await client.post(AUDIT, {"action": "export_csv", "_selected_action": [made.pk]})
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-')
+    assert answer.is_async
+    text = "".join([part.decode() async for part in answer.streaming_content])
+    header, row = csv.reader(io.StringIO(text, newline=""))
+    assert tuple(header) == EXPORTED
+    cells = dict(zip(header, row, strict=True))
+    assert cells["result"] == "'=HYPERLINK(1)"
+    assert cells["reason"] == "'@b\nc, d"
+    assert cells["after"] == '{"a": "b\\"c"}'
+    assert cells["before"] == ""
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1"])
+def test_a_cell_that_a_spreadsheet_would_run_is_a_text(text: str) -> None:
+    ((cell,),) = csv.reader(io.StringIO(csv_line([text]), newline=""))
+    assert cell == f"'{text}"

@@ -1,0 +1,29 @@
+"""Each service that declares settings can be steered, and starts from what its processes accept."""
+
+import pytest
+
+from marketdata.runtime.settings import declarations
+from mdp_site.control_plane.services import STEERED
+from mdp_site.service_settings import SERVICES
+
+
+def test_every_service_with_settings_can_be_steered() -> None:
+    assert {name: steered.kind for name, steered in STEERED.items()} == dict(SERVICES)
+
+
+@pytest.mark.parametrize("name", STEERED)
+def test_the_settings_of_the_environment_are_accepted_by_the_check_of_their_service(name: str) -> None:
+    steered = STEERED[name]
+    wanted = steered.wanted({}, version=0)
+    assert type(wanted) is steered.kind
+    steered.check(wanted)
+
+
+@pytest.mark.parametrize("name", STEERED)
+def test_an_action_changes_declared_settings_to_accepted_values(name: str) -> None:
+    steered = STEERED[name]
+    for make in steered.actions.values():
+        for given in ({}, {"running": False, "session": 3}):
+            changes = make(given)
+            for setting, value in changes.items():
+                declarations(steered.kind)[setting].checked(value)
