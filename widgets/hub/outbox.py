@@ -118,8 +118,9 @@ class Outbox:
 
     def count_in(self, fates: Fates) -> None:
         """From now on count in these, which all connections share, and add what was counted before."""
-        fates.take_over(self._fates)
-        self._fates = fates
+        if self._fates is not fates:
+            fates.take_over(self._fates)
+            self._fates = fates
 
     def count_apart(self) -> None:
         """Take what waits out of the shared counts: the connection is not among the others."""

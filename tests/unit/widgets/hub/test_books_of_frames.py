@@ -34,10 +34,10 @@ class Rig:
             self.outboxes.add(client.outbox)
 
     def update(self, feed: str, most_entries: int) -> None:
-        """Emit to all, as the switchboard does."""
-        for client in self.clients:
-            client.outbox.update(feed, (FRAME, FRAME), most_entries)
-        self.outboxes.fates.put += len(self.clients)
+        """Emit to all that are connected, as the switchboard does."""
+        for outbox in self.outboxes:
+            outbox.update(feed, (FRAME, FRAME), most_entries)
+        self.outboxes.fates.put += len(self.outboxes)
 
     @staticmethod
     def flood(outbox: Outbox) -> None:
