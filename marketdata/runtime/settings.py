@@ -8,6 +8,7 @@ the command, the documents, later an admin page) use `declarations`.
 import enum
 import functools
 import json
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -63,6 +64,13 @@ def setting(
     return msgspec.Meta(description=explanation, ge=minimum, le=maximum, extra=extra)
 
 
+def one_of(words: Iterable[str]) -> msgspec.Meta:
+    """The annotation of the words of a list, if the accepted ones can be listed."""
+    known = tuple(words)
+    pattern = rf"^(?:{'|'.join(map(re.escape, known))})\Z"
+    return msgspec.Meta(pattern=pattern, extra={"choices": known})
+
+
 LogLevelSetting: TypeAlias = Annotated[
     LogLevel, setting("Log lines below this severity are not written.", effect=set_log_level)
 ]
@@ -92,15 +100,25 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The accepted values, if they can be listed."""
-        return typing.get_args(self._type) if typing.get_origin(self._type) is typing.Literal else ()
+        """The accepted values, if they can be listed; of a list, its accepted words."""
+        if typing.get_origin(self._type) is typing.Literal:
+            return typing.get_args(self._type)
+        word = typing.get_args(self._type)[0] if self.is_list else None
+        notes = [note for note in typing.get_args(word)[1:] if isinstance(note, msgspec.Meta)]
+        return tuple(notes[0].extra["choices"]) if notes and notes[0].extra else ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list of words."""
+        return typing.get_origin(self._type) is tuple
 
     @property
     def accepted(self) -> str:
         """The accepted values, in words."""
         if self.choices:
-            return "one of " + ", ".join(map(str, self.choices))
-        words = _WORDS_OF_KIND.get(self._type, "a value")
+            number = "none or some" if self.is_list else "one"
+            return f"{number} of " + ", ".join(map(str, self.choices))
+        words = ACCEPTED_LISTS if self.is_list else _WORDS_OF_KIND.get(self._type, "a value")
         bounds = [
             f"{word} {bound:.15g}"
             for word, bound in (("from", self.minimum), ("to", self.maximum))
@@ -128,13 +146,13 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     def _parsed(self, text: str) -> Any:
         if self._type is bool:
             return parse_boolean(text)
-        return parse_words(text) if self._type == tuple[str, ...] else text
+        return parse_words(text) if self.is_list else text
 
     def text(self, value: Any) -> str:
         """A value as a text that `checked` accepts."""
         if self._type is bool:
             return "on" if value else "off"
-        return ",".join(value) if self._type == tuple[str, ...] else str(value)
+        return ",".join(value) if self.is_list else str(value)
 
 
 def parse_boolean(text: str) -> bool:
@@ -159,7 +177,6 @@ _WORDS_OF_KIND: Final[Mapping[Any, str]] = {
     int: "a whole number",
     float: "a number",
     str: "a text",
-    tuple[str, ...]: ACCEPTED_LISTS,
 }
 
 

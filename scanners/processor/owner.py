@@ -194,8 +194,14 @@ class ShardOwner:
         metrics.PROCESSOR_RESTORES.labels(outcome).inc()
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
 
+    def _follow_switches(self) -> None:
+        """Have those analyzers and streams off that operators want off now."""
+        wanted = self._settings.current
+        self._processor.switch(wanted.analyzers_off, wanted.streams_off)
+
     def _apply_group(self) -> None:
         """Apply one group of the received deliveries, oldest first."""
+        self._follow_switches()
         size = _group_size(self._received)
         self._apply(self._received[:size])
         del self._received[:size]
@@ -220,6 +226,7 @@ class ShardOwner:
         if self._seconds_to_tick() > 0:
             return
         self._ticked_ns = self._clock.time_ns()
+        self._follow_switches()
         heartbeat_due = self._clock.monotonic() - self._published_at >= HEARTBEAT_SECONDS
         unpublished = (
             self._received or self._unacknowledged or self._processor.has_changes or "cache" in self.failures

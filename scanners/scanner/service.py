@@ -19,15 +19,13 @@ from marketdata.store.announcements import Announcement, AnnouncementReader, New
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.units import MS_PER_SECOND
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.settings import ScannerSettings
 
 LEASE_TTL_MS: Final = 3_000
 STANDBY_SECONDS: Final = 0.5
 MAX_QUEUED_NEWS: Final = 1_000
-RANKING_SECONDS: Final = 0.25
-"""The interval of ranking. Shards may tick more often, for rows and alerts; no eye follows such a board."""
-
 GATHER_SECONDS: Final = 0.03
 """How long ranking waits for the other shards after the first shard has announced its tick."""
 
@@ -74,8 +72,9 @@ class Scanner:
         self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
         self._clock = clock
         own = own_settings or ScannerSettings()
-        self._steering = Steering(records, LiveSettings(own, source=source, clock=clock), default=own)
-        self._pace = AveragePace(RANKING_SECONDS, clock)
+        self._live = LiveSettings(own, source=source, clock=clock)
+        self._steering = Steering(records, self._live, default=own)
+        self._pace = AveragePace(own.ranking_interval_ms / MS_PER_SECOND, clock)
         self._failure = ""
         self._limited_log = RateLimitedLog(log, clock=clock)
 
@@ -137,10 +136,14 @@ class Scanner:
             await queued.put(item)
 
     async def _scan_once(self, market: MarketScanner, news: Sequence[News]) -> None:
+        wanted = self._live.current
+        self._pace.interval_seconds = wanted.ranking_interval_ms / MS_PER_SECOND
         self._pace.note()
         started = self._clock.monotonic()
         await self._merge(market, news)
-        for board in market.rank_boards(self._clock.time_ns()):
+        for board in market.rank_boards(
+            self._clock.time_ns(), depth=wanted.board_size, off=wanted.boards_off
+        ):
             if not self._leadership.leads:
                 return
             await self._publisher.publish_board(board.feed, board.block, board.scores)
