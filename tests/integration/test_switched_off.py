@@ -10,7 +10,7 @@ from marketdata.clock import SystemClock
 from marketdata.control import SettingsControl
 from marketdata.errors import ConfigurationError
 from marketdata.payloads import RowBlock
-from marketdata.runtime.settings import ServiceSettings
+from marketdata.runtime.settings import S
 from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords, ServiceRecords
@@ -83,7 +83,7 @@ def start_processor(
     return launch(MemoryTransport(broker), records=records, own_settings=OWN, source=name)
 
 
-async def change(control: SettingsControl[ServiceSettings], **values: object) -> None:
+async def change(control: SettingsControl[S], **values: object) -> None:
     version = await control.change(values)
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
     assert effect.achieved, effect.explanation

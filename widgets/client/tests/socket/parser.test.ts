@@ -29,6 +29,13 @@ describe("a frame's text becomes a message", () => {
     expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
   });
 
+  it("reads which columns are off, and since when others count", () => {
+    const frame = { ...snapshot(), off: ["close"], partial: { volume: 5, close: "later" } };
+    expect(parseServerMessage(JSON.stringify(frame))).toEqual(
+      snapshot({ off: ["close"], partial: new Map([["volume", 5]]) }),
+    );
+  });
+
   it("reads the welcome and leaves alone what it does not know", () => {
     const reconnect = { restart_ms: [500, 20_000], lost_ms: [250, 5_000], longest_ms: 30_000 };
     const frame = {

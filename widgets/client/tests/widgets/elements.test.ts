@@ -73,6 +73,24 @@ describe("the quote", () => {
     },
   );
 
+  it("says off in place of a value, and since when a value counts", async () => {
+    const element = await show(new QuoteElement());
+    context.selection.select("AAA");
+    await browser.pass();
+    const since = Date.UTC(2026, 6, 1, 18, 3, 0);
+    browser.socket.deliver({
+      ...quote("AAA", [10, null, null, 11]),
+      off: ["change", "bid_price"],
+      partial: { ask_price: since },
+    });
+    browser.drawFrame();
+    await element.updateComplete;
+    const [bid, ask] = element.querySelectorAll(".book-cell");
+    expect(textOf(bid ?? null)).toContain(`${COLUMNS.bid_price.shortLabel} (off) off`);
+    expect(textOf(ask ?? null)).toContain(`${COLUMNS.ask_price.shortLabel}* 11.00`);
+    expect(ask?.querySelector(".label")?.getAttribute("title")).toContain("since 14:03:00 ET");
+  });
+
   it("follows the selection and leaves the symbol before", async () => {
     const element = await show(new QuoteElement());
     expect(textOf(element)).toContain("Select a row");
