@@ -2,7 +2,8 @@
 
 from typing import Annotated, Final
 
-from marketdata.runtime.settings import Applies, LogLevelSetting, ServiceSettings, one_of, setting
+from marketdata.runtime.role_settings import SharedRoleSettings
+from marketdata.runtime.settings import Applies, LogLevelSetting, one_of, setting
 from marketdata.schema.boards import ALL_BOARDS
 
 PROCESSOR: Final = "processor"
@@ -14,7 +15,7 @@ STREAMS: Final = ("daily_range_high", "daily_range_low", "halts")
 command that writes the schema load no analyzer. A test compares them with the declarations."""
 
 
-class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
+class ProcessorSettings(SharedRoleSettings, frozen=True, kw_only=True):
     """Settings of the processors. Every processor process applies the same values."""
 
     longest_publish_interval_ms: Annotated[
@@ -59,7 +60,7 @@ class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
     log_level: LogLevelSetting = "INFO"
 
 
-class ScannerSettings(ServiceSettings, frozen=True, kw_only=True):
+class ScannerSettings(SharedRoleSettings, frozen=True, kw_only=True):
     """Settings of the scanners, of the leader and of those that stand by."""
 
     boards_off: Annotated[

@@ -1,5 +1,6 @@
 """The Widget Data Service: the hub and the WebSocket consumers of one web process."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from django.urls import URLPattern, path
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.listener.wanted import SERVICE
+from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
@@ -76,8 +78,12 @@ class WidgetDataService:
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
         """The ASGI lifespan: the hub starts with the server, so `/readyz` can show the state of the data."""
-        while (event := await receive())["type"] != "lifespan.shutdown":
-            self.hub.start()
-            await send({"type": f"{event['type']}.complete"})
+        pausing = asyncio.create_task(self.connections.end_at_pauses(), name="pauses")
+        try:
+            while (event := await receive())["type"] != "lifespan.shutdown":
+                self.hub.start()
+                await send({"type": f"{event['type']}.complete"})
+        finally:
+            await end(pausing)
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})

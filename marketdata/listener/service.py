@@ -71,7 +71,7 @@ class Listener:
         )
         reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
         own = wanted or ListenerWanted(running=True, feed="", market="", subscriptions=())
-        steered = SteeredListener(provider, reporter, own, on_target=on_target)
+        steered = SteeredListener(provider, reporter, own, source=source, on_target=on_target)
         self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:

@@ -6,15 +6,15 @@ from marketdata.feeds import ConnectionTarget
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import ListenerWanted, encode
 from marketdata.providers.base import Provider
-from marketdata.runtime.live_settings import put_into_effect
+from marketdata.runtime.live_settings import put_into_effect, restart_if_wanted
 from marketdata.runtime.settings import read_settings
 
 
 class SteeredListener:
     """Implements `marketdata.runtime.steering.Steered`.
 
-    `own` are the settings with which the process started. `on_target` is called with each target that the
-    provider accepted.
+    `own` are the settings with which the process started, and `source` is its identity. `on_target` is called
+    with each target that the provider accepted.
     """
 
     def __init__(
@@ -23,11 +23,13 @@ class SteeredListener:
         reporter: Reporter,
         own: ListenerWanted,
         *,
+        source: str = "",
         on_target: Callable[[ConnectionTarget], object] | None = None,
     ) -> None:
         self._provider = provider
         self._reporter = reporter
         self._on_target = on_target
+        self._source = source
         self._own = self._current = own
 
     def read(self, stored: bytes) -> ListenerWanted:
@@ -45,6 +47,7 @@ class SteeredListener:
             self._on_target(target)
         before, self._current = self._current, wanted
         put_into_effect(before, wanted)
+        restart_if_wanted(wanted, self._source)
 
     def report(self, applied: ListenerWanted, *, refused_version: int, refusal: str) -> bytes:
         """The report, an encoded `ListenerActual`."""

@@ -12,14 +12,15 @@ import msgspec
 from marketdata.errors import ContentError
 from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
-from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
+from marketdata.runtime.role_settings import RoleSettings
+from marketdata.runtime.settings import LogLevelSetting, setting
 
 SERVICE: Final = "listener"
 RECENT_SECONDS: Final = 5.0
 """The period over which `recent_events` counts."""
 
 
-class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
+class ListenerWanted(RoleSettings, frozen=True, kw_only=True):
     """The wanted state. The listener's own settings give what its record omits.
 
     The provider's settings say what to listen to.

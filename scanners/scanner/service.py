@@ -15,6 +15,7 @@ from marketdata.runtime.cancellation import finished_before, run_beside, run_tog
 from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.steering import Records, Steering
+from marketdata.runtime.working import work_while_wanted
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
@@ -85,8 +86,12 @@ class Scanner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Scan whenever this process gets the lease, until `stopping` is set. Then release the lease."""
+        await self._steering.begin()
         try:
-            await run_beside(self._leadership.run(stopping, self._lead), self._steering.run())
+            await run_beside(
+                work_while_wanted(self._live, stopping, lambda over: self._leadership.run(over, self._lead)),
+                self._steering.run(),
+            )
         finally:
             await self._steering.withdraw()
 

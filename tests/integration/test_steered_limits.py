@@ -123,3 +123,23 @@ async def test_limits_that_do_not_go_together_are_refused_and_the_former_ones_ho
     async with connected(site, http) as client:
         limits = (await welcome(client))["limits"]
     assert (limits["connections_per_user"], limits["message_bytes_per_second"]) == (5, 65_536)
+
+
+async def test_a_paused_web_process_closes_its_connections_and_tells_it_until_it_serves_again(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    async with connected(site, http) as client:
+        await welcome(client)
+        site.manage("steer", "web", "running=off")
+        code, reason = await close_of(client)
+        assert (code, reason.split(":")[0]) == (CloseCode.RESTART, "reconnect")
+    async with connected(site, http) as refused:
+        assert (await close_of(refused))[0] == CloseCode.RESTART
+    async with http.get(f"{site.url}/readyz") as answer:
+        body = await answer.json()
+        assert (answer.status, list(body["unready"])) == (503, ["web"])
+    site.manage("steer", "web", "running=")
+    async with connected(site, http) as client:
+        await welcome(client)
+    async with http.get(f"{site.url}/readyz") as answer:
+        assert answer.status == 200

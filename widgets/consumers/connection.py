@@ -169,7 +169,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     def _enter(self, viewer: Viewer) -> bool:
         """Take a place for the viewer. Ends the connection, and returns False, if there is none."""
-        if (refusal := self._connections.enter(viewer.user_id)) is not None:
+        if (refusal := self._connections.enter(viewer.user_id, self._end)) is not None:
             self._end(refusal)
             return False
         self._user_id, self._is_counted = viewer.user_id, True
@@ -242,7 +242,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             self._hub.detach(self._outbox)
             for name in tuple(self._feeds):
                 self._keep(name, None)
-            self._connections.leave(self._user_id)
+            self._connections.leave(self._user_id, self._end)
 
     def _note_end(self, reason: str) -> bool:
         """Count the end of this connection. Returns False if it was counted before."""

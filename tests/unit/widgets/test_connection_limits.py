@@ -1,14 +1,21 @@
 """How many connections, messages and bytes one web process grants."""
 
+import asyncio
+
 import pytest
 
 from marketdata.errors import ConfigurationError
+from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import FixedSettings, LiveSettings
+from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
 from widgets.consumers import Connections, check_limits
 from widgets.consumers.limits import Allowance
 from widgets.protocol import CloseCode
 from widgets.settings import WidgetLimits
+
+ended: list[CloseCode] = []
+"""The codes with which connections were ended."""
 
 
 def live(limits: WidgetLimits) -> LiveSettings[WidgetLimits]:
@@ -17,32 +24,32 @@ def live(limits: WidgetLimits) -> LiveSettings[WidgetLimits]:
 
 def test_places_are_counted_for_each_user_and_given_back() -> None:
     connections = Connections(FixedSettings(WidgetLimits(connections_per_user=1)))
-    assert connections.enter(1) is None
-    assert connections.enter(2) is None
-    assert connections.enter(1) is CloseCode.TOO_MANY_CONNECTIONS
-    connections.leave(1)
-    assert connections.enter(1) is None
+    assert connections.enter(1, ended.append) is None
+    assert connections.enter(2, ended.append) is None
+    assert connections.enter(1, ended.append) is CloseCode.TOO_MANY_CONNECTIONS
+    connections.leave(1, ended.append)
+    assert connections.enter(1, ended.append) is None
 
 
 def test_a_process_that_is_full_says_to_try_later() -> None:
     settings = live(WidgetLimits(connections_per_process=1))
     connections = Connections(settings)
-    assert connections.enter(1) is None
-    assert connections.enter(2) is CloseCode.TRY_LATER
+    assert connections.enter(1, ended.append) is None
+    assert connections.enter(2, ended.append) is CloseCode.TRY_LATER
     settings.apply(WidgetLimits(connections_per_process=2))
-    assert connections.enter(2) is None
+    assert connections.enter(2, ended.append) is None
 
 
 def test_a_limit_below_what_is_open_refuses_new_connections_until_enough_have_left() -> None:
     settings = live(WidgetLimits())
     connections = Connections(settings)
-    assert [connections.enter(1) for _ in range(3)] == [None] * 3
+    assert [connections.enter(1, ended.append) for _ in range(3)] == [None] * 3
     settings.apply(WidgetLimits(connections_per_user=2))
-    assert connections.enter(1) is CloseCode.TOO_MANY_CONNECTIONS
-    connections.leave(1)
-    assert connections.enter(1) is CloseCode.TOO_MANY_CONNECTIONS
-    connections.leave(1)
-    assert connections.enter(1) is None
+    assert connections.enter(1, ended.append) is CloseCode.TOO_MANY_CONNECTIONS
+    connections.leave(1, ended.append)
+    assert connections.enter(1, ended.append) is CloseCode.TOO_MANY_CONNECTIONS
+    connections.leave(1, ended.append)
+    assert connections.enter(1, ended.append) is None
 
 
 def test_a_client_may_be_ahead_of_its_average_by_a_burst_and_then_keeps_the_average() -> None:
@@ -90,3 +97,23 @@ def test_limits_that_do_not_go_together_are_named_and_none_is_applied(
 
 def test_the_defaults_go_together() -> None:
     check_limits(WidgetLimits())
+
+
+async def test_a_pause_ends_the_connections_and_lets_none_in_until_it_is_over() -> None:
+    ended.clear()
+    settings = live(WidgetLimits())
+    connections = Connections(settings)
+    pausing = asyncio.create_task(connections.end_at_pauses())
+    try:
+        assert connections.enter(1, ended.append) is None
+        settings.apply(WidgetLimits(running=False))
+        await eventually(lambda: ended == [CloseCode.RESTART], 2.0)
+        connections.leave(1, ended.append)
+        assert connections.enter(1, ended.append) is CloseCode.RESTART
+        assert connections.enter_unauthenticated("::1") is CloseCode.RESTART
+        settings.apply(WidgetLimits(drained=("another",)))
+        assert connections.enter(1, ended.append) is None
+        settings.apply(WidgetLimits(drained=("another", settings.source)))
+        await eventually(lambda: ended == 2 * [CloseCode.RESTART], 2.0)
+    finally:
+        await end(pausing)

@@ -224,6 +224,6 @@ def test_a_report_says_what_is_applied_and_what_was_refused() -> None:
 
 
 def test_the_settings_of_the_listener_are_declared_alike() -> None:
-    expected = ["running", "feed", "market", "subscriptions", "session", "log_level"]
+    expected = ["running", "restarting", "feed", "market", "subscriptions", "session", "log_level"]
     assert list(declarations(ListenerWanted)) == expected
     assert declaration(ListenerWanted, "session").accepted == "a whole number from 0"
