@@ -9,9 +9,10 @@ from typing import Final
 
 from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import ServiceSettings
 from mdp_site.web_settings import WEB, WebSettings
-from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
+from scanners.settings import ProcessorSettings, ScannerSettings
 
 SERVICES: Final[Mapping[str, type[ServiceSettings]]] = {
     LISTENER: ListenerWanted,

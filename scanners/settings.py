@@ -6,9 +6,6 @@ from marketdata.runtime.role_settings import SharedRoleSettings
 from marketdata.runtime.settings import Applies, LogLevelSetting, one_of, setting
 from marketdata.schema.boards import ALL_BOARDS
 
-PROCESSOR: Final = "processor"
-SCANNER: Final = "scanner"
-
 ANALYZERS: Final = ("leaderboard", "daily_range", "trades", "quotes", "halts")
 STREAMS: Final = ("daily_range_high", "daily_range_low", "halts")
 """The names of all analyzers and streams. They are stated here once more, because the web processes and the

@@ -10,6 +10,7 @@ from marketdata.clock import Clock, SystemClock
 from marketdata.listener.wanted import SERVICE
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -51,6 +52,7 @@ class WidgetDataService:
             announcements=AnnouncementReader(cache_url, catalog.channels(stored)),
             snapshots=SnapshotReader(self._redis, keys),
             listener=ServiceRecords(self._redis, keys, SERVICE),
+            roles={role: ServiceRecords(self._redis, keys, role) for role in (PROCESSOR, SCANNER)},
             stored=stored,
             catalog=catalog,
             clock=clock,

@@ -4,9 +4,13 @@ Each of them is a wanted state that a live process follows: a process that is pa
 that it is, and works again as soon as it shall.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from marketdata.runtime.settings import ServiceSettings, setting
+
+PROCESSOR: Final = "processor"
+SCANNER: Final = "scanner"
+"""The names of roles that other roles know."""
 
 
 class RunSettings(ServiceSettings, frozen=True, kw_only=True):

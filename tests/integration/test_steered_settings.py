@@ -10,11 +10,12 @@ from redis.asyncio import Redis
 from marketdata.clock import SystemClock
 from marketdata.control import SettingsControl
 from marketdata.errors import ConfigurationError, ContentError
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import declarations, values_of
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords, ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
+from scanners.settings import ProcessorSettings, ScannerSettings
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.processor_task import Launch, bars, until_accumulated

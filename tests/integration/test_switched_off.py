@@ -10,12 +10,13 @@ from marketdata.clock import SystemClock
 from marketdata.control import SettingsControl
 from marketdata.errors import ConfigurationError
 from marketdata.payloads import RowBlock
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import S
 from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords, ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
+from scanners.settings import ProcessorSettings, ScannerSettings
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.processor_task import (

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from marketdata.clock import Clock
@@ -13,7 +14,7 @@ from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
-from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
+from widgets.hub.listener_watch import ListenerRecord, ListenerWatch, RoleReports
 from widgets.hub.liveness import Liveness, StatusReport
 from widgets.hub.outbox import Outbox, Outboxes, Pace, StatusFrames
 from widgets.hub.store_reader import StoreReader
@@ -43,7 +44,8 @@ class Hub:
     walk for all feeds of a tick, and no new emission before it has ended. It keeps rows only of symbols with
     subscribers. The hub starts with the process, or with its first connection.
 
-    `announcements` must be subscribed to the channels of `catalog.channels`.
+    `announcements` must be subscribed to the channels of `catalog.channels`. `roles` are the reports of
+    processors and scanners, by the name of the role.
 
     Concurrency: all methods belong to one event loop. Only `stop` waits, so a slow connection cannot delay
     another connection.
@@ -59,6 +61,7 @@ class Hub:
         catalog: FeedCatalog,
         clock: Clock,
         timing: HubTiming | None = None,
+        roles: Mapping[str, RoleReports] = MappingProxyType({}),
     ) -> None:
         self._announcements = announcements
         self._snapshots = snapshots
@@ -70,7 +73,7 @@ class Hub:
         self._liveness = Liveness(stored, clock, timing.fresh_seconds)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(
-            listener, self._liveness, timing.listener_seconds, timing.store_seconds
+            listener, roles, self._liveness, timing.listener_seconds, timing.store_seconds
         )
         self._pace = Pace()
         # Whether no more announcements wait; see `_receive`.

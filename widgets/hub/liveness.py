@@ -4,7 +4,7 @@ The facts are the age of what was sent, silent channels, and the listener's reco
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -58,6 +58,7 @@ class Liveness:
         self._channels = self._shards | self._boards
         self._listener: ListenerActual | None = None
         self._listener_is_known = False
+        self._paused_roles: Sequence[str] = ()
         self._store_is_away = False
         self._hub_has_failed = False
         self._began_at = clock.monotonic()
@@ -97,6 +98,10 @@ class Liveness:
         if self._store_is_away:
             self._store_is_away = False
             self.begin()
+
+    def note_paused(self, roles: Sequence[str]) -> None:
+        """Note the roles of which operators want no process to work."""
+        self._paused_roles = roles
 
     def note_store_failure(self) -> None:
         """Note that the store did not answer."""
@@ -146,6 +151,7 @@ class Liveness:
             hub_has_failed=self._hub_has_failed,
             settling=settling,
             listener=self._listener,
+            paused_roles=self._paused_roles,
             fresh_seconds=self._fresh_seconds,
         )
 
