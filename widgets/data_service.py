@@ -46,6 +46,7 @@ class WidgetDataService:
         settings: CurrentSettings[WidgetLimits] | None = None,
     ) -> None:
         clock = clock or SystemClock()
+        applied = settings or FixedSettings(WidgetLimits())
         stored, catalog = StoredFeeds(keys, shard_count), feed_catalog()
         self._redis = connect(cache_url)  # it connects at its first command
         self.hub: Final = Hub(
@@ -57,8 +58,9 @@ class WidgetDataService:
             catalog=catalog,
             clock=clock,
             timing=timing,
+            banner=lambda: applied.current.banner,
         )
-        self.connections: Final = Connections(settings or FixedSettings(WidgetLimits()))
+        self.connections: Final = Connections(applied)
         parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}
         self._version_1, self._version_2 = Version1Consumer.as_asgi(**parts), WidgetConsumer.as_asgi(**parts)
         self.urlpatterns: Final[list[URLPattern]] = [path("ws/", self._consume)]  # type: ignore[arg-type] # Django's types know views only

@@ -16,6 +16,10 @@ class WidgetLimits(SharedRoleSettings, frozen=True, kw_only=True):
     because after a reconnection it subscribes to all its feeds at once.
     """
 
+    banner: Annotated[
+        str,
+        setting("A text for all users, on the dashboard.", variable="WEB_BANNER", longest_characters=500),
+    ] = ""
     connections_per_user: Annotated[
         int,
         setting(

@@ -6,6 +6,7 @@ that it is, and works again as soon as it shall.
 
 from typing import Annotated, Final
 
+from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO, set_sampling_ratio
 from marketdata.runtime.settings import ServiceSettings, setting
 
 PROCESSOR: Final = "processor"
@@ -41,6 +42,16 @@ class RoleSettings(RunSettings, frozen=True, kw_only=True):
             variable=None,
         ),
     ] = ()
+    trace_sampling: Annotated[
+        float,
+        setting(
+            "The share of batches and requests with which a trace begins, if traces are exported. A "
+            "sampler that OTEL_TRACES_SAMPLER names has priority.",
+            minimum=0,
+            maximum=1,
+            effect=set_sampling_ratio,
+        ),
+    ] = DEFAULT_SAMPLING_RATIO
 
 
 class SharedRoleSettings(RoleSettings, frozen=True, kw_only=True):

@@ -24,6 +24,9 @@ FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
 ACCEPTED_BOOLEANS: Final = "on or off (also true, yes, 1; false, no, 0)"
 ACCEPTED_LISTS: Final = 'a JSON list of strings (["a","b"]) or words separated by commas (a,b)'
 
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*\Z"
+"""A text without control characters, line separators, and marks that turn the direction of what follows."""
+
 S = TypeVar("S", bound="ServiceSettings")
 
 
@@ -47,6 +50,7 @@ def setting(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    longest_characters: int | None = None,
     applies: Applies = Applies.LIVE,
     effect: Callable[[Any], object] | None = None,
 ) -> msgspec.Meta:
@@ -54,13 +58,18 @@ def setting(
 
     `variable` is the environment variable with the value at the start: by default the name of the field in
     upper case, and None for a value that does not come from a variable of its own. `unit` is the unit of the
-    number. `minimum` and `maximum` are accepted values themselves.
+    number. `minimum` and `maximum` are accepted values themselves. A text with `longest_characters` is one
+    line: it has no control characters.
 
     `effect` is called with each new value. It is for a setting of the whole process, such as the log level,
     and accepts each value that the declaration accepts. The value of any other setting is read where it is
     used, from `marketdata.runtime.live_settings.LiveSettings.current`.
     """
     extra = {"variable": variable, "unit": unit, "applies": applies, "effect": effect}
+    if longest_characters is not None:
+        return msgspec.Meta(
+            description=explanation, max_length=longest_characters, pattern=ONE_LINE, extra=extra
+        )
     return msgspec.Meta(description=explanation, ge=minimum, le=maximum, extra=extra)
 
 
@@ -91,6 +100,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     minimum: float | None
     maximum: float | None
+    longest_characters: int | None
     applies: Applies
     effect: Callable[[Any], object] | None
 
@@ -118,6 +128,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         if self.choices:
             number = "none or some" if self.is_list else "one"
             return f"{number} of " + ", ".join(map(str, self.choices))
+        if self.longest_characters is not None:
+            return f"one line of text, of at most {self.longest_characters} characters"
         words = ACCEPTED_LISTS if self.is_list else _WORDS_OF_KIND.get(self._type, "a value")
         bounds = [
             f"{word} {bound:.15g}"
@@ -209,6 +221,7 @@ def _declaration(field: msgspec.structs.FieldInfo) -> Declaration:
         unit=extra["unit"],
         minimum=typing.cast("float | None", note.ge),
         maximum=typing.cast("float | None", note.le),
+        longest_characters=note.max_length,
         applies=extra["applies"],
         effect=extra["effect"],
     )

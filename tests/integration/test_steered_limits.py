@@ -1,5 +1,6 @@
 """Operators change the limits of clients while a web process runs. No open connection is ended by that."""
 
+import asyncio
 import contextlib
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -143,3 +144,16 @@ async def test_a_paused_web_process_closes_its_connections_and_tells_it_until_it
         await welcome(client)
     async with http.get(f"{site.url}/readyz") as answer:
         assert answer.status == 200
+
+
+async def test_a_banner_reaches_the_connections_of_all_users_within_two_seconds(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    async with connected(site, http) as client:
+        await welcome(client)
+        site.manage("steer", "web", "banner=Late <b>trades</b> today")
+        async with asyncio.timeout(scaled(2.0)):
+            while (await client.receive_json()).get("banner") != "Late <b>trades</b> today":
+                pass
+    with pytest.raises(subprocess.CalledProcessError):
+        site.manage("steer", "web", f"banner={501 * 'x'}")

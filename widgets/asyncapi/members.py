@@ -123,6 +123,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "conflated": {
         "description": "Frames that newer ones replaced before this client took them, since its last status."
     },
+    "banner": {"description": "A text of an operator for all users, to be shown as plain text, or empty."},
     "code": {"description": "The fault. The socket stays open, except after `too_large`."},
     "Error.feed": {
         "description": "The feed that the fault is about, cut to 64 characters; absent for a message."

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -45,7 +45,7 @@ class Hub:
     subscribers. The hub starts with the process, or with its first connection.
 
     `announcements` must be subscribed to the channels of `catalog.channels`. `roles` are the reports of
-    processors and scanners, by the name of the role.
+    processors and scanners, by the name of the role. `banner` returns the text of an operator for all users.
 
     Concurrency: all methods belong to one event loop. Only `stop` waits, so a slow connection cannot delay
     another connection.
@@ -62,6 +62,7 @@ class Hub:
         clock: Clock,
         timing: HubTiming | None = None,
         roles: Mapping[str, RoleReports] = MappingProxyType({}),
+        banner: Callable[[], str] = str,
     ) -> None:
         self._announcements = announcements
         self._snapshots = snapshots
@@ -70,7 +71,7 @@ class Hub:
         self._timing = timing = timing or HubTiming()
         self._kinds = catalog.kinds
         self._outboxes = Outboxes(self.snapshot, clock, self._wake)
-        self._liveness = Liveness(stored, clock, timing.fresh_seconds)
+        self._liveness = Liveness(stored, clock, timing.fresh_seconds, banner)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(
             listener, roles, self._liveness, timing.listener_seconds, timing.store_seconds

@@ -46,9 +46,19 @@ class _Channel:
 
 
 class Liveness:
-    """Collects the `Facts` for `widgets.hub.verdict`. All methods belong to one event loop; none waits."""
+    """Collects the `Facts` for `widgets.hub.verdict`. All methods belong to one event loop; none waits.
 
-    def __init__(self, stored: StoredFeeds, clock: Clock, fresh_seconds: float = FRESH_SECONDS) -> None:
+    `banner` returns the text of an operator that every status has.
+    """
+
+    def __init__(
+        self,
+        stored: StoredFeeds,
+        clock: Clock,
+        fresh_seconds: float = FRESH_SECONDS,
+        banner: Callable[[], str] = str,
+    ) -> None:
+        self._banner = banner
         self._clock = clock
         self._fresh_seconds = fresh_seconds
         self._shards = {channel: _Channel() for channel in stored.shards}
@@ -126,6 +136,7 @@ class Liveness:
             detail=verdict.detail,
             opens_ms=outlook.opens_ms or None if verdict.state is DataState.MARKET_CLOSED else None,
             feed_delay_ms=outlook.delay_ms,
+            banner=self._banner(),
             lost_events=0 if self._listener is None else sum(self._listener.counters.events_dropped.values()),
         )
 

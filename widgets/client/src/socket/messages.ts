@@ -113,6 +113,8 @@ export interface Status {
   readonly lost_events: number;
   /** The frames that newer ones replaced before this client took them, since the last status. */
   readonly conflated: number;
+  /** A text of an operator for all users; empty if there is none. */
+  readonly banner: string;
 }
 
 export interface ErrorMessage {

@@ -114,6 +114,7 @@ function parseStatus(fields: Fields): Status {
     feed_delay_ms: optionalNumber(fields, "feed_delay_ms"),
     lost_events: optionalNumber(fields, "lost_events") ?? 0,
     conflated: optionalNumber(fields, "conflated") ?? 0,
+    banner: optionalText(fields, "banner") ?? "",
   };
 }
 

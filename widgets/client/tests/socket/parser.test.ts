@@ -22,6 +22,7 @@ describe("a frame's text becomes a message", () => {
       feed_delay_ms: 900_000,
       lost_events: 12,
       conflated: 3,
+      banner: "Maintenance at 18:00",
     },
     { type: "error", code: "unknown_feed", feed: "scanners:nope", message: "no such feed" },
     { type: "pong", id: 7 },

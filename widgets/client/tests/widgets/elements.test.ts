@@ -5,12 +5,14 @@ import { type PageContext, readPageConfig, Selection } from "../../src/page";
 import type { StateTexts } from "../../src/socket/connection-report";
 import { FeedClient } from "../../src/socket/feed-client";
 import { bindThemeToggle } from "../../src/theme";
+import { BannerElement } from "../../src/widgets/banner";
 import { ConnectionElement } from "../../src/widgets/connection";
 import { QuoteElement } from "../../src/widgets/quote";
 import { FakeBrowser } from "../socket/fake-browser";
 
 customElements.define("mdp-connection", ConnectionElement);
 customElements.define("mdp-quote", QuoteElement);
+customElements.define("mdp-banner", BannerElement);
 
 const STATES: StateTexts = new Map([
   ["live", { label: "Live", meaning: "The data is fresh.", alarm: "none" }],
@@ -38,7 +40,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function show<E extends ConnectionElement | QuoteElement>(element: E): Promise<E> {
+async function show<E extends ConnectionElement | QuoteElement | BannerElement>(element: E): Promise<E> {
   element.context = context;
   document.body.append(element);
   await element.updateComplete;
@@ -46,6 +48,29 @@ async function show<E extends ConnectionElement | QuoteElement>(element: E): Pro
 }
 
 const textOf = (element: Element | null) => (element?.textContent ?? "").replace(/\s+/g, " ").trim();
+
+describe("the banner", () => {
+  const status = (banner?: string) => ({
+    type: "status",
+    state: "live",
+    age_ms: 1,
+    detail: "",
+    opens_ms: null,
+    ...(banner === undefined ? {} : { banner }),
+  });
+
+  it("shows the operator's text as text, until it is taken away", async () => {
+    const element = await show(new BannerElement());
+    expect(textOf(element)).toBe("");
+    browser.socket.deliver(status("Late <b>trades</b> at 18:00"));
+    await element.updateComplete;
+    expect(textOf(element)).toBe("Late <b>trades</b> at 18:00");
+    expect(element.querySelector("b")).toBeNull();
+    browser.socket.deliver(status());
+    await element.updateComplete;
+    expect(textOf(element)).toBe("");
+  });
+});
 
 describe("the quote", () => {
   const quote = (symbol: string, row: (number | null)[] | null) => ({
