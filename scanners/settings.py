@@ -28,11 +28,11 @@ class ProcessorSettings(SharedRoleSettings, frozen=True, kw_only=True):
     prefetch_count: Annotated[
         int,
         setting(
-            "How many batches of each queue a processor holds before it acknowledges them.",
+            "How many batches of each queue a processor holds before it acknowledges them. After a change it "
+            "gives its shards back for a moment, and subscribes anew.",
             unit="batches",
             minimum=1,
             maximum=65_535,
-            applies=Applies.RESTART,
         ),
     ] = 500
     show_test_issues: Annotated[

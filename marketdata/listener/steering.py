@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from marketdata.errors import ConfigurationError
 from marketdata.feeds import ConnectionTarget
 from marketdata.listener.report import Reporter
 from marketdata.listener.wanted import ListenerWanted, encode
@@ -14,7 +15,8 @@ class SteeredListener:
     """Implements `marketdata.runtime.steering.Steered`.
 
     `own` are the settings with which the process started, and `source` is its identity. `on_target` is called
-    with each target that the provider accepted.
+    with each target that the provider accepted. `switch_recording` begins or ends a recording; None if there
+    is none to switch.
     """
 
     def __init__(
@@ -25,7 +27,9 @@ class SteeredListener:
         *,
         source: str = "",
         on_target: Callable[[ConnectionTarget], object] | None = None,
+        switch_recording: Callable[[bool], object] | None = None,
     ) -> None:
+        self._switch_recording = switch_recording
         self._provider = provider
         self._reporter = reporter
         self._on_target = on_target
@@ -41,10 +45,16 @@ class SteeredListener:
 
         All settings go together: they are accepted or refused as a whole.
         """
+        if wanted.recording and self._switch_recording is None:
+            raise ConfigurationError(
+                "recording is on; accepted: off, because this listener was started without --record"
+            )
         target = wanted.target
         self._provider.set_target(target)
         if target is not None and self._on_target is not None:
             self._on_target(target)
+        if self._switch_recording is not None:
+            self._switch_recording(wanted.recording)
         before, self._current = self._current, wanted
         put_into_effect(before, wanted)
         restart_if_wanted(wanted, self._source)

@@ -38,6 +38,14 @@ class ListenerWanted(RoleSettings, frozen=True, kw_only=True):
         int,
         setting("A number that rises asks for a new connection.", variable=None, minimum=0),
     ] = 0
+    recording: Annotated[
+        bool,
+        setting(
+            "Whether received frames are recorded. It needs a listener that was started with --record, which "
+            "names the directory; that begins with on.",
+            variable=None,
+        ),
+    ] = False
     log_level: LogLevelSetting = "INFO"
 
     @property

@@ -131,12 +131,11 @@ class ShardOwner:
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=MAX_BACKOFF_SECONDS)
         while not stopping.is_set():
             await self._turn.wait_until_allowed(stopping)
-            subscription = self._transport.subscribe(
-                self.shard, self._processor.queues, prefetch=self._settings.current.prefetch_count
-            )
+            prefetch = self._settings.current.prefetch_count
+            subscription = self._transport.subscribe(self.shard, self._processor.queues, prefetch=prefetch)
             try:
                 if await self._acquired(subscription, stopping):
-                    await self._work(subscription, stopping, backoff)
+                    await self._work(subscription, stopping, backoff, prefetch)
                 continue
             except OwnershipLost:
                 log.warning("shard lost to another owner", shard=self.shard)
@@ -159,10 +158,20 @@ class ShardOwner:
         self._dependencies.answered("queues")
         return True
 
-    async def _work(self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff) -> None:
+    async def _work(
+        self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff, prefetch: int
+    ) -> None:
+        """Work on the owned shard until the service stops, the turn is over, or the prefetch changes.
+
+        The prefetch belongs to the subscription, so another one needs another subscription.
+        """
         await self._continue_from_the_store()
         self._owned.set(1)
-        while not stopping.is_set() and not self._turn.over.is_set():
+        while (
+            not stopping.is_set()
+            and not self._turn.over.is_set()
+            and self._settings.current.prefetch_count == prefetch
+        ):
             self._received += await subscription.receive(wait_seconds=self._seconds_to_tick())
             backoff.reset()
             while _event_count(self._received) >= GROUP_EVENTS:
@@ -172,7 +181,7 @@ class ShardOwner:
             await self._tick_if_due(subscription)
             await asyncio.sleep(min(GATHER_SECONDS, self._seconds_to_tick()))
         await self._publish(subscription)
-        if not stopping.is_set():
+        if self._turn.over.is_set() and not stopping.is_set():
             log.info("shard given back to its preferred worker", shard=self.shard)
 
     async def _continue_from_the_store(self) -> None:

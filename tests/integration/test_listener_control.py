@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.providers.registry import provider_plugin
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.settings import encode_settings
 from marketdata.simulator.service import SimulatorService
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
@@ -44,9 +45,17 @@ def default_for(market: SimulatorService) -> ListenerWanted:
 class ListenerRig:
     """A listener on the simulated feed, and the control of it."""
 
-    def __init__(self, market: SimulatorService, redis: Redis, prefix: str, *, key: str = FULL_KEY) -> None:
+    def __init__(
+        self,
+        market: SimulatorService,
+        redis: Redis,
+        prefix: str,
+        *,
+        key: str = FULL_KEY,
+        switch_recording: Callable[[bool], object] | None = None,
+    ) -> None:
         self.market = market
-        keys = Keys(f"{prefix}:")
+        self.keys = keys = Keys(f"{prefix}:")
         self.wanted_key = keys.wanted(SERVICE)
         self.redis = redis
         records = ServiceRecords(redis, keys, SERVICE)
@@ -68,6 +77,7 @@ class ListenerRig:
             records=records,
             wanted=default,
             on_target=self.targets.append,
+            switch_recording=switch_recording,
         )
 
     @contextlib.asynccontextmanager
@@ -324,3 +334,31 @@ async def test_the_command_fails_with_the_reason_when_no_listener_runs(
 
     assert code == 1
     assert "no listener reports its state" in output
+
+
+async def wanted_record(rig: ListenerRig, version: int, **values: object) -> None:
+    """Store a wanted state of these values alone, as any control does."""
+    records = ServiceRecords(rig.redis, rig.keys, SERVICE)
+    after = encode_settings({"version": version, **values})
+    assert await records.replace_wanted(await records.wanted(), after)
+
+
+async def test_recording_is_switched_off_and_on_and_refused_without_a_directory(
+    market: SimulatorService, redis: Redis, unique_prefix: str
+) -> None:
+    switched: list[bool] = []
+    rig = ListenerRig(market, redis, unique_prefix, switch_recording=switched.append)
+    async with rig.running():
+        await wanted_record(rig, 1, recording=True)
+        await eventually(lambda: switched[-1:] == [True], 5)
+        await wanted_record(rig, 2, recording=False)
+        await eventually(lambda: switched[-1:] == [False], 5)
+    without = ListenerRig(market, redis, f"{unique_prefix}2")
+    async with without.running():
+        await wanted_record(without, 1, recording=True)
+
+        async def refusal() -> str:
+            actual = await without.control.actual()
+            return actual.refusal if actual is not None else ""
+
+        assert "recording is on; accepted: off" in await eventually(refusal, 5)
