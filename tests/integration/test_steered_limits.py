@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.deadlines import scaled
+from tests.support.deadlines import eventually_sync, scaled
 from tests.support.site import Site
 from widgets.protocol import CloseCode
 
@@ -157,3 +158,15 @@ async def test_a_banner_reaches_the_connections_of_all_users_within_two_seconds(
                 pass
     with pytest.raises(subprocess.CalledProcessError):
         site.manage("steer", "web", f"banner={501 * 'x'}")
+
+
+def test_a_web_process_restarts_in_place_and_serves_again(site: Site) -> None:
+    def identities() -> list[str]:
+        return re.findall(r"^(\S+:\d+:\d+): version", site.manage("steer", "web"), re.MULTILINE)
+
+    (before,) = identities()
+    with contextlib.suppress(subprocess.CalledProcessError):  # the process that shall report it stops
+        site.manage("steer", "web", f"restarting={before}")
+    (after,) = eventually_sync(lambda: [each for each in identities() if each != before], 30)
+    assert after.split(":")[:2] == before.split(":")[:2], "the machine and the process id"
+    assert site.end() == 0
