@@ -8,6 +8,7 @@ from django.core.management import BaseCommand, ManagementUtility
 from django.core.management.base import ALL_CHECKS
 
 from marketdata.errors import ConfigurationError
+from marketdata.runtime.restart import begin_again_if_requested
 
 LISTS_PROBLEMS = "check"
 """The command whose answer are the problems themselves, each with its number and hint."""
@@ -46,6 +47,8 @@ def main() -> None:
         Management(sys.argv).execute()
     except ConfigurationError as error:
         sys.exit(f"configuration error: {error}")
+    finally:
+        begin_again_if_requested()
 
 
 if __name__ == "__main__":

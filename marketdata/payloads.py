@@ -6,6 +6,7 @@ Only the last step before a browser makes an object for each row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -35,6 +36,10 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
     that the block reflects (0 for none); `market_time_ms` is the newest event time.
 
     `shows_test_issues`: whether boards may show the processor's test issues.
+
+    `off` are the columns that operators have switched off: they are absent. `off_streams` are the streams to
+    which nothing is emitted now. `partial` are columns that were switched on again, each with the market
+    time (epoch ms) since which it counts: until it has seen what it needs, it may be wrong.
     """
 
     producer: str
@@ -46,6 +51,9 @@ class RowBlock(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
     columns: Mapping[str, Column]
     shows_test_issues: bool = False
+    off: tuple[str, ...] = ()
+    off_streams: tuple[str, ...] = ()
+    partial: Mapping[str, int] = MappingProxyType({})
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -73,6 +81,9 @@ class TickHeader(msgspec.Struct, frozen=True, kw_only=True):
     received_ns: int
     market_time_ms: int
     shows_test_issues: bool
+    off: tuple[str, ...] = ()
+    off_streams: tuple[str, ...] = ()
+    partial: Mapping[str, int] = MappingProxyType({})
 
     def block(self, symbols: Sequence[str], columns: Mapping[str, Column]) -> RowBlock:
         """A block under this header."""
@@ -86,6 +97,9 @@ class TickHeader(msgspec.Struct, frozen=True, kw_only=True):
             symbols=tuple(symbols),
             columns=columns,
             shows_test_issues=self.shows_test_issues,
+            off=self.off,
+            off_streams=self.off_streams,
+            partial=self.partial,
         )
 
 
@@ -121,6 +135,9 @@ class _WireBlock(msgspec.Struct, array_like=True, frozen=True):
     names: tuple[str, ...]
     matrix: bytes
     shows_test_issues: bool = False
+    off: tuple[str, ...] = ()
+    off_streams: tuple[str, ...] = ()
+    partial: Mapping[str, int] = MappingProxyType({})
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -164,6 +181,9 @@ def encode_row_block(block: RowBlock) -> bytes:
             names,
             matrix.ravel().view(np.uint8).data,  # type: ignore[arg-type] # encoded like bytes, without a copy
             block.shows_test_issues,
+            block.off,
+            block.off_streams,
+            dict(block.partial),
         )
     )
 
@@ -201,4 +221,7 @@ def decode_row_block(data: bytes) -> RowBlock:
         symbols=wire.symbols,
         columns=dict(zip(wire.names, matrix, strict=True)),
         shows_test_issues=wire.shows_test_issues,
+        off=wire.off,
+        off_streams=wire.off_streams,
+        partial=wire.partial,
     )

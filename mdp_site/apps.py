@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.management import create_permissions
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models.signals import post_migrate
+
+from marketdata.observability.tracing import set_sampling_ratio
 
 
 class SiteConfig(AppConfig):
@@ -21,6 +24,7 @@ class SiteConfig(AppConfig):
         from mdp_site.jobs.results import read_as_data  # noqa: PLC0415
 
         read_as_data()
+        set_sampling_ratio(settings.DECLARED_SETTINGS["TRACE_SAMPLING"])
 
         # The signal is sent for each application with models, in their order. `accounts` is the last one.
         post_migrate.connect(_after_migration, sender=apps.get_app_config("accounts"))

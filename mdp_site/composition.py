@@ -10,7 +10,7 @@ from django.urls import re_path
 from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.login_service import LoginService
-from mdp_site.health import HUB_IN_SCOPE
+from mdp_site.health import HUB_IN_SCOPE, SETTINGS_IN_SCOPE
 from mdp_site.steering import steered
 from mdp_site.web_settings import WebSettings
 from widgets.data_service import WidgetDataService
@@ -35,7 +35,7 @@ def compose(
     logins = logins or LoginService()
 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
-        await http({**scope, HUB_IN_SCOPE: service.hub}, receive, send)
+        await http({**scope, HUB_IN_SCOPE: service.hub, SETTINGS_IN_SCOPE: live}, receive, send)
 
     elsewhere = re_path("", _no_socket)  # type: ignore[arg-type] # Django's types know views only
     application: Application = ProtocolTypeRouter(

@@ -14,12 +14,17 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.roles import Right, rights_of
 from mdp_site.addresses import client_address
+from mdp_site.web_settings import WebSettings
 from widgets.hub import Hub
 
 HUB_IN_SCOPE: Final = "mdp.hub"
 """The key of the process's hub in the scope of each request. `mdp_site.composition` puts it there."""
+
+SETTINGS_IN_SCOPE: Final = "mdp.settings"
+"""The key of the settings that apply to this process."""
 
 _log = RateLimitedLog(get_logger(__name__))
 
@@ -59,6 +64,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """
     hub = _hub(request)
     failures = _failing_dependencies(hub)
+    if not _works(request):
+        failures["web"] = "paused by an operator"
     with_detail = _may_see_detail(request, failures)
     details = failures if with_detail else dict.fromkeys(failures, "unavailable")
     data = _data_state(hub, with_detail=with_detail)
@@ -70,6 +77,12 @@ def _hub(request: HttpRequest) -> Hub | None:
     """The hub of this process; None if the views do not run in `mdp_site.composition`'s application."""
     hub: Hub | None = getattr(request, "scope", {}).get(HUB_IN_SCOPE)
     return hub
+
+
+def _works(request: HttpRequest) -> bool:
+    """Whether operators want this process to serve WebSockets."""
+    live: LiveSettings[WebSettings] | None = getattr(request, "scope", {}).get(SETTINGS_IN_SCOPE)
+    return live is None or live.works
 
 
 def _data_state(hub: Hub | None, *, with_detail: bool) -> dict[str, object] | None:

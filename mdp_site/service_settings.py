@@ -9,14 +9,17 @@ from typing import Final
 
 from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import ServiceSettings
+from mdp_site.jobs.settings import JOBS_ROLE, JobsSettings
 from mdp_site.web_settings import WEB, WebSettings
-from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
+from scanners.settings import ProcessorSettings, ScannerSettings
 
 SERVICES: Final[Mapping[str, type[ServiceSettings]]] = {
     LISTENER: ListenerWanted,
     PROCESSOR: ProcessorSettings,
     SCANNER: ScannerSettings,
     WEB: WebSettings,
+    JOBS_ROLE: JobsSettings,
 }
 """The settings of each service, by its name."""

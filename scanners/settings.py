@@ -2,13 +2,17 @@
 
 from typing import Annotated, Final
 
-from marketdata.runtime.settings import Applies, LogLevelSetting, ServiceSettings, setting
+from marketdata.runtime.role_settings import SharedRoleSettings
+from marketdata.runtime.settings import Applies, LogLevelSetting, one_of, setting
+from marketdata.schema.boards import ALL_BOARDS
 
-PROCESSOR: Final = "processor"
-SCANNER: Final = "scanner"
+ANALYZERS: Final = ("leaderboard", "daily_range", "trades", "quotes", "halts")
+STREAMS: Final = ("daily_range_high", "daily_range_low", "halts")
+"""The names of all analyzers and streams. They are stated here once more, because the web processes and the
+command that writes the schema load no analyzer. A test compares them with the declarations."""
 
 
-class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
+class ProcessorSettings(SharedRoleSettings, frozen=True, kw_only=True):
     """Settings of the processors. Every processor process applies the same values."""
 
     longest_publish_interval_ms: Annotated[
@@ -24,11 +28,11 @@ class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
     prefetch_count: Annotated[
         int,
         setting(
-            "How many batches of each queue a processor holds before it acknowledges them.",
+            "How many batches of each queue a processor holds before it acknowledges them. After a change it "
+            "gives its shards back for a moment, and subscribes anew.",
             unit="batches",
             minimum=1,
             maximum=65_535,
-            applies=Applies.RESTART,
         ),
     ] = 500
     show_test_issues: Annotated[
@@ -39,10 +43,39 @@ class ProcessorSettings(ServiceSettings, frozen=True, kw_only=True):
             applies=Applies.RESTART,
         ),
     ] = False
+    analyzers_off: Annotated[
+        tuple[Annotated[str, one_of(ANALYZERS)], ...],
+        setting(
+            "Analyzers that are switched off. Their columns are absent and told as off. An analyzer that is "
+            "switched on again begins anew: columns that need a longer past are told as partial until then.",
+        ),
+    ] = ()
+    streams_off: Annotated[
+        tuple[Annotated[str, one_of(STREAMS)], ...],
+        setting("Streams of alerts that are switched off: they get no new entries, and are told as off."),
+    ] = ()
     log_level: LogLevelSetting = "INFO"
 
 
-class ScannerSettings(ServiceSettings, frozen=True, kw_only=True):
+class ScannerSettings(SharedRoleSettings, frozen=True, kw_only=True):
     """Settings of the scanners, of the leader and of those that stand by."""
 
+    boards_off: Annotated[
+        tuple[Annotated[str, one_of(ALL_BOARDS)], ...],
+        setting("Boards that are switched off: they are empty, and told as off."),
+    ] = ()
+    board_size: Annotated[
+        int,
+        setting("The greatest number of symbols on a board.", unit="symbols", minimum=10, maximum=500),
+    ] = 500
+    ranking_interval_ms: Annotated[
+        int,
+        setting(
+            "The shortest time between two rankings of the boards. Shards may tick more often, for rows and "
+            "alerts; no eye follows such a board.",
+            unit="ms",
+            minimum=250,
+            maximum=2_000,
+        ),
+    ] = 250
     log_level: LogLevelSetting = "INFO"

@@ -1,5 +1,6 @@
 """The Widget Data Service: the hub and the WebSocket consumers of one web process."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -7,7 +8,9 @@ from django.urls import URLPattern, path
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.listener.wanted import SERVICE
+from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -43,18 +46,21 @@ class WidgetDataService:
         settings: CurrentSettings[WidgetLimits] | None = None,
     ) -> None:
         clock = clock or SystemClock()
+        applied = settings or FixedSettings(WidgetLimits())
         stored, catalog = StoredFeeds(keys, shard_count), feed_catalog()
         self._redis = connect(cache_url)  # it connects at its first command
         self.hub: Final = Hub(
             announcements=AnnouncementReader(cache_url, catalog.channels(stored)),
             snapshots=SnapshotReader(self._redis, keys),
             listener=ServiceRecords(self._redis, keys, SERVICE),
+            roles={role: ServiceRecords(self._redis, keys, role) for role in (PROCESSOR, SCANNER)},
             stored=stored,
             catalog=catalog,
             clock=clock,
             timing=timing,
+            banner=lambda: applied.current.banner,
         )
-        self.connections: Final = Connections(settings or FixedSettings(WidgetLimits()), clock)
+        self.connections: Final = Connections(applied, clock)
         parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}
         self._version_1, self._version_2 = Version1Consumer.as_asgi(**parts), WidgetConsumer.as_asgi(**parts)
         self.urlpatterns: Final[list[URLPattern]] = [path("ws/", self._consume)]  # type: ignore[arg-type] # Django's types know views only
@@ -76,8 +82,12 @@ class WidgetDataService:
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
         """The ASGI lifespan: the hub starts with the server, so `/readyz` can show the state of the data."""
-        while (event := await receive())["type"] != "lifespan.shutdown":
-            self.hub.start()
-            await send({"type": f"{event['type']}.complete"})
+        pausing = asyncio.create_task(self.connections.end_at_pauses(), name="pauses")
+        try:
+            while (event := await receive())["type"] != "lifespan.shutdown":
+                self.hub.start()
+                await send({"type": f"{event['type']}.complete"})
+        finally:
+            await end(pausing)
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})

@@ -59,7 +59,7 @@ STATES: Final[Mapping[DataState, StateInfo]] = {
         "Market closed", "The market is closed: nothing is to be expected.", Alarm.CALM
     ),
     DataState.STALE: StateInfo("Stale", "The data is old although events are due.", Alarm.WARNING),
-    DataState.STOPPED: StateInfo("Stopped", "An operator stopped the listener.", Alarm.WARNING),
+    DataState.STOPPED: StateInfo("Stopped", "An operator stopped a part of the platform.", Alarm.WARNING),
     DataState.RECONNECTING: StateInfo(
         "Reconnecting", "The provider's feed is not connected; the listener tries again.", Alarm.WARNING
     ),

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Final
 
-from marketdata.runtime.settings import ServiceSettings, setting
+from marketdata.runtime.role_settings import SharedRoleSettings
+from marketdata.runtime.settings import setting
 
 SHORTEST_RESTART_MS: Final = 500
 SHORTEST_LOST_MS: Final = 250
 
 
-class WidgetLimits(ServiceSettings, frozen=True, kw_only=True):
+class WidgetLimits(SharedRoleSettings, frozen=True, kw_only=True):
     """What one web process grants to a user, to a connection, and to all connections together.
 
     `message_burst_seconds`: a client may be ahead of the average of its messages and bytes by this time,
@@ -17,6 +18,10 @@ class WidgetLimits(ServiceSettings, frozen=True, kw_only=True):
     The defaults of a user are four times those of a connection: several windows at work, and not twenty.
     """
 
+    banner: Annotated[
+        str,
+        setting("A text for all users, on the dashboard.", variable="WEB_BANNER", longest_characters=500),
+    ] = ""
     connections_per_user: Annotated[
         int,
         setting(

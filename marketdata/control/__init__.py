@@ -1,7 +1,8 @@
 """The control plane's part that knows no database: wanted settings as records, and what became of them.
 
 `given` reads, changes and encodes the settings that operators gave. `effects` says whether the processes of
-a service apply them. `mdp_site.control_plane` keeps their revisions in the database.
+a service apply them: those of `processes` report each for itself, and of the `listener` the one that leads
+reports. `mdp_site.control_plane` keeps their revisions in the database.
 
 It also shows the installation. `overview_reading` reads the records of all processes, and `overview` makes
 `views` of them; `stages` and `queue_books` are the sums among these. `verdict` judges an overview by the

@@ -54,6 +54,7 @@ class Listener:
         broker_backoff: Backoff | None = None,
         on_frames: Callable[[Sequence[Frame]], object] | None = None,
         on_target: Callable[[ConnectionTarget], object] | None = None,
+        switch_recording: Callable[[bool], object] | None = None,
     ) -> None:
         clock, tracing = clock or SystemClock(), tracing or Tracing()
         self._provider = provider
@@ -73,7 +74,14 @@ class Listener:
         )
         reporter = Reporter(provider, self._ledger, self._publishing, source=source, clock=clock)
         own = wanted or ListenerWanted(running=True, feed="", market="", subscriptions=())
-        steered = SteeredListener(provider, reporter, own, on_target=on_target)
+        steered = SteeredListener(
+            provider,
+            reporter,
+            own,
+            source=source,
+            on_target=on_target,
+            switch_recording=switch_recording,
+        )
         self._steering = Steering(records, steered, default=wanted)
 
     def counters(self) -> ListenerCounters:

@@ -13,14 +13,15 @@ from marketdata.errors import ContentError
 from marketdata.feeds import ConnectionTarget
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
 from marketdata.runtime.books import Book, positive
-from marketdata.runtime.settings import LogLevelSetting, ServiceSettings, setting
+from marketdata.runtime.role_settings import RoleSettings
+from marketdata.runtime.settings import LogLevelSetting, setting
 
 SERVICE: Final = "listener"
 RECENT_SECONDS: Final = 5.0
 """The period over which `recent_events` counts."""
 
 
-class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
+class ListenerWanted(RoleSettings, frozen=True, kw_only=True):
     """The wanted state. The listener's own settings give what its record omits.
 
     The provider's settings say what to listen to.
@@ -38,6 +39,14 @@ class ListenerWanted(ServiceSettings, frozen=True, kw_only=True):
         int,
         setting("A number that rises asks for a new connection.", variable=None, minimum=0),
     ] = 0
+    recording: Annotated[
+        bool,
+        setting(
+            "Whether received frames are recorded. It needs a listener that was started with --record, which "
+            "names the directory; that begins with on.",
+            variable=None,
+        ),
+    ] = False
     log_level: LogLevelSetting = "INFO"
 
     @property

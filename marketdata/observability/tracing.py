@@ -11,8 +11,16 @@ from typing import Any, Final
 
 TRACEPARENT: Final = "traceparent"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
-DEFAULT_SAMPLING_RATIO: Final = "0.01"
+DEFAULT_SAMPLING_RATIO: Final = 0.01
 EXPORT_TIMEOUT_SECONDS: Final = 3.0
+
+
+_sampling: Final = {"ratio": DEFAULT_SAMPLING_RATIO}
+
+
+def set_sampling_ratio(ratio: float) -> None:
+    """From now on, begin so many of all traces, 0 to 1. A batch that is part of a trace stays in it."""
+    _sampling["ratio"] = ratio
 
 
 class Tracing:
@@ -78,8 +86,8 @@ def configure_tracing(service: str, environment: Mapping[str, str] | None = None
     """Tracing as the environment configures it.
 
     On if `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set,
-    `OTEL_SDK_DISABLED` is not `true`, and the `otel` extra is installed. Samples one batch in a hundred
-    unless `OTEL_TRACES_SAMPLER` says otherwise.
+    `OTEL_SDK_DISABLED` is not `true`, and the `otel` extra is installed. Samples as `set_sampling_ratio` says
+    (one batch in a hundred before its first call), unless `OTEL_TRACES_SAMPLER` names a sampler.
     """
     environment = os.environ if environment is None else environment
     endpoint = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environment.get(
@@ -109,4 +117,12 @@ def _sampler(environment: Mapping[str, str]) -> Any:
         return None
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415
 
-    return ParentBased(TraceIdRatioBased(float(DEFAULT_SAMPLING_RATIO)))
+    class ChangingRatio(TraceIdRatioBased):
+        """Samples by the ratio that holds now. Only the begin of a trace asks: once for a batch or tick."""
+
+        @property
+        def bound(self) -> int:
+            """Of the trace identities, which are random numbers, those below it are sampled."""
+            return self.get_bound_for_rate(_sampling["ratio"])
+
+    return ParentBased(ChangingRatio(DEFAULT_SAMPLING_RATIO))

@@ -86,6 +86,7 @@ class Recorder:
         self._pending_bytes = 0
         self._dropped_pending = 0
         self._finish_asked = self._closing = False
+        self._is_on = True
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
         self._file: RecordingWriter | None = None
@@ -110,6 +111,8 @@ class Recorder:
 
     def record(self, frames: Sequence[Frame]) -> None:
         """Take the frames, or drop them if too many wait for the disk. Never waits."""
+        if not self._is_on:
+            return
         size = sum([len(frame.data) for frame in frames])
         with self._wake:
             if self._pending_bytes + size > self._config.capacity_bytes:
@@ -137,6 +140,12 @@ class Recorder:
             described = structs.replace(described, simulator_seed=None, simulator_symbols=None)
         self._metadata = described
         self.finish_file()
+
+    def switch(self, *, on: bool) -> None:
+        """Record from now on, or not. Switched off, it finishes the current file."""
+        if self._is_on and not on:
+            self.finish_file()
+        self._is_on = on
 
     def finish_file(self) -> None:
         """Finish the current file when the waiting frames are in it. The next frames begin another file."""

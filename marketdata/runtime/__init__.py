@@ -4,6 +4,7 @@ Start and stop: `service`, `runner`, `workers`, `processes`, `identity`, `versio
 `garbage_collection`. What a process reports of itself: `report` is the content, `books` its sums, `reporting`
 stores it. Roles that one process holds: `leadership`. Settings of services: `settings` declares
 them, `settings_export` writes what the documents say about them, `steering` follows the wanted values,
-`live_settings` applies them. Waiting: `backoff`, `average_pace`, `cancellation`. The trading calendar:
-`calendar_renewal`.
+`live_settings` applies them. `role_settings` declares those with which operators run, pause and restart
+processes; `working` and `restart` do it. Waiting: `backoff`, `average_pace`, `cancellation`. The trading
+calendar: `calendar_renewal`.
 """

@@ -1,5 +1,6 @@
 """Applies changed settings to a running service, and reports the result."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -7,6 +8,8 @@ import msgspec
 
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError
+from marketdata.runtime.restart import request_restart
+from marketdata.runtime.role_settings import RoleSettings, RunSettings
 from marketdata.runtime.settings import (
     VERSION,
     Applies,
@@ -28,17 +31,31 @@ class CurrentSettings(Protocol[C_co]):
     def current(self) -> C_co:
         """The settings that apply now. Read it at each decision, and keep no copy."""
 
+    @property
+    def works(self) -> bool:
+        """Whether this process shall work, and not pause."""
+
+    async def until(self, holds: Callable[[C_co], bool]) -> None:
+        """Wait until a condition holds for the settings that apply."""
+
 
 class FixedSettings(msgspec.Struct, Generic[C_co], frozen=True):
     """Settings that do not change while the process runs."""
 
     current: C_co
+    works: bool = True
+
+    async def until(self, holds: Callable[[C_co], bool]) -> None:
+        """Wait until a condition holds: return at once, or never."""
+        if not holds(self.current):
+            await asyncio.Event().wait()
 
 
 class SettingsActual(msgspec.Struct, frozen=True, kw_only=True):
     """The report of one process: the applied values by name, the version refused last, and why.
 
-    `source` is the process, `reported_at_ms` the epoch time of the report.
+    `source` is the process, `reported_at_ms` the epoch time of the report. `works` is False while operators
+    want it to pause.
     """
 
     source: str
@@ -47,6 +64,7 @@ class SettingsActual(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, Any]
     refused_version: int = 0
     refusal: str = ""
+    works: bool = True
 
 
 def read_actual(stored: bytes) -> SettingsActual:
@@ -69,6 +87,12 @@ def put_into_effect(before: S, after: S) -> None:
             declared.effect(value)
 
 
+def restart_if_wanted(wanted: ServiceSettings, source: str) -> None:
+    """Restart this process if operators want that."""
+    if isinstance(wanted, RoleSettings) and source in wanted.restarting:
+        request_restart()
+
+
 class LiveSettings(Generic[S]):
     """The settings that a process applies now. Implements `marketdata.runtime.steering.Steered`.
 
@@ -85,11 +109,22 @@ class LiveSettings(Generic[S]):
         self.source: Final = source
         self._clock = clock
         self._check = check
+        self._changed = asyncio.Event()
 
     @property
     def current(self) -> S:
         """The settings that apply now."""
         return self._current
+
+    @property
+    def works(self) -> bool:
+        """Whether this process shall work, and not pause."""
+        return not isinstance(self._current, RunSettings) or self._current.works(self.source)
+
+    async def until(self, holds: Callable[[S], bool]) -> None:
+        """Wait until a condition holds for the settings that apply."""
+        while not holds(self._current):
+            await self._changed.wait()
 
     def read(self, stored: bytes) -> S:
         """The wanted settings. A setting that the record omits has the value of this process's start."""
@@ -108,6 +143,9 @@ class LiveSettings(Generic[S]):
             self._check(wanted)
         before, self._current = self._current, wanted
         put_into_effect(before, wanted)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        restart_if_wanted(wanted, self.source)
 
     def report(self, applied: S, *, refused_version: int, refusal: str) -> bytes:
         """The report, an encoded `SettingsActual`."""
@@ -118,5 +156,6 @@ class LiveSettings(Generic[S]):
             values=values_of(applied),
             refused_version=refused_version,
             refusal=refusal,
+            works=self.works,
         )
         return msgspec.json.encode(actual)

@@ -19,6 +19,7 @@ from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.garbage_collection import tune_garbage_collection
 from marketdata.runtime.reporting import Reporting
+from marketdata.runtime.restart import begin_again_if_requested
 from marketdata.runtime.service import Service
 
 STOP_DEADLINE_SECONDS: Final = 10.0
@@ -148,4 +149,5 @@ class _StopRequest:
     def _force_exit(self, reason: str) -> None:
         log.error("service forced to exit", service=self._service_name, reason=reason)
         logging.shutdown()
+        begin_again_if_requested()
         os._exit(1)

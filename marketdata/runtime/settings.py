@@ -8,6 +8,7 @@ the command, the documents, later an admin page) use `declarations`.
 import enum
 import functools
 import json
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -22,6 +23,9 @@ TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
 ACCEPTED_BOOLEANS: Final = "on or off (also true, yes, 1; false, no, 0)"
 ACCEPTED_LISTS: Final = 'a JSON list of strings (["a","b"]) or words separated by commas (a,b)'
+
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*\Z"
+"""A text without control characters, line separators, and marks that turn the direction of what follows."""
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -46,6 +50,7 @@ def setting(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    longest_characters: int | None = None,
     applies: Applies = Applies.LIVE,
     effect: Callable[[Any], object] | None = None,
 ) -> msgspec.Meta:
@@ -53,14 +58,26 @@ def setting(
 
     `variable` is the environment variable with the value at the start: by default the name of the field in
     upper case, and None for a value that does not come from a variable of its own. `unit` is the unit of the
-    number. `minimum` and `maximum` are accepted values themselves.
+    number. `minimum` and `maximum` are accepted values themselves. A text with `longest_characters` is one
+    line: it has no control characters.
 
     `effect` is called with each new value. It is for a setting of the whole process, such as the log level,
     and accepts each value that the declaration accepts. The value of any other setting is read where it is
     used, from `marketdata.runtime.live_settings.LiveSettings.current`.
     """
     extra = {"variable": variable, "unit": unit, "applies": applies, "effect": effect}
+    if longest_characters is not None:
+        return msgspec.Meta(
+            description=explanation, max_length=longest_characters, pattern=ONE_LINE, extra=extra
+        )
     return msgspec.Meta(description=explanation, ge=minimum, le=maximum, extra=extra)
+
+
+def one_of(words: Iterable[str]) -> msgspec.Meta:
+    """The annotation of the words of a list, if the accepted ones can be listed."""
+    known = tuple(words)
+    pattern = rf"^(?:{'|'.join(map(re.escape, known))})\Z"
+    return msgspec.Meta(pattern=pattern, extra={"choices": known})
 
 
 LogLevelSetting: TypeAlias = Annotated[
@@ -83,6 +100,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     minimum: float | None
     maximum: float | None
+    longest_characters: int | None
     applies: Applies
     effect: Callable[[Any], object] | None
 
@@ -92,15 +110,27 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The accepted values, if they can be listed."""
-        return typing.get_args(self._type) if typing.get_origin(self._type) is typing.Literal else ()
+        """The accepted values, if they can be listed; of a list, its accepted words."""
+        if typing.get_origin(self._type) is typing.Literal:
+            return typing.get_args(self._type)
+        word = typing.get_args(self._type)[0] if self.is_list else None
+        notes = [note for note in typing.get_args(word)[1:] if isinstance(note, msgspec.Meta)]
+        return tuple(notes[0].extra["choices"]) if notes and notes[0].extra else ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list of words."""
+        return typing.get_origin(self._type) is tuple
 
     @property
     def accepted(self) -> str:
         """The accepted values, in words."""
         if self.choices:
-            return "one of " + ", ".join(map(str, self.choices))
-        words = _WORDS_OF_KIND.get(self._type, "a value")
+            number = "none or some" if self.is_list else "one"
+            return f"{number} of " + ", ".join(map(str, self.choices))
+        if self.longest_characters is not None:
+            return f"one line of text, of at most {self.longest_characters} characters"
+        words = ACCEPTED_LISTS if self.is_list else _WORDS_OF_KIND.get(self._type, "a value")
         bounds = [
             f"{word} {bound:.15g}"
             for word, bound in (("from", self.minimum), ("to", self.maximum))
@@ -128,13 +158,13 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     def _parsed(self, text: str) -> Any:
         if self._type is bool:
             return parse_boolean(text)
-        return parse_words(text) if self._type == tuple[str, ...] else text
+        return parse_words(text) if self.is_list else text
 
     def text(self, value: Any) -> str:
         """A value as a text that `checked` accepts."""
         if self._type is bool:
             return "on" if value else "off"
-        return ",".join(value) if self._type == tuple[str, ...] else str(value)
+        return ",".join(value) if self.is_list else str(value)
 
 
 def parse_boolean(text: str) -> bool:
@@ -159,7 +189,6 @@ _WORDS_OF_KIND: Final[Mapping[Any, str]] = {
     int: "a whole number",
     float: "a number",
     str: "a text",
-    tuple[str, ...]: ACCEPTED_LISTS,
 }
 
 
@@ -192,6 +221,7 @@ def _declaration(field: msgspec.structs.FieldInfo) -> Declaration:
         unit=extra["unit"],
         minimum=typing.cast("float | None", note.ge),
         maximum=typing.cast("float | None", note.le),
+        longest_characters=note.max_length,
         applies=extra["applies"],
         effect=extra["effect"],
     )

@@ -5,18 +5,23 @@ instead: JSON with the name of a job. A row that is not such an order is deleted
 that django-q2 needs is made only in the process that reads the order.
 """
 
+import contextlib
 import datetime as dt
+import time
 from typing import Any, Final
 
 import msgspec
 from django.dispatch import receiver
+from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.conf import Conf
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
 
 from marketdata.observability.logs import get_logger
 from mdp_site.jobs.offered import JOBS
+from mdp_site.jobs.settings import may_take_jobs
 
 MAX_TEXT: Final = 256
 
@@ -43,8 +48,14 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     """django-q2's database broker, limited to orders for the platform's jobs."""
 
     def enqueue(self, package: str) -> int:
-        """Store the order from a package of this process, without arguments. Returns the id of its row."""
+        """Store the order from a package of this process, without arguments. Returns the id of its row.
+
+        An order for a job that waits already is no second one. So a pause, in which schedules go on, leaves
+        one order for each job.
+        """
         task = SignedPackage.loads(package)
+        if (waiting := self._waiting(get_func_repr(task["func"]))) is not None:
+            return waiting
         order = {name: task[name] for name in Order.__struct_fields__ if name in task}
         row: int = super().enqueue(
             msgspec.json.encode(order | {"func": get_func_repr(task["func"])}).decode()
@@ -52,7 +63,10 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         return row
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """Take orders and return them as packages; None if there are none."""
+        """Take orders and return them as packages; None if there are none, or if this process is paused."""
+        if not may_take_jobs():
+            time.sleep(Conf.POLL)  # as django-q2 waits for a queue that is empty
+            return None
         taken: list[tuple[int, str]] = super().dequeue() or []
         packages = [(row, package) for row, payload in taken if (package := self._package(row, payload))]
         return packages or None
@@ -67,6 +81,15 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         """Empty: no statistics are kept."""
         del pattern
         return []
+
+    def _waiting(self, job: str) -> int | None:
+        """The row of an order for the job that no process has taken."""
+        rows = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
+        for row, payload in rows.values_list("pk", "payload"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                if _orders.decode(payload).func == job:
+                    return int(row)
+        return None
 
     def _package(self, row: int, payload: str) -> str | None:
         try:

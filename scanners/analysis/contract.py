@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -40,6 +40,26 @@ class EventTime(msgspec.Struct, frozen=True):
 
     column: str
     offset_ms: int = 0
+
+
+class History(msgspec.Struct, frozen=True):
+    """The past that a figure needs: the whole day, or a window of so many milliseconds of the market's time.
+
+    `begins_at_open`: from 09:30 New York on only what follows it.
+    """
+
+    window_ms: int | None = None
+    begins_at_open: bool = False
+
+    def begins_ms(self, phase: MarketPhase) -> int:
+        """The time (epoch ms) from which all events must have been seen."""
+        if self.window_ms is not None:
+            return phase.market_time_ms - self.window_ms
+        return phase.open_reset_ms if self.begins_at_open else phase.day.day_start_ms
+
+
+WHOLE_DAY: Final = History()
+SINCE_OPEN: Final = History(begins_at_open=True)
 
 
 class EventGroup(msgspec.Struct, frozen=True):
@@ -108,6 +128,15 @@ class Analyzer(Protocol):
     def lists(self) -> tuple[SymbolList, ...]:
         """Lists of one symbol that clients can subscribe to, such as its trades."""
         return ()
+
+    @property
+    def history(self) -> Mapping[str, History]:
+        """The past that columns need, of its rows, streams and lists; for the others the newest events do.
+
+        An analyzer that was switched on again has not seen all of the day. Until it has seen what a column
+        needs, the column is marked as partial.
+        """
+        return MappingProxyType({})
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply events, mark changed rows and private columns, return entries."""

@@ -6,6 +6,7 @@ regular session. There no other trade would set it.
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,16 @@ from marketdata.payloads import Column
 from marketdata.schema import ColumnInfo, SymbolList, Unit, names
 from marketdata.schema.boards import TOP_TRADES, at
 from marketdata.tapes import records_of
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, EventTime, MarketPhase
+from marketdata.units import MS_PER_MINUTE
+from scanners.analysis.contract import (
+    WHOLE_DAY,
+    Analyzer,
+    Emission,
+    EventGroup,
+    EventTime,
+    History,
+    MarketPhase,
+)
 from scanners.analysis.vectors import Instants, newest_per_row, whole_numbers
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -175,6 +185,10 @@ class TradesAnalyzer(Analyzer):
     columns: Final = _LAST + _ON_TAPE
     written_together: Final = TRADE_COLUMNS
     lists: Final = (TAPE,)
+    history: Final = MappingProxyType(
+        dict.fromkeys(names(_ON_TAPE + TAPE.columns), WHOLE_DAY)
+        | {"trades_per_minute": History(window_ms=MS_PER_MINUTE)}
+    )
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply trades."""

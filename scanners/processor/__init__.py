@@ -8,7 +8,7 @@ behind. `account` keeps the books of the events and of the batches.
 
 `shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
 present day, also where clocks differ. `symbol_rows` decides which symbols get a row, and fills the reference
-data into the rows.
+data into the rows. `switches` knows which analyzers operators have switched off.
 
 `pace` decides when the next tick comes. `tick` makes the ticks of a shard. A tick has the changed rows, the
 emissions of analyzers, the pieces that were set aside because they were not understood, and the due parts of

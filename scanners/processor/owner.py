@@ -161,12 +161,11 @@ class ShardOwner:
         backoff = Backoff(initial_seconds=0.1, maximum_seconds=MAX_BACKOFF_SECONDS)
         while not stopping.is_set():
             await self._turn.wait_until_allowed(stopping)
-            subscription = self._transport.subscribe(
-                self.shard, self._processor.queues, prefetch=self._settings.current.prefetch_count
-            )
+            prefetch = self._settings.current.prefetch_count
+            subscription = self._transport.subscribe(self.shard, self._processor.queues, prefetch=prefetch)
             try:
                 if await self._acquired(subscription, stopping):
-                    await self._work(subscription, stopping, backoff)
+                    await self._work(subscription, stopping, backoff, prefetch)
                 continue
             except OwnershipLost:
                 log.warning("shard lost to another owner", shard=self.shard)
@@ -191,12 +190,22 @@ class ShardOwner:
         self._dependencies.answered("queues")
         return True
 
-    async def _work(self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff) -> None:
+    async def _work(
+        self, subscription: ShardSubscription, stopping: asyncio.Event, backoff: Backoff, prefetch: int
+    ) -> None:
+        """Work on the owned shard until the service stops, the turn is over, or the prefetch changes.
+
+        The prefetch belongs to the subscription, so another one needs another subscription.
+        """
         await self._continue_from_the_store()
         self._owned.set(1)
         self._subscription, self._owned_since_ns = subscription, self._clock.time_ns()
         self._times_taken += 1
-        while not stopping.is_set() and not self._turn.over.is_set():
+        while (
+            not stopping.is_set()
+            and not self._turn.over.is_set()
+            and self._settings.current.prefetch_count == prefetch
+        ):
             arrived = await subscription.receive(wait_seconds=self._seconds_to_tick())
             self._account.note_received(arrived)
             self._received += arrived
@@ -208,7 +217,7 @@ class ShardOwner:
             await self._tick_if_due(subscription)
             await asyncio.sleep(min(GATHER_SECONDS, self._seconds_to_tick()))
         await self._publish(subscription)
-        if not stopping.is_set():
+        if self._turn.over.is_set() and not stopping.is_set():
             log.info("shard given back to its preferred worker", shard=self.shard)
 
     async def _continue_from_the_store(self) -> None:
@@ -230,8 +239,14 @@ class ShardOwner:
         metrics.PROCESSOR_RESTORES.labels(outcome).inc()
         log.info("shard owned", shard=self.shard, stored_state=outcome, rows=self._processor.row_count)
 
+    def _follow_switches(self) -> None:
+        """Have those analyzers and streams off that operators want off now."""
+        wanted = self._settings.current
+        self._processor.switch(wanted.analyzers_off, wanted.streams_off)
+
     def _apply_group(self) -> None:
         """Apply one group of the received deliveries, oldest first."""
+        self._follow_switches()
         size = _group_size(self._received)
         self._apply(self._received[:size])
         del self._received[:size]
@@ -257,6 +272,7 @@ class ShardOwner:
         if self._seconds_to_tick() > 0:
             return
         self._ticked_ns = self._clock.time_ns()
+        self._follow_switches()
         heartbeat_due = self._clock.monotonic() - self._published_at >= HEARTBEAT_SECONDS
         unpublished = (
             self._received or self._unacknowledged or self._processor.has_changes or "cache" in self.failures

@@ -17,6 +17,7 @@ from marketdata.runtime.cancellation import run_beside, run_together
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.report import STANDBY, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
+from marketdata.runtime.working import work_while_wanted
 from marketdata.store.announcements import Announcement, AnnouncementReader
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
@@ -77,7 +78,7 @@ class Processor:
         self._connection_failure = "not yet connected"
         self._batch_ttl_ms = configuration.batch_ttl_ms
         own = own_settings or ProcessorSettings()
-        live = LiveSettings(own, source=source, clock=clock, check=self._check_settings)
+        self._live = live = LiveSettings(own, source=source, clock=clock, check=self._check_settings)
         self._steering = Steering(records, live, default=own)
         pace = TickPace(lambda: live.current.longest_publish_interval_ms * NS_PER_MS, clock)
         self._owners = tuple(
@@ -138,9 +139,13 @@ class Processor:
         if self._read_sessions is not None:
             others.append(keep_renewed(self._calendar, self._read_sessions, self._clock))
         try:
-            await run_beside(run_together(*(owner.run(stopping) for owner in self._owners)), *others)
+            await run_beside(work_while_wanted(self._live, stopping, self._work_on_shards), *others)
         finally:
             await self._steering.withdraw()
+
+    async def _work_on_shards(self, over: asyncio.Event) -> None:
+        """Work until `over`. Then publish and acknowledge the rest, and give the shards back."""
+        await run_together(*(owner.run(over) for owner in self._owners))
 
     async def _open(self, stopping: asyncio.Event) -> bool:
         """Connect to the queues, however long that takes; False if `stopping` is set first."""

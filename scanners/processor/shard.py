@@ -1,7 +1,7 @@
 """The state of one shard, and how batches of events change it. No I/O: bytes in, row blocks out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, groupby
 from typing import Final
@@ -26,6 +26,7 @@ from scanners.analysis.contract import EventGroup, MarketPhase
 from scanners.analysis.vectors import Instants
 from scanners.processor.market_time import Advance, MarketTime, Present
 from scanners.processor.outcome import Outcome
+from scanners.processor.switches import AnalyzerSwitches
 from scanners.processor.symbol_rows import UNKNOWN_SYMBOL, Admission, ReferenceData, ReferenceInUse
 from scanners.processor.tick import CheckpointParts, Ticks, check_producer
 from scanners.registry import RECEIVED_COLUMN, Route, table_columns, table_private_columns
@@ -55,6 +56,7 @@ class ShardProcessor:
         self._producer = f"shard:{shard}"
         self._routes = {route.queue: route for route in routes}
         self._analyzers = tuple(chain.from_iterable(route.analyzers for route in routes))
+        self._switches = AnalyzerSwitches(self._analyzers)
         self._table = MarketTable(table_columns(routes), table_private_columns(routes))
         self._time = MarketTime(calendar)
         self._reference = ReferenceInUse()
@@ -95,6 +97,10 @@ class ShardProcessor:
         """The symbol of each row. Do not change."""
         return self._table.symbols
 
+    def switch(self, analyzers_off: Collection[str] = (), streams_off: Collection[str] = ()) -> None:
+        """Have these analyzers and streams off, and all others on: see `AnalyzerSwitches`."""
+        self._switches.switch(analyzers_off, streams_off, self._table, self._time.newest_ms)
+
     def restore(self, stored: Checkpoint, known: AbstractSet[str] = frozenset()) -> None:
         """Continue from a stored state. To be called before any batch is applied.
 
@@ -108,6 +114,7 @@ class ShardProcessor:
         self._time.resume(stored.whole.market_time_ms, stored.whole.received_ns)
         self._received_ns = stored.whole.received_ns
         self.checkpoint.restore(stored, known, self._day)
+        self._switches.resume(stored.whole)
         self._reference.refill()
         self._admission.recount()
 
@@ -171,9 +178,11 @@ class ShardProcessor:
             if not len(kept):
                 return
         group = EventGroup(rows, times_ms, values)
-        for analyzer in route.analyzers:
+        silent = self._switches.off_streams
+        for analyzer in filter(self._switches.is_on, route.analyzers):
             for emission in analyzer.update(self._table, group, phase):
-                self._ticks.emissions.add(emission)
+                if emission.stream not in silent:
+                    self._ticks.emissions.add(emission)
         self._note_received(group.rows, received_ns, now)
         outcome.applied[route.queue.value] += len(symbols)
 
@@ -210,6 +219,7 @@ class ShardProcessor:
             received_ns=self._received_ns,
             market_time_ms=self._time.newest_ms,
             removes_rows=removes_rows,
+            switches=self._switches,
         )
         if removes_rows:
             self._keep(kept)
@@ -225,10 +235,12 @@ class ShardProcessor:
         phase = self._phase
         if phase is None:
             return self._table.take_changed()
-        for analyzer in self._analyzers:
+        analyzers = self._switches.on
+        for analyzer in analyzers:
             analyzer.pass_time(self._table, phase)
+        self._switches.judge(self._table, phase)
         rows = self._table.take_changed()
-        for analyzer in self._analyzers:
+        for analyzer in analyzers:
             analyzer.derive(self._table, rows, phase)
         return rows
 

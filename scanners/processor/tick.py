@@ -20,6 +20,7 @@ from marketdata.trading_calendar import TradingDay
 from scanners.analysis.contract import Emission
 from scanners.processor.outcome import SetAside
 from scanners.processor.row_log import RowLog
+from scanners.processor.switches import AnalyzerSwitches
 from scanners.processor.symbol_rows import Admission, within_bounds
 from scanners.rows import Rows
 from scanners.table import MarketTable
@@ -183,7 +184,13 @@ class Ticks:
         self._number = 0
 
     def start(
-        self, *, published_ns: int, received_ns: int, market_time_ms: int, removes_rows: bool
+        self,
+        *,
+        published_ns: int,
+        received_ns: int,
+        market_time_ms: int,
+        removes_rows: bool,
+        switches: AnalyzerSwitches,
     ) -> TickHeader:
         """Number a tick, and make blocks of the emissions while all their rows are still in the table.
 
@@ -199,6 +206,9 @@ class Ticks:
             received_ns=received_ns,
             market_time_ms=market_time_ms,
             shows_test_issues=self._show_test_issues,
+            off=switches.off_columns,
+            off_streams=switches.off_streams,
+            partial=switches.partial,
         )
         self.emissions.make_blocks(self._table, header)
         return header

@@ -106,6 +106,8 @@ class SubstituteTurn:
 
     async def run(self, stopping: asyncio.Event, can_work: Callable[[], bool]) -> None:
         """Watch the claim, after a grace period for the preferred worker to claim."""
+        self._free.clear()  # from an earlier run, before a pause
+        self.over.clear()
         if await stopped_within(stopping, self._grace_seconds):
             return
         while True:

@@ -4,13 +4,13 @@
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.payloads import Column, RowBlock
+from marketdata.payloads import Column, RowBlock, TickHeader
 from marketdata.schema import BOARDS, Board, Direction, names
 from scanners.registry import routes, schema
 from scanners.rows import Rows
@@ -41,14 +41,20 @@ class RankedBoard(msgspec.Struct, frozen=True):
 
 
 class _ShardPosition(msgspec.Struct, frozen=True):
-    """The last merged block of one shard (epoch, tick, times), and the rows of the shard in the table."""
+    """The last merged block of one shard, without its rows, and where those are in the table."""
 
-    epoch: int
-    tick: int
+    header: RowBlock
     rows: Rows
-    received_ns: int
-    market_time_ms: int
-    shows_test_issues: bool
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the block."""
+        return self.header.epoch
+
+    @property
+    def tick(self) -> int:
+        """The tick of the block."""
+        return self.header.tick
 
 
 class MarketScanner:
@@ -101,30 +107,55 @@ class MarketScanner:
         if before is not None and not np.isin(before.rows, rows).all():
             self._remove_rows_without_shard()
 
-    def rank_boards(self, published_ns: int) -> Sequence[RankedBoard]:
-        """All boards as of now."""
+    def rank_boards(
+        self, published_ns: int, *, depth: int = BOARD_DEPTH, off: Collection[str] = ()
+    ) -> Sequence[RankedBoard]:
+        """All boards as of now, with at most `depth` symbols each.
+
+        A board among `off`, by its name, is empty, and all of its columns are off. The same holds for a board
+        whose ranking column is off in any shard: without it the board would rank a part of the market.
+        """
         self._tick += 1
         self._table.take_changed()
         shown = self._shown()
-        return [self._rank(board, names, shown, published_ns) for board, names in self._columns.items()]
+        now = self._header(published_ns)
+        return [
+            self._empty(board, columns, now)
+            if board.name in off or board.ranked_by in now.off
+            else self._rank(board, columns, shown, depth, now)
+            for board, columns in self._columns.items()
+        ]
+
+    def _header(self, published_ns: int) -> TickHeader:
+        """What all boards have in common. A column is off, or partial, where it is so in any shard."""
+        shards = [position.header for position in self._positions.values()]
+        partial: dict[str, int] = {}
+        for shard in shards:
+            for name, since_ms in shard.partial.items():
+                partial[name] = max(since_ms, partial.get(name, 0))
+        return TickHeader(
+            producer="scanner",
+            epoch=self._epoch,
+            tick=self._tick,
+            published_ns=published_ns,
+            received_ns=max((shard.received_ns for shard in shards), default=0),
+            market_time_ms=max((shard.market_time_ms for shard in shards), default=0),
+            shows_test_issues=False,
+            off=tuple(dict.fromkeys(name for shard in shards for name in shard.off)),
+            partial=partial,
+        )
 
     def _shown(self) -> NDArray[np.bool_]:
         """Which rows may compete: all rows except test issues of shards that do not show them."""
         shown = ~self._table.test_issues
         for position in self._positions.values():
-            if position.shows_test_issues:
+            if position.header.shows_test_issues:
                 shown[position.rows] = True
         return shown
 
     def _follow(self, shard: int, block: RowBlock, rows: Rows) -> None:
-        self._positions[shard] = _ShardPosition(
-            block.epoch,
-            block.tick,
-            rows,
-            block.received_ns,
-            block.market_time_ms,
-            block.shows_test_issues,
-        )
+        header = msgspec.structs.replace(block, symbols=(), columns={})  # keeps no matrix in memory
+        self._positions[shard] = _ShardPosition(header, rows)
 
     def _remove_rows_without_shard(self) -> None:
         held = np.unique(np.concatenate([position.rows for position in self._positions.values()]))
@@ -134,27 +165,35 @@ class MarketScanner:
             for shard, position in self._positions.items()
         }
 
+    def _empty(self, board: Board, columns: Sequence[str], now: TickHeader) -> RankedBoard:
+        header = msgspec.structs.replace(now, producer=board.name, off=tuple(columns), partial={})
+        block = header.block((), self._table.copy_columns(np.empty(0, dtype=np.intp), columns))
+        return RankedBoard(board.name, block, {})
+
     def _rank(
-        self, board: Board, columns: Sequence[str], shown: NDArray[np.bool_], published_ns: int
+        self,
+        board: Board,
+        columns: Sequence[str],
+        shown: NDArray[np.bool_],
+        depth: int,
+        now: TickHeader,
     ) -> RankedBoard:
         values = self._table[board.ranked_by]
         rows = rank(
             values,
             competing(board, values) & shown,
+            depth=depth,
             tie_order=self._table.alphabetic_positions(),
             direction=board.direction,
         )
         symbols = tuple(self._table.symbols_of(rows))
-        block = RowBlock(
+        header = msgspec.structs.replace(
+            now,
             producer=board.name,
-            epoch=self._epoch,
-            tick=self._tick,
-            published_ns=published_ns,
-            received_ns=max((shard.received_ns for shard in self._positions.values()), default=0),
-            market_time_ms=max((shard.market_time_ms for shard in self._positions.values()), default=0),
-            symbols=symbols,
-            columns=self._table.copy_columns(rows, columns),
+            off=tuple(name for name in columns if name in now.off),
+            partial={name: now.partial[name] for name in columns if name in now.partial},
         )
+        block = header.block(symbols, self._table.copy_columns(rows, columns))
         return RankedBoard(board.name, block, dict(zip(symbols, values[rows].tolist(), strict=True)))
 
 

@@ -16,10 +16,12 @@ from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreac
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.report import LEADER, STANDBY, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
+from marketdata.runtime.working import work_while_wanted
 from marketdata.store.announcements import Announcement, AnnouncementReader, News
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
+from marketdata.units import MS_PER_SECOND
 from scanners.scanner.account import NewsAccount
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.settings import ScannerSettings
@@ -27,9 +29,6 @@ from scanners.settings import ScannerSettings
 LEASE_TTL_MS: Final = 3_000
 STANDBY_SECONDS: Final = 0.5
 MAX_QUEUED_NEWS: Final = 1_000
-RANKING_SECONDS: Final = 0.25
-"""The interval of ranking. Shards may tick more often, for rows and alerts; no eye follows such a board."""
-
 GATHER_SECONDS: Final = 0.03
 """How long ranking waits for the other shards after the first shard has announced its tick."""
 
@@ -76,8 +75,9 @@ class Scanner:
         self._shard_of_channel = {keys.rows(shard): shard for shard in range(shard_count)}
         self._clock = clock
         own = own_settings or ScannerSettings()
-        self._steering = Steering(records, LiveSettings(own, source=source, clock=clock), default=own)
-        self._pace = AveragePace(RANKING_SECONDS, clock)
+        self._live = LiveSettings(own, source=source, clock=clock)
+        self._steering = Steering(records, self._live, default=own)
+        self._pace = AveragePace(own.ranking_interval_ms / MS_PER_SECOND, clock)
         self._failure = ""
         self._account = NewsAccount()
         # News that waits: in the queue, and taken from it for the next pass.
@@ -107,8 +107,12 @@ class Scanner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Scan whenever this process gets the lease, until `stopping` is set. Then release the lease."""
+        await self._steering.begin()
         try:
-            await run_beside(self._leadership.run(stopping, self._lead), self._steering.run())
+            await run_beside(
+                work_while_wanted(self._live, stopping, lambda over: self._leadership.run(over, self._lead)),
+                self._steering.run(),
+            )
         finally:
             await self._steering.withdraw()
 
@@ -163,11 +167,15 @@ class Scanner:
 
     async def _scan_once(self, market: MarketScanner) -> None:
         """Merge what was gathered, rank, and publish."""
+        wanted = self._live.current
+        self._pace.interval_seconds = wanted.ranking_interval_ms / MS_PER_SECOND
         news, self._gathered = self._gathered, []
         self._pace.note()
         started = self._clock.monotonic()
         await self._merge(market, news)
-        for board in market.rank_boards(self._clock.time_ns()):
+        for board in market.rank_boards(
+            self._clock.time_ns(), depth=wanted.board_size, off=wanted.boards_off
+        ):
             if not self._leadership.leads:
                 return
             await self._publisher.publish_board(board.feed, board.block, board.scores)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import global_settings
 
-from marketdata.runtime.settings import declarations, variables
+from marketdata.runtime.settings import variables
 from mdp_site.service_settings import SERVICES
 from tests.architecture.product import ROOMS, ROOT, modules, place, syntax_of, texts
 
@@ -228,23 +228,6 @@ def test_each_documented_variable_of_the_environment_is_read() -> None:
         and not re.search(rf"\b{name.removesuffix(SECRET_FILE)}\b", sources)
     ]
     assert unread == []
-
-
-def test_each_declared_setting_is_used() -> None:
-    """A setting has an effect of its own, or code reads it as an attribute."""
-    read = {
-        node.attr
-        for path in modules()
-        for node in ast.walk(syntax_of(path))
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
-    }
-    unused = [
-        f"{service}: {name}"
-        for service, kind in SERVICES.items()
-        for name, declared in declarations(kind).items()
-        if declared.effect is None and name not in read
-    ]
-    assert unused == []
 
 
 def test_one_name_stands_for_one_type() -> None:

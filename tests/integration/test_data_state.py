@@ -233,6 +233,18 @@ async def test_a_listener_that_an_operator_stopped_is_reported_as_stopped(
         await asyncio.to_thread(platform.manage, "control", "listener", "start")
 
 
+@pytest.mark.parametrize("role", ["processor", "scanner"])
+async def test_a_role_that_an_operator_paused_is_reported_as_stopped(
+    platform: Platform, watcher: Watcher, role: str
+) -> None:
+    await asyncio.to_thread(platform.manage, "control", role, "running=off")
+    try:
+        status = await watcher.sees("stopped")
+        assert status["detail"] == f"An operator stopped the {role}."
+    finally:
+        await asyncio.to_thread(platform.manage, "control", role, "running=")
+
+
 @pytest.mark.parametrize(
     ("name", "state"),
     [("listener", "no_listener"), ("processor", "no_processor"), ("scanner", "no_scanner")],

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
@@ -17,6 +17,7 @@ from marketdata.providers.massive.client import MassiveProvider
 from marketdata.providers.massive.configuration import MassiveConfiguration
 from marketdata.providers.massive.connection_end import RetryDelays
 from marketdata.runtime.backoff import Backoff
+from marketdata.runtime.settings import encode_settings
 from marketdata.simulator.service import SimulatorService
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
@@ -39,9 +40,17 @@ def default_for(market: SimulatorService) -> ListenerWanted:
 class ListenerRig:
     """A listener on the simulated feed, and the control of it."""
 
-    def __init__(self, market: SimulatorService, redis: Redis, prefix: str, *, key: str = FULL_KEY) -> None:
+    def __init__(
+        self,
+        market: SimulatorService,
+        redis: Redis,
+        prefix: str,
+        *,
+        key: str = FULL_KEY,
+        switch_recording: Callable[[bool], object] | None = None,
+    ) -> None:
         self.market = market
-        keys = Keys(f"{prefix}:")
+        self.keys = keys = Keys(f"{prefix}:")
         self.wanted_key = keys.wanted(SERVICE)
         self.redis = redis
         self.records = records = ServiceRecords(redis, keys, SERVICE)
@@ -61,6 +70,7 @@ class ListenerRig:
             records=records,
             wanted=default,
             on_target=self.targets.append,
+            switch_recording=switch_recording,
         )
 
     async def actual(self) -> ListenerActual | None:
@@ -249,3 +259,31 @@ async def test_the_actual_state_carries_books_that_balance_and_ends_with_the_lis
 
 async def _gone(rig: ListenerRig) -> bool:
     return await rig.actual() is None
+
+
+async def wanted_record(rig: ListenerRig, version: int, **values: object) -> None:
+    """Store a wanted state of these values alone, as any control does."""
+    records = ServiceRecords(rig.redis, rig.keys, SERVICE)
+    after = encode_settings({"version": version, **values})
+    assert await records.replace_wanted(await records.wanted(), after)
+
+
+async def test_recording_is_switched_off_and_on_and_refused_without_a_directory(
+    market: SimulatorService, redis: Redis, unique_prefix: str
+) -> None:
+    switched: list[bool] = []
+    rig = ListenerRig(market, redis, unique_prefix, switch_recording=switched.append)
+    async with rig.running():
+        await wanted_record(rig, 1, recording=True)
+        await eventually(lambda: switched[-1:] == [True], 5)
+        await wanted_record(rig, 2, recording=False)
+        await eventually(lambda: switched[-1:] == [False], 5)
+    without = ListenerRig(market, redis, f"{unique_prefix}2")
+    async with without.running():
+        await wanted_record(without, 1, recording=True)
+
+        async def refusal() -> str:
+            actual = await without.actual()
+            return actual.refusal if actual is not None else ""
+
+        assert "recording is on; accepted: off" in await eventually(refusal, 5)

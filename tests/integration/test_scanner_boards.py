@@ -13,7 +13,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.shard_state import ShardTick
 from marketdata.store.snapshots import SnapshotReader
-from scanners.scanner.service import RANKING_SECONDS
+from scanners.settings import ScannerSettings
 from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.scanner_task import ScannerTask
@@ -22,6 +22,7 @@ from tests.support.services import ValkeyServer
 pytestmark = pytest.mark.redis
 
 TAKEOVER_SECONDS = 5.0
+RANKING_SECONDS = ScannerSettings().ranking_interval_ms / 1_000
 
 
 Launch = Callable[[str], ScannerTask]

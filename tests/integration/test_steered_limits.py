@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.deadlines import scaled
+from tests.support.deadlines import eventually_sync, scaled
 from tests.support.site import Site
 from widgets.protocol import CloseCode
 
@@ -134,3 +135,48 @@ async def test_limits_that_do_not_go_together_are_refused_and_the_former_ones_ho
     async with connected(site, http) as client:
         limits = (await welcome(client))["limits"]
     assert (limits["connections_per_user"], limits["message_bytes_per_second"]) == (5, 65_536)
+
+
+async def test_a_paused_web_process_closes_its_connections_and_tells_it_until_it_serves_again(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    async with connected(site, http) as client:
+        await welcome(client)
+        site.manage("control", "web", "running=off")
+        code, reason = await close_of(client)
+        assert (code, reason.split(":")[0]) == (CloseCode.RESTART, "reconnect")
+    async with connected(site, http) as refused:
+        assert (await close_of(refused))[0] == CloseCode.RESTART
+    async with http.get(f"{site.url}/readyz") as answer:
+        body = await answer.json()
+        assert (answer.status, list(body["unready"])) == (503, ["web"])
+    site.manage("control", "web", "running=")
+    async with connected(site, http) as client:
+        await welcome(client)
+    async with http.get(f"{site.url}/readyz") as answer:
+        assert answer.status == 200
+
+
+async def test_a_banner_reaches_the_connections_of_all_users_within_two_seconds(
+    site: Site, http: aiohttp.ClientSession
+) -> None:
+    async with connected(site, http) as client:
+        await welcome(client)
+        site.manage("control", "web", "banner=Late <b>trades</b> today")
+        async with asyncio.timeout(scaled(2.0)):
+            while (await client.receive_json()).get("banner") != "Late <b>trades</b> today":
+                pass
+    with pytest.raises(subprocess.CalledProcessError):
+        site.manage("control", "web", f"banner={501 * 'x'}")
+
+
+def test_a_web_process_restarts_in_place_and_serves_again(site: Site) -> None:
+    def identities() -> list[str]:
+        return re.findall(r"^(\S+:\d+:\d+): version", site.manage("control", "web"), re.MULTILINE)
+
+    (before,) = identities()
+    with contextlib.suppress(subprocess.CalledProcessError):  # the process that shall report it stops
+        site.manage("control", "web", f"restarting={before}")
+    (after,) = eventually_sync(lambda: [each for each in identities() if each != before], 30)
+    assert after.split(":")[:2] == before.split(":")[:2], "the machine and the process id"
+    assert site.end() == 0

@@ -4,27 +4,30 @@ import logging
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from marketdata.control import ProcessFollowers, RevisionOutcome
+from marketdata.control import RevisionOutcome
 from marketdata.errors import ConfigurationError, ContentError
-from marketdata.runtime.settings import S, declarations, values_of
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
+from marketdata.runtime.settings import declarations, values_of
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords, ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
-from scanners.settings import PROCESSOR, SCANNER, ProcessorSettings, ScannerSettings
+from scanners.settings import ProcessorSettings, ScannerSettings
 from tests.support.deadlines import eventually, scaled
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
-from tests.support.processor_task import Launch, bars, until_accumulated
+from tests.support.processor_task import SHARD, Launch, bars, until_accumulated
 from tests.support.scanner_task import ScannerTask
-from tests.support.steering import CacheSteering
+from tests.support.steering import CacheSteering, steering_of
 
 pytestmark = pytest.mark.redis
 
 EFFECT_SECONDS = 2.0
 SLOW_MS = 4_900
 OWN = ProcessorSettings(longest_publish_interval_ms=SLOW_MS)
+AS_REPORTED = msgspec.json.decode(msgspec.json.encode(values_of(OWN)))
 ACCEPTED = ", ".join(declarations(ProcessorSettings))
 
 
@@ -34,11 +37,6 @@ def log_level() -> Iterator[None]:
     level = logging.root.level
     yield
     logging.root.setLevel(level)
-
-
-def steering_of(redis: Redis, keys: Keys, service: str, own: S) -> CacheSteering[S]:
-    records = ServiceRecords(redis, keys, service)
-    return CacheSteering(records, own, ProcessFollowers(records))
 
 
 @pytest.fixture
@@ -91,7 +89,7 @@ async def test_the_log_level_takes_effect_and_can_be_taken_back(
     effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
     assert effect.outcome is RevisionOutcome.APPLIED
     assert logging.root.level == logging.INFO
-    assert (await control.reports())[0].values == values_of(OWN)
+    assert (await control.reports())[0].values == AS_REPORTED
 
 
 async def test_a_value_that_the_process_cannot_take_is_refused_with_the_reason_and_changes_nothing(
@@ -164,18 +162,33 @@ async def test_a_setting_that_needs_a_restart_is_refused_by_command_and_process_
     control: CacheSteering[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
 ) -> None:
     del broker
-    refusal = "prefetch_count changes with a restart only; set PREFETCH_COUNT for that"
+    refusal = "show_test_issues changes with a restart only; set SHOW_TEST_ISSUES for that"
     with pytest.raises(ConfigurationError, match=refusal):
-        await control.change({"prefetch_count": 10})
+        await control.change({"show_test_issues": True})
 
-    await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "prefetch_count": 10, "log_level": "ERROR"}')
+    await redis.set(keys.wanted(PROCESSOR), b'{"version": 3, "show_test_issues": true, "log_level": "ERROR"}')
     effect = await control.effect(3, deadline_seconds=scaled(EFFECT_SECONDS))
     assert (effect.outcome, effect.explanation) == (
         RevisionOutcome.REFUSED,
         f"refused by this one: {refusal}",
     )
-    assert (await control.reports())[0].values == values_of(OWN)
+    assert (await control.reports())[0].values == AS_REPORTED
     assert logging.root.level != logging.ERROR
+
+
+async def test_another_prefetch_takes_effect_with_another_subscription_and_nothing_is_lost(
+    control: CacheSteering[ProcessorSettings], broker: MemoryBroker, redis: Redis, keys: Keys
+) -> None:
+    await control.change({"longest_publish_interval_ms": 50})
+    reader = SnapshotReader(redis, keys)
+    await MemoryTransport(broker).publish([bars(0), bars(1)])
+    before = await until_accumulated(reader, 100.0)
+    first = broker.owners[SHARD]
+    await control.change({"prefetch_count": 7})
+    await eventually(lambda: broker.owners.get(SHARD, first) is not first, 5)
+    await MemoryTransport(broker).publish([bars(2)])
+    after = await until_accumulated(reader, 200.0)
+    assert (after.epoch, len(after)) == (before.epoch, len(before))
 
 
 async def test_a_scanner_applies_a_setting_also_while_it_stands_by(

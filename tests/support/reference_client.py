@@ -20,6 +20,8 @@ class FeedCopy:
         self.hz = 0.0
         self.columns: list[str] = []
         self.limit: int | None = None
+        self.off: list[str] = []
+        self.partial: dict[str, int] = {}
         self.table: list[list[Any]] = []
         self.kinds: list[str] = []
 
@@ -63,6 +65,7 @@ class FeedCopy:
             assert "prev" not in frame
             self.epoch, self.columns, self.hz = frame["epoch"], frame["columns"], frame["hz"]
             self.limit, self.table = frame.get("limit"), frame["rows"]
+            self.off, self.partial = frame.get("off", []), frame.get("partial", {})
         else:
             assert (frame["epoch"], frame["prev"]) == (self.epoch, self.seq), "frames were missed"
             if kind == "delta":

@@ -3,9 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Generic
 
+from redis.asyncio import Redis
+
 from marketdata.clock import SystemClock
-from marketdata.control import Effect, Followers, Report, changed, effect_within, encode_given, read_given
+from marketdata.control import (
+    Effect,
+    Followers,
+    ProcessFollowers,
+    Report,
+    changed,
+    effect_within,
+    encode_given,
+    read_given,
+)
 from marketdata.runtime.settings import S, read_settings
+from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 
 
@@ -40,3 +52,9 @@ class CacheSteering(Generic[S]):
         return await effect_within(
             self._followers, version, deadline_seconds=deadline_seconds, clock=SystemClock()
         )
+
+
+def steering_of(redis: Redis, keys: Keys, service: str, own: S) -> CacheSteering[S]:
+    """Steers the processes of a service that each report for themselves."""
+    records = ServiceRecords(redis, keys, service)
+    return CacheSteering(records, own, ProcessFollowers(records))

@@ -48,6 +48,16 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "Of a list only: the client keeps this number of rows, the newest ones.",
         "minimum": 1,
     },
+    "off": {
+        "description": "Columns that an operator has switched off: their values are null. If these are all "
+        "of the columns, the feed itself is off. Absent: none is.",
+        "examples": [["accumulated_volume"]],
+    },
+    "partial": {
+        "description": "Columns that were off before, each with the market time (epoch milliseconds) since "
+        "which it counts. It may be wrong until it has seen all that it needs. Absent: none is.",
+        "examples": [{"day_high": 1_795_000_000_000}],
+    },
     "cells": {
         "description": "Changed values: `[place, mask, ..., value, ...]`. `place`: the position of the row, "
         f"from 0, before this delta. One mask for each {MASK_COLUMNS} columns: bit i of mask m is set if "
@@ -121,6 +131,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "conflated": {
         "description": "Frames that newer ones replaced before this client took them, since its last status."
     },
+    "banner": {"description": "A text of an operator for all users, to be shown as plain text, or empty."},
     "code": {"description": "The fault. The socket stays open, except after `too_large`."},
     "Error.feed": {
         "description": "The feed that the fault is about, cut to 64 characters; absent for a message."

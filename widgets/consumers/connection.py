@@ -189,7 +189,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     def _enter(self, viewer: Viewer) -> bool:
         """Take a place for the viewer. Ends the connection, and returns False, if there is none."""
-        place = self._connections.enter(viewer.user_id)
+        place = self._connections.enter(viewer.user_id, self._end)
         if isinstance(place, Refusal):
             self._end(*place)
             return False
@@ -266,7 +266,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             for name in tuple(self._feeds):
                 self._keep(name, None)
             self._share = None
-            self._connections.leave(self._user_id)
+            self._connections.leave(self._user_id, self._end)
 
     def _note_end(self, reason: str) -> bool:
         """Count the end of this connection. Returns False if it was counted before."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
-from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
+from widgets.hub.listener_watch import ListenerRecord, ListenerWatch, RoleReports
 from widgets.hub.liveness import Liveness, StatusReport
 from widgets.hub.outbox import Outbox, Outboxes, Pace, StatusFrames
 from widgets.hub.store_reader import StoreReader
@@ -46,7 +47,8 @@ class Hub:
     walk for all feeds of a tick, and no new emission before it has ended. It keeps rows only of symbols with
     subscribers. The hub starts with the process, or with its first connection.
 
-    `announcements` must be subscribed to the channels of `catalog.channels`.
+    `announcements` must be subscribed to the channels of `catalog.channels`. `roles` are the reports of
+    processors and scanners, by the name of the role. `banner` returns the text of an operator for all users.
 
     Concurrency: all methods belong to one event loop. Only `stop` waits, so a slow connection cannot delay
     another connection.
@@ -62,6 +64,8 @@ class Hub:
         catalog: FeedCatalog,
         clock: Clock,
         timing: HubTiming | None = None,
+        roles: Mapping[str, RoleReports] = MappingProxyType({}),
+        banner: Callable[[], str] = str,
     ) -> None:
         self._announcements = announcements
         self._snapshots = snapshots
@@ -70,10 +74,10 @@ class Hub:
         self._timing = timing = timing or HubTiming()
         self._kinds = catalog.kinds
         self._outboxes = Outboxes(self.snapshot, clock, self._wake)
-        self._liveness = Liveness(stored, clock, timing.fresh_seconds)
+        self._liveness = Liveness(stored, clock, timing.fresh_seconds, banner)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(
-            listener, self._liveness, timing.listener_seconds, timing.store_seconds
+            listener, roles, self._liveness, timing.listener_seconds, timing.store_seconds
         )
         self._pace = Pace()
         # Whether no more announcements wait; see `_receive`.

@@ -4,7 +4,7 @@ The facts are the age of what was sent, silent channels, and the listener's reco
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -46,9 +46,19 @@ class _Channel:
 
 
 class Liveness:
-    """Collects the `Facts` for `widgets.hub.verdict`. All methods belong to one event loop; none waits."""
+    """Collects the `Facts` for `widgets.hub.verdict`. All methods belong to one event loop; none waits.
 
-    def __init__(self, stored: StoredFeeds, clock: Clock, fresh_seconds: float = FRESH_SECONDS) -> None:
+    `banner` returns the text of an operator that every status has.
+    """
+
+    def __init__(
+        self,
+        stored: StoredFeeds,
+        clock: Clock,
+        fresh_seconds: float = FRESH_SECONDS,
+        banner: Callable[[], str] = str,
+    ) -> None:
+        self._banner = banner
         self._clock = clock
         self._fresh_seconds = fresh_seconds
         self._shards = {channel: _Channel() for channel in stored.shards}
@@ -58,6 +68,7 @@ class Liveness:
         self._channels = self._shards | self._boards
         self._listener: ListenerActual | None = None
         self._listener_is_known = False
+        self._paused_roles: Sequence[str] = ()
         self._store_is_away = False
         self._hub_has_failed = False
         self._began_at = clock.monotonic()
@@ -98,6 +109,10 @@ class Liveness:
             self._store_is_away = False
             self.begin()
 
+    def note_paused(self, roles: Sequence[str]) -> None:
+        """Note the roles of which operators want no process to work."""
+        self._paused_roles = roles
+
     def note_store_failure(self) -> None:
         """Note that the store did not answer."""
         self._store_is_away = True
@@ -121,6 +136,7 @@ class Liveness:
             detail=verdict.detail,
             opens_ms=outlook.opens_ms or None if verdict.state is DataState.MARKET_CLOSED else None,
             feed_delay_ms=outlook.delay_ms,
+            banner=self._banner(),
             lost_events=0 if self._listener is None else sum(self._listener.counters.events_dropped.values()),
         )
 
@@ -146,6 +162,7 @@ class Liveness:
             hub_has_failed=self._hub_has_failed,
             settling=settling,
             listener=self._listener,
+            paused_roles=self._paused_roles,
             fresh_seconds=self._fresh_seconds,
         )
 

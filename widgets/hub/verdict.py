@@ -28,7 +28,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     connections, since it was received from the provider. `hub_has_failed`: it is about to start over.
     `shard_ages`: the same for each shard. `silent_shards`, `silent_boards`: those that were not announced
     within `fresh_seconds`. `settling`: the hub has just started to receive announcements, so silence means
-    nothing yet. `listener`: the listener's record, None if there is none.
+    nothing yet. `listener`: the listener's record, None if there is none. `paused_roles`: the other roles of
+    which operators want no process to work.
     """
 
     row_age: float | None = None
@@ -40,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     hub_has_failed: bool = False
     settling: bool = False
     listener: ListenerActual | None = None
+    paused_roles: Sequence[str] = ()
     fresh_seconds: float = FRESH_SECONDS
 
     @property
@@ -102,7 +104,9 @@ def _cache_is_away(facts: Facts) -> str | None:
 
 def _stopped(facts: Facts) -> str | None:
     listener = facts.listener
-    return "" if listener is not None and not listener.applied.running else None
+    stopped = ["listener"] if listener is not None and not listener.applied.running else []
+    stopped += facts.paused_roles
+    return f"An operator stopped the {' and the '.join(stopped)}." if stopped else None
 
 
 def _refused(facts: Facts) -> str | None:

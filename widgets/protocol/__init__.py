@@ -21,6 +21,8 @@ from widgets.protocol.answers import (
 )
 from widgets.protocol.closing import CloseAction, CloseCode
 from widgets.protocol.emissions import (
+    NO_MARKS,
+    ColumnMarks,
     EmittedCells,
     EmittedRows,
     FeedAlert,
@@ -54,6 +56,7 @@ __all__ = [
     "LONGEST_MESSAGE_BYTES",
     "MOST_CHOICES_PER_CONNECTION",
     "MOST_FEEDS_PER_MESSAGE",
+    "NO_MARKS",
     "SUBPROTOCOLS",
     "SUBPROTOCOL_V2",
     "SUBPROTOCOL_V2_PACKED",
@@ -64,6 +67,7 @@ __all__ = [
     "ClientMessage",
     "CloseAction",
     "CloseCode",
+    "ColumnMarks",
     "Dialogue2",
     "EmissionFrames",
     "EmittedCells",

@@ -114,6 +114,7 @@ class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
     `feed_delay_ms`: the planned delay of the provider's feed, which ages do not include.
     `lost_events`: the events that the listener received and could not pass on, since it started.
     `conflated`: the frames that newer ones replaced before this client took them, since its last status.
+    `banner`: a text of an operator for all users, plain; empty if there is none.
     """
 
     state: DataState
@@ -123,6 +124,7 @@ class Status(msgspec.Struct, frozen=True, tag="status", kw_only=True):
     feed_delay_ms: int = 0
     lost_events: int = 0
     conflated: int = 0
+    banner: str = ""
 
 
 class Error(msgspec.Struct, frozen=True, tag="error", kw_only=True, omit_defaults=True):

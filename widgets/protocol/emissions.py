@@ -6,14 +6,49 @@ append (`FeedAppend`), and new entries (`FeedAlert`).
 `value_count` of an emission is its number of values and symbols: a measure of its size in every version.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.payloads import RowBlock
 from marketdata.units import NS_PER_MS
+
+
+class ColumnMarks(msgspec.Struct, frozen=True):
+    """The columns of a feed that operators have switched off, and those that are partial.
+
+    `partial` has the market time (epoch ms) since which a column counts: it was off before. If all columns of
+    a feed are off, the feed itself is.
+    """
+
+    off: tuple[str, ...] = ()
+    partial: Mapping[str, int] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, block: RowBlock, columns: Iterable[str]) -> "ColumnMarks":
+        """The marks of a block for these columns."""
+        if not (block.off or block.partial):
+            return NO_MARKS
+        names = tuple(columns)
+        return cls(block.off, block.partial).picked(names)
+
+    def picked(self, columns: tuple[str, ...]) -> "ColumnMarks":
+        """The marks of these columns."""
+        off = tuple(name for name in columns if name in self.off)
+        return ColumnMarks(off, {name: self.partial[name] for name in columns if name in self.partial})
+
+    def joined(self, other: "ColumnMarks") -> "ColumnMarks":
+        """The marks of rows of two producers: a column is off, or partial, where it is so in one of them."""
+        off = tuple(dict.fromkeys((*self.off, *other.off)))
+        later = {name: max(since, self.partial.get(name, 0)) for name, since in other.partial.items()}
+        return ColumnMarks(off, {**self.partial, **later})
+
+
+NO_MARKS: Final = ColumnMarks()
 
 
 class EmittedRows(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -88,6 +123,7 @@ class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     hz: float
     limit: int | None = None
     symbol: str = ""
+    marks: ColumnMarks = NO_MARKS
 
     @property
     def value_count(self) -> int:

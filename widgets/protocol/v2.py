@@ -5,7 +5,7 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, TypedDict, assert_never
 
 import msgspec
@@ -115,6 +115,8 @@ class SnapshotFrame(FeedFrame, frozen=True, kw_only=True, tag="snapshot", gc=Fal
     columns: Sequence[str]
     rows: msgspec.Raw
     limit: int | None = None
+    off: Sequence[str] | None = None
+    partial: Mapping[str, int] | None = None
 
 
 class DeltaFrame(FeedFrame, frozen=True, kw_only=True, tag="delta", gc=False):
@@ -176,8 +178,16 @@ def feed_frame(emission: FeedEmission, rows: msgspec.Raw, now_ns: int) -> FeedFr
     match emission:
         case FeedDelta(cells=cells, order=order):
             return DeltaFrame(**place, rows=rows, cells=cell_lists(cells), order=order)
-        case FeedSnapshot(hz=hz, limit=limit):
-            return SnapshotFrame(**place, hz=hz, columns=emission.rows.columns, rows=rows, limit=limit)
+        case FeedSnapshot(hz=hz, limit=limit, marks=marks):
+            return SnapshotFrame(
+                **place,
+                hz=hz,
+                columns=emission.rows.columns,
+                rows=rows,
+                limit=limit,
+                off=marks.off or None,
+                partial=marks.partial or None,
+            )
         case FeedAppend():
             return AppendFrame(**place, rows=rows)
         case FeedAlert():

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from msgspec import structs
 
 from marketdata.chosen_provider import chosen_provider, provider_settings
 from marketdata.clock import SystemClock
@@ -83,10 +84,11 @@ def build_listener(provider: Provider, recorder: Recorder | None = None) -> List
         source=source,
         lease=Lease(redis, keys.listener_lease(), source, LEASE_TTL_MS),
         records=ServiceRecords(redis, keys, SERVICE),
-        wanted=wanted_by_settings(),
+        wanted=structs.replace(wanted_by_settings(), recording=recorder is not None),
         ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         clock=clock,
         tracing=configure_tracing("listener"),
         on_frames=recorder.record if recorder else None,
         on_target=recorder.set_target if recorder else None,
+        switch_recording=(lambda on: recorder.switch(on=on)) if recorder else None,
     )

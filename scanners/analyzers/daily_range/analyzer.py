@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
+from marketdata.schema import names
 from marketdata.trading_calendar import TradingDay
 from scanners.analysis.bars import END, HIGH, LOW, START
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import WHOLE_DAY, Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analyzers.daily_range.columns import COLUMNS, HIGH_ALERTS, LOW_ALERTS, NIGHT, PRE_MARKET, RANGE
 from scanners.rows import Rows, is_first_of_row, order_by_row
 from scanners.table import MarketTable
@@ -79,6 +80,7 @@ class DailyRangeAnalyzer(Analyzer):
     private_columns = MappingProxyType({})
     streams: Final = (HIGH_ALERTS, LOW_ALERTS)
     views: Final = (RANGE,)
+    history: Final = MappingProxyType(dict.fromkeys((*names(COLUMNS), "level"), WHOLE_DAY))
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply bars. Emits one entry for each bar that broke the range, in the order of arrival."""

@@ -18,7 +18,7 @@ import numpy as np
 from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.trading_calendar import TradingDay
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import WHOLE_DAY, Analyzer, Emission, EventGroup, History, MarketPhase
 from scanners.analysis.vectors import newest_per_row, quotient
 from scanners.analyzers.halts.columns import (
     BAND_COLUMNS,
@@ -58,6 +58,16 @@ from scanners.table import MarketTable, PrivateColumns
 PAUSE_MS: Final = 300_000
 LIMIT_STATE_MS: Final = 15_000
 
+_OF_THE_DAY: Final = (
+    "is_halted",
+    "halt_timestamp",
+    "resume_timestamp",
+    "halt_may_be_limit_pause",
+    "earliest_reopening_timestamp",
+    "halt_began_timestamp",
+)
+"""Columns of the table and of the stream that depend on the halts of the whole day."""
+
 
 class HaltsAnalyzer(Analyzer):
     """Price band messages to bands, halts and limit states. See `scanners.analysis.contract.Analyzer`."""
@@ -68,6 +78,10 @@ class HaltsAnalyzer(Analyzer):
     private_columns = MappingProxyType({STATE_GROUP: STATE, EMITTED_GROUP: EMITTED})
     streams: Final = (HALT_STREAM,)
     views: Final = (HALT_STATE,)
+    history: Final = MappingProxyType(
+        dict.fromkeys(_OF_THE_DAY, WHOLE_DAY)
+        | dict.fromkeys(("limit_state_timestamp", "limit_pause_timestamp"), History(LIMIT_STATE_MS))
+    )
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:
         """Apply messages. Emits one entry for each new halt and each new end of one."""

@@ -20,7 +20,7 @@ from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.schema import names
 from scanners.analysis.bars import BAR_COLUMNS, BAR_POSITIONS, END, OFFICIAL_OPEN, OPEN, START
-from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPhase
+from scanners.analysis.contract import SINCE_OPEN, Analyzer, Emission, EventGroup, MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
 from scanners.analyzers.leaderboard import windows
 from scanners.analyzers.leaderboard.columns import COLUMNS, OPENS
@@ -32,6 +32,15 @@ _END_POSITION: Final = 0
 _TIMES_OF_OFFICIAL: Final = ("end_timestamp", "start_timestamp")
 """Times of the bar that has the official open, if it is not the newest bar. Nearly always it is."""
 
+_SINCE_OPEN: Final = (
+    "session_open_price",
+    "session_open_timestamp",
+    "change_since_open",
+    "pct_change_since_open",
+    "gap_pct",
+)
+"""Columns that depend on the first bar since the last reset."""
+
 
 class LeaderboardAnalyzer(Analyzer):
     """Second and minute aggregates to bars and changes. See `scanners.analysis.contract.Analyzer`."""
@@ -41,6 +50,12 @@ class LeaderboardAnalyzer(Analyzer):
     written_together: Final = BAR_COLUMNS
     private_columns: Final = MappingProxyType(
         {_OFFICIAL_GROUP: _TIMES_OF_OFFICIAL, **windows.PRIVATE_COLUMNS}
+    )
+    history: Final = MappingProxyType(
+        {
+            **dict.fromkeys(_SINCE_OPEN, SINCE_OPEN),
+            **windows.HISTORY,
+        }
     )
 
     def update(self, table: MarketTable, group: EventGroup, phase: MarketPhase) -> Sequence[Emission]:

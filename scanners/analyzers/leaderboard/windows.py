@@ -24,7 +24,7 @@ from marketdata.codec import EventMatrix
 from marketdata.payloads import Column
 from marketdata.units import MS_PER_MINUTE
 from scanners.analysis import bars as bar
-from scanners.analysis.contract import MarketPhase
+from scanners.analysis.contract import History, MarketPhase
 from scanners.analysis.vectors import newest_per_row, percent_change, quotient
 from scanners.analyzers.leaderboard.columns import CHANGE_COLUMNS, RELATIVE_VOLUME_COLUMNS, VOLUME_COLUMNS
 from scanners.rows import Rows
@@ -44,6 +44,15 @@ _EARLIEST: Final = ("start_timestamp", "volume_before")
 PRIVATE_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {**dict.fromkeys((*_MINUTE_GROUPS, _OLDER_GROUP), _KEPT), _EARLIEST_GROUP: _EARLIEST}
 )
+
+HISTORY: Final[Mapping[str, History]] = MappingProxyType(
+    {
+        name: History(window_ms=minutes * MS_PER_MINUTE)
+        for columns in (CHANGE_COLUMNS, VOLUME_COLUMNS, RELATIVE_VOLUME_COLUMNS)
+        for minutes, name in columns.items()
+    }
+)
+"""The past that the columns of the windows need."""
 
 
 def remember(table: MarketTable, rows: Rows, bars: EventMatrix) -> None:

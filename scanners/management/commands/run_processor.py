@@ -14,6 +14,7 @@ from marketdata.management.queue_settings import queues_by_settings
 from marketdata.management.service_command import ServiceCommand
 from marketdata.observability.tracing import configure_tracing, inherited_traceparent
 from marketdata.runtime.identity import process_identity
+from marketdata.runtime.role_settings import PROCESSOR
 from marketdata.runtime.service import Service
 from marketdata.runtime.settings import own_settings
 from marketdata.runtime.workers import WorkerPool
@@ -38,7 +39,7 @@ from scanners.management.worker_arguments import (
 from scanners.processor import Processor
 from scanners.processor.owner import ProcessorConfiguration
 from scanners.processor.turn import CLAIM_TTL_MS, AnyTurn, PreferredTurn, SubstituteTurn, Turn
-from scanners.settings import PROCESSOR, ProcessorSettings
+from scanners.settings import ProcessorSettings
 
 
 class Command(ServiceCommand):

@@ -9,6 +9,7 @@ from django.conf import settings
 from marketdata.clock import SystemClock
 from marketdata.management.service_command import ServiceCommand
 from marketdata.runtime.identity import process_identity
+from marketdata.runtime.role_settings import SCANNER
 from marketdata.runtime.settings import own_settings
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
@@ -19,7 +20,7 @@ from marketdata.store.service_records import InstanceRecords
 from marketdata.store.snapshots import SnapshotReader
 from scanners.scanner import Scanner
 from scanners.scanner.service import LEASE_TTL_MS
-from scanners.settings import SCANNER, ScannerSettings
+from scanners.settings import ScannerSettings
 
 
 class Command(ServiceCommand):

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from marketdata.errors import ConfigurationError
+from marketdata.runtime.role_settings import SCANNER
 from marketdata.runtime.settings import own_settings, setting
 from marketdata.runtime.settings_export import Services
 from marketdata.schema import ColumnInfo, SchemaError, Unit
@@ -37,7 +38,7 @@ from scanners.analysis.contract import Analyzer, Emission, EventGroup, MarketPha
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import Route, routes, schema
 from scanners.scanner import market
-from scanners.settings import SCANNER, ScannerSettings
+from scanners.settings import ScannerSettings
 from scanners.table import MarketTable
 from tests.support.builders import aggregate_wire, batch, block_rows, calendar_of, new_york_ms, whole_of
 from widgets.hub.feeds import registry

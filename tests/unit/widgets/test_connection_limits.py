@@ -1,5 +1,6 @@
 """How many connections, messages and bytes one web process grants."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -8,13 +9,18 @@ from hypothesis import strategies as st
 
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
+from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import FixedSettings, LiveSettings
+from tests.support.deadlines import eventually
 from tests.support.manual_clock import ManualClock
 from widgets.consumers import Connections, check_limits
 from widgets.consumers.connections import UserShare
 from widgets.consumers.limits import Allowance, spend_feeds, spend_message
 from widgets.protocol import CloseCode
 from widgets.settings import WidgetLimits
+
+ended: list[CloseCode] = []
+"""The codes with which connections were ended."""
 
 
 def live(limits: WidgetLimits) -> LiveSettings[WidgetLimits]:
@@ -32,7 +38,7 @@ LIMITS = WidgetLimits(
 
 
 def entered(connections: Connections, user_id: int) -> UserShare:
-    share = connections.enter(user_id)
+    share = connections.enter(user_id, ended.append)
     assert isinstance(share, UserShare)
     return share
 
@@ -41,8 +47,8 @@ def test_places_are_counted_for_each_user_and_given_back() -> None:
     connections = Connections(FixedSettings(WidgetLimits(connections_per_user=1)), SystemClock())
     entered(connections, 1)
     entered(connections, 2)
-    assert connections.enter(1) == (CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
-    connections.leave(1)
+    assert connections.enter(1, ended.append) == (CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
+    connections.leave(1, ended.append)
     entered(connections, 1)
 
 
@@ -50,7 +56,7 @@ def test_a_process_that_is_full_says_to_try_later() -> None:
     settings = live(WidgetLimits(connections_per_process=1))
     connections = Connections(settings, SystemClock())
     entered(connections, 1)
-    assert connections.enter(2) == (CloseCode.TRY_LATER, "connections_per_process")
+    assert connections.enter(2, ended.append) == (CloseCode.TRY_LATER, "connections_per_process")
     settings.apply(WidgetLimits(connections_per_process=2))
     entered(connections, 2)
 
@@ -61,10 +67,10 @@ def test_a_limit_below_what_is_open_refuses_new_connections_until_enough_have_le
     shares = [entered(connections, 1) for _ in range(3)]
     assert shares[0].connections == 3
     settings.apply(WidgetLimits(connections_per_user=2))
-    assert connections.enter(1) == (CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
-    connections.leave(1)
-    assert connections.enter(1) == (CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
-    connections.leave(1)
+    assert connections.enter(1, ended.append) == (CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
+    connections.leave(1, ended.append)
+    assert connections.enter(1, ended.append) == (CloseCode.TOO_MANY_CONNECTIONS, "connections_per_user")
+    connections.leave(1, ended.append)
     entered(connections, 1)
 
 
@@ -75,9 +81,9 @@ def test_a_user_who_connects_anew_has_the_allowance_that_was_left_and_is_forgott
     connections = Connections(FixedSettings(LIMITS), clock)
     share = entered(connections, 1)
     assert spend_message(Allowance(), share.allowance, 10, clock.monotonic(), LIMITS) is None
-    connections.leave(1)
+    connections.leave(1, ended.append)
     assert entered(connections, 1) is share
-    connections.leave(1)
+    connections.leave(1, ended.append)
     clock.advance(LIMITS.message_burst_seconds)
     entered(connections, 2)
     assert entered(connections, 1) is not share
@@ -98,7 +104,7 @@ def test_only_users_with_connections_or_an_allowance_in_use_are_remembered(
         elif what == "wait":
             clock.advance(float(user))
         elif open_of[user] and what == "leave":
-            connections.leave(user)
+            connections.leave(user, ended.append)
             open_of[user] -= 1
         elif open_of[user]:
             spend_message(Allowance(), shares[user].allowance, 10, clock.monotonic(), LIMITS)
@@ -180,3 +186,23 @@ def test_limits_that_do_not_go_together_are_named_and_none_is_applied(
 
 def test_the_defaults_go_together() -> None:
     check_limits(WidgetLimits())
+
+
+async def test_a_pause_ends_the_connections_and_lets_none_in_until_it_is_over() -> None:
+    ended.clear()
+    settings = live(WidgetLimits())
+    connections = Connections(settings, SystemClock())
+    pausing = asyncio.create_task(connections.end_at_pauses())
+    try:
+        entered(connections, 1)
+        settings.apply(WidgetLimits(running=False))
+        await eventually(lambda: ended == [CloseCode.RESTART], 2.0)
+        connections.leave(1, ended.append)
+        assert connections.enter(1, ended.append) == (CloseCode.RESTART, "")
+        assert connections.enter_unauthenticated("::1") == (CloseCode.RESTART, "")
+        settings.apply(WidgetLimits(drained=("another",)))
+        entered(connections, 1)
+        settings.apply(WidgetLimits(drained=("another", settings.source)))
+        await eventually(lambda: ended == 2 * [CloseCode.RESTART], 2.0)
+    finally:
+        await end(pausing)

@@ -211,6 +211,7 @@ def test_answers_have_the_names_of_the_specification() -> None:
         "feed_delay_ms": 0,
         "lost_events": 0,
         "conflated": 0,
+        "banner": "",
     }
     assert json.loads(
         VERSION_2.encode_answer(Error(code=ErrorCode.UNKNOWN_FEED, feed="x", message="no"))

@@ -5,9 +5,12 @@
  * colour is never the only indication.
  */
 import type { Column, Unit } from "./generated/schema";
+import type { ColumnMark } from "./socket/feed-state";
 import type { Value } from "./socket/messages";
 
 export const ABSENT = "–";
+/** The text in place of a value whose column an operator has switched off. */
+export const OFF = "off";
 const MINUS = "−";
 
 const MARKET_TIME = new Intl.DateTimeFormat("en-US", {
@@ -186,4 +189,23 @@ function sign(value: number): string {
 function decimals(size: number): number {
   if (size < 9.995) return 2;
   return size < 99.95 ? 1 : 0;
+}
+
+/** The value of a column as text; of a column that is off, that it is. */
+export function formatMarked(column: Column, value: Value, mark: ColumnMark): string {
+  return mark === "off" ? OFF : formatColumn(column)(value);
+}
+
+/** The label of a column, with a mark if its values do not say all. */
+export function markedLabel(label: string, mark: ColumnMark): string {
+  if (mark === "off") return `${label} (off)`;
+  return mark === null ? label : `${label}*`;
+}
+
+/** The explanation of a column, with the reason of its mark. */
+export function markedExplanation(text: string, mark: ColumnMark): string {
+  if (mark === "off") return `${text}. An operator has switched it off`;
+  return mark === null
+    ? text
+    : `${text}. Incomplete: it was switched off and counts only since ${formatMarketTime(mark)} ET`;
 }

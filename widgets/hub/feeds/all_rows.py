@@ -1,5 +1,6 @@
 """The feed of the rows of all symbols, of some columns. It is held only while somebody subscribes to it."""
 
+import functools
 from collections.abc import Collection, Sequence
 from itertools import count
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
-from widgets.protocol import FeedEmission
+from widgets.protocol import NO_MARKS, ColumnMarks, FeedEmission
 
 _ONE: Final = SCHEMA.views[0]
 """The view of the whole row of one symbol."""
@@ -116,6 +117,7 @@ class AllRowsStream(TableStream):
         self._symbols_of: dict[str, set[str]] = {channel: set() for channel in channels}
         self._values: Matrix = np.empty((0, len(feed.columns)))
         self._newest_times = (0, 0)
+        self._marks_of = dict.fromkeys(channels, NO_MARKS)
 
     def lacks(self, channel: str) -> bool:
         """Whether the rows of a shard must be read."""
@@ -158,6 +160,7 @@ class AllRowsStream(TableStream):
         received_ns, market_time_ms = map(max, times)
         self._newest_times = (received_ns, market_time_ms)
         self._is_changed = True
+        self._marks_of[channel] = ColumnMarks.of(block, self.feed.columns)
         self._symbols_of[channel].update(block.symbols)
         new = [symbol for symbol in block.symbols if symbol not in self._places]
         if new:
@@ -178,4 +181,5 @@ class AllRowsStream(TableStream):
             symbols=tuple(self._places),
             columns=self.feed.columns,
             values=self._values.copy(),
+            marks=functools.reduce(ColumnMarks.joined, self._marks_of.values()),
         )

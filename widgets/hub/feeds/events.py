@@ -1,6 +1,7 @@
 """Feeds of alerts: the newest entries of a stream, merged from all shards."""
 
 import bisect
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 from types import MappingProxyType
@@ -20,9 +21,12 @@ from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
-from widgets.protocol import EmittedRows, FeedAlert, FeedEmission
+from widgets.protocol import NO_MARKS, ColumnMarks, EmittedRows, FeedAlert, FeedEmission
 
 Order: TypeAlias = tuple[int, int, int, int]
+
+Switches: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], Mapping[str, int]]
+"""What a tick says of switches: columns and streams that are off, and partial columns."""
 
 SIMULTANEOUS_NS: Final = 1_000_000_000
 """Blocks published within this time keep their order of arrival, once one of them was sent."""
@@ -72,6 +76,7 @@ class EventSource(FeedSource):
         # Of each feed: the usual stream, and those of the choices that are subscribed to.
         self._streams = {name: [stream] for name, stream in self._usual.items()}
         self._ticks = {channel: TickFollower() for channel in stored.shards}
+        self._switches: dict[str, Switches] = {}
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
@@ -98,10 +103,23 @@ class EventSource(FeedSource):
         """Offer new entries of a shard to the stream, or follow the ticks of its rows."""
         if (part := self._parts.get(channel)) is not None:
             self._offer(part.feed, part.shard, (block,))
-        elif self._ticks[channel].follow(block.epoch, block.tick) is Succession.GAP:
+            return
+        self._follow_switches(channel, block)
+        if self._ticks[channel].follow(block.epoch, block.tick) is Succession.GAP:
             # Entries of the missed ticks, or of another owner.
             shard = self.context.stored.shards[channel]
             self.want(each for each, part in self._parts.items() if part.shard == shard)
+
+    def _follow_switches(self, channel: str, block: RowBlock) -> None:
+        """Mark the columns of all streams, if operators have switched something since the last tick."""
+        shard, header = self.context.stored.shards[channel], (block.off, block.off_streams, block.partial)
+        if self._switches.get(channel, ((), (), {})) == header:
+            return
+        self._switches[channel] = header
+        for name, streams in self._streams.items():
+            for stream in streams:
+                stream.mark(shard, _marks_of(name, block))
+            self.context.mark(streams)
 
     def missed(self) -> None:
         """Want every stored list."""
@@ -159,14 +177,22 @@ class EventStream(FeedStream):
         self._unread = set(shards)
         self._blocks: list[_Published] = []
         self._held: tuple[_Published, ...] | None = None
+        self._marks_of: dict[int, ColumnMarks] = {}
 
     def chosen(self, feed: Feed, epoch: int) -> "EventStream":
         """A stream of another choice of this feed, with the same entries."""
         stream = EventStream(feed, epoch, self._clock, self._unread)
+        for shard, marks in self._marks_of.items():
+            stream.mark(shard, marks)
         stream._blocks = [
             msgspec.structs.replace(each, rows=each.rows.picked(feed.columns)) for each in self._blocks
         ]
         return stream
+
+    def mark(self, shard: int, marks: ColumnMarks) -> None:
+        """Mark the columns as they are in a shard. The next emission is a snapshot."""
+        self._marks_of[shard] = marks.picked(self.feed.columns)
+        self.refresh()
 
     def read(self, shard: int) -> None:
         """Note that the stored list of a shard was read, and all its blocks offered."""
@@ -209,6 +235,9 @@ class EventStream(FeedStream):
     def _all_rows(self) -> EmittedRows:
         return self._rows_of(self._held or ())
 
+    def _marks(self) -> ColumnMarks:
+        return functools.reduce(ColumnMarks.joined, self._marks_of.values(), NO_MARKS)
+
     def _limit(self) -> int:
         return ROWS_HELD
 
@@ -230,6 +259,13 @@ class EventStream(FeedStream):
         empty = np.empty((0, len(columns)))
         values = np.concatenate([empty, *(each.rows.values for each in blocks)])[-ROWS_HELD:]
         return EmittedRows(symbols, columns, decimals_of(columns), values)
+
+
+def _marks_of(feed: str, block: RowBlock) -> ColumnMarks:
+    """The marks of a stream, from a tick of its shard."""
+    stream = _STREAMS[feed]
+    columns = stream.entry_columns
+    return ColumnMarks(columns) if stream.name in block.off_streams else ColumnMarks.of(block, columns)
 
 
 def _after(order: Order) -> Order:

@@ -90,6 +90,7 @@ class ShardWatch:
         self._incomplete: set[TableStream] = set()
         self._ticks = TickFollower()
         self._oldest_tick = 0
+        self._switches: tuple[tuple[str, ...], Mapping[str, int]] = ((), {})
 
     @property
     def streams(self) -> tuple[TableStream, ...]:
@@ -123,9 +124,13 @@ class ShardWatch:
     def follow(self, changed: RowBlock) -> Succession:
         """Note the announcement of changed rows. A gap counts as `missed`."""
         succession = self._ticks.follow(changed.epoch, changed.tick)
+        switches = (changed.off, changed.partial)
         if succession is Succession.GAP:
             self._oldest_tick = changed.tick
             self.missed()
+        elif switches != self._switches:  # also a symbol without a row must learn of it
+            self._incomplete.update(self.streams)
+        self._switches = switches
         return succession
 
     def apply_changed(self, changed: RowBlock) -> list[TableStream]:

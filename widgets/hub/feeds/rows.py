@@ -15,7 +15,7 @@ from marketdata.schema.stored import COLUMNS
 from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.recent import KeptLonger
 from widgets.hub.feeds.stream import FeedStream, epoch_text
-from widgets.protocol import EmittedCells, EmittedRows, FeedDelta, FeedEmission
+from widgets.protocol import NO_MARKS, ColumnMarks, EmittedCells, EmittedRows, FeedDelta, FeedEmission
 
 Matrix: TypeAlias = NDArray[np.float64]
 Positions: TypeAlias = NDArray[np.intp]
@@ -88,8 +88,8 @@ class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
     """The rows of one feed at one tick of their producer, in their order.
 
     `values[i]` are the values of `symbols[i]`, one for each of `columns`. They are rounded to the precision
-    in which they are sent, so a change below that precision is not sent. NaN means absent. `epoch`, `tick`
-    and the times are those of the row block.
+    in which they are sent, so a change below that precision is not sent. NaN means absent. `epoch`, `tick`,
+    the times and the marks are those of the row block.
     """
 
     epoch: int
@@ -99,6 +99,7 @@ class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
     columns: tuple[str, ...]
     values: Matrix
+    marks: ColumnMarks = NO_MARKS
 
     def only(self, position: int) -> "FeedRows":
         """The row at a position, as the only row."""
@@ -112,7 +113,8 @@ class FeedRows(msgspec.Struct, frozen=True, kw_only=True):
         if names == self.columns:
             return self
         values = self.values[:, [self.columns.index(name) for name in names]]
-        return msgspec.structs.replace(self, columns=names, values=values)
+        marks = self.marks.picked(names)
+        return msgspec.structs.replace(self, columns=names, values=values, marks=marks)
 
 
 @functools.lru_cache(maxsize=64)
@@ -147,6 +149,7 @@ def select_rows(
         symbols=symbols,
         columns=names,
         values=_rounded(values, names),
+        marks=ColumnMarks.of(block, names),
     )
 
 
@@ -234,8 +237,11 @@ class TableStream(FeedStream):
         return (
             before is not None
             and not self._snapshot_due
-            and (before.epoch, before.columns) == (after.epoch, after.columns)
+            and (before.epoch, before.columns, before.marks) == (after.epoch, after.columns, after.marks)
         )
+
+    def _marks(self) -> ColumnMarks:
+        return NO_MARKS if self._held is None else self._held.marks
 
     def _all_rows(self) -> EmittedRows:
         held = self._held

@@ -11,7 +11,15 @@ from marketdata.runtime.average_pace import AveragePace
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.recent import KeptLonger, RecentEmissions
-from widgets.protocol import EmissionFrames, EmittedRows, FeedEmission, FeedPosition, FeedSnapshot
+from widgets.protocol import (
+    NO_MARKS,
+    ColumnMarks,
+    EmissionFrames,
+    EmittedRows,
+    FeedEmission,
+    FeedPosition,
+    FeedSnapshot,
+)
 
 ROWS_HELD: Final = 200
 """How many of the newest rows a feed that is a list has."""
@@ -102,7 +110,12 @@ class FeedStream(abc.ABC):
         if not self._was_emitted:
             return None
         return FeedSnapshot(
-            self._position(None), self._all_emitted(), self.feed.hz, self._limit(), self.feed.symbol
+            self._position(None),
+            self._all_emitted(),
+            self.feed.hz,
+            self._limit(),
+            self.feed.symbol,
+            self._marks(),
         )
 
     @property
@@ -137,6 +150,10 @@ class FeedStream(abc.ABC):
     @abc.abstractmethod
     def _all_rows(self) -> EmittedRows:
         """All rows of the state after the last emission."""
+
+    def _marks(self) -> ColumnMarks:
+        """The marks of the columns in the state after the last emission."""
+        return NO_MARKS
 
     def _limit(self) -> int | None:
         """How many rows a list has at most; None for a feed whose rows are a state."""

@@ -17,11 +17,15 @@ from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
-from widgets.protocol import EmittedRows, FeedAppend, FeedEmission
+from widgets.protocol import NO_MARKS, ColumnMarks, EmittedRows, FeedAppend, FeedEmission
 
 _TRADES: Final = "trades:{symbol}"
 _COLUMNS: Final = names(SCHEMA.symbol_list(_TRADES).columns)
 _NOTHING: Final = np.empty((0, len(_COLUMNS)))
+_SUMMARY: Final = next(
+    owner.columns[0].name for owner in SCHEMA.owners if _TRADES in {each.feed for each in owner.lists}
+)
+"""A column of the analyzer that keeps the tapes: it is off when they are."""
 
 
 class TapeSource(FeedSource):
@@ -40,6 +44,7 @@ class TapeSource(FeedSource):
         self._watched: dict[str, set[str]] = {channel: set() for channel in context.stored.shards}
         self._ticks = {channel: TickFollower() for channel in context.stored.shards}
         self._times = dict.fromkeys(context.stored.shards, (0, 0))
+        self._marks = dict.fromkeys(context.stored.shards, NO_MARKS)
 
     @classmethod
     def channels(cls, stored: StoredFeeds) -> Collection[str]:
@@ -70,7 +75,9 @@ class TapeSource(FeedSource):
             return
         self._times[channel] = (block.received_ns, block.market_time_ms)
         watched = self._watched[channel]
-        self.want(watched if succession is Succession.GAP else watched.intersection(block.symbols))
+        before, self._marks[channel] = self._marks[channel], _marks_of(block)
+        all_of_them = succession is Succession.GAP or before != self._marks[channel]
+        self.want(watched if all_of_them else watched.intersection(block.symbols))
 
     def missed(self) -> None:
         """Want every watched tape."""
@@ -87,8 +94,9 @@ class TapeSource(FeedSource):
         tapes = await self.context.snapshots.tapes(symbols)
         for symbol, stored in zip(symbols, tapes, strict=True):
             streams = self._streams.get(symbol, ())
+            channel = self.context.stored.rows_channel(symbol)
             for stream in streams:
-                stream.offer(stored, *self._times[self.context.stored.rows_channel(symbol)])
+                stream.offer(stored, *self._times[channel], self._marks[channel])
             self.context.mark(streams)
 
 
@@ -105,11 +113,22 @@ class TapeStream(FeedStream):
         self._held: Matrix | None = None
         self._offered: Matrix | None = None
         self._offered_times = (0, 0)
+        self._held_marks = self._offered_marks = NO_MARKS
 
-    def offer(self, tape: StoredTape | None, received_ns: int, market_time_ms: int) -> None:
-        """Take a stored tape, None if there is none. The times are those of the newest tick."""
-        self._offered = _NOTHING if tape is None else _newest_trades(tape)
+    def offer(
+        self,
+        tape: StoredTape | None,
+        received_ns: int,
+        market_time_ms: int,
+        marks: ColumnMarks = NO_MARKS,
+    ) -> None:
+        """Take a stored tape, None if there is none. Times and marks are those of the newest tick.
+
+        A tape that is off is empty: what is stored of it is old.
+        """
+        self._offered = _NOTHING if tape is None or marks.off else _newest_trades(tape)
         self._offered_times = (received_ns, market_time_ms)
+        self._offered_marks = marks.picked(self.feed.columns)
 
     def emit(self) -> FeedEmission | None:
         """Move on to the newest tape. Returns the appended trades, a snapshot, or None."""
@@ -117,6 +136,8 @@ class TapeStream(FeedStream):
         if after is None:
             return None
         self._held, self._times = after, self._offered_times
+        self._snapshot_due = self._snapshot_due or self._held_marks != self._offered_marks
+        self._held_marks = self._offered_marks
         new = None if self._snapshot_due or before is None else _appended(before, after)
         if new is None:
             return self._advance_to_snapshot()
@@ -127,6 +148,9 @@ class TapeStream(FeedStream):
     def _all_rows(self) -> EmittedRows:
         return self._rows_of(_NOTHING if self._held is None else self._held)
 
+    def _marks(self) -> ColumnMarks:
+        return self._held_marks
+
     def _limit(self) -> int:
         return ROWS_HELD
 
@@ -134,6 +158,11 @@ class TapeStream(FeedStream):
         columns = self.feed.columns
         values = trades[:, self._shown]
         return EmittedRows([self.feed.symbol] * len(trades), columns, decimals_of(columns), values)
+
+
+def _marks_of(block: RowBlock) -> ColumnMarks:
+    """The marks of tapes, from a tick of their shard."""
+    return ColumnMarks(_COLUMNS) if _SUMMARY in block.off else ColumnMarks.of(block, _COLUMNS)
 
 
 def _newest_trades(tape: StoredTape) -> Matrix:

@@ -6,7 +6,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
-from marketdata.observability.tracing import OpenTelemetryTracing, Tracing, configure_tracing
+from marketdata.observability.tracing import (
+    DEFAULT_SAMPLING_RATIO,
+    OpenTelemetryTracing,
+    Tracing,
+    configure_tracing,
+    set_sampling_ratio,
+)
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 
@@ -53,3 +59,27 @@ def test_what_is_not_sampled_puts_nothing_into_the_envelope() -> None:
     with tracing.span("batch"):
         assert tracing.traceparent() == ""
     assert not exporter.get_finished_spans()
+
+
+def test_the_share_of_traces_changes_while_the_process_runs_and_a_trace_that_began_goes_on() -> None:
+    tracing = configure_tracing("processor", ENDPOINT)
+    try:
+        set_sampling_ratio(1)
+        with tracing.span("batch"):
+            began = tracing.traceparent()
+            assert began
+        set_sampling_ratio(0)
+        with tracing.span("batch"):
+            assert tracing.traceparent() == ""
+        with tracing.span("tick", parent=began):
+            assert tracing.traceparent()
+    finally:
+        set_sampling_ratio(DEFAULT_SAMPLING_RATIO)
+        tracing.close()
+
+
+def test_a_sampler_of_the_environment_has_priority() -> None:
+    tracing = configure_tracing("processor", ENDPOINT | {"OTEL_TRACES_SAMPLER": "always_on"})
+    assert isinstance(tracing, OpenTelemetryTracing)
+    assert "ratio" not in tracing.provider.sampler.get_description()
+    tracing.close()

@@ -47,6 +47,18 @@ def test_everything_recorded_is_in_a_finished_file_at_the_end(tmp_path: Path) ->
     assert read_frames(path) == frames
 
 
+def test_what_comes_while_it_is_switched_off_is_in_no_file(tmp_path: Path) -> None:
+    frames = frames_from(OPENING_MS, 30)
+    with Recorder(config(tmp_path)) as recorder:
+        recorder.record(frames[:10])
+        recorder.switch(on=False)
+        recorder.record(frames[10:20])
+        eventually_sync(lambda: len(recordings(tmp_path)) == 1, 5.0)
+        recorder.switch(on=True)
+        recorder.record(frames[20:])
+    assert [read_frames(path) for path in recordings(tmp_path)] == [frames[:10], frames[20:]]
+
+
 def test_recordings_are_their_owners_alone(tmp_path: Path) -> None:
     with Recorder(config(tmp_path / "new")) as recorder:
         recorder.record(frames_from(OPENING_MS, 2))

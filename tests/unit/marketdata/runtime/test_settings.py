@@ -17,6 +17,7 @@ from marketdata.runtime.settings import (
     declaration,
     declarations,
     encode_settings,
+    one_of,
     own_settings,
     read_settings,
     setting,
@@ -65,7 +66,8 @@ def test_a_declaration_has_all_there_is_to_say() -> None:
 
 def test_the_variable_has_the_name_of_the_field_unless_another_one_is_given() -> None:
     assert list(variables([Oven])) == ["OVEN_HEAT", "OVEN_LIGHT", "OVEN_MODE", "RACKS", "PROGRAMS"]
-    assert list(variables([ListenerWanted])) == ["LOG_LEVEL"], "the provider's settings give the target"
+    of_listener = list(variables([ListenerWanted]))
+    assert of_listener == ["TRACE_SAMPLING", "LOG_LEVEL"], "the provider's settings give the target"
 
 
 def test_services_may_share_a_variable_but_declare_it_alike() -> None:
@@ -224,6 +226,37 @@ def test_a_report_says_what_is_applied_and_what_was_refused() -> None:
 
 
 def test_the_settings_of_the_listener_are_declared_alike() -> None:
-    expected = ["running", "feed", "market", "subscriptions", "session", "log_level"]
-    assert list(declarations(ListenerWanted)) == expected
+    of_all_roles, own = ["running", "restarting", "trace_sampling"], ["feed", "market", "subscriptions"]
+    assert list(declarations(ListenerWanted)) == [*of_all_roles, *own, "session", "recording", "log_level"]
     assert declaration(ListenerWanted, "session").accepted == "a whole number from 0"
+
+
+class Sign(ServiceSettings, frozen=True, kw_only=True):
+    """Settings with accepted words, and with a text."""
+
+    text: Annotated[str, setting("What it says.", longest_characters=5)] = ""
+    lamps: Annotated[tuple[Annotated[str, one_of(["left", "right"])], ...], setting("Which shine.")] = ()
+
+
+@pytest.mark.parametrize("text", ["six ch", "a\nb", "a\x1bb", "a\u2028b", "a\u202eb", "\x7f", "abc\n"])
+def test_a_text_is_one_line_of_bounded_length(text: str) -> None:
+    declared = declaration(Sign, "text")
+    assert declared.accepted == "one line of text, of at most 5 characters"
+    with pytest.raises(ConfigurationError, match="accepted: one line of text, of at most 5 characters"):
+        declared.checked(text)
+    with pytest.raises(ContentError):
+        read_settings(encode_settings({"text": text}), Sign())
+    assert declared.checked("<b>é/") == "<b>é/"
+
+
+def test_a_list_with_known_words_refuses_another_and_says_which_there_are() -> None:
+    declared = declaration(Sign, "lamps")
+    assert (declared.accepted, declared.choices) == ("none or some of left, right", ("left", "right"))
+    assert declared.checked("right,left") == ("right", "left")
+    assert declared.checked("") == ()
+    assert declared.text(("left", "right")) == "left,right"
+    for wrong in ("up", "left,up", ["lef"], ["left\n"], [1]):
+        with pytest.raises(ConfigurationError, match="accepted: none or some of left, right"):
+            declared.checked(wrong)
+    with pytest.raises(ContentError, match=r"left\|right"):
+        read_settings(encode_settings({"lamps": ["left", "up"]}), Sign())

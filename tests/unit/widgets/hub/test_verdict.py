@@ -39,6 +39,8 @@ def facts(age: float | None = OLD, listener: ListenerActual | None = None, **oth
         (facts(OLD, None), DataState.NO_LISTENER),
         (facts(FRESH, record(ProviderState.STOPPED, running=False)), DataState.STOPPED),
         (facts(OLD, record(ProviderState.CONNECTING, running=False)), DataState.STOPPED),
+        (facts(FRESH, record(), paused_roles=["processor"]), DataState.STOPPED),
+        (facts(OLD, None, paused_roles=["scanner"]), DataState.STOPPED),
         (facts(OLD, record(ProviderState.STOPPED)), DataState.RECONNECTING),
         (facts(FRESH, record(ProviderState.REFUSED, "auth_failed")), DataState.REFUSED),
         (facts(OLD, record(ProviderState.CONNECTING)), DataState.RECONNECTING),
@@ -139,3 +141,8 @@ def test_the_specification_lists_every_state_with_its_meaning() -> None:
     page = (Path(__file__).parents[4] / "docs" / "protocol.md").read_text()
     missing = [state for state, info in STATES.items() if f"| `{state}` | {info.meaning} |" not in page]
     assert (set(STATES), missing) == (set(DataState), [])
+
+
+def test_the_reason_names_every_role_that_was_stopped() -> None:
+    stopped = facts(OLD, record(ProviderState.STOPPED, running=False), paused_roles=["processor", "scanner"])
+    assert judge(stopped).detail == "An operator stopped the listener and the processor and the scanner."

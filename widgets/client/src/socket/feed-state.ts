@@ -33,7 +33,17 @@ export interface FeedView {
   value(row: Row, name: string): Value;
   /** The age of the newest data at `nowMs` of the caller's monotonic clock; `null` if unknown. */
   ageMs(nowMs: number): number | null;
+  /** What must be said beside the values of a column. */
+  mark(name: string): ColumnMark;
+  /** Whether an operator has switched off the whole feed. */
+  readonly isOff: boolean;
 }
+
+/**
+ * `off`: an operator has switched the column off. A number: it was off before, and counts only since this market time
+ * (epoch milliseconds). `null`: its values are complete.
+ */
+export type ColumnMark = "off" | number | null;
 
 /** The changes since the last update. After `reset`, a widget must compare its whole state. */
 export interface FeedUpdate {
@@ -48,11 +58,14 @@ export class FeedState implements FeedView {
   events: readonly Row[] = [];
   marketTimeMs: number | null = null;
   loaded = false;
+  isOff = false;
 
   #indexes = new Map<string, number>();
   /** The rows in the order of the feed. */
   #sequence: readonly Row[] = [];
   #ranks: ReadonlyMap<string, number> = new Map();
+  #off: ReadonlySet<string> = new Set();
+  #partial: ReadonlyMap<string, number> = new Map();
   #limit: number | null = null;
   #position: Position | null = null;
   #ageAtArrivalMs: number | null = null;
@@ -72,6 +85,10 @@ export class FeedState implements FeedView {
 
   ageMs(nowMs: number): number | null {
     return this.#ageAtArrivalMs === null ? null : this.#ageAtArrivalMs + (nowMs - this.#arrivedAtMs);
+  }
+
+  mark(name: string): ColumnMark {
+    return this.#off.has(name) ? "off" : (this.#partial.get(name) ?? null);
   }
 
   /** The position of the last applied frame; `null` before the first snapshot and after a gap, until the next one. */
@@ -132,6 +149,9 @@ export class FeedState implements FeedView {
   #replace(message: Snapshot): boolean {
     this.columns = message.columns;
     this.#indexes = new Map(message.columns.map((name, index) => [name, index + 1]));
+    this.#off = new Set(message.off);
+    this.#partial = message.partial;
+    this.isOff = message.columns.length > 0 && message.columns.every((name) => this.#off.has(name));
     this.#limit = message.limit;
     this.events = message.limit === null ? [] : message.rows;
     this.#sequence = message.limit === null ? message.rows : [];

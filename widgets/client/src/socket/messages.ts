@@ -57,6 +57,10 @@ export interface Snapshot extends FrameHead {
   readonly rows: readonly Row[];
   /** The maximum number of rows of a feed of events, oldest first; `null` for a feed with one row per symbol. */
   readonly limit: number | null;
+  /** The columns that an operator has switched off. */
+  readonly off: readonly string[];
+  /** Columns that were off before, each with the market time (epoch ms) since which it counts. */
+  readonly partial: ReadonlyMap<string, number>;
 }
 
 /** Rows to append to a feed of events: alerts or trades. */
@@ -109,6 +113,8 @@ export interface Status {
   readonly lost_events: number;
   /** The frames that newer ones replaced before this client took them, since the last status. */
   readonly conflated: number;
+  /** A text of an operator for all users; empty if there is none. */
+  readonly banner: string;
 }
 
 export interface ErrorMessage {

@@ -89,6 +89,8 @@ function parseSnapshot(fields: Fields): Snapshot {
     columns,
     rows: parsed,
     limit: optionalNumber(fields, "limit"),
+    off: fields["off"] === undefined ? [] : texts(fields, "off"),
+    partial: times(optionalObject(fields, "partial")),
   };
 }
 
@@ -112,6 +114,7 @@ function parseStatus(fields: Fields): Status {
     feed_delay_ms: optionalNumber(fields, "feed_delay_ms"),
     lost_events: optionalNumber(fields, "lost_events") ?? 0,
     conflated: optionalNumber(fields, "conflated") ?? 0,
+    banner: optionalText(fields, "banner") ?? "",
   };
 }
 
@@ -181,6 +184,13 @@ function optionalNumber(fields: Fields, name: string): number | null {
 function optionalObject(fields: Fields, name: string): Fields {
   const value = fields[name];
   return isObject(value) ? value : {};
+}
+
+/** The times of an object by name. A member that is no time is ignored. */
+function times(fields: Fields): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [name, value] of Object.entries(fields)) if (isTime(value)) found.set(name, value);
+  return found;
 }
 
 function rows(fields: Fields): readonly Row[] {

@@ -7,10 +7,18 @@
  */
 import { html, LitElement } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { explanation, formatColumn, formatMarketTime, signClass } from "../format";
+import {
+  explanation,
+  formatColumn,
+  formatMarketTime,
+  markedExplanation,
+  markedLabel,
+  signClass,
+} from "../format";
 import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
 import type { FeedListener } from "../socket/feed-client";
+import type { ColumnMark, FeedView } from "../socket/feed-state";
 import type { Value } from "../socket/messages";
 import { ALERT_COLUMNS, type AlertKind, type AlertRow, alertRows, newestFirst } from "./alert-rows";
 
@@ -31,6 +39,7 @@ export class AlertsElement extends LitElement {
     rows: { state: true },
     held: { state: true },
     selected: { state: true },
+    marks: { state: true },
   };
   declare high: string;
   declare low: string;
@@ -42,6 +51,8 @@ export class AlertsElement extends LitElement {
   declare private rows: readonly AlertRow[];
   declare private held: boolean;
   declare private selected: string | null;
+  /** What must be said of each kind: that it is off, or since when it counts. */
+  declare private marks: ReadonlyMap<AlertKind, ColumnMark>;
 
   readonly #lists = new Map<AlertKind, readonly AlertRow[]>();
   #cleanups: (() => void)[] = [];
@@ -56,6 +67,7 @@ export class AlertsElement extends LitElement {
     this.rows = [];
     this.held = false;
     this.selected = null;
+    this.marks = new Map();
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -94,7 +106,7 @@ export class AlertsElement extends LitElement {
           <span class="alert-kinds" role="group" aria-label="Show">
             ${KINDS.map(
               (kind) => html`
-                <button type="button" class="alert-kind" aria-pressed=${this.shown.has(kind)} @click=${() => this.#toggle(kind)}>${LABELS[kind]}</button>
+                <button type="button" class="alert-kind" aria-pressed=${this.shown.has(kind)} title=${markedExplanation(LABELS[kind], this.#mark(kind))} @click=${() => this.#toggle(kind)}>${markedLabel(LABELS[kind], this.#mark(kind))}</button>
               `,
             )}
           </span>
@@ -162,6 +174,7 @@ export class AlertsElement extends LitElement {
     const listener: FeedListener = {
       onUpdate: (view) => {
         this.#lists.set(kind, alertRows(kind, view));
+        this.marks = new Map(this.marks).set(kind, markOf(kind, view));
         this.phase = "ready";
         if (!this.held) this.#draw();
       },
@@ -177,6 +190,10 @@ export class AlertsElement extends LitElement {
     if (!shown.delete(kind)) shown.add(kind);
     this.shown = shown.size > 0 ? shown : new Set(KINDS.filter((other) => other !== kind));
     this.#draw();
+  }
+
+  #mark(kind: AlertKind): ColumnMark {
+    return this.marks.get(kind) ?? null;
   }
 
   #hold(held: boolean): void {
@@ -197,6 +214,13 @@ export class AlertsElement extends LitElement {
     for (const cleanup of this.#cleanups) cleanup();
     this.#cleanups = [];
   }
+}
+
+/** Alerts count since the latest time since which one of their columns counts. */
+function markOf(kind: AlertKind, view: FeedView): ColumnMark {
+  if (view.isOff) return "off";
+  const since = ALERT_COLUMNS[kind].map((name) => view.mark(name)).filter((mark) => typeof mark === "number");
+  return since.length > 0 ? Math.max(...since) : null;
 }
 
 function renderValue(name: ColumnName, value: Value) {

@@ -1,9 +1,13 @@
 /** Figures that `<mdp-quote>` derives from the columns of one row of the market table. Pure functions. */
 import type { ColumnName } from "../generated/schema";
+import type { ColumnMark } from "../socket/feed-state";
 import type { Value } from "../socket/messages";
 
 /** Reads a column of the displayed row. */
 export type Read = (column: ColumnName) => Value;
+
+/** Reads what must be said beside the values of a column. */
+export type ReadMark = (column: ColumnName) => ColumnMark;
 
 export interface QuoteFigures {
   /** The price of the newest bar or, before the first bar, of the last trade. */

@@ -5,22 +5,25 @@ import {
   ABSENT,
   barLength,
   explanation,
-  formatColumn,
   formatCompact,
   formatDistance,
+  formatMarked,
   formatMarketTime,
   formatPrice,
+  markedExplanation,
+  markedLabel,
   signClass,
 } from "../format";
 import { COLUMNS, type ColumnName } from "../generated/schema";
 import type { PageContext } from "../page";
 import type { FeedView } from "../socket/feed-state";
 import type { Value } from "../socket/messages";
-import { type QuoteFigures, quoteFigures, type Read } from "./quote-figures";
+import { type QuoteFigures, quoteFigures, type Read, type ReadMark } from "./quote-figures";
 
 /** One row of the market table, and its market time. */
 interface Quote {
   readonly value: Read;
+  readonly mark: ReadMark;
   readonly marketTimeMs: Value;
 }
 
@@ -133,13 +136,14 @@ export class QuoteElement extends LitElement {
     return html`<p class="quote-empty">${this.symbol} has not traded today.</p>`;
   }
 
-  #renderPrice({ value, marketTimeMs }: Quote) {
+  #renderPrice(quote: Quote) {
+    const { value, marketTimeMs } = quote;
     return html`
       <span class="quote-price">${formatPrice(quoteFigures(value).price)}</span>
       <span class="quote-change ${signClass(value("change"))}">
-        ${text("change", value)} <span class="quote-percent">${text("pct_change", value)}</span>
+        ${text("change", quote)} <span class="quote-percent">${text("pct_change", quote)}</span>
       </span>
-      ${value("is_halted") === 1 ? html`<span class="quote-mark">Halted ${text("halt_timestamp", value)}</span>` : nothing}
+      ${value("is_halted") === 1 ? html`<span class="quote-mark">Halted ${text("halt_timestamp", quote)}</span>` : nothing}
       ${
         value("short_sale_restricted") === 1
           ? html`<abbr class="quote-mark" title=${explanation(COLUMNS.short_sale_restricted)}>${COLUMNS.short_sale_restricted.shortLabel}</abbr>`
@@ -149,33 +153,34 @@ export class QuoteElement extends LitElement {
     `;
   }
 
-  #renderFigures({ value }: Quote) {
+  #renderFigures(quote: Quote) {
+    const { value } = quote;
     const figures = quoteFigures(value);
     return html`
       <div class="quote-book">
-        ${cell("bid_price", text("bid_price", value), sizeText(value("bid_size")))}
-        ${cell("ask_price", text("ask_price", value), sizeText(value("ask_size")))}
-        ${cell("spread", formatDistance(value("spread")), text("spread_pct", value))}
-        ${cell("last_price", text("last_price", value), lastTradeText(value))}
+        ${cell("bid_price", quote, sizeText(value("bid_size")))}
+        ${cell("ask_price", quote, sizeText(value("ask_size")))}
+        ${cell("spread", quote, text("spread_pct", quote))}
+        ${cell("last_price", quote, lastTradeText(quote))}
       </div>
       <div class="quote-range">
         <div class="range-ends">
-          <span><span class="label">${COLUMNS.day_low.shortLabel}</span> ${text("day_low", value)}</span>
+          <span><span class="label">${markedLabel(COLUMNS.day_low.shortLabel, quote.mark("day_low"))}</span> ${text("day_low", quote)}</span>
           <span class="label">Range of the day</span>
-          <span><span class="label">${COLUMNS.day_high.shortLabel}</span> ${text("day_high", value)}</span>
+          <span><span class="label">${markedLabel(COLUMNS.day_high.shortLabel, quote.mark("day_high"))}</span> ${text("day_high", quote)}</span>
         </div>
         <div class="range-bar" role="img" aria-label=${rangeText(figures)}>
           ${marker("range-vwap", figures.vwapPosition)} ${marker("range-price", figures.rangePosition)}
         </div>
       </div>
       <div class="quote-groups">
-        ${group("Today", TODAY, value)}
-        ${group("Volume", VOLUME, value, figure("Dollar volume", "What today's shares cost", formatCompact(figures.dollarVolume)))}
-        ${group("Previous day", PREVIOUS_DAY, value)}
-        ${group("Momentum", MOMENTUM, value)}
-        ${group("Trades", TRADES, value)}
-        ${group("Highs and lows", HIGHS_AND_LOWS, value)}
-        ${group("Newest second of trading", NEWEST_SECOND, value, nothing, "quote-second")}
+        ${group("Today", TODAY, quote)}
+        ${group("Volume", VOLUME, quote, figure("Dollar volume", "What today's shares cost", formatCompact(figures.dollarVolume)))}
+        ${group("Previous day", PREVIOUS_DAY, quote)}
+        ${group("Momentum", MOMENTUM, quote)}
+        ${group("Trades", TRADES, quote)}
+        ${group("Highs and lows", HIGHS_AND_LOWS, quote)}
+        ${group("Newest second of trading", NEWEST_SECOND, quote, nothing, "quote-second")}
       </div>
     `;
   }
@@ -197,19 +202,28 @@ export class QuoteElement extends LitElement {
   #show(symbol: string, view: FeedView): void {
     const row = view.rows.get(symbol);
     this.phase = "ready";
-    this.quote = row ? { value: (name) => view.value(row, name), marketTimeMs: view.marketTimeMs } : null;
+    this.quote = row
+      ? {
+          value: (name) => view.value(row, name),
+          mark: (name) => view.mark(name),
+          marketTimeMs: view.marketTimeMs,
+        }
+      : null;
   }
 }
 
 /** The formatted value of a column. */
-function text(column: ColumnName, value: Read): string {
-  return formatColumn(COLUMNS[column])(value(column));
+function text(column: ColumnName, { value, mark }: Quote): string {
+  return formatMarked(COLUMNS[column], value(column), mark(column));
 }
 
-function cell(column: ColumnName, shown: string, detail: string) {
+function cell(column: ColumnName, quote: Quote, detail: string) {
+  const mark = quote.mark(column);
+  const isDistance = column === "spread" && mark !== "off";
+  const shown = isDistance ? formatDistance(quote.value(column)) : text(column, quote);
   return html`
     <div class="book-cell">
-      <span class="label" title=${explanation(COLUMNS[column])}>${COLUMNS[column].shortLabel}</span>
+      <span class="label" title=${markedExplanation(explanation(COLUMNS[column]), mark)}>${markedLabel(COLUMNS[column].shortLabel, mark)}</span>
       <span class="book-value">${shown}</span>
       <span class="muted">${detail}</span>
     </div>
@@ -219,18 +233,21 @@ function cell(column: ColumnName, shown: string, detail: string) {
 function group(
   label: string,
   columns: readonly ColumnName[],
-  value: Read,
+  quote: Quote,
   further: unknown = nothing,
   className = "",
 ) {
-  return html`<dl class="quote-figures ${className}" aria-label=${label}>${columns.map((column) => columnFigure(column, value))} ${further}</dl>`;
+  return html`<dl class="quote-figures ${className}" aria-label=${label}>${columns.map((column) => columnFigure(column, quote))} ${further}</dl>`;
 }
 
-function columnFigure(name: ColumnName, value: Read) {
+function columnFigure(name: ColumnName, quote: Quote) {
+  const { value } = quote;
   const column = COLUMNS[name];
+  const mark = quote.mark(name);
   const className = column.signed ? signClass(value(name)) : "";
   const bar = name === "relative_volume" ? barLength(value(name)) : undefined;
-  return figure(column.shortLabel, explanation(column), text(name, value), className, bar);
+  const label = mark === "off" ? column.shortLabel : markedLabel(column.shortLabel, mark);
+  return figure(label, markedExplanation(explanation(column), mark), text(name, quote), className, bar);
 }
 
 /** One figure with its label. `bar`, from 0 to 1, is the length of the bar below it. */
@@ -257,7 +274,8 @@ function sizeText(size: Value): string {
   return size === null ? ABSENT : `× ${formatCompact(size)}`;
 }
 
-function lastTradeText(value: Read): string {
+function lastTradeText(quote: Quote): string {
+  const { value } = quote;
   if (value("last_price") === null) return ABSENT;
-  return `${sizeText(value("last_size"))} at ${text("last_timestamp", value)}`;
+  return `${sizeText(value("last_size"))} at ${text("last_timestamp", quote)}`;
 }

@@ -14,6 +14,8 @@ export function snapshot(fields: Partial<Snapshot> = {}): Snapshot {
     columns: ["volume", "close"],
     rows: [["AAA", 1, 10]],
     limit: null,
+    off: [],
+    partial: new Map(),
     ...fields,
   };
 }

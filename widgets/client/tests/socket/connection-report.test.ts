@@ -21,6 +21,7 @@ const LIVE: Status = {
   feed_delay_ms: 0,
   lost_events: 0,
   conflated: 0,
+  banner: "",
 };
 const SUNDAY_BEFORE_OPEN = Date.UTC(2026, 10, 23, 9, 0);
 

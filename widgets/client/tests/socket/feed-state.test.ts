@@ -20,6 +20,18 @@ function ranked(state: FeedState): Row[] {
   return [...state.rows.values()].sort(([a], [b]) => (state.rank(a) ?? 0) - (state.rank(b) ?? 0));
 }
 
+describe("the marks of columns", () => {
+  it("are those of the newest snapshot", () => {
+    const state = new FeedState();
+    state.apply(snapshot({ off: ["close"], partial: new Map([["volume", 5]]) }), 0);
+    expect([state.mark("close"), state.mark("volume"), state.isOff]).toEqual(["off", 5, false]);
+    state.apply(snapshot({ seq: 2, off: ["volume", "close"] }), 0);
+    expect(state.isOff).toBe(true);
+    state.apply(snapshot({ seq: 3 }), 0);
+    expect([state.mark("close"), state.mark("volume"), state.isOff]).toEqual([null, null, false]);
+  });
+});
+
 describe("a feed is its snapshot and the deltas that follow", () => {
   it("changes cells, then the order, with the rows of new symbols: the example of docs/protocol.md", () => {
     const state = new FeedState();

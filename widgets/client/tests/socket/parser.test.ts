@@ -22,11 +22,19 @@ describe("a frame's text becomes a message", () => {
       feed_delay_ms: 900_000,
       lost_events: 12,
       conflated: 3,
+      banner: "Maintenance at 18:00",
     },
     { type: "error", code: "unknown_feed", feed: "scanners:nope", message: "no such feed" },
     { type: "pong", id: 7 },
   ])("keeps every field of $type", (message) => {
     expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
+  });
+
+  it("reads which columns are off, and since when others count", () => {
+    const frame = { ...snapshot(), off: ["close"], partial: { volume: 5, close: "later" } };
+    expect(parseServerMessage(JSON.stringify(frame))).toEqual(
+      snapshot({ off: ["close"], partial: new Map([["volume", 5]]) }),
+    );
   });
 
   it("reads the welcome and leaves alone what it does not know", () => {

@@ -5,12 +5,14 @@ import { type PageContext, readPageConfig, Selection } from "../../src/page";
 import type { StateTexts } from "../../src/socket/connection-report";
 import { FeedClient } from "../../src/socket/feed-client";
 import { bindThemeToggle } from "../../src/theme";
+import { BannerElement } from "../../src/widgets/banner";
 import { ConnectionElement } from "../../src/widgets/connection";
 import { QuoteElement } from "../../src/widgets/quote";
 import { FakeBrowser, SOCKET } from "../socket/fake-browser";
 
 customElements.define("mdp-connection", ConnectionElement);
 customElements.define("mdp-quote", QuoteElement);
+customElements.define("mdp-banner", BannerElement);
 
 const STATES: StateTexts = new Map([
   ["live", { label: "Live", meaning: "The data is fresh.", alarm: "none" }],
@@ -39,7 +41,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function show<E extends ConnectionElement | QuoteElement>(element: E): Promise<E> {
+async function show<E extends ConnectionElement | QuoteElement | BannerElement>(element: E): Promise<E> {
   element.context = context;
   document.body.append(element);
   await element.updateComplete;
@@ -47,6 +49,29 @@ async function show<E extends ConnectionElement | QuoteElement>(element: E): Pro
 }
 
 const textOf = (element: Element | null) => (element?.textContent ?? "").replace(/\s+/g, " ").trim();
+
+describe("the banner", () => {
+  const status = (banner?: string) => ({
+    type: "status",
+    state: "live",
+    age_ms: 1,
+    detail: "",
+    opens_ms: null,
+    ...(banner === undefined ? {} : { banner }),
+  });
+
+  it("shows the operator's text as text, until it is taken away", async () => {
+    const element = await show(new BannerElement());
+    expect(textOf(element)).toBe("");
+    browser.socket.deliver(status("Late <b>trades</b> at 18:00"));
+    await element.updateComplete;
+    expect(textOf(element)).toBe("Late <b>trades</b> at 18:00");
+    expect(element.querySelector("b")).toBeNull();
+    browser.socket.deliver(status());
+    await element.updateComplete;
+    expect(textOf(element)).toBe("");
+  });
+});
 
 describe("the quote", () => {
   const quote = (symbol: string, row: (number | null)[] | null) => ({
@@ -73,6 +98,24 @@ describe("the quote", () => {
       expect(textOf(element.querySelector(".quote-head"))).toContain(`Quote ${symbol} 0.00005`);
     },
   );
+
+  it("says off in place of a value, and since when a value counts", async () => {
+    const element = await show(new QuoteElement());
+    context.selection.select("AAA");
+    await browser.pass();
+    const since = Date.UTC(2026, 6, 1, 18, 3, 0);
+    browser.socket.deliver({
+      ...quote("AAA", [10, null, null, 11]),
+      off: ["change", "bid_price"],
+      partial: { ask_price: since },
+    });
+    browser.drawFrame();
+    await element.updateComplete;
+    const [bid, ask] = element.querySelectorAll(".book-cell");
+    expect(textOf(bid ?? null)).toContain(`${COLUMNS.bid_price.shortLabel} (off) off`);
+    expect(textOf(ask ?? null)).toContain(`${COLUMNS.ask_price.shortLabel}* 11.00`);
+    expect(ask?.querySelector(".label")?.getAttribute("title")).toContain("since 14:03:00 ET");
+  });
 
   it("follows the selection and leaves the symbol before", async () => {
     const element = await show(new QuoteElement());

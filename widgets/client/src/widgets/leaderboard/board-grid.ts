@@ -79,6 +79,7 @@ export class BoardGrid {
   readonly #shown: readonly BoardColumn[];
   readonly #size: ResizeObserver;
   #view: FeedView | null = null;
+  #marks = "";
 
   constructor(options: BoardGridOptions) {
     this.#shown = options.columns;
@@ -123,6 +124,15 @@ export class BoardGrid {
   /** Reads values from `view` from now on. */
   bind(view: FeedView): void {
     this.#view = view;
+  }
+
+  /** Draws headers and cells again if other columns are off or partial than before. */
+  showMarks(view: FeedView): void {
+    const marks = this.#shown.map(({ name }) => view.mark(name) ?? "").join();
+    if (marks === this.#marks) return;
+    this.#marks = marks;
+    this.#api.refreshHeader();
+    this.#api.refreshCells({ force: true });
   }
 
   apply(changes: RowChanges): void {
@@ -218,7 +228,11 @@ export class BoardGrid {
     return {
       colId: column.name,
       headerName: column.title,
-      headerComponentParams: { innerHeaderComponent: HeaderLabel, explanation: column.explanation },
+      headerComponentParams: {
+        innerHeaderComponent: HeaderLabel,
+        explanation: column.explanation,
+        mark: () => this.#view?.mark(column.name) ?? null,
+      },
       valueGetter: ({ data }) => this.#read(data, column.name),
       comparator: (a, b, _nodeA, _nodeB, descending) => compareValues(a, b, descending),
       sortingOrder: ["desc", "asc"],
@@ -226,6 +240,7 @@ export class BoardGrid {
       cellRendererParams: {
         boardColumn: column,
         relativeVolume: (row: Row) => this.#read(row, "relative_volume"),
+        mark: () => this.#view?.mark(column.name) ?? null,
       },
     };
   }

@@ -24,6 +24,7 @@ export class LeaderboardElement extends LitElement {
     phase: { state: true },
     held: { state: true },
     count: { state: true },
+    off: { state: true },
     oldText: { state: true },
   };
   declare feed: string;
@@ -42,6 +43,8 @@ export class LeaderboardElement extends LitElement {
   declare private phase: "loading" | "ready" | { readonly error: string };
   declare private held: boolean;
   declare private count: number;
+  /** An operator has switched the board off. */
+  declare private off: boolean;
   declare private oldText: string;
 
   #rows = new BoardRows();
@@ -63,6 +66,7 @@ export class LeaderboardElement extends LitElement {
     this.phase = "loading";
     this.held = false;
     this.count = 0;
+    this.off = false;
     this.oldText = "";
   }
 
@@ -121,6 +125,8 @@ export class LeaderboardElement extends LitElement {
       return html`<div class="board-overlay loading" aria-label="Loading" role="img">${rows}</div>`;
     }
     if (this.count > 0) return nothing;
+    if (this.off)
+      return html`<div class="board-overlay"><p><strong>This board is off.</strong></p><p>An operator has switched it off, or the column that ranks it.</p></div>`;
     return html`<div class="board-overlay"><p><strong>No symbol is on this board.</strong></p><p>${this.emptyText}</p></div>`;
   }
 
@@ -168,7 +174,9 @@ export class LeaderboardElement extends LitElement {
     this.#view = view;
     this.#grid?.bind(view);
     this.#apply(this.#rows.apply(view, update));
+    this.#grid?.showMarks(view);
     this.phase = "ready";
+    this.off = view.isOff;
     this.count = this.#rows.count;
     this.#showAge(context);
     if (this.autoselect && context.selection.symbol === null) {

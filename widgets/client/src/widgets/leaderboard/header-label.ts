@@ -1,8 +1,11 @@
 /** The text of a column header, with an explanation of the column as its tooltip. */
 import type { IHeaderParams, IInnerHeaderComponent } from "ag-grid-community";
+import { markedExplanation, markedLabel } from "../../format";
+import type { ColumnMark } from "../../socket/feed-state";
 
 interface HeaderLabelParams extends IHeaderParams {
   readonly explanation: string;
+  readonly mark: () => ColumnMark;
 }
 
 export class HeaderLabel implements IInnerHeaderComponent<unknown, unknown, HeaderLabelParams> {
@@ -10,8 +13,10 @@ export class HeaderLabel implements IInnerHeaderComponent<unknown, unknown, Head
 
   init(params: HeaderLabelParams): void {
     this.#label.className = "header-label";
-    this.#label.textContent = params.displayName;
-    this.#label.title = params.explanation;
+    const mark = params.mark();
+    this.#label.classList.toggle("header-off", mark === "off");
+    this.#label.textContent = markedLabel(params.displayName, mark);
+    this.#label.title = markedExplanation(params.explanation, mark);
   }
 
   refresh(params: HeaderLabelParams): boolean {

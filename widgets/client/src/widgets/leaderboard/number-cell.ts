@@ -1,6 +1,7 @@
 /** A numeric cell of a leaderboard: the text, the colour of its sign, the arrow of the last change, and the bar. */
 import type { ICellRendererComp, ICellRendererParams } from "ag-grid-community";
-import { barLength, signClass } from "../../format";
+import { barLength, OFF, signClass } from "../../format";
+import type { ColumnMark } from "../../socket/feed-state";
 import type { Row, Value } from "../../socket/messages";
 import type { BoardColumn } from "./columns";
 
@@ -13,6 +14,7 @@ let clearing = false;
 export interface NumberCellParams extends ICellRendererParams<Row, Value> {
   readonly boardColumn: BoardColumn;
   readonly relativeVolume: (row: Row) => Value;
+  readonly mark: () => ColumnMark;
 }
 
 /** AG Grid calls `refresh` only if the value differs from the displayed one. */
@@ -50,7 +52,9 @@ export class NumberCell implements ICellRendererComp<Row> {
 
   #draw(params: NumberCellParams): void {
     this.#value = params.value ?? null;
-    this.#text.data = params.boardColumn.format(this.#value);
+    const isOff = params.mark() === "off";
+    this.#text.data = isOff ? OFF : params.boardColumn.format(this.#value);
+    this.#cell.classList.toggle("cell-off", isOff);
     if (params.boardColumn.signed) {
       const sign = signClass(this.#value);
       this.#cell.classList.toggle("up", sign === "up");
