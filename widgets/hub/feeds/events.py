@@ -1,7 +1,7 @@
 """Feeds of alerts: the newest entries of a stream, merged from all shards."""
 
 import bisect
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
@@ -13,11 +13,10 @@ from marketdata.clock import Clock
 from marketdata.errors import ContentError
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import SHARD_TICK_HZ, Feed
 from widgets.hub.feeds.rows import FeedRows, decimals_of, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
-from widgets.hub.feeds.stored import StoredFeeds
+from widgets.hub.feeds.stored import STREAMS_OF_FEEDS, StoredFeeds, stream_parts
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
 from widgets.protocol import EmittedRows, FeedAlert, FeedEmission
@@ -32,34 +31,13 @@ _BEFORE_ALL: Final[Order] = (0, 0, 0, 0)
 _log = get_logger(__name__)
 
 
-_STREAMS: Final = {stream.feed: stream for stream in SCHEMA.streams if stream.feed}
-"""The streams that clients can see, by feed."""
-
-
-class StreamPart(msgspec.Struct, frozen=True):
-    """One shard's part of a feed: the feed, the shard, and the name of the stream in the store."""
-
-    feed: str
-    shard: int
-    stream: str
-
-
-def stream_parts(stored: StoredFeeds) -> Mapping[str, StreamPart]:
-    """The parts of all feeds of alerts, by channel."""
-    return {
-        stored.keys.stream(shard, stream.name): StreamPart(feed, shard, stream.name)
-        for feed, stream in _STREAMS.items()
-        for shard in stored.shards.values()
-    }
-
-
 class EventSource(FeedSource):
     """All feeds of alerts. They are kept also without subscribers."""
 
     kind: ClassVar[str] = "events"
     permission: ClassVar[str] = "alerts"
     tick_hz: ClassVar[float] = SHARD_TICK_HZ
-    feeds = MappingProxyType({feed: stream.entry_columns for feed, stream in _STREAMS.items()})
+    feeds = MappingProxyType({feed: stream.entry_columns for feed, stream in STREAMS_OF_FEEDS.items()})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
