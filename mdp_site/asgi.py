@@ -14,6 +14,7 @@ _http = get_asgi_application()  # loads the applications, which the imports belo
 
 from django.conf import settings  # noqa: E402
 
+import mdp_site.urls  # noqa: E402, F401 - or the first request would wait for all pages and the API to load
 from marketdata.store.keys import Keys  # noqa: E402
 from mdp_site.checks import refuse_when_unsafe  # noqa: E402
 from mdp_site.composition import compose  # noqa: E402

@@ -7,9 +7,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import re_path
 
+from marketdata.clock import SystemClock
 from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.login_service import LoginService
+from mdp_site.api.held_logins import HeldLogins
+from mdp_site.api.rate_limits import RateLimits
+from mdp_site.api.services import SERVICES_IN_SCOPE, ApiServices
 from mdp_site.health import HUB_IN_SCOPE, SETTINGS_IN_SCOPE
 from mdp_site.steering import steered
 from mdp_site.web_settings import WebSettings
@@ -33,9 +37,19 @@ def compose(
     the server's lifespan ends. The service and the web server read their limits from the same `live`.
     """
     logins = logins or LoginService()
+    clock = SystemClock()
+    api = ApiServices(
+        hub=service.hub,
+        catalog=service.catalog,
+        day_lists=service.day_lists,
+        logins=HeldLogins(logins, clock),
+        limits=RateLimits(live, clock),
+        clock=clock,
+    )
 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
-        await http({**scope, HUB_IN_SCOPE: service.hub, SETTINGS_IN_SCOPE: live}, receive, send)
+        added = {HUB_IN_SCOPE: service.hub, SETTINGS_IN_SCOPE: live, SERVICES_IN_SCOPE: api}
+        await http({**scope, **added}, receive, send)
 
     elsewhere = re_path("", _no_socket)  # type: ignore[arg-type] # Django's types know views only
     application: Application = ProtocolTypeRouter(

@@ -3,7 +3,7 @@
 Other packages, the browser and the documents cannot import these declarations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ METRICS_PAGE: Final = Path("docs/metrics.md")
 ENVIRONMENT_EXAMPLE: Final = Path("deploy/environment.example")
 SETTINGS_PAGE: Final = Path("docs/architecture.md")
 ASYNCAPI: Final = Path("docs/asyncapi.json")
+OPENAPI: Final = Path("docs/openapi.json")
 
 
 def written_files(
@@ -56,7 +57,8 @@ def stale_files(root: Path, declared: Schema | None = None, services: Services =
     Raises:
         SchemaError: see `written_files`.
     """
-    texts = written_files(root, declared, services)
+    declared = declared or schema(routes())
+    texts = {**written_files(root, declared, services), OPENAPI: _openapi(declared)}
     return [path for path, text in texts.items() if _text(root / path) != text]
 
 
@@ -66,12 +68,26 @@ def write_files(root: Path, declared: Schema | None = None, services: Services =
     Raises:
         SchemaError: see `written_files`. Then no file is written.
     """
-    texts = written_files(root, declared, services)
-    stale = [path for path, text in texts.items() if _text(root / path) != text]
-    for path in stale:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(texts[path], encoding="utf-8")
-    return stale
+    declared = declared or schema(routes())
+    written = list(_write(root, written_files(root, declared, services)))
+    # The API reads the schema that was written just now.
+    return [*written, *_write(root, {OPENAPI: _openapi(declared)})]
+
+
+def _write(root: Path, texts: Mapping[Path, str]) -> Iterator[Path]:
+    for path, text in texts.items():
+        if _text(root / path) != text:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+            yield path
+
+
+def _openapi(declared: Schema) -> str:
+    """The OpenAPI document. Only it needs the operations, and they need the written schema."""
+    from mdp_site.api.assembly import api  # noqa: PLC0415
+    from mdp_site.api.document import encode_document  # noqa: PLC0415
+
+    return encode_document(api, declared)
 
 
 def _text(path: Path) -> str | None:

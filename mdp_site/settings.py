@@ -92,6 +92,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "mdp_site.middleware.CanonicalHostMiddleware",  # before each middleware that redirects
+    "mdp_site.api.middleware.ApiMiddleware",  # before each middleware that may answer an error
     "django.middleware.security.SecurityMiddleware",
     "mdp_site.middleware.StaticFilesMiddleware",
     "mdp_site.middleware.PrivatePagesMiddleware",

@@ -24,6 +24,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("mdp_site.accounts.urls")),
     path("admin/", admin.site.urls),
+    path("api/", include("mdp_site.api.urls")),
     path("asyncapi.json", requires(Right.OWN_ACCOUNT)(asyncapi), name="asyncapi"),
     path(
         "",

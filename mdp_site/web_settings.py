@@ -113,4 +113,33 @@ class WebSettings(WidgetLimits, frozen=True, kw_only=True):
             maximum=100_000,
         ),
     ] = 60
+    api_requests_per_second: Annotated[
+        float,
+        setting(
+            "Requests to `/api/` with one token or session in a second, on average. One too many is answered "
+            "with 429. Each web process counts its own.",
+            variable="WEB_API_REQUESTS_PER_SECOND",
+            minimum=1,
+            maximum=100_000,
+        ),
+    ] = 20.0
+    api_requests_per_second_of_user: Annotated[
+        float,
+        setting(
+            "The same for all tokens and sessions of one user together.",
+            variable="WEB_API_REQUESTS_PER_SECOND_OF_USER",
+            minimum=1,
+            maximum=100_000,
+        ),
+    ] = 50.0
+    api_burst_seconds: Annotated[
+        float,
+        setting(
+            "How far a client of `/api/` may be ahead of these averages.",
+            variable="WEB_API_BURST_SECONDS",
+            unit="s",
+            minimum=1,
+            maximum=3_600,
+        ),
+    ] = 10.0
     log_level: LogLevelSetting = "INFO"

@@ -18,6 +18,7 @@ from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from widgets.consumers import Connections, Version1Consumer, WidgetConsumer
 from widgets.hub import Hub, HubTiming
+from widgets.hub.day_lists import DayLists
 from widgets.hub.feeds import StoredFeeds, feed_catalog
 from widgets.settings import WidgetLimits
 from widgets.viewer import LOG_IN_KEY
@@ -49,9 +50,12 @@ class WidgetDataService:
         applied = settings or FixedSettings(WidgetLimits())
         stored, catalog = StoredFeeds(keys, shard_count), feed_catalog()
         self._redis = connect(cache_url)  # it connects at its first command
+        snapshots = SnapshotReader(self._redis, keys)
+        self.catalog: Final = catalog
+        self.day_lists: Final = DayLists(snapshots, stored)
         self.hub: Final = Hub(
             announcements=AnnouncementReader(cache_url, catalog.channels(stored)),
-            snapshots=SnapshotReader(self._redis, keys),
+            snapshots=snapshots,
             listener=ServiceRecords(self._redis, keys, SERVICE),
             roles={role: ServiceRecords(self._redis, keys, role) for role in (PROCESSOR, SCANNER)},
             stored=stored,

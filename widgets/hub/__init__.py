@@ -9,6 +9,7 @@ From the bottom up:
 - `verdict` and `liveness` judge the data and send the status.
 - `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
 - `timing` has the intervals of the tasks.
+- `day_lists` reads older entries of lists from the store, for programs.
 
 Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox
 with a sink.

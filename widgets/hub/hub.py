@@ -130,13 +130,17 @@ class Hub:
             outbox.feeds.discard(feed.key)
             self._switchboard.leave(outbox, feed.key)
 
-    async def fetch(self, feed: Feed, within_seconds: float) -> FeedSnapshot | None:
+    async def fetch(
+        self, feed: Feed, within_seconds: float, keep_seconds: float = 0.0
+    ) -> FeedSnapshot | None:
         """The newest state of a feed, once, without a subscription; None if there is none in time.
+
+        The feed is followed for `keep_seconds` more, so that another fetch in this time reads no store.
 
         Raises:
             TooManyChoicesError: as `subscribe`.
         """
-        return await self._switchboard.fetch(feed, within_seconds)
+        return await self._switchboard.fetch(feed, within_seconds, keep_seconds)
 
     def flush(self, outbox: Outbox) -> None:
         """Write now what waits for a connection, such as the answers to a message; not with the next walk."""
@@ -299,6 +303,7 @@ class Hub:
         while True:
             self._report.send_when_due()
             self._outboxes.housekeep(self._timing.longest_stall_seconds)
+            self._switchboard.close_unused()
             self._liveness.update_metrics()
             self._housekeepings += 1
             due = loop.time() + interval

@@ -31,6 +31,9 @@ SNAPSHOT_SECONDS: Final = 0.25
 MOST_CHOICES: Final = 64
 """How many choices of columns and rate a process serves. Each is compared and encoded on its own."""
 
+MOST_KEPT_FEEDS: Final = 2_000
+"""How many feeds stay open for programs that fetch them again. Each costs a little work with each tick."""
+
 
 class TooManyChoicesError(ValueError):
     """A process has its greatest number of choices. The message says what is accepted."""
@@ -51,7 +54,8 @@ class _OpenFeed(msgspec.Struct, eq=False):
     """A feed with subscribers. `stream` is None for a feed that only greets its subscribers.
 
     `snapshots` has, by version, the frame of the state after the last emission, and until when it is shared
-    (monotonic seconds). `awaiting` has those who wait for the first emission.
+    (monotonic seconds). `awaiting` has those who wait for the first emission. Because it was fetched, it
+    stays open without subscribers until `kept_until` (monotonic seconds).
     """
 
     feed: Feed
@@ -60,6 +64,7 @@ class _OpenFeed(msgspec.Struct, eq=False):
     subscribers: set[Outbox]
     snapshots: dict[ProtocolVersion, tuple[PreparedFrame, float]] = msgspec.field(default_factory=dict)
     awaiting: set[asyncio.Future[None]] = msgspec.field(default_factory=set)
+    kept_until: float = 0.0
 
 
 class Switchboard:
@@ -105,6 +110,7 @@ class Switchboard:
             for channel in source.channels(stored):
                 self._sources_of_channel.setdefault(channel, []).append(source)
         self._open_feeds: dict[str, _OpenFeed] = {}  # by key
+        self._kept: set[str] = set()  # keys of the feeds that are or were kept open after a fetch
         self._choices: Counter[str] = Counter()
         for feed, outboxes in (subscribers or {}).items():
             self._open(feed).subscribers = outboxes
@@ -161,13 +167,21 @@ class Switchboard:
         opened.subscribers.discard(outbox)
         self._close_if_unused(opened)
 
-    async def fetch(self, feed: Feed, within_seconds: float) -> FeedSnapshot | None:
+    async def fetch(
+        self, feed: Feed, within_seconds: float, keep_seconds: float = 0.0
+    ) -> FeedSnapshot | None:
         """The newest state of a feed, once, without a subscription; None if there is none in time.
+
+        The feed stays open for `keep_seconds`. So who fetches it again in this time is answered from memory,
+        and positions can be compared. Beyond `MOST_KEPT_FEEDS`, feeds are closed at once.
 
         Raises:
             TooManyChoicesError: as `join`.
         """
         opened = self._open_feeds.get(feed.key) or self._open(feed)
+        if keep_seconds > 0 and (feed.key in self._kept or len(self._kept) < MOST_KEPT_FEEDS):
+            self._kept.add(feed.key)
+            opened.kept_until = self._clock.monotonic() + keep_seconds
         if not opened.subscribers:
             self._emit(opened)
         stream = opened.stream
@@ -184,9 +198,21 @@ class Switchboard:
         self._close_if_unused(opened)
         return snapshot
 
+    def close_unused(self) -> None:
+        """Close the feeds that were kept open after a fetch, and that nobody fetched again in time."""
+        now = self._clock.monotonic()
+        for key in tuple(self._kept):
+            opened = self._open_feeds.get(key)
+            if opened is None or opened.kept_until <= now:
+                self._kept.discard(key)
+                if opened is not None:
+                    self._close_if_unused(opened)
+
     def _close_if_unused(self, opened: _OpenFeed) -> None:
         key = opened.feed.key
         if opened.subscribers or opened.awaiting or self._open_feeds.get(key) is not opened:
+            return
+        if key in self._kept:
             return
         del self._open_feeds[key]
         if opened.feed.is_counted and (choice := opened.feed.choice):

@@ -11,7 +11,7 @@ from mdp_site.schema_files import ROOT, stale_files, write_files
 class Command(BaseCommand):
     help = (
         "Write the files that are generated from the declared columns, boards, streams, symbol feeds, "
-        "settings and messages."
+        "settings, messages and operations of the API."
     )
     requires_system_checks: tuple[str, ...] = ()  # the checks load widgets, which read one of the files
 

@@ -1,5 +1,6 @@
 """The files that follow from the declarations are current, and a new analyzer's column is in all of them."""
 
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from mdp_site.schema_files import (
     ASYNCAPI,
     ENVIRONMENT_EXAMPLE,
     METRICS_PAGE,
+    OPENAPI,
     ROOT,
     SETTINGS_PAGE,
     STORED,
@@ -84,7 +86,7 @@ def new_routes() -> Sequence[Route]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A scratch copy of what is written."""
-    for path in (STORED, TYPESCRIPT, METRICS_PAGE, ENVIRONMENT_EXAMPLE, SETTINGS_PAGE, ASYNCAPI):
+    for path in (STORED, TYPESCRIPT, METRICS_PAGE, ENVIRONMENT_EXAMPLE, SETTINGS_PAGE, ASYNCAPI, OPENAPI):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path
@@ -98,9 +100,9 @@ def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_pag
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared = schema(new_routes())
-    assert set(stale_files(copy, declared)) == {STORED, TYPESCRIPT, METRICS_PAGE}
+    assert set(stale_files(copy, declared)) == {STORED, TYPESCRIPT, METRICS_PAGE, OPENAPI}
 
-    assert set(write_files(copy, declared)) == {STORED, TYPESCRIPT, METRICS_PAGE}
+    assert set(write_files(copy, declared)) == {STORED, TYPESCRIPT, METRICS_PAGE, OPENAPI}
 
     assert stale_files(copy, declared) == []
     read = decode_schema((copy / STORED).read_bytes())
@@ -111,6 +113,8 @@ def test_a_new_column_comes_to_the_board_the_web_process_the_browser_and_the_pag
         r'^  "scanners:top_volume": \["accumulated_volume", .*"busiest_bar_volume"\],$', browser, re.MULTILINE
     )
     assert '    shortLabel: "Busiest",' in browser
+    row_of_the_api = json.loads((copy / OPENAPI).read_text())["components"]["schemas"]["Row"]
+    assert row_of_the_api["properties"]["busiest_bar_volume"]["type"] == ["integer", "null"]
     page = (copy / METRICS_PAGE).read_text()
     row = (
         r"| `busiest_bar_volume` | Busiest bar (Busiest) | shares | greatest field `v` of the day's bars \| "

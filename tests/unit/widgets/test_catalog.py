@@ -14,7 +14,7 @@ from scanners.registry import routes, schema, streams, table_columns
 from tests.support.feeds import CATALOG, feed_of
 from widgets.consumers.version_1_feeds import ALL_ROWS_COLUMNS, feed_of_version_1
 from widgets.hub.feeds import StoredFeeds, UnknownFeedError
-from widgets.hub.feeds.events import stream_parts
+from widgets.hub.feeds.stored import stream_parts
 from widgets.protocol.v1 import LEADERBOARD_FIELDS, LEADERBOARDS
 
 TRADE = ("trade_price", "trade_size", "trade_timestamp", "trade_sequence_number")

@@ -14,11 +14,10 @@ from marketdata.clock import Clock
 from marketdata.errors import ContentError
 from marketdata.observability.logs import get_logger
 from marketdata.payloads import RowBlock
-from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
 from widgets.hub.feeds.rows import FeedRows, decimals_of, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
-from widgets.hub.feeds.stored import StoredFeeds
+from widgets.hub.feeds.stored import STREAMS_OF_FEEDS, StoredFeeds, stream_parts
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
 from widgets.hub.feeds.ticks import Succession, TickFollower
 from widgets.protocol import NO_MARKS, ColumnMarks, EmittedRows, FeedAlert, FeedEmission
@@ -36,34 +35,13 @@ _BEFORE_ALL: Final[Order] = (0, 0, 0, 0)
 _log = get_logger(__name__)
 
 
-_STREAMS: Final = {stream.feed: stream for stream in SCHEMA.streams if stream.feed}
-"""The streams that clients can see, by feed."""
-
-
-class StreamPart(msgspec.Struct, frozen=True):
-    """One shard's part of a feed: the feed, the shard, and the name of the stream in the store."""
-
-    feed: str
-    shard: int
-    stream: str
-
-
-def stream_parts(stored: StoredFeeds) -> Mapping[str, StreamPart]:
-    """The parts of all feeds of alerts, by channel."""
-    return {
-        stored.keys.stream(shard, stream.name): StreamPart(feed, shard, stream.name)
-        for feed, stream in _STREAMS.items()
-        for shard in stored.shards.values()
-    }
-
-
 class EventSource(FeedSource):
     """All feeds of alerts. They are kept also without subscribers."""
 
     kind: ClassVar[str] = "events"
     permission: ClassVar[str] = "alerts"
     tick_hz: ClassVar[float] = SYMBOL_TICK_HZ
-    feeds = MappingProxyType({feed: stream.entry_columns for feed, stream in _STREAMS.items()})
+    feeds = MappingProxyType({feed: stream.entry_columns for feed, stream in STREAMS_OF_FEEDS.items()})
 
     def __init__(self, context: FeedContext) -> None:
         super().__init__(context)
@@ -263,7 +241,7 @@ class EventStream(FeedStream):
 
 def _marks_of(feed: str, block: RowBlock) -> ColumnMarks:
     """The marks of a stream, from a tick of its shard."""
-    stream = _STREAMS[feed]
+    stream = STREAMS_OF_FEEDS[feed]
     columns = stream.entry_columns
     return ColumnMarks(columns) if stream.name in block.off_streams else ColumnMarks.of(block, columns)
 

@@ -12,6 +12,7 @@ from marketdata.clock import Clock
 from marketdata.payloads import RowBlock
 from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
 from marketdata.schema.stored import COLUMNS
+from marketdata.tapes import TradeTape
 from widgets.hub.feeds.feed import Feed
 from widgets.hub.feeds.recent import KeptLonger
 from widgets.hub.feeds.stream import FeedStream, epoch_text
@@ -151,6 +152,17 @@ def select_rows(
         values=_rounded(values, names),
         marks=ColumnMarks.of(block, names),
     )
+
+
+def trade_values(trades: TradeTape, columns: Sequence[str]) -> Matrix:
+    """The columns of trades, in this order."""
+    values = {
+        "trade_price": trades.prices,
+        "trade_size": trades.sizes,
+        "trade_timestamp": trades.timestamps,
+        "trade_sequence_number": trades.sequence_numbers,
+    }
+    return np.column_stack([values[name] for name in columns])
 
 
 @functools.lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from marketdata.schema import names
 from marketdata.schema.stored import SCHEMA
 from marketdata.tapes import StoredTape, in_order, trades_of
 from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
-from widgets.hub.feeds.rows import Matrix, decimals_of
+from widgets.hub.feeds.rows import Matrix, decimals_of, trade_values
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import ROWS_HELD, FeedStream
@@ -166,14 +166,7 @@ def _marks_of(block: RowBlock) -> ColumnMarks:
 
 
 def _newest_trades(tape: StoredTape) -> Matrix:
-    trades = trades_of(in_order(tape.ring)[-ROWS_HELD:], tape.day_start_ms)
-    values = {
-        "trade_price": trades.prices,
-        "trade_size": trades.sizes,
-        "trade_timestamp": trades.timestamps,
-        "trade_sequence_number": trades.sequence_numbers,
-    }
-    return np.column_stack([values[name] for name in _COLUMNS])
+    return trade_values(trades_of(in_order(tape.ring)[-ROWS_HELD:], tape.day_start_ms), _COLUMNS)
 
 
 def _appended(before: Matrix, after: Matrix) -> Matrix | None:

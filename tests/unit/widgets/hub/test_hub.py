@@ -14,7 +14,7 @@ from tests.unit.widgets.fakes import (
 )
 from tests.unit.widgets.hub.hub_rig import BOARD, QUOTE, SHARD, SHARDS, STORED, TRADES, HubRig, quotes
 from widgets.data_state import DataState
-from widgets.hub.feeds.events import stream_parts
+from widgets.hub.feeds.stored import stream_parts
 from widgets.protocol import VERSION_2
 
 

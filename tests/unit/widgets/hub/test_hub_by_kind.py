@@ -9,7 +9,7 @@ from tests.support.builders import row_block
 from tests.support.deadlines import eventually
 from tests.support.feeds import feed_of
 from tests.unit.widgets.hub.hub_rig import QUOTE, ROWS, SHARD, SHARDS, STORED, TRADES, HubRig
-from widgets.hub.feeds.events import stream_parts
+from widgets.hub.feeds.stored import stream_parts
 from widgets.protocol import VERSION_2
 
 HIGHS = feed_of("daily_range_hod_alert")

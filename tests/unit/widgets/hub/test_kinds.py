@@ -42,8 +42,8 @@ from widgets.hub.feeds import (
     registry,
 )
 from widgets.hub.feeds.board import BoardSource
-from widgets.hub.feeds.events import stream_parts
 from widgets.hub.feeds.status import StatusSource
+from widgets.hub.feeds.stored import stream_parts
 from widgets.hub.outbox import Outbox
 
 STORED = StoredFeeds(Keys(), 2)

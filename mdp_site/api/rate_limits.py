@@ -1,0 +1,78 @@
+"""How often clients may ask: the limit of a token or session, and that of its user.
+
+The headers tell both, as draft-ietf-httpapi-ratelimit-headers-10 describes them: `RateLimit-Policy` has the
+quota (`q`) of each policy in its window of seconds (`w`), and `RateLimit` what remains (`r`) and in how many
+seconds the whole quota is there again (`t`).
+"""
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Final
+
+import msgspec
+
+from marketdata.clock import Clock
+from marketdata.runtime.live_settings import CurrentSettings
+from mdp_site.web_settings import WebSettings
+
+MOST_KEPT: Final = 20_000
+"""Beyond it, clients that have their whole quota are forgotten: a new entry is the same."""
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """The state of a client after a request. `retry_seconds` is 0 if the request is within the limits."""
+
+    headers: Mapping[str, str]
+    retry_seconds: int
+
+
+class _Policy(msgspec.Struct, frozen=True):
+    name: str
+    client: Hashable
+    per_second: float
+
+
+class RateLimits:
+    """Counts the requests of each client.
+
+    For each client there is an instant (monotonic seconds) that every request moves forward by the time that
+    it may take on average. It may be ahead of now by the burst. (This is the generic cell rate algorithm,
+    ITU-T I.371.) A refused request moves nothing: who waits as told is served.
+
+    Concurrency: for one event loop.
+    """
+
+    def __init__(self, settings: CurrentSettings[WebSettings], clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._until: dict[Hashable, float] = {}
+
+    def spend(self, credential: Hashable, user_id: int) -> Spent:
+        """Count a request with this token or session, which belongs to this user."""
+        limits, now = self._settings.current, self._clock.monotonic()
+        burst = limits.api_burst_seconds
+        policies = (
+            _Policy("token", credential, limits.api_requests_per_second),
+            _Policy("user", user_id, limits.api_requests_per_second_of_user),
+        )
+        after = {each: max(self._until.get(each.client, now), now) + 1 / each.per_second for each in policies}
+        wait = max(until - burst - now for until in after.values())
+        if wait <= 1e-9:
+            self._until.update({each.client: until for each, until in after.items()})
+            self._forget(now)
+        headers = {
+            "RateLimit-Policy": ", ".join(
+                f'"{each.name}";q={int(each.per_second * burst)};w={math.ceil(burst)}' for each in policies
+            ),
+            "RateLimit": ", ".join(self._state(each, now, burst) for each in policies),
+        }
+        return Spent(headers, max(1, math.ceil(wait)) if wait > 1e-9 else 0)
+
+    def _state(self, policy: _Policy, now: float, burst: float) -> str:
+        ahead = max(0.0, self._until.get(policy.client, now) - now)
+        remaining = max(0, int((burst - ahead) * policy.per_second + 1e-6))
+        return f'"{policy.name}";r={remaining};t={math.ceil(ahead)}'
+
+    def _forget(self, now: float) -> None:
+        if len(self._until) > MOST_KEPT:
+            self._until = {client: until for client, until in self._until.items() if until > now}

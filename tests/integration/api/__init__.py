@@ -1,0 +1,1 @@
+"""The API over HTTP, on the real web server with a real cache."""

@@ -1,0 +1,1 @@
+"""The API, part by part."""
