@@ -11,7 +11,7 @@ from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import ServiceSettings
-from mdp_site.jobs.settings import JOBS_ROLE, JobsSettings
+from mdp_site.jobs_settings import JOBS_ROLE, JobsSettings
 from mdp_site.web_settings import WEB, WebSettings
 from scanners.settings import ProcessorSettings, ScannerSettings
 

@@ -21,7 +21,7 @@ from django_q.utils import get_func_repr
 
 from marketdata.observability.logs import get_logger
 from mdp_site.jobs.offered import JOBS
-from mdp_site.jobs.settings import may_take_jobs
+from mdp_site.jobs.pausing import may_take_jobs
 
 MAX_TEXT: Final = 256
 

@@ -1,4 +1,4 @@
-"""The settings of the job processes that operators can change while they run, and who follows them."""
+"""Follows the settings of the processes that run jobs (`mdp_site.jobs_settings`)."""
 
 import asyncio
 import contextlib
@@ -12,21 +12,16 @@ from django.conf import settings
 from marketdata.clock import SystemClock
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.live_settings import LiveSettings
-from marketdata.runtime.role_settings import RunSettings
 from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
+from mdp_site.jobs_settings import JOBS_ROLE, JobsSettings
 
-JOBS_ROLE: Final = "jobs"
 FIRST_READ_SECONDS: Final = 2.0
 """How long the first job waits for the wanted settings. While the cache is away, jobs run as before."""
 
 COMMAND: Final = "qcluster"
-
-
-class JobsSettings(RunSettings, frozen=True, kw_only=True):
-    """Settings of the processes that run jobs. While they are paused, orders for jobs wait."""
 
 
 class FollowedSettings:
