@@ -1,5 +1,6 @@
 """The admin site of the control plane."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -7,11 +8,13 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from mdp_site.accounts.local_passwords import RateLimitedAdminForm, local_staff_exist
 from mdp_site.accounts.roles import Right, rights_of
+from mdp_site.operations_page import operations
 
 
 class ControlPlaneSite(AdminSite):
@@ -26,6 +29,11 @@ class ControlPlaneSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the user may enter the admin."""
         return Right.ADMIN in rights_of(request.user)
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        """The addresses of the admin, and of the operations page."""
+        page = self.admin_view(partial(operations, self))
+        return [path("operations/", page, name="operations"), *super().get_urls()]
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

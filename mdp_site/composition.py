@@ -11,6 +11,7 @@ from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.login_service import LoginService
 from mdp_site.health import HUB_IN_SCOPE
+from mdp_site.operations_page import INSTALLATION_IN_SCOPE
 from mdp_site.steering import steered
 from mdp_site.web_settings import WebSettings
 from widgets.data_service import WidgetDataService
@@ -27,7 +28,9 @@ def compose(
     live: LiveSettings[WebSettings],
     logins: LoginService | None = None,
 ) -> Application:
-    """The application of a process. Views find the hub of their process in the scope of the request.
+    """The application of a process.
+
+    Views find the hub of their process, and its reader of the installation, in the scope of the request.
 
     `live` follows what operators want, and `logins` lets WebSockets in and follows their logins, both until
     the server's lifespan ends. The service and the web server read their limits from the same `live`.
@@ -35,7 +38,8 @@ def compose(
     logins = logins or LoginService()
 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
-        await http({**scope, HUB_IN_SCOPE: service.hub}, receive, send)
+        shared = {HUB_IN_SCOPE: service.hub, INSTALLATION_IN_SCOPE: service.installation}
+        await http({**scope, **shared}, receive, send)
 
     elsewhere = re_path("", _no_socket)  # type: ignore[arg-type] # Django's types know views only
     application: Application = ProtocolTypeRouter(

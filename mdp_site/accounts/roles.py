@@ -30,6 +30,8 @@ class Right(enum.StrEnum):
     """Read `/metrics` from any address."""
     DIAGNOSTICS = "diagnostics"
     """See in `/readyz` why a dependency is not ready."""
+    OPERATIONS = "operations"
+    """Open the operations page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ USERS: Final = Role(
 )
 """All users who are logged in, by session or token, and whose account is active."""
 
-STAFF: Final = Role("staff", rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS}))
+STAFF: Final = Role(
+    "staff",
+    rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS, Right.OPERATIONS}),
+    feeds=frozenset({"operations"}),
+)
 """Users with the flag `is_staff`. A superuser among them may do everything in the admin."""
 
 # Viewers do not see allauth's tables: they contain the personal data from the provider.

@@ -16,6 +16,7 @@ from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
+from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch
 from widgets.hub.liveness import Liveness, StatusReport
 from widgets.hub.outbox import Outbox, Outboxes, Pace, StatusFrames
@@ -62,6 +63,7 @@ class Hub:
         catalog: FeedCatalog,
         clock: Clock,
         timing: HubTiming | None = None,
+        installation: InstallationWatch | None = None,
     ) -> None:
         self._announcements = announcements
         self._snapshots = snapshots
@@ -75,6 +77,7 @@ class Hub:
         self._listener_watch = ListenerWatch(
             listener, self._liveness, timing.listener_seconds, timing.store_seconds
         )
+        self._installation = installation or InstallationWatch(None)
         self._pace = Pace()
         # Whether no more announcements wait; see `_receive`.
         self._caught_up = asyncio.Event()
@@ -188,6 +191,7 @@ class Hub:
                     _endless("read", reader.run()),
                     _endless("housekeep", self._housekeep()),
                     _endless("listener watch", self._listener_watch.run()),
+                    _endless("installation watch", self._installation.run()),
                 )
             except Exception as error:  # noqa: BLE001 - a boundary: one defect must not end all feeds
                 self._failure = f"{type(error).__name__}: {error}"
@@ -218,6 +222,7 @@ class Hub:
             status=self._report.now,
             mark=self._outboxes.mark,
             fates=self._outboxes.fates,
+            installation=self._installation,
             subscribers=subscribers,
         )
 
