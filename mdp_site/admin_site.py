@@ -1,6 +1,5 @@
 """The admin site of the control plane."""
 
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -32,8 +31,8 @@ class ControlPlaneSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """The addresses of the admin, and of the operations page."""
-        page = self.admin_view(partial(operations, self))
-        return [path("operations/", page, name="operations"), *super().get_urls()]
+        page = path("operations/", self.admin_view(operations), {"site": self}, name="operations")
+        return [page, *super().get_urls()]
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

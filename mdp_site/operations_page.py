@@ -12,7 +12,6 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from marketdata.control.document import InstallationReader
@@ -25,9 +24,8 @@ INSTALLATION_IN_SCOPE: Final = "mdp.installation"
 """The key of the process's `InstallationReader` in the scope of each request."""
 
 
-@never_cache
 @require_safe
-def operations(site: AdminSite, request: HttpRequest) -> HttpResponse:
+def operations(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """The page. While the database is away nobody can be identified, and the answer is that of 503.html.
 
     Raises:
