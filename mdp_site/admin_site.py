@@ -31,8 +31,17 @@ class ControlPlaneSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """The addresses of the admin, and of the operations page."""
-        page = path("operations/", self.admin_view(operations), {"site": self}, name="operations")
-        return [page, *super().get_urls()]
+        return [path("operations/", self._operations, name="operations"), *super().get_urls()]
+
+    def _operations(self, request: HttpRequest) -> HttpResponse:
+        """The operations page. The admin itself sends a visitor to the login.
+
+        Raises:
+            PermissionDenied: the user is logged in, and may not see it. Another login would not help.
+        """
+        if request.user.is_authenticated and Right.OPERATIONS not in rights_of(request.user):
+            raise PermissionDenied
+        return self.admin_view(operations)(request, site=self)
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

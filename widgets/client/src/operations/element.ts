@@ -10,7 +10,7 @@ import type { Line } from "./chart";
 import { type InstallationDocument, isRead, readDocument } from "./document";
 import { flowOf, renderFlow } from "./flow";
 import { History } from "./history";
-import { age, count, kilobytes, rate, span } from "./numbers";
+import { age, rate, span } from "./numbers";
 import { bookTable, factList, jobTable, processTable, queueTable, shardTable } from "./tables";
 import { renderVerdict, spokenVerdict } from "./verdict";
 
@@ -22,7 +22,7 @@ const ANNOUNCE_AGAIN_AFTER_MS = 10_000;
 
 const CHARTS: readonly { readonly heading: string; readonly lines: readonly Line[] }[] = [
   {
-    heading: "Events",
+    heading: "Events/s",
     lines: [
       { series: "received", label: "received", text: (value) => `${rate(value)}/s` },
       { series: "processed", label: "processed", text: (value) => `${rate(value)}/s` },
@@ -36,11 +36,8 @@ const CHARTS: readonly { readonly heading: string; readonly lines: readonly Line
     ],
   },
   {
-    heading: "Clients",
-    lines: [
-      { series: "sentKilobytes", label: "sent", text: (value) => `${kilobytes(value)} kB/s` },
-      { series: "connections", label: "connections", text: count },
-    ],
+    heading: "Sent to clients, kB/s",
+    lines: [{ series: "sentKilobytes", label: "sent", text: (value) => `${rate(value)} kB/s` }],
   },
 ];
 

@@ -5,14 +5,7 @@ export const HISTORY_MS = 15 * 60_000;
 /** A second without news becomes a gap in the lines, after this time. */
 const GAP_MS = 5_000;
 
-export const SERIES = [
-  "received",
-  "processed",
-  "oldestMs",
-  "dataAgeMs",
-  "sentKilobytes",
-  "connections",
-] as const;
+export const SERIES = ["received", "processed", "oldestMs", "dataAgeMs", "sentKilobytes"] as const;
 export type Series = (typeof SERIES)[number];
 
 type Point = { readonly atMs: number } & { readonly [name in Series]: number | null };
@@ -58,7 +51,6 @@ function pointOf(atMs: number, overview: Overview | null): Point {
     oldestMs: overview === null ? null : oldestOf(overview),
     dataAgeMs: clients?.data_age_ms ?? null,
     sentKilobytes: sent === null ? null : sent / 1_000,
-    connections: clients?.connections ?? null,
   };
 }
 

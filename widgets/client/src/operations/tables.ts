@@ -23,6 +23,7 @@ export function processTable({ processes }: Overview, nowMs: number) {
   const columns: readonly Column<ProcessView>[] = [
     { title: "Process", isName: true, cell: ({ report }) => report.name },
     { title: "Host : pid", cell: ({ report }) => `${report.host} : ${report.pid}` },
+    { title: "Version", cell: ({ report }) => report.version },
     { title: "Role", cell: ({ report }) => report.status?.role || ABSENT },
     { title: "State", isText: true, cell: stateOf },
     {
@@ -37,15 +38,13 @@ export function processTable({ processes }: Overview, nowMs: number) {
       isNumber: true,
       cell: ifRunning(({ report }) => count(report.loop_lag_ms ?? 0)),
     },
-    { title: "Settings, applied", isNumber: true, cell: appliedSettings },
-    { title: "Settings, wanted", isNumber: true, cell: wantedSettings },
+    { title: "Settings", isNumber: true, cell: settingsOf },
     { title: "Workers", isText: true, cell: workersOf },
-    { title: "Version", cell: ({ report }) => report.version },
   ];
   return renderTable({
     id: "processes",
     caption: "Processes",
-    note: gone > 0 ? `${running} run, ${gone} ended within a day` : `${running} run`,
+    note: `${running} run${gone > 0 ? `, ${gone} ended within a day` : ""}; settings: version applied / wanted`,
     columns,
     rows: processes,
     key: ({ report }) => report.identity,
@@ -72,15 +71,13 @@ function ifRunning(cell: (view: ProcessView) => string): (view: ProcessView) => 
   return (view) => (view.life === "running" ? cell(view) : ABSENT);
 }
 
-function appliedSettings({ report }: ProcessView): string {
+function settingsOf({ report, wanted_version }: ProcessView): string {
   const settings = report.status?.settings;
   if (settings === undefined) return ABSENT;
-  const applied = count(settings.applied_version ?? 0);
-  return settings.refusal ? `${applied}, refuses ${settings.refused_version}: ${settings.refusal}` : applied;
-}
-
-function wantedSettings({ report, wanted_version }: ProcessView): string {
-  return report.status?.settings === undefined ? ABSENT : count(wanted_version);
+  const versions = `${count(settings.applied_version ?? 0)} / ${count(wanted_version)}`;
+  return settings.refusal
+    ? `${versions}, refuses ${settings.refused_version}: ${settings.refusal}`
+    : versions;
 }
 
 function workersOf({ report }: ProcessView): string {
