@@ -110,10 +110,13 @@ def test_the_page_is_as_wide_as_the_window_and_accessible(live_page: Page, size:
 
 
 def test_nothing_moves_while_the_figures_change(live_page: Page) -> None:
+    def places() -> list[float]:
+        return [float(box["y"]) for each in headings.all() if (box := each.bounding_box())]
+
     headings = live_page.locator("mdp-operations h2")
-    before = [box["y"] for each in headings.all() if (box := each.bounding_box())]
+    before = places()
     expect_changes(live_page)
-    assert [box["y"] for each in headings.all() if (box := each.bounding_box())] == before
+    assert places() == before
 
 
 def test_a_hidden_page_takes_no_figures(live_page: Page) -> None:

@@ -36,7 +36,7 @@ export function renderTable<T>(table: Table<T>): TemplateResult {
         rows.length === 0
           ? html`<p class="ops-empty">${empty}</p>`
           : html`
-        <div class="ops-scroll" tabindex="0" role="region" aria-labelledby=${`ops-${id}`}>
+        <div class="ops-scroll" tabindex="0" role="group" aria-labelledby=${`ops-${id}`}>
           <table class="ops-table">
             <thead>
               <tr>${columns.map(({ title, isNumber }) => html`<th scope="col" class=${isNumber ? "number" : ""}>${title}</th>`)}</tr>
