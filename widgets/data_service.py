@@ -60,7 +60,11 @@ class WidgetDataService:
         self._redis = connect(cache_url)  # it connects at its first command
         self.installation: Final = InstallationReader(
             OverviewReader(
-                ProcessRecords(self._redis, keys), services=services, read_jobs=read_jobs, clock=clock
+                ProcessRecords(self._redis, keys),
+                services=services,
+                shard_count=shard_count,
+                read_jobs=read_jobs,
+                clock=clock,
             )
         )
         self.hub: Final = Hub(

@@ -35,6 +35,7 @@ def sections(overview: Overview) -> Mapping[str, Sequence[Sequence[str]]]:
         "queues": _queues(overview),
         "shards": _shards(overview),
         "jobs": _jobs(overview),
+        "set aside": _set_aside(overview),
     }
     return {title: rows for title, rows in tables.items() if len(rows) > 1}
 
@@ -172,6 +173,21 @@ def _job(job: JobView, overview: Overview) -> tuple[str, ...]:
         f"in {_span(job.next_ms - overview.read_at_ms)}" if job.next_ms > overview.read_at_ms else "due",
         f"{job.late_seconds} s" if job.late_seconds else NOTHING,
     )
+
+
+def _set_aside(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("reason", "shard", "age", "bytes", "beginning")]
+    rows += [
+        (
+            each.reason,
+            str(each.shard),
+            _span(overview.read_at_ms - each.received_ms),
+            f"{each.byte_count:,}",
+            each.text,
+        )
+        for each in overview.set_aside
+    ]
+    return rows
 
 
 def notes(overview: Overview) -> Sequence[str]:

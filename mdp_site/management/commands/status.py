@@ -59,6 +59,7 @@ class Command(BaseCommand):
                 OverviewReader(
                     ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)),
                     services=list(SERVICES),
+                    shard_count=settings.MDQ_SHARDS,
                     read_jobs=read_jobs,
                     clock=SystemClock(),
                 )

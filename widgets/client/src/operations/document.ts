@@ -128,6 +128,15 @@ export interface JobView {
   readonly failures: number;
 }
 
+/** A piece that was not understood. `text` has its first bytes, escaped. */
+export interface SetAsideView {
+  readonly shard: number;
+  readonly reason: string;
+  readonly received_ms: number;
+  readonly byte_count: number;
+  readonly text: string;
+}
+
 export interface FeedRecord {
   readonly state: string;
   readonly reason: string;
@@ -144,6 +153,7 @@ export interface Overview {
   readonly feed: FeedRecord | null;
   readonly reference: ReferenceView | null;
   readonly jobs: readonly JobView[] | null;
+  readonly set_aside: readonly SetAsideView[];
   readonly trading_date: string;
   /** Source -> why it could not be read. */
   readonly unread: Readonly<Record<string, string>>;
@@ -161,7 +171,7 @@ export function readDocument(value: unknown): InstallationDocument | null {
     return null;
   }
   if (!isObject(overview) || typeof overview["read_at_ms"] !== "number") return null;
-  const lists = ["processes", "stages", "queues", "shards"];
+  const lists = ["processes", "stages", "queues", "shards", "set_aside"];
   if (!lists.every((name) => Array.isArray(overview[name])) || !isObject(overview["unread"])) return null;
   return value as InstallationDocument;
 }

@@ -11,7 +11,7 @@ import { type InstallationDocument, isRead, readDocument } from "./document";
 import { flowOf, renderFlow } from "./flow";
 import { History } from "./history";
 import { age, rate, span } from "./numbers";
-import { bookTable, factList, jobTable, processTable, queueTable, shardTable } from "./tables";
+import { bookTable, factList, jobTable, processTable, queueTable, setAsideTable, shardTable } from "./tables";
 import { renderVerdict, spokenVerdict } from "./verdict";
 
 export const OPERATIONS_FEED = "operations";
@@ -132,6 +132,7 @@ export class OperationsElement extends LitElement {
         ${bookTable(shown.overview)}
         ${this.#renderFacts(shown, nowMs)}
         ${jobTable(document.overview, nowMs)}
+        ${setAsideTable(shown.overview, nowMs)}
       </div>
     `;
   }

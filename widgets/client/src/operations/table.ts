@@ -8,6 +8,8 @@ export interface Column<T> {
   readonly isNumber?: boolean;
   /** Words that may need more than one line. */
   readonly isText?: boolean;
+  /** Bytes of outside, which may be long and without blanks. */
+  readonly isBytes?: boolean;
   /** The name of the row: a heading for assistive technology. */
   readonly isName?: boolean;
   readonly cell: (row: T) => unknown;
@@ -51,7 +53,7 @@ export function renderTable<T>(table: Table<T>): TemplateResult {
   `;
 }
 
-function renderCell<T>({ isNumber, isText, isName, cell }: Column<T>, row: T) {
+function renderCell<T>({ isNumber, isText, isBytes, isName, cell }: Column<T>, row: T) {
   if (isName) return html`<th scope="row">${cell(row)}</th>`;
-  return html`<td class=${isNumber ? "number" : isText ? "text" : ""}>${cell(row)}</td>`;
+  return html`<td class=${isNumber ? "number" : isText ? "text" : isBytes ? "bytes" : ""}>${cell(row)}</td>`;
 }

@@ -7,6 +7,7 @@ import {
   type Overview,
   type ProcessView,
   type QueueView,
+  type SetAsideView,
   type ShardView,
   type StageView,
   unexplained,
@@ -206,6 +207,29 @@ function outcomeOf({ succeeded, failures, last_outcome }: JobView): string {
   if (succeeded === null) return ABSENT;
   const words = succeeded ? "succeeded" : failures > 1 ? `failed ${failures} times` : "failed";
   return last_outcome ? `${words}: ${last_outcome}` : words;
+}
+
+const SET_ASIDE = "set aside";
+
+export function setAsideTable({ set_aside, stages }: Overview, nowMs: number) {
+  const columns: readonly Column<SetAsideView>[] = [
+    { title: "Reason", isName: true, cell: ({ reason }) => reason.replaceAll("_", " ") },
+    { title: "Received", isNumber: true, cell: ({ received_ms }) => `${age(nowMs - received_ms)} ago` },
+    { title: "Shard", isNumber: true, cell: ({ shard }) => count(shard) },
+    { title: "Bytes", isNumber: true, cell: ({ byte_count }) => count(byte_count) },
+    { title: "Beginning, escaped", isBytes: true, cell: ({ text }) => text },
+  ];
+  const lost = stages.flatMap(({ book }) => Object.entries(book.lost ?? {}));
+  const counts = Object.fromEntries(lost.filter(([reason]) => reason.startsWith(SET_ASIDE)));
+  return renderTable({
+    id: "set-aside",
+    caption: "Set aside",
+    note: reasons(counts) || "what is not understood is kept for a day",
+    columns,
+    rows: set_aside,
+    key: ({ shard, received_ms, text }) => `${shard} ${received_ms} ${text}`,
+    empty: "Nothing was set aside lately.",
+  });
 }
 
 /** Clients, reference data and feed: names and values. */

@@ -73,6 +73,7 @@ export function overview(changes: Partial<Overview> = {}): Overview {
       symbols: 11_000,
     },
     jobs: [],
+    set_aside: [],
     trading_date: "2026-11-27",
     unread: {},
     ...changes,

@@ -114,6 +114,18 @@ describe("the operations page", () => {
     expect(page.textContent).toContain("<img src=x onerror=alert(1)>");
   });
 
+  it("shows what was set aside, escaped byte for byte", async () => {
+    const text = "{\\x00<b>\\xff";
+    const piece = { shard: 1, reason: "not_json", received_ms: NOW_MS - 4_000, byte_count: 5_000, text };
+    const page = await shown(healthy({ set_aside: [piece] }));
+    const row = textOf(page, "section[aria-labelledby=ops-set-aside] tbody tr");
+    expect(row).toContain("not json");
+    expect(row).toContain("4 s ago");
+    expect(row).toContain("5,000");
+    expect(row).toContain(text);
+    expect(page.querySelector("b[class], td b")).toBeNull();
+  });
+
   it("keeps the last tables while the cache is away, and says how old they are", async () => {
     const page = await shown(healthy());
     vi.advanceTimersByTime(3_000);
