@@ -66,9 +66,9 @@ export function instant(epochMs: number, nowMs: number): string {
   return today ? `${time} UTC` : `${DAY.format(epochMs)} ${time} UTC`;
 }
 
-/** `expired 7, missing 2`; empty if there is nothing. */
+/** `expired 7; missing 2`; empty if there is nothing. */
 export function reasons(counts: Readonly<Record<string, number>> | undefined): string {
   return Object.entries(counts ?? {})
     .map(([reason, number]) => `${reason} ${count(number)}`)
-    .join(", ");
+    .join("; "); // Some reasons have a comma.
 }

@@ -266,11 +266,20 @@ export function factList(
       isBad: !reference.date,
     });
     if (reference.missing.length)
-      facts.push({ name: "Missing in it", value: reference.missing.join(", "), isBad: true });
+      facts.push({ name: "Missing in it", value: few(reference.missing), isBad: true });
     if (reference.load_error)
       facts.push({ name: "Newest load failed", value: reference.load_error, isBad: true });
   }
   return facts;
+}
+
+const MOST_NAMED = 5;
+
+/** The first of many names, and how many more there are. */
+function few(names: readonly string[]): string {
+  const more = names.length - MOST_NAMED;
+  const named = names.slice(0, MOST_NAMED).join("; ");
+  return more > 0 ? `${named}; and ${count(more)} more` : named;
 }
 
 export interface Fact {

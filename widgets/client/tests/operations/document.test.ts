@@ -166,7 +166,7 @@ describe("numbers", () => {
   });
 
   it("list reasons with their counts", () => {
-    expect(reasons({ expired: 1_234, missing: 2 })).toBe("expired 1,234, missing 2");
+    expect(reasons({ expired: 1_234, missing: 2 })).toBe("expired 1,234; missing 2");
     expect(reasons(undefined)).toBe("");
   });
 
