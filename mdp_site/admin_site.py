@@ -7,11 +7,13 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from mdp_site.accounts.local_passwords import RateLimitedAdminForm, local_staff_exist
 from mdp_site.accounts.roles import Right, rights_of
+from mdp_site.operations_page import operations
 
 
 class ControlPlaneSite(AdminSite):
@@ -26,6 +28,20 @@ class ControlPlaneSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the user may enter the admin."""
         return Right.ADMIN in rights_of(request.user)
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        """The addresses of the admin, and of the operations page."""
+        return [path("operations/", self._operations, name="operations"), *super().get_urls()]
+
+    def _operations(self, request: HttpRequest) -> HttpResponse:
+        """The operations page. The admin itself sends a visitor to the login.
+
+        Raises:
+            PermissionDenied: the user is logged in, and may not see it. Another login would not help.
+        """
+        if request.user.is_authenticated and Right.OPERATIONS not in rights_of(request.user):
+            raise PermissionDenied
+        return self.admin_view(operations)(request, site=self)
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -18,6 +18,8 @@ import mdp_site.urls  # noqa: E402, F401 - or the first request would wait for a
 from marketdata.store.keys import Keys  # noqa: E402
 from mdp_site.checks import refuse_when_unsafe  # noqa: E402
 from mdp_site.composition import compose  # noqa: E402
+from mdp_site.jobs.schedules import read_jobs  # noqa: E402
+from mdp_site.service_settings import SERVICES  # noqa: E402
 from mdp_site.steering import live_web_settings  # noqa: E402
 from widgets.data_service import WidgetDataService  # noqa: E402
 
@@ -33,6 +35,8 @@ application = compose(
         keys=Keys(settings.MDC_KEY_PREFIX),
         shard_count=settings.MDQ_SHARDS,
         settings=web_settings,
+        services=list(SERVICES),
+        read_jobs=read_jobs,
     ),
     web_settings,
 )

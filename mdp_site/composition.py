@@ -15,6 +15,7 @@ from mdp_site.api.held_logins import HeldLogins
 from mdp_site.api.rate_limits import RateLimits
 from mdp_site.api.services import SERVICES_IN_SCOPE, ApiServices
 from mdp_site.health import HUB_IN_SCOPE, SETTINGS_IN_SCOPE
+from mdp_site.operations_page import INSTALLATION_IN_SCOPE
 from mdp_site.steering import steered
 from mdp_site.web_settings import WebSettings
 from widgets.data_service import WidgetDataService
@@ -31,7 +32,9 @@ def compose(
     live: LiveSettings[WebSettings],
     logins: LoginService | None = None,
 ) -> Application:
-    """The application of a process. Views find the hub of their process in the scope of the request.
+    """The application of a process.
+
+    Views find the hub of their process, and its reader of the installation, in the scope of the request.
 
     `live` follows what operators want, and `logins` lets WebSockets in and follows their logins, both until
     the server's lifespan ends. The service and the web server read their limits from the same `live`.
@@ -48,8 +51,13 @@ def compose(
     )
 
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
-        added = {HUB_IN_SCOPE: service.hub, SETTINGS_IN_SCOPE: live, SERVICES_IN_SCOPE: api}
-        await http({**scope, **added}, receive, send)
+        shared = {
+            HUB_IN_SCOPE: service.hub,
+            SETTINGS_IN_SCOPE: live,
+            SERVICES_IN_SCOPE: api,
+            INSTALLATION_IN_SCOPE: service.installation,
+        }
+        await http({**scope, **shared}, receive, send)
 
     elsewhere = re_path("", _no_socket)  # type: ignore[arg-type] # Django's types know views only
     application: Application = ProtocolTypeRouter(

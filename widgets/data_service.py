@@ -1,12 +1,15 @@
 """The Widget Data Service: the hub and the WebSocket consumers of one web process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from django.urls import URLPattern, path
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.control.document import InstallationReader
+from marketdata.control.overview_reading import OverviewReader
+from marketdata.control.views import JobView
 from marketdata.listener.wanted import SERVICE
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
@@ -14,20 +17,28 @@ from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
+from marketdata.store.process_records import ProcessRecords
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from widgets.consumers import Connections, Version1Consumer, WidgetConsumer
 from widgets.hub import Hub, HubTiming
 from widgets.hub.day_lists import DayLists
 from widgets.hub.feeds import StoredFeeds, feed_catalog
+from widgets.hub.installation_watch import InstallationWatch
 from widgets.settings import WidgetLimits
 from widgets.viewer import LOG_IN_KEY
+
+
+async def _no_jobs() -> Sequence[JobView]:
+    return ()
 
 
 class WidgetDataService:
     """A hub that reads one cache, and the consumers that send its frames. A process can have several.
 
     The limits of clients are read from `settings` at each decision. Without it, their defaults hold.
+    `installation` reads what the operations page and its feed show: `services` are those that have wanted
+    settings, and `read_jobs` reads the schedules.
 
     The service connects to the cache when the hub starts. The hub starts with the server's lifespan or, on a
     server without lifespan, with the first connection.
@@ -45,6 +56,8 @@ class WidgetDataService:
         clock: Clock | None = None,
         timing: HubTiming | None = None,
         settings: CurrentSettings[WidgetLimits] | None = None,
+        services: Sequence[str] = (),
+        read_jobs: Callable[[], Awaitable[Sequence[JobView]]] = _no_jobs,
     ) -> None:
         clock = clock or SystemClock()
         applied = settings or FixedSettings(WidgetLimits())
@@ -53,6 +66,15 @@ class WidgetDataService:
         snapshots = SnapshotReader(self._redis, keys)
         self.catalog: Final = catalog
         self.day_lists: Final = DayLists(snapshots, stored)
+        self.installation: Final = InstallationReader(
+            OverviewReader(
+                ProcessRecords(self._redis, keys),
+                services=services,
+                shard_count=shard_count,
+                read_jobs=read_jobs,
+                clock=clock,
+            )
+        )
         self.hub: Final = Hub(
             announcements=AnnouncementReader(cache_url, catalog.channels(stored)),
             snapshots=snapshots,
@@ -63,6 +85,7 @@ class WidgetDataService:
             clock=clock,
             timing=timing,
             banner=lambda: applied.current.banner,
+            installation=InstallationWatch(self.installation),
         )
         self.connections: Final = Connections(applied, clock)
         parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from marketdata.control.queue_books import queue_views
+from marketdata.control.set_aside import set_aside_views
 from marketdata.control.stages import per_second, seconds_between, stage_views
 from marketdata.control.views import (
     ClientsView,
@@ -36,6 +37,7 @@ SHARDS_FACT: Final = "number of shards"
 
 EXCHANGE_ZONE: Final = ZoneInfo(SessionBoundaries().time_zone)
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -82,6 +84,7 @@ def read_overview(
         feed=_readable(stored.listener, read_actual, "listener", problems),
         reference=_reference(stored, problems),
         jobs=jobs,
+        set_aside=_readable(stored.set_aside, set_aside_views, "set-aside pieces", problems) or (),
         trading_date=_trading_date(shards),
         unread=problems,
     )
@@ -147,9 +150,7 @@ def _version_of(wanted: bytes) -> int:
     return version if isinstance(version, int) else 0
 
 
-def _readable(
-    value: bytes | None, read: Callable[[bytes], T], name: str, problems: dict[str, str]
-) -> T | None:
+def _readable(value: S | None, read: Callable[[S], T], name: str, problems: dict[str, str]) -> T | None:
     """The record in a stored value, if it can be read. If it cannot, that is added to the problems."""
     if value is None:
         return None

@@ -24,8 +24,9 @@ T = TypeVar("T")
 class OverviewReader:
     """Reads the overview of an installation. For one event loop.
 
-    `services` have wanted settings. `read_jobs` reads the schedules; it raises `Unavailable` if the database
-    is away. A source that is away is named in the overview, and does not end the reading of the other.
+    `services` have wanted settings. Set-aside pieces are read of `shard_count` shards. `read_jobs` reads the
+    schedules; it raises `Unavailable` if the database is away. A source that is away is named in the
+    overview, and does not end the reading of the other.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class OverviewReader:
         records: ProcessRecords,
         *,
         services: Sequence[str],
+        shard_count: int,
         read_jobs: Callable[[], Awaitable[Sequence[JobView]]],
         clock: Clock,
     ) -> None:
         self._records = records
         self._services = services
+        self._shard_count = shard_count
         self._read_jobs = read_jobs
         self._clock = clock
         self._newest: Overview | None = None
@@ -64,7 +67,9 @@ class OverviewReader:
         return self._last_good.overview
 
     async def _read_records(self) -> StoredOverview:
-        return await self._records.overview(self._services, listener=LISTENER, reference=REFERENCE)
+        return await self._records.overview(
+            self._services, listener=LISTENER, reference=REFERENCE, shard_count=self._shard_count
+        )
 
 
 async def _within(source: str, reading: Awaitable[T], unread: dict[str, str]) -> T | None:

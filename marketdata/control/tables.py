@@ -1,7 +1,7 @@
 """The overview and the verdict as text for people: plain, aligned, at most 100 columns wide."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 
@@ -21,14 +21,23 @@ def as_text(overview: Overview, verdict: InstallationVerdict) -> str:
     """The verdict, the findings, and a table of each part."""
     parts = [
         _verdict(overview, verdict),
-        _section("processes", _processes(overview)),
-        _section("stages", _stages(overview)),
-        _section("queues", _queues(overview)),
-        _section("shards", _shards(overview)),
-        _section("jobs", _jobs(overview)),
-        _others(overview),
+        *(_section(title, rows) for title, rows in sections(overview).items()),
+        "\n".join(_short(note, WIDTH) for note in notes(overview)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def sections(overview: Overview) -> Mapping[str, Sequence[Sequence[str]]]:
+    """The tables by name. The first row of a table has its titles. A table without rows is left out."""
+    tables = {
+        "processes": _processes(overview),
+        "stages": _stages(overview),
+        "queues": _queues(overview),
+        "shards": _shards(overview),
+        "jobs": _jobs(overview),
+        "set aside": _set_aside(overview),
+    }
+    return {title: rows for title, rows in tables.items() if len(rows) > 1}
 
 
 def _verdict(overview: Overview, verdict: InstallationVerdict) -> str:
@@ -41,9 +50,7 @@ def _verdict(overview: Overview, verdict: InstallationVerdict) -> str:
 
 
 def _section(title: str, rows: Sequence[Sequence[str]]) -> str:
-    """A table with a line of titles; empty without rows."""
-    if len(rows) < 2:
-        return ""
+    """A table with a line of titles."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [title.upper()]
     for row in rows:
@@ -168,7 +175,23 @@ def _job(job: JobView, overview: Overview) -> tuple[str, ...]:
     )
 
 
-def _others(overview: Overview) -> str:
+def _set_aside(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("reason", "shard", "age", "bytes", "beginning")]
+    rows += [
+        (
+            each.reason,
+            str(each.shard),
+            _span(overview.read_at_ms - each.received_ms),
+            f"{each.byte_count:,}",
+            each.text,
+        )
+        for each in overview.set_aside
+    ]
+    return rows
+
+
+def notes(overview: Overview) -> Sequence[str]:
+    """What has no table, a line for each: clients, feed, reference data, software, what was not read."""
     lines = []
     if (clients := overview.clients) is not None:
         states = ", ".join(state.replace("_", " ") for state in clients.data_states)
@@ -188,8 +211,7 @@ def _others(overview: Overview) -> str:
     versions = sorted({view.report.version for view in overview.running})
     if versions:
         lines.append(f"software    {', '.join(versions)}")
-    lines += [f"not read    {source}: {why}" for source, why in overview.unread.items()]
-    return "\n".join(_short(line, WIDTH) for line in lines)
+    return [*lines, *(f"not read    {source}: {why}" for source, why in overview.unread.items())]
 
 
 def _instant(epoch_ms: int, overview: Overview) -> str:

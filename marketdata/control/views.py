@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from marketdata.control.queue_books import QueueView
+from marketdata.control.set_aside import SetAsideView
 from marketdata.control.stages import StageView
 from marketdata.listener.wanted import ListenerActual
 from marketdata.runtime.report import ProcessReport
@@ -114,6 +115,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     feed: ListenerActual | None = None
     reference: ReferenceView | None = None
     jobs: Sequence[JobView] | None = None
+    set_aside: Sequence[SetAsideView] = ()
     trading_date: str = ""
     unread: Mapping[str, str] = {}
 

@@ -19,6 +19,9 @@ MOST_REPORTS: Final = 256
 FACTS_LIFETIME_SECONDS: Final = 10.0
 """After the last process that holds the facts has ended, others may hold other facts."""
 
+MOST_PIECES: Final = 3
+"""How many of the newest pieces of a shard are read. Each has at most 4 KiB."""
+
 # KEYS: reports by identity, identities by the server's time of their newest report, facts.
 # ARGV: identity, report, lifetime of reports ms, most reports, lifetime of facts ms, then name and value of
 # each fact. Returns all facts.
@@ -57,7 +60,8 @@ class StoredReport(msgspec.Struct, frozen=True):
 class StoredOverview(msgspec.Struct, frozen=True, kw_only=True):
     """All records that an overview needs, read together at `now_ms` of the server's clock.
 
-    `wanted`: service -> its wanted settings, if any. `listener`: the listener's actual state.
+    `wanted`: service -> its wanted settings, if any. `listener`: the listener's actual state. `set_aside`:
+    shard -> its newest pieces.
     `reference_parts`, `reference_load`: see `marketdata.reference`. All but the reports as they are stored.
     """
 
@@ -67,6 +71,7 @@ class StoredOverview(msgspec.Struct, frozen=True, kw_only=True):
     listener: bytes | None
     reference_parts: bytes | None
     reference_load: bytes | None
+    set_aside: Mapping[int, Sequence[bytes]] = {}
 
 
 class ProcessRecords:
@@ -90,10 +95,13 @@ class ProcessRecords:
         texts = [text.decode(errors="replace") for text in answer]
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
-    async def overview(self, services: Sequence[str], *, listener: str, reference: str) -> StoredOverview:
+    async def overview(
+        self, services: Sequence[str], *, listener: str, reference: str, shard_count: int = 0
+    ) -> StoredOverview:
         """Read everything that an overview needs, in one round trip.
 
         `services` have wanted settings. `listener` and `reference` are the services with an actual state.
+        The newest pieces that were set aside are read for `shard_count` shards.
         """
         keys = self._keys
         with driver_errors():
@@ -107,8 +115,10 @@ class ProcessRecords:
                     keys.service(reference),
                     *map(keys.wanted, services),
                 )
+                for shard in range(shard_count):
+                    pipeline.lrange(keys.unknown(shard), -MOST_PIECES, -1)
                 answers: list[Any] = await pipeline.execute()
-        (seconds, microseconds), reports, seen, values = answers
+        (seconds, microseconds), reports, seen, values, *pieces = answers
         actual, parts, load, *wanted = values
         seen_ms = {identity: int(score) for identity, score in seen}
         return StoredOverview(
@@ -118,6 +128,7 @@ class ProcessRecords:
             listener=actual,
             reference_parts=parts,
             reference_load=load,
+            set_aside={shard: found for shard, found in enumerate(pieces) if found},
         )
 
 

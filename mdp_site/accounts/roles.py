@@ -61,7 +61,9 @@ USERS: Final = Role(
 """All users who are logged in, by session or token, and whose account is active."""
 
 STAFF: Final = Role(
-    "staff", rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS, Right.OPERATIONS})
+    "staff",
+    rights=frozenset({Right.ADMIN, Right.METRICS, Right.DIAGNOSTICS, Right.OPERATIONS}),
+    feeds=frozenset({"operations"}),
 )
 """Users with the flag `is_staff`. A superuser among them has all roles and may do everything in the admin."""
 

@@ -1,7 +1,7 @@
 """The scopes of API tokens: which kinds of feeds a token may read. No scope allows to change anything.
 
 The user's roles and the token's scopes must both permit a feed. So a token never has more rights than its
-user, and a user can make a token that has less.
+user, and a user can make a token that has less. There is no scope for `operations`: no token reads it.
 """
 
 from collections.abc import Iterable, Mapping

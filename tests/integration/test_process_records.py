@@ -54,6 +54,15 @@ async def test_what_an_overview_needs_is_read_together(
     )
 
 
+async def test_of_what_was_set_aside_only_the_newest_pieces_are_read(
+    records: ProcessRecords, redis: Redis, keys: Keys
+) -> None:
+    await redis.rpush(keys.unknown(1), *(b"%d" % number for number in range(1_000)))
+    await redis.rpush(keys.unknown(2), b"of a shard that this installation does not have")
+    stored = await records.overview([], listener="listener", reference="reference", shard_count=2)
+    assert stored.set_aside == {1: [b"997", b"998", b"999"]}
+
+
 async def test_a_process_that_is_silent_for_a_day_leaves_the_list(
     records: ProcessRecords, redis: Redis, keys: Keys
 ) -> None:

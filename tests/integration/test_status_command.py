@@ -55,7 +55,11 @@ class Installation:
         redis = connect(cache.url, retries=0)
         self._stack.push_async_callback(redis.aclose)
         self._reader = OverviewReader(
-            ProcessRecords(redis, Keys()), services=["web"], read_jobs=no_jobs, clock=SystemClock()
+            ProcessRecords(redis, Keys()),
+            services=["web"],
+            shard_count=1,
+            read_jobs=no_jobs,
+            clock=SystemClock(),
         )
 
     async def start(self, *arguments: str) -> Process:
@@ -285,7 +289,9 @@ def test_web_and_jobs_processes_are_listed_and_their_ends_too(redis_url: str, un
 async def _overview(redis_url: str, prefix: str) -> Overview:
     async with connect(redis_url) as redis:
         records = ProcessRecords(redis, Keys(f"{prefix}:"))
-        reader = OverviewReader(records, services=["web"], read_jobs=no_jobs, clock=SystemClock())
+        reader = OverviewReader(
+            records, services=["web"], shard_count=1, read_jobs=no_jobs, clock=SystemClock()
+        )
         return await reader.newest()
 
 

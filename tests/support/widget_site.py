@@ -10,7 +10,7 @@ import contextlib
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
 import numpy as np
@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from marketdata.clock import SystemClock
+from marketdata.control.views import JobView
 from marketdata.payloads import RowBlock
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import LiveSettings
@@ -38,6 +39,8 @@ from marketdata.transport.queues import shard_of
 from marketdata.units import NS_PER_MS
 from mdp_site.accounts.login_service import LOOK_SECONDS, LoginService
 from mdp_site.composition import compose
+from mdp_site.jobs.schedules import read_jobs
+from mdp_site.service_settings import SERVICES
 from mdp_site.web_server import WebServer
 from mdp_site.web_settings import WebSettings
 from tests.support.builders import row_block
@@ -216,6 +219,7 @@ class WidgetSite:
         longest_stall_seconds: float = 2.0,
         limits: WebSettings | None = None,
         look_seconds: float = LOOK_SECONDS,
+        read_jobs: Callable[[], Awaitable[Sequence[JobView]]] = read_jobs,
     ) -> None:
         self.market = Market(redis_url, keys)
         own = limits or WebSettings(connections_per_user=MOST_CONNECTIONS)
@@ -226,6 +230,8 @@ class WidgetSite:
             shard_count=SHARDS,
             timing=HubTiming(fresh_seconds=fresh_seconds, longest_stall_seconds=longest_stall_seconds),
             settings=self._settings,
+            services=list(SERVICES),
+            read_jobs=read_jobs,
         )
         self.hub = self._service.hub
         self.logins = LoginService(look_seconds=look_seconds)
@@ -295,14 +301,14 @@ class WidgetSite:
         self._listening.close()
 
 
-async def logged_in(username: str) -> str:
+async def logged_in(username: str, *, is_staff: bool = False) -> str:
     """Log a user in, and return the session key."""
-    session_key: str = await database_sync_to_async(_log_in)(username)
+    session_key: str = await database_sync_to_async(_log_in)(username, is_staff)
     return session_key
 
 
-def _log_in(username: str) -> str:
-    user, _ = get_user_model().objects.get_or_create(username=username)
+def _log_in(username: str, is_staff: bool) -> str:
+    user, _ = get_user_model().objects.get_or_create(username=username, defaults={"is_staff": is_staff})
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return str(client.session.session_key)

@@ -17,9 +17,9 @@ CHANNEL: Final = "widgets"
 _CHANNEL_REF: Final = {"$ref": f"#/channels/{CHANNEL}"}
 
 _REPLIES: Final = {
-    "subscribe": ("snapshot", "resumed", "error"),
+    "subscribe": ("snapshot", "document", "resumed", "error"),
     "unsubscribe": ("unsubscribed", "error"),
-    "resync": ("snapshot", "error"),
+    "resync": ("snapshot", "document", "error"),
     "ping": ("pong",),
 }
 """The kinds of answers to each message of a client."""

@@ -6,6 +6,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from marketdata.control.document import InstallationDocument
+from marketdata.control.verdict import Health, InstallationVerdict
+from marketdata.control.views import Overview
 from marketdata.units import NS_PER_MS
 from widgets.data_state import DataState
 from widgets.protocol import (
@@ -79,6 +82,15 @@ _SENT: Final[Sequence[Answer | FeedEmission]] = (
     FeedDelta(_at(BOARD, 43, 41), _rows(("IBM", 250.1, np.nan)), _CELLS, order=("IBM", (2, 1), (0, 1))),
     FeedAlert(_at("daily_range_hod_alert", 42, 41), _rows(("MSFT", 410.0, 9))),
     FeedAppend(_at("trades:AAPL", 8, 7), _rows(("AAPL", 190.3, 50))),
+    FeedSnapshot(
+        FeedPosition("operations", EPOCH, 12, received_ns=0, market_time_ms=0),
+        _rows(),
+        hz=1,
+        document=InstallationDocument(
+            InstallationVerdict(state=Health.HEALTHY, sentence="Healthy: 5 processes run."),
+            Overview(read_at_ms=TIME_MS),
+        ),
+    ),
     Resumed(BOARD, EPOCH, 43, age_ms=AGE_MS, hz=4),
     Unsubscribed("quote:AAPL"),
     Status(state=DataState.LIVE, age_ms=120, detail="The data is fresh."),

@@ -78,6 +78,10 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "`rows`. `[start, count]` stands for rows of the sequence before. Symbols in no entry are gone.",
         "examples": [["IBM", [2, 1], [0, 1]]],
     },
+    "document": {
+        "description": "The state of the feed. Of `operations`: what `manage.py status --json` prints.",
+        "type": "object",
+    },
     # --- Welcome ---
     "protocol": {"description": "The version of the protocol: the subprotocol of the handshake."},
     "server": {"description": "The version of the server.", "examples": ["0.1.0"]},

@@ -13,7 +13,7 @@ from marketdata.errors import ConfigurationError
 from widgets.asyncapi.members import MEMBERS
 from widgets.protocol.answers import Answer
 from widgets.protocol.messages import ClientMessage
-from widgets.protocol.v2 import FEED_FRAMES, SnapshotFrame
+from widgets.protocol.v2 import FEED_FRAMES, DocumentFrame, SnapshotFrame
 
 JsonSchema = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _as_sent(struct: type[msgspec.Struct], schema: JsonSchema) -> None:
     A member with a default is always sent, or never with its default (`omit_defaults`).
     """
     properties = schema["properties"]
-    if struct is SnapshotFrame:
+    if struct in {SnapshotFrame, DocumentFrame}:
         del properties["prev"]
     omitted = set()
     for field in msgspec.structs.fields(struct) if struct.__struct_config__.omit_defaults else ():

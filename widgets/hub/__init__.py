@@ -7,7 +7,8 @@ From the bottom up:
 - `fates` counts what became of everything that was put into an outbox.
 - `outbox` has the frames that wait for each connection, and the walk that writes them.
 - `verdict` and `liveness` judge the data and send the status.
-- `hub` runs the tasks. Two of them have modules of their own: `store_reader` and `listener_watch`.
+- `hub` runs the tasks. Three of them have modules of their own: `store_reader`, `listener_watch`, and
+  `installation_watch`, which reads what the operations page shows.
 - `timing` has the intervals of the tasks.
 - `day_lists` reads older entries of lists from the store, for programs.
 

@@ -17,6 +17,7 @@ from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
+from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch, RoleReports
 from widgets.hub.liveness import Liveness, StatusReport
 from widgets.hub.outbox import Outbox, Outboxes, Pace, StatusFrames
@@ -66,6 +67,7 @@ class Hub:
         timing: HubTiming | None = None,
         roles: Mapping[str, RoleReports] = MappingProxyType({}),
         banner: Callable[[], str] = str,
+        installation: InstallationWatch | None = None,
     ) -> None:
         self._announcements = announcements
         self._snapshots = snapshots
@@ -79,6 +81,7 @@ class Hub:
         self._listener_watch = ListenerWatch(
             listener, roles, self._liveness, timing.listener_seconds, timing.store_seconds
         )
+        self._installation = installation or InstallationWatch(None)
         self._pace = Pace()
         # Whether no more announcements wait; see `_receive`.
         self._caught_up = asyncio.Event()
@@ -196,6 +199,7 @@ class Hub:
                     _endless("read", reader.run()),
                     _endless("housekeep", self._housekeep()),
                     _endless("listener watch", self._listener_watch.run()),
+                    _endless("installation watch", self._installation.run()),
                 )
             except Exception as error:  # noqa: BLE001 - a boundary: one defect must not end all feeds
                 self._failure = f"{type(error).__name__}: {error}"
@@ -226,6 +230,7 @@ class Hub:
             status=self._report.now,
             mark=self._outboxes.mark,
             fates=self._outboxes.fates,
+            installation=self._installation,
             subscribers=subscribers,
         )
 

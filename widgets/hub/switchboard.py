@@ -13,6 +13,7 @@ from marketdata.payloads import RowBlock
 from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.fates import Fates
 from widgets.hub.feeds import Feed, FeedContext, FeedSource, FeedStream, StoredFeeds
+from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.outbox import Outbox
 from widgets.protocol import (
     EmissionFrames,
@@ -86,6 +87,7 @@ class Switchboard:
         status: Callable[[], Status | None],
         mark: Callable[[Iterable[Outbox]], None],
         fates: Fates,
+        installation: InstallationWatch,
         subscribers: Mapping[Feed, set[Outbox]] | None = None,
     ) -> None:
         self.has_changes = asyncio.Event()
@@ -102,6 +104,7 @@ class Switchboard:
             mark=self._mark,
             wake_reader=self.read_requested.set,
             status=status,
+            installation=installation,
         )
         self._changed_streams: set[FeedStream] = set()
         self._sources = {kind: source(context) for kind, source in kinds.items()}

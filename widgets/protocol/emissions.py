@@ -113,7 +113,8 @@ class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     """All rows of a feed. It replaces the rows that a client has.
 
     `hz` is the greatest number of emissions a second. A feed that is a list has a `limit`: its most rows,
-    which are the newest ones, oldest first. `symbol` is set for a feed of one symbol.
+    which are the newest ones, oldest first. `symbol` is set for a feed of one symbol. `document` is set for a
+    feed that is one document: it has no rows.
     """
 
     replaces: ClassVar[bool] = True
@@ -124,6 +125,7 @@ class FeedSnapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     limit: int | None = None
     symbol: str = ""
     marks: ColumnMarks = NO_MARKS
+    document: msgspec.Struct | None = None
 
     @property
     def value_count(self) -> int:

@@ -121,6 +121,8 @@ def _state_text(state: FeedSnapshot, most_rows: int | None = None) -> msgspec.Ra
         part = slice(-most_rows, None) if is_list else slice(most_rows)
         rows = EmittedRows(rows.symbols[part], rows.columns, rows.decimals, rows.values[part])
     feed = state.position.feed
+    if state.document is not None:
+        return msgspec.Raw(_encoder.encode(state.document))
     if is_list or feed.endswith(ALL_SYMBOLS):
         return VERSION_1.rows_text(rows)
     if state.symbol:

@@ -119,6 +119,13 @@ class SnapshotFrame(FeedFrame, frozen=True, kw_only=True, tag="snapshot", gc=Fal
     partial: Mapping[str, int] | None = None
 
 
+class DocumentFrame(FeedFrame, frozen=True, kw_only=True, tag="document", gc=False):
+    """The whole state of a feed that has no rows. It replaces the document that the client holds."""
+
+    hz: float
+    document: Any
+
+
 class DeltaFrame(FeedFrame, frozen=True, kw_only=True, tag="delta", gc=False):
     """Changes of a table. Apply `cells`, then `order`, with the new symbols of `rows`."""
 
@@ -139,7 +146,13 @@ class AppendFrame(FeedFrame, frozen=True, kw_only=True, tag="append", gc=False):
     rows: msgspec.Raw
 
 
-FEED_FRAMES: Final[tuple[type[FeedFrame], ...]] = (SnapshotFrame, DeltaFrame, AlertFrame, AppendFrame)
+FEED_FRAMES: Final[tuple[type[FeedFrame], ...]] = (
+    SnapshotFrame,
+    DocumentFrame,
+    DeltaFrame,
+    AlertFrame,
+    AppendFrame,
+)
 
 
 @functools.lru_cache(maxsize=64)
@@ -178,6 +191,8 @@ def feed_frame(emission: FeedEmission, rows: msgspec.Raw, now_ns: int) -> FeedFr
     match emission:
         case FeedDelta(cells=cells, order=order):
             return DeltaFrame(**place, rows=rows, cells=cell_lists(cells), order=order)
+        case FeedSnapshot(hz=hz, document=document) if document is not None:
+            return DocumentFrame(**place, hz=hz, document=document)
         case FeedSnapshot(hz=hz, limit=limit, marks=marks):
             return SnapshotFrame(
                 **place,

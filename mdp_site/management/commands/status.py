@@ -12,10 +12,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.clock import SystemClock
+from marketdata.control.document import InstallationReader
 from marketdata.control.overview_reading import READING_SECONDS, OverviewReader
 from marketdata.control.tables import as_text
-from marketdata.control.verdict import Health, InstallationVerdict, judge
-from marketdata.control.views import Overview
+from marketdata.control.verdict import Health
 from marketdata.errors import ConfigurationError
 from marketdata.runtime.backoff import stopped_within
 from marketdata.store.connection import connect
@@ -31,13 +31,6 @@ HOME: Final = "\x1b[H"
 CLEAR_LINE: Final = "\x1b[K"
 CLEAR_BELOW: Final = "\x1b[J"
 CLEAR: Final = "\x1b[2J"
-
-
-class StatusDocument(msgspec.Struct, frozen=True):
-    """The output of `--json`; docs/operations.md explains it."""
-
-    verdict: InstallationVerdict
-    overview: Overview
 
 
 class Command(BaseCommand):
@@ -68,34 +61,34 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
-            reader = OverviewReader(
-                ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)),
-                services=list(SERVICES),
-                read_jobs=read_jobs,
-                clock=SystemClock(),
+            reader = InstallationReader(
+                OverviewReader(
+                    ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)),
+                    services=list(SERVICES),
+                    shard_count=settings.MDQ_SHARDS,
+                    read_jobs=read_jobs,
+                    clock=SystemClock(),
+                )
             )
             if watch:
                 return await self._watch(reader, stopping)
             await reader.newest()
             await stopped_within(stopping, TWO_REPORTS_SECONDS)
-            overview = await reader.newest()
-        verdict = judge(overview)
+            document = await reader.newest()
         if json:
-            document = msgspec.json.format(msgspec.json.encode(StatusDocument(verdict, overview)))
-            self.stdout.write(document.decode())
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode())
         else:
-            self.stdout.write(as_text(overview, verdict), ending="")
-        return verdict.state.exit_code
+            self.stdout.write(as_text(document.overview, document.verdict), ending="")
+        return document.verdict.state.exit_code
 
-    async def _watch(self, reader: OverviewReader, stopping: asyncio.Event) -> int:
+    async def _watch(self, reader: InstallationReader, stopping: asyncio.Event) -> int:
         """Write each reading over the one before. Returns the exit code of the last."""
         self.stdout.write(CLEAR, ending="")
         while True:
-            overview = await reader.newest()
-            verdict = judge(overview)
-            lines = as_text(overview, verdict).splitlines()
+            document = await reader.newest()
+            lines = as_text(document.overview, document.verdict).splitlines()
             text = "".join(f"{line}{CLEAR_LINE}\n" for line in lines)
             self.stdout.write(f"{HOME}{text}{CLEAR_BELOW}", ending="")
             self.stdout.flush()
             if await stopped_within(stopping, READING_SECONDS):
-                return verdict.state.exit_code
+                return document.verdict.state.exit_code

@@ -6,6 +6,7 @@ from widgets.hub.feeds.all_rows import AllRowsSource
 from widgets.hub.feeds.board import BoardSource
 from widgets.hub.feeds.catalog import FeedCatalog
 from widgets.hub.feeds.events import EventSource
+from widgets.hub.feeds.operations import OperationsSource
 from widgets.hub.feeds.row import RowSource
 from widgets.hub.feeds.source import FeedSource
 from widgets.hub.feeds.status import StatusSource
@@ -18,6 +19,7 @@ KINDS: Final[tuple[type[FeedSource], ...]] = (
     TapeSource,
     EventSource,
     StatusSource,
+    OperationsSource,
 )
 """The order in which an error about an unknown feed lists the feeds."""
 

@@ -18,6 +18,7 @@ from marketdata.store.snapshots import SnapshotReader
 from widgets.hub.feeds.feed import TABLE_TICK_HZ, Feed, FeedBounds
 from widgets.hub.feeds.stored import StoredFeeds
 from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.outbox import Outbox
 from widgets.protocol import Status
 
@@ -27,7 +28,8 @@ class FeedContext(msgspec.Struct, frozen=True, kw_only=True):
 
     `mark` notes that streams have something to emit, `wake_reader` that keys are wanted. `status` returns the
     present state of the data; None before it is known. `new_epoch` returns an epoch for a stream whose data
-    have no positions; it is a time in epoch nanoseconds, and never the same twice.
+    have no positions; it is a time in epoch nanoseconds, and never the same twice. `installation` reads what
+    all processes do.
     """
 
     stored: StoredFeeds
@@ -37,6 +39,7 @@ class FeedContext(msgspec.Struct, frozen=True, kw_only=True):
     mark: Callable[[Iterable[FeedStream]], None]
     wake_reader: Callable[[], None]
     status: Callable[[], Status | None]
+    installation: InstallationWatch
 
 
 class FeedSource(abc.ABC):

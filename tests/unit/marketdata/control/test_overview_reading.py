@@ -19,8 +19,10 @@ class FakeRecords:
         self.readings = 0
         self.is_away = self.hangs = False
 
-    async def overview(self, services: Sequence[str], *, listener: str, reference: str) -> StoredOverview:
-        assert (list(services), listener, reference) == (["web"], "listener", "reference")
+    async def overview(
+        self, services: Sequence[str], *, listener: str, reference: str, shard_count: int
+    ) -> StoredOverview:
+        assert (list(services), listener, reference, shard_count) == (["web"], "listener", "reference", 2)
         self.readings += 1
         await asyncio.sleep(3_600 if self.hangs else 0.01)
         if self.is_away:
@@ -37,7 +39,7 @@ async def no_jobs() -> Sequence[JobView]:
 
 
 def reader(records: Any, read_jobs: Any = jobs) -> OverviewReader:
-    return OverviewReader(records, services=["web"], read_jobs=read_jobs, clock=VirtualClock())
+    return OverviewReader(records, services=["web"], shard_count=2, read_jobs=read_jobs, clock=VirtualClock())
 
 
 def test_a_hundred_readers_share_one_reading_a_second() -> None:

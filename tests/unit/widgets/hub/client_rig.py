@@ -21,6 +21,7 @@ from tests.unit.widgets.fakes import MemorySink, MemorySnapshots, ReadingClient
 from tests.unit.widgets.hub.hub_rig import ROWS, SHARD, SHARDS, STORED, TRADES
 from widgets.consumers.version_1_feeds import feed_of_version_1
 from widgets.hub.feeds import Feed
+from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.outbox import Outboxes
 from widgets.hub.switchboard import Switchboard
 from widgets.protocol import VERSION_1, VERSION_2, LastPosition, ProtocolVersion
@@ -135,6 +136,7 @@ class Process:
             clock=market.clock,
             status=lambda: None,
             mark=self._outboxes.mark,
+            installation=InstallationWatch(None),
             fates=self._outboxes.fates,
         )
         self.switchboard.missed()

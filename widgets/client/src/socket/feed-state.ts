@@ -25,6 +25,8 @@ export interface FeedView {
   readonly events: readonly Row[];
   /** The market time of the newest data, in epoch milliseconds; `null` before the first data. */
   readonly marketTimeMs: number | null;
+  /** The newest document of a feed that is one; `null` for a feed of rows. */
+  readonly document: Readonly<Record<string, unknown>> | null;
   /** Whether a snapshot has arrived. It distinguishes an empty feed from one that is still loading. */
   readonly loaded: boolean;
   /** The rank of `symbol` in the feed, from 1; `null` if the feed does not have it. */
@@ -57,6 +59,7 @@ export class FeedState implements FeedView {
   readonly rows = new Map<string, Row>();
   events: readonly Row[] = [];
   marketTimeMs: number | null = null;
+  document: Readonly<Record<string, unknown>> | null = null;
   loaded = false;
   isOff = false;
 
@@ -115,7 +118,7 @@ export class FeedState implements FeedView {
     this.#position = { epoch: message.epoch, seq: message.seq };
     this.#ageAtArrivalMs = message.age_ms;
     this.#arrivedAtMs = nowMs;
-    if (message.type !== "resumed") this.marketTimeMs = message.market_time_ms ?? this.marketTimeMs;
+    if ("market_time_ms" in message) this.marketTimeMs = message.market_time_ms ?? this.marketTimeMs;
     return true;
   }
 
@@ -132,6 +135,11 @@ export class FeedState implements FeedView {
     switch (message.type) {
       case "snapshot":
         return this.#replace(message);
+      case "document":
+        this.document = message.document;
+        this.loaded = true;
+        this.#reset = true;
+        return true;
       case "resumed":
         return this.#isAt(message.epoch, message.seq);
       case "delta":

@@ -89,6 +89,12 @@ export interface Delta extends FrameHead {
   readonly order: readonly (string | Run)[] | null;
 }
 
+/** The whole state of a feed that is one document, not rows. */
+export interface DocumentMessage extends FrameHead {
+  readonly type: "document";
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
 /** The server sent all frames after the position with which the client subscribed. */
 export interface Resumed extends FrameHead {
   readonly type: "resumed";
@@ -130,7 +136,7 @@ export interface Pong {
 }
 
 /** A frame of a feed: its whole state, a change, or the end of the missed changes. */
-export type FeedMessage = Snapshot | Delta | Append | Resumed;
+export type FeedMessage = Snapshot | DocumentMessage | Delta | Append | Resumed;
 
 export type ServerMessage = Welcome | FeedMessage | Unsubscribed | Status | ErrorMessage | Pong;
 

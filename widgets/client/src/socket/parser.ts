@@ -39,6 +39,8 @@ export function parseServerMessage(frame: unknown): ServerMessage {
     case "alert":
     case "append":
       return { type: fields["type"], ...changeHead(fields), rows: rows(fields) };
+    case "document":
+      return { type: "document", ...frameHead(fields), document: object(fields, "document") };
     case "resumed":
       return { type: "resumed", ...frameHead(fields) };
     case "unsubscribed":
@@ -177,6 +179,12 @@ function optionalNumber(fields: Fields, name: string): number | null {
   if (value !== null && typeof value !== "number") {
     throw new ProtocolError(`${name}: expected a number or null`);
   }
+  return value;
+}
+
+function object(fields: Fields, name: string): Fields {
+  const value = fields[name];
+  if (!isObject(value)) throw new ProtocolError(`${name}: expected an object`);
   return value;
 }
 

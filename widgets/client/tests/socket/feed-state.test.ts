@@ -32,6 +32,20 @@ describe("the marks of columns", () => {
   });
 });
 
+describe("a feed that is a document", () => {
+  it("is its newest document", () => {
+    const state = new FeedState();
+    expect(state.document).toBeNull();
+    for (const seq of [7, 9]) {
+      const head = { type: "document", feed: "operations", epoch: "1.0", seq, age_ms: null } as const;
+      expect(state.apply({ ...head, document: { seq } }, 0)).toBe(true);
+      expect(state.document).toEqual({ seq });
+      expect(state.takeUpdate().reset).toBe(true);
+    }
+    expect(state.position).toEqual({ epoch: "1.0", seq: 9 });
+  });
+});
+
 describe("a feed is its snapshot and the deltas that follow", () => {
   it("changes cells, then the order, with the rows of new symbols: the example of docs/protocol.md", () => {
     const state = new FeedState();

@@ -12,6 +12,7 @@ describe("a frame's text becomes a message", () => {
     delta(2, { order: [] }),
     delta(2, { cells: [[0, 1, 7]] }),
     resumed(3),
+    { type: "document", feed: "operations", epoch: "1.0", seq: 2, age_ms: null, document: { verdict: {} } },
     { type: "unsubscribed", feed: "quote:AAPL" },
     {
       type: "status",

@@ -1,0 +1,15 @@
+"""Every rule of the verdict has its section in docs/operations.md, to which the operations page points."""
+
+import re
+
+from tests.architecture.product import ROOT
+
+RULE = re.compile(r'rule="([^"]+)"(?: if \w+ else "([^"]+)")?')
+
+
+def test_each_rule_is_explained_and_no_other() -> None:
+    code = "".join(path.read_text() for path in sorted((ROOT / "marketdata" / "control").glob("*.py")))
+    rules = {rule for found in RULE.findall(code) for rule in found if rule}
+    findings = (ROOT / "docs" / "operations.md").read_text().partition("## Findings")[2]
+    assert {"source unread", "broker away", "broker blocked"} <= rules
+    assert set(re.findall(r"^### (.+)$", findings, re.MULTILINE)) == rules
