@@ -137,7 +137,7 @@ class _WireBlock(msgspec.Struct, array_like=True, frozen=True):
     shows_test_issues: bool = False
     off: tuple[str, ...] = ()
     off_streams: tuple[str, ...] = ()
-    partial: Mapping[str, int] = MappingProxyType({})
+    partial: dict[str, int] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -254,7 +254,7 @@ HUB_ENCODED_BYTES: Final = Counter(
 )
 HUB_RESTARTS: Final = Counter("mdp_hub_restarts_total", "Restarts of the hub after an unexpected error")
 API_REQUESTS: Final = Counter(
-    "mdp_api_requests_total", "Requests to /api/ by operation and status", ["operation", "status"]
+    "mdp_api_requests_total", "Requests to /api/ by operation and status", ["endpoint", "status"]
 )
 HUB_DATA_STATE: Final = Gauge(
     "mdp_hub_data_state", "1 for the state of the shown data, 0 for the other states", ["state"]

@@ -57,7 +57,7 @@ class Installation:
         self._reader = OverviewReader(
             ProcessRecords(redis, Keys()),
             services=["web"],
-            shard_count=1,
+            shard_count=2,
             read_jobs=no_jobs,
             clock=SystemClock(),
         )

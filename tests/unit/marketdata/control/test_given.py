@@ -32,7 +32,9 @@ def test_lists_come_back_as_json_has_them() -> None:
 
 
 def test_each_value_that_is_not_accepted_is_refused_at_its_field() -> None:
-    wrong = {"log_level": "LOUD", "longest_publish_interval_ms": "20", "colour": "red", "prefetch_count": 7}
+    wrong = {"log_level": "LOUD", "longest_publish_interval_ms": "20", "colour": "red"} | {
+        "show_test_issues": True
+    }
     with pytest.raises(InvalidSettings) as refused:
         changed(ProcessorSettings, {}, wrong)
     errors = refused.value.errors
@@ -40,15 +42,14 @@ def test_each_value_that_is_not_accepted_is_refused_at_its_field() -> None:
     assert "accepted: one of DEBUG, INFO" in errors["log_level"]
     assert "accepted: a whole number from 50 to 10000 ms" in errors["longest_publish_interval_ms"]
     assert "there is no setting 'colour'; accepted: " in errors["colour"]
-    assert (
-        errors["prefetch_count"] == "prefetch_count changes with a restart only; set PREFETCH_COUNT for that"
-    )
+    refusal = "show_test_issues changes with a restart only; set SHOW_TEST_ISSUES for that"
+    assert errors["show_test_issues"] == refusal
     assert all(text in str(refused.value) for text in errors.values())
 
 
 def test_a_setting_that_needs_a_restart_cannot_be_unset_either() -> None:
     with pytest.raises(InvalidSettings):
-        changed(ProcessorSettings, {}, {}, unset=["prefetch_count"])
+        changed(ProcessorSettings, {}, {}, unset=["show_test_issues"])
 
 
 def test_names_of_another_release_are_left_out() -> None:

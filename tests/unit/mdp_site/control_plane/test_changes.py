@@ -87,7 +87,7 @@ def test_an_expected_revision_that_there_never_was_is_stale() -> None:
         ("listener", {"subscriptions": ()}, "MASSIVE_SUBSCRIPTIONS is empty"),
         ("listener", {"log_level": "LOUD"}, "accepted: one of DEBUG, INFO"),
         ("processor", {"longest_publish_interval_ms": "20"}, "accepted: a whole number from 50 to 10000 ms"),
-        ("processor", {"prefetch_count": 5}, "set PREFETCH_COUNT"),
+        ("processor", {"show_test_issues": True}, "set SHOW_TEST_ISSUES"),
         ("web", {"message_bytes_per_second": 10}, "message_bytes_per_second is 10"),
         ("web", {"colour": "red"}, "there is no setting 'colour'"),
         ("kitchen", {"log_level": "INFO"}, "accepted: listener, processor, scanner, web"),
