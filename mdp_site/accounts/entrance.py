@@ -35,6 +35,7 @@ from mdp_site.accounts.page_tokens import (
 )
 from mdp_site.accounts.standings import Credential, Standing, Way
 from mdp_site.origins import canonical_host, canonical_origin
+from widgets.refusal import answer_refused
 from widgets.viewer import LOG_IN_KEY, VIEWER_KEY, LoginEnd, LogInRefused, Viewer
 
 Scope = MutableMapping[str, Any]
@@ -50,6 +51,9 @@ REFUSED_ORIGIN: Final = (
 )
 REFUSED_TOKEN: Final = (
     "token unknown, expired or revoked; accepted: Authorization: Bearer <token>, without Origin"  # noqa: S105 - a message
+)
+REFUSED_TOKEN_OF_PAGE: Final = (
+    "Authorization and Origin together; accepted: Authorization: Bearer <token>, without Origin"  # noqa: S105 - a message
 )
 REFUSED_PAGE_TOKEN: Final = (
     "page token forged, expired, or of an ended session; accepted: a new one of the same page"  # noqa: S105 - a message
@@ -173,9 +177,15 @@ def _credential(scope: Scope) -> tuple[Credential, int | None]:
 
 
 def _token_in(headers: Mapping[str, str]) -> Credential:
-    """The token of a program. A handshake with an `Origin` comes from a page, which has no such token."""
+    """The token of a program. A handshake with an `Origin` comes from a page, which has no such token.
+
+    Some libraries for programs send an `Origin` by themselves. Their users must not look for a fault of the
+    token.
+    """
+    if "origin" in headers:
+        raise _Refused(_Reason.TOKEN, REFUSED_TOKEN_OF_PAGE, detail="Authorization and Origin together")
     scheme, _, raw = headers["authorization"].partition(" ")
-    if scheme.lower() != "bearer" or "origin" in headers:
+    if scheme.lower() != "bearer":
         raise _not_valid(Way.TOKEN)
     return _token_credential(raw)
 
@@ -240,16 +250,11 @@ async def refuse(
 ) -> None:
     """Answer the handshake with an HTTP status, 403 by default. The body has the text, if one can be sent."""
     await receive()  # the handshake itself, `websocket.connect`
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-    body = f"{text}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     status = status or HTTPStatus.FORBIDDEN
+    headers = []
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(random.randint(*RETRY_SECONDS)).encode()))  # noqa: S311 - spreads a load
-    await send({"type": "websocket.http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
+    await answer_refused(scope, send, text, status=status, headers=headers)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

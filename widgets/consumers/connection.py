@@ -18,6 +18,7 @@ from widgets.hub import Hub
 from widgets.hub.feeds import Feed, FeedCatalog
 from widgets.hub.outbox import Outbox
 from widgets.protocol import LONGEST_MESSAGE_BYTES, CloseCode, ProtocolVersion
+from widgets.refusal import answer_refused
 from widgets.viewer import LoginEnd, Viewer
 from widgets.wire import SINK_EXTENSION, FrameSink
 
@@ -210,11 +211,12 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     # --- End of the connection ------------------------------------------------------------------------------
 
-    async def _refuse(self, reason: str, detail: str) -> None:
+    async def _refuse(self, reason: str, text: str, *, detail: str = "") -> None:
+        """Refuse the handshake. The client reads `text`; `detail` is for the log alone."""
         self._ended = True
         metrics.WIDGET_REFUSED.labels(reason).inc()
-        _log.warning("websocket refused", reason=reason, detail=detail)
-        await self.close()
+        _log.warning("websocket refused", reason=reason, detail=detail or text)
+        await answer_refused(self.scope, self.base_send, text)
 
     def on_login_ended(self, end: LoginEnd) -> None:
         """Close the connection. See `widgets.viewer.Follower`."""

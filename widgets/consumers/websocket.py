@@ -37,6 +37,7 @@ from widgets.viewer import VIEWER_KEY, Viewer
 from widgets.wire import PreparedFrame
 
 SERVER_VERSION: Final = metadata.version("market-data-platform")
+REFUSED_SUBPROTOCOL: Final = f"no known subprotocol is offered; accepted: {', '.join(SUBPROTOCOLS)}"
 FORBIDDEN: Final = "this user, or this token, may not see the feed"
 
 
@@ -56,7 +57,7 @@ class WidgetConsumer(WidgetConnection):
         offered = self.scope.get("subprotocols", [])
         version = negotiated(offered)
         if version is None:
-            await self._refuse("subprotocol", f"accepted is {', '.join(SUBPROTOCOLS)}, offered was {offered}")
+            await self._refuse("subprotocol", REFUSED_SUBPROTOCOL, detail=f"offered was {offered}")
             return
         await self.accept(version.subprotocol)
         self._open(version)

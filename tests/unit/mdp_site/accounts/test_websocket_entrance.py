@@ -193,9 +193,12 @@ async def test_wrong_tokens_are_refused(value: str) -> None:
     assert b"token unknown, expired or revoked" in message["body"]
 
 
-async def test_a_token_does_not_help_a_page() -> None:
+async def test_a_token_does_not_help_a_page_and_the_answer_names_the_origin() -> None:
     _, raw = await issued_token()
-    assert (await answer(authorization=f"Bearer {raw}", origin=SITE))["status"] == 403
+    message = await answer(authorization=f"Bearer {raw}", origin=SITE)
+    assert message["status"] == 403
+    assert b"Authorization and Origin together" in message["body"]
+    assert b"unknown" not in message["body"]
 
 
 async def test_an_expired_token_is_refused() -> None:
