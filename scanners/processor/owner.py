@@ -26,10 +26,9 @@ from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
 from marketdata.transport.queues import DEFAULT_TTL_MS
 from marketdata.units import NS_PER_MS, NS_PER_SECOND
-from scanners.processor.account import EventAccount, queue_intakes
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
-from scanners.processor.outcome import ClockAgreement, OutcomeReporter
+from scanners.processor.outcome import ClockAgreement, EventAccount, OutcomeReporter, queue_intakes
 from scanners.processor.pace import TickPace
 from scanners.processor.shard import ShardProcessor
 from scanners.processor.turn import Turn

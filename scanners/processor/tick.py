@@ -2,7 +2,7 @@
 
 `Ticks` makes them. `scanners.processor.pace` decides when.
 `Emissions` keeps what analyzers emit until a tick publishes it. `CheckpointParts` knows which parts of the
-stored state a tick must store, and restores them.
+stored state a tick must store, and restores them. `RowLog` decides which ticks store all rows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,16 +14,51 @@ import numpy as np
 from marketdata.errors import ContentError
 from marketdata.payloads import RowBlock, TickHeader
 from marketdata.reference.waiting import EVENTS
+from marketdata.store.row_log import MOST_LOGGED_BLOCKS, LogEnd
 from marketdata.store.shard_state import Checkpoint, ShardTick
 from marketdata.tapes import StoredTape, TapeTick, TapeWrites
 from marketdata.trading_calendar import TradingDay
 from scanners.analysis.contract import Emission
 from scanners.processor.outcome import SetAside
-from scanners.processor.row_log import RowLog
 from scanners.processor.switches import AnalyzerSwitches
 from scanners.processor.symbol_rows import Admission, within_bounds
 from scanners.rows import Rows
 from scanners.table import MarketTable
+
+
+class RowLog:
+    """The row log of a shard as its owner knows it: see `marketdata.store.row_log`.
+
+    All rows are due at the first tick of an owner and after `store_anew`, and when rows were removed: a log
+    cannot say that. They are due before the log would have more than `MOST_LOGGED_BLOCKS` blocks, or
+    more than half as many rows as the shard. So reading it stays cheap.
+    """
+
+    def __init__(self) -> None:
+        self._whole_tick = 0
+        self._blocks = 0
+        self._rows = 0
+        self._is_whole_due = True
+
+    def next_end(self, changed: int, row_count: int, *, removes_rows: bool) -> LogEnd | None:
+        """The end of the log if a tick appends this number of changed rows; None if all rows are due."""
+        is_full = self._blocks == MOST_LOGGED_BLOCKS or 2 * (self._rows + changed) > row_count
+        if self._is_whole_due or removes_rows or is_full:
+            return None
+        return LogEnd(self._whole_tick, self._blocks + 1)
+
+    def confirm(self, tick: ShardTick) -> None:
+        """The tick was stored."""
+        if tick.log_end is None:
+            self._whole_tick, self._blocks, self._rows = tick.changed.tick, 0, 0
+            self._is_whole_due = False
+        else:
+            self._blocks = tick.log_end.blocks
+            self._rows += len(tick.changed)
+
+    def store_anew(self) -> None:
+        """The cache may have lost the rows, or another owner wrote them."""
+        self._is_whole_due = True
 
 
 class Emissions:

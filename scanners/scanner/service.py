@@ -1,7 +1,11 @@
-"""The scanner as a long-running process. One process is the leader, the others stand by."""
+"""The scanner as a long-running process. One process is the leader, the others stand by.
+
+`NewsAccount` keeps its books: every news of a shard's tick that arrived, and what became of it.
+"""
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -11,6 +15,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
 from marketdata.runtime.average_pace import AveragePace
+from marketdata.runtime.books import Book, positive
 from marketdata.runtime.cancellation import finished_before, run_beside, run_together
 from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 from marketdata.runtime.live_settings import LiveSettings
@@ -22,9 +27,53 @@ from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import MS_PER_SECOND
-from scanners.scanner.account import NewsAccount
 from scanners.scanner.market import MarketScanner, Merge
 from scanners.settings import ScannerSettings
+
+READ_AGAIN: Final = "replaced by all rows after a gap"
+KNOWN: Final = "already in the rows"
+LEFT: Final = "left to the next leader"
+
+
+class NewsAccount:
+    """Counts the news of ticks since the start of the process.
+
+    A tick that arrives after a gap is not merged: the stored rows, which are read instead, contain it. The
+    news that announcements may have been missed is such a gap, too. `scans` counts the completed passes.
+    """
+
+    def __init__(self) -> None:
+        self.scans = 0
+        self._received = 0
+        self._merged = 0
+        self._others: Counter[str] = Counter()
+
+    def note_received(self) -> None:
+        """Count one piece of news that now waits."""
+        self._received += 1
+
+    def note_merge(self, merge: Merge | None) -> None:
+        """Count news that was merged, or not: None if its shard is read again in any case."""
+        if merge is Merge.APPLIED:
+            self._merged += 1
+        else:
+            self._others[KNOWN if merge is Merge.KNOWN else READ_AGAIN] += 1
+
+    def note_left(self, waiting: int) -> None:
+        """Count the news that waited when this scanner ceased to lead."""
+        self._others[LEFT] += waiting
+
+    def book(self, waiting: int) -> Book:
+        """The sum at this instant. `waiting` is the number of pieces of news that were not looked at yet."""
+        return Book(
+            name="scanner ticks",
+            unit="ticks",
+            received=self._received,
+            done=self._merged,
+            lost=positive(self._others),
+            waiting=waiting,
+        )
+
 
 LEASE_TTL_MS: Final = 3_000
 STANDBY_SECONDS: Final = 0.5

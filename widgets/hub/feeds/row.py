@@ -8,11 +8,10 @@ from marketdata.observability import metrics
 from marketdata.payloads import RowBlock
 from marketdata.schema.stored import SCHEMA
 from widgets.hub.feeds.feed import SYMBOL_TICK_HZ, Feed
-from widgets.hub.feeds.recent import KeptLonger
 from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.hub.feeds.source import FeedContext, FeedSource
 from widgets.hub.feeds.stored import StoredFeeds
-from widgets.hub.feeds.stream import FeedStream
+from widgets.hub.feeds.stream import FeedStream, KeptLonger
 from widgets.hub.feeds.ticks import Succession, TickFollower
 
 Group: TypeAlias = tuple[str, str]

@@ -14,8 +14,7 @@ from marketdata.schema import MOST_DECIMALS, SIGNIFICANT_DIGITS, Unit
 from marketdata.schema.stored import COLUMNS
 from marketdata.tapes import TradeTape
 from widgets.hub.feeds.feed import Feed
-from widgets.hub.feeds.recent import KeptLonger
-from widgets.hub.feeds.stream import FeedStream, epoch_text
+from widgets.hub.feeds.stream import FeedStream, KeptLonger, epoch_text
 from widgets.protocol import NO_MARKS, ColumnMarks, EmittedCells, EmittedRows, FeedDelta, FeedEmission
 
 Matrix: TypeAlias = NDArray[np.float64]

@@ -16,7 +16,7 @@ from marketdata.runtime.report import (
 from marketdata.transport.accounting import Intake
 from marketdata.transport.base import Batch, Delivery
 from marketdata.transport.queues import QueueLimits, QueueName
-from scanners.processor.account import queue_intakes
+from scanners.processor.outcome import queue_intakes
 from tests.support.installation import NOW_MS, SOURCE, process
 from tests.support.transports import batches
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from marketdata.runtime.books import Book, total
 from marketdata.transport.base import Batch, Delivery
 from marketdata.transport.queues import QueueName
-from scanners.processor.account import LEFT, EventAccount
 from scanners.processor.market_time import Present
+from scanners.processor.outcome import LEFT, EventAccount
 from scanners.processor.shard import ShardProcessor
 from scanners.registry import routes
 from tests.support.builders import aggregate_wire, batch, calendar_of, new_york_ms, trade_wire

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from marketdata.store.row_log import MOST_LOGGED_BLOCKS, LogEnd
 from marketdata.store.shard_state import ShardTick
-from scanners.processor.row_log import RowLog
+from scanners.processor.tick import RowLog
 from tests.support.builders import row_block
 
 

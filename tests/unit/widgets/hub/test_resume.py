@@ -16,13 +16,13 @@ from tests.support.manual_clock import ManualClock
 from tests.support.reference_client import FeedCopy
 from tests.unit.widgets.fakes import text_of
 from tests.unit.widgets.hub.hub_rig import BOARD, QUOTE, TRADES, HubRig, Reader, quotes
-from widgets.hub.feeds.recent import (
+from widgets.hub.feeds.rows import TableStream, select_rows
+from widgets.hub.feeds.stream import (
     MOST_KEPT_LONGER_OF_FEED,
     RESUME_SECONDS,
     KeptLonger,
     RecentEmissions,
 )
-from widgets.hub.feeds.rows import TableStream, select_rows
 from widgets.protocol import VERSION_2, EmissionFrames, EmittedRows, FeedAppend, FeedPosition
 
 
