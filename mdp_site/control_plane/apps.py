@@ -8,7 +8,7 @@ class ControlPlaneConfig(AppConfig):
 
     name = "mdp_site.control_plane"
     label = "control_plane"
-    verbose_name = "Operations"
+    verbose_name = "Revisions and audit"
 
     def ready(self) -> None:
         """Register the receivers of changes of accounts."""

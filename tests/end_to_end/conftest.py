@@ -105,7 +105,15 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, list[psutil.Process]]:
     process.send_signal(signal.SIGINT)
     code = process.wait(timeout=STOPS_WITHIN_SECONDS + 5)
     _, left = psutil.wait_procs(family, timeout=1)
-    return code, left
+    return code, [each for each in left if not has_ended(each)]
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process has ended, also if its parent has not collected it yet."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def is_served(port: int) -> bool:

@@ -142,7 +142,7 @@ async def test_a_paused_web_process_closes_its_connections_and_tells_it_until_it
 ) -> None:
     async with connected(site, http) as client:
         await welcome(client)
-        site.manage("control", "web", "running=off")
+        await steer(site, "running=off")
         code, reason = await close_of(client)
         assert (code, reason.split(":")[0]) == (CloseCode.RESTART, "reconnect")
     async with connected(site, http) as refused:
@@ -150,11 +150,17 @@ async def test_a_paused_web_process_closes_its_connections_and_tells_it_until_it
     async with http.get(f"{site.url}/readyz") as answer:
         body = await answer.json()
         assert (answer.status, list(body["unready"])) == (503, ["web"])
-    site.manage("control", "web", "running=")
+    await steer(site, "running=")
     async with connected(site, http) as client:
         await welcome(client)
     async with http.get(f"{site.url}/readyz") as answer:
         assert answer.status == 200
+
+
+async def shows(client: aiohttp.ClientWebSocketResponse, banner: str) -> None:
+    """Read on until a status has this banner."""
+    while (frame := await client.receive_json())["type"] != "status" or frame["banner"] != banner:
+        pass
 
 
 async def test_a_banner_reaches_the_connections_of_all_users_within_two_seconds(
@@ -162,17 +168,18 @@ async def test_a_banner_reaches_the_connections_of_all_users_within_two_seconds(
 ) -> None:
     async with connected(site, http) as client:
         await welcome(client)
-        site.manage("control", "web", "banner=Late <b>trades</b> today")
-        async with asyncio.timeout(scaled(2.0)):
-            while (await client.receive_json()).get("banner") != "Late <b>trades</b> today":
-                pass
+        await shows(client, "")  # the state of the data is known from now on
+        steering = asyncio.create_task(steer(site, "banner=Late <b>trades</b> today"))
+        shown = asyncio.create_task(shows(client, "Late <b>trades</b> today"))  # it answers pings meanwhile
+        await steering
+        await asyncio.wait_for(shown, scaled(2.0))
     with pytest.raises(subprocess.CalledProcessError):
         site.manage("control", "web", f"banner={501 * 'x'}")
 
 
 def test_a_web_process_restarts_in_place_and_serves_again(site: Site) -> None:
     def identities() -> list[str]:
-        return re.findall(r"^(\S+:\d+:\d+): version", site.manage("control", "web"), re.MULTILINE)
+        return re.findall(r"^(\S+:\d+:\d+): revision", site.manage("control", "web"), re.MULTILINE)
 
     (before,) = identities()
     with contextlib.suppress(subprocess.CalledProcessError):  # the process that shall report it stops

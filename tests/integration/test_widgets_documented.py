@@ -51,7 +51,7 @@ class Recorder(WidgetClient):
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
 async def test_every_kind_of_frame_of_a_running_site_is_as_documented(form: Form, site: WidgetSite) -> None:
-    session_key = await logged_in("ada")
+    session_key = await logged_in("olga", is_staff=True)
     await site.market.board(TOP_GAINERS, {"AAPL": {"close": 10.0}, "XYZ": {"close": 9.0}})
     await site.market.alert("daily_range_high", "AAPL", price=10.0, level=9.0)
     await site.market.trades("AAPL", (DAY_MS, 10.0))
@@ -67,6 +67,7 @@ async def test_every_kind_of_frame_of_a_running_site_is_as_documented(form: Form
         await client.hear("append", TRADES)
         await site.market.alert("daily_range_high", "AAPL", price=11.0, level=10.0)
         await client.hear("alert", HIGHS)
+        await client.answer("document", type="subscribe", feeds=["operations"])
 
         late.copies[TOP_GAINERS] = copy.deepcopy(client.copies[TOP_GAINERS])
         place = client.copies[TOP_GAINERS].position

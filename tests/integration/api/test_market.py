@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from marketdata.payloads import RowBlock
 from marketdata.schema.boards import TOP_GAINERS
 from marketdata.store.keys import Keys
+from marketdata.store.snapshots import SnapshotReader
 from tests.support.api_site import ApiSite, Program, api_site
 from tests.support.deadlines import eventually
 from tests.support.services import ValkeyServer
@@ -122,12 +124,23 @@ async def test_another_choice_of_columns_has_another_etag(program: Program) -> N
 async def test_a_quote_that_is_asked_for_again_reads_no_store(
     api: ApiSite, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read = SnapshotReader.rows
+    reads: list[int] = []
+
+    async def counted(reader: SnapshotReader, shard: int) -> RowBlock | None:
+        block = await read(reader, shard)
+        reads.append(shard)
+        return block
+
+    monkeypatch.setattr(SnapshotReader, "rows", counted)
     assert (await program.get("/quotes/AAPL")).status == 200
+    # An announcement may have answered before the stored rows were read.
+    await eventually(lambda: reads, 5.0)
 
     async def refuse(*_args: Any) -> None:
         raise AssertionError("the store was read")
 
-    monkeypatch.setattr("marketdata.store.snapshots.SnapshotReader.rows", refuse)
+    monkeypatch.setattr(SnapshotReader, "rows", refuse)
     await api.site.market.row("AAPL", close=11.0, volume=6)
 
     async def has_the_new_price() -> bool:
