@@ -1,6 +1,7 @@
 """Connects feeds with their subscribers, and puts the emissions of a feed into their outboxes."""
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
@@ -34,6 +35,9 @@ MOST_CHOICES: Final = 64
 
 MOST_KEPT_FEEDS: Final = 2_000
 """How many feeds stay open for programs that fetch them again. Each costs a little work with each tick."""
+
+
+EPOCH_BITS: Final = 63
 
 
 class TooManyChoicesError(ValueError):
@@ -95,12 +99,11 @@ class Switchboard:
         self._clock = clock
         self._mark_outboxes = mark
         self._fates = fates
-        self._newest_epoch = 0
         context = FeedContext(
             stored=stored,
             snapshots=snapshots,
             clock=clock,
-            new_epoch=self._new_epoch,
+            new_epoch=_new_epoch,
             mark=self._mark,
             wake_reader=self.read_requested.set,
             status=status,
@@ -257,10 +260,6 @@ class Switchboard:
             self._choices[feed.choice] += 1
         return opened
 
-    def _new_epoch(self) -> int:
-        self._newest_epoch = max(self._newest_epoch + 1, self._clock.time_ns())
-        return self._newest_epoch
-
     # --- Blocks in ------------------------------------------------------------------------------------------
 
     def take(self, channel: str, block: RowBlock) -> None:
@@ -334,3 +333,11 @@ class Switchboard:
         metrics.WIDGET_CONFLATED.inc(conflated)
         self._fates.put += len(subscribers) - others
         return emission
+
+
+def _new_epoch() -> int:
+    """An epoch that no other stream of any process has.
+
+    Two web processes may open a stream at the same instant, so an instant does not do.
+    """
+    return secrets.randbits(EPOCH_BITS)

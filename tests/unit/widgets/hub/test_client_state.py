@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.widgets.hub.client_rig import FEEDS, SYMBOLS, Client1, Client2, Market
@@ -30,6 +30,7 @@ steps = st.lists(
 @pytest.mark.parametrize("version", [Client1, Client2])
 @settings(max_examples=60, deadline=None)
 @given(history=steps)
+@example([("step", 0), ("tick", ["AAPL"], 0, 0, False), ("step", 1), ("read", 0), ("come_back", 0, 1)])
 def test_after_any_history_a_client_holds_what_the_server_has(
     version: type[Client1] | type[Client2], name: str, history: Sequence[tuple[Any, ...]]
 ) -> None:
