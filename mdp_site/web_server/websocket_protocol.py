@@ -29,6 +29,10 @@ MOST_UNSENT_BYTES: Final = 16_384
 """A client for which more waits, besides what the kernel holds, does not read: its frames are merged."""
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for a client to read what waits and the close frame, when the server stops."""
+LINGER_SECONDS: Final = 2.0
+"""Time for a client that broke the protocol to read the close frame, and to close."""
+MOST_DISCARDED_BYTES: Final = 65_536
+"""So much of what it sends meanwhile is read. The rest waits in the network, and costs nothing here."""
 EARLIEST_PING: Final = 0.75
 """Of the interval: clients that connected together are not pinged together."""
 
@@ -56,6 +60,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._client_of: list[Peer] = []  # the client whose connection is counted
         self._handshake_deadline: asyncio.TimerHandle | None = None
         self._unread = bytearray()
+        self._discarded_bytes: int | None = None  # since the connection failed; None before
         self._waiting_pong = b""
         self._control_frames = 0.0  # above the permitted rate
         self._control_frames_at = self.loop.time()
@@ -116,7 +121,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take input piece by piece, while the application keeps up."""
-        if not self.handshake_initiated:
+        if self._discarded_bytes is not None:
+            self._discard(len(data))
+        elif not self.handshake_initiated:
             super().data_received(data)  # the request, whole, from `HttpProtocol`
             if not self.handshake_initiated:
                 self._refuse_unread_request()
@@ -163,7 +170,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _may_take_control_frame(self) -> bool:
         """Count a frame against the rate. Fails the connection with 1008 if it is one too many."""
-        if self.transport.is_closing():
+        if self.close_sent or self.transport.is_closing():
             return False
         limits, now = self._bounds.limits, self.loop.time()
         forgiven = (now - self._control_frames_at) * limits.control_frames_per_second
@@ -224,9 +231,32 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._abort_later()
 
     def handle_parser_exception(self) -> None:
-        """The client broke the protocol."""
-        super().handle_parser_exception()
-        self._abort_later()
+        """The client broke the protocol: send the close frame, and wait for the client to close, too.
+
+        A socket that is closed while input comes resets the connection. Then many clients never read the
+        close frame, and so do not know what to do next.
+        """
+        if (closed := self.conn.close_sent) is not None:
+            ended = {"type": "websocket.disconnect", "code": closed.code, "reason": closed.reason}
+            self.queue.put_nowait(ended)  # type: ignore[arg-type] # a typed dictionary of uvicorn's
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self._unread.clear()
+        self._waiting_pong = b""
+        self._discarded_bytes = 0
+        self._abort_later(LINGER_SECONDS)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _discard(self, byte_count: int) -> None:
+        """Drop input of a failed connection; of a client that sends on and on, stop reading."""
+        self._discarded_bytes = (self._discarded_bytes or 0) + byte_count
+        if self._discarded_bytes > MOST_DISCARDED_BYTES:
+            self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection, and all reference cycles, so that it is freed without the garbage collector.

@@ -160,8 +160,7 @@ async def test_a_flood_of_frames_that_are_no_messages_ends_with_1008(
 
     async with watched(served) as ticker:
         answer = await attack(ticker, flood)
-    # A reset, which may overtake the close frame, follows unread input.
-    assert not answer or POLICY_VIOLATION.to_bytes(2, "big") + b"stop: " in answer
+    assert POLICY_VIOLATION.to_bytes(2, "big") + b"stop: " in answer
     assert cut_off(Reason.CONTROL_FRAMES)
 
 
@@ -171,6 +170,29 @@ def test_one_ping_too_many_ends_with_1008(served: ServedLounge) -> None:
         for _ in range(served.server.bounds.limits.control_frames_burst * 2):
             client.send(PING)
         assert POLICY_VIOLATION.to_bytes(2, "big") + b"stop: " in client.rest()
+
+
+def test_a_client_that_sends_on_after_the_close_frame_is_not_reset(served: ServedLounge) -> None:
+    with RawClient(served.port) as client:
+        assert client.upgrade().startswith(b"HTTP/1.1 101")
+        client.send(PING * served.server.bounds.limits.control_frames_burst * 2)
+        assert POLICY_VIOLATION.to_bytes(2, "big") + b"stop: " in client.rest()
+        for _ in range(3):
+            assert client.is_taken(PING), "the server has reset the connection"
+        client.end_sending()
+        eventually_sync(lambda: not served.server.server_state.connections, WITHIN_SECONDS)
+
+
+async def test_a_client_that_never_ends_after_the_close_frame_is_cut_off(served: ServedLounge) -> None:
+    def flood_on() -> None:
+        with RawClient(served.port) as client:
+            assert client.upgrade().startswith(b"HTTP/1.1 101")
+            while client.is_taken(PING * 10_000):
+                pass
+
+    async with watched(served) as ticker:
+        await attack(ticker, flood_on)
+    assert not served.server.server_state.connections
 
 
 def test_pings_within_the_rate_are_answered(served: ServedLounge) -> None:

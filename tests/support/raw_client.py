@@ -1,6 +1,5 @@
 """A client that sends bytes as it likes, for what no library lets its users do."""
 
-import contextlib
 import re
 import socket
 from typing import Final, Self
@@ -31,8 +30,15 @@ class RawClient:
 
     def send(self, data: bytes) -> None:
         """Send all of it, unless the server ends the connection."""
-        with contextlib.suppress(ConnectionError):
+        self.is_taken(data)
+
+    def is_taken(self, data: bytes) -> bool:
+        """Send all of it. False if the server has ended the connection."""
+        try:
             self._socket.sendall(data)
+        except ConnectionError:
+            return False
+        return True
 
     def end_sending(self) -> None:
         """Close the sending side only."""
