@@ -37,6 +37,9 @@ STORE_SECONDS: Final = 2.0
 STOPPED: Final = "stopped in order"
 FAILED: Final = "failed; its log says why"
 
+STATUS: Final = "status"
+"""The part that does not work if a process cannot say what it does: a defect, which its log explains."""
+
 log = get_logger(__name__)
 
 
@@ -143,14 +146,19 @@ class Reporting:
 
     def _note(self) -> None:
         """Take the next report."""
-        before, now_ms, status = self._newest, self._now_ms(), self._standing()
+        before, now_ms = self._newest, self._now_ms()
+        try:
+            status, unready = self._standing(), self._unready()
+        except Exception as error:  # noqa: BLE001 - a defect in a status must not let the process seem dead
+            self._log.warning("status failed", reason=type(error).__name__, exc_info=error)
+            status, unready = before.status, {STATUS: f"{type(error).__name__}: {error}"}
         moves = status.is_idle or status.progress != before.status.progress
         broken = {book.name for book in status.books if not book.closes}
         self._newest = msgspec.structs.replace(
             before,
             reported_at_ms=now_ms,
             status=status,
-            unready=_with_since(self._unready(), before.unready, now_ms),
+            unready=_with_since(unready, before.unready, now_ms),
             progress_at_ms=now_ms if moves else before.progress_at_ms,
             broken_since_ms={name: before.broken_since_ms.get(name, now_ms) for name in sorted(broken)},
             loop_lag_ms=self._meter.longest_lag_ms(),

@@ -9,7 +9,14 @@ import pytest
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.runtime.books import Book
 from marketdata.runtime.report import ProcessReport, ServiceStatus, read_report
-from marketdata.runtime.reporting import FAILED, REPORT_SECONDS, STOPPED, Reporting, memory_limit_bytes
+from marketdata.runtime.reporting import (
+    FAILED,
+    REPORT_SECONDS,
+    STATUS,
+    STOPPED,
+    Reporting,
+    memory_limit_bytes,
+)
 from tests.support.virtual_time import VirtualClock, run_in_virtual_time
 
 FACTS = {"number of shards": "4", "provider": "massive"}
@@ -48,6 +55,27 @@ class Service:
 def reporting(records: FakeRecords, service: Service) -> Reporting:
     made = Reporting(records, service="lamp", name="lamp-0", facts=FACTS, clock=VirtualClock())
     return made.of(service.status, service.unready)
+
+
+def test_a_defect_in_a_status_is_reported_and_ends_no_report() -> None:
+    records, service = FakeRecords(), Service()
+
+    def broken() -> ServiceStatus:
+        raise KeyError("shard 7")
+
+    async def live() -> None:
+        async with reporting(records, service) as running:
+            await asyncio.sleep(1.5 * REPORT_SECONDS)
+            running.of(broken, service.unready)
+            await asyncio.sleep(2 * REPORT_SECONDS)
+
+    run_in_virtual_time(live())
+    assert [dict(each.unready) for each in records.reports[:2]] == [{}, {}]
+    failed = records.reports[2:]
+    assert len(failed) == 3
+    assert {each.unready[STATUS].text for each in failed} == {"KeyError: 'shard 7'"}
+    assert failed[0].reported_at_ms > records.reports[1].reported_at_ms
+    assert failed[-1].end == STOPPED
 
 
 def test_a_process_is_reported_from_its_start_to_its_orderly_end() -> None:
