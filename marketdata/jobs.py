@@ -24,7 +24,7 @@ from marketdata.reference.keeping import keep_better, parts_of
 from marketdata.reference.loader import Loaded, ReferenceLoader
 from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
-from marketdata.reference.state import LoadReport, LoadState, read_load_state
+from marketdata.reference.state import REFERENCE_SERVICE, LoadReport, LoadState, read_load_state
 from marketdata.reference.waiting import lookup_order
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
@@ -47,7 +47,6 @@ REFERENCE_INTERVAL_MINUTES: Final = 15
 NEWCOMERS_SCHEDULE: Final = "look up symbols without reference data"
 NEWCOMERS_INTERVAL_MINUTES: Final = 1
 REFERENCE_LEASE_MS: Final = 30_000
-REFERENCE_SERVICE: Final = "reference"
 
 log = get_logger(__name__)
 

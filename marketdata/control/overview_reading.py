@@ -8,15 +8,17 @@ from marketdata.clock import Clock
 from marketdata.control.overview import Reading, read_overview
 from marketdata.control.views import JobView, Overview
 from marketdata.errors import Unavailable
+from marketdata.listener.wanted import SERVICE as LISTENER
+from marketdata.reference.state import REFERENCE_SERVICE
 from marketdata.store.process_records import ProcessRecords, StoredOverview
 from marketdata.units import NS_PER_MS
 
 READING_SECONDS: Final = 1.0
+JOBS_SECONDS: Final = 5.0
+"""So often the schedules are read. Their times are in minutes."""
+
 ANSWER_SECONDS: Final = 3.0
 """How long a reading waits for the cache, and for the database."""
-
-LISTENER: Final = "listener"
-REFERENCE: Final = "reference"
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class OverviewReader:
         self._records = records
         self._services = services
         self._shard_count = shard_count
-        self._read_jobs = read_jobs
+        self._jobs = _Jobs(read_jobs, clock)
         self._clock = clock
         self._newest: Overview | None = None
         self._last_good: Reading | None = None
@@ -59,7 +61,7 @@ class OverviewReader:
     async def _read(self) -> Overview:
         unread: dict[str, str] = {}
         stored, jobs = await asyncio.gather(
-            _within("cache", self._read_records(), unread), _within("database", self._read_jobs(), unread)
+            _within("cache", self._read_records(), unread), _within("database", self._jobs.newest(), unread)
         )
         if stored is None:
             return Overview(read_at_ms=self._clock.time_ns() // NS_PER_MS, jobs=jobs, unread=unread)
@@ -68,8 +70,25 @@ class OverviewReader:
 
     async def _read_records(self) -> StoredOverview:
         return await self._records.overview(
-            self._services, listener=LISTENER, reference=REFERENCE, shard_count=self._shard_count
+            self._services, listener=LISTENER, reference=REFERENCE_SERVICE, shard_count=self._shard_count
         )
+
+
+class _Jobs:
+    """The schedules, at most `JOBS_SECONDS` old. A database that is away is asked again each time."""
+
+    def __init__(self, read: Callable[[], Awaitable[Sequence[JobView]]], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+        self._newest: Sequence[JobView] = ()
+        self._read_at = -JOBS_SECONDS
+
+    async def newest(self) -> Sequence[JobView]:
+        """The views. Raises as `read`."""
+        now = self._clock.monotonic()
+        if now - self._read_at >= JOBS_SECONDS:
+            self._newest, self._read_at = await self._read(), now
+        return self._newest
 
 
 async def _within(source: str, reading: Awaitable[T], unread: dict[str, str]) -> T | None:

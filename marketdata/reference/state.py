@@ -19,6 +19,9 @@ from marketdata.reference.parts import Progress
 from marketdata.runtime.cancellation import end
 from marketdata.units import NS_PER_MS
 
+REFERENCE_SERVICE: Final = "reference"
+"""The name of the record in the cache."""
+
 LOADING_LIFETIME_SECONDS: Final = 300.0
 """Longer than any step takes. So a record that stops changing belongs to a dead process, and expires."""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from marketdata.control.overview_reading import ANSWER_SECONDS, READING_SECONDS, OverviewReader
+from marketdata.control.overview_reading import ANSWER_SECONDS, JOBS_SECONDS, READING_SECONDS, OverviewReader
 from marketdata.control.views import JobView
 from marketdata.errors import StoreUnavailable, Unavailable
 from marketdata.store.process_records import StoredOverview
@@ -54,6 +54,28 @@ def test_a_hundred_readers_share_one_reading_a_second() -> None:
 
     run_in_virtual_time(read())
     assert records.readings == 3
+
+
+def test_the_database_is_asked_more_rarely_and_again_at_once_after_a_failure() -> None:
+    asked: list[float] = []
+
+    async def read() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def counted() -> Sequence[JobView]:
+            asked.append(loop.time())
+            if len(asked) == 2:
+                raise Unavailable("no database")
+            return JOBS
+
+        shared = reader(FakeRecords(), counted)
+        for second in range(8):
+            view = await shared.newest()
+            assert (view.jobs == JOBS) == (second != JOBS_SECONDS)
+            await asyncio.sleep(READING_SECONDS)
+
+    run_in_virtual_time(read())
+    assert [round(at - asked[0]) for at in asked] == [0, JOBS_SECONDS, JOBS_SECONDS + READING_SECONDS]
 
 
 def test_a_cache_that_is_away_is_named_and_the_jobs_are_shown() -> None:
