@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from marketdata.control.effects import Effect, Report, RevisionOutcome
-from marketdata.listener.wanted import RECENT_SECONDS, BrokerState, ListenerActual, read_actual
+from marketdata.listener.wanted import (
+    RECENT_SECONDS,
+    BrokerState,
+    ListenerActual,
+    listener_books,
+    read_actual,
+)
 from marketdata.providers.base import ProviderState
 from marketdata.runtime.settings import values_of
 from marketdata.store.service_records import ServiceRecords
@@ -96,9 +102,9 @@ def _facts(actual: ListenerActual) -> Iterator[str]:
         f"{counters.events_in_flight} in flight, dropped: {dropped or 'none'}; "
         f"{actual.recent_events} in the last {RECENT_SECONDS:g} s"
     )
-    events, frames = counters.unaccounted_events, counters.unaccounted_frames
-    if events or frames:
-        yield f"counts do not add up: {events} events, {frames} frames unaccounted for"
+    for book in listener_books(counters):
+        if not book.closes:
+            yield f"the books of {book.name} do not close: {book.unaccounted:+,} {book.unit} unexplained"
 
 
 def _instant(epoch_ms: int) -> str:

@@ -84,17 +84,6 @@ class ListenerCounters(msgspec.Struct, frozen=True, kw_only=True):
     events_in_flight: int
     events_dropped: Mapping[str, int]
 
-    @property
-    def unaccounted_events(self) -> int:
-        """Received events that no other count explains. Anything but 0 is a bug."""
-        explained = self.events_published + self.events_in_flight + sum(self.events_dropped.values())
-        return self.events_received - explained
-
-    @property
-    def unaccounted_frames(self) -> int:
-        """Received frames that no other count explains. Anything but 0 is a bug."""
-        return self.frames_received - self.frames_routed - self.frames_dropped - self.frames_waiting
-
 
 def listener_books(counters: ListenerCounters) -> Sequence[Book]:
     """The same counts as the books of the stage: events to the queues, and frames to the router."""
