@@ -126,7 +126,7 @@ def process_stuck(overview: Overview) -> Iterator[Finding]:
 
 def scanner_leaderless(overview: Overview) -> Iterator[Finding]:
     """Scanners or listeners run, and none leads. A listener leads only after it has reached the broker."""
-    for service, held in (("scanner", "lease:scanner"), ("listener", "lease:listener")):
+    for service in ("scanner", "listener"):
         views = [
             view
             for view in overview.running
@@ -138,7 +138,7 @@ def scanner_leaderless(overview: Overview) -> Iterator[Finding]:
                 rule="no leader",
                 severity=Severity.DOWN,
                 what=f"no {service} leads" + (f": {reasons[0]}" if reasons else ""),
-                advice=f"One takes over within 4 s. If none does, delete the key mdp:{held} in the cache.",
+                advice="One takes over within 4 s, when the last lease has expired. Else see its log.",
                 since_ms=max(view.since_ms for view in views),
             )
 

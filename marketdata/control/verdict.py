@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from marketdata.control.findings import Finding, Severity
+from marketdata.control.findings import Finding
 from marketdata.control.rules_of_data import (
     batches_lost,
     broken_books,
@@ -47,7 +47,7 @@ Rule: TypeAlias = Callable[[Overview], Iterable[Finding]]
 
 
 class Health(enum.StrEnum):
-    """The state of the installation, and the exit code of `manage.py status`."""
+    """The state of the installation: healthy, or the `Severity` of the worst finding."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -104,14 +104,11 @@ def judge(overview: Overview) -> InstallationVerdict:
     if not findings:
         return InstallationVerdict(state=Health.HEALTHY, sentence=_healthy(overview))
     worst = findings[0]
-    state = {
-        Severity.UNKNOWN: Health.UNKNOWN,
-        Severity.DOWN: Health.DOWN,
-        Severity.DEGRADED: Health.DEGRADED,
-    }[worst.severity]
     others = len(findings) - 1
     more = "" if not others else f" And {others} more finding{'s' if others > 1 else ''}."
-    return InstallationVerdict(state=state, sentence=f"{worst.sentence}{more}", findings=findings)
+    return InstallationVerdict(
+        state=Health(worst.severity), sentence=f"{worst.sentence}{more}", findings=findings
+    )
 
 
 def _healthy(overview: Overview) -> str:
