@@ -28,9 +28,9 @@ from mdp_site.api.parameters import (
     fetched,
 )
 from mdp_site.api.problems import Problem
-from mdp_site.api.replies import CSV, feed_reply, position_of
+from mdp_site.api.replies import position_of, rows_reply
 from mdp_site.api.services import services_of
-from mdp_site.api.tables import csv_rows, json_rows, rows_part
+from mdp_site.api.tables import json_rows, rows_part
 from widgets.hub.day_lists import Key
 from widgets.protocol import EmittedRows
 
@@ -220,10 +220,7 @@ def _page(
         )
         return msgspec.json.encode(page)
 
-    csv = format_ == "csv"
-    answer = feed_reply(
-        request, position, (lambda: csv_rows(rows)) if csv else body, CSV if csv else "application/json"
-    )
+    answer = rows_reply(request, position, rows, format_, body)
     if next_cursor is not None:
         query = request.GET.copy()
         query["cursor"] = next_cursor

@@ -25,9 +25,9 @@ from mdp_site.api.parameters import (
     status_of,
 )
 from mdp_site.api.problems import Problem
-from mdp_site.api.replies import CSV, feed_reply, position_of, positions_reply, value_reply
+from mdp_site.api.replies import feed_reply, position_of, positions_reply, rows_reply, value_reply
 from mdp_site.api.services import services_of
-from mdp_site.api.tables import csv_rows, json_rows, rows_part
+from mdp_site.api.tables import json_rows, rows_part
 from widgets.hub.feeds import Feed, FeedCatalog
 from widgets.protocol import EmittedRows, FeedSnapshot
 
@@ -87,9 +87,7 @@ async def board_rows(
     snapshot, state = await fetched(services, feed)
     position = position_of(services, snapshot, state)
     rows = rows_part(snapshot.rows, slice(limit), wanted)
-    if format == "csv":
-        return feed_reply(request, position, lambda: csv_rows(rows), CSV)
-    return feed_reply(request, position, lambda: _table(position, rows))
+    return rows_reply(request, position, rows, format, lambda: _table(position, rows))
 
 
 def _table(position: answers.Position, rows: EmittedRows) -> bytes:

@@ -46,6 +46,7 @@ class RateLimits:
         self._settings = settings
         self._clock = clock
         self._until: dict[Hashable, float] = {}
+        self._most_kept = MOST_KEPT
 
     def spend(self, credential: Hashable, user_id: int) -> Spent:
         """Count a request with this token or session, which belongs to this user."""
@@ -74,5 +75,6 @@ class RateLimits:
         return f'"{policy.name}";r={remaining};t={math.ceil(ahead)}'
 
     def _forget(self, now: float) -> None:
-        if len(self._until) > MOST_KEPT:
+        if len(self._until) > self._most_kept:
             self._until = {client: until for client, until in self._until.items() if until > now}
+            self._most_kept = max(MOST_KEPT, 2 * len(self._until))  # so this is rare, however many ask

@@ -12,8 +12,9 @@ from django.utils.http import parse_etags
 
 from mdp_site.api.answers import Position
 from mdp_site.api.services import ApiServices
+from mdp_site.api.tables import csv_rows
 from widgets.data_state import DataState
-from widgets.protocol import FeedSnapshot
+from widgets.protocol import EmittedRows, FeedSnapshot
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv; charset=utf-8"
@@ -56,6 +57,15 @@ def feed_reply(
     values = ((name, getattr(position, member)) for name, member in HEADERS.items())
     headers = {name: str(value) for name, value in values if value is not None}
     return _reply(request, etag, headers, make_body, content_type)
+
+
+def rows_reply(
+    request: HttpRequest, position: Position, rows: EmittedRows, form: str, make_json: Callable[[], bytes]
+) -> HttpResponse:
+    """The answer with rows in the form that was asked for, `csv` or `json`, or 304."""
+    if form == "csv":
+        return feed_reply(request, position, lambda: csv_rows(rows), CSV)
+    return feed_reply(request, position, make_json)
 
 
 def positions_reply(
