@@ -1,5 +1,6 @@
 """Counts the open connections of one web process and the shares of users, and refuses those above a limit."""
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -11,6 +12,9 @@ from widgets.consumers.choices import UserChoices
 from widgets.consumers.limits import Allowance
 from widgets.protocol import CloseCode
 from widgets.settings import WidgetLimits
+
+ENDED_AT_ONCE: Final = 500
+"""So many connections are ended before the event loop does other work."""
 
 
 class Refusal(NamedTuple):
@@ -91,8 +95,10 @@ class Connections:
         while True:
             await self._settings.until(lambda _: not self._settings.works)
             open_now, self._open = self._open, set()
-            for end in open_now:
+            for number, end in enumerate(open_now, 1):
                 end(CloseCode.RESTART)
+                if number % ENDED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
             # One that was let in after the pause is there if the next pause came before this task ran.
             await self._settings.until(lambda _: self._settings.works or bool(self._open))
 
