@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
@@ -77,7 +77,7 @@ class Market:
         self._redis = connect_store(redis_url)
         self._publisher = BlockPublisher(self._redis, keys)
         self._epoch = time.time_ns()
-        self._tick = 0
+        self._ticks: Counter[str] = Counter()  # each producer numbers its own, as the platform's do
         self._boards: dict[str, Rows] = {board: {} for board in ALL_BOARDS}
         self._shards: dict[int, dict[str, Mapping[str, float]]] = {shard: {} for shard in range(SHARDS)}
         self._tapes: dict[str, list[tuple[int, float]]] = {}
@@ -85,7 +85,7 @@ class Market:
     async def board(self, feed: str, rows: Rows) -> None:
         """Store and announce a board."""
         self._boards[feed] = rows
-        await self._publisher.publish_board(feed, row_block(rows, producer=feed, **self._stamp()), {})
+        await self._publisher.publish_board(feed, row_block(rows, **self._stamp(feed)), {})
 
     async def row(self, symbol: str, **columns: float) -> None:
         """Store and announce the row of a symbol in its shard."""
@@ -96,7 +96,7 @@ class Market:
     async def alert(self, stream: str, symbol: str, *, times: int = 1, **columns: float) -> None:
         """Store and announce `times` equal events of a symbol, all with one tick of its shard."""
         shard = shard_of(symbol, SHARDS)
-        stamp = self._stamp()
+        stamp = self._stamp(f"shard:{shard}")
         event = row_block({symbol: columns}, **stamp)
         changed = row_block({}, names=self._names(shard), **stamp)
         for _ in range(times):
@@ -122,7 +122,8 @@ class Market:
 
     def new_owner(self) -> None:
         """Publish with a new epoch from now on, like a new owner of the shards."""
-        self._epoch, self._tick = time.time_ns(), 0
+        self._epoch = time.time_ns()
+        self._ticks.clear()
 
     async def heartbeat(self) -> None:
         """Publish one tick of all boards and shards, without changes."""
@@ -136,7 +137,7 @@ class Market:
         await self._redis.aclose()
 
     async def _rows(self, shard: int, changed: Rows) -> None:
-        stamp = self._stamp()
+        stamp = self._stamp(f"shard:{shard}")
         changed_block = row_block(changed, names=self._names(shard), **stamp)
         await self._publisher.publish_tick(
             shard, ShardTick(whole=self._whole(shard, stamp), changed=changed_block)
@@ -148,12 +149,12 @@ class Market:
     def _names(self, shard: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for row in self._shards[shard].values() for name in row))
 
-    def _stamp(self) -> dict[str, Any]:
-        self._tick += 1
+    def _stamp(self, producer: str) -> dict[str, Any]:
+        self._ticks[producer] += 1
         now_ns = time.time_ns()
         return {
-            "epoch": self._epoch, "tick": self._tick, "published_ns": now_ns, "received_ns": now_ns,
-            "market_time_ms": now_ns // NS_PER_MS,
+            "producer": producer, "epoch": self._epoch, "tick": self._ticks[producer],
+            "published_ns": now_ns, "received_ns": now_ns, "market_time_ms": now_ns // NS_PER_MS,
         }  # fmt: skip
 
 
