@@ -1,5 +1,6 @@
 """What many of these tests start from: the cache, its keys, and queues on either kind of server."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -7,11 +8,15 @@ import pytest
 from pytest_django import Settings
 from redis.asyncio import Redis
 
+from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
+from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Transport
+from scanners.settings import ProcessorSettings, ScannerSettings
 from tests.support.processor_task import Launch, ProcessorTask
 from tests.support.services import RabbitMQServer, Server, ServiceMissingError, ValkeyServer
+from tests.support.steering import QUICK, CacheSteering, steering_of
 from tests.support.widget_site import WidgetSite, use_layer
 
 
@@ -83,3 +88,29 @@ async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
     yield start
     for running in launched:
         await running.kill()
+
+
+@pytest.fixture
+def log_level() -> Iterator[None]:
+    """The log level is that of before when the test has ended."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
+
+
+@pytest.fixture
+def reader(redis: Redis, keys: Keys) -> SnapshotReader:
+    """Reads what processors and scanners store."""
+    return SnapshotReader(redis, keys)
+
+
+@pytest.fixture
+def processors(redis: Redis, keys: Keys) -> CacheSteering[ProcessorSettings]:
+    """Steers the processors."""
+    return steering_of(redis, keys, PROCESSOR, QUICK)
+
+
+@pytest.fixture
+def scanners(redis: Redis, keys: Keys) -> CacheSteering[ScannerSettings]:
+    """Steers the scanners."""
+    return steering_of(redis, keys, SCANNER, ScannerSettings())

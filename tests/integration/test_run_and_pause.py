@@ -1,51 +1,28 @@
 """Operators pause, drain and restart processes while they run, and they come back by themselves."""
 
 import json
-import logging
 import signal
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
-from marketdata.control import Report, RevisionOutcome
+from marketdata.control import Report
 from marketdata.runtime.live_settings import read_actual
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
-from marketdata.runtime.settings import S
 from marketdata.schema.boards import TOP_GAINERS
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
 from marketdata.store.snapshots import SnapshotReader
 from scanners.settings import ProcessorSettings, ScannerSettings
-from tests.support.deadlines import eventually, scaled
+from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.processor_task import SHARD, Launch, bars, until_accumulated
 from tests.support.running import running_command
 from tests.support.scanner_task import ScannerTask
-from tests.support.steering import CacheSteering, steering_of
+from tests.support.steering import EFFECT_SECONDS, QUICK, CacheSteering, applied, steering_of
 
-pytestmark = pytest.mark.redis
-
-EFFECT_SECONDS = 2.0
-OWN = ProcessorSettings(longest_publish_interval_ms=50)
-
-
-@pytest.fixture(autouse=True)
-def log_level() -> Iterator[None]:
-    level = logging.root.level
-    yield
-    logging.root.setLevel(level)
-
-
-@pytest.fixture
-def reader(redis: Redis, keys: Keys) -> SnapshotReader:
-    return SnapshotReader(redis, keys)
-
-
-@pytest.fixture
-def processors(redis: Redis, keys: Keys) -> CacheSteering[ProcessorSettings]:
-    return steering_of(redis, keys, PROCESSOR, OWN)
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("log_level")]
 
 
 @pytest.fixture
@@ -61,17 +38,6 @@ async def scanner(redis_url: str, redis: Redis, keys: Keys, launch: Launch) -> A
     await task.redis.aclose()
 
 
-@pytest.fixture
-def scanners(redis: Redis, keys: Keys) -> CacheSteering[ScannerSettings]:
-    return steering_of(redis, keys, SCANNER, ScannerSettings())
-
-
-async def change(control: CacheSteering[S], **values: Any) -> None:
-    version = await control.change(values)
-    effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert effect.outcome is RevisionOutcome.APPLIED, effect.explanation
-
-
 async def test_a_paused_processor_gives_its_shard_back_and_continues_where_it_was(
     launch: Launch,
     redis: Redis,
@@ -81,17 +47,17 @@ async def test_a_paused_processor_gives_its_shard_back_and_continues_where_it_wa
 ) -> None:
     broker = MemoryBroker()
     records = InstanceRecords(redis, keys, PROCESSOR, "one")
-    launch(MemoryTransport(broker), records=records, own_settings=OWN, source="one")
+    launch(MemoryTransport(broker), records=records, own_settings=QUICK, source="one")
     await MemoryTransport(broker).publish([bars(0), bars(1)])
     before = await until_accumulated(reader, 100.0)
 
-    await change(processors, running=False)
+    await applied(processors, running=False)
     await eventually(lambda: not broker.owners, 5)
     (report,) = await records.actual_of_instances()
     assert not read_actual(report).works
     await MemoryTransport(broker).publish([bars(2)])
 
-    await change(processors, running=True)
+    await applied(processors, running=True)
     after = await until_accumulated(reader, 200.0)
     assert (after.epoch, len(after)) == (before.epoch, len(before))
 
@@ -107,7 +73,7 @@ async def test_a_drained_processor_leaves_its_shard_to_another_one(
 
     def start(name: str) -> None:
         records = InstanceRecords(redis, keys, PROCESSOR, name)
-        launch(MemoryTransport(broker), records=records, own_settings=OWN, source=name)
+        launch(MemoryTransport(broker), records=records, own_settings=QUICK, source=name)
 
     start("one")
     await MemoryTransport(broker).publish([bars(0), bars(1)])
@@ -118,7 +84,7 @@ async def test_a_drained_processor_leaves_its_shard_to_another_one(
         block = await reader.rows(SHARD)
         return block is not None and block.epoch != first.epoch
 
-    await change(processors, drained=["one"])
+    await applied(processors, drained=["one"])
     await eventually(owner_is_another, 5)
     await MemoryTransport(broker).publish([bars(2)])
     await until_accumulated(reader, 200.0)
@@ -136,13 +102,13 @@ async def test_a_paused_scanner_gives_up_the_lead_and_ranks_again_after_the_paus
         return block.epoch if block is not None else 0
 
     first = await eventually(epoch, 5)
-    await change(scanners, running=False)
+    await applied(scanners, running=False)
 
     async def gave_up() -> bool:
         return not await redis.exists(keys.scanner_lease())
 
     await eventually(gave_up, EFFECT_SECONDS)
-    await change(scanners, running=True)
+    await applied(scanners, running=True)
 
     async def ranks_anew() -> bool:
         return await epoch() != first

@@ -1,22 +1,19 @@
 """Operators switch analyzers, streams and boards off and on while processor and scanner run."""
 
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
-from marketdata.control import RevisionOutcome
 from marketdata.errors import ConfigurationError
 from marketdata.payloads import RowBlock
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
-from marketdata.runtime.settings import S
 from marketdata.schema.boards import TOP_GAINERS, TOP_VOLUME
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
 from marketdata.store.snapshots import SnapshotReader
 from scanners.settings import ProcessorSettings, ScannerSettings
-from tests.support.deadlines import eventually, scaled
+from tests.support.deadlines import eventually
 from tests.support.memory_transport import MemoryBroker, MemoryTransport
 from tests.support.processor_task import (
     SHARD,
@@ -27,34 +24,9 @@ from tests.support.processor_task import (
     until_accumulated,
 )
 from tests.support.scanner_task import ScannerTask
-from tests.support.steering import CacheSteering, steering_of
+from tests.support.steering import EFFECT_SECONDS, QUICK, CacheSteering, applied
 
-pytestmark = pytest.mark.redis
-
-EFFECT_SECONDS = 2.0
-OWN = ProcessorSettings(longest_publish_interval_ms=50)
-
-
-@pytest.fixture(autouse=True)
-def log_level() -> Iterator[None]:
-    level = logging.root.level
-    yield
-    logging.root.setLevel(level)
-
-
-@pytest.fixture
-def reader(redis: Redis, keys: Keys) -> SnapshotReader:
-    return SnapshotReader(redis, keys)
-
-
-@pytest.fixture
-def processors(redis: Redis, keys: Keys) -> CacheSteering[ProcessorSettings]:
-    return steering_of(redis, keys, PROCESSOR, OWN)
-
-
-@pytest.fixture
-def scanners(redis: Redis, keys: Keys) -> CacheSteering[ScannerSettings]:
-    return steering_of(redis, keys, SCANNER, ScannerSettings())
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("log_level")]
 
 
 @pytest.fixture
@@ -81,13 +53,7 @@ def start_processor(
     launch: Launch, broker: MemoryBroker, redis: Redis, keys: Keys, name: str
 ) -> ProcessorTask:
     records = InstanceRecords(redis, keys, PROCESSOR, name)
-    return launch(MemoryTransport(broker), records=records, own_settings=OWN, source=name)
-
-
-async def change(control: CacheSteering[S], **values: object) -> None:
-    version = await control.change(values)
-    effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
-    assert effect.outcome is RevisionOutcome.APPLIED, effect.explanation
+    return launch(MemoryTransport(broker), records=records, own_settings=QUICK, source=name)
 
 
 async def rows_with(reader: SnapshotReader, *, off: str = "", partial: str = "") -> RowBlock:
@@ -106,11 +72,11 @@ async def rows_with(reader: SnapshotReader, *, off: str = "", partial: str = "")
 async def test_an_analyzer_is_switched_off_and_on_in_two_seconds_and_its_columns_say_so(
     processors: CacheSteering[ProcessorSettings], broker: MemoryBroker, reader: SnapshotReader
 ) -> None:
-    await change(processors, analyzers_off=["daily_range"])
+    await applied(processors, analyzers_off=["daily_range"])
     off = market_rows(await rows_with(reader, off="day_high"))
     assert (off["S0"]["day_high"], off["S0"]["accumulated_volume"]) == (None, 100)
 
-    await change(processors, analyzers_off=[])
+    await applied(processors, analyzers_off=[])
     await MemoryTransport(broker).publish([bars(2)])
     block = await rows_with(reader, partial="day_high")
     assert "day_high" not in block.off
@@ -128,9 +94,9 @@ async def test_the_next_owner_keeps_the_switch_and_what_is_partial(
     first = start_processor(launch, broker, redis, keys, "first")
     await MemoryTransport(broker).publish([bars(0), bars(1)])
     await until_accumulated(reader, 100.0)
-    await change(processors, analyzers_off=["daily_range", "trades"])
+    await applied(processors, analyzers_off=["daily_range", "trades"])
     await rows_with(reader, off="day_high")
-    await change(processors, analyzers_off=["trades"])
+    await applied(processors, analyzers_off=["trades"])
     before = await rows_with(reader, partial="day_high")
     start_processor(launch, broker, redis, keys, "second")
     await first.kill()
@@ -155,9 +121,9 @@ async def test_a_board_whose_ranking_column_is_off_is_off_until_it_can_be_ranked
         return block is not None and (len(block.off) == len(block.columns), len(block)) == (is_off, symbols)
 
     await eventually(lambda: board(False, 2), 5)
-    await change(processors, analyzers_off=["leaderboard"])
+    await applied(processors, analyzers_off=["leaderboard"])
     await eventually(lambda: board(True, 0), 5)
-    await change(processors, analyzers_off=[])
+    await applied(processors, analyzers_off=[])
     await MemoryTransport(broker).publish([bars(2)])
     await eventually(lambda: board(False, 2), 5)
 
@@ -172,9 +138,9 @@ async def test_boards_are_switched_and_bounded_by_the_scanner(
         return [None if block is None else len(block) for block in blocks] == [volume, gainers]
 
     await eventually(lambda: sizes(2, 3), 5)
-    await change(scanners, boards_off=[TOP_VOLUME])
+    await applied(scanners, boards_off=[TOP_VOLUME])
     await eventually(lambda: sizes(0, 3), EFFECT_SECONDS)
-    await change(scanners, boards_off=[])
+    await applied(scanners, boards_off=[])
     await eventually(lambda: sizes(2, 3), EFFECT_SECONDS)
 
 

@@ -26,7 +26,7 @@ from marketdata.runtime.report import (
 )
 from marketdata.store.process_records import StoredOverview, StoredReport
 from marketdata.trading_calendar import MarketSession
-from tests.unit.widgets.listener_records import record
+from tests.support.listener_records import record
 
 NOW_MS: Final = 1_795_000_000_000
 STARTED_MS: Final = NOW_MS - 600_000

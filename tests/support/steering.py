@@ -1,7 +1,7 @@
 """Changes the wanted settings of a service in the cache alone, as the delivery of revisions does."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Generic
+from typing import Final, Generic
 
 from redis.asyncio import Redis
 
@@ -11,6 +11,7 @@ from marketdata.control import (
     Followers,
     ProcessFollowers,
     Report,
+    RevisionOutcome,
     changed,
     effect_within,
     encode_given,
@@ -19,6 +20,8 @@ from marketdata.control import (
 from marketdata.runtime.settings import S, read_settings
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
+from scanners.settings import ProcessorSettings
+from tests.support.deadlines import scaled
 
 
 class CacheSteering(Generic[S]):
@@ -52,6 +55,20 @@ class CacheSteering(Generic[S]):
         return await effect_within(
             self._followers, version, deadline_seconds=deadline_seconds, clock=SystemClock()
         )
+
+
+EFFECT_SECONDS: Final = 2.0
+"""Within this time every process applies a change."""
+
+QUICK: Final = ProcessorSettings(longest_publish_interval_ms=50)
+"""The environment of a processor that publishes soon."""
+
+
+async def applied(control: CacheSteering[S], **values: object) -> None:
+    """Change these settings. Every process must apply them in time."""
+    version = await control.change(values)
+    effect = await control.effect(version, deadline_seconds=scaled(EFFECT_SECONDS))
+    assert effect.outcome is RevisionOutcome.APPLIED, effect.explanation
 
 
 def steering_of(redis: Redis, keys: Keys, service: str, own: S) -> CacheSteering[S]:

@@ -8,20 +8,10 @@ import pytest
 from marketdata.control import Effect, Report, RevisionOutcome, effect_within
 from marketdata.control.listener import judge_listener
 from marketdata.control.processes import judge_processes
-from marketdata.listener.wanted import ListenerActual, ListenerCounters, ListenerWanted
+from marketdata.listener.wanted import ListenerActual, ListenerWanted
 from marketdata.providers.base import ProviderState
+from tests.support.listener_records import COUNTERS
 from tests.support.manual_clock import ManualClock
-
-COUNTERS = ListenerCounters(
-    frames_received=0,
-    frames_routed=0,
-    frames_dropped=0,
-    frames_waiting=0,
-    events_received=0,
-    events_published=0,
-    events_in_flight=0,
-    events_dropped={},
-)
 
 
 def report(source: str, version: int, **refusal: Any) -> Report:

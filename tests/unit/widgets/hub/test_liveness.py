@@ -5,8 +5,8 @@ import pytest
 from marketdata.providers.base import FeedOutlook
 from marketdata.store.keys import Keys
 from marketdata.trading_calendar import MarketSession
+from tests.support.listener_records import record
 from tests.support.manual_clock import ManualClock
-from tests.unit.widgets.listener_records import record
 from widgets.data_state import DataState
 from widgets.hub.feeds import StoredFeeds
 from widgets.hub.liveness import Liveness

@@ -11,7 +11,7 @@ from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import FeedOutlook, ProviderState
 from marketdata.schema.boards import HALTS
 from marketdata.trading_calendar import MarketSession
-from tests.unit.widgets.listener_records import record
+from tests.support.listener_records import record
 from widgets.data_state import STATES, DataState
 from widgets.hub.verdict import FRESH_SECONDS, SHARD_LAG_SECONDS, Facts, judge
 
