@@ -14,6 +14,7 @@ from mdp_site.accounts.login_service import LoginService
 from mdp_site.api.held_logins import HeldLogins
 from mdp_site.api.rate_limits import RateLimits
 from mdp_site.api.services import SERVICES_IN_SCOPE, ApiServices
+from mdp_site.control_plane.due import DUE_IN_SCOPE, Due
 from mdp_site.health import HUB_IN_SCOPE, SETTINGS_IN_SCOPE
 from mdp_site.operations_page import INSTALLATION_IN_SCOPE
 from mdp_site.steering import steered
@@ -50,12 +51,15 @@ def compose(
         clock=clock,
     )
 
+    due = Due()
+
     async def http_of_this_service(scope: Scope, receive: Receive, send: Send) -> None:
         shared = {
             HUB_IN_SCOPE: service.hub,
             SETTINGS_IN_SCOPE: live,
             SERVICES_IN_SCOPE: api,
             INSTALLATION_IN_SCOPE: service.installation,
+            DUE_IN_SCOPE: due,
         }
         await http({**scope, **shared}, receive, send)
 
@@ -64,7 +68,7 @@ def compose(
         {
             "http": http_of_this_service,
             "websocket": WebSocketEntrance(URLRouter([*service.urlpatterns, elsewhere]), logins),
-            "lifespan": steered(logins.alongside(service.lifespan), live, service.hub),
+            "lifespan": steered(logins.alongside(service.lifespan), live, service.hub, due),
         }
     )
     return application

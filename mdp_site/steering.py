@@ -20,6 +20,7 @@ from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
 from mdp_site.control_plane.connected import delivery
+from mdp_site.control_plane.due import Due
 from mdp_site.web_settings import WEB, WebSettings
 from widgets.consumers import check_limits
 from widgets.hub import Hub
@@ -42,10 +43,11 @@ def live_web_settings() -> LiveSettings[WebSettings]:
     return LiveSettings(own, source=process_identity(), clock=SystemClock(), check=check_limits)
 
 
-def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Lifespan:
+def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub, due: Due) -> Lifespan:
     """An ASGI lifespan that also follows the wanted settings, and reports, from its start to its end.
 
-    Each web process also delivers the revisions of all services (`mdp_site.control_plane.delivery`).
+    Each web process also delivers the revisions of all services (`mdp_site.control_plane.delivery`); `due`
+    lets it do so at once.
     The server ends the event loop as soon as the lifespan is complete. So its completion is sent last, after
     the end of everything that runs beside it.
     """
@@ -68,7 +70,7 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub) -> Li
                 return msgspec.structs.replace(hub.status(), settings=steering.status)
 
             following = asyncio.create_task(steering.run(), name="settings")
-            delivering = asyncio.create_task(revisions.run(), name="revisions")
+            delivering = asyncio.create_task(revisions.run(due), name="revisions")
             try:
                 async with reporting.of(status, hub.unready):
                     await lifespan(scope, receive, send_completion_last)

@@ -7,6 +7,7 @@ from marketdata.runtime.settings import setting
 
 SHORTEST_RESTART_MS: Final = 500
 SHORTEST_LOST_MS: Final = 250
+MAX_BANNER_CHARACTERS: Final = 500
 
 
 class WidgetLimits(SharedRoleSettings, frozen=True, kw_only=True):
@@ -20,7 +21,11 @@ class WidgetLimits(SharedRoleSettings, frozen=True, kw_only=True):
 
     banner: Annotated[
         str,
-        setting("A text for all users, on the dashboard.", variable="WEB_BANNER", longest_characters=500),
+        setting(
+            "A text for all users, on the dashboard.",
+            variable="WEB_BANNER",
+            longest_characters=MAX_BANNER_CHARACTERS,
+        ),
     ] = ""
     connections_per_user: Annotated[
         int,

@@ -4,6 +4,8 @@
 a service apply them: those of `processes` report each for itself, and of the `listener` the one that leads
 reports. `mdp_site.control_plane` keeps their revisions in the database.
 
+`arguments` are what an action of operators takes, and `instructed` judges what processes answered to one.
+
 It also shows the installation. `overview_reading` reads the records of all processes, and `overview` makes
 `views` of them; `stages` and `queue_books` are the sums among these, and
 `set_aside` what was not understood. `verdict` judges an overview by the

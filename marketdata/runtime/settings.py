@@ -51,6 +51,7 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     longest_characters: int | None = None,
+    choices: Iterable[str] = (),
     applies: Applies = Applies.LIVE,
     effect: Callable[[Any], object] | None = None,
 ) -> msgspec.Meta:
@@ -59,13 +60,17 @@ def setting(
     `variable` is the environment variable with the value at the start: by default the name of the field in
     upper case, and None for a value that does not come from a variable of its own. `unit` is the unit of the
     number. `minimum` and `maximum` are accepted values themselves. A text with `longest_characters` is one
-    line: it has no control characters.
+    line: it has no control characters. `choices` are the accepted texts, if they can be listed.
 
     `effect` is called with each new value. It is for a setting of the whole process, such as the log level,
     and accepts each value that the declaration accepts. The value of any other setting is read where it is
     used, from `marketdata.runtime.live_settings.LiveSettings.current`.
     """
     extra = {"variable": variable, "unit": unit, "applies": applies, "effect": effect}
+    if words := tuple(choices):
+        return msgspec.Meta(
+            description=explanation, pattern=_pattern_of(words), extra=extra | {"choices": words}
+        )
     if longest_characters is not None:
         return msgspec.Meta(
             description=explanation, max_length=longest_characters, pattern=ONE_LINE, extra=extra
@@ -76,8 +81,11 @@ def setting(
 def one_of(words: Iterable[str]) -> msgspec.Meta:
     """The annotation of the words of a list, if the accepted ones can be listed."""
     known = tuple(words)
-    pattern = rf"^(?:{'|'.join(map(re.escape, known))})\Z"
-    return msgspec.Meta(pattern=pattern, extra={"choices": known})
+    return msgspec.Meta(pattern=_pattern_of(known), extra={"choices": known})
+
+
+def _pattern_of(words: Iterable[str]) -> str:
+    return rf"^(?:{'|'.join(map(re.escape, words))})\Z"
 
 
 LogLevelSetting: TypeAlias = Annotated[
@@ -113,9 +121,9 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         """The accepted values, if they can be listed; of a list, its accepted words."""
         if typing.get_origin(self._type) is typing.Literal:
             return typing.get_args(self._type)
-        word = typing.get_args(self._type)[0] if self.is_list else None
+        word = typing.get_args(self._type)[0] if self.is_list else self.kind
         notes = [note for note in typing.get_args(word)[1:] if isinstance(note, msgspec.Meta)]
-        return tuple(notes[0].extra["choices"]) if notes and notes[0].extra else ()
+        return tuple(notes[0].extra.get("choices", ())) if notes and notes[0].extra else ()
 
     @property
     def is_list(self) -> bool:
@@ -193,8 +201,10 @@ _WORDS_OF_KIND: Final[Mapping[Any, str]] = {
 
 
 @functools.cache
-def declarations(settings: type[ServiceSettings]) -> Mapping[str, Declaration]:
+def declarations(settings: type[msgspec.Struct]) -> Mapping[str, Declaration]:
     """The settings of a service by name, in the order of their fields.
+
+    The arguments of an action of operators are declared in the same way (`marketdata.control.arguments`).
 
     Raises:
         TypeError: a field is not annotated with `setting`.
@@ -240,7 +250,7 @@ def variables(services: Iterable[type[ServiceSettings]]) -> Mapping[str, Declara
     return found
 
 
-def declaration(settings: type[ServiceSettings], name: str) -> Declaration:
+def declaration(settings: type[msgspec.Struct], name: str) -> Declaration:
     """The setting of this name.
 
     Raises:

@@ -137,5 +137,13 @@ class Keys(msgspec.Struct, frozen=True):
         """Wanted state of a service, JSON (value, never expires); channel = a new one was stored."""
         return f"{self.prefix}mdp:wanted:{name}"
 
+    def instructions(self, service: str) -> str:
+        """Stream of the newest instructions to the processes of a service."""
+        return f"{self.prefix}mdp:instructions:{service}"
+
+    def answers(self, instruction: str) -> str:
+        """Hash of the answers of processes to one instruction, by process."""
+        return f"{self.prefix}mdp:answers:{instruction}"
+
     def _lease(self, role: str) -> str:
         return f"{self.prefix}mdp:lease:{role}"

@@ -82,14 +82,22 @@ def change(
     )
 
 
-def act(name: str, action: str, *, actor: Actor, reason: str = "", expected: int | None = None) -> Revision:
-    """Do what the service has a word for: start, stop or restart the listener. Raises as `change`."""
+def act(
+    name: str,
+    action: str,
+    *,
+    actor: Actor,
+    process: str = "",
+    reason: str = "",
+    expected: int | None = None,
+) -> Revision:
+    """Do what the service has a word for, such as stop; some are for one process. Raises as `change`."""
 
     def make(steered: SteeredService, given: Given) -> Given:
         if action not in steered.actions:
-            accepted = ", ".join(steered.actions) or "none for this service"
+            accepted = ", ".join(steered.actions)
             raise ConfigurationError(f"there is no action {action!r} for {name}; accepted: {accepted}")
-        return changed(steered.kind, given, steered.actions[action](given))
+        return changed(steered.kind, given, steered.actions[action](given, process))
 
     return _revise(name, _Wish(action, make, actor, reason, expected))
 
@@ -129,8 +137,8 @@ class _Wish(NamedTuple):
 def _revise(name: str, wish: _Wish) -> Revision:
     try:
         steered = service(name)
-        _check_actor(wish.actor)
-        _check_reason(wish.reason)
+        check_actor(wish.actor)
+        check_reason(wish.reason)
         for _ in range(ATTEMPTS):
             try:
                 return _store(steered, wish)
@@ -173,14 +181,16 @@ def _store(steered: SteeredService, wish: _Wish) -> Revision:
     )
 
 
-def _check_actor(actor: Actor) -> None:
+def check_actor(actor: Actor) -> None:
+    """Raises `NotAllowed` if the actor may not steer services."""
     if Right.CONTROL not in actor.rights:
         raise NotAllowed(
             f"{actor.who} may not change settings; accepted: a user with the right {Right.CONTROL}"
         )
 
 
-def _check_reason(reason: str) -> None:
+def check_reason(reason: str) -> None:
+    """Raises `ReasonRefused` if the reason is too long or not readable."""
     if len(reason) > MAX_REASON_LENGTH:
         raise ReasonRefused(f"the reason has {len(reason)} characters; accepted: at most {MAX_REASON_LENGTH}")
     if not all(each.isprintable() or each == "\n" for each in reason):

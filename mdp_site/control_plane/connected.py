@@ -8,10 +8,12 @@ from typing import Final
 from django.conf import settings
 
 from marketdata.store.connection import connect
+from marketdata.store.instruction_records import InstructionRecords
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.wanted_records import WantedRecords
 from mdp_site.accounts.database_thread import DatabaseThread
+from mdp_site.control_plane.action_delivery import ActionDelivery
 from mdp_site.control_plane.delivery import RevisionDelivery
 from mdp_site.control_plane.services import STEERED
 
@@ -29,7 +31,13 @@ async def delivery() -> AsyncIterator[RevisionDelivery]:
                 name: steered.followers(ServiceRecords(redis, keys, name))
                 for name, steered in STEERED.items()
             }
-            yield RevisionDelivery(WantedRecords(redis, keys, list(STEERED)), followers, database)
+            instructions = {name: InstructionRecords(redis, keys, name) for name in STEERED}
+            yield RevisionDelivery(
+                WantedRecords(redis, keys, list(STEERED)),
+                followers,
+                ActionDelivery(instructions, database),
+                database,
+            )
     finally:
         with contextlib.suppress(TimeoutError):  # a database that does not answer stops no end of a process
             async with asyncio.timeout(STOP_SECONDS):

@@ -3,7 +3,6 @@
 A revision that was saved while the cache was away is sent when the cache is back. So is one that it lost.
 """
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, Protocol
@@ -14,9 +13,11 @@ from marketdata.control import Followers, Given, RevisionOutcome
 from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site.accounts.database_thread import DatabaseThread
+from mdp_site.control_plane.action_delivery import ActionDelivery
 from mdp_site.control_plane.actors import CACHE
 from mdp_site.control_plane.audit import note
 from mdp_site.control_plane.decisions import NOTHING_GIVEN, Adopt, Newest, Send, Unreadable, decide
+from mdp_site.control_plane.due import Due
 from mdp_site.control_plane.history import difference, newest, newest_of_each
 from mdp_site.control_plane.models import Revision
 from mdp_site.control_plane.outcomes import overtake, settle
@@ -48,14 +49,19 @@ class RevisionDelivery:
     """
 
     def __init__(
-        self, records: WantedOfServices, followers: Mapping[str, Followers], database: DatabaseThread
+        self,
+        records: WantedOfServices,
+        followers: Mapping[str, Followers],
+        actions: ActionDelivery,
+        database: DatabaseThread,
     ) -> None:
         self._records = records
         self.followers: Final = followers
+        self._actions = actions
         self._database = database
         self._log = RateLimitedLog(log)
 
-    async def run(self) -> None:
+    async def run(self, due: Due) -> None:
         """Compare again and again until cancelled. While database or cache is away, nothing changes."""
         while True:
             try:
@@ -66,7 +72,7 @@ class RevisionDelivery:
                 self._log.warning(
                     "revisions not read", reason="database_unavailable", error=type(error).__name__
                 )
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await due.wait(INTERVAL_SECONDS)
 
     async def once(self) -> None:
         """Send what the cache lacks, adopt what the database lacks, and store what became of it.
@@ -75,6 +81,7 @@ class RevisionDelivery:
             StoreUnavailable: the cache is away.
             DatabaseError, InterfaceError: the database is away.
         """
+        await self._actions.once()
         # The cache is read first: what is there by now was in the database before. So a revision that is
         # saved and sent between the two looks is never taken for a stranger's.
         records = await self._records.read()

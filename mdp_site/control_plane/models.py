@@ -1,5 +1,6 @@
 """Revisions of the settings of services, and the audit."""
 
+import uuid
 from datetime import datetime
 from typing import Any, Final, NoReturn
 
@@ -57,6 +58,47 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service} {self.number}"
+
+
+class ActionRun(models.Model):
+    """One action of an operator, and what became of it: pending, then applied or refused.
+
+    `arguments` are those of the action as JSON values, and `impact` is what the operator was shown before.
+    `service` does it. `revision`: the number of the revision that the action is, if it changes settings.
+    `expected` and `done_by` are processes: those that must answer an instruction, and those that did it.
+    `sent_at`: when the instruction was given to them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    action = models.CharField(max_length=MAX_WORD_LENGTH)
+    service = models.CharField(max_length=MAX_WORD_LENGTH)
+    arguments = models.JSONField(default=dict)
+    impact = models.TextField(max_length=MAX_RESULT_LENGTH, blank=True)
+    who = models.CharField(max_length=MAX_NAME_LENGTH)
+    user_id = models.BigIntegerField(null=True)
+    reason = models.TextField(max_length=MAX_REASON_LENGTH, blank=True)
+    revision = models.PositiveIntegerField(null=True)
+    expected = models.JSONField(default=list)
+    sent_at = models.DateTimeField(null=True)
+    outcome = models.CharField(
+        max_length=10,
+        default=RevisionOutcome.PENDING.value,
+        choices=[(each.value, each.value) for each in RevisionOutcome],
+        db_index=True,
+    )
+    outcome_text = models.TextField(blank=True)
+    outcome_at = models.DateTimeField(null=True)
+    done_by = models.JSONField(default=list)
+
+    class Meta:
+        """The newest first. Rows are made and changed by this application alone."""
+
+        ordering = ("-at", "-pk")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.id}"
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):

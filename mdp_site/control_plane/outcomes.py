@@ -7,7 +7,7 @@ from django.utils import timezone
 from marketdata.control import Effect, RevisionOutcome
 from mdp_site.control_plane.actors import PROCESSES
 from mdp_site.control_plane.audit import note
-from mdp_site.control_plane.models import Revision
+from mdp_site.control_plane.models import ActionRun, Revision
 
 
 @transaction.atomic
@@ -23,6 +23,8 @@ def settle(service: str, number: int, effect: Effect) -> None:
             applied_by=list(effect.applied_by),
         )
     )
+    if stored:
+        _follow(service, number, effect)
     if stored and effect.outcome is not RevisionOutcome.PENDING:
         note(
             PROCESSES,
@@ -35,10 +37,38 @@ def settle(service: str, number: int, effect: Effect) -> None:
 
 def overtake(service: str, number: int) -> None:
     """Revisions that are still pending are overtaken by the one of this number."""
+    effect = Effect(RevisionOutcome.OVERTAKEN, f"overtaken by revision {number}")
     _pending(service).update(
-        outcome=RevisionOutcome.OVERTAKEN.value,
-        outcome_text=f"overtaken by revision {number}",
+        outcome=effect.outcome.value, outcome_text=effect.explanation, outcome_at=timezone.now()
+    )
+    _follow(service, None, effect)
+
+
+@transaction.atomic
+def settle_run(run: ActionRun, effect: Effect) -> None:
+    """Store what became of an action so far. A decided outcome stays: the first one is right."""
+    stored = _store(ActionRun.objects.filter(pk=run.pk), effect)
+    if stored and effect.outcome is not RevisionOutcome.PENDING:
+        note(
+            PROCESSES,
+            service=run.service,
+            action=run.action,
+            result=f"{effect.outcome}: {effect.explanation}",
+        )
+
+
+def _follow(service: str, number: int | None, effect: Effect) -> None:
+    """An action on settings has the outcome of its revision. `number` None: all of the service."""
+    runs = ActionRun.objects.filter(service=service, revision__isnull=False)
+    _store(runs if number is None else runs.filter(revision=number), effect)
+
+
+def _store(runs: QuerySet[ActionRun], effect: Effect) -> int:
+    return runs.filter(outcome=RevisionOutcome.PENDING.value).update(
+        outcome=effect.outcome.value,
+        outcome_text=effect.explanation,
         outcome_at=timezone.now(),
+        done_by=list(effect.applied_by),
     )
 
 

@@ -1,8 +1,8 @@
 """The services that operators can steer, and what each of them checks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from django.conf import settings
 
@@ -13,11 +13,14 @@ from marketdata.feeds import ConnectionTarget
 from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.management.wanted_by_settings import wanted_by_settings
+from marketdata.runtime.role_settings import RoleSettings, RunSettings, SharedRoleSettings
 from marketdata.runtime.settings import ServiceSettings, own_settings
 from marketdata.store.service_records import ServiceRecords
 from mdp_site.service_settings import SERVICES
 from mdp_site.web_settings import WEB
 from widgets.consumers import check_limits
+
+MakesChanges: TypeAlias = Callable[[Given, str], Given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class SteeredService:
 
     `own` gives the settings by the environment of this process. `check` raises `ConfigurationError` for
     settings that do not go together. `followers` gives the reader of the reports. `actions` are changes with
-    a name: each makes the changed values of the present ones.
+    a name: each makes the changed values of the present ones, for one process or, if it is empty, for all.
     """
 
     name: str
@@ -34,7 +37,7 @@ class SteeredService:
     own: Callable[[], ServiceSettings]
     check: Callable[[Any], object]
     followers: Callable[[ServiceRecords], Followers]
-    actions: Mapping[str, Callable[[Given], Given]]
+    actions: Mapping[str, MakesChanges]
 
     def wanted(self, given: Given, *, version: int) -> ServiceSettings:
         """The wanted settings: those given by operators, the others by the environment of this process.
@@ -67,11 +70,48 @@ def _accept(_wanted: ServiceSettings) -> None:
     """Accept settings whose declarations say everything that can be said before a process applies them."""
 
 
-_LISTENER_ACTIONS: Final[Mapping[str, Callable[[Given], Given]]] = {
-    "start": lambda _: {"running": True},
-    "stop": lambda _: {"running": False},
-    "restart": lambda given: {"running": True, "session": given.get("session", 0) + 1},
-}
+MOST_NAMED: Final = 50
+"""So many processes a setting names at most: those that ended long ago are dropped."""
+
+
+def _restart(given: Given, process: str) -> Given:
+    if not process:
+        raise ConfigurationError("process is empty; accepted: the identity of a process")
+    return {"restarting": _with(given.get("restarting", ()), process)}
+
+
+def _restart_listener(given: Given, process: str) -> Given:
+    if process:
+        return _restart(given, process)
+    return {"running": True, "session": given.get("session", 0) + 1}
+
+
+def _drain(given: Given, process: str) -> Given:
+    return {"drained": _with(given.get("drained", ()), process)}
+
+
+def _undrain(given: Given, process: str) -> Given:
+    return {"drained": [each for each in given.get("drained", ()) if each != process]}
+
+
+def _with(named: Sequence[str], process: str) -> list[str]:
+    return [*(each for each in named if each != process), process][-MOST_NAMED:]
+
+
+def _actions(name: str, kind: type[ServiceSettings]) -> Mapping[str, MakesChanges]:
+    """The actions that the settings of a service allow."""
+    actions: dict[str, MakesChanges] = {}
+    if issubclass(kind, RunSettings):
+        actions |= {
+            "start": lambda _given, _process: {"running": True},
+            "stop": lambda _given, _process: {"running": False},
+        }
+    if issubclass(kind, RoleSettings):
+        actions["restart"] = _restart_listener if name == LISTENER else _restart
+    if issubclass(kind, SharedRoleSettings):
+        actions |= {"drain": _drain, "undrain": _undrain}
+    return actions
+
 
 _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {LISTENER: _check_target, WEB: check_limits}
 
@@ -84,7 +124,7 @@ def _steered(name: str, kind: type[ServiceSettings]) -> SteeredService:
         own=wanted_by_settings if is_listener else lambda: own_settings(kind, settings.DECLARED_SETTINGS),
         check=_CHECKS.get(name, _accept),
         followers=ListenerFollowers if is_listener else ProcessFollowers,
-        actions=_LISTENER_ACTIONS if is_listener else {},
+        actions=_actions(name, kind),
     )
 
 

@@ -144,7 +144,10 @@ def test_the_listener_is_stopped_started_and_restarted_by_name() -> None:
     ]
 
 
-@pytest.mark.parametrize(("service", "accepted"), [("listener", "start, stop, restart"), ("web", "none")])
+@pytest.mark.parametrize(
+    ("service", "accepted"),
+    [("listener", "start, stop, restart"), ("web", "start, stop, restart, drain, undrain")],
+)
 def test_an_action_that_a_service_does_not_have_is_refused(service: str, accepted: str) -> None:
     with pytest.raises(
         ConfigurationError, match=f"there is no action 'explode' for {service}; accepted: {accepted}"

@@ -16,7 +16,9 @@ from marketdata.control import Effect, Report, RevisionOutcome, encode_given, re
 from marketdata.errors import ContentError, StoreUnavailable
 from mdp_site.accounts.database_thread import DatabaseThread
 from mdp_site.control_plane import changes, delivery, history
+from mdp_site.control_plane.action_delivery import ActionDelivery
 from mdp_site.control_plane.delivery import RevisionDelivery
+from mdp_site.control_plane.due import Due
 from mdp_site.control_plane.models import AuditEntry, Revision
 from mdp_site.control_plane.services import STEERED
 from tests.support.deadlines import eventually
@@ -84,7 +86,9 @@ class Rig:
         self.records = MemoryRecords()
         self.followers = Followers(PENDING)
         self.database = DatabaseThread("test")
-        self.delivery = RevisionDelivery(self.records, dict.fromkeys(STEERED, self.followers), self.database)
+        self.actions = ActionDelivery({}, self.database)
+        followers = dict.fromkeys(STEERED, self.followers)
+        self.delivery = RevisionDelivery(self.records, followers, self.actions, self.database)
 
     def once(self, times: int = 1) -> None:
         """Let the delivery compare database and cache."""
@@ -103,7 +107,7 @@ class Rig:
                 await self.database.close()
 
         self.database = DatabaseThread("test")
-        self.delivery._database = self.database
+        self.delivery._database = self.actions._database = self.database
         asyncio.run(drive())
 
     @property
@@ -210,7 +214,7 @@ def test_the_delivery_goes_on_while_cache_or_database_are_away(
         raise DatabaseError("no database")
 
     async def outages() -> None:
-        running = asyncio.create_task(rig.delivery.run())
+        running = asyncio.create_task(rig.delivery.run(Due()))
         await eventually(lambda: rig.records.reads >= 3, 20)
         with monkeypatch.context() as broken:
             broken.setattr(delivery, "newest_of_each", failing)

@@ -24,6 +24,6 @@ def test_an_action_changes_declared_settings_to_accepted_values(name: str) -> No
     steered = STEERED[name]
     for make in steered.actions.values():
         for given in ({}, {"running": False, "session": 3}):
-            changes = make(given)
+            changes = make(given, "host:1:2")
             for setting, value in changes.items():
                 declarations(steered.kind)[setting].checked(value)

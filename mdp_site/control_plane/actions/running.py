@@ -1,0 +1,153 @@
+"""Checks an action, states its impact, and runs it: the one way for page, API and terminal."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from marketdata.control import RevisionOutcome
+from marketdata.control.arguments import Arguments, argument_values, checked_arguments
+from marketdata.control.views import Overview
+from marketdata.errors import ConfigurationError, MarketDataError
+from mdp_site.control_plane.actions.declared import Action, ByDatabase, ByProcesses, BySettings
+from mdp_site.control_plane.actions.registry import action_named
+from mdp_site.control_plane.actors import Actor
+from mdp_site.control_plane.audit import note
+from mdp_site.control_plane.changes import PENDING, check_actor, check_reason
+from mdp_site.control_plane.models import ActionRun
+
+
+class Prepared(NamedTuple):
+    """An action that can be run: `impact` is what the operator must be shown before.
+
+    `expected`: the identities of the processes that must carry it out.
+    """
+
+    action: Action
+    arguments: Arguments
+    service: str
+    impact: str
+    expected: tuple[str, ...] = ()
+
+
+def prepared(name: str, values: Mapping[str, object], overview: Overview) -> Prepared:
+    """The action of this name with these arguments, and its impact by this overview. Changes nothing.
+
+    Raises:
+        InvalidSettings: an argument is not accepted; it has a message for each.
+        ConfigurationError: there is no such action, or nothing to do it to.
+    """
+    action = action_named(name)
+    arguments = checked_arguments(action.arguments, values)
+    service = action.service(arguments)
+    impact = action.impact(arguments, overview)
+    expected: tuple[str, ...] = ()
+    if isinstance(action.work, ByProcesses):
+        expected = tuple(
+            view.report.identity
+            for view in overview.running
+            if view.report.service == service and view.report.status.settings is not None
+        )
+        if not expected:
+            raise ConfigurationError(f"no process of {service} runs that could do it")
+    return Prepared(action, arguments, service, impact, expected)
+
+
+def run(wish: Prepared, *, actor: Actor, reason: str = "", expected_revision: int | None = None) -> ActionRun:
+    """Run an action. It is pending until its outcome is known; then the row of the run has it.
+
+    With `expected_revision` an action on settings is refused if the newest revision has another number.
+    A refusal is noted in the audit.
+
+    Raises:
+        NotAllowed: the actor may not do it.
+        ReasonRefused: the reason is too long or not readable.
+        MarketDataError: it is refused.
+    """
+    match wish.action.work:
+        case BySettings(revise):
+            # In no transaction of ours: a refusal is noted, and the note must stay.
+            revision = revise(wish.arguments, actor, reason, expected_revision)
+            return _stored(wish, actor, reason, revision=revision.number)
+        case ByProcesses():
+            return _instructed(wish, actor, reason)
+        case ByDatabase(do):
+            return _done_at_once(wish, actor, reason, do)
+
+
+def failed_to_prepare(name: str, error: MarketDataError, *, actor: Actor, reason: str = "") -> None:
+    """Note in the audit that an action was refused before it could be run."""
+    note(actor, service="", action=name, result=f"refused: {error}", reason=reason)
+
+
+def run_of(number: str) -> ActionRun:
+    """The run of this id.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    try:
+        found = ActionRun.objects.filter(pk=uuid.UUID(number)).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise ConfigurationError(f"there is no run {number!r}; accepted: the id of a run of an action")
+    return found
+
+
+def _instructed(wish: Prepared, actor: Actor, reason: str) -> ActionRun:
+    try:
+        check_actor(actor)
+        check_reason(reason)
+    except MarketDataError as error:
+        _note(wish, actor, reason, f"refused: {error}")
+        raise
+    with transaction.atomic():
+        _note(wish, actor, reason, PENDING)
+        return _stored(wish, actor, reason, expected=list(wish.expected))
+
+
+def _done_at_once(wish: Prepared, actor: Actor, reason: str, do: Callable[[Any, Actor], str]) -> ActionRun:
+    try:
+        check_actor(actor)
+        check_reason(reason)
+        with transaction.atomic():
+            text = do(wish.arguments, actor)
+            _note(wish, actor, reason, f"{RevisionOutcome.APPLIED}: {text}")
+            return _stored(
+                wish,
+                actor,
+                reason,
+                outcome=RevisionOutcome.APPLIED.value,
+                outcome_text=text,
+                outcome_at=timezone.now(),
+            )
+    except MarketDataError as error:
+        _note(wish, actor, reason, f"refused: {error}")
+        raise
+
+
+def _note(wish: Prepared, actor: Actor, reason: str, result: str) -> None:
+    note(
+        actor,
+        service=wish.service,
+        action=wish.action.name,
+        after=argument_values(wish.arguments),
+        reason=reason,
+        result=result,
+    )
+
+
+def _stored(wish: Prepared, actor: Actor, reason: str, **others: Any) -> ActionRun:
+    return ActionRun.objects.create(
+        action=wish.action.name,
+        service=wish.service,
+        arguments=argument_values(wish.arguments),
+        impact=wish.impact,
+        who=actor.who,
+        user_id=actor.user_id,
+        reason=reason,
+        **others,
+    )
