@@ -1,6 +1,6 @@
 /** The context that all widgets of a page share: the configuration from Django, the socket, the selected symbol. */
 import type { StateText, StateTexts } from "./socket/connection-report";
-import { FeedClient } from "./socket/feed-client";
+import { BROWSER, FeedClient } from "./socket/feed-client";
 import { SUBPROTOCOL } from "./socket/messages";
 import { isPageToken, type PageToken, PageTokens } from "./socket/page-token";
 
@@ -68,9 +68,7 @@ export function createFeedClient(config: PageConfig): FeedClient {
   const client = new FeedClient({
     openSocket: (token) => new WebSocket(address, [SUBPROTOCOL, token]),
     nextToken: () => tokens.next(),
-    now: () => performance.now(),
-    random: () => Math.random(),
-    requestFrame: (callback) => requestAnimationFrame(callback),
+    ...BROWSER,
   });
   addEventListener("online", () => client.retryNow());
   const pageShown = () => {

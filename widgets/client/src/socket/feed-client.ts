@@ -24,6 +24,13 @@ export interface FeedClientEnvironment extends ConnectionEnvironment {
   requestFrame(callback: () => void): void;
 }
 
+/** The clock, the chance and the animation frames of the browser. */
+export const BROWSER: Pick<FeedClientEnvironment, "now" | "random" | "requestFrame"> = {
+  now: () => performance.now(),
+  random: () => Math.random(),
+  requestFrame: (callback) => requestAnimationFrame(callback),
+};
+
 /** `fresh` until the listener got its first update, which contains the whole state. */
 interface Listening {
   readonly choice: FeedChoice;
