@@ -19,7 +19,6 @@ CATCH_UP_SECONDS: Final = 5.0
 SAMPLE_SECONDS: Final = 0.25
 WATCHED_SECONDS: Final = 45  # in which there is a burst with enough time before and after it
 QUIET_SAMPLES: Final = 8
-CLEARLY_ABOVE: Final = 2.0
 ASKED_RATE: Final = 820_000  # counters are read at instants that the burst does not know: 1 or 2 % may hide
 NOT_OFFERED: Final = "market seconds not simulated"
 
@@ -78,7 +77,8 @@ def burst_in(course: Sequence[Observation]) -> Burst:
     """
     rates = [_rate_between(before, after) for before, after in pairwise(course)]
     typical = statistics.median(rates)
-    above = [rate > CLEARLY_ABOVE * typical for rate in rates]
+    # At half the budget of the pipeline a burst is 1.6 times the usual rate; it was four times as much once.
+    above = [rate > (typical + ASKED_RATE) / 2 for rate in rates]
     starts = [
         at for at in range(QUIET_SAMPLES, len(above)) if above[at] and not any(above[at - QUIET_SAMPLES : at])
     ]
