@@ -134,7 +134,7 @@ class Carrier:
             return self._refused(f"not done within {LIFETIME_SECONDS:g} s")
         except MarketDataError as error:
             return self._refused(str(error))
-        except Exception as error:
+        except Exception as error:  # a boundary - a defect of one action ends no process
             log.exception("instruction failed", action=instruction.action)
             return self._refused(f"a defect: {type(error).__name__}; the log has more")
         return ActionAnswer(source=self._source, text=text[:MAX_TEXT])

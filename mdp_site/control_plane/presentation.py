@@ -8,7 +8,7 @@ import msgspec
 from marketdata.control import Given, Report
 from marketdata.runtime.settings import ServiceSettings, declarations
 from mdp_site.control_plane.history import Difference
-from mdp_site.control_plane.models import Revision
+from mdp_site.control_plane.models import ActionRun, Revision
 
 
 def revision_values(revision: Revision) -> dict[str, Any]:
@@ -24,6 +24,25 @@ def revision_values(revision: Revision) -> dict[str, Any]:
         "explanation": revision.outcome_text,
         "outcome_at": revision.outcome_at.isoformat(timespec="seconds") if revision.outcome_at else None,
         "applied_by": revision.applied_by,
+    }
+
+
+def run_values(run: ActionRun) -> dict[str, Any]:
+    """A run, for JSON. Times are ISO 8601 in UTC."""
+    return {
+        "id": str(run.pk),
+        "action": run.action,
+        "service": run.service,
+        "arguments": run.arguments,
+        "impact": run.impact,
+        "who": run.who,
+        "at": run.at.isoformat(timespec="seconds"),
+        "reason": run.reason,
+        "revision": run.revision,
+        "outcome": run.outcome,
+        "explanation": run.outcome_text,
+        "outcome_at": run.outcome_at.isoformat(timespec="seconds") if run.outcome_at else None,
+        "done_by": run.done_by,
     }
 
 

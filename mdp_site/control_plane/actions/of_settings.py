@@ -101,7 +101,7 @@ def _connections(overview: Overview) -> str:
 
 _STOPPED: Final[dict[str, Callable[[Overview], str]]] = {
     LISTENER: lambda overview: (
-        f"No new market data arrives. {_connections(overview)} connections see that; their data stays."
+        f"No new market data arrives; {_connections(overview)} connections keep what they have."
     ),
     PROCESSOR: lambda overview: (
         "Batches of the queues are lost when their life ends. "
@@ -111,7 +111,7 @@ _STOPPED: Final[dict[str, Callable[[Overview], str]]] = {
         f"Boards stand still for {_connections(overview)} connections. Rows and alerts go on."
     ),
     WEB: lambda overview: (
-        f"{_connections(overview)} connections are closed, and new ones are refused. Pages and API go on."
+        f"WebSockets are closed, now {_connections(overview)}, and new ones refused. Pages and API go on."
     ),
     JOBS_ROLE: lambda overview: (
         f"{len(overview.jobs or ())} scheduled jobs wait: reference data and holidays grow old."
@@ -120,15 +120,18 @@ _STOPPED: Final[dict[str, Callable[[Overview], str]]] = {
 
 
 def _impact_of_stop(arguments: OfService, overview: Overview) -> str:
-    running = len(_running(overview, arguments.service))
-    return f"Pauses {running} {_processes(running)}. {_STOPPED[arguments.service](overview)}"
+    return f"Pauses {_number(overview, arguments.service)}. {_STOPPED[arguments.service](overview)}"
 
 
 def _impact_of_start(arguments: OfService, overview: Overview) -> str:
-    running = len(_running(overview, arguments.service))
-    if not running:
-        return f"No process of {arguments.service} runs. The first one that runs will work."
-    return f"{running} {_processes(running)} of {arguments.service} will work."
+    return f"Lets {_number(overview, arguments.service)} of {arguments.service} work."
+
+
+def _number(overview: Overview, service: str) -> str:
+    if "cache" in overview.unread:
+        return "an unknown number of processes"
+    running = len(_running(overview, service))
+    return f"{running} {_processes(running)}"
 
 
 def _impact_of_restart(arguments: OfRestart, overview: Overview) -> str:
@@ -172,8 +175,8 @@ def _processes(number: int) -> str:
 
 def _impact_of_banner(arguments: OfBanner, overview: Overview) -> str:
     if not arguments.text:
-        return f"{_connections(overview)} connections see no banner any more."
-    return f"{_connections(overview)} connections see: {arguments.text}"
+        return f"Removes the banner from {_connections(overview)} connections."
+    return f"Shows to {_connections(overview)} connections: {arguments.text}"
 
 
 def _service(arguments: Any) -> str:

@@ -77,7 +77,7 @@ def run(wish: Prepared, *, actor: Actor, reason: str = "", expected_revision: in
             return _done_at_once(wish, actor, reason, do)
 
 
-def failed_to_prepare(name: str, error: MarketDataError, *, actor: Actor, reason: str = "") -> None:
+def note_refusal(name: str, error: MarketDataError, *, actor: Actor, reason: str = "") -> None:
     """Note in the audit that an action was refused before it could be run."""
     note(actor, service="", action=name, result=f"refused: {error}", reason=reason)
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,19 +13,23 @@ from marketdata.clock import SystemClock
 from marketdata.control import Given, InvalidSettings, Report, RevisionOutcome, effect_within
 from marketdata.errors import ConfigurationError, MarketDataError, StoreUnavailable
 from mdp_site.control_plane import changes, history
+from mdp_site.control_plane.actions.registry import ACTIONS
 from mdp_site.control_plane.actors import terminal_actor
 from mdp_site.control_plane.connected import delivery
-from mdp_site.control_plane.models import Revision
+from mdp_site.control_plane.models import ActionRun, Revision
 from mdp_site.control_plane.presentation import (
     as_json,
     described,
     difference_values,
     report_values,
     revision_values,
+    run_values,
     setting_values,
     value_text,
 )
 from mdp_site.control_plane.services import STEERED, service
+from mdp_site.management import acting
+from mdp_site.management.words import DO, action_in, parse_changes, read_instant
 
 WAIT_SECONDS: Final = 15.0
 SHOWN_REVISIONS: Final = 50
@@ -42,7 +45,8 @@ EXIT_CODES: Final = (
 class Command(BaseCommand):
     help = (
         "Show or change what a service does: control web; control web log_level=DEBUG --reason WHY; "
-        "control web log_level= (back to the environment); control listener start|stop|restart. " + EXIT_CODES
+        "control web log_level= (back to the environment); control listener start|stop|restart; "
+        "control do (all actions); control do purge_queue queue=trades --impact. " + EXIT_CODES
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
@@ -52,9 +56,17 @@ class Command(BaseCommand):
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", metavar="service", choices=sorted(STEERED), help=", ".join(STEERED))
         parser.add_argument(
-            "words", nargs="*", metavar="SETTING=VALUE", help="or one action; without any: show all"
+            "name", metavar="service", choices=[*sorted(STEERED), DO], help=f"{', '.join(STEERED)}, or {DO}"
+        )
+        parser.add_argument(
+            "words",
+            nargs="*",
+            metavar="SETTING=VALUE",
+            help="or an action and its ARGUMENT=VALUE; without any: show all",
+        )
+        parser.add_argument(
+            "--impact", action="store_true", help="show what an action would do, and change nothing"
         )
         parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the audit")
         parser.add_argument(
@@ -69,7 +81,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
         instead = parser.add_mutually_exclusive_group()
-        instead.add_argument("--history", action="store_true", help=f"the newest {SHOWN_REVISIONS} revisions")
+        instead.add_argument(
+            "--history",
+            action="store_true",
+            help=f"the newest {SHOWN_REVISIONS} revisions, or runs of actions",
+        )
         instead.add_argument(
             "--diff", nargs=2, type=int, metavar=("A", "B"), help="what differs; 0: environment"
         )
@@ -91,7 +107,14 @@ class Command(BaseCommand):
             restores = options["restore"] is not None or options["restore_last_good"]
             if words and (looks or restores):
                 raise ConfigurationError(f"{words[0]!r} is not accepted here; accepted: options alone")
-            if options["history"]:
+            action, values = action_in(name, words)
+            if options["impact"] and not action:
+                raise ConfigurationError("--impact is not accepted here; accepted: with an action")
+            if action:
+                self._act(action, values, options)
+            elif name == DO:
+                self._show_actions(runs=options["history"])
+            elif options["history"]:
                 self._show_history(name)
             elif options["diff"]:
                 self._show_difference(name, *options["diff"])
@@ -128,13 +151,43 @@ class Command(BaseCommand):
     def _end(self, revision: Revision, explanation: str) -> None:
         if self._json:
             self.stdout.write(as_json(revision_values(revision) | {"explanation": explanation}))
-        text = f"{revision.service} revision {revision.number} is {revision.outcome}: {explanation}"
-        if revision.outcome == RevisionOutcome.PENDING:
+        self._finish(f"{revision.service} revision {revision.number}", revision.outcome, explanation)
+
+    def _finish(self, what: str, outcome: str, explanation: str) -> None:
+        text = f"{what} is {outcome}: {explanation}"
+        if outcome == RevisionOutcome.PENDING:
             raise CommandError(text, returncode=STILL_PENDING)
-        if revision.outcome != RevisionOutcome.APPLIED:
+        if outcome != RevisionOutcome.APPLIED:
             raise CommandError(text, returncode=REFUSED_BY_PROCESSES)
         if not self._json:
             self.stdout.write(self.style.SUCCESS(text))
+
+    def _act(self, action: str, values: Mapping[str, str], options: Mapping[str, Any]) -> None:
+        with contextlib.suppress(StoreUnavailable):  # the action can be saved all the same
+            asyncio.run(_adopt())
+        wish = acting.prepare(action, values, reason=options["reason"])
+        if options["impact"]:
+            self.stdout.write(as_json({"impact": wish.impact}) if self._json else wish.impact)
+            return
+        if not self._json:
+            self.stdout.write(wish.impact)
+        made = acting.run_and_follow(
+            wish,
+            reason=options["reason"],
+            expected_revision=options["expect"],
+            wait_seconds=options["wait"],
+        )
+        if self._json:
+            self.stdout.write(as_json(run_values(made)))
+        self._finish(f"{made.action} of {made.service}", made.outcome, made.outcome_text)
+
+    def _show_actions(self, *, runs: bool) -> None:
+        newest = ActionRun.objects.all()[:SHOWN_REVISIONS] if runs else ()
+        if self._json:
+            self.stdout.write(as_json([run_values(each) for each in newest] if runs else sorted(ACTIONS)))
+            return
+        for line in map(acting.run_line, newest) if runs else acting.action_lines():
+            self.stdout.write(line)
 
     def _show(self, name: str, reports: Sequence[Report] | None) -> None:
         newest = history.newest(name)
@@ -211,41 +264,9 @@ def _revised(name: str, words: Sequence[str], options: Mapping[str, Any]) -> Rev
         return changes.restore(name, history.last_good(name).number, **common)
     if options["restore"] is not None:
         return changes.restore(name, options["restore"], **common)
-    if len(words) == 1 and "=" not in words[0]:
-        return changes.act(name, words[0], **common)
     values = parse_changes(words)
     given = {setting: value for setting, value in values.items() if value}
     return changes.change(name, given, unset=[each for each in values if not values[each]], **common)
-
-
-def parse_changes(words: Sequence[str]) -> Mapping[str, str]:
-    """The values by name of setting. An empty value means: back to the value of the environment.
-
-    Raises:
-        ConfigurationError: a word is not `setting=value`, or a setting occurs twice.
-    """
-    values: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name or name in values:
-            raise ConfigurationError(f"{word!r} is not accepted; accepted: setting=value, each once")
-        values[name] = value
-    return values
-
-
-def read_instant(text: str) -> datetime:
-    """The instant in a text; without an offset it is UTC.
-
-    Raises:
-        ConfigurationError: the text is no instant.
-    """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"--as-of is {text!r}; accepted: a time such as 2026-11-28T14:30:00, in UTC or with an offset"
-        ) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 async def _look(name: str) -> Sequence[Report] | None:

@@ -2,27 +2,20 @@
 
 import argparse
 import asyncio
-import contextlib
 import signal
 import sys
 from typing import Any, Final
 
 import msgspec
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketdata.clock import SystemClock
 from marketdata.control.document import InstallationReader
-from marketdata.control.overview_reading import READING_SECONDS, OverviewReader
+from marketdata.control.overview_reading import READING_SECONDS
 from marketdata.control.tables import as_text
 from marketdata.control.verdict import Health
 from marketdata.errors import ConfigurationError
 from marketdata.runtime.backoff import stopped_within
-from marketdata.store.connection import connect
-from marketdata.store.keys import Keys
-from marketdata.store.process_records import ProcessRecords
-from mdp_site.jobs.schedules import read_jobs
-from mdp_site.service_settings import SERVICES
+from mdp_site.management.acting import overview_reader
 
 TWO_REPORTS_SECONDS: Final = 1.5
 """Processes report every second, a little less often on a busy machine. Rates need two reports."""
@@ -60,16 +53,8 @@ class Command(BaseCommand):
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
-            reader = InstallationReader(
-                OverviewReader(
-                    ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)),
-                    services=list(SERVICES),
-                    shard_count=settings.MDQ_SHARDS,
-                    read_jobs=read_jobs,
-                    clock=SystemClock(),
-                )
-            )
+        async with overview_reader() as overviews:
+            reader = InstallationReader(overviews)
             if watch:
                 return await self._watch(reader, stopping)
             await reader.newest()

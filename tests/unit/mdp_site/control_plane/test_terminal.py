@@ -14,9 +14,9 @@ from pytest_django import Settings
 
 from marketdata.errors import ConfigurationError
 from mdp_site.control_plane import changes
-from mdp_site.control_plane.models import Revision
+from mdp_site.control_plane.models import ActionRun, AuditEntry, Revision
 from mdp_site.control_plane.outcomes import settle
-from mdp_site.management.commands.control import parse_changes, read_instant
+from mdp_site.management.words import parse_changes, read_instant
 from tests.support.operators import ANN, BOB
 from tests.unit.mdp_site.control_plane.test_changes import DONE
 
@@ -156,8 +156,55 @@ def test_a_revision_and_the_last_good_one_are_restored() -> None:
 
 @pytest.mark.django_db
 def test_the_listener_is_stopped_by_a_word() -> None:
-    _, _, stopped = failure("listener", "stop")
-    assert stopped["given"] == {"running": False}
+    code, text, stopped = failure("listener", "stop", "--reason", "a test")
+    assert code == 4
+    assert "stop of listener is pending: saved; a web process goes on with it" in text
+    assert (stopped["action"], stopped["arguments"]) == ("stop", {"service": "listener"})
+    assert (stopped["revision"], stopped["reason"]) == (1, "a test")
+    assert Revision.objects.get().given == {"running": False}
+    assert failure("do", "start", "service=listener")[2]["revision"] == 2
+    assert Revision.objects.get(number=2).given == {"running": True}
+    assert "start service=listener" in control("do", "--history")
+
+
+@pytest.mark.django_db
+def test_the_impact_of_an_action_is_shown_before_and_changes_nothing() -> None:
+    shown = control("listener", "stop", "--impact")
+    assert shown == (
+        "Pauses an unknown number of processes. No new market data arrives; an unknown number of connections "
+        "keep what they have.\n"
+    )
+    assert not Revision.objects.exists()
+    assert not ActionRun.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("words", "accepted"),
+    [
+        (["do", "explode"], "there is no action 'explode'; accepted: stop, start"),
+        (["do", "service=web"], "'service=web' is no action; accepted: stop"),
+        (["do", "stop"], "service is missing; accepted: one of"),
+        (["do", "stop", "service=kitchen"], "service is 'kitchen'; accepted: one of"),
+        (["do", "drain", "service=processor", "process=x"], "accepted: none: no process of it runs"),
+        (["processor", "drain"], "process is missing"),
+        (["web", "log_level=INFO", "--impact"], "accepted: with an action"),
+    ],
+)
+def test_an_action_that_cannot_be_run_is_refused_with_what_is_accepted(
+    words: list[str], accepted: str
+) -> None:
+    code, text, _ = failure(*words)
+    assert code == 1
+    assert accepted in text
+    assert not ActionRun.objects.exists()
+
+
+def test_all_actions_are_shown_with_their_arguments() -> None:
+    shown = control("do")
+    assert "drain: Pause one process of a service" in shown
+    assert "    process=…  (one line of text, of at most 200 characters) The identity" in shown
 
 
 @pytest.mark.parametrize("words", [["loud"], ["=ERROR"], ["a=1", "a=2"]])
