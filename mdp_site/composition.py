@@ -18,6 +18,7 @@ from mdp_site.control_plane.due import DUE_IN_SCOPE, Due
 from mdp_site.health import HUB_IN_SCOPE, SETTINGS_IN_SCOPE
 from mdp_site.operations_page import INSTALLATION_IN_SCOPE
 from mdp_site.steering import steered
+from mdp_site.web_instructions import web_handlers
 from mdp_site.web_settings import WebSettings
 from widgets.data_service import WidgetDataService
 
@@ -68,7 +69,13 @@ def compose(
         {
             "http": http_of_this_service,
             "websocket": WebSocketEntrance(URLRouter([*service.urlpatterns, elsewhere]), logins),
-            "lifespan": steered(logins.alongside(service.lifespan), live, service.hub, due),
+            "lifespan": steered(
+                logins.alongside(service.lifespan),
+                live,
+                service.hub,
+                due,
+                web_handlers(service.hub, logins),
+            ),
         }
     )
     return application

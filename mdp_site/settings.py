@@ -219,6 +219,9 @@ Q_CLUSTER: dict[str, Any] = {
     "label": "Jobs",
 }
 
+# Actions of operators that are defined above the control plane (mdp_site/control_plane/actions/registry.py).
+FURTHER_ACTIONS = ["mdp_site.jobs.actions.ACTIONS"]
+
 # --- Users and login ----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

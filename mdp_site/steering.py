@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -12,11 +13,13 @@ from marketdata.clock import SystemClock
 from marketdata.management.process_reports import reporting_by_settings
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.identity import process_identity
+from marketdata.runtime.instructions import Carrier, Handler
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.report import ServiceStatus
 from marketdata.runtime.settings import own_settings
 from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
+from marketdata.store.instruction_records import InstructionRecords
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
 from mdp_site.control_plane.connected import delivery
@@ -43,8 +46,16 @@ def live_web_settings() -> LiveSettings[WebSettings]:
     return LiveSettings(own, source=process_identity(), clock=SystemClock(), check=check_limits)
 
 
-def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub, due: Due) -> Lifespan:
+def steered(
+    lifespan: Lifespan,
+    live: LiveSettings[WebSettings],
+    hub: Hub,
+    due: Due,
+    handlers: Mapping[str, Handler] = MappingProxyType({}),
+) -> Lifespan:
     """An ASGI lifespan that also follows the wanted settings, and reports, from its start to its end.
+
+    Meanwhile it carries out instructions of operators with `handlers`, by the name of the action.
 
     Each web process also delivers the revisions of all services (`mdp_site.control_plane.delivery`); `due`
     lets it do so at once.
@@ -62,7 +73,9 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub, due: 
                 await send(message)
 
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis, delivery() as revisions:
-            records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), WEB, live.source)
+            keys = Keys(settings.MDC_KEY_PREFIX)
+            records = InstanceRecords(redis, keys, WEB, live.source)
+            carrier = Carrier(InstructionRecords(redis, keys, WEB), handlers, source=live.source)
             steering = Steering(records, live, default=live.current)
             reporting = reporting_by_settings(WEB, WEB)
 
@@ -70,12 +83,13 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub, due: 
                 return msgspec.structs.replace(hub.status(), settings=steering.status)
 
             following = asyncio.create_task(steering.run(), name="settings")
+            carrying = asyncio.create_task(carrier.run(), name="instructions")
             delivering = asyncio.create_task(revisions.run(due), name="revisions")
             try:
                 async with reporting.of(status, hub.unready):
                     await lifespan(scope, receive, send_completion_last)
             finally:
-                await end(following, delivering)
+                await end(following, carrying, delivering)
                 await steering.withdraw()
         for message in completion:
             await send(message)

@@ -15,6 +15,8 @@ class LoginEnd(enum.Enum):
     """The session or token that opened it is no longer valid: the user must log in again."""
     NO_RIGHT = "no right"
     """The login is valid, but its user has lost the right to market data. Another login changes nothing."""
+    DISCONNECTED = "disconnected"
+    """The login is valid. An operator ended the connection, and the user may connect again."""
 
 
 class LogInRefused(Exception):

@@ -10,7 +10,16 @@ MAX_CHARACTERS: Final = 300
 _MIN_SECRET_WITHIN_WORDS: Final = 8
 """A secret this long is masked even within a word. A shorter one may occur in any word by chance."""
 
-_INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+_INVISIBLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+"
+)
+
+
+def one_line(text: str) -> str:
+    """The text with a blank in place of control characters, halves of characters (surrogates), and marks that
+    turn the direction of what follows.
+    """
+    return _INVISIBLE.sub(" ", text)
 
 
 class TextFilter:
@@ -28,7 +37,7 @@ class TextFilter:
         """The text, safe to show."""
         # Secrets are masked before the text is cut, since a cut may leave half of a key.
         hidden = text if self._secrets is None else self._secrets.sub(MASK, text)
-        shown = _INVISIBLE.sub(" ", hidden)
+        shown = one_line(hidden)
         return shown if len(shown) <= MAX_CHARACTERS else f"{shown[:MAX_CHARACTERS]}…"
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from marketdata.errors import ContentError, MarketDataError, StoreUnavailable
+from marketdata.observability.foreign_text import one_line
 from marketdata.observability.logs import RateLimitedLog, get_logger
 
 LIFETIME_SECONDS: Final = 10.0
@@ -70,18 +71,25 @@ def read_instruction(stored: bytes) -> Instruction:
 
 
 def read_answer(stored: bytes) -> ActionAnswer:
-    """The answer in a stored value. Raises `ContentError`, reason `answer`."""
+    """The answer in a stored value, in text that can be stored and shown.
+
+    Raises:
+        ContentError: it cannot be read; reason `answer`.
+    """
     try:
-        return msgspec.json.decode(stored, type=ActionAnswer)
+        answer = msgspec.json.decode(stored, type=ActionAnswer)
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise ContentError("answer", str(error)) from error
+    return ActionAnswer(
+        source=one_line(answer.source), text=one_line(answer.text), is_refused=answer.is_refused
+    )
 
 
 class Carrier:
     """Carries out the instructions to the service of this process, one after another.
 
     `handlers` has the actions that the service knows. Instructions that were given before the process
-    started are not for it.
+    started are not for it. Answers that the cache did not take are sent again when it is back.
 
     Concurrency: for one event loop.
     """
@@ -91,6 +99,7 @@ class Carrier:
         self._handlers = handlers
         self._source = source
         self._position = ""
+        self._unsent: dict[str, ActionAnswer] = {}
         self._log = RateLimitedLog(log)
 
     async def run(self) -> None:
@@ -107,20 +116,29 @@ class Carrier:
         if not self._position:
             self._position = await self._given.newest_position()
             return
+        await self._send_answers()
         for position, age_seconds, stored in await self._given.after(self._position):
             self._position = position
-            if age_seconds < LIFETIME_SECONDS:
-                await self._carry_out(stored)
+            await self._carry_out(stored, age_seconds)
 
-    async def _carry_out(self, stored: bytes) -> None:
+    async def _carry_out(self, stored: bytes, age_seconds: float) -> None:
         try:
             instruction = read_instruction(stored)
         except ContentError as error:
             self._log.warning("instruction unreadable", reason="content", error=str(error))
             return
-        answer = await self._answer(instruction)
+        if age_seconds < LIFETIME_SECONDS:
+            answer = await self._answer(instruction)
+        else:
+            answer = self._refused(f"given {age_seconds:.0f} s ago; accepted: {LIFETIME_SECONDS:g} s at most")
         log.info("instruction carried out", action=instruction.action, refused=answer.is_refused)
-        await self._given.answer(instruction.id, self._source, msgspec.json.encode(answer))
+        self._unsent[instruction.id] = answer
+        await self._send_answers()
+
+    async def _send_answers(self) -> None:
+        for instruction, answer in tuple(self._unsent.items()):
+            await self._given.answer(instruction, self._source, msgspec.json.encode(answer))
+            del self._unsent[instruction]
 
     async def _answer(self, instruction: Instruction) -> ActionAnswer:
         handler = self._handlers.get(instruction.action)
@@ -137,7 +155,7 @@ class Carrier:
         except Exception as error:  # a boundary - a defect of one action ends no process
             log.exception("instruction failed", action=instruction.action)
             return self._refused(f"a defect: {type(error).__name__}; the log has more")
-        return ActionAnswer(source=self._source, text=text[:MAX_TEXT])
+        return ActionAnswer(source=self._source, text=one_line(text)[:MAX_TEXT])
 
     def _refused(self, text: str) -> ActionAnswer:
-        return ActionAnswer(source=self._source, text=text[:MAX_TEXT], is_refused=True)
+        return ActionAnswer(source=self._source, text=one_line(text)[:MAX_TEXT], is_refused=True)

@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from mdp_site.accounts.journal import TOKEN_REVOKED, note_session_ended, note_token
+from mdp_site.accounts.endings import revoke
+from mdp_site.accounts.journal import note_session_ended
 from mdp_site.accounts.models import ApiToken, User
 from mdp_site.read_only_admin import ReadOnlyAdmin
 
@@ -143,10 +144,5 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
         """Revoke the tokens, and close the connections that were opened with them."""
-        revoked = 0
-        # One by one, not in one UPDATE: the signal of each save closes the token's connections.
-        for token in tokens.filter(revoked_at__isnull=True):
-            token.revoke()
-            note_token(TOKEN_REVOKED, token, by=request.user.pk)
-            revoked += 1
+        revoked = revoke(tokens.filter(revoked_at__isnull=True), by=request.user.pk)
         self.message_user(request, f"{revoked} tokens revoked.", messages.SUCCESS)

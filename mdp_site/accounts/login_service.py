@@ -26,6 +26,7 @@ from mdp_site.accounts.logins import Login, OpenLogins
 from mdp_site.accounts.models import note_use
 from mdp_site.accounts.notices import hear_changes
 from mdp_site.accounts.standings import Credential, Standing, StandingReader, Way, read_standings
+from widgets.viewer import LoginEnd
 
 LOOK_SECONDS: Final = 4.0
 """From the begin of a look to the begin of the next one. A change is found within 5 s: see `SPREAD`."""
@@ -35,6 +36,8 @@ MOST_IN_A_QUERY: Final = 500
 MOST_IN_A_LOOK: Final = 2_500
 """Of one part of a look: each query costs a millisecond, and most answers are those of the last look."""
 STOP_SECONDS: Final = 2.0
+ENDED_AT_ONCE: Final = 500
+"""So many connections are ended before the event loop does other work."""
 LAST_USED_SECONDS: Final = 60.0
 """The time of the last use of a token is stored at most this often."""
 
@@ -87,6 +90,15 @@ class LoginService:
             self._used_tokens.add(standing.token_id)
         with self._open.held(standing) as login:
             yield login
+
+    async def disconnect(self, user_id: int, reason: LoginEnd) -> int:
+        """End the connections of a user that are open now. Returns how many."""
+        logins = self._open.of_user(user_id)
+        for number, login in enumerate(logins, 1):
+            login.finish(reason)
+            if number % ENDED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return len(logins)
 
     async def look(self, spread_seconds: float = 0.0) -> None:
         """Look once at all open logins: close or narrow the connections whose login has changed.

@@ -55,16 +55,19 @@ class Login:
         if self._end is not None:
             return
         if standing is None or standing.user_id != self.standing.user_id:
-            self._finish(LoginEnd.LOGGED_OUT)
+            self.finish(LoginEnd.LOGGED_OUT)
         elif not standing.may_see_market_data:
-            self._finish(LoginEnd.NO_RIGHT)
+            self.finish(LoginEnd.NO_RIGHT)
         else:
             has_other_feeds = standing.feeds != self.standing.feeds
             self.standing = standing
             if has_other_feeds and self._follower is not None:
                 self._follower.on_permissions_changed(standing.feeds)
 
-    def _finish(self, end: LoginEnd) -> None:
+    def finish(self, end: LoginEnd) -> None:
+        """End the connection for this reason, unless it was told to end before."""
+        if self._end is not None:
+            return
         self._end = end
         if self._follower is not None:
             self._follower.on_login_ended(end)
@@ -98,6 +101,10 @@ class OpenLogins:
         """The credentials of these users' open connections, each once."""
         logins = (login for user_id in user_ids for login in self._by_user.get(user_id, ()))
         return list({login.standing.credential for login in logins})
+
+    def of_user(self, user_id: int) -> list[Login]:
+        """The logins of a user's open connections that were not told to end."""
+        return [login for login in self._by_user.get(user_id, ()) if not login.has_ended]
 
     def tokens(self) -> set[int]:
         """The ids of the API tokens whose connections are open."""

@@ -12,11 +12,12 @@ import msgspec
 from django.utils import timezone
 
 from marketdata.control import Effect, RevisionOutcome
-from marketdata.control.instructed import judge_answers
-from marketdata.errors import ContentError
+from marketdata.control.instructed import ANSWER_SECONDS, judge_answers
+from marketdata.errors import ContentError, StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.instructions import LIFETIME_SECONDS, ActionAnswer, Instruction, read_answer
 from mdp_site.accounts.database_thread import DatabaseThread
+from mdp_site.control_plane.job_runs import settle_job_runs
 from mdp_site.control_plane.models import ActionRun
 from mdp_site.control_plane.outcomes import settle_run
 
@@ -24,6 +25,12 @@ MOST_AT_ONCE: Final = 100
 NOT_GIVEN: Final = Effect(
     RevisionOutcome.REFUSED,
     f"not given to the processes within {LIFETIME_SECONDS:g} s: the cache or every web process was away",
+)
+NO_SERVICE: Final = Effect(
+    RevisionOutcome.REFUSED, "this release of the platform has no such service to give it to"
+)
+UNKNOWN: Final = Effect(
+    RevisionOutcome.REFUSED, "given, but the cache was away: what the processes answered is unknown"
 )
 
 log = get_logger(__name__)
@@ -50,39 +57,66 @@ class ActionDelivery:
         self._database = database
         self._log = RateLimitedLog(log)
 
-    async def once(self) -> None:
+    async def once(self) -> bool:
         """Give what was not given yet, and store what became of the others.
 
+        Returns whether an instruction waits for its answers.
+
         Raises:
-            StoreUnavailable: the cache is away. What was not given in time is refused all the same.
+            StoreUnavailable: the cache is away. What was not given or answered in time is refused all the
+                same.
             DatabaseError, InterfaceError: the database is away.
         """
+        await self._database.run(settle_job_runs)
         runs = await self._database.run(pending_runs)
-        for run in [each for each in runs if each.sent_at is None and _age_seconds(each) >= LIFETIME_SECONDS]:
-            await self._database.run(partial(settle_run, run, NOT_GIVEN))
-            runs.remove(run)
+        unavailable: StoreUnavailable | None = None
         for run in runs:
-            if run.sent_at is None:
-                await self._give(run)
-            else:
-                await self._follow(run)
+            try:
+                await self._advance(run)
+            except StoreUnavailable as error:
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
+        return bool(runs)
 
-    async def _give(self, run: ActionRun) -> None:
-        if await self._database.run(partial(claimed, run)):
+    async def _advance(self, run: ActionRun) -> None:
+        records = self._records.get(run.service)
+        if records is None:  # a newer release of this platform may have stored it
+            await self._settle(run, NO_SERVICE)
+        elif run.sent_at is not None:
+            await self._follow(run, records)
+        elif _age_seconds(run) >= LIFETIME_SECONDS:
+            await self._settle(run, NOT_GIVEN)
+        elif await self._is_ours_to_give(run, records):
             instruction = Instruction(id=str(run.pk), action=run.action, arguments=run.arguments)
-            await self._records[run.service].give(msgspec.json.encode(instruction))
+            await records.give(msgspec.json.encode(instruction))
             log.info("instruction given", action=run.action, service_name=run.service)
 
-    async def _follow(self, run: ActionRun) -> None:
-        effect = judge_answers(run.expected, await self._answers(run), _age_seconds(run))
-        if effect.outcome is not RevisionOutcome.PENDING or effect.explanation != run.outcome_text:
-            await self._database.run(partial(settle_run, run, effect))
+    async def _is_ours_to_give(self, run: ActionRun, records: InstructionsOfService) -> bool:
+        # The cache is asked for something first. While it is away, the run stays one that can be given.
+        await records.answers(str(run.pk))
+        return await self._database.run(partial(claimed, run))
 
-    async def _answers(self, run: ActionRun) -> Sequence[ActionAnswer]:
+    async def _follow(self, run: ActionRun, records: InstructionsOfService) -> None:
+        age_seconds = _age_seconds(run)
+        try:
+            answers = self._readable(run, await records.answers(str(run.pk)))
+        except StoreUnavailable:
+            if age_seconds >= ANSWER_SECONDS:
+                await self._settle(run, UNKNOWN)
+            raise
+        effect = judge_answers(run.expected, answers, age_seconds)
+        if effect.outcome is not RevisionOutcome.PENDING or effect.explanation != run.outcome_text:
+            await self._settle(run, effect)
+
+    async def _settle(self, run: ActionRun, effect: Effect) -> None:
+        await self._database.run(partial(settle_run, run, effect))
+
+    def _readable(self, run: ActionRun, stored: Sequence[bytes]) -> Sequence[ActionAnswer]:
         answers = []
-        for stored in await self._records[run.service].answers(str(run.pk)):
+        for each in stored:
             try:
-                answers.append(read_answer(stored))
+                answers.append(read_answer(each))
             except ContentError as error:
                 self._log.warning("answer unreadable", reason=run.service, error=str(error))
         return answers
@@ -90,7 +124,9 @@ class ActionDelivery:
 
 def pending_runs() -> list[ActionRun]:
     """The runs whose instruction is to be given or answered, the oldest first."""
-    waiting = ActionRun.objects.filter(outcome=RevisionOutcome.PENDING.value, revision__isnull=True)
+    waiting = ActionRun.objects.filter(
+        outcome=RevisionOutcome.PENDING.value, revision__isnull=True, job_order=""
+    )
     return list(waiting.order_by("at")[:MOST_AT_ONCE])
 
 

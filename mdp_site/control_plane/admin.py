@@ -1,4 +1,4 @@
-"""Revisions and the audit in the admin, read only."""
+"""Revisions, runs of actions and the audit in the admin, read only."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mdp_site.control_plane.csv_export import csv_line
 from mdp_site.control_plane.history import Difference, own_changes
-from mdp_site.control_plane.models import AuditEntry, Revision
+from mdp_site.control_plane.models import ActionRun, AuditEntry, Revision
 from mdp_site.control_plane.presentation import value_text
 from mdp_site.read_only_admin import ReadOnlyAdmin
 
@@ -70,6 +70,38 @@ class RevisionAdmin(KeptAdmin):
     def changes(self, revision: Revision) -> str:
         """What the revision changed."""
         return _changes_text(own_changes(revision))
+
+
+@admin.register(ActionRun)
+class ActionRunAdmin(KeptAdmin):
+    """What operators did with an action, and what became of it."""
+
+    list_display = ("at", "who", "action", "service", "values", "reason", "outcome", "outcome_text")
+    list_filter = ("outcome", "action", "service", "at")
+    search_fields = ("who", "reason", "impact", "outcome_text")
+    date_hierarchy = "at"
+    fields = (
+        "at",
+        "who",
+        "action",
+        "service",
+        "values",
+        "impact",
+        "reason",
+        "outcome",
+        "outcome_text",
+        "outcome_at",
+        "revision",
+        "sent_at",
+        "expected",
+        "done_by",
+    )
+    readonly_fields = ("values",)
+
+    @admin.display(description="arguments")
+    def values(self, run: ActionRun) -> str:
+        """The arguments."""
+        return ", ".join(f"{name}={value_text(value)}" for name, value in run.arguments.items())
 
 
 @admin.register(AuditEntry)

@@ -3,11 +3,13 @@
 A revision that was saved while the cache was away is sent when the cache is back. So is one that it lost.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, Protocol
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.utils import timezone
 
 from marketdata.control import Followers, Given, RevisionOutcome
 from marketdata.errors import ContentError, StoreUnavailable
@@ -24,6 +26,11 @@ from mdp_site.control_plane.outcomes import overtake, settle
 from mdp_site.control_plane.services import STEERED
 
 INTERVAL_SECONDS: Final = 2.0
+PENDING_INTERVAL_SECONDS: Final = 0.5
+"""While an operator waits for an outcome."""
+WAITED_FOR_SECONDS: Final = 30.0
+"""For so long an operator waits for the outcome of a revision. It may stay pending for hours: while no
+process of the service runs."""
 ADOPTED: Final = "found in the cache, newer than the database"
 
 log = get_logger(__name__)
@@ -64,24 +71,28 @@ class RevisionDelivery:
     async def run(self, due: Due) -> None:
         """Compare again and again until cancelled. While database or cache is away, nothing changes."""
         while True:
+            interval_seconds = INTERVAL_SECONDS
             try:
-                await self.once()
+                if await self.once():
+                    interval_seconds = PENDING_INTERVAL_SECONDS
             except StoreUnavailable as error:
                 self._log.warning("revisions not sent", reason="store_unavailable", error=str(error))
             except (DatabaseError, InterfaceError) as error:
                 self._log.warning(
                     "revisions not read", reason="database_unavailable", error=type(error).__name__
                 )
-            await due.wait(INTERVAL_SECONDS)
+            await due.wait(interval_seconds)
 
-    async def once(self) -> None:
+    async def once(self) -> bool:
         """Send what the cache lacks, adopt what the database lacks, and store what became of it.
+
+        Returns whether an operator waits for an outcome.
 
         Raises:
             StoreUnavailable: the cache is away.
             DatabaseError, InterfaceError: the database is away.
         """
-        await self._actions.once()
+        is_waited_for = await self._actions.once()
         # The cache is read first: what is there by now was in the database before. So a revision that is
         # saved and sent between the two looks is never taken for a stranger's.
         records = await self._records.read()
@@ -103,6 +114,8 @@ class RevisionDelivery:
                     pass
             if revision is not None and revision.outcome == RevisionOutcome.PENDING:
                 await self._follow(revision)
+                is_waited_for |= timezone.now() - revision.at < dt.timedelta(seconds=WAITED_FOR_SECONDS)
+        return is_waited_for
 
     async def _follow(self, revision: Revision) -> None:
         try:

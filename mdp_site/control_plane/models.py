@@ -14,6 +14,8 @@ MAX_REASON_LENGTH: Final = 1_000
 MAX_RESULT_LENGTH: Final = 1_000
 MAX_NAME_LENGTH: Final = 200
 MAX_WORD_LENGTH: Final = 50
+MAX_ORDER_LENGTH: Final = 32
+"""Of django-q2: a UUID in hexadecimal."""
 
 
 class AppendOnly(MarketDataError):
@@ -66,7 +68,8 @@ class ActionRun(models.Model):
     `arguments` are those of the action as JSON values, and `impact` is what the operator was shown before.
     `service` does it. `revision`: the number of the revision that the action is, if it changes settings.
     `expected` and `done_by` are processes: those that must answer an instruction, and those that did it.
-    `sent_at`: when the instruction was given to them.
+    `sent_at`: when the instruction was given to them. `job_order`: the id of the order, if the action runs a
+    job.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,6 +84,7 @@ class ActionRun(models.Model):
     revision = models.PositiveIntegerField(null=True)
     expected = models.JSONField(default=list)
     sent_at = models.DateTimeField(null=True)
+    job_order = models.CharField(max_length=MAX_ORDER_LENGTH, blank=True)
     outcome = models.CharField(
         max_length=10,
         default=RevisionOutcome.PENDING.value,

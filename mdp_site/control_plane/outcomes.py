@@ -57,6 +57,18 @@ def settle_run(run: ActionRun, effect: Effect) -> None:
         )
 
 
+@transaction.atomic
+def settle_by_revision(run: ActionRun, revision: Revision) -> None:
+    """Give a stored run the outcome that its revision has by now.
+
+    The revision is stored before the run, so it may have been decided in between. Its row is locked: who
+    decides it meanwhile finds the run.
+    """
+    present = Revision.objects.select_for_update().get(pk=revision.pk)
+    effect = Effect(RevisionOutcome(present.outcome), present.outcome_text, tuple(present.applied_by))
+    _store(ActionRun.objects.filter(pk=run.pk), effect)
+
+
 def _follow(service: str, number: int | None, effect: Effect) -> None:
     """An action on settings has the outcome of its revision. `number` None: all of the service."""
     runs = ActionRun.objects.filter(service=service, revision__isnull=False)

@@ -15,6 +15,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+from django_q.humanhash import uuid
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
@@ -54,13 +55,21 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         one order for each job.
         """
         task = SignedPackage.loads(package)
-        if (waiting := self._waiting(get_func_repr(task["func"]))) is not None:
-            return waiting
-        order = {name: task[name] for name in Order.__struct_fields__ if name in task}
-        row: int = super().enqueue(
-            msgspec.json.encode(order | {"func": get_func_repr(task["func"])}).decode()
-        )
+        given = {name: task[name] for name in Order.__struct_fields__ if name in task}
+        row, _order = self._put(Order(**given | {"func": get_func_repr(task["func"])}))
         return row
+
+    def order(self, job: str) -> str:
+        """Order a run of the job with this dotted name, as `enqueue`.
+
+        Returns the id of the order that will run, which is also the id of the finished run.
+        """
+        name, number = uuid()
+        made = Order(
+            id=number, name=name, func=job, started=timezone.now(), ack_failure=bool(Conf.ACK_FAILURES)
+        )
+        _row, order = self._put(made)
+        return order.id
 
     def dequeue(self) -> list[tuple[int, str]] | None:
         """Take orders and return them as packages; None if there are none, or if this process is paused."""
@@ -82,13 +91,19 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         del pattern
         return []
 
-    def _waiting(self, job: str) -> int | None:
+    def _put(self, order: Order) -> tuple[int, Order]:
+        """Store the order, unless one for its job waits. Returns the row with the one that waits now."""
+        if (waiting := self._waiting(order.func)) is not None:
+            return waiting
+        return int(super().enqueue(msgspec.json.encode(order).decode())), order
+
+    def _waiting(self, job: str) -> tuple[int, Order] | None:
         """The row of an order for the job that no process has taken."""
         rows = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
         for row, payload in rows.values_list("pk", "payload"):
             with contextlib.suppress(msgspec.MsgspecError):
-                if _orders.decode(payload).func == job:
-                    return int(row)
+                if (order := _orders.decode(payload)).func == job:
+                    return int(row), order
         return None
 
     def _package(self, row: int, payload: str) -> str | None:

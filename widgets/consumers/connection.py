@@ -25,7 +25,11 @@ from widgets.wire import SINK_EXTENSION, FrameSink
 CLOSE_GRACE_SECONDS: Final = 2.0
 STALLED_GRACE_SECONDS: Final = 0.1
 """The same for a client that has read nothing for long: it would hardly read the close frame."""
-CLOSED_BY: Final = {LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED, LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN}
+CLOSED_BY: Final = {
+    LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED,
+    LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN,
+    LoginEnd.DISCONNECTED: CloseCode.DISCONNECTED,
+}
 
 _log = RateLimitedLog(get_logger(__name__))
 

@@ -10,6 +10,7 @@ From the bottom up:
 - `hub` runs the tasks. Three of them have modules of their own: `store_reader`, `listener_watch`, and
   `installation_watch`, which reads what the operations page shows.
 - `timing` has the intervals of the tasks.
+- `resync` sends feeds once more to all, as operators ask for.
 - `day_lists` reads older entries of lists from the store, for programs.
 
 Only the tasks do I/O. The hub does not know Django, Channels or sockets: a connection passes in its outbox

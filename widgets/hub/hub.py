@@ -21,6 +21,7 @@ from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch, RoleReports
 from widgets.hub.liveness import Liveness, StatusReport
 from widgets.hub.outbox import Outbox, Outboxes, Pace, StatusFrames
+from widgets.hub.resync import Resynced, resync
 from widgets.hub.store_reader import StoreReader
 from widgets.hub.switchboard import Switchboard, TooManyChoicesError
 from widgets.hub.timing import HubTiming
@@ -51,8 +52,8 @@ class Hub:
     `announcements` must be subscribed to the channels of `catalog.channels`. `roles` are the reports of
     processors and scanners, by the name of the role. `banner` returns the text of an operator for all users.
 
-    Concurrency: all methods belong to one event loop. Only `stop` waits, so a slow connection cannot delay
-    another connection.
+    Concurrency: all methods belong to one event loop. Only `stop`, `fetch` and `resync` wait, so a slow
+    connection cannot delay another connection.
     """
 
     def __init__(
@@ -144,6 +145,10 @@ class Hub:
             TooManyChoicesError: as `subscribe`.
         """
         return await self._switchboard.fetch(feed, within_seconds, keep_seconds)
+
+    async def resync(self, name: str = "") -> Resynced:
+        """Send the feeds of this name, or all feeds, once more as snapshots to all who have them."""
+        return await resync(lambda: self._switchboard, self._outboxes, name)
 
     def flush(self, outbox: Outbox) -> None:
         """Write now what waits for a connection, such as the answers to a message; not with the next walk."""

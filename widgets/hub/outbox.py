@@ -314,6 +314,8 @@ class Outboxes:
         self._sent_bytes = 0
         self._subscriptions = 0
         self.fates: Final = Fates()
+        self.walked = asyncio.Event()
+        """Set at the end of the present or next walk. Each walk has its own."""
         self._log = RateLimitedLog(_log)
 
     def __iter__(self) -> Iterator[Outbox]:
@@ -355,6 +357,8 @@ class Outboxes:
                 await asyncio.sleep(0)
             for outbox in dirty[start : start + CONNECTIONS_PER_SLICE]:
                 self._flush(outbox)
+        walked, self.walked = self.walked, asyncio.Event()
+        walked.set()
 
     def flush(self, outbox: Outbox) -> None:
         """Write what waits for one connection, as far as it takes it. The rest waits until it is writable.

@@ -146,10 +146,18 @@ class Switchboard:
         if not opened.subscribers:
             self._emit(opened)  # without subscribers it did not emit, so its snapshot may be old
         opened.subscribers.add(outbox)
-        if outbox.version.sends_entries and opened.stream is not None and opened.stream.limit is not None:
-            return  # the entries that are new from now on
+        if not _is_greeted(opened, outbox):
+            return
         if last is None or not self._resume(opened, outbox, last):
             opened.source.greet(outbox, feed)
+
+    def greet_again(self, outbox: Outbox, key: str) -> bool:
+        """Greet a subscriber once more. False if it has left, or is never greeted."""
+        opened = self._open_feeds.get(key)
+        if opened is None or outbox not in opened.subscribers or not _is_greeted(opened, outbox):
+            return False
+        opened.source.greet(outbox, opened.feed)
+        return True
 
     def _resume(self, opened: _OpenFeed, outbox: Outbox, last: LastPosition) -> bool:
         """Send the emissions after a client's position. Returns False if it needs a snapshot."""
@@ -333,6 +341,12 @@ class Switchboard:
         metrics.WIDGET_CONFLATED.inc(conflated)
         self._fates.put += len(subscribers) - others
         return emission
+
+
+def _is_greeted(opened: _OpenFeed, outbox: Outbox) -> bool:
+    """Whether a subscriber gets what there is. In version 1, lists are sent only from then on."""
+    is_list = opened.stream is not None and opened.stream.limit is not None
+    return not (outbox.version.sends_entries and is_list)
 
 
 def _new_epoch() -> int:

@@ -38,6 +38,7 @@ class CloseCode(enum.IntEnum):
     NO_KEY = 4407, CloseAction.STOP, "no API key in time"
     TOO_SLOW = 4408, CloseAction.RECONNECT, "the client reads too slowly"
     MESSAGE_TOO_LARGE = 4409, CloseAction.STOP, "a message is too large"
+    DISCONNECTED = 4410, CloseAction.RECONNECT, "an operator ended the connection"
     TOO_MANY_CONNECTIONS = 4429, CloseAction.STOP, "too many connections of this user"
     TOO_MANY_MESSAGES = 4430, CloseAction.STOP, "too many messages"
 

@@ -23,7 +23,13 @@ class BySettings:
 
 @dataclass(frozen=True, slots=True)
 class ByProcesses:
-    """The running processes of the service carry the action out, each for its part, and answer."""
+    """The running processes of the service carry the action out, each for its part, and answer.
+
+    `before` takes the arguments and the actor: what is done in the database before the processes are
+    instructed. It raises as `ByDatabase.do`.
+    """
+
+    before: Callable[[Any, Actor], object] = lambda _arguments, _actor: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,18 @@ class ByDatabase:
     do: Callable[[Any, Actor], str]
 
 
-Work: TypeAlias = BySettings | ByProcesses | ByDatabase
+@dataclass(frozen=True, slots=True)
+class ByJob:
+    """The processes that run jobs do it. The outcome is that of the job.
+
+    `order` takes the arguments and orders a run of the job. It returns the id of the order, which is also
+    that of the run among the finished ones.
+    """
+
+    order: Callable[[Any], str]
+
+
+Work: TypeAlias = BySettings | ByProcesses | ByDatabase | ByJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,7 @@ class Action:
 
     `service` gives the service that does it. `impact` says in one sentence what the action will do to what
     the overview shows; it raises `ConfigurationError` if there is nothing to do it to. Numbers that the
-    overview does not have are said to be unknown.
+    overview does not have are said to be unknown. It may ask the database, and changes nothing.
     """
 
     name: str

@@ -11,12 +11,13 @@ from marketdata.control import RevisionOutcome
 from marketdata.control.arguments import Arguments, argument_values, checked_arguments
 from marketdata.control.views import Overview
 from marketdata.errors import ConfigurationError, MarketDataError
-from mdp_site.control_plane.actions.declared import Action, ByDatabase, ByProcesses, BySettings
+from mdp_site.control_plane.actions.declared import Action, ByDatabase, ByJob, ByProcesses, BySettings
 from mdp_site.control_plane.actions.registry import action_named
-from mdp_site.control_plane.actors import Actor
+from mdp_site.control_plane.actors import Actor, acting_as
 from mdp_site.control_plane.audit import note
 from mdp_site.control_plane.changes import PENDING, check_actor, check_reason
 from mdp_site.control_plane.models import ActionRun
+from mdp_site.control_plane.outcomes import settle_by_revision
 
 
 class Prepared(NamedTuple):
@@ -70,11 +71,16 @@ def run(wish: Prepared, *, actor: Actor, reason: str = "", expected_revision: in
         case BySettings(revise):
             # In no transaction of ours: a refusal is noted, and the note must stay.
             revision = revise(wish.arguments, actor, reason, expected_revision)
-            return _stored(wish, actor, reason, revision=revision.number)
-        case ByProcesses():
-            return _instructed(wish, actor, reason)
+            stored = _stored(wish, actor, reason, revision=revision.number)
+            settle_by_revision(stored, revision)
+            stored.refresh_from_db()
+            return stored
+        case ByProcesses(before):
+            return _checked(wish, actor, reason, lambda: _instructed(wish, actor, reason, before))
         case ByDatabase(do):
-            return _done_at_once(wish, actor, reason, do)
+            return _checked(wish, actor, reason, lambda: _done_at_once(wish, actor, reason, do))
+        case ByJob(order):
+            return _checked(wish, actor, reason, lambda: _ordered(wish, actor, reason, order))
 
 
 def note_refusal(name: str, error: MarketDataError, *, actor: Actor, reason: str = "") -> None:
@@ -97,36 +103,43 @@ def run_of(number: str) -> ActionRun:
     return found
 
 
-def _instructed(wish: Prepared, actor: Actor, reason: str) -> ActionRun:
+def _checked(wish: Prepared, actor: Actor, reason: str, begin: Callable[[], ActionRun]) -> ActionRun:
+    """Begin what the actor may do, as this actor and whole or not at all. A refusal is noted."""
     try:
         check_actor(actor)
         check_reason(reason)
+        with acting_as(lambda: actor), transaction.atomic():
+            return begin()
     except MarketDataError as error:
         _note(wish, actor, reason, f"refused: {error}")
         raise
-    with transaction.atomic():
-        _note(wish, actor, reason, PENDING)
-        return _stored(wish, actor, reason, expected=list(wish.expected))
+
+
+def _instructed(
+    wish: Prepared, actor: Actor, reason: str, before: Callable[[Any, Actor], object]
+) -> ActionRun:
+    before(wish.arguments, actor)
+    _note(wish, actor, reason, PENDING)
+    return _stored(wish, actor, reason, expected=list(wish.expected))
 
 
 def _done_at_once(wish: Prepared, actor: Actor, reason: str, do: Callable[[Any, Actor], str]) -> ActionRun:
-    try:
-        check_actor(actor)
-        check_reason(reason)
-        with transaction.atomic():
-            text = do(wish.arguments, actor)
-            _note(wish, actor, reason, f"{RevisionOutcome.APPLIED}: {text}")
-            return _stored(
-                wish,
-                actor,
-                reason,
-                outcome=RevisionOutcome.APPLIED.value,
-                outcome_text=text,
-                outcome_at=timezone.now(),
-            )
-    except MarketDataError as error:
-        _note(wish, actor, reason, f"refused: {error}")
-        raise
+    text = do(wish.arguments, actor)
+    _note(wish, actor, reason, f"{RevisionOutcome.APPLIED}: {text}")
+    return _stored(
+        wish,
+        actor,
+        reason,
+        outcome=RevisionOutcome.APPLIED.value,
+        outcome_text=text,
+        outcome_at=timezone.now(),
+    )
+
+
+def _ordered(wish: Prepared, actor: Actor, reason: str, order: Callable[[Any], str]) -> ActionRun:
+    number = order(wish.arguments)
+    _note(wish, actor, reason, PENDING)
+    return _stored(wish, actor, reason, job_order=number, sent_at=timezone.now())
 
 
 def _note(wish: Prepared, actor: Actor, reason: str, result: str) -> None:

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('revision', models.PositiveIntegerField(null=True)),
                 ('expected', models.JSONField(default=list)),
                 ('sent_at', models.DateTimeField(null=True)),
+                ('job_order', models.CharField(blank=True, max_length=32)),
                 ('outcome', models.CharField(choices=[('pending', 'pending'), ('applied', 'applied'), ('refused', 'refused'), ('overtaken', 'overtaken')], db_index=True, default='pending', max_length=10)),
                 ('outcome_text', models.TextField(blank=True)),
                 ('outcome_at', models.DateTimeField(null=True)),

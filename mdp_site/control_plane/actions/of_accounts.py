@@ -1,0 +1,58 @@
+"""Actions on what users are logged in with."""
+
+from typing import Any, Final
+
+from marketdata.control.views import Overview
+from mdp_site.accounts.endings import end_sessions, find_user, revoke_tokens, sessions_of, usable_tokens_of
+from mdp_site.control_plane.actions.declared import Action, ByDatabase
+from mdp_site.control_plane.actions.of_clients import OfUser
+from mdp_site.control_plane.actors import Actor
+from mdp_site.control_plane.audit import ACCOUNTS
+
+
+def _impact_of_revoking(arguments: OfUser, _overview: Overview) -> str:
+    user = find_user(arguments.user)
+    tokens = usable_tokens_of(user).count()
+    return f"Revokes {tokens:,} tokens of {user.get_username()} (id {user.pk}), and ends their connections."
+
+
+def _revoke(arguments: OfUser, actor: Actor) -> str:
+    user = find_user(arguments.user)
+    return f"revoked {revoke_tokens(user, by=actor.user_id):,} tokens of {user.get_username()}"
+
+
+def _impact_of_ending(arguments: OfUser, _overview: Overview) -> str:
+    user = find_user(arguments.user)
+    sessions = sessions_of(user).count()
+    return f"Ends {sessions:,} sessions of {user.get_username()} (id {user.pk}), and their connections."
+
+
+def _end(arguments: OfUser, actor: Actor) -> str:
+    user = find_user(arguments.user)
+    return f"ended {end_sessions(user, by=actor.user_id):,} sessions of {user.get_username()}"
+
+
+def _accounts(_arguments: Any) -> str:
+    return ACCOUNTS
+
+
+ACTIONS: Final = (
+    Action(
+        name="revoke_tokens",
+        label="Revoke tokens",
+        explanation="Revoke all API tokens of a user. Programs that use them are disconnected.",
+        arguments=OfUser,
+        service=_accounts,
+        impact=_impact_of_revoking,
+        work=ByDatabase(_revoke),
+    ),
+    Action(
+        name="end_sessions",
+        label="End sessions",
+        explanation="End all login sessions of a user. The user may log in again.",
+        arguments=OfUser,
+        service=_accounts,
+        impact=_impact_of_ending,
+        work=ByDatabase(_end),
+    ),
+)

@@ -1,0 +1,111 @@
+"""Actions on the clients of the web processes."""
+
+from typing import Annotated, Any, Final
+
+from marketdata.control.arguments import Arguments
+from marketdata.control.views import Overview
+from marketdata.errors import ConfigurationError
+from marketdata.runtime.settings import setting
+from mdp_site.accounts.endings import end_sessions, find_user, revoke_tokens, sessions_of, usable_tokens_of
+from mdp_site.accounts.models import User
+from mdp_site.control_plane.actions.declared import Action, ByProcesses
+from mdp_site.control_plane.actors import Actor
+from mdp_site.web_settings import WEB
+from widgets.hub.feeds import UnknownFeedError, feed_catalog
+
+RESYNC_CLIENTS: Final = "resync_clients"
+DISCONNECT_USER: Final = "disconnect_user"
+MAX_FEED_CHARACTERS: Final = 100
+MAX_USER_CHARACTERS: Final = 150
+
+
+class OfUser(Arguments, frozen=True, kw_only=True):
+    """A user."""
+
+    user: Annotated[
+        str,
+        setting("The name of the user, or the id.", variable=None, longest_characters=MAX_USER_CHARACTERS),
+    ]
+
+
+class OfDisconnect(OfUser, frozen=True, kw_only=True):
+    """A user, and whether only the connections end."""
+
+    ends_logins: Annotated[
+        bool,
+        setting(
+            "Also end the sessions and revoke the tokens of the user. Otherwise the clients connect again.",
+            variable=None,
+        ),
+    ] = False
+
+
+class OfResync(Arguments, frozen=True, kw_only=True):
+    """One feed, or all."""
+
+    feed: Annotated[
+        str,
+        setting(
+            "The name of the feed. Empty: all feeds.", variable=None, longest_characters=MAX_FEED_CHARACTERS
+        ),
+    ] = ""
+
+
+def logins_in_words(user: User) -> str:
+    """How many sessions and usable tokens the user has. Queries the database."""
+    return f"{sessions_of(user).count():,} sessions and {usable_tokens_of(user).count():,} tokens"
+
+
+def _impact_of_resync(arguments: OfResync, overview: Overview) -> str:
+    clients = overview.clients
+    connections = "an unknown number of" if clients is None else f"{clients.connections:,}"
+    if arguments.feed:
+        try:
+            feed_catalog().feed(arguments.feed)
+        except UnknownFeedError as error:
+            raise ConfigurationError(str(error)) from error
+        return f"Sends a snapshot to each connection that has {arguments.feed}, of {connections} connections."
+    snapshots = "an unknown number of" if clients is None else f"{clients.subscriptions:,}"
+    return f"Sends {snapshots} snapshots to {connections} connections, spread over the next seconds."
+
+
+def _impact_of_disconnect(arguments: OfDisconnect, overview: Overview) -> str:
+    user = find_user(arguments.user)
+    connections = "an unknown number of" if overview.clients is None else f"{overview.clients.connections:,}"
+    ended = f"Ends the connections of {user.get_username()} (id {user.pk}), of {connections} in all. "
+    if arguments.ends_logins:
+        return f"{ended}Ends {logins_in_words(user)}: the clients must log in again."
+    return f"{ended}The clients connect again."
+
+
+def _end_logins(arguments: OfDisconnect, actor: Actor) -> None:
+    if arguments.ends_logins:
+        user = find_user(arguments.user)
+        end_sessions(user, by=actor.user_id)
+        revoke_tokens(user, by=actor.user_id)
+
+
+def _web(_arguments: Any) -> str:
+    return WEB
+
+
+ACTIONS: Final = (
+    Action(
+        name=RESYNC_CLIENTS,
+        label="Resync clients",
+        explanation="Send the rows of a feed, or of all feeds, to all their clients once more.",
+        arguments=OfResync,
+        service=_web,
+        impact=_impact_of_resync,
+        work=ByProcesses(),
+    ),
+    Action(
+        name=DISCONNECT_USER,
+        label="Disconnect a user",
+        explanation="End all connections of a user, on every web process.",
+        arguments=OfDisconnect,
+        service=_web,
+        impact=_impact_of_disconnect,
+        work=ByProcesses(before=_end_logins),
+    ),
+)

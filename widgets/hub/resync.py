@@ -1,0 +1,43 @@
+"""Sends feeds once more to all their subscribers, as an operator asks for, without a burst of load."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from widgets.hub.outbox import Outbox, Outboxes
+from widgets.hub.switchboard import Switchboard
+
+SUBSCRIPTIONS_PER_WALK: Final = 500
+"""So many snapshots are put into outboxes, and then written by a walk, before the next ones. The pace of the
+walks leaves half of the time to other work."""
+
+
+class Resynced(msgspec.Struct, frozen=True):
+    """How many snapshots were sent, and to how many connections."""
+
+    snapshots: int
+    connections: int
+
+
+async def resync(switchboard: Callable[[], Switchboard], outboxes: Outboxes, name: str) -> Resynced:
+    """Send the feeds of this name, or all feeds if it is empty, as snapshots to those who have them now.
+
+    `switchboard` is the present one: the hub may start over meanwhile. Who leaves meanwhile is sent nothing.
+    """
+    due = [
+        (outbox, feed.key)
+        for feed, subscribers in switchboard().subscribers.items()
+        if not name or feed.name == name
+        for outbox in subscribers
+    ]
+    snapshots, reached = 0, set[Outbox]()
+    for start in range(0, len(due), SUBSCRIPTIONS_PER_WALK):
+        some = due[start : start + SUBSCRIPTIONS_PER_WALK]
+        greeted = [outbox for outbox, key in some if switchboard().greet_again(outbox, key)]
+        snapshots += len(greeted)
+        reached.update(greeted)
+        walked = outboxes.walked
+        outboxes.mark(greeted)
+        await walked.wait()
+    return Resynced(snapshots, len(reached))
