@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from marketdata.errors import ConfigurationError
-from mdp_site.control_plane.actions import of_settings
+from mdp_site.control_plane.actions import of_market, of_settings
 from mdp_site.control_plane.actions.declared import Action
 
-ACTIONS: Final[Mapping[str, Action]] = {each.name: each for each in (*of_settings.ACTIONS,)}
+ACTIONS: Final[Mapping[str, Action]] = {
+    each.name: each for each in (*of_settings.ACTIONS, *of_market.ACTIONS)
+}
 
 
 def action_named(name: str) -> Action:
