@@ -16,6 +16,7 @@ from csp.constants import NONCE, SELF
 
 from marketdata import decoder_choice
 from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names, provider_plugin
+from marketdata.transport.queues import LONGEST_TTL_MS
 from mdp_site.env import Environment, private_directory, private_file, stored_secret
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
@@ -382,7 +383,7 @@ DISPLAY_TIME_ZONE = "America/New_York"
 MDQ_URL = env.url("MDQ_URL", _LOCAL_REDIS, schemes=("redis", "rediss", "unix", "amqp", "amqps"))
 MDQ_PREFIX = env.text("MDQ_PREFIX", "mdq")
 MDQ_SHARDS = env.integer("MDQ_SHARDS", 2, minimum=1, maximum=256)
-MARKET_DATA_MESSAGE_TTL = env.integer("MARKET_DATA_MESSAGE_TTL", 5_000, minimum=100, maximum=3_600_000)
+MARKET_DATA_MESSAGE_TTL = env.integer("MARKET_DATA_MESSAGE_TTL", 5_000, minimum=100, maximum=LONGEST_TTL_MS)
 MDQ_MAX_BATCHES = env.integer("MDQ_MAX_BATCHES", 20_000, minimum=1, maximum=10_000_000)
 MDQ_PUBLISHER_CONFIRMS = env.boolean("MDQ_PUBLISHER_CONFIRMS", default=True)
 MDC_KEY_PREFIX = env.text("MDC_KEY_PREFIX")

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from marketdata.runtime.role_settings import SharedRoleSettings
 from marketdata.runtime.settings import Applies, LogLevelSetting, one_of, setting
 from marketdata.schema.boards import ALL_BOARDS
+from marketdata.transport.queues import LONGEST_TTL_MS
 
 ANALYZERS: Final = ("leaderboard", "daily_range", "trades", "quotes", "halts")
 STREAMS: Final = ("daily_range_high", "daily_range_low", "halts")
@@ -35,6 +36,16 @@ class ProcessorSettings(SharedRoleSettings, frozen=True, kw_only=True):
             maximum=65_535,
         ),
     ] = 500
+    message_life_ms: Annotated[
+        int,
+        setting(
+            "Batches that are older when they arrive are dropped, and counted as expired. What is older than "
+            "MARKET_DATA_MESSAGE_TTL is dropped in any case.",
+            unit="ms",
+            minimum=1_000,
+            maximum=LONGEST_TTL_MS,
+        ),
+    ] = LONGEST_TTL_MS
     show_test_issues: Annotated[
         bool,
         setting(

@@ -19,6 +19,7 @@ from marketdata.units import NS_PER_MS
 DROPPED_BY_LISTENER: Final = "never published"
 MISSING: Final = "missing"
 EXPIRED: Final = "expired"
+PURGED: Final = "purged"
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class _Sums:
     """The sums of one queue while its shards are added up."""
 
     def __init__(self) -> None:
-        self.received = self.done = self.expired = self.missing = self.waiting = 0
+        self.received = self.done = self.expired = self.purged = self.missing = self.waiting = 0
         self.ages_ms: list[int] = []
 
 
@@ -104,9 +105,9 @@ def _add(
     """Add one shard. Batches before the first that arrived belong to the owner before."""
     if intake is None:
         return
-    arrived = intake.received + intake.expired - intake.again
-    sums.done += arrived - intake.expired
+    sums.done += intake.received - intake.again
     sums.expired += intake.expired
+    sums.purged += intake.purged
     sums.missing += intake.missing
     waiting = 0
     for source, (first, newest) in intake.numbers.items():
@@ -132,6 +133,7 @@ def _view(queue: str, sums: _Sums, dropped: int, rates: CountRates) -> QueueView
     of_listener = min(dropped, sums.missing)
     lost = {
         EXPIRED: sums.expired,
+        PURGED: sums.purged,
         DROPPED_BY_LISTENER: of_listener,
         MISSING: sums.missing - of_listener,
     }
@@ -183,6 +185,7 @@ def _counts(report: ProcessReport, queue: str) -> Book:
         done=sum(each.received for each in intakes),
         lost={
             EXPIRED: sum(each.expired for each in intakes),
+            PURGED: sum(each.purged for each in intakes),
             MISSING: sum(each.missing for each in intakes),
         },
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from marketdata.control.findings import Finding, Severity, listed
+from marketdata.control.queue_books import PURGED
 from marketdata.control.views import Overview
 from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import ProviderState
@@ -150,9 +151,11 @@ def ticks_old(overview: Overview) -> Iterator[Finding]:
 
 
 def batches_lost(overview: Overview) -> Iterator[Finding]:
-    """Batches expire or never arrive, now."""
+    """Batches expire or never arrive, now. An operator who purges a queue knows of it."""
     for queue in overview.queues:
-        lost = {reason: rate for reason, rate in queue.lost_per_second.items() if rate > 0}
+        lost = {
+            reason: rate for reason, rate in queue.lost_per_second.items() if rate > 0 and reason != PURGED
+        }
         if lost:
             words = " and ".join(f"{rate:,.1f} a second {reason}" for reason, rate in lost.items())
             yield Finding(

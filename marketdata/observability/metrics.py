@@ -86,6 +86,9 @@ TRANSPORT_RECEIVED: Final = Counter("mdp_transport_received_batches_total", "Bat
 TRANSPORT_EXPIRED: Final = Counter(
     "mdp_transport_expired_batches_total", "Batches dropped because of their age", ["queue"]
 )
+TRANSPORT_PURGED: Final = Counter(
+    "mdp_transport_purged_batches_total", "Batches dropped because operators purged their queue", ["queue"]
+)
 TRANSPORT_DROPPED: Final = Counter(
     "mdp_transport_dropped_batches_total", "Batches dropped for another reason than age", ["queue", "reason"]
 )

@@ -31,14 +31,16 @@ class QueueIntake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What one owner of a shard took from one queue of it, in batches, since it took the shard.
 
     A listener process (`source`) numbers its batches. `numbers`: source -> the first and the newest number
-    that arrived. `missing` never arrived: the listener or the broker dropped them. `again` came again, since
-    the owner before did not acknowledge them. `newest_received_ns`: when the listener received the newest
-    batch that arrived. `oldest_held_ns`: the same of the oldest batch that is not acknowledged; 0 if none is.
+    that arrived. `purged` were dropped because an operator purged the queue. `missing` never arrived: the
+    listener or the broker dropped them. `again` came again, since the owner before did not acknowledge them.
+    `newest_received_ns`: when the listener received the newest batch that arrived. `oldest_held_ns`: the same
+    of the oldest batch that is not acknowledged; 0 if none is.
     """
 
     queue: str
     received: int
     expired: int = 0
+    purged: int = 0
     missing: int = 0
     again: int = 0
     numbers: Mapping[str, tuple[int, int]] = {}

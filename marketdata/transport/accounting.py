@@ -1,6 +1,6 @@
 """Counts published, received, expired and lost batches, in the same way for each transport."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from marketdata.clock import Clock
@@ -12,19 +12,20 @@ from marketdata.observability.metrics import (
     TRANSPORT_MISSING,
     TRANSPORT_PUBLISHED,
     TRANSPORT_PUBLISHED_BYTES,
+    TRANSPORT_PURGED,
     TRANSPORT_QUEUE_DEPTH,
     TRANSPORT_RECEIVED,
 )
 from marketdata.transport.base import Batch, QueueDepth, Taken
-from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.queues import LONGEST_TTL_MS, QueueLimits, QueueName
 from marketdata.units import NS_PER_MS
 
 log = RateLimitedLog(get_logger(__name__))
 
 
-def is_expired(batch: Batch, now_ns: int, limits: QueueLimits) -> bool:
-    """Whether the batch is older than the limit, from its received time to `now_ns`."""
-    return now_ns - batch.received_ns > limits.ttl_ms * NS_PER_MS
+def is_expired(batch: Batch, now_ns: int, life_ms: int) -> bool:
+    """Whether the batch is older than its life, from its received time to `now_ns`."""
+    return now_ns - batch.received_ns > life_ms * NS_PER_MS
 
 
 class Intake:
@@ -34,24 +35,47 @@ class Intake:
     batches between were published and never arrived: the broker expired them or dropped them from a full
     queue, or the listener did not publish them. Batches lost before the first one of a source remain unknown.
     A number that is not above the newest is a redelivery, not a loss.
+
+    A batch lives as long as its queue keeps it, or only `life_ms()`, if that is shorter. `refused` counts the
+    messages that it did not let through, for whatever reason.
     """
 
-    def __init__(self, limits: QueueLimits, clock: Clock) -> None:
+    def __init__(
+        self, limits: QueueLimits, clock: Clock, life_ms: Callable[[], int] = lambda: LONGEST_TTL_MS
+    ) -> None:
         self._limits = limits
         self._clock = clock
+        self._life_ms = life_ms
+        self.refused = 0
+        self._purged_until_ns: dict[QueueName, int] = {}
         self.taken: Final[dict[QueueName, Taken]] = {}
 
     def admit(self, batch: Batch) -> bool:
-        """Whether the batch may be delivered: it has not expired."""
+        """Whether the batch may be delivered: it has not expired, and is not purged."""
         taken = self.taken.setdefault(batch.queue, Taken())
         self._note_number(taken, batch)
-        if is_expired(batch, self._clock.time_ns(), self._limits):
+        if is_expired(batch, self._clock.time_ns(), min(self._limits.ttl_ms, self._life_ms())):
+            self.refused += 1
             taken.expired += 1
             TRANSPORT_EXPIRED.labels(queue=batch.queue).inc()
+            return False
+        if batch.received_ns <= self._purged_until_ns.get(batch.queue, 0):
+            self.refused += 1
+            taken.purged += 1
+            TRANSPORT_PURGED.labels(queue=batch.queue).inc()
             return False
         taken.received += 1
         TRANSPORT_RECEIVED.labels(queue=batch.queue).inc()
         return True
+
+    def purge(self, queues: Collection[QueueName]) -> None:
+        """Refuse the batches of these queues that a listener received until now, whenever they arrive."""
+        self._purged_until_ns.update(dict.fromkeys(queues, self._clock.time_ns()))
+
+    @property
+    def purged(self) -> int:
+        """How many batches were purged, of all queues."""
+        return sum(each.purged for each in self.taken.values())
 
     def _note_number(self, taken: Taken, batch: Batch) -> None:
         number, known = batch.sequence, taken.numbers.get(batch.source)
@@ -70,6 +94,7 @@ class Intake:
 
     def refuse(self, queue: QueueName, shard: int, error: ContentError) -> None:
         """Count and log a message that is not a batch. The messages around it are not affected."""
+        self.refused += 1
         TRANSPORT_DROPPED.labels(queue=queue, reason=error.reason).inc()
         log.warning(
             "foreign message in a queue", reason=error.reason, queue=queue, shard=shard, detail=str(error)

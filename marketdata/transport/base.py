@@ -15,6 +15,9 @@ Delivery
 Expiry
     A batch older than `QueueLimits.ttl_ms`, counted from `Batch.received_ns`, is never delivered.
     If the broker did not expire it, the subscription drops it and counts it in the metrics.
+    A subscriber may let batches live shorter (`life_ms` of `Transport.subscribe`).
+Purge
+    The owner of a shard drops what waits in its queues, by the received time. Ownership stays.
 Capacity
     `QueueLimits.max_batches` per (queue, shard); a full queue drops its oldest batch.
     Publishing never waits for consumers.
@@ -29,12 +32,12 @@ Reconnection
     how to wait, and calls `acquire` again before it receives.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, Self
 
 import msgspec
 
-from marketdata.transport.queues import QueueName
+from marketdata.transport.queues import LONGEST_TTL_MS, QueueName
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -80,13 +83,15 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
 class Taken(msgspec.Struct, gc=False):
     """What one subscription took from one queue, in batches.
 
-    `expired` had expired when they arrived, and `missing` never arrived. `again` arrived although their
-    number, or a newer one, had arrived before: redeliveries. `numbers`: source -> the first and the newest
-    number. `newest_received_ns`: when the listener received the newest batch that arrived.
+    `expired` had expired when they arrived, `purged` were dropped by `ShardSubscription.purge`, and `missing`
+    never arrived. `again` arrived although their number, or a newer one, had arrived before: redeliveries.
+    `numbers`: source -> the first and the newest number. `newest_received_ns`: when the listener received the
+    newest batch that arrived.
     """
 
     received: int = 0
     expired: int = 0
+    purged: int = 0
     missing: int = 0
     again: int = 0
     numbers: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
@@ -96,7 +101,7 @@ class Taken(msgspec.Struct, gc=False):
     def unaccounted(self) -> int:
         """Numbered batches that no count explains. Anything but 0 is a defect."""
         covered = sum(newest - first + 1 for first, newest in self.numbers.values())
-        return covered - (self.received + self.expired + self.missing - self.again)
+        return covered - (self.received + self.expired + self.purged + self.missing - self.again)
 
 
 class ShardSubscription(Protocol):
@@ -129,6 +134,17 @@ class ShardSubscription(Protocol):
             TransportUnavailable: the broker is away.
         """
 
+    async def purge(self, queues: Collection[QueueName]) -> int:
+        """Drop the batches of these queues that a listener received until now. Returns how many waited.
+
+        Delivered batches stay, and so does the ownership. What cannot arrive yet is dropped when it does: it
+        is not published yet, or the prefetch does not admit it. It is not in the answer. `taken` counts all.
+
+        Raises:
+            OwnershipLost: another subscriber owns the shard, or `acquire` was not called.
+            TransportUnavailable: the broker is away. Some batches may have been dropped.
+        """
+
     async def close(self) -> None:
         """Give up ownership and return all unacknowledged batches. Never raises; may be called twice."""
 
@@ -154,8 +170,18 @@ class Transport(Protocol):
             PublishersBlocked: the broker accepts no messages (memory or disk alarm).
         """
 
-    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> ShardSubscription:
-        """A subscription to these queues of a shard. `prefetch`: most unacknowledged batches per queue."""
+    def subscribe(
+        self,
+        shard: int,
+        queues: Sequence[QueueName],
+        *,
+        prefetch: int,
+        life_ms: Callable[[], int] = lambda: LONGEST_TTL_MS,
+    ) -> ShardSubscription:
+        """A subscription to these queues of a shard. `prefetch`: most unacknowledged batches per queue.
+
+        Batches that are older than `life_ms()` when they arrive count as expired.
+        """
 
     async def depths(self) -> Sequence[QueueDepth]:
         """The depth of every queue of every shard.

@@ -7,7 +7,10 @@ from typing import Final
 
 import msgspec
 
+from marketdata.units import MS_PER_HOUR
+
 DEFAULT_TTL_MS: Final = 5_000
+LONGEST_TTL_MS: Final = MS_PER_HOUR
 DEFAULT_MAX_BATCHES: Final = 20_000
 
 

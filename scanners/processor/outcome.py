@@ -205,6 +205,7 @@ def queue_intakes(taken: Mapping[QueueName, Taken], held: Collection[Delivery]) 
             queue=queue.value,
             received=each.received,
             expired=each.expired,
+            purged=each.purged,
             missing=each.missing,
             again=each.again,
             numbers=dict(list(each.numbers.items())[-MOST_SOURCES:]),

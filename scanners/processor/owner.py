@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -15,6 +15,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.tracing import Tracing
 from marketdata.payloads import RowBlock
 from marketdata.reference.volume_curve import VolumeCurve
+from marketdata.runtime.asked import Asked
 from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.books import Book
 from marketdata.runtime.cancellation import finished_before, run_together
@@ -24,7 +25,7 @@ from marketdata.store.publisher import BlockPublisher
 from marketdata.store.shard_state import Checkpoint
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Delivery, ShardSubscription, Transport
-from marketdata.transport.queues import DEFAULT_TTL_MS
+from marketdata.transport.queues import DEFAULT_TTL_MS, QueueName
 from marketdata.units import NS_PER_MS, NS_PER_SECOND
 from scanners.processor.dependencies import Dependencies, Dependency
 from scanners.processor.market_time import Present
@@ -65,7 +66,7 @@ class ShardOwner:
     A batch is acknowledged only after the tick that stored its effect. So the shard's next owner finds in the
     cache the effect of all acknowledged batches, and receives the others again.
 
-    Concurrency: `run` is one task. Other tasks call only `use_reference`.
+    Concurrency: `run` is one task. Other tasks call only `use_reference` and `purge`.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class ShardOwner:
         self._times_taken = 0
         self._ticks = 0
         self._tick_stored_ns = 0
+        self._purges: Asked[Collection[QueueName], int] = Asked()
         self._account = EventAccount()
         self._owned = metrics.PROCESSOR_OWNED.labels(str(shard))
         self._ages = {
@@ -145,6 +147,14 @@ class ShardOwner:
         self._reference, self._volume_curve = block, volume_curve
         self._processor.apply_reference(block, volume_curve)
 
+    async def purge(self, queues: Collection[QueueName]) -> int | None:
+        """Drop the batches that wait in these queues. Returns how many; None if it does not own the shard.
+
+        Raises:
+            OwnershipLost, TransportUnavailable: the shard was lost or given back meanwhile.
+        """
+        return None if self._subscription is None else await self._purges.ask(queues)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Own the shard when possible until `stopping` is set. Then publish and acknowledge the rest."""
         await run_together(
@@ -152,6 +162,9 @@ class ShardOwner:
             self._dependencies.keep_asking(stopping),
             self._take_turns(stopping),
         )
+
+    def _life_ms(self) -> int:
+        return self._settings.current.message_life_ms
 
     def _can_work(self) -> bool:
         return "queues" not in self.failures
@@ -161,7 +174,9 @@ class ShardOwner:
         while not stopping.is_set():
             await self._turn.wait_until_allowed(stopping)
             prefetch = self._settings.current.prefetch_count
-            subscription = self._transport.subscribe(self.shard, self._processor.queues, prefetch=prefetch)
+            subscription = self._transport.subscribe(
+                self.shard, self._processor.queues, prefetch=prefetch, life_ms=self._life_ms
+            )
             try:
                 if await self._acquired(subscription, stopping):
                     await self._work(subscription, stopping, backoff, prefetch)
@@ -175,6 +190,7 @@ class ShardOwner:
             finally:
                 self._owned.set(0)
                 self._subscription, self._owned_since_ns = None, 0
+                self._purges.refuse_all(OwnershipLost(f"shard {self.shard} was lost or given back"))
                 self._pace.forget(self.shard)
                 self._account.note_left(self._received)
                 self._received.clear()
@@ -205,6 +221,10 @@ class ShardOwner:
             and not self._turn.over.is_set()
             and self._settings.current.prefetch_count == prefetch
         ):
+            for purge in self._purges.take():
+                # What was received is acknowledged first, so that no prefetch holds back what waits.
+                await self._publish(subscription)
+                purge.fulfil(await subscription.purge(purge.wish))
             arrived = await subscription.receive(wait_seconds=self._seconds_to_tick())
             self._account.note_received(arrived)
             self._received += arrived

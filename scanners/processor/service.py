@@ -14,6 +14,7 @@ from marketdata.runtime.backoff import Backoff
 from marketdata.runtime.books import total
 from marketdata.runtime.calendar_renewal import keep_renewed
 from marketdata.runtime.cancellation import run_beside, run_together
+from marketdata.runtime.instructions import Carrier, GivenInstructions
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.report import STANDBY, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
@@ -24,8 +25,10 @@ from marketdata.store.snapshots import SnapshotReader
 from marketdata.trading_calendar import SessionHours, TradingCalendar
 from marketdata.transport.base import Transport
 from marketdata.units import NS_PER_MS
+from scanners.instructions import PURGE_QUEUE
 from scanners.processor.owner import ProcessorConfiguration, ShardOwner
 from scanners.processor.pace import TickPace
+from scanners.processor.purge import purge_queues
 from scanners.processor.shard import ShardProcessor
 from scanners.processor.turn import AnyTurn, Turn
 from scanners.registry import Route, routes
@@ -43,7 +46,7 @@ class Processor:
     shard. `started_under` is the traceparent of the process that started this one, or empty. With
     `read_sessions` the table of the calendar is read again every day, around the wall-clock time (epoch
     nanoseconds). With `records` it applies the wanted settings of operators, beginning with `own_settings`,
-    and reports the actual ones as `source`.
+    and reports the actual ones as `source`. With `instructions` it carries out what operators ask of it once.
     """
 
     name: Final = "processor"
@@ -64,6 +67,7 @@ class Processor:
         started_under: str = "",
         read_sessions: Callable[[int], Sequence[SessionHours]] | None = None,
         records: Records | None = None,
+        instructions: GivenInstructions | None = None,
         own_settings: ProcessorSettings | None = None,
         source: str = "",
     ) -> None:
@@ -96,6 +100,8 @@ class Processor:
             )
             for shard in configuration.shards
         )
+        handlers = {PURGE_QUEUE: lambda arguments: purge_queues(self._owners, arguments)}
+        self._carrier = None if instructions is None else Carrier(instructions, handlers, source=source)
 
     def unready(self) -> Mapping[str, str]:
         """The dependencies that keep the owners of shards from their work: dependency -> reason."""
@@ -136,6 +142,8 @@ class Processor:
         await self._take_reference(await self._read("reference data", self._snapshots.reference()))
         await self._steering.begin()
         others = [self._follow_reference(), self._steering.run()]
+        if self._carrier is not None:
+            others.append(self._carrier.run())
         if self._read_sessions is not None:
             others.append(keep_renewed(self._calendar, self._read_sessions, self._clock))
         try:
@@ -172,10 +180,11 @@ class Processor:
 
     def _check_settings(self, wanted: ProcessorSettings) -> None:
         """A batch must live until the tick that acknowledges it."""
-        if wanted.longest_publish_interval_ms >= self._batch_ttl_ms:
+        life_ms = min(self._batch_ttl_ms, wanted.message_life_ms)
+        if wanted.longest_publish_interval_ms >= life_ms:
             raise ConfigurationError(
                 f"longest_publish_interval_ms is {wanted.longest_publish_interval_ms}; accepted: less than "
-                f"the {self._batch_ttl_ms} ms that a batch lives (MARKET_DATA_MESSAGE_TTL)"
+                f"the {life_ms} ms that a batch lives (MARKET_DATA_MESSAGE_TTL, message_life_ms)"
             )
 
     async def _take_reference(self, block: RowBlock | None) -> None:

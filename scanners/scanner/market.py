@@ -60,7 +60,8 @@ class _ShardPosition(msgspec.Struct, frozen=True):
 class MarketScanner:
     """Merges the row blocks of all shards and ranks the boards over them.
 
-    `epoch` identifies this scanner: its start in epoch nanoseconds. The ticks of its blocks count from 1.
+    `epoch` identifies this scanner: its start in epoch nanoseconds. The ticks of its blocks count from 1. A
+    board that was reset has the epoch of that moment.
     A board contains the columns that it shows, and those that it carries. A test issue competes only if the
     processor of its shard shows test issues.
 
@@ -71,8 +72,10 @@ class MarketScanner:
     def __init__(self, *, epoch: int, boards: Sequence[Board] = BOARDS) -> None:
         self._epoch = epoch
         declared = schema(routes())
+        self._epochs: dict[str, int] = {}  # of boards that were reset
         self._columns = {board: declared.stored_columns(board) for board in boards}
-        self._table = MarketTable(names(declared.table))
+        self._column_names = names(declared.table)
+        self._table = MarketTable(self._column_names)
         self._positions: dict[int, _ShardPosition] = {}
         self._tick = 0
 
@@ -106,6 +109,15 @@ class MarketScanner:
         self._follow(shard, block, rows)
         if before is not None and not np.isin(before.rows, rows).all():
             self._remove_rows_without_shard()
+
+    def reset(self, boards: Collection[str], epoch: int) -> None:
+        """Forget the rows of all shards, and begin these boards anew in another epoch.
+
+        Every shard is a `GAP` until `apply_whole` has read it again.
+        """
+        self._table = MarketTable(self._column_names)
+        self._positions.clear()
+        self._epochs.update(dict.fromkeys(boards, epoch))
 
     def rank_boards(
         self, published_ns: int, *, depth: int = BOARD_DEPTH, off: Collection[str] = ()
@@ -145,6 +157,9 @@ class MarketScanner:
             partial=partial,
         )
 
+    def _epoch_of(self, board: Board) -> int:
+        return self._epochs.get(board.name, self._epoch)
+
     def _shown(self) -> NDArray[np.bool_]:
         """Which rows may compete: all rows except test issues of shards that do not show them."""
         shown = ~self._table.test_issues
@@ -166,7 +181,9 @@ class MarketScanner:
         }
 
     def _empty(self, board: Board, columns: Sequence[str], now: TickHeader) -> RankedBoard:
-        header = msgspec.structs.replace(now, producer=board.name, off=tuple(columns), partial={})
+        header = msgspec.structs.replace(
+            now, producer=board.name, epoch=self._epoch_of(board), off=tuple(columns), partial={}
+        )
         block = header.block((), self._table.copy_columns(np.empty(0, dtype=np.intp), columns))
         return RankedBoard(board.name, block, {})
 
@@ -190,6 +207,7 @@ class MarketScanner:
         header = msgspec.structs.replace(
             now,
             producer=board.name,
+            epoch=self._epoch_of(board),
             off=tuple(name for name in columns if name in now.off),
             partial={name: now.partial[name] for name in columns if name in now.partial},
         )

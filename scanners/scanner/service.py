@@ -6,28 +6,32 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from marketdata.clock import Clock
-from marketdata.errors import ContentError, StoreUnavailable
+from marketdata.errors import ContentError, OwnershipLost, StoreUnavailable
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.payloads import RowBlock
+from marketdata.runtime.asked import Asked
 from marketdata.runtime.average_pace import AveragePace
 from marketdata.runtime.books import Book, positive
 from marketdata.runtime.cancellation import finished_before, run_beside, run_together
+from marketdata.runtime.instructions import Carrier, GivenInstructions
 from marketdata.runtime.leadership import Leadership, RenewableLease, WhenUnreachable
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.report import LEADER, STANDBY, ServiceStatus
 from marketdata.runtime.steering import Records, Steering
 from marketdata.runtime.working import work_while_wanted
-from marketdata.store.announcements import Announcement, AnnouncementReader, News
+from marketdata.store.announcements import Announcement, AnnouncementReader, MissedAnnouncements, News
 from marketdata.store.keys import Keys
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import MS_PER_SECOND
+from scanners.instructions import RESET_BOARD
 from scanners.scanner.market import MarketScanner, Merge
+from scanners.scanner.resets import boards_to_reset, reset_words
 from scanners.settings import ScannerSettings
 
 READ_AGAIN: Final = "replaced by all rows after a gap"
@@ -90,7 +94,8 @@ class Scanner:
     A standby asks for the lease every half second, and the lease expires 3 s after its last renewal. So a
     scanner that fails is replaced within 4 s. `rows_news` must be subscribed to the rows of all shards.
     With `records` it applies the wanted settings of operators, beginning with `own_settings`, and reports the
-    actual ones as `source`, also while it stands by.
+    actual ones as `source`, also while it stands by. With `instructions` it carries out what operators ask of
+    it once.
     """
 
     name: Final = "scanner"
@@ -106,6 +111,7 @@ class Scanner:
         shard_count: int,
         clock: Clock,
         records: Records | None = None,
+        instructions: GivenInstructions | None = None,
         own_settings: ScannerSettings | None = None,
         source: str = "",
     ) -> None:
@@ -127,6 +133,9 @@ class Scanner:
         self._live = LiveSettings(own, source=source, clock=clock)
         self._steering = Steering(records, self._live, default=own)
         self._pace = AveragePace(own.ranking_interval_ms / MS_PER_SECOND, clock)
+        handlers = {RESET_BOARD: self._reset}
+        self._carrier = None if instructions is None else Carrier(instructions, handlers, source=source)
+        self._resets: Asked[Collection[str], str] = Asked()
         self._failure = ""
         self._account = NewsAccount()
         # News that waits: in the queue, and taken from it for the next pass.
@@ -161,9 +170,20 @@ class Scanner:
             await run_beside(
                 work_while_wanted(self._live, stopping, lambda over: self._leadership.run(over, self._lead)),
                 self._steering.run(),
+                *(() if self._carrier is None else (self._carrier.run(),)),
             )
         finally:
             await self._steering.withdraw()
+
+    async def _reset(self, arguments: Mapping[str, Any]) -> str:
+        """Begin boards anew. The announcement that is told as missed ends the wait for the shards' news."""
+        boards = boards_to_reset(arguments)
+        if not self._leadership.leads:
+            return "stands by, so it reset nothing"
+        answer = self._resets.ask(boards)
+        self._account.note_received()
+        await self._queued.put(MissedAnnouncements())
+        return await answer
 
     async def _lead(self, over: asyncio.Event) -> None:
         """Scan until `over` is set: the service stops, or another scanner may hold the lease."""
@@ -174,6 +194,7 @@ class Scanner:
             metrics.SCANNER_ACTIVE.set(0)
             self._failure = ""
             self._account.note_left(self._waiting)
+            self._resets.refuse_all(OwnershipLost("this scanner does not lead any more"))
             self._queued, self._gathered = asyncio.Queue(MAX_QUEUED_NEWS), []
 
     async def _scan(self) -> None:
@@ -221,7 +242,10 @@ class Scanner:
         news, self._gathered = self._gathered, []
         self._pace.note()
         started = self._clock.monotonic()
-        await self._merge(market, news)
+        resets = self._resets.take()
+        for reset in resets:
+            market.reset(reset.wish, self._clock.time_ns())
+        await self._merge(market, news, read_all=bool(resets))
         for board in market.rank_boards(
             self._clock.time_ns(), depth=wanted.board_size, off=wanted.boards_off
         ):
@@ -229,13 +253,15 @@ class Scanner:
                 return
             await self._publisher.publish_board(board.feed, board.block, board.scores)
             metrics.SCANNER_BOARDS.inc()
+        for reset in resets:
+            reset.fulfil(reset_words(reset.wish, market.row_count))
         metrics.SCANNER_ROWS.set(market.row_count)
         metrics.SCANNER_TICKS.inc()
         metrics.SCANNER_TICK_SECONDS.observe(self._clock.monotonic() - started)
 
-    async def _merge(self, market: MarketScanner, news: Sequence[News]) -> None:
+    async def _merge(self, market: MarketScanner, news: Sequence[News], *, read_all: bool) -> None:
         """Merge the news in order. A shard that missed a tick is read from the store, once."""
-        missed: set[int] = set()
+        missed: set[int] = set(self._shard_of_channel.values()) if read_all else set()
         for item in news:
             if not isinstance(item, Announcement):
                 self._account.note_merge(None)
@@ -262,6 +288,7 @@ class Scanner:
 
     def _report(self, error: StoreUnavailable) -> None:
         self._failure = str(error)
+        self._resets.refuse_all(error)
         self._limited_log.warning("cache not reachable", reason="cache", error=str(error))
 
 

@@ -15,36 +15,13 @@ from marketdata.transport.base import ShardSubscription, Transport
 from marketdata.transport.queues import QueueLimits, QueueName
 from tests.support.deadlines import eventually, scaled
 from tests.support.samples import sample
-from tests.support.transports import (
-    MemoryQueues,
-    Queues,
-    batches,
-    receive,
-    sequences,
-    server_queues,
-)
+from tests.support.transports import Queues, batches, receive, sequences
 
 ALL_QUEUES = tuple(QueueName)
 TRADES = (QueueName.TRADES,)
 TAKEOVER_SECONDS = 5.0
 GIVEN_BACK_SECONDS = 1.5  # less than any lease lives
 PREFETCH = 500
-
-
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("redis_url", marks=pytest.mark.redis, id="redis"),
-        pytest.param("rabbitmq_url", marks=pytest.mark.rabbitmq, id="rabbitmq"),
-    ]
-)
-async def queues(request: pytest.FixtureRequest, unique_prefix: str) -> AsyncIterator[Queues]:
-    """Each implementation in turn."""
-    if request.param == "memory":
-        yield MemoryQueues()
-        return
-    async with server_queues(request.getfixturevalue(request.param), unique_prefix) as made:
-        yield made
 
 
 class LateClock(SystemClock):

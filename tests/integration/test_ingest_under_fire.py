@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -32,7 +32,7 @@ from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.transport.base import Batch, QueueDepth, ShardSubscription, Transport
-from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.queues import LONGEST_TTL_MS, QueueLimits, QueueName
 from marketdata.transport.registry import create_transport
 from scanners.processor import Processor
 from scanners.processor.owner import ProcessorConfiguration
@@ -98,8 +98,15 @@ class CountingTransport:
     async def open(self) -> None:
         await self._inner.open()
 
-    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> ShardSubscription:
-        return self._inner.subscribe(shard, queues, prefetch=prefetch)
+    def subscribe(
+        self,
+        shard: int,
+        queues: Sequence[QueueName],
+        *,
+        prefetch: int,
+        life_ms: Callable[[], int] = lambda: LONGEST_TTL_MS,
+    ) -> ShardSubscription:
+        return self._inner.subscribe(shard, queues, prefetch=prefetch, life_ms=life_ms)
 
     async def depths(self) -> Sequence[QueueDepth]:
         return await self._inner.depths()

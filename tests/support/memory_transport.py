@@ -7,14 +7,14 @@ connection.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from marketdata.clock import Clock, SystemClock
 from marketdata.errors import OwnershipLost, TransportUnavailable
 from marketdata.transport.accounting import Intake, is_expired, set_depths
 from marketdata.transport.base import Batch, Delivery, QueueDepth, Taken
-from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.queues import LONGEST_TTL_MS, QueueLimits, QueueName
 
 QueueAndShard = tuple[QueueName, int]
 
@@ -99,13 +99,20 @@ class MemoryTransport:
         now_ns = self._clock.time_ns()
         for queue in self.broker.waiting.values():
             while queue and (
-                len(queue) > self._limits.max_batches or is_expired(queue[0], now_ns, self._limits)
+                len(queue) > self._limits.max_batches or is_expired(queue[0], now_ns, self._limits.ttl_ms)
             ):
                 queue.popleft()
 
-    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> "MemorySubscription":
+    def subscribe(
+        self,
+        shard: int,
+        queues: Sequence[QueueName],
+        *,
+        prefetch: int,
+        life_ms: Callable[[], int] = lambda: LONGEST_TTL_MS,
+    ) -> "MemorySubscription":
         """A subscription to queues of a shard."""
-        intake = Intake(self._limits, self._clock)
+        intake = Intake(self._limits, self._clock, life_ms)
         subscription = MemorySubscription(self, shard, queues, prefetch=prefetch, intake=intake)
         self._subscriptions.append(subscription)
         return subscription
@@ -164,6 +171,7 @@ class MemorySubscription:
         self._term = 0
         self._numbers = 0
         self._unacknowledged: dict[QueueName, dict[int, Batch]] = {queue: {} for queue in queues}
+        self._kept: list[Delivery] = []
 
     @property
     def taken(self) -> Mapping[QueueName, Taken]:
@@ -199,6 +207,13 @@ class MemorySubscription:
                 raise OwnershipLost("delivered under an earlier ownership")
             self._unacknowledged[tag.queue].pop(tag.number, None)
 
+    async def purge(self, queues: Collection[QueueName]) -> int:
+        """Take what waits, and keep what is not purged for the next `receive`."""
+        self._intake.purge(queues)
+        before = self._intake.purged
+        self._kept = self._take()
+        return self._intake.purged - before
+
     async def close(self) -> None:
         """Release the shard."""
         self.release()
@@ -210,6 +225,7 @@ class MemorySubscription:
             for queue, batches in self._unacknowledged.items():
                 self._broker.queue(queue, self._shard).extendleft(reversed(batches.values()))
         self._unacknowledged = {queue: {} for queue in self._queues}
+        self._kept = []
         self._broker.notify()
 
     def _check_owner(self) -> None:
@@ -219,7 +235,7 @@ class MemorySubscription:
 
     def _take(self) -> list[Delivery]:
         self._check_owner()
-        deliveries: list[Delivery] = []
+        deliveries, self._kept = self._kept, []
         for queue, batches in self._unacknowledged.items():
             waiting = self._broker.queue(queue, self._shard)
             while waiting and len(batches) < self._prefetch:

@@ -18,6 +18,11 @@ from marketdata.transport.rabbitmq.queues_and_messages import Topology, batch_of
 
 OWNERSHIP_VALID_SECONDS: Final = 1.0
 STANDBY_POLL_SECONDS: Final = 0.5
+QUIET_ROUNDS: Final = 3
+"""A purge ends after so many questions to the broker during which nothing arrived that is dropped.
+
+What we acknowledge lets a queue send more to its channel, before it answers our next question. The channel
+sends that on before it handles the question after that one. The third round is for the driver's tasks."""
 
 
 class RabbitMQSubscription:
@@ -49,6 +54,7 @@ class RabbitMQSubscription:
         self._owned_until = 0.0
         self._waiting: dict[QueueName, deque[AbstractIncomingMessage]] = {}
         self._unacknowledged: dict[int, AbstractIncomingMessage] = {}
+        self._kept: list[Delivery] = []  # arrived during a purge that they outlived
         self._work_available = asyncio.Event()
 
     @property
@@ -80,7 +86,8 @@ class RabbitMQSubscription:
         while True:
             self._work_available.clear()  # before the check: any later arrival ends the wait below
             await self._confirm_ownership()
-            deliveries = await self._drain()
+            arrived = await self._drain()
+            deliveries, self._kept = self._kept + arrived, []
             remaining = deadline - asyncio.get_running_loop().time()
             if deliveries or remaining <= 0:
                 return deliveries
@@ -93,6 +100,26 @@ class RabbitMQSubscription:
         if len(numbers) < len(deliveries) or not numbers <= self._unacknowledged.keys():
             raise OwnershipLost(f"a batch of shard {self._shard} was not delivered under this ownership")
         await self._acknowledge_numbers(numbers)
+
+    async def purge(self, queues: Collection[QueueName]) -> int:
+        """Drain what arrives, until nothing more arrives that is dropped."""
+        self._intake.purge(queues)
+        before = self._intake.purged
+        quiet_rounds = 0
+        while quiet_rounds < QUIET_ROUNDS:
+            refused = self._intake.refused
+            await self._ask_broker(queues)
+            self._kept += await self._drain()
+            quiet_rounds = quiet_rounds + 1 if self._intake.refused == refused else 0
+        return self._intake.purged - before
+
+    async def _ask_broker(self, queues: Collection[QueueName]) -> None:
+        """Return once the broker has answered for each queue, on the channel of the deliveries."""
+        await self._confirm_ownership()
+        channel = self._channel
+        if channel is not None:
+            async with self._link.translated_errors():
+                await self._topology.declare(channel, self._shard, queues)
 
     async def close(self) -> None:
         """Disconnect: the broker requeues the unacknowledged batches in order, and releases the lock."""
@@ -107,6 +134,7 @@ class RabbitMQSubscription:
         self._owned_until = 0.0
         self._unacknowledged = {}
         self._waiting = {queue: deque() for queue in self._queues}
+        self._kept = []
         self._work_available.set()
 
     def _on_loss(self, channel: AbstractChannel) -> None:

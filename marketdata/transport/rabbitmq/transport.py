@@ -1,7 +1,7 @@
 """Publishes batches to RabbitMQ, and makes the subscriptions."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Self, cast
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -10,7 +10,7 @@ from aiormq import Channel as DriverChannel
 from marketdata.clock import Clock
 from marketdata.transport.accounting import Intake, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
-from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.queues import LONGEST_TTL_MS, QueueLimits, QueueName
 from marketdata.transport.rabbitmq.connection import Link
 from marketdata.transport.rabbitmq.queues_and_messages import Topology, properties_of
 from marketdata.transport.rabbitmq.subscription import RabbitMQSubscription
@@ -82,7 +82,14 @@ class RabbitMQTransport:
             wait=last and not self._confirms,
         )
 
-    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RabbitMQSubscription:
+    def subscribe(
+        self,
+        shard: int,
+        queues: Sequence[QueueName],
+        *,
+        prefetch: int,
+        life_ms: Callable[[], int] = lambda: LONGEST_TTL_MS,
+    ) -> RabbitMQSubscription:
         """A subscription with a connection of its own."""
         return RabbitMQSubscription(
             Link(self._url, OWNER_HEARTBEAT_SECONDS, self._timeout_seconds),
@@ -90,7 +97,7 @@ class RabbitMQTransport:
             shard,
             queues,
             prefetch=prefetch,
-            intake=Intake(self._limits, self._clock),
+            intake=Intake(self._limits, self._clock, life_ms),
             acquiring=self._acquiring,
         )
 

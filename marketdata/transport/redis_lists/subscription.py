@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from marketdata.errors import ContentError, OwnershipLost
@@ -59,6 +59,7 @@ class RedisListSubscription:
         self._owned = False
         self._term = 0
         self._next_number = 0
+        self._kept: list[Delivery] = []  # taken by a purge that they outlived
         # Each script of an owner checks the lease itself, so it is safe to go on after a failed renewal.
         self._leadership = Leadership(
             ShardLease(server, self._keys, self._owner, queue_ttl_ms=ttl_ms),
@@ -77,6 +78,7 @@ class RedisListSubscription:
         """Ask for the lease until it is ours, then renew it in the background."""
         self._acquiring.add(self)
         self._owned = False
+        self._kept = []
         await self._tenure.aclose()
         never = asyncio.Event()
         await self._leadership.acquire(never, wait_for_store=False)
@@ -102,6 +104,18 @@ class RedisListSubscription:
         if tags:
             await self._remove(cast("list[_Tag]", tags))
 
+    async def purge(self, queues: Collection[QueueName]) -> int:
+        """Take what waits, until a call takes only what is delivered, or nothing."""
+        self._intake.purge(queues)
+        before = self._intake.purged
+        is_done = False
+        while not is_done:
+            refused = self._intake.refused
+            _, kept = await self._take_once()
+            self._kept += kept
+            is_done = self._intake.refused == refused
+        return self._intake.purged - before
+
     async def close(self) -> None:
         """Put back the unacknowledged batches and release the lease; while the server is away, it expires."""
         await self._tenure.aclose()
@@ -111,16 +125,20 @@ class RedisListSubscription:
         self._acquiring.discard(self)
 
     async def _take(self) -> list[Delivery]:
-        """Take waiting batches; repeats while all that it takes are expired or malformed."""
+        """Take waiting batches; repeats while all that it takes are expired, purged or malformed."""
         deliveries: list[Delivery] = []
         any_taken = True
         while any_taken and not deliveries:
-            answer = await self._as_owner(
-                TAKE, self._keys, self._prefetch, MAX_BATCHES_PER_QUEUE, self._ttl_ms, self._next_number
-            )
-            any_taken = any(answer)
-            deliveries = await self._deliveries_in(answer)
-        return deliveries
+            any_taken, deliveries = await self._take_once()
+        kept, self._kept = self._kept, []
+        return kept + deliveries
+
+    async def _take_once(self) -> tuple[bool, list[Delivery]]:
+        """Whether any batch waited, and those of them that are delivered."""
+        answer = await self._as_owner(
+            TAKE, self._keys, self._prefetch, MAX_BATCHES_PER_QUEUE, self._ttl_ms, self._next_number
+        )
+        return any(answer), await self._deliveries_in(answer)
 
     async def _deliveries_in(self, answer: Sequence[Sequence[Any]]) -> list[Delivery]:
         deliveries: list[Delivery] = []

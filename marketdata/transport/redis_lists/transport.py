@@ -1,12 +1,12 @@
 """Publishes batches to Redis lists, and makes the subscriptions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from marketdata.clock import Clock
 from marketdata.transport.accounting import Intake, count_discarded, count_published, set_depths
 from marketdata.transport.base import Batch, QueueDepth
-from marketdata.transport.queues import QueueLimits, QueueName
+from marketdata.transport.queues import LONGEST_TTL_MS, QueueLimits, QueueName
 from marketdata.transport.redis_lists.envelope import encode, oldest_received_ms
 from marketdata.transport.redis_lists.keys import Names
 from marketdata.transport.redis_lists.scripts import BOUND
@@ -58,7 +58,14 @@ class RedisListTransport:
             yield "RPUSH", key, *values
             yield "EVAL", BOUND, 2, key, self._names.wake(shard), *bounds
 
-    def subscribe(self, shard: int, queues: Sequence[QueueName], *, prefetch: int) -> RedisListSubscription:
+    def subscribe(
+        self,
+        shard: int,
+        queues: Sequence[QueueName],
+        *,
+        prefetch: int,
+        life_ms: Callable[[], int] = lambda: LONGEST_TTL_MS,
+    ) -> RedisListSubscription:
         """A subscription with a lease of its own."""
         return RedisListSubscription(
             self._server,
@@ -67,7 +74,7 @@ class RedisListTransport:
             queues,
             prefetch=prefetch,
             ttl_ms=self._limits.ttl_ms,
-            intake=Intake(self._limits, self._clock),
+            intake=Intake(self._limits, self._clock, life_ms),
             acquiring=self._acquiring,
         )
 

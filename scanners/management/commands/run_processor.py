@@ -20,6 +20,7 @@ from marketdata.runtime.settings import own_settings
 from marketdata.runtime.workers import WorkerPool
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
+from marketdata.store.instruction_records import InstructionRecords
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
@@ -136,6 +137,7 @@ def build_processor(shards: tuple[int, ...], worker: WorkerNumber | None = None)
             batch_ttl_ms=settings.MARKET_DATA_MESSAGE_TTL,
         ),
         records=InstanceRecords(redis, keys, PROCESSOR, owner),
+        instructions=InstructionRecords(redis, keys, PROCESSOR),
         own_settings=own_settings(ProcessorSettings, settings.DECLARED_SETTINGS),
         source=owner,
         clock=clock,

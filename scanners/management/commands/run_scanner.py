@@ -13,6 +13,7 @@ from marketdata.runtime.role_settings import SCANNER
 from marketdata.runtime.settings import own_settings
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
+from marketdata.store.instruction_records import InstructionRecords
 from marketdata.store.keys import Keys
 from marketdata.store.leases import Lease
 from marketdata.store.publisher import BlockPublisher
@@ -51,6 +52,7 @@ def build_scanner() -> Scanner:
         shard_count=settings.MDQ_SHARDS,
         clock=SystemClock(),
         records=InstanceRecords(redis, keys, SCANNER, source),
+        instructions=InstructionRecords(redis, keys, SCANNER),
         own_settings=own_settings(ScannerSettings, settings.DECLARED_SETTINGS),
         source=source,
     )

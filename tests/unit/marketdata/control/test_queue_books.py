@@ -24,10 +24,13 @@ FRESH_NS = NOW_MS * 10**6
 
 
 class Clock(SystemClock):
-    """Stands still."""
+    """Stands still, until something is purged."""
+
+    def __init__(self) -> None:
+        self.now_ns = FRESH_NS
 
     def time_ns(self) -> int:
-        return FRESH_NS
+        return self.now_ns
 
 
 class Course:
@@ -35,6 +38,7 @@ class Course:
 
     def __init__(self) -> None:
         (self.pattern,) = batches(1)
+        self.clock = Clock()
         self.numbered = self.dropped = 0
         self.queue: list[Batch] = []
         self.held: list[Batch] = []
@@ -42,7 +46,7 @@ class Course:
 
     def begin_ownership(self) -> None:
         """A new owner: what the one before did not acknowledge comes again, first."""
-        self.intake = Intake(QueueLimits(ttl_ms=5_000), Clock())
+        self.intake = Intake(QueueLimits(ttl_ms=5_000), self.clock)
         self.queue = [*self.held, *self.queue]
         self.held = []
         self.pid = getattr(self, "pid", 100) + 1
@@ -52,7 +56,7 @@ class Course:
         match step:
             case "publish" | "publish old" | "drop":
                 self.numbered += 1
-                received_ns = FRESH_NS - (6 * 10**9 if step == "publish old" else 0)
+                received_ns = self.clock.now_ns - (6 * 10**9 if step == "publish old" else 0)
                 batch = msgspec.structs.replace(
                     self.pattern, source=SOURCE, sequence=self.numbered, received_ns=received_ns
                 )
@@ -65,6 +69,10 @@ class Course:
             case "receive":
                 arrived, self.queue = self.queue[:2], self.queue[2:]
                 self.held += [batch for batch in arrived if self.intake.admit(batch)]
+            case "purge":  # what waits arrives, and is dropped
+                self.intake.purge([self.pattern.queue])
+                self.queue = [batch for batch in self.queue if self.intake.admit(batch)]
+                self.clock.now_ns += 1
             case "acknowledge":
                 self.held = []
             case _:
@@ -87,7 +95,7 @@ class Course:
         ]
 
 
-STEPS = ("publish", "publish old", "drop", "lose", "receive", "acknowledge", "take over")
+STEPS = ("publish", "publish old", "drop", "lose", "receive", "purge", "acknowledge", "take over")
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=60))
@@ -112,6 +120,16 @@ def test_losses_are_told_apart() -> None:
     assert view.queue == QueueName.TRADES
     assert view.book.lost == {"expired": 1, "never published": 1, "missing": 1}
     assert (view.book.received, view.book.done, view.book.waiting) == (6, 1, 2)
+
+
+def test_what_was_purged_is_a_loss_of_its_own_and_no_hole() -> None:
+    course = Course()
+    for step in ("publish", "receive", "acknowledge", "publish", "publish", "publish old", "purge"):
+        course.do(step)
+    reports = course.reports()
+    (view,) = queue_views(reports, {each.identity for each in reports}, {})
+    assert view.book.lost == {"expired": 1, "purged": 2}
+    assert (view.book.received, view.book.done, view.book.waiting) == (4, 1, 0)
 
 
 def test_the_age_is_that_of_the_oldest_batch_that_is_held_or_at_most_waits() -> None:

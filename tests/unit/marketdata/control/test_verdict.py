@@ -282,6 +282,22 @@ def test_batches_that_expire_now_are_found() -> None:
     assert only(overview(second, before=first)).what == "queue trades loses batches: 4.0 a second expired"
 
 
+def test_batches_that_an_operator_purges_are_no_finding() -> None:
+    before = healthy_processes()
+    purged = QueueIntake(
+        queue="trades", received=50, purged=40, numbers={SOURCE: (11, 100)}, newest_received_ns=NOW_MS * 10**6
+    )
+    later = with_status(
+        replaced(before["processor"], reported_at_ms=NOW_MS + 1_000, progress_at_ms=NOW_MS + 1_000),
+        shards=(shard(0, ticked_at_ms=NOW_MS + 900, queues=(purged,)), shard(1)),
+    )
+    first = read_overview(stored(), jobs=JOBS)
+    second = stored([*(each for each in before.values() if each.service != "processor"), later])
+    view = overview(second, before=first)
+    assert view.queues[0].lost_per_second["purged"] == 40
+    assert judge(view).findings == ()
+
+
 def test_books_that_do_not_close_are_found_with_the_number() -> None:
     report = with_status(
         replaced(healthy_processes()["web"], broken_since_ms={"web frames": NOW_MS - 7_000}),

@@ -62,7 +62,7 @@ def test_foreign_messages_are_counted_by_reason() -> None:
 )
 def test_a_batch_expires_after_the_limit_and_not_at_it(age_ns: int, expired: bool) -> None:
     (batch,) = batches(1)
-    assert is_expired(batch, batch.received_ns + age_ns, LIMITS) is expired
+    assert is_expired(batch, batch.received_ns + age_ns, LIMITS.ttl_ms) is expired
 
 
 @pytest.mark.parametrize(
@@ -92,17 +92,47 @@ def test_queues_and_sources_are_numbered_apart() -> None:
     assert intake.taken[QueueName.TRADES].numbers == {trade.source: (1, 1), "listener-2": (9, 9)}
 
 
-@given(arriving=st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 40), st.booleans()), max_size=60))
-def test_the_books_of_a_queue_close_after_any_losses_redeliveries_and_restarts(
-    arriving: list[tuple[str, int, bool]],
+def test_a_shorter_life_applies_at_once_and_a_longer_one_is_that_of_the_queue() -> None:
+    (batch,) = batches(1)
+    life_ms = 1_000
+    intake = Intake(LIMITS, FixedClock(batch.received_ns + 2 * SECOND_NS), lambda: life_ms)
+    assert not intake.admit(batch)
+    life_ms = 2_000
+    assert intake.admit(batch)
+    late = Intake(LIMITS, FixedClock(batch.received_ns + 6 * SECOND_NS), lambda: 10_000)
+    assert not late.admit(batch)
+    assert (intake.taken[batch.queue].expired, late.taken[batch.queue].expired) == (1, 1)
+
+
+def test_what_has_expired_and_is_purged_counts_as_expired() -> None:
+    (batch,) = batches(1)
+    intake = Intake(LIMITS, FixedClock(batch.received_ns + 6 * SECOND_NS))
+    intake.purge([batch.queue])
+    assert not intake.admit(batch)
+    assert (intake.taken[batch.queue].expired, intake.purged, intake.refused) == (1, 0, 1)
+
+
+@given(
+    arriving=st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(1, 40), st.integers(0, 6), st.booleans()), max_size=60
+    )
+)
+def test_the_books_of_a_queue_close_after_any_losses_redeliveries_restarts_and_purges(
+    arriving: list[tuple[str, int, int, bool]],
 ) -> None:
     (pattern,) = batches(1)
-    late_ns = pattern.received_ns + 6 * SECOND_NS
-    intake = Intake(LIMITS, FixedClock(late_ns))
-    for source, number, fresh in arriving:
-        received_ns = late_ns if fresh else pattern.received_ns
-        batch = msgspec.structs.replace(pattern, source=source, sequence=number, received_ns=received_ns)
-        assert intake.admit(batch) is fresh
+    now_ns = pattern.received_ns + 6 * SECOND_NS
+    intake = Intake(LIMITS, FixedClock(now_ns))
+    is_purged = False
+    for source, number, age_seconds, purges in arriving:
+        if purges:
+            intake.purge([pattern.queue])
+            is_purged = True
+        batch = msgspec.structs.replace(
+            pattern, source=source, sequence=number, received_ns=now_ns - age_seconds * SECOND_NS
+        )
+        assert intake.admit(batch) is (age_seconds <= 5 and not is_purged)
     for taken in intake.taken.values():
         assert taken.unaccounted == 0
-        assert taken.received + taken.expired == len(arriving)
+        assert taken.received + taken.expired + taken.purged == len(arriving)
+        assert intake.refused == taken.expired + taken.purged

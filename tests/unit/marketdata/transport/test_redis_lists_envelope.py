@@ -58,7 +58,7 @@ def test_the_queue_and_the_reader_draw_the_same_line() -> None:
     (batch,) = batches(1)
     at_the_limit_ns = batch.received_ns + 5 * SECOND_NS
     assert batch.received_ns // 1_000_000 >= oldest_received_ms(at_the_limit_ns, LIMITS)
-    assert not is_expired(batch, at_the_limit_ns, LIMITS)
+    assert not is_expired(batch, at_the_limit_ns, LIMITS.ttl_ms)
 
 
 @given(any_batch)
