@@ -53,6 +53,14 @@ class Viewer(Protocol):
         """The name of the user."""
 
     @property
+    def way(self) -> str:
+        """How the user logged in: `session` or `token`."""
+
+    @property
+    def token_name(self) -> str:
+        """The name of the token, as its user gave it; empty for a session."""
+
+    @property
     def permissions(self) -> frozenset[str]:
         """The present permissions for feeds; see `FeedSource.permission`."""
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from marketdata.control.client_views import clients_view, without_people
 from marketdata.control.queue_books import queue_views
 from marketdata.control.set_aside import set_aside_views
 from marketdata.control.stages import per_second, seconds_between, stage_views
 from marketdata.control.views import (
-    ClientsView,
     JobView,
     Life,
     Overview,
@@ -74,13 +74,13 @@ def read_overview(
     shards = _shards(processes, earlier)
     overview = Overview(
         read_at_ms=stored.now_ms,
-        processes=processes,
+        processes=[without_people(view) for view in processes],
         stages=stage_views([view.report for view in running], earlier),
         queues=queue_views(
             [view.report for view in processes], {view.report.identity for view in running}, earlier
         ),
         shards=shards,
-        clients=_clients(running, earlier),
+        clients=clients_view(running, earlier),
         feed=_readable(stored.listener, read_actual, "listener", problems),
         reference=_reference(stored, problems),
         jobs=jobs,
@@ -212,30 +212,6 @@ def _shard(
         ticks_per_second=sum(rates) if rates else None,
         market_time_ms=max((status.market_time_ms for _, status in known), default=0),
         clock_failure=next((status.clock_failure for _, status in owners if status.clock_failure), ""),
-    )
-
-
-def _clients(running: Sequence[ProcessView], earlier: Mapping[str, ProcessReport]) -> ClientsView | None:
-    serving = [
-        (view.report, clients) for view in running if (clients := view.report.status.clients) is not None
-    ]
-    if not serving:
-        return None
-    rates = [
-        per_second(clients.sent_bytes, was.sent_bytes, seconds_between(report, before))
-        for report, clients in serving
-        if (before := earlier.get(report.identity)) is not None and (was := before.status.clients) is not None
-    ]
-    ages = [clients.data_age_ms for _, clients in serving if clients.data_age_ms is not None]
-    details = Counter(clients.data_detail for _, clients in serving if clients.data_detail)
-    return ClientsView(
-        connections=sum(clients.connections for _, clients in serving),
-        subscriptions=sum(clients.subscriptions for _, clients in serving),
-        blocked=sum(clients.blocked for _, clients in serving),
-        bytes_per_second=sum(rates) if rates else None,
-        data_states=Counter(clients.data_state or "not known yet" for _, clients in serving),
-        data_detail=details.most_common(1)[0][0] if details else "",
-        data_age_ms=max(ages, default=None),
     )
 
 

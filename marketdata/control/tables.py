@@ -7,13 +7,21 @@ from typing import Final
 
 from marketdata.control.verdict import InstallationVerdict
 from marketdata.control.views import JobView, Life, Overview, ProcessView
+from marketdata.observability.foreign_text import TextFilter
+from marketdata.runtime.connection_report import ConnectionStatus
 from marketdata.units import MS_PER_SECOND
 
 WIDTH: Final = 100
 MOST_ENDED: Final = 10
 """How many processes that ended or fell silent are listed, the newest first."""
 
+MOST_CONNECTIONS: Final = 10
+"""How many connections, and how many users, are listed."""
+
 NOTHING: Final = "-"
+_visible: Final = TextFilter()
+"""Names that users chose may have characters that steer a terminal."""
+
 RIGHT: Final = frozenset("0123456789")
 
 
@@ -34,6 +42,8 @@ def sections(overview: Overview) -> Mapping[str, Sequence[Sequence[str]]]:
         "stages": _stages(overview),
         "queues": _queues(overview),
         "shards": _shards(overview),
+        "connections that matter most": _connections(overview),
+        "users with most connections": _users(overview),
         "jobs": _jobs(overview),
         "set aside": _set_aside(overview),
     }
@@ -158,6 +168,46 @@ def _shards(overview: Overview) -> list[tuple[str, ...]]:
     return rows
 
 
+def _connections(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("user", "address", "way", "protocol", "for", "feeds", "kB/s", "conflated", "blocked")
+    ]
+    shown = () if overview.clients is None else overview.clients.listed[:MOST_CONNECTIONS]
+    rows += [_connection(each.connection, overview.read_at_ms) for each in shown]
+    return rows
+
+
+def _connection(each: ConnectionStatus, now_ms: int) -> tuple[str, ...]:
+    way = f"token {each.token}" if each.token else each.way
+    return (
+        _short(_visible(each.user), 20),
+        each.address or NOTHING,
+        _short(_visible(way), 20) or NOTHING,
+        each.protocol,
+        _span(now_ms - each.since_ms),
+        str(each.feeds),
+        f"{each.bytes_per_second / 1_000:,.1f}",
+        f"{each.conflated:,}",
+        _span(now_ms - each.blocked_since_ms) if each.blocked_since_ms else NOTHING,
+    )
+
+
+def _users(overview: Overview) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("user", "connections", "feeds", "kB/s", "blocked")]
+    shown = () if overview.clients is None else overview.clients.users[:MOST_CONNECTIONS]
+    rows += [
+        (
+            _short(_visible(each.user), 40),
+            f"{each.connections:,}",
+            f"{each.feeds:,}",
+            f"{each.bytes_per_second / 1_000:,.1f}",
+            f"{each.blocked:,}",
+        )
+        for each in shown
+    ]
+    return rows
+
+
 def _jobs(overview: Overview) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("job", "last", "outcome", "next", "late")]
     rows += [_job(job, overview) for job in overview.jobs or ()]
@@ -200,6 +250,9 @@ def notes(overview: Overview) -> Sequence[str]:
             f"clients     {clients.connections} connections, {clients.subscriptions} subscriptions, "
             f"{clients.blocked} blocked{rate}; data: {states}"
         )
+        if clients.closed:
+            ends = "; ".join(f"{name}: {count:,}" for name, count in clients.closed.items())
+            lines.append(f"ended       in the last 15 min: {ends}")
     if (feed := overview.feed) is not None:
         session = "" if feed.outlook.session is None else f"; session: {feed.outlook.session}"
         lines.append(f"feed        {feed.state} {feed.reason}".rstrip() + f"; broker: {feed.broker}{session}")

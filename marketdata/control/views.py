@@ -13,6 +13,7 @@ from marketdata.control.queue_books import QueueView
 from marketdata.control.set_aside import SetAsideView
 from marketdata.control.stages import StageView
 from marketdata.listener.wanted import ListenerActual
+from marketdata.runtime.connection_report import ConnectionStatus, UserStatus
 from marketdata.runtime.report import ProcessReport
 
 
@@ -58,8 +59,20 @@ class ShardView(msgspec.Struct, frozen=True, kw_only=True):
     clock_failure: str = ""
 
 
+class ConnectionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection, and the `identity` of the web process that has it. Its instants are of the cache."""
+
+    process: str
+    connection: ConnectionStatus
+
+
 class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
-    """The clients of all running web processes. `data_states`: state -> how many web processes show it."""
+    """The clients of all running web processes. `data_states`: state -> how many web processes show it.
+
+    `listed`: the connections that matter most. `users`: those with the most connections; each process names
+    20, so a user with a few in each of many processes may have more than is said. `closed`: close code in
+    words -> how many connections ended with it in the last 15 minutes, without processes that ended.
+    """
 
     connections: int
     subscriptions: int
@@ -68,6 +81,9 @@ class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
     data_states: Mapping[str, int]
     data_detail: str
     data_age_ms: int | None
+    listed: Sequence[ConnectionView] = ()
+    users: Sequence[UserStatus] = ()
+    closed: Mapping[str, int] = {}
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from marketdata.errors import ContentError
 from marketdata.runtime.books import Book
+from marketdata.runtime.connection_report import ConnectionStatus, UserStatus
 
 LEADER: Final = "leader"
 STANDBY: Final = "standby"
@@ -100,7 +101,9 @@ class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The clients of a web process. `blocked` do not take what waits for them.
 
     `data_state`, `data_detail`: the state of the data that they are shown, as in docs/protocol.md; empty
-    before it is known. `data_age_ms` is None if there is no data.
+    before it is known. `data_age_ms` is None if there is no data. `listed` are the connections that matter
+    most, and `users` those with the most connections. `closed`: close code in words -> how many connections
+    ended with it in the last 15 minutes.
     """
 
     connections: int = 0
@@ -110,6 +113,9 @@ class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     data_state: str = ""
     data_detail: str = ""
     data_age_ms: int | None = None
+    listed: Sequence[ConnectionStatus] = ()
+    users: Sequence[UserStatus] = ()
+    closed: Mapping[str, int] = {}
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -35,6 +35,16 @@ class Login:
         return self.standing.username
 
     @property
+    def way(self) -> str:
+        """How the user logged in: `session` or `token`. A page token is a way into a session."""
+        return self.standing.credential.way.value
+
+    @property
+    def token_name(self) -> str:
+        """The name of the token; empty for a session."""
+        return self.standing.token_name
+
+    @property
     def permissions(self) -> frozenset[str]:
         """The present permissions for feeds; none after the end."""
         return self.standing.feeds if self._end is None else frozenset()

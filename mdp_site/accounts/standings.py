@@ -69,6 +69,7 @@ class Standing(msgspec.Struct, frozen=True):
     may_see_market_data: bool
     feeds: frozenset[str]
     token_id: int | None = None
+    token_name: str = ""
 
 
 class _Claims(NamedTuple):
@@ -180,9 +181,9 @@ class StandingReader:
         if not digests:
             return {}
         usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(digest__among=digests)
-        columns = ("digest", "pk", "scopes", "user_id", "user__username", _OWNER_IS_STAFF)
+        columns = ("digest", "pk", "name", "scopes", "user_id", "user__username", _OWNER_IS_STAFF)
         tokens = list(usable.order_by().values_list(*columns))
-        return self._of_tokens.of(tokens, _memberships({token[3] for token in tokens}), _rules())
+        return self._of_tokens.of(tokens, _memberships({token[4] for token in tokens}), _rules())
 
 
 def read_standings(credentials: Collection[Credential]) -> dict[Credential, Standing]:
@@ -199,11 +200,13 @@ def _session_keys(row_ids: Set[int]) -> dict[int, str]:
 
 def _standings_of_tokens(tokens: _Rows, memberships: _Rows, _rules: _Rows) -> dict[Credential, Standing]:
     roles, found = _Roles(memberships), {}
-    for digest, token_id, scopes, user_id, username, is_staff in tokens:
+    for digest, token_id, name, scopes, user_id, username, is_staff in tokens:
         credential = Credential(Way.TOKEN, digest)
         may_see_market_data, feeds = roles.of(user_id, is_staff)
         within = feeds_within(scopes, feeds)
-        found[credential] = Standing(credential, user_id, username, may_see_market_data, within, token_id)
+        found[credential] = Standing(
+            credential, user_id, username, may_see_market_data, within, token_id, name
+        )
     return found
 
 

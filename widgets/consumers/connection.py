@@ -11,10 +11,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from marketdata.clock import Clock
 from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.units import NS_PER_MS
 from widgets.consumers.asgi_sink import AsgiSink
 from widgets.consumers.connections import Connections, Refusal, UserShare
 from widgets.consumers.limits import Allowance, spend_feeds, spend_message
 from widgets.hub import Hub
+from widgets.hub.client_identity import ClientIdentity
+from widgets.hub.endings import ended_by_client, ended_by_server
 from widgets.hub.feeds import Feed, FeedCatalog
 from widgets.hub.outbox import Outbox
 from widgets.protocol import LONGEST_MESSAGE_BYTES, CloseCode, ProtocolVersion
@@ -25,6 +28,8 @@ from widgets.wire import SINK_EXTENSION, FrameSink
 CLOSE_GRACE_SECONDS: Final = 2.0
 STALLED_GRACE_SECONDS: Final = 0.1
 """The same for a client that has read nothing for long: it would hardly read the close frame."""
+NO_CLOSE_FRAME: Final = 1006
+"""The code that stands for a connection that was lost (RFC 6455, 7.1.5)."""
 CLOSED_BY: Final = {
     LoginEnd.LOGGED_OUT: CloseCode.SESSION_ENDED,
     LoginEnd.NO_RIGHT: CloseCode.FORBIDDEN,
@@ -125,7 +130,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             case "websocket.receive":
                 await self.receive(message.get("text"), message.get("bytes"))
             case "websocket.disconnect":
-                self._note_end("client")
+                self._note_end("client", ended_by_client(message.get("code") or NO_CLOSE_FRAME))
                 raise StopConsumer
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -200,7 +205,17 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             return False
         self._user_id, self._share = viewer.user_id, place
         self._permissions = viewer.permissions
-        self._hub.attach(self._outbox)
+        self._hub.attach(
+            self._outbox,
+            ClientIdentity(
+                user_id=viewer.user_id,
+                user=viewer.username,
+                since_ms=self._clock.time_ns() // NS_PER_MS,
+                address=self._address,
+                way=viewer.way,
+                token=viewer.token_name,
+            ),
+        )
         return True
 
     def _offered_sink(self) -> FrameSink:
@@ -241,7 +256,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
     def _on_lost(self) -> None:
         """End the connection without a close frame."""
-        self._note_end("client")
+        self._note_end("client", ended_by_client(NO_CLOSE_FRAME))
         self._is_cut_off = True
         if self._main is not None:
             self._main.cancel()
@@ -251,7 +266,7 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
 
         `limit` is the setting of the limit that was exceeded, which the close frame then names.
         """
-        if self._note_end(code.name.lower()):
+        if self._note_end(code.name.lower(), ended_by_server(code)):
             self._closing = asyncio.get_running_loop().create_task(self._close(code, limit))
             self._hub.flush(self._outbox)
             self._leave()
@@ -274,11 +289,15 @@ class WidgetConnection(AsyncWebsocketConsumer, abc.ABC):  # type: ignore[misc] #
             self._share = None
             self._connections.leave(self._user_id, self._end)
 
-    def _note_end(self, reason: str) -> bool:
-        """Count the end of this connection. Returns False if it was counted before."""
+    def _note_end(self, reason: str, name: str) -> bool:
+        """Count the end of this connection. Returns False if it was counted before.
+
+        `reason` is the label of the metric, and `name` is what operators read.
+        """
         if self._ended:
             return False
         self._ended = True
+        self._hub.note_ended(name)
         metrics.WIDGET_CLOSED.labels(reason).inc()
         return True
 

@@ -6,6 +6,8 @@ From the bottom up:
 - `switchboard` connects feeds with their subscribers.
 - `fates` counts what became of everything that was put into an outbox.
 - `outbox` has the frames that wait for each connection, and the walk that writes them.
+- `client_identity` says who is behind a connection. `client_review` finds the connections that matter most,
+  and `endings` counts how connections ended: for operators.
 - `verdict` and `liveness` judge the data and send the status.
 - `hub` runs the tasks. Three of them have modules of their own: `store_reader`, `listener_watch`, and
   `installation_watch`, which reads what the operations page shows.

@@ -16,6 +16,9 @@ from marketdata.runtime.report import ServiceStatus
 from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
+from widgets.hub.client_identity import UNKNOWN_CLIENT, ClientIdentity
+from widgets.hub.client_review import ClientReview, FoundClients
+from widgets.hub.endings import Endings
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.installation_watch import InstallationWatch
 from widgets.hub.listener_watch import ListenerRecord, ListenerWatch, RoleReports
@@ -77,6 +80,7 @@ class Hub:
         self._timing = timing = timing or HubTiming()
         self._kinds = catalog.kinds
         self._outboxes = Outboxes(self.snapshot, clock, self._wake)
+        self._review, self._endings = ClientReview(self._outboxes, clock), Endings(clock)
         self._liveness = Liveness(stored, clock, timing.fresh_seconds, banner)
         self._report = StatusReport(self._liveness, clock, timing, self._outboxes.send_status)
         self._listener_watch = ListenerWatch(
@@ -97,10 +101,10 @@ class Hub:
 
     # --- For connections ------------------------------------------------------------------------------------
 
-    def attach(self, outbox: Outbox) -> None:
+    def attach(self, outbox: Outbox, identity: ClientIdentity = UNKNOWN_CLIENT) -> None:
         """Add a connection: it receives the status from now on. The first connection starts the hub."""
         self.start()
-        self._outboxes.add(outbox)
+        self._outboxes.add(outbox, identity)
         if (status := self._report.now()) is not None:
             outbox.status(StatusFrames(status))
 
@@ -110,6 +114,14 @@ class Hub:
         for key in outbox.feeds:
             self._switchboard.leave(outbox, key)
         outbox.feeds.clear()
+
+    def note_ended(self, name: str) -> None:
+        """Count the end of a connection; see `widgets.hub.endings`."""
+        self._endings.note(name)
+
+    def clients_of(self, user: str) -> FoundClients:
+        """The connections of a user by name, in any case of letters."""
+        return self._review.of_user(user)
 
     def subscribe(self, outbox: Outbox, feed: Feed, last: LastPosition | None = None) -> None:
         """Send a snapshot as soon as there is data, then changes. A repeated call sends a new snapshot.
@@ -178,7 +190,13 @@ class Hub:
 
     def status(self) -> ServiceStatus:
         """Its clients, the state of the data that they are shown, and the books of what was put for them."""
-        status, clients = self._report.last, self._outboxes.clients()
+        status, reviewed = self._report.last, self._review.newest
+        clients = msgspec.structs.replace(
+            self._outboxes.clients(),
+            listed=reviewed.listed,
+            users=reviewed.users,
+            closed=self._endings.counts(),
+        )
         if status is not None:
             clients = msgspec.structs.replace(
                 clients, data_state=status.state, data_detail=status.detail, data_age_ms=status.age_ms
@@ -313,6 +331,7 @@ class Hub:
         while True:
             self._report.send_when_due()
             self._outboxes.housekeep(self._timing.longest_stall_seconds)
+            self._review.look_if_due()
             self._switchboard.close_unused()
             self._liveness.update_metrics()
             self._housekeepings += 1

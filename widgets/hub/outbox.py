@@ -17,7 +17,7 @@ way to the event loop between them, so 10,000 connections do not stop handshakes
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -27,6 +27,7 @@ from marketdata.observability import metrics
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.books import Book
 from marketdata.runtime.report import ClientsStatus
+from widgets.hub.client_identity import UNKNOWN_CLIENT, ClientIdentity
 from widgets.hub.fates import Fates
 from widgets.protocol import ProtocolVersion, Status
 from widgets.wire import FrameSink, PreparedFrame
@@ -84,20 +85,23 @@ class Outbox:
     """The frames that wait for one connection, and the sink that takes them.
 
     `version` is the protocol version of the client. All frames in the outbox have this version. `feeds` are
-    the keys of the feeds that it subscribed to; the hub adds and removes keys. `abandon` calls `give_up`
+    the keys of the feeds that it subscribed to; the hub adds and removes keys. `sent_bytes` (before
+    compression) and `conflated` count since the beginning. `abandon` calls `give_up`
     once: when the hub finds that the client has stalled, or when more than `MOST_ANSWERS` answers wait. Then
     the connection must end: a client that loses an answer would be in a wrong state.
     """
 
     __slots__ = (
         "_answers",
-        "_conflated",
         "_fates",
         "_frames",
         "_give_up",
         "_is_closed",
         "_status",
+        "_told_conflated",
+        "conflated",
         "feeds",
+        "sent_bytes",
         "sink",
         "version",
     )
@@ -112,7 +116,9 @@ class Outbox:
         # Feed -> frames of an update, or None for a snapshot that is made when it is sent. The order is that
         # in which feeds began to wait, so that a busy feed cannot delay a quiet one for ever.
         self._frames: dict[str, tuple[PreparedFrame, ...] | None] = {}
-        self._conflated = 0
+        self.conflated = 0
+        self._told_conflated = 0  # of these, those that a status has told the client
+        self.sent_bytes = 0
         self._is_closed = False
         self._fates = Fates()
 
@@ -163,11 +169,11 @@ class Outbox:
             self._fates.conflated += 1
             if len(entries) <= most_entries:
                 return False
-            self._conflated += 1
+            self.conflated += 1
             return True
         if feed in waiting:
             waiting[feed] = None
-            self._conflated += 1
+            self.conflated += 1
             self._fates.conflated += 1
             return True
         if self._is_closed:
@@ -188,7 +194,7 @@ class Outbox:
         Returns whether a frame was conflated.
         """
         conflated = feed in self._frames
-        self._conflated += conflated
+        self.conflated += conflated
         if not self._is_closed:
             self._note_put(feed)
             self._frames[feed] = None
@@ -229,8 +235,8 @@ class Outbox:
             batch, self._answers = self._answers, batch
             counts.answers += len(batch)
         if self._status is not None:
-            batch.append(self._status.frame(self.version, self._conflated))
-            self._status, self._conflated = None, 0
+            batch.append(self._status.frame(self.version, self.conflated - self._told_conflated))
+            self._status, self._told_conflated = None, self.conflated
             counts.statuses += 1
         size = 0
         for frame in batch:
@@ -254,6 +260,7 @@ class Outbox:
             batch += frames
         counts.feeds += feeds - len(waiting)
         counts.payload_bytes += size
+        self.sent_bytes += size
         return batch
 
 
@@ -306,9 +313,8 @@ class Outboxes:
         self._render = render
         self._clock = clock
         self._wake = wake
-        self._outboxes: dict[Outbox, None] = {}
+        self._outboxes: dict[Outbox, ClientIdentity] = {}
         self._dirty: set[Outbox] = set()
-        # The connections that have not taken all that was sent, and since when (monotonic seconds).
         self._blocked: dict[Outbox, float] = {}
         self._counts = SentCounts()
         self._sent_bytes = 0
@@ -324,9 +330,19 @@ class Outboxes:
     def __len__(self) -> int:
         return len(self._outboxes)
 
-    def add(self, outbox: Outbox) -> None:
+    @property
+    def identities(self) -> Mapping[Outbox, ClientIdentity]:
+        """Who is behind each connection."""
+        return self._outboxes
+
+    @property
+    def blocked(self) -> Mapping[Outbox, float]:
+        """The connections that have not taken all that was sent, and since when (monotonic seconds)."""
+        return self._blocked
+
+    def add(self, outbox: Outbox, identity: ClientIdentity = UNKNOWN_CLIENT) -> None:
         """Add a connection. The next walk visits it each time that it becomes writable again."""
-        self._outboxes[outbox] = None
+        self._outboxes[outbox] = identity
         outbox.count_in(self.fates)
         outbox.sink.when_writable(functools.partial(self._on_writable, outbox))
 

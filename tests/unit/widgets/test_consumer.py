@@ -28,6 +28,8 @@ class Ada:
 
     user_id = 1
     username = "ada"
+    way = "session"
+    token_name = ""
     permissions = frozenset({"boards", "status"})
 
     def follow(self, follower: Follower) -> None:
