@@ -6,8 +6,9 @@ from typing import Final
 from marketdata.jobs import SCHEDULED as OF_MARKET_DATA
 from marketdata.scheduled_jobs import ScheduledJob
 from mdp_site.jobs.purge import PURGE
+from mdp_site.jobs.retention import RETENTION
 
-OF_THE_SITE: Final = (PURGE,)
+OF_THE_SITE: Final = (PURGE, RETENTION)
 
 OFFERED: Final[Mapping[str, ScheduledJob]] = {job.path: job for job in (*OF_MARKET_DATA, *OF_THE_SITE)}
 """Dotted name of a job -> the job."""
