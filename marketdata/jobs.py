@@ -28,6 +28,7 @@ from marketdata.reference.state import REFERENCE_SERVICE, LoadReport, LoadState,
 from marketdata.reference.waiting import lookup_order
 from marketdata.runtime.identity import lease_owner
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
+from marketdata.scheduled_jobs import ScheduledJob
 from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -301,26 +302,32 @@ async def _missing_symbols(reader: SnapshotReader, stored: RowBlock, shards: int
     return lookup_order(rows, refused, known=frozenset(stored.symbols), chance=random.SystemRandom())
 
 
-_SCHEDULED: Final = (
-    (REFERENCE_SCHEDULE, refresh_reference_data, REFERENCE_INTERVAL_MINUTES),
-    (NEWCOMERS_SCHEDULE, look_up_newcomers, NEWCOMERS_INTERVAL_MINUTES),
+SCHEDULED: Final = (
+    ScheduledJob(
+        function=refresh_reference_data,
+        title=REFERENCE_SCHEDULE,
+        minutes=REFERENCE_INTERVAL_MINUTES,
+        longest_minutes=60,
+    ),
+    ScheduledJob(
+        function=look_up_newcomers,
+        title=NEWCOMERS_SCHEDULE,
+        minutes=NEWCOMERS_INTERVAL_MINUTES,
+        longest_minutes=60,
+    ),
 )
 
-JOBS: Final[Mapping[str, str]] = {f"{__name__}.{job.__name__}": name for name, job, _ in _SCHEDULED}
+JOBS: Final[Mapping[str, str]] = {job.path: job.title for job in SCHEDULED}
 """All jobs: dotted name -> name for operators. No other function runs, even if a schedule names it."""
 
 
-def register_schedules(using: str = "default") -> None:
-    """Create the missing schedules of `JOBS`. A schedule that an operator changed stays as it is.
+def register_schedules(using: str = "default", jobs: Sequence[ScheduledJob] = SCHEDULED) -> None:
+    """Create the missing schedules of jobs. A schedule that an operator changed stays as it is.
 
     A new schedule runs as soon as a cluster runs. So the first start loads reference data.
     """
-    for name, job, minutes in _SCHEDULED:
+    for job in jobs:
         Schedule.objects.using(using).get_or_create(
-            name=name,
-            defaults={
-                "func": f"{__name__}.{job.__name__}",
-                "schedule_type": Schedule.MINUTES,
-                "minutes": minutes,
-            },
+            name=job.title,
+            defaults={"func": job.path, "schedule_type": Schedule.MINUTES, "minutes": job.minutes},
         )

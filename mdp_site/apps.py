@@ -47,8 +47,9 @@ class SiteAdminConfig(AdminConfig):
 
 def _after_migration(sender: AppConfig, using: str, **_signal: Any) -> None:
     """Create roles and schedules, if the tables of all applications exist."""
+    from marketdata.jobs import register_schedules  # noqa: PLC0415 - models are loaded only now
     from mdp_site.accounts.roles import maintain_roles  # noqa: PLC0415
-    from mdp_site.jobs.purge import register_schedules  # noqa: PLC0415 - models are loaded only now
+    from mdp_site.jobs.offered import OF_THE_SITE  # noqa: PLC0415
 
     tables = connections[using].introspection.table_names()
     needed = ("auth_permission", "django_content_type", "django_q_schedule")
@@ -58,4 +59,4 @@ def _after_migration(sender: AppConfig, using: str, **_signal: Any) -> None:
     # Django's own receiver of this signal creates the permissions too, but perhaps after this one.
     create_permissions(sender, using=using, verbosity=0)
     maintain_roles()
-    register_schedules()
+    register_schedules(using, OF_THE_SITE)

@@ -215,7 +215,9 @@ Q_CLUSTER: dict[str, Any] = {
     "catch_up": False,
     "bulk": 1,
     "queue_limit": 50,
-    "save_limit": 500,
+    # Of each job: otherwise one that runs every minute would crowd out the outcomes of the daily ones.
+    "save_limit": 200,
+    "save_limit_per": "func",
     "recycle": 500,
     "label": "Jobs",
 }

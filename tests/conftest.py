@@ -98,11 +98,12 @@ def unique_prefix() -> str:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Let Django empty the test database between tests: on SQLite it deletes rows, which the audit refuses.
+    """Let Django empty the test database between tests: it deletes rows, which the audit refuses.
 
     `tests/integration/control_plane` tests the triggers on databases that were only migrated.
     """
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")
+            cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")
+        else:
+            cursor.execute("DROP TRIGGER IF EXISTS audit_no_truncate ON control_plane_auditentry")

@@ -46,14 +46,17 @@ def revision(service: str, number: int) -> Revision:
     """
     found = _of(service).filter(number=number).first()
     if found is None:
-        latest = newest(service)
-        there = f"1 to {latest.number}" if latest else "none yet"
+        latest, oldest = newest(service), _of(service).last()
+        there = f"{oldest.number} to {latest.number}" if latest and oldest else "none yet"
         raise ConfigurationError(f"{service} has no revision {number}; accepted: {there}")
     return found
 
 
 def own_changes(revision: Revision) -> Mapping[str, Difference]:
-    """What a revision changed: its difference to the one before."""
+    """What a revision changed: its difference to the one before.
+
+    Of the oldest one that is kept, these are all its settings: the one before is unknown.
+    """
     before = _of(revision.service).filter(number__lt=revision.number).first()
     return difference(before.given if before else {}, revision.given)
 
@@ -65,8 +68,19 @@ def given_at(service: str, number: int) -> Given:
 
 
 def as_of(service: str, instant: datetime) -> Revision | None:
-    """The revision that was the newest at this instant; None: the environment alone."""
-    return _of(service).filter(at__lte=instant).first()
+    """The revision that was the newest at this instant; None: the environment alone.
+
+    Raises:
+        ConfigurationError: it is unknown, since revisions of that time are not kept any more.
+    """
+    found = _of(service).filter(at__lte=instant).first()
+    oldest = _of(service).last()
+    if found is None and oldest is not None and oldest.number > 1:
+        raise ConfigurationError(
+            f"the settings of {service} at {instant:%Y-%m-%d %H:%M:%S %Z} are not kept any more; accepted: a "
+            f"time from {oldest.at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    return found
 
 
 def since(service: str, number: int) -> Sequence[Revision]:

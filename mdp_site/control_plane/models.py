@@ -120,6 +120,8 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 class AuditEntry(models.Model):
     """One thing that somebody did or tried. Triggers of the database keep entries unchanged, too.
 
+    Old ones go by `retention` alone.
+
     `origin` is where it came from: an address, or `terminal`. `service` is a service, or `accounts`.
     `before` and `after` have the changed values only; null stands for the value of the environment.
     """
@@ -162,3 +164,21 @@ class AuditEntry(models.Model):
     def delete(self, *_args: Any, **_options: Any) -> NoReturn:
         """Raises `AppendOnly`."""
         raise AppendOnly
+
+
+class AuditCut(models.Model):
+    """Lets entries of the audit from before an instant go. `retention` alone makes one, for one transaction.
+
+    The triggers of the audit look for it. They let no entry of the last 90 days go.
+    """
+
+    earlier_than = models.DateTimeField()
+
+    class Meta:
+        """Nobody has a permission for it."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        at: datetime = self.earlier_than
+        return f"{at:%Y-%m-%d %H:%M:%S}"

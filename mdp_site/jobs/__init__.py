@@ -1,7 +1,7 @@
 """The platform's rules for django-q2: only the platform's jobs run, and stored jobs are read as data.
 
-`offered` lists the jobs; `purge` is one of them. `broker` stores and returns jobs by name. `actions` lets
-operators run one now. `pausing` pauses
-the processes. `results` reads the results of finished jobs, and `schedules` when jobs ran and will run.
-`admin` has the pages for operators.
+`offered` lists the jobs; `purge` and `retention` are some of them, and `wanted` reads their settings.
+`broker` stores and returns jobs by name. `actions` lets operators run one now. `pausing` pauses the
+processes. `results` reads the results of finished jobs, `outcomes` says them in a line, and `schedules` when
+jobs ran and will run. `admin` has the pages for operators.
 """

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.humanhash import uuid
+from django_q.models import Task
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
@@ -25,12 +26,18 @@ from mdp_site.jobs.offered import JOBS
 from mdp_site.jobs.pausing import may_take_jobs
 
 MAX_TEXT: Final = 256
+MOST_TAKINGS: Final = 3
+MOST_ID_CHARACTERS: Final = 32
+MOST_NAME_CHARACTERS: Final = 100
 
 log = get_logger(__name__)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a job. `func` is the dotted name of the job; `started` is the time of the order."""
+    """One run of a job. `func` is the dotted name of the job; `started` is the time of the order.
+
+    `takings`: how often a process has taken it. One that is killed neither finishes a job nor reports it.
+    """
 
     id: str
     name: str
@@ -39,6 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     group: str | int | None = None
     cluster: str | None = None
     ack_failure: bool = False
+    takings: int = 0
 
 
 _KEPT: Final = frozenset(Order.__struct_fields__) | {"args", "kwargs"}
@@ -115,8 +123,34 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         if order.func not in JOBS:
             self._discard(row, f"{order.func[:MAX_TEXT]!r} is not one of {', '.join(JOBS)}")
             return None
+        if order.takings >= MOST_TAKINGS:
+            self._give_up(row, order)
+            return None
+        order = msgspec.structs.replace(order, takings=order.takings + 1)
+        self.get_connection().filter(pk=row).update(payload=msgspec.json.encode(order).decode())
         package: str = SignedPackage.dumps(msgspec.structs.asdict(order) | {"args": (), "kwargs": {}})
         return package
+
+    def _give_up(self, row: int, order: Order) -> None:
+        """Store a failed run of a job that no process has finished. Its schedule orders it again."""
+        reason = (
+            f"taken {order.takings} times and never finished: its process was killed, or jobs before it "
+            "took too long"
+        )
+        log.error("job given up", job=order.func, reason=reason)
+        Task.objects.get_or_create(
+            id=order.id[:MOST_ID_CHARACTERS],
+            defaults={
+                "name": order.name[:MOST_NAME_CHARACTERS],
+                "func": order.func,
+                "started": order.started,
+                "stopped": timezone.now(),
+                "result": reason,
+                "success": False,
+                "attempt_count": order.takings,
+            },
+        )
+        self.delete(row)
 
     def _discard(self, row: int, reason: str) -> None:
         log.warning("no job of the platform", row=row, reason=reason)

@@ -3,10 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from marketdata.jobs import JOBS as MARKET_DATA_JOBS
-from mdp_site.jobs.purge import PURGE_JOB, PURGE_SCHEDULE
+from marketdata.jobs import SCHEDULED as OF_MARKET_DATA
+from marketdata.scheduled_jobs import ScheduledJob
+from mdp_site.jobs.purge import PURGE
+from mdp_site.jobs.retention import RETENTION
 
-JOBS: Final[Mapping[str, str]] = {**MARKET_DATA_JOBS, PURGE_JOB: PURGE_SCHEDULE}
+OF_THE_SITE: Final = (PURGE, RETENTION)
+
+OFFERED: Final[Mapping[str, ScheduledJob]] = {job.path: job for job in (*OF_MARKET_DATA, *OF_THE_SITE)}
+"""Dotted name of a job -> the job."""
+
+JOBS: Final[Mapping[str, str]] = {path: job.title for path, job in OFFERED.items()}
 """Dotted name of a job -> its title."""
 
 JOBS_SERVICE: Final = "jobs"

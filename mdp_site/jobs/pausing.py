@@ -12,6 +12,7 @@ from django.conf import settings
 from marketdata.clock import SystemClock
 from marketdata.runtime.identity import process_identity
 from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.settings import own_settings
 from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -28,7 +29,8 @@ class FollowedSettings:
     """The settings of this process, followed by a thread: django-q2 has no event loop."""
 
     def __init__(self) -> None:
-        self._live = LiveSettings(JobsSettings(), source=process_identity(), clock=SystemClock())
+        self._own = own_settings(JobsSettings, settings.DECLARED_SETTINGS)
+        self._live = LiveSettings(self._own, source=process_identity(), clock=SystemClock())
         self._was_read = threading.Event()
         threading.Thread(target=self._run, name="settings", daemon=True).start()
         self._was_read.wait(FIRST_READ_SECONDS)
@@ -44,7 +46,7 @@ class FollowedSettings:
     async def _follow(self) -> None:
         async with contextlib.aclosing(connect(settings.MDC_URL)) as redis:
             records = InstanceRecords(redis, Keys(settings.MDC_KEY_PREFIX), JOBS_ROLE, self._live.source)
-            steering = Steering(records, self._live, default=JobsSettings())
+            steering = Steering(records, self._live, default=self._own)
             await steering.begin()
             self._was_read.set()
             await steering.run()

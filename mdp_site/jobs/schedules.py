@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
@@ -13,9 +13,21 @@ from marketdata.control.views import JobView
 from marketdata.errors import Unavailable
 from marketdata.observability.driver_text import driver_text
 from marketdata.units import MS_PER_SECOND
+from mdp_site.jobs.outcomes import outcome_line
 
 RUNS_LOOKED_AT: Final = 10
-MOST_TEXT: Final = 120
+FOR_EVER: Final = -1
+"""How often a schedule is repeated: no number of times."""
+
+
+def schedule_values(schedule: Schedule) -> dict[str, Any]:
+    """What operators choose of a schedule, as values for JSON."""
+    return {
+        "name": schedule.name,
+        "job": schedule.func,
+        "type": schedule.schedule_type,
+        "minutes": schedule.minutes,
+    }
 
 
 async def read_jobs() -> Sequence[JobView]:
@@ -48,12 +60,8 @@ def _view(schedule: Schedule) -> JobView:
         name=schedule.name or schedule.func,
         last_ms=0 if stopped is None else round(stopped.timestamp() * MS_PER_SECOND),
         succeeded=succeeded,
-        last_outcome=_first_line(result),
+        last_outcome=outcome_line(result),
         next_ms=round(schedule.next_run.timestamp() * MS_PER_SECOND) if schedule.next_run else 0,
         late_seconds=max(0, round(late_seconds)),
         failures=len(list(takewhile(lambda run: not run[0], runs))),
     )
-
-
-def _first_line(result: object) -> str:
-    return result.partition("\n")[0][:MOST_TEXT] if isinstance(result, str) else ""

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from mdp_site.jobs.purge import PURGE_JOB
+from mdp_site.jobs.purge import PURGE
 from tests.support.deadlines import eventually_sync, scaled
 from tests.support.site import MANAGE, Site
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(240)]  # each command is a process of its own
 
 NO_SCHEDULES = "from django_q.models import Schedule; Schedule.objects.all().delete()"
-ORDER_TWICE = f"from django_q.tasks import async_task; [async_task('{PURGE_JOB}') for _ in range(2)]"
+ORDER_TWICE = f"from django_q.tasks import async_task; [async_task('{PURGE.path}') for _ in range(2)]"
 COUNTS = "from django_q.models import OrmQ, Success; print(OrmQ.objects.count(), Success.objects.count())"
 
 

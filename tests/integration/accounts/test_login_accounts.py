@@ -194,7 +194,7 @@ async def test_a_job_purges_expired_sessions_and_their_rows_in_the_list(
         "from django.contrib.sessions.models import Session;"
         f"Session.objects.filter(pk={key!r}).update(expire_date='2020-01-01T00:00Z');"
     )
-    assert int(site.manage("shell", "--no-imports", "-c", expire + PURGE).splitlines()[-1]) >= 1
+    assert " expired sessions deleted" in site.manage("shell", "--no-imports", "-c", expire + PURGE)
     for table in ("django_session", "usersessions_usersession"):
         assert rows(site, f"SELECT count(*) FROM {table} WHERE session_key = ?", key) == [(0,)]  # noqa: S608
     schedule = rows(site, "SELECT func, minutes FROM django_q_schedule WHERE name = 'purge expired sessions'")
