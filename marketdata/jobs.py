@@ -26,7 +26,7 @@ from marketdata.reference.newcomers import Found, NewcomerSearch, merge
 from marketdata.reference.parts import Progress
 from marketdata.reference.state import REFERENCE_SERVICE, LoadReport, LoadState, read_load_state
 from marketdata.reference.waiting import lookup_order
-from marketdata.runtime.identity import process_identity
+from marketdata.runtime.identity import lease_owner
 from marketdata.runtime.leadership import Leadership, WhenUnreachable
 from marketdata.store.cached_values import CachedValues
 from marketdata.store.connection import connect
@@ -156,7 +156,7 @@ async def refresh(
         contextlib.aclosing(redis),
         _source(configuration) as source,
     ):
-        lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
+        lease = Lease(redis, keys.reference_lease(), lease_owner(), REFERENCE_LEASE_MS)
         async with _writer_role(lease).if_free() as ours:
             if not ours:
                 return Refreshed(RefreshOutcome.BUSY)
@@ -226,14 +226,14 @@ async def add_newcomers(configuration: ReferenceConfiguration) -> Searched:
             return Searched(outcome=SearchOutcome.NO_REFERENCE)
         if not await _missing_symbols(reader, stored, configuration.shards):
             return Searched(outcome=SearchOutcome.NONE_MISSING)
-        lease = Lease(redis, keys.reference_lease(), process_identity(), REFERENCE_LEASE_MS)
+        lease = Lease(redis, keys.reference_lease(), lease_owner(), REFERENCE_LEASE_MS)
         async with _writer_role(lease).if_free() as ours:
             if not ours:
                 return Searched(outcome=SearchOutcome.BUSY)
             # Read again, since a load that has just ended may have added these symbols.
             stored = await reader.reference() or stored
             missing = await _missing_symbols(reader, stored, configuration.shards)
-            values = CachedValues(redis, keys, process_identity())
+            values = CachedValues(redis, keys, lease_owner())
             parts = await read_or_none(reader.reference_parts())
             closures = parts.closures if parts is not None else ()
             found = await _look_up(missing, stored, closures, values, configuration)

@@ -1,10 +1,28 @@
-"""The name under which a process holds leases, numbers batches and reports."""
+"""The names under which a process reports, follows orders, numbers batches and holds leases."""
 
+import itertools
 import os
 import socket
 import time
+from typing import Final
+
+_names: Final[dict[int, str]] = {}
+"""By process id: a forked child is another process."""
+
+_numbers: Final = itertools.count(1)
 
 
 def process_identity() -> str:
-    """A name that no other process has, not even an earlier one on this machine."""
-    return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
+    """The name of this process, which no other one has, not even an earlier one on this machine.
+
+    It is the same at each call: operators find a process in the reports, and name it in their orders.
+    """
+    pid = os.getpid()
+    if pid not in _names:
+        _names[pid] = f"{socket.gethostname()}:{pid}:{time.time_ns()}"
+    return _names[pid]
+
+
+def lease_owner() -> str:
+    """A name for one holder of a lease, if several in this process may ask for the same one."""
+    return f"{process_identity()}:{next(_numbers)}"
