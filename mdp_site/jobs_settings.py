@@ -2,10 +2,15 @@
 
 from typing import Final
 
-from marketdata.runtime.role_settings import RunSettings
+from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO
+from marketdata.runtime.role_settings import SharedRoleSettings, TraceSamplingSetting
+from marketdata.runtime.settings import LogLevelSetting
 
 JOBS_ROLE: Final = "jobs"
 
 
-class JobsSettings(RunSettings, frozen=True, kw_only=True):
-    """Settings of the processes that run jobs. While they are paused, orders for jobs wait."""
+class JobsSettings(SharedRoleSettings, frozen=True, kw_only=True):
+    """Settings of the processes that run jobs. While all are paused, orders for jobs wait."""
+
+    trace_sampling: TraceSamplingSetting = DEFAULT_SAMPLING_RATIO
+    log_level: LogLevelSetting = "INFO"
