@@ -2,8 +2,9 @@
 
 from typing import Annotated, Final
 
-from marketdata.runtime.role_settings import RunSettings
-from marketdata.runtime.settings import setting
+from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO
+from marketdata.runtime.role_settings import SharedRoleSettings, TraceSamplingSetting
+from marketdata.runtime.settings import LogLevelSetting, setting
 
 JOBS_ROLE: Final = "jobs"
 
@@ -13,9 +14,11 @@ SHORTEST_AUDIT_DAYS: Final = 90
 LONGEST_DAYS: Final = 3_650
 
 
-class JobsSettings(RunSettings, frozen=True, kw_only=True):
-    """Settings of the processes that run jobs. While they are paused, orders for jobs wait."""
+class JobsSettings(SharedRoleSettings, frozen=True, kw_only=True):
+    """Settings of the processes that run jobs. While all are paused, orders for jobs wait."""
 
+    trace_sampling: TraceSamplingSetting = DEFAULT_SAMPLING_RATIO
+    log_level: LogLevelSetting = "INFO"
     keep_audit_days: Annotated[
         int,
         setting(

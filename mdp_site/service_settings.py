@@ -9,8 +9,11 @@ from typing import Final
 
 from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
+from marketdata.recording.settings import RECORDER, RecorderSettings
+from marketdata.replay_server.settings import REPLAY, ReplaySettings
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import ServiceSettings
+from marketdata.simulator.settings import SIMULATOR, SimulatorSettings
 from mdp_site.jobs_settings import JOBS_ROLE, JobsSettings
 from mdp_site.web_settings import WEB, WebSettings
 from scanners.settings import ProcessorSettings, ScannerSettings
@@ -21,5 +24,8 @@ SERVICES: Final[Mapping[str, type[ServiceSettings]]] = {
     SCANNER: ScannerSettings,
     WEB: WebSettings,
     JOBS_ROLE: JobsSettings,
+    RECORDER: RecorderSettings,
+    SIMULATOR: SimulatorSettings,
+    REPLAY: ReplaySettings,
 }
-"""The settings of each service, by its name."""
+"""The settings of each service, by its name. Recorder, simulator and replay run where they are wanted."""

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Final
 
+from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO
+from marketdata.runtime.role_settings import TraceSamplingSetting
 from marketdata.runtime.settings import LogLevelSetting, setting
 from widgets.settings import WidgetLimits
 
@@ -142,4 +144,5 @@ class WebSettings(WidgetLimits, frozen=True, kw_only=True):
             maximum=3_600,
         ),
     ] = 10.0
+    trace_sampling: TraceSamplingSetting = DEFAULT_SAMPLING_RATIO
     log_level: LogLevelSetting = "INFO"

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Final
 
-from marketdata.runtime.role_settings import SharedRoleSettings
+from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO
+from marketdata.runtime.role_settings import SharedRoleSettings, TraceSamplingSetting
 from marketdata.runtime.settings import Applies, LogLevelSetting, one_of, setting
 from marketdata.schema.boards import ALL_BOARDS
 from marketdata.transport.queues import LONGEST_TTL_MS
@@ -65,6 +66,7 @@ class ProcessorSettings(SharedRoleSettings, frozen=True, kw_only=True):
         tuple[Annotated[str, one_of(STREAMS)], ...],
         setting("Streams of alerts that are switched off: they get no new entries, and are told as off."),
     ] = ()
+    trace_sampling: TraceSamplingSetting = DEFAULT_SAMPLING_RATIO
     log_level: LogLevelSetting = "INFO"
 
 

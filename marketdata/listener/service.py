@@ -120,12 +120,18 @@ class Listener:
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Listen until `stopping`; then close the feed, publish the received events, and return."""
+        """Listen until `stopping`; then close the feed, publish the received events, and return.
+
+        A standby follows its settings, too: it can be restarted, and it begins with them when it leads.
+        """
+        following = self._steering.run(reports=lambda: self._leadership.leads)
+        steering = asyncio.create_task(following, name="steering")
         try:
             if not await self._open_broker(stopping):
                 return
             await self._leadership.run(stopping, self._listen)
         finally:
+            await end(steering)
             await self._steering.withdraw()
             await self._transport.close()
 
@@ -140,14 +146,13 @@ class Listener:
         """One tenure: from acquiring the role to `ending`, when it is lost or the process stops."""
         await self._steering.begin()
         async with asyncio.TaskGroup() as tasks:
-            steering = tasks.create_task(self._steering.run(), name="steering")
             publishing = tasks.create_task(self._publishing.run(), name="publish")
             batching = tasks.create_task(
                 self._batch_maker.run(self._publishing, on_frames=self._on_frames), name="batch"
             )
             observing = tasks.create_task(QueueMonitor(self._transport).run(ending), name="queue depths")
             await self._provider.run(ending)
-            await end(steering, observing)
+            await end(observing)
             _, late = await asyncio.wait([batching, publishing], timeout=DRAIN_SECONDS)
             await end(*late)
         self._publishing.give_up("stopping")

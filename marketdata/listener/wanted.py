@@ -11,9 +11,10 @@ import msgspec
 
 from marketdata.errors import ContentError
 from marketdata.feeds import ConnectionTarget
+from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO
 from marketdata.providers.base import MARKETS, ONLY_STOCKS, FeedOutlook, ProviderState
 from marketdata.runtime.books import Book, positive
-from marketdata.runtime.role_settings import RoleSettings
+from marketdata.runtime.role_settings import RoleSettings, TraceSamplingSetting
 from marketdata.runtime.settings import LogLevelSetting, setting
 
 SERVICE: Final = "listener"
@@ -47,6 +48,7 @@ class ListenerWanted(RoleSettings, frozen=True, kw_only=True):
             variable=None,
         ),
     ] = False
+    trace_sampling: TraceSamplingSetting = DEFAULT_SAMPLING_RATIO
     log_level: LogLevelSetting = "INFO"
 
     @property

@@ -26,7 +26,10 @@ from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import Metadata
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.selection import Selection
+from marketdata.replay_server.settings import REPLAY, ReplaySettings
 from marketdata.runtime.backoff import stopped_within
+from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.steering import Records
 from marketdata.trading_calendar import TradingCalendar
 
 # The replay waits for a client with more unsent bytes than this: a replay need not lose frames.
@@ -49,19 +52,19 @@ class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
     loop: bool = False
 
 
-class ReplayService(ProtocolService):
+class ReplayService(ProtocolService[ReplaySettings]):
     """Plays a selection to the subscribed clients; implements the long-running service interface.
 
-    The replay pauses while no client is subscribed, and waits for a client that reads too slowly. After its
-    end the clients stay connected and get no more frames. `progress` is called in the event loop with the
-    number of frames played since the last call.
+    The replay pauses while no client is subscribed, or while operators want it, and waits for a client that
+    reads too slowly. After its end the clients stay connected and get no more frames. `progress` is called in
+    the event loop with the number of frames played since the last call.
 
     Raises:
         ConfigurationError: the speed is out of range, the files do not belong together, or their provider has
             no emulator.
     """
 
-    name: Final = "replay"
+    name: Final = REPLAY
 
     def __init__(
         self,
@@ -71,10 +74,14 @@ class ReplayService(ProtocolService):
         *,
         clock: Clock | None = None,
         progress: Callable[[int], object] | None = None,
+        live: LiveSettings[ReplaySettings] | None = None,
+        records: Records | None = None,
     ) -> None:
+        clock = clock or SystemClock()
+        super().__init__(live or LiveSettings(ReplaySettings(), source=self.name, clock=clock), records)
         self._config = config
         self._selection = selection
-        self._pacing = Pacing(clock or SystemClock(), config.speed)
+        self._pacing = Pacing(clock, config.speed)
         metadata = _common_metadata(selection)
         self._progress = progress
         self._market_time_ms = selection.first_market_time_ms
@@ -121,8 +128,8 @@ class ReplayService(ProtocolService):
     async def _play(self, frames: Sequence[Frame], stopping: asyncio.Event) -> bool:
         """Send each frame when it is due; False if the service shall stop."""
         for frame in frames:
-            if not self._server.audience():
-                if not await self._find_audience(stopping):
+            if not self._may_play:
+                if not await self._until_it_may_play(stopping):
                     return False
                 self._pacing.restart()
             seconds = self._pacing.seconds_until(frame.received_ns)
@@ -133,8 +140,12 @@ class ReplayService(ProtocolService):
                 return False
         return not stopping.is_set()
 
-    async def _find_audience(self, stopping: asyncio.Event) -> bool:
-        while not self._server.audience():
+    @property
+    def _may_play(self) -> bool:
+        return self.live.works and bool(self._server.audience())
+
+    async def _until_it_may_play(self, stopping: asyncio.Event) -> bool:
+        while not self._may_play:
             if await stopped_within(stopping, _LOOK_SECONDS):
                 return False
         return True

@@ -9,7 +9,7 @@ import msgspec
 from marketdata.clock import Clock
 from marketdata.errors import ConfigurationError, ContentError
 from marketdata.runtime.restart import request_restart
-from marketdata.runtime.role_settings import RoleSettings, RunSettings
+from marketdata.runtime.role_settings import RoleSettings
 from marketdata.runtime.settings import (
     VERSION,
     Applies,
@@ -119,7 +119,7 @@ class LiveSettings(Generic[S]):
     @property
     def works(self) -> bool:
         """Whether this process shall work, and not pause."""
-        return not isinstance(self._current, RunSettings) or self._current.works(self.source)
+        return not isinstance(self._current, RoleSettings) or self._current.works(self.source)
 
     async def until(self, holds: Callable[[S], bool]) -> None:
         """Wait until a condition holds for the settings that apply."""

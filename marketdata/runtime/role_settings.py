@@ -4,9 +4,9 @@ Each of them is a wanted state that a live process follows: a process that is pa
 that it is, and works again as soon as it shall.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
-from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO, set_sampling_ratio
+from marketdata.observability.tracing import set_sampling_ratio
 from marketdata.runtime.settings import ServiceSettings, setting
 
 PROCESSOR: Final = "processor"
@@ -14,8 +14,21 @@ SCANNER: Final = "scanner"
 """The names of roles that other roles know."""
 
 
-class RunSettings(ServiceSettings, frozen=True, kw_only=True):
-    """Of a role that can be paused as a whole."""
+TraceSamplingSetting: TypeAlias = Annotated[
+    float,
+    setting(
+        "The share of batches, requests and jobs with which a trace begins, if traces are exported. A "
+        "sampler that OTEL_TRACES_SAMPLER names has priority.",
+        minimum=0,
+        maximum=1,
+        effect=set_sampling_ratio,
+    ),
+]
+"""Of the roles that trace. A role without traces does not declare it."""
+
+
+class RoleSettings(ServiceSettings, frozen=True, kw_only=True):
+    """Of a role whose processes can be paused together, and restarted one by one."""
 
     running: Annotated[
         bool,
@@ -24,16 +37,6 @@ class RunSettings(ServiceSettings, frozen=True, kw_only=True):
             variable=None,
         ),
     ] = True
-
-    def works(self, source: str) -> bool:
-        """Whether the process with this identity shall work."""
-        del source
-        return self.running
-
-
-class RoleSettings(RunSettings, frozen=True, kw_only=True):
-    """Of a role whose processes can be restarted, too."""
-
     restarting: Annotated[
         tuple[str, ...],
         setting(
@@ -42,16 +45,11 @@ class RoleSettings(RunSettings, frozen=True, kw_only=True):
             variable=None,
         ),
     ] = ()
-    trace_sampling: Annotated[
-        float,
-        setting(
-            "The share of batches and requests with which a trace begins, if traces are exported. A "
-            "sampler that OTEL_TRACES_SAMPLER names has priority.",
-            minimum=0,
-            maximum=1,
-            effect=set_sampling_ratio,
-        ),
-    ] = DEFAULT_SAMPLING_RATIO
+
+    def works(self, source: str) -> bool:
+        """Whether the process with this identity shall work."""
+        del source
+        return self.running
 
 
 class SharedRoleSettings(RoleSettings, frozen=True, kw_only=True):

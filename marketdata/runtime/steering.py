@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Generic, Protocol
 
@@ -81,6 +82,7 @@ class Steering(Generic[S]):
         self._reported: bytes | None = None
         self._refused_version = 0
         self._refusal = ""
+        self._following = asyncio.Lock()
         self._log = RateLimitedLog(log)
 
     @property
@@ -104,15 +106,18 @@ class Steering(Generic[S]):
         except StoreUnavailable as error:
             self._note_failure(error)
 
-    async def run(self) -> None:
-        """Follow the wanted state and report the actual one until cancelled."""
+    async def run(self, *, reports: Callable[[], bool] = lambda: True) -> None:
+        """Follow the wanted state until cancelled, and report the actual one while `reports()`.
+
+        A service with one leader has one report. So a standby follows, and only the leader reports.
+        """
         if self._records is None:
             await asyncio.Event().wait()  # there is nothing to follow
             return
         while True:
             try:
                 async with self._records.announcements() as announcements:
-                    await self._follow_and_report(self._records, announcements)
+                    await self._follow_and_report(self._records, announcements, reports)
             except StoreUnavailable as error:
                 self._note_failure(error)
             await asyncio.sleep(RETRY_SECONDS)
@@ -138,10 +143,12 @@ class Steering(Generic[S]):
                 async with asyncio.timeout(WITHDRAWAL_SECONDS):
                     await self._records.withdraw_actual(self._reported)
 
-    async def _follow_and_report(self, records: Records, announcements: Announcements) -> None:
+    async def _follow_and_report(
+        self, records: Records, announcements: Announcements, reports: Callable[[], bool]
+    ) -> None:
         while True:
             await self._follow()
-            if (actual := self._actual()) is not None:
+            if reports() and (actual := self._actual()) is not None:
                 self._reported = actual
                 await records.report_actual(actual, lifetime_seconds=REPORT_LIFETIME_SECONDS)
             await announcements.wait(REPORT_INTERVAL_SECONDS)
@@ -149,12 +156,13 @@ class Steering(Generic[S]):
     async def _follow(self) -> None:
         if self._records is None:
             return
-        stored = await self._records.wanted()
-        if stored is None:
-            await self._restore(self._records)
-        elif stored != self._seen:
-            self._seen = stored
-            self._apply(stored)
+        async with self._following:  # `begin` may run beside `run`, and the later read must be applied last
+            stored = await self._records.wanted()
+            if stored is None:
+                await self._restore(self._records)
+            elif stored != self._seen:
+                self._seen = stored
+                self._apply(stored)
 
     async def _restore(self, records: Records) -> None:
         if self._accepted is not None and self._applied is not None and self._applied.version:

@@ -20,7 +20,11 @@ from marketdata.providers.emulator import (
 from marketdata.providers.protocol_service import ProtocolService
 from marketdata.providers.registry import DEFAULT_PROVIDER, provider_emulator
 from marketdata.runtime.backoff import stopped_within
+from marketdata.runtime.cancellation import finished_before
+from marketdata.runtime.live_settings import LiveSettings
+from marketdata.runtime.steering import Records
 from marketdata.simulator.pacing import Pacer
+from marketdata.simulator.settings import SIMULATOR, SimulatorSettings
 from marketdata.synthetic_market.activity import DEFAULT_PROFILE, PROFILES, Rates
 from marketdata.synthetic_market.market import Market
 from marketdata.synthetic_market.scenarios import ORDINARY, Scenario
@@ -73,13 +77,19 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"events per frame must be 1 to {most}, got {self.events_per_frame}")
 
 
-class SimulatorService(ProtocolService):
+class SimulatorService(ProtocolService[SimulatorSettings]):
     """Runs a `Market` in real time and serves it; implements the long-running service interface."""
 
-    name: Final = "simulator"
+    name: Final = SIMULATOR
 
     def __init__(
-        self, config: SimulatorConfig, calendar: TradingCalendar, clock: Clock | None = None
+        self,
+        config: SimulatorConfig,
+        calendar: TradingCalendar,
+        clock: Clock | None = None,
+        *,
+        live: LiveSettings[SimulatorSettings] | None = None,
+        records: Records | None = None,
     ) -> None:
         """Build the market.
 
@@ -89,6 +99,8 @@ class SimulatorService(ProtocolService):
         """
         self._config: Final = config
         self._clock: Final = clock or SystemClock()
+        own = SimulatorSettings()
+        super().__init__(live or LiveSettings(own, source=self.name, clock=self._clock), records)
         self.market: Final = Market(
             build_universe(config.seed, config.symbol_count),
             calendar,
@@ -115,12 +127,17 @@ class SimulatorService(ProtocolService):
         return self._server
 
     async def play(self, stopping: asyncio.Event) -> None:
-        """Advance the market with the clock."""
+        """Advance the market with the clock. During a pause the market stands still."""
         log.info("simulator serves", address=self.address, symbols=len(self.market.universe))
         pacer = Pacer(self._clock)
         while not stopping.is_set():
+            if not self.live.works:
+                await finished_before(self.live.until(lambda _: self.live.works), stopping)
+                pacer = Pacer(self._clock)
+                continue
             self._report_slip(pacer.take_slip())
             if pacer.take_step():
+                self.market.rate_factor = self.live.current.rate_factor
                 blocks = self.market.step(round(pacer.step_seconds * self._config.speed * MS_PER_SECOND))
                 pacer.adapt(sum(map(len, blocks)))
                 self._server.declare_clock(self.market.now_ms)

@@ -65,6 +65,7 @@ class Market:
 
         A start outside trading hours means the next session's day start. `speed` is how many market seconds
         pass in a real one: rates are events per real second. A scenario lasts until the end of its first day.
+        `rate_factor` multiplies all rates from the next step on.
 
         Raises:
             CalendarRangeError: the calendar does not hold the start, or no session after it.
@@ -73,6 +74,7 @@ class Market:
         self.calendar: Final = calendar
         self.prices: Final = DailyPrices(universe, seed)
         self._rates: Final = rates
+        self.rate_factor = 1.0
         self.seed: Final = seed
         self._speed: Final = speed
         self._scenario: Final = scenario
@@ -180,6 +182,9 @@ class Market:
         return int(exact)
 
     def _busyness(self, time_ms: int) -> float:
+        return self.rate_factor * self._usual_busyness(time_ms)
+
+    def _usual_busyness(self, time_ms: int) -> float:
         if self._scenario.course is not None and self.day.date == self._scenario_date:
             return self._scenario.course.factor_at(time_ms, self.start_ms, self.day)
         return activity_at(self.day, time_ms) if self._rates.follows_session else 1.0

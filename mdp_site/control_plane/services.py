@@ -13,7 +13,7 @@ from marketdata.feeds import ConnectionTarget
 from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.management.wanted_by_settings import wanted_by_settings
-from marketdata.runtime.role_settings import RoleSettings, RunSettings, SharedRoleSettings
+from marketdata.runtime.role_settings import RoleSettings, SharedRoleSettings
 from marketdata.runtime.settings import ServiceSettings, own_settings
 from marketdata.store.service_records import ServiceRecords
 from mdp_site.service_settings import SERVICES
@@ -101,13 +101,12 @@ def _with(named: Sequence[str], process: str) -> list[str]:
 def _actions(name: str, kind: type[ServiceSettings]) -> Mapping[str, MakesChanges]:
     """The actions that the settings of a service allow."""
     actions: dict[str, MakesChanges] = {}
-    if issubclass(kind, RunSettings):
+    if issubclass(kind, RoleSettings):
         actions |= {
             "start": lambda _given, _process: {"running": True},
             "stop": lambda _given, _process: {"running": False},
+            "restart": _restart_listener if name == LISTENER else _restart,
         }
-    if issubclass(kind, RoleSettings):
-        actions["restart"] = _restart_listener if name == LISTENER else _restart
     if issubclass(kind, SharedRoleSettings):
         actions |= {"drain": _drain, "undrain": _undrain}
     return actions

@@ -16,8 +16,10 @@ from marketdata.listener.feed_recorder import FeedRecorder
 from marketdata.listener.role import LEASE_TTL_MS
 from marketdata.management.recording_options import add_recording_options, recorder_config
 from marketdata.management.service_command import ServiceCommand
+from marketdata.management.steered import instance_records, live_settings
 from marketdata.providers.base import Provider
 from marketdata.recording.recorder import Recorder
+from marketdata.recording.settings import RECORDER, RecorderSettings
 from marketdata.runtime.identity import process_identity
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
@@ -26,7 +28,7 @@ from marketdata.trading_calendar.exchange import exchange_calendar_around, read_
 
 
 class Command(ServiceCommand):
-    service_name = "recorder"
+    service_name = RECORDER
     help = (
         "Record the provider's feed to files, until SIGTERM or Ctrl-C. The provider allows one connection "
         "for each account: while a listener runs, this command waits for its role. To record while the "
@@ -69,6 +71,8 @@ def build_recorder(provider: Provider, recorder: Recorder) -> FeedRecorder:
         provider,
         recorder,
         lease=Lease(redis, keys.listener_lease(), process_identity(), LEASE_TTL_MS),
+        live=live_settings(RecorderSettings),
+        records=instance_records(RECORDER),
     )
 
 

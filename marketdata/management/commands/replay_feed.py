@@ -12,17 +12,19 @@ from django.core.management.base import CommandParser
 from marketdata.errors import ConfigurationError
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
 from marketdata.management.service_command import ServiceCommand
+from marketdata.management.steered import instance_records, live_settings
 from marketdata.providers.emulator import ProtocolSettings
 from marketdata.providers.registry import recorded_format
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.selection import Selection
 from marketdata.replay_server.service import ReplayConfig, ReplayService, emulator_of
+from marketdata.replay_server.settings import REPLAY, ReplaySettings
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.units import NS_PER_MS
 
 
 class Command(ServiceCommand):
-    service_name = "replay"
+    service_name = REPLAY
     help = (
         "Serve recordings through the provider's own protocol. To run the platform on them, set the "
         "provider's settings to this address (docs/recording.md has an example). "
@@ -78,7 +80,14 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
         calendar = exchange_calendar_around(selection.first_market_time_ms * NS_PER_MS)
         total = None if config.loop else selection.frame_count
         with progress_bar("replay", total, unit="frames", stream=sys.stderr) as progress:
-            yield ReplayService(config, selection, calendar, progress=progress)
+            yield ReplayService(
+                config,
+                selection,
+                calendar,
+                progress=progress,
+                live=live_settings(ReplaySettings),
+                records=instance_records(REPLAY),
+            )
 
 
 def _symbols(text: str | None) -> frozenset[str] | None:

@@ -12,9 +12,11 @@ from msgspec import structs
 from marketdata.clock import SystemClock
 from marketdata.management.protocol_options import accepted_keys, add_protocol_options
 from marketdata.management.service_command import ServiceCommand
+from marketdata.management.steered import instance_records, live_settings
 from marketdata.providers.emulator import EvictionPolicy, ProtocolSettings
 from marketdata.providers.registry import provider_emulator
 from marketdata.simulator.service import DEFAULT_SYMBOLS, SimulatorConfig, SimulatorService
+from marketdata.simulator.settings import SIMULATOR, SimulatorSettings
 from marketdata.synthetic_market.activity import (
     DEFAULT_MIX,
     DEFAULT_PROFILE,
@@ -33,7 +35,7 @@ _EARLIEST_START_DAYS: Final = 3_650
 
 
 class Command(ServiceCommand):
-    service_name = "simulator"
+    service_name = SIMULATOR
     help = (
         "Simulate the whole US stock market behind the provider's own WebSocket (/stocks) and REST protocol."
     )
@@ -106,7 +108,12 @@ def build_service(options: Mapping[str, Any]) -> SimulatorService:
         start = default_start(calendar.dates, today, config.scenario)
     start_ms = calendar.instant_ms(start.date(), start.time())
     holidays = exchange_holidays(start.date(), calendar.dates[-1])
-    return SimulatorService(structs.replace(config, start_ms=start_ms, holidays=holidays), calendar)
+    return SimulatorService(
+        structs.replace(config, start_ms=start_ms, holidays=holidays),
+        calendar,
+        live=live_settings(SimulatorSettings),
+        records=instance_records(SIMULATOR),
+    )
 
 
 def _config(options: Mapping[str, Any]) -> SimulatorConfig:

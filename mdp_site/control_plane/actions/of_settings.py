@@ -7,9 +7,12 @@ from marketdata.control.arguments import Arguments
 from marketdata.control.views import Overview, ProcessView
 from marketdata.errors import ConfigurationError
 from marketdata.listener.wanted import SERVICE as LISTENER
+from marketdata.recording.settings import RECORDER
+from marketdata.replay_server.settings import REPLAY
 from marketdata.runtime.report import LEADER, STANDBY
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import setting
+from marketdata.simulator.settings import SIMULATOR
 from mdp_site.control_plane import changes
 from mdp_site.control_plane.actions.declared import Action, BySettings
 from mdp_site.control_plane.actors import Actor
@@ -116,6 +119,9 @@ _STOPPED: Final[dict[str, Callable[[Overview], str]]] = {
     JOBS_ROLE: lambda overview: (
         f"{len(overview.jobs or ())} scheduled jobs wait: reference data and holidays grow old."
     ),
+    RECORDER: lambda _: "Its file is finished, and nothing is recorded. A listener can use the connection.",
+    SIMULATOR: lambda _: "The simulated market stands still. Its clients stay connected and get no data.",
+    REPLAY: lambda _: "The replay stands still, and goes on from there. Its clients stay connected.",
 }
 
 

@@ -226,8 +226,15 @@ def test_a_report_says_what_is_applied_and_what_was_refused() -> None:
 
 
 def test_the_settings_of_the_listener_are_declared_alike() -> None:
-    of_all_roles, own = ["running", "restarting", "trace_sampling"], ["feed", "market", "subscriptions"]
-    assert list(declarations(ListenerWanted)) == [*of_all_roles, *own, "session", "recording", "log_level"]
+    of_all_roles, own = ["running", "restarting"], ["feed", "market", "subscriptions"]
+    assert list(declarations(ListenerWanted)) == [
+        *of_all_roles,
+        *own,
+        "session",
+        "recording",
+        "trace_sampling",
+        "log_level",
+    ]
     assert declaration(ListenerWanted, "session").accepted == "a whole number from 0"
 
 
