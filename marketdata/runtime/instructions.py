@@ -152,7 +152,10 @@ class Carrier:
             return self._refused(f"not done within {LIFETIME_SECONDS:g} s")
         except MarketDataError as error:
             return self._refused(str(error))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the process ends; otherwise something in the handler was cancelled
             log.exception("instruction failed", action=instruction.action)
             return self._refused(f"a defect: {type(error).__name__}; the log has more")
         return ActionAnswer(source=self._source, text=one_line(text)[:MAX_TEXT])
