@@ -211,6 +211,21 @@ def test_a_cache_that_restarts_empty_gives_nothing_twice_and_new_ones_arrive() -
     run_in_virtual_time(work())
 
 
+def test_one_that_is_returned_once_more_is_not_carried_out_again() -> None:
+    async def work() -> None:
+        given, bell = MemoryInstructions(), Bell()
+        async with carrying(given, bell):
+            given.give()
+            await asyncio.sleep(SOON_SECONDS)
+            given.give()
+            given.give(number="2")
+            await asyncio.sleep(SOON_SECONDS)
+        assert len(bell.rings) == 2
+        assert [len(each) for each in given.answers.values()] == [1, 1]
+
+    run_in_virtual_time(work())
+
+
 def test_an_answer_that_the_cache_did_not_take_is_sent_when_it_does_and_nothing_is_done_again() -> None:
     async def work() -> None:
         given, bell = MemoryInstructions(), Bell()
