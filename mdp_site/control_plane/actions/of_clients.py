@@ -66,7 +66,13 @@ def user_of(arguments: OfUser) -> User:
 
 def logins_in_words(user: User) -> str:
     """How many sessions and usable tokens the user has. Queries the database."""
-    return f"{sessions_of(user).count():,} sessions and {usable_tokens_of(user).count():,} tokens"
+    sessions, tokens = sessions_of(user).count(), usable_tokens_of(user).count()
+    return f"{counted(sessions, 'session')} and {counted(tokens, 'token')}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of them in words, such as `1 token` and `2 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _impact_of_resync(arguments: OfResync, overview: Overview) -> str:
