@@ -12,8 +12,8 @@ from mdp_site.control_plane.audit import ACCOUNTS
 
 def _impact_of_revoking(arguments: OfUser, _overview: Overview) -> str:
     user = user_of(arguments)
-    tokens = usable_tokens_of(user).count()
-    return f"Revokes {counted(tokens, 'token')} of {user.get_username()} (id {user.pk}), and ends their connections."
+    tokens = counted(usable_tokens_of(user).count(), "token")
+    return f"Revokes {tokens} of {user.get_username()} (id {user.pk}), and ends their connections."
 
 
 def _revoke(arguments: OfUser, actor: Actor) -> str:
