@@ -41,8 +41,10 @@ def sites(redis_url: str, keys: Keys) -> Iterator[tuple[Site, Site]]:
     """Two web processes. Their channel layers are apart, so no notice of one reaches the other."""
     provider = "http://127.0.0.1:1"
     with Site(redis_url=redis_url, oidc_url=provider, MDC_KEY_PREFIX=keys.prefix) as first:
-        shared = {"STATE_DIR": first.environment["STATE_DIR"], "MDC_KEY_PREFIX": keys.prefix}
-        with Site(redis_url=redis_url, oidc_url=provider, **shared) as second:
+        state = first.environment["STATE_DIR"]
+        with Site(
+            redis_url=redis_url, oidc_url=provider, MDC_KEY_PREFIX=keys.prefix, STATE_DIR=state
+        ) as second:
             yield first, second
 
 
