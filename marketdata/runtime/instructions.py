@@ -6,6 +6,7 @@ given: to send whole tables again, to empty a queue, to close connections. One t
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -18,6 +19,8 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 LIFETIME_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.5
 MAX_TEXT: Final = 500
+MOST_REMEMBERED: Final = 1_000
+"""Ids of instructions. An instruction is kept for a minute, and operators do not give so many in it."""
 
 log = get_logger(__name__)
 
@@ -54,6 +57,8 @@ class GivenInstructions(Protocol):
     async def after(self, position: str) -> Sequence[tuple[str, float, bytes]]:
         """Position, age in seconds and content of each instruction after a position, the oldest first.
 
+        Some may be returned once more, after the cache lost others.
+
         Raises:
             StoreUnavailable: the cache is away.
         """
@@ -89,7 +94,8 @@ class Carrier:
     """Carries out the instructions to the service of this process, one after another.
 
     `handlers` has the actions that the service knows. Instructions that were given before the process
-    started are not for it. Answers that the cache did not take are sent again when it is back.
+    started are not for it. None is carried out twice. Answers that the cache did not take are sent again when
+    it is back.
 
     Concurrency: for one event loop.
     """
@@ -99,6 +105,7 @@ class Carrier:
         self._handlers = handlers
         self._source = source
         self._position = ""
+        self._begun: deque[str] = deque(maxlen=MOST_REMEMBERED)
         self._unsent: dict[str, ActionAnswer] = {}
         self._log = RateLimitedLog(log)
 
@@ -127,6 +134,9 @@ class Carrier:
         except ContentError as error:
             self._log.warning("instruction unreadable", reason="content", error=str(error))
             return
+        if instruction.id in self._begun:
+            return
+        self._begun.append(instruction.id)
         if age_seconds < LIFETIME_SECONDS:
             answer = await self._answer(instruction)
         else:
@@ -152,7 +162,10 @@ class Carrier:
             return self._refused(f"not done within {LIFETIME_SECONDS:g} s")
         except MarketDataError as error:
             return self._refused(str(error))
-        except Exception as error:  # a boundary - a defect of one action ends no process
+        except (Exception, asyncio.CancelledError) as error:  # a boundary - a defect of one action ends no process
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the process ends; otherwise something in the handler was cancelled
             log.exception("instruction failed", action=instruction.action)
             return self._refused(f"a defect: {type(error).__name__}; the log has more")
         return ActionAnswer(source=self._source, text=one_line(text)[:MAX_TEXT])

@@ -44,12 +44,19 @@ class InstructionRecords:
         return entries[0][0].decode() if entries else NOWHERE
 
     async def after(self, position: str) -> list[tuple[str, float, bytes]]:
-        """Position, age in seconds and content of each instruction after a position, the oldest first."""
+        """Position, age in seconds and content of each instruction after a position, the oldest first.
+
+        If the newest one is before the position, the server has lost instructions, or another one with a
+        clock that is behind took its place. Then all are returned, also some that were returned before.
+        """
         with driver_errors():
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.xrange(self._key, min=f"({position}")
+                pipeline.xrange(self._key)
                 pipeline.time()
                 entries, (seconds, microseconds) = await pipeline.execute()
+        last = _ordinal(position.encode())
+        if entries and _ordinal(entries[-1][0]) >= last:
+            entries = [each for each in entries if _ordinal(each[0]) > last]
         now_seconds = seconds + microseconds / 1_000_000
         return [
             (entry.decode(), now_seconds - int(entry.partition(b"-")[0]) / MS_PER_SECOND, fields[_FIELD])
@@ -70,3 +77,9 @@ class InstructionRecords:
         with driver_errors():
             values: Any = await self._redis.hvals(self._keys.answers(instruction))
         return list(values)
+
+
+def _ordinal(position: bytes) -> tuple[int, int]:
+    """A position as numbers that can be compared: milliseconds of the server, and a number within them."""
+    milliseconds, _, number = position.partition(b"-")
+    return int(milliseconds), int(number)

@@ -3,33 +3,37 @@
 from typing import Any, Final
 
 from marketdata.control.views import Overview
-from mdp_site.accounts.endings import end_sessions, find_user, revoke_tokens, sessions_of, usable_tokens_of
+from mdp_site.accounts.endings import end_sessions, revoke_tokens, sessions_of, usable_tokens_of
 from mdp_site.control_plane.actions.declared import Action, ByDatabase
-from mdp_site.control_plane.actions.of_clients import OfUser
+from mdp_site.control_plane.actions.of_clients import OfUser, counted, user_of
 from mdp_site.control_plane.actors import Actor
 from mdp_site.control_plane.audit import ACCOUNTS
 
 
 def _impact_of_revoking(arguments: OfUser, _overview: Overview) -> str:
-    user = find_user(arguments.user)
-    tokens = usable_tokens_of(user).count()
-    return f"Revokes {tokens:,} tokens of {user.get_username()} (id {user.pk}), and ends their connections."
+    user = user_of(arguments)
+    tokens = counted(usable_tokens_of(user).count(), "token")
+    return f"Revokes {tokens} of {user.get_username()} (id {user.pk}), and ends their connections."
 
 
 def _revoke(arguments: OfUser, actor: Actor) -> str:
-    user = find_user(arguments.user)
-    return f"revoked {revoke_tokens(user, by=actor.user_id):,} tokens of {user.get_username()}"
+    user = user_of(arguments)
+    revoked = revoke_tokens(user, by=actor.user_id)
+    return f"revoked {counted(revoked, 'token')} of {user.get_username()}"
 
 
 def _impact_of_ending(arguments: OfUser, _overview: Overview) -> str:
-    user = find_user(arguments.user)
+    user = user_of(arguments)
     sessions = sessions_of(user).count()
-    return f"Ends {sessions:,} sessions of {user.get_username()} (id {user.pk}), and their connections."
+    return (
+        f"Ends {counted(sessions, 'session')} of {user.get_username()} (id {user.pk}), and their connections."
+    )
 
 
 def _end(arguments: OfUser, actor: Actor) -> str:
-    user = find_user(arguments.user)
-    return f"ended {end_sessions(user, by=actor.user_id):,} sessions of {user.get_username()}"
+    user = user_of(arguments)
+    ended = end_sessions(user, by=actor.user_id)
+    return f"ended {counted(ended, 'session')} of {user.get_username()}"
 
 
 def _accounts(_arguments: Any) -> str:

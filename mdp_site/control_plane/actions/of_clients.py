@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Final
 
 from marketdata.control.arguments import Arguments
+from marketdata.control.given import InvalidSettings
 from marketdata.control.views import Overview
 from marketdata.errors import ConfigurationError
 from marketdata.runtime.settings import setting
@@ -51,9 +52,27 @@ class OfResync(Arguments, frozen=True, kw_only=True):
     ] = ""
 
 
+def user_of(arguments: OfUser) -> User:
+    """The user of the arguments. Queries the database.
+
+    Raises:
+        InvalidSettings: there is no such user.
+    """
+    try:
+        return find_user(arguments.user)
+    except ConfigurationError as error:
+        raise InvalidSettings({"user": str(error)}) from error
+
+
 def logins_in_words(user: User) -> str:
     """How many sessions and usable tokens the user has. Queries the database."""
-    return f"{sessions_of(user).count():,} sessions and {usable_tokens_of(user).count():,} tokens"
+    sessions, tokens = sessions_of(user).count(), usable_tokens_of(user).count()
+    return f"{counted(sessions, 'session')} and {counted(tokens, 'token')}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of them in words, such as `1 token` and `2 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _impact_of_resync(arguments: OfResync, overview: Overview) -> str:
@@ -63,14 +82,14 @@ def _impact_of_resync(arguments: OfResync, overview: Overview) -> str:
         try:
             feed_catalog().feed(arguments.feed)
         except UnknownFeedError as error:
-            raise ConfigurationError(str(error)) from error
+            raise InvalidSettings({"feed": f"feed is {arguments.feed!r}: {error}"}) from error
         return f"Sends a snapshot to each connection that has {arguments.feed}, of {connections} connections."
     snapshots = "an unknown number of" if clients is None else f"{clients.subscriptions:,}"
     return f"Sends {snapshots} snapshots to {connections} connections, spread over the next seconds."
 
 
 def _impact_of_disconnect(arguments: OfDisconnect, overview: Overview) -> str:
-    user = find_user(arguments.user)
+    user = user_of(arguments)
     connections = "an unknown number of" if overview.clients is None else f"{overview.clients.connections:,}"
     ended = f"Ends the connections of {user.get_username()} (id {user.pk}), of {connections} in all. "
     if arguments.ends_logins:
@@ -80,7 +99,7 @@ def _impact_of_disconnect(arguments: OfDisconnect, overview: Overview) -> str:
 
 def _end_logins(arguments: OfDisconnect, actor: Actor) -> None:
     if arguments.ends_logins:
-        user = find_user(arguments.user)
+        user = user_of(arguments)
         end_sessions(user, by=actor.user_id)
         revoke_tokens(user, by=actor.user_id)
 

@@ -13,11 +13,12 @@ from mdp_site.control_plane import changes
 from mdp_site.control_plane.admin import EXPORTED
 from mdp_site.control_plane.audit import note
 from mdp_site.control_plane.csv_export import csv_line
-from mdp_site.control_plane.models import AuditEntry, Revision
+from mdp_site.control_plane.models import ActionRun, AuditEntry, Revision
 from tests.support.operators import ANN, BOB, logged_in, member_of
 
 AUDIT = "/admin/control_plane/auditentry/"
 REVISIONS = "/admin/control_plane/revision/"
+RUNS = "/admin/control_plane/actionrun/"
 
 
 @pytest.mark.django_db
@@ -43,8 +44,9 @@ def test_nobody_changes_or_deletes_what_is_kept(superuser: bool) -> None:
     client = logged_in(member)
     entry = note(ANN, service="web", action="change", result="pending")
     revision = changes.change("web", {"log_level": "ERROR"}, actor=ANN)
+    run = ActionRun.objects.create(action="ring", service="web", who="ann")
     before = AuditEntry.objects.count()
-    for page, row in ((AUDIT, entry.pk), (REVISIONS, revision.pk)):
+    for page, row in ((AUDIT, entry.pk), (REVISIONS, revision.pk), (RUNS, run.pk)):
         assert client.get(page).status_code == 200
         assert client.get(f"{page}{row}/change/").status_code == 200
         assert client.post(f"{page}{row}/change/", {"result": "x"}).status_code == 403
@@ -53,6 +55,22 @@ def test_nobody_changes_or_deletes_what_is_kept(superuser: bool) -> None:
         client.post(page, {"action": "delete_selected", "_selected_action": [row], "post": "yes"})
     assert AuditEntry.objects.count() == before
     assert Revision.objects.count() == 1
+    assert ActionRun.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_viewer_sees_filters_and_searches_the_runs_of_actions() -> None:
+    client = logged_in(member_of(VIEWERS))
+    ring = ActionRun.objects.create(
+        action="ring", service="web", who="ann", arguments={"loud": 3, "text": "<b>"}, outcome="refused"
+    )
+    ActionRun.objects.create(action="paint", service="scanner", who="bob", reason="a closer look")
+    page = client.get(RUNS).content.decode()
+    assert "loud=3, text=&quot;&lt;b&gt;&quot;" in page
+    assert "bob" in client.get(RUNS, {"q": "closer"}).content.decode()
+    assert "bob" not in client.get(RUNS, {"outcome": "refused"}).content.decode()
+    assert ">ann<" not in client.get(RUNS, {"action": "paint"}).content.decode()
+    assert client.get(f"{RUNS}{ring.pk}/change/").status_code == 200
 
 
 @pytest.mark.django_db

@@ -64,6 +64,7 @@ describe("the end of a connection", () => {
     [4403, "stop"],
     [4408, "reconnect"],
     [4409, "stop"],
+    [4410, "reconnect"],
     [4429, "stop"],
     [4430, "stop"],
   ])("with code %i and no reason: %s", (code, action) => {
