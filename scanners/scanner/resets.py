@@ -26,4 +26,4 @@ def reset_words(boards: Collection[str], row_count: int) -> str:
     """What was done: `row_count` symbols were read again."""
     number = "1 board" if len(boards) == 1 else f"{len(boards)} boards"
     symbols = "1 symbol" if row_count == 1 else f"{row_count:,} symbols"
-    return f"began {number} anew, ranked over {symbols} that were read again"
+    return f"began {number} anew, and read {symbols} again"
