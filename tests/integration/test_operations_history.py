@@ -102,7 +102,7 @@ async def test_a_search_finds_the_connections_of_a_user_in_all_web_processes(
             await here.say(type="subscribe", feeds=["status"])
 
             async def both_answer() -> bool:
-                return (await answer(one, "connections?user=ANN", olga))[1]["processes_answered"] == 2
+                return bool((await answer(one, "connections?user=ANN", olga))[1]["processes_answered"] == 2)
 
             await eventually(both_answer, 5.0)
             _, found = await answer(two, "connections?user=ann", olga)
@@ -114,7 +114,7 @@ async def test_a_search_finds_the_connections_of_a_user_in_all_web_processes(
                 assert each["connection"]["protocol"] == "mdp.v2"
 
         async def gone() -> bool:
-            return (await answer(one, "connections?user=ann", olga))[1]["total"] == 0
+            return bool((await answer(one, "connections?user=ann", olga))[1]["total"] == 0)
 
         await eventually(gone, 5.0)
 
