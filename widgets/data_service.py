@@ -14,8 +14,8 @@ from marketdata.control.history_keeping import HistoryKeeper, HistoryReader
 from marketdata.control.overview_reading import OverviewReader
 from marketdata.control.views import JobView
 from marketdata.listener.wanted import SERVICE
+from marketdata.observability.process_place import process_place
 from marketdata.runtime.cancellation import end
-from marketdata.runtime.identity import process_place
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.store.announcements import AnnouncementReader

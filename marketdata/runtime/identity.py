@@ -1,13 +1,8 @@
 """The name under which a process holds leases, numbers batches and reports."""
 
-import os
-import socket
 import time
 
-
-def process_place() -> str:
-    """Where this process runs, as operators find it: `host:pid`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+from marketdata.observability.process_place import process_place
 
 
 def process_identity() -> str:

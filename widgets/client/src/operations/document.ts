@@ -78,6 +78,8 @@ export interface ProcessReport {
   };
   readonly unready?: Readonly<Record<string, { readonly text: string; readonly since_ms: number }>>;
   readonly end?: string;
+  /** `host:port` of its health endpoints. */
+  readonly health_address?: string;
 }
 
 export interface ProcessView {

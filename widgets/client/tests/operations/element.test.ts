@@ -134,6 +134,25 @@ describe("the operations page", () => {
     expect(row?.textContent).toContain("5 s ago");
   });
 
+  it("links to the health and metrics of a process, and says what to search its log for", async () => {
+    const { report, ...rest } = process("processor");
+    const served = { ...rest, report: { ...report, health_address: "vm:4201" } };
+    const gone = { ...rest, report: { ...report, identity: "gone" }, life: "ended" } as const;
+    const odd = { ...report, identity: "odd", health_address: "javascript:alert(1)//:1" };
+    const page = await shown(
+      healthy({ processes: [served, process("web"), { ...rest, report: odd }, gone] }),
+    );
+    const rows = page.querySelectorAll("section[aria-labelledby=ops-processes] tbody tr");
+    const linksOf = (row: Element) => [...row.querySelectorAll("a")].map((link) => link.getAttribute("href"));
+    expect([...rows].map(linksOf)).toEqual([
+      ["http://vm:4201/readyz", "http://vm:4201/metrics"],
+      ["/readyz", "/metrics"],
+      [],
+      [],
+    ]);
+    expect(rows[0]?.querySelector("code")?.textContent).toBe("service=processor pid=7");
+  });
+
   it("shows text of outside as text", async () => {
     const hostile = process("web");
     const report = { ...hostile.report, name: "<img src=x onerror=alert(1)>" };
