@@ -1,5 +1,7 @@
 """The admin site of the control plane."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.views.decorators.cache import never_cache
 
 from mdp_site.accounts.local_passwords import RateLimitedAdminForm, local_staff_exist
 from mdp_site.accounts.roles import Right, rights_of
-from mdp_site.operations_page import operations
+from mdp_site.operations_page import connections, history, operations
 
 
 class ControlPlaneSite(AdminSite):
@@ -30,18 +32,27 @@ class ControlPlaneSite(AdminSite):
         return Right.ADMIN in rights_of(request.user)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        """The addresses of the admin, and of the operations page."""
-        return [path("operations/", self._operations, name="operations"), *super().get_urls()]
+        """The addresses of the admin, of the operations page, and of what this page asks for."""
+        return [
+            path("operations/", self._for_operations(partial(operations, site=self)), name="operations"),
+            path("operations/history", self._for_operations(history), name="operations_history"),
+            path("operations/connections", self._for_operations(connections), name="operations_connections"),
+            *super().get_urls(),
+        ]
 
-    def _operations(self, request: HttpRequest) -> HttpResponse:
-        """The operations page. The admin itself sends a visitor to the login.
+    def _for_operations(self, view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+        """The view for those who may see operations. The admin itself sends a visitor to the login.
 
         Raises:
             PermissionDenied: the user is logged in, and may not see it. Another login would not help.
         """
-        if request.user.is_authenticated and Right.OPERATIONS not in rights_of(request.user):
-            raise PermissionDenied
-        return self.admin_view(operations)(request, site=self)
+
+        def protected(request: HttpRequest) -> HttpResponse:
+            if request.user.is_authenticated and Right.OPERATIONS not in rights_of(request.user):
+                raise PermissionDenied
+            return self.admin_view(view)(request)
+
+        return protected
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

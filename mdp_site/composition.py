@@ -16,7 +16,7 @@ from mdp_site.api.rate_limits import RateLimits
 from mdp_site.api.services import SERVICES_IN_SCOPE, ApiServices
 from mdp_site.control_plane.due import DUE_IN_SCOPE, Due
 from mdp_site.health import HUB_IN_SCOPE, SETTINGS_IN_SCOPE
-from mdp_site.operations_page import INSTALLATION_IN_SCOPE
+from mdp_site.operations_page import HISTORY_IN_SCOPE, INSTALLATION_IN_SCOPE, SEARCH_IN_SCOPE
 from mdp_site.steering import steered
 from mdp_site.web_instructions import web_handlers
 from mdp_site.web_settings import WebSettings
@@ -60,6 +60,8 @@ def compose(
             SETTINGS_IN_SCOPE: live,
             SERVICES_IN_SCOPE: api,
             INSTALLATION_IN_SCOPE: service.installation,
+            HISTORY_IN_SCOPE: service.history,
+            SEARCH_IN_SCOPE: service.search,
             DUE_IN_SCOPE: due,
         }
         await http({**scope, **shared}, receive, send)

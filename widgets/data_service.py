@@ -1,23 +1,29 @@
 """The Widget Data Service: the hub and the WebSocket consumers of one web process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from django.urls import URLPattern, path
 
 from marketdata.clock import Clock, SystemClock
+from marketdata.control.connection_search import ConnectionAnswers, ConnectionSearch
 from marketdata.control.document import InstallationReader
+from marketdata.control.history_keeping import HistoryKeeper, HistoryReader
 from marketdata.control.overview_reading import OverviewReader
 from marketdata.control.views import JobView
 from marketdata.listener.wanted import SERVICE
+from marketdata.observability.process_place import process_place
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.store.announcements import AnnouncementReader
 from marketdata.store.connection import connect
+from marketdata.store.history_records import HistoryRecords
 from marketdata.store.keys import Keys
 from marketdata.store.process_records import ProcessRecords
+from marketdata.store.question_records import QuestionRecords
 from marketdata.store.service_records import ServiceRecords
 from marketdata.store.snapshots import SnapshotReader
 from widgets.consumers import Connections, Version1Consumer, WidgetConsumer
@@ -66,15 +72,16 @@ class WidgetDataService:
         snapshots = SnapshotReader(self._redis, keys)
         self.catalog: Final = catalog
         self.day_lists: Final = DayLists(snapshots, stored)
-        self.installation: Final = InstallationReader(
-            OverviewReader(
-                ProcessRecords(self._redis, keys),
-                services=services,
-                shard_count=shard_count,
-                read_jobs=read_jobs,
-                clock=clock,
+
+        def installation_reader() -> InstallationReader:
+            records = ProcessRecords(self._redis, keys)
+            return InstallationReader(
+                OverviewReader(
+                    records, services=services, shard_count=shard_count, read_jobs=read_jobs, clock=clock
+                )
             )
-        )
+
+        self.installation: Final = installation_reader()
         self.hub: Final = Hub(
             announcements=AnnouncementReader(cache_url, catalog.channels(stored)),
             snapshots=snapshots,
@@ -87,6 +94,13 @@ class WidgetDataService:
             banner=lambda: applied.current.banner,
             installation=InstallationWatch(self.installation),
         )
+        history, questions = HistoryRecords(self._redis, keys), QuestionRecords(self._redis, keys)
+        self.history: Final = HistoryReader(history)
+        self.search: Final = ConnectionSearch(questions)
+        self._keeper = HistoryKeeper(history, installation_reader(), clock)
+        self._answers = ConnectionAnswers(
+            questions, self.hub.clients_of, process=process_place(), clock=clock
+        )
         self.connections: Final = Connections(applied, clock)
         parts = {"hub": self.hub, "catalog": catalog, "connections": self.connections, "clock": clock}
         self._version_1, self._version_2 = Version1Consumer.as_asgi(**parts), WidgetConsumer.as_asgi(**parts)
@@ -96,6 +110,22 @@ class WidgetDataService:
         """Serve a connection: without a viewer, its client logs in by a message of version 1."""
         consumer = self._version_1 if LOG_IN_KEY in scope else self._version_2
         await consumer(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def beside_the_hub(self) -> AsyncIterator[None]:
+        """What runs beside the hub: it ends connections at pauses, keeps the history, and answers searches.
+
+        None of it may hold up market data, so none of it is a task of the hub.
+        """
+        tasks = (
+            asyncio.create_task(self.connections.end_at_pauses(), name="pauses"),
+            asyncio.create_task(self._keeper.run(), name="history"),
+            asyncio.create_task(self._answers.run(), name="searches"),
+        )
+        try:
+            yield
+        finally:
+            await end(*tasks)
 
     async def stop(self) -> None:
         """End the hub and its connection to the cache."""
@@ -109,12 +139,9 @@ class WidgetDataService:
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
         """The ASGI lifespan: the hub starts with the server, so `/readyz` can show the state of the data."""
-        pausing = asyncio.create_task(self.connections.end_at_pauses(), name="pauses")
-        try:
+        async with self.beside_the_hub():
             while (event := await receive())["type"] != "lifespan.shutdown":
                 self.hub.start()
                 await send({"type": f"{event['type']}.complete"})
-        finally:
-            await end(pausing)
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})

@@ -46,15 +46,18 @@ def clients_view(running: Sequence[ProcessView], earlier: Mapping[str, ProcessRe
     )
 
 
-def connection_view(process: ProcessView, connection: ConnectionStatus) -> ConnectionView:
-    """A connection that a process told of, with instants of the cache server's clock."""
-    offset_ms, blocked_ms = process.clock_offset_ms, connection.blocked_since_ms
+def connection_view(process: str, clock_offset_ms: int, connection: ConnectionStatus) -> ConnectionView:
+    """A connection that a process (`host:pid`) told of, with instants of the cache server's clock.
+
+    `clock_offset_ms`: how far the clock of the process is ahead of it.
+    """
+    blocked_ms = connection.blocked_since_ms
     return ConnectionView(
-        process=process.report.identity,
+        process=process,
         connection=msgspec.structs.replace(
             connection,
-            since_ms=connection.since_ms - offset_ms,
-            blocked_since_ms=blocked_ms and blocked_ms - offset_ms,
+            since_ms=connection.since_ms - clock_offset_ms,
+            blocked_since_ms=blocked_ms and blocked_ms - clock_offset_ms,
         ),
     )
 
@@ -73,7 +76,11 @@ def without_people(view: ProcessView) -> ProcessView:
 
 
 def _listed(serving: Iterable[tuple[ProcessView, ClientsStatus]]) -> Sequence[ConnectionView]:
-    views = (connection_view(view, each) for view, clients in serving for each in clients.listed)
+    views = (
+        connection_view(f"{view.report.host}:{view.report.pid}", view.clock_offset_ms, each)
+        for view, clients in serving
+        for each in clients.listed
+    )
     return nlargest(MOST_LISTED, views, key=lambda each: each.connection.weight)
 
 

@@ -60,7 +60,7 @@ class ShardView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConnectionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection, and the `identity` of the web process that has it. Its instants are of the cache."""
+    """A connection, and the web process that has it (`host:pid`). Its instants are of the cache."""
 
     process: str
     connection: ConnectionStatus

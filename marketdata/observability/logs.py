@@ -4,6 +4,7 @@ The loggers of all libraries use the same renderer, so that a container's log ha
 """
 
 import logging
+import os
 import sys
 import threading
 from collections import Counter
@@ -133,11 +134,17 @@ def _formatter(service: str, output_format: str) -> structlog.stdlib.ProcessorFo
         event.setdefault("service", service)
         return event
 
+    def add_pid(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """Tell processes with one name apart, such as several web processes. People at a console have one."""
+        event.setdefault("pid", os.getpid())
+        return event
+
     # Tracebacks omit local variables, since these may hold keys and passwords. Also, rendering all variables
     # of a driver's frames stopped the event loop for two seconds (measured).
     plain = structlog.dev.plain_traceback
     last: list[Processor] = (
         [
+            add_pid,
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ]

@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from marketdata.observability.process_place import process_place
+
 TRACEPARENT: Final = "traceparent"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
 DEFAULT_SAMPLING_RATIO: Final = 0.01
@@ -103,7 +105,8 @@ def configure_tracing(service: str, environment: Mapping[str, str] | None = None
     except ImportError:
         return Tracing()
     provider = TracerProvider(
-        resource=Resource.create({"service.name": service}), sampler=_sampler(environment)
+        resource=Resource.create({"service.name": service, "service.instance.id": process_place()}),
+        sampler=_sampler(environment),
     )
     # Retries must end well before a supervisor kills a process that it stops.
     timeout = None if environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") else EXPORT_TIMEOUT_SECONDS

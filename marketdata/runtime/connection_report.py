@@ -43,8 +43,9 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     @property
     def weight(self) -> Weight:
-        """How much it matters; see `weight_of`."""
-        return weight_of(self.blocked_since_ms or None, self.conflated_per_second, self.bytes_per_second)
+        """How much it matters: first by how long it is blocked, then by how slow it is, then by its bytes."""
+        blocked = -self.blocked_since_ms if self.blocked_since_ms else -math.inf
+        return (blocked, self.conflated_per_second, self.bytes_per_second)
 
 
 class UserStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,15 +57,6 @@ class UserStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     feeds: int = 0
     blocked: int = 0
     bytes_per_second: int = 0
-
-
-def weight_of(blocked_since: float | None, conflated: float, sent_bytes: float) -> Weight:
-    """What matters most has the greatest weight: who is blocked for longest, is slowest, or takes most.
-
-    `blocked_since`: an instant in any unit; None if the connection is not blocked. The others are rates, or
-    counts of equal times.
-    """
-    return (-math.inf if blocked_since is None else -blocked_since, conflated, sent_bytes)
 
 
 def greatest_users(users: Iterable[UserStatus]) -> Sequence[UserStatus]:

@@ -2,9 +2,10 @@
 
 import itertools
 import os
-import socket
 import time
 from typing import Final
+
+from marketdata.observability.process_place import process_place
 
 _names: Final[dict[int, str]] = {}
 """By process id: a forked child is another process."""
@@ -19,7 +20,7 @@ def process_identity() -> str:
     """
     pid = os.getpid()
     if pid not in _names:
-        _names[pid] = f"{socket.gethostname()}:{pid}:{time.time_ns()}"
+        _names[pid] = f"{process_place()}:{time.time_ns()}"
     return _names[pid]
 
 

@@ -162,7 +162,7 @@ class Carrier:
             return self._refused(f"not done within {LIFETIME_SECONDS:g} s")
         except MarketDataError as error:
             return self._refused(str(error))
-        except (Exception, asyncio.CancelledError) as error:  # a boundary - a defect of one action ends no process
+        except (Exception, asyncio.CancelledError) as error:  # a boundary - a defect ends no process
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # the process ends; otherwise something in the handler was cancelled

@@ -151,7 +151,9 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     since the report before; 1 is a whole core. `memory_limit_bytes`: 0 if unknown. `progress_at_ms`: when
     `status.progress` last changed, or nothing was due. `broken_since_ms`: name of a book that does not
     close -> since when. `facts`: what must be the same in all processes of an installation. `disputes`: a
-    fact -> what the others hold. `ended_at_ms`, `end`: the last words of an orderly end.
+    fact -> what the others hold. `ended_at_ms`, `end`: the last words of an orderly end. `health_address`:
+    where `/healthz`, `/readyz` and `/metrics` of this process answer, `host:port`; empty if it has no
+    address of its own.
     """
 
     identity: str
@@ -174,6 +176,7 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     disputes: Mapping[str, str] = {}
     ended_at_ms: int = 0
     end: str = ""
+    health_address: str = ""
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -34,6 +34,8 @@ LAG_PERIOD_SECONDS: Final = 5
 STORE_SECONDS: Final = 2.0
 """How long one report waits for the cache. The next one is newer."""
 
+_ALL_ADDRESSES: Final = frozenset({"", "0.0.0.0", "::"})
+
 STOPPED: Final = "stopped in order"
 FAILED: Final = "failed; its log says why"
 
@@ -99,6 +101,11 @@ class Reporting:
         """Report these from now on. To be called before the context is entered."""
         self._standing, self._unready = status, unready
         return self
+
+    def served_at(self, host: str, port: int) -> None:
+        """Note where the health endpoints of this process answer. All addresses of a host have its name."""
+        named = socket.gethostname() if host in _ALL_ADDRESSES else f"[{host}]" if ":" in host else host
+        self._newest = msgspec.structs.replace(self._newest, health_address=f"{named}:{port}")
 
     def failed(self) -> None:
         """Note that the process ends because of an error."""

@@ -79,6 +79,8 @@ async def _serve(
                 log.error("health port taken", host=health_host, port=health_port, reason=reason)  # noqa: TRY400
                 return 1
             log.info("health endpoints served", host=health_host, port=server.port)
+            if reporting is not None:
+                reporting.served_at(health_host, server.port)
         announcing = asyncio.create_task(_announce_ready(service, time.monotonic()), name="announce ready")
         stack.push_async_callback(end, announcing)
         if reporting is not None:

@@ -133,6 +133,22 @@ class Keys(msgspec.Struct, frozen=True):
         """Hash of the facts that all processes must hold, such as the number of shards."""
         return f"{self.prefix}mdp:installation"
 
+    def history(self) -> str:
+        """Samples of what the installation did in the last 15 minutes, oldest first (bounded list)."""
+        return f"{self.prefix}mdp:history"
+
+    def history_claimed(self) -> str:
+        """When a process last took the turn to add a sample (value: ms of the server's clock)."""
+        return f"{self.prefix}mdp:history:claimed"
+
+    def questions(self) -> str:
+        """Channel of questions of operators to all web processes; nothing is stored."""
+        return f"{self.prefix}mdp:questions"
+
+    def question_answers(self, question: str) -> str:
+        """The answers of web processes to one question (list), for some seconds."""
+        return f"{self.prefix}mdp:questions:{question}"
+
     def wanted(self, name: str) -> str:
         """Wanted state of a service, JSON (value, never expires); channel = a new one was stored."""
         return f"{self.prefix}mdp:wanted:{name}"

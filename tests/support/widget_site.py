@@ -286,6 +286,8 @@ class WidgetSite:
         application = compose(get_asgi_application(), self._service, self._settings, self.logins)
         self._server = server = WebServer(application, trusted_proxies=[], live=self._settings)
         self._serving = asyncio.create_task(server.serve([self._listening]))
+        self._beside = self._service.beside_the_hub()
+        await self._beside.__aenter__()
         await eventually(lambda: server.started, 5.0)
         return self
 
@@ -294,6 +296,7 @@ class WidgetSite:
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
+        await self._beside.__aexit__(None, None, None)
         await self.logins.stop()
         await self._service.stop()
         (book,) = self.hub.status().books

@@ -6,30 +6,33 @@ the rates are of the time between them.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
-from itertools import islice
-from typing import Final
+from itertools import islice, repeat
+from typing import Final, TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from marketdata.clock import Clock
+from marketdata.control.connection_search import MOST_FOUND, FoundConnections
 from marketdata.runtime.connection_report import (
     MOST_FEEDS_NAMED,
     MOST_LISTED,
     ConnectionStatus,
     UserStatus,
     greatest_users,
-    weight_of,
 )
 from marketdata.units import MS_PER_SECOND, NS_PER_MS
+from widgets.hub.client_identity import ClientIdentity
 from widgets.hub.outbox import Outbox, Outboxes
 
 REVIEW_SECONDS: Final = 5.0
 
-MOST_FOUND: Final = 100
-"""How many connections a search returns."""
-
 BARE_PROTOCOL: Final = "version 1"
 """Version 1 has no subprotocol."""
+
+
+IntArray: TypeAlias = NDArray[np.int64]
 
 
 class ReviewedClients(msgspec.Struct, frozen=True):
@@ -39,31 +42,12 @@ class ReviewedClients(msgspec.Struct, frozen=True):
     users: Sequence[UserStatus] = ()
 
 
-class FoundClients(msgspec.Struct, frozen=True):
-    """The connections of one user: the first of them, and how many there are."""
+class _Pass(msgspec.Struct, frozen=True):
+    """The counts of all connections at one pass, and when it was (monotonic seconds)."""
 
-    connections: Sequence[ConnectionStatus] = ()
-    total: int = 0
-
-
-class _Counts(msgspec.Struct, gc=False):
-    """The counts of a connection at the pass before."""
-
-    sent_bytes: int = 0
-    conflated: int = 0
-
-
-_NONE: Final = _Counts()
-
-
-class _Total(msgspec.Struct, gc=False):
-    """What the connections of one user add up to."""
-
-    user: str
-    connections: int = 0
-    feeds: int = 0
-    blocked: int = 0
-    sent_bytes: int = 0
+    at: float
+    sent_bytes: Mapping[Outbox, int] = {}
+    conflated: Mapping[Outbox, int] = {}
 
 
 class ClientReview:
@@ -72,10 +56,7 @@ class ClientReview:
     def __init__(self, outboxes: Outboxes, clock: Clock) -> None:
         self._outboxes = outboxes
         self._clock = clock
-        # The last pass, and the one before: their counts, and when they were (monotonic seconds).
-        self._counts: dict[Outbox, _Counts] = {}
-        self._looked_at = clock.monotonic()
-        self._counts_before, self._looked_before = self._counts, self._looked_at
+        self._last = self._before = _Pass(clock.monotonic())
         self._newest = ReviewedClients()
 
     @property
@@ -86,54 +67,49 @@ class ClientReview:
     def look_if_due(self) -> None:
         """Look, if the last pass is `REVIEW_SECONDS` ago."""
         now = self._clock.monotonic()
-        if now - self._looked_at >= REVIEW_SECONDS:
+        if now - self._last.at >= REVIEW_SECONDS:
             self._look(now)
 
     def _look(self, now: float) -> None:
-        seconds = now - self._looked_at
-        before, blocked = self._counts, self._outboxes.blocked
-        self._counts_before, self._looked_before = before, self._looked_at
-        counts: dict[Outbox, _Counts] = {}
-        totals: dict[int, _Total] = {}
-        weighed: list[tuple[tuple[float, float, float], int, Outbox]] = []
-        for number, (outbox, identity) in enumerate(self._outboxes.identities.items()):
-            was = before.get(outbox, _NONE)
-            counts[outbox] = _Counts(outbox.sent_bytes, outbox.conflated)
-            sent = outbox.sent_bytes - was.sent_bytes
-            weight = weight_of(blocked.get(outbox), outbox.conflated - was.conflated, sent)
-            weighed.append((weight, -number, outbox))
-            total = totals.get(identity.user_id)
-            if total is None:
-                total = totals[identity.user_id] = _Total(identity.user)
-            total.connections += 1
-            total.feeds += len(outbox.feeds)
-            total.sent_bytes += sent
-        for outbox in blocked:
-            totals[self._outboxes.identities[outbox].user_id].blocked += 1
-        status = self._status_of(before, seconds)
-        self._newest = ReviewedClients(
-            listed=[status(outbox) for _, _, outbox in nlargest(MOST_LISTED, weighed)],
-            users=greatest_users(_user_status(user_id, total, seconds) for user_id, total in totals.items()),
+        # Whole columns instead of a loop: 10,000 connections take 5 ms.
+        identities, blocked, before = self._outboxes.identities, self._outboxes.blocked, self._last
+        outboxes = list(identities)
+        sent_bytes = [outbox.sent_bytes for outbox in outboxes]
+        conflated = [outbox.conflated for outbox in outboxes]
+        self._before = before
+        self._last = _Pass(
+            now, dict(zip(outboxes, sent_bytes, strict=True)), dict(zip(outboxes, conflated, strict=True))
         )
-        self._counts, self._looked_at = counts, now
+        sent = np.array(sent_bytes) - _values(before.sent_bytes, outboxes)
+        lately_conflated = np.array(conflated) - _values(before.conflated, outboxes)
+        longest_blocked = islice(blocked, MOST_LISTED)  # they are in the order in which they stopped
+        chosen = {*longest_blocked, *_greatest(outboxes, sent), *_greatest(outboxes, lately_conflated)}
+        status = self._status_of(before)
+        listed = nlargest(MOST_LISTED, map(status, chosen), key=lambda each: each.weight)
+        users = _users(list(identities.values()), outboxes, sent, now - before.at)
+        for outbox in blocked:
+            user_id = identities[outbox].user_id
+            if (user := users.get(user_id)) is not None:
+                users[user_id] = msgspec.structs.replace(user, blocked=user.blocked + 1)
+        self._newest = ReviewedClients(listed=listed, users=greatest_users(users.values()))
 
-    def of_user(self, user: str) -> FoundClients:
+    def of_user(self, user: str) -> FoundConnections:
         """The connections of a user by name, in any case of letters. Rates are of the last 5 to 10 s."""
         wanted = user.casefold()
         known = self._outboxes.identities
         found = [outbox for outbox, identity in known.items() if identity.user.casefold() == wanted]
-        status = self._status_of(self._counts_before, self._clock.monotonic() - self._looked_before)
-        return FoundClients([status(outbox) for outbox in islice(found, MOST_FOUND)], len(found))
+        status = self._status_of(self._before)
+        return FoundConnections([status(outbox) for outbox in islice(found, MOST_FOUND)], len(found))
 
-    def _status_of(
-        self, before: Mapping[Outbox, _Counts], seconds: float
-    ) -> Callable[[Outbox], ConnectionStatus]:
+    def _status_of(self, before: _Pass) -> Callable[[Outbox], ConnectionStatus]:
         now_ms, now = self._clock.time_ns() // NS_PER_MS, self._clock.monotonic()
 
         def status(outbox: Outbox) -> ConnectionStatus:
-            identity, was = self._outboxes.identities[outbox], before.get(outbox, _NONE)
+            identity = self._outboxes.identities[outbox]
+            sent_bytes = outbox.sent_bytes - before.sent_bytes.get(outbox, 0)
+            conflated = outbox.conflated - before.conflated.get(outbox, 0)
             blocked_since = self._outboxes.blocked.get(outbox)
-            span = min(seconds, max(1.0, (now_ms - identity.since_ms) / MS_PER_SECOND))
+            seconds = min(now - before.at, max(1.0, (now_ms - identity.since_ms) / MS_PER_SECOND))
             return ConnectionStatus(
                 user_id=identity.user_id,
                 user=identity.user,
@@ -144,9 +120,9 @@ class ClientReview:
                 protocol=outbox.version.subprotocol or BARE_PROTOCOL,
                 feeds=len(outbox.feeds),
                 first_feeds=_first(outbox.feeds),
-                bytes_per_second=_per_second(outbox.sent_bytes - was.sent_bytes, span),
+                bytes_per_second=round(_rate(sent_bytes, seconds)),
                 conflated=outbox.conflated,
-                conflated_per_second=round((outbox.conflated - was.conflated) / span, 2) if span > 0 else 0.0,
+                conflated_per_second=round(_rate(conflated, seconds), 2),
                 blocked_since_ms=0
                 if blocked_since is None
                 else now_ms - round((now - blocked_since) * MS_PER_SECOND),
@@ -155,19 +131,42 @@ class ClientReview:
         return status
 
 
-def _user_status(user_id: int, total: _Total, seconds: float) -> UserStatus:
-    return UserStatus(
-        user_id=user_id,
-        user=total.user,
-        connections=total.connections,
-        feeds=total.feeds,
-        blocked=total.blocked,
-        bytes_per_second=_per_second(total.sent_bytes, seconds),
-    )
+def _values(counts: Mapping[Outbox, int], outboxes: Sequence[Outbox]) -> IntArray:
+    """The count of each outbox; 0 if it has none."""
+    return np.fromiter(map(counts.get, outboxes, repeat(0)), np.int64, len(outboxes))
 
 
-def _per_second(count: int, seconds: float) -> int:
-    return round(count / seconds) if seconds > 0 else 0
+def _greatest(outboxes: Sequence[Outbox], counts: IntArray) -> Iterable[Outbox]:
+    """The outboxes with the greatest counts, in any order."""
+    most = min(MOST_LISTED, len(outboxes))
+    return [outboxes[place] for place in np.argpartition(-counts, most - 1)[:most]] if most else ()
+
+
+def _users(
+    identities: Sequence[ClientIdentity], outboxes: Sequence[Outbox], sent: IntArray, seconds: float
+) -> dict[int, UserStatus]:
+    """The totals of the users with the most connections, by user."""
+    if not identities:
+        return {}
+    ids = np.array([identity.user_id for identity in identities])
+    _, first, places, connections = np.unique(ids, return_index=True, return_inverse=True, return_counts=True)
+    feeds = np.bincount(places, [len(outbox.feeds) for outbox in outboxes])
+    rates = np.bincount(places, sent)
+    order = np.lexsort((rates, connections))[-MOST_LISTED:]
+    return {
+        (identity := identities[first[place]]).user_id: UserStatus(
+            user_id=identity.user_id,
+            user=identity.user,
+            connections=int(connections[place]),
+            feeds=int(feeds[place]),
+            bytes_per_second=round(_rate(float(rates[place]), seconds)),
+        )
+        for place in order
+    }
+
+
+def _rate(count: float, seconds: float) -> float:
+    return count / seconds if seconds > 0 else 0.0
 
 
 def _first(keys: Iterable[str]) -> Sequence[str]:

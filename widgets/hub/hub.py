@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from marketdata.clock import Clock
+from marketdata.control.connection_search import FoundConnections
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.cancellation import end, run_together
@@ -17,7 +18,7 @@ from marketdata.store.announcements import Announcement, NewsBatch
 from marketdata.store.snapshots import SnapshotReader
 from marketdata.units import NS_PER_SECOND
 from widgets.hub.client_identity import UNKNOWN_CLIENT, ClientIdentity
-from widgets.hub.client_review import ClientReview, FoundClients
+from widgets.hub.client_review import ClientReview
 from widgets.hub.endings import Endings
 from widgets.hub.feeds import Feed, FeedCatalog, StoredFeeds
 from widgets.hub.installation_watch import InstallationWatch
@@ -119,7 +120,7 @@ class Hub:
         """Count the end of a connection; see `widgets.hub.endings`."""
         self._endings.note(name)
 
-    def clients_of(self, user: str) -> FoundClients:
+    def clients_of(self, user: str) -> FoundConnections:
         """The connections of a user by name, in any case of letters."""
         return self._review.of_user(user)
 

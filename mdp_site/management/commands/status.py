@@ -2,20 +2,27 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.control.document import InstallationReader
+from marketdata.control.history import Sample
+from marketdata.control.history_keeping import HistoryReader
 from marketdata.control.overview_reading import READING_SECONDS
 from marketdata.control.tables import as_text
 from marketdata.control.verdict import Health
-from marketdata.errors import ConfigurationError
+from marketdata.errors import ConfigurationError, StoreUnavailable
 from marketdata.runtime.backoff import stopped_within
-from mdp_site.management.acting import overview_reader
+from marketdata.store.history_records import HistoryRecords
+from marketdata.store.keys import Keys
+from mdp_site.management.installation import cache, overview_reader
 
 TWO_REPORTS_SECONDS: Final = 1.5
 """Processes report every second, a little less often on a busy machine. Rates need two reports."""
@@ -42,26 +49,38 @@ class Command(BaseCommand):
             "--watch", action="store_true", help="show it again every second, until Ctrl-C or SIGTERM"
         )
 
-    def handle(self, *_args: Any, json: bool, watch: bool, **_options: Any) -> None:
+        parser.add_argument(
+            "--history", action="store_true", help="with --json: also what was done in the last 15 minutes"
+        )
+
+    def handle(self, *_args: Any, json: bool, watch: bool, history: bool, **_options: Any) -> None:
+        if history and not json:
+            raise CommandError("--history needs --json", returncode=Health.UNKNOWN.exit_code)
         try:
-            code = asyncio.run(self._run(json=json, watch=watch))
+            code = asyncio.run(self._run(json=json, watch=watch, history=history))
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=Health.UNKNOWN.exit_code) from error
         sys.exit(code)
 
-    async def _run(self, *, json: bool, watch: bool) -> int:
+    async def _run(self, *, json: bool, watch: bool, history: bool) -> int:
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        async with overview_reader() as overviews:
-            reader = InstallationReader(overviews)
+        async with cache() as redis:
+            reader = InstallationReader(overview_reader(redis))
             if watch:
                 return await self._watch(reader, stopping)
             await reader.newest()
             await stopped_within(stopping, TWO_REPORTS_SECONDS)
             document = await reader.newest()
+            samples = None
+            if history:
+                samples = await _samples(HistoryReader(HistoryRecords(redis, Keys(settings.MDC_KEY_PREFIX))))
         if json:
-            self.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode())
+            printed = msgspec.structs.asdict(document)
+            if history:
+                printed["history"] = samples
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(printed)).decode())
         else:
             self.stdout.write(as_text(document.overview, document.verdict), ending="")
         return document.verdict.state.exit_code
@@ -77,3 +96,10 @@ class Command(BaseCommand):
             self.stdout.flush()
             if await stopped_within(stopping, READING_SECONDS):
                 return document.verdict.state.exit_code
+
+
+async def _samples(history: HistoryReader) -> Sequence[Sample] | None:
+    """The history; None if the cache is away, which the document says."""
+    with contextlib.suppress(StoreUnavailable):
+        return await history.newest()
+    return None

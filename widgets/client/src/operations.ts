@@ -2,6 +2,7 @@
 import "./styles/operations.css";
 import { HistoryChartElement } from "./operations/chart";
 import { OperationsElement } from "./operations/element";
+import { operationsServer } from "./operations/samples";
 import { createFeedClient, readPageConfig } from "./page";
 
 customElements.define("mdp-history-chart", HistoryChartElement);
@@ -11,6 +12,9 @@ const client = createFeedClient(readPageConfig(document));
 const page = document.querySelector<OperationsElement>("mdp-operations");
 if (page !== null) {
   page.take(JSON.parse(document.getElementById("mdp-installation")?.textContent ?? "null"));
-  page.start(client);
+  page.start(
+    client,
+    operationsServer(page.dataset["historyUrl"] ?? "", page.dataset["connectionsUrl"] ?? ""),
+  );
 }
 client.start();

@@ -33,9 +33,9 @@ def test_the_lists_of_all_processes_are_one_list_by_weight() -> None:
     )
     assert view.clients is not None
     assert [(each.process, each.connection.user) for each in view.clients.listed] == [
-        ("web 11", "blocked"),
-        ("web 10", "slow"),
-        ("web 10", "quiet"),
+        ("vm:11", "blocked"),
+        ("vm:10", "slow"),
+        ("vm:10", "quiet"),
     ]
 
 
@@ -82,7 +82,7 @@ def test_people_are_not_repeated_in_processes_and_not_kept_of_those_that_are_gon
     text = msgspec.json.encode(view).decode()
     assert text.count('"ann"') == 2  # the connection, and the user
     assert view.clients is not None
-    assert [each.process for each in view.clients.listed] == ["web 10"]
+    assert [each.process for each in view.clients.listed] == ["vm:10"]
 
 
 def test_the_terminal_has_the_connections_and_no_character_that_steers_it() -> None:

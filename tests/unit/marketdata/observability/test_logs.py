@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
@@ -55,6 +56,17 @@ def test_configuring_twice_prints_each_line_once(capsys: pytest.CaptureFixture[s
     get_logger("ours").info("once")
 
     assert [line["service"] for line in lines(capsys)] == ["listener"]
+
+
+def test_each_line_names_its_process_since_several_may_have_one_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("web", "INFO", "json")
+
+    get_logger("ours").info("once")
+    get_logger("ours").info("of another process", pid=1)
+
+    assert [line["pid"] for line in lines(capsys)] == [os.getpid(), 1]
 
 
 @pytest.mark.parametrize("attached_first", [True, False])

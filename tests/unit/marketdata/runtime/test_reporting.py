@@ -1,6 +1,7 @@
 """A process reports itself every second: to its end, while the cache is away, and with what it disputes."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -204,3 +205,25 @@ def test_the_limit_of_the_container_counts_if_it_is_lower_than_the_machine(tmp_p
 def test_what_is_no_report_is_refused(stored: bytes) -> None:
     with pytest.raises(ContentError):
         read_report(stored)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1:4201"),
+        ("::1", "[::1]:4201"),
+        ("0.0.0.0", f"{socket.gethostname()}:4201"),
+        ("::", f"{socket.gethostname()}:4201"),
+    ],
+)
+def test_a_report_has_the_address_at_which_its_process_tells_more(host: str, address: str) -> None:
+    records = FakeRecords()
+
+    async def report() -> None:
+        made = reporting(records, Service())
+        made.served_at(host, 4201)
+        async with made:
+            await asyncio.sleep(REPORT_SECONDS / 2)
+
+    run_in_virtual_time(report())
+    assert {each.health_address for each in records.reports} == {address}

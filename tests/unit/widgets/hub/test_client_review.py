@@ -2,10 +2,11 @@
 
 import pytest
 
+from marketdata.control.connection_search import MOST_FOUND
 from tests.support.manual_clock import ManualClock
 from tests.unit.widgets.fakes import ReadingClient
 from widgets.hub.client_identity import ClientIdentity
-from widgets.hub.client_review import MOST_FOUND, REVIEW_SECONDS, ClientReview
+from widgets.hub.client_review import REVIEW_SECONDS, ClientReview
 from widgets.hub.endings import OTHER_CODE, Endings, ended_by_client, ended_by_server
 from widgets.hub.outbox import Outboxes
 from widgets.protocol import VERSION_1, VERSION_2_PACKED, CloseCode, ProtocolVersion

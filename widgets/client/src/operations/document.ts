@@ -78,6 +78,8 @@ export interface ProcessReport {
   };
   readonly unready?: Readonly<Record<string, { readonly text: string; readonly since_ms: number }>>;
   readonly end?: string;
+  /** `host:port` of its health endpoints. */
+  readonly health_address?: string;
 }
 
 export interface ProcessView {
@@ -99,6 +101,40 @@ export interface ShardView {
   readonly clock_failure: string;
 }
 
+/** A connection of a user. `bytes_per_second` and `conflated_per_second` are of the last seconds. */
+export interface Connection {
+  readonly user_id: number;
+  readonly user: string;
+  readonly since_ms: number;
+  readonly address?: string;
+  readonly way?: string;
+  readonly token?: string;
+  readonly protocol?: string;
+  readonly feeds?: number;
+  readonly first_feeds?: readonly string[];
+  readonly bytes_per_second?: number;
+  readonly conflated?: number;
+  readonly conflated_per_second?: number;
+  /** Absent or 0: it takes what is sent. */
+  readonly blocked_since_ms?: number;
+}
+
+export interface ConnectionView {
+  /** `host:pid` of the web process. */
+  readonly process: string;
+  readonly connection: Connection;
+}
+
+/** All connections of one user. */
+export interface UserTotals {
+  readonly user_id: number;
+  readonly user: string;
+  readonly connections?: number;
+  readonly feeds?: number;
+  readonly blocked?: number;
+  readonly bytes_per_second?: number;
+}
+
 export interface ClientsView {
   readonly connections: number;
   readonly subscriptions: number;
@@ -107,6 +143,10 @@ export interface ClientsView {
   readonly data_states: Readonly<Record<string, number>>;
   readonly data_detail: string;
   readonly data_age_ms: number | null;
+  readonly listed: readonly ConnectionView[];
+  readonly users: readonly UserTotals[];
+  /** Close code in words -> ended connections in the last 15 minutes. */
+  readonly closed: Readonly<Record<string, number>>;
 }
 
 export interface ReferenceView {

@@ -7,10 +7,13 @@ import { html, LitElement } from "lit";
 import type { FeedClient } from "../socket/feed-client";
 import { RateLimitedText } from "../widgets/rate-limited-text";
 import type { Line } from "./chart";
+import { renderConnections } from "./connections";
 import { type InstallationDocument, isRead, readDocument } from "./document";
 import { flowOf, renderFlow } from "./flow";
 import { History } from "./history";
-import { age, rate, span } from "./numbers";
+import { age, count, rate, span } from "./numbers";
+import type { FoundConnections, OperationsServer } from "./samples";
+import { renderStateStrip } from "./strip";
 import { bookTable, factList, jobTable, processTable, queueTable, setAsideTable, shardTable } from "./tables";
 import { renderVerdict, spokenVerdict } from "./verdict";
 
@@ -39,6 +42,17 @@ const CHARTS: readonly { readonly heading: string; readonly lines: readonly Line
     heading: "Sent to clients, kB/s",
     lines: [{ series: "sentKilobytes", label: "sent", text: (value) => `${rate(value)} kB/s` }],
   },
+  {
+    heading: "Lost/s, events and batches, without those of web processes",
+    lines: [{ series: "lost", label: "lost", text: (value) => `${rate(value)}/s` }],
+  },
+  {
+    heading: "Connections",
+    lines: [
+      { series: "connections", label: "connected", text: count },
+      { series: "slow", label: "blocked", text: count },
+    ],
+  },
 ];
 
 /** A document, and when it arrived by the page's monotonic clock. */
@@ -48,12 +62,23 @@ interface Arrived {
 }
 
 export class OperationsElement extends LitElement {
-  static override properties = { newest: { state: true }, refusal: { state: true }, ticks: { state: true } };
+  static override properties = {
+    newest: { state: true },
+    refusal: { state: true },
+    ticks: { state: true },
+    found: { state: true },
+    searchNote: { state: true },
+    historyNote: { state: true },
+  };
   declare private newest: Arrived | null;
   declare private refusal: string;
   declare private ticks: number;
+  declare private found: FoundConnections | null;
+  declare private searchNote: string;
+  declare private historyNote: string;
 
   client: FeedClient | null = null;
+  server: OperationsServer | null = null;
 
   /** The newest document in which the cache was read. */
   #lastRead: Arrived | null = null;
@@ -68,6 +93,9 @@ export class OperationsElement extends LitElement {
     this.newest = null;
     this.refusal = "";
     this.ticks = 0;
+    this.found = null;
+    this.searchNote = "";
+    this.historyNote = "";
   }
 
   /** Shows a document, such as that with which the server rendered the page. */
@@ -82,12 +110,16 @@ export class OperationsElement extends LitElement {
     this.newest = arrived;
     const read = isRead(document);
     if (read) this.#lastRead = arrived;
-    this.#history.add(document.overview.read_at_ms || this.#nowMs(), read ? document.overview : null);
+    const atMs = document.overview.read_at_ms || this.#nowMs();
+    const missed = this.#history.hasGapBefore(atMs);
+    this.#history.add(atMs, read ? document : null);
+    if (missed && read) this.#askHistory();
   }
 
-  /** Begins to follow the feed. Call it once. */
-  start(client: FeedClient): void {
+  /** Begins to follow the feed, and asks for the history. Call it once. */
+  start(client: FeedClient, server: OperationsServer): void {
     this.client = client;
+    this.server = server;
     this.#follow();
   }
 
@@ -120,7 +152,8 @@ export class OperationsElement extends LitElement {
       <p class="ops-unseen" role="status" aria-live="polite">${this.#announcements.limited(spokenVerdict(document), performance.now())}</p>
       ${renderFlow(flowOf(document))}
       <div class="ops-charts" aria-label="The last 15 minutes">
-        <h2>Last 15 min <small>as this page has seen them since it was opened; times are UTC</small></h2>
+        <h2>Last 15 min <small>${this.historyNote || "the strip is the verdict; a gap means that no process kept figures; times are UTC"}</small></h2>
+        ${renderStateStrip(this.#history)}
         <div class="ops-chart-row">
           ${CHARTS.map(({ heading, lines }) => html`<mdp-history-chart .heading=${heading} .lines=${lines} .history=${this.#history} .revision=${this.#history.newestAtMs}></mdp-history-chart>`)}
         </div>
@@ -131,6 +164,7 @@ export class OperationsElement extends LitElement {
         ${shardTable(shown.overview, nowMs)}
         ${bookTable(shown.overview)}
         ${this.#renderFacts(shown, nowMs)}
+        ${renderConnections(shown.overview.clients, this.#search, nowMs)}
         ${jobTable(document.overview, nowMs)}
         ${setAsideTable(shown.overview, nowMs)}
       </div>
@@ -146,6 +180,43 @@ export class OperationsElement extends LitElement {
         </dl>
       </section>
     `;
+  }
+
+  get #search() {
+    return {
+      found: this.found,
+      note: this.searchNote,
+      onSubmit: (user: string) => void this.#find(user),
+      onEnd: () => {
+        this.found = null;
+        this.searchNote = "";
+      },
+    };
+  }
+
+  async #find(user: string): Promise<void> {
+    if (this.server === null) return;
+    this.searchNote = "Searching …";
+    try {
+      this.found = await this.server.connectionsOf(user);
+      this.searchNote = `As of ${new Date().toISOString().slice(11, 19)} UTC.`;
+    } catch (error) {
+      this.searchNote = `Not searched: ${error instanceof Error ? error.message : error}.`;
+    }
+  }
+
+  /** Without the history the page goes on with what it sees itself. */
+  #askHistory(): void {
+    this.server?.history().then(
+      (samples) => {
+        this.#history.begin(samples);
+        this.historyNote = "";
+        this.requestUpdate();
+      },
+      (error: unknown) => {
+        this.historyNote = `not loaded: ${error instanceof Error ? error.message : error}; as this page has seen them`;
+      },
+    );
   }
 
   /** Why what is shown is not of this second; empty if it is. */
@@ -184,6 +255,7 @@ export class OperationsElement extends LitElement {
       this.ticks += 1; // Ages grow also without news.
     }, REFRESH_MS);
     if (this.client === null || this.#unsubscribe !== null) return;
+    this.#askHistory();
     this.#unsubscribe = this.client.subscribe(OPERATIONS_FEED, {
       onUpdate: (view) => this.take(view.document),
       onError: (message) => {

@@ -25,15 +25,18 @@ export interface Table<T> {
   readonly key: (row: T) => string;
   /** The look of a row: `bad`, `gone`, or nothing. */
   readonly look?: (row: T) => "bad" | "warn" | "gone" | "";
+  /** What stands between the caption and the rows. */
+  readonly above?: unknown;
   /** What stands in place of a table without rows. */
   readonly empty: string;
 }
 
 export function renderTable<T>(table: Table<T>): TemplateResult {
-  const { id, caption, note, columns, rows, key, look, empty } = table;
+  const { id, caption, note, above, columns, rows, key, look, empty } = table;
   return html`
     <section class="ops-section" aria-labelledby=${`ops-${id}`}>
       <h2 id=${`ops-${id}`}>${caption}${note ? html` <small>${note}</small>` : nothing}</h2>
+      ${above ?? nothing}
       ${
         rows.length === 0
           ? html`<p class="ops-empty">${empty}</p>`

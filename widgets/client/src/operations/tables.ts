@@ -13,6 +13,7 @@ import {
   unexplained,
 } from "./document";
 import { age, count, instant, mebibytes, numbered, rate, reasons, share, span } from "./numbers";
+import { renderSelfDescription } from "./self-description";
 import { type Column, renderTable } from "./table";
 
 const STUCK_TICK_MS = 5_000;
@@ -41,6 +42,7 @@ export function processTable({ processes }: Overview, nowMs: number) {
     },
     { title: "Settings", isNumber: true, cell: settingsOf },
     { title: "Workers", isText: true, cell: workersOf },
+    { title: "Health, log", isText: true, cell: renderSelfDescription },
   ];
   return renderTable({
     id: "processes",

@@ -4,7 +4,7 @@ import { flowOf } from "../../src/operations/flow";
 import { HISTORY_MS, History } from "../../src/operations/history";
 import { age, instant, rate, reasons, span } from "../../src/operations/numbers";
 import { anchorOf } from "../../src/operations/verdict";
-import { book, cacheAway, healthy, NOW_MS, overview, process } from "./documents";
+import { book, cacheAway, healthy, NOW_MS, overview, process, sample } from "./documents";
 
 describe("a document", () => {
   it("is read if it has a verdict and the lists of an overview", () => {
@@ -115,7 +115,7 @@ describe("the picture", () => {
 describe("the history", () => {
   it("keeps 15 minutes and not more", () => {
     const history = new History();
-    for (let second = 0; second <= 1_000; second += 1) history.add(NOW_MS + second * 1_000, overview());
+    for (let second = 0; second <= 1_000; second += 1) history.add(NOW_MS + second * 1_000, healthy());
     const [times] = history.columns(["received"]);
     expect(times).toHaveLength(HISTORY_MS / 1_000 + 1);
     expect(times.at(-1)).toBe(NOW_MS / 1_000 + 1_000);
@@ -123,8 +123,8 @@ describe("the history", () => {
 
   it("has a gap where there was no news, or nothing could be read", () => {
     const history = new History();
-    history.add(NOW_MS, overview());
-    history.add(NOW_MS + 60_000, overview());
+    history.add(NOW_MS, healthy());
+    history.add(NOW_MS + 60_000, healthy());
     history.add(NOW_MS + 61_000, null);
     expect(history.columns(["received"])[1]).toEqual([2_500, null, 2_500, null]);
     expect(history.newest("received")).toBeNull();
@@ -132,9 +132,71 @@ describe("the history", () => {
 
   it("takes the same reading once", () => {
     const history = new History();
-    history.add(NOW_MS, overview());
-    history.add(NOW_MS, overview());
+    history.add(NOW_MS, healthy());
+    history.add(NOW_MS, healthy());
     expect(history.columns(["oldestMs", "sentKilobytes"])).toEqual([[NOW_MS / 1_000], [150], [12]]);
+  });
+
+  it("begins with the samples of the platform, and goes on with what the page sees", () => {
+    const history = new History();
+    history.add(NOW_MS + 1_000, healthy());
+    history.begin([sample(NOW_MS - 10_000), sample(NOW_MS - 5_000), sample(NOW_MS)]);
+    history.add(NOW_MS + 2_000, healthy());
+    expect(history.columns(["received", "dataAgeMs"])).toEqual([
+      [-10, -5, 0, 1, 2].map((seconds) => NOW_MS / 1_000 + seconds),
+      [1_000, 1_000, 1_000, 2_500, 2_500],
+      [250, 250, 250, 300, 300],
+    ]);
+  });
+
+  it("never joins lines over a time in which no process kept samples", () => {
+    const history = new History();
+    history.begin([-60_000, -55_000, -20_000, -15_000, 0].map((ms) => sample(NOW_MS + ms)));
+    expect(history.columns(["received"])[1]).toEqual([1_000, 1_000, null, 1_000, 1_000, null, 1_000]);
+    expect(history.states().map(({ state }) => state)).toEqual(["healthy", null, "healthy", null, "healthy"]);
+  });
+
+  it("shows what was not known in a sample as a gap, and nothing lost as 0", () => {
+    const history = new History();
+    const unknown = { at_ms: NOW_MS, state: "down" } as const;
+    history.begin([sample(NOW_MS - 5_000, { lost: { expired: 2, missing: 1 } }), unknown]);
+    expect(history.columns(["received", "lost", "connections"]).slice(1)).toEqual([
+      [1_000, null],
+      [3, null],
+      [3, null],
+    ]);
+    history.begin([sample(NOW_MS)]);
+    expect(history.newest("lost")).toBe(0);
+  });
+
+  it("keeps what the page has seen if the platform has no samples", () => {
+    const history = new History();
+    history.add(NOW_MS, healthy());
+    history.begin([]);
+    expect(history.newestAtMs).toBe(NOW_MS);
+  });
+
+  it("asks for what it missed only after a real gap", () => {
+    const history = new History();
+    expect(history.hasGapBefore(NOW_MS)).toBe(false);
+    history.add(NOW_MS, healthy());
+    expect(history.hasGapBefore(NOW_MS + 5_000)).toBe(false);
+    expect(history.hasGapBefore(NOW_MS + 60_000)).toBe(true);
+  });
+
+  it("knows how long each state of the verdict held", () => {
+    const history = new History();
+    history.begin([
+      sample(NOW_MS - 15_000),
+      sample(NOW_MS - 10_000, { state: "down" }),
+      sample(NOW_MS - 5_000, { state: "down" }),
+      sample(NOW_MS),
+    ]);
+    expect(history.states()).toEqual([
+      { fromMs: NOW_MS - 15_000, toMs: NOW_MS - 10_000, state: "healthy" },
+      { fromMs: NOW_MS - 10_000, toMs: NOW_MS, state: "down" },
+      { fromMs: NOW_MS, toMs: NOW_MS, state: "healthy" },
+    ]);
   });
 });
 

@@ -1,5 +1,13 @@
 /** Documents of an invented installation: a test changes what matters to it. */
-import type { Book, InstallationDocument, Overview, ProcessView } from "../../src/operations/document";
+import type {
+  Book,
+  Connection,
+  ConnectionView,
+  InstallationDocument,
+  Overview,
+  ProcessView,
+} from "../../src/operations/document";
+import type { Sample } from "../../src/operations/samples";
 
 export const NOW_MS = 1_795_000_000_000;
 
@@ -62,6 +70,9 @@ export function overview(changes: Partial<Overview> = {}): Overview {
       data_states: { live: 1 },
       data_detail: "",
       data_age_ms: 300,
+      listed: [],
+      users: [],
+      closed: {},
     },
     feed: { state: "live", reason: "", broker: "ok" },
     reference: {
@@ -83,6 +94,36 @@ export function overview(changes: Partial<Overview> = {}): Overview {
 export function healthy(changes: Partial<Overview> = {}): InstallationDocument {
   const verdict = { state: "healthy", sentence: "Healthy: 4 processes run.", findings: [] } as const;
   return { verdict, overview: overview(changes) };
+}
+
+/** A sample of the platform's history. */
+export function sample(at_ms: number, changes: Partial<Sample> = {}): Sample {
+  return {
+    at_ms,
+    state: "healthy",
+    stages: { "listener events": [1_000, 990], "processor events": [980, 970] },
+    oldest_age_ms: 120,
+    connections: 3,
+    bytes_per_second: 9_000,
+    data_age_ms: 250,
+    ...changes,
+  };
+}
+
+/** A connection of a user, in the web process `vm:7`. */
+export function connection(changes: Partial<Connection> = {}): ConnectionView {
+  const usual = {
+    user_id: 7,
+    user: "ann",
+    since_ms: NOW_MS - 120_000,
+    address: "203.0.113.7",
+    way: "session",
+    protocol: "mdp.v2",
+    feeds: 1,
+    first_feeds: ["quote:AAPL"],
+    bytes_per_second: 31_000,
+  };
+  return { process: "vm:7", connection: { ...usual, ...changes } };
 }
 
 /** What the server sends while the cache is away: nothing is known. */

@@ -1,8 +1,9 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { OPERATIONS_FEED, OperationsElement } from "../../src/operations/element";
+import type { FoundConnections, OperationsServer, Sample } from "../../src/operations/samples";
 import type { FeedClient } from "../../src/socket/feed-client";
-import { book, cacheAway, healthy, NOW_MS, process } from "./documents";
+import { book, cacheAway, connection, healthy, NOW_MS, process, sample } from "./documents";
 
 /** A client that notes who is subscribed to which feed. */
 class Subscriptions {
@@ -13,6 +14,33 @@ class Subscriptions {
     this.feeds.push(feed);
     return () => this.feeds.splice(this.feeds.indexOf(feed), 1);
   }
+}
+
+/** A server that notes what it was asked. `samples` and `found` are its answers; an Error is a refusal. */
+class Server implements OperationsServer {
+  readonly asked: string[] = [];
+  samples: readonly Sample[] | Error = [];
+  found: FoundConnections | Error = new Error("nothing");
+
+  async history(): Promise<readonly Sample[]> {
+    this.asked.push("history");
+    if (this.samples instanceof Error) throw this.samples;
+    return this.samples;
+  }
+
+  async connectionsOf(user: string): Promise<FoundConnections> {
+    this.asked.push(user);
+    if (this.found instanceof Error) throw this.found;
+    return this.found;
+  }
+}
+
+const asClient = (client: Subscriptions) => client as unknown as FeedClient;
+
+/** Lets promises settle that need no timer. */
+async function settled(element: OperationsElement): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  await element.updateComplete;
 }
 
 beforeAll(() => {
@@ -106,6 +134,25 @@ describe("the operations page", () => {
     expect(row?.textContent).toContain("5 s ago");
   });
 
+  it("links to the health and metrics of a process, and says what to search its log for", async () => {
+    const { report, ...rest } = process("processor");
+    const served = { ...rest, report: { ...report, health_address: "vm:4201" } };
+    const gone = { ...rest, report: { ...report, identity: "gone" }, life: "ended" } as const;
+    const odd = { ...report, identity: "odd", health_address: "javascript:alert(1)//:1" };
+    const page = await shown(
+      healthy({ processes: [served, process("web"), { ...rest, report: odd }, gone] }),
+    );
+    const rows = page.querySelectorAll("section[aria-labelledby=ops-processes] tbody tr");
+    const linksOf = (row: Element) => [...row.querySelectorAll("a")].map((link) => link.getAttribute("href"));
+    expect([...rows].map(linksOf)).toEqual([
+      ["http://vm:4201/readyz", "http://vm:4201/metrics"],
+      ["/readyz", "/metrics"],
+      [],
+      [],
+    ]);
+    expect(rows[0]?.querySelector("code")?.textContent).toBe("service=processor pid=7");
+  });
+
   it("shows text of outside as text", async () => {
     const hostile = process("web");
     const report = { ...hostile.report, name: "<img src=x onerror=alert(1)>" };
@@ -139,7 +186,7 @@ describe("the operations page", () => {
 
   it("says that the server is silent, and ages grow on", async () => {
     const page = await shown(healthy());
-    page.start(new Subscriptions() as unknown as FeedClient);
+    page.start(asClient(new Subscriptions()), new Server());
     vi.advanceTimersByTime(10_000);
     await page.updateComplete;
     expect(textOf(page, ".ops-stale")).toBe("No news from the server for 10 s.");
@@ -160,7 +207,7 @@ describe("the operations page", () => {
   it("stops while the page is hidden, and goes on when it is shown", async () => {
     const page = await shown(healthy());
     const client = new Subscriptions();
-    page.start(client as unknown as FeedClient);
+    page.start(asClient(client), new Server());
     expect(client.feeds).toEqual([OPERATIONS_FEED]);
     setHidden(true);
     expect(client.feeds).toEqual([]);
@@ -169,4 +216,113 @@ describe("the operations page", () => {
     page.remove();
     expect(client.feeds).toEqual([]);
   });
+
+  it("begins with the history of the platform, and asks for it again after it was hidden", async () => {
+    const page = await shown(healthy());
+    const server = new Server();
+    server.samples = [sample(NOW_MS - 10_000, { state: "down" }), sample(NOW_MS - 5_000)];
+    page.start(asClient(new Subscriptions()), server);
+    await settled(page);
+    expect(server.asked).toEqual(["history"]);
+    const strip = page.querySelector(".ops-strip");
+    expect(strip?.querySelectorAll('[data-state="down"]')).toHaveLength(1);
+    expect(strip?.getAttribute("aria-label")).toContain("down from");
+    setHidden(true);
+    setHidden(false);
+    expect(server.asked).toEqual(["history", "history"]);
+  });
+
+  it("asks for the history again after the server was silent", async () => {
+    const page = await shown(healthy());
+    const server = new Server();
+    page.start(asClient(new Subscriptions()), server);
+    page.take(healthy({ read_at_ms: NOW_MS + 2_000 }));
+    expect(server.asked).toHaveLength(1);
+    page.take(healthy({ read_at_ms: NOW_MS + 60_000 }));
+    expect(server.asked).toHaveLength(2);
+  });
+
+  it("says why there is no history, and goes on without it", async () => {
+    const page = await shown(healthy());
+    const server = new Server();
+    server.samples = new Error("the cache is away");
+    page.start(asClient(new Subscriptions()), server);
+    await settled(page);
+    expect(textOf(page, ".ops-charts h2")).toContain("not loaded: the cache is away");
+  });
+
+  it("lists who is connected, marks who is blocked, and shows names of users as text", async () => {
+    const { clients } = healthy().overview;
+    const blocked = connection({ user: "<b>bob</b>", user_id: 8, blocked_since_ms: NOW_MS - 9_000 });
+    const robot = connection({ way: "token", token: "night robot", conflated: 4, feeds: 12 });
+    const users = [{ user_id: 7, user: "ann", connections: 2, feeds: 13, bytes_per_second: 31_000 }];
+    const closed = { "1006 lost": 12, "4408 too slow": 3 };
+    const page = await shown(
+      healthy({ clients: clients && { ...clients, listed: [blocked, robot], users, closed } }),
+    );
+    const [first, second] = page.querySelectorAll("section[aria-labelledby=ops-connections] tbody tr");
+    expect(first?.getAttribute("data-look")).toBe("bad");
+    expect(first?.textContent).toContain("<b>bob</b> (8)");
+    expect(first?.textContent).toContain("9 s");
+    expect(cellsOf(second)).toEqual([
+      "ann (7)",
+      "203.0.113.7",
+      'token "night robot"',
+      "mdp.v2",
+      "2 min",
+      "12: quote:AAPL and 11 more",
+      "31.0",
+      "4",
+      "0.0",
+      "–",
+      "vm:7",
+    ]);
+    const rowOf = (id: string) => page.querySelector(`section[aria-labelledby=ops-${id}] tbody tr`);
+    expect(cellsOf(rowOf("users"))).toEqual(["ann (7)", "2", "13", "31.0", "0"]);
+    expect(cellsOf(rowOf("ends"))).toEqual(["1006 lost", "12"]);
+  });
+
+  it("finds the connections of one user, and shows all again", async () => {
+    const page = await shown(healthy());
+    const server = new Server();
+    server.found = {
+      user: "ann",
+      total: 150,
+      connections: [connection()],
+      processes_asked: 3,
+      processes_answered: 2,
+    };
+    page.start(asClient(new Subscriptions()), server);
+    await search(page, " ann ");
+    expect(server.asked).toContain("ann");
+    const section = "section[aria-labelledby=ops-connections]";
+    expect(textOf(page, `${section} h2`)).toBe(
+      "Connections of ann: 150, shown are the first 1; of 3 web processes 1 did not answer in time",
+    );
+    expect(page.querySelectorAll(`${section} tbody tr`)).toHaveLength(1);
+    page.querySelector<HTMLButtonElement>(".ops-search button[type=button]")?.click();
+    await page.updateComplete;
+    expect(textOf(page, section)).toContain("No connection.");
+  });
+
+  it("says why a search brought nothing", async () => {
+    const page = await shown(healthy());
+    const server = new Server();
+    server.found = new Error("the cache is away");
+    page.start(asClient(new Subscriptions()), server);
+    await search(page, "ann");
+    expect(textOf(page, ".ops-search [role=status]")).toBe("Not searched: the cache is away.");
+  });
 });
+
+function cellsOf(row: Element | null | undefined): string[] {
+  return [...(row?.children ?? [])].map((cell) => cell.textContent?.trim() ?? "");
+}
+
+async function search(page: OperationsElement, user: string): Promise<void> {
+  const field = page.querySelector<HTMLInputElement>(".ops-search input");
+  if (field === null) throw new Error("The page has no field for a search");
+  field.value = user;
+  field.form?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+  await settled(page);
+}
