@@ -38,7 +38,7 @@ def forget_audit(before: datetime, *, most: int, actor: Actor) -> int:
         return 0
     cut = AuditCut.objects.create(earlier_than=before)
     entries = AuditEntry.objects.filter(pk__in=[pk for pk, _ in chosen])
-    count: int = QuerySet.delete(entries)[0]  # the method of AuditQuerySet refuses
+    count = int(QuerySet.delete(entries)[0])  # the method of AuditQuerySet refuses
     first, last = chosen[0][1], chosen[-1][1]
     note(
         actor,
