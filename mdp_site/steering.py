@@ -19,6 +19,7 @@ from marketdata.runtime.steering import Steering
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
+from mdp_site.accounts.journal import refused_logins
 from mdp_site.control_plane.connected import delivery
 from mdp_site.control_plane.due import Due
 from mdp_site.web_settings import WEB, WebSettings
@@ -67,7 +68,9 @@ def steered(lifespan: Lifespan, live: LiveSettings[WebSettings], hub: Hub, due: 
             reporting = reporting_by_settings(WEB, WEB)
 
             def status() -> ServiceStatus:
-                return msgspec.structs.replace(hub.status(), settings=steering.status)
+                return msgspec.structs.replace(
+                    hub.status(), settings=steering.status, refused_logins=refused_logins()
+                )
 
             following = asyncio.create_task(steering.run(), name="settings")
             delivering = asyncio.create_task(revisions.run(due), name="revisions")

@@ -11,9 +11,8 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketdata.clock import SystemClock
 from marketdata.control.document import InstallationReader
-from marketdata.control.overview_reading import READING_SECONDS, OverviewReader
+from marketdata.control.overview_reading import READING_SECONDS
 from marketdata.control.tables import as_text
 from marketdata.control.verdict import Health
 from marketdata.errors import ConfigurationError
@@ -21,11 +20,7 @@ from marketdata.runtime.backoff import stopped_within
 from marketdata.store.connection import connect
 from marketdata.store.keys import Keys
 from marketdata.store.process_records import ProcessRecords
-from mdp_site.jobs.schedules import read_jobs
-from mdp_site.service_settings import SERVICES
-
-TWO_REPORTS_SECONDS: Final = 1.5
-"""Processes report every second, a little less often on a busy machine. Rates need two reports."""
+from mdp_site.jobs.installation import TWO_REPORTS_SECONDS, installation_reader
 
 HOME: Final = "\x1b[H"
 CLEAR_LINE: Final = "\x1b[K"
@@ -61,15 +56,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
-            reader = InstallationReader(
-                OverviewReader(
-                    ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)),
-                    services=list(SERVICES),
-                    shard_count=settings.MDQ_SHARDS,
-                    read_jobs=read_jobs,
-                    clock=SystemClock(),
-                )
-            )
+            reader = installation_reader(ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)))
             if watch:
                 return await self._watch(reader, stopping)
             await reader.newest()

@@ -39,7 +39,7 @@ def directory(settings: Settings, tmp_path: Path) -> Path:
     """Where backups go. The cache is away: nothing is sent, and nothing is lost."""
     settings.MDC_URL = "unix:///nowhere?db=0"
     settings.SETTINGS_BACKUP_DIRECTORY = tmp_path / "state" / "backups"
-    return settings.SETTINGS_BACKUP_DIRECTORY
+    return tmp_path / "state" / "backups"
 
 
 def restored(path: Path, *options: str) -> str:
