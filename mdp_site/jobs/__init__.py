@@ -1,7 +1,10 @@
 """The platform's rules for django-q2: only the platform's jobs run, and stored jobs are read as data.
 
-`offered` lists the jobs; `purge` and `retention` are some of them, and `wanted` reads their settings.
+`offered` lists the jobs: `purge` and `retention` delete what is old, `settings_backup` writes a
+`settings_file`, `health_summary` sums up a day, `calendar_check` looks ahead. `wanted` reads their settings,
+and `installation` what all processes report. `settings_restore` brings a file back.
+
 `broker` stores and returns jobs by name. `pausing` pauses the processes. `results` reads the results of
-finished jobs, `outcomes` says them in a line, and `schedules` when jobs ran and will run. `admin` has the
-pages for operators.
+finished jobs, `outcomes` says them in a line, and `schedules` when jobs ran and will run; `intervals` bounds
+how often. `admin` has the pages for operators.
 """

@@ -18,7 +18,6 @@ from marketdata.observability.logs import get_logger
 from marketdata.runtime.version import software_version
 from marketdata.scheduled_jobs import ScheduledJob
 from mdp_site.control_plane.history import newest_of_each
-from mdp_site.control_plane.services import STEERED
 from mdp_site.env import private_directory
 from mdp_site.jobs.settings_file import (
     FORMAT,
@@ -29,6 +28,8 @@ from mdp_site.jobs.settings_file import (
     read_file,
 )
 from mdp_site.jobs.wanted import wanted_settings
+from mdp_site.jobs_settings import JobsSettings
+from mdp_site.service_settings import SERVICES
 
 PATTERN: Final = "settings-*.json"
 
@@ -41,7 +42,7 @@ def back_up_settings() -> str:
     Raises:
         ConfigurationError: the directory cannot be written.
     """
-    directory, kept = settings.SETTINGS_BACKUP_DIRECTORY, wanted_settings().keep_backups
+    directory, wanted = settings.SETTINGS_BACKUP_DIRECTORY, wanted_settings()
     present = present_settings()
     try:
         private_directory(directory)
@@ -50,8 +51,7 @@ def back_up_settings() -> str:
             return f"unchanged since {files[-1].name}"
         path = directory / f"settings-{present.made_at:%Y%m%dT%H%M%S%fZ}.json"
         _write(path, encode_file(present))
-        for old in backups(directory)[:-kept]:
-            old.unlink(missing_ok=True)  # another run may delete it at the same time
+        _delete_old(directory, wanted)
     except OSError as error:
         raise ConfigurationError(
             f"SETTINGS_BACKUP_DIRECTORY is {directory}: {error.strerror}; accepted: a directory "
@@ -67,7 +67,7 @@ def present_settings() -> SavedSettings:
             name: SavedRevision(
                 revision=each.number, given=each.given, who=each.who, at=each.at, reason=each.reason
             )
-            for name, each in sorted(newest_of_each(STEERED).items())
+            for name, each in sorted(newest_of_each(SERVICES).items())
         }
         roles = {
             group.name: tuple(sorted(user.get_username() for user in group.user_set.all()))
@@ -92,6 +92,11 @@ def present_settings() -> SavedSettings:
 def backups(directory: Path) -> Sequence[Path]:
     """The files of a directory, the oldest first: their names have the time."""
     return sorted(directory.glob(PATTERN))
+
+
+def _delete_old(directory: Path, wanted: JobsSettings) -> None:
+    for old in backups(directory)[: -wanted.keep_backups]:
+        old.unlink(missing_ok=True)  # another run may delete it at the same time
 
 
 def _has(path: Path, present: SavedSettings) -> bool:
