@@ -201,6 +201,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 JOBS_WORKERS = env.integer("JOBS_WORKERS", 1, minimum=1, maximum=64)
 JOBS_TIMEOUT_SECONDS = env.integer("JOBS_TIMEOUT_SECONDS", 300, minimum=1, maximum=86_400)
 JOBS_RETRY_SECONDS = env.integer("JOBS_RETRY_SECONDS", 360, minimum=2, maximum=172_800)
+SETTINGS_BACKUP_DIRECTORY = env.path("SETTINGS_BACKUP_DIRECTORY", STATE_DIR / "settings-backups")
 Q_CLUSTER: dict[str, Any] = {
     "name": "market-data-platform",
     # Stores jobs in the database by name only, so that a row can never contain code.

@@ -22,6 +22,7 @@ from marketdata.store.connection import connect
 from marketdata.store.instruction_records import InstructionRecords
 from marketdata.store.keys import Keys
 from marketdata.store.service_records import InstanceRecords
+from mdp_site.accounts.journal import refused_logins
 from mdp_site.control_plane.connected import delivery
 from mdp_site.control_plane.due import Due
 from mdp_site.web_settings import WEB, WebSettings
@@ -80,7 +81,9 @@ def steered(
             reporting = reporting_by_settings(WEB, WEB)
 
             def status() -> ServiceStatus:
-                return msgspec.structs.replace(hub.status(), settings=steering.status)
+                return msgspec.structs.replace(
+                    hub.status(), settings=steering.status, refused_logins=refused_logins()
+                )
 
             following = asyncio.create_task(steering.run(), name="settings")
             carrying = asyncio.create_task(carrier.run(), name="instructions")

@@ -10,7 +10,7 @@ It also shows the installation. `overview_reading` reads the records of all proc
 `views` of them; `stages` and `queue_books` are the sums among these, and
 `set_aside` what was not understood. `verdict` judges an overview by the
 rules in `rules_of_processes`, `rules_of_data` and `rules_of_jobs`, which return `findings`. `tables` is the
-text of both, and `document` has both for readers that share them.
+text of both, and `document` has both for readers that share them. `health_summary` sums up a day.
 """
 
 from marketdata.control.effects import Effect, Followers, Report, RevisionOutcome, effect_within

@@ -122,7 +122,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """What a service says of itself, at one instant.
 
     `progress` counts what it has completed: ticks, publications, walks. It stands still if the process is
-    stuck, unless `is_idle`: nothing is due.
+    stuck, unless `is_idle`: nothing is due. `refused_logins`: by a web process, since its start.
     """
 
     role: str = ""
@@ -134,6 +134,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     workers: Sequence[WorkerStatus] = ()
     listener: ListenerStatus | None = None
     clients: ClientsStatus | None = None
+    refused_logins: int = 0
 
 
 class UnreadyReason(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ An entry names a user by id. It never contains a claim, a token or text that som
 cause refusals without effort, so their entries are limited by a `LogBudget`.
 """
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,6 +32,26 @@ _log = get_logger(__name__)
 _budget: Final = LogBudget()
 
 
+class _Tally:
+    """A number that several threads count up: views run in some."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._lock = threading.Lock()
+
+    def add_one(self) -> None:
+        with self._lock:
+            self.value += 1
+
+
+_refused: Final = _Tally()
+
+
+def refused_logins() -> int:
+    """How many logins this process has refused since its start, also those that the log keeps back."""
+    return _refused.value
+
+
 def note_refusal(
     request: HttpRequest | None,
     *,
@@ -45,6 +66,8 @@ def note_refusal(
     `event` and `step` are words of this program: entries are limited per event and step. `reason` explains
     what was wrong. With `needs_operator` the site or the provider is at fault, so the entry is an error.
     """
+    if event == REFUSED:
+        _refused.add_one()
     kept_back = _budget.take(f"{event}/{step}")
     if kept_back is None:
         return

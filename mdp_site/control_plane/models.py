@@ -175,7 +175,7 @@ class AuditCut(models.Model):
     earlier_than = models.DateTimeField()
 
     class Meta:
-        """Nobody has a permission for it."""
+        """There is no permission for it."""
 
         default_permissions = ()
 

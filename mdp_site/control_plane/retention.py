@@ -66,7 +66,7 @@ def _first_needed(service: str, before: datetime) -> int:
     """The number of the oldest revision of a service that must stay."""
     young = Revision.objects.filter(service=service, at__gte=before).aggregate(first=Min("number"))
     named = AuditEntry.objects.filter(service=service).aggregate(first=Min("revision"))
-    needed = [number for number in (young["first"], named["first"]) if number is not None]
+    needed: list[int] = [number for number in (young["first"], named["first"]) if number is not None]
     if (present := newest(service)) is not None:
         needed.append(present.number)
     with contextlib.suppress(ConfigurationError):  # there is no last good one

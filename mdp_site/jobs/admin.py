@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
-from marketdata.scheduled_jobs import DAY_MINUTES
 from mdp_site.control_plane.actors import actor_of
 from mdp_site.control_plane.audit import note
+from mdp_site.jobs.intervals import TYPES, interval_refusal
 from mdp_site.jobs.offered import JOBS, JOBS_SERVICE, OFFERED
 from mdp_site.jobs.outcomes import outcome_line
 from mdp_site.jobs.schedules import FOR_EVER, schedule_values
@@ -24,21 +24,13 @@ def _job_title(function: str) -> str:
     return JOBS.get(function, f"{function} (not a job of the platform: it does not run)")
 
 
-MINUTES_OF_TYPES: Final[Mapping[str, int]] = {
-    Schedule.HOURLY: 60,
-    Schedule.DAILY: DAY_MINUTES,
-    Schedule.WEEKLY: 7 * DAY_MINUTES,
-}
-"""The types of schedules besides a number of minutes."""
-
-
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
     """The form of a schedule: the job, the interval, and the next run, within the bounds of the job."""
 
     func = forms.ChoiceField(label="Job", choices=lambda: list(JOBS.items()))
     schedule_type = forms.ChoiceField(
         label="How often",
-        choices=[choice for choice in Schedule.TYPE if choice[0] in (Schedule.MINUTES, *MINUTES_OF_TYPES)],
+        choices=[choice for choice in Schedule.TYPE if choice[0] in TYPES],
     )
 
     class Meta:
@@ -53,11 +45,8 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only i
         kind, job = given.get("schedule_type"), OFFERED.get(given.get("func", ""))
         if kind is None or job is None:
             return given
-        minutes = MINUTES_OF_TYPES.get(kind, given.get("minutes"))
-        accepted = f"accepted for {job.title!r}: {job.shortest_minutes} to {job.longest_minutes} minutes"
-        if minutes is None or not job.shortest_minutes <= minutes <= job.longest_minutes:
-            field = "minutes" if kind == Schedule.MINUTES else "schedule_type"
-            self.add_error(field, f"The interval is {minutes or 'not given'}; {accepted}.")
+        if refusal := interval_refusal(job, kind, given.get("minutes")):
+            self.add_error("minutes" if kind == Schedule.MINUTES else "schedule_type", refusal)
         latest = timezone.now() + dt.timedelta(minutes=job.longest_minutes)
         if (next_run := given.get("next_run")) is None or next_run > latest:
             self.add_error("next_run", f"Accepted: a time until {latest:%Y-%m-%d %H:%M} UTC.")

@@ -5,10 +5,13 @@ from typing import Final
 
 from marketdata.jobs import SCHEDULED as OF_MARKET_DATA
 from marketdata.scheduled_jobs import ScheduledJob
+from mdp_site.jobs.calendar_check import CALENDAR
+from mdp_site.jobs.health_summary import SUMMARY
 from mdp_site.jobs.purge import PURGE
 from mdp_site.jobs.retention import RETENTION
+from mdp_site.jobs.settings_backup import BACKUP
 
-OF_THE_SITE: Final = (PURGE, RETENTION)
+OF_THE_SITE: Final = (PURGE, RETENTION, BACKUP, SUMMARY, CALENDAR)
 
 OFFERED: Final[Mapping[str, ScheduledJob]] = {job.path: job for job in (*OF_MARKET_DATA, *OF_THE_SITE)}
 """Dotted name of a job -> the job."""

@@ -1,9 +1,10 @@
 """The settings of the jobs, as each run reads them from the database."""
 
-from typing import cast
+from django.conf import settings
 
+from marketdata.control import settings_with
+from marketdata.runtime.settings import own_settings
 from mdp_site.control_plane.history import newest
-from mdp_site.control_plane.services import service
 from mdp_site.jobs_settings import JOBS_ROLE, JobsSettings
 
 
@@ -16,6 +17,5 @@ def wanted_settings() -> JobsSettings:
     Raises:
         ContentError: a stored value is not accepted by this release.
     """
-    revision = newest(JOBS_ROLE)
-    given, number = ({}, 0) if revision is None else (revision.given, revision.number)
-    return cast("JobsSettings", service(JOBS_ROLE).wanted(given, version=number))
+    own, revision = own_settings(JobsSettings, settings.DECLARED_SETTINGS), newest(JOBS_ROLE)
+    return own if revision is None else settings_with(own, revision.given, version=revision.number)

@@ -1,22 +1,27 @@
 """Actions of operators at the terminal: their impact, their run, and what became of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Final
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 
 from marketdata.clock import SystemClock
 from marketdata.control import RevisionOutcome
 from marketdata.control.views import Overview
 from marketdata.errors import MarketDataError, StoreUnavailable
 from marketdata.runtime.settings import declarations
+from marketdata.store.connection import connect
+from marketdata.store.keys import Keys
+from marketdata.store.process_records import ProcessRecords
 from mdp_site.control_plane.actions.registry import ACTIONS
 from mdp_site.control_plane.actions.running import Prepared, note_refusal, prepared, run
 from mdp_site.control_plane.actors import terminal_actor
 from mdp_site.control_plane.connected import delivery
 from mdp_site.control_plane.models import ActionRun
-from mdp_site.management.installation import cache, overview_reader
+from mdp_site.jobs.installation import overview_reader
 
 LOOK_SECONDS: Final = 0.2
 
@@ -76,8 +81,9 @@ def run_line(made: ActionRun) -> str:
 
 
 async def _overview() -> Overview:
-    async with cache() as redis:
-        return await overview_reader(redis).newest()
+    # A cache that is away is not asked twice.
+    async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
+        return await overview_reader(ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX))).newest()
 
 
 async def _follow(made: ActionRun, wait_seconds: float) -> None:

@@ -20,12 +20,11 @@ from marketdata.control.tables import as_text
 from marketdata.control.verdict import Health
 from marketdata.errors import ConfigurationError, StoreUnavailable
 from marketdata.runtime.backoff import stopped_within
+from marketdata.store.connection import connect
 from marketdata.store.history_records import HistoryRecords
 from marketdata.store.keys import Keys
-from mdp_site.management.installation import cache, overview_reader
-
-TWO_REPORTS_SECONDS: Final = 1.5
-"""Processes report every second, a little less often on a busy machine. Rates need two reports."""
+from marketdata.store.process_records import ProcessRecords
+from mdp_site.jobs.installation import TWO_REPORTS_SECONDS, installation_reader
 
 HOME: Final = "\x1b[H"
 CLEAR_LINE: Final = "\x1b[K"
@@ -66,8 +65,8 @@ class Command(BaseCommand):
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        async with cache() as redis:
-            reader = InstallationReader(overview_reader(redis))
+        async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
+            reader = installation_reader(ProcessRecords(redis, Keys(settings.MDC_KEY_PREFIX)))
             if watch:
                 return await self._watch(reader, stopping)
             await reader.newest()

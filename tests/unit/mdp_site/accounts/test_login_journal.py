@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from marketdata.observability.log_budget import INTERVAL_SECONDS, MAX_ENTRIES, LogBudget
 from mdp_site.accounts import journal
-from mdp_site.accounts.journal import note_refusal
+from mdp_site.accounts.journal import note_refusal, refused_logins
 from mdp_site.accounts.oidc.claims import Identity
 from mdp_site.accounts.oidc.failures import AnswerRefused, IdentityProviderUnavailable
 from mdp_site.accounts.oidc.pages import login_cancelled, login_failed, not_on_the_list
@@ -93,7 +93,9 @@ def test_a_login_through_the_provider_that_fails_is_told_without_claims(
     unverified = Identity(subject="subject-of-ann", email="ann@example.com", email_verified=False)
     login_failed(request, AnswerRefused("ID token", "its signature is wrong"))
     login_failed(request, IdentityProviderUnavailable("token", "HTTP status 500"))
+    refused_before = refused_logins()
     login_cancelled(request)
+    assert refused_logins() == refused_before, "a person who does not go on is not refused"
     not_on_the_list(request, ann)
     not_on_the_list(request, unverified)
 
@@ -131,10 +133,11 @@ def test_an_address_that_is_none_is_told_as_none(lines: Lines, rf: RequestFactor
 def test_a_flood_of_refusals_is_bounded_and_hides_no_other_kind(
     lines: Lines, clock: ManualClock, rf: RequestFactory
 ) -> None:
-    request = rf.get("/", REMOTE_ADDR=FROM)
+    request, refused_before = rf.get("/", REMOTE_ADDR=FROM), refused_logins()
     for _ in range(MAX_ENTRIES + 50):
         note_refusal(request, step="callback", reason="made up")
     assert len(lines) == MAX_ENTRIES
+    assert refused_logins() - refused_before == MAX_ENTRIES + 50, "those without a line are counted, too"
     note_refusal(request, step="password", reason="wrong name or password")
     assert len(lines) == MAX_ENTRIES + 1
 

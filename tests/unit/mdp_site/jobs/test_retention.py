@@ -201,7 +201,7 @@ def test_what_does_not_fit_into_the_time_of_a_job_is_left_for_the_next_run(
     finished(5, days=40)
     monkeypatch.setattr(retention, "PART_ROWS", 1)
     instants = iter([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-    monkeypatch.setattr(retention.time, "monotonic", lambda: next(instants, 1_000.0))
+    monkeypatch.setattr("mdp_site.jobs.retention.time.monotonic", lambda: next(instants, 1_000.0))
     assert delete_what_is_old().endswith("; the rest follows in the next run")
     assert Task.objects.count() > 1
 
