@@ -57,7 +57,7 @@ class Pair:
     async def reports(self) -> Mapping[str, ProcessReport]:
         """The newest report of each listener process, by its identity, without those that ended."""
         stored = await self.redis.hgetall(self.keys.processes())
-        reports = [read_report(value) for value in stored.values()]
+        reports = [read_report(value) for value in stored.values() if isinstance(value, bytes)]
         return {each.identity: each for each in reports if not each.ended_at_ms}
 
     async def identity(self, process: Process, *, but: str = "") -> str:

@@ -18,7 +18,7 @@ from marketdata.recording.selection import Selection
 from marketdata.recording.settings import RECORDER, RecorderSettings
 from marketdata.recording.writer import SUFFIX, UNFINISHED_SUFFIX
 from marketdata.replay_server.service import ReplayConfig, ReplayService
-from marketdata.replay_server.settings import REPLAY, ReplaySettings
+from marketdata.replay_server.settings import REPLAY, ReplayRoleSettings
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.settings import S
 from marketdata.simulator.service import SimulatorService
@@ -103,14 +103,14 @@ async def test_a_paused_simulator_stands_still_and_then_goes_on_with_the_same_cl
 async def test_a_replay_that_was_paused_plays_each_frame_once(
     redis: Redis, keys: Keys, tmp_path: Path
 ) -> None:
-    control = steering_of(redis, keys, REPLAY, ReplaySettings())
+    control = steering_of(redis, keys, REPLAY, ReplayRoleSettings())
     path = write_recording(tmp_path, [frames_from(OPENING_MS, 20)])
     with Selection([path], recorded_format) as selection:
         replay = ReplayService(
             ReplayConfig(protocol=SETTINGS, port=0, speed=None),
             selection,
             trading_calendar(),
-            live=followed(ReplaySettings()),
+            live=followed(ReplayRoleSettings()),
             records=InstanceRecords(redis, keys, REPLAY, "one"),
         )
         async with running(replay):
