@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
-from marketdata.events import EventKind
 from marketdata.synthetic_market.activity import Activity, Rates, parse_mix, rates_of_total, trading_chances
+from marketdata.synthetic_market.blocks import EventKind
 from marketdata.synthetic_market.market import Market
 from tests.unit.marketdata.synthetic_market.markets import market
 
