@@ -10,7 +10,7 @@ from typing import Final
 from marketdata.listener.wanted import SERVICE as LISTENER
 from marketdata.listener.wanted import ListenerWanted
 from marketdata.recording.settings import RECORDER, RecorderSettings
-from marketdata.replay_server.settings import REPLAY, ReplaySettings
+from marketdata.replay_server.settings import REPLAY, ReplayRoleSettings
 from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import ServiceSettings
 from marketdata.simulator.settings import SIMULATOR, SimulatorSettings
@@ -26,6 +26,6 @@ SERVICES: Final[Mapping[str, type[ServiceSettings]]] = {
     JOBS_ROLE: JobsSettings,
     RECORDER: RecorderSettings,
     SIMULATOR: SimulatorSettings,
-    REPLAY: ReplaySettings,
+    REPLAY: ReplayRoleSettings,
 }
 """The settings of each service, by its name. Recorder, simulator and replay run where they are wanted."""

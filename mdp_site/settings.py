@@ -400,7 +400,6 @@ MARKET_HOURS = read_market_hours(env)
 # The settings that the services declare (`mdp_site.service_settings`), by their variable.
 DECLARED_SETTINGS = env.declared(SERVICES.values())
 EVENT_DECODER = env.choice("EVENT_DECODER", decoder_choice.COMPILED, accepted=decoder_choice.ACCEPTED)
-PARALLELISM = env.integer("PARALLELISM", 1, minimum=1, maximum=256)
 
 # --- Logs, health, traces -----------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from typing import Annotated, Final
 
 from marketdata.observability.tracing import DEFAULT_SAMPLING_RATIO
 from marketdata.runtime.role_settings import TraceSamplingSetting
-from marketdata.runtime.settings import LogLevelSetting, setting
+from marketdata.runtime.settings import Applies, LogLevelSetting, setting
 from widgets.settings import WidgetLimits
 
 WEB: Final = "web"
+MOST_WORKERS: Final = 64
 
 
 class WebSettings(WidgetLimits, frozen=True, kw_only=True):
@@ -17,6 +18,17 @@ class WebSettings(WidgetLimits, frozen=True, kw_only=True):
     ask of a web process; `mdp_site.web_server` reads them at each decision.
     """
 
+    workers: Annotated[
+        int,
+        setting(
+            "Processes of run_web on one address (its --workers). The kernel divides new connections among "
+            "them, and no process can hand over those that it has.",
+            variable="WEB_WORKERS",
+            minimum=1,
+            maximum=MOST_WORKERS,
+            applies=Applies.RESTART,
+        ),
+    ] = 1
     head_bytes: Annotated[
         int,
         setting(

@@ -8,6 +8,7 @@ from marketdata.runtime.settings import Applies, LogLevelSetting, one_of, settin
 from marketdata.schema.boards import ALL_BOARDS
 from marketdata.transport.queues import LONGEST_TTL_MS
 
+MOST_WORKERS: Final = 256
 ANALYZERS: Final = ("leaderboard", "daily_range", "trades", "quotes", "halts")
 STREAMS: Final = ("daily_range_high", "daily_range_low", "halts")
 """The names of all analyzers and streams. They are stated here once more, because the web processes and the
@@ -47,6 +48,17 @@ class ProcessorSettings(SharedRoleSettings, frozen=True, kw_only=True):
             maximum=LONGEST_TTL_MS,
         ),
     ] = LONGEST_TTL_MS
+    parallelism: Annotated[
+        int,
+        setting(
+            "Worker processes of run_processor (its --workers). They share the MDQ_SHARDS shards evenly, and "
+            "replace each other. Those beyond the number of shards only stand by. Their health ports follow "
+            "the command's own. Which shards a worker prefers depends on the number, so all start anew.",
+            minimum=1,
+            maximum=MOST_WORKERS,
+            applies=Applies.RESTART,
+        ),
+    ] = 1
     show_test_issues: Annotated[
         bool,
         setting(

@@ -5,7 +5,8 @@ The file: `compression.py` (which zstd), `format.py` (header, blocks and index a
 of several files).
 
 Recording: `directory.py` (whether the directory can be written), `recorder.py` (a thread that writes and
-rotates files, so that the event loop never waits), `trading_days.py` (when a day ends).
+rotates files, so that the event loop never waits), `trading_days.py` (when a day ends), `settings.py` (what
+operators can change).
 
 Reading: `frames.py` (the interface of a format's frame reader), `json_frames.py` (the reader for JSON
 formats), `clock.py` (the feed time of each frame), `pacing.py` (when a frame is due). `summary.py` counts

@@ -26,7 +26,7 @@ from marketdata.recording.clock import RecordedClock, market_time_ms
 from marketdata.recording.format import Metadata
 from marketdata.recording.pacing import Pacing
 from marketdata.recording.selection import Selection
-from marketdata.replay_server.settings import REPLAY, ReplaySettings
+from marketdata.replay_server.settings import REPLAY, ReplayRoleSettings
 from marketdata.runtime.backoff import stopped_within
 from marketdata.runtime.live_settings import LiveSettings
 from marketdata.runtime.steering import Records
@@ -52,7 +52,7 @@ class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
     loop: bool = False
 
 
-class ReplayService(ProtocolService[ReplaySettings]):
+class ReplayService(ProtocolService[ReplayRoleSettings]):
     """Plays a selection to the subscribed clients; implements the long-running service interface.
 
     The replay pauses while no client is subscribed, or while operators want it, and waits for a client that
@@ -74,11 +74,11 @@ class ReplayService(ProtocolService[ReplaySettings]):
         *,
         clock: Clock | None = None,
         progress: Callable[[int], object] | None = None,
-        live: LiveSettings[ReplaySettings] | None = None,
+        live: LiveSettings[ReplayRoleSettings] | None = None,
         records: Records | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        super().__init__(live or LiveSettings(ReplaySettings(), source=self.name, clock=clock), records)
+        super().__init__(live or LiveSettings(ReplayRoleSettings(), source=self.name, clock=clock), records)
         self._config = config
         self._selection = selection
         self._pacing = Pacing(clock, config.speed)

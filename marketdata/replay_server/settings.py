@@ -8,7 +8,7 @@ from marketdata.runtime.settings import LogLevelSetting
 REPLAY: Final = "replay"
 
 
-class ReplaySettings(RoleSettings, frozen=True, kw_only=True):
+class ReplayRoleSettings(RoleSettings, frozen=True, kw_only=True):
     """Settings of a replay. After a pause it goes on where it was; a restart plays from the begin."""
 
     log_level: LogLevelSetting = "INFO"

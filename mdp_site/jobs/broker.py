@@ -23,7 +23,7 @@ from django_q.utils import get_func_repr
 
 from marketdata.observability.logs import get_logger
 from mdp_site.jobs.offered import JOBS
-from mdp_site.jobs.steering import jobs_settings, may_take_jobs
+from mdp_site.jobs.steering import may_take_jobs
 
 MAX_TEXT: Final = 256
 MOST_TAKINGS: Final = 3
@@ -88,17 +88,8 @@ class JobsBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         packages = [(row, package) for row, payload in taken if (package := self._package(row, payload))]
         return packages or None
 
-    def acknowledge(self, row: int) -> None:
-        """Delete an order that was carried out."""
-        jobs_settings()  # the process that stores results asks here, so that its log level follows
-        super().acknowledge(row)
-
     def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Store nothing: django-q2 would write its statistics to the shared cache as pickles, twice a second.
-
-        The process that watches the others asks here, so its log level follows what operators want.
-        """
-        jobs_settings()
+        """Do nothing: django-q2 would write its statistics to the shared cache as pickles, twice a second."""
 
     def get_stat(self, key: str) -> None:
         """None: no statistics are kept."""

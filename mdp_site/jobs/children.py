@@ -1,10 +1,12 @@
-"""What the children of `manage.py qcluster` do besides their jobs: end with their parent, and trace."""
+"""The children of `manage.py qcluster`: they follow their parent, end with it, and trace their jobs."""
 
 import contextlib
 import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.util import Finalize
 from typing import Any, Final
 
@@ -17,30 +19,41 @@ from mdp_site.jobs.steering import jobs_settings
 PR_SET_PDEATHSIG: Final = 1
 """An option of prctl(2): the signal that the kernel sends to this process when its parent ends."""
 
+LOOK_SECONDS: Final = 0.5
+"""How often a child looks for changed settings. One look costs 3 microseconds."""
+
 _tracing: Final[list[Tracing]] = []
 _spans: Final = contextlib.ExitStack()
 
 
-def end_children_with_their_parent() -> None:
-    """From now on, the kernel kills each forked child when its parent ends, however that ends.
+def prepare_children() -> None:
+    """From now on, each forked child follows the settings of its parent, and ends with it.
 
-    Without it, a parent that is killed leaves children that go on to take jobs, and that nobody steers. A job
-    that is killed is repeated after JOBS_RETRY_SECONDS. Other systems than Linux have no such order.
+    The kernel kills a child when its parent ends, however that ends. Otherwise a parent that is killed leaves
+    children that go on to take jobs, and that nobody steers. A job that is killed is repeated after
+    JOBS_RETRY_SECONDS. Only Linux has such an order.
     """
-    if sys.platform != "linux":
-        return
-    library = ctypes.CDLL(None, use_errno=True)
     parent = [os.getpid()]
-
-    def ask_kernel() -> None:
-        library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent[0]:  # it ended before the kernel was asked
-            os._exit(1)
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def note_parent() -> None:
         parent[0] = os.getpid()
 
-    os.register_at_fork(before=note_parent, after_in_child=ask_kernel)
+    def begin_as_child() -> None:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent[0]:  # it ended before the kernel was asked
+            os._exit(1)
+        threading.Thread(target=_follow, name="settings", daemon=True).start()
+
+    os.register_at_fork(before=note_parent, after_in_child=begin_as_child)
+
+
+def _follow() -> None:
+    """Let settings of the whole process take effect, such as the log level. django-q2 has no hook for it."""
+    while True:
+        jobs_settings()
+        time.sleep(LOOK_SECONDS)
 
 
 @receiver(post_spawn)
@@ -51,13 +64,11 @@ def _begin_tracing(**_signal: Any) -> None:
 
 
 @receiver(pre_execute)
-def _begin_job(task: dict[str, Any], **_signal: Any) -> None:
-    """Apply what operators want before a job begins, and begin its span."""
-    jobs_settings()
+def _begin_span(task: dict[str, Any], **_signal: Any) -> None:
     if _tracing:
-        _spans.enter_context(_tracing[0].span("job", job=str(task["name"])))
+        _spans.enter_context(_tracing[0].span("job", job=str(task["func"])))
 
 
 @receiver(post_execute_in_worker)
-def _end_job(**_signal: Any) -> None:
+def _end_span(**_signal: Any) -> None:
     _spans.close()

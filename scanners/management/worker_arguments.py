@@ -2,14 +2,12 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from marketdata.errors import ConfigurationError
 from marketdata.runtime.workers import WorkerCommand, free_ports
-
-MAX_WORKERS: Final = 256
+from scanners.settings import MOST_WORKERS
 
 
 class WorkerNumber(msgspec.Struct, frozen=True):
@@ -41,11 +39,11 @@ def parse_worker_count(count: int) -> int:
     """Return `count` if it is a possible number of workers.
 
     Raises:
-        ConfigurationError: it is below 1 or above `MAX_WORKERS`.
+        ConfigurationError: it is below 1 or above `MOST_WORKERS`.
     """
-    if 1 <= count <= MAX_WORKERS:
+    if 1 <= count <= MOST_WORKERS:
         return count
-    raise ConfigurationError(f"--workers {count} not accepted; accepted are 1 to {MAX_WORKERS}")
+    raise ConfigurationError(f"--workers {count} not accepted; accepted are 1 to {MOST_WORKERS}")
 
 
 def worker_commands(

@@ -20,6 +20,9 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "scanner": ("scanners/scanner",),
     "web": ("mdp_site", "widgets"),
     "jobs": ("mdp_site/jobs",),
+    "recorder": ("marketdata/listener",),
+    "simulator": ("marketdata/simulator",),
+    "replay": ("marketdata/replay_server",),
 }
 """Where the settings of each service are read. `marketdata/runtime` reads those that all roles have."""
 
@@ -92,9 +95,25 @@ def in_room(path: Path, service: str) -> bool:
     return inside.startswith((*ROOMS[service], "marketdata/runtime"))
 
 
+def variables_read() -> Iterator[tuple[Path, ast.Subscript]]:
+    """Where the product reads the value of the environment of a declared setting."""
+    for path in modules():
+        for node in ast.walk(syntax_of(path)):
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.ctx, ast.Load)
+                and ast.unparse(node.value).endswith("DECLARED_SETTINGS")
+            ):
+                yield path, node
+
+
 def test_each_declared_setting_is_applied() -> None:
-    """It has an effect, or code of its service reads it from the settings that apply."""
+    """It has an effect, or code of its service reads it from the settings that apply.
+
+    A setting that needs a restart may be read of the environment instead, at the start.
+    """
     unused = []
+    at_start = {node.slice.value for _, node in variables_read() if isinstance(node.slice, ast.Constant)}
     for service, kind in SERVICES.items():
         read = {
             node.attr for path in modules() if in_room(path, service) for node in readings(syntax_of(path))
@@ -103,7 +122,9 @@ def test_each_declared_setting_is_applied() -> None:
         unused += [
             f"{service}: {name}"
             for name, declared in declarations(kind).items()
-            if declared.effect is None and name not in read
+            if declared.effect is None
+            and name not in read
+            and not (declared.applies is Applies.RESTART and declared.variable in at_start)
         ]
     assert unused == []
 
@@ -126,12 +147,7 @@ def test_each_setting_that_is_read_is_declared() -> None:
 
 def test_each_variable_that_is_read_of_the_declared_settings_is_declared() -> None:
     declared = variables(SERVICES.values())
-    read = [
-        (path, node)
-        for path in modules()
-        for node in ast.walk(syntax_of(path))
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("DECLARED_SETTINGS")
-    ]
+    read = list(variables_read())
     assert read, "nothing reads a declared setting: this test has lost its subject"
     for path, node in read:
         assert isinstance(node.slice, ast.Constant), place(path, node)

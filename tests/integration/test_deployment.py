@@ -12,7 +12,7 @@ from django.core.management import call_command
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "environment.example"
 # Read by the Procfile's shell lines, the kernels and OpenTelemetry, not by our settings.
-READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|NUMBA_CACHE_DIR|HOST|PORT|WEB_WORKERS|[A-Z]+_HEALTH_PORT")
+READ_ELSEWHERE = re.compile(r"OTEL_[A-Z_]+|NUMBA_CACHE_DIR|HOST|PORT|[A-Z]+_HEALTH_PORT")
 # Those of a provider that is not chosen are read as well.
 SITE_NAMES = (
     "import mdp_site.settings as site;"

@@ -1,6 +1,7 @@
 """Operators pause, drain and restart the processes that run jobs, and no process is left behind."""
 
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -55,9 +56,8 @@ def order(site: Site) -> None:
 
 def identities(site: Site) -> Sequence[str]:
     """The processes that report their settings, as an operator sees them."""
-    shown = site.manage("control", "jobs")
-    words = {word.strip(",:") for line in shown.splitlines() for word in line.split()}
-    return sorted(word.rstrip(":,") for word in words if word.count(":") >= 2 and word[-1].isdigit())
+    reports = json.loads(site.manage("control", "jobs", "--json"))["processes"]
+    return sorted(report["source"] for report in reports)
 
 
 def of_process(site: Site, process: subprocess.Popen[bytes]) -> str:

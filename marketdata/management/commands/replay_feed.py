@@ -18,7 +18,7 @@ from marketdata.providers.registry import recorded_format
 from marketdata.recording.progress import progress_bar
 from marketdata.recording.selection import Selection
 from marketdata.replay_server.service import ReplayConfig, ReplayService, emulator_of
-from marketdata.replay_server.settings import REPLAY, ReplaySettings
+from marketdata.replay_server.settings import REPLAY, ReplayRoleSettings
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.units import NS_PER_MS
 
@@ -85,7 +85,7 @@ def build_replay(options: Mapping[str, Any]) -> Iterator[ReplayService]:
                 selection,
                 calendar,
                 progress=progress,
-                live=live_settings(ReplaySettings),
+                live=live_settings(ReplayRoleSettings),
                 records=instance_records(REPLAY),
             )
 

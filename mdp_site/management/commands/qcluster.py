@@ -11,7 +11,7 @@ from django_q.management.commands.qcluster import Command as DjangoQCommand
 from marketdata.management.process_reports import reporting_by_settings
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.restart import begin_again_if_requested
-from mdp_site.jobs.children import end_children_with_their_parent
+from mdp_site.jobs.children import prepare_children
 from mdp_site.jobs.offered import JOBS_SERVICE
 from mdp_site.jobs.steering import JobsSteering
 
@@ -35,7 +35,7 @@ class Command(DjangoQCommand):  # type: ignore[misc]  # django-q2 has no types
             return
         steering = JobsSteering()
         steering.begin()
-        end_children_with_their_parent()
+        prepare_children()
         cluster = Cluster()
         cluster.start()
         in_order = asyncio.run(_run(cluster, steering))

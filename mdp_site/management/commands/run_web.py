@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -17,9 +17,7 @@ from marketdata.runtime.runner import run_service
 from marketdata.runtime.workers import WorkerCommand, WorkerPool, free_ports
 from mdp_site.logs import configure
 from mdp_site.web_server import WebServer, bound_sockets
-from mdp_site.web_settings import WEB
-
-MOST_WORKERS: Final = 64
+from mdp_site.web_settings import MOST_WORKERS, WEB
 
 
 class Command(BaseCommand):
@@ -33,8 +31,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--workers",
             type=int,
-            default=1,
-            help="number of processes on the address (default: %(default)s); with more than one, this "
+            default=settings.DECLARED_SETTINGS["WEB_WORKERS"],
+            help="number of processes on the address (default: WEB_WORKERS); with more than one, this "
             "process supervises them, and replaces each that ends",
         )
         parser.add_argument(
@@ -56,7 +54,9 @@ class Command(BaseCommand):
         configure(settings.LOGGING)
         if not 1 <= workers <= MOST_WORKERS:
             raise ConfigurationError(f"--workers {workers} not accepted; accepted are 1 to {MOST_WORKERS}")
-        if workers == 1:
+        # An option has priority over the variable, and the process reports what holds.
+        settings.DECLARED_SETTINGS = {**settings.DECLARED_SETTINGS, "WEB_WORKERS": workers}
+        if workers == 1 or options["shared"]:
             _serve(**options)
         else:
             _supervise(workers, **options)
@@ -131,5 +131,15 @@ def _worker_commands(
 ) -> Sequence[WorkerCommand]:
     """The command line of each worker. Its private port follows the parent's, or is a free one."""
     ports = range(health_port + 1, health_port + 1 + count) if health_port else free_ports(health_host, count)
-    common = (sys.executable, sys.argv[0], "run_web", "--shared", *options, "--health-host", health_host)
+    common = (
+        sys.executable,
+        sys.argv[0],
+        "run_web",
+        "--shared",
+        "--workers",
+        str(count),
+        *options,
+        "--health-host",
+        health_host,
+    )
     return [WorkerCommand((*common, "--health-port", str(port)), port) for port in ports]

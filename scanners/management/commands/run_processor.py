@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from msgspec import structs
 
 from marketdata.clock import SystemClock
 from marketdata.errors import ConfigurationError
@@ -58,7 +59,7 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--workers",
             type=int,
-            default=settings.PARALLELISM,
+            default=settings.DECLARED_SETTINGS["PARALLELISM"],
             help="number of processes, which divide the shards among them (default: PARALLELISM); with more "
             "than one, this process is their parent and reports their health at its own port, and they use "
             "the ports after it",
@@ -118,6 +119,7 @@ def build_processor(shards: tuple[int, ...], worker: WorkerNumber | None = None)
     clock = SystemClock()
     redis, keys = connect(settings.MDC_URL), Keys(settings.MDC_KEY_PREFIX)
     owner = process_identity()
+    own = own_settings(ProcessorSettings, settings.DECLARED_SETTINGS)
 
     def claim_of(shard: int) -> Lease:
         return Lease(redis, keys.shard_claim(shard), owner, CLAIM_TTL_MS)
@@ -138,7 +140,7 @@ def build_processor(shards: tuple[int, ...], worker: WorkerNumber | None = None)
         ),
         records=InstanceRecords(redis, keys, PROCESSOR, owner),
         instructions=InstructionRecords(redis, keys, PROCESSOR),
-        own_settings=own_settings(ProcessorSettings, settings.DECLARED_SETTINGS),
+        own_settings=structs.replace(own, parallelism=1 if worker is None else worker.count),
         source=owner,
         clock=clock,
     )

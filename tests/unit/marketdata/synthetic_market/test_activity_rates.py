@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
 from marketdata.synthetic_market.activity import Activity, Rates, parse_mix, rates_of_total, trading_chances
+from marketdata.synthetic_market.blocks import EventKind
+from marketdata.synthetic_market.market import Market
+from tests.unit.marketdata.synthetic_market.markets import market
 
 TRADES = np.geomspace(1, 1e6, 500)
 
@@ -59,3 +62,20 @@ def test_a_rate_out_of_bounds_is_refused(total: float) -> None:
         rates_of_total(total, "A:1", 100)
     with pytest.raises(ConfigurationError, match="trades_per_second"):
         Rates(aggregates_per_second=1, trades_per_second=-1, quotes_per_second=1)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 2.0])
+def test_a_factor_holds_for_all_rates_from_the_next_step_on(factor: float) -> None:
+    usual, changed = market("2026-11-20T11:00"), market("2026-11-20T11:00")
+    changed.rate_factor = factor
+
+    def events(steps: int, of: Market, kinds: set[EventKind]) -> int:
+        blocks = [block for _ in range(steps) for block in of.step(1_000)]
+        return sum(len(block) for block in blocks if block.kind in kinds)
+
+    prints = {EventKind.TRADE, EventKind.QUOTE}
+    assert events(20, changed, prints) == pytest.approx(factor * events(20, usual, prints), rel=0.02)
+    bars = {EventKind.SECOND_AGGREGATE}
+    changed.rate_factor = 0.0
+    events(2, changed, bars)  # those that are due of the seconds before
+    assert events(5, changed, bars) == 0
