@@ -27,7 +27,7 @@ function actionColumn<T>(
     const names = namesOf(row);
     return renderActions(actions, subject, names, names[subject] ?? "");
   };
-  return [{ title: "Actions", cell }];
+  return [{ title: "Actions", isText: true, cell }];
 }
 
 const STUCK_TICK_MS = 5_000;
