@@ -5,7 +5,7 @@ element takes a new document each second from the feed `operations`. It asks for
 or goes on, and for the connections of one user when an operator searches.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -40,8 +40,12 @@ LONGEST_USERNAME: Final = 150
 
 
 @require_safe
-def operations(request: HttpRequest, site: AdminSite) -> HttpResponse:
+def operations(
+    request: HttpRequest, site: AdminSite, steering: Callable[[HttpRequest], Mapping[str, Any]]
+) -> HttpResponse:
     """The page. The view does not check the user: the admin site must protect it.
+
+    `steering` gives what the page shows of services, actions and runs.
 
     While the database is away nobody can be identified, and the answer is that of 503.html.
     """
@@ -49,6 +53,7 @@ def operations(request: HttpRequest, site: AdminSite) -> HttpResponse:
     document = async_to_sync(reader.newest)()
     context: dict[str, Any] = {
         **site.each_context(request),
+        **steering(request),
         "title": "Operations",
         "verdict": document.verdict,
         "sections": sections(document.overview),

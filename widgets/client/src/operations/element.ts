@@ -6,6 +6,7 @@
 import { html, LitElement } from "lit";
 import type { FeedClient } from "../socket/feed-client";
 import { RateLimitedText } from "../widgets/rate-limited-text";
+import type { OfferedAction } from "./actions";
 import type { Line } from "./chart";
 import { renderConnections } from "./connections";
 import { type InstallationDocument, isRead, readDocument } from "./document";
@@ -79,6 +80,8 @@ export class OperationsElement extends LitElement {
 
   client: FeedClient | null = null;
   server: OperationsServer | null = null;
+  /** What the reader may do. */
+  actions: readonly OfferedAction[] = [];
 
   /** The newest document in which the cache was read. */
   #lastRead: Arrived | null = null;
@@ -159,13 +162,13 @@ export class OperationsElement extends LitElement {
         </div>
       </div>
       <div class="ops-body" data-old=${old || this.#isSilent}>
-        ${processTable(shown.overview, nowMs)}
-        ${queueTable(shown.overview)}
+        ${processTable(shown.overview, nowMs, this.actions)}
+        ${queueTable(shown.overview, this.actions)}
         ${shardTable(shown.overview, nowMs)}
         ${bookTable(shown.overview)}
         ${this.#renderFacts(shown, nowMs)}
         ${renderConnections(shown.overview.clients, this.#search, nowMs)}
-        ${jobTable(document.overview, nowMs)}
+        ${jobTable(document.overview, nowMs, this.actions)}
         ${setAsideTable(shown.overview, nowMs)}
       </div>
     `;

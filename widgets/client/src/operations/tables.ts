@@ -1,5 +1,6 @@
 /** The tables of the operations page. `nowMs` is the present time by the cache server's clock. */
 import { ABSENT } from "../format";
+import { type OfferedAction, type RowNames, renderActions } from "./actions";
 import {
   type Book,
   closes,
@@ -16,10 +17,24 @@ import { age, count, instant, mebibytes, numbered, rate, reasons, share, span } 
 import { renderSelfDescription } from "./self-description";
 import { type Column, renderTable } from "./table";
 
+/** A column with what can be done to each row; none for those who may do nothing. */
+function actionColumn<T>(
+  actions: readonly OfferedAction[],
+  subject: string,
+  namesOf: (row: T) => RowNames,
+): readonly Column<T>[] {
+  if (!actions.some((each) => subject in each.arguments)) return [];
+  const cell = (row: T) => {
+    const names = namesOf(row);
+    return renderActions(actions, subject, names, names[subject] ?? "");
+  };
+  return [{ title: "Actions", isText: true, cell }];
+}
+
 const STUCK_TICK_MS = 5_000;
 const OLD_BATCH_MS = 1_000;
 
-export function processTable({ processes }: Overview, nowMs: number) {
+export function processTable({ processes }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const running = processes.filter(({ life }) => life === "running").length;
   const gone = processes.length - running;
   const columns: readonly Column<ProcessView>[] = [
@@ -43,6 +58,7 @@ export function processTable({ processes }: Overview, nowMs: number) {
     { title: "Settings", isNumber: true, cell: settingsOf },
     { title: "Workers", isText: true, cell: workersOf },
     { title: "Health, log", isText: true, cell: renderSelfDescription },
+    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
   ];
   return renderTable({
     id: "processes",
@@ -54,6 +70,13 @@ export function processTable({ processes }: Overview, nowMs: number) {
     look: lookOf,
     empty: "No process has reported.",
   });
+}
+
+/** A process can be steered while it runs and follows settings. */
+function namesOfProcess({ life, report }: ProcessView): RowNames {
+  return life === "running" && report.status?.settings !== undefined
+    ? { service: report.service, process: report.identity }
+    : {};
 }
 
 function lookOf({ life, report }: ProcessView): "bad" | "gone" | "" {
@@ -94,7 +117,7 @@ function workersOf({ report }: ProcessView): string {
     .join("; ");
 }
 
-export function queueTable({ queues }: Overview) {
+export function queueTable({ queues }: Overview, actions: readonly OfferedAction[] = []) {
   const columns: readonly Column<QueueView>[] = [
     { title: "Queue", isName: true, cell: ({ queue }) => queue },
     { title: "Oldest", isNumber: true, cell: ({ oldest_age_ms }) => span(oldest_age_ms) },
@@ -102,6 +125,7 @@ export function queueTable({ queues }: Overview) {
     { title: "In, batches/s", isNumber: true, cell: ({ in_per_second }) => rate(in_per_second) },
     { title: "Out, batches/s", isNumber: true, cell: ({ out_per_second }) => rate(out_per_second) },
     { title: "Lost, batches", isText: true, cell: ({ book }) => reasons(book.lost) || ABSENT },
+    ...actionColumn<QueueView>(actions, "queue", ({ queue }) => ({ queue })),
   ];
   return renderTable({
     id: "queues",
@@ -173,7 +197,7 @@ function sumOf(book: Book): string {
   return closes(book) ? "closes" : `open by ${count(unexplained(book))} ${book.unit}`;
 }
 
-export function jobTable({ jobs, unread }: Overview, nowMs: number) {
+export function jobTable({ jobs, unread }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const columns: readonly Column<JobView>[] = [
     { title: "Job", isName: true, cell: ({ name }) => name },
     {
@@ -192,6 +216,7 @@ export function jobTable({ jobs, unread }: Overview, nowMs: number) {
       isNumber: true,
       cell: ({ late_seconds }) => (late_seconds ? age(late_seconds * 1_000) : ABSENT),
     },
+    ...actionColumn<JobView>(actions, "job", ({ name }) => ({ job: name })),
   ];
   return renderTable({
     id: "jobs",
