@@ -54,6 +54,7 @@ def read_overview(
     before: Reading | None = None,
     jobs: Sequence[JobView] | None = None,
     unread: Mapping[str, str] | None = None,
+    unread_since_ms: Mapping[str, int] | None = None,
 ) -> Reading:
     """The overview of what was read. `before` is the reading before: rates need two reports of a process."""
     problems = dict(unread or {})
@@ -77,7 +78,10 @@ def read_overview(
         processes=processes,
         stages=stage_views([view.report for view in running], earlier),
         queues=queue_views(
-            [view.report for view in processes], {view.report.identity for view in running}, earlier
+            [view.report for view in processes],
+            {view.report.identity for view in running},
+            earlier,
+            ages_ms={view.report.identity: view.age_ms for view in processes},
         ),
         shards=shards,
         clients=_clients(running, earlier),
@@ -87,6 +91,7 @@ def read_overview(
         set_aside=_readable(stored.set_aside, set_aside_views, "set-aside pieces", problems) or (),
         trading_date=_trading_date(shards),
         unread=problems,
+        unread_since_ms=unread_since_ms or {},
     )
     return Reading(overview, earlier)
 
@@ -221,6 +226,11 @@ def _clients(running: Sequence[ProcessView], earlier: Mapping[str, ProcessReport
     ]
     if not serving:
         return None
+    since_ms: dict[str, int] = {}
+    for view in running:
+        if (clients := view.report.status.clients) is not None and clients.data_since_ms:
+            first_ms = clients.data_since_ms - view.clock_offset_ms
+            since_ms[clients.data_state] = min(first_ms, since_ms.get(clients.data_state, first_ms))
     rates = [
         per_second(clients.sent_bytes, was.sent_bytes, seconds_between(report, before))
         for report, clients in serving
@@ -236,6 +246,7 @@ def _clients(running: Sequence[ProcessView], earlier: Mapping[str, ProcessReport
         data_states=Counter(clients.data_state or "not known yet" for _, clients in serving),
         data_detail=details.most_common(1)[0][0] if details else "",
         data_age_ms=max(ages, default=None),
+        data_since_ms=since_ms,
     )
 
 

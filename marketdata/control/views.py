@@ -40,6 +40,11 @@ class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
     wanted_version: int = 0
     pending_since_ms: int = 0
 
+    @property
+    def started_ms(self) -> int:
+        """When it started, also of one that does not run any more."""
+        return self.report.started_at_ms - self.clock_offset_ms
+
 
 class ShardView(msgspec.Struct, frozen=True, kw_only=True):
     """A shard: who owns it, and how fresh it is. `owners` has more than one name only by a defect.
@@ -59,7 +64,10 @@ class ShardView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
-    """The clients of all running web processes. `data_states`: state -> how many web processes show it."""
+    """The clients of all running web processes. `data_states`: state -> how many web processes show it.
+
+    `data_since_ms`: state -> since when the first of them shows it.
+    """
 
     connections: int
     subscriptions: int
@@ -68,6 +76,7 @@ class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
     data_states: Mapping[str, int]
     data_detail: str
     data_age_ms: int | None
+    data_since_ms: Mapping[str, int] = {}
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +112,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Everything at one reading. `unread`: source -> why it could not be read.
 
+    `unread_since_ms`: source -> when it was read last; without those that this reader has never read.
     `trading_date`: the trading day of the newest market time in any shard; empty if unknown.
     """
 
@@ -118,6 +128,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: Sequence[SetAsideView] = ()
     trading_date: str = ""
     unread: Mapping[str, str] = {}
+    unread_since_ms: Mapping[str, int] = {}
 
     @property
     def running(self) -> Sequence[ProcessView]:

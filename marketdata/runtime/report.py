@@ -98,7 +98,8 @@ class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The clients of a web process. `blocked` do not take what waits for them.
 
     `data_state`, `data_detail`: the state of the data that they are shown, as in docs/protocol.md; empty
-    before it is known. `data_age_ms` is None if there is no data.
+    before it is known. `data_age_ms` is None if there is no data. `data_since_ms`: since when that state is
+    shown, by the clock of the process; 0 before it is known.
     """
 
     connections: int = 0
@@ -108,6 +109,7 @@ class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     data_state: str = ""
     data_detail: str = ""
     data_age_ms: int | None = None
+    data_since_ms: int = 0
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,7 +1,7 @@
 """The whole platform as an operator runs it: each process alone, so that a test can kill one of them.
 
-PostgreSQL, RabbitMQ and Valkey; the simulator and the identity provider; listener, processor, scanner, jobs, and
-two web processes of one site. The login knows two users: a viewer and an operator.
+PostgreSQL, RabbitMQ and Valkey; the simulator and the identity provider; listener, processor, scanner, jobs,
+and two web processes of one site. The login knows two users: a viewer and an operator.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from tests.support.site import MANAGE, WebProcess
 
 VIEWER: Final = "vera"
 OPERATOR: Final = "olga"
-PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of the tests' own login provider
+PASSWORD: Final = "correct horse battery staple"
 API_KEY: Final = "demo"
 STATUS_SECONDS: Final = 40.0
 START: Final = "2026-11-20T11:00"
@@ -36,7 +36,9 @@ class ManagedProcess(WebProcess):
 
     start_seconds = 60.0
 
-    def __init__(self, arguments: tuple[str, ...], settings: Mapping[str, str], port: int | None = None) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], settings: Mapping[str, str], port: int | None = None
+    ) -> None:
         super().__init__()
         self.port = port or 0
         self._arguments = arguments
