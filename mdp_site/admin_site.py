@@ -1,5 +1,6 @@
 """The admin site of the control plane."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -7,13 +8,14 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, path
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from mdp_site.accounts.local_passwords import RateLimitedAdminForm, local_staff_exist
 from mdp_site.accounts.roles import Right, rights_of
-from mdp_site.operations_page import operations
+from mdp_site.service_settings import SERVICES
 
 
 class ControlPlaneSite(AdminSite):
@@ -29,19 +31,35 @@ class ControlPlaneSite(AdminSite):
         """Whether the user may enter the admin."""
         return Right.ADMIN in rights_of(request.user)
 
+    index_template = "admin/control_plane_index.html"
+
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        """The addresses of the admin, and of the operations page."""
-        return [path("operations/", self._operations, name="operations"), *super().get_urls()]
+        """The addresses of the admin, and of the operator's pages."""
+        # A command that writes the schema has this site, and must not load what reads the schema.
+        from mdp_site.operator_pages.addresses import operator_urls  # noqa: PLC0415
 
-    def _operations(self, request: HttpRequest) -> HttpResponse:
-        """The operations page. The admin itself sends a visitor to the login.
+        return [
+            path("operations/", include(operator_urls(self, self._for_operations))),
+            *super().get_urls(),
+        ]
 
-        Raises:
-            PermissionDenied: the user is logged in, and may not see it. Another login would not help.
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The first page of the admin, with a link to each service."""
+        return super().index(request, {"steered": list(SERVICES), **(extra_context or {})})
+
+    def _for_operations(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """The view for those who may see what the services do. The admin sends a visitor to the login.
+
+        The view raises `PermissionDenied` if the user is logged in, and may not see it: another login would
+        not help.
         """
-        if request.user.is_authenticated and Right.OPERATIONS not in rights_of(request.user):
-            raise PermissionDenied
-        return self.admin_view(operations)(request, site=self)
+
+        def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            if request.user.is_authenticated and Right.OPERATIONS not in rights_of(request.user):
+                raise PermissionDenied
+            return self.admin_view(view)(request, **arguments)
+
+        return guarded
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -4,6 +4,7 @@ The server renders the verdict and the tables once, so they are there without an
 element takes a new document each second from the feed `operations`.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -23,8 +24,12 @@ INSTALLATION_IN_SCOPE: Final = "mdp.installation"
 
 
 @require_safe
-def operations(request: HttpRequest, site: AdminSite) -> HttpResponse:
+def operations(
+    request: HttpRequest, site: AdminSite, steering: Callable[[HttpRequest], Mapping[str, Any]]
+) -> HttpResponse:
     """The page. The view does not check the user: the admin site must protect it.
+
+    `steering` gives what the page shows of services, actions and runs.
 
     While the database is away nobody can be identified, and the answer is that of 503.html.
     """
@@ -32,6 +37,7 @@ def operations(request: HttpRequest, site: AdminSite) -> HttpResponse:
     document = async_to_sync(reader.newest)()
     context: dict[str, Any] = {
         **site.each_context(request),
+        **steering(request),
         "title": "Operations",
         "verdict": document.verdict,
         "sections": sections(document.overview),

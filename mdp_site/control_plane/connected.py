@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from django.conf import settings
 
+from marketdata.control import Report
 from marketdata.store.connection import connect
 from marketdata.store.instruction_records import InstructionRecords
 from marketdata.store.keys import Keys
@@ -42,3 +43,15 @@ async def delivery() -> AsyncIterator[RevisionDelivery]:
         with contextlib.suppress(TimeoutError):  # a database that does not answer stops no end of a process
             async with asyncio.timeout(STOP_SECONDS):
                 await database.close()
+
+
+async def reports_of(service: str) -> Sequence[Report]:
+    """What the processes of a service report of their settings, by the cache of the settings.
+
+    Raises:
+        StoreUnavailable: the cache is away.
+        ContentError: a report cannot be read.
+    """
+    async with contextlib.aclosing(connect(settings.MDC_URL, retries=0)) as redis:
+        records = ServiceRecords(redis, Keys(settings.MDC_KEY_PREFIX), service)
+        return await STEERED[service].followers(records).reports()

@@ -74,9 +74,10 @@ def since(service: str, number: int) -> Sequence[Revision]:
     return list(_of(service).filter(number__gt=number).order_by("number"))
 
 
-def newest_first(service: str, *, most: int) -> Sequence[Revision]:
-    """The newest revisions of a service, at most so many."""
-    return list(_of(service)[:most])
+def newest_first(service: str, *, most: int, before: int = 0) -> Sequence[Revision]:
+    """The newest revisions of a service, at most so many; with `before` only those of a lower number."""
+    found = _of(service).filter(number__lt=before) if before else _of(service)
+    return list(found[:most])
 
 
 def last_good(service: str) -> Revision:

@@ -12,7 +12,12 @@ export default defineConfig(({ command }) => ({
     // The notices of the packages that are in the bundle, which their licences ask for beside it.
     license: { fileName: "licenses.md" },
     rolldownOptions: {
-      input: { main: "src/main.ts", site: "src/site.ts", operations: "src/operations.ts" },
+      input: {
+        main: "src/main.ts",
+        site: "src/site.ts",
+        operations: "src/operations.ts",
+        operator: "src/operator.ts",
+      },
       // The grid changes seldom: in a file of its own it stays in the browser's cache over our releases.
       output: { codeSplitting: { groups: [{ name: "grid", test: /node_modules\/ag-grid-community/ }] } },
     },
