@@ -133,6 +133,8 @@ class WholePlatform:
             "OIDC_CLIENT_SECRET": "shared by the processes of one test run",
             "OIDC_STAFF_GROUP": "viewers",
             "OIDC_OPERATORS_GROUP": "operators",
+            # Not those of this machine, from which the tests visit the site.
+            "METRICS_NETWORKS": "192.0.2.0/24",
             "DEMO_PASSWORD": PASSWORD,
             "DEMO_GROUPS": "viewers",
             "DEMO_OPERATOR": OPERATOR,
