@@ -65,7 +65,8 @@ class Desk:
         expect(rows.first).to_be_visible(timeout=HEALS_WITHIN_MS)
         before = rows.all_inner_texts()
         self.dashboard.wait_for_function(
-            "([rows, before]) => [...document.querySelectorAll(rows)].some((row, i) => row.innerText !== before[i])",
+            """([rows, before]) =>
+                [...document.querySelectorAll(rows)].some((row, i) => row.innerText !== before[i])""",
             arg=[f"{BOARD} .ag-row", before],
             timeout=HEALS_WITHIN_MS,
         )

@@ -1,4 +1,4 @@
-"""Whatever is killed, the open page and `manage.py status` tell the truth within ten seconds, and heal alone."""
+"""Each part is killed: page and `manage.py status` tell the truth within ten seconds, and all heals alone."""
 
 import re
 import time
