@@ -23,7 +23,7 @@ from mdp_site.control_plane.actions.registry import ACTIONS
 from mdp_site.control_plane.actions.running import Prepared
 from mdp_site.control_plane.changes import ReasonRefused, StaleRevision
 from mdp_site.operator_pages import pages
-from mdp_site.operator_pages.action_links import required
+from mdp_site.operator_pages.action_links import PROCESS, SERVICE, required
 from mdp_site.operator_pages.fields import DeclaredForm, shown_value
 from mdp_site.operator_pages.revision_rows import RevisionRow, revision_row
 from mdp_site.operator_pages.settings_form import OWN_NAMES, REASON, seen_number
@@ -133,7 +133,7 @@ def _confirmation(
         newest = history.newest(wish.service)
         seen = newest.number if newest else 0
     context = {
-        "title": wish.action.label,
+        "title": _title(wish),
         "action": wish.action,
         "service": wish.service,
         "impact": wish.impact,
@@ -147,6 +147,12 @@ def _confirmation(
         "meanwhile": meanwhile,
     }
     return pages.page(request, site, "admin/operations/confirm_action.html", context, status)
+
+
+def _title(wish: Prepared) -> str:
+    """The action and what it is done to, as its button says it."""
+    names = argument_values(wish.arguments)
+    return f"{wish.action.label} {names.get(PROCESS) or names.get(SERVICE) or ''}".rstrip()
 
 
 def _sent_again(declared: Declaration, value: Any) -> list[tuple[str, str]]:

@@ -43,13 +43,18 @@ def field_of(declared: Declaration, *, required: bool = False) -> forms.Field:
     """The field of a declared setting or argument."""
     shown: dict[str, Any] = {
         "required": False,  # the declaration says what is missing, in its own words
-        "label": declared.name.replace("_", " ").capitalize(),
+        "label": label_of(declared),
         "help_text": _help(declared),
     }
     if declared.is_list and declared.choices:
         words = [(word, word) for word in declared.choices]
         return forms.Field(widget=WordChoice(choices=words), **shown)
     return forms.CharField(widget=_widget(declared, required=required), **shown)
+
+
+def label_of(declared: Declaration) -> str:
+    """The name of a setting or argument, for people."""
+    return declared.name.replace("_", " ").capitalize()
 
 
 def _widget(declared: Declaration, *, required: bool) -> forms.Widget:

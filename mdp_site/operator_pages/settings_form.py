@@ -13,7 +13,7 @@ from django.http import QueryDict
 from marketdata.control import InvalidSettings
 from marketdata.errors import ConfigurationError
 from marketdata.runtime.settings import Applies, Declaration, declarations
-from mdp_site.operator_pages.fields import DeclaredForm, shown_value
+from mdp_site.operator_pages.fields import DeclaredForm, label_of, shown_value
 from mdp_site.operator_pages.held_settings import HeldSettings
 
 REASON: Final = "_reason"
@@ -39,6 +39,11 @@ class SettingRow(NamedTuple):
     is_given: bool
     own_text: str
     goes_back: bool
+
+    @property
+    def label(self) -> str:
+        """Its name, for people."""
+        return label_of(self.declared)
 
     @property
     def is_live(self) -> bool:

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState, syn
 
 from mdp_site.dev.demo.environment import free_port
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.support.deadlines import scaled
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN_SECONDS = 100
@@ -87,7 +88,7 @@ def _output_until(process: subprocess.Popen[str], marker: str) -> str:
 
     threading.Thread(target=read, daemon=True).start()
     output = ""
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    deadline = time.monotonic() + scaled(STARTS_WITHIN_SECONDS)
     while marker not in output:
         try:
             line = lines.get(timeout=max(0.0, deadline - time.monotonic()))

@@ -1,5 +1,6 @@
 /** Entry of the operations page of the admin. */
 import "./styles/operations.css";
+import { readActions } from "./operations/actions";
 import { HistoryChartElement } from "./operations/chart";
 import { OperationsElement } from "./operations/element";
 import { createFeedClient, readPageConfig } from "./page";
@@ -10,6 +11,7 @@ customElements.define("mdp-operations", OperationsElement);
 const client = createFeedClient(readPageConfig(document));
 const page = document.querySelector<OperationsElement>("mdp-operations");
 if (page !== null) {
+  page.actions = readActions(document);
   page.take(JSON.parse(document.getElementById("mdp-installation")?.textContent ?? "null"));
   page.start(client);
 }

@@ -6,6 +6,7 @@
 import { html, LitElement } from "lit";
 import type { FeedClient } from "../socket/feed-client";
 import { RateLimitedText } from "../widgets/rate-limited-text";
+import type { OfferedAction } from "./actions";
 import type { Line } from "./chart";
 import { type InstallationDocument, isRead, readDocument, withoutNews } from "./document";
 import { flowOf, renderFlow } from "./flow";
@@ -54,6 +55,8 @@ export class OperationsElement extends LitElement {
   declare private ticks: number;
 
   client: FeedClient | null = null;
+  /** What the reader may do. */
+  actions: readonly OfferedAction[] = [];
 
   /** The newest document in which the cache was read. */
   #lastRead: Arrived | null = null;
@@ -126,12 +129,12 @@ export class OperationsElement extends LitElement {
         </div>
       </div>
       <div class="ops-body" data-old=${old}>
-        ${processTable(shown.overview, nowMs)}
-        ${queueTable(shown.overview)}
+        ${processTable(shown.overview, nowMs, this.actions)}
+        ${queueTable(shown.overview, this.actions)}
         ${shardTable(shown.overview, nowMs)}
         ${bookTable(shown.overview)}
         ${this.#renderFacts(shown, nowMs)}
-        ${jobTable(this.newest.document.overview, nowMs)}
+        ${jobTable(this.newest.document.overview, nowMs, this.actions)}
         ${setAsideTable(shown.overview, nowMs)}
       </div>
     `;

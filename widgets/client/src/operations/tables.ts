@@ -1,5 +1,6 @@
 /** The tables of the operations page. `nowMs` is the present time by the cache server's clock. */
 import { ABSENT } from "../format";
+import { type OfferedAction, type RowNames, renderActions } from "./actions";
 import {
   type Book,
   closes,
@@ -16,9 +17,23 @@ import {
 import { age, count, instant, mebibytes, numbered, rate, reasons, share, span } from "./numbers";
 import { type Column, renderTable } from "./table";
 
+/** A column with what can be done to each row; none for those who may do nothing. */
+function actionColumn<T>(
+  actions: readonly OfferedAction[],
+  subject: string,
+  namesOf: (row: T) => RowNames,
+): readonly Column<T>[] {
+  if (!actions.some((each) => subject in each.arguments)) return [];
+  const cell = (row: T) => {
+    const names = namesOf(row);
+    return renderActions(actions, subject, names, names[subject] ?? "");
+  };
+  return [{ title: "Actions", isText: true, cell }];
+}
+
 const STUCK_TICK_MS = 5_000;
 
-export function processTable({ processes }: Overview, nowMs: number) {
+export function processTable({ processes }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const running = processes.filter(({ life }) => life === "running").length;
   const gone = processes.length - running;
   const columns: readonly Column<ProcessView>[] = [
@@ -41,6 +56,7 @@ export function processTable({ processes }: Overview, nowMs: number) {
     },
     { title: "Settings", isNumber: true, cell: settingsOf },
     { title: "Workers", isText: true, cell: workersOf },
+    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
   ];
   return renderTable({
     id: "processes",
@@ -58,6 +74,13 @@ function roleOf({ life, report }: ProcessView): string {
   const role = report.status?.role;
   if (!role) return ABSENT;
   return life === "running" ? role : `was ${role}`;
+}
+
+/** A process can be steered while it runs and follows settings. */
+function namesOfProcess({ life, report }: ProcessView): RowNames {
+  return life === "running" && report.status?.settings !== undefined
+    ? { service: report.service, process: report.identity }
+    : {};
 }
 
 function lookOf({ life, report }: ProcessView): "bad" | "gone" | "" {
@@ -98,7 +121,7 @@ function workersOf({ report }: ProcessView): string {
     .join("; ");
 }
 
-export function queueTable({ queues }: Overview) {
+export function queueTable({ queues }: Overview, actions: readonly OfferedAction[] = []) {
   const columns: readonly Column<QueueView>[] = [
     { title: "Queue", isName: true, cell: ({ queue }) => queue },
     { title: "Oldest", isNumber: true, cell: ({ oldest_age_ms }) => span(oldest_age_ms) },
@@ -106,6 +129,7 @@ export function queueTable({ queues }: Overview) {
     { title: "In, batches/s", isNumber: true, cell: ({ in_per_second }) => rate(in_per_second) },
     { title: "Out, batches/s", isNumber: true, cell: ({ out_per_second }) => rate(out_per_second) },
     { title: "Lost, batches", isText: true, cell: ({ book }) => reasons(book.lost) || ABSENT },
+    ...actionColumn<QueueView>(actions, "queue", ({ queue }) => ({ queue })),
   ];
   return renderTable({
     id: "queues",
@@ -177,7 +201,7 @@ function sumOf(book: Book): string {
   return closes(book) ? "closes" : `open by ${count(unexplained(book))} ${book.unit}`;
 }
 
-export function jobTable({ jobs, unread }: Overview, nowMs: number) {
+export function jobTable({ jobs, unread }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const columns: readonly Column<JobView>[] = [
     { title: "Job", isName: true, cell: ({ name }) => name },
     {
@@ -196,6 +220,7 @@ export function jobTable({ jobs, unread }: Overview, nowMs: number) {
       isNumber: true,
       cell: ({ late_seconds }) => (late_seconds ? age(late_seconds * 1_000) : ABSENT),
     },
+    ...actionColumn<JobView>(actions, "job", ({ name }) => ({ job: name })),
   ];
   return renderTable({
     id: "jobs",
