@@ -21,6 +21,11 @@ def clients_view(running: Sequence[ProcessView], earlier: Mapping[str, ProcessRe
     serving = [(view, clients) for view in running if (clients := view.report.status.clients) is not None]
     if not serving:
         return None
+    since_ms: dict[str, int] = {}
+    for view, clients in serving:
+        if clients.data_since_ms:
+            first_ms = clients.data_since_ms - view.clock_offset_ms
+            since_ms[clients.data_state] = min(first_ms, since_ms.get(clients.data_state, first_ms))
     rates = [
         per_second(clients.sent_bytes, was.sent_bytes, seconds_between(view.report, before))
         for view, clients in serving
@@ -40,6 +45,7 @@ def clients_view(running: Sequence[ProcessView], earlier: Mapping[str, ProcessRe
         data_states=Counter(clients.data_state or "not known yet" for _, clients in serving),
         data_detail=details.most_common(1)[0][0] if details else "",
         data_age_ms=max(ages, default=None),
+        data_since_ms=since_ms,
         listed=_listed(serving),
         users=_users(each for _, clients in serving for each in clients.users),
         closed=dict(closed.most_common()),

@@ -54,6 +54,7 @@ def read_overview(
     before: Reading | None = None,
     jobs: Sequence[JobView] | None = None,
     unread: Mapping[str, str] | None = None,
+    unread_since_ms: Mapping[str, int] | None = None,
 ) -> Reading:
     """The overview of what was read. `before` is the reading before: rates need two reports of a process."""
     problems = dict(unread or {})
@@ -77,7 +78,10 @@ def read_overview(
         processes=[without_people(view) for view in processes],
         stages=stage_views([view.report for view in running], earlier),
         queues=queue_views(
-            [view.report for view in processes], {view.report.identity for view in running}, earlier
+            [view.report for view in processes],
+            {view.report.identity for view in running},
+            earlier,
+            ages_ms={view.report.identity: view.age_ms for view in processes},
         ),
         shards=shards,
         clients=clients_view(running, earlier),
@@ -87,6 +91,7 @@ def read_overview(
         set_aside=_readable(stored.set_aside, set_aside_views, "set-aside pieces", problems) or (),
         trading_date=_trading_date(shards),
         unread=problems,
+        unread_since_ms=unread_since_ms or {},
     )
     return Reading(overview, earlier)
 

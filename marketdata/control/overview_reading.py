@@ -14,11 +14,18 @@ from marketdata.store.process_records import ProcessRecords, StoredOverview
 from marketdata.units import NS_PER_MS
 
 READING_SECONDS: Final = 1.0
-JOBS_SECONDS: Final = 5.0
-"""So often the schedules are read. Their times are in minutes."""
+JOBS_SECONDS: Final = 2.0
+"""So often the schedules are read. Their times are in minutes. But so a database that is away is noticed."""
+
+SETTLING_SECONDS: Final = 3.0
+"""A cache that comes back may be empty. After this time all processes have reported to it again."""
 
 ANSWER_SECONDS: Final = 3.0
 """How long a reading waits for the cache, and for the database."""
+
+CACHE: Final = "cache"
+DATABASE: Final = "database"
+SOURCES: Final = (CACHE, DATABASE)
 
 T = TypeVar("T")
 
@@ -47,6 +54,8 @@ class OverviewReader:
         self._clock = clock
         self._newest: Overview | None = None
         self._last_good: Reading | None = None
+        self._read_ms: dict[str, int] = {}
+        self._away_until = 0.0
         self._read_at = 0.0
         self._reading = asyncio.Lock()
 
@@ -60,12 +69,21 @@ class OverviewReader:
 
     async def _read(self) -> Overview:
         unread: dict[str, str] = {}
+        now_ms = self._clock.time_ns() // NS_PER_MS
         stored, jobs = await asyncio.gather(
-            _within("cache", self._read_records(), unread), _within("database", self._jobs.newest(), unread)
+            _within(CACHE, self._read_records(), unread), _within(DATABASE, self._jobs.newest(), unread)
         )
         if stored is None:
-            return Overview(read_at_ms=self._clock.time_ns() // NS_PER_MS, jobs=jobs, unread=unread)
-        self._last_good = read_overview(stored, before=self._last_good, jobs=jobs, unread=unread)
+            self._away_until = self._clock.monotonic() + SETTLING_SECONDS
+        elif self._clock.monotonic() < self._away_until:
+            stored, unread[CACHE] = None, "it answers again, and the processes have not yet reported to it"
+        since_ms = {source: self._read_ms[source] for source in unread if source in self._read_ms}
+        self._read_ms |= {source: now_ms for source in SOURCES if source not in unread}
+        if stored is None:
+            return Overview(read_at_ms=now_ms, jobs=jobs, unread=unread, unread_since_ms=since_ms)
+        self._last_good = read_overview(
+            stored, before=self._last_good, jobs=jobs, unread=unread, unread_since_ms=since_ms
+        )
         return self._last_good.overview
 
     async def _read_records(self) -> StoredOverview:

@@ -47,12 +47,17 @@ class _Sums:
 
 
 def queue_views(
-    reports: Sequence[ProcessReport], running: Collection[str], earlier: Mapping[str, ProcessReport]
+    reports: Sequence[ProcessReport],
+    running: Collection[str],
+    earlier: Mapping[str, ProcessReport],
+    *,
+    ages_ms: Mapping[str, int],
 ) -> Sequence[QueueView]:
     """A view of each queue of which any process knows.
 
     `reports` include those of ended processes, `running` has the identities of the others, and `earlier` the
-    reports of the reading before.
+    reports of the reading before. `ages_ms`: identity -> the age of its report, since batches grow older
+    also while their owner is silent.
     """
     numbered = _numbered(reports)
     sums: defaultdict[str, _Sums] = defaultdict(_Sums)
@@ -61,7 +66,8 @@ def queue_views(
     for (queue, shard), sources in numbered.items():
         holder = _holder(reports, running, shard)
         intake = None if holder is None else _intake(holder, queue, shard)
-        _add(sums[queue], holder, intake, sources)
+        age_ms = 0 if holder is None else ages_ms.get(holder.identity, 0)
+        _add(sums[queue], holder, intake, sources, age_ms)
     return [
         _view(queue, each, _dropped(reports, queue), _rates(reports, running, earlier, queue))
         for queue, each in sorted(sums.items())
@@ -100,7 +106,11 @@ def _intake(report: ProcessReport, queue: str, shard: int) -> QueueIntake | None
 
 
 def _add(
-    sums: _Sums, holder: ProcessReport | None, intake: QueueIntake | None, numbered: Mapping[str, int]
+    sums: _Sums,
+    holder: ProcessReport | None,
+    intake: QueueIntake | None,
+    numbered: Mapping[str, int],
+    report_age_ms: int,
 ) -> None:
     """Add one shard. Batches before the first that arrived belong to the owner before."""
     if intake is None:
@@ -120,7 +130,7 @@ def _add(
     sums.waiting += waiting
     oldest_ns = intake.oldest_held_ns or (intake.newest_received_ns if waiting else 0)
     if oldest_ns and holder is not None:
-        sums.ages_ms.append(max(0, holder.reported_at_ms - oldest_ns // NS_PER_MS))
+        sums.ages_ms.append(max(0, holder.reported_at_ms - oldest_ns // NS_PER_MS) + report_age_ms)
 
 
 def _began_later(holder: ProcessReport | None, source: str) -> bool:

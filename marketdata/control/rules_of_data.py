@@ -1,11 +1,11 @@
 """The rules of the verdict about the way of the data: feed, broker, queues, shards, clients. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from marketdata.control.findings import Finding, Severity, listed
 from marketdata.control.queue_books import PURGED
-from marketdata.control.views import Overview
+from marketdata.control.views import Overview, ShardView
 from marketdata.listener.wanted import BrokerState, ListenerActual
 from marketdata.providers.base import ProviderState
 from marketdata.trading_calendar import MarketSession
@@ -14,6 +14,9 @@ QUEUE_AGE_MS: Final = 1_000
 TICK_AGE_MS: Final = 5_000
 FEED_AWAY_MS: Final = 10_000
 FEED_SILENT_MS: Final = 15_000
+STARTING_MS: Final = 5_000
+"""A process that began so lately has not connected yet, which says nothing about the broker."""
+
 OWNER_GRACE_MS: Final = 10_000
 """A shard may have no owner for so long after its processor started: reference data is read first."""
 
@@ -27,7 +30,7 @@ def broker_unusable(overview: Overview) -> Iterator[Finding]:
         (view, part, reason)
         for view in overview.running
         for part, reason in view.report.unready.items()
-        if part in {"broker", "queues"}
+        if part in {"broker", "queues"} and overview.read_at_ms - view.since_ms > STARTING_MS
     ]
     blocked = overview.feed is not None and overview.feed.broker is BrokerState.BLOCKED
     if not seen and not blocked:
@@ -122,6 +125,7 @@ def shard_unowned(overview: Overview) -> Iterator[Finding]:
             severity=Severity.DOWN,
             what=f"no process owns shard {names}",
             advice="A processor takes it within 5 s. If none does, see the processors' logs and --shards.",
+            since_ms=_newest_tick_ms(overview, unowned),
         )
     for shard in overview.shards:
         if len(shard.owners) > 1:
@@ -132,6 +136,12 @@ def shard_unowned(overview: Overview) -> Iterator[Finding]:
                 advice="One of them learns within a second that it lost the shard.",
                 since_ms=shard.owned_since_ms,
             )
+
+
+def _newest_tick_ms(overview: Overview, shards: Iterable[ShardView]) -> int:
+    """When the newest of these shards published last; 0 if none ever did."""
+    ages_ms = [shard.tick_age_ms for shard in shards if shard.tick_age_ms is not None]
+    return overview.read_at_ms - min(ages_ms) if ages_ms else 0
 
 
 def ticks_old(overview: Overview) -> Iterator[Finding]:
@@ -187,8 +197,8 @@ def queue_waits(overview: Overview) -> Iterator[Finding]:
             yield Finding(
                 rule="queue waits",
                 severity=Severity.DEGRADED,
-                what=f"the oldest batch of queue {queue.queue} is {queue.oldest_age_ms / 1_000:.1f} s old; "
-                f"{queue.book.waiting} wait",
+                what=f"the oldest batch of queue {queue.queue} is up to {queue.oldest_age_ms / 1_000:.1f} s "
+                f"old; up to {queue.book.waiting} wait",
                 advice="Batches expire (MARKET_DATA_MESSAGE_TTL). Add workers, or find what holds them up.",
                 since_ms=overview.read_at_ms - queue.oldest_age_ms,
             )
@@ -232,7 +242,7 @@ def data_old_at_clients(overview: Overview) -> Iterator[Finding]:
             severity=Severity.DEGRADED,
             what=f"clients are shown data that is {states}{detail}".rstrip("."),
             advice="The findings above say why; without any, restart the web process.",
-            since_ms=0 if clients.data_age_ms is None else overview.read_at_ms - clients.data_age_ms,
+            since_ms=min((clients.data_since_ms.get(state, 0) for state in old), default=0),
         )
 
 

@@ -18,10 +18,14 @@ def jobs_failing(overview: Overview) -> Iterator[Finding]:
             yield Finding(
                 rule="job failing",
                 severity=Severity.DEGRADED,
-                what=f"the job {job.name!r} failed {job.failures} times in a row: {job.last_outcome}",
+                what=f"the job {job.name!r} failed {_times(job.failures)}: {job.last_outcome}",
                 advice="It runs again as scheduled. The admin page of failed jobs has the whole error.",
                 since_ms=job.last_ms,
             )
+
+
+def _times(failures: int) -> str:
+    return "at its newest run" if failures == 1 else f"{failures} times in a row"
 
 
 def jobs_late(overview: Overview) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """The rules of the verdict about processes: present, alive, ready, alike. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from marketdata.control.findings import Finding, Severity, listed
@@ -28,8 +28,8 @@ CLOCKS_APART_MS: Final = 2_500
 
 MEMORY_SHARE: Final = 0.9
 LOOP_LAG_MS: Final = 1_000
-SILENT_LISTED_MS: Final = 60_000
-"""For so long a silent process is a finding of its own. Later it counts only if its role is missing."""
+SILENT_LISTED_MS: Final = 3_600_000
+"""For so long a silent process is a finding, unless another one took its place."""
 
 
 def source_unread(overview: Overview) -> Iterator[Finding]:
@@ -41,7 +41,13 @@ def source_unread(overview: Overview) -> Iterator[Finding]:
             "database": "Start it, or correct DATABASE_URL. Logins and jobs need it; market data flows on.",
             "reports": "Restart the processes of the older software.",
         }.get(source, "Look at the record that it names; it is written again by its process.")
-        yield Finding(rule="source unread", severity=severity, what=f"{source} away: {why}", advice=advice)
+        yield Finding(
+            rule="source unread",
+            severity=severity,
+            what=f"{source} away: {why}",
+            advice=advice,
+            since_ms=overview.unread_since_ms.get(source, 0),
+        )
 
 
 def role_missing(overview: Overview) -> Iterator[Finding]:
@@ -56,20 +62,23 @@ def role_missing(overview: Overview) -> Iterator[Finding]:
             advice="Start the processes of the Procfile with the same MDC_URL and MDC_KEY_PREFIX.",
         )
         return
-    present = {view.report.service for view in overview.running if view.report.status.role != PARENT}
-    for service, severity in NEEDED.items():
-        if service in present:
-            continue
+    for service in _missing(overview):
         gone = [view for view in overview.processes if view.report.service == service]
         command = COMMANDS.get(service, f"run_{service}")
         last = max(gone, key=lambda view: view.since_ms, default=None)
         yield Finding(
             rule="no process",
-            severity=severity,
+            severity=NEEDED[service],
             what=f"no {service} process runs{_last_words(last)}",
             advice=f"Start one: manage.py {command}. Its log says why it ended.",
             since_ms=0 if last is None else last.since_ms,
         )
+
+
+def _missing(overview: Overview) -> list[str]:
+    """The needed services of which no process runs. A parent does not do the work of its workers."""
+    present = {view.report.service for view in overview.running if view.report.status.role != PARENT}
+    return [service for service in NEEDED if service not in present]
 
 
 def _last_words(last: ProcessView | None) -> str:
@@ -102,19 +111,11 @@ def facts_disputed(overview: Overview) -> Iterator[Finding]:
 
 
 def process_stuck(overview: Overview) -> Iterator[Finding]:
-    """A process lives, has work, and completes none; or it fell silent a moment ago."""
-    for view in overview.processes:
+    """A process lives, has work, and completes none."""
+    for view in overview.running:
         report = view.report
-        if view.life is Life.SILENT and view.age_ms < SILENT_LISTED_MS:
-            yield Finding(
-                rule="process silent",
-                severity=Severity.DEGRADED,
-                what=f"{_name(view)} is silent",
-                advice="It was killed, or its event loop is blocked. A supervisor restarts it; see its log.",
-                since_ms=view.since_ms,
-            )
         stands_ms = report.reported_at_ms - report.progress_at_ms
-        if view.life is Life.RUNNING and not report.unready and stands_ms > STUCK_AFTER_MS:
+        if not report.unready and stands_ms > STUCK_AFTER_MS:
             yield Finding(
                 rule="process stuck",
                 severity=Severity.DOWN,
@@ -122,6 +123,51 @@ def process_stuck(overview: Overview) -> Iterator[Finding]:
                 advice="Restart it, and keep its log: a task of it hangs.",
                 since_ms=report.progress_at_ms - view.clock_offset_ms,
             )
+
+
+def process_silent(overview: Overview) -> Iterator[Finding]:
+    """A process does not report, and no other one took its place."""
+    missing = _missing(overview)
+    for service, own in _by_service(overview.processes).items():
+        for view in _unreplaced(own):
+            # That a service has no process is a finding already, and names its last one.
+            if view.life is Life.SILENT and view.age_ms < SILENT_LISTED_MS and service not in missing:
+                yield Finding(
+                    rule="process silent",
+                    severity=Severity.DEGRADED,
+                    what=f"{_name(view)} is silent",
+                    advice="It was killed, or its event loop is blocked. See its log, and restart it.",
+                    since_ms=view.since_ms,
+                )
+
+
+def _by_service(processes: Iterable[ProcessView]) -> Mapping[str, list[ProcessView]]:
+    found: defaultdict[str, list[ProcessView]] = defaultdict(list)
+    for view in processes:
+        found[view.report.service].append(view)
+    return found
+
+
+def _unreplaced(processes: Iterable[ProcessView]) -> list[ProcessView]:
+    """The processes of one service that are gone, without those whose place another one took.
+
+    A process takes the place of one that it began after, and of one only. The newest of those that are gone
+    chooses first: what began after it also began after all others.
+    """
+    views = list(processes)
+    gone = sorted(
+        (view for view in views if view.life is not Life.RUNNING),
+        key=lambda view: view.since_ms,
+        reverse=True,
+    )
+    starts_ms = sorted(view.started_ms for view in views)
+    unreplaced = []
+    for view in gone:
+        if starts_ms and starts_ms[-1] > view.since_ms:
+            starts_ms.pop()
+        else:
+            unreplaced.append(view)
+    return unreplaced
 
 
 def scanner_leaderless(overview: Overview) -> Iterator[Finding]:

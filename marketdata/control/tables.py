@@ -93,7 +93,7 @@ def _process(view: ProcessView, overview: Overview) -> tuple[str, ...]:
     return (
         report.name,
         _short(f"{report.host}:{report.pid}", 22),
-        _short(report.status.role or NOTHING, 14),
+        _short(_role(view), 14),
         state,
         _span(overview.read_at_ms - view.since_ms),
         f"{report.cpu_share:.1%}" if runs else NOTHING,
@@ -101,6 +101,11 @@ def _process(view: ProcessView, overview: Overview) -> tuple[str, ...]:
         f"{report.loop_lag_ms}" if runs else NOTHING,
         _settings(view),
     )
+
+
+def _role(view: ProcessView) -> str:
+    role = view.report.status.role
+    return NOTHING if not role else role if view.life is Life.RUNNING else f"was {role}"
 
 
 def _settings(view: ProcessView) -> str:
@@ -159,7 +164,7 @@ def _shards(overview: Overview) -> list[tuple[str, ...]]:
             ", ".join(each.owners) or "none",
             _span(overview.read_at_ms - each.owned_since_ms) if each.owned_since_ms else NOTHING,
             str(each.handovers),
-            f"{each.rows:,}",
+            f"{each.rows:,}" if each.owners else NOTHING,
             NOTHING if each.tick_age_ms is None else f"{each.tick_age_ms:,} ms",
             _rate(each.ticks_per_second),
         )

@@ -41,6 +41,11 @@ class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
     wanted_version: int = 0
     pending_since_ms: int = 0
 
+    @property
+    def started_ms(self) -> int:
+        """When it started, also of one that does not run any more."""
+        return self.report.started_at_ms - self.clock_offset_ms
+
 
 class ShardView(msgspec.Struct, frozen=True, kw_only=True):
     """A shard: who owns it, and how fresh it is. `owners` has more than one name only by a defect.
@@ -69,6 +74,7 @@ class ConnectionView(msgspec.Struct, frozen=True, kw_only=True):
 class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
     """The clients of all running web processes. `data_states`: state -> how many web processes show it.
 
+    `data_since_ms`: state -> since when the first of them shows it.
     `listed`: the connections that matter most. `users`: those with the most connections; each process names
     20, so a user with a few in each of many processes may have more than is said. `closed`: close code in
     words -> how many connections ended with it in the last 15 minutes, without processes that ended.
@@ -81,6 +87,7 @@ class ClientsView(msgspec.Struct, frozen=True, kw_only=True):
     data_states: Mapping[str, int]
     data_detail: str
     data_age_ms: int | None
+    data_since_ms: Mapping[str, int] = {}
     listed: Sequence[ConnectionView] = ()
     users: Sequence[UserStatus] = ()
     closed: Mapping[str, int] = {}
@@ -119,6 +126,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Everything at one reading. `unread`: source -> why it could not be read.
 
+    `unread_since_ms`: source -> when it was read last; without those that this reader has never read.
     `trading_date`: the trading day of the newest market time in any shard; empty if unknown.
     """
 
@@ -134,6 +142,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: Sequence[SetAsideView] = ()
     trading_date: str = ""
     unread: Mapping[str, str] = {}
+    unread_since_ms: Mapping[str, int] = {}
 
     @property
     def running(self) -> Sequence[ProcessView]:

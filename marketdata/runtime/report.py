@@ -101,9 +101,10 @@ class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The clients of a web process. `blocked` do not take what waits for them.
 
     `data_state`, `data_detail`: the state of the data that they are shown, as in docs/protocol.md; empty
-    before it is known. `data_age_ms` is None if there is no data. `listed` are the connections that matter
-    most, and `users` those with the most connections. `closed`: close code in words -> how many connections
-    ended with it in the last 15 minutes.
+    before it is known. `data_age_ms` is None if there is no data. `data_since_ms`: since when that state is
+    shown, by the clock of the process; 0 before it is known. `listed` are the connections that matter most,
+    and `users` those with the most connections. `closed`: close code in words -> how many connections ended
+    with it in the last 15 minutes.
     """
 
     connections: int = 0
@@ -113,6 +114,7 @@ class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     data_state: str = ""
     data_detail: str = ""
     data_age_ms: int | None = None
+    data_since_ms: int = 0
     listed: Sequence[ConnectionStatus] = ()
     users: Sequence[UserStatus] = ()
     closed: Mapping[str, int] = {}

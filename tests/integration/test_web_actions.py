@@ -19,7 +19,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.process_records import ProcessRecords
 from mdp_site.service_settings import SERVICES
 from mdp_site.web_settings import WEB
-from tests.integration.test_jobs_paused import running_cluster
+from tests.integration.test_jobs_steered import running_cluster
 from tests.support.actions import Outcome, act
 from tests.support.deadlines import eventually
 from tests.support.site import Site

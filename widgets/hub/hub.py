@@ -200,7 +200,11 @@ class Hub:
         )
         if status is not None:
             clients = msgspec.structs.replace(
-                clients, data_state=status.state, data_detail=status.detail, data_age_ms=status.age_ms
+                clients,
+                data_state=status.state,
+                data_detail=status.detail,
+                data_age_ms=status.age_ms,
+                data_since_ms=self._report.since_ms,
             )
         return ServiceStatus(
             progress=self._housekeepings,

@@ -13,7 +13,7 @@ from marketdata.listener.wanted import ListenerActual
 from marketdata.observability import metrics
 from marketdata.observability.logs import get_logger
 from marketdata.providers.base import FeedOutlook
-from marketdata.units import MS_PER_SECOND, NS_PER_SECOND
+from marketdata.units import MS_PER_SECOND, NS_PER_MS, NS_PER_SECOND
 from widgets.data_state import DataState
 from widgets.hub.feeds import StoredFeeds
 from widgets.hub.timing import HubTiming
@@ -205,6 +205,12 @@ class StatusReport:
         self._last: Status | None = None
         self._sent: Status | None = None
         self._sent_at = self._judged_at = 0.0
+        self._since_ms = 0
+
+    @property
+    def since_ms(self) -> int:
+        """Since when the last status has its state (epoch milliseconds of this process); 0 without one."""
+        return self._since_ms
 
     @property
     def last(self) -> Status | None:
@@ -227,6 +233,8 @@ class StatusReport:
         status = self.now()
         if status is None:
             return
+        if self._last is None or status.state is not self._last.state:
+            self._since_ms = self._clock.time_ns() // NS_PER_MS
         self._last = status
         before = self._sent
         if before is not None and status.state is before.state:

@@ -4,7 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from marketdata.control.overview_reading import ANSWER_SECONDS, JOBS_SECONDS, READING_SECONDS, OverviewReader
+from marketdata.control.overview_reading import (
+    ANSWER_SECONDS,
+    JOBS_SECONDS,
+    READING_SECONDS,
+    SETTLING_SECONDS,
+    OverviewReader,
+)
 from marketdata.control.views import JobView
 from marketdata.errors import StoreUnavailable, Unavailable
 from marketdata.store.process_records import StoredOverview
@@ -69,7 +75,7 @@ def test_the_database_is_asked_more_rarely_and_again_at_once_after_a_failure() -
             return JOBS
 
         shared = reader(FakeRecords(), counted)
-        for second in range(8):
+        for second in range(5):
             view = await shared.newest()
             assert (view.jobs == JOBS) == (second != JOBS_SECONDS)
             await asyncio.sleep(READING_SECONDS)
@@ -88,9 +94,38 @@ def test_a_cache_that_is_away_is_named_and_the_jobs_are_shown() -> None:
         await asyncio.sleep(READING_SECONDS)
         view = await shared.newest()
         assert (view.unread, view.processes, view.jobs) == ({"cache": "refused"}, (), JOBS)
+        assert list(view.unread_since_ms) == ["cache"]
+        since_ms = view.unread_since_ms["cache"]
+        await asyncio.sleep(5)
+        assert (await shared.newest()).unread_since_ms["cache"] == since_ms
+        records.is_away = False
+        await asyncio.sleep(SETTLING_SECONDS)
+        view = await shared.newest()
+        assert (view.unread, len(view.processes)) == ({}, 5)
+
+    run_in_virtual_time(read())
+
+
+def test_a_cache_that_came_back_a_moment_ago_is_not_believed_before_all_have_reported() -> None:
+    records = FakeRecords()
+
+    async def read() -> None:
+        shared = reader(records)
+        await shared.newest()
+        records.is_away = True
+        await asyncio.sleep(READING_SECONDS)
+        await shared.newest()
         records.is_away = False
         await asyncio.sleep(READING_SECONDS)
-        assert len((await shared.newest()).processes) == 5
+        view = await shared.newest()
+        assert (list(view.unread), view.processes) == (["cache"], ())
+
+    run_in_virtual_time(read())
+
+
+def test_a_source_that_was_never_read_is_away_since_an_unknown_time() -> None:
+    async def read() -> None:
+        assert (await reader(FakeRecords(), no_jobs).newest()).unread_since_ms == {}
 
     run_in_virtual_time(read())
 

@@ -104,7 +104,7 @@ def test_the_books_of_a_queue_close_at_any_moment(steps: list[str]) -> None:
     for step in steps:
         course.do(step)
         reports = course.reports()
-        for view in queue_views(reports, {each.identity for each in reports}, {}):
+        for view in queue_views(reports, {each.identity for each in reports}, {}, ages_ms={}):
             assert view.book.unaccounted == 0, view.book
             assert view.book.waiting >= len(course.queue) * bool(view.book.received)
 
@@ -116,7 +116,7 @@ def test_losses_are_told_apart() -> None:
     course.do("publish")
     course.do("publish")
     reports = course.reports()
-    (view,) = queue_views(reports, {each.identity for each in reports}, {})
+    (view,) = queue_views(reports, {each.identity for each in reports}, {}, ages_ms={})
     assert view.queue == QueueName.TRADES
     assert view.book.lost == {"expired": 1, "never published": 1, "missing": 1}
     assert (view.book.received, view.book.done, view.book.waiting) == (6, 1, 2)
@@ -127,7 +127,7 @@ def test_what_was_purged_is_a_loss_of_its_own_and_no_hole() -> None:
     for step in ("publish", "receive", "acknowledge", "publish", "publish", "publish old", "purge"):
         course.do(step)
     reports = course.reports()
-    (view,) = queue_views(reports, {each.identity for each in reports}, {})
+    (view,) = queue_views(reports, {each.identity for each in reports}, {}, ages_ms={})
     assert view.book.lost == {"expired": 1, "purged": 2}
     assert (view.book.received, view.book.done, view.book.waiting) == (4, 1, 0)
 
@@ -137,11 +137,11 @@ def test_the_age_is_that_of_the_oldest_batch_that_is_held_or_at_most_waits() -> 
     course.do("publish")
     course.do("receive")
     held = course.reports()
-    (view,) = queue_views(held, {each.identity for each in held}, {})
+    (view,) = queue_views(held, {each.identity for each in held}, {}, ages_ms={})
     assert view.oldest_age_ms == 0
     course.do("acknowledge")
     idle = course.reports()
-    (view,) = queue_views(idle, {each.identity for each in idle}, {})
+    (view,) = queue_views(idle, {each.identity for each in idle}, {}, ages_ms={})
     assert view.oldest_age_ms is None
 
 
@@ -150,7 +150,8 @@ def test_without_an_owner_the_last_one_tells_how_old_what_waits_is() -> None:
     for step in ("publish", "receive", "acknowledge", "publish", "publish"):
         course.do(step)
     listener, owner = course.reports()
-    gone = msgspec.structs.replace(owner, reported_at_ms=NOW_MS - 4_000)
-    (view,) = queue_views([listener, gone], {listener.identity}, {})
+    gone = msgspec.structs.replace(owner, reported_at_ms=NOW_MS)
+    (view,) = queue_views([listener, gone], {listener.identity}, {}, ages_ms={gone.identity: 4_000})
     assert view.book.waiting == 2
     assert view.book.closes
+    assert view.oldest_age_ms == 4_000

@@ -10,7 +10,7 @@ import pytest
 from marketdata.control.findings import Finding, Severity
 from marketdata.control.overview import read_overview
 from marketdata.control.verdict import Health, judge
-from marketdata.control.views import JobView, Life, Overview
+from marketdata.control.views import JobView, Overview
 from marketdata.listener.wanted import BrokerState
 from marketdata.providers.base import FeedOutlook, ProviderState
 from marketdata.reference.flaws import Flaw, FlawReason, StoredParts
@@ -134,8 +134,11 @@ def test_a_cache_that_is_away_leaves_the_state_unknown() -> None:
 
 
 def test_a_database_that_is_away_degrades() -> None:
-    view = msgspec.structs.replace(overview(), jobs=None, unread={"database": "refused"})
-    assert only(view).what == "database away: refused"
+    since_ms = {"database": NOW_MS - 7_000}
+    view = msgspec.structs.replace(
+        overview(), jobs=None, unread={"database": "refused"}, unread_since_ms=since_ms
+    )
+    assert (only(view).what, only(view).since_ms) == ("database away: refused", NOW_MS - 7_000)
 
 
 def test_processes_that_dispute_a_fact_are_named() -> None:
@@ -150,20 +153,52 @@ def test_a_process_that_completes_no_work_is_stuck() -> None:
     assert judge(fields_of("scanner", progress_at_ms=NOW_MS - 9_000)).state is Health.HEALTHY
 
 
-def test_a_process_that_fell_silent_a_moment_ago_is_a_finding_of_its_own() -> None:
-    second = replaced(healthy_processes()["scanner"], identity="vm:9:1", pid=9)
-    reports = [*healthy_processes().values(), second]
-    view = overview(stored(reports))
-    processes = [
-        msgspec.structs.replace(each, life=Life.SILENT, age_ms=7_000) if each.report.pid == 9 else each
-        for each in view.processes
-    ]
-    assert only(msgspec.structs.replace(view, processes=processes)).what == "scanner (vm:9) is silent"
+def webs(**silent_for_ms: int) -> Overview:
+    """A second web process that is silent, and others that began or fell silent before this moment.
+
+    `began_7_s_ago=0` runs; `began_7_s_ago=6_000` fell silent 6 s ago.
+    """
+    reports = {**healthy_processes()}
+    others = []
+    for pid, (name, age_ms) in enumerate(silent_for_ms.items(), 20):
+        began_ms = STARTED_MS if name == "old" else NOW_MS - int(name.split("_")[1]) * 1_000
+        seen_ms = NOW_MS - age_ms
+        others.append(
+            replaced(
+                reports["web"],
+                identity=f"vm:{pid}:{began_ms}",
+                pid=pid,
+                started_at_ms=began_ms,
+                reported_at_ms=seen_ms,
+                progress_at_ms=seen_ms,
+            )
+        )
+    return overview(stored([*reports.values(), *others]))
+
+
+def test_a_process_that_fell_silent_is_a_finding_of_its_own_until_another_takes_its_place() -> None:
+    assert only(webs(old=600_000)).what == "web (vm:20) is silent"
+    assert only(webs(old=30_000)).since_ms == NOW_MS - 30_000
+    assert judge(webs(old=30_000, began_20_s_ago=0)).state is Health.HEALTHY
+    assert judge(webs(old=2 * 3_600_000)).state is Health.HEALTHY
+
+
+def test_one_process_takes_the_place_of_one_other() -> None:
+    assert only(webs(old=30_000, began_40_s_ago=25_000, began_20_s_ago=0)).what == "web (vm:20) is silent"
+    restarts = {"old": 60_000, "began_50_s_ago": 40_000, "began_30_s_ago": 20_000}
+    assert judge(webs(**restarts, began_10_s_ago=0)).state is Health.HEALTHY
+    assert only(webs(**restarts)).what == "web (vm:22) is silent"
+    assert only(webs(old=30_000, began_40_s_ago=0)).what == "web (vm:20) is silent"
+
+
+def test_a_service_whose_only_process_fell_silent_is_one_finding() -> None:
+    assert only(overview(stored(seen_ms={"jobs": NOW_MS - 9_000}))).rule == "no process"
 
 
 def test_a_shard_without_owner_is_down_once_a_processor_had_time_to_take_it() -> None:
     lone = (shard(0), shard(1, owned_since_ms=0))
-    assert only(status_of("processor", shards=lone)).what == "no process owns shard 1"
+    found = only(status_of("processor", shards=lone))
+    assert (found.what, found.since_ms) == ("no process owns shard 1", NOW_MS - 200)
     young = with_status(replaced(healthy_processes()["processor"], started_at_ms=NOW_MS - 3_000), shards=lone)
     assert judge(changed(processor=young)).state is Health.HEALTHY
 
@@ -195,6 +230,12 @@ def test_a_listener_that_waits_for_the_broker_to_lead_names_the_broker() -> None
     }
     waiting = replaced(with_status(healthy_processes()["listener"], role=STANDBY), unready=reason)
     assert only(changed(listener=waiting)).rule == "broker away"
+
+
+def test_a_process_that_has_just_begun_says_nothing_about_the_broker() -> None:
+    reason = {"queues": UnreadyReason("not connected yet", NOW_MS - 1_000)}
+    young = fields_of("processor", started_at_ms=NOW_MS - 2_000, unready=reason)
+    assert "broker away" not in {each.rule for each in judge(young).findings}
 
 
 def test_a_broker_that_takes_no_batches_is_blocked() -> None:
@@ -252,7 +293,7 @@ def test_a_queue_whose_oldest_batch_is_too_old_is_found() -> None:
         newest_received_ns=(NOW_MS - 3_000) * 10**6,
     )
     found = only(status_of("processor", shards=(shard(0, queues=(behind,)), shard(1))))
-    assert found.what == "the oldest batch of queue trades is 3.0 s old; 50 wait"
+    assert found.what == "the oldest batch of queue trades is up to 3.0 s old; up to 50 wait"
 
 
 def test_batches_that_expire_now_are_found() -> None:
@@ -364,7 +405,9 @@ def test_memory_near_its_limit_and_a_late_event_loop_are_found() -> None:
 
 @pytest.mark.parametrize("state", ["stale", "no_processor", "reconnecting"])
 def test_data_that_is_old_for_clients_is_found(state: str) -> None:
-    clients = ClientsStatus(connections=1, data_state=state, data_detail="No data.", data_age_ms=9_000)
+    clients = ClientsStatus(
+        connections=1, data_state=state, data_detail="No data.", data_age_ms=40, data_since_ms=NOW_MS - 9_000
+    )
     found = only(status_of("web", clients=clients))
     assert (found.rule, found.since_ms) == ("data old", NOW_MS - 9_000)
 

@@ -219,7 +219,7 @@ def test_a_viewer_cannot_run_an_action_on_settings_either(overview: Overview) ->
 
 
 def test_what_was_refused_before_it_could_be_run_is_kept_too() -> None:
-    running.failed_to_prepare("fly\x00", ConfigurationError("there is no action"), actor=VIC, reason="up")
+    running.note_refusal("fly\x00", ConfigurationError("there is no action"), actor=VIC, reason="up")
     entry = newest_entry()
     assert (entry.who, entry.action, entry.reason) == ("vic", "fly\N{REPLACEMENT CHARACTER}", "up")
     assert entry.result == "refused: there is no action"

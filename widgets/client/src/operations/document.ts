@@ -216,9 +216,44 @@ export function readDocument(value: unknown): InstallationDocument | null {
   return value as InstallationDocument;
 }
 
+/** A batch that is older waits for too long. */
+export const OLD_BATCH_MS = 1_000;
+
+/** What of an overview means nothing if it is empty: the cache, the overview, or news from the server. */
+const NEEDED_SOURCES = ["cache", "overview", "server"] as const;
+
 /** Whether the records in the cache were read. If not, the lists of the overview are empty, which means nothing. */
 export function isRead({ overview }: InstallationDocument): boolean {
-  return !("cache" in overview.unread) && !("overview" in overview.unread);
+  return !NEEDED_SOURCES.some((source) => source in overview.unread);
+}
+
+/**
+ * What is known while the server is silent: nothing of now, however healthy the installation was.
+ *
+ * `sinceMs` is when the newest news were made, and 0 if that is unknown.
+ */
+export function withoutNews(why: string, sinceMs: number): InstallationDocument {
+  const what = `this page has no news from the server: ${why}`;
+  const advice =
+    "The page connects again by itself. If that takes long, start a web process; manage.py status needs none.";
+  const finding = { rule: "no news", severity: "unknown", what, advice, since_ms: sinceMs } as const;
+  return {
+    verdict: { state: "unknown", sentence: what, findings: [finding] },
+    overview: {
+      read_at_ms: 0,
+      processes: [],
+      stages: [],
+      queues: [],
+      shards: [],
+      clients: null,
+      feed: null,
+      reference: null,
+      jobs: null,
+      set_aside: [],
+      trading_date: "",
+      unread: { server: why },
+    },
+  };
 }
 
 /** What no other count of a book explains. Negative: more is explained than was received. */

@@ -9,7 +9,7 @@ import { RateLimitedText } from "../widgets/rate-limited-text";
 import type { OfferedAction } from "./actions";
 import type { Line } from "./chart";
 import { renderConnections } from "./connections";
-import { type InstallationDocument, isRead, readDocument } from "./document";
+import { type InstallationDocument, isRead, readDocument, withoutNews } from "./document";
 import { flowOf, renderFlow } from "./flow";
 import { History } from "./history";
 import { age, count, rate, span } from "./numbers";
@@ -146,9 +146,9 @@ export class OperationsElement extends LitElement {
   protected override render() {
     if (this.newest === null)
       return html`<p class="ops-empty">${this.refusal || "Waiting for the first figures."}</p>`;
-    const { document } = this.newest;
-    const shown = this.#lastRead?.document ?? document;
     const nowMs = this.#nowMs();
+    const document = this.#isSilent ? this.#silence() : this.newest.document;
+    const shown = this.#lastRead?.document ?? this.newest.document;
     const old = shown !== document;
     return html`
       ${renderVerdict(document, nowMs, this.#staleText(old))}
@@ -161,14 +161,14 @@ export class OperationsElement extends LitElement {
           ${CHARTS.map(({ heading, lines }) => html`<mdp-history-chart .heading=${heading} .lines=${lines} .history=${this.#history} .revision=${this.#history.newestAtMs}></mdp-history-chart>`)}
         </div>
       </div>
-      <div class="ops-body" data-old=${old || this.#isSilent}>
+      <div class="ops-body" data-old=${old}>
         ${processTable(shown.overview, nowMs, this.actions)}
         ${queueTable(shown.overview, this.actions)}
         ${shardTable(shown.overview, nowMs)}
         ${bookTable(shown.overview)}
         ${this.#renderFacts(shown, nowMs)}
         ${renderConnections(shown.overview.clients, this.#search, nowMs)}
-        ${jobTable(document.overview, nowMs, this.actions)}
+        ${jobTable(this.newest.document.overview, nowMs, this.actions)}
         ${setAsideTable(shown.overview, nowMs)}
       </div>
     `;
@@ -222,18 +222,19 @@ export class OperationsElement extends LitElement {
     );
   }
 
+  /** What takes the place of the newest document when it is too old to be called the present state. */
+  #silence(): InstallationDocument {
+    const isOpen = this.client?.facts.phase === "open";
+    const why = isOpen ? "the server is silent" : "the connection is lost";
+    return withoutNews(why, this.newest?.document.overview.read_at_ms ?? 0);
+  }
+
   /** Why what is shown is not of this second; empty if it is. */
   #staleText(old: boolean): string {
     const parts = [this.refusal];
-    if (this.newest !== null && this.#isSilent) {
-      const phase =
-        this.client?.facts.phase === "open"
-          ? ""
-          : " The connection is lost; this page tries again by itself.";
-      parts.push(`No news from the server for ${age(performance.now() - this.newest.atMs)}.${phase}`);
-    }
     if (old && this.#lastRead !== null) {
-      parts.push(`The tables below are ${age(performance.now() - this.#lastRead.atMs)} old.`);
+      const ageMs = performance.now() - this.#lastRead.atMs;
+      parts.push(`The tables below are ${age(ageMs)} old. What they call running may have ended.`);
     }
     return parts.filter(Boolean).join(" ");
   }

@@ -1,6 +1,13 @@
 /** The way of the data as one picture, from the provider to the browsers: stations, and what flows between them. */
 import { html, nothing } from "lit";
-import { closes, type InstallationDocument, isRead, type Overview, unexplained } from "./document";
+import {
+  closes,
+  type InstallationDocument,
+  isRead,
+  OLD_BATCH_MS,
+  type Overview,
+  unexplained,
+} from "./document";
 import { oldestOf } from "./history";
 import { count, kilobytes, numbered, rate, reasons, span } from "./numbers";
 
@@ -24,6 +31,9 @@ export interface Inflow {
   /** Whether something is being lost now, or the book does not close. */
   readonly alarm: boolean;
 }
+
+/** The parts of listeners and processors that need the broker. */
+const BROKER_PARTS = ["broker", "queues"] as const;
 
 const CALM_FEED: ReadonlySet<string> = new Set(["market_closed", "stopped"]);
 
@@ -106,8 +116,12 @@ function queueState(overview: Overview, known: boolean): [StationState, string] 
   if (!known) return ["unknown", "not read"];
   const broker = overview.feed?.broker ?? "ok";
   if (broker !== "ok") return ["bad", `broker ${broker}`];
+  const users = overview.processes.filter(({ life }) => life === "running");
+  if (users.some(({ report }) => BROKER_PARTS.some((part) => part in (report.unready ?? {}))))
+    return ["bad", "broker away"];
   const oldest = oldestOf(overview);
-  return ["ok", oldest === null ? "none known" : `oldest ${span(oldest)}`];
+  if (oldest === null) return ["unknown", "none known"];
+  return [oldest > OLD_BATCH_MS ? "bad" : "ok", `oldest ${span(oldest)}`];
 }
 
 function inflow(overview: Overview, name: string, which: "in_per_second" | "out_per_second"): Inflow {

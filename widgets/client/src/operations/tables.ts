@@ -5,6 +5,7 @@ import {
   type Book,
   closes,
   type JobView,
+  OLD_BATCH_MS,
   type Overview,
   type ProcessView,
   type QueueView,
@@ -32,7 +33,6 @@ function actionColumn<T>(
 }
 
 const STUCK_TICK_MS = 5_000;
-const OLD_BATCH_MS = 1_000;
 
 export function processTable({ processes }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const running = processes.filter(({ life }) => life === "running").length;
@@ -41,7 +41,7 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
     { title: "Process", isName: true, cell: ({ report }) => report.name },
     { title: "Host : pid", cell: ({ report }) => `${report.host} : ${report.pid}` },
     { title: "Version", cell: ({ report }) => report.version },
-    { title: "Role", cell: ({ report }) => report.status?.role || ABSENT },
+    { title: "Role", cell: roleOf },
     { title: "State", isText: true, cell: stateOf },
     {
       title: "For",
@@ -63,13 +63,19 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
   return renderTable({
     id: "processes",
     caption: "Processes",
-    note: `${running} run${gone > 0 ? `, ${gone} ended within a day` : ""}; settings: version applied / wanted`,
+    note: `${running} run${gone > 0 ? `, ${gone} silent or ended within a day` : ""}; settings: version applied / wanted`,
     columns,
     rows: processes,
     key: ({ report }) => report.identity,
     look: lookOf,
     empty: "No process has reported.",
   });
+}
+
+function roleOf({ life, report }: ProcessView): string {
+  const role = report.status?.role;
+  if (!role) return ABSENT;
+  return life === "running" ? role : `was ${role}`;
 }
 
 /** A process can be steered while it runs and follows settings. */
@@ -149,7 +155,7 @@ export function shardTable({ shards }: Overview, nowMs: number) {
       cell: ({ owned_since_ms }) => (owned_since_ms ? age(nowMs - owned_since_ms) : ABSENT),
     },
     { title: "Hand-overs", isNumber: true, cell: ({ handovers }) => count(handovers) },
-    { title: "Rows", isNumber: true, cell: ({ rows }) => count(rows) },
+    { title: "Rows", isNumber: true, cell: ({ rows, owners }) => count(owners.length ? rows : null) },
     { title: "Tick age", isNumber: true, cell: ({ tick_age_ms }) => span(tick_age_ms) },
     { title: "Ticks/s", isNumber: true, cell: ({ ticks_per_second }) => rate(ticks_per_second) },
     { title: "Clock", isText: true, cell: ({ clock_failure }) => clock_failure || "right" },

@@ -77,6 +77,10 @@ function textOf(element: Element, selector: string): string {
   return element.querySelector(selector)?.textContent?.replaceAll(/\s+/g, " ").trim() ?? "";
 }
 
+function badStations(page: Element): (string | null)[] {
+  return [...page.querySelectorAll('.ops-station[data-state="bad"]')].map((each) => each.textContent);
+}
+
 describe("the operations page", () => {
   it("replaces what the server rendered", async () => {
     const element = document.createElement("mdp-operations") as OperationsElement;
@@ -179,7 +183,7 @@ describe("the operations page", () => {
     page.take(cacheAway());
     await page.updateComplete;
     expect(textOf(page, ".ops-verdict")).toContain("The cache cannot be read.");
-    expect(textOf(page, ".ops-stale")).toBe("The tables below are 3 s old.");
+    expect(textOf(page, ".ops-stale")).toContain("The tables below are 3 s old.");
     expect(page.querySelector(".ops-body")?.getAttribute("data-old")).toBe("true");
     expect(textOf(page, ".ops-table")).toContain("processor");
   });
@@ -189,8 +193,49 @@ describe("the operations page", () => {
     page.start(asClient(new Subscriptions()), new Server());
     vi.advanceTimersByTime(10_000);
     await page.updateComplete;
-    expect(textOf(page, ".ops-stale")).toBe("No news from the server for 10 s.");
+    const verdict = textOf(page, ".ops-verdict");
+    expect(verdict).toContain("unknown This page has no news from the server: the server is silent.");
+    expect(verdict).toContain("10 s ago");
+    expect(textOf(page, ".ops-stale")).toContain("The tables below are 10 s old.");
     expect(textOf(page, ".ops-table tbody tr")).toContain("100 s");
+  });
+
+  it("calls nothing healthy, and shows no rate, once it has lost its connection", async () => {
+    const page = await shown(healthy());
+    const client = new Subscriptions();
+    client.facts.phase = "waiting";
+    page.start(client as unknown as FeedClient, new Server());
+    vi.advanceTimersByTime(6_000);
+    await page.updateComplete;
+    expect(textOf(page, ".ops-verdict")).toContain("the connection is lost");
+    expect(page.textContent).not.toContain("healthy");
+    const states = [...page.querySelectorAll<HTMLElement>(".ops-station")].map(
+      ({ dataset }) => dataset["state"],
+    );
+    expect(new Set(states)).toEqual(new Set(["unknown"]));
+    for (const { textContent } of page.querySelectorAll(".ops-inflow-rate b, .ops-legend b"))
+      expect(textContent).toMatch(/^–/);
+    expect(page.querySelector(".ops-body")?.getAttribute("data-old")).toBe("true");
+    page.take(healthy({ read_at_ms: NOW_MS + 7_000 }));
+    await page.updateComplete;
+    expect(textOf(page, ".ops-verdict")).toContain("healthy");
+    expect(page.querySelector(".ops-stale")).toBeNull();
+  });
+
+  it("does not give a dead process the role that it had", async () => {
+    const page = await shown(healthy({ processes: [process("scanner", { life: "silent" })] }));
+    expect(textOf(page, "section[aria-labelledby=ops-processes] tbody tr")).toContain("was leadersilent");
+  });
+
+  it("shows queues as bad when a process cannot reach the broker, or the oldest batch is old", async () => {
+    const cannot = process("processor");
+    const unready = { queues: { text: "refused", since_ms: NOW_MS } };
+    const away = await shown(healthy({ processes: [{ ...cannot, report: { ...cannot.report, unready } }] }));
+    expect(badStations(away)).toContainEqual(expect.stringContaining("broker away"));
+    const rates = { in_per_second: 1, out_per_second: 0, lost_per_second: {} };
+    const queue = { queue: "trades", book: book("queue trades"), oldest_age_ms: 12_000, ...rates };
+    const waits = await shown(healthy({ queues: [queue] }));
+    expect(badStations(waits)).toContainEqual(expect.stringContaining("oldest 12 s"));
   });
 
   it("says that the database is away, and goes on", async () => {
