@@ -13,8 +13,8 @@ SUBSCRIPTIONS_PER_WALK: Final = 500
 """So many snapshots are put into outboxes, and then written by a walk, before the next ones. The pace of the
 walks leaves half of the time to other work."""
 MOST_WALKS: Final = 100
-"""With so many subscriptions that this is not enough, each walk has more of them. A walk begins at least 50 ms
-after the one before if walks are costly, and an operator waits for 10 s."""
+"""With so many subscriptions that this is not enough, each walk has more of them. If walks are costly, one
+begins at least 50 ms after the one before, and an operator waits for 10 s."""
 
 
 class Resynced(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A web process checks what an instruction asks for: it comes from the cache, which anybody may have written."""
+"""A web process checks what an instruction asks for: anybody who has the cache may have written it."""
 
 from typing import Any
 
