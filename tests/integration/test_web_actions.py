@@ -216,9 +216,9 @@ def running_jobs(site: Site) -> Iterator[None]:
 def test_a_job_runs_now_and_its_outcome_is_that_of_the_action(
     sites: tuple[Site, Site], reporting: None
 ) -> None:
-    waits = act(sites[0], "run_job", 1.0, job="purge_expired_sessions")
+    waits = act(sites[0], "run_job", 3.0, job="purge_expired_sessions")
     assert (waits.outcome, waits.text) == ("pending", "the order waits for a process that runs jobs")
     with running_jobs(sites[0]):
         done = act(sites[0], "run_job", 60.0, job="purge_expired_sessions")
     assert done.outcome == "applied"
-    assert done.text.isdigit()
+    assert done.text.startswith("0"), "how many sessions had expired"
