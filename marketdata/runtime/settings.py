@@ -159,9 +159,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             parsed = self._parsed(value) if isinstance(value, str) else value
-            return msgspec.convert(parsed, self.kind, strict=not isinstance(parsed, str))
+            accepted = msgspec.convert(parsed, self.kind, strict=not isinstance(parsed, str))
+            msgspec.json.encode(accepted)  # JSON can name half of a character, which nothing can store
         except (ValueError, msgspec.ValidationError):
             raise ConfigurationError(f"{self.name} is {value!r}; accepted: {self.accepted}") from None
+        return accepted
 
     def _parsed(self, text: str) -> Any:
         if self._type is bool:

@@ -9,6 +9,7 @@
 - `standings`: what the database says about many logins at once (`among`: in one parameter).
 - `scopes`: what an API token may read.
 - `sessions`: the list of sessions, and the notices when a login changes.
+- `endings`: ends the sessions and tokens of a user.
 - `oidc`: login through an OpenID Connect provider. `local_passwords`: login of staff with a local password.
 - `token_pages`, `session_pages`, `urls`, `admin`: the pages.
 - `journal`: log entries for logins, logouts, refusals, tokens and ended sessions.

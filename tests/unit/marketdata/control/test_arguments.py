@@ -42,6 +42,7 @@ def test_texts_are_converted_and_what_is_not_given_has_its_default(
         ({"colour": "green", "coats": "10"}, {"colour": "red, blue", "coats": "9"}),
         ({"colour": "red", "note": "much too long"}, {"note": "at most 5 characters"}),
         ({"colour": "red", "note": "a\nb"}, {"note": "one line"}),
+        ({"colour": "red", "note": "a\ud800"}, {"note": "one line"}),
         ({"colour": "red", "is_dry": "perhaps"}, {"is_dry": "on or off"}),
         ({"colour": "red", "size": 1}, {"size": "size"}),
         ({"colour": None}, {"colour": "red, blue"}),

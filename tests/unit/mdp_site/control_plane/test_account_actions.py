@@ -20,6 +20,9 @@ from tests.support.operators import ANN, logged_in
 
 pytestmark = pytest.mark.django_db
 
+PAGE = "/accounts/socket-token/"
+"""It needs a login, and no files of the browser client."""
+
 
 def act(name: str, **values: Any) -> ActionRun:
     return run(prepared(name, values, installation.overview()), actor=ANN)
@@ -32,7 +35,7 @@ def impact(name: str, **values: Any) -> str:
 def listed_session(user: User) -> Client:
     """A browser that is logged in, and whose session is in the list."""
     client: Client = logged_in(user)
-    client.get("/accounts/sessions/")
+    client.get(PAGE)
     return client
 
 
@@ -64,7 +67,7 @@ def test_the_sessions_of_a_user_are_ended_and_those_of_others_stay() -> None:
         f"Ends 2 sessions of ada (id {ada.pk}), and their connections."
     )
     assert act("end_sessions", user=str(ada.pk)).outcome_text == "ended 2 sessions of ada"
-    assert [each.get("/accounts/sessions/").status_code for each in clients] == [302, 302, 200]
+    assert [each.get(PAGE).status_code for each in clients] == [302, 302, 200]
     assert Session.objects.count() == 1
     (entry,) = [entry for entry in results() if entry[1] == "session ended"]
     assert entry == ("ann", "session ended", "done: ada")
@@ -93,14 +96,14 @@ def test_a_disconnection_ends_logins_only_if_it_is_asked_to() -> None:
     )
     assert act("disconnect_user", user="ada").outcome == "pending"
     assert standing_of(token) is not None
-    assert client.get("/accounts/sessions/").status_code == 200
+    assert client.get(PAGE).status_code == 200
 
     assert impact("disconnect_user", user="ada", ends_logins="on").endswith(
         "Ends 1 session and 1 token: the clients must log in again."
     )
     act("disconnect_user", user="ada", ends_logins="on")
     assert standing_of(token) is None
-    assert client.get("/accounts/sessions/").status_code == 302
+    assert client.get(PAGE).status_code == 302
 
 
 def test_a_name_goes_before_an_id() -> None:

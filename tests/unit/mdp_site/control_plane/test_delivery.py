@@ -1,12 +1,15 @@
 """Whatever happens to database and cache, the cache has the newest revision once both are up."""
 
 import asyncio
+import contextlib
+import datetime as dt
 import itertools
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import given as examples
 from hypothesis import settings as hypothesis_settings
@@ -19,7 +22,7 @@ from mdp_site.control_plane import changes, delivery, history
 from mdp_site.control_plane.action_delivery import ActionDelivery
 from mdp_site.control_plane.delivery import RevisionDelivery
 from mdp_site.control_plane.due import Due
-from mdp_site.control_plane.models import AuditEntry, Revision
+from mdp_site.control_plane.models import ActionRun, AuditEntry, Revision
 from mdp_site.control_plane.services import STEERED
 from tests.support.deadlines import eventually
 from tests.support.operators import ANN
@@ -230,6 +233,55 @@ def test_the_delivery_goes_on_while_cache_or_database_are_away(
     assert rig.cached == (1, {"log_level": "ERROR"})
     for event in ("revisions not sent", "revisions not read"):
         assert caplog.text.count(event) == 1, "the line is bounded"
+
+
+class Waits(Due):
+    """Notes how long the delivery would wait, and ends it after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._looks = looks
+        self.seconds: list[float] = []
+
+    async def wait(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        if len(self.seconds) == self._looks:
+            raise asyncio.CancelledError
+
+
+def seconds_between_looks(rig: Rig) -> list[float]:
+    """How long the delivery waits after each of two looks."""
+    waits = Waits(2)
+
+    async def look() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await rig.delivery.run(waits)
+
+    rig.drive(look())
+    return waits.seconds
+
+
+def test_only_while_an_operator_waits_for_an_outcome_does_it_look_often(rig: Rig) -> None:
+    assert seconds_between_looks(rig) == [2.0, 2.0]
+    change("ERROR")
+    assert seconds_between_looks(rig) == [0.5, 0.5]
+    Revision.objects.update(at=timezone.now() - dt.timedelta(seconds=delivery.WAITED_FOR_SECONDS + 1))
+    assert seconds_between_looks(rig) == [2.0, 2.0], "no process reports, perhaps for hours"
+    ActionRun.objects.create(action="ring", service="web", who="ann", expected=["web:1"])
+    rig.actions._records = {"web": Unanswered()}
+    assert seconds_between_looks(rig) == [0.5, 0.5]
+    rig.records.away = True
+    assert seconds_between_looks(rig) == [2.0, 2.0]
+
+
+class Unanswered:
+    """Instructions to a service whose processes do not answer."""
+
+    async def give(self, value: bytes) -> None:
+        """Take it."""
+
+    async def answers(self, _instruction: str) -> list[bytes]:
+        return []
 
 
 LEVELS = st.sampled_from(["DEBUG", "INFO", "ERROR"])
