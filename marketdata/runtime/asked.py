@@ -18,7 +18,7 @@ class Question(Generic[Wish, Answer]):
         self.answer: Final[asyncio.Future[Answer]] = asyncio.get_running_loop().create_future()
 
     def fulfil(self, answer: Answer) -> None:
-        """Answer, unless that was done or nobody waits."""
+        """Answer, unless that was done or the task that asked gave up."""
         if not self.answer.done():
             self.answer.set_result(answer)
 

@@ -6,6 +6,8 @@ reports the failures that keep an owner from its work. `outcome` counts the even
 and rejected, keeps the pieces that were set aside, and detects by the counts whether the listener's clock is
 behind. It also keeps the books of the events and of the batches.
 
+`purge` drops what waits in the queues of the owned shards, when operators ask for it.
+
 `shard` applies the events of one shard and does no I/O. `market_time` decides which events belong to the
 present day, also where clocks differ. `symbol_rows` decides which symbols get a row, and fills the reference
 data into the rows. `switches` knows which analyzers operators have switched off.

@@ -1,7 +1,7 @@
 """The scanner merges the rows of all shards and ranks the boards over the whole market.
 
 `market.py` merges and ranks, without I/O. `service.py` reads announcements, counts what became of
-them, and publishes boards.
+them, and publishes boards. `resets.py` reads which boards operators want to begin anew.
 """
 
 from scanners.scanner.market import MarketScanner
