@@ -14,6 +14,7 @@ from marketdata.control.history_keeping import HistoryKeeper, HistoryReader
 from marketdata.control.overview_reading import OverviewReader
 from marketdata.control.views import JobView
 from marketdata.listener.wanted import SERVICE
+from marketdata.observability.logs import get_logger
 from marketdata.observability.process_place import process_place
 from marketdata.runtime.cancellation import end
 from marketdata.runtime.live_settings import CurrentSettings, FixedSettings
@@ -34,9 +35,23 @@ from widgets.hub.installation_watch import InstallationWatch
 from widgets.settings import WidgetLimits
 from widgets.viewer import LOG_IN_KEY
 
+RESTART_SECONDS: Final = 1.0
+
+_log: Final = get_logger(__name__)
+
 
 async def _no_jobs() -> Sequence[JobView]:
     return ()
+
+
+async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run work that never ends, and after a defect of it again, until cancelled."""
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - a boundary: a defect here must not end the rest of the process
+            _log.exception("task failed, starting over", task=name, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 class WidgetDataService:
@@ -117,11 +132,12 @@ class WidgetDataService:
 
         None of it may hold up market data, so none of it is a task of the hub.
         """
-        tasks = (
-            asyncio.create_task(self.connections.end_at_pauses(), name="pauses"),
-            asyncio.create_task(self._keeper.run(), name="history"),
-            asyncio.create_task(self._answers.run(), name="searches"),
-        )
+        work = {
+            "pauses": self.connections.end_at_pauses,
+            "history": self._keeper.run,
+            "searches": self._answers.run,
+        }
+        tasks = [asyncio.create_task(keep_running(name, run), name=name) for name, run in work.items()]
         try:
             yield
         finally:

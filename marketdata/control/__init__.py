@@ -7,10 +7,12 @@ reports. `mdp_site.control_plane` keeps their revisions in the database.
 `arguments` are what an action of operators takes, and `instructed` judges what processes answered to one.
 
 It also shows the installation. `overview_reading` reads the records of all processes, and `overview` makes
-`views` of them; `stages` and `queue_books` are the sums among these, and
-`set_aside` what was not understood. `verdict` judges an overview by the
-rules in `rules_of_processes`, `rules_of_data` and `rules_of_jobs`, which return `findings`. `tables` is the
-text of both, and `document` has both for readers that share them. `health_summary` sums up a day.
+`views` of them; `stages` and `queue_books` are the sums among these, `client_views` the clients, and
+`set_aside` what was not understood. `connection_search` finds the connections of a user in all processes.
+`history` makes small samples of documents, and `history_keeping` keeps those of the last 15 minutes.
+`verdict` judges an overview by the rules in `rules_of_processes`, `rules_of_data` and `rules_of_jobs`, which
+return `findings`. `tables` is the text of both, and `document` has both for readers that share them.
+`health_summary` sums up a day.
 """
 
 from marketdata.control.effects import Effect, Followers, Report, RevisionOutcome, effect_within

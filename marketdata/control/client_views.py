@@ -53,7 +53,7 @@ def clients_view(running: Sequence[ProcessView], earlier: Mapping[str, ProcessRe
 
 
 def connection_view(process: str, clock_offset_ms: int, connection: ConnectionStatus) -> ConnectionView:
-    """A connection that a process (`host:pid`) told of, with instants of the cache server's clock.
+    """A connection in the report of a process (`host:pid`), with instants of the cache server's clock.
 
     `clock_offset_ms`: how far the clock of the process is ahead of it.
     """

@@ -135,7 +135,7 @@ def _formatter(service: str, output_format: str) -> structlog.stdlib.ProcessorFo
         return event
 
     def add_pid(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        """Tell processes with one name apart, such as several web processes. People at a console have one."""
+        """The pid, since several processes may have one name. A person at a console sees one process."""
         event.setdefault("pid", os.getpid())
         return event
 

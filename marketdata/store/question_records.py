@@ -1,7 +1,7 @@
 """Questions of operators to all web processes, and their answers, by the cache.
 
-A question is published, so it costs nothing while nobody asks. The server says how many processes hear it:
-so who asks knows how many answers to wait for.
+A question is published, so it costs nothing while no operator asks. The server says how many processes
+hear it: so who asks knows how many answers to wait for.
 """
 
 import asyncio

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import json
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,6 +22,7 @@ from marketdata.store.keys import Keys
 from marketdata.store.process_records import ProcessRecords
 from tests.support import installation
 from tests.support.deadlines import eventually, scaled
+from tests.support.running import running_command
 from tests.support.services import ValkeyServer
 from tests.support.widget_site import WidgetSite, logged_in, use_layer
 
@@ -150,3 +153,21 @@ async def test_without_the_cache_both_say_so(
                 status, found = await answer(site, path, olga)
             assert status == HTTPStatus.SERVICE_UNAVAILABLE
             assert found["error"].startswith("the cache is away")
+
+
+async def test_the_terminal_prints_the_history_on_request(
+    redis: Redis, redis_url: str, keys: Keys, tmp_path: Path
+) -> None:
+    seconds, _ = await redis.time()
+    sample = Sample(at_ms=seconds * 1_000, state=Health.DOWN, rule="no process")
+    await HistoryRecords(redis, keys).append(encode_sample(sample))
+    environment = {"MDC_URL": redis_url, "MDC_KEY_PREFIX": keys.prefix, "STATE_DIR": str(tmp_path)}
+
+    async def printed(*arguments: str) -> str:
+        async with running_command("status", *arguments, **environment) as process:
+            output, _ = await asyncio.wait_for(process.communicate(), scaled(30))
+            return (output or b"").decode()
+
+    document = json.loads(await printed("--json", "--history"))
+    assert document["history"] == [{"at_ms": sample.at_ms, "state": "down", "rule": "no process"}]
+    assert "history" not in json.loads(await printed("--json"))

@@ -44,7 +44,7 @@ const CHARTS: readonly { readonly heading: string; readonly lines: readonly Line
     lines: [{ series: "sentKilobytes", label: "sent", text: (value) => `${rate(value)} kB/s` }],
   },
   {
-    heading: "Lost/s, events and batches, without those of web processes",
+    heading: "Lost/s, events and batches",
     lines: [{ series: "lost", label: "lost", text: (value) => `${rate(value)}/s` }],
   },
   {

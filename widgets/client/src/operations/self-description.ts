@@ -16,7 +16,7 @@ export function renderSelfDescription({ report, life }: ProcessView): TemplateRe
         ? nothing
         : html`<a href=${`${base}/readyz`} target="_blank" rel="noopener noreferrer">health</a> <a href=${`${base}/metrics`} target="_blank" rel="noopener noreferrer">metrics</a>`
     }
-    <code title="The log lines of this process have these fields. Its traces have service.instance.id.">service=${report.name} pid=${report.pid}</code>
+    <code class="ops-log-fields" title="The log lines of this process have these fields. Its traces have service.instance.id."><span>service=${report.name}</span> <span>pid=${report.pid}</span></code>
   `;
 }
 

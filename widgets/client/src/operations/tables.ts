@@ -37,6 +37,7 @@ const STUCK_TICK_MS = 5_000;
 export function processTable({ processes }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const running = processes.filter(({ life }) => life === "running").length;
   const gone = processes.length - running;
+  const hasParent = processes.some(({ report }) => (report.status?.workers ?? []).length > 0);
   const columns: readonly Column<ProcessView>[] = [
     { title: "Process", isName: true, cell: ({ report }) => report.name },
     { title: "Host : pid", cell: ({ report }) => `${report.host} : ${report.pid}` },
@@ -56,7 +57,7 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
       cell: ifRunning(({ report }) => count(report.loop_lag_ms ?? 0)),
     },
     { title: "Settings", isNumber: true, cell: settingsOf },
-    { title: "Workers", isText: true, cell: workersOf },
+    ...(hasParent ? [{ title: "Workers", isText: true, cell: workersOf }] : []),
     { title: "Health, log", isText: true, cell: renderSelfDescription },
     ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
   ];
