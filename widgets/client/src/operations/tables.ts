@@ -38,6 +38,8 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
   const gone = processes.length - running;
   const columns: readonly Column<ProcessView>[] = [
     { title: "Process", isName: true, cell: ({ report }) => report.name },
+    // Early in the row: the table may be wider than the window.
+    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
     { title: "Host : pid", cell: ({ report }) => `${report.host} : ${report.pid}` },
     { title: "Version", cell: ({ report }) => report.version },
     { title: "Role", cell: ({ report }) => report.status?.role || ABSENT },
@@ -56,7 +58,6 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
     },
     { title: "Settings", isNumber: true, cell: settingsOf },
     { title: "Workers", isText: true, cell: workersOf },
-    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
   ];
   return renderTable({
     id: "processes",
