@@ -14,6 +14,7 @@ from mdp_site.control_plane.models import ActionRun
 from mdp_site.control_plane.presentation import value_text
 from mdp_site.control_plane.services import STEERED
 from mdp_site.operator_pages import pages
+from mdp_site.operator_pages.action_links import SERVICE
 
 
 @require_safe
@@ -48,7 +49,11 @@ def _state(run: ActionRun) -> dict[str, Any]:
     return {
         "run": run,
         "label": label_of(run),
-        "arguments": [(name.replace("_", " "), value_text(value)) for name, value in run.arguments.items()],
+        "arguments": [
+            (name.replace("_", " "), value_text(value))
+            for name, value in run.arguments.items()
+            if name != SERVICE
+        ],
         "is_steered": run.service in STEERED,
         "waits_for": [each for each in run.expected if each not in run.done_by] if is_pending else (),
         "again_ms": pages.PENDING_AGAIN_MS if is_pending else 0,

@@ -40,6 +40,8 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
   const hasParent = processes.some(({ report }) => (report.status?.workers ?? []).length > 0);
   const columns: readonly Column<ProcessView>[] = [
     { title: "Process", isName: true, cell: ({ report }) => report.name },
+    // Early in the row: the table may be wider than the window.
+    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
     { title: "Host : pid", cell: ({ report }) => `${report.host} : ${report.pid}` },
     { title: "Version", cell: ({ report }) => report.version },
     { title: "Role", cell: roleOf },
@@ -59,7 +61,6 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
     { title: "Settings", isNumber: true, cell: settingsOf },
     ...(hasParent ? [{ title: "Workers", isText: true, cell: workersOf }] : []),
     { title: "Health, log", isText: true, cell: renderSelfDescription },
-    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
   ];
   return renderTable({
     id: "processes",
