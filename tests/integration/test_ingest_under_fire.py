@@ -182,7 +182,7 @@ class Ingest:
         for status in statuses.values():
             assert all(book.closes for book in status.books), status.books
         reports = [process(name, pid, status) for pid, (name, status) in enumerate(statuses.items())]
-        for view in queue_views(reports, {report.identity for report in reports}, {}):
+        for view in queue_views(reports, {report.identity for report in reports}, {}, ages_ms={}):
             assert view.book.closes, view.book
 
 
