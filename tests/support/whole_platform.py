@@ -165,17 +165,15 @@ class WholePlatform:
 
     def _plan(self) -> None:
         settings = self.environment()
-        identity: tuple[str, ...] = (
-            "run_identity_provider",
-            "--port",
-            str(self.ports["identity"]),
-            "--user",
-            VIEWER,
-        )
-        identity += ("--state-dir", str(self.database.directory / "identity"))
         health = free_port()
-        market: tuple[str, ...] = ("run_simulator", "--port", str(self.ports["market"]), "--api-key", API_KEY)
-        market += ("--symbols", "300", "--rate", "500", "--start", START, "--health-port", str(health))
+        identity = (
+            *("run_identity_provider", "--port", str(self.ports["identity"]), "--user", VIEWER),
+            *("--state-dir", str(self.database.directory / "identity")),
+        )
+        market = (
+            *("run_simulator", "--port", str(self.ports["market"]), "--api-key", API_KEY),
+            *("--symbols", "300", "--rate", "500", "--start", START, "--health-port", str(health)),
+        )
         self.processes["identity"] = ManagedProcess(identity, settings, self.ports["identity"])
         self.processes["market"] = ManagedProcess(market, settings, health)
         for service in ("listener", "processor", "scanner"):
