@@ -36,8 +36,8 @@ class Login:
 
     @property
     def permissions(self) -> frozenset[str]:
-        """The present permissions for feeds; none after the end."""
-        return self.standing.feeds if self._end is None else frozenset()
+        """The present permissions; none after the end."""
+        return self.standing.permissions if self._end is None else frozenset()
 
     @property
     def has_ended(self) -> bool:
@@ -59,10 +59,10 @@ class Login:
         elif not standing.may_see_market_data:
             self._finish(LoginEnd.NO_RIGHT)
         else:
-            has_other_feeds = standing.feeds != self.standing.feeds
+            has_other = standing.permissions != self.standing.permissions
             self.standing = standing
-            if has_other_feeds and self._follower is not None:
-                self._follower.on_permissions_changed(standing.feeds)
+            if has_other and self._follower is not None:
+                self._follower.on_permissions_changed(standing.permissions)
 
     def _finish(self, end: LoginEnd) -> None:
         self._end = end
