@@ -11,6 +11,7 @@ from marketdata.clock import SystemClock
 from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.entrance import WebSocketEntrance, refuse
 from mdp_site.accounts.login_service import LoginService
+from mdp_site.api.control.refusals import RefusalBook
 from mdp_site.api.held_logins import HeldLogins
 from mdp_site.api.rate_limits import RateLimits
 from mdp_site.api.services import SERVICES_IN_SCOPE, ApiServices
@@ -49,6 +50,7 @@ def compose(
         day_lists=service.day_lists,
         logins=HeldLogins(logins, clock),
         limits=RateLimits(live, clock),
+        refusals=RefusalBook(),
         clock=clock,
     )
 

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "marketdata",
     "scanners",
     "widgets",
+    "mdp_site.api",
     "mdp_site.control_plane",
     "mdp_site.accounts",  # after all other applications with models: its roles use their permissions
 ]

@@ -146,6 +146,16 @@ class WebSettings(WidgetLimits, frozen=True, kw_only=True):
             maximum=100_000,
         ),
     ] = 50.0
+    api_changes_per_second: Annotated[
+        float,
+        setting(
+            "Requests to `/api/` of one user that change something, in a second, on average. They do not "
+            "count as the others.",
+            variable="WEB_API_CHANGES_PER_SECOND",
+            minimum=0.1,
+            maximum=100_000,
+        ),
+    ] = 2.0
     api_burst_seconds: Annotated[
         float,
         setting(

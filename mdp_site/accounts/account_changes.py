@@ -1,7 +1,8 @@
 """Reports that an account has changed: flags and roles of a user, tokens, sessions.
 
-`account_changed` is sent with `action`, `subject`, `before` and `after`. `subject` names the user, and with a
-token also its prefix. `before` and `after` have the changed values by name. No value is a secret.
+`account_changed` is sent with `action`, `subject`, `before`, `after` and `why`. `subject` names the user, and
+with a token also its prefix. `before` and `after` have the changed values by name. `why` is the reason that
+was given. No value is a secret.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,9 +20,10 @@ FLAGS: Final = ("is_active", "is_staff", "is_superuser")
 _FORMER: Final = "_flags_before_save"
 
 
-def report_token(action: str, token: ApiToken) -> None:
+def report_token(action: str, token: ApiToken, why: str = "") -> None:
     """Report that a token was made or revoked."""
-    _report(action, f"{token.user.get_username()}, token {token.prefix}", after={"scopes": token.scopes})
+    subject = f"{token.user.get_username()}, token {token.prefix}"
+    _report(action, subject, after={"scopes": token.scopes}, why=why)
 
 
 def report_sessions_ended(action: str, user_id: int, sessions: int) -> None:
@@ -36,8 +38,9 @@ def _report(
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    why: str = "",
 ) -> None:
-    account_changed.send(sender=None, action=action, subject=subject, before=before, after=after)
+    account_changed.send(sender=None, action=action, subject=subject, before=before, after=after, why=why)
 
 
 @receiver(pre_save, sender=User)
@@ -75,7 +78,8 @@ def _report_groups(instance: User | Group, action: str, *, pk_set: Collection[in
         return
     word = "after" if action == "post_add" else "before"
     for user, groups in _memberships(instance, pk_set or ()):
-        _report("roles changed", user, **{word: {"groups": groups}})
+        changed = {word: {"groups": groups}}
+        _report("roles changed", user, before=changed.get("before"), after=changed.get("after"))
 
 
 def _memberships(instance: User | Group, pks: Collection[int]) -> list[tuple[str, list[str]]]:

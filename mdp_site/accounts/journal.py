@@ -103,9 +103,12 @@ def note_refused_handshake(
         )
 
 
-def note_token(event: str, token: ApiToken, *, by: int | None) -> None:
-    """Log and report that a token was made or revoked. `by` is the id of the user who did it."""
-    report_token(event, token)
+def note_token(event: str, token: ApiToken, *, by: int | None, why: str = "") -> None:
+    """Log and report that a token was made or revoked. `by` is the id of the user who did it.
+
+    `why` is the reason that this user gave. It is reported, and not logged: somebody typed it.
+    """
+    report_token(event, token, why)
     _log.info(event, outcome="succeeded", token=token.prefix, user_id=token.user_id, by=by)
 
 

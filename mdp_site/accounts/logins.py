@@ -46,8 +46,8 @@ class Login:
 
     @property
     def permissions(self) -> frozenset[str]:
-        """The present permissions for feeds; none after the end."""
-        return self.standing.feeds if self._end is None else frozenset()
+        """The present permissions; none after the end."""
+        return self.standing.permissions if self._end is None else frozenset()
 
     @property
     def has_ended(self) -> bool:
@@ -69,10 +69,10 @@ class Login:
         elif not standing.may_see_market_data:
             self.finish(LoginEnd.NO_RIGHT)
         else:
-            has_other_feeds = standing.feeds != self.standing.feeds
+            has_other = standing.permissions != self.standing.permissions
             self.standing = standing
-            if has_other_feeds and self._follower is not None:
-                self._follower.on_permissions_changed(standing.feeds)
+            if has_other and self._follower is not None:
+                self._follower.on_permissions_changed(standing.permissions)
 
     def finish(self, end: LoginEnd) -> None:
         """End the connection for this reason, unless it was told to end before."""

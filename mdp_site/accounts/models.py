@@ -11,7 +11,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from mdp_site.accounts.scopes import ALL_SCOPES, MAX_SCOPES_LENGTH, SCOPES, scopes_in, scopes_text
+from mdp_site.accounts.scopes import (
+    ALL_MARKET_SCOPES,
+    MARKET_SCOPES,
+    MAX_SCOPES_LENGTH,
+    SCOPES,
+    scopes_in,
+    scopes_text,
+)
 
 TOKEN_SCHEME: Final = "mdp_"  # noqa: S105 - the prefix of all secrets, not a secret
 TOKEN_BYTES: Final = 32
@@ -49,7 +56,12 @@ class ApiTokenManager(models.Manager["ApiToken"]):
         return ApiTokenQuerySet(self.model, using=self._db)
 
     def issue(
-        self, user: User, *, name: str, expires_at: datetime | None = None, scopes: Iterable[str] = SCOPES
+        self,
+        user: User,
+        *,
+        name: str,
+        expires_at: datetime | None = None,
+        scopes: Iterable[str] = MARKET_SCOPES,
     ) -> tuple["ApiToken", str]:
         """Create a token. Returns it and its secret, which cannot be recovered later.
 
@@ -71,7 +83,7 @@ class ApiTokenManager(models.Manager["ApiToken"]):
 class ApiToken(models.Model):
     """A token that a program sends as `Authorization: Bearer <token>`.
 
-    It may read what both its scopes and the roles of its user permit.
+    It may do what both its scopes and the roles of its user permit.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
@@ -82,7 +94,7 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it does not expire.")
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    scopes = models.CharField(max_length=MAX_SCOPES_LENGTH, default=ALL_SCOPES, editable=False)
+    scopes = models.CharField(max_length=MAX_SCOPES_LENGTH, default=ALL_MARKET_SCOPES, editable=False)
 
     objects = ApiTokenManager()
 

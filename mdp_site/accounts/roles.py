@@ -1,9 +1,9 @@
 """Roles and their rights. No other module states who may do what.
 
-Pages, the WebSocket entrance, feeds and the admin use `rights_of` and `feeds_of`. Access to rows in the admin
-(users, sessions, tokens, jobs) uses Django's permissions: each migration sets them from the `Role`
-definitions. A user with several roles has the rights of all of them. docs/login.md has the same as a table; a
-test compares it with this module.
+Pages, the WebSocket entrance, feeds, the API and the admin use `rights_of` and `permissions_of`. Access to
+rows in the admin (users, sessions, tokens, jobs) uses Django's permissions: each migration sets them from the
+`Role` definitions. A user with several roles has the rights of all of them. docs/login.md has the same as a
+table; a test compares it with this module.
 """
 
 import enum
@@ -121,28 +121,41 @@ class Allowed:
     rights: frozenset[Right]
     feeds: frozenset[str]
 
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What a login may ask for: the permissions for feeds, and `control`."""
+        return self.feeds | (self.rights & {Right.CONTROL})
+
 
 def rights_of(user: User | AnonymousUser) -> frozenset[Right]:
     """The rights of a user. A user who is not logged in, or not active, has none."""
     return _allowed_to(user).rights
 
 
-def feeds_of(user: User | AnonymousUser) -> frozenset[str]:
-    """The permissions for feeds that a user has."""
-    return _allowed_to(user).feeds
+def permissions_of(user: User | AnonymousUser) -> frozenset[str]:
+    """What a login of this user may ask for: see `Allowed.permissions`."""
+    return _allowed_to(user).permissions
 
 
-def groups_for_feeds() -> frozenset[str]:
-    """The groups whose role gives feeds or market data.
+def groups_for_logins(*, is_staff: bool) -> frozenset[str]:
+    """The groups whose role gives a login more, of users who are staff or are not.
 
-    If there is none, the groups of all open connections need no query.
+    If there is none, the groups of these users need no query.
     """
-    return frozenset(role.name for role in GROUP_ROLES if role.feeds or Right.MARKET_DATA in role.rights)
+    given = frozenset({Right.MARKET_DATA, Right.CONTROL})
+    return frozenset(
+        role.name
+        for role in GROUP_ROLES
+        if (is_staff or not role.for_staff) and (role.feeds or role.rights & given)
+    )
 
 
-def allowed(*, is_staff: bool, groups: Collection[str]) -> Allowed:
+def allowed(*, is_staff: bool, groups: Collection[str], is_superuser: bool = False) -> Allowed:
     """What the roles of an active user allow. `groups` are the names of the user's groups."""
-    of_groups = (role for role in GROUP_ROLES if role.name in groups and (is_staff or not role.for_staff))
+    has_all = is_staff and is_superuser
+    of_groups = (
+        role for role in GROUP_ROLES if has_all or (role.name in groups and (is_staff or not role.for_staff))
+    )
     held = [USERS, *((STAFF,) if is_staff else ()), *of_groups]
     return Allowed(
         rights=frozenset().union(*(role.rights for role in held)),
@@ -154,9 +167,9 @@ def _allowed_to(user: User | AnonymousUser) -> Allowed:
     if not (user.is_authenticated and user.is_active):
         return Allowed(rights=frozenset(), feeds=frozenset())
     if user.is_superuser and user.is_staff:
-        return allowed(is_staff=True, groups=[role.name for role in GROUP_ROLES])
+        return allowed(is_staff=True, groups=(), is_superuser=True)
     # The roles of groups are for staff. Pages of other users are spared the query while no group gives feeds.
-    asks = user.is_staff or groups_for_feeds()
+    asks = user.is_staff or groups_for_logins(is_staff=False)
     if not asks or user._state.adding:  # noqa: SLF001 - documented by Django; who is not stored has no groups
         return allowed(is_staff=user.is_staff, groups=())
     return allowed(is_staff=user.is_staff, groups=set(user.groups.values_list("name", flat=True)))

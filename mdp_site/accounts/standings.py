@@ -13,7 +13,7 @@ the password ends it.
 """
 
 import enum
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
@@ -30,8 +30,8 @@ from django.utils.crypto import constant_time_compare
 
 from mdp_site.accounts.among import Among
 from mdp_site.accounts.models import ApiToken, User
-from mdp_site.accounts.roles import Right, allowed, groups_for_feeds
-from mdp_site.accounts.scopes import feeds_within
+from mdp_site.accounts.roles import Right, allowed, groups_for_logins
+from mdp_site.accounts.scopes import permissions_within
 
 T = TypeVar("T")
 
@@ -61,13 +61,16 @@ class Credential(NamedTuple):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A valid login. `credential` is a session or a token: the login of a page token is its session's."""
+    """A valid login. `credential` is a session or a token: the login of a page token is its session's.
+
+    `permissions` are those for feeds, and `control`: see `mdp_site.accounts.roles.Allowed`.
+    """
 
     credential: Credential
     user_id: int
     username: str
     may_see_market_data: bool
-    feeds: frozenset[str]
+    permissions: frozenset[str]
     token_id: int | None = None
     token_name: str = ""
 
@@ -86,15 +89,15 @@ class _Roles:
         self._groups: dict[int, frozenset[str]] = {}
         for user_id, group in memberships:
             self._groups[user_id] = self._groups.get(user_id, _NO_GROUPS) | {group}
-        self._known: dict[tuple[bool, frozenset[str]], tuple[bool, frozenset[str]]] = {}
+        self._known: dict[tuple[bool, bool, frozenset[str]], tuple[bool, frozenset[str]]] = {}
 
-    def of(self, user_id: int, is_staff: int) -> tuple[bool, frozenset[str]]:
-        """Whether an active user may see market data, and the permissions for feeds."""
-        facts = (bool(is_staff), self._groups.get(user_id, _NO_GROUPS))
+    def of(self, user_id: int, is_staff: int, is_superuser: int) -> tuple[bool, frozenset[str]]:
+        """Whether an active user may see market data, and the permissions."""
+        facts = (bool(is_staff), bool(is_superuser), self._groups.get(user_id, _NO_GROUPS))
         known = self._known.get(facts)
         if known is None:
-            may = allowed(is_staff=facts[0], groups=facts[1])
-            known = self._known[facts] = (Right.MARKET_DATA in may.rights, may.feeds)
+            may = allowed(is_staff=facts[0], is_superuser=facts[1], groups=facts[2])
+            known = self._known[facts] = (Right.MARKET_DATA in may.rights, may.permissions)
         return known
 
 
@@ -102,7 +105,9 @@ _NO_GROUPS: Final[frozenset[str]] = frozenset()
 
 # As the driver has it: Django turns each boolean of SQLite into a Python object by a call, for each row.
 _IS_STAFF: Final = ExpressionWrapper(F("is_staff"), output_field=Field())
+_IS_SUPERUSER: Final = ExpressionWrapper(F("is_superuser"), output_field=Field())
 _OWNER_IS_STAFF: Final = ExpressionWrapper(F("user__is_staff"), output_field=Field())
+_OWNER_IS_SUPERUSER: Final = ExpressionWrapper(F("user__is_superuser"), output_field=Field())
 
 _Rows: TypeAlias = list[tuple[Any, ...]]
 
@@ -158,8 +163,9 @@ class StandingReader:
         sessions = list(alive.filter(session_key__among=keys).values_list("session_key", "session_data"))
         user_ids = {claimed.user_id for claimed in self._claims.of(sessions).values()}
         active = User.objects.filter(pk__among=user_ids, is_active=True)
-        users = list(active.values_list("pk", "username", "password", _IS_STAFF))
-        return self._of_sessions.of(sessions, users, _memberships(user_ids), _rules())
+        users = list(active.values_list("pk", "username", "password", _IS_STAFF, _IS_SUPERUSER))
+        memberships = _memberships({user[0]: user[3] for user in users})
+        return self._of_sessions.of(sessions, users, memberships, _rules())
 
     def _standings_of_sessions(
         self, sessions: _Rows, user_rows: _Rows, memberships: _Rows, _rules: _Rows
@@ -170,10 +176,10 @@ class StandingReader:
             user = users.get(user_id)
             if user is None:
                 continue
-            _, username, password, is_staff = user
+            _, username, password, *flags = user
             if _is_of_present_password(password_hash, password):
                 credential = Credential(Way.SESSION, key)
-                found[credential] = Standing(credential, user_id, username, *roles.of(user_id, is_staff))
+                found[credential] = Standing(credential, user_id, username, *roles.of(user_id, *flags))
         return found
 
     def _by_token(self, digests: Set[str]) -> dict[Credential, Standing]:
@@ -181,9 +187,12 @@ class StandingReader:
         if not digests:
             return {}
         usable = ApiToken.objects.get_queryset().usable(timezone.now()).filter(digest__among=digests)
-        columns = ("digest", "pk", "name", "scopes", "user_id", "user__username", _OWNER_IS_STAFF)
+        columns = (
+            *("digest", "pk", "name", "scopes", "user_id", "user__username"),
+            *(_OWNER_IS_STAFF, _OWNER_IS_SUPERUSER),
+        )
         tokens = list(usable.order_by().values_list(*columns))
-        return self._of_tokens.of(tokens, _memberships({token[4] for token in tokens}), _rules())
+        return self._of_tokens.of(tokens, _memberships({token[4]: token[6] for token in tokens}), _rules())
 
 
 def read_standings(credentials: Collection[Credential]) -> dict[Credential, Standing]:
@@ -200,10 +209,10 @@ def _session_keys(row_ids: Set[int]) -> dict[int, str]:
 
 def _standings_of_tokens(tokens: _Rows, memberships: _Rows, _rules: _Rows) -> dict[Credential, Standing]:
     roles, found = _Roles(memberships), {}
-    for digest, token_id, name, scopes, user_id, username, is_staff in tokens:
+    for digest, token_id, name, scopes, user_id, username, *flags in tokens:
         credential = Credential(Way.TOKEN, digest)
-        may_see_market_data, feeds = roles.of(user_id, is_staff)
-        within = feeds_within(scopes, feeds)
+        may_see_market_data, permissions = roles.of(user_id, *flags)
+        within = permissions_within(scopes, permissions)
         found[credential] = Standing(
             credential, user_id, username, may_see_market_data, within, token_id, name
         )
@@ -239,9 +248,11 @@ def _is_of_present_password(password_hash: str, password: str) -> bool:
     return any(constant_time_compare(password_hash, each) for each in hashes)
 
 
-def _memberships(user_ids: Collection[int]) -> _Rows:
-    """The id of each of these users with each of the user's groups that give feeds or market data."""
-    granting = groups_for_feeds()
+def _memberships(are_staff: Mapping[int, int]) -> _Rows:
+    """The id of each of these users with each of the user's groups that give a login more."""
+    granting = groups_for_logins(is_staff=True)
+    has_all = bool(groups_for_logins(is_staff=False))
+    user_ids = {user_id for user_id, is_staff in are_staff.items() if is_staff or has_all}
     if not granting or not user_ids:
         return []
     members = Group.objects.filter(name__in=granting, user__in=user_ids)
@@ -250,7 +261,7 @@ def _memberships(user_ids: Collection[int]) -> _Rows:
 
 def _rules() -> _Rows:
     """What each role allows: standings follow from this too."""
-    groups = ("", *sorted(groups_for_feeds()))
+    groups = ("", *sorted(groups_for_logins(is_staff=True)))
     return [
         (staff, group, allowed(is_staff=staff, groups=(group,)))
         for staff in (False, True)

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods
 from mdp_site.accounts.guards import requires
 from mdp_site.accounts.journal import TOKEN_MADE, TOKEN_REVOKED, note_token
 from mdp_site.accounts.models import ApiToken, ApiTokenQuerySet
-from mdp_site.accounts.roles import Right
-from mdp_site.accounts.scopes import SCOPES
+from mdp_site.accounts.roles import Right, permissions_of
+from mdp_site.accounts.scopes import MARKET_SCOPES, SCOPES, offered_scopes
 
 MOST_USABLE_TOKENS: Final = 20
 """Per user: enough for one token per program, and few enough that no user can fill the table."""
@@ -29,7 +29,7 @@ LIVES: Final = (
 
 
 class NewTokenForm(forms.Form):
-    """The name, the scopes and the lifetime of a new token."""
+    """The name, the scopes and the lifetime of a new token. It offers what roles of the user permit."""
 
     name = forms.CharField(
         label=_("What will use it?"),
@@ -37,9 +37,8 @@ class NewTokenForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("morning report")}),
     )
     scopes = forms.MultipleChoiceField(
-        label=_("It may read"),
-        choices=tuple(SCOPES.items()),
-        initial=tuple(SCOPES),
+        label=_("Access to"),
+        initial=tuple(MARKET_SCOPES),
         widget=forms.CheckboxSelectMultiple,
     )
     days = forms.ChoiceField(label=_("It works for"), choices=LIVES, initial="90")
@@ -47,6 +46,8 @@ class NewTokenForm(forms.Form):
     def __init__(self, user: Any, data: QueryDict | None = None) -> None:
         super().__init__(data, label_suffix="")
         self._user = user
+        scopes = cast("forms.MultipleChoiceField", self.fields["scopes"])
+        scopes.choices = [(scope, SCOPES[scope]) for scope in offered_scopes(permissions_of(user))]
 
     def clean(self) -> dict[str, Any]:
         """Check the number of the user's tokens.

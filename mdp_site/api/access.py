@@ -1,4 +1,4 @@
-"""Who asks, what they may read, and how often."""
+"""Who asks, what they may read or change, and how often."""
 
 import random
 from typing import Final
@@ -11,21 +11,47 @@ from mdp_site.accounts.entrance import RETRY_SECONDS, SESSION_KEY
 from mdp_site.accounts.handshakes import LoginNotChecked
 from mdp_site.accounts.journal import note_refusal
 from mdp_site.accounts.models import digest_of_secret
-from mdp_site.accounts.scopes import SCOPES
-from mdp_site.accounts.standings import Credential, Way
+from mdp_site.accounts.roles import Right
+from mdp_site.accounts.scopes import scopes_for
+from mdp_site.accounts.standings import Credential, Standing, Way
+from mdp_site.addresses import client_address
+from mdp_site.api.forgeries import forgery
 from mdp_site.api.problems import Problem
-from mdp_site.api.services import services_of
+from mdp_site.api.services import ApiServices, services_of
+from mdp_site.control_plane.actors import Actor
 
 REFUSED: Final = "API request refused"
+ON_RECORD: Final = frozenset({"operations", "control"})
+"""Permissions of the platform itself: who lacks one and tries is in the audit."""
 RATE_HEADERS: Final = "mdp_rate_headers"
 """The attribute of a request that has the headers of its rate limits, for all answers to it."""
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The user behind a request, with their permissions for feeds."""
+    """The user behind a request, with what the roles of the user and the scopes of the token permit.
+
+    `token_id` is None for a session.
+    """
 
     user_id: int
+    username: str
     permissions: frozenset[str]
+    token_id: int | None
+
+    def actor(self, request: HttpRequest) -> Actor:
+        """Who acts. The origin is the address and, for a program, the number of its token."""
+        address = client_address(request)
+        origin = "" if address is None else str(address)
+        if self.token_id is not None:
+            origin = f"{origin} token {self.token_id}".strip()
+        rights = frozenset(right for right in Right if str(right) in self.permissions)
+        return Actor(who=self.username, origin=origin, rights=rights, user_id=self.user_id)
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """The caller of an operation, as `Access` found it."""
+    caller: Caller = request.auth  # type: ignore[attr-defined] # set by ninja
+    return caller
 
 
 class Access:
@@ -33,10 +59,15 @@ class Access:
 
     `permission` is what the user's roles and the scopes of the token must both have; empty: every user with a
     right to market data may ask. A request with `Authorization` is judged by it alone.
+
+    For a request that `changes` something the login is looked up anew, and a session needs the CSRF token and
+    the origin of the site.
     """
 
-    def __init__(self, permission: str = "") -> None:
+    def __init__(self, permission: str, operation_id: str, *, changes: bool) -> None:
         self.permission = permission
+        self._operation_id = operation_id
+        self._changes = changes
 
     async def __call__(self, request: HttpRequest) -> Caller:
         """The caller. Counts the request.
@@ -47,8 +78,9 @@ class Access:
         """
         services = services_of(request)
         credential = _credential(request)
+        find = services.logins.login_now if self._changes else services.logins.login
         try:
-            login = await services.logins.login(credential)
+            login = await find(credential)
         except LoginNotChecked as error:
             wait = str(random.randint(*RETRY_SECONDS))  # noqa: S311 - spreads a load
             raise Problem(
@@ -56,24 +88,45 @@ class Access:
             ) from error
         if login is None:
             raise _not_valid(request, credential.way)
-        spent = services.limits.spend(credential, login.user_id)
+        standing = login.standing
+        caller = Caller(login.user_id, standing.username, login.permissions, standing.token_id)
+        problem = self._problem(request, services, credential, standing)
+        if problem is None:
+            return caller
+        if self.permission in ON_RECORD:
+            await services.refusals.enter(
+                caller.actor(request),
+                reason=problem.code,
+                action=self._operation_id,
+                detail=problem.detail,
+            )
+        raise problem
+
+    def _problem(
+        self, request: HttpRequest, services: ApiServices, credential: Credential, standing: Standing
+    ) -> Problem | None:
+        """Why this login may not do it now. Counts the request."""
+        limits, user_id = services.limits, standing.user_id
+        spent = limits.spend_change(user_id) if self._changes else limits.spend(credential, user_id)
         setattr(request, RATE_HEADERS, spent.headers)
         if spent.retry_seconds:
-            raise Problem(
+            return Problem(
                 "too_many_requests",
                 f"{spent.headers['RateLimit-Policy']}; ask again in {spent.retry_seconds} s",
                 headers={"Retry-After": str(spent.retry_seconds)},
             )
-        standing = login.standing
         if not standing.may_see_market_data:
-            raise _refused(request, "no_right", "this account has no right to market data", login.user_id)
-        if self.permission and self.permission not in login.permissions:
-            if credential.way is Way.TOKEN and self.permission in SCOPES:
-                detail = f"it needs the scope {self.permission!r}, and a role of the user that permits it"
-                raise _refused(request, "missing_scope", detail, login.user_id)
-            detail = f"no role of this user permits {self.permission!r}"
-            raise _refused(request, "no_right", detail, login.user_id)
-        return Caller(login.user_id, login.permissions)
+            return _refused(request, "no_right", "this account has no right to market data", user_id)
+        if self._changes and credential.way is Way.SESSION and (forged := forgery(request)):
+            return _refused(request, "forged", forged, user_id)
+        if self.permission and self.permission not in standing.permissions:
+            scopes = scopes_for(self.permission)
+            if credential.way is Way.TOKEN and scopes:
+                names = " or ".join(map(repr, scopes))
+                detail = f"it needs the scope {names}, and a role of the user that permits it"
+                return _refused(request, "missing_scope", detail, user_id)
+            return _refused(request, "no_right", f"no role of this user permits {self.permission!r}", user_id)
+        return None
 
 
 def _credential(request: HttpRequest) -> Credential:

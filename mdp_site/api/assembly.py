@@ -9,6 +9,7 @@ from ninja import NinjaAPI, Router
 
 from marketdata.schema.stored import SCHEMA
 from mdp_site.api import answers, day_lists, definitions, market
+from mdp_site.api.control import actions, audit, histories, installation, runs, services, tokens
 from mdp_site.api.document import DESCRIPTION, TITLE, encode_document
 from mdp_site.api.operations import answer_errors, register
 from mdp_site.api.replies import text_reply
@@ -51,5 +52,9 @@ api: Final = NinjaAPI(
     urls_namespace="api",
 )
 answer_errors(api)
-for each in (market.router, day_lists.router, definitions.router, router):
-    api.add_router("", each)
+for part in (
+    *(market, day_lists, definitions),
+    *(installation, services, histories, actions, runs, audit, tokens),
+):
+    api.add_router("", part.router)
+api.add_router("", router)

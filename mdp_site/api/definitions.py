@@ -1,7 +1,7 @@
 """The definitions of what there is: boards, lists of alerts, columns and feeds."""
 
 from collections.abc import Collection
-from typing import Final, cast
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
@@ -9,7 +9,7 @@ from ninja import Router
 from marketdata.schema import ColumnInfo
 from marketdata.schema.stored import COLUMNS, SCHEMA
 from mdp_site.api import answers
-from mdp_site.api.access import Caller
+from mdp_site.api.access import caller_of
 from mdp_site.api.day_lists import ALERTS
 from mdp_site.api.market import BOARD_PREFIX
 from mdp_site.api.operations import register
@@ -132,7 +132,7 @@ _COLUMNS: Final = answers.ColumnList(columns=[_definition(info) for info in COLU
 )
 async def feeds(request: HttpRequest) -> HttpResponse:
     """The feeds that the WebSocket at `/ws/` has, and whether this user and token may read them."""
-    permissions = cast("Caller", request.auth).permissions  # type: ignore[attr-defined] # set by ninja
+    permissions = caller_of(request).permissions
     return value_reply(request, _feed_list(services_of(request).catalog, permissions))
 
 

@@ -49,10 +49,23 @@ def _shown(
         "summary": operation["summary"],
         "description": _marked(operation["description"]),
         "parameters": [_parameter(each, components) for each in operation["parameters"]],
+        **_request(operation),
         "answer": answer["schema"]["$ref"].rpartition("/")[2],
         "example": json.dumps(answer["examples"]["usual"]["value"], indent=1, ensure_ascii=False),
         "csv": ok["text/csv"]["examples"]["usual"]["value"] if "text/csv" in ok else "",
         "statuses": {status: _marked(each["description"]) for status, each in operation["responses"].items()},
+    }
+
+
+def _request(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of a request, if the operation has one."""
+    if "requestBody" not in operation:
+        return {}
+    content = operation["requestBody"]["content"]["application/json"]
+    value = content["examples"]["usual"]["value"]
+    return {
+        "body": content["schema"]["$ref"].rpartition("/")[2],
+        "body_example": json.dumps(value, indent=1, ensure_ascii=False),
     }
 
 

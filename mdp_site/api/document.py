@@ -13,18 +13,24 @@ from django.conf import settings
 from ninja import NinjaAPI
 
 from marketdata.schema import Schema
-from mdp_site.accounts.scopes import SCOPES
+from mdp_site.accounts.scopes import SCOPES, scopes_for
 from mdp_site.api.answers import ANSWERS, ROW_SCHEMA
-from mdp_site.api.examples import CSV_EXAMPLE, EXAMPLES, row_schema
+from mdp_site.api.control.answers import CONTROL_ANSWERS
+from mdp_site.api.control.bodies import BODIES, JSON_TYPE
+from mdp_site.api.examples import CSV_EXAMPLES, EXAMPLES, row_schema
 from mdp_site.api.market import BOARD_PREFIX
+from mdp_site.api.models import LONGEST_IDEMPOTENCY_KEY
 from mdp_site.api.operations import DESCRIBED, Described
 from mdp_site.api.problems import CONTENT_TYPE, DOCS_PATH, KINDS, ProblemDetails
 from mdp_site.api.replies import HEADERS
+from mdp_site.control_plane.actions.registry import ACTIONS
+from mdp_site.control_plane.services import STEERED
 
 PREFIX: Final = "api/v1"
 TITLE: Final = "Market Data Platform"
 DESCRIPTION: Final = """\
 The market for programs: boards, rows of symbols, trades, halts, alerts, and the definitions of all numbers.
+And the platform itself: what its services do, their settings, the actions of operators, and the audit.
 
 Every answer with data has its position (`epoch` and `seq`), its age, and the state of the data. Only the
 state `live` means that the data is fresh. The words are those of docs/protocol.md.
@@ -54,6 +60,8 @@ _HEADER_TEXTS: Final = {
     "RateLimit-Policy": ("string", "For each policy, the quota (`q`) in a window of seconds (`w`)."),
     "Retry-After": ("integer", "Ask again after so many seconds."),
     "Link": ("string", "The next page, as `rel=next`."),
+    "Location": ("string", "The address of what was made. Ask it for the outcome."),
+    "Idempotency-Replayed": ("string", "`true`: the answer is the one that this request had before."),
     "WWW-Authenticate": ("string", "How to log in (RFC 6750)."),
 }
 
@@ -63,11 +71,13 @@ def openapi_document(api: NinjaAPI, schema: Schema) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix=f"/{PREFIX}/")))
     document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
     document["servers"] = [{"url": "/", "description": "The site that has this document."}]
-    _, schemas = msgspec.json.schema_components((*ANSWERS, ProblemDetails), ref_template=_SCHEMAS + "{name}")
+    _, schemas = msgspec.json.schema_components(
+        (*ANSWERS, *CONTROL_ANSWERS, *BODIES, ProblemDetails), ref_template=_SCHEMAS + "{name}"
+    )
     document["components"] = {
         "schemas": {**schemas, ROW_SCHEMA: row_schema(schema)},
         "headers": {name: _header(kind, text) for name, (kind, text) in _HEADER_TEXTS.items()},
-        "parameters": {"If-None-Match": _IF_NONE_MATCH},
+        "parameters": _REQUEST_HEADERS,
         "securitySchemes": _logins(),
     }
     for methods in document["paths"].values():
@@ -82,37 +92,63 @@ def encode_document(api: NinjaAPI, schema: Schema) -> str:
 
 
 def _complete(operation: dict[str, Any], described: Described, schema: Schema) -> None:
-    scopes = [described.permission] if described.permission else []
-    operation["security"] = [{"token": scopes}, {"session": scopes}]
+    scopes = scopes_for(described.permission)
+    operation["security"] = [
+        *({"token": [scope]} for scope in scopes),
+        *(() if scopes else ({"token": []},)),
+        {"session": []},
+    ]
     if scopes:
-        operation["description"] += f"\n\nA token needs the scope `{described.permission}`."
+        named = " or ".join(f"`{scope}`" for scope in scopes)
+        operation["description"] += f"\n\nA token needs the scope {named}."
     for parameter in operation["parameters"]:
-        if (names := _names(operation["operationId"], schema)) and parameter["in"] == "path":
+        names = _names(operation["operationId"], parameter["name"], schema)
+        if names and parameter["in"] == "path":
             parameter["description"] = f"One of the names that `/{operation['tags'][0]}` lists."
             parameter["schema"] |= {"enum": names, "examples": names[:1]}
-    operation["parameters"].append({"$ref": "#/components/parameters/If-None-Match"})
-    headers = ("ETag", "RateLimit", "RateLimit-Policy", *(HEADERS if described.has_position else ()))
-    operation["responses"] = {
-        "200": {
-            "description": described.answer.__doc__,
-            "headers": _header_refs(headers),
-            "content": _content(described),
-        },
-        "304": {
-            "description": "The client has this answer. The headers have the present age and state.",
-            "headers": _header_refs(headers),
-        },
-        **_problems(described),
+    headers = described.headers if described.method != "GET" else ("If-None-Match", *described.headers)
+    operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in headers]
+    if described.body is not None:
+        operation["requestBody"] = _body(described.body, described.example_body)
+    operation["responses"] = {**_answers(described), **_problems(described)}
+
+
+def _body(kind: type[msgspec.Struct], example: Mapping[str, Any] | None) -> dict[str, Any]:
+    content = {
+        "schema": {"$ref": _SCHEMAS + kind.__name__},
+        "examples": {"usual": {"value": example}},
     }
+    return {"required": True, "content": {JSON_TYPE: content}}
 
 
-def _names(operation_id: str, schema: Schema) -> list[str]:
-    """The names that the path of an operation takes; none if it takes no name of the schema."""
-    boards = [board.name.removeprefix(BOARD_PREFIX) for board in schema.boards]
-    alerts = [stream.feed for stream in schema.streams if stream.feed]
-    return {"get_board": boards, "list_alert_entries": alerts, "get_column": list(schema.shown)}.get(
-        operation_id, []
-    )
+def _answers(described: Described) -> dict[str, Any]:
+    """The answers of an operation that are no problems."""
+    answer = {"description": described.answer.__doc__, "content": _content(described)}
+    limits = ("RateLimit", "RateLimit-Policy")
+    if described.method != "GET":
+        made = ("Location", "ETag") if described.may_take_time else ()
+        replayed = ("Idempotency-Replayed",) if described.method == "POST" else ()
+        answer["headers"] = _header_refs((*limits, *made, *replayed))
+        pending = {"202": answer | {"description": "The same, while its outcome is pending."}}
+        return {"200": answer, **(pending if described.may_take_time else {})}
+    headers = ("ETag", *limits, *(HEADERS if described.has_position else ()))
+    unchanged = {
+        "description": "The client has this answer. The headers have the present age and state.",
+        "headers": _header_refs(headers),
+    }
+    return {"200": answer | {"headers": _header_refs(headers)}, "304": unchanged}
+
+
+def _names(operation_id: str, parameter: str, schema: Schema) -> list[str]:
+    """The names that a parameter of a path takes; none if it takes others than those of a list."""
+    names: dict[tuple[str, str], list[str]] = {
+        ("get_board", "board"): [board.name.removeprefix(BOARD_PREFIX) for board in schema.boards],
+        ("list_alert_entries", "name"): [stream.feed for stream in schema.streams if stream.feed],
+        ("get_column", "name"): list(schema.shown),
+        (operation_id, "service"): list(STEERED),
+        (operation_id, "action"): list(ACTIONS),
+    }
+    return names.get((operation_id, parameter), [])
 
 
 def _content(described: Described) -> dict[str, Any]:
@@ -123,7 +159,10 @@ def _content(described: Described) -> dict[str, Any]:
         }
     }
     if described.has_csv:
-        content["text/csv"] = {"schema": {"type": "string"}, "examples": {"usual": {"value": CSV_EXAMPLE}}}
+        content["text/csv"] = {
+            "schema": {"type": "string"},
+            "examples": {"usual": {"value": CSV_EXAMPLES[described.answer]}},
+        }
     return content
 
 
@@ -148,12 +187,32 @@ _PROBLEM_HEADERS: Final[Mapping[HTTPStatus, tuple[str, ...]]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
 }
 
-_IF_NONE_MATCH: Final = {
-    "in": "header",
-    "name": "If-None-Match",
-    "required": False,
-    "description": "The `ETag` of an answer that the client has.",
-    "schema": {"type": "string"},
+_TEXT: Final = {"type": "string"}
+
+
+def _request_header(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"in": "header", "name": name, "required": False, "description": description, "schema": schema}
+
+
+_REQUEST_HEADERS: Final = {
+    "If-None-Match": _request_header("If-None-Match", "The `ETag` of an answer that the client has.", _TEXT),
+    "If-Match": _request_header(
+        "If-Match",
+        "The `ETag` of the service that the client saw. If there is a newer revision, nothing is changed. "
+        "`*`: whatever the newest revision is.",
+        _TEXT,
+    ),
+    "Prefer": _request_header(
+        "Prefer",
+        "`wait=N`: wait up to N seconds, at most 15, for the outcome. Otherwise it is 202 at once.",
+        _TEXT,
+    ),
+    "Idempotency-Key": _request_header(
+        "Idempotency-Key",
+        "A name of the client for this request. Sent again with the same key within 24 h, it is not done "
+        "again, and has the answer that it had.",
+        {"type": "string", "pattern": "^[!-~]+$", "maxLength": LONGEST_IDEMPOTENCY_KEY},
+    ),
 }
 
 
@@ -177,6 +236,7 @@ def _logins() -> dict[str, Any]:
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": f"The login session of a browser: it may read, as at {DOCS_PATH}.",
+            "description": "The login session of a browser. A change also needs the CSRF token of the page "
+            f"as `X-CSRFToken`, and an `Origin` of this site. {DOCS_PATH} is such a page.",
         },
     }

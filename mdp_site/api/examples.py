@@ -9,6 +9,8 @@ import numpy as np
 from marketdata.schema import Schema, Unit
 from marketdata.schema.boards import Direction
 from mdp_site.api import answers
+from mdp_site.api.control.answers import AuditPage
+from mdp_site.api.control.examples import AUDIT_CSV, CONTROL_EXAMPLES
 from mdp_site.api.tables import csv_rows, json_rows
 from widgets.data_state import DataState
 from widgets.protocol import EmittedRows
@@ -52,7 +54,12 @@ _COLUMN: Final = answers.ColumnDefinition(
 )
 _QUOTE: Final = answers.QuoteAnswer(feed="quote:AAPL", **_AT, row=_ROW)
 
-CSV_EXAMPLE: Final = csv_rows(_ROWS).decode()
+CSV_EXAMPLES: Final[Mapping[type[msgspec.Struct], str]] = {
+    answers.TableAnswer: csv_rows(_ROWS).decode(),
+    answers.ListAnswer: csv_rows(_ROWS).decode(),
+    AuditPage: AUDIT_CSV,
+}
+"""The example of each answer that is also there as CSV."""
 
 _EXAMPLES: Final = (
     answers.TableAnswer(feed="scanners:top_gainers", **_AT, columns=_ROWS.columns, rows=json_rows(_ROWS)),
@@ -114,7 +121,7 @@ _EXAMPLES: Final = (
 )
 
 EXAMPLES: Final[Mapping[type[msgspec.Struct], Any]] = {
-    type(each): msgspec.json.decode(msgspec.json.encode(each)) for each in _EXAMPLES
+    type(each): msgspec.json.decode(msgspec.json.encode(each)) for each in (*_EXAMPLES, *CONTROL_EXAMPLES)
 }
 """The example of each answer, as JSON values."""
 

@@ -63,6 +63,17 @@ class HeldLogins:
             self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._on_timer)
         return held.login
 
+    async def login_now(self, credential: Credential) -> Login | None:
+        """The login of a request that changes something: the database is asked each time.
+
+        Raises:
+            LoginNotChecked: it cannot be found out now.
+        """
+        if await self.login(credential) is None:  # holding it notes the use of a token
+            return None
+        standing = await self._logins.standing(credential)
+        return None if standing is None else Login(standing)
+
     def _on_timer(self) -> None:
         """Release what is unused also when nobody asks any more: a held token counts as used."""
         self._timer = None

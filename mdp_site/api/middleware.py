@@ -69,7 +69,7 @@ def _as_problem(answer: HttpResponseBase) -> HttpResponse:
     for name, value in answer.headers.items():
         if name not in {"Content-Type", "Content-Length"}:
             made.headers[name] = value
-    if "Allow" in made.headers:
+    if "GET" in made.headers.get("Allow", ""):
         made.headers["Allow"] += ", HEAD"
     made.headers["Content-Length"] = str(len(made.content))
     return made

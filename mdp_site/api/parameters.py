@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeAlias
-from urllib.parse import quote
 
 from django.http import HttpRequest
 from ninja import Path, Query
 
 from marketdata.events import LONGEST_SYMBOL, SYMBOL_PATTERN, SYMBOL_RULE, is_symbol
 from mdp_site.api.paging import LONGEST_CURSOR
-from mdp_site.api.problems import Fault, Problem
+from mdp_site.api.problems import Fault, Problem, pointer_part
 from mdp_site.api.services import ApiServices
 from widgets.data_state import DataState
 from widgets.hub.feeds import BadChoiceError, Feed
@@ -103,7 +102,7 @@ def status_of(services: ApiServices) -> Status:
     services.hub.start()
     status = services.hub.data_status()
     if status is None:
-        raise _unavailable("the state of the data is not known yet: this process has just started")
+        raise unavailable("the state of the data is not known yet: this process has just started")
     return status
 
 
@@ -117,7 +116,7 @@ async def fetched(services: ApiServices, feed: Feed) -> tuple[FeedSnapshot, Data
     snapshot = await services.hub.fetch(feed, FETCH_SECONDS, KEEP_SECONDS)
     status = status_of(services)
     if snapshot is None:
-        raise _unavailable(
+        raise unavailable(
             f"{feed.name} is not there yet; the state of the data: {status.state}, {status.detail}"
         )
     return snapshot, status.state
@@ -125,10 +124,11 @@ async def fetched(services: ApiServices, feed: Feed) -> tuple[FeedSnapshot, Data
 
 def away(error: Exception) -> Problem:
     """The problem of a cache that does not answer."""
-    return _unavailable(f"the market data cache cannot be read now ({type(error).__name__})")
+    return unavailable(f"the market data cache cannot be read now ({type(error).__name__})")
 
 
-def _unavailable(detail: str) -> Problem:
+def unavailable(detail: str) -> Problem:
+    """The problem of what cannot be read now."""
     return Problem("unavailable", detail, headers={"Retry-After": RETRY_SECONDS})
 
 
@@ -142,13 +142,8 @@ def refuse_unknown_parameters(request: HttpRequest, accepted: Sequence[str]) -> 
     for name, values in request.GET.lists():
         if name not in accepted:
             known = ", ".join(accepted) or "none"
-            faults.append(Fault(f"#/query/{_pointer(name)}", f"no such parameter; accepted: {known}"))
+            faults.append(Fault(f"#/query/{pointer_part(name)}", f"no such parameter; accepted: {known}"))
         elif len(values) > 1:
-            faults.append(Fault(f"#/query/{_pointer(name)}", f"{len(values)} values; accepted: one"))
+            faults.append(Fault(f"#/query/{pointer_part(name)}", f"{len(values)} values; accepted: one"))
     if faults:
         raise Problem("invalid_parameter", faults[0].detail, faults=faults[:20])
-
-
-def _pointer(name: str) -> str:
-    """A name, cut short, as a part of a JSON pointer in a URI (RFC 6901, section 6)."""
-    return quote(name[:64].replace("~", "~0").replace("/", "~1"))

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import msgspec
 from django.http import HttpResponse
 from msgspec import Meta
+
+from mdp_site.api.control.answers import RevisionAnswer
 
 DOCS_PATH: Final = "/api/v1/docs"
 CONTENT_TYPE: Final = "application/problem+json"
@@ -41,6 +44,11 @@ KINDS: Final[Mapping[str, ProblemKind]] = MappingProxyType(
             "The token has no scope for this",
             "Make a token with the scope that `detail` names.",
         ),
+        "forged": ProblemKind(
+            HTTPStatus.FORBIDDEN,
+            "The request may come from another site",
+            "Send the CSRF token of the page as `X-CSRFToken`, from a page of this site; or use a token.",
+        ),
         "forbidden": ProblemKind(HTTPStatus.FORBIDDEN, "The request is refused", "Do not repeat it."),
         "unknown_path": ProblemKind(
             HTTPStatus.NOT_FOUND, "There is nothing at this path", f"Look at {DOCS_PATH} for the paths."
@@ -56,10 +64,46 @@ KINDS: Final[Mapping[str, ProblemKind]] = MappingProxyType(
         "method_not_allowed": ProblemKind(
             HTTPStatus.METHOD_NOT_ALLOWED, "The path does not take this method", "Use a method of `Allow`."
         ),
+        "refused": ProblemKind(
+            HTTPStatus.CONFLICT,
+            "The platform refuses it now",
+            "Look at what `detail` says. Nothing was changed.",
+        ),
+        "stale_revision": ProblemKind(
+            HTTPStatus.CONFLICT,
+            "Somebody changed the settings meanwhile",
+            "Look at `newer`, and ask again with the newest revision as `expected`.",
+        ),
+        "not_answered_yet": ProblemKind(
+            HTTPStatus.CONFLICT,
+            "The request with this key has no answer yet",
+            "Wait for the seconds of `Retry-After`, then send it again with the same key.",
+        ),
+        "precondition_failed": ProblemKind(
+            HTTPStatus.PRECONDITION_FAILED,
+            "Somebody changed the settings meanwhile",
+            "Look at `newer`, and ask again with the newest `ETag` as `If-Match`.",
+        ),
+        "too_large": ProblemKind(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long", "Send less at once."
+        ),
+        "unsupported_media_type": ProblemKind(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not JSON", "Send `application/json`."
+        ),
         "invalid_parameter": ProblemKind(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "A parameter is not accepted",
-            "Correct the parameters that `errors` points to.",
+            "Correct what `errors` points to.",
+        ),
+        "idempotency_key_reused": ProblemKind(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "The key belongs to another request",
+            "Use a new key for each new request.",
+        ),
+        "precondition_required": ProblemKind(
+            HTTPStatus.PRECONDITION_REQUIRED,
+            "The request does not say which revision it is about",
+            "Send the `ETag` of the service as `If-Match`, or `expected`. `If-Match: *` accepts any.",
         ),
         "too_many_requests": ProblemKind(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -83,6 +127,7 @@ _OF_STATUS: Final = {
     403: "forbidden",
     404: "unknown_path",
     405: "method_not_allowed",
+    413: "too_large",
     500: "server_error",
     503: "unavailable",
 }
@@ -94,7 +139,8 @@ class Fault(msgspec.Struct, frozen=True):
     pointer: Annotated[
         str,
         Meta(
-            description="A JSON pointer (RFC 6901) to the field: `#/query/NAME` or `#/path/NAME`.",
+            description="A JSON pointer (RFC 6901) to the field: it begins with `#/query/`, `#/path/`, "
+            "`#/header/` or `#/body/`.",
             examples=["#/query/limit"],
         ),
     ]
@@ -118,6 +164,10 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tr
     status: Annotated[int, Meta(description="The status of the answer.", examples=[422])]
     detail: Annotated[str, Meta(description="What is wrong this time, and what is accepted.")]
     errors: Annotated[Sequence[Fault], Meta(description="The wrong fields, if fields are wrong.")] = ()
+    newer: Annotated[
+        Sequence[RevisionAnswer],
+        Meta(description="The revisions after the one that was seen, the oldest first."),
+    ] = ()
 
 
 class Problem(Exception):
@@ -129,9 +179,11 @@ class Problem(Exception):
         detail: str,
         *,
         faults: Sequence[Fault] = (),
+        newer: Sequence[RevisionAnswer] = (),
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
+        self.newer = newer
         self.code = code
         self.detail = detail
         self.faults = faults
@@ -148,6 +200,7 @@ def problem_answer(problem: Problem) -> HttpResponse:
         status=kind.status.value,
         detail=problem.detail,
         errors=problem.faults,
+        newer=problem.newer,
     )
     answer = HttpResponse(
         msgspec.json.encode(body),
@@ -158,6 +211,11 @@ def problem_answer(problem: Problem) -> HttpResponse:
     # Django would log each with its path. A client that repeats a wrong request could fill the log.
     answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return answer
+
+
+def pointer_part(name: str) -> str:
+    """A name, cut short, as a part of a JSON pointer in a URI (RFC 6901, section 6)."""
+    return quote(name[:64].replace("~", "~0").replace("/", "~1"))
 
 
 def problem_of_status(status: int) -> Problem:

@@ -85,9 +85,19 @@ def value_reply(
     return text_reply(request, _encoder.encode(value), headers)
 
 
-def text_reply(request: HttpRequest, body: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> HttpResponse:
-    """The answer with a text in JSON, or 304."""
-    return _reply(request, f'W/"{zlib.crc32(body):08x}-{len(body)}"', headers, lambda: body, JSON)
+def text_reply(
+    request: HttpRequest,
+    body: bytes,
+    headers: Mapping[str, str] = _NO_HEADERS,
+    content_type: str = JSON,
+) -> HttpResponse:
+    """The answer with a text, or 304."""
+    return _reply(request, f'W/"{zlib.crc32(body):08x}-{len(body)}"', headers, lambda: body, content_type)
+
+
+def tagged_reply(request: HttpRequest, etag: str, body: bytes) -> HttpResponse:
+    """The answer in JSON with an ETag that is also for changes (`If-Match`), or 304."""
+    return _reply(request, etag, _NO_HEADERS, lambda: body, JSON)
 
 
 def _reply(

@@ -6,6 +6,7 @@ import msgspec
 from django.http import HttpRequest
 
 from marketdata.clock import Clock
+from mdp_site.api.control.refusals import RefusalBook
 from mdp_site.api.held_logins import HeldLogins
 from mdp_site.api.problems import Problem
 from mdp_site.api.rate_limits import RateLimits
@@ -18,13 +19,14 @@ SERVICES_IN_SCOPE: Final = "mdp.api"
 
 
 class ApiServices(msgspec.Struct, frozen=True, kw_only=True):
-    """The hub of the process with its catalog, the day's lists, the logins, and the limits."""
+    """The hub of the process with its catalog, the day's lists, the logins, the limits, and the refusals."""
 
     hub: Hub
     catalog: FeedCatalog
     day_lists: DayLists
     logins: HeldLogins
     limits: RateLimits
+    refusals: RefusalBook
     clock: Clock
 
 

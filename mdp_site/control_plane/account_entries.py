@@ -17,6 +17,8 @@ def _note_account(
     subject: str,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
+    why: str,
     **_signal: Any,
 ) -> None:
-    note(acting(), service=ACCOUNTS, action=action, before=before, after=after, result=f"done: {subject}")
+    result = f"done: {subject}"
+    note(acting(), service=ACCOUNTS, action=action, before=before, after=after, reason=why, result=result)

@@ -1,6 +1,5 @@
 """Revisions, runs of actions and the audit in the admin, read only."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -9,26 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from mdp_site.control_plane.csv_export import csv_line
+from mdp_site.control_plane.csv_export import AUDIT_COLUMNS, audit_cells, csv_line
 from mdp_site.control_plane.history import Difference, own_changes
 from mdp_site.control_plane.models import ActionRun, AuditEntry, Revision
 from mdp_site.control_plane.presentation import value_text
 from mdp_site.read_only_admin import ReadOnlyAdmin
 
-EXPORTED: Final = (
-    "at",
-    "who",
-    "user_id",
-    "origin",
-    "service",
-    "action",
-    "revision",
-    "before",
-    "after",
-    "reason",
-    "result",
-)
-"""The columns of the CSV file."""
 ROWS_AT_ONCE: Final = 1_000
 
 
@@ -112,7 +97,7 @@ class AuditAdmin(KeptAdmin):
     list_filter = ("service", "action", "at")
     search_fields = ("who", "origin", "service", "action", "reason", "result")
     date_hierarchy = "at"
-    fields = EXPORTED
+    fields = AUDIT_COLUMNS
     actions = ("export_csv",)
 
     @admin.display(description="changes")
@@ -134,18 +119,9 @@ class AuditAdmin(KeptAdmin):
 
 
 async def _csv(entries: QuerySet[AuditEntry]) -> AsyncIterator[str]:
-    yield csv_line(EXPORTED)
+    yield csv_line(AUDIT_COLUMNS)
     async for entry in entries.aiterator(chunk_size=ROWS_AT_ONCE):
-        yield csv_line(
-            [
-                entry.at.isoformat(timespec="milliseconds"),
-                *(_cell(getattr(entry, name)) for name in EXPORTED[1:]),
-            ]
-        )
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict) else value
+        yield csv_line(audit_cells(entry))
 
 
 def _changes_text(differences: Mapping[str, Difference]) -> str:

@@ -1,8 +1,8 @@
 """Who may ask for what: every operation with every kind of caller."""
 
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final, NamedTuple
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from mdp_site.accounts.scopes import SCOPES
+from mdp_site.accounts.roles import ADMINISTRATORS, OPERATORS, VIEWERS, Role, maintain_roles
+from mdp_site.accounts.scopes import MARKET_SCOPES, PERMITS, SCOPES, scopes_for
 from mdp_site.api.assembly import document
 from mdp_site.api.operations import DESCRIBED
 from tests.support.api_site import BASE, ApiSite, Program
@@ -20,13 +21,39 @@ from tests.support.widget_site import logged_in
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 
-EXAMPLES: Final = {operation_id: each.example for operation_id, each in DESCRIBED.items()}
-NEEDS: Final = {operation_id: each.permission for operation_id, each in DESCRIBED.items()}
+WITHOUT_PERMISSION: Final = (
+    *("get_openapi", "get_status", "list_boards", "list_alerts", "list_columns", "get_column", "list_feeds"),
+)
+NEEDS: Final = {
+    **dict.fromkeys(WITHOUT_PERMISSION, ""),
+    **dict.fromkeys(("get_board", "list_halts"), "boards"),
+    **dict.fromkeys(("get_quote", "get_quotes"), "quotes"),
+    **dict.fromkeys(("get_trades",), "trades"),
+    **dict.fromkeys(("list_alert_entries",), "alerts"),
+    **dict.fromkeys(
+        (
+            *("get_operations", "list_processes", "list_queues", "list_shards", "get_reference", "list_jobs"),
+            *("list_services", "get_service", "list_revisions", "get_revision", "get_settings_at"),
+            *("get_difference", "list_actions", "get_action", "list_runs", "get_run", "list_audit"),
+        ),
+        "operations",
+    ),
+    **dict.fromkeys(
+        (
+            *("change_service", "restore_service", "get_impact", "run_action"),
+            *("list_tokens", "revoke_token"),
+        ),
+        "control",
+    ),
+}
+"""What each operation needs. A new operation needs its line here."""
+OF_THE_MARKET: Final = {name for name, needed in NEEDS.items() if needed not in {"operations", "control"}}
 
 
-async def statuses(program: Program) -> dict[str, int]:
+async def statuses(api: ApiSite, program: Program) -> dict[str, int]:
     """The status of every operation."""
-    return {name: (await program.get(path)).status for name, path in EXAMPLES.items()}
+    await api.make_examples()
+    return {name: (await api.example(program, name)).status for name in NEEDS}
 
 
 async def of_nobody(api: ApiSite) -> Program:
@@ -72,8 +99,13 @@ def test_the_table_has_every_operation_of_the_document() -> None:
     documented = {
         operation["operationId"] for methods in document()["paths"].values() for operation in methods.values()
     }
-    assert documented == EXAMPLES.keys()
-    assert set(NEEDS.values()) == {"", *SCOPES}
+    assert documented == NEEDS.keys() == DESCRIBED.keys()
+    for methods in document()["paths"].values():
+        for operation in methods.values():
+            *by_token, _ = operation["security"]
+            scopes = {scope for login in by_token for scope in login["token"]}
+            assert scopes == set(scopes_for(NEEDS[operation["operationId"]]))
+    assert set(NEEDS.values()) == {""}.union(*PERMITS.values())
 
 
 @pytest.mark.parametrize(
@@ -85,22 +117,75 @@ def test_the_table_has_every_operation_of_the_document() -> None:
         (of_an_inactive_user, 401),
         (of_an_unknown_token, 401),
         (of_another_scheme, 401),
-        (of_a_user_with_a_session, 200),
-        (of_staff, 200),
     ],
 )
 async def test_every_operation_answers_every_kind_of_caller_alike(
     api: ApiSite, caller: Callable[[ApiSite], Awaitable[Program]], status: int
 ) -> None:
-    assert await statuses(await caller(api)) == dict.fromkeys(EXAMPLES, status)
+    assert await statuses(api, await caller(api)) == dict.fromkeys(NEEDS, status)
+
+
+def expected(permissions: Collection[str]) -> dict[str, bool]:
+    """Whether each operation is answered to a caller with these permissions."""
+    return {name: needed in {"", *permissions} for name, needed in NEEDS.items()}
+
+
+async def answered(api: ApiSite, program: Program) -> dict[str, bool]:
+    """Whether each operation is answered; the others must be refused."""
+    found = await statuses(api, program)
+    assert set(found.values()) <= {200, 202, 403}
+    return {name: status != 403 for name, status in found.items()}
+
+
+class Person(NamedTuple):
+    """A user, and what the roles of the user permit beyond market data."""
+
+    role: Role | None
+    is_staff: bool
+    is_superuser: bool
+    beyond_the_market: Collection[str]
+
+
+PEOPLE: Final = {
+    "user": Person(None, False, False, ()),
+    "staff": Person(None, True, False, {"operations"}),
+    "viewer": Person(VIEWERS, True, False, {"operations"}),
+    "operator": Person(OPERATORS, True, False, {"operations", "control"}),
+    "administrator": Person(ADMINISTRATORS, True, False, {"operations", "control"}),
+    "superuser": Person(None, True, True, {"operations", "control"}),
+    "superuser who is no staff": Person(None, False, True, ()),
+    "operator who is no staff": Person(OPERATORS, False, False, ()),
+}
+
+
+@sync_to_async
+def make_user(person: Person) -> None:
+    user = get_user_model().objects.create(
+        username="eve", is_staff=person.is_staff, is_superuser=person.is_superuser
+    )
+    if person.role is not None:
+        user.groups.add(maintain_roles()[person.role])
+
+
+@pytest.mark.parametrize("person", PEOPLE.values(), ids=PEOPLE)
+@pytest.mark.parametrize("way", ["token with all scopes", "token for the market", "session"])
+async def test_every_operation_asks_for_the_role_and_the_scope(
+    api: ApiSite, way: str, person: Person
+) -> None:
+    await make_user(person)
+    if way == "session":
+        program = await api.page("eve")
+    else:
+        scopes = SCOPES if way == "token with all scopes" else MARKET_SCOPES
+        program = await api.program("eve", *scopes, is_staff=person.is_staff)
+    beyond = () if way == "token for the market" else person.beyond_the_market
+    assert await answered(api, program) == expected({*MARKET_SCOPES, *beyond})
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-async def test_a_token_reads_what_its_scope_permits_and_nothing_else(api: ApiSite, scope: str) -> None:
-    program = await api.program("ada", scope)
-    assert await statuses(program) == {
-        name: 200 if needed in {"", scope} else 403 for name, needed in NEEDS.items()
-    }
+async def test_a_token_does_what_its_scope_permits_and_nothing_else(api: ApiSite, scope: str) -> None:
+    program = await api.program("ann", scope, role=OPERATORS)
+    assert await answered(api, program) == expected(PERMITS[scope])
     feeds = {feed["name"]: feed["permitted"] for feed in (await program.get("/feeds")).json["feeds"]}
     assert feeds["status"] is True
     assert sum(feeds.values()) < len(feeds)
@@ -153,8 +238,8 @@ async def test_no_request_asks_the_database_once_its_login_is_known(
         return execute(self, sql, params)
 
     monkeypatch.setattr(CursorWrapper, "execute", noted)
-    for path in EXAMPLES.values():
-        assert (await program.get(path)).status == 200
+    for name in OF_THE_MARKET:
+        assert (await api.example(program, name)).status == 200
     asked_before = len(asked)
     await api.site.logins.look()
     assert len(asked) > asked_before, "the queries of a look are seen: this test has not lost its subject"
@@ -170,7 +255,7 @@ async def test_the_docs_page_is_for_users_and_needs_no_script_and_no_other_origi
     text = page.body.decode()
     assert page.status == 200
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
-    for operation_id in EXAMPLES:
+    for operation_id in NEEDS:
         assert f'id="{operation_id}"' in text
     content = text.partition("<main")[2]
     assert "<script" not in content

@@ -1,6 +1,7 @@
 """The examples of docs/api.md do what the page says."""
 
 import asyncio
+import itertools
 import os
 import re
 import shlex
@@ -10,6 +11,9 @@ from typing import Final
 
 import pytest
 
+from mdp_site.accounts.roles import OPERATORS
+from mdp_site.accounts.scopes import scopes_for
+from mdp_site.api.assembly import document
 from mdp_site.api.operations import DESCRIBED
 from mdp_site.api.problems import KINDS
 from mdp_site.web_settings import WebSettings
@@ -18,20 +22,27 @@ from tests.support.api_site import BASE, ApiSite
 pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 
 PAGE: Final = (Path(__file__).resolve().parents[3] / "docs/api.md").read_text(encoding="utf-8")
-COMMANDS: Final = re.findall(r"^curl .+$", PAGE, re.MULTILINE)
+OF_THE_PLATFORM: Final = ("operations", "control")
+COMMANDS: Final = [
+    command.replace("\\\n", " ") for command in re.findall(r"^curl (?:.*\\\n)*.*$", PAGE, re.MULTILINE)
+]
 [PROGRAM] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_a_command_is_answered(api: ApiSite, command: str) -> None:
-    secret, _ = await api.token("ada")
+    secret, _ = await api.token("ada", role=OPERATORS)
     filled = command.replace("$MDP_TOKEN", secret).replace("$MDP_SITE", "")
     [_, *arguments, path] = shlex.split(filled)
-    method = "HEAD" if "-I" in arguments else "GET"
-    [header] = [each for each in arguments if each.startswith("Authorization: ")]
-    answer = await api.client(Authorization=header.partition(": ")[2]).ask(method, path)
-    assert answer.status == 200
-    assert answer.headers["MDP-State"] == "live"
+    named = dict(itertools.pairwise(arguments))
+    method = named.get("-X", "HEAD" if "-I" in arguments else "GET")
+    given = [each.partition(": ") for each in arguments if re.match(r"[A-Za-z-]+: ", each)]
+    headers = {name: value for name, _, value in given}
+    assert "Authorization" in headers
+    answer = await api.client(**headers).ask(method, path, named.get("-d", "").encode() or None)
+    assert answer.status in {200, 202}, answer.body
+    if method in {"GET", "HEAD"}:
+        assert "/services" in path or answer.headers["MDP-State"] == "live"
 
 
 async def test_the_program_runs(api: ApiSite) -> None:
@@ -65,12 +76,26 @@ def test_the_page_has_every_path_with_its_scope() -> None:
     }
     needed = {}
     for each in DESCRIBED.values():
+        if each.permission in OF_THE_PLATFORM:
+            continue
         path = each.example.partition("?")[0]
         for value, name in parts.items():
             path = path.replace(value, name)
         needed[path] = each.permission
     del needed["/openapi.json"]  # it is in the text
     assert f"`{BASE}/openapi.json`" in PAGE
+    assert listed == needed
+
+
+def test_the_page_has_every_operation_about_the_platform_with_its_scope() -> None:
+    rows = re.findall(r"^\| `([A-Z]+) (/[^`?]*)[^`]*` \| `(.*?)` \|", PAGE, re.MULTILINE)
+    listed = {(method, path): scope for method, path, scope in rows}
+    needed = {}
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            permission = DESCRIBED[operation["operationId"]].permission
+            if permission in OF_THE_PLATFORM:
+                [needed[method.upper(), path.removeprefix(BASE)]] = scopes_for(permission)
     assert listed == needed
 
 
@@ -85,6 +110,7 @@ def test_the_page_has_the_limits_that_hold_by_default() -> None:
     assert f"may ask {limits.api_requests_per_second:g} times a second on average" in PAGE
     assert f"all tokens {limits.api_requests_per_second_of_user:g} times" in PAGE
     burst = limits.api_requests_per_second * limits.api_burst_seconds
+    assert f"{limits.api_changes_per_second:g} changes a second" in PAGE
     assert f"{limits.api_burst_seconds:g} s ahead of that: {burst:g} requests at once" in " ".join(
         PAGE.split()
     )

@@ -12,7 +12,8 @@ from django.utils import timezone
 from mdp_site.accounts.account_changes import report_token
 from mdp_site.accounts.journal import TOKEN_MADE
 from mdp_site.accounts.models import ApiToken
-from mdp_site.accounts.scopes import SCOPES
+from mdp_site.accounts.roles import permissions_of
+from mdp_site.accounts.scopes import MARKET_SCOPES, SCOPES, offered_scopes
 
 
 class Command(BaseCommand):
@@ -28,7 +29,7 @@ class Command(BaseCommand):
             dest="scopes",
             action="append",
             choices=sorted(SCOPES),
-            help="a kind of feeds that it may read; repeat it for several (default: all)",
+            help="what it may do; repeat it for several (default: read all market data)",
         )
         parser.add_argument(
             "--expires-in-days", type=int, help="lifetime of the token (default: it does not expire)"
@@ -52,9 +53,16 @@ class Command(BaseCommand):
             raise CommandError(
                 f"the account of {user!r} is switched off; an operator can switch it on in the admin"
             )
+        beyond = set(scopes or ()) - set(offered := offered_scopes(permissions_of(owner)))
+        if beyond:
+            raise CommandError(
+                f"no role of {user!r} permits {', '.join(sorted(beyond))}; accepted: {', '.join(offered)}"
+            )
         expires_at = None if expires_in_days is None else timezone.now() + timedelta(days=expires_in_days)
         # No log entry: logs go to the standard output, where scripts expect the secret and nothing else.
-        token, raw = ApiToken.objects.issue(owner, name=name, expires_at=expires_at, scopes=scopes or SCOPES)
+        token, raw = ApiToken.objects.issue(
+            owner, name=name, expires_at=expires_at, scopes=scopes or MARKET_SCOPES
+        )
         report_token(TOKEN_MADE, token)
         self.stdout.write(raw)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -16,8 +17,18 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from mdp_site.accounts.models import MAX_TOKEN_LENGTH, ApiToken, digest_of_secret
-from mdp_site.accounts.roles import GROUP_ROLES, STAFF, USERS
-from mdp_site.accounts.scopes import ALL_SCOPES, SCOPES, WITHOUT_SCOPE, feeds_within, scopes_text
+from mdp_site.accounts.roles import OPERATORS, USERS, VIEWERS, Role, allowed, permissions_of
+from mdp_site.accounts.scopes import (
+    ALL_MARKET_SCOPES,
+    MARKET_SCOPES,
+    PERMITS,
+    SCOPES,
+    WITHOUT_SCOPE,
+    offered_scopes,
+    permissions_within,
+    scopes_for,
+    scopes_text,
+)
 from mdp_site.accounts.standings import Credential, Way
 from tests.support.documented_protocol import DOCUMENTED
 from tests.support.logins import BACKEND, standing_of, standing_of_secret
@@ -84,13 +95,13 @@ def test_a_text_that_cannot_be_a_secret_is_not_even_looked_for(raw: str) -> None
 
 @given(
     chosen=st.sets(st.sampled_from(sorted(SCOPES)), min_size=1),
-    feeds=st.sets(st.sampled_from(sorted(USERS.feeds))),
+    granted=st.sets(st.sampled_from(sorted({*USERS.feeds, "operations", "control"}))),
 )
-def test_scopes_permit_no_feed_that_the_user_may_not_see_and_none_that_they_do_not_name(
-    chosen: set[str], feeds: set[str]
+def test_scopes_permit_nothing_that_the_user_may_not_do_and_nothing_that_they_do_not_name(
+    chosen: set[str], granted: set[str]
 ) -> None:
-    within = feeds_within(scopes_text(chosen), frozenset(feeds))
-    assert within == {feed for feed in feeds if feed in chosen or feed == "status"}
+    within = permissions_within(scopes_text(chosen), frozenset(granted))
+    assert within == {each for each in granted if each == "status" or set(scopes_for(each)) & chosen}
 
 
 @pytest.mark.parametrize("scopes", [(), ("boards", "everything"), ("",), ("boards quotes",)])
@@ -100,13 +111,61 @@ def test_a_token_without_scopes_or_with_unknown_ones_is_not_made(user: Any, scop
 
 
 def test_stored_scopes_of_a_later_release_permit_nothing() -> None:
-    assert feeds_within("boards options", USERS.feeds) == {"boards", "status"}
+    assert permissions_within("boards options", USERS.feeds) == {"boards", "status"}
 
 
-def test_scopes_are_the_feeds_that_roles_grant_and_a_new_token_has_all_of_them() -> None:
-    granted = frozenset().union(*(role.feeds for role in (USERS, STAFF, *GROUP_ROLES)))
-    assert granted == SCOPES.keys() | WITHOUT_SCOPE | {"operations"}
-    assert feeds_within(ALL_SCOPES, granted) == granted - {"operations"}  # no token reads it
+def test_scopes_permit_all_that_roles_grant_and_a_new_token_has_all_market_data() -> None:
+    granted = allowed(is_staff=True, is_superuser=True, groups=()).permissions
+    assert granted == WITHOUT_SCOPE.union(*PERMITS.values())
+    for market in (ALL_MARKET_SCOPES, "read:feeds"):
+        assert permissions_within(market, granted) == granted - {"operations", "control"}
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"),
+    [(None, set()), (VIEWERS, {"read:operations"}), (OPERATORS, {"read:operations", "control"})],
+)
+def test_scopes_beyond_market_data_are_offered_to_users_whose_roles_permit_them(
+    user: Any, role: Role | None, offered: set[str]
+) -> None:
+    if role is not None:
+        user.is_staff = True
+        user.save()
+        user.groups.add(Group.objects.get(name=role.name))
+    assert set(offered_scopes(permissions_of(user))) == {*MARKET_SCOPES, "read:feeds", *offered}
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    form = {"name": "report", "days": "30", "scopes": ["read:operations", "control"]}
+    client.post(reverse("api_tokens"), form)
+    assert ApiToken.objects.count() == (role is OPERATORS)
+    arguments = ("create_api_token", "bot", "--scope", "control")
+    if role is OPERATORS:
+        call_command(*arguments, stdout=StringIO())
+    else:
+        with pytest.raises(CommandError, match="no role of 'bot' permits control; accepted: boards,"):
+            call_command(*arguments)
+
+
+def test_a_token_loses_what_its_user_loses_and_has_it_again_with_the_role(user: Any) -> None:
+    user.is_staff = True
+    user.save()
+    _, raw = ApiToken.objects.issue(user, name="steering", scopes=["control", "read:operations"])
+
+    def permissions() -> Any:
+        standing = standing_of_secret(raw)
+        return None if standing is None else standing.permissions
+
+    assert permissions() == {"operations", "status"}
+    user.groups.add(Group.objects.get(name=OPERATORS.name))
+    assert permissions() == {"operations", "control", "status"}
+    user.groups.clear()
+    assert permissions() == {"operations", "status"}
+    user.is_superuser = True
+    user.save()
+    assert permissions() == {"operations", "control", "status"}
+    user.is_staff = False
+    user.save()
+    assert permissions() == {"status"}
 
 
 def test_the_command_prints_a_working_token_once(user: Any) -> None:
@@ -114,7 +173,7 @@ def test_the_command_prints_a_working_token_once(user: Any) -> None:
     call_command("create_api_token", "bot", "--name", "ticker", "--expires-in-days", "30", stdout=out)
     standing = standing_of_secret(out.getvalue().strip())
     assert standing is not None
-    assert standing.feeds == USERS.feeds
+    assert standing.permissions == USERS.feeds
     token = ApiToken.objects.get()
     assert (token.user, token.name) == (user, "ticker")
     assert token.expires_at is not None
@@ -128,7 +187,7 @@ def test_the_command_makes_a_token_with_the_scopes_that_it_is_told(user: Any) ->
     assert lines == []  # they would stand beside the secret on the standard output
     standing = standing_of_secret(out.getvalue().strip())
     assert standing is not None
-    assert standing.feeds == {"boards", "quotes", "status"}
+    assert standing.permissions == {"boards", "quotes", "status"}
     with pytest.raises(CommandError, match="invalid choice: 'orders'"):
         call_command("create_api_token", "bot", "--scope", "orders")
 
@@ -149,7 +208,7 @@ def test_the_page_makes_a_token_with_the_scopes_that_are_ticked_and_shows_them(u
     client = Client()
     client.force_login(user, backend=BACKEND)
     address = reverse("api_tokens")
-    assert client.get(address).content.decode().count("checked") == len(SCOPES)
+    assert client.get(address).content.decode().count("checked") == len(MARKET_SCOPES)
     with capture_logs() as lines:
         page = client.post(address, {"name": "report", "days": "30", "scopes": ["boards"]}).content.decode()
     token = ApiToken.objects.get()

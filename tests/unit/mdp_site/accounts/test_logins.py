@@ -70,7 +70,7 @@ def test_a_connection_is_told_its_new_permissions_and_stays() -> None:
     login.follow(follower)
     for standing in (NARROWER, NARROWER, BY_SESSION):
         login.update(standing)
-    assert (follower.ends, follower.permissions) == ([], [NARROWER.feeds, BY_SESSION.feeds])
+    assert (follower.ends, follower.permissions) == ([], [NARROWER.permissions, BY_SESSION.permissions])
 
 
 def test_a_connection_that_fails_when_it_is_told_does_not_keep_others_open() -> None:

@@ -22,10 +22,10 @@ from mdp_site.accounts.roles import (
     VIEWERS,
     Right,
     Role,
-    feeds_of,
+    permissions_of,
     rights_of,
 )
-from mdp_site.accounts.scopes import SCOPES
+from mdp_site.accounts.scopes import PERMITS, SCOPES
 from tests.support.feeds import CATALOG, feed_of
 from tests.unit.mdp_site.accounts.test_login_routes import routes
 
@@ -70,7 +70,8 @@ def test_the_documentation_says_which_feeds_each_scope_permits_and_its_words_on_
     assert set(table_rows("scope")) == set(SCOPES)
     for scope, (_on_the_page, documented) in table_rows("scope").items():
         feeds = {
-            "scanners:..." if name.startswith("scanners:") else name for name in CATALOG.permitted({scope})
+            "scanners:..." if name.startswith("scanners:") else name
+            for name in CATALOG.permitted(PERMITS[scope])
         }
         assert set(documented) == feeds
         assert f"| `{scope}` | {SCOPES[scope]} |" in DOCUMENT.read_text()
@@ -89,9 +90,9 @@ def test_the_documentation_explains_every_right() -> None:
 )
 def test_whoever_is_logged_in_sees_every_feed(name: str) -> None:
     wanted = feed_of(name).permission
-    assert wanted in feeds_of(User(username="ada"))
-    assert wanted not in feeds_of(User(username="gone", is_active=False))
-    assert wanted not in feeds_of(AnonymousUser())
+    assert wanted in permissions_of(User(username="ada"))
+    assert wanted not in permissions_of(User(username="gone", is_active=False))
+    assert wanted not in permissions_of(AnonymousUser())
 
 
 def test_roles_grant_what_kinds_of_feed_ask_for_and_nothing_else() -> None:

@@ -32,7 +32,7 @@ def test_a_login_has_the_name_and_the_feeds_of_its_user(login_of: Make) -> None:
     assert standing is not None
     assert (standing.user_id, standing.username) == (user.pk, "ann")
     assert standing.may_see_market_data
-    assert standing.feeds == USERS.feeds
+    assert standing.permissions == USERS.feeds
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_a_change_of_what_roles_allow_is_seen_by_one_who_has_asked_before(
     login_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login, reader = login_of(make_user("ann")), StandingReader()
-    assert reader.read([login])[login].feeds == USERS.feeds
+    assert reader.read([login])[login].permissions == USERS.feeds
     monkeypatch.setattr(roles, "USERS", Role("users", rights=USERS.rights, feeds=frozenset({"quotes"})))
-    assert reader.read([login])[login].feeds == {"quotes"}
+    assert reader.read([login])[login].permissions == {"quotes"}
 
 
 @BOTH_WAYS
@@ -193,10 +193,10 @@ def test_the_role_of_a_group_that_gives_feeds_counts_as_long_as_the_user_is_a_me
     group = Group.objects.create(name="traders")
     user.groups.add(group)
     found = read_standings([login, of_another])
-    assert found[login].feeds == {"status", "trades"} == roles.feeds_of(user)
-    assert found[of_another].feeds == {"status"} == roles.feeds_of(other)
+    assert found[login].permissions == {"status", "trades"} == roles.permissions_of(user)
+    assert found[of_another].permissions == {"status"} == roles.permissions_of(other)
     User.groups.through.objects.all().delete()
-    assert read_standings([login])[login].feeds == {"status"}
+    assert read_standings([login])[login].permissions == {"status"}
 
 
 @pytest.mark.parametrize("count", [1, 40])
@@ -237,7 +237,7 @@ def test_an_expired_token_is_not_valid_and_one_that_expires_later_is() -> None:
 def test_a_token_permits_what_its_scopes_name(scopes: tuple[str, ...], feeds: set[str]) -> None:
     standing = standing_of(token_of(make_user("ann"), scopes=scopes))
     assert standing is not None
-    assert standing.feeds == feeds
+    assert standing.permissions == feeds
 
 
 def test_a_token_never_permits_more_than_its_user_may(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,4 +245,4 @@ def test_a_token_never_permits_more_than_its_user_may(monkeypatch: pytest.Monkey
     monkeypatch.setattr(roles, "USERS", Role("users", rights=USERS.rights, feeds=frozenset({"quotes"})))
     standing = standing_of(login)
     assert standing is not None
-    assert standing.feeds == {"quotes"}
+    assert standing.permissions == {"quotes"}

@@ -64,3 +64,21 @@ def test_who_waits_as_told_is_served_and_nobody_exceeds_burst_and_average(pauses
             clock.advance(spent.retry_seconds)
             assert limits.spend("token", 1).retry_seconds == 0
         assert served <= 3 + (clock.monotonic() - began) * 1 + 1e-6
+
+
+def test_changes_count_apart_from_what_is_read() -> None:
+    slow = WebSettings(api_requests_per_second=1, api_changes_per_second=0.5, api_burst_seconds=4)
+    limits = limits_of(ManualClock(), slow)
+    assert [limits.spend_change(1).retry_seconds for _ in range(3)] == [0, 0, 2]
+    assert limits.spend_change(2).retry_seconds == 0
+    spent = limits.spend("token", 1)
+    assert spent.retry_seconds == 0
+    assert limits.spend_change(1).headers["RateLimit-Policy"] == '"changes";q=2;w=4'
+
+
+def test_a_rate_below_one_in_a_burst_still_lets_one_through() -> None:
+    clock = ManualClock()
+    limits = limits_of(clock, WebSettings(api_changes_per_second=0.1, api_burst_seconds=1))
+    assert [limits.spend_change(1).retry_seconds for _ in range(2)] == [0, 10]
+    clock.advance(10.0)
+    assert limits.spend_change(1).headers["RateLimit"] == '"changes";r=0;t=10'
