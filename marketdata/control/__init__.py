@@ -9,7 +9,7 @@ reports. `mdp_site.control_plane` keeps their revisions in the database.
 It also shows the installation. `overview_reading` reads the records of all processes, and `overview` makes
 `views` of them; `stages` and `queue_books` are the sums among these, and
 `set_aside` what was not understood. `verdict` judges an overview by the
-rules in `rules_of_processes`, `rules_of_data` and `rules_of_jobs`, which return `findings`. `tables` is the
+rules in the modules `rules_of_…`, which return `findings`. `tables` is the
 text of both, and `document` has both for readers that share them.
 """
 
