@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from marketdata.control.findings import Finding
+from marketdata.control.rules_of_absence import process_silent, role_missing
 from marketdata.control.rules_of_data import (
     batches_lost,
     broken_books,
@@ -31,10 +32,8 @@ from marketdata.control.rules_of_processes import (
     loop_late,
     memory_short,
     other_version,
-    process_silent,
     process_stuck,
     process_unready,
-    role_missing,
     scanner_leaderless,
     settings_not_applied,
     source_unread,

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-import psutil
-
 from tests.support.deadlines import scaled
 from tests.support.postgres import PostgresServer
 from tests.support.services import RabbitMQServer, Server, ValkeyServer, free_port
@@ -51,11 +49,6 @@ class ManagedProcess(WebProcess):
     def thaw(self) -> None:
         """Let it go on."""
         os.killpg(self.pid, signal.SIGCONT)
-
-    def kill_alone(self) -> None:
-        """Kill this process and not its children, as the kernel does when memory is short."""
-        psutil.Process(self.pid).kill()
-        self.kill()
 
     def _command(self) -> list[str]:
         return [sys.executable, str(MANAGE), *self._arguments]
