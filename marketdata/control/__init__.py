@@ -10,7 +10,8 @@ It also shows the installation. `overview_reading` reads the records of all proc
 `views` of them; `stages` and `queue_books` are the sums among these, `client_views` the clients, and
 `set_aside` what was not understood. `connection_search` finds the connections of a user in all processes.
 `history` makes small samples of documents, and `history_keeping` keeps those of the last 15 minutes.
-`verdict` judges an overview by the rules in the modules `rules_of_…`, which return `findings`. `tables` is
+`verdict` judges an overview by the rules in `rules_of_absence`, `rules_of_data`, `rules_of_jobs` and
+`rules_of_processes`, which return `findings`. `tables` is
 the text of both, and `document` has both for readers that share them. `health_summary` sums up a day.
 """
 

@@ -14,7 +14,7 @@ from marketdata.control.views import ConnectionView
 from marketdata.errors import StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.runtime.connection_report import ConnectionStatus
-from marketdata.store.question_records import Asked
+from marketdata.store.question_records import Hearers
 from marketdata.units import NS_PER_MS
 
 ANSWER_SECONDS: Final = 2.0
@@ -73,7 +73,7 @@ class Heard(Protocol):
 class Questions(Protocol):
     """See `marketdata.store.question_records`. All raise `StoreUnavailable`."""
 
-    async def ask(self, question: bytes) -> Asked:
+    async def ask(self, question: bytes) -> Hearers:
         """Publish a question."""
 
     async def answers(self, question_id: str, most: int, within_seconds: float) -> Sequence[bytes]:

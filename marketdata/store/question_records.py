@@ -22,7 +22,7 @@ LISTENING_SECONDS: Final = 5.0
 """So often at least, a process looks whether its connection still works."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Hearers(msgspec.Struct, frozen=True):
     """How many processes hear a question, and the server's time (epoch ms)."""
 
     processes: int
@@ -36,7 +36,7 @@ class QuestionRecords:
         self._redis = redis
         self._keys = keys
 
-    async def ask(self, question: bytes) -> Asked:
+    async def ask(self, question: bytes) -> Hearers:
         """Publish a question."""
         with driver_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -44,7 +44,7 @@ class QuestionRecords:
                 pipeline.publish(self._keys.questions(), question)
                 answers: list[Any] = await pipeline.execute()
         (seconds, microseconds), processes = answers
-        return Asked(processes, seconds * 1_000 + microseconds // 1_000)
+        return Hearers(processes, seconds * 1_000 + microseconds // 1_000)
 
     async def answers(self, question_id: str, most: int, within_seconds: float) -> Sequence[bytes]:
         """The answers to a question: so many, or those that came in time."""

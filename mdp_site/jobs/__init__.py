@@ -1,8 +1,8 @@
 """The platform's rules for django-q2: only the platform's jobs run, and stored jobs are read as data.
 
 `offered` lists the jobs: `purge` and `retention` delete what is old, `settings_backup` writes a
-`settings_file`, `health_summary` sums up a day, `calendar_check` looks ahead. `wanted` reads their settings,
-and `installation` what all processes report. `settings_restore` brings a file back.
+`settings_file`, `health_summary` sums up a day, `calendar_check` looks ahead. `installation` reads
+what all processes report. `settings_restore` brings a file back.
 
 `steering` follows the settings in the parent of the processes, and `passed_on` passes them on to its
 children; `children` is what those do besides their jobs. `broker` stores and returns jobs by name. `actions`

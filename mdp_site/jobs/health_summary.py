@@ -39,7 +39,7 @@ from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.units import MS_PER_SECOND, NS_PER_MS
 from mdp_site.jobs.installation import TWO_REPORTS_SECONDS, installation_reader
-from mdp_site.jobs.wanted import wanted_settings
+from mdp_site.jobs.steering import jobs_settings
 from mdp_site.jobs_settings import JobsSettings
 
 KIND: Final = "health_summary"
@@ -59,7 +59,7 @@ def summarise_health() -> str:
     Raises:
         ContentError: the stored settings of the jobs are not accepted by this release.
     """
-    _order_next(wanted_settings())
+    _order_next(jobs_settings())
     document, before, caveat = asyncio.run(_read())
     until_ms = document.overview.read_at_ms or time.time_ns() // NS_PER_MS
     since_ms = until_ms - DAY_MS if before is None else before.at_ms

@@ -21,7 +21,7 @@ from marketdata.scheduled_jobs import DAY_MINUTES, ScheduledJob
 from mdp_site.accounts.models import ApiToken
 from mdp_site.control_plane.actors import program_actor
 from mdp_site.control_plane.retention import expired_actions, expired_revisions, forget_audit
-from mdp_site.jobs.wanted import wanted_settings
+from mdp_site.jobs.steering import jobs_settings
 from mdp_site.jobs_settings import JobsSettings
 
 PART_ROWS: Final = 1_000
@@ -48,7 +48,7 @@ def delete_what_is_old() -> str:
     Raises:
         RetentionFailed: the database refused some of it.
     """
-    wanted, now = wanted_settings(), timezone.now()
+    wanted, now = jobs_settings(), timezone.now()
     deadline = time.monotonic() + settings.JOBS_TIMEOUT_SECONDS / 2
     deleted: dict[str, int] = {}
     failures = []

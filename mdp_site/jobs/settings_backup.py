@@ -27,7 +27,7 @@ from mdp_site.jobs.settings_file import (
     encode_file,
     read_file,
 )
-from mdp_site.jobs.wanted import wanted_settings
+from mdp_site.jobs.steering import jobs_settings
 from mdp_site.jobs_settings import JobsSettings
 from mdp_site.service_settings import SERVICES
 
@@ -42,7 +42,7 @@ def back_up_settings() -> str:
     Raises:
         ConfigurationError: the directory cannot be written.
     """
-    directory, wanted = settings.SETTINGS_BACKUP_DIRECTORY, wanted_settings()
+    directory, wanted = settings.SETTINGS_BACKUP_DIRECTORY, jobs_settings()
     present = present_settings()
     try:
         private_directory(directory)

@@ -30,7 +30,7 @@ from mdp_site.jobs.settings_file import SavedRevision, SavedSchedule, SavedSetti
 SCHEDULES_RESTORED: Final = "schedules restored"
 
 
-class Restoration(msgspec.Struct, frozen=True, kw_only=True):
+class SettingsRestoration(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between a backup and the present.
 
     `services`: the settings that a service shall have, and `settings` what differs in them. `expected`: its
@@ -46,7 +46,7 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     left_out: Sequence[str]
 
 
-def restoration(saved: SavedSettings, present: SavedSettings) -> Restoration:
+def restoration(saved: SavedSettings, present: SavedSettings) -> SettingsRestoration:
     """What a backup would change. It changes nothing itself.
 
     Raises:
@@ -70,7 +70,7 @@ def restoration(saved: SavedSettings, present: SavedSettings) -> Restoration:
             services[name], settings[name] = given, differing
     if problems:
         raise ConfigurationError("; ".join(problems))
-    return Restoration(
+    return SettingsRestoration(
         services=services,
         settings=settings,
         expected={name: each.revision for name, each in present.services.items()},
@@ -130,7 +130,9 @@ def _roles(saved: SavedSettings, present: SavedSettings, left_out: list[str]) ->
     return differing
 
 
-def restore(wanted: Restoration, *, actor: Actor, reason: str, with_roles: bool) -> Sequence[Revision]:
+def restore(
+    wanted: SettingsRestoration, *, actor: Actor, reason: str, with_roles: bool
+) -> Sequence[Revision]:
     """Make the changes. Each service gets a revision; schedules and roles are changed together before.
 
     Raises:

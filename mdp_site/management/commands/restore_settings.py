@@ -13,7 +13,7 @@ from mdp_site.control_plane.connected import delivery
 from mdp_site.control_plane.presentation import value_text
 from mdp_site.jobs.settings_backup import present_settings
 from mdp_site.jobs.settings_file import SavedSchedule, read_file
-from mdp_site.jobs.settings_restore import Restoration, restoration, restore
+from mdp_site.jobs.settings_restore import SettingsRestoration, restoration, restore
 
 
 class Command(BaseCommand):
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         except StoreUnavailable as error:
             self.stdout.write(f"saved; a web process sends it when the cache is back ({error})")
 
-    def _show(self, wanted: Restoration, *, roles: bool) -> None:
+    def _show(self, wanted: SettingsRestoration, *, roles: bool) -> None:
         for line in wanted.left_out:
             self.stdout.write(f"left out: {line}")
         for service, differing in wanted.settings.items():

@@ -20,6 +20,7 @@ from mdp_site.accounts.models import ApiToken, User
 from mdp_site.accounts.roles import OPERATORS, VIEWERS
 from mdp_site.control_plane import changes, history
 from mdp_site.control_plane.models import AuditEntry, Revision
+from mdp_site.jobs import settings_backup
 from mdp_site.jobs.settings_backup import back_up_settings, backups, present_settings
 from mdp_site.jobs.settings_file import (
     FORMAT,
@@ -28,6 +29,7 @@ from mdp_site.jobs.settings_file import (
     encode_file,
     read_file,
 )
+from mdp_site.jobs_settings import JobsSettings
 from tests.support.operators import ANN, member_of
 
 pytestmark = pytest.mark.django_db
@@ -88,8 +90,10 @@ def test_a_backup_has_the_choices_of_operators_and_no_secret_and_only_its_owner_
     assert [each.name for each in directory.iterdir()] == [path.name], "no draft is left"
 
 
-def test_a_backup_is_written_when_something_changed_and_the_newest_ones_are_kept(directory: Path) -> None:
-    changes.change("jobs", {"keep_backups": 2}, actor=ANN)
+def test_a_backup_is_written_when_something_changed_and_the_newest_ones_are_kept(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_backup, "jobs_settings", lambda: JobsSettings(keep_backups=2))
     names = []
     for size in (2_048, 4_096, 8_192):
         changes.change("web", {"head_bytes": size}, actor=ANN)
