@@ -90,11 +90,21 @@ def _impact_of_resync(arguments: OfResync, overview: Overview) -> str:
 
 def _impact_of_disconnect(arguments: OfDisconnect, overview: Overview) -> str:
     user = user_of(arguments)
-    connections = "an unknown number of" if overview.clients is None else f"{overview.clients.connections:,}"
-    ended = f"Ends the connections of {user.get_username()} (id {user.pk}), of {connections} in all. "
+    ended = f"Ends {_connections_of(user.pk, overview)} of {user.get_username()} (id {user.pk}). "
     if arguments.ends_logins:
         return f"{ended}Ends {logins_in_words(user)}: the clients must log in again."
     return f"{ended}The clients connect again."
+
+
+def _connections_of(user_id: int, overview: Overview) -> str:
+    """How many connections a user has: known of those with the most, and of all if everybody is listed."""
+    clients = overview.clients
+    if clients is None:
+        return "an unknown number of connections"
+    number = sum(each.connections for each in clients.users if each.user_id == user_id)
+    if not number and sum(each.connections for each in clients.users) < clients.connections:
+        return "the connections, fewer than the listed users have,"
+    return f"{number:,} {'connection' if number == 1 else 'connections'}"
 
 
 def _end_logins(arguments: OfDisconnect, actor: Actor) -> None:

@@ -1,5 +1,6 @@
 /** Links from the rows of the operations page to the actions that can be done to them. Who may do none gets none. */
 import { html, nothing } from "lit";
+import type { Column } from "./table";
 
 /** An action, as `mdp_site/operator_pages/action_links.py` offers it. */
 export interface OfferedAction {
@@ -61,4 +62,18 @@ export function renderActions(
         (action) =>
           html`<a class="ops-action" href=${addressOf(action, names)} title=${action.explanation}>${action.label}…<span class="ops-unseen"> ${rowName}</span></a>`,
       );
+}
+
+/** A column with what can be done to each row; none for those who may do nothing. */
+export function actionColumn<T>(
+  actions: readonly OfferedAction[],
+  subject: string,
+  namesOf: (row: T) => RowNames,
+): readonly Column<T>[] {
+  if (!actions.some((each) => subject in each.arguments)) return [];
+  const cell = (row: T) => {
+    const names = namesOf(row);
+    return renderActions(actions, subject, names, names[subject] ?? "");
+  };
+  return [{ title: "Actions", isText: true, cell }];
 }

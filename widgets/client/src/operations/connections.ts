@@ -1,6 +1,7 @@
 /** Who is connected: the connections that matter most, a search for one user, totals by user, and ends by code. */
 import { html, nothing } from "lit";
 import { ABSENT } from "../format";
+import { actionColumn, type OfferedAction } from "./actions";
 import type { ClientsView, ConnectionView, UserTotals } from "./document";
 import { age, count, kilobytes, numbered, rate } from "./numbers";
 import type { FoundConnections } from "./samples";
@@ -15,12 +16,17 @@ export interface Search {
   readonly onEnd: () => void;
 }
 
-export function renderConnections(clients: ClientsView | null, search: Search, nowMs: number) {
+export function renderConnections(
+  clients: ClientsView | null,
+  search: Search,
+  nowMs: number,
+  actions: readonly OfferedAction[],
+) {
   const { found } = search;
   const listed = found === null ? (clients?.listed ?? []) : found.connections;
   return html`
-    ${connectionTable(listed, nowMs, found === null ? listNote(clients) : foundNote(found), renderSearch(search))}
-    ${userTable(clients?.users ?? [])}
+    ${connectionTable(listed, nowMs, found === null ? listNote(clients) : foundNote(found), renderSearch(search), actions)}
+    ${userTable(clients?.users ?? [], actions)}
     ${endTable(clients?.closed ?? {})}
   `;
 }
@@ -59,9 +65,16 @@ function renderSearch({ found, note, onSubmit, onEnd }: Search) {
   `;
 }
 
-function connectionTable(rows: readonly ConnectionView[], nowMs: number, note: string, above: unknown) {
+function connectionTable(
+  rows: readonly ConnectionView[],
+  nowMs: number,
+  note: string,
+  above: unknown,
+  actions: readonly OfferedAction[],
+) {
   const columns: readonly Column<ConnectionView>[] = [
     { title: "User", isName: true, cell: ({ connection }) => `${connection.user} (${connection.user_id})` },
+    ...actionColumn<ConnectionView>(actions, "user", ({ connection }) => ({ user: connection.user })),
     { title: "Address", cell: ({ connection }) => connection.address || ABSENT },
     { title: "Way", isText: true, cell: ({ connection }) => wayOf(connection) },
     { title: "Protocol", cell: ({ connection }) => connection.protocol ?? ABSENT },
@@ -104,9 +117,10 @@ function feedsOf({ feeds, first_feeds }: ConnectionView["connection"]): string {
   return `${count(feeds)}: ${named.join(", ")}${more > 0 ? ` and ${count(more)} more` : ""}`;
 }
 
-function userTable(users: readonly UserTotals[]) {
+function userTable(users: readonly UserTotals[], actions: readonly OfferedAction[]) {
   const columns: readonly Column<UserTotals>[] = [
     { title: "User", isName: true, cell: ({ user, user_id }) => `${user} (${user_id})` },
+    ...actionColumn<UserTotals>(actions, "user", ({ user }) => ({ user })),
     { title: "Connections", isNumber: true, cell: ({ connections }) => count(connections ?? 0) },
     { title: "Feeds", isNumber: true, cell: ({ feeds }) => count(feeds ?? 0) },
     { title: "kB/s", isNumber: true, cell: ({ bytes_per_second }) => kilobytes(bytes_per_second ?? 0) },

@@ -167,7 +167,7 @@ export class OperationsElement extends LitElement {
         ${shardTable(shown.overview, nowMs)}
         ${bookTable(shown.overview)}
         ${this.#renderFacts(shown, nowMs)}
-        ${renderConnections(shown.overview.clients, this.#search, nowMs)}
+        ${renderConnections(shown.overview.clients, this.#search, nowMs, this.actions)}
         ${jobTable(this.newest.document.overview, nowMs, this.actions)}
         ${setAsideTable(shown.overview, nowMs)}
       </div>

@@ -1,6 +1,6 @@
 /** The tables of the operations page. `nowMs` is the present time by the cache server's clock. */
 import { ABSENT } from "../format";
-import { type OfferedAction, type RowNames, renderActions } from "./actions";
+import { actionColumn, type OfferedAction, type RowNames } from "./actions";
 import {
   type Book,
   closes,
@@ -17,20 +17,6 @@ import {
 import { age, count, instant, mebibytes, numbered, rate, reasons, share, span } from "./numbers";
 import { renderSelfDescription } from "./self-description";
 import { type Column, renderTable } from "./table";
-
-/** A column with what can be done to each row; none for those who may do nothing. */
-function actionColumn<T>(
-  actions: readonly OfferedAction[],
-  subject: string,
-  namesOf: (row: T) => RowNames,
-): readonly Column<T>[] {
-  if (!actions.some((each) => subject in each.arguments)) return [];
-  const cell = (row: T) => {
-    const names = namesOf(row);
-    return renderActions(actions, subject, names, names[subject] ?? "");
-  };
-  return [{ title: "Actions", isText: true, cell }];
-}
 
 const STUCK_TICK_MS = 5_000;
 

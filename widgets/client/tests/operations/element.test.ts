@@ -327,6 +327,33 @@ describe("the operations page", () => {
     expect(cellsOf(rowOf("ends"))).toEqual(["1006 lost", "12"]);
   });
 
+  it("offers at each user what can be done to one", async () => {
+    const { clients } = healthy().overview;
+    const users = [{ user_id: 7, user: "ann & bob", connections: 2, feeds: 13, bytes_per_second: 31_000 }];
+    const page = await shown(healthy({ clients: clients && { ...clients, listed: [connection()], users } }));
+    page.actions = [
+      {
+        name: "disconnect_user",
+        label: "Disconnect",
+        explanation: "",
+        url: "/admin/operations/actions/disconnect_user/",
+        required: ["user"],
+        arguments: { user: [] },
+      },
+    ];
+    page.take(
+      healthy({
+        read_at_ms: NOW_MS + 1_000,
+        clients: clients && { ...clients, listed: [connection()], users },
+      }),
+    );
+    await page.updateComplete;
+    const linkIn = (id: string) =>
+      page.querySelector(`section[aria-labelledby=ops-${id}] tbody a.ops-action`)?.getAttribute("href");
+    expect(linkIn("users")).toBe("/admin/operations/actions/disconnect_user/?user=ann+%26+bob");
+    expect(linkIn("connections")).toBe("/admin/operations/actions/disconnect_user/?user=ann");
+  });
+
   it("finds the connections of one user, and shows all again", async () => {
     const page = await shown(healthy());
     const server = new Server();
