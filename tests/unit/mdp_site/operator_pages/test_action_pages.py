@@ -88,7 +88,7 @@ def text_of(answer: Any) -> str:
 def test_looking_shows_the_impact_and_changes_nothing(operator: OperatorBrowser) -> None:
     before = AuditEntry.objects.count()
     page = text_of(operator.get(STOP, LISTENER))
-    assert "Pauses 1 process. No new market data arrives. 3 connections see that" in page
+    assert "Pauses 1 process. No new market data arrives; 3 connections keep what they have." in page
     assert 'type="submit" class="default" value="Stop listener"' in page
     assert (ActionRun.objects.count(), Revision.objects.count()) == (0, 0)
     assert (AuditEntry.objects.count(), operator.due.count) == (before, 0)
