@@ -77,8 +77,9 @@ def queue_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def launch(redis_url: str, keys: Keys) -> AsyncIterator[Launch]:
-    """Starts processors, and ends those that the test did not."""
+async def launch(redis_url: str, redis: Redis, keys: Keys) -> AsyncIterator[Launch]:
+    """Starts processors, and ends those that the test did not before its connection closes."""
+    del redis  # processors may use it for their records
     launched: list[ProcessorTask] = []
 
     def start(transport: Transport, **changes: Any) -> ProcessorTask:

@@ -99,7 +99,7 @@ async def impact(request: HttpRequest, action: str) -> HttpResponse:
     body = body_of(request, ImpactQuestion)
     overview = (await installation(request)).overview
     with refusals_as_problems("arguments"):
-        wish = prepared(known.name, body.arguments, overview)
+        wish = await sync_to_async(prepared)(known.name, body.arguments, overview)
     answer = answers.ImpactAnswer(
         action=known.name,
         service=wish.service,

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.timeout(400)]
 
 KEY: Final = "the-key-of-this-test"
 START_SECONDS: Final = 30.0
+REPORTED_SECONDS: Final = 10.0
 WAIT: Final = "wait=15"
 MAKE_OPERATOR: Final = """
 from django.contrib.auth.models import Group
@@ -145,8 +146,12 @@ async def test_an_operator_steers_the_platform_by_the_api_alone(platform: Platfo
     assert (await platform.feed())["applied"]["subscriptions"] == subscribed[:1]
 
     off = await platform.change(PROCESSOR, analyzers_off=["daily_range"])
-    [processor] = (await platform.get(f"/services/{PROCESSOR}"))["processes"]
-    assert processor["applied_revision"] == off["revision"]
+
+    async def is_reported() -> bool:  # reports are a second old, and so is the overview
+        [processor] = (await platform.get(f"/services/{PROCESSOR}"))["processes"]
+        return bool(processor["applied_revision"] == off["revision"])
+
+    await eventually(is_reported, REPORTED_SECONDS)
 
     entries = (await platform.get(f"/audit?who=ann&service={LISTENER}"))["entries"]
     assert [(each["action"], each["revision"], each["reason"]) for each in reversed(entries)] == [
