@@ -11,6 +11,17 @@ _COMMAND_OF_PIPELINE: Final = re.compile(
 _TUPLE_OF_ONE: Final = re.compile(r"\((?P<quote>['\"])(?P<words>.*)(?P=quote),\)", re.DOTALL)
 _shown: Final = TextFilter()
 
+_CLOSED_HANDLE: Final = "the handler is closed"
+"""What uvloop says in `UVHandle._ensure_alive` of a connection that was lost while a driver writes to it."""
+
+
+def is_lost_connection(error: RuntimeError) -> bool:
+    """Whether the event loop says that the connection is closed.
+
+    asyncio has an `OSError` for this; uvloop raises a `RuntimeError`, which no driver expects.
+    """
+    return _CLOSED_HANDLE in str(error)
+
 
 def driver_text(error: Exception) -> str:
     """The class and the message of a driver's error: one printable line of limited length.

@@ -11,7 +11,7 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 
 from marketdata.errors import ConfigurationError, StoreUnavailable
 from marketdata.observability import metrics
-from marketdata.observability.driver_text import driver_text
+from marketdata.observability.driver_text import driver_text, is_lost_connection
 
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 OPERATION_TIMEOUT_SECONDS: Final = 5.0
@@ -55,5 +55,10 @@ def driver_errors() -> Iterator[None]:
     try:
         yield
     except (exceptions.RedisError, OSError) as error:
+        metrics.STORE_ERRORS.labels(type(error).__name__).inc()
+        raise StoreUnavailable(driver_text(error)) from None
+    except RuntimeError as error:
+        if not is_lost_connection(error):
+            raise
         metrics.STORE_ERRORS.labels(type(error).__name__).inc()
         raise StoreUnavailable(driver_text(error)) from None

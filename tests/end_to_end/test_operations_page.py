@@ -95,7 +95,7 @@ def test_the_page_is_live_and_shows_the_way_of_the_data(live_page: Page) -> None
         "Browsers",
     ]
     expect(live_page.locator('.ops-station[data-state="ok"]')).to_have_count(8, timeout=TOLD_WITHIN_MS)
-    expect(live_page.locator(".ops-plot canvas")).to_have_count(3)
+    expect(live_page.locator(".ops-plot canvas")).to_have_count(5)
     expect(live_page.locator('section[aria-labelledby="ops-processes"] tbody tr')).to_have_count(6)
     expect(live_page.get_by_role("link", name="Operations")).to_be_visible()
 

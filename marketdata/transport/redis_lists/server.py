@@ -24,7 +24,7 @@ from marketdata.errors import (
     TopologyMismatch,
     TransportUnavailable,
 )
-from marketdata.observability.driver_text import driver_text
+from marketdata.observability.driver_text import driver_text, is_lost_connection
 from marketdata.observability.metrics import TRANSPORT_ERRORS
 
 
@@ -105,6 +105,12 @@ class Server:
                 f"the Redis server of MDQ_URL takes nothing: {driver_text(error)}"
             ) from None
         except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
+            TRANSPORT_ERRORS.labels(reason="unavailable").inc()
+            msg = f"the Redis server of MDQ_URL is not available: {driver_text(error)}"
+            raise TransportUnavailable(msg) from None
+        except RuntimeError as error:
+            if not is_lost_connection(error):
+                raise
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
             msg = f"the Redis server of MDQ_URL is not available: {driver_text(error)}"
             raise TransportUnavailable(msg) from None

@@ -1,5 +1,6 @@
 """A program with a token steers real processes: it stops, changes, starts, reads the audit, and restores."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -47,6 +48,9 @@ class Platform:
     async def get(self, path: str) -> Any:
         """The answer to a path below the API."""
         answer = await self._program.get(path)
+        if answer.status == 429:
+            await asyncio.sleep(float(answer.headers["Retry-After"]))  # as any program should
+            return await self.get(path)
         assert answer.status == 200, answer.body
         return answer.json
 
