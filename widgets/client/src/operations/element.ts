@@ -147,7 +147,7 @@ export class OperationsElement extends LitElement {
     if (this.newest === null)
       return html`<p class="ops-empty">${this.refusal || "Waiting for the first figures."}</p>`;
     const nowMs = this.#nowMs();
-    const document = this.#isSilent ? this.#silence() : this.newest.document;
+    const document = this.#isSilent ? this.#silence(nowMs) : this.newest.document;
     const shown = this.#lastRead?.document ?? this.newest.document;
     const old = shown !== document;
     return html`
@@ -223,7 +223,8 @@ export class OperationsElement extends LitElement {
   }
 
   /** What takes the place of the newest document when it is too old to be called the present state. */
-  #silence(): InstallationDocument {
+  #silence(nowMs: number): InstallationDocument {
+    this.#history.silence(nowMs);
     const isOpen = this.client?.facts.phase === "open";
     const why = isOpen ? "the server is silent" : "the connection is lost";
     return withoutNews(why, this.newest?.document.overview.read_at_ms ?? 0);

@@ -29,6 +29,8 @@ export type Point = { readonly atMs: number; readonly holdsMs: number; readonly 
 
 export class History {
   #points: Point[] = [];
+  /** When the page last heard of the platform: by a document, or by samples. */
+  #heardAtMs = 0;
 
   /**
    * Takes the samples of the platform, oldest first. They replace what the page has seen up to the newest one.
@@ -37,6 +39,7 @@ export class History {
   begin(samples: readonly Sample[]): void {
     const newest = samples.at(-1);
     if (newest === undefined) return;
+    this.#heardAtMs = Math.max(this.#heardAtMs, newest.at_ms);
     this.#points = [...samples.map(pointOfSample), ...this.#points.filter(({ atMs }) => atMs > newest.at_ms)];
     this.#forget();
   }
@@ -44,7 +47,14 @@ export class History {
   /** Notes a document, or with `null` that nothing was read: the lines get a gap. */
   add(atMs: number, document: InstallationDocument | null): void {
     if (atMs <= this.newestAtMs) return;
+    this.#heardAtMs = atMs;
     this.#points.push(document === null ? { ...UNKNOWN, atMs } : pointOfDocument(atMs, document));
+    this.#forget();
+  }
+
+  /** Notes that no document comes: no figure is of this second any more. */
+  silence(nowMs: number): void {
+    if (nowMs > this.newestAtMs) this.#points.push({ ...UNKNOWN, atMs: nowMs });
     this.#forget();
   }
 
@@ -55,7 +65,7 @@ export class History {
 
   /** Whether the page has missed so much before this time that the platform should be asked for it. */
   hasGapBefore(atMs: number): boolean {
-    return this.newestAtMs > 0 && atMs - this.newestAtMs > SAMPLE_HOLDS_MS;
+    return this.#heardAtMs > 0 && atMs - this.#heardAtMs > SAMPLE_HOLDS_MS;
   }
 
   /** Times in epoch seconds, and the values of each series at these times: what uPlot takes. */
