@@ -182,7 +182,12 @@ def judge_old(seen: Seen, cache: str = "unknown") -> None:
 
 LOSSES: Final[dict[str, tuple[Callable[[WholePlatform], object], Callable[[WholePlatform], object], str]]] = {
     "killed": (lambda it: it.web.kill(), lambda it: it.web.start(), "the connection is lost"),
-    "frozen": (lambda it: it.web.freeze(), lambda it: it.web.thaw(), "the server is silent|the connection is lost"),
+    # The page gives a silent connection up after a while.
+    "frozen": (
+        lambda it: it.web.freeze(),
+        lambda it: it.web.thaw(),
+        "the server is silent|the connection is lost",
+    ),
 }
 
 
