@@ -61,8 +61,10 @@ def operator_page(browser: Browser, operator_cookies: StorageState) -> Iterator[
 
 @pytest.fixture
 def open_page(viewer: BrowserContext, platform: WholePlatform) -> OperationsPage:
-    """The operations page of a viewer, open while the platform is healthy."""
+    """The operations page of a viewer, open while the platform is healthy, and with news from its socket."""
     page = OperationsPage(viewer.new_page())
-    page.open(platform.url)
+    with page.page.expect_websocket() as opened:
+        page.open(platform.url)
+    opened.value.wait_for_event("framereceived")
     page.expect_state("healthy", HEALS_WITHIN_MS)
     return page
