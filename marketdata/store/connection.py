@@ -54,11 +54,8 @@ def driver_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (exceptions.RedisError, OSError) as error:
-        metrics.STORE_ERRORS.labels(type(error).__name__).inc()
-        raise StoreUnavailable(driver_text(error)) from None
-    except RuntimeError as error:
-        if not is_lost_connection(error):
+    except (exceptions.RedisError, OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not is_lost_connection(error):
             raise
         metrics.STORE_ERRORS.labels(type(error).__name__).inc()
         raise StoreUnavailable(driver_text(error)) from None

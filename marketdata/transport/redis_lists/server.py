@@ -104,12 +104,8 @@ class Server:
             raise PublishersBlocked(
                 f"the Redis server of MDQ_URL takes nothing: {driver_text(error)}"
             ) from None
-        except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
-            TRANSPORT_ERRORS.labels(reason="unavailable").inc()
-            msg = f"the Redis server of MDQ_URL is not available: {driver_text(error)}"
-            raise TransportUnavailable(msg) from None
-        except RuntimeError as error:
-            if not is_lost_connection(error):
+        except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not is_lost_connection(error):
                 raise
             TRANSPORT_ERRORS.labels(reason="unavailable").inc()
             msg = f"the Redis server of MDQ_URL is not available: {driver_text(error)}"
