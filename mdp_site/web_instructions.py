@@ -9,12 +9,12 @@ from marketdata.control.arguments import checked_arguments
 from marketdata.runtime.instructions import Handler
 from mdp_site.accounts.endings import find_user
 from mdp_site.accounts.login_service import LoginService
+from mdp_site.control_plane.actions.in_words import counted
 from mdp_site.control_plane.actions.of_clients import (
     DISCONNECT_USER,
     RESYNC_CLIENTS,
     OfDisconnect,
     OfResync,
-    counted,
 )
 from widgets.hub import Hub
 from widgets.viewer import LoginEnd

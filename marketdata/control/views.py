@@ -108,13 +108,16 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """A scheduled job. `last_outcome`: the first line of the newest outcome; `succeeded` None before it.
+    """A scheduled job. `job`: what the action `run_job` calls it; several schedules may have the same.
+
+    `last_outcome`: the first line of the newest outcome; `succeeded` None before it.
 
     `failures`: how many of the newest runs failed in a row. Times are by the database's clock: `late_seconds`
     is how long ago the next run was due, 0 if it is not.
     """
 
     name: str
+    job: str = ""
     last_ms: int = 0
     succeeded: bool | None = None
     last_outcome: str = ""
@@ -148,3 +151,11 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     def running(self) -> Sequence[ProcessView]:
         """The processes that live."""
         return [each for each in self.processes if each.life is Life.RUNNING]
+
+    def steered(self, service: str) -> Sequence[ProcessView]:
+        """The processes of a service that live and follow its settings: not the parents of workers."""
+        return [
+            each
+            for each in self.running
+            if each.report.service == service and each.report.status.settings is not None
+        ]

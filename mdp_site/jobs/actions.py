@@ -15,9 +15,10 @@ from mdp_site.control_plane.actions.declared import Action, ByJob
 from mdp_site.control_plane.job_runs import first_line
 from mdp_site.jobs.broker import JobsBroker
 from mdp_site.jobs.offered import JOBS
+from mdp_site.jobs.schedules import short_name
 from mdp_site.jobs_settings import JOBS_ROLE
 
-NAMES: Final[Mapping[str, str]] = {job.rpartition(".")[2]: job for job in JOBS}
+NAMES: Final[Mapping[str, str]] = {short_name(job): job for job in JOBS}
 """What operators call a job -> its dotted name."""
 REFERENCE: Final = refresh_reference_data.__name__
 

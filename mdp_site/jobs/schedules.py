@@ -39,6 +39,11 @@ async def read_jobs() -> Sequence[JobView]:
     return await asyncio.to_thread(_read)
 
 
+def short_name(job: str) -> str:
+    """What operators call the job with this dotted name."""
+    return job.rpartition(".")[2]
+
+
 def _read() -> Sequence[JobView]:
     try:
         return [_view(schedule) for schedule in Schedule.objects.order_by("name")]
@@ -58,6 +63,7 @@ def _view(schedule: Schedule) -> JobView:
     succeeded, stopped, result = runs[0] if runs else (None, None, "")
     return JobView(
         name=schedule.name or schedule.func,
+        job=short_name(schedule.func),
         last_ms=0 if stopped is None else round(stopped.timestamp() * MS_PER_SECOND),
         succeeded=succeeded,
         last_outcome=outcome_line(result),

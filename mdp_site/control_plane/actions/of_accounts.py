@@ -5,7 +5,8 @@ from typing import Any, Final
 from marketdata.control.views import Overview
 from mdp_site.accounts.endings import end_sessions, revoke_tokens, sessions_of, usable_tokens_of
 from mdp_site.control_plane.actions.declared import Action, ByDatabase
-from mdp_site.control_plane.actions.of_clients import OfUser, counted, user_of
+from mdp_site.control_plane.actions.in_words import counted
+from mdp_site.control_plane.actions.of_clients import OfUser, user_of
 from mdp_site.control_plane.actors import Actor
 from mdp_site.control_plane.audit import ACCOUNTS
 

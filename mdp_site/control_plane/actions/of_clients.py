@@ -10,6 +10,7 @@ from marketdata.runtime.settings import setting
 from mdp_site.accounts.endings import end_sessions, find_user, revoke_tokens, sessions_of, usable_tokens_of
 from mdp_site.accounts.models import User
 from mdp_site.control_plane.actions.declared import Action, ByProcesses
+from mdp_site.control_plane.actions.in_words import connections, counted
 from mdp_site.control_plane.actors import Actor
 from mdp_site.web_settings import WEB
 from widgets.hub.feeds import UnknownFeedError, feed_catalog
@@ -70,22 +71,18 @@ def logins_in_words(user: User) -> str:
     return f"{counted(sessions, 'session')} and {counted(tokens, 'token')}"
 
 
-def counted(number: int, noun: str) -> str:
-    """So many of them in words, such as `1 token` and `2 tokens`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def _impact_of_resync(arguments: OfResync, overview: Overview) -> str:
-    clients = overview.clients
-    connections = "an unknown number of" if clients is None else f"{clients.connections:,}"
     if arguments.feed:
         try:
             feed_catalog().feed(arguments.feed)
         except UnknownFeedError as error:
             raise InvalidSettings({"feed": f"feed is {arguments.feed!r}: {error}"}) from error
-        return f"Sends a snapshot to each connection that has {arguments.feed}, of {connections} connections."
-    snapshots = "an unknown number of" if clients is None else f"{clients.subscriptions:,}"
-    return f"Sends {snapshots} snapshots to {connections} connections, spread over the next seconds."
+        return f"Sends a snapshot to each connection that has {arguments.feed}, of {connections(overview)}."
+    clients = overview.clients
+    snapshots = (
+        "an unknown number of snapshots" if clients is None else counted(clients.subscriptions, "snapshot")
+    )
+    return f"Sends {snapshots} to {connections(overview)}, spread over the next seconds."
 
 
 def _impact_of_disconnect(arguments: OfDisconnect, overview: Overview) -> str:
@@ -104,7 +101,7 @@ def _connections_of(user_id: int, overview: Overview) -> str:
     number = sum(each.connections for each in clients.users if each.user_id == user_id)
     if not number and sum(each.connections for each in clients.users) < clients.connections:
         return "the connections, fewer than the listed users have,"
-    return f"{number:,} {'connection' if number == 1 else 'connections'}"
+    return counted(number, "connection")
 
 
 def _end_logins(arguments: OfDisconnect, actor: Actor) -> None:

@@ -12,6 +12,7 @@ from marketdata.runtime.role_settings import PROCESSOR, SCANNER
 from marketdata.runtime.settings import setting
 from marketdata.units import MS_PER_SECOND
 from mdp_site.control_plane.actions.declared import Action, ByProcesses
+from mdp_site.control_plane.actions.in_words import connections, counted
 from scanners.instructions import ALL, BOARDS, PURGE_QUEUE, QUEUES, RESET_BOARD
 
 
@@ -46,19 +47,16 @@ def _purged(queues: Sequence[QueueView]) -> str:
     if not waiting:
         return "No batch waits by the newest reports. Purges what waits when the processors do it."
     age_ms = max((view.oldest_age_ms or 0 for view in queues if view.book.waiting), default=0)
-    batches = "1 batch" if waiting == 1 else f"{waiting:,} batches"
-    return f"Purges {batches}, {age_ms / MS_PER_SECOND:.1f} s of market."
+    return f"Purges {counted(waiting, 'batch')}, {age_ms / MS_PER_SECOND:.1f} s of market."
 
 
 def _impact_of_reset(arguments: OfReset, overview: Overview) -> str:
     scanners = [view.report for view in overview.running if view.report.service == SCANNER]
     if not any(report.status.role == LEADER for report in scanners):
         raise ConfigurationError("no scanner leads, so none can reset a board; start the scanners")
-    number = len(_boards(arguments))
-    clients = "an unknown number of" if overview.clients is None else f"{overview.clients.connections:,}"
     return (
-        f"Begins {number} {'board' if number == 1 else 'boards'} anew from the stored rows of all shards. "
-        f"Those of {clients} connections that show it get all its rows again."
+        f"Begins {counted(len(_boards(arguments)), 'board')} anew from the stored rows of all shards. "
+        f"Those of {connections(overview)} that show it get all its rows again."
     )
 
 

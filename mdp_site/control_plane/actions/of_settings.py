@@ -15,6 +15,7 @@ from marketdata.runtime.settings import setting
 from marketdata.simulator.settings import SIMULATOR
 from mdp_site.control_plane import changes
 from mdp_site.control_plane.actions.declared import Action, BySettings
+from mdp_site.control_plane.actions.in_words import connections, counted
 from mdp_site.control_plane.actors import Actor
 from mdp_site.control_plane.models import Revision
 from mdp_site.control_plane.services import STEERED
@@ -81,16 +82,8 @@ def _set_banner(arguments: OfBanner, actor: Actor, reason: str, expected: int | 
     return changes.change(WEB, {"banner": arguments.text}, actor=actor, reason=reason, expected=expected)
 
 
-def _running(overview: Overview, service: str) -> Sequence[ProcessView]:
-    return [
-        view
-        for view in overview.running
-        if view.report.service == service and view.report.status.settings is not None
-    ]
-
-
 def _process(overview: Overview, service: str, identity: str) -> ProcessView:
-    running = _running(overview, service)
+    running = overview.steered(service)
     for view in running:
         if view.report.identity == identity:
             return view
@@ -98,23 +91,15 @@ def _process(overview: Overview, service: str, identity: str) -> ProcessView:
     raise ConfigurationError(f"process is {identity!r}; accepted: {accepted}")
 
 
-def _connections(overview: Overview) -> str:
-    return "an unknown number of" if overview.clients is None else f"{overview.clients.connections:,}"
-
-
 _STOPPED: Final[dict[str, Callable[[Overview], str]]] = {
-    LISTENER: lambda overview: (
-        f"No new market data arrives; {_connections(overview)} connections keep what they have."
-    ),
+    LISTENER: lambda overview: f"No new market data arrives; {connections(overview)} keep what they have.",
     PROCESSOR: lambda overview: (
         "Batches of the queues are lost when their life ends. "
         f"{len(overview.shards)} shards and all boards stand still."
     ),
-    SCANNER: lambda overview: (
-        f"Boards stand still for {_connections(overview)} connections. Rows and alerts go on."
-    ),
+    SCANNER: lambda overview: f"Boards stand still for {connections(overview)}. Rows and alerts go on.",
     WEB: lambda overview: (
-        f"WebSockets are closed, now {_connections(overview)}, and new ones refused. Pages and API go on."
+        f"WebSockets are closed, now {connections(overview)}, and new ones refused. Pages and API go on."
     ),
     JOBS_ROLE: lambda overview: (
         f"{len(overview.jobs or ())} scheduled jobs wait: reference data and holidays grow old."
@@ -136,14 +121,11 @@ def _impact_of_start(arguments: OfService, overview: Overview) -> str:
 def _number(overview: Overview, service: str) -> str:
     if "cache" in overview.unread:
         return "an unknown number of processes"
-    running = len(_running(overview, service))
-    return f"{running} {_processes(running)}"
+    return counted(len(overview.steered(service)), "process")
 
 
 def _impact_of_restart(arguments: OfRestart, overview: Overview) -> str:
-    if not arguments.process:
-        if arguments.service != LISTENER:
-            _process(overview, arguments.service, "")
+    if arguments.service == LISTENER and not arguments.process:
         return "Closes the connection to the provider and connects anew. Events in between do not arrive."
     view = _process(overview, arguments.service, arguments.process)
     return f"{view.report.name} stops in order and begins again. {_left_to_others(view, overview)}"
@@ -160,29 +142,25 @@ def _impact_of_undrain(arguments: OfDrain, overview: Overview) -> str:
 
 
 def _left_to_others(view: ProcessView, overview: Overview) -> str:
-    others = len(_running(overview, view.report.service)) - 1
+    others = len(overview.steered(view.report.service)) - 1
     role = view.report.status.role
     clients = view.report.status.clients
-    held = f"{clients.connections:,} connections are closed and connect again. " if clients else ""
+    held = f"Closes {counted(clients.connections, 'connection')}, which connect again. " if clients else ""
     shards = sum(1 for each in view.report.status.shards if each.owned_since_ms)
-    held += f"It gives {shards} shards away. " if shards else ""
+    held += f"It gives {counted(shards, 'shard')} away. " if shards else ""
     if role == STANDBY:
         return f"{held}It stands by, so no client notices."
     if not others:
         return f"{held}No other process can take over."
-    return f"{held}{others} other {_processes(others)} can take over." + (
+    return f"{held}{counted(others, 'other process')} can take over." + (
         " It is the leader." if role == LEADER else ""
     )
 
 
-def _processes(number: int) -> str:
-    return "process" if number == 1 else "processes"
-
-
 def _impact_of_banner(arguments: OfBanner, overview: Overview) -> str:
     if not arguments.text:
-        return f"Removes the banner from {_connections(overview)} connections."
-    return f"Shows to {_connections(overview)} connections: {arguments.text}"
+        return f"Removes the banner from {connections(overview)}."
+    return f"Shows to {connections(overview)}: {arguments.text}"
 
 
 def _service(arguments: Any) -> str:

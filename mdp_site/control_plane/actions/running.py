@@ -46,11 +46,7 @@ def prepared(name: str, values: Mapping[str, object], overview: Overview) -> Pre
     impact = action.impact(arguments, overview)
     expected: tuple[str, ...] = ()
     if isinstance(action.work, ByProcesses):
-        expected = tuple(
-            view.report.identity
-            for view in overview.running
-            if view.report.service == service and view.report.status.settings is not None
-        )
+        expected = tuple(view.report.identity for view in overview.steered(service))
         if not expected:
             raise ConfigurationError(f"no process of {service} runs that could do it")
     return Prepared(action, arguments, service, impact, expected)

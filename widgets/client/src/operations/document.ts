@@ -160,6 +160,8 @@ export interface ReferenceView {
 
 export interface JobView {
   readonly name: string;
+  /** What the action that runs it calls it. */
+  readonly job: string;
   readonly last_ms: number;
   readonly succeeded: boolean | null;
   readonly last_outcome: string;

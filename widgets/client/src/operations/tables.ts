@@ -114,12 +114,12 @@ function workersOf({ report }: ProcessView): string {
 export function queueTable({ queues }: Overview, actions: readonly OfferedAction[] = []) {
   const columns: readonly Column<QueueView>[] = [
     { title: "Queue", isName: true, cell: ({ queue }) => queue },
+    ...actionColumn<QueueView>(actions, "queue", ({ queue }) => ({ queue })),
     { title: "Oldest", isNumber: true, cell: ({ oldest_age_ms }) => span(oldest_age_ms) },
     { title: "Waiting", isNumber: true, cell: ({ book }) => count(book.waiting ?? 0) },
     { title: "In, batches/s", isNumber: true, cell: ({ in_per_second }) => rate(in_per_second) },
     { title: "Out, batches/s", isNumber: true, cell: ({ out_per_second }) => rate(out_per_second) },
     { title: "Lost, batches", isText: true, cell: ({ book }) => reasons(book.lost) || ABSENT },
-    ...actionColumn<QueueView>(actions, "queue", ({ queue }) => ({ queue })),
   ];
   return renderTable({
     id: "queues",
@@ -194,6 +194,7 @@ function sumOf(book: Book): string {
 export function jobTable({ jobs, unread }: Overview, nowMs: number, actions: readonly OfferedAction[] = []) {
   const columns: readonly Column<JobView>[] = [
     { title: "Job", isName: true, cell: ({ name }) => name },
+    ...actionColumn<JobView>(actions, "job", ({ job }) => ({ job })),
     {
       title: "Last run",
       isNumber: true,
@@ -210,7 +211,6 @@ export function jobTable({ jobs, unread }: Overview, nowMs: number, actions: rea
       isNumber: true,
       cell: ({ late_seconds }) => (late_seconds ? age(late_seconds * 1_000) : ABSENT),
     },
-    ...actionColumn<JobView>(actions, "job", ({ name }) => ({ job: name })),
   ];
   return renderTable({
     id: "jobs",
