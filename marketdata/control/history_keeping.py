@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from marketdata.clock import Clock
 from marketdata.control.document import InstallationDocument
 from marketdata.control.history import SAMPLE_SECONDS, Sample, encode_sample, read_samples, sample_of
+from marketdata.control.overview_reading import TWO_REPORTS_SECONDS
 from marketdata.errors import StoreUnavailable
 from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.store.history_records import StoredSamples
@@ -18,9 +19,6 @@ from marketdata.units import MS_PER_SECOND
 
 PATIENCE_SECONDS: Final = 1.3 * SAMPLE_SECONDS
 """After this time without a sample, any process adds the next one."""
-
-TWO_REPORTS_SECONDS: Final = 1.5
-"""Processes report every second. Rates need two reports."""
 
 _log: Final = RateLimitedLog(get_logger(__name__))
 

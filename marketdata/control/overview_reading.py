@@ -14,6 +14,9 @@ from marketdata.store.process_records import ProcessRecords, StoredOverview
 from marketdata.units import NS_PER_MS
 
 READING_SECONDS: Final = 1.0
+TWO_REPORTS_SECONDS: Final = 1.5
+"""Processes report every second, a little less often on a busy machine. Rates need two reports."""
+
 JOBS_SECONDS: Final = 2.0
 """So often the schedules are read. Their times are in minutes. But so a database that is away is noticed."""
 

@@ -27,6 +27,7 @@ from marketdata.control.health_summary import (
     summarise,
     summary_text,
 )
+from marketdata.control.overview_reading import TWO_REPORTS_SECONDS
 from marketdata.errors import ContentError, MarketDataError, StoreUnavailable
 from marketdata.observability.logs import get_logger
 from marketdata.runtime.identity import process_identity
@@ -38,7 +39,7 @@ from marketdata.store.process_records import ProcessRecords
 from marketdata.trading_calendar import TradingCalendar
 from marketdata.trading_calendar.exchange import exchange_calendar_around
 from marketdata.units import MS_PER_SECOND, NS_PER_MS
-from mdp_site.jobs.installation import TWO_REPORTS_SECONDS, installation_reader
+from mdp_site.jobs.installation import installation_reader
 from mdp_site.jobs.steering import jobs_settings
 from mdp_site.jobs_settings import JobsSettings
 

@@ -1,7 +1,5 @@
 """Reads the installation of the settings, for programs that no web process serves."""
 
-from typing import Final
-
 from django.conf import settings
 
 from marketdata.clock import SystemClock
@@ -10,9 +8,6 @@ from marketdata.control.overview_reading import OverviewReader
 from marketdata.store.process_records import ProcessRecords
 from mdp_site.jobs.schedules import read_jobs
 from mdp_site.service_settings import SERVICES
-
-TWO_REPORTS_SECONDS: Final = 1.5
-"""Processes report every second, a little less often on a busy machine. Rates need two reports."""
 
 
 def overview_reader(records: ProcessRecords) -> OverviewReader:

@@ -1,5 +1,6 @@
 """What the installation does: the verdict with the whole overview, and its parts."""
 
+import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
@@ -41,11 +42,7 @@ async def operations(request: HttpRequest) -> HttpResponse:
 )
 async def processes(request: HttpRequest) -> HttpResponse:
     """The processes, with their newest reports."""
-    overview = (await installation(request)).overview
-    answer = answers.ProcessList(
-        read_at_ms=overview.read_at_ms, processes=overview.processes, unread=overview.unread
-    )
-    return value_reply(request, answer)
+    return await _part(request, answers.ProcessList, "processes")
 
 
 @register(
@@ -61,9 +58,7 @@ async def processes(request: HttpRequest) -> HttpResponse:
 )
 async def queues(request: HttpRequest) -> HttpResponse:
     """The queues, with the age of the oldest batch and their books."""
-    overview = (await installation(request)).overview
-    answer = answers.QueueList(read_at_ms=overview.read_at_ms, queues=overview.queues, unread=overview.unread)
-    return value_reply(request, answer)
+    return await _part(request, answers.QueueList, "queues")
 
 
 @register(
@@ -79,9 +74,7 @@ async def queues(request: HttpRequest) -> HttpResponse:
 )
 async def shards(request: HttpRequest) -> HttpResponse:
     """The shards, with their owners and hand-overs."""
-    overview = (await installation(request)).overview
-    answer = answers.ShardList(read_at_ms=overview.read_at_ms, shards=overview.shards, unread=overview.unread)
-    return value_reply(request, answer)
+    return await _part(request, answers.ShardList, "shards")
 
 
 @register(
@@ -97,11 +90,7 @@ async def shards(request: HttpRequest) -> HttpResponse:
 )
 async def reference(request: HttpRequest) -> HttpResponse:
     """The trading day of the reference data, when it was loaded, and what is missing."""
-    overview = (await installation(request)).overview
-    answer = answers.ReferenceAnswer(
-        read_at_ms=overview.read_at_ms, reference=overview.reference, unread=overview.unread
-    )
-    return value_reply(request, answer)
+    return await _part(request, answers.ReferenceAnswer, "reference")
 
 
 @register(
@@ -117,6 +106,11 @@ async def reference(request: HttpRequest) -> HttpResponse:
 )
 async def jobs(request: HttpRequest) -> HttpResponse:
     """The jobs: their last and next run, how late they are, and their failures."""
+    return await _part(request, answers.JobList, "jobs")
+
+
+async def _part(request: HttpRequest, answer: type[msgspec.Struct], name: str) -> HttpResponse:
+    """The part of the newest overview with this name, when it was read, and what could not be."""
     overview = (await installation(request)).overview
-    answer = answers.JobList(read_at_ms=overview.read_at_ms, jobs=overview.jobs, unread=overview.unread)
-    return value_reply(request, answer)
+    part = {name: getattr(overview, name)}
+    return value_reply(request, answer(read_at_ms=overview.read_at_ms, unread=overview.unread, **part))

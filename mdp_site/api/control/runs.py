@@ -20,6 +20,7 @@ from mdp_site.api.problems import Problem
 from mdp_site.api.replies import value_reply
 from mdp_site.control_plane.actions.running import run_of
 from mdp_site.control_plane.models import ActionRun
+from mdp_site.control_plane.presentation import run_values
 from widgets.hub.day_lists import Key
 
 router = Router()
@@ -35,22 +36,7 @@ RunId = Annotated[
 
 def run_answer(run: ActionRun) -> answers.RunAnswer:
     """A run, with what became of it."""
-    values = {
-        "id": str(run.pk),
-        "action": run.action,
-        "service": run.service,
-        "arguments": run.arguments,
-        "impact": run.impact,
-        "who": run.who,
-        "at": run.at.isoformat(timespec="seconds"),
-        "reason": run.reason,
-        "revision": run.revision,
-        "outcome": run.outcome,
-        "explanation": run.outcome_text,
-        "outcome_at": run.outcome_at.isoformat(timespec="seconds") if run.outcome_at else None,
-        "done_by": run.done_by,
-    }
-    return msgspec.convert(values, answers.RunAnswer)
+    return msgspec.convert(run_values(run), answers.RunAnswer)
 
 
 @register(

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from marketdata.control.document import InstallationReader
 from marketdata.control.history import Sample
 from marketdata.control.history_keeping import HistoryReader
-from marketdata.control.overview_reading import READING_SECONDS
+from marketdata.control.overview_reading import READING_SECONDS, TWO_REPORTS_SECONDS
 from marketdata.control.tables import as_text
 from marketdata.control.verdict import Health
 from marketdata.errors import ConfigurationError, StoreUnavailable
@@ -24,7 +24,7 @@ from marketdata.store.connection import connect
 from marketdata.store.history_records import HistoryRecords
 from marketdata.store.keys import Keys
 from marketdata.store.process_records import ProcessRecords
-from mdp_site.jobs.installation import TWO_REPORTS_SECONDS, installation_reader
+from mdp_site.jobs.installation import installation_reader
 
 HOME: Final = "\x1b[H"
 CLEAR_LINE: Final = "\x1b[K"

@@ -8,7 +8,8 @@ import pytest
 
 from marketdata.control.document import InstallationDocument
 from marketdata.control.history import SAMPLE_SECONDS, read_samples
-from marketdata.control.history_keeping import PATIENCE_SECONDS, TWO_REPORTS_SECONDS, HistoryKeeper
+from marketdata.control.history_keeping import PATIENCE_SECONDS, HistoryKeeper
+from marketdata.control.overview_reading import TWO_REPORTS_SECONDS
 from marketdata.control.verdict import judge
 from marketdata.control.views import Overview
 from marketdata.errors import StoreUnavailable
