@@ -77,7 +77,7 @@ def test_an_operator_stops_the_listener_sees_it_stopped_and_starts_it(quiet: Pag
     quiet.goto(f"{own_demo.address}admin/operations/")
     steering = quiet.locator("#steering")
     steering.get_by_role("link", name=re.compile(r"Stop…\s+listener")).click()
-    expect(quiet.locator(".op-impact")).to_contain_text("No new market data arrives")
+    expect(quiet.locator(".op-impact")).to_contain_text("No new market data arrives;")
     quiet.get_by_label("Reason").fill("a quiet hour")
     quiet.get_by_role("button", name="Stop listener").click()
     quiet.wait_for_url("**/admin/operations/runs/**")
