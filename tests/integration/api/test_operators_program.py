@@ -141,17 +141,25 @@ async def test_an_operator_steers_the_platform_by_the_api_alone(platform: Platfo
 
     stopped = await platform.run("stop", service=LISTENER)
     assert stopped["revision"] == 1
-    assert (await platform.feed())["state"] == "stopped"
+
+    async def is_stopped() -> bool:  # the overview may be a second old
+        return bool((await platform.feed())["state"] == "stopped")
+
+    await eventually(is_stopped, REPORTED_SECONDS)
 
     first = await platform.change(LISTENER, subscriptions=subscribed[:1])
     assert first["given"] == {"running": False, "subscriptions": subscribed[:1]}
     await platform.run("start", service=LISTENER)
     await eventually(is_live, START_SECONDS)
-    assert (await platform.feed())["applied"]["subscriptions"] == subscribed[:1]
+
+    async def has_subscriptions() -> bool:
+        return bool((await platform.feed())["applied"]["subscriptions"] == subscribed[:1])
+
+    await eventually(has_subscriptions, REPORTED_SECONDS)
 
     off = await platform.change(PROCESSOR, analyzers_off=["daily_range"])
 
-    async def is_reported() -> bool:  # reports are a second old, and so is the overview
+    async def is_reported() -> bool:  # so may the reports be
         [processor] = (await platform.get(f"/services/{PROCESSOR}"))["processes"]
         return bool(processor["applied_revision"] == off["revision"])
 
@@ -165,7 +173,7 @@ async def test_an_operator_steers_the_platform_by_the_api_alone(platform: Platfo
     ]
     restored = await platform.restore(LISTENER, 1)
     assert restored["given"] == {"running": False}
-    assert (await platform.feed())["state"] == "stopped"
+    await eventually(is_stopped, REPORTED_SECONDS)
     assert (await platform.restore(LISTENER, 0))["given"] == {}
     assert (await platform.restore(PROCESSOR, 0))["given"] == {}
     await eventually(is_live, START_SECONDS)
