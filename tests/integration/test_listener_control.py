@@ -85,6 +85,11 @@ class ListenerRig:
         reported = await self.records.actual()
         return None if reported is None else read_actual(reported)
 
+    async def reports_live(self) -> bool:
+        """Whether the listener receives data, and its report says so too. The report follows by a moment."""
+        actual = await self.actual()
+        return actual is not None and actual.session > 0 and not self.listener.unready()
+
     async def stop(self) -> int:
         """Want the listener stopped."""
         return await self.control.change({"running": False})
@@ -114,7 +119,7 @@ async def market() -> AsyncIterator[SimulatorService]:
 @pytest.fixture
 async def rig(market: SimulatorService, redis: Redis, unique_prefix: str) -> AsyncIterator[ListenerRig]:
     async with ListenerRig(market, redis, unique_prefix).running() as rig:
-        await eventually(lambda: not rig.listener.unready(), 15)
+        await eventually(rig.reports_live, 15)
         yield rig
 
 
