@@ -16,6 +16,8 @@ from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
+FIRST_USUAL_PORT: Final = 1024
+LAST_PORT: Final = 65_535
 DEMO_USER: Final = "demo"
 DEMO_GROUP: Final = "viewers"
 """The demo's user sees the control plane and changes nothing."""
@@ -47,6 +49,8 @@ class Ports:
 def choose_ports(environment: Mapping[str, str]) -> Ports:
     """Choose the ports. The dashboard gets `PORT` (8000), the others their usual port or any free port.
 
+    The usual ports move with `PORT`, so that two demos that start at the same moment do not choose the same.
+
     Raises:
         DemoError: `PORT` is not a port, or it is taken. The dashboard does not move to another port by
             itself, because people have its address in their bookmarks.
@@ -54,14 +58,16 @@ def choose_ports(environment: Mapping[str, str]) -> Ports:
     web = _dashboard_port(environment)
     taken = {web}
 
-    def usual_or_free(usual: int) -> int:
-        port = usual if usual not in taken and _is_free(usual) else free_port(taken)
+    def usual_or_free(beside_default: int) -> int:
+        port = beside_default + web - DEFAULT_PORT
+        if not FIRST_USUAL_PORT <= port <= LAST_PORT or port in taken or not _is_free(port):
+            port = free_port(taken)
         taken.add(port)
         return port
 
     return Ports(
         web=web,
-        identity=usual_or_free(web + 1),
+        identity=usual_or_free(8001),
         simulator=usual_or_free(9400),
         cache=usual_or_free(6390),
         simulator_health=usual_or_free(9401),
@@ -73,8 +79,8 @@ def choose_ports(environment: Mapping[str, str]) -> Ports:
 
 def _dashboard_port(environment: Mapping[str, str]) -> int:
     text = environment.get("PORT") or str(DEFAULT_PORT)
-    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-        raise DemoError(f"PORT={text!r} is not a port; accepted: a whole number from 1 to 65535")
+    if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
+        raise DemoError(f"PORT={text!r} is not a port; accepted: a whole number from 1 to {LAST_PORT}")
     port = int(text)
     if not _is_free(port):
         raise DemoError(f"Port {port} is taken. Choose another one: PORT={port + 10} make demo")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mdp_site.dev.demo import plan
+from mdp_site.dev.demo import environment, plan
 from mdp_site.dev.demo.environment import (
     DEMO_USER,
     OPERATOR_USER,
@@ -16,6 +16,7 @@ from mdp_site.dev.demo.environment import (
     Ports,
     build_environment,
     choose_ports,
+    free_port,
     load_secrets,
     make_private,
     uses_real_feed,
@@ -45,14 +46,32 @@ def test_a_port_that_is_none_says_what_is_accepted(value: str) -> None:
         choose_ports({"PORT": value})
 
 
+def chosen_for(port: int) -> list[int]:
+    ports = choose_ports({"PORT": str(port)})
+    return [getattr(ports, name) for name in Ports.__slots__]
+
+
 def test_all_ports_differ() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = probe.getsockname()[1]
-    ports = choose_ports({"PORT": str(free)})
-    chosen = [getattr(ports, name) for name in Ports.__slots__]
+    free = free_port()
+    chosen = chosen_for(free)
     assert len(set(chosen)) == len(chosen)
-    assert ports.web == free
+    assert chosen[0] == free
+
+
+def test_two_demos_that_start_at_the_same_moment_choose_different_ports(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(environment, "_is_free", lambda _port: True)
+    assert choose_ports({}) == PORTS
+    assert not set(chosen_for(8000)) & set(chosen_for(8010))
+
+
+@pytest.mark.parametrize("port", [80, 65_535])
+def test_a_usual_port_outside_the_range_gives_way_to_a_free_one(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setattr(environment, "_is_free", lambda _port: True)
+    assert all(1024 <= other <= 65_535 for other in chosen_for(port)[1:])
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
