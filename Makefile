@@ -3,9 +3,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Most tests wait more than they compute. Each process has servers, ports, keys and a database of its own.
+# Each process has servers, ports, keys and a database of its own. Tests with servers wait half of their time.
 TEST_PROCESSES ?= 2
+SERVICE_TEST_PROCESSES ?= 4
 SIDE_BY_SIDE := --numprocesses $(TEST_PROCESSES) --dist worksteal
+SERVICES_SIDE_BY_SIDE := --numprocesses $(SERVICE_TEST_PROCESSES) --dist worksteal
 SOURCES := mdp_site marketdata scanners widgets tests manage.py deploy/bootstrap.py
 
 .DEFAULT_GOAL := help
@@ -40,13 +42,13 @@ oracle: ## Whole simulated days against a slow, obvious computation; ORACLE_DAYS
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/oracle
 
 services: ## Contract and integration tests in one go, since they start the same servers
-	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/contract tests/integration
+	$(BIN)/pytest -q $(SERVICES_SIDE_BY_SIDE) tests/contract tests/integration
 
 contract: ## One suite per interface, on every implementation
-	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/contract
+	$(BIN)/pytest -q $(SERVICES_SIDE_BY_SIDE) tests/contract
 
 integration: ## Real Valkey, RabbitMQ, simulator and web server on private ports
-	$(BIN)/pytest -q $(SIDE_BY_SIDE) tests/integration
+	$(BIN)/pytest -q $(SERVICES_SIDE_BY_SIDE) tests/integration
 
 end-to-end: ## What `make demo` starts, seen through a browser
 	$(BIN)/pytest -q tests/end_to_end
