@@ -29,7 +29,7 @@ CHECKED: Final = "mdp_logins_checked_timestamp_seconds"
 Socket: TypeAlias = "aiohttp.ClientWebSocketResponse[bool]"
 WAYS: Final = {
     "stopped": (PostgresServer.kill, PostgresServer.start),
-    "hanging": (PostgresServer.hang, PostgresServer.go_on),
+    "hanging": (PostgresServer.freeze, PostgresServer.thaw),
 }
 
 

@@ -1,16 +1,12 @@
 """A PostgreSQL server of its own: the database of production, for tests and measurements."""
 
-import contextlib
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 from tests.support.services import Server, ServiceMissingError
 
@@ -51,18 +47,10 @@ class PostgresServer(Server):
             )
         super().launch()
 
-    def hang(self) -> None:
-        """Stop all its processes (SIGSTOP): connections stay open, and nothing is answered."""
-        self._signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Answer again what was asked meanwhile."""
-        self._signal(signal.SIGCONT)
-
     def kill(self) -> None:
-        """Kill it, also while it hangs: a stopped process cannot notice that its parent is gone."""
+        """Kill it, also while it is frozen: a stopped process cannot notice that its parent is gone."""
         if self._process is not None:
-            self.go_on()
+            self.thaw()
         super().kill()
 
     def run(self, statement: str, *values: object) -> None:
@@ -71,14 +59,6 @@ class PostgresServer(Server):
 
         with psycopg.connect(self.url.replace("postgres:", "postgresql:"), autocommit=True) as connection:
             connection.execute(statement.encode(), values)
-
-    def _signal(self, number: signal.Signals) -> None:
-        # Each process of the server has a process group of its own.
-        with contextlib.suppress(psutil.NoSuchProcess):
-            server = psutil.Process(self.pid)
-            for each in (server, *server.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.send_signal(number)
 
     def _command(self) -> list[str]:
         data = str(self.directory / "data")

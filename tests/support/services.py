@@ -152,6 +152,14 @@ class Server:
         # The port and the name are only free after the processes have ended.
         eventually_sync(lambda: not any(map(_lives, family)), STOP_SECONDS)
 
+    def freeze(self) -> None:
+        """Let it and its children do nothing (SIGSTOP): connections stay open, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, and answer what was asked meanwhile."""
+        self._signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Stop, and start again on the same port."""
         self.stop()
@@ -172,6 +180,11 @@ class Server:
 
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for each in _family(self.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
 
     def _start_on_chosen_ports(self) -> None:
         self.launch()

@@ -6,7 +6,6 @@ and two web processes of one site. The login knows two users: a viewer and an op
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -41,14 +40,6 @@ class ManagedProcess(WebProcess):
         self.port = port or 0
         self._arguments = arguments
         self._settings = settings
-
-    def freeze(self) -> None:
-        """Let it do nothing: it neither answers nor ends (SIGSTOP)."""
-        os.killpg(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        os.killpg(self.pid, signal.SIGCONT)
 
     def _command(self) -> list[str]:
         return [sys.executable, str(MANAGE), *self._arguments]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, Response, expect
 
+from tests.end_to_end.test_everyday_use import AXE
 from tests.support.deadlines import scaled
 
 TOLD_WITHIN_MS: Final = 10_000
@@ -69,6 +70,13 @@ class Seen:
             if re.search(rf": {pid}$", row[PID]):
                 return row
         raise LookupError(f"no process {pid} in {self.processes}")
+
+
+def expect_accessible(page: Page, part: str, address: str = "") -> None:
+    """axe finds nothing in the part of a page with this selector."""
+    page.evaluate(AXE.read_text())  # as a script of the page it would break the page's policy
+    found = page.evaluate(f"axe.run('{part}').then(({{ violations }}) => violations)")
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == [], address
 
 
 class OperationsPage:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, expect
 
-from tests.end_to_end.operators.pages import TOLD_WITHIN_MS
-from tests.end_to_end.test_everyday_use import AXE
+from tests.end_to_end.operators.pages import STATE, TOLD_WITHIN_MS, OperationsPage, expect_accessible
 from tests.support.deadlines import scaled
 from tests.support.services import Server
 from tests.support.whole_platform import WholePlatform
@@ -53,7 +52,7 @@ def frozen(server: Server) -> Iterator[None]:
         server.thaw()
 
 
-def test_the_page_is_live_and_shows_the_way_of_the_data(live_page: Page) -> None:
+def test_the_page_is_live_and_shows_the_way_of_the_data(live_page: Page, platform: WholePlatform) -> None:
     stations = live_page.locator(".ops-station-name").all_inner_texts()
     assert [name.strip() for name in stations] == [
         "Provider",
@@ -67,7 +66,9 @@ def test_the_page_is_live_and_shows_the_way_of_the_data(live_page: Page) -> None
     ]
     expect(live_page.locator('.ops-station[data-state="ok"]')).to_have_count(8, timeout=TOLD_WITHIN_MS)
     expect(live_page.locator(".ops-plot canvas")).to_have_count(5)
-    expect(live_page.locator('section[aria-labelledby="ops-processes"] tbody tr')).to_have_count(6)
+    seen = OperationsPage(live_page).seen()
+    for name in ("listener", "processor", "scanner", "web", "web 2", "jobs"):
+        assert seen.process(platform.server(name).pid)[STATE] == "running", seen.processes
     expect(live_page.get_by_role("link", name="Operations")).to_be_visible()
 
 
@@ -75,9 +76,7 @@ def test_the_page_is_live_and_shows_the_way_of_the_data(live_page: Page) -> None
 def test_the_page_is_as_wide_as_the_window_and_accessible(live_page: Page, size: tuple[int, int]) -> None:
     live_page.set_viewport_size({"width": size[0], "height": size[1]})
     assert live_page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    live_page.evaluate(AXE.read_text())  # as a script of the page it would break the page's policy
-    found = live_page.evaluate("axe.run('mdp-operations').then(({ violations }) => violations)")
-    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+    expect_accessible(live_page, "mdp-operations")
 
 
 def test_nothing_moves_while_the_figures_change(live_page: Page) -> None:
@@ -116,6 +115,7 @@ def test_a_stopped_scanner_is_named(live_page: Page, platform: WholePlatform) ->
         expect(live_page.locator(f'{VERDICT}[data-state="down"]')).to_be_visible()
         expect(live_page.locator('.ops-station[data-state="bad"]', has_text="Scanner")).to_be_visible()
         expect(live_page.locator('tr[data-look="bad"]', has_text="scanner")).to_contain_text("silent")
+        expect_accessible(live_page, "mdp-operations")
     expect(live_page.locator('.ops-station[data-state="ok"]', has_text="Scanner")).to_be_visible(
         timeout=scaled(20) * 1_000
     )
