@@ -108,7 +108,7 @@ def last_good(service: str) -> Revision:
                 return each
     raise ConfigurationError(
         f"{service} has no earlier revision that every process applied and that differs; "
-        "accepted: --restore with a number"
+        "accepted: a revision by its number"
     )
 
 

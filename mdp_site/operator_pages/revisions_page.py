@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -65,7 +66,10 @@ def restore_page(request: HttpRequest, site: AdminSite, name: str, which: str) -
         number = history.last_good(name).number if which == LAST_GOOD else _revision_number(which)
         restored: Given = history.given_at(name, number)
     except ConfigurationError as error:
-        raise Http404(str(error)) from error
+        if which != LAST_GOOD:
+            raise Http404(str(error)) from error
+        messages.error(request, str(error))
+        return redirect("admin:operations_service", name)
     reason = request.POST.get(REASON, "")
     conflict, meanwhile = "", []
     if request.method == "POST":

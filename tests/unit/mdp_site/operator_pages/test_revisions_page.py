@@ -145,5 +145,11 @@ def test_a_viewer_restores_nothing() -> None:
 
 
 def test_what_is_not_there_is_not_found(operator: OperatorBrowser) -> None:
-    for which in ("7", "moon", "last-good"):
+    for which in ("7", "moon"):
         assert operator.get(f"{RESTORE}{which}/").status_code == 404
+
+
+def test_without_a_last_good_revision_the_page_of_the_service_says_so(operator: OperatorBrowser) -> None:
+    answer = operator.get(f"{RESTORE}last-good/")
+    assert answer.status_code == 302
+    assert "Web has no earlier revision that every process applied" in text_of(operator.get("services/web/"))
