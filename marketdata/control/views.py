@@ -42,6 +42,12 @@ class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
     pending_since_ms: int = 0
 
     @property
+    def is_paused(self) -> bool:
+        """Whether it runs, and does no work because operators want it so."""
+        settings = self.report.status.settings
+        return self.life is Life.RUNNING and settings is not None and settings.is_paused
+
+    @property
     def started_ms(self) -> int:
         """When it started, also of one that does not run any more."""
         return self.report.started_at_ms - self.clock_offset_ms

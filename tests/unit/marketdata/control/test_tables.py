@@ -52,6 +52,18 @@ def test_long_names_reasons_and_many_processes_fit_too() -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
+def test_a_process_that_operators_pause_is_not_called_running() -> None:
+    paused = SettingsStatus(applied_version=1, is_paused=True)
+    reports = [
+        with_status(each, settings=paused) if each.service == "scanner" else each
+        for each in healthy_processes().values()
+    ]
+    processes = text_of(overview(stored(reports))).split("PROCESSES")[1].split("\n\n")[0]
+    (row,) = (line for line in processes.splitlines() if line.startswith("scanner"))
+    assert "paused" in row
+    assert "running" not in row
+
+
 def test_what_cannot_be_read_is_named_and_not_shown_as_zero() -> None:
     view = Overview(read_at_ms=NOW_MS, unread={"cache": "refused", "database": "refused"})
     text = text_of(view)

@@ -30,6 +30,7 @@ class SteeredLamp:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
+        self.works = True
 
     def read(self, stored: bytes) -> Lamp:
         return read_settings(stored, Lamp())
@@ -134,6 +135,13 @@ async def following() -> AsyncIterator[Steered]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def test_the_status_says_that_the_process_pauses() -> None:
+    steered = Steered()
+    assert not steered.steering.status.is_paused
+    steered.lamp.works = False
+    assert steered.steering.status.is_paused
 
 
 def test_what_is_announced_is_applied_at_once_and_reported() -> None:

@@ -64,16 +64,21 @@ export function renderActions(
       );
 }
 
-/** A column with what can be done to each row; none for those who may do nothing. */
+/**
+ * A column with what can be done to each row; none for those who may do nothing. `uselessOf` names an action that
+ * would change nothing now.
+ */
 export function actionColumn<T>(
   actions: readonly OfferedAction[],
   subject: string,
   namesOf: (row: T) => RowNames,
+  uselessOf: (row: T) => string = () => "",
 ): readonly Column<T>[] {
   if (!actions.some((each) => subject in each.arguments)) return [];
   const cell = (row: T) => {
     const names = namesOf(row);
-    return renderActions(actions, subject, names, names[subject] ?? "");
+    const useful = actions.filter(({ name }) => name !== uselessOf(row));
+    return renderActions(useful, subject, names, names[subject] ?? "");
   };
   return [{ title: "Actions", isText: true, cell }];
 }

@@ -27,7 +27,7 @@ export function processTable({ processes }: Overview, nowMs: number, actions: re
   const columns: readonly Column<ProcessView>[] = [
     { title: "Process", isName: true, cell: ({ report }) => report.name },
     // Early in the row: the table may be wider than the window.
-    ...actionColumn<ProcessView>(actions, "process", namesOfProcess),
+    ...actionColumn<ProcessView>(actions, "process", namesOfProcess, uselessOfProcess),
     { title: "Host : pid", cell: ({ report }) => `${report.host} : ${report.pid}` },
     { title: "Version", cell: ({ report }) => report.version },
     { title: "Role", cell: roleOf },
@@ -73,6 +73,11 @@ function namesOfProcess({ life, report }: ProcessView): RowNames {
     : {};
 }
 
+/** The action that would change nothing. */
+function uselessOfProcess({ report }: ProcessView): string {
+  return report.status?.settings?.is_paused ? "drain" : "undrain";
+}
+
 function lookOf({ life, report }: ProcessView): "bad" | "gone" | "" {
   if (life === "ended") return "gone";
   return life === "silent" || Object.keys(report.unready ?? {}).length > 0 || report.status?.settings?.refusal
@@ -84,7 +89,8 @@ function stateOf({ life, report }: ProcessView): string {
   if (life === "ended") return `ended: ${report.end || "no reason given"}`;
   if (life === "silent") return "silent";
   const parts = Object.entries(report.unready ?? {}).map(([part, { text }]) => `${part}: ${text}`);
-  return parts.length === 0 ? "running" : `not ready: ${parts.join("; ")}`;
+  if (parts.length > 0) return `not ready: ${parts.join("; ")}`;
+  return report.status?.settings?.is_paused ? "paused" : "running";
 }
 
 function ifRunning(cell: (view: ProcessView) => string): (view: ProcessView) => string {

@@ -356,6 +356,32 @@ describe("the operations page", () => {
     expect(linkIn("connections")).toBe("/admin/operations/actions/disconnect_user/?user=ann");
   });
 
+  it("says that a process is paused, and offers only what changes something", async () => {
+    const offered = (name: string) => ({
+      name,
+      label: name,
+      explanation: "",
+      url: `/${name}/`,
+      required: ["service", "process"],
+      arguments: { service: ["scanner"], process: [] },
+    });
+    const rowOf = async (is_paused: boolean) => {
+      const { report, ...view } = process("scanner");
+      const status = { ...report.status, settings: { is_paused } };
+      const page = await shown(healthy());
+      page.actions = ["restart", "drain", "undrain"].map(offered);
+      page.take(
+        healthy({ read_at_ms: NOW_MS + 1_000, processes: [{ ...view, report: { ...report, status } }] }),
+      );
+      await page.updateComplete;
+      const row = page.querySelector("section[aria-labelledby=ops-processes] tbody tr");
+      const links = [...(row?.querySelectorAll("a.ops-action") ?? [])];
+      return [...links.map((link) => link.getAttribute("href")?.split("?")[0]), cellsOf(row)[5]];
+    };
+    expect(await rowOf(false)).toEqual(["/restart/", "/drain/", "running"]);
+    expect(await rowOf(true)).toEqual(["/restart/", "/undrain/", "paused"]);
+  });
+
   it("finds the connections of one user, and shows all again", async () => {
     const page = await shown(healthy());
     const server = new Server();
