@@ -1,6 +1,7 @@
 """Middleware for HTTP requests."""
 
 import contextlib
+import datetime as dt
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse_lazy
 from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import MissingFileError
@@ -96,11 +98,16 @@ def CanonicalHostMiddleware(  # noqa: N802
 def MarketTimeZoneMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Show times in the market's time zone. Times in the code and in the database stay UTC."""
+    """Show times in the market's time zone, but those of the control plane in UTC.
+
+    An operator compares the admin with the operations page and with logs, which are in UTC. Times in the code
+    and in the database are UTC too.
+    """
     zone = zoneinfo.ZoneInfo(settings.DISPLAY_TIME_ZONE)
+    control_plane = reverse_lazy("admin:index")
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        with timezone.override(zone):
+        with timezone.override(dt.UTC if request.path_info.startswith(str(control_plane)) else zone):
             return get_response(request)
 
     return middleware

@@ -379,7 +379,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
-# Pages and the admin show the market's time: see `mdp_site.middleware`.
+FORMAT_MODULE_PATH = ["mdp_site.formats"]
+# The pages show the market's time, and the admin shows UTC: see `mdp_site.middleware`.
 DISPLAY_TIME_ZONE = "America/New_York"
 
 # --- Market data --------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class ActionRunAdmin(KeptAdmin):
     @admin.display(description="arguments")
     def values(self, run: ActionRun) -> str:
         """The arguments."""
-        return ", ".join(f"{name}={value_text(value)}" for name, value in run.arguments.items())
+        return _arguments_text(run.arguments)
 
 
 @admin.register(AuditEntry)
@@ -102,8 +102,10 @@ class AuditAdmin(KeptAdmin):
 
     @admin.display(description="changes")
     def changes(self, entry: AuditEntry) -> str:
-        """The changed values, before and after."""
-        before, after = entry.before or {}, entry.after or {}
+        """The changed values, before and after. What has nothing before has arguments, as an action."""
+        if entry.before is None:
+            return _arguments_text(entry.after or {})
+        before, after = entry.before, entry.after or {}
         names = sorted(before.keys() | after.keys())
         return _changes_text({name: Difference(before.get(name), after.get(name)) for name in names})
 
@@ -122,6 +124,10 @@ async def _csv(entries: QuerySet[AuditEntry]) -> AsyncIterator[str]:
     yield csv_line(AUDIT_COLUMNS)
     async for entry in entries.aiterator(chunk_size=ROWS_AT_ONCE):
         yield csv_line(audit_cells(entry))
+
+
+def _arguments_text(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value_text(value)}" for name, value in arguments.items())
 
 
 def _changes_text(differences: Mapping[str, Difference]) -> str:

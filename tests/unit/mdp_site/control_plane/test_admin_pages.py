@@ -1,6 +1,7 @@
 """The audit and the revisions in the admin: read only, searched, exported."""
 
 import csv
+import datetime as dt
 import io
 
 import pytest
@@ -23,7 +24,8 @@ RUNS = "/admin/control_plane/actionrun/"
 @pytest.mark.django_db
 def test_a_viewer_sees_filters_and_searches_the_audit() -> None:
     client = logged_in(member_of(VIEWERS))
-    note(ANN, service="web", action="change", result="pending", after={"head_bytes": 2048})
+    before, after = {"head_bytes": None}, {"head_bytes": 2048}  # as each change of settings notes them
+    note(ANN, service="web", action="change", result="pending", before=before, after=after)
     note(BOB, service="scanner", action="change", result="<script>refused", reason="a closer look")
     page = client.get(AUDIT).content.decode()
     assert "head_bytes: (environment) → 2048" in page
@@ -34,6 +36,25 @@ def test_a_viewer_sees_filters_and_searches_the_audit() -> None:
     assert "bob" not in client.get(AUDIT, {"service": "web"}).content.decode()
     entry = AuditEntry.objects.get(service="web")
     assert client.get(f"{AUDIT}{entry.pk}/change/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_audit_shows_arguments_of_an_action_as_no_change_of_the_environment() -> None:
+    note(ANN, service="processor", action="purge_queue", result="pending", after={"queue": "trades"})
+    page = logged_in(member_of(VIEWERS)).get(AUDIT).content.decode()
+    assert "queue=&quot;trades&quot;" in page
+    assert "(environment)" not in page
+
+
+@pytest.mark.django_db
+def test_the_admin_shows_times_as_the_operations_page_in_utc_and_to_the_second() -> None:
+    ActionRun.objects.create(
+        action="ring", service="web", who="ann", at=dt.datetime(2026, 11, 29, 1, 56, 48, tzinfo=dt.UTC)
+    )
+    client = logged_in(member_of(VIEWERS))
+    assert "2026-11-29 01:56:48 UTC" in client.get(RUNS).content.decode()
+    run = ActionRun.objects.get()
+    assert "2026-11-29 01:56:48 UTC" in client.get(f"{RUNS}{run.pk}/change/").content.decode()
 
 
 @pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""English: how pages write dates and times."""
