@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest
 from ninja import Path, Query
 
@@ -138,12 +139,20 @@ def refuse_unknown_parameters(request: HttpRequest, accepted: Sequence[str]) -> 
     Raises:
         Problem: it has one. A misspelt parameter that is ignored would give a wrong answer.
     """
+    try:
+        given = request.GET
+    except TooManyFieldsSent as error:  # Django reads no query of so many parameters
+        raise Problem("invalid_parameter", f"too many parameters; accepted: {_listed(accepted)}") from error
     faults = []
-    for name, values in request.GET.lists():
+    for name, values in given.lists():
         if name not in accepted:
-            known = ", ".join(accepted) or "none"
-            faults.append(Fault(f"#/query/{pointer_part(name)}", f"no such parameter; accepted: {known}"))
+            detail = f"no such parameter; accepted: {_listed(accepted)}"
+            faults.append(Fault(f"#/query/{pointer_part(name)}", detail))
         elif len(values) > 1:
             faults.append(Fault(f"#/query/{pointer_part(name)}", f"{len(values)} values; accepted: one"))
     if faults:
         raise Problem("invalid_parameter", faults[0].detail, faults=faults[:20])
+
+
+def _listed(accepted: Sequence[str]) -> str:
+    return ", ".join(accepted) or "none"

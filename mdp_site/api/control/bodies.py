@@ -1,10 +1,12 @@
 """The bodies of requests: their members, and how they are read."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from msgspec import Meta
 
@@ -100,10 +102,13 @@ def check_body(request: HttpRequest) -> None:
     if given != JSON_TYPE:
         detail = f"Content-Type is {given[:100]!r}; accepted: {JSON_TYPE}"
         raise Problem("unsupported_media_type", detail)
-    if len(request.body) > LONGEST_BODY_BYTES:
-        raise Problem(
-            "too_large", f"the body has {len(request.body)} bytes; accepted: at most {LONGEST_BODY_BYTES}"
-        )
+    accepted = f"accepted: at most {LONGEST_BODY_BYTES}"
+    try:
+        length_bytes = len(request.body)
+    except RequestDataTooBig as error:  # Django reads no body of so many bytes
+        raise Problem("too_large", f"the body has too many bytes; {accepted}") from error
+    if length_bytes > LONGEST_BODY_BYTES:
+        raise Problem("too_large", f"the body has {length_bytes} bytes; {accepted}")
 
 
 def body_of(request: HttpRequest, kind: type[B]) -> B:
@@ -113,7 +118,8 @@ def body_of(request: HttpRequest, kind: type[B]) -> B:
         Problem: it is not as `kind` says; the problem points to the wrong member.
     """
     try:
-        return msgspec.json.decode(request.body, type=kind)
+        body = msgspec.json.decode(request.body, type=kind)
+        json.loads(request.body, object_pairs_hook=_refuse_repeated_names, parse_int=str)
     except msgspec.ValidationError as error:
         place = _pointer(str(error))
         text = _PLACE.sub("", str(error))
@@ -121,12 +127,30 @@ def body_of(request: HttpRequest, kind: type[B]) -> B:
             from error  # fmt: skip
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem("bad_request", f"the body is not JSON: {error}") from error
+    return body
+
+
+def _refuse_repeated_names(members: Sequence[tuple[str, object]]) -> None:
+    """Refuse an object that has a name twice: each reader takes another one of the values (RFC 8259).
+
+    Raises:
+        Problem: a name is there twice.
+    """
+    names: set[str] = set()
+    for name, _ in members:
+        if name in names:
+            detail = f"{name[:100]!r} is there twice; accepted: once"
+            raise Problem("invalid_parameter", f"body: {detail}", faults=[Fault("#/body", detail)])
+        names.add(name)
 
 
 def _pointer(message: str) -> str:
-    """The JSON pointer to what a message of msgspec is about, such as `$.settings[0]`."""
+    """The JSON pointer to what a message of msgspec is about, such as `$.settings[0]`.
+
+    msgspec writes `[...]` for a member of a mapping. Its name is unknown, so the mapping is pointed to.
+    """
     found = _PLACE.search(message)
-    path = found.group("path") if found else ""
+    path = found.group("path").partition("[...]")[0] if found else ""
     names = [name or number for name, number in _PART.findall(path)]
     if unknown := _UNKNOWN.search(message):
         names.append(unknown.group("name"))

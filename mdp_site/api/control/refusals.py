@@ -4,6 +4,7 @@ A program that asks 10,000 times a minute must not fill the audit.
 """
 
 import asyncio
+import contextvars
 from typing import Final
 
 from asgiref.sync import sync_to_async
@@ -54,7 +55,10 @@ class RefusalBook:
             _log.warning("refusal not in the audit", reason=type(error).__name__)
 
     def _wait(self, key: tuple[int | None, str]) -> None:
-        asyncio.get_running_loop().call_later(self._minute_seconds, self._on_minute, key)
+        # Not in the context of the request: asgiref would write in the thread of a request that has ended.
+        asyncio.get_running_loop().call_later(
+            self._minute_seconds, self._on_minute, key, context=contextvars.Context()
+        )
 
     def _on_minute(self, key: tuple[int | None, str]) -> None:
         if not self._counted[key].further:

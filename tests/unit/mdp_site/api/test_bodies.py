@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdp_site.api.control.bodies import Body, RunWish, SettingsChange, body_of
+from mdp_site.api.control.bodies import Body, RunWish, SettingsChange, body_of, check_body
 from mdp_site.api.problems import Problem
 
 JSON = st.recursive(
@@ -46,3 +46,43 @@ def test_a_body_that_is_nested_deeply_is_a_problem(depth: int) -> None:
     else:
         assert problem is not None
         assert problem.code in {"bad_request", "invalid_parameter"}
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        (b'{"settings":{"keep_backups":1e400}}', "#/body/settings"),
+        (b'{"settings":{"a":{"b":[1e400]}}}', "#/body/settings"),
+        (b'{"settings":{},"reason":5}', "#/body/reason"),
+        (b'{"settings":{},"x/y":5}', "#/body/x~1y"),
+    ],
+)
+def test_a_problem_points_to_the_narrowest_place_that_is_known(data: bytes, pointer: str) -> None:
+    problem = problem_of(data, SettingsChange)
+    assert problem is not None
+    assert [fault.pointer for fault in problem.faults] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'{"settings":{"a":1},"settings":{"a":2}}', "settings"),
+        (b'{"settings":{"a":1,"b":2,"\\u0061":3}}', "a"),
+        (b'{"settings":{"a":[{"c":1,"c":1}]}}', "c"),
+    ],
+)
+def test_a_name_that_is_there_twice_is_refused_since_readers_differ_about_its_value(
+    data: bytes, name: str
+) -> None:
+    problem = problem_of(data, SettingsChange)
+    assert problem is not None
+    assert problem.code == "invalid_parameter"
+    assert problem.detail == f"body: {name!r} is there twice; accepted: once"
+
+
+@pytest.mark.parametrize("length_bytes", [65_537, 3_000_000])
+def test_a_body_that_is_too_long_is_a_problem_also_if_django_does_not_read_it(length_bytes: int) -> None:
+    request: Any = RequestFactory().patch("/", b"x" * length_bytes, content_type="application/json")
+    with pytest.raises(Problem, match="accepted: at most 65536") as raised:
+        check_body(request)
+    assert raised.value.code == "too_large"

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DatabaseError
 
 from mdp_site.api.control import refusals
@@ -35,6 +35,24 @@ async def test_many_attempts_are_one_entry_and_then_their_number() -> None:
     found = await entries()
     assert found[0] == first
     assert len(found) < 100
+
+
+async def test_the_number_is_written_also_if_the_request_ran_below_a_synchronous_middleware() -> None:
+    book = RefusalBook(minute_seconds=0.2)
+
+    def request() -> None:
+        for _ in range(3):
+            async_to_sync(book.enter)(VIC, reason="no_right", action="run_action", detail="no")
+
+    await sync_to_async(request)()
+
+    async def number_is_written() -> bool:
+        return [result for _, _, result in await entries()] == [
+            "refused: no",
+            "refused: no (2 further attempts)",
+        ]
+
+    await eventually(number_is_written, 5.0)
 
 
 async def test_each_user_and_each_reason_has_its_own_entry() -> None:
