@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz` and `/metrics` of the web process."""
 
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import uuid4
@@ -69,7 +70,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     with_detail = _may_see_detail(request, failures)
     details = failures if with_detail else dict.fromkeys(failures, "unavailable")
     data = _data_state(hub, with_detail=with_detail)
-    body = {"service": "web", "ready": not failures, "unready": details, "data": data}
+    body = {"service": "web", "pid": os.getpid(), "ready": not failures, "unready": details, "data": data}
     return JsonResponse(body, status=503 if failures else 200)
 
 

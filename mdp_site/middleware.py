@@ -15,6 +15,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import MissingFileError
 
 from mdp_site.origins import canonical_host
+from mdp_site.static_files import BUNDLE
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whitenoise has no types
@@ -40,6 +41,10 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whit
                 return self.serve(static_file, request)
         response: HttpResponseBase = self.get_response(request)
         return response
+
+    def immutable_file_test(self, path: str, url: str) -> bool:
+        """Whether browsers may keep the file for ever, since its name has a hash of its content."""
+        return url.startswith(self.static_prefix + BUNDLE) or bool(super().immutable_file_test(path, url))
 
     def add_file_to_dictionary(self, url: str, path: str, stat_cache: Any = None) -> None:
         """Note where the file of an address is."""

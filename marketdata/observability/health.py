@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -62,8 +63,8 @@ class HealthServer:
     """Serves the three endpoints on an address of its own; an async context manager.
 
     `/healthz`: 200 while neither this loop nor a worker's is stuck; it checks no dependency. `/readyz`: 200,
-    or 503 with a JSON object of the reasons. `/metrics`: the Prometheus text format. With `workers`, all
-    three include them.
+    or 503 with a JSON object of the reasons. It has the process id, so that a prober knows who answered.
+    `/metrics`: the Prometheus text format. With `workers`, all three include them.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class HealthServer:
     async def _readyz(self, _request: web.Request) -> web.Response:
         unready = dict(self._unready())
         metrics.SERVICE_READY.set(0 if unready else 1)
-        body = {"service": self._service, "ready": not unready, "unready": unready}
+        body = {"service": self._service, "pid": os.getpid(), "ready": not unready, "unready": unready}
         return web.json_response(body, status=503 if unready else 200)
 
     async def _metrics(self, _request: web.Request) -> web.Response:

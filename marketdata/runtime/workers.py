@@ -41,15 +41,19 @@ class WorkerCommand(msgspec.Struct, frozen=True):
 
 
 class _Report(msgspec.Struct, frozen=True):
-    """The last report of a worker process about its readiness."""
+    """What the port of a worker process last answered about its readiness."""
 
     pid: int
     at_seconds: float
     unready: Mapping[str, str]
+    is_own: bool
+    """Whether the worker itself answered, not a process that had its port first."""
 
 
 class _Readiness(msgspec.Struct):
     unready: dict[str, str]
+    pid: int = 0
+    service: str = "another service"
 
 
 class WorkerPool:
@@ -137,9 +141,14 @@ class WorkerPool:
 
     async def with_metrics(self, own: bytes) -> bytes:
         """The parent's page merged with those of all workers that answer, which get the label `worker`."""
+        names = [
+            worker.name
+            for worker in self._manager.statuses()
+            if (report := self._report_of(worker)) is not None and report.is_own
+        ]
         async with self._http() as http:
-            pages = await asyncio.gather(*(self._metrics_of(http, name) for name in self._commands))
-        answered = zip(self._commands, pages, strict=True)
+            pages = await asyncio.gather(*(self._metrics_of(http, name) for name in names))
+        answered = zip(names, pages, strict=True)
         return merged_pages(own, {name: page for name, page in answered if page is not None})
 
     async def _start(self) -> None:
@@ -172,10 +181,16 @@ class WorkerPool:
             return
         try:
             async with http.get(self._url(worker.name, "/readyz")) as answer:
-                unready = msgspec.json.decode(await answer.read(), type=_Readiness).unready
+                readiness = msgspec.json.decode(await answer.read(), type=_Readiness)
         except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
             return  # no report: the worker is starting, or it may be stuck
-        self._reports[worker.name] = _Report(worker.pid, time.monotonic(), unready)
+        is_own = readiness.pid == worker.pid
+        unready = readiness.unready if is_own else {"health port": self._taken(worker.name, readiness)}
+        self._reports[worker.name] = _Report(worker.pid, time.monotonic(), unready, is_own)
+
+    def _taken(self, name: str, other: _Readiness) -> str:
+        port = self._commands[name].health_port
+        return f"{port} is taken by {other.service}, process {other.pid or 'unknown'}; accepted: a free port"
 
     async def _metrics_of(self, http: aiohttp.ClientSession, name: str) -> bytes | None:
         try:

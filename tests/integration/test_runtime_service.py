@@ -105,7 +105,9 @@ async def test_a_ready_service_says_so_once_and_serves_its_health() -> None:
         port = (await service.logged("health endpoints served"))["port"]
         await service.logged("service ready")
 
-        assert await probe(port, "/readyz") == (200, '{"service": "example", "ready": true, "unready": {}}')
+        status, text = await probe(port, "/readyz")
+        answer = {"service": "example", "pid": service.process.pid, "ready": True, "unready": {}}
+        assert (status, json.loads(text)) == (200, answer)
         assert (await probe(port, "/healthz"))[0] == 200
         status, text = await probe(port, "/metrics")
         assert status == 200

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from marketdata.observability.health import HealthServer
 from marketdata.observability.tracing import Tracing
 from marketdata.runtime.workers import WorkerCommand, WorkerPool, free_ports
 from tests.support.deadlines import eventually
@@ -123,6 +124,28 @@ async def test_the_metrics_page_holds_those_of_the_workers(running: RunningPool)
     page = (await running.pool.with_metrics(b"")).decode()
     assert 'mdp_service_ready{worker="worker-0"} 1.0' in page
     assert 'mdp_service_ready{worker="worker-1"} 1.0' in page
+
+
+async def test_another_service_on_the_port_of_a_worker_does_not_answer_for_it(tmp_path: Path) -> None:
+    ports = free_ports(HOST, 2)
+    other = HealthServer("scanner", dict, host=HOST, port=ports[1])
+    async with other:
+        made = RunningPool(ports, tmp_path)
+        try:
+            await eventually(lambda: is_told_as_taken(made.pool), WITHIN_SECONDS)
+            page = (await made.pool.with_metrics(b"")).decode()
+            assert 'worker="worker-1"' not in page
+            await eventually(lambda: made.status(1)["restarts"] >= 1, WITHIN_SECONDS)
+            assert any("worker-1" in part for part in made.pool.unready())
+        finally:
+            await other.close()
+            await made.until_ready()
+            await made.stop()
+
+
+def is_told_as_taken(pool: WorkerPool) -> bool:
+    reason = pool.unready().get("worker-1 health port", "")
+    return f"is taken by scanner, process {os.getpid()}; accepted: a free port" in reason
 
 
 async def test_the_trace_context_of_the_start_reaches_the_workers(

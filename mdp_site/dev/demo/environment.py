@@ -72,8 +72,8 @@ def choose_ports(environment: Mapping[str, str]) -> Ports:
         cache=usual_or_free(6390),
         simulator_health=usual_or_free(9401),
         listener_health=usual_or_free(4200),
-        processor_health=usual_or_free(4201),
         scanner_health=usual_or_free(4205),
+        processor_health=usual_or_free(4207),  # its workers use the ports after it
     )
 
 

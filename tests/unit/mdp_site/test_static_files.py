@@ -1,16 +1,22 @@
 """Static files as browsers ask for them."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.management import call_command
 from django.http import HttpRequest, HttpResponse
+from django.template import Context, Template
+from django.templatetags.static import static
 from django.test import Client
 from pytest_django import Settings
 
 from mdp_site.middleware import StaticFilesMiddleware
+from mdp_site.static_files import BUNDLE
 
 PATH = "admin/css/base.css"
 URL = f"/static/{PATH}"
@@ -113,3 +119,39 @@ def test_the_length_is_that_of_what_is_sent(
     monkeypatch.setattr(StaticFilesMiddleware, "serve", staticmethod(serve_late))
     answer = running.get(f"/static/{built.name}")
     assert (answer.content, answer.headers["Content-Length"]) == (b"replaced just now", "17")
+
+
+@pytest.fixture
+def collected(tmp_path: Path, settings: Settings) -> Path:
+    """The browser's files of a production site, as `collectstatic` leaves them."""
+    settings.STATIC_ROOT = tmp_path
+    settings.WHITENOISE_USE_FINDERS = False
+    storage = {"staticfiles": {"BACKEND": "mdp_site.static_files.SiteStaticFilesStorage"}}
+    settings.STORAGES = settings.STORAGES | storage
+    # Without the files of the admin and the login library, to be fast.
+    call_command("collectstatic", "-i", "admin", "-i", "account", interactive=False, verbosity=0)
+    return tmp_path
+
+
+def test_no_file_of_the_bundle_has_two_addresses_in_a_page(collected: Path) -> None:
+    """A page names the files that its program imports; by another name the browser would load them again."""
+    tags = Template('{% load django_vite %}{% vite_asset "src/main.ts" %}').render(Context())
+    named = set(re.findall(r'(?:src|href)="([^"]+\.js)"', tags))
+    [program] = [url for url in named if "/main-" in url]
+    text = (collected / program.removeprefix("/static/")).read_text()
+    imported = {urljoin(program, name) for name in re.findall(r'from\s*["\'`](\./[^"\'`]+)["\'`]', text)}
+    assert any("/grid-" in url for url in imported)
+    assert imported <= named
+
+
+def test_browsers_keep_each_file_whose_name_has_a_hash(collected: Path) -> None:
+    [grid] = [path.name for path in (collected / BUNDLE).glob("grid-*.js")]
+    icon = static("widgets/favicon.svg")
+    assert icon != "/static/widgets/favicon.svg"
+    for url, is_kept in (
+        (f"/static/{BUNDLE}{grid}", True),
+        (icon, True),
+        ("/static/widgets/favicon.svg", False),
+    ):
+        answer = Client().get(url)
+        assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, is_kept)

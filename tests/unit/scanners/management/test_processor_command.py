@@ -1,6 +1,8 @@
 """The list of shards on the command line is read strictly, and the commands compose from the settings."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -11,6 +13,7 @@ from marketdata.errors import ConfigurationError
 from scanners.management.commands.run_processor import build_processor, parse_shards
 from scanners.management.commands.run_scanner import build_scanner
 from scanners.management.worker_arguments import WorkerNumber, parse_worker, worker_commands
+from scanners.settings import MOST_WORKERS
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,14 @@ def test_workers_take_the_ports_after_their_parents() -> None:
         ("0/2", "--health-host", "127.0.0.1", "--health-port", "4202"),
         ("1/2", "--health-host", "127.0.0.1", "--health-port", "4203"),
     ]
+
+
+def test_no_port_of_the_procfile_is_among_those_of_the_workers() -> None:
+    procfile = (Path(__file__).parents[4] / "Procfile").read_text()
+    ports = {name: int(port) for name, port in re.findall(r"\$\{([A-Z_]*PORT):-(\d+)\}", procfile)}
+    parent = ports.pop("PROCESSOR_HEALTH_PORT")
+    assert len(ports) == 3
+    assert not {parent + 1 + index for index in range(MOST_WORKERS)} & set(ports.values())
 
 
 @pytest.mark.parametrize("health_port", [None, 0])
