@@ -89,7 +89,7 @@ def _processes(overview: Overview) -> list[tuple[str, ...]]:
 def _process(view: ProcessView, overview: Overview) -> tuple[str, ...]:
     report = view.report
     runs = view.life is Life.RUNNING
-    state = "unready" if runs and report.unready else view.life.value
+    state = "unready" if runs and report.unready else "paused" if runs and view.is_paused else view.life.value
     return (
         report.name,
         _short(f"{report.host}:{report.pid}", 22),

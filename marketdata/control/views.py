@@ -46,6 +46,12 @@ class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
         """When it started, also of one that does not run any more."""
         return self.report.started_at_ms - self.clock_offset_ms
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether it does no work because operators want that."""
+        settings = self.report.status.settings
+        return settings is not None and settings.is_paused
+
 
 class ShardView(msgspec.Struct, frozen=True, kw_only=True):
     """A shard: who owns it, and how fresh it is. `owners` has more than one name only by a defect.
@@ -159,3 +165,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
             for each in self.running
             if each.report.service == service and each.report.status.settings is not None
         ]
+
+    def is_paused(self, service: str) -> bool:
+        """Whether processes of a service live, and operators want that none of them works."""
+        followers = self.steered(service)
+        return bool(followers) and all(each.is_paused for each in followers)

@@ -36,6 +36,11 @@ class SteeredListener:
         self._source = source
         self._own = self._current = own
 
+    @property
+    def works(self) -> bool:
+        """Whether operators want the feed."""
+        return self._current.running
+
     def read(self, stored: bytes) -> ListenerWanted:
         """The wanted state in a record. A setting that the record omits has its value in `own`."""
         return read_settings(stored, self._own)

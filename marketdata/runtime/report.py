@@ -20,12 +20,14 @@ PARENT: Final = "parent"
 class SettingsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which version of the wanted settings a process applies. 0 is the version of the environment.
 
-    `refused_version`, `refusal`: the version that was refused last, and why.
+    `refused_version`, `refusal`: the version that was refused last, and why. `is_paused`: the process does no
+    work, because operators stopped its service or drained it.
     """
 
     applied_version: int = 0
     refused_version: int = 0
     refusal: str = ""
+    is_paused: bool = False
 
 
 class QueueIntake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

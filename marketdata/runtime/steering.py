@@ -55,6 +55,10 @@ class Records(Protocol):
 class Steered(Protocol[S]):
     """The interface to the steered service: it applies a wanted state, and builds the report."""
 
+    @property
+    def works(self) -> bool:
+        """Whether it shall work by the applied state, and not pause."""
+
     def read(self, stored: bytes) -> S:
         """The wanted state in a record. Raises `ContentError` if the bytes are not such a record."""
 
@@ -92,11 +96,12 @@ class Steering(Generic[S]):
 
     @property
     def status(self) -> SettingsStatus:
-        """The version that applies, and the one that was refused last."""
+        """The version that applies, the one that was refused last, and whether the service is paused."""
         return SettingsStatus(
             applied_version=0 if self._applied is None else self._applied.version,
             refused_version=self._refused_version,
             refusal=self._refusal,
+            is_paused=not self._steered.works,
         )
 
     async def begin(self) -> None:

@@ -33,6 +33,12 @@ def test_a_healthy_installation_is_shown_on_one_page() -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
+def test_a_process_that_operators_stopped_is_shown_as_paused() -> None:
+    paused = with_status(healthy_processes()["scanner"], settings=SettingsStatus(is_paused=True))
+    lines = text_of(overview(stored([paused]))).splitlines()
+    assert [line.split()[0] for line in lines if " paused " in line] == ["scanner"]
+
+
 def test_long_names_reasons_and_many_processes_fit_too() -> None:
     reports = [
         replaced(

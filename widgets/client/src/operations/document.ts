@@ -73,6 +73,7 @@ export interface ProcessReport {
       readonly applied_version?: number;
       readonly refused_version?: number;
       readonly refusal?: string;
+      readonly is_paused?: boolean;
     };
     readonly workers?: readonly WorkerStatus[];
   };

@@ -84,7 +84,8 @@ function stateOf({ life, report }: ProcessView): string {
   if (life === "ended") return `ended: ${report.end || "no reason given"}`;
   if (life === "silent") return "silent";
   const parts = Object.entries(report.unready ?? {}).map(([part, { text }]) => `${part}: ${text}`);
-  return parts.length === 0 ? "running" : `not ready: ${parts.join("; ")}`;
+  if (parts.length > 0) return `not ready: ${parts.join("; ")}`;
+  return report.status?.settings?.is_paused ? "paused" : "running";
 }
 
 function ifRunning(cell: (view: ProcessView) => string): (view: ProcessView) => string {

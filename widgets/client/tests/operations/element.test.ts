@@ -229,6 +229,15 @@ describe("the operations page", () => {
     expect(textOf(page, "section[aria-labelledby=ops-processes] tbody tr")).toContain("was leadersilent");
   });
 
+  it("shows a process as paused when operators want that it does no work", async () => {
+    const scanner = process("scanner");
+    const status = { role: "standby", settings: { is_paused: true } };
+    const page = await shown(
+      healthy({ processes: [{ ...scanner, report: { ...scanner.report, status } }] }),
+    );
+    expect(textOf(page, "section[aria-labelledby=ops-processes] tbody tr")).toContain("standbypaused");
+  });
+
   it("shows queues as bad when a process cannot reach the broker, or the oldest batch is old", async () => {
     const cannot = process("processor");
     const unready = { queues: { text: "refused", since_ms: NOW_MS } };
