@@ -49,6 +49,18 @@ def role_missing(overview: Overview) -> Iterator[Finding]:
         )
 
 
+def service_stopped(overview: Overview) -> Iterator[Finding]:
+    """Operators stopped a service, or drained all of its processes. The feed has a rule of its own."""
+    for service, severity in NEEDED.items():
+        if service != "listener" and overview.is_paused(service):
+            yield Finding(
+                rule="service stopped",
+                severity=severity,
+                what=f"{service} does no work, as operators want: it is stopped, or all of it is drained",
+                advice=f"Start it with manage.py control {service} start, or end the drain of a process.",
+            )
+
+
 def _missing(overview: Overview) -> list[str]:
     """The needed services of which no process runs. A parent does not do the work of its workers."""
     present = {view.report.service for view in overview.running if view.report.status.role != PARENT}

@@ -118,7 +118,7 @@ def shard_unowned(overview: Overview) -> Iterator[Finding]:
     settled = [view for view in workers if overview.read_at_ms - view.since_ms > OWNER_GRACE_MS]
     unowned = [shard for shard in overview.shards if not shard.owners]
     broker_is_away = any("queues" in view.report.unready for view in workers)
-    if settled and unowned and not broker_is_away:
+    if settled and unowned and not broker_is_away and not overview.is_paused("processor"):
         names = listed([str(shard.shard) for shard in unowned])
         yield Finding(
             rule="shard without owner",

@@ -81,6 +81,8 @@ def scanner_leaderless(overview: Overview) -> Iterator[Finding]:
             for view in overview.running
             if view.report.service == service and "broker" not in view.report.unready
         ]
+        if overview.is_paused(service):
+            continue
         if views and not any(view.report.status.role == LEADER for view in views):
             reasons = [reason.text for view in views for reason in view.report.unready.values()]
             yield Finding(

@@ -19,7 +19,6 @@ MOST_CONNECTIONS: Final = 10
 """How many connections, and how many users, are listed."""
 
 NOTHING: Final = "-"
-PAUSED: Final = "paused"
 _visible: Final = TextFilter()
 """Names that users chose may have characters that steer a terminal."""
 
@@ -90,7 +89,7 @@ def _processes(overview: Overview) -> list[tuple[str, ...]]:
 def _process(view: ProcessView, overview: Overview) -> tuple[str, ...]:
     report = view.report
     runs = view.life is Life.RUNNING
-    state = "unready" if runs and report.unready else PAUSED if view.is_paused else view.life.value
+    state = "unready" if runs and report.unready else "paused" if view.is_paused else view.life.value
     return (
         report.name,
         _short(f"{report.host}:{report.pid}", 22),

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from marketdata.control.findings import Finding
-from marketdata.control.rules_of_absence import process_silent, role_missing
+from marketdata.control.rules_of_absence import process_silent, role_missing, service_stopped
 from marketdata.control.rules_of_data import (
     batches_lost,
     broken_books,
@@ -71,6 +71,7 @@ class InstallationVerdict(msgspec.Struct, frozen=True, kw_only=True):
 RULES: Final[Sequence[Rule]] = (
     source_unread,
     role_missing,
+    service_stopped,
     facts_disputed,
     process_silent,
     process_stuck,

@@ -165,3 +165,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
             for each in self.running
             if each.report.service == service and each.report.status.settings is not None
         ]
+
+    def is_paused(self, service: str) -> bool:
+        """Whether processes of a service live, and operators want that none of them works."""
+        followers = self.steered(service)
+        return bool(followers) and all(each.is_paused for each in followers)

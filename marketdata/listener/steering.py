@@ -38,7 +38,7 @@ class SteeredListener:
 
     @property
     def works(self) -> bool:
-        """Whether the listener shall receive the feed."""
+        """Whether operators want the feed."""
         return self._current.running
 
     def read(self, stored: bytes) -> ListenerWanted:

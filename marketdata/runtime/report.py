@@ -20,8 +20,8 @@ PARENT: Final = "parent"
 class SettingsStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which version of the wanted settings a process applies. 0 is the version of the environment.
 
-    `refused_version`, `refusal`: the version that was refused last, and why. `is_paused`: by the version that
-    applies, the process does no work; its service is stopped, or the process is drained.
+    `refused_version`, `refusal`: the version that was refused last, and why. `is_paused`: the process does no
+    work, because operators stopped its service or drained it.
     """
 
     applied_version: int = 0

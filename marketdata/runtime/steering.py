@@ -57,7 +57,7 @@ class Steered(Protocol[S]):
 
     @property
     def works(self) -> bool:
-        """Whether this process shall work by the wanted state that applies, and not pause."""
+        """Whether it shall work by the applied state, and not pause."""
 
     def read(self, stored: bytes) -> S:
         """The wanted state in a record. Raises `ContentError` if the bytes are not such a record."""
@@ -96,7 +96,7 @@ class Steering(Generic[S]):
 
     @property
     def status(self) -> SettingsStatus:
-        """The version that applies, the one that was refused last, and whether the process pauses."""
+        """The version that applies, the one that was refused last, and whether the service is paused."""
         return SettingsStatus(
             applied_version=0 if self._applied is None else self._applied.version,
             refused_version=self._refused_version,

@@ -33,6 +33,12 @@ def test_a_healthy_installation_is_shown_on_one_page() -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
+def test_a_process_that_operators_stopped_is_shown_as_paused() -> None:
+    paused = with_status(healthy_processes()["scanner"], settings=SettingsStatus(is_paused=True))
+    lines = text_of(overview(stored([paused]))).splitlines()
+    assert [line.split()[0] for line in lines if " paused " in line] == ["scanner"]
+
+
 def test_long_names_reasons_and_many_processes_fit_too() -> None:
     reports = [
         replaced(
@@ -50,18 +56,6 @@ def test_long_names_reasons_and_many_processes_fit_too() -> None:
     ]
     text = text_of(overview(stored(reports)))
     assert max(map(len, text.splitlines())) <= WIDTH
-
-
-def test_a_process_that_operators_pause_is_not_called_running() -> None:
-    paused = SettingsStatus(applied_version=1, is_paused=True)
-    reports = [
-        with_status(each, settings=paused) if each.service == "scanner" else each
-        for each in healthy_processes().values()
-    ]
-    processes = text_of(overview(stored(reports))).split("PROCESSES")[1].split("\n\n")[0]
-    (row,) = (line for line in processes.splitlines() if line.startswith("scanner"))
-    assert "paused" in row
-    assert "running" not in row
 
 
 def test_what_cannot_be_read_is_named_and_not_shown_as_zero() -> None:

@@ -203,6 +203,34 @@ def test_a_shard_without_owner_is_down_once_a_processor_had_time_to_take_it() ->
     assert judge(changed(processor=young)).state is Health.HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("service", "status"),
+    [
+        ("processor", {"role": STANDBY, "shards": (shard(0, owned_since_ms=0), shard(1, owned_since_ms=0))}),
+        ("scanner", {"role": STANDBY}),
+        ("web", {}),
+        ("jobs", {}),
+    ],
+)
+def test_what_operators_stopped_is_named_and_its_consequences_are_no_faults(
+    service: str, status: dict[str, Any]
+) -> None:
+    found = only(status_of(service, settings=SettingsStatus(is_paused=True), **status))
+    assert found.rule == "service stopped"
+    assert found.what.startswith(f"{service} does no work, as operators want")
+    assert f"manage.py control {service} start" in found.advice
+
+
+def test_a_drained_process_beside_one_that_works_is_no_finding() -> None:
+    scanner = healthy_processes()["scanner"]
+    other = with_status(
+        replaced(scanner, identity="vm:9:1", pid=9, name="scanner-1"),
+        role=STANDBY,
+        settings=SettingsStatus(is_paused=True),
+    )
+    assert judge(overview(stored([*healthy_processes().values(), other]))).findings == ()
+
+
 def test_two_owners_of_a_shard_are_found() -> None:
     other = replaced(healthy_processes()["processor"], identity="vm:9:1", pid=9, name="processor-1")
     found = judge(overview(stored([*healthy_processes().values(), other]))).findings

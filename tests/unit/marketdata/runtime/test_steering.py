@@ -30,7 +30,10 @@ class SteeredLamp:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
-        self.works = True
+
+    @property
+    def works(self) -> bool:
+        return "ERROR" not in self.taken[-1:]
 
     def read(self, stored: bytes) -> Lamp:
         return read_settings(stored, Lamp())
@@ -137,13 +140,6 @@ async def following() -> AsyncIterator[Steered]:
         await asyncio.wait([task])
 
 
-def test_the_status_says_that_the_process_pauses() -> None:
-    steered = Steered()
-    assert not steered.steering.status.is_paused
-    steered.lamp.works = False
-    assert steered.steering.status.is_paused
-
-
 def test_what_is_announced_is_applied_at_once_and_reported() -> None:
     async def work() -> None:
         async with following() as steered:
@@ -152,6 +148,16 @@ def test_what_is_announced_is_applied_at_once_and_reported() -> None:
             await steered.want(1, "DEBUG")
             assert steered.lamp.taken == ["DEBUG"]
             assert steered.records.report == [1, 0, ""]
+
+    run_in_virtual_time(work())
+
+
+def test_the_status_says_whether_the_service_shall_pause() -> None:
+    async def work() -> None:
+        async with following() as steered:
+            assert not steered.steering.status.is_paused
+            await steered.want(1, "ERROR")
+            assert steered.steering.status.is_paused
 
     run_in_virtual_time(work())
 
