@@ -24,7 +24,7 @@ from mdp_site.dev.demo.environment import (
 )
 
 SECRETS = {"CACHE_PASSWORD": "cache-password"}
-PORTS = Ports(8000, 8001, 9400, 6390, 9401, 4200, 4201, 4205)
+PORTS = Ports(8000, 8001, 9400, 6390, 9401, 4200, 4207, 4205)
 
 
 @pytest.fixture
