@@ -232,9 +232,7 @@ describe("the operations page", () => {
   it("shows a process as paused when operators want that it does no work", async () => {
     const scanner = process("scanner");
     const status = { role: "standby", settings: { is_paused: true } };
-    const page = await shown(
-      healthy({ processes: [{ ...scanner, report: { ...scanner.report, status } }] }),
-    );
+    const page = await shown(healthy({ processes: [{ ...scanner, report: { ...scanner.report, status } }] }));
     expect(textOf(page, "section[aria-labelledby=ops-processes] tbody tr")).toContain("standbypaused");
   });
 
