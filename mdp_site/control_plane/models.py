@@ -65,8 +65,9 @@ class Revision(models.Model):
 class ActionRun(models.Model):
     """One action of an operator, and what became of it: pending, then applied or refused.
 
-    `arguments` are those of the action as JSON values, and `impact` is what the operator was shown before.
-    `service` does it. `revision`: the number of the revision that the action is, if it changes settings.
+    `arguments` are those of the action as JSON values, and `impact` is by the overview of the moment when
+    the operator confirmed it: figures go on while a page is read. `service` does it. `revision`: the number
+    of the revision that the action is, if it changes settings.
     `expected` and `done_by` are processes: those that must answer an instruction, and those that did it.
     `sent_at`: when the instruction was given to them. `job_order`: the id of the order, if the action runs a
     job.

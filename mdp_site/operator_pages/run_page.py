@@ -50,7 +50,7 @@ def _state(run: ActionRun) -> dict[str, Any]:
         "run": run,
         "label": label_of(run),
         "arguments": [
-            (name.replace("_", " "), value_text(value))
+            (name.replace("_", " "), "" if value == "" else value_text(value))
             for name, value in run.arguments.items()
             if name != SERVICE
         ],

@@ -280,3 +280,18 @@ def test_a_run_of_another_release_is_shown(operator: OperatorBrowser) -> None:
     assert "gone" in page
     assert "services/moon" not in page
     assert "gone moon" in text_of(operator.get("steering/"))
+
+
+def test_the_page_of_a_run_claims_no_other_impact_than_that_of_its_confirmation(
+    operator: OperatorBrowser,
+) -> None:
+    run = ActionRun.objects.create(
+        action="purge_queue",
+        service="processor",
+        arguments={"queue": ""},
+        who="ann",
+        impact="Purges 6 batches.",
+    )
+    page = text_of(operator.get(f"runs/{run.pk}/"))
+    assert "<dt>Impact, when it was confirmed</dt><dd>Purges 6 batches.</dd>" in page
+    assert "<dt>queue</dt><dd>\N{EN DASH}</dd>" in page
