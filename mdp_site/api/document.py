@@ -63,6 +63,7 @@ _HEADER_TEXTS: Final = {
     "Location": ("string", "The address of what was made. Ask it for the outcome."),
     "Idempotency-Replayed": ("string", "`true`: the answer is the one that this request had before."),
     "WWW-Authenticate": ("string", "How to log in (RFC 6750)."),
+    "Allow": ("string", "The methods that the path takes."),
 }
 
 
@@ -110,7 +111,8 @@ def _complete(operation: dict[str, Any], described: Described, schema: Schema) -
     operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in headers]
     if described.body is not None:
         operation["requestBody"] = _body(described.body, described.example_body)
-    operation["responses"] = {**_answers(described), **_problems(described)}
+    paged = any(parameter.get("name") == "cursor" for parameter in operation["parameters"])
+    operation["responses"] = {**_answers(described, paged=paged), **_problems(described)}
 
 
 def _body(kind: type[msgspec.Struct], example: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -121,17 +123,18 @@ def _body(kind: type[msgspec.Struct], example: Mapping[str, Any] | None) -> dict
     return {"required": True, "content": {JSON_TYPE: content}}
 
 
-def _answers(described: Described) -> dict[str, Any]:
+def _answers(described: Described, *, paged: bool) -> dict[str, Any]:
     """The answers of an operation that are no problems."""
     answer = {"description": described.answer.__doc__, "content": _content(described)}
-    limits = ("RateLimit", "RateLimit-Policy")
     if described.method != "GET":
         made = ("Location", "ETag") if described.may_take_time else ()
         replayed = ("Idempotency-Replayed",) if described.method == "POST" else ()
-        answer["headers"] = _header_refs((*limits, *made, *replayed))
+        answer["headers"] = _header_refs((*_LIMITS, *made, *replayed))
         pending = {"202": answer | {"description": "The same, while its outcome is pending."}}
         return {"200": answer, **(pending if described.may_take_time else {})}
-    headers = ("ETag", *limits, *(HEADERS if described.has_position else ()))
+    has_state = "state" in described.answer.__struct_fields__
+    of_data = HEADERS if described.has_position else ("MDP-State",) if has_state else ()
+    headers = ("ETag", *_LIMITS, *of_data, *(("Link",) if paged else ()))
     unchanged = {
         "description": "The client has this answer. The headers have the present age and state.",
         "headers": _header_refs(headers),
@@ -174,18 +177,41 @@ def _problems(described: Described) -> dict[str, Any]:
     return {
         str(status.value): {
             "description": "; ".join(f"`{code}`: {KINDS[code].title}" for code in codes),
-            "headers": _header_refs(_PROBLEM_HEADERS.get(status, ())),
+            "headers": _header_refs(_problem_headers(described, status)),
             "content": {CONTENT_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ProblemDetails"}}},
         }
         for status, codes in sorted(by_status.items())
     }
 
 
-_PROBLEM_HEADERS: Final[Mapping[HTTPStatus, tuple[str, ...]]] = {
-    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
-    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", "RateLimit", "RateLimit-Policy"),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
-}
+def _problem_headers(described: Described, status: HTTPStatus) -> tuple[str, ...]:
+    """The headers of a problem. Who is not logged in has no limits, and a wrong method is never counted."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return ("WWW-Authenticate",)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return ("Allow",)
+    has_key = described.method == "POST"
+    replayed = has_key and status in _REPLAYED
+    again = status in _ASK_AGAIN or (has_key and status == KINDS["not_answered_yet"].status)
+    return (
+        *_LIMITS,
+        *(("Retry-After",) if again else ()),
+        *(("Idempotency-Replayed",) if replayed else ()),
+    )
+
+
+_LIMITS: Final = ("RateLimit", "RateLimit-Policy")
+_ASK_AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_REPLAYED: Final = frozenset(
+    {
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.PRECONDITION_REQUIRED,
+    }
+)
+"""Statuses of answers that are kept with the key of their request."""
 
 _TEXT: Final = {"type": "string"}
 

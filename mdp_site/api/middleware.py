@@ -44,7 +44,9 @@ def ApiMiddleware(  # noqa: N802 - settings name a middleware as if it were a cl
             answer.headers[name] = value
         operation = request.resolver_match.url_name if request.resolver_match else None
         metrics.API_REQUESTS.labels(operation or "none", str(answer.status_code)).inc()
-        if isinstance(answer, HttpResponse):
+        if answer.status_code == HTTPStatus.NOT_MODIFIED:
+            answer.headers.pop("Content-Length", None)  # it would be that of the whole answer (RFC 9110, 8.6)
+        elif isinstance(answer, HttpResponse):
             _compress(request, answer)
         return answer
 

@@ -2,12 +2,11 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 
 from mdp_site.api.answers import Position
@@ -109,7 +108,7 @@ def _reply(
 ) -> HttpResponse:
     headers = {**headers, "ETag": etag}
     if _has(request, etag):
-        return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return HttpResponseNotModified(headers=headers)  # without a type: it would replace that of the answer
     return HttpResponse(make_body(), content_type=content_type, headers=headers)
 
 

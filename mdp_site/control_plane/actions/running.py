@@ -43,13 +43,28 @@ def prepared(name: str, values: Mapping[str, object], overview: Overview) -> Pre
     action = action_named(name)
     arguments = checked_arguments(action.arguments, values)
     service = action.service(arguments)
-    impact = action.impact(arguments, overview)
-    expected: tuple[str, ...] = ()
-    if isinstance(action.work, ByProcesses):
-        expected = tuple(view.report.identity for view in overview.steered(service))
-        if not expected:
-            raise ConfigurationError(f"no process of {service} runs that could do it")
+    try:
+        impact = action.impact(arguments, overview)
+        expected = _expected(action, service, overview)
+    except ConfigurationError as error:
+        if (reason := overview.unread.get("cache")) is None:
+            raise
+        # Nothing is known of any process. That it is not there would be wrong.
+        raise ConfigurationError(
+            f"the cache cannot be read ({reason}), so it is unknown what runs; "
+            "repeat it when the cache is back"
+        ) from error
     return Prepared(action, arguments, service, impact, expected)
+
+
+def _expected(action: Action, service: str, overview: Overview) -> tuple[str, ...]:
+    """The identities of the processes that must carry an instruction out."""
+    if not isinstance(action.work, ByProcesses):
+        return ()
+    identities = tuple(view.report.identity for view in overview.steered(service))
+    if not identities:
+        raise ConfigurationError(f"no process of {service} runs that could do it")
+    return identities
 
 
 def run(wish: Prepared, *, actor: Actor, reason: str = "", expected_revision: int | None = None) -> ActionRun:

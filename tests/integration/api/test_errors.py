@@ -77,7 +77,8 @@ async def test_an_unknown_name_is_answered_with_those_that_there_are(
     "path", ["/api/", "/api/v1/", "/api/v1/nope", "/api/v2/status", "/api/v1/status/", "/api/%00"]
 )
 async def test_an_unknown_path_below_api_is_a_problem(api: ApiSite, path: str) -> None:
-    is_problem(await api.client().ask("GET", path), 404, "unknown_path")
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        is_problem(await api.client().ask(method, path), 404, "unknown_path")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])

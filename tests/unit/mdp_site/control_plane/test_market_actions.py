@@ -83,3 +83,22 @@ def test_an_unknown_name_is_refused_with_those_that_are_known(
     with pytest.raises(InvalidSettings) as refused:
         prepared(action, values, HEALTHY)
     assert accepted in str(list(refused.value.errors.values()))
+
+
+@pytest.mark.parametrize(
+    ("action", "values"),
+    [
+        ("purge_queue", {"queue": "all"}),
+        ("reset_board", {"board": "all"}),
+        ("resync_clients", {}),
+        ("restart", {"service": "scanner", "process": "host1:7:1"}),
+    ],
+)
+def test_nothing_is_said_of_processes_while_the_cache_is_away(action: str, values: dict[str, object]) -> None:
+    unread = Overview(read_at_ms=0, unread={"cache": "no answer within 3 s"})
+    with pytest.raises(ConfigurationError) as raised:
+        prepared(action, values, unread)
+    assert str(raised.value) == (
+        "the cache cannot be read (no answer within 3 s), so it is unknown what runs; "
+        "repeat it when the cache is back"
+    )
