@@ -24,7 +24,7 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from marketdata.observability.metrics import SERVICE_READY
 from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.roles import Right, rights_of
-from mdp_site.addresses import client_address
+from mdp_site.addresses import addresses_on_the_way
 from mdp_site.web_settings import WebSettings
 from widgets.hub import Hub
 
@@ -157,14 +157,16 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _is_inside(request: HttpRequest) -> bool:
-    """Whether the client is in `METRICS_NETWORKS`.
+    """Whether the client is in `METRICS_NETWORKS`, and each address that a proxy reports, too.
 
-    A connection without an address came over a local socket, so it is inside. A client whose address is not
-    known, as with a proxy's `X-Forwarded-For: unknown`, is outside.
+    A proxy that is missing in `TRUSTED_PROXIES` would else make all its clients insiders. A connection
+    without an address came over a local socket, so it is inside. A client whose address is not known, as with
+    a proxy's `X-Forwarded-For: unknown`, is outside.
     """
     if not request.META.get("REMOTE_ADDR"):
         return True
-    client = client_address(request)
-    return client is not None and any(
-        client in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS
+    networks = [ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS]
+    return all(
+        address is not None and any(address in network for network in networks)
+        for address in addresses_on_the_way(request)
     )

@@ -117,6 +117,15 @@ def test_metrics_are_for_inside(address: str, status: int) -> None:
     assert Client(REMOTE_ADDR=address).get("/metrics").status_code == status
 
 
+@pytest.mark.parametrize(
+    ("reported", "status"),
+    [("8.8.8.8", 403), ("10.0.0.9, 8.8.8.8", 403), ("unknown", 403), ("10.9.9.9", 200)],
+)
+def test_a_proxy_that_is_not_trusted_makes_nobody_an_insider(reported: str, status: int) -> None:
+    answer = Client(REMOTE_ADDR="10.0.0.9", headers={"X-Forwarded-For": reported}).get("/metrics")
+    assert answer.status_code == status
+
+
 def test_metrics_are_for_staff_from_anywhere(settings: Settings, staff: Client) -> None:
     settings.METRICS_NETWORKS = []
     assert staff.get("/metrics").status_code == 200
