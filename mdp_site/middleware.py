@@ -3,7 +3,7 @@
 import contextlib
 import zoneinfo
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -16,6 +16,8 @@ from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site.addresses import client_address
 from mdp_site.origins import canonical_host
 from mdp_site.static_files import BUNDLE
+
+PROBED_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 
 _log = RateLimitedLog(get_logger(__name__))
 
@@ -91,11 +93,15 @@ def CanonicalHostMiddleware(  # noqa: N802
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Write `Host` as browsers write origins: in lower case, and without a default port.
 
-    Some proxies add the port (`$host:$server_port`), and some clients use upper case.
+    Some proxies add the port (`$host:$server_port`), and some clients use upper case. Probes and scrapers ask
+    by the address of a process. Their answers depend on no host, so they count as asked by the site's name.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if host := request.META.get("HTTP_HOST"):
+        name = next(iter(settings.ALLOWED_HOSTS), "*")
+        if request.path in PROBED_PATHS and name != "*":
+            request.META["HTTP_HOST"] = name.removeprefix(".")
+        elif host := request.META.get("HTTP_HOST"):
             request.META["HTTP_HOST"] = canonical_host(host, request.scheme or "http")
         return get_response(request)
 

@@ -162,3 +162,11 @@ def test_a_site_whose_static_files_were_not_collected_is_not_ready(
     status, unready = readiness(staff)
     assert (status, list(unready)) == (503, ["static files"])
     assert "run manage.py collectstatic" in unready["static files"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_are_answered_under_any_host(path: str) -> None:
+    """Probes and scrapers ask by the address of a process, which is no name of the site."""
+    client = Client(headers={"Host": "10.1.2.3:8000"})
+    assert client.get(path).status_code == 200
+    assert client.get("/accounts/login/").status_code == 400
