@@ -17,6 +17,18 @@ def client_address(request: HttpRequest) -> Address | None:
     return _address(request.META.get("REMOTE_ADDR", ""))
 
 
+def addresses_on_the_way(request: HttpRequest) -> list[Address | None]:
+    """The client's address, and all that proxies report, also if none of them is trusted.
+
+    None stands for a report that is no address. Any of them may be forged: use the list only to refuse.
+    """
+    reported = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return [
+        client_address(request),
+        *(_address(each.strip()) for each in reported.split(",") if each.strip()),
+    ]
+
+
 def handshake_address(scope: Mapping[str, Any]) -> Address | None:
     """The same for the ASGI scope of a WebSocket. None also for a connection over a local socket."""
     client = scope.get("client")

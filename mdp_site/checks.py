@@ -10,7 +10,8 @@ import ipaddress
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,6 +29,8 @@ TAG: Final = "mdp"
 PROVIDER_COMMANDS: Final = ("run_listener", "check")
 QUEUE_PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 MINIMUM_SECRET_LENGTH: Final = 50
+LEAST_SIMILARITY: Final = 0.84
+"""Twice the equal letters, in the same order, by all letters of two names (difflib)."""
 
 
 def _error(number: int, setting: str, problem: str, accepted: str) -> checks.Error:
@@ -50,6 +53,30 @@ def check_queues(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[chec
         accepted = f"more than LONGEST_PUBLISH_INTERVAL_MS ({interval_ms} ms)"
         found.append(_error(2, "MARKET_DATA_MESSAGE_TTL", problem, accepted))
     return found
+
+
+@checks.register(TAG)
+def check_names(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Check for variables that are no settings, but nearly have the name of one."""
+    del app_configs
+    return [
+        _error(13, name, "is not a setting", f"nothing: its name may be meant as {meant}")
+        for name, meant in misspelled(os.environ, settings.KNOWN_VARIABLES).items()
+    ]
+
+
+def misspelled(given: Iterable[str], known: Collection[str]) -> Mapping[str, str]:
+    """Names that are not known but similar to a known one, with that one.
+
+    Similar is the least that catches a lost letter, an ending or a lost word. Names that others have for
+    themselves, such as those that Kubernetes sets for each service, are less similar.
+    """
+    unknown = [name for name in given if name not in known and name.removesuffix("_FILE") not in known]
+    return {
+        name: nearest[0]
+        for name in unknown
+        if (nearest := get_close_matches(name, known, n=1, cutoff=LEAST_SIMILARITY))
+    }
 
 
 @checks.register(TAG)

@@ -9,7 +9,6 @@ import contextlib
 import datetime as dt
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -178,6 +177,23 @@ class Environment:
 
         return self._read(name, default, parse)
 
+    def origin(self, name: str, default: str) -> str:
+        """The address of a site: `http://` or `https://` and a host, nothing else but a last `/`."""
+        raw = self.url(name, default, schemes=("http", "https"))
+        parts = urlsplit(raw)
+        if (
+            not parts.hostname
+            or "@" in parts.netloc
+            or parts.path not in ("", "/")
+            or parts.query
+            or parts.fragment
+        ):
+            raise ConfigurationError(
+                f"{name} is not the address of a whole site; accepted: scheme and host, such as "
+                "https://scanner.example.com, without user, path, query or fragment"
+            )
+        return raw
+
     def websocket_url(self, name: str) -> str:
         """The address of a WebSocket: `ws://` or `wss://`, a host name and a path; empty if absent.
 
@@ -240,39 +256,3 @@ def _read_secret_file(name: str, path: Path) -> str:
     if not content:
         raise rejection(name, str(path), "the path of a file that is not empty")
     return content
-
-
-def private_directory(path: Path) -> Path:
-    """Create a directory that only its owner may enter. An existing directory is not changed."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
-def private_file(path: Path) -> Path:
-    """Create an empty file that only its owner may read, unless it exists. A library will write it."""
-    private_directory(path.parent)
-    if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    return path
-
-
-def stored_secret(path: Path, *, byte_count: int = 64, make: Callable[[], str] | None = None) -> str:
-    """A secret that is created once and stored in a file that only its owner can read.
-
-    It is for machines without configuration. `make` creates the secret; by default it is random text with
-    `byte_count` bytes of entropy. Two processes that start at the same time get the same secret: the file
-    appears atomically, and the second process reads what the first one wrote.
-    """
-    if not path.exists():
-        private_directory(path.parent)
-        _publish_atomically(path, make() if make else secrets.token_urlsafe(byte_count))
-    return path.read_text().strip()
-
-
-def _publish_atomically(path: Path, content: str) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
-    with contextlib.suppress(FileExistsError):  # another process was faster: its content is used
-        os.link(draft, path)
-    draft.unlink()

@@ -1,5 +1,6 @@
 """`/healthz`, `/readyz` and `/metrics` of the web process."""
 
+import functools
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
@@ -9,15 +10,21 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_vite.core.asset_loader import DjangoViteAssetLoader
+from django_vite.core.exceptions import DjangoViteAssetNotFoundError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from marketdata.errors import ConfigurationError
 from marketdata.observability.logs import RateLimitedLog, get_logger
+from marketdata.observability.metrics import SERVICE_READY
 from marketdata.runtime.live_settings import LiveSettings
 from mdp_site.accounts.roles import Right, rights_of
-from mdp_site.addresses import client_address
+from mdp_site.addresses import addresses_on_the_way
 from mdp_site.web_settings import WebSettings
 from widgets.hub import Hub
 
@@ -30,10 +37,18 @@ SETTINGS_IN_SCOPE: Final = "mdp.settings"
 _log = RateLimitedLog(get_logger(__name__))
 
 
+@functools.cache
+def _newest_migrations() -> frozenset[tuple[str, str]]:
+    """The last migrations of each application, as this process knows them: application and name."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
+
+
 def _ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        cursor.fetchone()
+    """Fail also if migrations of this release are missing: then pages end with errors."""
+    missing = _newest_migrations() - MigrationRecorder(connection).applied_migrations().keys()
+    if missing:
+        names = ", ".join(sorted(".".join(each) for each in missing))
+        raise ConfigurationError(f"migrations are missing, the last are {names}; run manage.py migrate")
 
 
 def _ask_cache() -> None:
@@ -44,7 +59,21 @@ def _ask_cache() -> None:
     cache.delete(key)
 
 
-DEPENDENCIES: Final[Mapping[str, Callable[[], None]]] = {"database": _ask_database, "cache": _ask_cache}
+def _ask_static_files() -> None:
+    """Fail if a page cannot name the files that every page has."""
+    try:
+        DjangoViteAssetLoader.instance().generate_vite_asset_url("src/site.ts")
+    except (ValueError, DjangoViteAssetNotFoundError) as error:
+        raise ConfigurationError(
+            f"{error}; build the browser bundle, run manage.py collectstatic, then restart"
+        ) from error
+
+
+DEPENDENCIES: Final[Mapping[str, Callable[[], None]]] = {
+    "database": _ask_database,
+    "cache": _ask_cache,
+    "static files": _ask_static_files,
+}
 
 
 @never_cache
@@ -64,14 +93,21 @@ def readyz(request: HttpRequest) -> JsonResponse:
     it is old is better than no page. `data` is the state as in docs/protocol.md, null before it is known.
     """
     hub = _hub(request)
-    failures = _failing_dependencies(hub)
-    if not _works(request):
-        failures["web"] = "paused by an operator"
+    failures = _unready(request)
     with_detail = _may_see_detail(request, failures)
     details = failures if with_detail else dict.fromkeys(failures, "unavailable")
     data = _data_state(hub, with_detail=with_detail)
     body = {"service": "web", "pid": os.getpid(), "ready": not failures, "unready": details, "data": data}
     return JsonResponse(body, status=503 if failures else 200)
+
+
+def _unready(request: HttpRequest) -> dict[str, str]:
+    """Why this process cannot serve, by part. `/readyz` and `mdp_service_ready` both follow from it."""
+    failures = _failing_dependencies(_hub(request))
+    if not _works(request):
+        failures["web"] = "paused by an operator"
+    SERVICE_READY.set(0 if failures else 1)
+    return failures
 
 
 def _hub(request: HttpRequest) -> Hub | None:
@@ -116,18 +152,21 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """The metrics in Prometheus text format, for clients in `METRICS_NETWORKS` and for staff."""
     if not _is_inside(request) and Right.METRICS not in rights_of(request.user):
         return HttpResponseForbidden("metrics are for addresses in METRICS_NETWORKS and for staff\n")
+    _unready(request)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _is_inside(request: HttpRequest) -> bool:
-    """Whether the client is in `METRICS_NETWORKS`.
+    """Whether the client is in `METRICS_NETWORKS`, and each address that a proxy reports, too.
 
-    A connection without an address came over a local socket, so it is inside. A client whose address is not
-    known, as with a proxy's `X-Forwarded-For: unknown`, is outside.
+    A proxy that is missing in `TRUSTED_PROXIES` would else make all its clients insiders. A connection
+    without an address came over a local socket, so it is inside. A client whose address is not known, as with
+    a proxy's `X-Forwarded-For: unknown`, is outside.
     """
     if not request.META.get("REMOTE_ADDR"):
         return True
-    client = client_address(request)
-    return client is not None and any(
-        client in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS
+    networks = [ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS]
+    return all(
+        address is not None and any(address in network for network in networks)
+        for address in addresses_on_the_way(request)
     )

@@ -4,18 +4,24 @@ import contextlib
 import datetime as dt
 import zoneinfo
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import MissingFileError
 
+from marketdata.observability.logs import RateLimitedLog, get_logger
+from mdp_site.addresses import client_address
 from mdp_site.origins import canonical_host
 from mdp_site.static_files import BUNDLE
+
+PROBED_PATHS: Final = ("/healthz", "/readyz", "/metrics")
+
+_log = RateLimitedLog(get_logger(__name__))
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # whitenoise has no types
@@ -89,13 +95,41 @@ def CanonicalHostMiddleware(  # noqa: N802
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Write `Host` as browsers write origins: in lower case, and without a default port.
 
-    Some proxies add the port (`$host:$server_port`), and some clients use upper case.
+    Some proxies add the port (`$host:$server_port`), and some clients use upper case. Probes and scrapers ask
+    by the address of a process. Their answers depend on no host, so they count as asked by the site's name.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if host := request.META.get("HTTP_HOST"):
+        name = next(iter(settings.ALLOWED_HOSTS), "*")
+        if request.path in PROBED_PATHS and name != "*":
+            request.META["HTTP_HOST"] = name.removeprefix(".")
+        elif host := request.META.get("HTTP_HOST"):
             request.META["HTTP_HOST"] = canonical_host(host, request.scheme or "http")
         return get_response(request)
+
+    return middleware
+
+
+def UnknownProxyMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Refuse requests of a proxy that terminates TLS and is not in `TRUSTED_PROXIES`, in production.
+
+    To Django they come over plain HTTP. It would redirect the browser to where it is already, for ever.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        over_tls = request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+        # A trusted proxy's header would have become the scheme.
+        if not (settings.PRODUCTION and over_tls and request.scheme == "http"):
+            return get_response(request)
+        address = str(client_address(request))
+        _log.warning("proxy not in TRUSTED_PROXIES", reason="unknown_proxy", address=address)
+        return HttpResponseBadRequest(
+            "This site does not know the proxy that sent this request. Its operator must add the proxy to "
+            "TRUSTED_PROXIES.\n",
+            content_type="text/plain; charset=utf-8",
+        )
 
     return middleware
 

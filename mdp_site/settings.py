@@ -17,10 +17,11 @@ from csp.constants import NONCE, SELF
 from marketdata import decoder_choice
 from marketdata.providers.registry import DEFAULT_PROVIDER, provider_names, provider_plugin
 from marketdata.transport.queues import LONGEST_TTL_MS
-from mdp_site.env import Environment, private_directory, private_file, stored_secret
+from mdp_site.env import Environment
 from mdp_site.env import rejection as _rejection
 from mdp_site.market_hours import read_market_hours
 from mdp_site.origins import canonical_origin
+from mdp_site.private_files import private_directory, private_file, stored_secret
 from mdp_site.service_settings import SERVICES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -33,7 +34,7 @@ MDP_DEPLOYMENT = env.choice("MDP_DEPLOYMENT", "local", accepted=("local", "produ
 PRODUCTION = MDP_DEPLOYMENT == "production"
 DEBUG = env.boolean("DEBUG", default=False)
 STATE_DIR = env.path("STATE_DIR", BASE_DIR / "var")
-SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
+SITE_URL = env.origin("SITE_URL", "http://127.0.0.1:8000")
 WDS_URL = env.websocket_url("WDS_URL")
 
 SECRET_KEY = env.secret("SECRET_KEY")
@@ -46,6 +47,16 @@ if not SECRET_KEY:
             "50 or more random characters, in SECRET_KEY or in the file named by SECRET_KEY_FILE",
         )
     SECRET_KEY = stored_secret(STATE_DIR / "secret_key")
+
+if PRODUCTION:
+    # Their defaults are servers and files of this machine, which another process would not share.
+    for _name, _accepted in (
+        ("DATABASE_URL", "postgres://user:password@host/name, or sqlite:///absolute/path for one machine"),
+        ("MDC_URL", "redis://, rediss:// or unix://, with a password"),
+        ("MDQ_URL", "amqp://, amqps://, redis://, rediss:// or unix://, with a password"),
+    ):
+        if not env.given(_name):
+            raise _rejection(_name, "", _accepted)
 
 _LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", (urlsplit(SITE_URL).hostname or "",))
@@ -93,6 +104,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mdp_site.middleware.UnknownProxyMiddleware",  # before each middleware that redirects
     "mdp_site.middleware.CanonicalHostMiddleware",  # before each middleware that redirects
     "mdp_site.api.middleware.ApiMiddleware",  # before each middleware that may answer an error
     "django.middleware.security.SecurityMiddleware",
@@ -350,7 +362,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else STATE_DIR / "static")
 if not PRODUCTION:
     private_directory(STATE_DIR)
-    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # stays empty: files come from the applications
+    private_directory(STATIC_ROOT)  # stays empty: files come from the applications
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -414,3 +426,6 @@ METRICS_NETWORKS = env.words(
     "METRICS_NETWORKS",
     ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
 )
+
+# Names of environment variables that were read above. `mdp_site.checks` looks for misspelled ones.
+KNOWN_VARIABLES = frozenset(env.names)

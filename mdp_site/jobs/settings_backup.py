@@ -18,7 +18,6 @@ from marketdata.observability.logs import get_logger
 from marketdata.runtime.version import software_version
 from marketdata.scheduled_jobs import ScheduledJob
 from mdp_site.control_plane.history import newest_of_each
-from mdp_site.env import private_directory
 from mdp_site.jobs.settings_file import (
     FORMAT,
     SavedRevision,
@@ -45,7 +44,7 @@ def back_up_settings() -> str:
     directory, wanted = settings.SETTINGS_BACKUP_DIRECTORY, jobs_settings()
     present = present_settings()
     try:
-        private_directory(directory)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = backups(directory)
         if files and _has(files[-1], present):
             return f"unchanged since {files[-1].name}"

@@ -83,6 +83,16 @@ def test_production_without_a_secret_key_is_one_readable_line(tmp_path: Path) ->
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MDC_URL", "MDQ_URL"])
+def test_production_without_the_address_of_a_server_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    variables = production(tmp_path)
+    del variables[name]
+    result = run("manage.py", "run_scanner", **variables)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"configuration error: {name}='' is not valid; accepted: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_value_that_cannot_be_read_is_one_readable_line(tmp_path: Path) -> None:
     result = run("manage.py", "check", STATE_DIR=str(tmp_path), MDQ_SHARDS="many")
     assert result.returncode == 1
@@ -108,6 +118,10 @@ def test_a_failed_check_ends_a_command_before_it_starts(tmp_path: Path) -> None:
             {"MASSIVE_FEED": "slow", "MASSIVE_API_KEY": "k"},
             "MASSIVE_FEED is 'slow'; accepted: host:port",
         ),
+        ("run_listener", {}, "MASSIVE_API_KEY"),
+        ("run_scanner", {"MDQ_SHARD": "3"}, "MDQ_SHARD is not a setting"),
+        ("run_scanner", {"SITE_URL": "http://a.example/b"}, "SITE_URL is not the address of a whole site"),
+        ("run_scanner", {"STATE_DIR": "/dev/null/state"}, "/dev/null/state"),
         ("run_scanner", {"OIDC_SERVER_URL": "https://id.example"}, "OIDC_CLIENT_ID is empty although"),
         ("run_scanner", {"OIDC_ALLOWED_DOMAINS": "@x"}, "OIDC_ALLOWED_DOMAINS contains ['@x']"),
         (
@@ -120,7 +134,7 @@ def test_a_failed_check_ends_a_command_before_it_starts(tmp_path: Path) -> None:
 def test_every_wrong_setting_is_one_line(
     command: str, wrong: dict[str, str], told: str, tmp_path: Path
 ) -> None:
-    result = run("manage.py", command, STATE_DIR=str(tmp_path), **wrong)
+    result = run("manage.py", command, **{"STATE_DIR": str(tmp_path), **wrong})
     assert result.returncode == 1
     assert result.stderr.startswith(f"configuration error: {told}")
     assert result.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from typing import Final
 
 import django
 from django.utils.module_loading import import_string
@@ -10,6 +11,8 @@ from django.utils.module_loading import import_string
 from marketdata.errors import ConfigurationError
 from mdp_site.dev.identity.arguments import CALLBACK_PATH, add_arguments
 from mdp_site.web_server import WebServer, bound_sockets
+
+PROXIES: Final = "mdp_site.dev.identity.settings.TRUSTED_PROXIES"
 
 
 def main() -> None:
@@ -26,7 +29,7 @@ def main() -> None:
         _announce(options.user, options.host, options.port)
         sockets = bound_sockets(options.host, options.port)
         application = import_string("mdp_site.dev.identity.asgi.application")
-        WebServer(application, trusted_proxies=[]).serve_until_stopped(sockets)
+        WebServer(application, trusted_proxies=import_string(PROXIES)).serve_until_stopped(sockets)
     except ConfigurationError as error:
         sys.exit(f"configuration error: {error}")
 

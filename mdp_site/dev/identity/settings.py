@@ -6,7 +6,8 @@ from typing import Any
 from csp.constants import NONCE, SELF
 
 from mdp_site.dev.identity.keys import new_signing_key
-from mdp_site.env import Environment, stored_secret
+from mdp_site.env import Environment
+from mdp_site.private_files import stored_secret
 
 BASE_DIR = Path(__file__).resolve().parents[3]
 
@@ -15,7 +16,9 @@ env = Environment()
 STATE_DIR = env.path("IDENTITY_STATE_DIR", BASE_DIR / "var" / "identity")
 CLIENT_ID = env.text("OIDC_CLIENT_ID", "market-data-platform")
 CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET") or stored_secret(STATE_DIR / "client_secret")
-SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("http", "https"))
+SITE_URL = env.origin("SITE_URL", "http://127.0.0.1:8000")
+# Proxies before the provider, whose X-Forwarded-Proto is the scheme of the addresses that it announces.
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", ("127.0.0.1",))
 _password_file = STATE_DIR / "demo_password"
 _given_password = env.secret("DEMO_PASSWORD")
 DEMO_PASSWORD = _given_password or stored_secret(_password_file, byte_count=12)

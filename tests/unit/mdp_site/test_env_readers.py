@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ConfigurationError
 from marketdata.providers.base import MARKETS, ONLY_STOCKS
-from mdp_site.env import Environment, private_file, stored_secret
+from mdp_site.env import Environment
+from mdp_site.private_files import private_directory, private_file, stored_secret
 
 Read = Callable[[Environment], Any]
 
@@ -247,3 +248,26 @@ def test_a_choice_that_is_none_of_the_accepted_is_refused_with_the_reason(market
     with pytest.raises(ConfigurationError) as refused:
         Environment({"MARKET": market}).choice("MARKET", MARKETS[0], accepted=MARKETS, reason=ONLY_STOCKS)
     assert str(refused.value) == f"MARKET={market!r} is not valid; accepted: stocks ({ONLY_STOCKS})"
+
+
+@pytest.mark.parametrize("raw", ["https://a.example", "http://127.0.0.1:8000/"])
+def test_the_address_of_a_whole_site_is_taken(raw: str) -> None:
+    assert Environment({"SITE_URL": raw}).origin("SITE_URL", "http://b") == raw
+
+
+@pytest.mark.parametrize(
+    "rest", ["a.example/scanner", "a.example?b", "a.example#b", "u:secret@a.example", ""]
+)
+def test_an_address_with_more_or_less_than_a_site_is_refused(rest: str) -> None:
+    with pytest.raises(ConfigurationError, match="SITE_URL is not the address of a whole site") as refused:
+        Environment({"SITE_URL": f"https://{rest}"}).origin("SITE_URL", "http://b")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("use", [private_directory, private_file, stored_secret])
+def test_a_place_that_cannot_be_written_is_named_with_what_is_accepted(
+    use: Callable[[Path], object], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"cannot be used .*; accepted: .*STATE_DIR"):
+        use(tmp_path / "file" / "state" / "secret_key")

@@ -1,14 +1,18 @@
 """`/healthz`, `/readyz` and `/metrics` of the web process, and who sees which details."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import AsyncRequestFactory, Client
 from pytest_django import Settings
 
+from marketdata.observability.logs import RateLimitedLog, get_logger
 from mdp_site import health
 from widgets.data_state import DataState
 from widgets.protocol import Status
@@ -113,6 +117,15 @@ def test_metrics_are_for_inside(address: str, status: int) -> None:
     assert Client(REMOTE_ADDR=address).get("/metrics").status_code == status
 
 
+@pytest.mark.parametrize(
+    ("reported", "status"),
+    [("8.8.8.8", 403), ("10.0.0.9, 8.8.8.8", 403), ("unknown", 403), ("10.9.9.9", 200)],
+)
+def test_a_proxy_that_is_not_trusted_makes_nobody_an_insider(reported: str, status: int) -> None:
+    answer = Client(REMOTE_ADDR="10.0.0.9", headers={"X-Forwarded-For": reported}).get("/metrics")
+    assert answer.status_code == status
+
+
 def test_metrics_are_for_staff_from_anywhere(settings: Settings, staff: Client) -> None:
     settings.METRICS_NETWORKS = []
     assert staff.get("/metrics").status_code == 200
@@ -121,3 +134,39 @@ def test_metrics_are_for_staff_from_anywhere(settings: Settings, staff: Client) 
 
 def test_only_reading_is_allowed() -> None:
     assert {Client().post(path).status_code for path in ("/healthz", "/readyz", "/metrics")} == {405}
+
+
+def test_the_metric_of_readiness_says_what_readyz_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\nmdp_service_ready 1.0\n" in Client().get("/metrics").content.decode()
+    monkeypatch.setitem(health.DEPENDENCIES, "cache", broken)
+    assert "\nmdp_service_ready 0.0\n" in Client().get("/metrics").content.decode()
+
+
+def test_a_database_without_the_migrations_of_this_release_is_not_ready(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_log", RateLimitedLog(get_logger(health.__name__)))
+    MigrationRecorder(connection).record_unapplied("api", "0001_initial")
+    assert readiness(Client()) == (503, {"database": "unavailable"})
+    assert "the last are api.0001_initial; run manage.py migrate" in caplog.text
+    MigrationRecorder(connection).flush()
+    assert readiness(Client()) == (503, {"database": "unavailable"})
+
+
+def test_a_site_whose_static_files_were_not_collected_is_not_ready(
+    settings: Settings, tmp_path: Path, staff: Client
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    storage = {"staticfiles": {"BACKEND": "mdp_site.static_files.SiteStaticFilesStorage"}}
+    settings.STORAGES = settings.STORAGES | storage
+    status, unready = readiness(staff)
+    assert (status, list(unready)) == (503, ["static files"])
+    assert "run manage.py collectstatic" in unready["static files"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_are_answered_under_any_host(path: str) -> None:
+    """Probes and scrapers ask by the address of a process, which is no name of the site."""
+    client = Client(headers={"Host": "10.1.2.3:8000"})
+    assert client.get(path).status_code == 200
+    assert client.get("/accounts/login/").status_code == 400

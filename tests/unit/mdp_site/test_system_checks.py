@@ -1,7 +1,9 @@
 """System checks: each message names the setting and what is accepted."""
 
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from django.core import checks
 from pytest_django import Settings
 
 from marketdata.errors import ConfigurationError
-from mdp_site.checks import TAG, refuse_when_unsafe
+from mdp_site.checks import TAG, misspelled, refuse_when_unsafe
 from tests.support.massive import changed_settings
 
 PRODUCTION: dict[str, Any] = {
@@ -188,3 +190,37 @@ def test_the_web_server_refuses_to_load_with_every_problem_named(settings: Setti
         refuse_when_unsafe()
     assert "MDQ_PREFIX" in str(caught.value)
     assert "METRICS_NETWORKS" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MDQ_SHARD", "MDQ_SHARDS"),
+        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
+        ("OIDC_ALLOWED_DOMAIN", "OIDC_ALLOWED_DOMAINS"),
+        ("MASSIVE_KEY", "MASSIVE_API_KEY"),
+    ],
+)
+def test_a_misspelled_name_is_refused_with_the_name_that_may_be_meant(
+    found: Callable[..., list[checks.CheckMessage]], monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    [message] = found()
+    assert message.is_serious()
+    assert message.msg == f"{name} is not a setting"
+    assert message.hint is not None
+    assert message.hint.endswith(f"may be meant as {meant}.")
+
+
+def test_no_documented_name_and_none_of_another_program_is_taken_for_misspelled(settings: Settings) -> None:
+    example = Path(__file__).parents[3] / "deploy" / "environment.example"
+    documented = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", example.read_text(), re.MULTILINE)
+    others = [
+        "MDQ_PORT",
+        "MDQ_SERVICE_HOST",
+        "WEB_PORT_8000_TCP",
+        "WEB_CONCURRENCY",
+        "HOSTNAME",
+        "SECRET_KEY_BASE",
+    ]
+    assert misspelled([*documented, *others], settings.KNOWN_VARIABLES) == {}
