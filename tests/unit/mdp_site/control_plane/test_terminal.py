@@ -187,7 +187,7 @@ def test_the_impact_of_an_action_is_shown_before_and_changes_nothing() -> None:
         (["do", "service=web"], "'service=web' is no action; accepted: stop"),
         (["do", "stop"], "service is missing; accepted: one of"),
         (["do", "stop", "service=kitchen"], "service is 'kitchen'; accepted: one of"),
-        (["do", "drain", "service=processor", "process=x"], "accepted: none: no process of it runs"),
+        (["do", "drain", "service=processor", "process=x"], "the cache cannot be read"),
         (["processor", "drain"], "process is missing"),
         (["web", "log_level=INFO", "--impact"], "accepted: with an action"),
     ],
