@@ -143,7 +143,10 @@ async def test_pipelined_requests_wait_in_the_network_and_none_is_lost() -> None
             assert len(connection.pipeline) <= PIECE_BYTES // len(request) + 1
             lounge.may_answer.set()
             count = await flooding
-            await eventually(lambda: lounge.answered == count, WITHIN_SECONDS)
+            client.end_sending()
+            # A client that reads no answers stops the server at last: how many fit into the network varies.
+            answers = await asyncio.to_thread(client.rest)
+    assert answers.count(b"HTTP/1.1 204") == lounge.answered == count
 
 
 @pytest.mark.parametrize(
