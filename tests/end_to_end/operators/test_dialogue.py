@@ -146,7 +146,7 @@ def judge_audit(page: Page) -> None:
         assert found, (reason, rows)
         for part in (service, OPERATOR, "127.0.0.1"):
             assert part in found[0], (part, found)
-        assert re.search(r"\d{4}, (\d|noon|midnight)", found[0]), found
+        assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", found[0]), found
     assert any("outcome" in row and "applied" in row for row in rows), rows
 
 
