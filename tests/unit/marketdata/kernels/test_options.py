@@ -24,12 +24,13 @@ LARGE_PART: Final = "stepped_over"
 def stepped_over(text: bytes, at: int, found: Any) -> int:
     """More than the compiler writes into its callers unless it is told to: loops, and branches in them."""
     for step in range(3):
-        while text[at] == 32 + step or text[at] == 9 * step:
+        while text[at] == 32 + step or text[at] == 9 + step:  # never 0, at which the text ends
             at += 1
         if text[at] == 34:
             at += 1
             while text[at] != 34:
                 at += 1 + (text[at] == 92)
+            at += 1
             found[0, step] += at
         elif text[at] == 91 or text[at] == 123:
             depth = 0
