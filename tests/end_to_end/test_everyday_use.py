@@ -13,12 +13,12 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expec
 
 from mdp_site.dev.demo.environment import free_port
 from tests.end_to_end.conftest import ROOT, Demo, is_served
+from tests.support.browser import load_axe
 from tests.support.deadlines import eventually_sync, scaled
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 GAINERS = 'mdp-leaderboard[feed="scanners:top_gainers"]'
-AXE = ROOT / "widgets" / "client" / "node_modules" / "axe-core" / "axe.min.js"
 KEY_HEADERS = {"Price", "Chg %", "Volume", "Float", "Rel vol"}
 PHONE_HEADERS = {"Price", "Chg %", "Volume"}
 FIRST_ROWS_MS = 20_000
@@ -150,8 +150,7 @@ def test_a_page_goes_offline_with_its_server_and_comes_back_by_itself(
 
 def serious_violations(page: Page) -> list[str]:
     """What axe finds, as far as it keeps people from using the page: rule, and the elements."""
-    # Through the debugger and not as a script element, which the content security policy would refuse.
-    page.evaluate(AXE.read_text())
+    load_axe(page)
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     return [
         f"{violation['id']}: {[node['target'] for node in violation['nodes'][:5]]}"

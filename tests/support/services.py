@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
@@ -159,6 +160,15 @@ class Server:
     def thaw(self) -> None:
         """Let it go on, and answer what was asked meanwhile."""
         self._signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it do nothing, and go on at the end."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
 
     def restart(self) -> None:
         """Stop, and start again on the same port."""

@@ -1,6 +1,7 @@
 """The whole platform, started once for these modules, and people who are logged in to it."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
@@ -57,6 +58,21 @@ def operator_page(browser: Browser, operator_cookies: StorageState) -> Iterator[
     context = browser.new_context(viewport={"width": 1440, "height": 900}, storage_state=operator_cookies)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def scriptless(browser: Browser, platform: WholePlatform) -> Iterator[Callable[[StorageState], Page]]:
+    """Opens the operations page with somebody's cookies in a browser that runs no script."""
+    with contextlib.ExitStack() as stack:
+
+        def open_it(cookies: StorageState) -> Page:
+            context = browser.new_context(java_script_enabled=False, storage_state=cookies)
+            stack.callback(context.close)
+            page = context.new_page()
+            OperationsPage(page).open(platform.url)
+            return page
+
+        yield open_it
 
 
 @pytest.fixture

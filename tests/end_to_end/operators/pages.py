@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import ConsoleMessage, Page, Response, expect
 
-from tests.end_to_end.test_everyday_use import AXE
+from tests.support.browser import load_axe
 from tests.support.deadlines import scaled
 
 TOLD_WITHIN_MS: Final = 10_000
@@ -72,9 +72,22 @@ class Seen:
         raise LookupError(f"no process {pid} in {self.processes}")
 
 
+def complaints_of(page: Page) -> list[str]:
+    """The errors and warnings of the browser about this page, from now on."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
 def expect_accessible(page: Page, part: str, address: str = "") -> None:
     """axe finds nothing in the part of a page with this selector."""
-    page.evaluate(AXE.read_text())  # as a script of the page it would break the page's policy
+    load_axe(page)
     found = page.evaluate(f"axe.run('{part}').then(({{ violations }}) => violations)")
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == [], address
 

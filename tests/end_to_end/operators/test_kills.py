@@ -211,12 +211,9 @@ def test_a_page_that_lost_its_web_process_says_so_and_comes_back_by_itself(
 
 
 def test_a_database_that_hangs_is_told_in_time(platform: WholePlatform, open_page: OperationsPage) -> None:
-    platform.database.freeze()
-    try:
+    with platform.database.frozen():
         open_page.expect_verdict(re.compile("Database away: "))
         assert re.search(SINCE, open_page.seen().verdict)
-    finally:
-        platform.database.thaw()
     open_page.expect_state("healthy", HEALS_WITHIN_MS)
 
 

@@ -1,14 +1,18 @@
 """The operations page in a real browser, while a process stops and the cache does not answer."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, expect
+from playwright.sync_api import BrowserContext, Page, StorageState, expect
 
-from tests.end_to_end.operators.pages import STATE, TOLD_WITHIN_MS, OperationsPage, expect_accessible
+from tests.end_to_end.operators.pages import (
+    STATE,
+    TOLD_WITHIN_MS,
+    OperationsPage,
+    complaints_of,
+    expect_accessible,
+)
 from tests.support.deadlines import scaled
-from tests.support.services import Server
 from tests.support.whole_platform import WholePlatform
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -20,15 +24,8 @@ LISTENER_EVENTS = 'section[aria-labelledby="ops-books"] tr:has(th:text-is("liste
 @pytest.fixture
 def live_page(viewer: BrowserContext, platform: WholePlatform) -> Iterator[Page]:
     """The operations page with figures that change. Any complaint of the browser fails the test."""
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
-
     page = viewer.new_page()
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     page.goto(f"{platform.url}/admin/operations/")
     expect_changes(page)
     yield page
@@ -40,16 +37,6 @@ def expect_changes(page: Page) -> None:
     expect(row).to_be_visible(timeout=scaled(20) * 1_000)
     before = row.inner_text()
     expect(row).not_to_have_text(before, timeout=TOLD_WITHIN_MS)
-
-
-@contextlib.contextmanager
-def frozen(server: Server) -> Iterator[None]:
-    """Let it do nothing: it neither answers nor ends."""
-    server.freeze()
-    try:
-        yield
-    finally:
-        server.thaw()
 
 
 def test_the_page_is_live_and_shows_the_way_of_the_data(live_page: Page, platform: WholePlatform) -> None:
@@ -108,7 +95,7 @@ def test_a_hidden_page_takes_no_figures(live_page: Page) -> None:
 
 
 def test_a_stopped_scanner_is_named(live_page: Page, platform: WholePlatform) -> None:
-    with frozen(platform.server("scanner")):
+    with platform.server("scanner").frozen():
         expect(live_page.locator(VERDICT)).to_contain_text(
             "scanner", timeout=TOLD_WITHIN_MS, ignore_case=True
         )
@@ -124,7 +111,7 @@ def test_a_stopped_scanner_is_named(live_page: Page, platform: WholePlatform) ->
 def test_a_cache_that_does_not_answer_is_told_and_the_figures_stay(
     live_page: Page, platform: WholePlatform
 ) -> None:
-    with frozen(platform.cache):
+    with platform.cache.frozen():
         expect(live_page.locator(VERDICT)).to_contain_text("Cache away", timeout=TOLD_WITHIN_MS)
         expect(live_page.locator(".ops-stale")).to_contain_text("The tables below are")
         expect(live_page.locator('.ops-station[data-state="bad"]')).to_contain_text("Cache")
@@ -134,11 +121,8 @@ def test_a_cache_that_does_not_answer_is_told_and_the_figures_stay(
 
 
 def test_without_a_script_the_tables_are_there(
-    browser: Browser, viewer_cookies: StorageState, platform: WholePlatform
+    scriptless: Callable[[StorageState], Page], viewer_cookies: StorageState
 ) -> None:
-    context = browser.new_context(java_script_enabled=False, storage_state=viewer_cookies)
-    page = context.new_page()
-    page.goto(f"{platform.url}/admin/operations/")
+    page = scriptless(viewer_cookies)
     expect(page.locator(VERDICT)).to_be_visible()
     expect(page.get_by_role("cell", name="listener events")).to_be_visible()
-    context.close()

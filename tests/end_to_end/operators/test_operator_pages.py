@@ -1,12 +1,12 @@
 """An operator steers a running platform in a real browser: by actions, by settings, and without a script."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, expect
+from playwright.sync_api import BrowserContext, Page, StorageState, expect
 
-from tests.end_to_end.operators.pages import expect_accessible
+from tests.end_to_end.operators.pages import complaints_of, expect_accessible
 from tests.support.deadlines import scaled
 from tests.support.whole_platform import WholePlatform
 
@@ -27,14 +27,7 @@ ADDRESSES = (
 @pytest.fixture
 def quiet(operator_page: Page) -> Iterator[Page]:
     """An operator's page. Any complaint of the browser fails the test."""
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
-
-    operator_page.on("console", note)
-    operator_page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(operator_page)
     yield operator_page
     assert complaints == []
 
@@ -89,11 +82,9 @@ def test_the_pages_are_as_wide_as_the_window_and_accessible(
 
 
 def test_everything_works_without_a_script(
-    browser: Browser, operator_cookies: StorageState, platform: WholePlatform
+    scriptless: Callable[[StorageState], Page], operator_cookies: StorageState
 ) -> None:
-    context = browser.new_context(java_script_enabled=False, storage_state=operator_cookies)
-    page = context.new_page()
-    page.goto(f"{platform.url}/admin/operations/")
+    page = scriptless(operator_cookies)
     page.locator("#steering").get_by_role("link", name="Banner…").click()
     page.get_by_label("Text").fill("maintenance <at> noon")
     page.get_by_role("button", name="Show what it does").click()
@@ -110,7 +101,6 @@ def test_everything_works_without_a_script(
             break
         page.wait_for_timeout(200)
     expect(page.locator(APPLIED)).to_be_visible()
-    context.close()
 
 
 def test_a_viewer_sees_everything_and_has_no_button(viewer: BrowserContext, platform: WholePlatform) -> None:
