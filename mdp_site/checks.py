@@ -60,7 +60,7 @@ def check_names(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[check
     """Check for variables that are no settings, but nearly have the name of one."""
     del app_configs
     return [
-        _error(13, name, "is not a setting", f"nothing: its name may be meant as {meant}")
+        _error(13, name, "is not a setting", f"nothing; {meant} may be meant")
         for name, meant in misspelled(os.environ, settings.KNOWN_VARIABLES).items()
     ]
 

@@ -209,7 +209,7 @@ def test_a_misspelled_name_is_refused_with_the_name_that_may_be_meant(
     assert message.is_serious()
     assert message.msg == f"{name} is not a setting"
     assert message.hint is not None
-    assert message.hint.endswith(f"may be meant as {meant}.")
+    assert message.hint.endswith(f"nothing; {meant} may be meant.")
 
 
 def test_no_documented_name_and_none_of_another_program_is_taken_for_misspelled(settings: Settings) -> None:
