@@ -134,7 +134,7 @@ def UnknownProxyMiddleware(  # noqa: N802 - settings name a middleware as if it 
     return middleware
 
 
-def MarketTimeZoneMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
+def TimeZoneMiddleware(  # noqa: N802 - settings name a middleware as if it were a class
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Show times in the market's time zone, but those of the control plane in UTC.

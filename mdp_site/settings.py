@@ -120,7 +120,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "mdp_site.accounts.sessions.ListedSessionsMiddleware",
     "mdp_site.control_plane.actors.ActorMiddleware",
-    "mdp_site.middleware.MarketTimeZoneMiddleware",
+    "mdp_site.middleware.TimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "mdp_site.urls"
