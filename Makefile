@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Each process has servers, ports, keys and a database of its own. Tests with servers wait half of their time.
+# Each process has servers, ports, keys and a database of its own. In two of them, tests with servers leave a
+# third of two cores idle.
 TEST_PROCESSES ?= 2
 SERVICE_TEST_PROCESSES ?= 4
 SIDE_BY_SIDE := --numprocesses $(TEST_PROCESSES) --dist worksteal

@@ -76,13 +76,13 @@ def process_stuck(overview: Overview) -> Iterator[Finding]:
 def scanner_leaderless(overview: Overview) -> Iterator[Finding]:
     """Scanners or listeners run, and none leads. A listener leads only after it has reached the broker."""
     for service in ("scanner", "listener"):
+        if overview.is_paused(service):
+            continue
         views = [
             view
             for view in overview.running
             if view.report.service == service and "broker" not in view.report.unready
         ]
-        if overview.is_paused(service):
-            continue
         if views and not any(view.report.status.role == LEADER for view in views):
             reasons = [reason.text for view in views for reason in view.report.unready.values()]
             yield Finding(

@@ -119,6 +119,7 @@ def body_of(request: HttpRequest, kind: type[B]) -> B:
     """
     try:
         body = msgspec.json.decode(request.body, type=kind)
+        # Only for its names: msgspec keeps the last of two equal ones. `int` refuses numbers of many digits.
         json.loads(request.body, object_pairs_hook=_refuse_repeated_names, parse_int=str)
     except msgspec.ValidationError as error:
         place = _pointer(str(error))

@@ -77,7 +77,8 @@ export function actionColumn<T>(
   if (!actions.some((each) => subject in each.arguments)) return [];
   const cell = (row: T) => {
     const names = namesOf(row);
-    const useful = actions.filter(({ name }) => name !== uselessOf(row));
+    const useless = uselessOf(row);
+    const useful = actions.filter(({ name }) => name !== useless);
     return renderActions(useful, subject, names, names[subject] ?? "");
   };
   return [{ title: "Actions", isText: true, cell }];
